@@ -1,0 +1,1 @@
+"""The ground: schemas, tables, feature store, params, joints, hashing, errors, rejects, runs. No torch here."""

@@ -1,0 +1,45 @@
+"""Outputs appear whole or not at all: work goes to `<name>.partial`, the finished thing is renamed into place."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def remove(path: Path) -> None:
+    """Delete a file, a folder or a link, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Yield a scratch path; after the block it replaces `path`. On an error `path` stays as it was."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(path.name + ".partial")
+    remove(scratch)  # left by a killed run
+    try:
+        yield scratch
+    except BaseException:
+        remove(scratch)
+        raise
+    remove(path)
+    scratch.rename(path)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """As `whole`, with the scratch folder already made."""
+    with whole(path) as scratch:
+        scratch.mkdir()
+        yield scratch
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write JSON that a person can read and two runs write alike (sorted keys, no NaN)."""
+    text = json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
+    with whole(path) as scratch:
+        scratch.write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,85 @@
+"""Typed parameters, strict both ways: unknown, missing and mistyped keys are errors that name file, section and key."""
+
+import json
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pipeline.core.errors import ParamsError
+
+PARAMS_FILE = Path("params.yaml")
+
+
+class Params(BaseModel):
+    """Base of every parameter model: no defaults by convention, no coercion, no extra keys, immutable."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+P = TypeVar("P", bound=Params)
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML that refuses a key said twice, where plain YAML lets the last one win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [self.construct_object(key, deep=deep) for key, _ in node.value]
+        twice = sorted({str(key) for key in keys if keys.count(key) > 1})
+        if twice:
+            raise ParamsError(f"{self.name}: line {node.start_mark.line + 1}: key {twice[0]!r} is given twice; keep one")
+        return super().construct_mapping(node, deep=deep)
+
+
+def read(file: Path = PARAMS_FILE) -> dict[str, Any]:
+    """The whole params file as plain values."""
+    try:
+        with file.open(encoding="utf-8") as stream:
+            tree = yaml.load(stream, Loader=_Loader)  # noqa: S506 - a SafeLoader
+    except FileNotFoundError:
+        raise ParamsError(f"{file}: no such file; run `unseen profile use demo`") from None
+    except yaml.YAMLError as error:
+        raise ParamsError(f"{file}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(tree, dict):
+        raise ParamsError(f"{file}: expected sections such as 'align:', found {type(tree).__name__}")
+    return tree
+
+
+def load(cls: type[P], section: str, file: Path = PARAMS_FILE) -> P:
+    """Read one section, e.g. load(Params, "pretrain.optimizer"); dots go down."""
+    return parse(cls, _section(read(file), section, file), section, file)
+
+
+def row(cls: type[P], stage: str, key: str, file: Path = PARAMS_FILE) -> P:
+    """Read one row of a stage: section `<stage>.rows`, key `<key>`."""
+    rows = _section(read(file), f"{stage}.rows", file)
+    if key not in rows:
+        raise ParamsError(f"{file}: section '{stage}.rows' has no row '{key}'; found {sorted(rows)}")
+    return parse(cls, rows[key], f"{stage}.rows.{key}", file)
+
+
+def parse(cls: type[P], node: object, section: str, file: Path = PARAMS_FILE) -> P:
+    """Validate plain values against a model; every fault of the section is listed in one line."""
+    try:
+        return cls.model_validate_json(json.dumps(node))
+    except ValidationError as error:
+        faults = "; ".join(_fault(fault) for fault in error.errors())
+        raise ParamsError(f"{file}: section '{section}' does not fit {cls.__qualname__}: {faults}") from None
+
+
+def _section(tree: dict[str, Any], section: str, file: Path) -> Any:
+    node: Any = tree
+    for key in section.split("."):
+        if not isinstance(node, dict) or key not in node:
+            found = sorted(node) if isinstance(node, dict) else type(node).__name__
+            raise ParamsError(f"{file}: no section '{section}': '{key}' is missing; found {found}")
+        node = node[key]
+    return node
+
+
+def _fault(fault: Any) -> str:
+    where = ".".join(str(part) for part in fault["loc"]) or "section"
+    words = {"missing": f"missing key '{where}'", "extra_forbidden": f"unknown key '{where}'"}
+    return words.get(fault["type"], f"key '{where}': {fault['msg']}, found {fault.get('input')!r}")

@@ -1,0 +1,31 @@
+"""The run log: one JSON line a stage run in .cache/runs/. Times and machines go here, never into outputs."""
+
+import json
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipeline.core.resume import CACHE
+
+
+@contextmanager
+def recorded(stage: str, row: str, root: Path = CACHE) -> Iterator[dict[str, object]]:
+    """Time a block and append a line; what the block puts into the dict (counts, device, rates) is kept with it."""
+    facts: dict[str, object] = {"stage": stage, "row": row, "started": datetime.now(UTC).isoformat(timespec="seconds")}
+    start = time.perf_counter()
+    try:
+        yield facts
+        facts["state"] = "finished"
+    except BaseException as error:
+        facts["state"] = f"failed: {type(error).__name__}"
+        raise
+    finally:
+        facts["seconds"] = round(time.perf_counter() - start, 3)
+        facts["machine"] = platform.machine()
+        log = root / "runs" / f"{stage}.jsonl"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(facts, sort_keys=True, default=str) + "\n")

@@ -1,0 +1,205 @@
+"""The feature store: groups of arrays over clip ids, in zarr 3, checked, complete and alike on every run.
+
+    <path>.zarr/
+      manifest.json             format, version, every file with its size: a missing shard would read as fill value
+      zarr.json                 attributes of the store (provenance)
+      <group>/zarr.json         attributes of the group
+      <group>/ids               UTF-8 ids joined by newlines, sorted; row i of every array belongs to id i
+      <group>/<array>           dense rows (N, ...), chunks of 256 rows in shards, crc32c on each chunk
+      <group>/<array>.offsets   ragged rows: row i is <array>[offsets[i]:offsets[i + 1]]
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import zarr
+from zarr.codecs import Crc32cCodec
+
+from pipeline.core.errors import DataError, FormatError
+from pipeline.core.outputs import whole
+
+VERSION = 1
+CHUNK_ROWS = 256
+SHARD_BYTES = 64 << 20
+
+Array = npt.NDArray[Any]
+
+
+class DenseWriter:
+    """One array of N rows, written shard by shard; different shards may be written by different processes."""
+
+    def __init__(self, array: Any) -> None:
+        self._array = array
+        self.num_rows = int(array.shape[0])
+        self.shard_rows = int(array.shards[0])
+
+    @property
+    def num_shards(self) -> int:
+        """Number of shards; shard i holds rows [i * shard_rows, (i + 1) * shard_rows)."""
+        return -(-self.num_rows // self.shard_rows)
+
+    def write_shard(self, shard: int, rows: Array) -> None:
+        """Write all rows of one shard. Raises DataError if their number is not the shard's."""
+        start = shard * self.shard_rows
+        stop = min(start + self.shard_rows, self.num_rows)
+        if len(rows) != stop - start:
+            raise DataError(f"shard {shard} holds {stop - start} rows, got {len(rows)}")
+        self._array[start:stop] = rows
+
+    def write(self, rows: Array) -> None:
+        """Write all rows at once."""
+        if len(rows) != self.num_rows:
+            raise DataError(f"array {self._array.path}: expected {self.num_rows} rows, got {len(rows)}")
+        for shard in range(self.num_shards):
+            start = shard * self.shard_rows
+            self.write_shard(shard, rows[start : start + self.shard_rows])
+
+
+class GroupWriter:
+    """The arrays of one group; every array has a row for each id, in the order of the sorted ids."""
+
+    def __init__(self, group: zarr.Group, ids: Sequence[str]) -> None:
+        self._group = group
+        self.num_rows = len(ids)
+        text = np.frombuffer("\n".join(ids).encode(), dtype=np.uint8)
+        self._create("ids", text.shape, np.dtype(np.uint8)).write(text)
+
+    def dense(self, name: str, row_shape: Sequence[int], dtype: npt.DTypeLike) -> DenseWriter:
+        """Make an array of shape (N, *row_shape), NaN (or 0 for integers) until written."""
+        return self._create(name, (self.num_rows, *row_shape), np.dtype(dtype))
+
+    def put(self, name: str, rows: Array) -> None:
+        """Write a dense array that fits in memory."""
+        self.dense(name, rows.shape[1:], rows.dtype).write(rows)
+
+    def put_ragged(self, name: str, rows: Sequence[Array]) -> None:
+        """Write one array of any length a row; all share trailing shape and type."""
+        if len(rows) != self.num_rows:
+            raise DataError(f"ragged array '{name}': expected {self.num_rows} rows, got {len(rows)}")
+        lengths = np.array([0, *(len(row) for row in rows)], dtype=np.int64)
+        offsets = np.cumsum(lengths)
+        self._create(f"{name}.offsets", offsets.shape, offsets.dtype).write(offsets)
+        if rows:
+            values = np.concatenate(rows)
+            self._create(name, values.shape, values.dtype).write(values)
+
+    def _create(self, name: str, shape: Sequence[int], dtype: np.dtype[Any]) -> DenseWriter:
+        row_bytes = max(1, int(np.prod(shape[1:], dtype=np.int64)) * dtype.itemsize)
+        chunk_rows = CHUNK_ROWS if len(shape) > 1 else (1 << 20) // row_bytes
+        chunk_rows = max(1, min(chunk_rows, shape[0]))  # a chunk is stored whole, so a short array gets a short one
+        chunks_in_shard = max(1, min(SHARD_BYTES // (row_bytes * chunk_rows), -(-shape[0] // chunk_rows)))
+        array = self._group.create_array(
+            name,
+            shape=tuple(shape),
+            dtype=dtype,
+            chunks=(chunk_rows, *(max(1, n) for n in shape[1:])),
+            shards=(chunk_rows * chunks_in_shard, *(max(1, n) for n in shape[1:])),
+            compressors=[Crc32cCodec()],
+            fill_value=np.nan if dtype.kind == "f" else 0,
+            config={"write_empty_chunks": True},
+        )
+        return DenseWriter(array)
+
+
+class StoreWriter:
+    """A store in the making; see `create`."""
+
+    def __init__(self, path: Path, attrs: Mapping[str, Any]) -> None:
+        self._root = zarr.open_group(path, mode="w", zarr_format=3, attributes=dict(attrs))
+
+    def group(self, name: str, ids: Sequence[str], attrs: Mapping[str, Any] | None = None) -> GroupWriter:
+        """Add a group over sorted, unique ids."""
+        if list(ids) != sorted(set(ids)) or any("\n" in id_ for id_ in ids):
+            raise DataError(f"store group '{name}': ids must be sorted, unique and without line breaks")
+        return GroupWriter(self._root.create_group(name, attributes=dict(attrs or {})), ids)
+
+
+@contextmanager
+def create(path: Path, attrs: Mapping[str, Any]) -> Iterator[StoreWriter]:
+    """Write a store; it appears at `path` whole when the block ends. `attrs` is its provenance (JSON)."""
+    with whole(path) as scratch:
+        yield StoreWriter(scratch, attrs)
+        files = {p.relative_to(scratch).as_posix(): p.stat().st_size for p in scratch.rglob("*") if p.is_file()}
+        manifest = {"format": "features", "version": VERSION, "files": files}
+        (scratch / "manifest.json").write_text(json.dumps(manifest, sort_keys=True, indent=1) + "\n", encoding="utf-8")
+
+
+class Store:
+    """A finished store, opened for reading. `stage` is named in errors as the one to rerun."""
+
+    def __init__(self, path: Path, stage: str) -> None:
+        self.path = path
+        self._remedy = f"run `dvc repro {stage}`"
+        self._check_complete()
+        self._root = zarr.open_group(path, mode="r")
+
+    @property
+    def attrs(self) -> dict[str, Any]:
+        """Provenance of the whole store."""
+        return dict(self._root.attrs)
+
+    def groups(self) -> list[str]:
+        """Names of the groups, sorted."""
+        return sorted(self._root.group_keys())
+
+    def group_attrs(self, group: str) -> dict[str, Any]:
+        """Provenance of one group."""
+        return dict(self._group(group).attrs)
+
+    def ids(self, group: str) -> list[str]:
+        """The sorted ids of a group; row i of every array belongs to id i."""
+        text = self.read(group, "ids").tobytes().decode()
+        return text.split("\n") if text else []
+
+    def read(self, group: str, name: str) -> Array:
+        """A whole array, in memory. A flipped byte raises FormatError."""
+        arrays = self._group(group)
+        if name not in arrays:
+            raise FormatError(f"{self.path}: group '{group}' has no array '{name}'; {self._remedy}")
+        try:
+            return np.asarray(arrays[name][...])  # type: ignore[index]
+        except ValueError as error:  # zarr's checksum error
+            raise FormatError(f"{self.path}: group '{group}', array '{name}': {error}; {self._remedy}") from None
+
+    def read_ragged(self, group: str, name: str) -> list[Array]:
+        """The rows of a ragged array as views of one buffer."""
+        offsets = self.read(group, f"{name}.offsets")
+        values = self.read(group, name) if len(offsets) > 1 else np.empty(0)
+        return [values[start:stop] for start, stop in zip(offsets[:-1], offsets[1:], strict=True)]
+
+    def rows(self, group: str, name: str, ids: Sequence[str]) -> Array:
+        """Rows of a dense array by id, in the order asked for; an id that is not there is a DataError."""
+        place = {id_: row for row, id_ in enumerate(self.ids(group))}
+        missing = [id_ for id_ in ids if id_ not in place]
+        if missing:
+            raise DataError(
+                f"{self.path}: group '{group}' lacks {len(missing)} of {len(ids)} ids, first {missing[0]!r}; "
+                f"{self._remedy}"
+            )
+        rows: Array = self.read(group, name)[[place[id_] for id_ in ids]]
+        return rows
+
+    def _group(self, name: str) -> zarr.Group:
+        group = self._root.get(name)
+        if not isinstance(group, zarr.Group):
+            raise FormatError(f"{self.path}: no group '{name}', found {self.groups()}; {self._remedy}")
+        return group
+
+    def _check_complete(self) -> None:
+        try:
+            manifest = json.loads((self.path / "manifest.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            raise FormatError(f"{self.path}: no readable store there (manifest.json); {self._remedy}") from None
+        if manifest.get("version") != VERSION:
+            raise FormatError(
+                f"{self.path}: store version {manifest.get('version')}, this code reads {VERSION}; {self._remedy}"
+            )
+        for name, size in manifest["files"].items():
+            file = self.path / name
+            if not file.is_file() or file.stat().st_size != size:
+                raise FormatError(f"{self.path}: file '{name}' is missing or cut short; {self._remedy}")

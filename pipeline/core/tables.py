@@ -1,0 +1,85 @@
+"""Parquet tables: written sorted, unique and alike on every run; read only where name and version fit."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.core.errors import DataError, FormatError
+from pipeline.core.outputs import whole
+from pipeline.core.schemas import Format
+
+
+def write(path: Path, form: Format, rows: Iterable[Mapping[str, Any]], meta: Mapping[str, Any] | None = None) -> None:
+    """Write rows in key order under a format; `meta` is any JSON value that readers get back with `read_meta`.
+
+    Raises DataError for a duplicate key and for a value that does not fit its column.
+    """
+    try:
+        table = pa.Table.from_pylist(list(rows), schema=form.schema)
+        table.validate(full=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise DataError(f"{path}: rows do not fit format '{form.name}': {' '.join(str(error).split())}") from None
+    _check_nulls(path, form, table)
+    table = table.sort_by([(name, "ascending") for name in form.key])
+    _check_unique(path, form, table)
+    header = {"unseen.format": form.name, "unseen.version": str(form.version)}
+    header["unseen.meta"] = json.dumps(meta or {}, sort_keys=True)
+    with whole(path) as scratch:
+        pq.write_table(table.replace_schema_metadata(header), scratch, compression="zstd")
+
+
+def read(path: Path, form: Format) -> pa.Table:
+    """Read a table of this format and version, in key order; else a FormatError that names the stage to rerun."""
+    _header(path, form)
+    return pq.read_table(path).cast(form.schema)
+
+
+def read_rows(path: Path, form: Format) -> list[dict[str, Any]]:
+    """As `read`, one dict a row."""
+    rows: list[dict[str, Any]] = read(path, form).to_pylist()
+    return rows
+
+
+def read_meta(path: Path, form: Format) -> dict[str, Any]:
+    """The JSON value that was written beside the rows."""
+    meta: dict[str, Any] = json.loads(_header(path, form)[b"unseen.meta"])
+    return meta
+
+
+def _header(path: Path, form: Format) -> dict[bytes, bytes]:
+    remedy = f"run `dvc repro {form.stage}`"
+    try:
+        header = pq.read_schema(path).metadata or {}
+    except FileNotFoundError:
+        raise FormatError(f"{path}: no such table; {remedy}") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise FormatError(f"{path}: not a parquet table ({str(error).splitlines()[0]}); {remedy}") from None
+    found = (header.get(b"unseen.format", b"?").decode(), header.get(b"unseen.version", b"?").decode())
+    if found != (form.name, str(form.version)):
+        raise FormatError(
+            f"{path}: holds {found[0]!r} version {found[1]}, expected {form.name!r} version {form.version}; {remedy}"
+        )
+    return dict(header)
+
+
+def _check_nulls(path: Path, form: Format, table: pa.Table) -> None:
+    empty = [field.name for field in form.schema if not field.nullable and table[field.name].null_count]
+    if empty:
+        raise DataError(f"{path}: format '{form.name}' allows no empty value in {empty}")
+
+
+def _check_unique(path: Path, form: Format, table: pa.Table) -> None:
+    if table.num_rows < 2:
+        return
+    same = [pc.equal(table[name][1:], table[name][:-1]) for name in form.key]
+    twice = same[0]
+    for column in same[1:]:
+        twice = pc.and_(twice, column)
+    if pc.any(twice).as_py():
+        row = table.slice(pc.index(twice, True).as_py(), 1).select(list(form.key)).to_pylist()[0]
+        raise DataError(f"{path}: format '{form.name}' needs a unique {form.key}, found twice: {row}")
