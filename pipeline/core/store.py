@@ -1,12 +1,12 @@
 """The feature store: groups of arrays over clip ids, in zarr 3, checked, complete and alike on every run.
 
-    <path>.zarr/
-      manifest.json             format, version, every file with its size: a missing shard would read as fill value
-      zarr.json                 attributes of the store (provenance)
-      <group>/zarr.json         attributes of the group
-      <group>/ids               UTF-8 ids joined by newlines, sorted; row i of every array belongs to id i
-      <group>/<array>           dense rows (N, ...), chunks of 256 rows in shards, crc32c on each chunk
-      <group>/<array>.offsets   ragged rows: row i is <array>[offsets[i]:offsets[i + 1]]
+<path>.zarr/
+  manifest.json             format, version, every file with its size: a missing shard would read as fill value
+  zarr.json                 attributes of the store (provenance)
+  <group>/zarr.json         attributes of the group
+  <group>/ids               UTF-8 ids joined by newlines, sorted; row i of every array belongs to id i
+  <group>/<array>           dense rows (N, ...), chunks of 256 rows in shards, crc32c on each chunk
+  <group>/<array>.offsets   ragged rows: row i is <array>[offsets[i]:offsets[i + 1]]
 """
 
 import json
