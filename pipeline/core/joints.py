@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class JointLayout:
     """One sensor's or estimator's skeleton.
 
-    `edges` are (joint, neighbour nearer to the centre); `centre` is what recipes subtract; `shoulders` is (right, left).
+    `edges` are (joint, neighbour nearer to the centre), `centre` is what recipes subtract, `shoulders` (right, left).
     """
 
     name: str

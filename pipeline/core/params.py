@@ -29,9 +29,7 @@ class _Loader(yaml.SafeLoader):
         keys = [self.construct_object(key, deep=deep) for key, _ in node.value]
         twice = sorted({str(key) for key in keys if keys.count(key) > 1})
         if twice:
-            raise ParamsError(
-                f"{self.name}: line {node.start_mark.line + 1}: key {twice[0]!r} is given twice; keep one"
-            )
+            raise ParamsError(f"{self.name}: line {node.start_mark.line + 1}: key {twice[0]!r} is given twice")
         return super().construct_mapping(node, deep=deep)
 
 

@@ -12,6 +12,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -170,7 +171,7 @@ class Store:
         """The rows of a ragged array as views of one buffer."""
         offsets = self.read(group, f"{name}.offsets")
         values = self.read(group, name) if len(offsets) > 1 else np.empty(0)
-        return [values[start:stop] for start, stop in zip(offsets[:-1], offsets[1:], strict=True)]
+        return [values[start:stop] for start, stop in pairwise(offsets)]
 
     def rows(self, group: str, name: str, ids: Sequence[str]) -> Array:
         """Rows of a dense array by id, in the order asked for; an id that is not there is a DataError."""
