@@ -1,0 +1,36 @@
+# make demo: install, run the whole pipeline on the demo world, say where the report is.
+# make test: install, then lint, format, types, import contracts and tests.
+PYTHON ?= python3
+BIN := .venv/bin
+JOBS ?= 2
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export HF_HUB_OFFLINE := 1
+
+.PHONY: demo test bench clean
+
+demo: .venv/installed
+	dvc repro
+	@echo "The report: $(CURDIR)/reports/report/index.html"
+
+test: .venv/installed-test
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+	pytest -n $(JOBS) --dist loadgroup --ignore tests/benchmarks
+
+bench: .venv/installed-test
+	pytest tests/benchmarks --benchmark-only
+
+clean:
+	rm -rf .venv .cache
+
+.venv/installed: requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+.venv/installed-test: .venv/installed requirements-test.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-test.txt
+	touch $@

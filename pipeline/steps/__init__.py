@@ -1,0 +1,1 @@
+"""One file per verb: the orchestration a stage or the command line calls."""
