@@ -1,0 +1,32 @@
+"""A folder is a registry: its members are the modules that stand in it, found and loaded by file name."""
+
+import importlib
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+from pipeline.core.errors import ParamsError
+
+
+def names(package: str) -> list[str]:
+    """The members of a package, e.g. names("pipeline.datasets"): its modules without `shared` and private ones."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise ParamsError(f"there is no package '{package}'")
+    found = {
+        path.stem for folder in spec.submodule_search_locations for path in Path(folder).iterdir() if _is_member(path)
+    }
+    return sorted(found - {"shared"})
+
+
+def load(package: str, name: str) -> ModuleType:
+    """Import one member; a name that is none is a ParamsError that lists those there are."""
+    if name not in names(package):
+        kind = package.rsplit(".", 1)[-1]
+        raise ParamsError(f"no '{name}' in {package.replace('.', '/')}: the {kind} are {names(package)}")
+    return importlib.import_module(f"{package}.{name}")
+
+
+def _is_member(path: Path) -> bool:
+    is_package = (path / "__init__.py").is_file()
+    return not path.name.startswith("_") and (is_package or path.suffix == ".py")
