@@ -1,0 +1,104 @@
+"""Pages: what a stage has to show, written as `page.json` beside its output and drawn by the report."""
+
+import math
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pipeline.core.errors import FormatError
+from pipeline.core.outputs import write_json
+
+FILE = "page.json"
+
+Cell = str | int | float | None
+
+
+def _inside(name: str) -> str:
+    parts = name.split("/")
+    if not name.endswith(".png") or "\\" in name or any(part in ("", ".", "..") for part in parts):
+        raise ValueError("expected the path of a .png file below the page's folder")
+    return name
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class Table(_Part):
+    """One table; every row is as long as the header. Fractions stay fractions: the report does not rescale cells."""
+
+    title: str
+    header: list[str] = Field(min_length=1)
+    rows: list[list[Cell]]
+
+    @model_validator(mode="after")
+    def _rectangular(self) -> "Table":
+        for number, row in enumerate(self.rows):
+            if len(row) != len(self.header):
+                raise ValueError(f"row {number} has {len(row)} cells, the header {len(self.header)}")
+            if any(isinstance(cell, float) and not math.isfinite(cell) for cell in row):
+                raise ValueError(f"row {number} holds a number that is not finite")
+        return self
+
+
+class Series(_Part):
+    """One line of a chart: as many y as x, at least one point, x ascending."""
+
+    name: str
+    x: list[float] = Field(min_length=1)
+    y: list[float]
+
+    @model_validator(mode="after")
+    def _paired(self) -> "Series":
+        if len(self.x) != len(self.y):
+            raise ValueError(f"{len(self.x)} x and {len(self.y)} y")
+        if self.x != sorted(self.x):
+            raise ValueError("x is not ascending")
+        return self
+
+
+class Lines(_Part):
+    """One chart of lines over a common x, e.g. the loss over the epochs."""
+
+    title: str
+    x_label: str
+    y_label: str
+    series: list[Series] = Field(min_length=1)
+
+
+class Image(_Part):
+    """A PNG beside the page; `alt` says what it shows to one who cannot see it."""
+
+    file: Annotated[str, AfterValidator(_inside)]
+    alt: str = Field(min_length=1)
+    caption: str
+
+
+class Page(_Part):
+    """One page of the report; every key is present, lists may be empty."""
+
+    title: str
+    stage: str
+    row: str
+    text: list[str]  # paragraphs
+    tables: list[Table]
+    lines: list[Lines]
+    images: list[Image]
+
+
+def write(folder: Path, page: Page) -> None:
+    """Write `page.json` into a stage's output folder."""
+    write_json(folder / FILE, page.model_dump())
+
+
+def read(file: Path) -> Page:
+    """The page of a file; a FormatError names the first fault and the stage to rerun."""
+    try:
+        return Page.model_validate_json(file.read_bytes())
+    except OSError:
+        raise FormatError(f"{file}: no such page; rerun the stage that writes it") from None
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(str(part) for part in fault["loc"]) or "page"
+        raise FormatError(f"{file}: not a page: {where}: {fault['msg']}; rerun the stage that wrote it") from None
