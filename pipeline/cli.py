@@ -9,7 +9,7 @@ from pipeline.core import command
 from pipeline.core.progress import say
 
 app = typer.Typer(
-    help="Zero-shot action recognition: profiles, raw data and looks inside. The pipeline itself runs with `dvc repro`.",
+    help="Zero-shot action recognition: profiles and raw data. The pipeline itself runs with `dvc repro`.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -9,7 +9,6 @@
   <group>/<array>.offsets   ragged rows: row i is <array>[offsets[i]:offsets[i + 1]]
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
@@ -27,6 +26,7 @@ from pipeline.core.outputs import whole
 VERSION = 1
 CHUNK_ROWS = 256
 SHARD_BYTES = 64 << 20
+_MANIFEST = "manifest"
 
 Array = npt.NDArray[Any]
 
@@ -111,6 +111,7 @@ class StoreWriter:
     """A store in the making; see `create`."""
 
     def __init__(self, path: Path, attrs: Mapping[str, Any]) -> None:
+        self._path = path
         self._root = zarr.open_group(path, mode="w", zarr_format=3, attributes=dict(attrs))
 
     def group(self, name: str, ids: Sequence[str], attrs: Mapping[str, Any] | None = None) -> GroupWriter:
@@ -119,15 +120,20 @@ class StoreWriter:
             raise DataError(f"store group '{name}': ids must be sorted, unique and without line breaks")
         return GroupWriter(self._root.create_group(name, attributes=dict(attrs or {})), ids)
 
+    def finish(self) -> None:
+        """Write the manifest; called once, when all groups are there."""
+        files = sorted(p for p in self._path.glob("*/**/*") if p.is_file())
+        sizes = {p.relative_to(self._path).as_posix(): p.stat().st_size for p in files}
+        self._root.attrs[_MANIFEST] = {"version": VERSION, "files": sizes}
+
 
 @contextmanager
 def create(path: Path, attrs: Mapping[str, Any]) -> Iterator[StoreWriter]:
     """Write a store; it appears at `path` whole when the block ends. `attrs` is its provenance (JSON)."""
     with whole(path) as scratch:
-        yield StoreWriter(scratch, attrs)
-        files = {p.relative_to(scratch).as_posix(): p.stat().st_size for p in scratch.rglob("*") if p.is_file()}
-        manifest = {"format": "features", "version": VERSION, "files": files}
-        (scratch / "manifest.json").write_text(json.dumps(manifest, sort_keys=True, indent=1) + "\n", encoding="utf-8")
+        writer = StoreWriter(scratch, attrs)
+        yield writer
+        writer.finish()
 
 
 class Store:
@@ -136,13 +142,16 @@ class Store:
     def __init__(self, path: Path, stage: str) -> None:
         self.path = path
         self._remedy = f"run `dvc repro {stage}`"
+        try:
+            self._root = zarr.open_group(path, mode="r")
+        except (FileNotFoundError, ValueError):
+            raise FormatError(f"{path}: no readable store there; {self._remedy}") from None
         self._check_complete()
-        self._root = zarr.open_group(path, mode="r")
 
     @property
     def attrs(self) -> dict[str, Any]:
         """Provenance of the whole store."""
-        return dict(self._root.attrs)
+        return {name: value for name, value in self._root.attrs.items() if name != _MANIFEST}
 
     def groups(self) -> list[str]:
         """Names of the groups, sorted."""
@@ -192,10 +201,7 @@ class Store:
         return group
 
     def _check_complete(self) -> None:
-        try:
-            manifest = json.loads((self.path / "manifest.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            raise FormatError(f"{self.path}: no readable store there (manifest.json); {self._remedy}") from None
+        manifest: dict[str, Any] = dict(self._root.attrs).get(_MANIFEST, {})  # type: ignore[assignment]
         if manifest.get("version") != VERSION:
             raise FormatError(
                 f"{self.path}: store version {manifest.get('version')}, this code reads {VERSION}; {self._remedy}"

@@ -1,0 +1,154 @@
+"""The small parts of the ground: outputs, hashing, seeds, rejects, resume, runs, progress, command."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from pipeline.core import command, hashing, outputs, progress, resume, runs, seeds
+from pipeline.core.errors import DataError
+from pipeline.core.rejects import Rejects
+
+
+def test_an_output_appears_only_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "out.txt"
+    with outputs.whole(path) as scratch:
+        scratch.write_text("new")
+        assert not path.exists()
+    assert path.read_text() == "new"
+
+
+def test_a_failure_keeps_the_old_output_and_leaves_no_scratch(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    path.write_text("old")
+    with pytest.raises(FileNotFoundError), outputs.whole_folder(path) as scratch:
+        (scratch / "half" / "there").write_text("x")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_writer_left_is_cleaned(tmp_path: Path) -> None:
+    (tmp_path / "out.partial").mkdir()
+    (tmp_path / "out.partial" / "stale").touch()
+    with outputs.whole_folder(tmp_path / "out"):
+        pass
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_json_refuses_nan(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        outputs.write_json(tmp_path / "x.json", {"a": float("nan")})
+    assert not (tmp_path / "x.json").exists()
+
+
+def test_digests_are_those_of_the_standard(tmp_path: Path) -> None:
+    (tmp_path / "abc").write_bytes(b"abc")
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, example B.1
+    assert hashing.file_digest(tmp_path / "abc") == expected
+    assert hashing.path_digest(tmp_path / "abc") == expected
+
+
+def test_a_folder_digest_sees_content_and_names(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("x")
+    first = hashing.path_digest(tmp_path)
+    (tmp_path / "a").rename(tmp_path / "b")
+    assert hashing.path_digest(tmp_path) != first
+    (tmp_path / "b").rename(tmp_path / "a")
+    assert hashing.path_digest(tmp_path) == first
+
+
+def test_a_named_generator_depends_on_every_name() -> None:
+    draws = {
+        seeds.generator(*names).integers(1 << 60) for names in [(0, "a", 1), (0, "a", 2), (0, "b", 1), (1, "a", 1)]
+    }
+    assert len(draws) == 4
+    assert np.array_equal(seeds.generator(0, "a").normal(size=3), seeds.generator(0, "a").normal(size=3))
+
+
+def test_rejects_fail_above_the_threshold_and_count_by_reason() -> None:
+    rejects = Rejects("ingest")
+    rejects.add("b", "empty: no body")
+    rejects.add("a", "truncated: line 3")
+    rejects.check(total=10, at_most=0.2)
+    with pytest.raises(
+        DataError, match=r"2 of 10 items rejected, at most 10%.*'empty': 1.*first: a: truncated: line 3"
+    ):
+        rejects.check(total=10, at_most=0.1)
+    assert rejects.to_json() == [["a", "truncated: line 3"], ["b", "empty: no body"]]
+
+
+def test_a_killed_stage_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    made: list[str] = []
+
+    def part(name: str, *, fail: bool = False) -> None:
+        def make(folder: Path) -> None:
+            made.append(name)
+            (folder / f"{name}.txt").write_text(name)
+            if fail:
+                raise RuntimeError
+
+        resume.Parts("pretrain", {"row": 1}, tmp_path / "cache").part(name, make, tmp_path / "out")
+
+    part("s0")
+    with pytest.raises(RuntimeError):
+        part("s1", fail=True)
+    part("s0")
+    part("s1")
+    assert made == ["s0", "s1", "s1"]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["s0.txt", "s1.txt"]
+
+
+def test_parts_of_another_key_are_not_taken(tmp_path: Path) -> None:
+    for value in (1, 2):
+        parts = resume.Parts("pretrain", {"row": value}, tmp_path / "cache")
+        parts.part("s0", lambda folder, v=value: (folder / "v").write_text(str(v)), tmp_path / "out")
+    assert (tmp_path / "out" / "v").read_text() == "2"
+
+
+def test_a_finished_stage_forgets_its_parts(tmp_path: Path) -> None:
+    parts = resume.Parts("pretrain", {}, tmp_path)
+    parts.part("s0", lambda folder: None, tmp_path / "out")
+    parts.clear()
+    assert not parts.folder.exists()
+
+
+def test_the_run_log_has_a_line_for_success_and_for_failure(tmp_path: Path) -> None:
+    with runs.recorded("align", "a", tmp_path) as facts:
+        facts["num_clips"] = 3
+    with pytest.raises(ZeroDivisionError), runs.recorded("align", "b", tmp_path):
+        _ = 1 / 0
+    lines = [json.loads(line) for line in (tmp_path / "runs" / "align.jsonl").read_text().splitlines()]
+    assert [(line["row"], line["state"]) for line in lines] == [("a", "finished"), ("b", "failed: ZeroDivisionError")]
+    assert lines[0]["num_clips"] == 3
+
+
+def test_progress_passes_every_item_and_prints_plain_lines(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 0.0)
+    assert list(progress.track(iter("abc"), total=3, what="clips")) == ["a", "b", "c"]
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith("clips: 1/3, ")
+
+
+def test_an_error_a_user_can_mend_is_one_line_and_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
+    def app() -> None:
+        raise DataError("x.parquet: two\nlines")
+
+    with pytest.raises(SystemExit) as caught:
+        command.guarded(app)
+    assert caught.value.code == 1
+    assert capsys.readouterr().err == "error: x.parquet: two lines\n"
+
+
+def test_the_command_answers_help() -> None:
+    from pipeline.cli import app
+
+    result = CliRunner().invoke(app, ["--help"])
+    assert result.exit_code == 0
+    assert {"profile", "raw"} <= set(result.output.split())
+    assert isinstance(app, typer.Typer)

@@ -1,0 +1,63 @@
+from pathlib import Path
+
+import pytest
+
+from pipeline.core import params
+from pipeline.core.errors import ParamsError
+
+
+class Optimizer(params.Params):
+    lr: float
+    betas: tuple[float, float]
+    name: str
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "params.yaml"
+    path.write_text(
+        "align:\n  optimizer: {lr: 1, betas: [0.9, 0.95], name: adam}\n"
+        "  rows:\n    a: {lr: 1.0e-3, betas: [0.9, 0.95], name: sgd}\n"
+    )
+    return path
+
+
+def test_a_section_becomes_a_typed_model(file: Path) -> None:
+    assert params.load(Optimizer, "align.optimizer", file) == Optimizer(lr=1.0, betas=(0.9, 0.95), name="adam")
+
+
+def test_a_row_is_found_by_stage_and_key(file: Path) -> None:
+    assert params.row(Optimizer, "align", "a", file).name == "sgd"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("align:\n  optimizer: {lr: 1, betas: [0, 1]}", "align.optimizer.*missing key 'name'"),
+        ("align:\n  optimizer: {lr: 1, betas: [0, 1], name: a, momentum: 2}", "unknown key 'momentum'"),
+        ("align:\n  optimizer: {lr: fast, betas: [0, 1], name: a}", "key 'lr'.*found 'fast'"),
+        ("align:\n  optimizer: {lr: 1e-5, betas: [0, 1], name: a}", "key 'lr'.*found '1e-5'"),
+        ("align:\n  optimiser: {}", "no section 'align.optimizer': 'optimizer' is missing; found .*optimiser"),
+        ("align: 3", "'optimizer' is missing; found int"),
+        ("- 1", "expected sections"),
+        ("align: {a: 1, a: 2}", "line 1: key 'a' is given twice"),
+        ("align: [", "not YAML"),
+    ],
+)
+def test_a_fault_is_one_line_that_names_file_section_and_key(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_text(text)
+    with pytest.raises(ParamsError, match=message) as caught:
+        params.load(Optimizer, "align.optimizer", file)
+    assert str(file) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_row_lists_the_rows_there_are(file: Path) -> None:
+    with pytest.raises(ParamsError, match=r"section 'align.rows' has no row 'b'; found \['a'\]"):
+        params.row(Optimizer, "align", "b", file)
+
+
+def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match="unseen profile use demo"):
+        params.read(tmp_path / "params.yaml")
