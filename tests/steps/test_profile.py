@@ -1,0 +1,67 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.core.errors import DataError, ParamsError
+from pipeline.steps import profile
+
+DVC_YAML = "stages:\n  embed:\n    foreach: ${embed.rows}\n    do: {cmd: x, outs: ['features/embed/${key}']}\n"
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout on profile one (rows a, b), where profile two has rows b, c."""
+    shelf = tmp_path / "profiles"
+    shelf.mkdir()
+    (shelf / "one.yaml").write_text("# the first\nembed: {rows: {a: {}, b: {}}}\n")
+    (shelf / "two.yaml").write_text("# the second\nembed: {rows: {b: {}, c: {}}}\n")
+    monkeypatch.setattr(profile, "PROFILES", shelf)
+    root = tmp_path / "checkout"
+    for key in "ab":
+        (root / "features" / "embed" / key).mkdir(parents=True)
+    (root / "dvc.yaml").write_text(DVC_YAML)
+    (root / "params.yaml").write_text(profile.text("one"))
+    stages = {f"embed@{key}": {"cmd": "x", "outs": [{"path": f"features/embed/{key}"}]} for key in "ab"}
+    (root / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
+    return root
+
+
+def test_a_new_profile_removes_what_it_has_no_rows_for(root: Path) -> None:
+    assert profile.use("two", root, force=False) == ["embed@a"]
+    assert (root / "params.yaml").read_text() == profile.text("two")
+    assert [p.name for p in (root / "features" / "embed").iterdir()] == ["b"]
+    assert list(yaml.safe_load((root / "dvc.lock").read_text())["stages"]) == ["embed@b"]
+
+
+def test_an_edited_file_is_kept_unless_told(root: Path) -> None:
+    (root / "params.yaml").write_text("mine: 1\n")
+    with pytest.raises(DataError, match="holds edits of yours"):
+        profile.use("two", root, force=False)
+    assert (root / "params.yaml").read_text() == "mine: 1\n"
+    profile.use("two", root, force=True)
+    assert (root / "params.yaml").read_text() == profile.text("two")
+
+
+def test_a_lock_cannot_remove_anything_outside_the_columns(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "precious").touch()
+    paths = ["../precious", "data/../../precious", str(tmp_path / "precious")]
+    lock = {"stages": {"embed@z": {"outs": [{"path": path} for path in paths]}}}
+    (root / "dvc.lock").write_text(yaml.safe_dump(lock))
+    profile.use("two", root, force=False)
+    assert (tmp_path / "precious").exists()
+
+
+def test_a_fresh_checkout_needs_no_lock(root: Path) -> None:
+    (root / "dvc.lock").unlink()
+    (root / "params.yaml").unlink()
+    assert profile.use("one", root, force=False) == []
+
+
+def test_an_unknown_profile_lists_those_there_are(root: Path) -> None:
+    with pytest.raises(ParamsError, match=r"no profile 'three'; there are \['one', 'two'\]"):
+        profile.use("three", root, force=False)
+
+
+def test_a_profile_opens_with_what_it_is_for(root: Path) -> None:
+    assert profile.summary("one") == "the first"
