@@ -33,5 +33,5 @@ def test_a_name_that_is_no_member_is_refused_with_those_there_are(shelf, name):
 
 
 def test_a_package_that_is_not_there_is_refused():
-    with pytest.raises(ParamsError, match="no package 'pipeline.nowhere'"):
+    with pytest.raises(ParamsError, match=r"no package 'pipeline\.nowhere'"):
         members.names("pipeline.nowhere")

@@ -1,0 +1,50 @@
+"""Weights as safetensors, with what they are in the one metadata key "unseen", so that two runs write alike."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from pipeline.core.errors import FormatError
+from pipeline.core.outputs import whole
+
+_KEY = "unseen"
+
+
+def save(path: Path, module: nn.Module, about: dict[str, Any]) -> None:
+    """Write a module's state; `about` is any JSON object: what it takes to rebuild the module, and who trained it."""
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
+    text = json.dumps(about, sort_keys=True, allow_nan=False)
+    with whole(path) as scratch:
+        save_file(state, scratch, metadata={_KEY: text})
+
+
+def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The state and `about` of a file; FormatError for anything but whole weights of ours."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = json.loads((file.metadata() or {})[_KEY])
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except FileNotFoundError:
+        raise FormatError(f"{path}: no such weights; run `dvc repro pretrain`") from None
+    except (SafetensorError, OSError) as error:
+        raise FormatError(
+            f"{path}: not safetensors ({' '.join(str(error).split())}); run `dvc repro pretrain`"
+        ) from None
+    except (KeyError, ValueError):
+        raise FormatError(f"{path}: weights without readable metadata '{_KEY}'; run `dvc repro pretrain`") from None
+    if not isinstance(about, dict):
+        raise FormatError(f"{path}: metadata '{_KEY}' is no JSON object; run `dvc repro pretrain`")
+    return state, about
+
+
+def restore(module: nn.Module, state: dict[str, Tensor], path: Path) -> None:
+    """Put a loaded state into a module, frozen and in eval mode; FormatError if they do not fit each other."""
+    try:
+        module.load_state_dict(state)
+    except RuntimeError as error:
+        raise FormatError(f"{path}: weights do not fit the network: {' '.join(str(error).split())[:200]}") from None
+    module.requires_grad_(False).eval()
