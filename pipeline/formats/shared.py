@@ -16,10 +16,10 @@ class Skeleton:
     """
 
     layout: str
-    xyz_MTV3: npt.NDArray[np.float32]
+    xyz_MTV3: npt.NDArray[np.float32]  # noqa: N815 - a shape suffix
     body_ids: tuple[int, ...]
 
     @property
     def num_frames(self) -> int:
         """Number of frames T, those without a body included."""
-        return self.xyz_MTV3.shape[1]
+        return int(self.xyz_MTV3.shape[1])
