@@ -1,6 +1,7 @@
 """Stamps: what a source folder held when it was scanned. A stamp stands beside its folder as `<folder>.stamp`."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,42 +26,78 @@ def stamp_path(folder: Path) -> Path:
     return folder.with_name(folder.name + ".stamp")
 
 
-def scan(folder: Path) -> Iterator[StampedFile]:
-    """Hash every file below a folder, in sorted order. Links inside it that lead out of it are refused."""
+def files(folder: Path) -> list[Path]:
+    """Every file below a folder, sorted by its path. The folder itself may be a link, what lies in it must be real.
+
+    Raises DataError for a link that leads out of the folder, a link to a folder and a name that no stamp can hold.
+    """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; link or copy the dataset there (README, 'Bring real data')")
     root = folder.resolve()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        if not path.resolve().is_relative_to(root):
-            raise DataError(f"{path}: leads out of {folder}; put the file itself there")
+    found = []
+    for parent, folders, names in os.walk(folder, onerror=_refuse):
+        for name in folders:
+            if (Path(parent) / name).is_symlink():
+                raise DataError(f"{Path(parent) / name}: a link to a folder; only {folder} itself may be a link")
+        found += [_checked(Path(parent) / name, folder, root) for name in names]
+    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+
+
+def scan(folder: Path) -> Iterator[StampedFile]:
+    """Hash every file below a folder, in the order of `files`."""
+    for path in files(folder):
         yield StampedFile(path.relative_to(folder).as_posix(), path.stat().st_size, file_digest(path))
 
 
-def write(folder: Path, files: Iterator[StampedFile]) -> int:
+def write(folder: Path, stamped: Iterable[StampedFile]) -> int:
     """Write the stamp beside a folder; returns the number of files."""
-    lines = [f"{f.content_hash} {f.num_bytes} {f.path}" for f in sorted(files)]
+    lines = [f"{f.content_hash} {f.num_bytes} {f.path}" for f in sorted(stamped)]
     with whole(stamp_path(folder)) as scratch:
-        scratch.write_text("\n".join([_HEADER, *lines]) + "\n", encoding="utf-8")
+        scratch.write_bytes("\n".join([_HEADER, *lines, ""]).encode())
     return len(lines)
 
 
 def read(folder: Path) -> list[StampedFile]:
-    """The files a folder held when it was stamped."""
+    """The files a folder held when it was stamped, sorted by path."""
     path = stamp_path(folder)
     if not path.is_file():
         raise DataError(f"{path}: no stamp; run `unseen raw scan {folder.name}`")
-    header, *lines = path.read_text(encoding="utf-8").splitlines() or [""]
+    try:
+        header, *lines = path.read_bytes().decode().removesuffix("\n").split("\n")
+    except UnicodeDecodeError:
+        header, lines = "", []
     if header != _HEADER:
         raise FormatError(f"{path}: first line should be {_HEADER!r}; run `unseen raw scan {folder.name}`")
-    return [_parse(path, number, line) for number, line in enumerate(lines, 2)]
+    stamped = [_parse(path, number, line) for number, line in enumerate(lines, 2)]
+    if stamped != sorted({file.path: file for file in stamped}.values()):
+        raise FormatError(f"{path}: paths should be sorted and unique; run `unseen raw scan {folder.name}`")
+    return stamped
+
+
+def _refuse(error: OSError) -> None:
+    raise DataError(f"{error.filename}: cannot be listed ({error.strerror})")
+
+
+def _checked(path: Path, folder: Path, root: Path) -> Path:
+    if not path.resolve().is_relative_to(root):
+        raise DataError(f"{path}: leads out of {folder}; put the file itself there")
+    if not path.is_file():
+        raise DataError(f"{path}: neither a file nor a folder, or a link to nothing; remove it")
+    if not str(path).isprintable() or "\\" in path.name:
+        raise DataError(f"{str(path)!r}: a file name with control characters or a backslash; rename the file")
+    return path
 
 
 def _parse(path: Path, number: int, line: str) -> StampedFile:
     parts = line.split(" ", 2)
-    if len(parts) != 3 or len(parts[0]) != 64 or not parts[1].isdigit() or _escapes(parts[2]):
+    if len(parts) != 3 or not _is_digest(parts[0]) or not parts[1].isdecimal() or _escapes(parts[2]):
         raise FormatError(f"{path}: line {number}: expected 'sha256 bytes path' with a path inside the folder")
     return StampedFile(parts[2], int(parts[1]), parts[0])
 
 
+def _is_digest(text: str) -> bool:
+    return len(text) == 64 and set(text) <= set("0123456789abcdef")
+
+
 def _escapes(path: str) -> bool:
-    return path.startswith("/") or "\\" in path or ".." in path.split("/")
+    return not path or path.startswith("/") or "\\" in path or "\0" in path or ".." in path.split("/")

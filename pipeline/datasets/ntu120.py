@@ -1,0 +1,34 @@
+"""NTU RGB+D 120: the 60 actions of NTU RGB+D and 60 more, setups 1-32."""
+
+import re
+
+from pipeline.datasets.shared import Dataset, FileList, SubjectProtocol
+from pipeline.formats import ntu_skeleton
+
+DATASET = Dataset(
+    name="ntu120",
+    title="NTU RGB+D 120",
+    citation="Liu, Shahroudy, Perez, Wang, Duan, Kot: NTU RGB+D 120: A large-scale benchmark for 3D human activity "
+    "understanding, TPAMI 2020",
+    terms="academic research on request; no redistribution",
+    published_by="the ROSE Lab of Nanyang Technological University, 'NTU RGB+D 120', 3D skeletons (body joints)",
+    class_base=1,
+    patterns={
+        "skeleton": re.compile(
+            r"(?:^|/)(?P<recording>S(?P<setup>\d{3})C(?P<camera>\d{3})P(?P<subject>\d{3})"
+            r"R(?P<replication>\d{3})A(?P<class>\d{3}))\.skeleton$"
+        ),
+    },
+    readers={"skeleton": ntu_skeleton.read},
+    subjects={
+        "xsub": SubjectProtocol(
+            "subject",
+            frozenset(
+                {1, 2, 4, 5, 8, 9, *range(13, 20), 25, 27, 28, 31, 34, 35, 38, 45, 46, 47, 49, 50, *range(52, 60)}
+            )
+            | frozenset({70, 74, 78, *range(80, 87), 89, *range(91, 96), 97, 98, 100, 103}),
+        ),
+        "xset": SubjectProtocol("setup", frozenset(range(2, 33, 2))),
+    },
+    missing_skeletons=FileList("NTU_RGBD120_samples_with_missing_skeletons.txt", 535),
+)

@@ -1,0 +1,172 @@
+"""What a dataset's file says, and how its class list and published splits are read."""
+
+import csv
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.core import members
+from pipeline.core.errors import DataError, FormatError
+from pipeline.formats.shared import Skeleton
+
+_HERE = Path(__file__).parent
+_MAX_LIST_BYTES = 1 << 20
+_NTU_RECORDING = re.compile(r"S\d{3}C\d{3}P\d{3}R\d{3}A\d{3}")
+_HEADER_LINES = 3  # the owners' copies explain themselves in three lines, others lost them
+
+
+@dataclass(frozen=True)
+class SubjectProtocol:
+    """Who trains: the clips whose `column` (subject, camera or setup) is in `train`; all others are for testing."""
+
+    column: str
+    train: frozenset[int]
+
+
+@dataclass(frozen=True)
+class FileList:
+    """A list that users bring in the source folder: its file name, and how many recordings it names."""
+
+    file_name: str
+    num_recordings: int
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """All that is particular to one dataset.
+
+    `patterns` are searched in a file's path below the source folder, one per modality; their named groups are
+    `recording` (which with the dataset's name makes the clip id) and `class`, and of subject, camera, setup and
+    replication those that the file names tell. `class_base` is the file names' number of class 0.
+    """
+
+    name: str
+    title: str
+    citation: str
+    terms: str
+    published_by: str
+    class_base: int
+    patterns: Mapping[str, re.Pattern[str]]
+    readers: Mapping[str, Callable[[Path], Skeleton]]
+    subjects: Mapping[str, SubjectProtocol]
+    missing_skeletons: FileList | None = None
+
+
+@dataclass(frozen=True)
+class NamedFile:
+    """What a file's name says about it."""
+
+    modality: str
+    recording: str
+    class_id: int
+    subject: int | None
+    camera: int | None
+    setup: int | None
+    replication: int | None
+
+
+@dataclass(frozen=True)
+class ActionClass:
+    """One row of a class list; `context` is a sentence that describes the action, or empty."""
+
+    class_id: int
+    name: str
+    context: str
+
+
+def load(name: str) -> Dataset:
+    """The dataset of that name; ParamsError, with the names there are, if there is none."""
+    dataset: Dataset = members.load("pipeline.datasets", name).DATASET
+    return dataset
+
+
+def named_file(dataset: Dataset, path: str) -> NamedFile | None:
+    """What the path of a file below the source folder says; None if no pattern of the dataset knows it."""
+    for modality, pattern in dataset.patterns.items():
+        if match := pattern.search(path):
+            groups = match.groupdict()
+            numbers = {
+                key: int(groups[key]) if groups.get(key) else None
+                for key in ("subject", "camera", "setup", "replication")
+            }
+            class_id = int(groups["class"]) - dataset.class_base
+            return NamedFile(modality, groups["recording"], class_id, **numbers)
+    return None
+
+
+def read_classes(file: Path) -> list[ActionClass]:
+    """A class list; FormatError unless ids are 0, 1, 2, ... and every class has a name."""
+    with file.open(encoding="utf-8", newline="") as stream:
+        reader = csv.DictReader(stream, strict=True)
+        if reader.fieldnames != ["class_id", "name", "context"]:
+            raise FormatError(f"{file}: expected the columns class_id,name,context, found {reader.fieldnames}")
+        rows = list(reader)
+    for class_id, row in enumerate(rows):
+        if row["class_id"] != str(class_id) or not row["name"]:
+            raise FormatError(f"{file}: expected class {class_id} with a name, found {dict(row)}")
+    return [ActionClass(class_id, row["name"], row["context"] or "") for class_id, row in enumerate(rows)]
+
+
+def classes(name: str) -> list[ActionClass]:
+    """The class list of a dataset, by class id."""
+    return read_classes(class_file(name))
+
+
+def class_file(name: str) -> Path:
+    """Where the class list of a dataset stands."""
+    return _HERE / "classes" / f"{name}.csv"
+
+
+def published_splits(name: str) -> dict[str, list[int]]:
+    """Unseen class ids of a dataset's published splits, by split name."""
+    file = _HERE / "splits" / f"{name}.json"
+    if not file.is_file():
+        return {}
+    splits: dict[str, list[int]] = json.loads(file.read_text(encoding="utf-8"))
+    return splits
+
+
+def normalised(name: str) -> str:
+    """A class name without what two spellings of it may differ in: case and white space.
+
+    >>> normalised(" Sit  to Stand")
+    'sit to stand'
+    """
+    return " ".join(name.split()).casefold()
+
+
+def check_names(names: Sequence[str], where: str) -> None:
+    """Refuse two classes of one name: such a class could be both seen and unseen. `where` begins the message."""
+    first: dict[str, int] = {}
+    for class_id, name in enumerate(names):
+        other = first.setdefault(normalised(name), class_id)
+        if other != class_id:
+            raise DataError(
+                f"{where}: classes {other} and {class_id} have the same name '{name}', so that it could be both seen "
+                f"and unseen; rename or merge them"
+            )
+
+
+def read_missing_skeletons(file: Path, wanted: FileList) -> set[str]:
+    """The recordings that a list of missing skeletons names; up to three lines of text may stand before them.
+
+    Raises FormatError if another line is no recording or their number is not the published one.
+    """
+    try:
+        with file.open("rb") as stream:
+            lines = stream.read(_MAX_LIST_BYTES).decode().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise FormatError(f"{file}: not a readable list of recordings ({error})") from None
+    lines = [line.strip() for line in lines if line.strip()]
+    header = next((i for i, line in enumerate(lines) if _NTU_RECORDING.fullmatch(line)), len(lines))
+    recordings = set(lines[header:])
+    strange = sorted(line for line in recordings if not _NTU_RECORDING.fullmatch(line))
+    if header > _HEADER_LINES or strange or len(recordings) != wanted.num_recordings:
+        found = f"'{strange[0]}' among them" if strange else f"{len(recordings)} after {header} other lines"
+        raise FormatError(
+            f"{file}: expected {wanted.num_recordings} recordings such as S001C002P005R002A008 after at most "
+            f"{_HEADER_LINES} other lines, found {found}; take the list that the owners of the dataset publish"
+        )
+    return recordings

@@ -1,0 +1,23 @@
+"""UTD-MHAD: 27 actions, 8 subjects, 4 trials each, one Kinect v1; 20 joints at 30 Hz in MATLAB files."""
+
+import re
+
+from pipeline.datasets.shared import Dataset, SubjectProtocol
+from pipeline.formats import mat
+
+DATASET = Dataset(
+    name="utd_mhad",
+    title="UTD Multimodal Human Action Dataset",
+    citation="Chen, Jafari, Kehtarnavaz: UTD-MHAD: A multimodal dataset for human action recognition utilizing a depth "
+    "camera and a wearable inertial sensor, ICIP 2015",
+    terms="free for research; cite the paper",
+    published_by="the University of Texas at Dallas, page 'UTD Multimodal Human Action Dataset', file Skeleton.zip",
+    class_base=1,
+    patterns={
+        "skeleton": re.compile(
+            r"(?:^|/)(?P<recording>a(?P<class>\d{1,2})_s(?P<subject>\d)_t(?P<replication>\d))_skeleton\.mat$"
+        ),
+    },
+    readers={"skeleton": mat.read_skeleton},
+    subjects={"xsub": SubjectProtocol("subject", frozenset({1, 3, 5, 7}))},
+)

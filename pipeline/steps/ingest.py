@@ -1,0 +1,156 @@
+"""ingest: a stamp and its source folder -> one row per clip and modality, each read once and found good or not."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from pipeline.core import progress, stamp, tables
+from pipeline.core.errors import DataError, FormatError
+from pipeline.core.hashing import file_digest
+from pipeline.core.params import Params
+from pipeline.core.rejects import Rejects
+from pipeline.core.schemas import CLIPS
+from pipeline.core.stamp import StampedFile
+from pipeline.datasets import shared
+from pipeline.datasets.shared import Dataset, NamedFile
+from pipeline.formats.shared import Skeleton
+
+
+class Row(Params):
+    """Where a dataset's files lie: data/raw/<dataset>, or a world that was synthesized."""
+
+    source: str
+
+
+class Checks(Params):
+    """The share of clips that may be rejected before the stage fails."""
+
+    max_rejected: Annotated[float, Field(ge=0, le=1)]
+
+
+def ingest(checks: Checks, *, dataset: str, source: Path, out: Path) -> dict[str, int]:
+    """Write the clips table of a dataset; returns the number of rejected clips per kind of reason.
+
+    Raises DataError if no stamped file belongs to the dataset, or if more than `checks.max_rejected` are rejected.
+    """
+    known = shared.load(dataset)
+    files = _files_of(known, stamp.read(source), source)
+    inspector = _Inspector(known, source, _missing_skeletons(known, stamp.read(source), source))
+    rows = [inspector.row(*file) for file in progress.track(files, total=len(files), what=f"{dataset}: clips")]
+    rejects = Rejects("ingest")
+    for row in rows:
+        if row["reason"] is not None:
+            rejects.add(row["path"], row["reason"])
+    progress.say(f"{dataset}: {len(rows)} clips, {len(rejects.rows)} rejected {rejects.counts() or ''}".rstrip())
+    rejects.check(total=len(rows), at_most=checks.max_rejected)
+    tables.write(out, CLIPS, rows, {"dataset": dataset})
+    return rejects.counts()
+
+
+def _files_of(dataset: Dataset, stamped: Iterable[StampedFile], source: Path) -> list[tuple[StampedFile, NamedFile]]:
+    pairs = [(file, shared.named_file(dataset, file.path)) for file in stamped]
+    known = [(file, name) for file, name in pairs if name is not None]
+    if not known:
+        patterns = ", ".join(pattern.pattern for pattern in dataset.patterns.values())
+        raise DataError(
+            f"{source}: none of {len(pairs)} files is named as those of {dataset.name} ({patterns}); link the folder "
+            f"that holds them there and scan it again"
+        )
+    return known
+
+
+def _missing_skeletons(dataset: Dataset, stamped: Iterable[StampedFile], source: Path) -> set[str]:
+    """The recordings that the dataset's own list calls bad; the list is the user's and lies in the source folder."""
+    wanted = dataset.missing_skeletons
+    if wanted is None:
+        return set()
+    for file in stamped:
+        if Path(file.path).name == wanted.file_name:
+            return shared.read_missing_skeletons(source / file.path, wanted)
+    progress.say(
+        f"{dataset.name}: no {wanted.file_name} in {source}: its {wanted.num_recordings} recordings with missing "
+        f"skeletons stay in, unless their files show it"
+    )
+    return set()
+
+
+class _Inspector:
+    """Makes the rows of one dataset; remembers what it has seen, so that duplicates are found."""
+
+    def __init__(self, dataset: Dataset, source: Path, missing: set[str]) -> None:
+        self.dataset = dataset
+        self.source = source
+        self.missing = missing
+        self.num_classes = len(shared.classes(dataset.name))
+        self.path_of: dict[tuple[str, str], str] = {}  # (modality, recording) -> first file
+        self.same: dict[tuple[str, str], str] = {}  # (modality, content hash) -> first file
+
+    def row(self, file: StampedFile, name: NamedFile) -> dict[str, Any]:
+        """One row of the clips table."""
+        first = self.path_of.setdefault((name.modality, name.recording), file.path)
+        num_frames = 0
+        reason: str | None
+        if first != file.path:  # listed under its path, which is unique, since the id is taken
+            recording, reason = file.path, f"duplicate clip: {first} is the same recording"
+        else:
+            recording = name.recording
+            reason, num_frames = self._judge(file, name)
+        return {
+            "clip_id": f"{self.dataset.name}/{recording}",
+            "modality": name.modality,
+            "class_id": name.class_id,
+            "subject": name.subject,
+            "camera": name.camera,
+            "setup": name.setup,
+            "replication": name.replication,
+            "path": file.path,
+            "num_frames": num_frames,
+            "num_bytes": file.num_bytes,
+            "content_hash": file.content_hash,
+            "reason": reason,
+        }
+
+    def _judge(self, file: StampedFile, name: NamedFile) -> tuple[str | None, int]:
+        """Why the clip is rejected (None: it is good) and its number of frames."""
+        if not 0 <= name.class_id < self.num_classes:
+            number = name.class_id + self.dataset.class_base
+            return f"unknown class: {number} is none of the {self.num_classes} of {self.dataset.name}", 0
+        if name.recording in self.missing:
+            return "missing skeleton: listed so by the dataset's owners", 0
+        path = self.source / file.path
+        if changed := _changed(path, file):
+            return changed, 0
+        try:
+            skeleton = self.dataset.readers[name.modality](path)
+        except FormatError as error:
+            return f"unreadable: {str(error).removeprefix(f'{path}: ')}", 0
+        reason = fault(skeleton)
+        if reason is None:
+            first = self.same.setdefault((name.modality, file.content_hash), file.path)
+            reason = f"duplicate content: the same bytes as {first}" if first != file.path else None
+        return reason, skeleton.num_frames
+
+
+def _changed(path: Path, file: StampedFile) -> str | None:
+    if not path.is_file():
+        return "missing file: the stamp lists it, the folder lacks it"
+    if (num_bytes := path.stat().st_size) != file.num_bytes:
+        return f"changed file: the stamp says {file.num_bytes} bytes, found {num_bytes}"
+    if file_digest(path) != file.content_hash:
+        return "changed file: its content is not what the stamp says"
+    return None
+
+
+def fault(skeleton: Skeleton) -> str | None:
+    """Why a skeleton cannot be used, or None: no body in any frame, or a body with a coordinate that is no number."""
+    xyz_MTV3 = skeleton.xyz_MTV3
+    absent_MT = np.isnan(xyz_MTV3).all(axis=(2, 3)) | (xyz_MTV3 == 0).all(axis=(2, 3))
+    if absent_MT.all():
+        return f"empty: no body in any of {skeleton.num_frames} frames"
+    broken_T = (~absent_MT & ~np.isfinite(xyz_MTV3).all(axis=(2, 3))).any(axis=0)
+    if broken_T.any():
+        return f"non-finite: {int(broken_T.sum())} of {skeleton.num_frames} frames, first {int(broken_T.argmax())}"
+    return None
