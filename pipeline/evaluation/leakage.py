@@ -1,0 +1,99 @@
+"""The leak audit: what must hold before a number may be called zero-shot. One LeakError line says what does not.
+
+It guards against the faults found in published protocols: an encoder that has seen an unseen class, a class that is
+both seen and unseen, test clips of training subjects, and classes that are one under two names.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.core.errors import DataError, LeakError
+from pipeline.core.scores import Provenance
+
+TEST_ROLES = {"unseen": {"unseen_test"}, "all": {"unseen_test"}, "gzsl": {"seen_test", "unseen_test"}}
+# The column of the clips table that parts training from test, by the subject protocol's name.
+PARTING = {"xsub": "subject", "xview": "camera", "xset": "setup"}
+_SAME_COSINE = 1 - 1e-6  # equal texts differ by a float32 rounding, different ones by far more
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What the audit and the metrics need of a clip: truth, role in the split, and who (or what) must not train too."""
+
+    class_id: int
+    role: str
+    person: int | None  # subject, camera or setup, as `PARTING` says; null where the dataset does not tell
+
+
+def check_names(class_names: Mapping[int, str], where: str) -> None:
+    """Refuse a class list in which two ids bear one name (case and spacing aside)."""
+    first: dict[str, int] = {}
+    for class_id, name in sorted(class_names.items()):
+        plain = " ".join(name.casefold().split())
+        if plain in first:
+            raise LeakError(
+                f"{where}: classes {first[plain]} and {class_id} are both named '{name}'; "
+                "a class must have one id, or it could be both seen and unseen"
+            )
+        first[plain] = class_id
+
+
+def check_texts(vectors_KD: npt.NDArray[Any], class_ids: Sequence[int], where: str) -> None:
+    """Refuse class vectors of the same direction: such classes cannot be told apart, and merging them flatters."""
+    long_KD = vectors_KD.astype(np.float64)
+    unit_KD = long_KD / np.maximum(np.linalg.norm(long_KD, axis=1, keepdims=True), 1e-12)
+    twins = np.argwhere(np.triu(unit_KD @ unit_KD.T, k=1) >= _SAME_COSINE)
+    if len(twins):
+        one, other = (class_ids[place] for place in twins[0])
+        raise LeakError(f"{where}: classes {one} and {other} have the same text vector; give them different texts")
+
+
+def check_split(split: str, parts: Mapping[str, Sequence[int]]) -> None:
+    """Refuse a split in which a class is in two of fit, val and unseen."""
+    roles = sorted(parts)
+    for place, one in enumerate(roles):
+        for other in roles[place + 1 :]:
+            both = sorted(set(parts[one]) & set(parts[other]))
+            if both:
+                raise LeakError(
+                    f"split '{split}': class {both[0]} is both {one} and {other}; "
+                    "a class must be seen or unseen: mend the split's params and run `dvc repro split`"
+                )
+
+
+def check_provenance(about: Provenance, parts: Mapping[str, Sequence[int]]) -> None:
+    """Refuse weights that were trained on an unseen class, and candidates that are not those of the label space."""
+    name = f"split '{about.split}', seed {about.seed}"
+    unseen, seen = set(parts["unseen"]), {*parts["fit"], *parts["val"]}
+    trained = sorted(set(about.training_classes) & unseen)
+    if trained:
+        raise LeakError(f"{name}: the weights were trained on the unseen classes {trained}; train on fit classes only")
+    strange = sorted(set(about.training_classes) - seen)
+    if strange:
+        raise LeakError(f"{name}: the weights were trained on classes {strange} that the split does not call seen")
+    wanted = unseen if about.label_space == "unseen" else unseen | seen
+    if list(about.class_ids) != sorted(wanted):
+        odd = sorted(set(about.class_ids) ^ wanted)
+        raise LeakError(
+            f"{name}: candidates of label space '{about.label_space}' are not its classes in ascending order; "
+            f"they differ in {odd}"
+        )
+
+
+def check_clips(about: Provenance, clip_ids: Iterable[str], clips: Mapping[str, Clip]) -> None:
+    """Refuse scored clips that are no test clips of the split, or whose subject trains as well."""
+    name = f"split '{about.split}', seed {about.seed}"
+    roles = TEST_ROLES[about.label_space]
+    training = {clip.person for clip in clips.values() if clip.role in ("fit", "val")} - {None}
+    for clip_id in clip_ids:
+        clip = clips.get(clip_id)
+        if clip is None:
+            raise DataError(f"{name}: clip '{clip_id}' is scored but not in the split; rerun the method's stage")
+        if clip.role not in roles:
+            raise LeakError(f"{name}: clip '{clip_id}' is scored, but its role is '{clip.role}', not a test role")
+        if clip.person in training:
+            raise LeakError(f"{name}: test clip '{clip_id}' shares subject (or camera) {clip.person} with training")

@@ -1,0 +1,200 @@
+"""evaluate: scores and truths -> figures with intervals, after a leak audit. The only step that opens test labels."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.core import scores as scores_format
+from pipeline.core import tables as parquet
+from pipeline.core.errors import DataError, FormatError
+from pipeline.core.outputs import write_json
+from pipeline.core.params import Params
+from pipeline.core.schemas import CLIPS, PREDICTIONS, PROMPTS, SPLIT
+from pipeline.core.scores import Scores
+from pipeline.core.seeds import generator
+from pipeline.core.store import Store
+from pipeline.evaluation import leakage, metrics, tables
+from pipeline.evaluation.leakage import Clip
+from pipeline.evaluation.tables import Row
+
+
+class Bootstrap(Params):
+    """Section `evaluate.bootstrap`: how the intervals of single rows are drawn."""
+
+    num_resamples: int
+    seed: int
+
+
+class EvaluateRow(Params):
+    """One row of `evaluate.rows`."""
+
+    dataset: str
+    protocol: str
+    scores: str  # the method row's folder below features/
+    texts: str  # the row of embed whose class texts the method used
+    paper_selection: bool  # also the setting that is best on the unseen test set, flagged as leaky
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Where the inputs of one evaluation stand."""
+
+    scores: Path
+    clips: Path
+    split: Path
+    texts: Path
+    prompts: Path
+
+
+@dataclass(frozen=True)
+class _Case:
+    """One (split, seed, label space) that passed the audit."""
+
+    scored: Scores
+    clips: dict[str, Clip]  # all of the split, by id
+    num_unseen_classes: int
+
+    @property
+    def truth(self) -> list[int]:
+        """The true class of each scored clip."""
+        return [self.clips[clip_id].class_id for clip_id in self.scored.clip_ids]
+
+
+@dataclass(frozen=True)
+class _Truth:
+    meta: dict[str, Any]
+    class_names: dict[int, str]
+    clips: dict[str, dict[str, Clip]]  # by split and clip id
+
+
+def evaluate(row: EvaluateRow, bootstrap: Bootstrap, inputs: Inputs, *, out: Path, predictions: Path) -> None:
+    """Write the figures of one method row as JSON and its predictions as parquet.
+
+    Raises LeakError where the audit fails, DataError where the inputs do not belong together.
+    """
+    method = Store(inputs.scores / scores_format.STORE, "align").attrs
+    truth = _truth(inputs, method["modality"])
+    _check_belong(row, method, truth.meta)
+    _check_texts(inputs.texts, truth)
+    rows: list[Row] = []
+    lines: list[Row] = []
+    for scored in scores_format.read(inputs.scores, "align"):
+        case = _audited(scored, truth)
+        for selection, setting in _selections(row, case):
+            figures, found = _measured(method, bootstrap, case, selection, setting)
+            rows.append(figures)
+            lines += found
+    summary = tables.summaries(rows)
+    write_json(out, {"rows": rows, "summary": summary, "headline": tables.headline(summary)})
+    names = {str(class_id): name for class_id, name in truth.class_names.items()}
+    parquet.write(predictions, PREDICTIONS, lines, {"method": method, "class_names": names})
+
+
+def _truth(inputs: Inputs, modality: str) -> _Truth:
+    """The labels of every clip of the split, with class names; the audit of names and split is part of reading."""
+    meta = parquet.read_meta(inputs.split, SPLIT)
+    names = {line["class_id"]: line["class_name"] for line in parquet.read_rows(inputs.prompts, PROMPTS)}
+    leakage.check_names(names, str(inputs.prompts))
+    for split, parts in meta["splits"].items():
+        leakage.check_split(split, parts)
+    column = leakage.PARTING.get(meta["subjects"])
+    known = {line["clip_id"]: line for line in parquet.read_rows(inputs.clips, CLIPS) if line["modality"] == modality}
+    clips: dict[str, dict[str, Clip]] = {}
+    for line in parquet.read_rows(inputs.split, SPLIT):
+        if clip := known.get(line["clip_id"]):
+            person = clip[column] if column else None
+            clips.setdefault(line["split"], {})[line["clip_id"]] = Clip(clip["class_id"], line["role"], person)
+    return _Truth(meta, names, clips)
+
+
+def _check_belong(row: EvaluateRow, method: Mapping[str, Any], split_meta: Mapping[str, Any]) -> None:
+    for name, found in (("scores", method), ("split", split_meta)):
+        for key, wanted in (("dataset", row.dataset), ("protocol", row.protocol)):
+            if found[key] != wanted:
+                raise DataError(
+                    f"{name}: made for {key} '{found[key]}', this row evaluates '{wanted}'; mend params.yaml"
+                )
+
+
+def _check_texts(path: Path, truth: _Truth) -> None:
+    """Every prompt type must tell all classes apart."""
+    store = Store(path, "embed")
+    for group in store.groups():
+        texts_ND = store.read(group, "pooled").astype(np.float64)
+        texts_ND /= np.maximum(np.linalg.norm(texts_ND, axis=1, keepdims=True), 1e-12)
+        class_N = np.array([int(text_id.split("-")[0]) for text_id in store.ids(group)])
+        class_ids = sorted(set(class_N.tolist()))
+        missing = sorted(set(truth.class_names) - set(class_ids))
+        if missing:
+            raise DataError(f"{path}: group '{group}' has no text of classes {missing}; run `dvc repro embed`")
+        vectors_KD = np.stack([texts_ND[class_N == class_id].mean(axis=0) for class_id in class_ids])
+        leakage.check_texts(vectors_KD, class_ids, f"{path}: group '{group}'")
+
+
+def _audited(scored: Scores, truth: _Truth) -> _Case:
+    """Scores with the labels of their clips, after the audit."""
+    about = scored.provenance
+    if about.split not in truth.meta["splits"]:
+        raise DataError(f"scores: split '{about.split}' is not in the split table; run `dvc repro split align`")
+    if len(about.settings) != scored.values.shape[1] or not 0 <= about.selected < len(about.settings):
+        raise FormatError(f"scores: split '{about.split}': settings and scores do not fit; rerun the method's stage")
+    parts = truth.meta["splits"][about.split]
+    leakage.check_provenance(about, parts)
+    clips = truth.clips.get(about.split, {})
+    leakage.check_clips(about, scored.clip_ids, clips)
+    return _Case(scored, clips, len(parts["unseen"]))
+
+
+def _selections(row: EvaluateRow, case: _Case) -> list[tuple[str, int]]:
+    """The (selection, setting) pairs to report: the method's own, and where asked the best on the test set."""
+    about = case.scored.provenance
+    found = [(about.selection, about.selected)]
+    if row.paper_selection:
+        values = np.moveaxis(case.scored.values, 1, 0)
+        top1 = [metrics.top_k(metrics.ranks(scores_NK, case.truth, about.class_ids), 1) for scores_NK in values]
+        found.append(("paper", int(np.argmax(top1))))  # the earliest of equals
+    return found
+
+
+def _measured(
+    method: Mapping[str, Any], bootstrap: Bootstrap, case: _Case, selection: str, setting: int
+) -> tuple[Row, list[Row]]:
+    """The figures and the predictions of one selection."""
+    about, scored = case.scored.provenance, case.scored
+    scores_NK: npt.NDArray[np.float32] = scored.values[:, setting]
+    rank_N = metrics.ranks(scores_NK, case.truth, about.class_ids)
+    random = generator(bootstrap.seed, "bootstrap", about.split, about.seed, about.label_space, selection)
+    accuracy = metrics.accuracy(rank_N, case.truth, num_resamples=bootstrap.num_resamples, generator=random)
+    figures = tables.row(method, about, selection, about.settings[setting], _counts(case)) | tables.figures(accuracy)
+    if about.label_space == "gzsl":
+        figures |= _generalised(rank_N, [case.clips[clip_id].role for clip_id in scored.clip_ids])
+    key = {"split": about.split, "seed": about.seed, "selection": selection, "label_space": about.label_space}
+    guesses = metrics.predictions(scores_NK, about.class_ids)
+    lines = [
+        {**key, "clip_id": clip_id, "class_id": true, "predicted": int(guess), "rank": int(rank)}
+        for clip_id, true, guess, rank in zip(scored.clip_ids, case.truth, guesses, rank_N, strict=True)
+    ]
+    return figures, lines
+
+
+def _counts(case: _Case) -> dict[str, int]:
+    """How many clips were scored, how many test clips were not (rejected on the way), and the unseen classes."""
+    roles = leakage.TEST_ROLES[case.scored.provenance.label_space]
+    due = sum(clip.role in roles for clip in case.clips.values())
+    num_clips = len(case.scored.clip_ids)
+    return {
+        "num_clips": num_clips,
+        "num_unscored": due - num_clips,
+        "num_unseen_classes": case.num_unseen_classes,
+    }
+
+
+def _generalised(rank_N: npt.NDArray[np.int64], roles: list[str]) -> Row:
+    """Micro accuracy of the seen and of the unseen test clips, and their harmonic mean."""
+    is_unseen_N = np.array([role == "unseen_test" for role in roles])
+    unseen, seen = metrics.top_k(rank_N[is_unseen_N], 1), metrics.top_k(rank_N[~is_unseen_N], 1)
+    return {"top1_seen": seen, "top1_unseen": unseen, "harmonic_mean": metrics.harmonic_mean(seen, unseen)}

@@ -1,0 +1,105 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline.core.errors import DataError, LeakError
+from pipeline.core.scores import Provenance
+from pipeline.evaluation import leakage
+from pipeline.evaluation.leakage import Clip
+
+PARTS = {"fit": [0, 1], "val": [2], "unseen": [3, 4]}
+ABOUT = Provenance(
+    split="s0",
+    seed=0,
+    label_space="unseen",
+    inference="inductive",
+    selection="validation",
+    refit="none",
+    settings=["1"],
+    selected=0,
+    class_ids=[3, 4],
+    training_classes=[0, 1],
+)
+CLIPS = {
+    "d/train": Clip(0, "fit", 1),
+    "d/val": Clip(2, "val", 3),
+    "d/test": Clip(3, "unseen_test", 2),
+    "d/seen": Clip(0, "seen_test", 2),
+    "d/spy": Clip(4, "unseen_test", 3),
+    "d/nobody": Clip(4, "unseen_test", None),
+}
+
+
+def test_an_honest_case_passes() -> None:
+    leakage.check_split("s0", PARTS)
+    leakage.check_provenance(ABOUT, PARTS)
+    leakage.check_provenance(replace(ABOUT, label_space="all", class_ids=[0, 1, 2, 3, 4]), PARTS)
+    leakage.check_clips(ABOUT, ["d/nobody", "d/test"], CLIPS)
+    leakage.check_names({0: "wave", 1: "waves"}, "prompts")
+    leakage.check_texts(np.eye(3), [0, 1, 2], "texts")
+
+
+@pytest.mark.parametrize("parts", [{**PARTS, "fit": [0, 3]}, {**PARTS, "val": [2, 3]}])
+def test_a_class_that_is_both_seen_and_unseen_is_one_clear_line(parts: dict[str, list[int]]) -> None:
+    with pytest.raises(LeakError, match=r"split 's0': class 3 is both (fit|unseen) and (unseen|val)") as caught:
+        leakage.check_split("s0", parts)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_class_that_is_both_fit_and_val_is_refused() -> None:
+    with pytest.raises(LeakError, match="class 2 is both fit and val"):
+        leakage.check_split("s0", {**PARTS, "fit": [0, 2]})
+
+
+def test_weights_trained_on_an_unseen_class_are_refused() -> None:
+    with pytest.raises(LeakError, match=r"trained on the unseen classes \[4\]"):
+        leakage.check_provenance(replace(ABOUT, training_classes=[0, 1, 4]), PARTS)
+
+
+def test_weights_trained_on_a_class_the_split_does_not_know_are_refused() -> None:
+    with pytest.raises(LeakError, match=r"classes \[9\]"):
+        leakage.check_provenance(replace(ABOUT, training_classes=[9]), PARTS)
+
+
+@pytest.mark.parametrize(
+    ("space", "class_ids"),
+    [("unseen", [3]), ("unseen", [4, 3]), ("unseen", [2, 3, 4]), ("all", [3, 4]), ("gzsl", [0, 3, 4])],
+)
+def test_candidates_other_than_the_label_space_are_refused(space: str, class_ids: list[int]) -> None:
+    with pytest.raises(LeakError, match=f"label space '{space}'"):
+        leakage.check_provenance(replace(ABOUT, label_space=space, class_ids=class_ids), PARTS)
+
+
+@pytest.mark.parametrize(
+    ("space", "clip_id", "words"),
+    [
+        ("unseen", "d/train", "its role is 'fit'"),
+        ("unseen", "d/seen", "its role is 'seen_test'"),
+        ("gzsl", "d/val", "its role is 'val'"),
+        ("all", "d/spy", "shares subject .or camera. 3"),
+    ],
+)
+def test_a_clip_that_is_no_test_clip_is_refused(space: str, clip_id: str, words: str) -> None:
+    with pytest.raises(LeakError, match=words):
+        leakage.check_clips(replace(ABOUT, label_space=space), [clip_id], CLIPS)
+
+
+def test_seen_test_clips_may_be_scored_in_the_generalised_space() -> None:
+    leakage.check_clips(replace(ABOUT, label_space="gzsl"), ["d/seen", "d/test"], CLIPS)
+
+
+def test_a_clip_the_split_does_not_know_is_refused() -> None:
+    with pytest.raises(DataError, match="'d/new' is scored but not in the split"):
+        leakage.check_clips(ABOUT, ["d/new"], CLIPS)
+
+
+def test_two_classes_of_one_name_are_refused() -> None:
+    with pytest.raises(LeakError, match="classes 0 and 2 are both named"):
+        leakage.check_names({0: "Draw X", 1: "wave", 2: " draw  x"}, "prompts")
+
+
+def test_two_classes_of_one_text_vector_are_refused_whatever_their_length() -> None:
+    vectors = np.array([[1.0, 2.0, 0.5], [0.0, 1.0, 0.0], [2.0, 4.0, 1.0]], dtype=np.float32)
+    with pytest.raises(LeakError, match="classes 3 and 8 have the same text vector"):
+        leakage.check_texts(vectors, [3, 5, 8], "texts")

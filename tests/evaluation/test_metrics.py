@@ -1,0 +1,160 @@
+"""Every figure against an independent reference: plain loops, resampling clip by clip, numerical integration."""
+
+import math
+import random
+import time
+
+import numpy as np
+import pytest
+
+from pipeline.core.errors import DataError, FormatError
+from pipeline.core.seeds import generator
+from pipeline.evaluation import metrics
+
+CLASS_IDS = [2, 5, 7, 11, 12, 20, 21]
+
+
+def case(seed: int, num_clips: int = 60, levels: int = 4) -> tuple[np.ndarray, list[int]]:
+    """Scores on few levels, so that many are equal, and uneven classes."""
+    draw = random.Random(seed)
+    scores = np.array([[draw.randrange(levels) / 8 for _ in CLASS_IDS] for _ in range(num_clips)], dtype=np.float32)
+    return scores, [draw.choice(CLASS_IDS[:5] + CLASS_IDS[:2]) for _ in range(num_clips)]
+
+
+def ordered(row: np.ndarray) -> list[int]:
+    """Candidates from best to worst, equal ones by class id."""
+    return [c for _, c in sorted((-float(score), c) for score, c in zip(row, CLASS_IDS, strict=True))]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rank_and_prediction_agree_with_sorting(seed: int) -> None:
+    scores, truth = case(seed)
+    wanted = [ordered(row).index(t) + 1 for row, t in zip(scores, truth, strict=True)]
+    assert metrics.ranks(scores, truth, CLASS_IDS).tolist() == wanted
+    assert metrics.predictions(scores, CLASS_IDS).tolist() == [ordered(row)[0] for row in scores]
+
+
+def test_constant_scores_name_the_smallest_class_only() -> None:
+    rank = metrics.ranks(np.zeros((len(CLASS_IDS), len(CLASS_IDS))), CLASS_IDS, CLASS_IDS)
+    assert rank.tolist() == [1, 2, 3, 4, 5, 6, 7]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_scores_that_are_not_finite_are_refused(bad: float) -> None:
+    scores, truth = case(0)
+    scores[3, 2] = bad
+    with pytest.raises(FormatError, match="not finite"):
+        metrics.ranks(scores, truth, CLASS_IDS)
+
+
+def test_a_truth_that_is_no_candidate_is_refused() -> None:
+    with pytest.raises(DataError, match=r"\[3\] occur as truth"):
+        metrics.ranks(np.zeros((1, 7)), [3], CLASS_IDS)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_accuracies_agree_with_plain_loops(seed: int) -> None:
+    scores, truth = case(seed)
+    rank = metrics.ranks(scores, truth, CLASS_IDS)
+    best = [ordered(row) for row in scores]
+    by_class: dict[int, list[bool]] = {}
+    for order, true in zip(best, truth, strict=True):
+        by_class.setdefault(true, []).append(order[0] == true)
+    for k in (1, 3, 5):
+        hits = sum(true in order[:k] for order, true in zip(best, truth, strict=True))
+        assert metrics.top_k(rank, k) == pytest.approx(hits / len(truth))
+    means = {c: sum(hits) / len(hits) for c, hits in by_class.items()}
+    assert metrics.class_mean(rank, truth) == pytest.approx(sum(means.values()) / len(means))
+    assert metrics.per_class(rank, truth) == {c: (pytest.approx(means[c]), len(by_class[c])) for c in sorted(means)}
+
+
+def test_confusion_counts_every_clip_once() -> None:
+    assert metrics.confusion([1, 1, 2, 2, 2], [1, 2, 2, 2, 1]) == {(1, 1): 1, (1, 2): 1, (2, 1): 1, (2, 2): 2}
+
+
+def test_class_mean_and_micro_differ_where_classes_are_uneven() -> None:
+    found = metrics.accuracy(
+        np.array([1, 1, 1, 9]), [0, 0, 0, 1], num_resamples=10, generator=generator(0, "bootstrap")
+    )
+    assert (found.top1, found.class_mean) == (0.75, 0.5)
+
+
+def resampled(rank: np.ndarray, truth: list[int], times: int) -> dict[str, list[float]]:
+    """The bootstrap as it is told: draw clips with replacement, compute, repeat."""
+    draw = random.Random(7)
+    values: dict[str, list[float]] = {"top1": [], "top5": [], "class_mean": []}
+    for _ in range(times):
+        chosen = [draw.randrange(len(truth)) for _ in truth]
+        again, truths = rank[chosen], [truth[i] for i in chosen]
+        values["top1"].append(metrics.top_k(again, 1))
+        values["top5"].append(metrics.top_k(again, 5))
+        values["class_mean"].append(metrics.class_mean(again, truths))
+    return values
+
+
+def test_the_intervals_are_those_of_drawing_clips_with_replacement() -> None:
+    scores, truth = case(1)
+    rank = metrics.ranks(scores, truth, CLASS_IDS)
+    found = metrics.accuracy(rank, truth, num_resamples=20_000, generator=generator(0, "bootstrap"))
+    for name, values in resampled(rank, truth, 2_000).items():
+        low, high = np.quantile(values, [0.025, 0.975])
+        assert getattr(found, f"{name}_ci95") == pytest.approx((low, high), abs=0.02)
+
+
+def test_the_same_seed_gives_the_same_interval_and_another_seed_another() -> None:
+    scores, truth = case(2)
+    rank = metrics.ranks(scores, truth, CLASS_IDS)
+    one, same, other = (
+        metrics.accuracy(rank, truth, num_resamples=500, generator=generator(seed, "b")) for seed in (0, 0, 1)
+    )
+    assert one == same
+    assert one.class_mean_ci95 != other.class_mean_ci95
+
+
+def test_two_thousand_resamples_of_a_thousand_clips_take_milliseconds() -> None:
+    draw = np.random.default_rng(0)
+    rank, truth = draw.integers(1, 60, size=1000), draw.integers(0, 12, size=1000).tolist()
+    start = time.perf_counter()
+    metrics.accuracy(rank, truth, num_resamples=2000, generator=draw)
+    assert time.perf_counter() - start < 0.5  # 15 ms on an idle core; the bound only catches a loop over resamples
+
+
+def test_no_clips_is_an_error_not_a_nan() -> None:
+    with pytest.raises(DataError, match="no scored clips"):
+        metrics.accuracy(np.array([], dtype=np.int64), [], num_resamples=10, generator=generator(0, "b"))
+
+
+def t_coverage(point: float, freedom: int) -> float:
+    """Share of Student's t within +-point, by the trapezoid rule."""
+    x = np.linspace(-point, point, 200_001)
+    log = math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2) - 0.5 * math.log(freedom * math.pi)
+    return float(np.trapezoid(np.exp(log - (freedom + 1) / 2 * np.log1p(x**2 / freedom)), x))
+
+
+@pytest.mark.parametrize("num", [2, 3, 10, 40])
+def test_the_interval_over_splits_is_students(num: int) -> None:
+    values = [0.4 + 0.01 * (i % 5) for i in range(num)]
+    interval = metrics.interval_over_splits(values)
+    assert interval is not None
+    error = np.std(values, ddof=1) / math.sqrt(num)
+    assert sum(interval) / 2 == pytest.approx(np.mean(values))
+    assert t_coverage(float((interval[1] - interval[0]) / 2 / error), num - 1) == pytest.approx(0.95, abs=1e-6)
+
+
+def test_one_split_has_no_interval_over_splits() -> None:
+    assert metrics.interval_over_splits([0.5]) is None
+
+
+def test_an_interval_over_splits_stays_between_zero_and_one() -> None:
+    assert metrics.interval_over_splits([0.0, 1.0]) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("seen", "unseen", "wanted"), [(0.5, 0.25, 1 / 3), (0.0, 0.9, 0.0), (0.0, 0.0, 0.0), (1, 1, 1)]
+)
+def test_the_harmonic_mean(seen: float, unseen: float, wanted: float) -> None:
+    assert metrics.harmonic_mean(seen, unseen) == pytest.approx(wanted)
+
+
+def test_chance_is_one_guess_among_the_candidates() -> None:
+    assert metrics.chance(5) == 0.2

@@ -1,0 +1,87 @@
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.core.scores import Provenance
+from pipeline.evaluation import tables
+from pipeline.evaluation.metrics import Accuracy
+
+METHOD = {
+    "dataset": "demo",
+    "protocol": "random",
+    "modality": "skeleton",
+    "encoder": "stgcn",
+    "method": "dvta",
+    "variant": "paper",
+    "texts": "demo-minilm",
+}
+
+
+def row(split: str, seed: int, top1: float, selection: str = "validation", space: str = "unseen") -> dict[str, Any]:
+    about = Provenance(split, seed, space, "inductive", "validation", "aligner", ["1", "2"], 1, [3, 4], [0, 1])
+    found = tables.row(METHOD, about, selection, "2", {"num_clips": 10, "num_unscored": 0, "num_unseen_classes": 2})
+    return found | tables.figures(Accuracy(top1, (0.0, 1.0), 1.0, (1.0, 1.0), top1 / 2, (0.0, 1.0)))
+
+
+def test_a_row_is_flat_and_has_every_field_readers_rely_on() -> None:
+    wanted = [
+        "dataset",
+        "protocol",
+        "split",
+        "modality",
+        "encoder",
+        "method",
+        "variant",
+        "inference",
+        "selection",
+        "refit",
+        "label_space",
+        "seed",
+        "num_clips",
+        "num_unseen_classes",
+        "chance",
+        "top1",
+        "top1_ci95",
+        "top5",
+        "top5_ci95",
+        "class_mean",
+        "class_mean_ci95",
+    ]
+    found = row("s0", 0, 0.5)
+    assert set(wanted) <= set(found)
+    assert not any(isinstance(value, dict) for value in found.values())
+    assert (found["chance"], found["leaky"], row("s0", 0, 0.5, "paper")["leaky"]) == (0.5, False, True)
+
+
+def test_a_summary_averages_seeds_first_and_then_splits() -> None:
+    rows = [row("s0", 0, 0.2), row("s0", 1, 0.4), row("s1", 0, 0.5), row("s2", 0, 0.7)]
+    (found,) = tables.summaries(rows)
+    values = np.array([0.3, 0.5, 0.7])
+    half = 4.302652729911275 * values.std(ddof=1) / math.sqrt(3)  # t of 2 degrees of freedom
+    assert (found["n"], found["num_rows"]) == (3, 4)
+    assert found["mean"] == pytest.approx(0.5)
+    assert found["ci95"] == pytest.approx([0.5 - half, 0.5 + half])
+    assert found["class_mean"] == pytest.approx(0.25)
+
+
+def test_one_split_has_no_interval() -> None:
+    (found,) = tables.summaries([row("s0", 0, 0.2), row("s0", 1, 0.4)])
+    assert found["ci95"] is None
+    assert found["class_mean_ci95"] is None
+
+
+def test_selections_and_label_spaces_are_never_averaged_together() -> None:
+    rows = [row("s0", 0, 0.2), row("s0", 0, 0.9, "paper"), row("s0", 0, 0.1, space="all")]
+    found = tables.summaries(rows)
+    assert [(one["selection"], one["label_space"], one["mean"]) for one in found] == [
+        ("validation", "unseen", 0.2),
+        ("paper", "unseen", 0.9),
+        ("validation", "all", 0.1),
+    ]
+
+
+def test_the_headline_never_holds_a_figure_selected_on_the_test_set() -> None:
+    found = tables.summaries([row("s0", 0, 0.9, "paper"), row("s0", 0, 0.2), row("s0", 0, 0.9, "paper", "all")])
+    assert tables.headline(found) == {"unseen_top1": 0.2, "unseen_chance": 0.5, "num_splits": 1}

@@ -1,0 +1,243 @@
+"""A tiny case with known answers: two seen classes, two unseen ones, subjects 1 (training) and 2 (test)."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.core import scores as scores_format
+from pipeline.core import store, tables
+from pipeline.core.errors import DataError, FormatError, LeakError
+from pipeline.core.schemas import CLIPS, PREDICTIONS, PROMPTS, SPLIT
+from pipeline.core.scores import Provenance, Scores
+from pipeline.steps.evaluate import Bootstrap, EvaluateRow, Inputs, evaluate
+
+NAMES = ["sit", "stand", "wave", "clap"]
+METHOD = {
+    "dataset": "tiny",
+    "protocol": "random",
+    "modality": "skeleton",
+    "encoder": "stgcn",
+    "method": "ridge",
+    "variant": "plain",
+    "texts": "tiny-minilm",
+}
+ROW = EvaluateRow(dataset="tiny", protocol="random", scores="align/x", texts="tiny-minilm", paper_selection=False)
+PAPER = ROW.model_copy(update={"paper_selection": True})
+BOOTSTRAP = Bootstrap(num_resamples=50, seed=0)
+PARTS = {"fit": [0], "val": [1], "unseen": [2, 3]}
+# class, subject -> role
+ROLES = {(0, 1): "fit", (1, 1): "val", (0, 2): "seen_test", (2, 2): "unseen_test", (3, 2): "unseen_test"}
+
+
+class World:
+    """The inputs of one evaluation, each of which a test may replace."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.inputs = Inputs(
+            root / "align",
+            root / "clips.parquet",
+            root / "split.parquet",
+            root / "texts.zarr",
+            root / "prompts.parquet",
+        )
+        self.clips = [(f"tiny/c{c}s{s}r{r}", c, s) for c, s in ROLES for r in range(2)]
+        self.write_clips()
+        self.write_split(PARTS)
+        self.write_texts(np.eye(4, dtype=np.float32))
+        self.write_prompts(NAMES)
+        self.write_scores()
+
+    def write_clips(self) -> None:
+        blank = dict.fromkeys(("camera", "setup", "replication", "reason"))
+        rest = {"modality": "skeleton", "path": "x", "num_frames": 9, "num_bytes": 9, "content_hash": "0"}
+        rows = [{"clip_id": i, "class_id": c, "subject": s, **blank, **rest} for i, c, s in self.clips]
+        tables.write(self.inputs.clips, CLIPS, rows)
+
+    def write_split(self, parts: dict[str, list[int]], **changes: Any) -> None:
+        meta = {"dataset": "tiny", "protocol": "random", "subjects": "xsub", "splits": {"s0": parts}, **changes}
+        rows = [
+            {"split": "s0", "clip_id": i, "role": ROLES[c, s], "class_id": None, "held_out": False}
+            for i, c, s in self.clips
+        ]
+        tables.write(self.inputs.split, SPLIT, rows, meta)
+
+    def write_texts(self, vectors: np.ndarray) -> None:
+        with store.create(self.inputs.texts, {"dataset": "tiny"}) as texts:
+            texts.group("label", [f"{c:04d}-00" for c in range(len(vectors))]).put("pooled", vectors)
+
+    def write_prompts(self, names: list[str]) -> None:
+        rows = [{"class_id": c, "class_name": n, "type": "label", "index": 0, "text": n} for c, n in enumerate(names)]
+        tables.write(self.inputs.prompts, PROMPTS, rows)
+
+    def write_scores(self, values: Any = None, method: dict[str, str] = METHOD, **changes: Any) -> None:
+        """Two settings: the first is right on clip 0 and 3, the second on all but clip 3."""
+        known = [[[1, 0], [1, 0]], [[0, 1], [1, 0]], [[1, 0], [0, 1]], [[0, 1], [1, 0]]]
+        about = {
+            "split": "s0",
+            "seed": 0,
+            "label_space": "unseen",
+            "inference": "inductive",
+            "selection": "validation",
+            "refit": "aligner",
+            "settings": ["1", "2"],
+            "selected": 0,
+            "class_ids": [2, 3],
+            "training_classes": [0, 1],
+        }
+        clip_ids = changes.pop("clip_ids", ["tiny/c2s2r0", "tiny/c2s2r1", "tiny/c3s2r0", "tiny/c3s2r1"])
+        with store.create(self.inputs.scores / scores_format.STORE, method) as out:
+            array = np.array(known if values is None else values, dtype=np.float32)
+            scores_format.write(out, Scores(Provenance(**(about | changes)), clip_ids, array))
+
+    def run(self, row: EvaluateRow = ROW) -> dict[str, Any]:
+        evaluate(row, BOOTSTRAP, self.inputs, out=self.root / "out.json", predictions=self.root / "out.parquet")
+        found: dict[str, Any] = json.loads((self.root / "out.json").read_text())
+        return found
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_the_figures_are_those_of_the_selected_setting(world: World) -> None:
+    found = world.run()
+    (row,) = found["rows"]
+    assert (row["top1"], row["chance"], row["num_clips"], row["num_unseen_classes"]) == (0.5, 0.5, 4, 2)
+    assert (row["selection"], row["setting"], row["leaky"]) == ("validation", "1", False)
+    assert found["summary"][0] | {"mean": 0.5, "ci95": None, "n": 1} == found["summary"][0]
+    assert found["headline"] == {"num_splits": 1, "unseen_chance": 0.5, "unseen_top1": 0.5}
+
+
+def test_the_paper_selection_is_made_only_where_asked_and_is_flagged(world: World) -> None:
+    assert [row["selection"] for row in world.run()["rows"]] == ["validation"]
+    found = world.run(PAPER)
+    honest, paper = found["rows"]
+    assert (paper["selection"], paper["setting"], paper["top1"], paper["leaky"]) == ("paper", "2", 0.75, True)
+    assert honest["top1"] == 0.5
+    assert found["headline"]["unseen_top1"] == 0.5
+
+
+def test_predictions_are_kept_with_truth_rank_and_class_names(world: World) -> None:
+    world.run(PAPER)
+    lines = tables.read_rows(world.root / "out.parquet", PREDICTIONS)
+    paper = [line for line in lines if line["selection"] == "paper"]
+    assert len(lines) == 8
+    assert [(line["class_id"], line["predicted"], line["rank"]) for line in paper] == [
+        (2, 2, 1),
+        (2, 2, 1),
+        (3, 3, 1),
+        (3, 2, 2),
+    ]
+    meta = tables.read_meta(world.root / "out.parquet", PREDICTIONS)
+    assert meta["class_names"] == {"0": "sit", "1": "stand", "2": "wave", "3": "clap"}
+    assert meta["method"] == METHOD
+
+
+def test_two_runs_give_the_same_bytes(world: World) -> None:
+    world.run(PAPER)
+    first = [(world.root / name).read_bytes() for name in ("out.json", "out.parquet")]
+    world.run(PAPER)
+    assert [(world.root / name).read_bytes() for name in ("out.json", "out.parquet")] == first
+
+
+def test_test_clips_that_were_not_scored_are_counted(world: World) -> None:
+    world.write_scores([[[1, 0], [1, 0]]], clip_ids=["tiny/c2s2r0"])
+    assert world.run()["rows"][0]["num_unscored"] == 3
+
+
+def test_a_generalised_row_has_seen_unseen_and_harmonic_accuracy(world: World) -> None:
+    right, wrong = [[9, 0, 0, 0]], [[0, 9, 0, 0]]
+    unseen = [[[0, 0, 9, 0]], [[9, 0, 0, 0]], [[9, 0, 0, 0]], [[9, 0, 0, 0]]]
+    clip_ids = ["tiny/c0s2r0", "tiny/c0s2r1", "tiny/c2s2r0", "tiny/c2s2r1", "tiny/c3s2r0", "tiny/c3s2r1"]
+    world.write_scores(
+        [right, wrong, *unseen], clip_ids=clip_ids, label_space="gzsl", class_ids=[0, 1, 2, 3], settings=["1"]
+    )
+    (row,) = world.run()["rows"]
+    assert (row["top1_seen"], row["top1_unseen"], row["chance"]) == (0.5, 0.25, 0.25)
+    assert row["harmonic_mean"] == pytest.approx(1 / 3)
+
+
+def test_a_class_that_is_both_seen_and_unseen_is_refused(world: World) -> None:
+    world.write_split({**PARTS, "val": [1, 2]})
+    with pytest.raises(LeakError, match="class 2 is both unseen and val"):
+        world.run()
+
+
+def test_weights_that_saw_an_unseen_class_are_refused(world: World) -> None:
+    world.write_scores(training_classes=[0, 3])
+    with pytest.raises(LeakError, match=r"trained on the unseen classes \[3\]"):
+        world.run()
+
+
+def test_a_test_clip_of_a_training_subject_is_refused(world: World) -> None:
+    world.clips = [(i, c, 1) if i == "tiny/c2s2r0" else (i, c, s) for i, c, s in world.clips]
+    world.write_clips()
+    with pytest.raises(LeakError, match="'tiny/c2s2r0' shares subject"):
+        world.run()
+
+
+def test_a_protocol_without_subjects_has_no_training_subjects(world: World) -> None:
+    world.clips = [(i, c, 1) if i == "tiny/c2s2r0" else (i, c, s) for i, c, s in world.clips]
+    world.write_clips()
+    world.clips = [(i, c, int(i[-3])) for i, c, _ in world.clips]
+    world.write_split(PARTS, subjects="list")
+    assert world.run()["rows"]
+
+
+def test_a_scored_clip_of_another_role_is_refused(world: World) -> None:
+    world.write_scores([[[1, 0], [1, 0]]], clip_ids=["tiny/c0s2r0"])
+    with pytest.raises(LeakError, match="its role is 'seen_test'"):
+        world.run()
+
+
+def test_two_classes_of_one_name_are_refused(world: World) -> None:
+    world.write_prompts(["sit", "stand", "wave", "Sit"])
+    with pytest.raises(LeakError, match="classes 0 and 3 are both named 'Sit'"):
+        world.run()
+
+
+def test_two_classes_of_one_text_vector_are_refused(world: World) -> None:
+    vectors = np.eye(4, dtype=np.float32)
+    vectors[3] = 2 * vectors[1]
+    world.write_texts(vectors)
+    with pytest.raises(LeakError, match="classes 1 and 3 have the same text vector"):
+        world.run()
+
+
+def test_a_class_without_a_text_is_refused(world: World) -> None:
+    world.write_texts(np.eye(3, dtype=np.float32))
+    with pytest.raises(DataError, match=r"no text of classes \[3\]"):
+        world.run()
+
+
+@pytest.mark.parametrize("key", ["dataset", "protocol"])
+def test_scores_of_another_dataset_or_protocol_are_refused(world: World, key: str) -> None:
+    world.write_scores(method=METHOD | {key: "other"})
+    with pytest.raises(DataError, match=f"scores: made for {key} 'other'"):
+        world.run()
+
+
+def test_scores_of_a_split_that_is_not_there_are_refused(world: World) -> None:
+    world.write_scores(split="s7")
+    with pytest.raises(DataError, match="split 's7' is not in the split table"):
+        world.run()
+
+
+@pytest.mark.parametrize("changes", [{"selected": 2}, {"settings": ["1"]}])
+def test_settings_that_do_not_fit_the_scores_are_refused(world: World, changes: dict[str, Any]) -> None:
+    world.write_scores(**changes)
+    with pytest.raises(FormatError, match="settings and scores do not fit"):
+        world.run()
+
+
+def test_nothing_is_written_where_the_audit_fails(world: World) -> None:
+    world.write_scores(training_classes=[3])
+    with pytest.raises(LeakError):
+        world.run()
+    assert not (world.root / "out.json").exists()
+    assert not (world.root / "out.parquet").exists()
