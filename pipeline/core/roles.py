@@ -1,0 +1,111 @@
+"""Who sees what: the classes and clips of one split. Pure functions; every draw comes from a named seed."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.core.errors import DataError
+
+_FEWEST_VAL_CLASSES = 3
+_FEWEST_FIT_CLASSES = 3
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The class ids of a split, sorted: trained on, selected on (pseudo-unseen), and never seen."""
+
+    fit: tuple[int, ...]
+    val: tuple[int, ...]
+    unseen: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What decides a clip's role. Clips of one `performance` are the same event, seen by several cameras."""
+
+    clip_id: str
+    class_id: int
+    is_train: bool
+    performance: str
+
+
+def draw_unseen(num_classes: int, num_unseen: int, rng: np.random.Generator) -> list[int]:
+    """Ids of classes drawn to be unseen, sorted."""
+    return sorted(rng.choice(num_classes, size=num_unseen, replace=False).tolist())
+
+
+def divide(num_classes: int, unseen: Sequence[int], rng: np.random.Generator) -> Classes:
+    """The seen classes divided into fit and val: val is a fifth of them, at least three.
+
+    Raises DataError for an unseen id that is none or is listed twice, and if fewer than three fit classes are left.
+    """
+    strange = sorted({class_id for class_id in unseen if not 0 <= class_id < num_classes})
+    if strange or len(set(unseen)) < len(unseen):
+        what = f"{strange} are not" if strange else "one is listed twice, and they are not all"
+        raise DataError(f"unseen classes: {what} different ids from 0 to {num_classes - 1}")
+    seen = sorted(set(range(num_classes)) - set(unseen))
+    num_val = max(_FEWEST_VAL_CLASSES, -(-len(seen) // 5))
+    if len(seen) - num_val < _FEWEST_FIT_CLASSES:
+        raise DataError(
+            f"{len(seen)} seen of {num_classes} classes, {num_val} of them for validation, leave fewer than "
+            f"{_FEWEST_FIT_CLASSES} to train on; name fewer unseen classes"
+        )
+    val = sorted(rng.choice(seen, size=num_val, replace=False).tolist())
+    fit = sorted(set(seen) - set(val))
+    return Classes(fit=tuple(fit), val=tuple(val), unseen=tuple(sorted(unseen)))
+
+
+def assign(clips: Sequence[Clip], classes: Classes) -> dict[str, str]:
+    """The role of each clip, by id. Raises DataError if fit, val, seen_test or unseen_test stays empty."""
+    roles = {clip.clip_id: _role(clip, classes) for clip in clips}
+    empty = sorted({"fit", "val", "seen_test", "unseen_test"} - set(roles.values()))
+    if empty:
+        raise DataError(
+            f"no clip gets the role {' or '.join(empty)}; see that the clips cover the subjects and classes"
+        )
+    return roles
+
+
+def _role(clip: Clip, classes: Classes) -> str:
+    if clip.class_id in classes.unseen:
+        return "unused" if clip.is_train else "unseen_test"
+    if clip.class_id in classes.val:
+        return "val" if clip.is_train else "seen_test"
+    if clip.class_id in classes.fit:
+        return "fit" if clip.is_train else "seen_test"
+    return "unused"
+
+
+def held_out(clips: Sequence[Clip], roles: Mapping[str, str], rng: np.random.Generator) -> set[str]:
+    """Ids of a tenth of the fit clips, stratified by class, whole performances at a time.
+
+    A performance is never torn: its other camera views would tell of the held-out one. A class with a single
+    performance gives it away only if all classes are so. At least one performance is held out, and one is left:
+    DataError if there is only one.
+    """
+    by_class: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for clip in sorted(clips, key=lambda clip: clip.clip_id):
+        if roles[clip.clip_id] == "fit":
+            by_class[clip.class_id][clip.performance].append(clip.clip_id)
+    if sum(len(found) for found in by_class.values()) < 2:
+        raise DataError("all fit clips show one performance, none can be held out; the training subjects need more")
+    quota = _quota({class_id: len(found) for class_id, found in by_class.items()}, rng)
+    out: set[str] = set()
+    for class_id, performances in sorted(by_class.items()):
+        groups = list(performances.values())
+        for index in rng.choice(len(groups), size=quota[class_id], replace=False):
+            out.update(groups[index])
+    return out
+
+
+def _quota(sizes: Mapping[int, int], rng: np.random.Generator) -> dict[int, int]:
+    """How many performances each class gives: a tenth, by largest remainders; ties are drawn."""
+    quota = {class_id: size // 10 for class_id, size in sizes.items()}
+    total = max(1, round(sum(sizes.values()) / 10))
+    drawn = dict(zip(sorted(sizes), rng.random(len(sizes)).tolist(), strict=True))
+    order = sorted(sizes, key=lambda class_id: (sizes[class_id] == 1, -(sizes[class_id] % 10), drawn[class_id]))
+    for class_id in order[: total - sum(quota.values())]:
+        quota[class_id] += 1
+    return quota

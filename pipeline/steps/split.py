@@ -1,0 +1,126 @@
+"""split: clips -> one role per clip and split: who is trained on, selected on, tested on."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from pipeline.core import roles, tables
+from pipeline.core.errors import DataError
+from pipeline.core.params import Params
+from pipeline.core.roles import Classes, Clip
+from pipeline.core.schemas import CLIPS, SPLIT
+from pipeline.core.seeds import generator
+from pipeline.datasets import shared
+from pipeline.datasets.shared import SubjectProtocol
+
+_DRAWN = re.compile(r"s(0|[1-9]\d*)")
+
+
+class Row(Params):
+    """One split table. `splits` names published splits, or draws: s<seed>. `protocol` is the table's own name."""
+
+    dataset: str
+    protocol: str
+    subjects: str
+    num_unseen: Annotated[int, Field(ge=1)]
+    splits: Annotated[list[str], Field(min_length=1)]
+
+
+def split(row: Row, *, clips: Path, out: Path) -> None:
+    """Write the roles of all clips that were not rejected.
+
+    Raises DataError for names, counts or subjects that do not fit, and for a split with an empty role.
+    """
+    dataset = shared.load(row.dataset)
+    where = f"split.rows.{row.dataset}-{row.protocol}"
+    if row.subjects not in dataset.subjects:
+        raise DataError(f"{where}: {row.dataset} has no subjects '{row.subjects}', only {sorted(dataset.subjects)}")
+    if len(set(row.splits)) < len(row.splits):
+        raise DataError(f"{where}: a split is named twice: {row.splits}")
+    names = [known.name for known in shared.classes(row.dataset)]
+    shared.check_names(names, where)
+    candidates = _clips(tables.read_rows(clips, CLIPS), dataset.subjects[row.subjects], clips)
+    divided: dict[str, Classes] = {}
+    rows: list[dict[str, Any]] = []
+    for name in row.splits:
+        try:
+            divided[name] = _classes(row, name, len(names))
+            rows += _roles(candidates, divided[name], name, row)
+        except DataError as error:
+            raise DataError(f"{where}: split '{name}': {error}") from None
+    tables.write(out, SPLIT, rows, _meta(row, divided))
+
+
+def _clips(rows: Sequence[Mapping[str, Any]], subjects: SubjectProtocol, table: Path) -> list[Clip]:
+    """The clips of which at least one modality was accepted."""
+    clips = {}
+    for row in rows:
+        if row["reason"] is None:
+            if row[subjects.column] is None:
+                raise DataError(f"{table}: {row['clip_id']} has no {subjects.column}, which decides who trains")
+            is_train = row[subjects.column] in subjects.train
+            clips[row["clip_id"]] = Clip(row["clip_id"], row["class_id"], is_train, _performance(row))
+    return list(clips.values())
+
+
+def _performance(row: Mapping[str, Any]) -> str:
+    """What the clips of one event share, all but the camera; a clip that does not say is an event of its own."""
+    if row["subject"] is None or row["replication"] is None:
+        return str(row["clip_id"])
+    return f"{row['class_id']} {row['subject']} {row['setup']} {row['replication']}"
+
+
+def _seed(name: str) -> int | None:
+    """The seed of a drawn split, e.g. 7 of "s7"; None for a published one."""
+    drawn = _DRAWN.fullmatch(name)
+    return int(drawn.group(1)) if drawn else None
+
+
+def _classes(row: Row, name: str, num_classes: int) -> Classes:
+    seed = _seed(name)
+    if seed is None:
+        unseen = _published(row, name)
+    elif row.num_unseen < num_classes:
+        unseen = roles.draw_unseen(num_classes, row.num_unseen, generator(seed, "unseen", row.dataset, row.num_unseen))
+    else:
+        raise DataError(f"num_unseen is {row.num_unseen}, {row.dataset} has {num_classes} classes")
+    return roles.divide(num_classes, unseen, generator(seed or 0, "val", row.dataset, name))
+
+
+def _published(row: Row, name: str) -> list[int]:
+    published = shared.published_splits(row.dataset)
+    if name not in published:
+        raise DataError(f"is neither published for {row.dataset} ({sorted(published)}) nor a draw such as 's0'")
+    if len(published[name]) != row.num_unseen:
+        raise DataError(f"has {len(published[name])} unseen classes, num_unseen says {row.num_unseen}")
+    return published[name]
+
+
+def _roles(clips: Sequence[Clip], classes: Classes, name: str, row: Row) -> list[dict[str, Any]]:
+    assigned = roles.assign(clips, classes)
+    out = roles.held_out(clips, assigned, generator(_seed(name) or 0, "held_out", row.dataset, name))
+    return [
+        {
+            "split": name,
+            "clip_id": clip.clip_id,
+            "role": assigned[clip.clip_id],
+            "class_id": clip.class_id if assigned[clip.clip_id] in ("fit", "val") else None,
+            "held_out": clip.clip_id in out,
+        }
+        for clip in clips
+    ]
+
+
+def _meta(row: Row, divided: Mapping[str, Classes]) -> dict[str, Any]:
+    return {
+        "dataset": row.dataset,
+        "protocol": row.protocol,
+        "subjects": row.subjects,
+        "splits": {
+            name: {"fit": list(classes.fit), "val": list(classes.val), "unseen": list(classes.unseen)}
+            for name, classes in divided.items()
+        },
+    }

@@ -1,0 +1,1 @@
+"""Words about actions: prompts from class names and descriptions. No torch here."""
