@@ -1,0 +1,143 @@
+"""Recordings: which subject does what before which camera, and the skeleton file that comes of it.
+
+Every random draw is named by what it is for, so one more subject, class or camera leaves all other files as they were.
+"""
+
+# Shapes: M bodies, T frames, V joints, 3 = x y z.
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from pipeline.core.joints import NTU25
+from pipeline.core.params import Params
+from pipeline.core.seeds import derived_seed, generator
+from pipeline.formats import ntu_skeleton
+from pipeline.formats.shared import Skeleton
+from pipeline.world.actions import ACTIONS
+from pipeline.world.bodies import sampled_body, sampled_style
+from pipeline.world.cameras import Camera, color_pixels, depth_pixels, ring, seen
+from pipeline.world.performances import idle, performed
+from pipeline.world.poses import Array, placed, stood
+from pipeline.world.sensors import blinked, jittered, kept_frames
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+_SUBJECTS_PER_SETUP = 4
+_KINECT_BODY = 1 << 56  # where Kinect's body ids begin
+
+
+class World(Params):
+    """A demo world in the native format of NTU RGB+D."""
+
+    seed: int
+    subjects: Annotated[int, Field(ge=1, le=999)]
+    repetitions: Annotated[int, Field(ge=1, le=999)]
+    cameras: Annotated[int, Field(ge=1, le=3)]
+    classes: Annotated[int, Field(ge=1, le=len(ACTIONS))]  # the first so many of the class list
+    least_frames: Annotated[int, Field(ge=8)]
+    most_frames: Annotated[int, Field(le=300)]
+    noise_mm: Annotated[float, Field(ge=0)]
+    dropped_frames: Share  # share of frames that are missing from the file
+    empty_frames: Share  # share of frames without any body
+    second_body: Annotated[float, Field(ge=0, le=1)]  # share of performances with a bystander
+
+    @model_validator(mode="after")
+    def _frames_in_order(self) -> "World":
+        if self.least_frames > self.most_frames:
+            raise ValueError("least_frames is above most_frames")
+        return self
+
+
+@dataclass(frozen=True)
+class Performance:
+    """A subject does an action for the so-manieth time; all numbers but `class_id` count from 1."""
+
+    subject: int
+    repetition: int
+    class_id: int
+
+    @property
+    def setup(self) -> int:
+        """Number of the set-up (distance and height of the cameras) in which this subject was recorded."""
+        return 1 + (self.subject - 1) // _SUBJECTS_PER_SETUP
+
+    def file_name(self, camera: int) -> str:
+        """Name of the file one camera leaves, by the rule of NTU RGB+D."""
+        return (
+            f"S{self.setup:03d}C{camera:03d}P{self.subject:03d}R{self.repetition:03d}A{self.class_id + 1:03d}.skeleton"
+        )
+
+
+def performances(world: World) -> list[Performance]:
+    """Everything that is performed, each once and before all cameras at the same time."""
+    return [
+        Performance(subject, repetition, class_id)
+        for subject in range(1, world.subjects + 1)
+        for repetition in range(1, world.repetitions + 1)
+        for class_id in range(world.classes)
+    ]
+
+
+def record(world: World, performance: Performance, folder: Path) -> None:
+    """Play one performance and write the file of each camera."""
+    bodies_MTV3 = played(world, performance)
+    body_ids = tuple(_KINECT_BODY + _draw(world, performance, "body", m) % (1 << 20) for m in range(len(bodies_MTV3)))
+    for number, camera in _cameras(world, performance):
+        path = folder / performance.file_name(number)
+        xyz_MTV3 = tracked(world, camera, bodies_MTV3, generator(_draw(world, performance, "sensor", number)))
+        skeleton = Skeleton(NTU25.name, xyz_MTV3.astype(np.float32), body_ids)
+        pixels = (depth_pixels(xyz_MTV3), color_pixels(xyz_MTV3))
+        ntu_skeleton.write(path, skeleton, *(xy_MTV2.astype(np.float32) for xy_MTV2 in pixels))
+
+
+def played(world: World, performance: Performance) -> Array:
+    """Joints of all bodies in world space, without noise; the performer is the first, NaN means out of the room."""
+    rng = generator(_draw(world, performance, "play"))
+    who = generator(world.seed, "subject", performance.subject)
+    body, style = sampled_body(who), sampled_style(who)
+    usual = rng.uniform(world.least_frames, world.most_frames + 1)
+    num_frames = int(np.clip(usual * style.pace, world.least_frames, world.most_frames))
+    pose = performed(ACTIONS[performance.class_id], style, num_frames, rng)
+    # As in NTU RGB+D the subject faces camera 2 and camera 3 by turns: front, half and side views of every action.
+    heading = (45.0 if performance.repetition % 2 else -45.0) + rng.normal(0.0, 8.0)
+    left_m, front_m = rng.normal(0.0, 0.15, 2)
+    performer = stood(placed(body, pose), heading_degrees=heading, left_m=left_m, front_m=front_m)
+    if rng.random() >= world.second_body:
+        return performer[None]
+    return np.stack([performer, _bystander(num_frames, rng)])
+
+
+def tracked(world: World, camera: Camera, bodies_MTV3: Array, rng: np.random.Generator) -> Array:
+    """What one camera's tracker leaves of the bodies, in its own space."""
+    xyz_MTV3 = jittered(seen(camera, bodies_MTV3), world.noise_mm, rng)
+    kept = kept_frames(xyz_MTV3.shape[1], world.dropped_frames, rng)
+    return blinked(xyz_MTV3[:, kept], world.empty_frames, rng)
+
+
+def _bystander(num_frames: int, rng: np.random.Generator) -> Array:
+    """Somebody who stands behind, for part of the time."""
+    pose = idle(sampled_style(rng), num_frames, rng)
+    side = rng.choice([-1.0, 1.0]) * rng.uniform(0.7, 1.1)
+    xyz_TV3 = stood(
+        placed(sampled_body(rng), pose),
+        heading_degrees=rng.uniform(-90.0, 90.0),
+        left_m=side,
+        front_m=-rng.uniform(0.3, 1.0),
+    )
+    comes, goes = np.sort(rng.integers(0, num_frames + 1, 2))
+    xyz_TV3[:comes] = xyz_TV3[goes:] = np.nan
+    return xyz_TV3
+
+
+def _cameras(world: World, performance: Performance) -> Iterator[tuple[int, Camera]]:
+    rng = generator(world.seed, "setup", performance.setup)
+    cameras = ring(distance_m=rng.uniform(2.8, 3.8), height_m=rng.uniform(0.8, 1.4))
+    return ((number, camera) for number, camera in cameras.items() if number <= world.cameras)
+
+
+def _draw(world: World, performance: Performance, *purpose: str | int) -> int:
+    who = (performance.subject, performance.repetition, performance.class_id)
+    return derived_seed(world.seed, "performance", *who, *purpose)

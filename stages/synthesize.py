@@ -1,0 +1,24 @@
+"""synthesize: demo worlds in the native file formats of the real datasets."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.core import command, params, runs
+from pipeline.steps.synthesize import synthesize
+from pipeline.world.recordings import World
+
+
+def main(
+    world: Annotated[str, typer.Option(help="Row of synthesize.rows in params.yaml.")],
+    out: Annotated[Path, typer.Option(help="Folder of recordings to write; its stamp goes beside it.")],
+) -> None:
+    """Write one demo world."""
+    settings = params.row(World, "synthesize", world)
+    with runs.recorded("synthesize", world) as facts:
+        facts["files"] = synthesize(settings, out=out)
+
+
+if __name__ == "__main__":
+    command.run(main)
