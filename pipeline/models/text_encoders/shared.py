@@ -1,0 +1,121 @@
+"""What a text encoder is, sentence-transformers as one, and the vectors that were computed before."""
+
+# Shapes: N texts, D numbers a vector.
+import hashlib
+import os
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.core.errors import DataError
+from pipeline.core.hashing import value_digest
+from pipeline.core.outputs import whole
+from pipeline.core.resume import CACHE
+
+Vectors = npt.NDArray[np.float32]
+
+# What decides a vector besides the weights; another version starts an empty cache, so warm and cold runs agree.
+_LIBRARIES = ("sentence-transformers", "tokenizers", "torch", "transformers")
+_DIGEST_BYTES = 32
+
+
+class TextEncoder(Protocol):
+    """Sentences in, vectors out. A sentence's vector does not depend on its company."""
+
+    @property
+    def weights_hash(self) -> str:
+        """SHA-256 that names the weights."""
+        ...
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Vectors (N, D), row i of text i."""
+        ...
+
+
+class SentenceEncoder:
+    """A sentence-transformers model in a local folder, loaded at the first use: the import costs seconds."""
+
+    def __init__(self, folder: Path, weights_hash: str, threads: int) -> None:
+        self.folder = folder
+        self.weights_hash = weights_hash
+        self.threads = threads  # of torch; another number may change last bits
+        self._model: Any = None
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Vectors (N, D) as the model gives them. Raises DataError for a text the model would cut short."""
+        self._model = self._model or _loaded(self.folder, self.threads)
+        # One at a time: a batch is padded to its longest text, and padding changes the last bits of its mates.
+        return np.stack([self._vector(text) for text in texts])
+
+    def _vector(self, text: str) -> Vectors:
+        num_tokens = len(self._model.tokenizer(text)["input_ids"])
+        limit = self._model.max_seq_length
+        if limit is not None and num_tokens > limit:
+            raise DataError(
+                f"a text of {num_tokens} tokens, the encoder reads {limit}; shorten it or make it several texts: "
+                f"{text[:60]!r}"
+            )
+        vector: Vectors = self._model.encode(text, convert_to_numpy=True, show_progress_bar=False)
+        return vector.astype(np.float32, copy=False)
+
+
+def _loaded(folder: Path, threads: int) -> Any:
+    os.environ["HF_HUB_OFFLINE"] = "1"  # read at import; whatever the folder names, nothing is fetched
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging
+
+    torch.set_num_threads(threads)
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        return SentenceTransformer(
+            str(folder),
+            device="cpu",
+            local_files_only=True,
+            trust_remote_code=False,
+            model_kwargs={"use_safetensors": True},
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{folder}: not a sentence-transformers model: {' '.join(str(error).split())}") from None
+
+
+def encode_cached(encoder: TextEncoder, texts: Sequence[str], root: Path = CACHE) -> Vectors:
+    """Vectors (N, D) of texts, from `root`/texts where an earlier run left them whole, else from the encoder."""
+    folder = root / "texts" / _cache_name(encoder.weights_hash)
+    known = {text: _kept(folder, text) for text in texts}
+    missing = [text for text, vector in known.items() if vector is None]
+    if missing:
+        for text, vector in zip(missing, encoder.encode(missing), strict=True):
+            _keep(folder, text, vector)
+            known[text] = vector
+    return np.stack([vector for text in texts if (vector := known[text]) is not None])
+
+
+def _cache_name(weights_hash: str) -> str:
+    return value_digest({"weights": weights_hash, **{name: version(name) for name in _LIBRARIES}})[:32]
+
+
+def _entry(folder: Path, text: str) -> Path:
+    return folder / hashlib.sha256(text.encode()).hexdigest()
+
+
+def _keep(folder: Path, text: str, vector: Vectors) -> None:
+    values = vector.astype("<f4").tobytes()
+    with whole(_entry(folder, text)) as scratch:
+        scratch.write_bytes(hashlib.sha256(values).digest() + values)
+
+
+def _kept(folder: Path, text: str) -> Vectors | None:
+    """A vector of an earlier run; None if there is none or its digest does not fit (it is then made anew)."""
+    try:
+        content = _entry(folder, text).read_bytes()
+    except FileNotFoundError:
+        return None
+    digest, values = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+    if hashlib.sha256(values).digest() != digest or not values:
+        return None
+    return np.frombuffer(values, dtype="<f4").astype(np.float32)
