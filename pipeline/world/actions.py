@@ -35,7 +35,7 @@ _SIT, _SQUAT, _JUMP, _TURN, _BEND = (
     ("body", "sit"),
     ("body", "squat"),
     ("body", "jump"),
-    ("body", "turn"),
+    ("trunk", "turn"),
     ("trunk", "bend"),
 )
 
@@ -62,8 +62,8 @@ ACTIONS: tuple[Action, ...] = (
     _at_once("punch with right fist", ("right arm", "punch")),
     _at_once("kick with left leg", ("left leg", "kick")),
     _at_once("kick with right leg", ("right leg", "kick")),
-    _at_once("stretch out both arms", *_both("arm", "stretch out")),
-    _at_once("turn around", _TURN),
-    _at_once("squat and stretch out both arms", _SQUAT, *_both("arm", "stretch out")),
-    _at_once("bend forward and stretch out both arms", _BEND, *_both("arm", "stretch out")),
+    _at_once("swing both arms", *_both("arm", "swing")),
+    _at_once("turn upper body", _TURN),
+    _at_once("squat and swing both arms", _SQUAT, *_both("arm", "swing")),
+    _at_once("bend forward and swing both arms", _BEND, *_both("arm", "swing")),
 )

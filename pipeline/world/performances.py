@@ -19,7 +19,7 @@ def idle(style: Style, num_frames: int, rng: np.random.Generator) -> dict[str, A
     """A body that stands there: the subject's posture and the slow sway of every joint."""
     pose_T = at_rest(num_frames)
     for channel in CHANNELS:
-        if channel not in ("lift", "turn"):
+        if channel != "lift":
             pose_T[channel] += _sway(style, num_frames, rng) * (_METRES_PER_DEGREE if channel in _METRE_CHANNELS else 1)
     pose_T["bend"] += style.stoop
     for side in ("left", "right"):
@@ -48,22 +48,14 @@ def _play(pose_T: dict[str, Array], limb: str, motion: str, u_T: Array, style: S
     """Add one limb's curves to the pose, and the little that the opposite limb joins in with."""
     side, _, kind = limb.rpartition(" ")
     for curve in PRIMITIVES[kind][motion]:
-        moved_T = _scaled(curve, style) * curve.form(u_T)
+        moved_T = style.amplitude * curve.amplitude * curve.form(u_T)
         pose_T[_channel(curve, side)] += moved_T
-        if side and not _is_full_turn(curve):
+        if side:
             pose_T[_channel(curve, "right" if side == "left" else "left")] += style.sympathy * moved_T
 
 
 def _channel(curve: Curve, side: str) -> str:
     return f"{curve.channel}_{side}" if side else curve.channel
-
-
-def _scaled(curve: Curve, style: Style) -> float:
-    return curve.amplitude * (1.0 if _is_full_turn(curve) else style.amplitude)
-
-
-def _is_full_turn(curve: Curve) -> bool:
-    return abs(curve.amplitude) == 360
 
 
 def _manner(style: Style, limb: str, rng: np.random.Generator) -> Style:

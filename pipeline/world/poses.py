@@ -16,10 +16,10 @@ Array = npt.NDArray[np.float64]
 _ARM = ("shoulder_forward", "shoulder_side", "shoulder_twist", "elbow")
 _LEG = ("hip_forward", "hip_side", "knee")
 # Degrees, all but the last three, which are metres. Forward, side (away from the middle), bend and flexion are
-# positive; `turn` and `twist` are positive to the body's left, `lean` to its right.
+# positive; `twist` and `shake` are positive to the body's left, `lean` to its right.
 CHANNELS = (
     *(f"{joint}_{side}" for side in ("left", "right") for joint in _ARM + _LEG),
-    *("bend", "lean", "twist", "nod", "shake", "turn", "lift", "shift_forward", "shift_side"),
+    *("bend", "lean", "twist", "nod", "shake", "lift", "shift_forward", "shift_side"),
 )
 
 
@@ -33,7 +33,6 @@ def placed(body: Body, pose: dict[str, Array]) -> Array:
     joints = _trunk(body, pose) | _arm(body, pose, "left") | _arm(body, pose, "right")
     joints |= _leg(body, pose, "left") | _leg(body, pose, "right")
     xyz_TV3 = np.stack([joints[name] for name in NTU25.names], axis=1)
-    xyz_TV3 = np.einsum("tij,tvj->tvi", _about_y(pose["turn"]), xyz_TV3)
     moved_T3 = np.stack([pose["shift_side"], pose["lift"] - xyz_TV3[..., 1].min(axis=1), pose["shift_forward"]], axis=1)
     return np.asarray(xyz_TV3 + moved_T3[:, None])
 

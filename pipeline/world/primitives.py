@@ -47,15 +47,12 @@ def sway(times: int) -> WaveForm:
     return lambda u_T: np.sin(2 * np.pi * times * u_T) * np.clip(hold(u_T) * 1.5, 0, 1)
 
 
-def turns(times: int) -> WaveForm:
-    """Round and round: so many times 0 to 1, evenly, and stop where it began."""
-    return lambda u_T: times * ease(u_T)
-
-
 def within(first: float, last: float, form: WaveForm) -> WaveForm:
     """A form squeezed into a part of the time."""
     return lambda u_T: form((u_T - first) / (last - first))
 
+
+_SIDES = ("left", "right")
 
 # Limb kind -> motion -> curves. An arm's or leg's channels get their side when a limb is chosen.
 PRIMITIVES: dict[str, dict[str, tuple[Curve, ...]]] = {
@@ -73,57 +70,42 @@ PRIMITIVES: dict[str, dict[str, tuple[Curve, ...]]] = {
             Curve("elbow", 110, hold),
             Curve("elbow", -105, bumps(2)),
         ),
-        "circle": (Curve("shoulder_forward", 360, turns(2)), Curve("shoulder_side", 8, hold)),
-        "swing": (Curve("shoulder_forward", 50, sway(2)),),
-        "stretch out": (Curve("shoulder_side", 82, hold), Curve("elbow", -8, hold)),
+        "swing": (Curve("shoulder_forward", 55, sway(3)),),
         "clap": (
             Curve("shoulder_forward", 62, hold),
             Curve("shoulder_side", 14, hold),
             Curve("elbow", 45, hold),
             Curve("shoulder_side", -30, bumps(4)),
         ),
-        "push": (
-            Curve("shoulder_forward", 80, bumps(1)),
-            Curve("elbow", 100, hold),
-            Curve("elbow", -95, bumps(1)),
-        ),
     },
     "leg": {
         "kick": (Curve("hip_forward", 75, bumps(1)), Curve("knee", 80, within(0.0, 0.6, bumps(1)))),
         "lift": (Curve("hip_forward", 85, hold), Curve("knee", 90, hold)),
-        "swing": (Curve("hip_forward", 35, sway(2)),),
-        "stretch out": (Curve("hip_side", 38, hold),),
     },
     "trunk": {
         "bend": (
             Curve("bend", 75, hold),
-            *(Curve(f"shoulder_forward_{side}", 70, hold) for side in ("left", "right")),  # they hang down
+            *(Curve(f"shoulder_forward_{side}", 70, hold) for side in _SIDES),  # the arms hang down
         ),
-        "twist": (Curve("twist", 45, sway(2)),),
-        "sway": (Curve("lean", 28, sway(2)),),
-    },
-    "head": {
-        "nod": (Curve("nod", 30, bumps(3)),),
-        "shake": (Curve("shake", 50, sway(3)),),
+        "turn": (Curve("twist", 50, sway(2)),),
     },
     "body": {
         "sit": (
-            *(Curve(f"hip_forward_{side}", 85, stay) for side in ("left", "right")),
-            *(Curve(f"knee_{side}", 85, stay) for side in ("left", "right")),
+            *(Curve(f"hip_forward_{side}", 85, stay) for side in _SIDES),
+            *(Curve(f"knee_{side}", 85, stay) for side in _SIDES),
             Curve("bend", 25, bumps(1)),
             Curve("shift_forward", -0.35, stay),
         ),
         "squat": (
-            *(Curve(f"hip_forward_{side}", 95, hold) for side in ("left", "right")),
-            *(Curve(f"knee_{side}", 115, hold) for side in ("left", "right")),
+            *(Curve(f"hip_forward_{side}", 95, hold) for side in _SIDES),
+            *(Curve(f"knee_{side}", 115, hold) for side in _SIDES),
             Curve("bend", 30, hold),
-            *(Curve(f"shoulder_forward_{side}", 45, hold) for side in ("left", "right")),  # for balance
+            *(Curve(f"shoulder_forward_{side}", 45, hold) for side in _SIDES),  # for balance
         ),
         "jump": (
-            *(Curve(f"hip_forward_{side}", 40, bumps(3)) for side in ("left", "right")),
-            *(Curve(f"knee_{side}", 70, bumps(3)) for side in ("left", "right")),
+            *(Curve(f"hip_forward_{side}", 40, bumps(3)) for side in _SIDES),
+            *(Curve(f"knee_{side}", 70, bumps(3)) for side in _SIDES),
             Curve("lift", 0.3, within(1 / 6, 5 / 6, bumps(2))),
         ),
-        "turn": (Curve("turn", 360, turns(1)),),
     },
 }
