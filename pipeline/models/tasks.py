@@ -1,0 +1,186 @@
+"""Tasks: the features, class texts and roles of one (split, seed), joined by id; whatever leaks is refused here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.core import store, tables
+from pipeline.core.errors import DataError, LeakError
+from pipeline.core.rejects import Rejects
+from pipeline.core.schemas import SPLIT
+from pipeline.models.methods.shared import Array, ClassTexts, Clips, class_texts
+
+ROLES = ("fit", "val", "unseen_test")  # which a task uses
+
+Line = dict[str, Any]  # of the split table
+Classes = dict[str, list[int]]  # class ids by role: fit, val, unseen
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Where the inputs stand."""
+
+    features: Path
+    texts: Path
+    split: Path
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a row asks for."""
+
+    dataset: str
+    protocol: str
+    splits: Sequence[str]
+    seeds: Sequence[int]
+    max_missing: float  # share of a split's clips that may have no features
+
+
+@dataclass(frozen=True)
+class Source:
+    """The features of one encoder."""
+
+    features: store.Store
+    group: str
+    training_classes: list[int]
+
+
+@dataclass(frozen=True)
+class _Found:
+    rows: list[Line]
+    missing: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One (split, seed): who is learnt from, who is selected on, who is scored."""
+
+    split: str
+    seed: int
+    fit: Clips
+    val: Clips
+    val_classes: list[int]
+    test_ids: list[str]
+    test_ND: Array
+    spaces: dict[str, list[int]]  # candidates of each label space, ascending
+    encoder_classes: list[int]  # which the features' encoder was trained on
+    texts: ClassTexts
+    missing: dict[str, int]  # number of clips without features, by reason
+
+    @property
+    def name(self) -> str:
+        """As in file and group names."""
+        return f"{self.split}-{self.seed}"
+
+    def training(self, refit: str) -> Clips:
+        """The clips of the last training."""
+        if refit == "none":
+            return self.fit
+        features_ND = np.concatenate([self.fit.features_ND, self.val.features_ND])
+        return Clips(features_ND, self.fit.class_ids + self.val.class_ids)
+
+
+def joined(inputs: Inputs, asked: Asked) -> list[Task]:
+    """The tasks of a row, one a (split, seed).
+
+    Raises LeakError for features of an encoder that saw an unseen or val class, DataError for inputs that do not fit.
+    """
+    features, texts = store.Store(inputs.features, "extract"), store.Store(inputs.texts, "embed")
+    meta = tables.read_meta(inputs.split, SPLIT)
+    for path, attrs in ((inputs.features, features.attrs), (inputs.texts, texts.attrs), (inputs.split, meta)):
+        if attrs["dataset"] != asked.dataset or attrs.get("protocol", asked.protocol) != asked.protocol:
+            raise DataError(f"{path}: not of dataset '{asked.dataset}', protocol '{asked.protocol}'; mend params.yaml")
+    unknown = sorted(set(asked.splits) - set(meta["splits"]))
+    if unknown:
+        raise DataError(f"{inputs.split}: no split {unknown}, there are {sorted(meta['splits'])}; mend params.yaml")
+    rows = [row for row in tables.read_rows(inputs.split, SPLIT) if row["role"] in ROLES and not row["held_out"]]
+    tasks = []
+    for split in asked.splits:
+        of_split = [row for row in rows if row["split"] == split]
+        for seed in asked.seeds:
+            group = _group(features, split, seed)
+            source = Source(features, group, _innocent(features, group, split, meta["splits"][split]))
+            tasks.append(_task((split, seed), source, texts, meta["splits"][split], _there(source, of_split, asked)))
+    return tasks
+
+
+def _task(name: tuple[str, int], source: Source, texts: store.Store, classes: Classes, found: _Found) -> Task:
+    split, seed = name
+    used = {role: [row for row in found.rows if row["role"] == role] for role in ROLES}
+    empty = [role for role, rows in used.items() if not rows]
+    if empty:
+        raise DataError(f"split '{split}': no clips with features in {empty}; run `dvc repro split extract`")
+    everything = sorted({*classes["fit"], *classes["val"], *classes["unseen"]})
+    return Task(
+        split=split,
+        seed=seed,
+        fit=_clips(source, used["fit"]),
+        val=_clips(source, used["val"]),
+        val_classes=sorted(classes["val"]),
+        test_ids=[row["clip_id"] for row in used["unseen_test"]],
+        test_ND=_vectors(source, used["unseen_test"]),
+        spaces={"unseen": sorted(classes["unseen"]), "all": everything},
+        encoder_classes=source.training_classes,
+        texts=class_texts(texts, everything),
+        missing=found.missing,
+    )
+
+
+def _group(features: store.Store, split: str, seed: int) -> str:
+    """The features of a split's encoder: the only one, or of several the one of the same seed; else one for all."""
+    of_split = {name: features.group_attrs(name) for name in features.groups()}
+    of_split = {name: attrs for name, attrs in of_split.items() if attrs.get("split") == split} or {
+        name: attrs for name, attrs in of_split.items() if name == "all"
+    }
+    same_seed = [name for name, attrs in of_split.items() if attrs.get("seed") == seed]
+    chosen = list(of_split) if len(of_split) == 1 else same_seed
+    if len(chosen) != 1:
+        raise DataError(
+            f"{features.path}: no features for split '{split}', seed {seed}: its groups are {features.groups()}; "
+            "add the split to the rows of pretrain and extract"
+        )
+    return chosen[0]
+
+
+def _innocent(features: store.Store, group: str, split: str, classes: Classes) -> list[int]:
+    """The encoder's training classes. Raises LeakError if an unseen class, or one that selection calls so, is there."""
+    trained = features.group_attrs(group).get("training_classes")
+    if trained is None:
+        raise LeakError(f"{features.path}: group '{group}' does not say what its encoder was trained on")
+    for role, remedy in (("unseen", "train it on seen classes"), ("val", "selection needs one trained on `fit`")):
+        seen = sorted(set(trained) & set(classes[role]))
+        if seen:
+            raise LeakError(
+                f"{features.path}: the encoder of group '{group}' was trained on classes {seen}, which split '{split}' "
+                f"calls {role}; {remedy}"
+            )
+    return sorted(trained)
+
+
+def _there(source: Source, rows: Sequence[Line], asked: Asked) -> _Found:
+    """The clips with features. Raises DataError if too many have none."""
+    there = set(source.features.ids(source.group))
+    reasons = dict(source.features.attrs.get("rejected", []))
+    rejects = Rejects(f"{source.features.path}, group '{source.group}'")
+    for clip_id in (row["clip_id"] for row in rows):
+        if clip_id not in there:
+            rejects.add(clip_id, reasons.get(clip_id, "no features"))
+    rejects.check(total=len(rows), at_most=asked.max_missing)
+    return _Found([row for row in rows if row["clip_id"] in there], rejects.counts())
+
+
+def _clips(source: Source, rows: Sequence[Line]) -> Clips:
+    return Clips(_vectors(source, rows), tuple(row["class_id"] for row in rows))
+
+
+def _vectors(source: Source, rows: Sequence[Line]) -> Array:
+    vectors_ND = source.features.rows(source.group, "pooled", [row["clip_id"] for row in rows])
+    if vectors_ND.ndim != 2 or not np.isfinite(vectors_ND).all():
+        raise DataError(
+            f"{source.features.path}: group '{source.group}': expected finite vectors (clips, size), found shape "
+            f"{vectors_ND.shape}; run `dvc repro extract`"
+        )
+    return vectors_ND.astype(np.float32, copy=False)

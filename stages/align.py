@@ -1,0 +1,32 @@
+"""align: features and class texts -> scores of the classes for the unseen test clips."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.core import command, params, runs
+
+
+def main(
+    row: Annotated[str, typer.Option(help="A key of align.rows in params.yaml.")],
+    features: Annotated[Path, typer.Option(help="A store of clip vectors.")],
+    texts: Annotated[Path, typer.Option(help="A store of class texts, of the embed stage.")],
+    split: Annotated[Path, typer.Option(help="The roles of the clips, a table of the split stage.")],
+    out: Annotated[Path, typer.Option(help="The folder to write.")],
+) -> None:
+    """Train a method on every split and seed of the row, select it on val, and score the test clips."""
+    from pipeline.models.tasks import Inputs  # torch comes in here, not with --help
+    from pipeline.steps import align
+
+    chosen = params.row(align.Row, "align", row)
+    section = f"align.methods.{chosen.method}.{chosen.variant}"
+    settings = params.load(align.method(chosen.method).Params, section)
+    compute = params.load(align.Compute, "align.compute")
+    inputs = Inputs(features=features, texts=texts, split=split)
+    with runs.recorded("align", row):
+        align.align(row, chosen, settings, compute, inputs, out=out)
+
+
+if __name__ == "__main__":
+    command.run(main)
