@@ -1,0 +1,143 @@
+"""Marks and line charts as inline SVG. Widths are per cents of the place they stand in, so text keeps its size on any
+screen; colours come from the page's style sheet (classes), so they follow light, dark and print.
+"""
+
+import math
+from collections.abc import Sequence
+
+from markupsafe import Markup, escape
+
+from pipeline.core.pages import Lines, Series
+
+_MARK_HEIGHT = 34
+_TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
+_CHART_HEIGHT = 240
+_UNITS = 1000  # inner coordinates of a line chart, stretched over its place
+
+
+def interval(value: float, ci95: Sequence[float] | None, chance: float, *, hollow: bool) -> Markup:
+    """A dot on a 0 to 1 axis with its interval as a whisker and chance as a dashed line; hollow marks doubtful ones."""
+    middle = _MARK_HEIGHT // 2
+    kind = "mark hollow" if hollow else "mark"
+    parts = [_chance_line(chance)]
+    if ci95:
+        low, high = _percent(ci95[0]), _percent(ci95[1])
+        parts.append(f'<line class="whisker" x1="{low}" x2="{high}" y1="{middle}" y2="{middle}"/>')
+        parts += [
+            f'<line class="whisker" x1="{end}" x2="{end}" y1="{middle - 4}" y2="{middle + 4}"/>' for end in (low, high)
+        ]
+    parts.append(f'<circle class="{kind}" cx="{_percent(value)}" cy="{middle}" r="5.5"/>')
+    return _hidden(parts)
+
+
+def bar(value: float, chance: float) -> Markup:
+    """A bar from 0 to the value on a 0 to 1 axis, with chance as a dashed line."""
+    top = _MARK_HEIGHT // 2 - 6
+    return _hidden([f'<rect class="bar" x="0" y="{top}" width="{_percent(value)}" height="12"/>', _chance_line(chance)])
+
+
+def axis(chance: float) -> Markup:
+    """The 0 to 100 % axis below a column of marks, with the place of chance named."""
+    parts = [_chance_line(chance).replace(f'y2="{_MARK_HEIGHT}"', 'y2="6"')]
+    for tick in _TICKS:
+        anchor = "start" if tick == 0 else "end" if tick == 1 else "middle"
+        parts.append(f'<line class="tick" x1="{_percent(tick)}" x2="{_percent(tick)}" y1="0" y2="5"/>')
+        parts.append(f'<text x="{_percent(tick)}" y="18" text-anchor="{anchor}">{tick:.0%}</text>')
+    return _hidden(parts)
+
+
+def lines(chart: Lines) -> Markup:
+    """A line chart: gridlines with their values on them, the x axis below, one polyline a series."""
+    x_ticks = ticks([x for one in chart.series for x in one.x])
+    y_ticks = ticks([y for one in chart.series for y in one.y])
+    x_range, y_range = (x_ticks[0], x_ticks[-1]), (y_ticks[0], y_ticks[-1])
+    x_range = (min(min(one.x) for one in chart.series), max(max(one.x) for one in chart.series))
+    parts = []
+    for tick in y_ticks:
+        y = _CHART_HEIGHT * (1 - _place(tick, y_range))
+        parts.append(f'<line class="grid" x1="0" x2="100%" y1="{_short(y)}" y2="{_short(y)}"/>')
+        parts.append(f'<text x="0" y="{_short(y - 4)}">{_short(tick)}</text>')
+    for tick in (tick for tick in x_ticks if x_range[0] <= tick <= x_range[1]):
+        place = _place(tick, x_range)
+        anchor = "start" if place < 0.02 else "end" if place > 0.98 else "middle"
+        parts.append(
+            f'<text x="{_percent(place)}" y="{_CHART_HEIGHT + 18}" text-anchor="{anchor}">{_short(tick)}</text>'
+        )
+    drawn = "".join(_polyline(one, number, x_range, y_range) for number, one in enumerate(chart.series))
+    parts.append(
+        f'<svg x="0" y="0" width="100%" height="{_CHART_HEIGHT}" viewBox="0 0 {_UNITS} {_UNITS}" '
+        f'preserveAspectRatio="none" overflow="visible">{drawn}</svg>'
+    )
+    label = escape(f"{chart.title}: {chart.y_label} over {chart.x_label}, {len(chart.series)} lines")
+    body = "".join(parts)
+    return Markup(  # noqa: S704 - every part is a number, a class of ours, or escaped
+        f'<svg class="lines" width="100%" height="{_CHART_HEIGHT + 24}" role="img" aria-label="{label}">{body}</svg>'
+    )
+
+
+def swatch(number: int) -> Markup:
+    """The stroke of the series of that number, for a legend."""
+    return Markup(  # noqa: S704 - a class of ours
+        '<svg class="swatch" width="28" height="10" aria-hidden="true">'
+        f'<line class="{_stroke(number)}" x1="0" x2="28" y1="5" y2="5"/></svg>'
+    )
+
+
+def ticks(values: Sequence[float], num: int = 5) -> list[float]:
+    """About `num` round numbers that enclose the values, ascending; two at least.
+
+    >>> ticks([0.13, 0.88])
+    [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    """
+    low, high = min(values), max(values)
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    step = _round_step((high - low) / num)
+    first, last = math.floor(low / step), math.ceil(high / step)
+    return [float(f"{place * step:.12g}") for place in range(first, last + 1)]
+
+
+def _round_step(least: float) -> float:
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least * (1 - 1e-9))
+
+
+def _polyline(series: Series, number: int, x_range: tuple[float, float], y_range: tuple[float, float]) -> str:
+    pairs = zip(series.x, series.y, strict=True)
+    points = [(_UNITS * _place(x, x_range), _UNITS * (1 - _place(y, y_range))) for x, y in pairs]
+    if len(points) == 1:  # a line of one point is invisible: draw a short one
+        points = [(max(0.0, points[0][0] - 10), points[0][1]), (min(_UNITS, points[0][0] + 10), points[0][1])]
+    path = " ".join(f"{_short(x)},{_short(y)}" for x, y in points)
+    return f'<polyline class="{_stroke(number)}" points="{path}"><title>{escape(series.name)}</title></polyline>'
+
+
+def _stroke(number: int) -> str:
+    """Three shades and three dashes tell nine lines apart without more colours; later ones begin anew."""
+    return f"series shade{number % 3} dash{number // 3 % 3}"
+
+
+def _place(value: float, span: tuple[float, float]) -> float:
+    low, high = span
+    return 0.5 if low == high else (value - low) / (high - low)
+
+
+def _chance_line(chance: float) -> str:
+    x = _percent(chance)
+    return f'<line class="chance" x1="{x}" x2="{x}" y1="0" y2="{_MARK_HEIGHT}"/>'
+
+
+def _hidden(parts: Sequence[str]) -> Markup:
+    """A mark beside the number it shows: screen readers get the number."""
+    body = "".join(parts)
+    return Markup(  # noqa: S704 - numbers and classes of ours only
+        f'<svg class="marks" width="100%" height="{_MARK_HEIGHT}" aria-hidden="true">{body}</svg>'
+    )
+
+
+def _percent(fraction: float) -> str:
+    return f"{_short(100 * fraction)}%"
+
+
+def _short(value: float) -> str:
+    """A number in at most six digits, without a trailing zero: coordinates and tick labels."""
+    return f"{value:.6g}" if abs(value) < 1e6 else f"{value:.3g}"

@@ -1,0 +1,157 @@
+"""Everything a report is drawn from, read and checked once: figures, predictions, pages, clips, digests."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pipeline.core import pages, tables
+from pipeline.core.errors import DataError, FormatError
+from pipeline.core.hashing import file_digest
+from pipeline.core.pages import Page
+from pipeline.core.schemas import CLIPS, PREDICTIONS
+
+Row = dict[str, Any]
+_MOST_IMAGE_BYTES = 4 << 20
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+class _Figures(BaseModel):
+    """The shape of `reports/evaluate/<row>.json`, as far as every row and summary must have it."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    class Entry(BaseModel):
+        """What rows and summaries share."""
+
+        model_config = ConfigDict(extra="allow", strict=True)
+        dataset: str
+        protocol: str
+        modality: str
+        encoder: str
+        method: str
+        variant: str
+        texts: str
+        selection: str
+        inference: str
+        refit: str
+        label_space: str
+        leaky: bool
+        chance: float
+
+    rows: list[Entry]
+    summary: list[Entry]
+
+
+@dataclass(frozen=True)
+class Result:
+    """One evaluate row: its figures, and its predictions with the names of the classes."""
+
+    name: str
+    rows: list[Row]
+    summaries: list[Row]
+    predictions: list[Row]
+    class_names: dict[int, str]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A page of a stage with the bytes of its images; named by its folders, e.g. pretrain and demo-skeleton-stgcn."""
+
+    stage: str
+    row: str
+    page: Page
+    images: list[bytes]
+
+
+@dataclass(frozen=True)
+class Clips:
+    """What ingest found of one dataset and modality."""
+
+    dataset: str
+    modality: str
+    num_clips: int
+    num_used: int
+    rejected: dict[str, int]  # by kind of reason
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All inputs of a report. `digests` are (shown name, SHA-256) of every file read."""
+
+    results: list[Result]
+    shown: list[Shown]
+    clips: list[Clips]
+    params_text: str
+    digests: list[tuple[str, str]]
+
+
+def gather(evaluate: Path, page_folders: Sequence[Path], clips: Path, params: Path, dag: Path) -> Evidence:
+    """Read all inputs below the given folders. What is not there is not shown; what is broken is an error."""
+    result_files = sorted(evaluate.glob("*.json"))
+    page_files = sorted(file for folder in page_folders for file in folder.glob(f"*/{pages.FILE}"))
+    clips_files = sorted(clips.glob("*.parquet"))
+    partners = [file.with_suffix(".parquet") for file in result_files]
+    named = [(f"{file.parent.name}/{file.name}", file) for file in [*result_files, *partners, *clips_files]]
+    named += [("/".join(file.parts[-3:]), file) for file in page_files]
+    results = [_result(file) for file in result_files]
+    shown = [_shown(file) for file in page_files]
+    counted = [part for file in clips_files for part in _clips(file)]
+    digests = [(name, file_digest(file)) for name, file in [*sorted(named), (params.name, params), (dag.name, dag)]]
+    return Evidence(results, shown, counted, params.read_text(encoding="utf-8"), digests)
+
+
+def _result(file: Path) -> Result:
+    remedy = "run `dvc repro evaluate`"
+    try:
+        raw = json.loads(file.read_text(encoding="utf-8"))
+        _Figures.model_validate(raw)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(str(part) for part in fault["loc"])
+        raise FormatError(f"{file}: not figures of evaluate: {where}: {fault['msg']}; {remedy}") from None
+    except ValueError as error:
+        raise FormatError(f"{file}: not JSON: {error}; {remedy}") from None
+    partner = file.with_suffix(".parquet")
+    names = tables.read_meta(partner, PREDICTIONS)["class_names"]
+    lines = tables.read_rows(partner, PREDICTIONS)
+    return Result(file.stem, raw["rows"], raw["summary"], lines, {int(key): name for key, name in names.items()})
+
+
+def _shown(file: Path) -> Shown:
+    page = pages.read(file)
+    stage, row = file.parts[-3:-1]
+    if (page.stage, page.row) != (stage, row):
+        raise FormatError(
+            f"{file}: says it is the page of '{page.stage}', row '{page.row}'; expected '{stage}', row '{row}'; "
+            f"run `dvc repro {stage}`"
+        )
+    return Shown(stage, row, page, [_image(file.parent / image.file) for image in page.images])
+
+
+def _image(file: Path) -> bytes:
+    if not file.is_file():
+        raise FormatError(f"{file}: a page shows this image, but it is not there; rerun the stage that wrote the page")
+    if file.stat().st_size > _MOST_IMAGE_BYTES:
+        raise DataError(
+            f"{file}: {file.stat().st_size} bytes, a page's image has at most {_MOST_IMAGE_BYTES}; shrink it"
+        )
+    data = file.read_bytes()
+    if not data.startswith(_PNG):
+        raise FormatError(f"{file}: not a PNG image; rerun the stage that wrote it")
+    return data
+
+
+def _clips(file: Path) -> list[Clips]:
+    rows = tables.read_rows(file, CLIPS)
+    found = []
+    for modality in sorted({row["modality"] for row in rows}):
+        reasons = [row["reason"] for row in rows if row["modality"] == modality]
+        kinds = Counter(reason.split(":")[0] for reason in reasons if reason is not None)
+        num_used = len(reasons) - kinds.total()
+        found.append(Clips(file.stem, modality, len(reasons), num_used, dict(sorted(kinds.items()))))
+    return found

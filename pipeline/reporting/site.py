@@ -1,0 +1,155 @@
+"""The report as files: an index, pages per evaluate row and per page.json, provenance, and CSVs for DVC's plots."""
+
+import base64
+import csv
+import platform
+import re
+from collections.abc import Iterable, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from pipeline.core.errors import DataError
+from pipeline.reporting import charts, views
+from pipeline.reporting.evidence import Evidence, Result, Shown
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+# The libraries whose version can change a number or a byte of an output.
+_LIBRARIES = (
+    "dvc",
+    "numpy",
+    "pyarrow",
+    "safetensors",
+    "scikit-learn",
+    "scipy",
+    "sentence-transformers",
+    "torch",
+    "zarr",
+)
+
+
+def write(folder: Path, evidence: Evidence, picture: str) -> None:
+    """Write the whole report into an empty folder; `picture` is the pipeline as SVG (`dag.svg`)."""
+    site = _environment(evidence)
+    panels = views.panels(evidence.results)
+    _page(site, folder, "index.html", evidence=evidence, panels=panels, picture=Markup(picture))  # noqa: S704 - dag.svg
+    for result in evidence.results:
+        own = [panel for panel in panels if any(line.result == result.name for line in panel.lines)]
+        breakdowns = views.breakdowns(result)
+        _page(site, folder, result_file(result), "result.html", result=result, panels=own, breakdowns=breakdowns)
+    for shown in evidence.shown:
+        images = [base64.b64encode(image).decode() for image in shown.images]
+        _page(site, folder, shown_file(shown), "page.html", shown=shown, images=images)
+    _page(site, folder, "provenance.html", evidence=evidence, versions=versions())
+    _write_plots(folder / "plots", evidence)
+
+
+def result_file(result: Result) -> str:
+    """The file name of an evaluate row's page."""
+    return f"evaluate-{_safe(result.name)}.html"
+
+
+def shown_file(shown: Shown) -> str:
+    """The file name of a stage's page."""
+    return f"{_safe(shown.stage)}-{_safe(shown.row)}.html"
+
+
+def versions() -> list[tuple[str, str]]:
+    """Python and the libraries that can change a number, with their versions."""
+    found = [("python", platform.python_version())]
+    for name in _LIBRARIES:
+        try:
+            found.append((name, metadata.version(name)))
+        except metadata.PackageNotFoundError:
+            found.append((name, "not installed"))
+    return found
+
+
+def percent(fraction: float) -> str:
+    """A fraction as per cents with one decimal.
+
+    >>> percent(0.5417)
+    '54.2'
+    """
+    return f"{100 * fraction:.1f}"
+
+
+def span(ci95: Sequence[float] | None) -> str:
+    """An interval as per cents, or a dash where there is none.
+
+    >>> span([0.441, 0.64])
+    '44.1 – 64.0'
+    """
+    return f"{percent(ci95[0])} – {percent(ci95[1])}" if ci95 else "–"
+
+
+def number(value: Any) -> str:
+    """A table's cell as text: numbers in at most four digits, nothing for None."""
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _environment(evidence: Evidence) -> jinja2.Environment:
+    site = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    site.filters |= {"percent": percent, "span": span, "number": number}
+    style = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
+    site.globals |= {
+        "style": Markup(style),  # noqa: S704 - our own file
+        "charts": charts,
+        "result_file": result_file,
+        "shown_file": shown_file,
+        "files": {result.name: result_file(result) for result in evidence.results},
+        "has_training": bool(evidence.shown),
+    }
+    return site
+
+
+def _page(site: jinja2.Environment, folder: Path, name: str, template: str | None = None, **values: Any) -> None:
+    text = site.get_template(template or name).render(here=name, **values)
+    (folder / name).write_text(text, encoding="utf-8")
+
+
+def _write_plots(folder: Path, evidence: Evidence) -> None:
+    """Tables that `dvc plots` reads: confusion/<row>.csv, a line a clip; curves/<stage>-<row>.csv, a line a point."""
+    for result in evidence.results:
+        names = result.class_names
+        honest = [
+            one for one in result.predictions if (one["label_space"], one["selection"] != "paper") == ("unseen", True)
+        ]
+        pairs = [(names[one["class_id"]], names[one["predicted"]]) for one in honest]
+        _write_csv(folder / "confusion" / f"{_safe(result.name)}.csv", ("truth", "predicted"), pairs)
+    for shown in evidence.shown:
+        points = [
+            (chart.title, series.name, x, y)
+            for chart in shown.page.lines
+            for series in chart.series
+            for x, y in zip(series.x, series.y, strict=True)
+        ]
+        if points:
+            _write_csv(folder / "curves" / f"{Path(shown_file(shown)).stem}.csv", ("chart", "series", "x", "y"), points)
+
+
+def _write_csv(file: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def _safe(name: str) -> str:
+    if not _SAFE_NAME.fullmatch(name):
+        raise DataError(f"row name {name!r}: expected letters, digits, '.', '_' and '-' only; rename it in params.yaml")
+    return name

@@ -1,0 +1,179 @@
+"""What the templates show, as plain values: panels of methods side by side, per-class bars, confusions."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pipeline.evaluation import metrics
+from pipeline.reporting.evidence import Result, Row
+
+_DETAILS = ("modality", "encoder", "variant", "texts", "inference", "refit")
+_SPACES = {"unseen": "the unseen classes", "all": "all classes, seen and unseen", "gzsl": "all classes, for all clips"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One method in a panel."""
+
+    result: str
+    method: str
+    detail: str  # what tells it from others of the panel
+    value: float
+    ci95: Sequence[float] | None
+    leaky: bool
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Methods that answered the same question: one dataset, protocol (or split) and label space, one chance level."""
+
+    dataset: str
+    protocol: str
+    split: str | None  # named where a panel shows a single split
+    space: str
+    candidates: str
+    num_classes: int
+    num_clips: int
+    chance: float
+    num_splits: int
+    lines: list[Line]
+
+    @property
+    def best(self) -> list[Line]:
+        """The lines that did not look at the test answers."""
+        return [line for line in self.lines if not line.leaky]
+
+
+@dataclass(frozen=True)
+class ClassBar:
+    """Accuracy of one class."""
+
+    name: str
+    value: float
+    num_clips: int
+
+
+@dataclass(frozen=True)
+class Cell:
+    """How often clips of a class were given a name; `share` is of the true class's clips."""
+
+    count: int
+    share: float
+
+    @property
+    def tone(self) -> int:
+        """0 to 10, for the cell's shade."""
+        return round(10 * self.share)
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Rows are true classes, columns given names; a cell is (how often, is it right), None where nothing fell."""
+
+    names: list[str]
+    rows: list[tuple[str, list[tuple[Cell | None, bool]]]]
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """The honest predictions of one result and label space, over all its splits and seeds."""
+
+    space: str
+    candidates: str
+    chance: float
+    bars: list[ClassBar]
+    confusion: Confusion
+    mistakes: list[tuple[str, str, Cell]]
+
+
+def panels(results: Sequence[Result]) -> list[Panel]:
+    """All panels, those over unseen classes first. Splits with unlike numbers of classes get a panel each."""
+    rows = [(result.name, row) for result in results for row in result.rows]
+    groups: dict[tuple[str, ...], list[tuple[str, Row]]] = {}
+    for name, row in rows:
+        groups.setdefault((row["dataset"], row["protocol"], row["label_space"]), []).append((name, row))
+    found = []
+    for key in sorted(groups, key=lambda key: (list(_SPACES).index(key[2]), key)):
+        group = groups[key]
+        if len({row["num_classes"] for _, row in group}) == 1:
+            found.append(_panel(group))
+        else:
+            splits = dict.fromkeys(row["split"] for _, row in group)
+            found += [_panel([one for one in group if one[1]["split"] == split]) for split in splits]
+    return found
+
+
+def breakdowns(result: Result) -> list[Breakdown]:
+    """Per-class accuracy and confusions of each label space, without the leaky selections."""
+    found = []
+    for space, candidates in _SPACES.items():
+        lines = [one for one in result.predictions if one["label_space"] == space and one["selection"] != "paper"]
+        chances = [row["chance"] for row in result.rows if row["label_space"] == space]
+        if lines:
+            chance = sum(chances) / len(chances)
+            counts = metrics.confusion([one["class_id"] for one in lines], [one["predicted"] for one in lines])
+            found.append(_breakdown(space, candidates, chance, counts, result.class_names))
+    return found
+
+
+def _panel(group: Sequence[tuple[str, Row]]) -> Panel:
+    first = group[0][1]
+    by_method: dict[tuple[str, ...], list[tuple[str, Row]]] = {}
+    for name, row in group:
+        key = (name, row["selection"], row["inference"], row["refit"])
+        by_method.setdefault(key, []).append((name, row))
+    rows = [row for _, row in group]
+    varying = [key for key in _DETAILS if len({row[key] for row in rows}) > 1]
+    found = [_line(members, varying) for members in by_method.values()]
+    splits = {row["split"] for row in rows}
+    return Panel(
+        dataset=first["dataset"],
+        protocol=first["protocol"],
+        split=first["split"] if len(splits) == 1 else None,
+        space=first["label_space"],
+        candidates=_SPACES[first["label_space"]],
+        num_classes=first["num_classes"],
+        num_clips=max(row["num_clips"] for row in rows),
+        chance=first["chance"],
+        num_splits=len(splits),
+        lines=sorted(found, key=lambda line: line.leaky),
+    )
+
+
+def _line(members: Sequence[tuple[str, Row]], varying: Sequence[str]) -> Line:
+    """Mean over splits (seeds first) with Student's interval; a single row keeps its bootstrap interval."""
+    name, first = members[0]
+    by_split: dict[str, list[float]] = {}
+    for _, row in members:
+        by_split.setdefault(row["split"], []).append(row["top1"])
+    values = [sum(seeds) / len(seeds) for seeds in by_split.values()]
+    ci95 = first["top1_ci95"] if len(members) == 1 else metrics.interval_over_splits(values)
+    detail = ", ".join(str(first[key]) for key in varying)
+    return Line(name, first["method"], detail, sum(values) / len(values), ci95, first["leaky"])
+
+
+def _breakdown(
+    space: str, candidates: str, chance: float, counts: dict[tuple[int, int], int], names: dict[int, str]
+) -> Breakdown:
+    totals: Counter[int] = Counter()
+    for (true, _), count in counts.items():
+        totals[true] += count
+    cells = {pair: Cell(count, count / totals[pair[0]]) for pair, count in counts.items()}
+    nothing = Cell(0, 0.0)
+    bars = [ClassBar(names[c], cells.get((c, c), nothing).share, totals[c]) for c in sorted(totals)]
+    wrong = sorted((pair for pair in cells if pair[0] != pair[1]), key=lambda pair: (-cells[pair].share, pair))
+    mistakes = [(names[true], names[given], cells[true, given]) for true, given in wrong[:8]]
+    return Breakdown(
+        space=space,
+        candidates=candidates,
+        chance=chance,
+        bars=sorted(bars, key=lambda bar: (-bar.value, bar.name)),
+        confusion=_confusion(cells, sorted(totals), names),
+        mistakes=mistakes,
+    )
+
+
+def _confusion(cells: dict[tuple[int, int], Cell], true: Iterable[int], names: dict[int, str]) -> Confusion:
+    columns = sorted({class_id for pair in cells for class_id in pair})
+    rows = [(names[t], [(cells.get((t, given)), t == given) for given in columns]) for t in true]
+    return Confusion([names[column] for column in columns], rows)

@@ -1,0 +1,26 @@
+"""report: figures, pages and provenance -> self-contained HTML."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from pipeline.core import command, runs
+from pipeline.steps.report import report
+
+
+def main(
+    evaluate: Annotated[Path, Option(help="Folder of evaluate's figures and predictions.")],
+    pages: Annotated[list[Path], Option(help="Folder of a stage whose rows may hold a page.json; may be repeated.")],
+    clips: Annotated[Path, Option(help="Folder of the clips tables.")],
+    params: Annotated[Path, Option(help="The params file, shown as it stands.")],
+    dag: Annotated[Path, Option(help="dvc.yaml, of which the picture is drawn.")],
+    out: Annotated[Path, Option(help="Folder of the report.")],
+) -> None:
+    """Draw all pages; the first to open is index.html."""
+    with runs.recorded("report", "report"):
+        report(evaluate=evaluate, pages=pages, clips=clips, params=params, dag_file=dag, out=out)
+
+
+if __name__ == "__main__":
+    command.run(main)
