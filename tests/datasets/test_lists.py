@@ -1,0 +1,132 @@
+"""The lists that ship are facts of others: checked against the papers' own words, not against themselves."""
+
+import pytest
+
+from pipeline.datasets import shared
+
+# The unseen classes by name, as the tables of SynSE and SMIE give them.
+NAMED = {
+    ("ntu60", "synse_5"): "reading; writing; put on a hat/cap; jump up; touch other person's pocket",
+    ("ntu60", "synse_12"): "brushing hair; pickup; clapping; tear up paper; wear a shoe; sneeze/cough; falling; "
+    "nausea or vomiting condition; pushing other person; touch other person's pocket; walking towards each other; "
+    "walking apart from each other",
+    ("ntu60", "smie_1"): "drop; put on a hat/cap; taking a selfie; nausea or vomiting condition; pushing other person",
+    ("ntu60", "smie_2"): "tear up paper; typing on a keyboard; check time (from watch); touch chest "
+    "(stomachache/heart pain); walking apart from each other",
+    ("ntu60", "smie_3"): "sitting down; take off a hat/cap; playing with phone/tablet; cross hands in front "
+    "(say stop); walking towards each other",
+    ("ntu120", "synse_10"): "drop; wear jacket; salute; touch head (headache); punching/slapping other person; "
+    "juggling table tennis balls; put something into a bag; cross arms; butt kicks (kick backward); "
+    "wield knife towards other person",
+    ("ntu120", "synse_24"): "pickup; clapping; writing; take off a shoe; take off glasses; take off a hat/cap; hand "
+    "waving; typing on a keyboard; shake head; cross hands in front (say stop); touch back (backache); "
+    "punching/slapping other person; walking apart from each other; thumb up; make ok sign; fold paper; apply cream "
+    "on face; take off bag; throw up cap/hat; hands up (both hands); blow nose; carry something with other person; "
+    "take a photo of other person; finger-guessing game (playing rock-paper-scissors)",
+    ("ntu120", "smie_4"): "brushing hair; take off glasses; jump up; put the palms together; staggering; put on "
+    "headphone; take off bag; butt kicks (kick backward); yawn; step on foot",
+    ("ntu120", "smie_5"): "pickup; tear up paper; take off jacket; wear a shoe; wear on glasses; falling; flick hair; "
+    "ball up paper; cross toe touch; finger-guessing game (playing rock-paper-scissors)",
+    ("ntu120", "smie_6"): "throw; take off a hat/cap; make a phone call/answer phone; rub two hands together; "
+    "falling; giving something to other person; make victory sign; arm swings; blow nose; support somebody with hand",
+}
+# A split of PURLS says its counts in its name, one of the others those of its unseen classes.
+COUNTS = {
+    "ntu60": {"smie_1": 5, "smie_2": 5, "smie_3": 5, "synse_5": 5, "synse_12": 12},
+    "ntu120": {"smie_4": 10, "smie_5": 10, "smie_6": 10, "synse_10": 10, "synse_24": 24},
+    "utd_mhad": {},
+}
+PURLS = {
+    "ntu60": ["purls_55_5", "purls_48_12", "purls_40_20", "purls_30_30"],
+    "ntu120": ["purls_110_10", "purls_96_24", "purls_80_40", "purls_60_60"],
+    "utd_mhad": ["purls_22_5", "purls_18_9", "purls_14_13"],
+}
+
+
+def names(dataset):
+    return [known.name for known in shared.classes(dataset)]
+
+
+@pytest.mark.parametrize(("dataset", "split"), NAMED)
+def test_a_published_split_has_the_classes_of_its_paper(dataset, split):
+    unseen = [names(dataset)[class_id] for class_id in shared.published_splits(dataset)[split]]
+    assert unseen == NAMED[dataset, split].split("; ")
+
+
+@pytest.mark.parametrize("dataset", COUNTS)
+def test_the_published_splits_are_all_there_with_their_counts(dataset):
+    found = {name: len(unseen) for name, unseen in shared.published_splits(dataset).items()}
+    purls = {name: int(name.split("_")[2]) for name in PURLS[dataset]}
+    assert found == COUNTS[dataset] | purls
+    assert all(sum(map(int, name.split("_")[1:])) == len(names(dataset)) for name in purls)
+
+
+@pytest.mark.parametrize(("dataset", "count"), [("ntu60", 60), ("ntu120", 120), ("utd_mhad", 27)])
+def test_a_class_list_is_complete(dataset, count):
+    assert len(names(dataset)) == count
+
+
+def test_the_classes_of_ntu60_are_the_first_of_ntu120():
+    assert names("ntu120")[:60] == names("ntu60")
+    assert (names("ntu60")[0], names("ntu60")[59]) == ("drink water", "walking apart from each other")
+    assert names("ntu120")[119] == "finger-guessing game (playing rock-paper-scissors)"
+
+
+def test_the_classes_of_utd_mhad_are_in_the_order_of_their_numbers():
+    assert [names("utd_mhad")[number - 1] for number in (1, 8, 21, 27)] == [
+        "swipe left",
+        "draw X",
+        "pickup and throw",
+        "squat",
+    ]
+
+
+def test_the_purls_splits_of_utd_mhad_are_the_published_ids():
+    assert shared.published_splits("utd_mhad") == {
+        "purls_22_5": [4, 14, 17, 23, 24],
+        "purls_18_9": [0, 1, 3, 6, 7, 11, 13, 16, 18],
+        "purls_14_13": [0, 1, 6, 8, 9, 10, 12, 13, 19, 20, 21, 23, 24],
+    }
+
+
+def test_every_action_of_utd_mhad_has_a_sentence_of_its_own():
+    contexts = [known.context for known in shared.classes("utd_mhad")]
+    assert len(set(contexts)) == 27
+    assert all(context.startswith("A person") and context.endswith(".") for context in contexts)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "protocol", "num_train", "some_train", "some_test"),
+    [
+        ("ntu60", "xsub", 20, {1, 2, 13, 19, 38}, {3, 12, 20, 40}),
+        ("ntu60", "xview", 2, {2, 3}, {1}),
+        ("ntu120", "xsub", 53, {1, 38, 45, 50, 52, 59, 80, 86, 95, 103}, {48, 51, 60, 87, 96, 99, 106}),
+        ("ntu120", "xset", 16, {2, 32}, {1, 31}),
+        ("utd_mhad", "xsub", 4, {1, 3, 5, 7}, {2, 4, 6, 8}),
+    ],
+)
+def test_the_training_subjects_are_the_published_ones(dataset, protocol, num_train, some_train, some_test):
+    train = shared.load(dataset).subjects[protocol].train
+    assert len(train) == num_train
+    assert some_train <= train
+    assert not some_test & train
+
+
+@pytest.mark.parametrize(
+    ("path", "known_to"),
+    [
+        ("S001C002P003R002A013.skeleton", ["ntu60", "ntu120"]),
+        ("nturgb+d_skeletons/S017C003P020R002A060.skeleton", ["ntu60", "ntu120"]),
+        ("S018C001P008R001A061.skeleton", ["ntu120"]),
+        ("S001C002P003R002A013_rgb.avi", []),
+        ("S000C002P003R002A013.skeleton", ["ntu120"]),
+    ],
+)
+def test_ntu60_takes_its_setups_out_of_a_folder_that_holds_all(path, known_to):
+    found = [name for name in ("ntu60", "ntu120") if shared.named_file(shared.load(name), path)]
+    assert found == known_to
+
+
+def test_the_lists_of_missing_skeletons_are_those_of_the_owners():
+    assert [shared.load(name).missing_skeletons.num_recordings for name in ("ntu60", "ntu120")] == [302, 535]
+    assert shared.load("utd_mhad").missing_skeletons is None

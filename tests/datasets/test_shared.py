@@ -1,0 +1,107 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from pipeline.core.errors import DataError, FormatError, ParamsError
+from pipeline.datasets import shared
+from pipeline.datasets.shared import Dataset, FileList, NamedFile
+
+
+def dataset(**patterns):
+    return Dataset(
+        name="some",
+        title="Some",
+        citation="none",
+        terms="none",
+        published_by="nobody",
+        class_base=1,
+        patterns={modality: re.compile(pattern) for modality, pattern in patterns.items()},
+        readers={},
+        subjects={},
+    )
+
+
+def test_a_dataset_that_is_not_there_is_refused_with_those_there_are():
+    with pytest.raises(ParamsError, match=r"the datasets are \[.*'ntu120', 'ntu60', 'utd_mhad'\]"):
+        shared.load("ntu61")
+
+
+def test_a_file_name_tells_what_its_pattern_has_groups_for():
+    some = dataset(
+        skeleton=r"(?:^|/)(?P<recording>a(?P<class>\d+)_s(?P<subject>\d+))\.mat$",
+        depth=r"(?P<recording>a(?P<class>\d+)(?:_c(?P<camera>\d+))?)\.png$",
+    )
+    expected = NamedFile("skeleton", "a10_s03", 9, subject=3, camera=None, setup=None, replication=None)
+    assert shared.named_file(some, "x/y/a10_s03.mat") == expected
+    assert shared.named_file(some, "a1_c0.png").camera == 0
+    assert shared.named_file(some, "a1.png").camera is None
+    assert shared.named_file(some, "xa10_s03.mat") is None
+    assert shared.named_file(some, "a10_s03.mat.bak") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("class_id,name\n0,wave\n", "expected the columns"),
+        ("class_id,name,context\n1,wave,\n", "expected class 0"),
+        ("class_id,name,context\n0,wave,\n0,clap,\n", "expected class 1"),
+        ("class_id,name,context\n0,,\n", "with a name"),
+        ("class_id,name,context\n0,wave,\n1\n", "with a name"),
+    ],
+)
+def test_a_damaged_class_list_is_refused(tmp_path, text, message):
+    (tmp_path / "c.csv").write_text(text)
+    with pytest.raises(FormatError, match=message):
+        shared.read_classes(tmp_path / "c.csv")
+
+
+@pytest.mark.parametrize("twin", ["wave", "Wave", " wave ", "WAVE\t"])
+def test_two_classes_of_one_name_are_refused(twin):
+    with pytest.raises(DataError, match=r"here: classes 0 and 2 have the same name '.*both seen and unseen"):
+        shared.check_names(["wave", "clap", twin], "here")
+
+
+def test_names_that_differ_in_a_letter_are_two_classes():
+    shared.check_names(["swipe left", "swipe  left 2", "swipeleft"], "here")
+
+
+LIST = FileList("missing.txt", 2)
+RECORDINGS = "S001C002P005R002A008\nS001C002P006R001A008\n"
+
+
+@pytest.mark.parametrize("header", ["", "one\n", "These 2 samples lack\nS001C002 is a setup\n========\n", "\n\n"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_list_of_missing_skeletons_is_read_with_and_without_its_header(tmp_path, header, newline):
+    file = tmp_path / "missing.txt"
+    file.write_bytes((header + RECORDINGS).replace("\n", newline).encode())
+    assert shared.read_missing_skeletons(file, LIST) == {"S001C002P005R002A008", "S001C002P006R001A008"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "found 0 after 0 other lines"),
+        (RECORDINGS[:21], "found 1 after 0"),
+        (RECORDINGS + "S001C002P007R001A008\n", "found 3"),
+        (RECORDINGS + "S001C002P007R001A008x", "found 'S001C002P007R001A008x' among them"),
+        (RECORDINGS[:21] + RECORDINGS[:21], "found 1 after 0"),
+        (RECORDINGS + "the end\n", "found 'the end' among them"),
+        ("1\n2\n3\n4\n" + RECORDINGS, "found 2 after 4 other lines"),
+    ],
+)
+def test_a_list_of_missing_skeletons_that_is_not_the_published_one_is_refused(tmp_path, text, message):
+    (tmp_path / "missing.txt").write_text(text)
+    with pytest.raises(FormatError, match=message):
+        shared.read_missing_skeletons(tmp_path / "missing.txt", LIST)
+
+
+def test_a_list_of_missing_skeletons_that_is_no_text_is_refused(tmp_path):
+    (tmp_path / "missing.txt").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(FormatError, match="not a readable list"):
+        shared.read_missing_skeletons(tmp_path / "missing.txt", LIST)
+
+
+def test_a_dataset_without_published_splits_has_none():
+    assert shared.published_splits("no_such_dataset") == {}
+    assert shared.class_file("demo") == Path(shared.__file__).parent / "classes" / "demo.csv"
