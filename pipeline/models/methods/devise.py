@@ -33,7 +33,7 @@ def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> It
     features_ND, label_KT = torch.from_numpy(clips.features_ND), torch.from_numpy(seen.label_KT)
     label_N = torch.from_numpy(seen.rows(clips.class_ids))
     with drawn_from(seed, "devise"):
-        mapping = LinearMap(clips.features_ND, label_KT.shape[1])
+        mapping = LinearMap(clips.features_ND, label_KT.shape[1], bias=False)
 
     def loss_of(rows: Rows) -> Tensor:
         return rank_loss(mapping(features_ND[rows]) @ label_KT.T, label_N[rows], params.margin)

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Annotated, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor
 
 from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, LinearMap, MethodParams, unit
@@ -22,6 +22,13 @@ class Params(MethodParams):
 
     text: Text  # the label's vector, or the mean direction of label and context
     lambdas: list[Annotated[float, Field(gt=0)]] = Field(min_length=1)  # penalty a clip: 1 = as strong as unit features
+
+    @field_validator("lambdas")
+    @classmethod
+    def _ascend(cls, lambdas: list[float]) -> list[float]:
+        if lambdas != sorted(set(lambdas)):
+            raise ValueError("expected ascending values, each once")
+        return lambdas
 
     @property
     def settings(self) -> list[str]:
@@ -39,7 +46,7 @@ def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> It
     y_NT = torch.from_numpy(targets(texts, params.text)[texts.rows(clips.class_ids)]).double()
     mean_T = y_NT.mean(dim=0)
     for setting, penalty in zip(params.settings, params.lambdas, strict=True):
-        mapping = LinearMap(clips.features_ND, y_NT.shape[1])
+        mapping = LinearMap(clips.features_ND, y_NT.shape[1], bias=True)
         x_ND = mapping.standardised(torch.from_numpy(clips.features_ND)).double()
         w_DT = solution(x_ND, y_NT - mean_T, penalty)
         mapping.load_state_dict({**mapping.state_dict(), "linear.weight": w_DT.T, "linear.bias": mean_T})

@@ -130,19 +130,19 @@ def unit(vectors: Array) -> Array:
 class LinearMap(nn.Module):
     """A clip's features, standardised on the training clips, mapped linearly to the text space.
 
-    `weight` and `bias` are the regression's; a feature that is constant in training has scale 0 and says nothing.
+    A feature that is constant in training has scale 0 and says nothing.
     """
 
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, features_ND: Array, text_dim: int) -> None:
+    def __init__(self, features_ND: Array, text_dim: int, *, bias: bool) -> None:
         super().__init__()
         deviation_D = features_ND.std(axis=0, dtype=np.float64)
         scale_D = np.divide(1.0, deviation_D, out=np.zeros_like(deviation_D), where=deviation_D > SMALLEST_DEVIATION)
         self.register_buffer("mean", torch.from_numpy(features_ND.mean(axis=0, dtype=np.float64)).float())
         self.register_buffer("scale", torch.from_numpy(scale_D).float())
-        self.linear = nn.Linear(len(scale_D), text_dim)
+        self.linear = nn.Linear(len(scale_D), text_dim, bias)
 
     def standardised(self, features_ND: Tensor) -> Tensor:
         """Features with mean 0 and deviation 1 on the training clips."""

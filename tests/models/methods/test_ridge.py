@@ -1,0 +1,74 @@
+"""Ridge against NumPy's least squares in float64."""
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from pipeline.core.errors import DataError
+from pipeline.models.methods import ridge
+from pipeline.models.methods.shared import ClassTexts, Clips, unit
+
+
+@pytest.fixture
+def toy():
+    random = np.random.default_rng(1)
+    label_KT, context_KT = (unit(random.normal(size=(5, 4)).astype(np.float32)) for _ in range(2))
+    features_ND = (3 + 2 * random.normal(size=(30, 6))).astype(np.float32)
+    return Clips(features_ND, tuple(random.integers(0, 5, 30).tolist())), ClassTexts(
+        tuple(range(5)), label_KT, context_KT
+    )
+
+
+def fitted(toy, **changed):
+    params = ridge.Params.model_validate({"text": "label", "lambdas": [0.3], **changed})
+    return next(ridge.candidates(*toy, params, 0))
+
+
+@pytest.mark.parametrize("penalty", [1e-6, 0.1, 10.0])
+def test_the_solution_is_the_least_squares_one_of_the_extended_system(penalty):
+    random = np.random.default_rng(0)
+    x_ND, y_NT = random.normal(size=(20, 7)), random.normal(size=(20, 3))
+    rows = np.vstack([x_ND / np.sqrt(20), np.sqrt(penalty) * np.eye(7)])
+    expected, *_ = np.linalg.lstsq(rows, np.vstack([y_NT / np.sqrt(20), np.zeros((7, 3))]))
+    found = ridge.solution(torch.from_numpy(x_ND), torch.from_numpy(y_NT), penalty).numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-12)
+
+
+def test_scores_are_cosines_of_the_regression_with_the_texts(toy):
+    clips, texts = toy
+    x_ND = clips.features_ND.astype(np.float64)
+    x_ND = (x_ND - x_ND.mean(0)) / x_ND.std(0)
+    y_NT = texts.label_KT[list(clips.class_ids)].astype(np.float64)
+    w_DT = np.linalg.inv(x_ND.T @ x_ND / 30 + 0.3 * np.eye(6)) @ x_ND.T @ (y_NT - y_NT.mean(0)) / 30
+    mapped_NT = x_ND @ w_DT + y_NT.mean(0)
+    cosine_NK = mapped_NT / np.linalg.norm(mapped_NT, axis=1, keepdims=True) @ texts.label_KT.T
+    candidate = fitted(toy)
+    np.testing.assert_allclose(candidate.score(clips.features_ND, texts), cosine_NK, atol=1e-5)
+    assert candidate.loss == pytest.approx(np.square(mapped_NT - y_NT).sum(1).mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize("changed", [{"text": "mean"}, {"lambdas": [3.0]}], ids=str)
+def test_every_option_changes_the_scores(toy, changed):
+    clips, texts = toy
+    scores = [candidate.score(clips.features_ND, texts) for candidate in (fitted(toy), fitted(toy, **changed))]
+    assert np.abs(scores[0] - scores[1]).max() > 1e-3
+
+
+def test_the_mean_text_is_half_way_between_label_and_context(toy):
+    _, texts = toy
+    target_KT = ridge.targets(texts, "mean")
+    expected = [(one @ other) for one, other in zip(target_KT, texts.label_KT, strict=True)]
+    assert expected == pytest.approx([(a @ b) for a, b in zip(target_KT, texts.context_KT, strict=True)], abs=1e-6)
+
+
+def test_the_mean_text_needs_contexts(toy):
+    clips, texts = toy
+    with pytest.raises(DataError, match="no 'context' sentences"):
+        fitted((clips, ClassTexts(texts.class_ids, texts.label_KT, None)), text="mean")
+
+
+@pytest.mark.parametrize("lambdas", [[], [0.0], [1.0, 0.1], [1.0, 1.0]], ids=str)
+def test_a_grid_that_does_not_ascend_from_above_0_is_refused(lambdas):
+    with pytest.raises(ValidationError):
+        ridge.Params.model_validate({"text": "label", "lambdas": lambdas})
