@@ -6,12 +6,13 @@ count and a line a joint: x y z (metres, camera space), depth x y, colour x y (p
 """
 
 # Shapes: B bodies of a frame summed over all frames, M bodies, T frames, V = 25 joints, 2 = x y, 3 = x y z.
-import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+from pyarrow import csv
 
 from pipeline.core.errors import FormatError
 from pipeline.core.joints import NTU25
@@ -23,6 +24,16 @@ _BODY_VALUES, _JOINT_VALUES = 10, 12
 # The largest real files have a few MB; what is far beyond is not a recording and must not fill the memory.
 _MOST_FILE_BYTES = 32 << 20
 _MOST_ARRAY_BYTES = 256 << 20
+
+# How the CSV reader sees joint lines. It rounds as float() does.
+_COLUMNS = [f"column {number}" for number in range(_JOINT_VALUES)]
+_ONE_SPACE = csv.ParseOptions(delimiter=" ", quote_char=False, ignore_empty_lines=False)
+_X_Y_Z = csv.ConvertOptions(
+    include_columns=_COLUMNS[:3],
+    column_types=dict.fromkeys(_COLUMNS[:3], pa.float64()),
+    null_values=[],
+    check_utf8=False,
+)
 
 # One body of one frame as text: its line, the joint count and the joints. Nobody uses the orientations: they are 0.
 _JOINT_TEXT = "%.9g %.9g %.9g %.7g %.7g %.7g %.7g 0 0 0 0 2\n"
@@ -70,20 +81,28 @@ def write(
 
 @dataclass(frozen=True)
 class _Text:
-    """A file as lines, with the number of spaces in each."""
+    """A file's bytes and where its lines end; a faulty line is looked up, the others are never copied."""
 
     path: Path
-    lines: list[str]
-    num_spaces: npt.NDArray[np.int64]
+    data: bytes
+    ends: npt.NDArray[np.intp]
+
+    def start(self, at: int) -> int:
+        """Offset of line `at`, counted from 0; that of the line after the last one too."""
+        return int(self.ends[at - 1]) + 1 if at else 0
+
+    def line(self, at: int) -> bytes:
+        """Line `at` with its line feed; nothing beyond the end."""
+        return self.data[self.start(at) : self.ends[at] + 1] if at < len(self.ends) else b""
 
     def refusal(self, at: int, expected: str) -> FormatError:
-        """The error for line `at`, counted from 0."""
-        found = repr(self.lines[at][:40]) if at < len(self.lines) else "the end of the file (truncated?)"
+        """The error for line `at`."""
+        found = repr(self.line(at)[:40].decode("ascii").rstrip()) if at < len(self.ends) else "the end (truncated?)"
         return FormatError(f"{self.path}: line {at + 1}: expected {expected}; found {found}")
 
     def count(self, at: int, what: str, most: int) -> int:
         """The whole number that line `at` should hold."""
-        value = self.lines[at].strip() if at < len(self.lines) else ""
+        value = self.line(at).strip()
         if not _is_count(value) or int(value) > most:
             raise self.refusal(at, f"{what}, at most {most}")
         return int(value)
@@ -104,22 +123,23 @@ def _text(path: Path) -> _Text:
     if size > _MOST_FILE_BYTES:
         raise FormatError(f"{path}: {size} bytes; a .skeleton file has at most {_MOST_FILE_BYTES}")
     data = path.read_bytes()
+    if data and not data.endswith(b"\n"):
+        data += b"\n"
+    text = _Text(path, data, np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n")))
     if not data.isascii():
-        bad = next(number for number, line in enumerate(data.split(b"\n"), 1) if not line.isascii())
-        raise FormatError(f"{path}: line {bad}: not text; expected numbers in plain ASCII")
-    characters = np.frombuffer(data + b"\n", np.uint8)
-    before = np.searchsorted(np.flatnonzero(characters == ord(" ")), np.flatnonzero(characters == ord("\n")))
-    return _Text(path, data.decode("ascii").split("\n"), np.diff(before, prepend=0))
+        offset = next(offset for offset, byte in enumerate(data) if byte > 127)
+        at = int(np.searchsorted(text.ends, offset))
+        raise FormatError(f"{path}: line {at + 1}: not text; expected numbers in plain ASCII")
+    return text
 
 
 def _walk(text: _Text) -> _Found:
     """Follow the counts from the first line to the last."""
-    num_lines = len(text.lines)
-    num_frames = text.count(0, "the number of frames", num_lines)
+    num_frames = text.count(0, "the number of frames", len(text.ends))
     found = _Found(num_frames, [], [], [])
     at = 1
     for frame in range(num_frames):
-        num_bodies = text.count(at, f"the number of bodies in frame {frame + 1} of {num_frames}", num_lines)
+        num_bodies = text.count(at, "the number of bodies in a frame", len(text.ends))
         at += 1
         for _ in range(num_bodies):
             found.body_ids.append(_body_id(text, at))
@@ -128,41 +148,43 @@ def _walk(text: _Text) -> _Found:
             at += 2 + _V
         if num_bodies > 1 and len(set(found.body_ids[-num_bodies:])) < num_bodies:
             raise text.refusal(at - 1, f"different bodies in frame {frame + 1}; one is named twice")
-    for rest in range(at, num_lines):
-        if text.lines[rest].strip():
-            raise text.refusal(rest, "the end of the file after the last frame")
+    if text.data[text.start(at) :].strip():
+        rest = next(rest for rest in range(at, len(text.ends)) if text.line(rest).strip())
+        raise text.refusal(rest, "the end of the file after the last frame")
     return found
 
 
 def _body_id(text: _Text, at: int) -> int:
     """Id of the body whose line is `at`; its joint count is right and all its lines are there."""
-    values = text.lines[at].split() if at < len(text.lines) else []
+    values = text.line(at).split()
     if len(values) != _BODY_VALUES or not _is_count(values[0]) or int(values[0]) >= 1 << 64:
         raise text.refusal(at, f"a body: {_BODY_VALUES} values, the first a 64-bit id")
     if text.count(at + 1, "the number of joints", _V) != _V:
         raise text.refusal(at + 1, f"{_V} joints")
-    if at + 2 + _V > len(text.lines):
-        raise text.refusal(len(text.lines), "a joint")
+    if at + 2 + _V > len(text.ends):
+        raise text.refusal(len(text.ends), "a joint")
     return int(values[0])
 
 
 def _coordinates(text: _Text, first_joints: list[int]) -> npt.NDArray[np.float64]:
-    """x y z of all joints, split no further than z and converted in one go: most of a file is not used."""
-    joints = (np.array(first_joints, np.int64)[:, None] + np.arange(_V)).ravel()
-    if (text.num_spaces[joints] == _JOINT_VALUES - 1).all():
-        lines = itertools.chain.from_iterable(text.lines[first : first + _V] for first in first_joints)
-        rows = map(str.split, lines, itertools.repeat(" "), itertools.repeat(3))
-        try:
-            values = np.fromiter(map(float, itertools.chain(*list(zip(*rows, strict=True))[:3])), np.float64)
-            return values.reshape(3, -1, _V).transpose(1, 2, 0)
-        except ValueError:
-            pass  # named with its line below
-    return np.array([_joint(text, int(at)) for at in joints], np.float64).reshape(-1, _V, 3)
+    """x y z of all joints, converted at once by a CSV reader that counts the other columns and skips their values."""
+    if not first_joints:
+        return np.empty((0, _V, 3))
+    joints = b"".join(text.data[text.start(first) : text.start(first + _V)] for first in first_joints)
+    read_options = csv.ReadOptions(column_names=_COLUMNS, use_threads=False, block_size=len(joints) + 1)
+    try:
+        table = csv.read_csv(pa.BufferReader(joints), read_options, _ONE_SPACE, _X_Y_Z)
+    except pa.ArrowInvalid:
+        table = None
+    if table is None or table.num_rows != _V * len(first_joints):  # other white space, or a fault to be named
+        lines = (first + joint for first in first_joints for joint in range(_V))
+        return np.array([_joint(text, at) for at in lines], np.float64).reshape(-1, _V, 3)
+    return np.stack([column.to_numpy() for column in table.columns], axis=1).reshape(-1, _V, 3)
 
 
 def _joint(text: _Text, at: int) -> list[float]:
-    """x y z of one joint with any white space; the slow way, which knows the line of a fault."""
-    values = text.lines[at].split()
+    """x y z of one joint line with any white space; slow, but knows the line of a fault."""
+    values = text.line(at).split()
     try:
         if len(values) != _JOINT_VALUES:
             raise ValueError
@@ -171,5 +193,5 @@ def _joint(text: _Text, at: int) -> list[float]:
         raise text.refusal(at, f"a joint: {_JOINT_VALUES} numbers, x y z first") from None
 
 
-def _is_count(value: str) -> bool:
+def _is_count(value: bytes) -> bool:
     return value.isdigit() and len(value) <= 20

@@ -16,7 +16,7 @@ class Skeleton:
     """
 
     layout: str
-    xyz_MTV3: npt.NDArray[np.float32]  # noqa: N815 - a shape suffix
+    xyz_MTV3: npt.NDArray[np.float32]
     body_ids: tuple[int, ...]
 
     @property
