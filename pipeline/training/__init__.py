@@ -1,1 +1,4 @@
-"""One training loop for every network: `loop` trains, `determinism` makes runs repeat, `checkpoint` keeps weights."""
+"""One training loop for every network.
+
+`lessons` says who may be learnt from, `loop` trains, `determinism` makes runs repeat, `checkpoint` keeps weights.
+"""

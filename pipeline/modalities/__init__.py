@@ -1,0 +1,5 @@
+"""The senses, one package each: read a recording, prepare it, encode it. They do not know each other.
+
+A modality's `__init__` offers `read`, `prepare`, `build` and `is_empty` without importing torch; `recipes/` holds one
+file per preparation (`Params`, `prepare`), every other file is an encoder (`Params`, `Encoder`).
+"""

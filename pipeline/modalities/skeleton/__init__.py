@@ -1,0 +1,57 @@
+"""Skeleton: joint positions in metres over time, as a sensor or an estimator gives them."""
+
+# Shapes: N clips, C = 3 axes, T frames, V joints, M bodies.
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.core import members, params
+from pipeline.core.errors import ParamsError
+from pipeline.core.joints import LAYOUTS
+from pipeline.datasets import shared as datasets
+from pipeline.formats.shared import Skeleton
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def read(dataset: str) -> Callable[[Path], Skeleton]:
+    """The reader of a dataset's skeleton files."""
+    readers = datasets.load(dataset).readers
+    if "skeleton" not in readers:
+        raise ParamsError(f"dataset '{dataset}' has no skeletons, only {sorted(readers)}")
+    return readers["skeleton"]
+
+
+def prepare(recipe: str, options: Mapping[str, Any], section: str) -> Callable[[Skeleton], npt.NDArray[np.float32]]:
+    """The function that makes x_CTVM of a recording; it raises DataError for one that cannot be used.
+
+    `options` are the recipe's Params, `section` is where params.yaml gives them.
+    """
+    member = members.load(f"{__name__}.recipes", recipe)
+    told = params.parse(member.Params, dict(options), section)
+
+    def prepared(recording: Skeleton) -> npt.NDArray[np.float32]:
+        x_CTVM: npt.NDArray[np.float32] = member.prepare(recording, told)
+        return x_CTVM
+
+    return prepared
+
+
+def build(encoder: str, options: Mapping[str, Any], layout: str, section: str) -> "nn.Module":
+    """A new encoder x_NCTVM -> feature_ND for a joint layout, drawn from torch's random state."""
+    if layout not in LAYOUTS:
+        raise ParamsError(f"no joint layout '{layout}'; there are {sorted(LAYOUTS)}")
+    member = members.load(__name__, encoder)
+    module: nn.Module = member.Encoder(params.parse(member.Params, dict(options), section), LAYOUTS[layout])
+    return module
+
+
+def is_empty(x_NCTVM: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Which clips hold no body, or a coordinate that is no number: no encoder may see them."""
+    flat = x_NCTVM.reshape(len(x_NCTVM), -1)
+    sound: npt.NDArray[np.bool_] = np.logical_and(flat.any(axis=1), np.isfinite(flat).all(axis=1))
+    return ~sound

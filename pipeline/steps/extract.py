@@ -1,0 +1,105 @@
+"""extract: prepared arrays and frozen encoders -> one vector a clip, for every clip of the dataset."""
+
+# Shapes: N clips, C channels, T frames, V joints, M bodies, D feature size.
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import Field
+from torch import nn
+
+from pipeline.core import members, store
+from pipeline.core.errors import DataError, FormatError, LeakError
+from pipeline.core.hashing import file_digest
+from pipeline.core.params import Params
+from pipeline.core.progress import track
+from pipeline.core.store import Store
+from pipeline.training import checkpoint
+from pipeline.training.determinism import deterministic
+
+_ABOUT = ("split", "seed", "training_classes", "unseen_classes", "encoder", "options", "layout", "dataset", "modality")
+_KEPT = ("split", "seed", "training_classes", "encoder", "modality")
+
+
+class Batches(Params):
+    """How encoders are run; a vector does not depend on it beyond the last bits (relative 1e-5)."""
+
+    batch_size: int = Field(ge=1)
+    num_threads: int = Field(ge=1)
+
+
+class Row(Params):
+    """Whose arrays go through which encoders."""
+
+    dataset: str
+    protocol: str
+    modality: str
+    recipe: str
+    encoder: str
+
+
+def extract(row: Row, batches: Batches, *, key: str, arrays: Path, weights: Path, out: Path) -> dict[str, int]:
+    """Write the store of a row: per weights file `<split>-<seed>` a group of that name with array `pooled` (N, D).
+
+    Raises LeakError if an encoder was trained on a class that its split calls unseen, or is not the one its file name
+    says; DataError, naming the clip, for one without a body.
+    """
+    prepared = Store(arrays, "preprocess")
+    ids, x_NCTVM = prepared.ids("all"), prepared.read("all", "x")
+    sense = members.load("pipeline.modalities", row.modality)
+    empty_N = sense.is_empty(x_NCTVM)
+    files = sorted(weights.glob("*.safetensors"))
+    if not files:
+        raise DataError(f"{weights}: no weights there; run `dvc repro pretrain@{key}`")
+    attrs = row.model_dump(include={"dataset", "modality", "encoder", "recipe"})
+    with store.create(out, attrs) as writer:
+        for file in track(files, total=len(files), what=f"{key}: encoders"):
+            state, about = checkpoint.load(file)
+            check(about, file, row, prepared)
+            encoder = sense.build(about["encoder"], about["options"], about["layout"], str(file))
+            checkpoint.restore(encoder, state, file)
+            pooled_ND = encode(encoder, x_NCTVM, ids, empty_N, batches)
+            kept = {name: about[name] for name in _KEPT}
+            group = writer.group(file.stem, ids, {**kept, "weights_hash": file_digest(file)})
+            group.put("pooled", pooled_ND)
+    return {"clips": len(ids), "encoders": len(files)}
+
+
+def check(about: dict[str, Any], file: Path, row: Row, prepared: Store) -> None:
+    """Refuse weights that are not what the row asks for, or that saw an unseen class."""
+    missing = [name for name in _ABOUT if name not in about]
+    if missing:
+        raise FormatError(f"{file}: metadata lack {missing}; run `dvc repro pretrain`")
+    if file.stem != f"{about['split']}-{about['seed']}":
+        raise LeakError(
+            f"{file}: holds the encoder of split '{about['split']}', seed {about['seed']}: another split's encoder has "
+            "seen other classes; run `dvc repro pretrain`"
+        )
+    seen = sorted(set(about["training_classes"]) & set(about["unseen_classes"]))
+    if seen:
+        raise LeakError(f"{file}: trained on classes {seen}, which split '{about['split']}' calls unseen")
+    wanted = {**row.model_dump(include={"dataset", "modality", "encoder"}), "layout": prepared.attrs["layout"]}
+    found = {name: about[name] for name in wanted}
+    if found != wanted:
+        raise DataError(f"{file}: is of {found}, the row asks for {wanted}; mend extract.rows in params.yaml")
+
+
+def encode(
+    encoder: nn.Module,
+    x_NCTVM: npt.NDArray[np.float32],
+    ids: list[str],
+    empty_N: npt.NDArray[np.bool_],
+    batches: Batches,
+) -> npt.NDArray[np.float32]:
+    """pooled_ND of a frozen encoder in eval mode."""
+    if empty_N.any():
+        clip = ids[int(empty_N.argmax())]
+        raise DataError(f"{clip}: empty: no body to encode; run `dvc repro preprocess`")
+    parts = []
+    with deterministic(0, batches.num_threads), torch.inference_mode():
+        for start in range(0, len(ids), batches.batch_size):
+            batch = torch.from_numpy(x_NCTVM[start : start + batches.batch_size])
+            parts.append(encoder(batch).numpy())
+    return np.concatenate(parts)

@@ -1,0 +1,149 @@
+"""pretrain: prepared arrays and a split -> an encoder trained on that split's fit classes, one per split and seed."""
+
+import csv
+import itertools
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from pipeline.core import members, pages
+from pipeline.core.hashing import path_digest
+from pipeline.core.outputs import whole, whole_folder
+from pipeline.core.params import Params
+from pipeline.core.resume import Parts
+from pipeline.core.seeds import derived_seed
+from pipeline.training import checkpoint, classify, loop
+from pipeline.training.determinism import deterministic
+from pipeline.training.lessons import Classes, Lessons, Prepared, read_lessons
+
+COLUMNS = ("loss", "accuracy", "held_out_loss", "held_out_accuracy")
+
+
+class Row(Params):
+    """One encoder of one dataset and protocol; `options` are the Params of the encoder's file."""
+
+    dataset: str
+    protocol: str
+    modality: str
+    recipe: str
+    encoder: str
+    options: dict[str, Any]
+    classes: Classes  # seen = fit and val classes, only for methods with `refit: both`
+    splits: list[str] = Field(min_length=1)
+    seeds: list[int] = Field(min_length=1)
+    label_smoothing: float = Field(ge=0, lt=1)
+    training: loop.Params
+
+
+def pretrain(row: Row, *, key: str, arrays: Path, split: Path, out: Path) -> dict[str, int]:
+    """Write `<split>-<seed>.safetensors` for each pair of the row, history.csv and page.json.
+
+    Cross entropy over the training classes alone; the epoch with the best accuracy on the held-out clips is kept. The
+    weights' metadata name the training and the unseen classes. A killed run goes on after its last finished pair.
+    Raises LeakError if a clip to learn from is of an unseen class.
+    """
+    prepared = Prepared(arrays)
+    parts = Parts("pretrain", {"row": row.model_dump(), "arrays": path_digest(arrays), "split": path_digest(split)})
+    abouts = []
+    with whole_folder(out) as scratch:
+        for name, seed in itertools.product(row.splits, row.seeds):
+            lessons = read_lessons(split, name, row.classes, prepared)
+            file = f"{name}-{seed}.safetensors"
+            make = partial(_train, row=row, key=key, prepared=prepared, lessons=lessons, seed=seed, file=file)
+            parts.part(file, make, scratch)
+            abouts.append(checkpoint.load(scratch / file)[1])
+        _write_history(scratch / "history.csv", abouts)
+        pages.write(scratch, _page(row, key, abouts))
+    parts.clear()
+    return {"encoders": len(abouts), "epochs": sum(len(about["history"]) for about in abouts)}
+
+
+def _train(folder: Path, *, row: Row, key: str, prepared: Prepared, lessons: Lessons, seed: int, file: str) -> None:
+    named_seed = derived_seed(seed, "pretrain", lessons.split)
+    with deterministic(named_seed, row.training.num_threads):
+        sense = members.load("pipeline.modalities", row.modality)
+        encoder = sense.build(row.encoder, row.options, prepared.attrs["layout"], f"pretrain.rows.{key}.options")
+        fitted = classify.train(
+            encoder,
+            prepared,
+            lessons,
+            row.training,
+            label_smoothing=row.label_smoothing,
+            seed=named_seed,
+            what=f"{key} {lessons.split}-{seed}",
+        )
+    checkpoint.save(folder / file, encoder, _about(row, prepared, lessons, seed, fitted))
+
+
+def _about(row: Row, prepared: Prepared, lessons: Lessons, seed: int, fitted: loop.Fitted) -> dict[str, Any]:
+    """What extract needs to rebuild the encoder and to refuse it where it saw too much."""
+    return {
+        **row.model_dump(include={"dataset", "protocol", "modality", "recipe", "encoder", "options", "classes"}),
+        "layout": prepared.attrs["layout"],
+        "split": lessons.split,
+        "seed": seed,
+        "training_classes": lessons.training_classes,
+        "unseen_classes": lessons.unseen_classes,
+        "num_training_clips": len(lessons.rows),
+        "num_held_out_clips": len(lessons.held_out_rows),
+        "epoch": fitted.epoch,
+        "history": fitted.history,
+    }
+
+
+def _write_history(path: Path, abouts: list[dict[str, Any]]) -> None:
+    with whole(path) as scratch, scratch.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["split", "seed", "epoch", *COLUMNS])
+        for about in abouts:
+            for row in about["history"]:
+                numbers = [f"{row[name]:.6f}" for name in COLUMNS]
+                writer.writerow([about["split"], about["seed"], int(row["epoch"]), *numbers])
+
+
+def _page(row: Row, key: str, abouts: list[dict[str, Any]]) -> pages.Page:
+    header = ["split", "seed", "classes", "clips", "held-out clips", "epochs", "best epoch", "held-out accuracy"]
+    rows: list[list[pages.Cell]] = [
+        [
+            about["split"],
+            about["seed"],
+            len(about["training_classes"]),
+            about["num_training_clips"],
+            about["num_held_out_clips"],
+            len(about["history"]),
+            about["epoch"],
+            round(about["history"][about["epoch"] - 1]["held_out_accuracy"], 4),
+        ]
+        for about in abouts
+    ]
+    text = (
+        f"{row.encoder} trained on the {row.classes} classes of each split of {row.dataset} ({row.protocol}). "
+        "The epoch with the best accuracy on held-out clips of the same classes is kept; unseen classes and test clips "
+        "take no part."
+    )
+    return pages.Page(
+        title=f"Encoder training: {key}",
+        stage="pretrain",
+        row=key,
+        text=[text],
+        tables=[pages.Table(title="Encoders", header=header, rows=rows)],
+        lines=[
+            _lines("Training loss", "cross entropy", "loss", abouts),
+            _lines("Accuracy on held-out clips of the training classes", "accuracy", "held_out_accuracy", abouts),
+        ],
+        images=[],
+    )
+
+
+def _lines(title: str, y_label: str, column: str, abouts: list[dict[str, Any]]) -> pages.Lines:
+    series = [
+        pages.Series(
+            name=f"{about['split']}-{about['seed']}",
+            x=[row["epoch"] for row in about["history"]],
+            y=[round(row[column], 6) for row in about["history"]],
+        )
+        for about in abouts
+    ]
+    return pages.Lines(title=title, x_label="epoch", y_label=y_label, series=series)

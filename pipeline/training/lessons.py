@@ -1,0 +1,80 @@
+"""Who may be learnt from: the clips of a split's training roles, joined by id to prepared arrays."""
+
+# Shapes: N clips, C channels, T frames, V joints, M bodies.
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.core import tables
+from pipeline.core.errors import DataError, LeakError
+from pipeline.core.schemas import SPLIT
+from pipeline.core.store import Store
+
+Classes = Literal["fit", "seen"]
+ROLES: dict[Classes, tuple[str, ...]] = {"fit": ("fit",), "seen": ("fit", "val")}
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What one encoder may learn from: rows and class ids to train on, the same held out, and who must stay unknown."""
+
+    split: str
+    rows: list[int]
+    labels: list[int]
+    held_out_rows: list[int]
+    held_out_labels: list[int]
+    training_classes: list[int]
+    unseen_classes: list[int]
+
+
+class Prepared:
+    """The arrays of a preprocess row, in memory."""
+
+    def __init__(self, arrays: Path) -> None:
+        store = Store(arrays, "preprocess")
+        self.path = arrays
+        self.attrs = store.attrs
+        self.x_NCTVM: npt.NDArray[np.float32] = store.read("all", "x")
+        self.ids = store.ids("all")
+        self.place = {clip_id: place for place, clip_id in enumerate(self.ids)}
+        self.rejected = {clip_id for clip_id, _ in self.attrs["rejected"]}
+
+
+def read_lessons(split: Path, name: str, classes: Classes, prepared: Prepared) -> Lessons:
+    """The clips of one split that an encoder may learn from; clips that preprocess rejected are left out."""
+    groups = tables.read_meta(split, SPLIT)["splits"]
+    if name not in groups:
+        raise DataError(f"{split}: no split '{name}', found {sorted(groups)}; mend pretrain.rows in params.yaml")
+    clips = [clip for clip in tables.read_rows(split, SPLIT) if clip["split"] == name]
+    learn = [c for c in clips if c["role"] in ROLES[classes] and c["clip_id"] not in prepared.rejected]
+    _check_classes(split, name, learn, allowed=[c for role in ROLES[classes] for c in groups[name][role]])
+    lost = [clip["clip_id"] for clip in learn if clip["clip_id"] not in prepared.place]
+    if lost:
+        raise DataError(f"{prepared.path}: lacks {len(lost)} clips of {split}, first {lost[0]}; run `dvc repro`")
+    train, held_out = ([c for c in learn if c["held_out"] is wanted] for wanted in (False, True))
+    if not train or not held_out:
+        raise DataError(
+            f"{split}: '{name}' has {len(train)} clips to train on and {len(held_out)} held out, needs some of each"
+        )
+    return Lessons(
+        split=name,
+        rows=[prepared.place[clip["clip_id"]] for clip in train],
+        labels=[clip["class_id"] for clip in train],
+        held_out_rows=[prepared.place[clip["clip_id"]] for clip in held_out],
+        held_out_labels=[clip["class_id"] for clip in held_out],
+        training_classes=sorted({clip["class_id"] for clip in learn}),
+        unseen_classes=sorted(groups[name]["unseen"]),
+    )
+
+
+def _check_classes(split: Path, name: str, learn: Sequence[dict[str, Any]], allowed: Sequence[int]) -> None:
+    for clip in learn:
+        if clip["class_id"] not in allowed:
+            raise LeakError(
+                f"{split}: split '{name}' gives clip {clip['clip_id']} of class {clip['class_id']} the role "
+                f"'{clip['role']}', but its classes are {sorted(allowed)}; run `dvc repro split`"
+            )

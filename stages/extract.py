@@ -1,0 +1,26 @@
+"""extract: frozen encoders -> vectors. One zarr per row, a group per split and seed."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.core import command, params, runs
+from pipeline.steps import extract
+
+
+def main(
+    row: Annotated[str, typer.Option(help="A key of extract.rows in params.yaml.")],
+    arrays: Annotated[Path, typer.Option(help="The prepared arrays.")],
+    weights: Annotated[Path, typer.Option(help="The folder of weights that pretrain left.")],
+    out: Annotated[Path, typer.Option(help="The store to write.")],
+) -> None:
+    """Encode every clip with every encoder of the row."""
+    chosen = params.row(extract.Row, "extract", row)
+    batches = params.load(extract.Batches, "extract.batches")
+    with runs.recorded("extract", row) as facts:
+        facts.update(extract.extract(chosen, batches, key=row, arrays=arrays, weights=weights, out=out))
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,25 @@
+"""pretrain: prepared arrays -> encoders that know the fit classes only. One folder per row."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.core import command, params, runs
+from pipeline.steps import pretrain
+
+
+def main(
+    row: Annotated[str, typer.Option(help="A key of pretrain.rows in params.yaml.")],
+    arrays: Annotated[Path, typer.Option(help="The prepared arrays.")],
+    split: Annotated[Path, typer.Option(help="The split table: who may be learnt from.")],
+    out: Annotated[Path, typer.Option(help="The folder of weights to write.")],
+) -> None:
+    """Train one encoder per split and seed of the row."""
+    chosen = params.row(pretrain.Row, "pretrain", row)
+    with runs.recorded("pretrain", row) as facts:
+        facts.update(pretrain.pretrain(chosen, key=row, arrays=arrays, split=split, out=out))
+
+
+if __name__ == "__main__":
+    command.run(main)
