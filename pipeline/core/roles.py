@@ -42,9 +42,10 @@ def divide(num_classes: int, unseen: Sequence[int], rng: np.random.Generator) ->
     Raises DataError for an unseen id that is none or is listed twice, and if fewer than three fit classes are left.
     """
     strange = sorted({class_id for class_id in unseen if not 0 <= class_id < num_classes})
-    if strange or len(set(unseen)) < len(unseen):
-        what = f"{strange} are not" if strange else "one is listed twice, and they are not all"
-        raise DataError(f"unseen classes: {what} different ids from 0 to {num_classes - 1}")
+    if strange:
+        raise DataError(f"unseen classes {strange} are out of range: the classes are 0 to {num_classes - 1}")
+    if len(set(unseen)) < len(unseen):
+        raise DataError(f"an unseen class is listed twice: {sorted(unseen)}")
     seen = sorted(set(range(num_classes)) - set(unseen))
     num_val = max(_FEWEST_VAL_CLASSES, -(-len(seen) // 5))
     if len(seen) - num_val < _FEWEST_FIT_CLASSES:

@@ -37,8 +37,9 @@ def ingest(checks: Checks, *, dataset: str, source: Path, out: Path) -> dict[str
     Raises DataError if no stamped file belongs to the dataset, or if more than `checks.max_rejected` are rejected.
     """
     known = shared.load(dataset)
-    files = _files_of(known, stamp.read(source), source)
-    inspector = _Inspector(known, source, _missing_skeletons(known, stamp.read(source), source))
+    stamped = stamp.read(source)
+    files = _files_of(known, stamped, source)
+    inspector = _Inspector(known, source, _missing_skeletons(known, stamped, source))
     rows = [inspector.row(*file) for file in progress.track(files, total=len(files), what=f"{dataset}: clips")]
     rejects = Rejects("ingest")
     for row in rows:
@@ -69,6 +70,8 @@ def _missing_skeletons(dataset: Dataset, stamped: Iterable[StampedFile], source:
         return set()
     for file in stamped:
         if Path(file.path).name == wanted.file_name:
+            if changed := _changed(source / file.path, file):
+                raise DataError(f"{source / file.path}: {changed}; run `unseen raw scan {dataset.name}`")
             return shared.read_missing_skeletons(source / file.path, wanted)
     progress.say(
         f"{dataset.name}: no {wanted.file_name} in {source}: its {wanted.num_recordings} recordings with missing "

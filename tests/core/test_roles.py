@@ -1,0 +1,176 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from pipeline.core import roles
+from pipeline.core.errors import DataError
+from pipeline.core.roles import Classes, Clip
+from pipeline.core.schemas import ROLES
+from pipeline.core.seeds import generator
+
+
+def clips_of(num_classes, num_subjects, num_replications, num_cameras=1):
+    """Every class by every subject, odd ones training, seen by every camera."""
+    return [
+        Clip(f"x/{c:03}-{s}-{r}-{k}", c, s % 2 == 1, f"{c} {s} {r}")
+        for c in range(num_classes)
+        for s in range(1, num_subjects + 1)
+        for r in range(num_replications)
+        for k in range(num_cameras)
+    ]
+
+
+@st.composite
+def worlds(draw):
+    num_classes = draw(st.integers(7, 30))
+    num_unseen = draw(st.integers(1, num_classes - 6))
+    seed = draw(st.integers(0, 2**32))
+    clips = clips_of(num_classes, draw(st.integers(2, 4)), draw(st.integers(1, 4)), draw(st.integers(1, 3)))
+    kept = draw(st.floats(0.6, 1.0))  # some recordings are missing
+    mask = np.random.default_rng(seed).random(len(clips)) < kept
+    unseen = roles.draw_unseen(num_classes, num_unseen, generator(seed, "unseen"))
+    classes = roles.divide(num_classes, unseen, generator(seed, "val"))
+    return num_classes, seed, classes, [clip for clip, keep in zip(clips, mask, strict=True) if keep]
+
+
+def assigned(clips, classes, seed):
+    """Roles and held-out clips, or None where the draw left a role empty."""
+    try:
+        found = roles.assign(clips, classes)
+        return found, roles.held_out(clips, found, generator(seed, "held_out"))
+    except DataError:
+        return None
+
+
+@given(world=worlds())
+def test_classes_are_divided_without_rest_or_overlap(world):
+    num_classes, _, classes, _ = world
+    assert sorted([*classes.fit, *classes.val, *classes.unseen]) == list(range(num_classes))
+    num_seen = num_classes - len(classes.unseen)
+    assert len(classes.val) == max(3, int(np.ceil(np.float64(num_seen) * 20 / 100)))
+    assert len(classes.fit) >= 3
+
+
+@settings(max_examples=60, deadline=None)
+@given(world=worlds())
+def test_every_clip_has_one_role_and_no_role_sees_what_it_must_not(world):
+    _, seed, classes, clips = world
+    both = assigned(clips, classes, seed)
+    assume(both is not None)
+    found, out = both
+    assert set(found) == {clip.clip_id for clip in clips}
+    assert set(found.values()) <= set(ROLES)
+    for clip in clips:
+        role = found[clip.clip_id]
+        assert (role in ("fit", "val")) == (clip.is_train and clip.class_id not in classes.unseen)
+        assert (role == "fit") == (clip.is_train and clip.class_id in classes.fit)
+        assert (role == "unseen_test") == (not clip.is_train and clip.class_id in classes.unseen)
+        assert (role == "seen_test") == (not clip.is_train and clip.class_id not in classes.unseen)
+    assert {found[clip_id] for clip_id in out} == {"fit"}
+
+
+@settings(max_examples=60, deadline=None)
+@given(world=worlds())
+def test_a_tenth_of_the_fit_performances_is_held_out_in_every_class_alike(world):
+    _, seed, classes, clips = world
+    both = assigned(clips, classes, seed)
+    assume(both is not None)
+    found, out = both
+    fit = [clip for clip in clips if found[clip.clip_id] == "fit"]
+    performances = Counter(dict.fromkeys((clip.class_id, clip.performance) for clip in fit).keys())
+    held = {(clip.class_id, clip.performance) for clip in fit if clip.clip_id in out}
+    assert len(held) == max(1, round(len(performances) / 10))
+    of_class = Counter(class_id for class_id, _ in performances)
+    held_of_class = Counter(class_id for class_id, _ in held)
+    for class_id, size in of_class.items():
+        assert size // 10 <= held_of_class[class_id] <= size // 10 + 1
+    # No performance is torn: its other views would tell of it.
+    assert not held & {(clip.class_id, clip.performance) for clip in fit if clip.clip_id not in out}
+    # A class keeps a clip to train on, as long as some class has two.
+    if any(size > 1 for size in of_class.values()) and len(held) <= sum(size > 1 for size in of_class.values()):
+        assert all(held_of_class[class_id] < size for class_id, size in of_class.items())
+
+
+@settings(max_examples=30, deadline=None)
+@given(world=worlds())
+def test_roles_do_not_depend_on_the_order_of_clips(world):
+    _, seed, classes, clips = world
+    assert assigned(clips, classes, seed) == assigned(clips[::-1], classes, seed)
+
+
+def test_a_known_draw_stays_what_it_was():
+    """Reported figures rest on these: a change here is a change of every random split."""
+    unseen = roles.draw_unseen(27, 5, generator(0, "unseen", "utd_mhad", 5))
+    assert unseen == [0, 1, 5, 9, 13]
+    assert roles.divide(27, unseen, generator(0, "val", "utd_mhad", "s0")).val == (7, 8, 12, 14, 15)
+
+
+def test_ten_seeds_give_ten_splits():
+    drawn = {tuple(roles.draw_unseen(27, 5, generator(seed, "unseen"))) for seed in range(10)}
+    assert len(drawn) == 10
+
+
+def test_an_even_world_gives_an_exact_tenth():
+    clips = clips_of(12, 4, 5, 3)
+    classes = Classes(fit=(0, 1, 2, 3, 4, 5), val=(6, 7, 8), unseen=(9, 10, 11))
+    found = roles.assign(clips, classes)
+    assert Counter(found.values()) == {"fit": 180, "val": 90, "seen_test": 270, "unseen_test": 90, "unused": 90}
+    out = roles.held_out(clips, found, generator(0, "held_out"))
+    assert Counter(int(clip_id[2:5]) for clip_id in out) == dict.fromkeys(range(6), 3)
+
+
+@pytest.mark.parametrize("unseen", [[-1], [10], [0, 10]])
+def test_unseen_ids_that_are_no_classes_are_refused(unseen):
+    with pytest.raises(DataError, match=rf"unseen classes \[{unseen[-1]}\] are out of range: the classes are 0 to 9"):
+        roles.divide(10, unseen, generator(0, "val"))
+
+
+def test_an_unseen_id_that_comes_twice_is_refused():
+    with pytest.raises(DataError, match="listed twice"):
+        roles.divide(10, [3, 3], generator(0, "val"))
+
+
+def test_too_few_seen_classes_are_refused():
+    assert len(roles.divide(10, [0, 1, 2, 3], generator(0, "val")).fit) == 3
+    with pytest.raises(DataError, match="5 seen of 10 classes, 3 of them for validation, leave fewer than 3"):
+        roles.divide(10, [0, 1, 2, 3, 4], generator(0, "val"))
+
+
+@pytest.mark.parametrize(
+    ("classes", "is_train", "role"),
+    [
+        ((0, 1, 2), True, "fit"),
+        ((3, 4, 5), True, "val"),
+        ((0, 1, 2, 3, 4, 5), False, "seen_test"),
+        ((6,), False, "unseen"),
+    ],
+)
+def test_a_split_with_an_empty_role_is_refused_by_name(classes, is_train, role):
+    clips = [c for c in clips_of(7, 2, 1) if c.class_id not in classes or c.is_train != is_train]
+    with pytest.raises(DataError, match=f"no clip gets the role {role}"):
+        roles.assign(clips, Classes(fit=(0, 1, 2), val=(3, 4, 5), unseen=(6,)))
+
+
+def test_classes_of_no_group_are_unused():
+    clips = [*clips_of(7, 2, 1), Clip("x/other", 8, True, "")]
+    assert roles.assign(clips, Classes(fit=(0, 1, 2), val=(3, 4, 5), unseen=(6,)))["x/other"] == "unused"
+
+
+def test_a_class_with_one_performance_gives_it_away_only_if_all_are_so():
+    classes = Classes(fit=(0, 1, 2), val=(3, 4, 5), unseen=(6,))
+    single = clips_of(7, 2, 1, 2)
+    found = roles.assign(single, classes)
+    assert len(roles.held_out(single, found, generator(0, "held_out"))) == 2
+    more = [*single, Clip("x/more", 1, True, "another")]
+    for seed in range(10):
+        out = roles.held_out(more, roles.assign(more, classes), generator(seed, "held_out"))
+        assert out <= {"x/more", "x/001-1-0-0", "x/001-1-0-1"}
+
+
+def test_a_single_performance_cannot_be_divided():
+    clips = [Clip("x/a", 0, True, "one"), Clip("x/b", 0, True, "one")]
+    with pytest.raises(DataError, match="all fit clips show one performance"):
+        roles.held_out(clips, {"x/a": "fit", "x/b": "fit"}, generator(0, "held_out"))

@@ -1,0 +1,45 @@
+import pytest
+import yaml
+
+from pipeline.core import tables
+from pipeline.core.errors import ParamsError
+from pipeline.core.schemas import CLIPS, SPLIT
+from stages import split
+
+ROW = {"dataset": "utd_mhad", "protocol": "develop", "subjects": "xsub", "num_unseen": 5, "splits": ["s100", "s101"]}
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A checkout whose clips table has every class of UTD-MHAD by two training subjects and one other."""
+    monkeypatch.chdir(tmp_path)
+    fixed = {
+        "modality": "skeleton",
+        "replication": 1,
+        "path": "x",
+        "num_frames": 1,
+        "num_bytes": 1,
+        "content_hash": "0",
+    }
+    clips = [
+        {"clip_id": f"utd_mhad/a{c}_s{s}", "class_id": c, "subject": s, **fixed} for c in range(27) for s in (1, 2, 3)
+    ]
+    tables.write(tmp_path / "clips.parquet", CLIPS, clips)
+    return tmp_path
+
+
+def run(project, row):
+    (project / "params.yaml").write_text(yaml.safe_dump({"split": {"rows": {"utd_mhad-develop": row}}}))
+    split.main(row="utd_mhad-develop", clips=project / "clips.parquet", out=project / "split.parquet")
+    return tables.read_meta(project / "split.parquet", SPLIT)
+
+
+def test_a_row_of_the_params_becomes_a_table(project):
+    meta = run(project, ROW)
+    assert meta["protocol"] == "develop"
+    assert set(meta["splits"]) == {"s100", "s101"}
+
+
+def test_a_row_without_its_subjects_is_refused(project):
+    with pytest.raises(ParamsError, match="missing key 'subjects'"):
+        run(project, {key: value for key, value in ROW.items() if key != "subjects"})

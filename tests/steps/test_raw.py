@@ -1,0 +1,45 @@
+import pytest
+
+from pipeline.core import stamp
+from pipeline.core.errors import DataError, ParamsError
+from pipeline.steps import raw
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "utd_mhad"
+    (folder / "Skeleton").mkdir(parents=True)
+    for name in ("Skeleton/a1_s1_t1_skeleton.mat", "Skeleton/a1_s1_t2_skeleton.mat", "readme.txt", "Skeleton/x.mat"):
+        (folder / name).write_text(name)
+    return folder
+
+
+def test_a_scan_stamps_every_file_and_counts_those_it_knows(folder):
+    found = raw.scan("utd_mhad", folder)
+    assert found == raw.Scan({"skeleton": 2}, ["Skeleton/x.mat", "readme.txt"])
+    assert [file.path for file in stamp.read(folder)] == [
+        "Skeleton/a1_s1_t1_skeleton.mat",
+        "Skeleton/a1_s1_t2_skeleton.mat",
+        "Skeleton/x.mat",
+        "readme.txt",
+    ]
+
+
+def test_a_scan_says_what_it_found_and_what_it_does_not_know(folder, capsys):
+    raw.scan("utd_mhad", folder)
+    told = capsys.readouterr().err.splitlines()
+    assert told[0].startswith(f"utd_mhad: 2 skeleton files in {folder}; ")
+    assert told[1] == "utd_mhad: 2 files that it does not know, first Skeleton/x.mat"
+
+
+def test_a_scan_of_a_foreign_folder_says_so(folder, capsys):
+    assert raw.scan("ntu60", folder).num_known == {}
+    assert "ntu60: no file of this dataset in" in capsys.readouterr().err
+
+
+def test_a_dataset_or_a_folder_that_is_not_there_leaves_no_stamp(folder):
+    with pytest.raises(ParamsError, match="the datasets are"):
+        raw.scan("utd", folder)
+    with pytest.raises(DataError, match="no such folder"):
+        raw.scan("utd_mhad", folder / "gone")
+    assert not list(folder.parent.glob("*.stamp"))

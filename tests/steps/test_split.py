@@ -1,0 +1,199 @@
+import csv
+import itertools
+from collections import Counter
+
+import pytest
+
+from pipeline.core import params, stamp, tables
+from pipeline.core.errors import DataError, ParamsError
+from pipeline.core.schemas import CLIPS, SPLIT
+from pipeline.datasets import shared
+from pipeline.steps import ingest, split
+
+
+def clip(class_id, subject, replication, **columns):
+    name = f"a{class_id + 1}_s{subject}_t{replication}"
+    row = {
+        "clip_id": f"utd_mhad/{name}",
+        "modality": "skeleton",
+        "class_id": class_id,
+        "subject": subject,
+        "camera": None,
+        "setup": None,
+        "replication": replication,
+        "path": f"{name}.mat",
+        "num_frames": 5,
+        "num_bytes": 5,
+        "content_hash": "0" * 64,
+        "reason": None,
+    }
+    return row | columns
+
+
+EVERY = [clip(c, s, r) for c in range(27) for s in range(1, 5) for r in (1, 2)]
+
+
+def row(**keys):
+    base = {"dataset": "utd_mhad", "protocol": "random", "subjects": "xsub", "num_unseen": 5, "splits": ["s0"]}
+    return params.parse(split.Row, base | keys, "split.rows.x")
+
+
+def written(tmp_path, clips=EVERY, **keys):
+    tables.write(tmp_path / "clips.parquet", CLIPS, clips)
+    out = tmp_path / "split.parquet"
+    split.split(row(**keys), clips=tmp_path / "clips.parquet", out=out)
+    return tables.read_rows(out, SPLIT), tables.read_meta(out, SPLIT)
+
+
+def test_a_table_tells_the_classes_of_every_split(tmp_path):
+    rows, meta = written(tmp_path, splits=["s0", "s1", "purls_22_5"])
+    assert {key: meta[key] for key in ("dataset", "protocol", "subjects")} == {
+        "dataset": "utd_mhad",
+        "protocol": "random",
+        "subjects": "xsub",
+    }
+    assert set(meta["splits"]) == {"s0", "s1", "purls_22_5"}
+    assert meta["splits"]["purls_22_5"]["unseen"] == [4, 14, 17, 23, 24]
+    for classes in meta["splits"].values():
+        assert [len(classes[role]) for role in ("fit", "val", "unseen")] == [17, 5, 5]
+        assert sorted(itertools.chain(*classes.values())) == list(range(27))
+    assert Counter(found["split"] for found in rows) == dict.fromkeys(["s0", "s1", "purls_22_5"], len(EVERY))
+
+
+def test_roles_follow_subject_and_class_and_only_trained_ones_bear_labels(tmp_path):
+    rows, meta = written(tmp_path)
+    classes = meta["splits"]["s0"]
+    known = {found["clip_id"]: found for found in EVERY}
+    for found in rows:
+        truth = known[found["clip_id"]]
+        group = next(name for name, ids in classes.items() if truth["class_id"] in ids)
+        train = truth["subject"] in (1, 3)
+        expected = {"fit": "fit", "val": "val", "unseen": "unused"} if train else {"unseen": "unseen_test"}
+        assert found["role"] == expected.get(group, "seen_test")
+        assert found["class_id"] == (truth["class_id"] if found["role"] in ("fit", "val") else None)
+        assert not found["held_out"] or found["role"] == "fit"
+    assert sum(found["held_out"] for found in rows) == round(17 * 4 / 10)
+
+
+def test_the_same_row_gives_the_same_bytes(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    written(tmp_path / "a", splits=["s0", "s1"])
+    written(tmp_path / "b", clips=EVERY[::-1], splits=["s0", "s1"])
+    assert (tmp_path / "a/split.parquet").read_bytes() == (tmp_path / "b/split.parquet").read_bytes()
+
+
+def test_a_split_does_not_depend_on_its_neighbours(tmp_path):
+    alone, _ = written(tmp_path, splits=["s1"])
+    among, _ = written(tmp_path, splits=["s0", "s1", "s2"])
+    assert alone == [found for found in among if found["split"] == "s1"]
+
+
+def test_ten_seeds_give_ten_different_splits(tmp_path):
+    _, meta = written(tmp_path, splits=[f"s{seed}" for seed in range(10)])
+    assert len({tuple(classes["unseen"]) for classes in meta["splits"].values()}) == 10
+    assert len({tuple(classes["val"]) for classes in meta["splits"].values()}) == 10
+
+
+def test_rejected_clips_are_left_out_unless_another_modality_is_good(tmp_path):
+    bad = clip(0, 1, 3, reason="empty: no body")
+    both = [clip(0, 1, 4, reason="empty: no body"), clip(0, 1, 4, modality="depth")]
+    rows, _ = written(tmp_path, clips=[*EVERY, bad, *both])
+    found = {row["clip_id"] for row in rows}
+    assert "utd_mhad/a1_s1_t3" not in found
+    assert "utd_mhad/a1_s1_t4" in found
+    assert len(rows) == len(EVERY) + 1
+
+
+def test_views_of_one_performance_are_held_out_together(tmp_path):
+    views = [
+        clip(c, s, r, camera=k, clip_id=f"utd_mhad/{c}-{s}-{r}-{k}")
+        for c in range(27)
+        for s in (1, 2, 3)
+        for r in (1, 2)
+        for k in (1, 2, 3)
+    ]
+    rows, _ = written(tmp_path, clips=views)
+    held = Counter(found["clip_id"].rsplit("-", 1)[0] for found in rows if found["held_out"])
+    assert set(held.values()) == {3}
+    assert len(held) == round(17 * 4 / 10)
+
+
+REFUSED = {
+    "an unknown subject protocol": ({"subjects": "xview"}, "has no subjects 'xview', only .'xsub'."),
+    "an unknown split": ({"splits": ["purls_1"]}, "split 'purls_1': is neither published for utd_mhad"),
+    "a split named twice": ({"splits": ["s1", "s1"]}, "a split is named twice"),
+    "a seed with zeros before it": ({"splits": ["s01"]}, "split 's01': is neither published"),
+    "another count": ({"splits": ["purls_18_9"]}, "split 'purls_18_9': has 9 unseen classes, num_unseen says 5"),
+    "all unseen": ({"num_unseen": 27}, "num_unseen is 27, utd_mhad has 27 classes"),
+    "too few seen": ({"num_unseen": 22}, "split 's0': 5 seen of 27 classes, 3 of them for validation"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_row_that_cannot_be_is_refused_in_one_line(tmp_path, case):
+    keys, message = REFUSED[case]
+    with pytest.raises(DataError, match=message) as refused:
+        written(tmp_path, **keys)
+    assert "split.rows.utd_mhad-random" in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert not (tmp_path / "split.parquet").exists()
+
+
+@pytest.mark.parametrize("keys", [{"num_unseen": 0}, {"splits": []}, {"splits": "s0"}, {"unseen": [1]}])
+def test_params_of_the_wrong_kind_are_refused(keys):
+    with pytest.raises(ParamsError, match=r"split\.rows\.x"):
+        row(**keys)
+
+
+@pytest.mark.parametrize("subjects", [(1, 3), (2, 4)])
+def test_a_split_without_training_or_test_clips_is_refused(tmp_path, subjects):
+    missing = r"fit or val" if subjects == (2, 4) else r"seen_test or unseen_test"
+    with pytest.raises(DataError, match=f"split 's0': no clip gets the role {missing}"):
+        written(tmp_path, clips=[found for found in EVERY if found["subject"] in subjects])
+
+
+def test_a_clip_without_a_subject_is_refused(tmp_path):
+    with pytest.raises(DataError, match="utd_mhad/a1_s1_t9 has no subject"):
+        written(tmp_path, clips=[*EVERY, clip(0, 1, 9) | {"subject": None}])
+
+
+@pytest.mark.parametrize("twin", ["Tennis  Swing", "tennis swing"])
+def test_a_class_that_would_be_seen_and_unseen_is_refused(tmp_path, monkeypatch, twin):
+    """Class 0 gets the name of class 14, which the split purls_22_5 does not show."""
+    names = [[known.class_id, known.name, known.context] for known in shared.classes("utd_mhad")]
+    names[0][1] = twin
+    with (tmp_path / "utd_mhad.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["class_id", "name", "context"], *names])
+    monkeypatch.setattr(shared, "class_file", lambda name: tmp_path / f"{name}.csv")
+    with pytest.raises(DataError, match=r"classes 0 and 14 have the same name 'tennis swing'.*both seen and unseen"):
+        written(tmp_path, splits=["purls_22_5"])
+
+
+def test_a_published_list_that_names_no_class_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(shared, "published_splits", lambda name: {"wild": [1, 2, 3, 4, 27]})
+    with pytest.raises(DataError, match=r"split 'wild': unseen classes \[27\] are out of range"):
+        written(tmp_path, splits=["wild"])
+
+
+@pytest.fixture(scope="module")
+def real_clips(real_data, tmp_path_factory):
+    source = tmp_path_factory.mktemp("raw") / "utd_mhad"
+    source.symlink_to(real_data / "utd-mhad" / "Skeleton")
+    stamp.write(source, stamp.scan(source))
+    out = source.parent / "clips.parquet"
+    ingest.ingest(ingest.Checks(max_rejected=0.0), dataset="utd_mhad", source=source, out=out)
+    return out
+
+
+@pytest.mark.parametrize(
+    ("name", "num_unseen", "unseen_test"), [("purls_22_5", 5, 80), ("purls_18_9", 9, 144), ("purls_14_13", 13, 208)]
+)
+def test_the_purls_splits_of_the_recorded_clips(real_clips, tmp_path, name, num_unseen, unseen_test):
+    chosen = row(protocol=name, num_unseen=num_unseen, splits=[name])
+    split.split(chosen, clips=real_clips, out=tmp_path / "split.parquet")
+    rows = tables.read_rows(tmp_path / "split.parquet", SPLIT)
+    classes = tables.read_meta(tmp_path / "split.parquet", SPLIT)["splits"][name]
+    assert len(classes["fit"]) + len(classes["val"]) == 27 - num_unseen
+    assert len(rows) == 861
+    assert Counter(found["role"] for found in rows)["unseen_test"] == unseen_test
