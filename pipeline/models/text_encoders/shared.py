@@ -39,15 +39,15 @@ class TextEncoder(Protocol):
 class SentenceEncoder:
     """A sentence-transformers model in a local folder, loaded at the first use: the import costs seconds."""
 
-    def __init__(self, folder: Path, weights_hash: str, threads: int) -> None:
+    def __init__(self, folder: Path, weights_hash: str, num_threads: int) -> None:
         self.folder = folder
         self.weights_hash = weights_hash
-        self.threads = threads  # of torch; another number may change last bits
+        self.num_threads = num_threads  # of torch; another number may change last bits
         self._model: Any = None
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors (N, D) as the model gives them. Raises DataError for a text the model would cut short."""
-        self._model = self._model or _loaded(self.folder, self.threads)
+        self._model = self._model or _loaded(self.folder, self.num_threads)
         # One at a time: a batch is padded to its longest text, and padding changes the last bits of its mates.
         return np.stack([self._vector(text) for text in texts])
 
@@ -63,13 +63,13 @@ class SentenceEncoder:
         return vector.astype(np.float32, copy=False)
 
 
-def _loaded(folder: Path, threads: int) -> Any:
+def _loaded(folder: Path, num_threads: int) -> Any:
     os.environ["HF_HUB_OFFLINE"] = "1"  # read at import; whatever the folder names, nothing is fetched
     import torch
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
 
-    torch.set_num_threads(threads)
+    torch.set_num_threads(num_threads)
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         return SentenceTransformer(

@@ -1,0 +1,165 @@
+"""Joining and refusing, over stores of a few numbers."""
+
+import numpy as np
+import pytest
+
+from pipeline.core import store, tables
+from pipeline.core.errors import DataError, LeakError
+from pipeline.core.schemas import SPLIT
+from pipeline.models import tasks
+from pipeline.models.tasks import Asked, Inputs
+
+CLASSES = {"fit": [0, 3], "val": [1], "unseen": [2]}
+ROLE_OF_CLASS = {0: "fit", 3: "fit", 1: "val", 2: "unseen_test"}
+ASKED = Asked(dataset="toy", protocol="random", splits=["s0"], seeds=[0], max_missing=0.0)
+
+
+def clip_id(class_id, number):
+    return f"toy/{class_id}-{number}"
+
+
+def vector(class_id, number):
+    return [class_id, number, 1]
+
+
+def split_rows(split):
+    """Three clips a class; of each fit class one is held out; one clip is of a seen test subject."""
+    rows = [
+        {
+            "split": split,
+            "clip_id": clip_id(c, n),
+            "role": role,
+            "class_id": None if role == "unseen_test" else c,
+            "held_out": role == "fit" and n == 2,
+        }
+        for c, role in ROLE_OF_CLASS.items()
+        for n in range(3)
+    ]
+    return [*rows, {"split": split, "clip_id": "toy/x", "role": "seen_test", "class_id": None, "held_out": False}]
+
+
+GROUP = {"split": "s0", "seed": 0, "training_classes": [0, 3]}
+
+
+@pytest.fixture
+def world(tmp_path):
+    """Writes the three inputs; keywords change what is in them."""
+
+    def write(groups=None, left_out=(), dataset="toy", dim=4, rejected=(), value=None):
+        ids = sorted({clip_id(c, n) for c in range(4) for n in range(3)} - set(left_out))
+        numbers = [[int(part) for part in id_.removeprefix("toy/").split("-")] for id_ in ids]
+        rows = np.array([vector(*pair) for pair in numbers], np.float32)
+        if value is not None:
+            rows[0, 0] = value
+        about = {"dataset": dataset, "modality": "skeleton", "encoder": "stgcn", "recipe": "r"}
+        with store.create(tmp_path / "f.zarr", {**about, "rejected": [list(pair) for pair in rejected]}) as writer:
+            for name, attrs in (groups or {"s0-0": GROUP}).items():
+                writer.group(name, ids, attrs).put("pooled", rows)
+        with store.create(tmp_path / "t.zarr", {"dataset": "toy", "dim": dim}) as writer:
+            writer.group("label", [f"{c:04d}-00" for c in range(4)]).put("pooled", np.eye(4, dtype=np.float32))
+        meta = {"dataset": "toy", "protocol": "random", "splits": {"s0": CLASSES, "s1": CLASSES}}
+        tables.write(tmp_path / "s.parquet", SPLIT, [*split_rows("s0"), *split_rows("s1")], meta)
+        return Inputs(features=tmp_path / "f.zarr", texts=tmp_path / "t.zarr", split=tmp_path / "s.parquet")
+
+    return write
+
+
+def test_a_task_holds_each_role_by_id(world):
+    (task,) = tasks.joined(world(), ASKED)
+    assert task.fit.class_ids == (0, 0, 3, 3)  # the held-out clips are not trained on
+    assert task.fit.features_ND.tolist() == [vector(0, 0), vector(0, 1), vector(3, 0), vector(3, 1)]
+    assert task.val.class_ids == (1, 1, 1)
+    assert task.val_classes == [1]
+    assert task.test_ids == [clip_id(2, n) for n in range(3)]
+    assert task.test_ND.tolist() == [vector(2, n) for n in range(3)]
+    assert task.spaces == {"unseen": [2], "all": [0, 1, 2, 3]}
+    assert task.encoder_classes == [0, 3]
+    assert task.texts.class_ids == (0, 1, 2, 3)
+
+
+def test_the_last_training_is_on_fit_or_on_all_seen(world):
+    (task,) = tasks.joined(world(), ASKED)
+    assert task.training("none").class_ids == (0, 0, 3, 3)
+    refit = task.training("aligner")
+    assert refit.class_ids == (0, 0, 3, 3, 1, 1, 1)
+    assert refit.features_ND[-1].tolist() == vector(1, 2)
+
+
+@pytest.mark.parametrize(("classes", "role"), [([0, 2], "unseen"), ([0, 1], "val")])
+def test_features_of_an_encoder_that_saw_too_much_are_refused(world, classes, role):
+    with pytest.raises(LeakError, match=rf"trained on classes \[{classes[1]}\], which split 's0' calls {role}"):
+        tasks.joined(world({"s0-0": {**GROUP, "training_classes": classes}}), ASKED)
+
+
+def test_an_encoder_that_does_not_say_what_it_saw_is_refused(world):
+    with pytest.raises(LeakError, match="does not say what its encoder was trained on"):
+        tasks.joined(world({"s0-0": {"split": "s0", "seed": 0}}), ASKED)
+
+
+def test_one_encoder_serves_all_seeds_of_its_split(world):
+    found = tasks.joined(world(), Asked("toy", "random", ["s0"], [0, 5], 0.0))
+    assert [task.name for task in found] == ["s0-0", "s0-5"]
+
+
+def test_of_several_encoders_that_of_the_seed_is_taken(world):
+    groups = {
+        f"s0-{seed}": {**GROUP, "seed": seed, "training_classes": [classes]} for seed, classes in ((0, 0), (1, 3))
+    }
+    found = tasks.joined(world(groups), Asked("toy", "random", ["s0"], [1, 0], 0.0))
+    assert [task.encoder_classes for task in found] == [[3], [0]]
+
+
+def test_an_encoder_without_a_split_serves_every_split(world):
+    found = tasks.joined(world({"all": {"training_classes": []}}), Asked("toy", "random", ["s1", "s0"], [0], 0.0))
+    assert [(task.name, task.encoder_classes) for task in found] == [("s1-0", []), ("s0-0", [])]
+
+
+@pytest.mark.parametrize(("split", "seed"), [("s1", 0), ("s0", 2)])
+def test_a_split_or_seed_without_features_is_refused(world, split, seed):
+    groups = {f"s0-{seed}": {**GROUP, "seed": seed} for seed in (0, 1)}
+    with pytest.raises(DataError, match=rf"no features for split '{split}', seed {seed}: its groups are .*pretrain"):
+        tasks.joined(world(groups), Asked("toy", "random", [split], [seed], 0.0))
+
+
+def test_a_missing_clip_is_refused_by_name(world):
+    with pytest.raises(DataError, match=r"1 of 10 items rejected.*toy/1-1: no features"):
+        tasks.joined(world(left_out=[clip_id(1, 1)]), ASKED)
+
+
+def test_a_few_missing_clips_are_left_out_and_counted_if_the_row_says_so(world):
+    missing, reasons = [clip_id(1, 1), clip_id(2, 0)], [(clip_id(1, 1), "no body: in 50 frames")]
+    (task,) = tasks.joined(world(left_out=missing, rejected=reasons), Asked("toy", "random", ["s0"], [0], 0.2))
+    assert task.missing == {"no body": 1, "no features": 1}
+    assert (len(task.val.class_ids), task.test_ids) == (2, [clip_id(2, 1), clip_id(2, 2)])
+
+
+def test_clips_that_no_role_uses_need_no_features(world):
+    (task,) = tasks.joined(world(left_out=[clip_id(0, 2)]), ASKED)  # a held-out one
+    assert task.missing == {}
+
+
+def test_a_role_without_any_clip_is_refused(world):
+    with pytest.raises(DataError, match=r"no clips with features in \['val'\]"):
+        tasks.joined(world(left_out=[clip_id(1, n) for n in range(3)]), Asked("toy", "random", ["s0"], [0], 0.5))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_features_that_are_no_numbers_are_refused(world, value):
+    with pytest.raises(DataError, match="expected finite vectors"):
+        tasks.joined(world(value=value), ASKED)
+
+
+@pytest.mark.parametrize("asked", [Asked("other", "random", ["s0"], [0], 0.0), Asked("toy", "xsub", ["s0"], [0], 0.0)])
+def test_inputs_of_another_dataset_or_protocol_are_refused(world, asked):
+    with pytest.raises(DataError, match="not of dataset"):
+        tasks.joined(world(), asked)
+
+
+def test_a_split_that_the_table_lacks_is_refused(world):
+    with pytest.raises(DataError, match=r"no split \['s9'\], there are \['s0', 's1'\]"):
+        tasks.joined(world(), Asked("toy", "random", ["s9"], [0], 0.0))
+
+
+def test_texts_of_the_wrong_size_are_refused(world):
+    with pytest.raises(DataError, match="expected \\(texts, 5\\)"):
+        tasks.joined(world(dim=5), ASKED)
