@@ -75,7 +75,7 @@ PRIMITIVES: dict[str, dict[str, tuple[Curve, ...]]] = {
             Curve("shoulder_forward", 62, hold),
             Curve("shoulder_side", 14, hold),
             Curve("elbow", 45, hold),
-            Curve("shoulder_side", -30, bumps(4)),
+            Curve("shoulder_side", -38, bumps(4)),
         ),
     },
     "leg": {
@@ -97,8 +97,8 @@ PRIMITIVES: dict[str, dict[str, tuple[Curve, ...]]] = {
             Curve("shift_forward", -0.35, stay),
         ),
         "squat": (
-            *(Curve(f"hip_forward_{side}", 95, hold) for side in _SIDES),
-            *(Curve(f"knee_{side}", 115, hold) for side in _SIDES),
+            *(Curve(f"hip_forward_{side}", 105, hold) for side in _SIDES),
+            *(Curve(f"knee_{side}", 128, hold) for side in _SIDES),
             Curve("bend", 30, hold),
             *(Curve(f"shoulder_forward_{side}", 45, hold) for side in _SIDES),  # for balance
         ),

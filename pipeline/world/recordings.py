@@ -127,7 +127,8 @@ def _bystander(num_frames: int, rng: np.random.Generator) -> Array:
         left_m=side,
         front_m=-rng.uniform(0.3, 1.0),
     )
-    comes, goes = np.sort(rng.integers(0, num_frames + 1, 2))
+    comes = rng.integers(0, num_frames // 2)
+    goes = rng.integers(comes + num_frames // 4, num_frames + 1)
     xyz_TV3[:comes] = xyz_TV3[goes:] = np.nan
     return xyz_TV3
 

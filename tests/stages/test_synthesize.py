@@ -1,0 +1,36 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PARAMS = """
+synthesize:
+  rows:
+    tiny: {seed: 0, subjects: 1, repetitions: 1, cameras: 1, classes: 1, least_frames: 10, most_frames: 12,
+           noise_mm: 5.0, dropped_frames: 0.0, empty_frames: 0.0, second_body: 0.0}
+    typo: {seeds: 0}
+"""
+
+
+def run(folder: Path, world: str) -> subprocess.CompletedProcess[str]:
+    (folder / "params.yaml").write_text(PARAMS)
+    command = [sys.executable, "-m", "stages.synthesize", "--world", world, "--out", f"data/synthesize/{world}"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+def test_the_stage_writes_the_world_of_its_row(tmp_path):
+    done = run(tmp_path, "tiny")
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in (tmp_path / "data/synthesize/tiny").iterdir()] == ["S001C001P001R001A001.skeleton"]
+    assert (tmp_path / "data/synthesize/tiny.stamp").is_file()
+    assert (tmp_path / ".cache/runs/synthesize.jsonl").is_file()
+
+
+def test_a_typo_in_a_row_is_one_clear_line(tmp_path):
+    done = run(tmp_path, "typo")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: params.yaml: section 'synthesize.rows.typo'")
+    assert "unknown key 'seeds'" in done.stderr
+    assert done.stderr.count("\n") == 1
