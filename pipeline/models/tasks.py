@@ -51,7 +51,7 @@ class Source:
 @dataclass(frozen=True)
 class _Found:
     rows: list[Line]
-    missing: dict[str, int]
+    num_missing: int
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Task:
     spaces: dict[str, list[int]]  # candidates of each label space, ascending
     encoder_classes: list[int]  # which the features' encoder was trained on
     texts: ClassTexts
-    missing: dict[str, int]  # number of clips without features, by reason
+    num_missing: int  # clips of these roles without features
 
     @property
     def name(self) -> str:
@@ -125,7 +125,7 @@ def _task(name: tuple[str, int], source: Source, texts: store.Store, classes: Cl
         spaces={"unseen": sorted(classes["unseen"]), "all": everything},
         encoder_classes=source.training_classes,
         texts=class_texts(texts, everything),
-        missing=found.missing,
+        num_missing=found.num_missing,
     )
 
 
@@ -163,13 +163,12 @@ def _innocent(features: store.Store, group: str, split: str, classes: Classes) -
 def _there(source: Source, rows: Sequence[Line], asked: Asked) -> _Found:
     """The clips with features. Raises DataError if too many have none."""
     there = set(source.features.ids(source.group))
-    reasons = dict(source.features.attrs.get("rejected", []))
     rejects = Rejects(f"{source.features.path}, group '{source.group}'")
     for clip_id in (row["clip_id"] for row in rows):
         if clip_id not in there:
-            rejects.add(clip_id, reasons.get(clip_id, "no features"))
+            rejects.add(clip_id, "no features: preprocess left it out or never had it")
     rejects.check(total=len(rows), at_most=asked.max_missing)
-    return _Found([row for row in rows if row["clip_id"] in there], rejects.counts())
+    return _Found([row for row in rows if row["clip_id"] in there], len(rejects.rows))
 
 
 def _clips(source: Source, rows: Sequence[Line]) -> Clips:

@@ -180,7 +180,7 @@ def _page(key: str, row: Row, settings: MethodParams, tasks: Sequence[Task], par
     rows: list[list[pages.Cell]] = []
     for task in tasks:
         chosen = parts[task.name]["history"][parts[task.name]["selected"]]
-        counts = [len(task.fit.class_ids), len(task.val.class_ids), len(task.test_ids), sum(task.missing.values())]
+        counts = [len(task.fit.class_ids), len(task.val.class_ids), len(task.test_ids), task.num_missing]
         rows.append([task.split, task.seed, chosen["setting"], chosen["val_top1"], *counts])
     text = (
         f"Method {row.method}, variant {row.variant}, trained on the fit classes; its {settings.setting_name} is the "
