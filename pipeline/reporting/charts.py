@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 
 from pipeline.core.pages import Lines, Series
 
-_MARK_HEIGHT = 34
+_MARK_HEIGHT, _BAR_HEIGHT, _AXIS_HEIGHT = 46, 28, 24
 _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _CHART_HEIGHT = 240
 _UNITS = 1000  # inner coordinates of a line chart, stretched over its place
@@ -19,7 +19,7 @@ def interval(value: float, ci95: Sequence[float] | None, chance: float, *, hollo
     """A dot on a 0 to 1 axis with its interval as a whisker and chance as a dashed line; hollow marks doubtful ones."""
     middle = _MARK_HEIGHT // 2
     kind = "mark hollow" if hollow else "mark"
-    parts = [_chance_line(chance)]
+    parts = [_chance(chance, _MARK_HEIGHT)]
     if ci95:
         low, high = _percent(ci95[0]), _percent(ci95[1])
         parts.append(f'<line class="whisker" x1="{low}" x2="{high}" y1="{middle}" y2="{middle}"/>')
@@ -27,49 +27,48 @@ def interval(value: float, ci95: Sequence[float] | None, chance: float, *, hollo
             f'<line class="whisker" x1="{end}" x2="{end}" y1="{middle - 4}" y2="{middle + 4}"/>' for end in (low, high)
         ]
     parts.append(f'<circle class="{kind}" cx="{_percent(value)}" cy="{middle}" r="5.5"/>')
-    return _hidden(parts)
+    return _hidden(parts, _MARK_HEIGHT)
 
 
 def bar(value: float, chance: float) -> Markup:
-    """A bar from 0 to the value on a 0 to 1 axis, with chance as a dashed line."""
-    top = _MARK_HEIGHT // 2 - 6
-    return _hidden([f'<rect class="bar" x="0" y="{top}" width="{_percent(value)}" height="12"/>', _chance_line(chance)])
+    """A bar from 0 to the value on a 0 to 1 axis, with chance as a dashed line that shows on the bar too."""
+    box = f'<rect class="bar" x="0" y="{_BAR_HEIGHT // 2 - 6}" width="{_percent(value)}" height="12"/>'
+    return _hidden([box, _chance(chance, _BAR_HEIGHT, "gap"), _chance(chance, _BAR_HEIGHT)], _BAR_HEIGHT)
 
 
 def axis(chance: float) -> Markup:
-    """The 0 to 100 % axis below a column of marks, with the place of chance named."""
-    parts = [_chance_line(chance).replace(f'y2="{_MARK_HEIGHT}"', 'y2="6"')]
+    """The 0 to 100 % axis below a column of marks, with the line of chance ending in it."""
+    parts = [_chance(chance, 6)]
     for tick in _TICKS:
         anchor = "start" if tick == 0 else "end" if tick == 1 else "middle"
         parts.append(f'<line class="tick" x1="{_percent(tick)}" x2="{_percent(tick)}" y1="0" y2="5"/>')
         parts.append(f'<text x="{_percent(tick)}" y="18" text-anchor="{anchor}">{tick:.0%}</text>')
-    return _hidden(parts)
+    return _hidden(parts, _AXIS_HEIGHT)
 
 
 def lines(chart: Lines) -> Markup:
     """A line chart: gridlines with their values on them, the x axis below, one polyline a series."""
     x_ticks = ticks([x for one in chart.series for x in one.x])
     y_ticks = ticks([y for one in chart.series for y in one.y])
-    x_range, y_range = (x_ticks[0], x_ticks[-1]), (y_ticks[0], y_ticks[-1])
-    x_range = (min(min(one.x) for one in chart.series), max(max(one.x) for one in chart.series))
-    parts = []
+    x_range = (min(one.x[0] for one in chart.series), max(one.x[-1] for one in chart.series))
+    y_range = (y_ticks[0], y_ticks[-1])
+    grid, labels = [], []
     for tick in y_ticks:
-        y = _CHART_HEIGHT * (1 - _place(tick, y_range))
-        parts.append(f'<line class="grid" x1="0" x2="100%" y1="{_short(y)}" y2="{_short(y)}"/>')
-        parts.append(f'<text x="0" y="{_short(y - 4)}">{_short(tick)}</text>')
+        y = _short(_CHART_HEIGHT * (1 - _place(tick, y_range)))
+        grid.append(f'<line class="grid" x1="0" x2="100%" y1="{y}" y2="{y}"/>')
+        labels.append(f'<text x="0" y="{y}" dy="-4">{_short(tick)}</text>')
     for tick in (tick for tick in x_ticks if x_range[0] <= tick <= x_range[1]):
         place = _place(tick, x_range)
         anchor = "start" if place < 0.02 else "end" if place > 0.98 else "middle"
-        parts.append(
-            f'<text x="{_percent(place)}" y="{_CHART_HEIGHT + 18}" text-anchor="{anchor}">{_short(tick)}</text>'
-        )
+        x = _percent(place)
+        labels.append(f'<text x="{x}" y="{_CHART_HEIGHT + 18}" text-anchor="{anchor}">{_short(tick)}</text>')
     drawn = "".join(_polyline(one, number, x_range, y_range) for number, one in enumerate(chart.series))
-    parts.append(
+    stretched = (
         f'<svg x="0" y="0" width="100%" height="{_CHART_HEIGHT}" viewBox="0 0 {_UNITS} {_UNITS}" '
         f'preserveAspectRatio="none" overflow="visible">{drawn}</svg>'
     )
     label = escape(f"{chart.title}: {chart.y_label} over {chart.x_label}, {len(chart.series)} lines")
-    body = "".join(parts)
+    body = "".join([*grid, stretched, *labels])
     return Markup(  # noqa: S704 - every part is a number, a class of ours, or escaped
         f'<svg class="lines" width="100%" height="{_CHART_HEIGHT + 24}" role="img" aria-label="{label}">{body}</svg>'
     )
@@ -121,16 +120,16 @@ def _place(value: float, span: tuple[float, float]) -> float:
     return 0.5 if low == high else (value - low) / (high - low)
 
 
-def _chance_line(chance: float) -> str:
+def _chance(chance: float, height: int, kind: str = "chance") -> str:
     x = _percent(chance)
-    return f'<line class="chance" x1="{x}" x2="{x}" y1="0" y2="{_MARK_HEIGHT}"/>'
+    return f'<line class="{kind}" x1="{x}" x2="{x}" y1="0" y2="{height}"/>'
 
 
-def _hidden(parts: Sequence[str]) -> Markup:
+def _hidden(parts: Sequence[str], height: int) -> Markup:
     """A mark beside the number it shows: screen readers get the number."""
     body = "".join(parts)
     return Markup(  # noqa: S704 - numbers and classes of ours only
-        f'<svg class="marks" width="100%" height="{_MARK_HEIGHT}" aria-hidden="true">{body}</svg>'
+        f'<svg class="marks" width="100%" height="{height}" aria-hidden="true">{body}</svg>'
     )
 
 

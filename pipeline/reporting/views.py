@@ -34,6 +34,7 @@ class Panel:
     candidates: str
     num_classes: int
     num_clips: int
+    num_unscored: int
     chance: float
     num_splits: int
     lines: list[Line]
@@ -134,9 +135,10 @@ def _panel(group: Sequence[tuple[str, Row]]) -> Panel:
         candidates=_SPACES[first["label_space"]],
         num_classes=first["num_classes"],
         num_clips=max(row["num_clips"] for row in rows),
+        num_unscored=max(row["num_unscored"] for row in rows),
         chance=first["chance"],
         num_splits=len(splits),
-        lines=sorted(found, key=lambda line: line.leaky),
+        lines=sorted(found, key=lambda line: (line.leaky, -line.value, line.method)),
     )
 
 

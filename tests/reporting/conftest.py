@@ -2,7 +2,6 @@
 
 import random
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,7 +51,7 @@ class Inputs:
         meta = {"method": method, "class_names": {str(i): n for i, n in enumerate(names)}}
         tables.write(folder / f"{name}.parquet", PREDICTIONS, lines, meta)
 
-    def write_page(self, stage: str, row: str, **changes: Any) -> None:
+    def write_page(self, stage: str, row: str, /, **changes: Any) -> None:
         """A page with one of everything."""
         series = [{"name": n, "x": [1, 2, 3, 4], "y": [2.1 - s, 1.2 - s, 0.8 - s, 0.7 - s]} for n, s in LINES.items()]
         page = {
@@ -129,27 +128,31 @@ def _row(
     return row | figures.figures(accuracy), lines
 
 
-@pytest.fixture
-def inputs(tmp_path: Path) -> Inputs:
-    """The small world, which a test may change before it draws the report."""
-    made = Inputs(tmp_path)
+def _world(root: Path) -> Inputs:
+    made = Inputs(root)
     for name, skill in (("ridge", 0.35), ("dvta", 0.5)):
         made.write_result(f"demo-skeleton-stgcn-{name}", method("demo", "random", name), ["s0"], NAMES, skill)
     made.write_result("tiny-skeleton-stgcn-ridge", method("tiny", "random", "ridge"), ["s0", "s1", "s2"], NAMES, 0.4)
     made.write_page("pretrain", "demo-skeleton-stgcn")
     made.write_clips("demo", [None, None, "no body: frame 3", "no body: frame 9", "empty file"])
     for name in ("dvc.yaml", "params.yaml"):
-        (tmp_path / name).write_bytes((HERE / name).read_bytes())
+        (root / name).write_bytes((HERE / name).read_bytes())
     return made
 
 
 @pytest.fixture
-def files(inputs: Inputs) -> dict[str, str]:
-    """The files of the small world's report."""
-    return inputs.report()
+def inputs(tmp_path: Path) -> Inputs:
+    """The small world, which a test may change before it draws the report."""
+    return _world(tmp_path)
 
 
-@pytest.fixture
-def html(files: dict[str, str]) -> Callable[[], dict[str, str]]:
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The files of the small world's report, drawn once for all tests that only look."""
+    return _world(tmp_path_factory.mktemp("world")).report()
+
+
+@pytest.fixture(scope="session")
+def html(files: dict[str, str]) -> dict[str, str]:
     """Its pages alone."""
-    return lambda: {name: text for name, text in files.items() if name.endswith(".html")}
+    return {name: text for name, text in files.items() if name.endswith(".html")}

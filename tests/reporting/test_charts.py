@@ -1,0 +1,65 @@
+import re
+from itertools import pairwise
+from xml.etree import ElementTree
+
+import pytest
+
+from pipeline.core.pages import Lines, Series
+from pipeline.reporting import charts
+
+
+def chart(*series: Series, title: str = "Loss") -> Lines:
+    return Lines(title=title, x_label="epoch", y_label="loss", series=list(series))
+
+
+def points(svg: str) -> list[list[tuple[float, float]]]:
+    pairs = [re.findall(r"([-\d.]+),([-\d.]+)", found) for found in re.findall(r'points="([^"]*)"', svg)]
+    return [[(float(x), float(y)) for x, y in line] for line in pairs]
+
+
+def test_a_mark_stands_where_its_numbers_are() -> None:
+    svg = charts.interval(0.5, [0.25, 0.75], 0.2, hollow=False)
+    assert 'class="mark" cx="50%"' in svg
+    assert 'x1="25%" x2="75%"' in svg
+    assert 'class="chance" x1="20%" x2="20%"' in svg
+    ElementTree.fromstring(svg)
+
+
+def test_a_mark_without_an_interval_has_no_whisker_and_a_doubtful_one_is_hollow() -> None:
+    svg = charts.interval(0.5, None, 0.2, hollow=True)
+    assert "whisker" not in svg
+    assert 'class="mark hollow"' in svg
+
+
+def test_a_bar_ends_at_its_value() -> None:
+    assert 'class="bar" x="0" y="8" width="66.6667%"' in charts.bar(2 / 3, 0.25)
+
+
+def test_lines_go_through_their_points() -> None:
+    svg = charts.lines(chart(Series(name="a", x=[0, 5, 10], y=[0.0, 1.0, 0.5])))
+    assert points(svg) == [[(0.0, 1000.0), (500.0, 0.0), (1000.0, 500.0)]]
+    ElementTree.fromstring(svg)
+
+
+def test_series_share_both_axes() -> None:
+    svg = charts.lines(chart(Series(name="a", x=[0, 10], y=[0, 1]), Series(name="b", x=[5], y=[0.5])))
+    assert points(svg)[1] == [(490.0, 500.0), (510.0, 500.0)]  # a single point is drawn as a short line
+
+
+def test_nine_series_can_be_told_apart() -> None:
+    kinds = [re.findall(r'class="([^"]*)"', charts.swatch(number))[1] for number in range(9)]
+    assert len(set(kinds)) == 9
+
+
+def test_names_are_escaped() -> None:
+    series = Series(name="<b>", x=[0, 1], y=[0, 1])
+    assert "<b>" not in charts.lines(chart(series, title='"><b>'))
+
+
+@pytest.mark.parametrize("values", [[0.0, 1.0], [0.13, 0.88], [3.0], [1.0, 50.0], [-2.5, 1e-3], [1e6, 3e6], [0.5, 0.5]])
+def test_ticks_are_few_even_and_enclose_the_values(values: list[float]) -> None:
+    found = charts.ticks(values)
+    steps = {round((b - a) / (found[1] - found[0]), 6) for a, b in pairwise(found)}
+    assert steps == {1.0}
+    assert found[0] <= min(values) <= max(values) <= found[-1]
+    assert 2 <= len(found) <= 8

@@ -1,0 +1,28 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stages import report
+
+HERE = Path(__file__).parents[1] / "reporting"
+
+
+def test_the_stage_leaves_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    report.main(
+        evaluate=tmp_path / "evaluate",
+        pages=[tmp_path / "pretrain", tmp_path / "align"],
+        clips=tmp_path / "ingest",
+        params=HERE / "params.yaml",
+        dag=HERE / "dvc.yaml",
+        out=tmp_path / "report",
+    )
+    assert (tmp_path / "report/index.html").is_file()
+
+
+def test_the_stage_needs_no_torch() -> None:
+    code = "import sys, stages.report, stages.evaluate; sys.exit('torch' in sys.modules)"
+    root = Path(report.__file__).parents[1]
+    assert subprocess.run([sys.executable, "-c", code], cwd=root).returncode == 0
