@@ -72,9 +72,9 @@ PRIMITIVES: dict[str, dict[str, tuple[Curve, ...]]] = {
         ),
         "swing": (Curve("shoulder_forward", 55, sway(3)),),
         "clap": (
-            Curve("shoulder_forward", 62, hold),
+            Curve("shoulder_forward", 48, hold),
             Curve("shoulder_side", 14, hold),
-            Curve("elbow", 45, hold),
+            Curve("elbow", 48, hold),
             Curve("shoulder_side", -38, bumps(4)),
         ),
     },
