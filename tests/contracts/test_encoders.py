@@ -1,0 +1,81 @@
+"""What every encoder of every modality must do. They are found by folder; a new one needs a tiny sample below."""
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.core import members
+from pipeline.core.errors import DataError
+from pipeline.steps.extract import Batches, encode
+from pipeline.training import checkpoint
+from pipeline.training.determinism import deterministic
+
+# Options of a small network, what it is built for, and the shape of a clip.
+SAMPLES = {("skeleton", "stgcn"): ({"plan": "reduced", "dropout": 0.5}, "kinect20", (3, 9, 20, 2))}
+ENCODERS = [
+    (modality, encoder)
+    for modality in members.names("pipeline.modalities")
+    for encoder in members.names(f"pipeline.modalities.{modality}")
+    if encoder != "recipes"
+]
+IDS = ["toy/a", "toy/b", "toy/c"]
+
+
+def build(name, seed=0):
+    options, layout, _ = SAMPLES[name]
+    sense = members.load("pipeline.modalities", name[0])
+    with deterministic(seed, 1):
+        return sense.build(name[1], options, layout, "here")
+
+
+def clips(name):
+    return np.random.default_rng(0).normal(size=(3, *SAMPLES[name][2])).astype(np.float32)
+
+
+def features(encoder, name, x, ids=IDS, batch_size=8):
+    empty = members.load("pipeline.modalities", name[0]).is_empty(x)
+    return encode(encoder, x, ids, empty, Batches(batch_size=batch_size, num_threads=1))
+
+
+def restored(name, path, seed=0):
+    checkpoint.save(path, build(name, seed), {})
+    encoder = build(name, seed=99)
+    checkpoint.restore(encoder, checkpoint.load(path)[0], path)
+    return encoder
+
+
+def test_every_encoder_has_a_sample():
+    assert sorted(SAMPLES) == ENCODERS
+
+
+@pytest.mark.parametrize("name", ENCODERS, ids="-".join)
+class TestEncoder:
+    def test_a_clip_alone_equals_the_clip_in_a_batch(self, name, tmp_path):
+        encoder, x = restored(name, tmp_path / "w"), clips(name)
+        together = features(encoder, name, x)
+        assert together.shape == (3, encoder.dim)
+        alone = np.concatenate([features(encoder, name, x[i : i + 1], IDS[i : i + 1]) for i in range(3)])
+        assert np.allclose(alone, together, rtol=1e-5, atol=1e-6)
+        assert not np.allclose(together[0], together[1], rtol=1e-3)
+
+    def test_the_same_seed_gives_the_same_bytes(self, name, tmp_path):
+        for file, seed in (("a", 1), ("b", 1), ("c", 2)):
+            checkpoint.save(tmp_path / file, build(name, seed), {})
+        first, same, other = ((tmp_path / file).read_bytes() for file in "abc")
+        assert first == same != other
+
+    def test_no_gradient_leaves_the_frozen_encoder(self, name, tmp_path):
+        encoder = restored(name, tmp_path / "w")
+        assert not encoder(torch.from_numpy(clips(name))).requires_grad
+
+    def test_encoding_leaves_the_weights_as_they_are(self, name, tmp_path):
+        encoder = restored(name, tmp_path / "w")
+        before = {key: value.clone() for key, value in encoder.state_dict().items()}
+        features(encoder, name, clips(name))
+        assert all(torch.equal(value, before[key]) for key, value in encoder.state_dict().items())
+
+    def test_an_empty_clip_is_refused_by_name(self, name, tmp_path):
+        x = clips(name)
+        x[1] = 0
+        with pytest.raises(DataError, match="toy/b: empty"):
+            features(restored(name, tmp_path / "w"), name, x)

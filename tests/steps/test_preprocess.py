@@ -1,0 +1,134 @@
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from pipeline.core import store, tables
+from pipeline.core.errors import DataError, ParamsError
+from pipeline.core.hashing import file_digest
+from pipeline.core.params import parse
+from pipeline.core.schemas import CLIPS
+from pipeline.formats.mat import read_skeleton
+from pipeline.modalities.skeleton.recipes import dvta50
+from pipeline.steps.preprocess import Checks, Row, preprocess
+
+ROW = {
+    "dataset": "utd_mhad",
+    "source": "raw",
+    "modality": "skeleton",
+    "recipe": "dvta50",
+    "options": {"num_frames": 4, "num_bodies": 2},
+}
+
+
+@pytest.fixture
+def world(tmp_path):
+    """Three recordings, the second without a valid frame, and their clips table."""
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    rng = np.random.default_rng(0)
+    recordings = {"a1_s1_t1": rng.normal(size=(20, 3, 6)), "a1_s1_t2": np.full((20, 3, 5), np.nan)}
+    recordings["a2_s1_t1"] = rng.normal(size=(20, 3, 9))
+    for name, xyz in recordings.items():
+        savemat(raw / f"{name}_skeleton.mat", {"d_skel": xyz})
+    list_clips(tmp_path, list(recordings))
+    return tmp_path
+
+
+def list_clips(world, names, **changes):
+    rows = []
+    for name in names:
+        file = world / "raw" / f"{name}_skeleton.mat"
+        row = {
+            "clip_id": f"utd_mhad/{name}",
+            "modality": "skeleton",
+            "class_id": 0,
+            "path": file.name,
+            "num_frames": 5,
+            "num_bytes": file.stat().st_size,
+            "content_hash": file_digest(file),
+        }
+        rows.append({**row, **changes})
+    tables.write(world / "clips.parquet", CLIPS, rows)
+
+
+def run(world, max_rejected=0.5, **changes):
+    out = world / "x.zarr"
+    row = parse(Row, {**ROW, **changes}, "row")
+    checks = Checks(max_rejected=max_rejected)
+    facts = preprocess(row, checks, key="k", clips=world / "clips.parquet", source=world / "raw", out=out)
+    return facts, store.Store(out, "preprocess")
+
+
+def test_each_clip_is_what_the_recipe_makes_of_it(world):
+    facts, found = run(world)
+    assert facts == {"clips": 2, "rejected": 1}
+    assert found.ids("all") == ["utd_mhad/a1_s1_t1", "utd_mhad/a2_s1_t1"]
+    params = dvta50.Params(num_frames=4, num_bodies=2)
+    for clip, x in zip(("a1_s1_t1", "a2_s1_t1"), found.read("all", "x"), strict=True):
+        recording = read_skeleton(world / "raw" / f"{clip}_skeleton.mat")
+        assert np.array_equal(x, dvta50.prepare(recording, params))
+
+
+def test_a_rejected_clip_stands_in_the_store_with_its_reason(world):
+    attrs = run(world)[1].attrs
+    assert attrs == {
+        "dataset": "utd_mhad",
+        "modality": "skeleton",
+        "recipe": "dvta50",
+        "options": {"num_frames": 4, "num_bodies": 2},
+        "layout": "kinect20",
+        "rejected": [["utd_mhad/a1_s1_t2", "no valid frame: none of 5 shows all 20 joints of a body"]],
+    }
+
+
+def test_too_many_rejected_clips_fail_the_stage_and_leave_nothing(world):
+    with pytest.raises(
+        DataError, match=r"preprocess: 1 of 3 items rejected, at most 30% may be: \{'no valid frame': 1\}"
+    ):
+        run(world, max_rejected=0.3)
+    assert sorted(path.name for path in world.iterdir()) == ["clips.parquet", "raw"]
+
+
+def test_a_file_that_changed_after_the_scan_is_refused_by_name(world):
+    savemat(world / "raw/a2_s1_t1_skeleton.mat", {"d_skel": np.zeros((20, 3, 3))})
+    with pytest.raises(
+        DataError, match=r"a2_s1_t1_skeleton\.mat: the file has changed .* run `unseen raw scan utd_mhad`"
+    ):
+        run(world)
+
+
+def test_a_file_that_is_gone_is_refused_by_name(world):
+    (world / "raw/a2_s1_t1_skeleton.mat").unlink()
+    with pytest.raises(DataError, match=r"a2_s1_t1_skeleton\.mat: the file is gone; run `unseen raw scan utd_mhad`"):
+        run(world)
+
+
+def test_an_unreadable_file_is_rejected_without_its_place_on_this_machine(world):
+    (world / "raw/a2_s1_t1_skeleton.mat").write_text("no MATLAB file")
+    list_clips(world, ["a1_s1_t1", "a2_s1_t1"])
+    assert run(world)[1].attrs["rejected"] == [["utd_mhad/a2_s1_t1", "not a MATLAB 5 file"]]
+
+
+def test_a_clip_that_ingest_rejected_is_not_read(world):
+    list_clips(world, ["a1_s1_t1"], reason="empty")
+    with pytest.raises(DataError, match="no accepted clip of modality 'skeleton'; run `dvc repro ingest@utd_mhad`"):
+        run(world)
+
+
+def test_several_shards_hold_the_same_rows_as_one(world, monkeypatch):
+    whole = run(world)[1].read("all", "x")
+    monkeypatch.setattr(store, "CHUNK_ROWS", 1)
+    monkeypatch.setattr(store, "SHARD_BYTES", 1)
+    assert np.array_equal(run(world)[1].read("all", "x"), whole)
+
+
+def test_two_runs_write_the_same_bytes(world):
+    run(world)
+    first = {p.relative_to(world): p.read_bytes() for p in (world / "x.zarr").rglob("*") if p.is_file()}
+    run(world)
+    assert first == {p.relative_to(world): p.read_bytes() for p in (world / "x.zarr").rglob("*") if p.is_file()}
+
+
+def test_options_that_the_recipe_does_not_know_are_refused_with_their_place(world):
+    with pytest.raises(ParamsError, match=r"section 'preprocess\.rows\.k\.options' .* unknown key 'frames'"):
+        run(world, options={"num_frames": 4, "num_bodies": 2, "frames": 3})

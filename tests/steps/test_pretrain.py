@@ -1,0 +1,171 @@
+import csv
+
+import numpy as np
+import pytest
+
+from pipeline.core import pages, store, tables
+from pipeline.core.errors import LeakError
+from pipeline.core.params import parse
+from pipeline.core.resume import CACHE
+from pipeline.core.schemas import SPLIT
+from pipeline.steps import pretrain as step
+from pipeline.training import checkpoint
+
+ROW = {
+    "dataset": "toy",
+    "protocol": "random",
+    "modality": "skeleton",
+    "recipe": "dvta50",
+    "encoder": "stgcn",
+    "options": {"plan": "reduced", "dropout": 0.1},
+    "classes": "fit",
+    "splits": ["s0", "s1"],
+    "seeds": [0],
+    "label_smoothing": 0.1,
+    "training": {
+        "optimizer": {"name": "adam", "lr": 0.005, "weight_decay": 0.0},
+        "num_epochs": 2,
+        "warmup_epochs": 0,
+        "patience": 2,
+        "batch_size": 4,
+        "precision": "32",
+        "num_threads": 1,
+    },
+}
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    """An empty checkout with the toy arrays and splits."""
+    monkeypatch.chdir(tmp_path)
+    return make_world(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def left(tmp_path_factory):
+    """What one undisturbed run says and leaves."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("pretrain")
+        patch.chdir(folder)
+        return run(make_world(folder))
+
+
+def make_world(tmp_path):
+    """Ten clips of five classes: two fit, one val, two unseen (others in the second split)."""
+    ids = [f"toy/{clip:02}" for clip in range(10)]
+    attrs = {"dataset": "toy", "modality": "skeleton", "recipe": "dvta50", "layout": "kinect20", "rejected": []}
+    with store.create(tmp_path / "x.zarr", attrs) as writer:
+        x = np.random.default_rng(0).normal(size=(10, 3, 4, 20, 1)).astype(np.float32)
+        writer.group("all", ids).put("x", x)
+    write_split(tmp_path)
+    return tmp_path
+
+
+def write_split(world, **changes):
+    groups = {"s0": {"fit": [0, 1], "val": [2], "unseen": [3, 4]}, "s1": {"fit": [3, 4], "val": [2], "unseen": [0, 1]}}
+    rows = []
+    for name, group in groups.items():
+        for clip in range(10):
+            label = clip // 2
+            role = next(role for role, classes in group.items() if label in classes)
+            role = "unseen_test" if role == "unseen" else role
+            shown = label if role in ("fit", "val") else None
+            row = {"split": name, "clip_id": f"toy/{clip:02}", "role": role, "class_id": shown}
+            rows.append({**row, "held_out": role == "fit" and clip % 4 == 1, **changes.get(f"{name}_{clip}", {})})
+    tables.write(world / "split.parquet", SPLIT, rows, {"splits": groups})
+
+
+def run(world, out="w", **changes):
+    row = parse(step.Row, {**ROW, **changes}, "row")
+    folder = world / out
+    return step.pretrain(row, key="k", arrays=world / "x.zarr", split=world / "split.parquet", out=folder), folder
+
+
+def test_one_encoder_a_split_and_seed_is_left_with_its_story(left):
+    facts, folder = left
+    assert facts == {"encoders": 2, "epochs": 4}
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "history.csv",
+        "page.json",
+        "s0-0.safetensors",
+        "s1-0.safetensors",
+    ]
+    about = checkpoint.load(folder / "s1-0.safetensors")[1]
+    assert (about["split"], about["seed"], about["classes"]) == ("s1", 0, "fit")
+    assert (about["training_classes"], about["unseen_classes"]) == ([3, 4], [0, 1])
+    assert about["layout"] == "kinect20"
+    assert about["options"] == ROW["options"]
+
+
+def test_the_history_is_a_table_of_epochs(left):
+    folder = left[1]
+    with (folder / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["split"], row["seed"], row["epoch"]) for row in rows] == [
+        ("s0", "0", "1"),
+        ("s0", "0", "2"),
+        ("s1", "0", "1"),
+        ("s1", "0", "2"),
+    ]
+    assert all(0 <= float(row["held_out_accuracy"]) <= 1 for row in rows)
+    page = pages.read(folder / "page.json")
+    assert [series.name for series in page.lines[0].series] == ["s0-0", "s1-0"]
+    assert len(page.tables[0].rows) == 2
+
+
+def test_seen_trains_on_the_validation_classes_too(world):
+    folder = run(world, classes="seen", splits=["s0"])[1]
+    assert checkpoint.load(folder / "s0-0.safetensors")[1]["training_classes"] == [0, 1, 2]
+
+
+def test_two_runs_write_the_same_bytes_and_another_seed_others(left, world):
+    first, second = left[1], run(world, out="again")[1]
+    for file in first.iterdir():
+        assert file.read_bytes() == (second / file.name).read_bytes()
+    other = run(world, out="other", seeds=[1], splits=["s0"])[1]
+    weights, others = (checkpoint.load(f)[0] for f in (first / "s0-0.safetensors", other / "s0-1.safetensors"))
+    assert not any(np.array_equal(weights[name], others[name]) for name in weights if name.endswith("weight_KOC"))
+
+
+def test_a_killed_run_goes_on_and_gives_the_weights_of_an_undisturbed_one(left, world, monkeypatch):
+    undisturbed = left[1]
+    trained = []
+
+    def train(folder, **told):
+        trained.append(told["file"])
+        if told["file"].startswith("s1") and len(trained) == 2:
+            raise KeyboardInterrupt
+        original(folder, **told)
+
+    original = step._train
+    monkeypatch.setattr(step, "_train", train)
+    with pytest.raises(KeyboardInterrupt):
+        run(world, out="killed")
+    assert not (world / "killed").exists()
+    resumed = run(world, out="killed")[1]
+    assert trained == ["s0-0.safetensors", "s1-0.safetensors", "s1-0.safetensors"]
+    for file in undisturbed.iterdir():
+        assert file.read_bytes() == (resumed / file.name).read_bytes()
+    assert list((CACHE / "parts" / "pretrain").iterdir()) == []
+
+
+def test_a_clip_of_an_unseen_class_stops_training(world):
+    write_split(world, s0_9={"role": "fit", "class_id": 4})
+    with pytest.raises(LeakError, match="gives clip toy/09 of class 4 the role 'fit'"):
+        run(world)
+    assert not (world / "w").exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"options": {"plan": "reduced", "dropout": 0.6}},
+        {"label_smoothing": 0.0},
+        {"training": {**ROW["training"], "batch_size": 2}},
+        {"training": {**ROW["training"], "warmup_epochs": 1}},
+    ],
+)
+def test_every_option_changes_the_weights(change, left, world):
+    plain, changed = left[1], run(world, splits=["s0"], **change)[1]
+    first, second = (checkpoint.load(folder / "s0-0.safetensors")[0] for folder in (plain, changed))
+    assert any(not np.array_equal(first[name], second[name]) for name in first)

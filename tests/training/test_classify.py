@@ -1,0 +1,76 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from pipeline.core.params import parse
+from pipeline.training import classify, loop
+from pipeline.training.determinism import deterministic
+from pipeline.training.lessons import Lessons
+
+PARAMS = parse(
+    loop.Params,
+    {
+        "optimizer": {"name": "adam", "lr": 0.1, "weight_decay": 0.0},
+        "num_epochs": 15,
+        "warmup_epochs": 0,
+        "patience": 15,
+        "batch_size": 8,
+        "precision": "32",
+        "num_threads": 1,
+    },
+    "training",
+)
+# Classes 4 and 9 lie on two sides of a line; rows 20 to 23 are held out.
+LESSONS = Lessons("s0", list(range(20)), [4, 9] * 10, list(range(20, 24)), [4, 9] * 2, [4, 9], [0])
+
+
+class Linear(nn.Module):
+    dim = 3
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(2, 3)
+
+    def forward(self, x):
+        return self.layer(x)
+
+
+class Rows:
+    x_NCTVM = np.stack([[(-1) ** row, row / 24] for row in range(24)]).astype(np.float32)
+
+
+def train(label_smoothing=0.0, seed=0):
+    with deterministic(seed, 1):
+        encoder = Linear()
+        fitted = classify.train(
+            encoder, Rows(), LESSONS, PARAMS, label_smoothing=label_smoothing, seed=seed, what="test"
+        )
+    return encoder, fitted
+
+
+def test_classes_are_told_apart_whatever_their_numbers():
+    _, fitted = train()
+    assert fitted.history[-1]["accuracy"] == fitted.history[-1]["held_out_accuracy"] == 1.0
+
+
+def test_the_encoder_itself_learns():
+    encoder, _ = train()
+    torch.manual_seed(0)
+    with deterministic(0, 1):
+        untrained = Linear()
+    assert not torch.equal(encoder.layer.weight, untrained.layer.weight)
+
+
+def test_label_smoothing_keeps_the_loss_above_its_floor():
+    plain, smooth = (train(s)[1].history[-1]["loss"] for s in (0.0, 0.2))
+    # Two classes, smoothing .2: targets .9 and .1, whose entropy no prediction can undercut.
+    floor = -(0.9 * math.log(0.9) + 0.1 * math.log(0.1))
+    assert plain < floor <= smooth + 1e-6
+    assert smooth == pytest.approx(floor, abs=0.1)
+
+
+def test_the_classifier_has_an_output_per_training_class():
+    assert classify.Classifier(Linear(), 7)(torch.zeros(5, 2)).shape == (5, 7)

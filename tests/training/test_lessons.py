@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+
+from pipeline.core import store, tables
+from pipeline.core.errors import DataError, LeakError
+from pipeline.core.schemas import SPLIT
+from pipeline.training.lessons import Prepared, read_lessons
+
+GROUPS = {"s0": {"fit": [0, 1], "val": [2], "unseen": [3]}}
+# id: role, class as the split table tells it, held out
+CLIPS = {
+    "d/a": ("fit", 0, False),
+    "d/b": ("fit", 1, False),
+    "d/c": ("fit", 1, True),
+    "d/d": ("val", 2, False),
+    "d/e": ("seen_test", None, False),
+    "d/f": ("unseen_test", None, False),
+    "d/g": ("unused", None, False),
+}
+
+
+def prepared(folder, ids=tuple(CLIPS), rejected=()):
+    with store.create(folder / "x.zarr", {"rejected": [[i, "why"] for i in rejected]}) as writer:
+        rows = np.arange(len(ids), dtype=np.float32).reshape(-1, 1)
+        writer.group("all", sorted(ids)).put("x", rows)
+    return Prepared(folder / "x.zarr")
+
+
+def split(folder, **changes):
+    clips = {**CLIPS, **{f"d/{name}": value for name, value in changes.items()}}
+    rows = [
+        {"split": "s0", "clip_id": clip, "role": role, "class_id": label, "held_out": held_out}
+        for clip, (role, label, held_out) in clips.items()
+    ]
+    tables.write(folder / "s.parquet", SPLIT, rows, {"splits": GROUPS})
+    return folder / "s.parquet"
+
+
+def test_fit_clips_teach_and_held_out_ones_examine(tmp_path):
+    lessons = read_lessons(split(tmp_path), "s0", "fit", prepared(tmp_path))
+    assert (lessons.rows, lessons.labels) == ([0, 1], [0, 1])
+    assert (lessons.held_out_rows, lessons.held_out_labels) == ([2], [1])
+    assert (lessons.training_classes, lessons.unseen_classes) == ([0, 1], [3])
+
+
+def test_seen_adds_the_validation_classes(tmp_path):
+    lessons = read_lessons(split(tmp_path), "s0", "seen", prepared(tmp_path))
+    assert (lessons.rows, lessons.labels) == ([0, 1, 3], [0, 1, 2])
+    assert lessons.training_classes == [0, 1, 2]
+
+
+def test_rows_are_joined_by_id(tmp_path):
+    fewer = prepared(tmp_path, ids=("d/b", "d/c", "d/x"), rejected=("d/a",))
+    lessons = read_lessons(split(tmp_path), "s0", "fit", fewer)
+    assert (lessons.rows, lessons.held_out_rows) == ([0], [1])
+
+
+def test_a_clip_that_is_neither_there_nor_rejected_is_missed(tmp_path):
+    with pytest.raises(DataError, match=r"lacks 1 clips of .*, first d/a; run `dvc repro`"):
+        read_lessons(split(tmp_path), "s0", "fit", prepared(tmp_path, ids=("d/b", "d/c")))
+
+
+@pytest.mark.parametrize(
+    ("classes", "clip"), [("fit", ("fit", 3, False)), ("fit", ("fit", 2, False)), ("seen", ("val", 3, False))]
+)
+def test_a_clip_of_a_class_that_must_stay_unknown_is_a_leak(classes, clip, tmp_path):
+    with pytest.raises(LeakError, match=r"gives clip d/g of class \d the role"):
+        read_lessons(split(tmp_path, g=clip), "s0", classes, prepared(tmp_path))
+
+
+def test_a_clip_without_its_class_is_not_learnt_from(tmp_path):
+    with pytest.raises(LeakError, match="of class None"):
+        read_lessons(split(tmp_path, g=("fit", None, False)), "s0", "fit", prepared(tmp_path))
+
+
+def test_a_split_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"no split 's1', found \['s0'\]"):
+        read_lessons(split(tmp_path), "s1", "fit", prepared(tmp_path))
+
+
+def test_a_split_without_held_out_clips_is_refused(tmp_path):
+    with pytest.raises(DataError, match="3 clips to train on and 0 held out"):
+        read_lessons(split(tmp_path, c=("fit", 1, False)), "s0", "fit", prepared(tmp_path))
