@@ -36,7 +36,15 @@ def write(folder: Path, evidence: Evidence, picture: str) -> None:
     """Write the whole report into an empty folder; `picture` is the pipeline as SVG (`dag.svg`)."""
     site = _environment(evidence)
     panels = views.panels(evidence.results)
-    _page(site, folder, "index.html", evidence=evidence, panels=panels, picture=Markup(picture))  # noqa: S704 - dag.svg
+    _page(
+        site,
+        folder,
+        "index.html",
+        evidence=evidence,
+        panels=panels,
+        questions=views.questions(evidence.results),
+        picture=Markup(picture),  # noqa: S704 - drawn by dag.svg, which escapes
+    )
     for result in evidence.results:
         own = [panel for panel in panels if any(line.result == result.name for line in panel.lines)]
         breakdowns = views.breakdowns(result)

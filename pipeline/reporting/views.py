@@ -88,20 +88,32 @@ class Breakdown:
 
 
 def panels(results: Sequence[Result]) -> list[Panel]:
-    """All panels, those over unseen classes first. Splits with unlike numbers of classes get a panel each."""
+    """All panels, those over unseen classes first, and of a dataset those over most splits. Splits with unlike numbers of classes get a panel each."""
     rows = [(result.name, row) for result in results for row in result.rows]
     groups: dict[tuple[str, ...], list[tuple[str, Row]]] = {}
     for name, row in rows:
         groups.setdefault((row["dataset"], row["protocol"], row["label_space"]), []).append((name, row))
     found = []
-    for key in sorted(groups, key=lambda key: (list(_SPACES).index(key[2]), key)):
+    for key in sorted(groups, key=_order):
         group = groups[key]
         if len({row["num_classes"] for _, row in group}) == 1:
             found.append(_panel(group))
         else:
             splits = dict.fromkeys(row["split"] for _, row in group)
             found += [_panel([one for one in group if one[1]["split"] == split]) for split in splits]
-    return found
+    return sorted(found, key=lambda panel: (list(_SPACES).index(panel.space), panel.dataset, -panel.num_splits))
+
+
+def questions(results: Sequence[Result]) -> list[tuple[str, str, str, list[tuple[str, Row]]]]:
+    """(dataset, protocol, candidates, [(result, summary)]): the summaries that may be compared, best first."""
+    groups: dict[tuple[str, ...], list[tuple[str, Row]]] = {}
+    for result in results:
+        for one in result.summaries:
+            groups.setdefault((one["dataset"], one["protocol"], one["label_space"]), []).append((result.name, one))
+    return [
+        (key[0], key[1], _SPACES[key[2]], sorted(groups[key], key=lambda pair: (pair[1]["leaky"], -pair[1]["mean"])))
+        for key in sorted(groups, key=_order)
+    ]
 
 
 def breakdowns(result: Result) -> list[Breakdown]:
@@ -115,6 +127,10 @@ def breakdowns(result: Result) -> list[Breakdown]:
             counts = metrics.confusion([one["class_id"] for one in lines], [one["predicted"] for one in lines])
             found.append(_breakdown(space, candidates, chance, counts, result.class_names))
     return found
+
+
+def _order(key: tuple[str, ...]) -> tuple[int, tuple[str, ...]]:
+    return list(_SPACES).index(key[2]), key
 
 
 def _panel(group: Sequence[tuple[str, Row]]) -> Panel:

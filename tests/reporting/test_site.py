@@ -252,3 +252,16 @@ def test_numbers_in_cells_are_short_and_text_is_left_alone() -> None:
 def test_the_style_sheet_serves_dark_screens_phones_and_print() -> None:
     style = (Path(site.__file__).parent / "templates/style.css").read_text()
     assert all(word in style for word in ("prefers-color-scheme: dark", "max-width: 40rem", "@media print"))
+
+
+def test_of_a_dataset_the_panel_over_most_splits_comes_first(inputs: Any) -> None:
+    for name in ("ridge", "dvta"):
+        for suffix in ("json", "parquet"):
+            (inputs.root / f"reports/evaluate/demo-skeleton-stgcn-{name}.{suffix}").unlink()
+    file = inputs.root / "reports/evaluate/tiny-skeleton-stgcn-ridge.json"
+    figures = json.loads(file.read_text())
+    figures["rows"] += [row | {"protocol": "alpha"} for row in figures["rows"] if row["split"] == "s0"]
+    file.write_text(json.dumps(figures))
+    text = text_of(inputs.report()["index.html"])
+    assert "in the mean of 3 splits" in text
+    assert text.index("tiny, random") < text.index("tiny, alpha")
