@@ -88,7 +88,10 @@ class Breakdown:
 
 
 def panels(results: Sequence[Result]) -> list[Panel]:
-    """All panels, those over unseen classes first, and of a dataset those over most splits. Splits with unlike numbers of classes get a panel each."""
+    """All panels: those over unseen classes first, and of a dataset those over most splits.
+
+    Splits with unlike numbers of classes get a panel each: their means would mix questions of unlike difficulty.
+    """
     rows = [(result.name, row) for result in results for row in result.rows]
     groups: dict[tuple[str, ...], list[tuple[str, Row]]] = {}
     for name, row in rows:
