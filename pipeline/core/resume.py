@@ -6,8 +6,7 @@ from pathlib import Path
 
 from pipeline.core.hashing import code_digest, value_digest
 from pipeline.core.outputs import remove, whole_folder
-
-CACHE = Path(".cache")
+from pipeline.core.runs import CACHE
 
 
 class Parts:

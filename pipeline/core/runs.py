@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline.core.resume import CACHE
+CACHE = Path(".cache")  # what a checkout may lose: the run log, finished parts, vectors of texts
 
 
 @contextmanager

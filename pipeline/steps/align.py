@@ -18,7 +18,8 @@ from pipeline.core.hashing import path_digest
 from pipeline.core.outputs import remove, whole_folder, write_json
 from pipeline.core.params import Params
 from pipeline.core.progress import track
-from pipeline.core.resume import CACHE, Parts
+from pipeline.core.resume import Parts
+from pipeline.core.runs import CACHE
 from pipeline.models.methods.shared import Array, Method, MethodParams
 from pipeline.models.tasks import Asked, Inputs, Task, joined
 from pipeline.training import checkpoint

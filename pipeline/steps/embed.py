@@ -8,7 +8,7 @@ from pydantic import Field
 
 from pipeline.core import members, params, store, tables
 from pipeline.core.errors import DataError
-from pipeline.core.resume import CACHE
+from pipeline.core.runs import CACHE
 from pipeline.core.schemas import PROMPTS
 from pipeline.models.text_encoders.shared import TextEncoder, encode_cached
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from pipeline.core.errors import DataError
 from pipeline.core.hashing import value_digest
 from pipeline.core.outputs import whole
-from pipeline.core.resume import CACHE
+from pipeline.core.runs import CACHE
 
 Vectors = npt.NDArray[np.float32]
 
