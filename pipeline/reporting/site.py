@@ -32,9 +32,9 @@ _LIBRARIES = (
 )
 
 
-def write(folder: Path, evidence: Evidence, picture: str) -> None:
+def write(folder: Path, title: str, evidence: Evidence, picture: str) -> None:
     """Write the whole report into an empty folder; `picture` is the pipeline as SVG (`dag.svg`)."""
-    site = _environment(evidence)
+    site = _environment(title, evidence)
     panels = views.panels(evidence.results)
     _page(
         site,
@@ -102,7 +102,7 @@ def number(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _environment(evidence: Evidence) -> jinja2.Environment:
+def _environment(title: str, evidence: Evidence) -> jinja2.Environment:
     site = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -114,6 +114,7 @@ def _environment(evidence: Evidence) -> jinja2.Environment:
     site.filters |= {"percent": percent, "span": span, "number": number}
     style = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
     site.globals |= {
+        "title": title,
         "style": Markup(style),  # noqa: S704 - our own file
         "charts": charts,
         "result_file": result_file,

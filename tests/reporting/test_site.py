@@ -110,6 +110,10 @@ def test_hostile_names_are_shown_as_text(inputs: Any) -> None:
     assert sum("&lt;script&gt;" in text for text in pages.values()) == 3
 
 
+def test_the_index_bears_the_title_of_the_params(html: dict[str, str]) -> None:
+    assert "<h1>Two worlds &amp; &lt;all&gt; methods</h1>" in html["index.html"]
+
+
 def test_the_index_says_the_answer_first(html: dict[str, str], inputs: Any) -> None:
     text = text_of(html["index.html"])
     figures = json.loads((inputs.root / "reports/evaluate/demo-skeleton-stgcn-dvta.json").read_text())
