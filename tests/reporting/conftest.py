@@ -135,8 +135,9 @@ def _world(root: Path) -> Inputs:
     made.write_result("tiny-skeleton-stgcn-ridge", method("tiny", "random", "ridge"), ["s0", "s1", "s2"], NAMES, 0.4)
     made.write_page("pretrain", "demo-skeleton-stgcn")
     made.write_clips("demo", [None, None, "no body: frame 3", "no body: frame 9", "empty file"])
-    for name in ("dvc.yaml", "params.yaml"):
-        (root / name).write_bytes((HERE / name).read_bytes())
+    # Under other names here, for DVC takes every dvc.yaml of a repository for its own.
+    for name, kept in (("dvc.yaml", "small_dag.yaml"), ("params.yaml", "small_params.yaml")):
+        (root / name).write_bytes((HERE / kept).read_bytes())
     return made
 
 

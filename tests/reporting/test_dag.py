@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 from pipeline.reporting import dag
 
 HERE = Path(__file__).parent
-DVC, PARAMS = HERE / "dvc.yaml", HERE / "params.yaml"
+DVC, PARAMS = HERE / "small_dag.yaml", HERE / "small_params.yaml"
 
 
 def changed(folder: Path, old: str, new: str, file: Path = PARAMS) -> Path:

@@ -15,8 +15,8 @@ def test_the_stage_leaves_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         evaluate=tmp_path / "evaluate",
         pages=[tmp_path / "pretrain", tmp_path / "align"],
         clips=tmp_path / "ingest",
-        params=HERE / "params.yaml",
-        dag=HERE / "dvc.yaml",
+        params=HERE / "small_params.yaml",
+        dag=HERE / "small_dag.yaml",
         out=tmp_path / "report",
     )
     assert (tmp_path / "report/index.html").is_file()

@@ -15,8 +15,8 @@ def test_the_report_replaces_the_one_before(tmp_path: Path) -> None:
         evaluate=tmp_path / "evaluate",
         pages=[tmp_path / "pretrain"],
         clips=tmp_path / "ingest",
-        params=HERE / "params.yaml",
-        dag_file=HERE / "dvc.yaml",
+        params=HERE / "small_params.yaml",
+        dag_file=HERE / "small_dag.yaml",
         out=out,
     )
     assert sorted(path.name for path in out.iterdir()) == ["index.html", "provenance.html"]
