@@ -45,5 +45,6 @@ def test_a_clip_without_a_body_or_with_a_hole_is_empty():
 
 
 def test_preparing_needs_no_torch():
-    code = "import sys, pipeline.modalities.skeleton.recipes.dvta50, pipeline.steps.preprocess; assert 'torch' not in sys.modules"
+    modules = "pipeline.modalities.skeleton.recipes.dvta50, pipeline.steps.preprocess"
+    code = f"import sys, {modules}; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

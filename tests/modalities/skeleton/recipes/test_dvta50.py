@@ -88,7 +88,7 @@ def test_a_frame_rate_equal_to_the_result_changes_nothing_but_the_view():
 def test_moving_or_turning_the_sensor_changes_nothing():
     xyz = body(12)
     plain = make(recording(xyz))
-    assert np.allclose(make(recording(xyz + [3, -1, 2])), plain, atol=1e-5)
+    assert np.allclose(make(recording(xyz + np.array([3, -1, 2]))), plain, atol=1e-5)
     assert np.allclose(make(recording(turned(xyz, 2.1))), plain, atol=1e-5)
 
 
