@@ -89,8 +89,8 @@ def ticks(values: Sequence[float], num: int = 5) -> list[float]:
     [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
     """
     low, high = min(values), max(values)
-    if low == high:
-        low, high = low - 0.5, high + 0.5
+    if low == high:  # a flat line stands in the unit interval, where fractions live, or in the middle
+        low, high = (0.0, 1.0) if 0 <= low <= 1 else (low - 0.5, high + 0.5)
     step = _round_step((high - low) / num)
     first, last = math.floor(low / step), math.ceil(high / step)
     return [float(f"{place * step:.12g}") for place in range(first, last + 1)]

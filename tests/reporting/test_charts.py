@@ -63,3 +63,7 @@ def test_ticks_are_few_even_and_enclose_the_values(values: list[float]) -> None:
     assert steps == {1.0}
     assert found[0] <= min(values) <= max(values) <= found[-1]
     assert 2 <= len(found) <= 8
+
+
+def test_a_flat_line_of_fractions_stands_between_zero_and_one() -> None:
+    assert charts.ticks([0.25, 0.25]) == [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
