@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import nn
 
 from pipeline.core import members, store
@@ -18,9 +18,6 @@ from pipeline.core.progress import track
 from pipeline.core.store import Store
 from pipeline.training import checkpoint
 from pipeline.training.determinism import deterministic
-
-_ABOUT = ("split", "seed", "training_classes", "unseen_classes", "encoder", "options", "layout", "dataset", "modality")
-_KEPT = ("split", "seed", "training_classes", "encoder", "modality")
 
 
 class Batches(Params):
@@ -40,6 +37,24 @@ class Row(Params):
     encoder: str
 
 
+class About(BaseModel):
+    """What weights say of themselves, as far as it decides whether and how they are used."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    dataset: str
+    protocol: str
+    modality: str
+    recipe: str
+    encoder: str
+    options: dict[str, Any]
+    layout: str
+    split: str
+    seed: int
+    training_classes: list[int]
+    unseen_classes: list[int]
+
+
 def extract(row: Row, batches: Batches, *, key: str, arrays: Path, weights: Path, out: Path) -> dict[str, int]:
     """Write the store of a row: per weights file `<split>-<seed>` a group of that name with array `pooled` (N, D).
 
@@ -56,34 +71,38 @@ def extract(row: Row, batches: Batches, *, key: str, arrays: Path, weights: Path
     attrs = row.model_dump(include={"dataset", "modality", "encoder", "recipe"})
     with store.create(out, attrs) as writer:
         for file in track(files, total=len(files), what=f"{key}: encoders"):
-            state, about = checkpoint.load(file)
-            check(about, file, row, prepared)
-            encoder = sense.build(about["encoder"], about["options"], about["layout"], str(file))
+            state, metadata = checkpoint.load(file)
+            about = check(metadata, file, row, prepared.attrs["layout"])
+            encoder = sense.build(about.encoder, about.options, about.layout, str(file))
             checkpoint.restore(encoder, state, file)
             pooled_ND = encode(encoder, x_NCTVM, ids, empty_N, batches)
-            kept = {name: about[name] for name in _KEPT}
+            kept = about.model_dump(include={"split", "seed", "training_classes", "encoder", "modality"})
             group = writer.group(file.stem, ids, {**kept, "weights_hash": file_digest(file)})
             group.put("pooled", pooled_ND)
     return {"clips": len(ids), "encoders": len(files)}
 
 
-def check(about: dict[str, Any], file: Path, row: Row, prepared: Store) -> None:
-    """Refuse weights that are not what the row asks for, or that saw an unseen class."""
-    missing = [name for name in _ABOUT if name not in about]
-    if missing:
-        raise FormatError(f"{file}: metadata lack {missing}; run `dvc repro pretrain`")
-    if file.stem != f"{about['split']}-{about['seed']}":
+def check(metadata: dict[str, Any], file: Path, row: Row, layout: str) -> About:
+    """What the weights of a file are; refuses those that the row does not mean, or that saw an unseen class."""
+    try:
+        about = About.model_validate(metadata)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(map(str, fault["loc"]))
+        raise FormatError(f"{file}: metadata '{where}': {fault['msg']}; run `dvc repro pretrain`") from None
+    if file.stem != f"{about.split}-{about.seed}":
         raise LeakError(
-            f"{file}: holds the encoder of split '{about['split']}', seed {about['seed']}: another split's encoder has "
-            "seen other classes; run `dvc repro pretrain`"
+            f"{file}: holds the encoder of split '{about.split}', seed {about.seed}: another split's encoder has seen "
+            "other classes; run `dvc repro pretrain`"
         )
-    seen = sorted(set(about["training_classes"]) & set(about["unseen_classes"]))
+    seen = sorted(set(about.training_classes) & set(about.unseen_classes))
     if seen:
-        raise LeakError(f"{file}: trained on classes {seen}, which split '{about['split']}' calls unseen")
-    wanted = {**row.model_dump(include={"dataset", "modality", "encoder"}), "layout": prepared.attrs["layout"]}
-    found = {name: about[name] for name in wanted}
+        raise LeakError(f"{file}: trained on classes {seen}, which split '{about.split}' calls unseen")
+    wanted = {**row.model_dump(), "layout": layout}
+    found = about.model_dump(include=set(wanted))
     if found != wanted:
         raise DataError(f"{file}: is of {found}, the row asks for {wanted}; mend extract.rows in params.yaml")
+    return about
 
 
 def encode(

@@ -102,8 +102,10 @@ def test_an_encoder_of_another_split_or_seed_is_refused(changes, world):
     ("changes", "message"),
     [
         ({"dataset": "other"}, "'dataset': 'other'"),
+        ({"protocol": "xview"}, "'protocol': 'xview'"),
+        ({"recipe": "raw"}, "'recipe': 'raw'"),
         ({"layout": "ntu25"}, "'layout': 'ntu25'"),
-        ({"encoder": "x"}, "'x'"),
+        ({"encoder": "x"}, "'encoder': 'x'"),
     ],
 )
 def test_an_encoder_of_other_data_is_refused(changes, message, world):
@@ -114,7 +116,13 @@ def test_an_encoder_of_other_data_is_refused(changes, message, world):
 
 def test_weights_that_do_not_say_what_they_saw_are_refused(world):
     weights(world, without=["training_classes"])
-    with pytest.raises(FormatError, match=r"metadata lack \['training_classes'\]; run `dvc repro pretrain`"):
+    with pytest.raises(FormatError, match=r"metadata 'training_classes': Field required; run `dvc repro pretrain`"):
+        run(world)
+
+
+def test_weights_that_say_it_in_other_words_are_refused(world):
+    weights(world, training_classes="all but 3")
+    with pytest.raises(FormatError, match=r"metadata 'training_classes': Input should be a valid list"):
         run(world)
 
 
