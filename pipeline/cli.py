@@ -57,6 +57,17 @@ def raw_scan(dataset: str) -> None:
     raw.scan(dataset, Path("data/raw") / dataset)
 
 
+@app.command("dag")
+def draw_dag() -> None:
+    """Draw dvc.yaml, with the rows of profile demo, as docs/dag.svg."""
+    from pipeline.core.outputs import whole
+    from pipeline.reporting import dag
+    from pipeline.steps import profile
+
+    with whole(Path("docs/dag.svg")) as scratch:
+        scratch.write_text(dag.svg(Path("dvc.yaml"), profile.PROFILES / "demo.yaml"), encoding="utf-8")
+
+
 def main() -> None:
     """Entry point of the `unseen` command."""
     command.guarded(app)

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from pipeline.core import dag, params
+from pipeline.reporting import dag as picture
 from pipeline.steps import profile
 
 ROOT = Path(__file__).parents[1]
@@ -42,6 +43,11 @@ def test_the_committed_params_are_the_demo_profile() -> None:
     assert (ROOT / "params.yaml").read_text() == profile.text("demo")
 
 
+def test_the_committed_picture_is_what_dvc_yaml_says() -> None:
+    drawn = picture.svg(ROOT / "dvc.yaml", ROOT / "pipeline" / "profiles" / "demo.yaml")
+    assert (ROOT / "docs" / "dag.svg").read_text(encoding="utf-8") == drawn, "run `unseen dag`"
+
+
 def test_every_stage_is_proved() -> None:
     proofs = {path.stem.removeprefix("test_") for path in (ROOT / "tests" / "stages").glob("test_*.py")}
     assert proofs >= set(STAGES)
@@ -59,7 +65,11 @@ def test_a_stage_file_is_thin(name: str) -> None:
 
 @pytest.mark.parametrize("instance", INSTANCES)
 def test_every_path_a_stage_is_given_is_declared(instance: dag.Instance) -> None:
-    given = {word for word in instance.cmd.split() if word.split("/")[0] in COLUMNS or word.endswith((".yaml", ".csv"))}
+    given = {
+        word
+        for word in instance.cmd.split()
+        if word.split("/")[0] in COLUMNS or word.endswith((".yaml", ".csv", ".svg"))
+    }
     declared = set(instance.deps) | set(instance.outs)
     # A source folder is declared by its stamp.
     missing = {path for path in given - declared if f"{path}.stamp" not in declared}
@@ -77,20 +87,26 @@ def test_code_deps_exist(instance: dag.Instance) -> None:
     assert [dep for dep in code if not (ROOT / dep).exists()] == []
 
 
+@pytest.mark.parametrize("instance", INSTANCES)
+def test_a_change_of_code_reruns_what_it_affects(instance: dag.Instance) -> None:
+    """All that the stage and the members its row chose import is declared."""
+    members = [dep for dep in instance.deps if dep.startswith("pipeline/") and dep.endswith(".py")]
+    used = set().union(*(closure(file) for file in [f"stages/{instance.stage}.py", *members])) - SILENT
+    assert sorted(file for file in used if not is_covered(file, instance.deps)) == []
+
+
 @pytest.mark.parametrize("name", STAGES)
-def test_code_deps_are_the_import_closure(name: str) -> None:
-    """A code change reruns what it affects: all that a stage imports is declared, and nothing that it does not."""
-    deps = [dep for dep in dag.body(STAGES[name])["deps"] if dep.startswith(("stages/", "pipeline/"))]
-    fixed = {dep for dep in deps if "${" not in dep}
-    used = closure(f"stages/{name}.py") - SILENT
-    covered = {file for file in used for dep in fixed if file == dep or file.startswith(f"{dep}/")}
-    idle = {dep for dep in fixed if dep.endswith(".py") and dep not in used}
-    members = {dep for dep in idle if any(same_folder(dep, other) for other in deps if "${" in other)}
-    assert (sorted(used - covered), sorted(idle - members)) == ([], [])
+def test_a_change_of_code_reruns_nothing_else(name: str) -> None:
+    """Every declared file is imported by the stage or by a member that a profile chooses."""
+    mine = [param.values[0] for param in INSTANCES if param.values[0].stage == name]
+    chosen = {dep for instance in mine for dep in instance.deps if dep.endswith(".py")}
+    fixed = {dep for dep in dag.body(STAGES[name])["deps"] if dep.endswith(".py") and "${" not in dep}
+    used = closure(f"stages/{name}.py").union(*(closure(file) for file in chosen - fixed)) - SILENT
+    assert sorted(fixed - used) == []
 
 
-def same_folder(dep: str, template: str) -> bool:
-    return Path(dep).parent == Path(template).parent
+def is_covered(file: str, deps: tuple[str, ...]) -> bool:
+    return any(file == dep or file.startswith(f"{dep}/") for dep in deps)
 
 
 @cache

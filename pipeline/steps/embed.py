@@ -39,7 +39,8 @@ class _Member(Protocol):
 def embed(row: Row, compute: Compute, *, prompts: Path, out: Path, cache: Path = CACHE) -> None:
     """Write the store of class texts: group = prompt type, ids "CCCC-II" (class, text), array `pooled` (N, D)."""
     member = cast(_Member, members.load(ENCODERS, row.encoder))
-    encoder = member.encoder(params.parse(member.Params, row.model, "embed.rows: model"), num_threads=compute.num_threads)
+    model = params.parse(member.Params, row.model, "embed.rows: model")
+    encoder = member.encoder(model, num_threads=compute.num_threads)
     by_type = _texts(prompts)
     vectors = {kind: encode_cached(encoder, list(texts.values()), cache) for kind, texts in by_type.items()}
     dim = next(iter(vectors.values())).shape[1]

@@ -6,7 +6,7 @@ from pathlib import Path
 from pipeline.core import params as params_file
 from pipeline.core.outputs import whole_folder
 from pipeline.core.params import Params
-from pipeline.reporting import dag, evidence, site
+from pipeline.reporting import evidence, site
 
 
 class Report(Params):
@@ -15,10 +15,12 @@ class Report(Params):
     title: str  # what was run, the heading of the index
 
 
-def report(*, evaluate: Path, pages: Sequence[Path], clips: Path, params: Path, dag_file: Path, out: Path) -> None:
-    """Write the report; what a profile does not make is not shown, what is broken is an error."""
+def report(*, evaluate: Path, pages: Sequence[Path], clips: Path, params: Path, dag: Path, out: Path) -> None:
+    """Write the report; what a profile does not make is not shown, what is broken is an error.
+
+    `dag` is the picture of the pipeline, SVG of our own that `unseen dag` draws.
+    """
     title = params_file.load(Report, "report", params).title
-    found = evidence.gather(evaluate, pages, clips, params, dag_file)
-    picture = dag.svg(dag_file, params)
+    found = evidence.gather(evaluate, pages, clips, params, dag)
     with whole_folder(out) as folder:
-        site.write(folder, title, found, picture)
+        site.write(folder, title, found, dag.read_text(encoding="utf-8"))

@@ -17,6 +17,7 @@ from pipeline.core.scores import Provenance
 from pipeline.core.seeds import generator
 from pipeline.evaluation import metrics
 from pipeline.evaluation import tables as figures
+from pipeline.reporting import dag
 from pipeline.steps.report import report
 
 HERE = Path(__file__).parent
@@ -90,7 +91,7 @@ class Inputs:
             pages=[self.root / "features/pretrain", self.root / "features/align"],
             clips=self.root / "data/ingest",
             params=self.root / "params.yaml",
-            dag_file=self.root / "dvc.yaml",
+            dag=self.root / "dag.svg",
             out=self.root / out,
         )
         files = sorted(path for path in (self.root / out).rglob("*") if path.is_file())
@@ -135,9 +136,8 @@ def _world(root: Path) -> Inputs:
     made.write_result("tiny-skeleton-stgcn-ridge", method("tiny", "random", "ridge"), ["s0", "s1", "s2"], NAMES, 0.4)
     made.write_page("pretrain", "demo-skeleton-stgcn")
     made.write_clips("demo", [None, None, "no body: frame 3", "no body: frame 9", "empty file"])
-    # Under other names here, for DVC takes every dvc.yaml of a repository for its own.
-    for name, kept in (("dvc.yaml", "small_dag.yaml"), ("params.yaml", "small_params.yaml")):
-        (root / name).write_bytes((HERE / kept).read_bytes())
+    (root / "params.yaml").write_bytes((HERE / "small_params.yaml").read_bytes())
+    (root / "dag.svg").write_text(dag.svg(HERE / "small_dag.yaml", HERE / "small_params.yaml"))
     return made
 
 

@@ -9,6 +9,8 @@ HERE = Path(__file__).parents[1] / "reporting"
 
 def test_the_report_replaces_the_one_before(tmp_path: Path) -> None:
     out = tmp_path / "report"
+    picture = tmp_path / "dag.svg"
+    picture.write_text("<svg/>")
     out.mkdir()
     (out / "old.html").write_text("of a row that is gone")
     report(
@@ -16,7 +18,7 @@ def test_the_report_replaces_the_one_before(tmp_path: Path) -> None:
         pages=[tmp_path / "pretrain"],
         clips=tmp_path / "ingest",
         params=HERE / "small_params.yaml",
-        dag_file=HERE / "small_dag.yaml",
+        dag=picture,
         out=out,
     )
     assert sorted(path.name for path in out.iterdir()) == ["index.html", "provenance.html"]
