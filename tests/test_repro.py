@@ -1,85 +1,18 @@
 """The promises of `dvc repro`, kept on the fixtures profile: every stage, at most 60 clips, a few minutes."""
 
-import os
 import re
 import shutil
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
+Checkout = Any  # of tests/conftest.py
 UP_TO_DATE = "Data and pipelines are up to date."
 pytestmark = [pytest.mark.world, pytest.mark.xdist_group("world"), pytest.mark.timeout(900)]
-
-
-class Checkout:
-    """A checkout in a temporary folder and the commands a user types in it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.lock = folder / "dvc.lock"
-
-    def run(self, *command: str, code: int = 0) -> str:
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        env = {**os.environ, "PATH": path, "HF_HUB_OFFLINE": "1", "DVC_SITE_CACHE_DIR": str(self.folder / ".site")}
-        done = subprocess.run(command, cwd=self.folder, env=env, capture_output=True, text=True)
-        output = done.stdout + done.stderr
-        assert done.returncode == code, output[-4000:]
-        return output
-
-    def ran(self, *command: str) -> set[str]:
-        return set(re.findall(r"Running stage '([^']+)'", self.run(*command)))
-
-    def edit_params(self, edit: "dict[str, object]") -> None:
-        file = self.folder / "params.yaml"
-        tree = yaml.safe_load(file.read_text())
-        for path, value in edit.items():
-            *parents, last = path.split("/")
-            node = tree
-            for key in parents:
-                node = node[key]
-            assert last in node
-            node[last] = value
-        file.write_text(yaml.safe_dump(tree, sort_keys=False))
-
-    def stages(self) -> dict[str, dict]:
-        return yaml.safe_load(self.lock.read_text())["stages"]
-
-
-def copy_project(folder: Path) -> Checkout:
-    """The project as git would give it, uncommitted changes included."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    for name in listed.stdout.split("\0"):
-        if name and (ROOT / name).is_file() and name != "dvc.lock":
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
-    checkout = Checkout(folder)
-    checkout.run("git", "init", "-q")
-    checkout.run("git", "add", "-A")
-    checkout.run("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "start")
-    checkout.run("unseen", "profile", "use", "fixtures")
-    return checkout
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    checkout = copy_project(tmp_path_factory.mktemp("finished"))
-    checkout.run("dvc", "repro")
-    return checkout
-
-
-@pytest.fixture
-def checkout(finished: Checkout, tmp_path: Path) -> Checkout:
-    shutil.copytree(finished.folder, tmp_path / "copy", symlinks=True)
-    return Checkout(tmp_path / "copy")
 
 
 def test_a_run_ends_with_a_report(finished: Checkout) -> None:
@@ -112,10 +45,12 @@ def test_one_row_changed_reruns_its_instances_only(checkout: Checkout) -> None:
     assert checkout.ran("dvc", "repro") == {f"align@{key}", f"evaluate@{key}", "report"}
 
 
-def test_a_clone_with_a_shared_cache_does_no_work(checkout: Checkout, tmp_path: Path) -> None:
+def test_a_clone_with_a_shared_cache_does_no_work(
+    checkout: Checkout, new_checkout: Callable[[Path], Checkout], tmp_path: Path
+) -> None:
     checkout.run("dvc", "remote", "add", "-q", "-d", "shared", str(tmp_path / "shared"))
     checkout.run("dvc", "push", "-q")
-    clone = copy_project(tmp_path / "clone")
+    clone = new_checkout(tmp_path / "clone")
     shutil.copy2(checkout.lock, clone.lock)
     shutil.copy2(checkout.folder / ".dvc" / "config", clone.folder / ".dvc" / "config")
     assert clone.ran("dvc", "repro", "--pull") == set()

@@ -1,0 +1,42 @@
+"""README.md stays true: its commands run in a tiny world, its links lead somewhere, its table is in BENCHMARKS.md."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```bash\n(.*?)```", README, flags=re.DOTALL)
+# `make` installs; the lines about real recordings need them.
+LEFT_OUT = ("make ", "source ", "ln -s")
+COMMANDS = [
+    line
+    for block in BLOCKS
+    for line in block.splitlines()
+    if line and not line.startswith(("#", *LEFT_OUT)) and "utd_mhad" not in line
+]
+Checkout = Any  # of tests/conftest.py
+
+
+@pytest.mark.world
+@pytest.mark.xdist_group("world")
+@pytest.mark.timeout(900)
+def test_the_commands_run(checkout: Checkout) -> None:
+    for command in COMMANDS:
+        checkout.run(*shlex.split(command, comments=True))
+
+
+def test_there_are_commands_to_run() -> None:
+    assert len(COMMANDS) >= 5
+
+
+@pytest.mark.parametrize("target", re.findall(r"\]\(([^)#]+)\)", README))
+def test_a_link_leads_somewhere(target: str) -> None:
+    assert target.startswith("https://") or (ROOT / target).exists()
+
+
+def test_the_picture_of_the_pipeline_opens_it() -> None:
+    assert README.index("docs/dag.svg") < README.index("make demo")
