@@ -1,0 +1,192 @@
+"""Side constraints on the program, which break its structure, solved by CP-SAT; infeasible ones are named.
+
+Shapes: E candidate pairs.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pipeline.core.errors import DataError
+from pipeline.transfer.program import SCALE, Cap, Solution, caps, weights
+from pipeline.transfer.relatedness import Candidates, Mask
+
+Pair = tuple[int, int]  # (unseen, seen), as indices
+
+_DETERMINISTIC_LIMIT = 60.0  # in CP-SAT's own units, about seconds, the same on every machine
+
+
+@dataclass(frozen=True)
+class Side:
+    """What the chosen pairs must also fulfil."""
+
+    min_seen: int  # seen classes an unseen class has at least
+    max_seen: int | None  # and at most
+    forbidden: tuple[Pair, ...]
+    required: tuple[Pair, ...]
+    coverage: int  # so many different seen classes are used at least
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """One side constraint: its name for people, and what adds it to a model under a literal."""
+
+    name: str
+    add: Callable[[Any, Any, Any], None]  # (model, pair variables by pair, literal)
+
+
+def solve(
+    candidates: Candidates,
+    allowed_E: Mask,
+    *,
+    rho: int | None,
+    cap: Cap,
+    side: Side,
+    unseen: Sequence[str],
+    seen: Sequence[str],
+) -> Solution:
+    """The best assignment that fulfils every side constraint.
+
+    Raises DataError naming a smallest set of side constraints that cannot hold together. Deterministic: one worker,
+    a fixed seed and a limit in deterministic time.
+    """
+    from ortools.sat.python import cp_model
+
+    place = np.flatnonzero(allowed_E)
+    pairs = list(zip(candidates.unseen_E[place].tolist(), candidates.seen_E[place].tolist(), strict=True))
+    rules = _rules(side, pairs, unseen, seen)
+    model, variables = _base(pairs, caps(candidates, rho, cap))
+    for rule in rules:
+        rule.add(model, variables, None)
+    weight_E = weights(candidates)[place].tolist()
+    model.maximize(sum(w * variables[pair] for w, pair in zip(weight_E, pairs, strict=True)))
+    solver = _solver()
+    status = solver.solve(model)
+    if status == cp_model.INFEASIBLE:
+        names = _conflict(pairs, caps(candidates, rho, cap), rules)
+        raise DataError(f"side constraints cannot hold together: {'; '.join(names)}; loosen one of them, K, rho or theta")
+    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        raise DataError(f"side constraints: no solution within the limit ({solver.status_name(status)}); lower K")
+    chosen_E = np.zeros(len(allowed_E), dtype=np.bool_)
+    chosen_E[place] = [solver.boolean_value(variables[pair]) for pair in pairs]
+    best = solver.best_objective_bound / SCALE
+    return Solution(chosen_E, solver.objective_value / SCALE, best, solver.status_name().lower(), "cp-sat", "search")
+
+
+def _solver() -> Any:
+    from ortools.sat.python import cp_model
+
+    solver = cp_model.CpSolver()
+    solver.parameters.num_workers = 1
+    solver.parameters.random_seed = 0
+    solver.parameters.max_deterministic_time = _DETERMINISTIC_LIMIT
+    return solver
+
+
+def _base(pairs: Sequence[Pair], caps_: tuple[int, int]) -> tuple[Any, dict[Pair, Any]]:
+    from ortools.sat.python import cp_model
+
+    model = cp_model.CpModel()
+    variables = {pair: model.new_bool_var("") for pair in pairs}
+    for axis, most in enumerate(caps_):
+        for group in _grouped(pairs, axis).values():
+            if len(group) > most:
+                model.add(sum(variables[pair] for pair in group) <= most)
+    return model, variables
+
+
+def _grouped(pairs: Sequence[Pair], axis: int) -> dict[int, list[Pair]]:
+    groups: dict[int, list[Pair]] = {}
+    for pair in pairs:
+        groups.setdefault(pair[axis], []).append(pair)
+    return groups
+
+
+def _rules(side: Side, pairs: Sequence[Pair], unseen: Sequence[str], seen: Sequence[str]) -> list[_Rule]:
+    rows = {j: _grouped(pairs, 0).get(j, []) for j in range(len(unseen))}
+    rules = []
+    for j, row in rows.items():
+        if side.min_seen:
+            rules.append(_Rule(f"min_seen {side.min_seen} of {unseen[j]!r}", _at_least(row, side.min_seen)))
+        if side.max_seen is not None:
+            rules.append(_Rule(f"max_seen {side.max_seen} of {unseen[j]!r}", _at_most(row, side.max_seen)))
+    known = set(pairs)
+    for kind, listed in (("required", side.required), ("forbidden", side.forbidden)):
+        for j, i in listed:
+            name = f"{kind} pair ({unseen[j]!r}, {seen[i]!r})"
+            pair = [(j, i)] if (j, i) in known else []
+            name += "" if pair else ", which K or theta removed"
+            rules.append(_Rule(name, _at_least(pair, 1) if kind == "required" else _at_most(pair, 0)))
+    if side.coverage:
+        rules.append(_Rule(f"coverage of {side.coverage} seen classes", _covers(pairs, side.coverage)))
+    return rules
+
+
+def _at_least(pairs: Sequence[Pair], least: int) -> Callable[[Any, Any, Any], None]:
+    def add(model: Any, variables: Any, literal: Any) -> None:
+        _enforce(model, model.add(_total(variables, pairs) >= least), literal) if pairs else _never(model, literal)
+
+    return add
+
+
+def _at_most(pairs: Sequence[Pair], most: int) -> Callable[[Any, Any, Any], None]:
+    def add(model: Any, variables: Any, literal: Any) -> None:
+        if pairs:
+            _enforce(model, model.add(_total(variables, pairs) <= most), literal)
+
+    return add
+
+
+def _covers(pairs: Sequence[Pair], least: int) -> Callable[[Any, Any, Any], None]:
+    def add(model: Any, variables: Any, literal: Any) -> None:
+        used = []
+        for column in _grouped(pairs, 1).values():
+            used.append(model.new_bool_var(""))
+            model.add(_total(variables, column) >= used[-1])
+        if used:
+            _enforce(model, model.add(sum(used) >= least), literal)
+        else:
+            _never(model, literal)
+
+    return add
+
+
+def _total(variables: Any, pairs: Sequence[Pair]) -> Any:
+    return sum(variables[pair] for pair in pairs)
+
+
+def _enforce(_model: Any, constraint: Any, literal: Any) -> None:
+    if literal is not None:
+        constraint.only_enforce_if(literal)
+
+
+def _never(model: Any, literal: Any) -> None:
+    model.add_bool_or([] if literal is None else [~literal])
+
+
+def _conflict(pairs: Sequence[Pair], caps_: tuple[int, int], rules: list[_Rule]) -> list[str]:
+    """Names of a set of rules that cannot hold together and of which none can be left out."""
+    core = _core(pairs, caps_, rules)
+    for rule in list(core):
+        without = [other for other in core if other is not rule]
+        if _core(pairs, caps_, without):
+            core = without
+    return [rule.name for rule in core]
+
+
+def _core(pairs: Sequence[Pair], caps_: tuple[int, int], rules: list[_Rule]) -> list[_Rule]:
+    """Rules that together are infeasible, found through assumptions; empty if all can hold."""
+    from ortools.sat.python import cp_model
+
+    model, variables = _base(pairs, caps_)
+    literals = [model.new_bool_var("") for _ in rules]
+    for rule, literal in zip(rules, literals, strict=True):
+        rule.add(model, variables, literal)
+    model.add_assumptions(literals)
+    solver = _solver()
+    if solver.solve(model) != cp_model.INFEASIBLE:
+        return []
+    guilty = set(solver.sufficient_assumptions_for_infeasibility())
+    return [rule for rule, literal in zip(rules, literals, strict=True) if literal.index in guilty]
