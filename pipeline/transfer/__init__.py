@@ -1,1 +1,1 @@
-"""Semantic transfer: which seen classes make up an unseen one (ResT 3.3 and D.2). Pure functions of vectors; no torch."""
+"""Semantic transfer: which seen classes make up an unseen one (ResT 3.3, D.2). Functions of vectors; no torch."""

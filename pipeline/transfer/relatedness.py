@@ -51,15 +51,17 @@ class Candidates:
         return np.asarray(~blocked | (self.rival_E < 0))
 
 
-def unit_rows(vectors_ND: npt.ArrayLike, names: Sequence[str]) -> Floats:
+def unit_rows(vectors_ND: npt.ArrayLike, names: Sequence[str], what: str = "class") -> Floats:
     """Rows scaled to length 1. Raises DataError for a wrong shape and for a zero or non-finite row, by name."""
     rows_ND = np.asarray(vectors_ND, dtype=np.float32)
     if rows_ND.ndim != 2 or len(rows_ND) != len(names):
-        raise DataError(f"expected one vector for each of {len(names)} classes, got an array of shape {rows_ND.shape}")
+        raise DataError(
+            f"expected one vector for each of {len(names)} names ({what}), got an array of shape {rows_ND.shape}"
+        )
     norms_N = np.linalg.norm(rows_ND.astype(np.float64), axis=1)
     bad = np.flatnonzero(~np.isfinite(norms_N) | (norms_N == 0))
     if len(bad):
-        raise DataError(f"class {names[bad[0]]!r} has a zero or non-finite vector: no cosine; {len(bad)} in all")
+        raise DataError(f"{what} {names[bad[0]]!r} has a zero or non-finite vector: no cosine; {len(bad)} in all")
     return np.asarray(rows_ND / norms_N[:, None], dtype=np.float32)
 
 

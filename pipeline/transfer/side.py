@@ -66,13 +66,17 @@ def solve(
     status = solver.solve(model)
     if status == cp_model.INFEASIBLE:
         names = _conflict(pairs, caps(candidates, rho, cap), rules)
-        raise DataError(f"side constraints cannot hold together: {'; '.join(names)}; loosen one of them, K, rho or theta")
+        raise DataError(
+            f"side constraints cannot hold together: {'; '.join(names)}; loosen one of them, K, rho or theta"
+        )
     if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         raise DataError(f"side constraints: no solution within the limit ({solver.status_name(status)}); lower K")
     chosen_E = np.zeros(len(allowed_E), dtype=np.bool_)
     chosen_E[place] = [solver.boolean_value(variables[pair]) for pair in pairs]
     best = solver.best_objective_bound / SCALE
-    return Solution(chosen_E, solver.objective_value / SCALE, best, solver.status_name().lower(), "cp-sat", "search")
+    return Solution(
+        chosen_E, solver.objective_value / SCALE, best, solver.status_name(status).lower(), "cp-sat", "search"
+    )
 
 
 def _solver() -> Any:

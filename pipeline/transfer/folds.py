@@ -1,0 +1,111 @@
+"""(K, rho, theta) chosen on seen classes alone: folds of them, or the val classes, act as unseen.
+
+Shapes: U unseen classes, N clips.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Literal
+
+import numpy as np
+
+from pipeline.core.errors import DataError
+from pipeline.core.params import Params
+from pipeline.core.seeds import generator
+from pipeline.transfer.program import Cap
+from pipeline.transfer.prototypes import Labels, Setting, choose, compose
+from pipeline.transfer.recognise import Inference, Knowledge, Scheme, scores
+from pipeline.transfer.relatedness import relatedness, unit_rows
+
+Constraints = Literal["none", "I", "II+III", "all"]
+
+
+class Grid(Params):
+    """The values tried of K, rho and theta; a constraint that is off takes none of its list."""
+
+    num_neighbours: list[int]
+    rho: list[int]
+    theta: list[float]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One setting and how many of the pseudo-unseen clips it recognised."""
+
+    setting: Setting
+    num_right: int
+    num_clips: int
+
+    @property
+    def top1(self) -> float:
+        """Share of the clips that were recognised."""
+        return self.num_right / self.num_clips
+
+
+def settings(grid: Grid, constraints: Constraints, inference: Inference) -> list[Setting]:
+    """The grid's settings in order; only what the constraints and the inference mode use is varied."""
+    if inference == "seen_label_then_text":
+        return [Setting(None, None, 0.0)]
+    first = constraints in ("I", "all")
+    others = constraints in ("II+III", "all") and inference == "visual_prototypes"
+    near: list[int | None] = [*grid.num_neighbours] if first else [None]
+    rho: list[int | None] = [*grid.rho] if others else [None]
+    theta = grid.theta if others else [0.0]
+    found = [Setting(*values) for values in product(near, rho, theta)]
+    if not found:
+        raise DataError(f"constraints {constraints!r} need values of K, rho and theta, the grid has an empty list")
+    return found
+
+
+def class_folds(class_ids: Sequence[int], num_folds: int, seed: int) -> list[list[int]]:
+    """The classes dealt into folds of nearly equal size, each sorted; drawn from the seed."""
+    if not 2 <= num_folds <= len(class_ids):
+        raise DataError(f"{num_folds} folds of {len(class_ids)} seen classes: expected 2 to {len(class_ids)} folds")
+    shuffled = generator(seed, "transfer", "folds").permutation(sorted(class_ids))
+    return [sorted(int(c) for c in shuffled[start::num_folds]) for start in range(num_folds)]
+
+
+def tried(
+    known: Knowledge, targets: Sequence[Sequence[int]], sources: Sequence[int], grid: Sequence[Setting], scheme: Scheme
+) -> list[Trial]:
+    """Every setting of the grid scored on clips of pseudo-unseen classes.
+
+    Each of `targets` in turn is unseen and the `sources` without it are seen; clips are counted over all of them.
+    """
+    trials = []
+    for setting in grid:
+        hits = [_hits(known, target, sorted(set(sources) - set(target)), setting, scheme) for target in targets]
+        trials.append(Trial(setting, sum(h.sum() for h in hits), sum(len(h) for h in hits)))
+    return trials
+
+
+def best(trials: Sequence[Trial]) -> int:
+    """Index of the best trial; the earlier one in a tie."""
+    return int(np.argmax([trial.top1 for trial in trials]))
+
+
+def _hits(
+    known: Knowledge, unseen: Sequence[int], seen: Sequence[int], setting: Setting, scheme: Scheme
+) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    features_NF, class_N = known.clips(unseen)
+    if not class_N:
+        raise DataError("the pseudo-unseen classes have no clip to select on; use selection: folds, or another split")
+    clips_NF = unit_rows(features_NF, [str(row) for row in range(len(class_N))], "training clip")
+    against_NU = scores(known, seen, unseen, clips_NF, setting, scheme)[:, len(seen) :]
+    return np.asarray(np.asarray(unseen)[against_NU.argmax(axis=1)] == np.asarray(class_N))
+
+
+def mean_rank(labels: Labels, folds: Sequence[Sequence[int]], setting: Setting, cap: Cap) -> float:
+    """Mean rank of a held-out label's own vector among its fold, seen from the vector composed for it; 1 is best.
+
+    For label lists without clips (indices into `labels`); a statistic of the setting, not a way to select one.
+    """
+    ranks: list[int] = []
+    for fold in folds:
+        rest = sorted(set(range(len(labels.names))) - set(fold))
+        unseen, seen = (Labels(tuple(labels.names[c] for c in g), labels.text_CD[list(g)]) for g in (fold, rest))
+        composed_UD = unit_rows(compose(choose(unseen, seen, setting, cap=cap), seen.text_CD), unseen.names)
+        related_UU = relatedness(composed_UD, unseen.text_CD)
+        ranks += (1 + (related_UU > np.diagonal(related_UU)[:, None]).sum(axis=1)).tolist()
+    return float(np.mean(ranks))

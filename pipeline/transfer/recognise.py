@@ -1,0 +1,114 @@
+"""From what is known of the classes to scores of clips: one call for every inference mode and constraint set.
+
+Shapes: N clips, C classes, D size of a label vector, F size of a feature.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from pipeline.core.errors import DataError
+from pipeline.transfer import inference, program
+from pipeline.transfer.prototypes import Choice, Labels, Setting, choose, class_means, compose
+from pipeline.transfer.relatedness import Floats, unit_rows
+from pipeline.transfer.side import Side
+
+Inference = Literal["visual_prototypes", "seen_label_then_text", "reverse_transfer"]
+NamedPair = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class NamedSide:
+    """Side constraints by class name, as a person gives them; `among` turns them into indices of one target set."""
+
+    min_seen: int
+    max_seen: int | None
+    forbidden: tuple[NamedPair, ...]
+    required: tuple[NamedPair, ...]
+    coverage: int
+
+    def among(self, unseen: Sequence[str], seen: Sequence[str]) -> Side:
+        """The constraints that concern these classes; pairs of classes on other sides of the split do not apply."""
+        rows, columns = {n: j for j, n in enumerate(unseen)}, {n: i for i, n in enumerate(seen)}
+        forbidden, required = (
+            tuple((rows[j], columns[i]) for j, i in pairs if j in rows and i in columns)
+            for pairs in (self.forbidden, self.required)
+        )
+        return Side(self.min_seen, self.max_seen, forbidden, required, self.coverage)
+
+    def check_names(self, names: Sequence[str]) -> None:
+        """Raise DataError for a pair with a class that does not exist."""
+        unknown = sorted({name for pair in (*self.forbidden, *self.required) for name in pair} - set(names))
+        if unknown:
+            raise DataError(f"side constraints name the class {unknown[0]!r}, which is none of the dataset's")
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """How clips are recognised, apart from the setting that is selected."""
+
+    inference: Inference
+    cap: program.Cap
+    extra: NamedSide | None
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """Label vectors of all classes, and clips with labels of the seen ones (rows of `features_NF`)."""
+
+    names: Mapping[int, str]
+    text: Mapping[int, Floats]
+    features_NF: Floats
+    class_N: Sequence[int]
+
+    def labels(self, class_ids: Sequence[int]) -> Labels:
+        """Names and unit label vectors of some classes, in the given order."""
+        lacking = [self.names[c] for c in class_ids if c not in self.text]
+        if lacking:
+            raise DataError(f"class {lacking[0]!r} has no label vector; {len(lacking)} classes in all")
+        return Labels.of([self.names[c] for c in class_ids], np.stack([self.text[c] for c in class_ids]))
+
+    def clips(self, class_ids: Sequence[int]) -> tuple[Floats, list[int]]:
+        """Features and classes of the clips of some classes."""
+        wanted = set(class_ids)
+        rows = [row for row, class_id in enumerate(self.class_N) if class_id in wanted]
+        return self.features_NF[rows], [self.class_N[row] for row in rows]
+
+    def prototypes(self, class_ids: Sequence[int]) -> Floats:
+        """Mean feature of each class, unscaled."""
+        return class_means(*self.clips(class_ids), class_ids)
+
+
+def solve(known: Knowledge, seen: Sequence[int], unseen: Sequence[int], setting: Setting, scheme: Scheme) -> Choice:
+    """The program of one target set, solved anew."""
+    targets, sources = known.labels(unseen), known.labels(seen)
+    extra = scheme.extra.among(targets.names, sources.names) if scheme.extra else None
+    return choose(targets, sources, setting, cap=scheme.cap, extra=extra)
+
+
+def composites(known: Knowledge, seen: Sequence[int], unseen: Sequence[int], choice: Choice) -> Floats:
+    """Composite prototypes of length 1, one an unseen class, shape (U, F)."""
+    composed_UF = compose(choice, known.prototypes(seen))
+    return unit_rows(composed_UF, [known.names[c] for c in unseen], "prototype of class")
+
+
+def scores(
+    known: Knowledge,
+    seen: Sequence[int],
+    unseen: Sequence[int],
+    clips_NF: Floats,
+    setting: Setting,
+    scheme: Scheme,
+) -> Floats:
+    """Scores of clips (unit rows) against the seen classes, then the unseen ones: shape (N, S + U)."""
+    seen_SF = unit_rows(known.prototypes(seen), [known.names[c] for c in seen], "prototype of class")
+    if scheme.inference == "visual_prototypes":
+        composed_UF = composites(known, seen, unseen, solve(known, seen, unseen, setting, scheme))
+        return inference.visual_prototypes(clips_NF, np.concatenate([seen_SF, composed_UF]))
+    seen_SD, unseen_UD = known.labels(seen).text_CD, known.labels(unseen).text_CD
+    text_CD = np.concatenate([seen_SD, unseen_UD])
+    if scheme.inference == "seen_label_then_text":
+        return inference.seen_label_then_text(clips_NF, seen_SF, seen_SD, text_CD)
+    return inference.reverse_transfer(clips_NF, seen_SF, seen_SD, text_CD, num_neighbours=setting.num_neighbours)
