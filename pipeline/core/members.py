@@ -7,16 +7,18 @@ from types import ModuleType
 
 from pipeline.core.errors import ParamsError
 
+_COMMON = {"shared", "overlap"}  # what members have in common; overlap compares the class lists of datasets
+
 
 def names(package: str) -> list[str]:
-    """The members of a package, e.g. names("pipeline.datasets"): its modules without `shared` and private ones."""
+    """The members of a package, e.g. names("pipeline.datasets"): its modules without private and common ones."""
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise ParamsError(f"there is no package '{package}'")
     found = {
         path.stem for folder in spec.submodule_search_locations for path in Path(folder).iterdir() if _is_member(path)
     }
-    return sorted(found - {"shared"})
+    return sorted(found - _COMMON)
 
 
 def load(package: str, name: str) -> ModuleType:

@@ -1,0 +1,120 @@
+"""Source classes that are target classes under another name, and the 0/50 and 0/100 protocols of E2E.
+
+Takes vectors, not encoders. The filter belongs to the stage that trains on the source; a split never applies it.
+Source: Brattoli et al., Rethinking zero-shot video classification (CVPR 2020), as restated in ResT 4.1.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.core.errors import DataError
+from pipeline.formats.class_names import content_words, read_names, stem, words
+
+Vectors = npt.NDArray[np.float32]
+
+LABELS = Path(__file__).parent / "labels"
+
+
+@dataclass(frozen=True)
+class Match:
+    """A source class and the target class nearest to it, with their cosine distance."""
+
+    source: str
+    target: str
+    distance: float
+
+
+def label_list(name: str) -> list[str]:
+    """The class names of a list that comes with the project, e.g. "kinetics700"."""
+    known = sorted(path.stem for path in LABELS.glob("*.txt"))
+    if name not in known:
+        raise DataError(f"no label list '{name}': the lists are {known}")
+    return read_names(LABELS / f"{name}.txt")
+
+
+def union(lists: Sequence[Sequence[str]]) -> list[str]:
+    """Target names of several datasets at once; of equal spellings the first."""
+    first: dict[tuple[str, ...], str] = {}
+    for names in lists:
+        for name in names:
+            first.setdefault(words(name), name)
+    return list(first.values())
+
+
+def same_name(source: Sequence[str], targets: Sequence[str]) -> dict[str, str]:
+    """Source classes whose name is a target's but for case, underscores and humps, with that target."""
+    return _same(source, targets, words)
+
+
+def same_words(source: Sequence[str], targets: Sequence[str]) -> dict[str, str]:
+    """Source classes made of the same stems as a target, in any order and without stop words, with that target."""
+    return _same(source, targets, lambda name: frozenset(Counter(map(stem, content_words(name))).items()))
+
+
+def _same(source: Sequence[str], targets: Sequence[str], key: Callable[[str], Hashable]) -> dict[str, str]:
+    by_key: dict[Hashable, str] = {}
+    for target in targets:
+        by_key.setdefault(key(target), target)
+    return {name: by_key[key(name)] for name in source if key(name) in by_key}
+
+
+def nearest(source: Sequence[str], source_SD: Vectors, targets: Sequence[str], target_TD: Vectors) -> list[Match]:
+    """The nearest target of every source class by cosine distance. Raises DataError for a vector of length 0."""
+    unit_SD, unit_TD = (_unit(names, v) for names, v in ((source, source_SD), (targets, target_TD)))
+    related_ST = unit_SD @ unit_TD.T
+    best_S = related_ST.argmax(axis=1)
+    return [
+        Match(name, targets[best], float(max(0.0, 1.0 - related_ST[row, best])))
+        for row, (name, best) in enumerate(zip(source, best_S.tolist(), strict=True))
+    ]
+
+
+def _unit(names: Sequence[str], vectors: Vectors) -> npt.NDArray[np.float64]:
+    long = np.asarray(vectors, dtype=np.float64)
+    lengths = np.linalg.norm(long, axis=1, keepdims=True)
+    bad = np.flatnonzero(~(lengths[:, 0] > 0) | ~np.isfinite(lengths[:, 0]))
+    if len(bad):
+        raise DataError(f"class {names[bad[0]]!r} has a zero or non-finite vector: no distance to the target classes")
+    return np.asarray(long / lengths)
+
+
+def removed(matches: Sequence[Match], threshold: float) -> list[Match]:
+    """The E2E filter: source classes nearer than the threshold to any target; at the threshold they stay."""
+    return [match for match in matches if match.distance < threshold]
+
+
+def threshold_that_keeps(matches: Sequence[Match], num_kept: int) -> tuple[float, int]:
+    """The threshold whose filter keeps the number of classes nearest to `num_kept`, and that number.
+
+    It lies half-way between two distances, so that rounding cannot decide.
+    """
+    distances = np.unique([match.distance for match in matches])
+    edges = np.concatenate([[0.0], (distances[:-1] + distances[1:]) / 2, [float(distances[-1]) + 1.0]])
+    kept = [len(matches) - len(removed(matches, edge)) for edge in edges]
+    best = int(np.argmin([abs(number - num_kept) for number in kept]))
+    return float(edges[best]), kept[best]
+
+
+def half(num_classes: int, seed: int) -> list[int]:
+    """The unseen classes of the 0/50 protocol, in drawn order: half of all, exactly as E2E draws them.
+
+    >>> half(101, 0)[:5]
+    [26, 86, 2, 55, 75]
+    """
+    order = np.random.RandomState(seed).permutation(num_classes)
+    return [int(class_id) for class_id in order[: num_classes // 2]]
+
+
+def halves(num_classes: int, num_splits: int = 10) -> dict[str, list[int]]:
+    """The splits of the 0/50 protocol by name, "half_0" to "half_9"; class ids ascend."""
+    return {f"half_{seed}": sorted(half(num_classes, seed)) for seed in range(num_splits)}
+
+
+def full(num_classes: int) -> dict[str, list[int]]:
+    """The one split of the 0/100 protocol: every class is unseen."""
+    return {"full": list(range(num_classes))}
