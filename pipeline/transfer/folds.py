@@ -92,7 +92,7 @@ def _hits(
     if not class_N:
         raise DataError("the pseudo-unseen classes have no clip to select on; use selection: folds, or another split")
     clips_NF = unit_rows(features_NF, [str(row) for row in range(len(class_N))], "training clip")
-    against_NU = scores(known, seen, unseen, clips_NF, setting, scheme)[:, len(seen) :]
+    against_NU = scores(known, seen, unseen, clips_NF, setting, scheme).values_NC[:, len(seen) :]
     return np.asarray(np.asarray(unseen)[against_NU.argmax(axis=1)] == np.asarray(class_N))
 
 

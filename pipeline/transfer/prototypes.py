@@ -51,6 +51,8 @@ class Choice:
     """The solved program of one target set; pairs P are final, sorted by unseen class, with their weights of eq. 6."""
 
     setting: Setting
+    unseen: Labels
+    seen: Labels
     candidates: Candidates
     allowed_E: Mask
     solution: program.Solution
@@ -84,9 +86,18 @@ def choose(
     unseen_P = unseen_P[order]
     seen_P = np.r_[found.seen_E[solution.chosen_E], found.nearest_U[empty]][order]
     related_P = np.r_[found.related_E[solution.chosen_E], found.nearest_related_U[empty]][order]
-    weight_P = _weights(unseen_P, related_P)
     return Choice(
-        setting, found, allowed_E, solution, unseen_P, seen_P, related_P, weight_P, tuple(int(j) for j in empty)
+        setting=setting,
+        unseen=unseen,
+        seen=seen,
+        candidates=found,
+        allowed_E=allowed_E,
+        solution=solution,
+        unseen_P=unseen_P,
+        seen_P=seen_P,
+        related_P=related_P,
+        weight_P=_weights(unseen_P, related_P),
+        readmitted=tuple(int(j) for j in empty),
     )
 
 

@@ -81,17 +81,20 @@ class Knowledge:
         return class_means(*self.clips(class_ids), class_ids)
 
 
+@dataclass(frozen=True)
+class Scored:
+    """Scores of clips against the seen classes, then the unseen ones; with the program, where the mode solves one."""
+
+    values_NC: Floats
+    choice: Choice | None
+    prototypes_UF: Floats | None  # composites of the unseen classes, of length 1
+
+
 def solve(known: Knowledge, seen: Sequence[int], unseen: Sequence[int], setting: Setting, scheme: Scheme) -> Choice:
     """The program of one target set, solved anew."""
     targets, sources = known.labels(unseen), known.labels(seen)
     extra = scheme.extra.among(targets.names, sources.names) if scheme.extra else None
     return choose(targets, sources, setting, cap=scheme.cap, extra=extra)
-
-
-def composites(known: Knowledge, seen: Sequence[int], unseen: Sequence[int], choice: Choice) -> Floats:
-    """Composite prototypes of length 1, one an unseen class, shape (U, F)."""
-    composed_UF = compose(choice, known.prototypes(seen))
-    return unit_rows(composed_UF, [known.names[c] for c in unseen], "prototype of class")
 
 
 def scores(
@@ -101,14 +104,20 @@ def scores(
     clips_NF: Floats,
     setting: Setting,
     scheme: Scheme,
-) -> Floats:
-    """Scores of clips (unit rows) against the seen classes, then the unseen ones: shape (N, S + U)."""
-    seen_SF = unit_rows(known.prototypes(seen), [known.names[c] for c in seen], "prototype of class")
+) -> Scored:
+    """Scores of clips (unit rows) against S seen and U unseen classes in that order: values of shape (N, S + U)."""
+    means_SF = known.prototypes(seen)
+    seen_SF = unit_rows(means_SF, [known.names[c] for c in seen], "prototype of class")
     if scheme.inference == "visual_prototypes":
-        composed_UF = composites(known, seen, unseen, solve(known, seen, unseen, setting, scheme))
-        return inference.visual_prototypes(clips_NF, np.concatenate([seen_SF, composed_UF]))
+        choice = solve(known, seen, unseen, setting, scheme)
+        composed_UF = unit_rows(compose(choice, means_SF), choice.unseen.names, "prototype of class")
+        values_NC = inference.visual_prototypes(clips_NF, np.concatenate([seen_SF, composed_UF]))
+        return Scored(values_NC, choice, composed_UF)
     seen_SD, unseen_UD = known.labels(seen).text_CD, known.labels(unseen).text_CD
     text_CD = np.concatenate([seen_SD, unseen_UD])
     if scheme.inference == "seen_label_then_text":
-        return inference.seen_label_then_text(clips_NF, seen_SF, seen_SD, text_CD)
-    return inference.reverse_transfer(clips_NF, seen_SF, seen_SD, text_CD, num_neighbours=setting.num_neighbours)
+        values_NC = inference.seen_label_then_text(clips_NF, seen_SF, seen_SD, text_CD)
+    else:
+        near = setting.num_neighbours
+        values_NC = inference.reverse_transfer(clips_NF, seen_SF, seen_SD, text_CD, num_neighbours=near)
+    return Scored(values_NC, None, None)

@@ -58,8 +58,9 @@ def test_a_fold_s_own_clips_make_no_prototype_of_theirs() -> None:
     by_hand = 0
     for class_id, clip_F in zip(known.class_N, known.features_NF, strict=True):
         if class_id in (2, 7):
-            scores = recognise.scores(known, [0, 1, 3, 4, 5, 6, 8, 9], [2, 7], clip_F[None], Setting(1, 1, 0.0), PLAIN)
-            by_hand += [2, 7][int(scores[0, 8:].argmax())] == class_id
+            clip_1F, rest = clip_F[None], [0, 1, 3, 4, 5, 6, 8, 9]
+            scored = recognise.scores(known, rest, [2, 7], clip_1F, Setting(1, 1, 0.0), PLAIN)
+            by_hand += [2, 7][int(scored.values_NC[0, 8:].argmax())] == class_id
     assert (trials[0].num_right, trials[0].num_clips) == (by_hand, 8)
     assert trials[0].top1 == 1.0
 
@@ -74,7 +75,7 @@ def test_every_inference_mode_scores_seen_then_unseen_classes() -> None:
     found = {}
     for mode in ("visual_prototypes", "seen_label_then_text", "reverse_transfer"):
         scheme = Scheme(mode, "row", None)
-        found[mode] = recognise.scores(known, [0, 2, 4, 9], [1, 3], clips_NF, Setting(2, None, 0.0), scheme)
+        found[mode] = recognise.scores(known, [0, 2, 4, 9], [1, 3], clips_NF, Setting(2, None, 0.0), scheme).values_NC
         assert found[mode].shape == (1, 6)
         assert found[mode][0, 4:].argmax() == 0  # class 1 is nearer than class 3
     assert not np.allclose(found["visual_prototypes"], found["seen_label_then_text"])
@@ -92,13 +93,11 @@ def test_side_constraints_by_name_concern_the_classes_of_a_target_set() -> None:
 def test_a_side_constraint_changes_the_scores() -> None:
     known, clips_NF = ring(), np.eye(2, dtype=np.float32)
     extra = NamedSide(0, None, (("class 1", "class 0"),), (), 0)
-    plain, sided = (
-        recognise.scores(
-            known, [0, 2, 4], [1, 3], clips_NF, Setting(2, None, 0.0), Scheme("visual_prototypes", "row", e)
-        )
-        for e in (None, extra)
-    )
-    assert not np.allclose(plain, sided)
+    setting, values = Setting(2, None, 0.0), []
+    for side in (None, extra):
+        scheme = Scheme("visual_prototypes", "row", side)
+        values.append(recognise.scores(known, [0, 2, 4], [1, 3], clips_NF, setting, scheme).values_NC)
+    assert not np.allclose(*values)
 
 
 def test_a_class_without_a_vector_is_named() -> None:

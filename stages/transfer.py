@@ -1,0 +1,32 @@
+"""transfer: features of seen classes, composed by their labels -> scores of the unseen classes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.core import command, params, runs
+
+
+def main(
+    row: Annotated[str, typer.Option(help="A key of transfer.rows in params.yaml.")],
+    features: Annotated[Path, typer.Option(help="A store of clip vectors.")],
+    texts: Annotated[Path, typer.Option(help="A store of class texts, of the embed stage.")],
+    prompts: Annotated[Path, typer.Option(help="The class names, a table of the prompt stage.")],
+    split: Annotated[Path, typer.Option(help="The roles of the clips, a table of the split stage.")],
+    out: Annotated[Path, typer.Option(help="The folder to write.")],
+) -> None:
+    """Solve the seen-unseen program of every split, compose prototypes, and score the test clips."""
+    from pipeline.models.tasks import Inputs  # torch comes in here, not with --help
+    from pipeline.steps import transfer
+
+    chosen = params.row(transfer.Row, "transfer", row)
+    dealt = params.load(transfer.Folds, "transfer.folds")
+    shown = params.load(transfer.PageParams, "transfer.page")
+    inputs = Inputs(features=features, texts=texts, split=split)
+    with runs.recorded("transfer", row):
+        transfer.transfer(row, chosen, dealt, shown, inputs, prompts=prompts, out=out)
+
+
+if __name__ == "__main__":
+    command.run(main)

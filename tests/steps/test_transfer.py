@@ -1,0 +1,242 @@
+"""The transfer step over a small world whose classes lie on an arc, in text and in vision; every option changes it."""
+
+# Shapes: D feature size, T text size.
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from pipeline.core import hashing, pages, scores, store, tables
+from pipeline.core.errors import DataError, LeakError, ParamsError
+from pipeline.core.params import parse
+from pipeline.core.schemas import PROMPTS, SPLIT
+from pipeline.models.tasks import Asked, Inputs, joined
+from pipeline.steps import transfer
+
+UNSEEN, VAL = [3, 8, 13], [4, 9, 12]
+FIT = sorted(set(range(18)) - set(UNSEEN) - set(VAL))
+CLASSES = {"fit": FIT, "val": VAL, "unseen": UNSEEN}
+FOLDS, PAGE = transfer.Folds(num_folds=5, seed=0), transfer.PageParams(num_clips=8, num_graphs=1)
+ROW = {
+    "dataset": "toy",
+    "protocol": "random",
+    "features": "extract/toy.zarr",
+    "texts": "toy-minilm",
+    "text": "label",
+    "method": "prototypes",
+    "inference": "visual_prototypes",
+    "constraints": "all",
+    "cap": "row",
+    "extra": None,
+    "selection": "val",
+    "grid": {"num_neighbours": [2, 6], "rho": [2], "theta": [0.0, 0.5]},
+    "refit": "aligner",
+    "splits": ["s0"],
+    "seeds": [0],
+    "max_missing": 0.0,
+}
+EXTRA = {"min_seen": 0, "max_seen": 1, "forbidden": [["class 3", "class 2"]], "required": [], "coverage": 0}
+
+
+def role(class_id: int) -> str:
+    return next(name for name, ids in CLASSES.items() if class_id in ids).replace("unseen", "unseen_test")
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("transfer")
+    random = np.random.default_rng(0)
+    angle_K = np.linspace(0.1, 1.4, 18)
+    other_K = angle_K.copy()
+    other_K[[3, 8]] = angle_K[8] + [0.012, 0.01]  # by their contexts both are nearest to class 9
+    label_KT, context_KT = (np.stack([np.cos(a), np.sin(a)], axis=1).astype(np.float32) for a in (angle_K, other_K))
+    ids = [f"toy/{c:02d}-{n}" for c in range(18) for n in range(4)]
+    features_ND = np.repeat(label_KT @ random.normal(size=(2, 6)), 4, axis=0) + random.normal(0, 0.02, (72, 6))
+    about = {"dataset": "toy", "modality": "skeleton", "encoder": "stgcn", "recipe": "r"}
+    with store.create(folder / "f.zarr", about) as writer:
+        group = {"split": "s0", "seed": 0, "training_classes": FIT}
+        writer.group("s0-0", ids, group).put("pooled", features_ND.astype(np.float32))
+    with store.create(folder / "t.zarr", {"dataset": "toy", "dim": 2}) as writer:
+        for kind, vectors in (("label", label_KT), ("context", context_KT)):
+            writer.group(kind, [f"{c:04d}-00" for c in range(18)]).put("pooled", vectors)
+    lines = []
+    for id_ in ids:
+        part = role(int(id_[4:6]))
+        label = None if part == "unseen_test" else int(id_[4:6])
+        lines.append({"split": "s0", "clip_id": id_, "role": part, "class_id": label, "held_out": False})
+    meta = {"dataset": "toy", "protocol": "random", "subjects": "none", "splits": {"s0": CLASSES}}
+    tables.write(folder / "split.parquet", SPLIT, lines, meta)
+    names = [
+        {"class_id": c, "class_name": f"class {c}", "type": "label", "index": 0, "text": f"class {c}"}
+        for c in range(18)
+    ]
+    tables.write(folder / "prompts.parquet", PROMPTS, names, {"dataset": "toy"})
+    return folder
+
+
+def where(inputs) -> Inputs:
+    return Inputs(features=inputs / "f.zarr", texts=inputs / "t.zarr", split=inputs / "split.parquet")
+
+
+def run(inputs, out, **changes):
+    row = parse(transfer.Row, ROW | changes, "transfer.rows.toy")
+    transfer.transfer("toy", row, FOLDS, PAGE, where(inputs), prompts=inputs / "prompts.parquet", out=out)
+    return {found.provenance.label_space: found for found in scores.read(out, "transfer")}
+
+
+def recognised(inputs, **changes) -> transfer.Recognised:
+    """Without files and figures."""
+    row = parse(transfer.Row, ROW | changes, "transfer.rows.toy")
+    (task,) = joined(where(inputs), Asked("toy", "random", ["s0"], [0], 0.0))
+    return transfer.recognised(task, row, FOLDS, {c: f"class {c}" for c in range(18)})
+
+
+@pytest.fixture(scope="module")
+def plain(inputs, tmp_path_factory):
+    out = tmp_path_factory.mktemp("plain") / "out"
+    return out, run(inputs, out)
+
+
+def top1(found) -> float:
+    about = found.provenance
+    truth = [int(id_[4:6]) for id_ in found.clip_ids]
+    guesses = np.asarray(about.class_ids)[found.values[:, about.selected].argmax(axis=1)]
+    return float(np.mean(guesses == truth))
+
+
+def test_unseen_classes_are_recognised_and_both_label_spaces_written(plain) -> None:
+    _, found = plain
+    assert found["unseen"].provenance.class_ids == UNSEEN
+    assert found["all"].provenance.class_ids == list(range(18))
+    assert top1(found["unseen"]) > 0.9
+    assert found["unseen"].provenance.training_classes == sorted(FIT + VAL)
+
+
+def test_the_grid_and_its_scores_are_saved_and_the_best_is_selected(plain) -> None:
+    out, found = plain
+    with (out / "history.csv").open() as file:
+        history = list(csv.DictReader(file))
+    about = found["unseen"].provenance
+    assert [line["setting"] for line in history] == about.settings
+    assert len(history) == 4
+    best = max(float(line["top1"]) for line in history)
+    assert float(history[about.selected]["top1"]) == best
+    assert [line["selected"] for line in history].index("1") == about.selected
+    assert about.selection == "validation"
+
+
+def test_every_program_is_stored_with_its_proof(plain) -> None:
+    out, _ = plain
+    (one,) = json.loads((out / "programs.json").read_text())
+    for space in ("unseen", "all"):
+        solved = one["spaces"][space]["solved"]
+        assert len(solved) == 4
+        assert all(line["status"] == "optimal" and line["bound"] == line["objective"] > 0 for line in solved)
+    weights: dict[str, float] = {}
+    for unseen, _, _, weight in one["spaces"]["unseen"]["pairs"]:
+        weights[unseen] = weights.get(unseen, 0) + weight
+    assert weights == pytest.approx({f"class {c}": 1.0 for c in UNSEEN}, abs=1e-5)
+
+
+def test_the_page_explains_and_its_images_are_there(plain) -> None:
+    out, _ = plain
+    page = pages.read(out / pages.FILE)
+    titles = [table.title for table in page.tables]
+    assert titles[0] == "What each unseen class is made of, s0-0"
+    assert {"Programs", "Selection", "Hubness of the unseen prototypes"} < set(titles)
+    assert len(page.images) == 4
+    assert all((out / image.file).read_bytes().startswith(b"\x89PNG") for image in page.images)
+    assert {line[0] for line in page.tables[0].rows} == {f"class {c}" for c in UNSEEN}
+
+
+def test_the_same_inputs_give_the_same_bytes(plain, inputs, tmp_path) -> None:
+    run(inputs, tmp_path / "again")
+    assert hashing.folder_digest(tmp_path / "again") == hashing.folder_digest(plain[0])
+
+
+SIX = {"grid": {"num_neighbours": [6], "rho": [1], "theta": [0.0]}}
+NO_RULES = EXTRA | {"forbidden": [], "max_seen": None}
+
+
+@pytest.mark.parametrize(
+    ("base", "change"),
+    [
+        ({}, {"text": "context"}),
+        ({}, {"inference": "seen_label_then_text"}),
+        ({}, {"inference": "reverse_transfer"}),
+        ({}, {"constraints": "none"}),
+        ({}, {"constraints": "I"}),
+        ({}, {"constraints": "II+III"}),
+        ({}, {"refit": "none"}),
+        ({}, {"grid": {"num_neighbours": [3], "rho": [3], "theta": [0.9]}}),
+        (SIX, {"cap": "column"}),
+        (SIX | {"text": "context"}, {"cap": "both"}),
+        ({}, {"extra": EXTRA}),
+        (SIX, {"extra": NO_RULES | {"required": [["class 3", "class 5"]]}}),
+        (SIX | {"cap": "column"}, {"extra": NO_RULES | {"max_seen": 2}}),
+        (SIX | {"text": "context"}, {"extra": NO_RULES | {"coverage": 3}}),
+    ],
+    ids=str,
+)
+def test_every_option_changes_the_scores(inputs, base, change) -> None:
+    one, other = (recognised(inputs, **changes).values["unseen"] for changes in (base, base | change))
+    assert one.shape != other.shape or not np.allclose(one, other)
+
+
+def test_selection_on_folds_measures_other_clips_and_says_so(plain, inputs, tmp_path) -> None:
+    found = run(inputs, tmp_path / "out", selection="folds")
+    assert found["unseen"].provenance.selection == "folds"
+    lines = [(tmp_path / "out" / "history.csv").read_text(), (plain[0] / "history.csv").read_text()]
+    assert ",60," in lines[0]
+    assert ",12," in lines[1]
+    assert "The encoder saw clips of the fit classes" in " ".join(pages.read(tmp_path / "out" / pages.FILE).text)
+
+
+def test_a_single_setting_is_no_selection(inputs, tmp_path) -> None:
+    assert run(inputs, tmp_path / "out", inference="seen_label_then_text")["unseen"].provenance.selection == "none"
+
+
+def test_without_a_refit_val_classes_are_composed_in_the_label_space_of_all(inputs) -> None:
+    found = recognised(inputs, refit="none")
+    for space, composed in (("unseen", UNSEEN), ("all", sorted(UNSEEN + VAL))):
+        choice = found.scored[space][found.selected].choice
+        assert choice.seen.names == tuple(f"class {c}" for c in FIT)
+        assert choice.unseen.names == tuple(f"class {c}" for c in composed)
+
+
+def test_variants_are_told_apart(inputs) -> None:
+    changes = [{}, {"constraints": "none"}, {"cap": "both"}, {"extra": EXTRA}, {"inference": "reverse_transfer"}]
+    names = [parse(transfer.Row, ROW | change, "x").variant for change in changes]
+    assert names == ["all", "none", "all, both cap", "all, side constraints", "all, reverse_transfer"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"grid": {"num_neighbours": [99], "rho": [2], "theta": [0.0]}}, "K = 99 .* 12 seen classes"),
+        ({"extra": EXTRA | {"forbidden": [["class 3", "class 99"]]}}, "'class 99'"),
+        ({"extra": EXTRA | {"min_seen": 4, "max_seen": None}}, "min_seen 4 of 'class"),
+        ({"splits": ["s7"]}, "s7"),
+    ],
+)
+def test_bad_rows_are_one_clear_line(inputs, tmp_path, changes, message) -> None:
+    with pytest.raises(DataError, match=message):
+        run(inputs, tmp_path / "out", **changes)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unknown_option_is_refused(inputs, tmp_path) -> None:
+    with pytest.raises(ParamsError, match="cap"):
+        run(inputs, tmp_path / "out", cap="diagonal")
+
+
+def test_an_encoder_that_saw_an_unseen_class_is_refused(inputs, tmp_path) -> None:
+    features = store.Store(inputs / "f.zarr", "extract")
+    with store.create(tmp_path / "f.zarr", features.attrs) as writer:
+        about = {"split": "s0", "seed": 0, "training_classes": FIT + UNSEEN}
+        writer.group("s0-0", features.ids("s0-0"), about).put("pooled", features.read("s0-0", "pooled"))
+    for name in ("t.zarr", "split.parquet", "prompts.parquet"):
+        (tmp_path / name).symlink_to(inputs / name)
+    with pytest.raises(LeakError, match="unseen"):
+        run(tmp_path, tmp_path / "out")
