@@ -44,7 +44,7 @@ class WordVectorEncoder:
         return vectors
 
 
-def encoder(params: Params, *, threads: int) -> WordVectorEncoder:  # noqa: ARG001 - the interface of the folder
+def encoder(params: Params, *, num_threads: int) -> WordVectorEncoder:  # noqa: ARG001 - the interface of the folder
     """The encoder. Raises DataError if there is no such file, before any text is read."""
     word_vectors.check_exists(Path(params.path))
     return WordVectorEncoder(params)

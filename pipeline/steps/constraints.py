@@ -1,0 +1,121 @@
+"""constraints: one transfer row under every constraint set -> accuracy and hubness side by side (ResT Table 8).
+
+It opens the labels of test clips, as evaluate does, after all scores are made.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.core import tables
+from pipeline.core.outputs import write_json
+from pipeline.core.schemas import CLIPS
+from pipeline.evaluation import hubness, metrics
+from pipeline.models.tasks import Asked, Inputs, Task, joined
+from pipeline.steps.transfer import Folds, Row, class_names, recognised
+from pipeline.transfer.folds import Constraints
+from pipeline.transfer.recognise import Inference
+
+# The combinations of Table 8, in its order.
+VARIANTS: tuple[tuple[str, Inference, Constraints], ...] = (
+    ("reverse transfer", "reverse_transfer", "I"),
+    ("no constraint", "visual_prototypes", "none"),
+    ("constraint I", "visual_prototypes", "I"),
+    ("constraints II + III", "visual_prototypes", "II+III"),
+    ("all constraints", "visual_prototypes", "all"),
+)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One combination on one (split, seed), label space unseen; fractions."""
+
+    variant: str
+    split: str
+    seed: int
+    setting: str
+    skewness: float
+    skewness_printed: float
+    never_predicted: float
+    top1: float
+    top5: float
+
+
+@dataclass(frozen=True)
+class Line:
+    """One combination, averaged over splits (their seeds first); the interval is of top-1 over splits."""
+
+    variant: str
+    num_splits: int
+    skewness: float
+    never_predicted: float
+    top1: float
+    top1_ci95: tuple[float, float] | None
+    top5: float
+
+
+def constraints(row: Row, dealt: Folds, inputs: Inputs, *, prompts: Path, clips: Path, out: Path | None) -> list[Line]:
+    """The table of one row: its grid, cap, selection and splits, under each of the five combinations.
+
+    With `out` every measurement is also written as JSON.
+    """
+    names = class_names(prompts)
+    tasks = joined(inputs, Asked(row.dataset, row.protocol, row.splits, row.seeds, row.max_missing))
+    truth = {line["clip_id"]: line["class_id"] for line in tables.read_rows(clips, CLIPS)}
+    measured = []
+    for name, inference, imposed in VARIANTS:
+        changed = row.model_copy(update={"inference": inference, "constraints": imposed})
+        measured += [_measured(name, task, changed, dealt, names, truth) for task in tasks]
+    found = [_line(name, [one for one in measured if one.variant == name]) for name, _, _ in VARIANTS]
+    if out is not None:
+        write_json(out, {"rows": [vars(one) for one in measured], "summary": [vars(line) for line in found]})
+    return found
+
+
+def _measured(name: str, task: Task, row: Row, dealt: Folds, names: dict[int, str], truth: dict[str, int]) -> Measured:
+    found = recognised(task, row, dealt, names)
+    scores_NK = found.values["unseen"][:, found.selected]
+    counts_K = hubness.occurrences(scores_NK)
+    rank_N = metrics.ranks(scores_NK, [truth[clip_id] for clip_id in task.test_ids], task.spaces["unseen"])
+    return Measured(
+        variant=name,
+        split=task.split,
+        seed=task.seed,
+        setting=found.trials[found.selected].setting.name,
+        skewness=hubness.skewness(counts_K),
+        skewness_printed=hubness.skewness_printed(counts_K),
+        never_predicted=hubness.never_predicted(counts_K),
+        top1=metrics.top_k(rank_N, 1),
+        top5=metrics.top_k(rank_N, metrics.TOP),
+    )
+
+
+def _line(name: str, measured: Sequence[Measured]) -> Line:
+    splits = sorted({one.split for one in measured})
+
+    def by_split(field: str) -> list[float]:
+        return [float(np.mean([getattr(one, field) for one in measured if one.split == split])) for split in splits]
+
+    top1 = by_split("top1")
+    return Line(
+        variant=name,
+        num_splits=len(splits),
+        skewness=float(np.mean(by_split("skewness"))),
+        never_predicted=float(np.mean(by_split("never_predicted"))),
+        top1=float(np.mean(top1)),
+        top1_ci95=metrics.interval_over_splits(top1),
+        top5=float(np.mean(by_split("top5"))),
+    )
+
+
+def lines(found: Sequence[Line]) -> Iterator[str]:
+    """The table as a person reads it; accuracies in per cent."""
+    yield f"{f'{found[0].num_splits} splits':22}  skewness  unused  top-1  95 % interval  top-5"
+    for line in found:
+        span = f"{100 * line.top1_ci95[0]:.1f}-{100 * line.top1_ci95[1]:.1f}" if line.top1_ci95 else "-"
+        yield (
+            f"{line.variant:22} {line.skewness:9.3f} {line.never_predicted:7.2f} {100 * line.top1:6.1f} {span:>14} "
+            f"{100 * line.top5:6.1f}"
+        )

@@ -1,0 +1,160 @@
+"""overlap: label lists -> which source classes are target classes under another name, by three checks."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from pipeline.core import members, params
+from pipeline.core.errors import DataError
+from pipeline.core.outputs import write_json
+from pipeline.core.runs import CACHE
+from pipeline.datasets import overlap as lists
+from pipeline.datasets.overlap import Match
+from pipeline.formats.class_names import read_names, words
+from pipeline.models.text_encoders.shared import TextEncoder, Vectors, encode_cached
+
+ENCODERS = "pipeline.models.text_encoders"
+
+
+class _Member(Protocol):
+    Params: type[params.Params]
+
+    def encoder(self, params: params.Params, *, num_threads: int) -> TextEncoder: ...
+
+
+@dataclass(frozen=True)
+class Published:
+    """A number of classes that others kept, and the threshold of ours that comes nearest."""
+
+    num_kept: int
+    threshold: float
+    num_kept_by_it: int
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What each check removes. `matches` holds the nearest target of every source class, nearest first."""
+
+    source: str
+    targets: tuple[str, ...]
+    num_source: int
+    num_targets: int
+    exact: dict[str, str]
+    same_words: dict[str, str]
+    matches: list[Match]
+    threshold: float
+    removed: list[Match]
+    published: list[Published]
+
+    @property
+    def words_alone(self) -> list[Match]:
+        """Classes that the word check removes and the vectors keep, nearest first."""
+        gone = {match.source for match in self.removed}
+        return [match for match in self.matches if match.source in self.same_words and match.source not in gone]
+
+    @property
+    def vectors_alone(self) -> list[Match]:
+        """Classes that the vectors remove and the word check keeps, nearest first."""
+        return [match for match in self.removed if match.source not in self.same_words]
+
+
+def overlap(
+    source: str,
+    targets: Sequence[str],
+    encoder: TextEncoder,
+    *,
+    threshold: float,
+    published: Sequence[int],
+    out: Path | None,
+    cache: Path = CACHE,
+) -> Audit:
+    """Audit a source list against the union of target lists; each is a list of the project or a text file.
+
+    `published` are numbers of kept classes to come near to. With `out` everything is also written as JSON.
+    """
+    found = audit(source, targets, encoder, threshold=threshold, published=published, cache=cache)
+    if out is not None:
+        write_json(out, _as_json(found))
+    return found
+
+
+def audit(
+    source: str,
+    targets: Sequence[str],
+    encoder: TextEncoder,
+    *,
+    threshold: float,
+    published: Sequence[int],
+    cache: Path,
+) -> Audit:
+    """The three checks, in memory."""
+    if not targets:
+        raise DataError("overlap: no target list; name at least one, e.g. ucf101")
+    mine, theirs = label_list(source), lists.union([label_list(target) for target in targets])
+    matches = lists.nearest(mine, label_vectors(encoder, mine, cache), theirs, label_vectors(encoder, theirs, cache))
+    matches.sort(key=lambda match: (match.distance, match.source))
+    return Audit(
+        source=source,
+        targets=tuple(targets),
+        num_source=len(mine),
+        num_targets=len(theirs),
+        exact=lists.same_name(mine, theirs),
+        same_words=lists.same_words(mine, theirs),
+        matches=matches,
+        threshold=threshold,
+        removed=lists.removed(matches, threshold),
+        published=[Published(number, *lists.threshold_that_keeps(matches, number)) for number in published],
+    )
+
+
+def label_list(name: str) -> list[str]:
+    """A list of the project by name, or a text file with one class name a line."""
+    return read_names(Path(name)) if name.endswith(".txt") else lists.label_list(name)
+
+
+def label_vectors(encoder: TextEncoder, names: Sequence[str], cache: Path = CACHE) -> Vectors:
+    """One vector a class name, of its words as a phrase; "(not ...)" is left out, as E2E does."""
+    return encode_cached(encoder, [" ".join(words(name)) for name in names], cache)
+
+
+def text_encoder(name: str, model: dict[str, Any], *, num_threads: int) -> TextEncoder:
+    """A text encoder by file name, with its own params."""
+    member = cast(_Member, members.load(ENCODERS, name))
+    return member.encoder(params.parse(member.Params, model, f"encoder {name}"), num_threads=num_threads)
+
+
+def lines(found: Audit) -> Iterator[str]:
+    """The audit as a person reads it."""
+    yield f"{found.source} ({found.num_source} classes) against {' u '.join(found.targets)} ({found.num_targets})"
+    checks = [("same name", len(found.exact)), ("same words", len(found.same_words))]
+    checks.append((f"nearer than {found.threshold:g}", len(found.removed)))
+    for name, number in checks:
+        yield f"  {name:18} removes {number:4}, keeps {found.num_source - number:4}"
+    for goal in found.published:
+        yield f"  published {goal.num_kept}: threshold {goal.threshold:.4f} keeps {goal.num_kept_by_it}"
+    for title, matches in (
+        ("removed by the vectors alone", found.vectors_alone),
+        ("removed by the words alone", found.words_alone),
+    ):
+        yield f"  {title}: {len(matches)}"
+        yield from (f"    {match.distance:.3f}  {match.source} -> {match.target}" for match in matches)
+
+
+def _as_json(found: Audit) -> dict[str, Any]:
+    def listed(matches: Sequence[Match]) -> list[list[Any]]:
+        return [[match.source, match.target, round(match.distance, 6)] for match in matches]
+
+    return {
+        "source": found.source,
+        "targets": list(found.targets),
+        "num_source": found.num_source,
+        "num_targets": found.num_targets,
+        "same_name": found.exact,
+        "same_words": found.same_words,
+        "threshold": found.threshold,
+        "removed": listed(found.removed),
+        "vectors_alone": listed(found.vectors_alone),
+        "words_alone": listed(found.words_alone),
+        "published": [vars(goal) for goal in found.published],
+    }

@@ -1,0 +1,111 @@
+"""The constraint table on test clips whose labels and scores are known."""
+
+import json
+
+import numpy as np
+import pytest
+
+from pipeline.core import store, tables
+from pipeline.core.params import parse
+from pipeline.core.schemas import CLIPS, PROMPTS, SPLIT
+from pipeline.models.tasks import Inputs
+from pipeline.steps import constraints, transfer
+
+CLASSES = {"fit": [0, 1, 2, 4, 6, 8, 10, 11], "val": [3, 5, 9], "unseen": [7, 12]}
+ROW = {
+    "dataset": "toy",
+    "protocol": "random",
+    "features": "f",
+    "texts": "t",
+    "text": "label",
+    "method": "prototypes",
+    "inference": "visual_prototypes",
+    "constraints": "all",
+    "cap": "row",
+    "extra": None,
+    "selection": "val",
+    "grid": {"num_neighbours": [2], "rho": [1], "theta": [0.5]},
+    "refit": "aligner",
+    "splits": ["s0", "s1"],
+    "seeds": [0],
+    "max_missing": 0.0,
+}
+
+
+def clip_row(id_: str, class_id: int) -> dict[str, object]:
+    none = dict.fromkeys(("subject", "camera", "setup", "replication", "reason"))
+    file = {"path": f"{id_}.x", "num_frames": 1, "num_bytes": 1, "content_hash": "0"}
+    return {"clip_id": id_, "modality": "skeleton", "class_id": class_id} | none | file
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("constraints")
+    random = np.random.default_rng(1)
+    angle_K = np.linspace(0.1, 1.4, 13)
+    text_KT = np.stack([np.cos(angle_K), np.sin(angle_K)], axis=1).astype(np.float32)
+    ids = [f"toy/{c:02d}-{n}" for c in range(13) for n in range(3)]
+    features_ND = np.repeat(text_KT @ random.normal(size=(2, 5)), 3, axis=0) + random.normal(0, 0.02, (39, 5))
+    about = {"dataset": "toy", "modality": "skeleton", "encoder": "e"}
+    with store.create(folder / "f.zarr", about) as writer:
+        for split in ("s0", "s1"):
+            group = {"split": split, "seed": 0, "training_classes": CLASSES["fit"]}
+            writer.group(f"{split}-0", ids, group).put("pooled", features_ND.astype(np.float32))
+    with store.create(folder / "t.zarr", {"dataset": "toy", "dim": 2}) as writer:
+        writer.group("label", [f"{c:04d}-00" for c in range(13)]).put("pooled", text_KT)
+    roles = {c: name.replace("unseen", "unseen_test") for name, members in CLASSES.items() for c in members}
+    lines = [
+        {
+            "split": split,
+            "clip_id": id_,
+            "role": roles[int(id_[4:6])],
+            "class_id": None if int(id_[4:6]) in CLASSES["unseen"] else int(id_[4:6]),
+            "held_out": False,
+        }
+        for id_ in ids
+        for split in ("s0", "s1")
+    ]
+    meta = {"dataset": "toy", "protocol": "random", "subjects": "none", "splits": {"s0": CLASSES, "s1": CLASSES}}
+    tables.write(folder / "split.parquet", SPLIT, lines, meta)
+    names = [{"class_id": c, "class_name": f"class {c}", "type": "label", "index": 0, "text": "x"} for c in range(13)]
+    tables.write(folder / "prompts.parquet", PROMPTS, names)
+    tables.write(folder / "clips.parquet", CLIPS, [clip_row(id_, int(id_[4:6])) for id_ in ids])
+    found = constraints.constraints(
+        parse(transfer.Row, ROW, "x"),
+        transfer.Folds(num_folds=3, seed=0),
+        Inputs(features=folder / "f.zarr", texts=folder / "t.zarr", split=folder / "split.parquet"),
+        prompts=folder / "prompts.parquet",
+        clips=folder / "clips.parquet",
+        out=folder / "table.json",
+    )
+    return found, json.loads((folder / "table.json").read_text())
+
+
+def test_the_table_has_the_combinations_of_the_paper_in_its_order(table) -> None:
+    found, written = table
+    names = ["reverse transfer", "no constraint", "constraint I", "constraints II + III", "all constraints"]
+    assert [line.variant for line in found] == names
+    assert [line["variant"] for line in written["summary"]] == names
+    assert {one["setting"] for one in written["rows"]} == {
+        "K=2",
+        "none",
+        "rho=1 theta=0.5",
+        "K=2 rho=1 theta=0.5",
+    }
+
+
+def test_accuracy_and_hubness_are_those_of_the_predictions(table) -> None:
+    found, written = table
+    full = found[-1]
+    assert full.top1 == full.top5 == 1.0  # two unseen classes that lie apart, each between its seen neighbours
+    assert full.skewness == full.never_predicted == 0.0
+    assert full.top1_ci95 == (1.0, 1.0)
+    for one in written["rows"]:
+        assert one["skewness_printed"] == pytest.approx(2 * one["skewness"])
+
+
+def test_the_table_is_read_by_people(table) -> None:
+    text = list(constraints.lines(table[0]))
+    assert text[0].startswith("2 splits")
+    assert len(text) == 6
+    assert text[-1].split() == ["all", "constraints", "0.000", "0.00", "100.0", "100.0-100.0", "100.0"]
