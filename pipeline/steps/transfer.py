@@ -267,7 +267,12 @@ def _about(row: Row, first: str) -> list[str]:
         f"Figures and explanations are of {first}, label space unseen; programs.json holds every program. "
         "No label of a test clip was opened: accuracies stand on the evaluation pages."
     )
-    return [how, selected[row.selection], which]
+    side = (
+        ["Pairs of the side constraints apply where the first class is unseen and the second seen."]
+        if row.extra
+        else []
+    )
+    return [how, selected[row.selection], which, *side]
 
 
 def _sample(one: Recognised, num_clips: int) -> tuple[Floats, list[int]]:
