@@ -60,14 +60,13 @@ def solve(candidates: Candidates, allowed_E: Mask, *, rho: int | None, cap: Cap)
     unseen_E, seen_E, weight_E = candidates.unseen_E[place], candidates.seen_E[place], weights(candidates)[place]
     flow_E = _flow(unseen_E, seen_E, weight_E, row_cap, column_cap)
     value = int(weight_E[flow_E].sum())
-    if cap == "both" and rho is not None:
-        bound, proof = (
-            dual.bound(unseen_E, seen_E, weight_E, flow_E, row_cap=row_cap, column_cap=column_cap),
-            "linear dual",
-        )
+    if cap == "both":
+        proof = "linear dual"
+        bound = dual.bound(unseen_E, seen_E, weight_E, flow_E, row_cap=row_cap, column_cap=column_cap)
     else:
+        proof = "closed form"
         group_E, most = (seen_E, column_cap) if cap == "column" else (unseen_E, row_cap)
-        bound, proof = closed_form.objective(group_E, weight_E, most), "closed form"
+        bound = closed_form.objective(group_E, weight_E, most)
     if value != bound:
         raise RuntimeError(f"min-cost flow found {value}, the {proof} says {bound}: not proved optimal")
     chosen_E = np.zeros(len(allowed_E), dtype=np.bool_)

@@ -109,9 +109,10 @@ def _grouped(pairs: Sequence[Pair], axis: int) -> dict[int, list[Pair]]:
 
 
 def _rules(side: Side, pairs: Sequence[Pair], unseen: Sequence[str], seen: Sequence[str]) -> list[_Rule]:
-    rows = {j: _grouped(pairs, 0).get(j, []) for j in range(len(unseen))}
+    by_row = _grouped(pairs, 0)
     rules = []
-    for j, row in rows.items():
+    for j in range(len(unseen)):
+        row = by_row.get(j, [])
         if side.min_seen:
             rules.append(_Rule(f"min_seen {side.min_seen} of {unseen[j]!r}", _at_least(row, side.min_seen)))
         if side.max_seen is not None:
@@ -130,7 +131,10 @@ def _rules(side: Side, pairs: Sequence[Pair], unseen: Sequence[str], seen: Seque
 
 def _at_least(pairs: Sequence[Pair], least: int) -> Callable[[Any, Any, Any], None]:
     def add(model: Any, variables: Any, literal: Any) -> None:
-        _enforce(model, model.add(_total(variables, pairs) >= least), literal) if pairs else _never(model, literal)
+        if pairs:
+            _enforce(model.add(_total(variables, pairs) >= least), literal)
+        else:
+            _never(model, literal)
 
     return add
 
@@ -138,7 +142,7 @@ def _at_least(pairs: Sequence[Pair], least: int) -> Callable[[Any, Any, Any], No
 def _at_most(pairs: Sequence[Pair], most: int) -> Callable[[Any, Any, Any], None]:
     def add(model: Any, variables: Any, literal: Any) -> None:
         if pairs:
-            _enforce(model, model.add(_total(variables, pairs) <= most), literal)
+            _enforce(model.add(_total(variables, pairs) <= most), literal)
 
     return add
 
@@ -150,7 +154,7 @@ def _covers(pairs: Sequence[Pair], least: int) -> Callable[[Any, Any, Any], None
             used.append(model.new_bool_var(""))
             model.add(_total(variables, column) >= used[-1])
         if used:
-            _enforce(model, model.add(sum(used) >= least), literal)
+            _enforce(model.add(sum(used) >= least), literal)
         else:
             _never(model, literal)
 
@@ -161,7 +165,7 @@ def _total(variables: Any, pairs: Sequence[Pair]) -> Any:
     return sum(variables[pair] for pair in pairs)
 
 
-def _enforce(_model: Any, constraint: Any, literal: Any) -> None:
+def _enforce(constraint: Any, literal: Any) -> None:
     if literal is not None:
         constraint.only_enforce_if(literal)
 

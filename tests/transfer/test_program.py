@@ -131,8 +131,9 @@ def test_each_cap_gives_another_solution() -> None:
     assert found["both"] == [[0, 0, 1, 0], [0, 1, 0, 0], [1, 0, 0, 0]]
 
 
-def test_no_candidates_is_the_empty_solution() -> None:
-    solution = solve(grid_candidates(np.full((2, 3), -0.1, dtype=np.float32)), 2, "both")
+@pytest.mark.parametrize("cap", CAPS)
+def test_no_candidates_is_the_empty_solution(cap: str) -> None:
+    solution = solve(grid_candidates(np.full((2, 3), -0.1, dtype=np.float32)), 2, cap)
     assert (solution.objective, solution.bound, len(solution.chosen_E)) == (0, 0, 0)
 
 
