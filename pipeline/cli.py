@@ -1,12 +1,16 @@
 """The `unseen` command. Heavy imports stay inside the commands, so that --help answers at once."""
 
+import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from pipeline.core import command
 from pipeline.core.progress import say
+
+Cap = Literal["row", "column", "both"]
+Overlap = Literal["remove", "keep"]
 
 app = typer.Typer(
     help="Zero-shot action recognition: profiles and raw data. The pipeline itself runs with `dvc repro`.",
@@ -66,6 +70,77 @@ def draw_dag() -> None:
 
     with whole(Path("docs/dag.svg")) as scratch:
         scratch.write_text(dag.svg(Path("dvc.yaml"), profile.PROFILES / "demo.yaml"), encoding="utf-8")
+
+
+@app.command("overlap")
+def audit_overlap(
+    source: Annotated[str, typer.Argument(help="A label list of the project (kinetics700, ...) or a .txt file.")],
+    targets: Annotated[list[str], typer.Argument(help="One or more target lists; their union counts.")],
+    threshold: Annotated[float, typer.Option(help="Remove source classes nearer than this (cosine distance).")] = 0.05,
+    published: Annotated[list[int] | None, typer.Option(help="Find the threshold that keeps so many.")] = None,
+    encoder: Annotated[str, typer.Option(help="A file of pipeline/models/text_encoders.")] = "minilm",
+    model: Annotated[str, typer.Option(help="The encoder's params, as JSON.")] = "{}",
+    out: Annotated[Path | None, typer.Option(help="Also write everything as JSON.")] = None,
+) -> None:
+    """List source classes that are target classes under another name: by name, by words, by vectors."""
+    from pipeline.steps import overlap
+
+    texts = overlap.text_encoder(encoder, json.loads(model), num_threads=1)
+    found = overlap.overlap(source, targets, texts, threshold=threshold, published=published or (), out=out)
+    for line in overlap.lines(found):
+        typer.echo(line)
+
+
+@app.command("compose")
+def compose_classes(
+    source: Annotated[str, typer.Argument(help="A label list of the project or a .txt file: the seen classes.")],
+    target: Annotated[str, typer.Argument(help="The unseen classes.")],
+    k: Annotated[int, typer.Option(help="K nearest seen classes (constraint I).")] = 10,
+    rho: Annotated[int, typer.Option(help="Seen classes a prototype (constraint III).")] = 4,
+    theta: Annotated[float, typer.Option(help="Relative distance (constraint II); 0 is none.")] = 0.9,
+    cap: Annotated[Cap, typer.Option(help="On which sums rho is a limit.")] = "row",
+    overlap: Annotated[Overlap, typer.Option(help="What becomes of overlapping source classes.")] = "remove",
+    threshold: Annotated[float, typer.Option(help="What overlaps: nearer than this.")] = 0.05,
+    encoder: Annotated[str, typer.Option(help="A file of pipeline/models/text_encoders.")] = "minilm",
+    model: Annotated[str, typer.Option(help="The encoder's params, as JSON.")] = "{}",
+) -> None:
+    """Print which seen classes would make up each unseen one, from the names alone."""
+    from pipeline.steps import compose
+    from pipeline.steps.overlap import text_encoder
+    from pipeline.transfer.prototypes import Setting
+
+    texts, setting = text_encoder(encoder, json.loads(model), num_threads=1), Setting(k, rho, theta)
+    found = compose.compose(source, target, texts, setting, cap=cap, overlap=overlap, threshold=threshold)
+    for line in compose.lines(found):
+        typer.echo(line)
+
+
+@app.command("constraints")
+def compare_constraints(
+    row: Annotated[str, typer.Argument(help="A key of transfer.rows in params.yaml.")],
+    out: Annotated[Path | None, typer.Option(help="Also write every measurement as JSON.")] = None,
+) -> None:
+    """Put the constraint sets of a transfer row side by side: accuracy and hubness (ResT Table 8)."""
+    from pipeline.core import params
+    from pipeline.models.tasks import Inputs
+    from pipeline.steps import constraints, transfer
+
+    chosen = params.row(transfer.Row, "transfer", row)
+    inputs = Inputs(
+        features=Path("features") / chosen.features,
+        texts=Path("features/embed") / f"{chosen.texts}.zarr",
+        split=Path("data/split") / f"{chosen.dataset}-{chosen.protocol}.parquet",
+    )
+    found = constraints.constraints(
+        chosen,
+        params.load(transfer.Folds, "transfer.folds"),
+        inputs,
+        prompts=Path("data/prompt") / f"{chosen.dataset}.parquet",
+        clips=Path("data/ingest") / f"{chosen.dataset}.parquet",
+        out=out,
+    )
+    for line in constraints.lines(found):
+        typer.echo(line)
 
 
 def main() -> None:
