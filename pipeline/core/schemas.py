@@ -93,3 +93,69 @@ PREDICTIONS = Format(
         ]
     ),
 )
+
+GRAPHS = Format(
+    "graphs",
+    version=1,
+    key=("image_id", "region"),
+    stage="graph",
+    schema=pa.schema(
+        [
+            pa.field("image_id", pa.string(), nullable=False),  # as the corpus names it: "2407890", "0A8CF.mp4/000104.png"
+            pa.field("region", pa.string(), nullable=False),  # "" = the whole image, else the id of the region cut out
+            pa.field("image", pa.string()),  # picture file relative to the source folder; null where the corpus names none
+            pa.field("subset", pa.string()),  # train | test as the corpus says, else null
+            pa.field("crop_xywh", pa.list_(pa.int32())),  # of a region, in pixels of the whole picture; null = all of it
+            pa.field("width", pa.int32()),  # of the picture or region, pixels; null where the corpus does not say
+            pa.field("height", pa.int32()),
+            pa.field("num_objects", pa.int32(), nullable=False),
+            pa.field("num_relations", pa.int32(), nullable=False),
+            pa.field("graph", pa.string()),  # a SceneGraph as JSON (pipeline/graphs/scene.py); null = rejected
+            pa.field("faults", pa.list_(pa.string()), nullable=False),  # what was left out of the graph, and why
+            pa.field("reason", pa.string()),  # why the whole row is rejected; null = it is used
+        ]
+    ),
+)
+
+CAPTIONS = Format(
+    "captions",
+    version=1,
+    key=("image_id", "region"),
+    stage="caption",
+    schema=pa.schema(
+        [
+            pa.field("image_id", pa.string(), nullable=False),
+            pa.field("region", pa.string(), nullable=False),
+            pa.field("text", pa.string(), nullable=False),  # the whole caption, however long
+            pa.field("clause_starts", pa.list_(pa.int32()), nullable=False),  # first character of every clause, ascending
+            pa.field("pieces", pa.string(), nullable=False),  # which words say what, as JSON (pipeline/text/captions.py)
+            pa.field("num_components", pa.int32(), nullable=False),
+            pa.field("num_cut_short", pa.int32(), nullable=False),  # components whose search for fewest clauses ran out
+            pa.field("num_said", pa.int32(), nullable=False),  # relations that stand in the text
+            pa.field("num_relations", pa.int32(), nullable=False),  # relations of the graph
+        ]
+    ),
+)
+
+NEGATIVES = Format(
+    "negatives",
+    version=1,
+    key=("image_id", "region", "rule", "index"),
+    stage="negate",
+    schema=pa.schema(
+        [
+            pa.field("image_id", pa.string(), nullable=False),
+            pa.field("region", pa.string(), nullable=False),
+            pa.field("rule", pa.string(), nullable=False),  # a file of pipeline/text/negatives/
+            pa.field("index", pa.int32(), nullable=False),  # from 0, where a rule is asked for several
+            pa.field("seed", pa.int64(), nullable=False),  # what every choice was drawn from
+            pa.field("caption", pa.string(), nullable=False),  # the true caption
+            pa.field("text", pa.string(), nullable=False),  # the same caption with one edit, false of the graph
+            pa.field("clause", pa.int32(), nullable=False),  # the first clause that differs, from 0
+            pa.field("place", pa.string(), nullable=False),  # what was edited: object | relation | attribute
+            pa.field("objects", pa.list_(pa.int64()), nullable=False),  # ids of the edited nodes, or ends of the edge
+            pa.field("original", pa.string(), nullable=False),  # the word before; two joined by " / " where exchanged
+            pa.field("new", pa.string(), nullable=False),  # the word after
+        ]
+    ),
+)

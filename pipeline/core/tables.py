@@ -1,7 +1,8 @@
 """Parquet tables: written sorted, unique and alike on every run; read only where name and version fit."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +14,63 @@ from pipeline.core.errors import DataError, FormatError
 from pipeline.core.outputs import whole
 from pipeline.core.schemas import Format
 
+_BATCH_ROWS = 2048
+
 
 def write(path: Path, form: Format, rows: Iterable[Mapping[str, Any]], meta: Mapping[str, Any] | None = None) -> None:
     """Write rows in key order under a format; `meta` is any JSON value that readers get back with `read_meta`.
 
     Raises DataError for a duplicate key and for a value that does not fit its column.
     """
-    try:
-        table = pa.Table.from_pylist(list(rows), schema=form.schema)
-        table.validate(full=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise DataError(f"{path}: rows do not fit format '{form.name}': {' '.join(str(error).split())}") from None
-    _check_nulls(path, form, table)
-    table = table.sort_by([(name, "ascending") for name in form.key])
+    table = _table(path, form, list(rows)).sort_by([(name, "ascending") for name in form.key])
     _check_unique(path, form, table)
-    header = {"unseen.format": form.name, "unseen.version": str(form.version)}
-    header["unseen.meta"] = json.dumps(meta or {}, sort_keys=True)
     with whole(path) as scratch:
-        pq.write_table(table.replace_schema_metadata(header), scratch, compression="zstd")
+        pq.write_table(table.replace_schema_metadata(_header_of(form, meta or {})), scratch, compression="zstd")
+
+
+class RowWriter:
+    """A table in the making, for rows that come in key order and need not fit in memory; see `streamed`."""
+
+    def __init__(self, path: Path, form: Format, file: pq.ParquetWriter) -> None:
+        self._path, self._form, self._file = path, form, file
+        self._rows: list[Mapping[str, Any]] = []
+        self._last: tuple[Any, ...] | None = None
+        self.meta: dict[str, Any] = {}  # JSON, read back with `read_meta`; set before the block ends
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Add one row. Raises DataError where its key is not after the key of the row before."""
+        key = tuple(row[name] for name in self._form.key)
+        if self._last is not None and key <= self._last:
+            raise DataError(f"{self._path}: format '{self._form.name}' needs rows in key order: {key} after {self._last}")
+        self._last = key
+        self._rows.append(row)
+        if len(self._rows) == _BATCH_ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the rows held so far as one row group."""
+        if self._rows:
+            self._file.write_table(_table(self._path, self._form, self._rows))
+            self._rows = []
+
+
+@contextmanager
+def streamed(path: Path, form: Format) -> Iterator[RowWriter]:
+    """Write a table row by row with bounded memory; it appears at `path` whole when the block ends."""
+    with whole(path) as scratch:
+        with pq.ParquetWriter(scratch, form.schema, compression="zstd") as file:
+            writer = RowWriter(path, form, file)
+            yield writer
+            writer.flush()
+            file.add_key_value_metadata(_header_of(form, writer.meta))
+
+
+def batches(path: Path, form: Format) -> Iterator[list[dict[str, Any]]]:
+    """The rows of a table in key order, some thousand at a time; checked like `read`."""
+    _header(path, form)
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=_BATCH_ROWS):
+            yield batch.to_pylist()
 
 
 def read(path: Path, form: Format) -> pa.Table:
@@ -51,10 +91,25 @@ def read_meta(path: Path, form: Format) -> dict[str, Any]:
     return meta
 
 
+def _table(path: Path, form: Format, rows: list[Mapping[str, Any]]) -> pa.Table:
+    try:
+        table = pa.Table.from_pylist(rows, schema=form.schema)
+        table.validate(full=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise DataError(f"{path}: rows do not fit format '{form.name}': {' '.join(str(error).split())}") from None
+    _check_nulls(path, form, table)
+    return table
+
+
+def _header_of(form: Format, meta: Mapping[str, Any]) -> dict[str, str]:
+    header = {"unseen.format": form.name, "unseen.version": str(form.version)}
+    return {**header, "unseen.meta": json.dumps(meta, sort_keys=True)}
+
+
 def _header(path: Path, form: Format) -> dict[bytes, bytes]:
     remedy = f"run `dvc repro {form.stage}`"
     try:
-        header = pq.read_schema(path).metadata or {}
+        header = pq.read_metadata(path).metadata or {}
     except FileNotFoundError:
         raise FormatError(f"{path}: no such table; {remedy}") from None
     except (pa.ArrowInvalid, OSError) as error:
