@@ -1,0 +1,268 @@
+"""Scene graph -> caption: per component the fewest paths that visit every object, each path one clause.
+
+The paper concatenates labels along a Hamiltonian path, attributes before their object, components joined by ". "
+(Action-SGFA III-B). Most components have none: around a man stand his shirt, his shoes and his hat. They are told in
+a smallest path cover, and a clause that does not begin the component is tied to an object of another clause where
+there is an edge: "A man wearing a shirt, the man wearing shoes". An edge is said in its own direction only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import msgspec
+from pydantic import Field
+
+from pipeline.core.errors import FormatError
+from pipeline.core.params import Params as BaseParams
+from pipeline.graphs.scene import Relation, SceneGraph, SceneObject, components
+from pipeline.text import english
+from pipeline.text.covers import Cover, minimum_path_cover
+from pipeline.text.lexicon import Lexicon
+
+# Of two relations between the same two objects the more telling one is said; Visual Genome has no groups.
+_RANK = {"contacting": 0, "": 1, "spatial": 1, "attention": 2}
+_MOST_KEPT = 1 << 18
+_SAYS_NOTHING = frozenset(("unsure", "other relationship"))
+
+
+class Params(BaseParams):
+    """How captions are worded and how long the search for fewest clauses may last."""
+
+    max_attributes: int = Field(ge=0)  # said of one object
+    most_matchings: int = Field(ge=1)  # of one component's search; beyond it the component is cut short
+
+
+class Piece(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """Characters [start, stop) of a caption that name an object (`object` -1) or say a relation."""
+
+    start: int
+    stop: int
+    subject: int  # the object named, or the relation's subject
+    object: int  # the relation's object, -1 where an object is named
+    predicate: str  # as the graph has it; "" where an object is named
+    definite: bool  # "the": the object was mentioned before
+
+
+@dataclass(frozen=True)
+class Caption:
+    """A text with its clause boundaries and the pieces that say what."""
+
+    text: str
+    clause_starts: list[int]
+    pieces: list[Piece]
+    num_components: int
+    num_cut_short: int  # components told in possibly more clauses than needed
+
+
+_PIECES = msgspec.json.Decoder(list[Piece])
+
+
+def pieces_to_json(pieces: Sequence[Piece]) -> str:
+    """Pieces as JSON, each [start, stop, subject, object, predicate, definite]."""
+    return msgspec.json.encode(pieces).decode()
+
+
+def pieces_from_json(text: str | bytes) -> list[Piece]:
+    """The pieces of a JSON text; FormatError if it holds none."""
+    try:
+        return _PIECES.decode(text)
+    except msgspec.DecodeError as error:
+        raise FormatError(f"not the pieces of a caption: {error}; run `dvc repro caption`") from None
+
+
+class Captioner:
+    """Captions under one set of params; keeps the phrases it has made, for corpora repeat them."""
+
+    def __init__(self, params: Params, lexicon: Lexicon) -> None:
+        self.params = params
+        self.lexicon = lexicon
+        self._phrases: dict[tuple[str, tuple[str, ...]], tuple[str, str]] = {}
+
+    def caption(self, graph: SceneGraph) -> Caption:
+        """The caption of a graph: the same for equal graphs, whatever the order they were given in."""
+        edges = self._sayable(graph.relations)
+        writer = _Writer(self, graph, edges)
+        parts = components(graph)
+        num_cut_short = 0
+        for nodes in parts:
+            if len(nodes) == 1:
+                writer.lone(nodes[0])
+                continue
+            cover = component_cover(nodes, edges, self.params.most_matchings)
+            num_cut_short += not cover.proven
+            writer.component(cover, nodes)
+        return Caption(writer.text(), writer.clause_starts, writer.pieces, len(parts), num_cut_short)
+
+    def name(self, thing: SceneObject) -> str:
+        """The name an object is called by: the first, or the first that the lexicon knows ("outlets", not "pluged")."""
+        if len(thing.names) == 1:
+            return thing.names[0]
+        return next((name for name in thing.names if self.lexicon.knows(name)), thing.names[0])
+
+    def phrase(self, noun: str, attributes: tuple[str, ...], definite: bool, following: str) -> str:
+        """An object's phrase before a relation word (`following`, or ""), which it does not anticipate.
+
+        "a man sitting on a bench", not "a sitting man sitting on a bench". The attributes are those recorded, of which
+        the params' number is said.
+        """
+        if following and attributes:
+            first = following.split(" ", 1)[0]
+            if first in attributes:
+                attributes = tuple(word for word in attributes if word != first)
+        both = self._phrases.get((noun, attributes))
+        if both is None:
+            words = self._attributes_said(noun, attributes)
+            both = (english.noun_phrase(noun, words, definite=False), english.noun_phrase(noun, words, definite=True))
+            if len(self._phrases) < _MOST_KEPT:
+                self._phrases[noun, attributes] = both
+        return both[definite]
+
+    def _sayable(self, relations: Sequence[Relation]) -> "Edges":
+        """Subject -> object -> the relation to say, without those that nothing can be said with."""
+        edges: Edges = {}
+        predicate = self.lexicon.predicate
+        for edge in relations:
+            if not predicate(edge.predicate).said or edge.predicate in _SAYS_NOTHING:
+                continue
+            ends = edges.setdefault(edge.subject, {})
+            other = ends.get(edge.object)
+            if other is None or _RANK.get(edge.group, 1) < _RANK.get(other.group, 1):
+                ends[edge.object] = edge
+        return edges
+
+    def _attributes_said(self, noun: str, attributes: tuple[str, ...]) -> tuple[str, ...]:
+        """The first attributes that say something new of the object, in the order adjectives take."""
+        chosen: list[tuple[int, int, str, str]] = []
+        values: set[tuple[str, str]] = set()
+        for place, word in enumerate(attributes):
+            said = english.attribute_said(word, noun)
+            about = self.lexicon.attribute(word)
+            if not about.kind and said:
+                about = self.lexicon.attribute(said)
+            if said and (about.kind, about.value) not in values and len(chosen) < self.params.max_attributes:
+                values.add((about.kind, about.value))
+                chosen.append((about.order, place, about.kind, said))
+        return _with_and(sorted(chosen))
+
+
+Edges = dict[int, dict[int, Relation]]
+
+
+def component_cover(nodes: Sequence[int], edges: Edges, most_matchings: int) -> Cover:
+    """A smallest path cover of one component along the relations that can be said."""
+    none: dict[int, Relation] = {}
+    return minimum_path_cover({node: list(edges.get(node, none)) for node in nodes}, most_matchings)
+
+
+def _with_and(chosen: list[tuple[int, int, str, str]]) -> tuple[str, ...]:
+    """Two colours or materials are joined by "and": "black and white"."""
+    words: list[str] = []
+    last = ""
+    for _, _, kind, word in chosen:
+        if kind == last and kind in ("colour", "material"):
+            words[-1] = f"{words[-1]} and {word}"
+        else:
+            words.append(word)
+        last = kind
+    return tuple(words)
+
+
+class _Writer:
+    """Puts a caption together clause by clause and knows what was mentioned.
+
+    A clause is a list of nodes, each related to the next.
+    """
+
+    def __init__(self, captioner: Captioner, graph: SceneGraph, edges: Edges) -> None:
+        self._captioner = captioner
+        self._edges = edges
+        self._words: list[str] = []
+        self._length = 0
+        self._mentioned: set[int] = set()
+        self._told: set[tuple[object, ...]] = set()
+        name = captioner.name
+        self._things = {thing.id: (name(thing), thing.attributes) for thing in graph.objects}
+        names = [noun for noun, _ in self._things.values()]
+        self._shared = {noun for noun in names if names.count(noun) > 1}
+        self.clause_starts: list[int] = []
+        self.pieces: list[Piece] = []
+
+    def text(self) -> str:
+        return "".join(self._words) + ("." if self._words else "")
+
+    def lone(self, node: int) -> None:
+        """An object that nothing is related to."""
+        self._clause([node], ". ")
+
+    def component(self, cover: Cover, nodes: Sequence[int]) -> None:
+        """All clauses of one component."""
+        entering = _entering(nodes, self._edges) if len(cover.paths) > 1 else {}
+        separator = ". "
+        for place, path in enumerate(cover.paths):
+            clause = self._tied(path, entering) if place else path
+            if self._clause(clause, separator):
+                separator = ", "
+
+    def _tied(self, path: list[int], entering: dict[int, list[int]]) -> list[int]:
+        """The path with one object of another clause before or after it, a mentioned one where there is a choice."""
+        before = [node for node in entering.get(path[0], ()) if node not in path]
+        if before:
+            return [next((node for node in before if node in self._mentioned), before[0]), *path]
+        after = [node for node in self._edges.get(path[-1], ()) if node not in path]
+        return [*path, next((node for node in after if node in self._mentioned), after[0])] if after else path
+
+    def _clause(self, nodes: list[int], separator: str) -> bool:
+        """Add a clause, unless one that reads alike was told: five like windows of a building are told once."""
+        said = self._said(nodes)
+        key = (*[self._things[node] for node in nodes], *said)
+        if key in self._told:
+            return False
+        self._told.add(key)
+        if len(nodes) > 1:
+            self._told.update((self._things[node],) for node in nodes)  # no need to name it alone, too
+        if self._words:
+            self._add(separator)
+        self.clause_starts.append(self._length)
+        last = len(nodes) - 1
+        for place, node in enumerate(nodes):
+            capital = not place and separator == ". "
+            self._object(node, said[place] if place < last else "", capital)
+            if place < last:
+                self._relation(node, nodes[place + 1], said[place])
+        return True
+
+    def _said(self, nodes: list[int]) -> list[str]:
+        predicate = self._captioner.lexicon.predicate
+        return [predicate(self._edges[a][b].predicate).said for a, b in pairwise(nodes)]
+
+    def _object(self, node: int, following: str, capital: bool) -> None:
+        noun, attributes = self._things[node]
+        definite = node in self._mentioned
+        if definite and noun not in self._shared:
+            attributes = ()  # "the man": there is only one
+        self._mentioned.add(node)
+        phrase = self._captioner.phrase(noun, attributes, definite, following)
+        start = self._length
+        self._add(phrase[0].upper() + phrase[1:] if capital else phrase)
+        self.pieces.append(Piece(start, self._length, node, -1, "", definite))
+
+    def _relation(self, subject: int, object_: int, said: str) -> None:
+        self._words += (" ", said, " ")
+        start = self._length + 1
+        self._length = start + len(said) + 1
+        predicate = self._edges[subject][object_].predicate
+        self.pieces.append(Piece(start, self._length - 1, subject, object_, predicate, False))
+
+    def _add(self, words: str) -> None:
+        self._words.append(words)
+        self._length += len(words)
+
+
+def _entering(nodes: Sequence[int], edges: Edges) -> dict[int, list[int]]:
+    """Node -> the nodes that have an edge to it, ascending."""
+    entering: dict[int, list[int]] = {}
+    for node in nodes:
+        for object_ in edges.get(node, ()):
+            entering.setdefault(object_, []).append(node)
+    return entering

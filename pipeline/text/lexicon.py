@@ -1,0 +1,182 @@
+"""What the words of scene graphs mean: which say the same, which exclude each other, which may both be true.
+
+Built from the word lists in words/ and from the alias files of a corpus. Everything is a function of one word, so
+results are kept: corpora repeat a few thousand words a million times.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pipeline.text import english, wordlists
+
+_MOST_KEPT = 1 << 18  # entries a cache; a corpus of ever new words must not fill the memory
+
+
+@dataclass(frozen=True, eq=False)
+class Noun:
+    """A name of things. `meaning` is the same for synonyms; `general` holds it and all it is a kind of."""
+
+    meaning: str
+    general: frozenset[str]
+    kind: str  # the most general of them: "person", "clothing"; for an unlisted word its meaning
+
+
+@dataclass(frozen=True, eq=False)
+class Predicate:
+    """A relation word. `also` holds the meanings that may be true of the same pair together with it."""
+
+    meaning: str
+    said: str  # "" where nothing can be said with it
+    also: frozenset[str]
+    inverse_also: frozenset[str]  # the same for its inverse, read from object to subject
+    mirrored: bool  # true both ways round, or may be
+
+
+@dataclass(frozen=True, eq=False)
+class Attribute:
+    """An attribute. Two of one `kind` ("colour") exclude each other unless their `value` is the same; "" = unlisted."""
+
+    kind: str
+    value: str
+    order: int  # place among adjectives: "tall brick building", not "brick tall building"
+
+
+_ADJECTIVES = ("size", "age", "hardness", "shape", "state", "pattern", "", "colour", "material")
+
+T = TypeVar("T")
+
+
+def _kept(cache: dict[str, T], word: str, make: Callable[[str], T]) -> T:
+    found = cache.get(word)
+    if found is None:
+        found = make(word)
+        if len(cache) < _MOST_KEPT:
+            cache[word] = found
+    return found
+
+
+class Lexicon:
+    """Words of one corpus; `noun_aliases` and `predicate_aliases` are its groups of names that mean the same."""
+
+    def __init__(
+        self, noun_aliases: Iterable[Sequence[str]] = (), predicate_aliases: Iterable[Sequence[str]] = ()
+    ) -> None:
+        nouns = wordlists.rows("nouns")
+        self._broader = {row["word"]: row["broader"].split(";") if row["broader"] else [] for row in nouns}
+        self._noun_meaning = _merged({row["word"]: row["same_as"] or row["word"] for row in nouns}, noun_aliases)
+        predicates = wordlists.rows("predicates")
+        self._predicate_meaning = _merged({row["word"]: row["meaning"] for row in predicates}, predicate_aliases)
+        self._said_as = {row["word"]: row["said_as"] for row in predicates if row["said_as"]}
+        self._facts = _PredicateFacts([row for row in predicates if row["word"] == row["meaning"]])
+        self._attributes = {row["word"]: row for row in wordlists.rows("attributes")}
+        self._nouns: dict[str, Noun] = {}
+        self._predicates: dict[str, Predicate] = {}
+        self._kept_attributes: dict[str, Attribute] = {}
+
+    def noun(self, word: str) -> Noun:
+        """What a name means: as listed, else by its last word ("parking meter" is a meter), singular or plural."""
+        return _kept(self._nouns, word, self._make_noun)
+
+    def knows(self, word: str) -> bool:
+        """Whether a name, in the singular or plural, is in the word lists or aliases."""
+        return any(form in self._noun_meaning for form in (word, *_singulars(word)))
+
+    def predicate(self, word: str) -> Predicate:
+        """What a predicate means: as listed, else by how it is said and by the preposition it ends in."""
+        return _kept(self._predicates, word, self._make_predicate)
+
+    def attribute(self, word: str) -> Attribute:
+        """What an attribute means; unlisted ones have no kind, so nothing is known to exclude them."""
+        return _kept(self._kept_attributes, word, self._make_attribute)
+
+    def values(self, kind: str) -> list[str]:
+        """One word for every value of an attribute kind, sorted."""
+        return sorted({row["value"] for row in self._attributes.values() if row["kind"] == kind})
+
+    def _make_noun(self, word: str) -> Noun:
+        meaning = self._meaning_of(word)
+        general = {meaning}
+        if meaning not in self._broader:
+            head = english.head(meaning)
+            general |= set() if head == meaning else self.noun(head).general
+        todo = list(general)
+        while todo:
+            for broader in self._broader.get(todo.pop(), ()):
+                wide = self._noun_meaning.get(broader, broader)
+                if wide not in general:
+                    general.add(wide)
+                    todo.append(wide)
+        roots = sorted(name for name in general if name in self._broader and not self._broader[name])
+        return Noun(meaning, frozenset(general), roots[0] if roots else english.head(meaning))
+
+    def _meaning_of(self, word: str) -> str:
+        for form in (word, *_singulars(word)):
+            if form in self._noun_meaning:
+                return self._noun_meaning[form]
+        return next(iter(_singulars(word)), word)
+
+    def _make_predicate(self, word: str) -> Predicate:
+        said = self._said_as.get(word) or english.said(word)
+        known = self._predicate_meaning.get(word) or self._predicate_meaning.get(said)
+        meaning = known or said or word
+        tail = "" if known else next((t for t in _tails(meaning) if t in self._predicate_meaning), "")
+        ending = self._predicate_meaning.get(tail)
+        also = self._facts.also(meaning) | (self._facts.also(ending) if ending else frozenset())
+        inverse = self._facts.inverse.get(meaning) or (self._facts.inverse.get(ending) if ending else None)
+        inverse_also = self._facts.also(inverse) if inverse else frozenset[str]()
+        mirrored = meaning in self._facts.mirrored or (ending in self._facts.mirrored)
+        return Predicate(meaning, said, also | {meaning}, inverse_also, mirrored)
+
+    def _make_attribute(self, word: str) -> Attribute:
+        row = self._attributes.get(word) or self._attributes.get(word.removeprefix("very "))
+        kind, value = (row["kind"], row["value"]) if row else ("", word)
+        return Attribute(kind, value, _ADJECTIVES.index(kind.split(".")[0]))
+
+
+class _PredicateFacts:
+    """The listed facts by meaning, closed: what may hold together does so both ways."""
+
+    def __init__(self, rows: Sequence[dict[str, str]]) -> None:
+        self.inverse = {row["meaning"]: row["inverse"] for row in rows if row["inverse"]}
+        self.mirrored = {row["meaning"] for row in rows if row["mirrored"] == "yes"}
+        self._also: dict[str, set[str]] = {row["meaning"]: {row["meaning"]} for row in rows}
+        for row in rows:
+            for other in filter(None, row["may_also"].split(";")):
+                self._also[row["meaning"]].add(other)
+                self._also[other].add(row["meaning"])
+        postures = [row["meaning"] for row in rows if row["posture"] == "yes"]
+        for meaning in postures:  # one cannot sit and stand at once; standing on and standing at go together
+            verb = meaning.split()[0]
+            self._also[meaning] -= {other for other in postures if other.split()[0] != verb}
+            self._also[meaning] |= {other for other in postures if other.split()[0] == verb}
+
+    def also(self, meaning: str) -> frozenset[str]:
+        return frozenset(self._also.get(meaning, ()))
+
+
+def _merged(meanings: dict[str, str], aliases: Iterable[Sequence[str]]) -> dict[str, str]:
+    """The word lists with a corpus's aliases: a group means what its first listed member means, else its first."""
+    merged = dict(meanings)
+    for group in aliases:
+        words = [word.strip().lower() for word in group]
+        meaning = next((merged[word] for word in words if word in merged), words[0])
+        for word in words:
+            merged.setdefault(word, meaning)
+    return merged
+
+
+def _singulars(word: str) -> list[str]:
+    """The forms a plural may come from, the likeliest first; none for a singular."""
+    if not english.is_plural(word.rsplit(" ", 1)[-1]):
+        return []
+    if word.endswith("ies"):
+        return [f"{word[:-3]}y", word[:-1]]
+    if word.endswith(("ches", "shes", "sses", "xes")):
+        return [word[:-2], word[:-1]]
+    return [word[:-1]] if word.endswith("s") else []
+
+
+def _tails(phrase: str) -> list[str]:
+    words = phrase.split()
+    return [" ".join(words[start:]) for start in range(1, len(words))]

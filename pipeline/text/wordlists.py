@@ -1,0 +1,24 @@
+"""The word lists that ship with the project, below words/: comma-separated, one header line, read whole."""
+
+import csv
+from pathlib import Path
+
+_FOLDER = Path(__file__).parent / "words"
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    """The rows of words/<name>.csv under their column names."""
+    with (_FOLDER / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def groups(name: str, column: str, *, by: str) -> dict[str, frozenset[str]]:
+    """The words of one column, gathered by the value of another.
+
+    >>> "sky" in groups("forms", "word", by="form")["unique"]
+    True
+    """
+    found: dict[str, set[str]] = {}
+    for row in rows(name):
+        found.setdefault(row[by], set()).add(row[column])
+    return {value: frozenset(words) for value, words in found.items()}
