@@ -1,0 +1,92 @@
+"""Caption -> negatives: for each rule the first edits that are false of the graph, and why others were dropped."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from pydantic import Field
+
+from pipeline.core import members
+from pipeline.core.params import Params as BaseParams
+from pipeline.text.draws import Draws
+from pipeline.text.negatives.shared import Edit, Scene
+
+RULES = "pipeline.text.negatives"
+NO_PLACE = "nothing to edit"
+
+
+class Params(BaseParams):
+    """Which rules, how many negatives of each, and how long to look for them."""
+
+    rules: list[str] = Field(min_length=1)  # files of pipeline/text/negatives/
+    per_rule: int = Field(ge=1)  # negatives a caption and rule
+    most_tries: int = Field(ge=1)  # edits of one rule that are looked at
+    seed: int
+
+
+Rule = Callable[[Scene, Draws], Iterator[Edit]]
+
+
+@dataclass(frozen=True)
+class Negative:
+    """One false caption."""
+
+    rule: str
+    index: int
+    seed: int
+    text: str
+    edit: Edit
+    clause: int  # the first clause that differs, from 0
+
+
+@dataclass
+class Counts:
+    """What became of the proposals: per rule the negatives made and the candidates dropped by reason."""
+
+    made: Counter[str]
+    dropped: Counter[tuple[str, str]]
+
+    def to_json(self) -> dict[str, dict[str, int]]:
+        """Per rule the number made and the number dropped for each reason."""
+        table: dict[str, dict[str, int]] = {}
+        for (rule, reason), count in sorted(self.dropped.items()):
+            table.setdefault(rule, {})[reason] = count
+        for rule, count in sorted(self.made.items()):
+            table.setdefault(rule, {})["made"] = count
+        return table
+
+
+def load(params: Params) -> dict[str, Rule]:
+    """The rules by name."""
+    return {name: members.load(RULES, name).propose for name in params.rules}
+
+
+def negatives(
+    scene: Scene, clause_starts: Sequence[int], rules: dict[str, Rule], params: Params, counts: Counts
+) -> Iterator[Negative]:
+    """The negatives of one caption in the order of the rules' names; the same for the same image and seed."""
+    graph = scene.truth.graph
+    for rule in sorted(rules):
+        draws = Draws(params.seed, "negate", graph.image_id, graph.region, rule)
+        index = tries = 0
+        texts = {scene.text}
+        for edit in islice(rules[rule](scene, draws), params.most_tries):
+            tries += 1
+            text = "" if edit.reason else scene.edited(edit)
+            if edit.reason or text in texts:
+                counts.dropped[rule, edit.reason or "reads the same"] += 1
+                continue
+            texts.add(text)
+            yield Negative(rule, index, draws.seed, text, edit, _clause(scene, edit, clause_starts))
+            index += 1
+            counts.made[rule] += 1
+            if index == params.per_rule:
+                break
+        if not tries:
+            counts.dropped[rule, NO_PLACE] += 1
+
+
+def _clause(scene: Scene, edit: Edit, clause_starts: Sequence[int]) -> int:
+    first = min(scene.pieces[place].start for place, _ in edit.words)
+    return sum(start <= first for start in clause_starts) - 1

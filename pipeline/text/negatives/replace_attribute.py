@@ -1,0 +1,23 @@
+"""One attribute becomes one that excludes it: "a red car" -> "a blue car"."""
+
+from collections.abc import Iterator
+from itertools import islice
+
+from pipeline.text.draws import Draws
+from pipeline.text.negatives.shared import TRIES_A_PLACE, Edit, Scene, attribute_places
+from pipeline.text.truth import SAME, all_exclude
+
+
+def propose(scene: Scene, draws: Draws) -> Iterator[Edit]:
+    """Attributes of the same kind; one that says the same as another attribute of the object is no candidate."""
+    for node, word in draws.order(attribute_places(scene)):
+        own = scene.things[node].attributes
+        pool = scene.pools.attributes(scene.lexicon.attribute(word).kind, scene.kind(node))
+        for new in islice(draws.order(pool), TRIES_A_PLACE):
+            if scene.lexicon.attribute(new).value == scene.lexicon.attribute(word).value:
+                continue
+            reason = scene.truth.of_attribute(node, new)
+            if reason is None and not all_exclude(own, new, scene.lexicon):
+                reason = SAME
+            words = scene.described(node, tuple(new if o == word else o for o in own)) if reason is None else ()
+            yield Edit("attribute", (node,), word, new, words, reason)

@@ -1,0 +1,11 @@
+"""The subject of one relation becomes another thing: "a man hitting a ball" -> "a fence hitting a ball"."""
+
+from collections.abc import Iterator
+
+from pipeline.text.draws import Draws
+from pipeline.text.negatives.shared import Edit, Scene, replaced_nouns
+
+
+def propose(scene: Scene, draws: Draws) -> Iterator[Edit]:
+    """Nouns that the corpus has as subjects of the same predicate and that name nothing in the picture."""
+    return replaced_nouns(scene, draws, "subject")

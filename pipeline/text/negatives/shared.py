@@ -1,0 +1,153 @@
+"""What the rules work on: a graph with its caption, and the edits they propose."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+
+from pipeline.graphs.scene import Relation, SceneGraph
+from pipeline.text import truth
+from pipeline.text.captions import Captioner, Piece
+from pipeline.text.draws import Draws
+from pipeline.text.pools import Pools
+from pipeline.text.truth import Truth
+
+TRIES_A_PLACE = 4  # words drawn for one place before the next place has its turn
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One proposed edit. `reason` says why the result may be true, None if it is false of the graph."""
+
+    place: str  # object | relation | attribute
+    objects: tuple[int, ...]
+    original: str
+    new: str
+    words: tuple[tuple[int, str], ...]  # piece -> what stands there instead
+    reason: str | None
+
+
+class Scene:
+    """A graph, its caption and its truths, with the words to choose from."""
+
+    def __init__(
+        self, graph: SceneGraph, text: str, pieces: Sequence[Piece], captioner: Captioner, pools: Pools
+    ) -> None:
+        self.text = text
+        self.pieces = pieces
+        self.captioner = captioner
+        self.lexicon = captioner.lexicon
+        self.pools = pools
+        self.truth = Truth(graph, captioner.lexicon)
+        self.things = self.truth.things
+        self.relations = [place for place, piece in enumerate(pieces) if piece.object >= 0]
+
+    @cached_property
+    def mentions(self) -> dict[int, list[int]]:
+        """Object id -> the pieces that name it."""
+        found: dict[int, list[int]] = {}
+        for place, piece in enumerate(self.pieces):
+            if piece.object < 0:
+                found.setdefault(piece.subject, []).append(place)
+        return found
+
+    @cached_property
+    def groups(self) -> dict[tuple[int, int, str], str]:
+        """Group of every relation; empty but for Action Genome."""
+        return {(e.subject, e.object, e.predicate): e.group for e in self.truth.graph.relations}
+
+    def relation(self, place: int) -> Relation:
+        """The relation a piece says."""
+        piece = self.pieces[place]
+        group = self.groups[piece.subject, piece.object, piece.predicate]
+        return Relation(piece.subject, piece.object, piece.predicate, group)
+
+    def name(self, node: int) -> str:
+        """What the caption calls an object."""
+        return self.captioner.name(self.things[node])
+
+    def kind(self, node: int) -> str:
+        """The most general name of an object."""
+        return truth.kind(self.things[node], self.lexicon)
+
+    def named(self, place: int, noun: str, attributes: tuple[str, ...]) -> str:
+        """The piece that names an object, with another noun or other attributes, in the form it had."""
+        piece = self.pieces[place]
+        following = ""
+        if place + 1 < len(self.pieces) and self.pieces[place + 1].object >= 0:
+            following = self.lexicon.predicate(self.pieces[place + 1].predicate).said
+        phrase = self.captioner.phrase(noun, attributes, piece.definite, following)
+        return phrase[0].upper() + phrase[1:] if self.text[piece.start].isupper() else phrase
+
+    def renamed(self, node: int, noun: str) -> tuple[tuple[int, str], ...]:
+        """All pieces that name an object, with another noun."""
+        attributes = self.things[node].attributes
+        return tuple(
+            (place, self.named(place, noun, self._shown(place, node, attributes))) for place in self.mentions[node]
+        )
+
+    def described(self, node: int, attributes: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
+        """All pieces that name an object with its attributes, with other ones."""
+        name, own = self.name(node), self.things[node].attributes
+        places = [place for place in self.mentions[node] if self._shown(place, node, own)]
+        return tuple((place, self.named(place, name, attributes)) for place in places)
+
+    def shows(self, node: int, attribute: str) -> bool:
+        """Whether the caption says this attribute of the object: its words are gone when it is left out."""
+        own = self.things[node].attributes
+        place = next((place for place in self.mentions.get(node, ()) if self._shown(place, node, own)), None)
+        if place is None:
+            return False
+        rest = tuple(word for word in own if word != attribute)
+        return self.named(place, self.name(node), own) != self.named(place, self.name(node), rest)
+
+    def stands(self, place: int, where: int) -> str:
+        """The phrase of the piece at `place` as it reads where another stands: with that one's capital, if it has one."""
+        piece, other = self.pieces[place], self.pieces[where]
+        phrase = self.text[piece.start : piece.stop]
+        first = phrase[0].upper() if self.text[other.start].isupper() else phrase[0].lower()
+        return first + phrase[1:]
+
+    def edited(self, edit: Edit) -> str:
+        """The caption with an edit's words."""
+        text, end, parts = self.text, 0, []
+        for place, words in sorted(edit.words):
+            piece = self.pieces[place]
+            parts += (text[end : piece.start], words)
+            end = piece.stop
+        return "".join((*parts, text[end:]))
+
+    def _shown(self, place: int, node: int, attributes: tuple[str, ...]) -> tuple[str, ...]:
+        """The attributes where the piece says them: a second mention leaves them out."""
+        piece = self.pieces[place]
+        if not piece.definite or not attributes:
+            return attributes
+        whole = self.named(place, self.name(node), attributes)
+        return attributes if self.text[piece.start : piece.stop] == whole else ()
+
+
+def attribute_places(scene: Scene) -> list[tuple[int, str]]:
+    """The attributes the caption says of which something is known to exclude them, as (object, attribute)."""
+    attribute = scene.lexicon.attribute
+    return [
+        (node, word)
+        for node in scene.mentions
+        for word in scene.things[node].attributes
+        if attribute(word).kind and scene.shows(node, word)
+    ]
+
+
+def replaced_nouns(scene: Scene, draws: Draws, side: str) -> Iterator[Edit]:
+    """Every subject ("subject") or object ("object") of a relation in the caption, called by nouns of its pool."""
+    for place in draws.order(scene.relations):
+        piece = scene.pieces[place]
+        node = piece.subject if side == "subject" else piece.object
+        original = scene.name(node)
+        meaning = scene.lexicon.noun(original).meaning
+        pool = scene.pools.nouns(side, scene.lexicon.predicate(piece.predicate).meaning, scene.kind(node))
+        for noun in islice(draws.order(pool), TRIES_A_PLACE):
+            if scene.lexicon.noun(noun).meaning == meaning:
+                continue
+            reason = scene.truth.of_noun(noun)
+            words = scene.renamed(node, noun) if reason is None else ()
+            yield Edit("object", (node,), original, noun, words, reason)

@@ -1,0 +1,25 @@
+"""Subject and object of one relation change places: "a man hitting a ball" -> "a ball hitting a man"."""
+
+from collections.abc import Iterator
+
+from pipeline.text.draws import Draws
+from pipeline.text.negatives.shared import Edit, Scene
+from pipeline.text.truth import SAME
+
+
+def propose(scene: Scene, draws: Draws) -> Iterator[Edit]:
+    """One edit a relation: the two phrases beside it exchanged, so that each object is still named once in its clause."""
+    for place in draws.order(scene.relations):
+        subject, object_ = scene.pieces[place].subject, scene.pieces[place].object
+        names = (scene.name(subject), scene.name(object_))
+        if scene.lexicon.noun(names[0]).meaning == scene.lexicon.noun(names[1]).meaning:
+            yield Edit("relation", (subject, object_), "", "", (), SAME)
+            continue
+        reason = scene.truth.of_relation(object_, scene.pieces[place].predicate, subject)
+        words = (
+            ()
+            if reason
+            else ((place - 1, scene.stands(place + 1, place - 1)), (place + 1, scene.stands(place - 1, place + 1)))
+        )
+        original, new = " / ".join(names), " / ".join(reversed(names))
+        yield Edit("relation", (subject, object_), original, new, words, reason)
