@@ -15,7 +15,7 @@ from pydantic import Field
 
 from pipeline.core.errors import FormatError
 from pipeline.core.params import Params as BaseParams
-from pipeline.graphs.scene import Relation, SceneGraph, SceneObject, components
+from pipeline.graphs.scene import Relation, SceneGraph, components
 from pipeline.text import english
 from pipeline.text.covers import Cover, minimum_path_cover
 from pipeline.text.lexicon import Lexicon
@@ -77,7 +77,7 @@ class Captioner:
     def __init__(self, params: Params, lexicon: Lexicon) -> None:
         self.params = params
         self.lexicon = lexicon
-        self._phrases: dict[tuple[str, tuple[str, ...]], tuple[str, str]] = {}
+        self._phrases: dict[tuple[str, tuple[str, ...]], Phrase] = {}
 
     def caption(self, graph: SceneGraph) -> Caption:
         """The caption of a graph: the same for equal graphs, whatever the order they were given in."""
@@ -94,13 +94,7 @@ class Captioner:
             writer.component(cover, nodes)
         return Caption(writer.text(), writer.clause_starts, writer.pieces, len(parts), num_cut_short)
 
-    def name(self, thing: SceneObject) -> str:
-        """The name an object is called by: the first, or the first that the lexicon knows ("outlets", not "pluged")."""
-        if len(thing.names) == 1:
-            return thing.names[0]
-        return next((name for name in thing.names if self.lexicon.knows(name)), thing.names[0])
-
-    def phrase(self, noun: str, attributes: tuple[str, ...], definite: bool, following: str) -> str:
+    def phrase(self, noun: str, attributes: tuple[str, ...], following: str) -> "Phrase":
         """An object's phrase before a relation word (`following`, or ""), which it does not anticipate.
 
         "a man sitting on a bench", not "a sitting man sitting on a bench". The attributes are those recorded, of which
@@ -110,13 +104,18 @@ class Captioner:
             first = following.split(" ", 1)[0]
             if first in attributes:
                 attributes = tuple(word for word in attributes if word != first)
-        both = self._phrases.get((noun, attributes))
-        if both is None:
-            words = self._attributes_said(noun, attributes)
-            both = (english.noun_phrase(noun, words, definite=False), english.noun_phrase(noun, words, definite=True))
+        found = self._phrases.get((noun, attributes))
+        if found is None:
+            found = self._make_phrase(noun, attributes)
             if len(self._phrases) < _MOST_KEPT:
-                self._phrases[noun, attributes] = both
-        return both[definite]
+                self._phrases[noun, attributes] = found
+        return found
+
+    def _make_phrase(self, noun: str, attributes: tuple[str, ...]) -> "Phrase":
+        chosen = self._chosen(noun, attributes)
+        words = _with_and([(kind, said) for _, _, kind, said in chosen])
+        indefinite, definite = (english.noun_phrase(noun, words, definite=the) for the in (False, True))
+        return Phrase(indefinite, definite, frozenset(attributes[place] for _, place, _, _ in chosen))
 
     def _sayable(self, relations: Sequence[Relation]) -> "Edges":
         """Subject -> object -> the relation to say, without those that nothing can be said with."""
@@ -131,8 +130,11 @@ class Captioner:
                 ends[edge.object] = edge
         return edges
 
-    def _attributes_said(self, noun: str, attributes: tuple[str, ...]) -> tuple[str, ...]:
-        """The first attributes that say something new of the object, in the order adjectives take."""
+    def _chosen(self, noun: str, attributes: tuple[str, ...]) -> list[tuple[int, int, str, str]]:
+        """The first attributes that say something new of the object, in the order adjectives take.
+
+        Each with its rank among adjectives, place, kind and how it is said.
+        """
         chosen: list[tuple[int, int, str, str]] = []
         values: set[tuple[str, str]] = set()
         for place, word in enumerate(attributes):
@@ -143,7 +145,16 @@ class Captioner:
             if said and (about.kind, about.value) not in values and len(chosen) < self.params.max_attributes:
                 values.add((about.kind, about.value))
                 chosen.append((about.order, place, about.kind, said))
-        return _with_and(sorted(chosen))
+        return sorted(chosen)
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """How an object is named: "an old car", "the old car", and which recorded attributes that says."""
+
+    indefinite: str
+    definite: str
+    says: frozenset[str]
 
 
 Edges = dict[int, dict[int, Relation]]
@@ -155,11 +166,11 @@ def component_cover(nodes: Sequence[int], edges: Edges, most_matchings: int) -> 
     return minimum_path_cover({node: list(edges.get(node, none)) for node in nodes}, most_matchings)
 
 
-def _with_and(chosen: list[tuple[int, int, str, str]]) -> tuple[str, ...]:
-    """Two colours or materials are joined by "and": "black and white"."""
+def _with_and(described: list[tuple[str, str]]) -> tuple[str, ...]:
+    """The adjectives, two colours or materials joined by "and": "black and white"."""
     words: list[str] = []
     last = ""
-    for _, _, kind, word in chosen:
+    for kind, word in described:
         if kind == last and kind in ("colour", "material"):
             words[-1] = f"{words[-1]} and {word}"
         else:
@@ -181,10 +192,14 @@ class _Writer:
         self._length = 0
         self._mentioned: set[int] = set()
         self._told: set[tuple[object, ...]] = set()
-        name = captioner.name
-        self._things = {thing.id: (name(thing), thing.attributes) for thing in graph.objects}
-        names = [noun for noun, _ in self._things.values()]
-        self._shared = {noun for noun in names if names.count(noun) > 1}
+        self._things: dict[int, tuple[str, tuple[str, ...]]] = {}
+        self._shared: set[str] = set()  # names that more than one object goes by
+        names: set[str] = set()
+        thing = captioner.lexicon.thing
+        for one in graph.objects:
+            noun = one.names[0] if len(one.names) == 1 else thing(one.names, one.synsets).name
+            self._things[one.id] = (noun, one.attributes)
+            (self._shared if noun in names else names).add(noun)
         self.clause_starts: list[int] = []
         self.pieces: list[Piece] = []
 
@@ -214,45 +229,49 @@ class _Writer:
 
     def _clause(self, nodes: list[int], separator: str) -> bool:
         """Add a clause, unless one that reads alike was told: five like windows of a building are told once."""
-        said = self._said(nodes)
-        key = (*[self._things[node] for node in nodes], *said)
+        predicate = self._captioner.lexicon.predicate
+        predicates = [self._edges[one][other].predicate for one, other in pairwise(nodes)]
+        said = [predicate(word).said for word in predicates]
+        things = [self._things[node] for node in nodes]
+        key = (*things, *said)
         if key in self._told:
             return False
         self._told.add(key)
-        if len(nodes) > 1:
-            self._told.update((self._things[node],) for node in nodes)  # no need to name it alone, too
+        if said:
+            self._told.update([(thing,) for thing in things])  # no need to name it alone, too
         if self._words:
             self._add(separator)
         self.clause_starts.append(self._length)
-        last = len(nodes) - 1
-        for place, node in enumerate(nodes):
-            capital = not place and separator == ". "
-            self._object(node, said[place] if place < last else "", capital)
-            if place < last:
-                self._relation(node, nodes[place + 1], said[place])
+        capital = separator == ". "
+        for place, word in enumerate(said):
+            self._object(nodes[place], things[place], word, capital)
+            self._relation(nodes[place], nodes[place + 1], predicates[place], word)
+            capital = False
+        self._object(nodes[-1], things[-1], "", capital)
         return True
 
-    def _said(self, nodes: list[int]) -> list[str]:
-        predicate = self._captioner.lexicon.predicate
-        return [predicate(self._edges[a][b].predicate).said for a, b in pairwise(nodes)]
-
-    def _object(self, node: int, following: str, capital: bool) -> None:
-        noun, attributes = self._things[node]
+    def _object(self, node: int, thing: tuple[str, tuple[str, ...]], following: str, capital: bool) -> None:
+        noun, attributes = thing
         definite = node in self._mentioned
-        if definite and noun not in self._shared:
-            attributes = ()  # "the man": there is only one
-        self._mentioned.add(node)
-        phrase = self._captioner.phrase(noun, attributes, definite, following)
+        if definite:
+            if noun not in self._shared:
+                attributes = ()  # "the man": there is only one
+            phrase = self._captioner.phrase(noun, attributes, following).definite
+        else:
+            self._mentioned.add(node)
+            phrase = self._captioner.phrase(noun, attributes, following).indefinite
+        if capital:
+            phrase = phrase[0].upper() + phrase[1:]
         start = self._length
-        self._add(phrase[0].upper() + phrase[1:] if capital else phrase)
+        self._add(phrase)
         self.pieces.append(Piece(start, self._length, node, -1, "", definite))
 
-    def _relation(self, subject: int, object_: int, said: str) -> None:
+    def _relation(self, subject: int, object_: int, predicate: str, said: str) -> None:
         self._words += (" ", said, " ")
         start = self._length + 1
-        self._length = start + len(said) + 1
-        predicate = self._edges[subject][object_].predicate
-        self.pieces.append(Piece(start, self._length - 1, subject, object_, predicate, False))
+        stop = start + len(said)
+        self._length = stop + 1
+        self.pieces.append(Piece(start, stop, subject, object_, predicate, False))
 
     def _add(self, words: str) -> None:
         self._words.append(words)

@@ -42,6 +42,17 @@ class Attribute:
     order: int  # place among adjectives: "tall brick building", not "brick tall building"
 
 
+@dataclass(frozen=True, eq=False)
+class Thing:
+    """What an object is by all its names and synsets."""
+
+    name: str  # what it is called: the first name, or the first that is listed ("outlets", not "pluged")
+    kind: str  # the most general name, by its synset where its own name is in no list
+    meanings: frozenset[str]
+    general: frozenset[str]  # the meanings and all they are a kind of
+    sorts: frozenset[str]  # what other names may refer to it by: its meanings; for people any is "a person"
+
+
 _ADJECTIVES = ("size", "age", "hardness", "shape", "state", "pattern", "", "colour", "material")
 
 T = TypeVar("T")
@@ -70,6 +81,7 @@ class Lexicon:
         self._said_as = {row["word"]: row["said_as"] for row in predicates if row["said_as"]}
         self._facts = _PredicateFacts([row for row in predicates if row["word"] == row["meaning"]])
         self._attributes = {row["word"]: row for row in wordlists.rows("attributes")}
+        self._things: dict[tuple[tuple[str, ...], tuple[str, ...]], Thing] = {}
         self._nouns: dict[str, Noun] = {}
         self._predicates: dict[str, Predicate] = {}
         self._kept_attributes: dict[str, Attribute] = {}
@@ -77,6 +89,15 @@ class Lexicon:
     def noun(self, word: str) -> Noun:
         """What a name means: as listed, else by its last word ("parking meter" is a meter), singular or plural."""
         return _kept(self._nouns, word, self._make_noun)
+
+    def thing(self, names: tuple[str, ...], synsets: tuple[str, ...]) -> Thing:
+        """What an object of these names and synsets ("gym_shoe.n.01") is."""
+        found = self._things.get((names, synsets))
+        if found is None:
+            found = self._make_thing(names, synsets)
+            if len(self._things) < _MOST_KEPT:
+                self._things[names, synsets] = found
+        return found
 
     def knows(self, word: str) -> bool:
         """Whether a name, in the singular or plural, is in the word lists or aliases."""
@@ -93,6 +114,19 @@ class Lexicon:
     def values(self, kind: str) -> list[str]:
         """One word for every value of an attribute kind, sorted."""
         return sorted({row["value"] for row in self._attributes.values() if row["kind"] == kind})
+
+    def _make_thing(self, names: tuple[str, ...], synsets: tuple[str, ...]) -> Thing:
+        lemmas = [synset.split(".", 1)[0].replace("_", " ") for synset in synsets]
+        nouns = [self.noun(word) for word in (*names, *lemmas)]
+        name = next((word for word in names if self.knows(word)), names[0])
+        listed = [word for word in (*names, *lemmas) if self.knows(word)]
+        return Thing(
+            name,
+            self.noun(listed[0] if listed else name).kind,
+            frozenset(noun.meaning for noun in nouns),
+            frozenset().union(*(noun.general for noun in nouns)),
+            frozenset("person" if noun.kind == "person" else noun.meaning for noun in nouns),
+        )
 
     def _make_noun(self, word: str) -> Noun:
         meaning = self._meaning_of(word)

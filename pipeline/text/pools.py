@@ -13,9 +13,7 @@ from pydantic import Field
 from pipeline.core.params import Params as BaseParams
 from pipeline.graphs.scene import SceneGraph
 from pipeline.text.lexicon import Lexicon
-from pipeline.text.truth import kind
 
-_SIDES = ("subject", "object")
 _MOST_COUNTED = 1 << 20  # different entries of one statistic; beyond it only words already met are counted
 
 
@@ -39,22 +37,20 @@ class Statistics:
 
     def add(self, graph: SceneGraph) -> None:
         """Count one graph."""
-        kinds = {thing.id: kind(thing, self.lexicon) for thing in graph.objects}
-        names = {thing.id: thing.names[0] for thing in graph.objects}
+        things = {thing.id: self.lexicon.thing(thing.names, thing.synsets) for thing in graph.objects}
         predicate = self.lexicon.predicate
         for edge in graph.relations:
             about = predicate(edge.predicate)
-            if not about.said:
-                continue
-            one, other = kinds[edge.subject], kinds[edge.object]
-            _count(self.predicates, (one, other, edge.group, edge.predicate))
-            _count(self.nouns, ("subject", about.meaning, one, names[edge.subject]))
-            _count(self.nouns, ("object", about.meaning, other, names[edge.object]))
+            if about.said:
+                one, other = things[edge.subject], things[edge.object]
+                _count(self.predicates, (one.kind, other.kind, edge.group, edge.predicate))
+                _count(self.nouns, ("subject", about.meaning, one.kind, one.name))
+                _count(self.nouns, ("object", about.meaning, other.kind, other.name))
         for thing in graph.objects:
             for word in thing.attributes:
-                about_word = self.lexicon.attribute(word)
-                if about_word.kind:
-                    _count(self.attributes, (about_word.kind, kinds[thing.id], word))
+                kind = self.lexicon.attribute(word).kind
+                if kind:
+                    _count(self.attributes, (kind, things[thing.id].kind, word))
 
 
 def _count(counts: Counts, key: tuple[str, ...]) -> None:

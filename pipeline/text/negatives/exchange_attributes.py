@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from pipeline.text.draws import Draws
-from pipeline.text.negatives.shared import TRIES_A_PLACE, Edit, Scene, attribute_places
+from pipeline.text.negatives.shared import TRIES_A_PLACE, Edit, Scene, Words, attribute_places, with_attribute
 from pipeline.text.truth import SAME, all_exclude
 
 
@@ -13,25 +13,27 @@ def propose(scene: Scene, draws: Draws) -> Iterator[Edit]:
     places = attribute_places(scene)
     for node, word in draws.order(places):
         kind = scene.lexicon.attribute(word).kind
-        rivals = [(n, w) for n, w in places if n > node and w != word and scene.lexicon.attribute(w).kind == kind]
+        rivals = [(n, w) for n, w in places if n != node and w != word and scene.lexicon.attribute(w).kind == kind]
+        if not rivals or not scene.shows(node, word):
+            continue
         for other, new in islice(draws.order(rivals), TRIES_A_PLACE):
+            if not scene.shows(other, new):
+                continue
             ends, originals = (node, other), (word, new)
             yield Edit(
                 "attribute", ends, " / ".join(originals), " / ".join((new, word)), *_judged(scene, ends, originals)
             )
 
 
-def _judged(
-    scene: Scene, ends: tuple[int, int], originals: tuple[str, str]
-) -> tuple[tuple[tuple[int, str], ...], str | None]:
+def _judged(scene: Scene, ends: tuple[int, int], originals: tuple[str, str]) -> tuple[Words, str | None]:
     """The pieces that change, and why the result may be true."""
-    words: tuple[tuple[int, str], ...] = ()
+    words: Words = ()
     if scene.name(ends[0]) == scene.name(ends[1]):
         return (), SAME
     for node, old, new in zip(ends, originals, reversed(originals), strict=True):
-        own = scene.things[node].attributes
+        own = scene.attributes[node]
         reason = scene.truth.of_attribute(node, new)
         if reason or not all_exclude(own, new, scene.lexicon):
             return (), reason or SAME
-        words += scene.described(node, tuple(new if o == old else o for o in own))
+        words += scene.described(node, with_attribute(scene, node, old, new))
     return words, None

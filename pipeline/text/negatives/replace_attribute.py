@@ -4,14 +4,16 @@ from collections.abc import Iterator
 from itertools import islice
 
 from pipeline.text.draws import Draws
-from pipeline.text.negatives.shared import TRIES_A_PLACE, Edit, Scene, attribute_places
+from pipeline.text.negatives.shared import TRIES_A_PLACE, Edit, Scene, attribute_places, with_attribute
 from pipeline.text.truth import SAME, all_exclude
 
 
 def propose(scene: Scene, draws: Draws) -> Iterator[Edit]:
     """Attributes of the same kind; one that says the same as another attribute of the object is no candidate."""
     for node, word in draws.order(attribute_places(scene)):
-        own = scene.things[node].attributes
+        if not scene.shows(node, word):
+            continue
+        own = scene.attributes[node]
         pool = scene.pools.attributes(scene.lexicon.attribute(word).kind, scene.kind(node))
         for new in islice(draws.order(pool), TRIES_A_PLACE):
             if scene.lexicon.attribute(new).value == scene.lexicon.attribute(word).value:
@@ -19,5 +21,5 @@ def propose(scene: Scene, draws: Draws) -> Iterator[Edit]:
             reason = scene.truth.of_attribute(node, new)
             if reason is None and not all_exclude(own, new, scene.lexicon):
                 reason = SAME
-            words = scene.described(node, tuple(new if o == word else o for o in own)) if reason is None else ()
+            words = scene.described(node, with_attribute(scene, node, word, new)) if reason is None else ()
             yield Edit("attribute", (node,), word, new, words, reason)

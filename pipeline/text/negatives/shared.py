@@ -6,11 +6,12 @@ from functools import cached_property
 from itertools import islice
 
 from pipeline.graphs.scene import Relation, SceneGraph
-from pipeline.text import truth
 from pipeline.text.captions import Captioner, Piece
 from pipeline.text.draws import Draws
 from pipeline.text.pools import Pools
 from pipeline.text.truth import Truth
+
+Words = tuple[tuple[int, str], ...]  # piece -> what stands there instead
 
 TRIES_A_PLACE = 4  # words drawn for one place before the next place has its turn
 
@@ -23,7 +24,7 @@ class Edit:
     objects: tuple[int, ...]
     original: str
     new: str
-    words: tuple[tuple[int, str], ...]  # piece -> what stands there instead
+    words: Words
     reason: str | None
 
 
@@ -39,7 +40,7 @@ class Scene:
         self.lexicon = captioner.lexicon
         self.pools = pools
         self.truth = Truth(graph, captioner.lexicon)
-        self.things = self.truth.things
+        self.attributes = {thing.id: thing.attributes for thing in graph.objects}
         self.relations = [place for place, piece in enumerate(pieces) if piece.object >= 0]
 
     @cached_property
@@ -64,45 +65,30 @@ class Scene:
 
     def name(self, node: int) -> str:
         """What the caption calls an object."""
-        return self.captioner.name(self.things[node])
+        return self.truth.things[node].name
 
     def kind(self, node: int) -> str:
         """The most general name of an object."""
-        return truth.kind(self.things[node], self.lexicon)
+        return self.truth.things[node].kind
 
-    def named(self, place: int, noun: str, attributes: tuple[str, ...]) -> str:
-        """The piece that names an object, with another noun or other attributes, in the form it had."""
-        piece = self.pieces[place]
-        following = ""
-        if place + 1 < len(self.pieces) and self.pieces[place + 1].object >= 0:
-            following = self.lexicon.predicate(self.pieces[place + 1].predicate).said
-        phrase = self.captioner.phrase(noun, attributes, piece.definite, following)
-        return phrase[0].upper() + phrase[1:] if self.text[piece.start].isupper() else phrase
-
-    def renamed(self, node: int, noun: str) -> tuple[tuple[int, str], ...]:
+    def renamed(self, node: int, noun: str) -> Words:
         """All pieces that name an object, with another noun."""
-        attributes = self.things[node].attributes
-        return tuple(
-            (place, self.named(place, noun, self._shown(place, node, attributes))) for place in self.mentions[node]
-        )
+        return tuple((place, self._named(place, noun, self._shown(place, node))) for place in self.mentions[node])
 
-    def described(self, node: int, attributes: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
+    def described(self, node: int, attributes: tuple[str, ...]) -> Words:
         """All pieces that name an object with its attributes, with other ones."""
-        name, own = self.name(node), self.things[node].attributes
-        places = [place for place in self.mentions[node] if self._shown(place, node, own)]
-        return tuple((place, self.named(place, name, attributes)) for place in places)
+        name = self.name(node)
+        places = [place for place in self.mentions[node] if self._shown(place, node)]
+        return tuple((place, self._named(place, name, attributes)) for place in places)
 
     def shows(self, node: int, attribute: str) -> bool:
-        """Whether the caption says this attribute of the object: its words are gone when it is left out."""
-        own = self.things[node].attributes
-        place = next((place for place in self.mentions.get(node, ()) if self._shown(place, node, own)), None)
-        if place is None:
-            return False
-        rest = tuple(word for word in own if word != attribute)
-        return self.named(place, self.name(node), own) != self.named(place, self.name(node), rest)
+        """Whether the caption says this attribute of the object; its first mention says most."""
+        place = self.mentions[node][0]
+        phrase = self.captioner.phrase(self.name(node), self.attributes[node], self._following(place))
+        return attribute in phrase.says
 
     def stands(self, place: int, where: int) -> str:
-        """The phrase of the piece at `place` as it reads where another stands: with that one's capital, if it has one."""
+        """The phrase of the piece at `place` as it reads where another stands, with that one's capital if it has one."""
         piece, other = self.pieces[place], self.pieces[where]
         phrase = self.text[piece.start : piece.stop]
         first = phrase[0].upper() if self.text[other.start].isupper() else phrase[0].lower()
@@ -110,31 +96,56 @@ class Scene:
 
     def edited(self, edit: Edit) -> str:
         """The caption with an edit's words."""
-        text, end, parts = self.text, 0, []
+        text, end = self.text, 0
+        parts: list[str] = []
         for place, words in sorted(edit.words):
             piece = self.pieces[place]
             parts += (text[end : piece.start], words)
             end = piece.stop
         return "".join((*parts, text[end:]))
 
-    def _shown(self, place: int, node: int, attributes: tuple[str, ...]) -> tuple[str, ...]:
-        """The attributes where the piece says them: a second mention leaves them out."""
+    def _named(self, place: int, noun: str, attributes: tuple[str, ...]) -> str:
+        """The piece that names an object, with another noun or other attributes, in the form it had."""
         piece = self.pieces[place]
+        both = self.captioner.phrase(noun, attributes, self._following(place))
+        phrase = both.definite if piece.definite else both.indefinite
+        return phrase[0].upper() + phrase[1:] if self.text[piece.start].isupper() else phrase
+
+    def _following(self, place: int) -> str:
+        """How the relation is said that follows an object in its clause; "" if none does."""
+        if place + 1 == len(self.pieces) or self.pieces[place + 1].object < 0:
+            return ""
+        return self.lexicon.predicate(self.pieces[place + 1].predicate).said
+
+    def _shown(self, place: int, node: int) -> tuple[str, ...]:
+        """The attributes where the piece says them: a second mention may leave them out."""
+        piece, attributes = self.pieces[place], self.attributes[node]
         if not piece.definite or not attributes:
             return attributes
-        whole = self.named(place, self.name(node), attributes)
+        whole = self._named(place, self.name(node), attributes)
         return attributes if self.text[piece.start : piece.stop] == whole else ()
 
 
 def attribute_places(scene: Scene) -> list[tuple[int, str]]:
-    """The attributes the caption says of which something is known to exclude them, as (object, attribute)."""
+    """The attributes for which others are known that exclude them, as (object of the caption, attribute).
+
+    The colours of people are left alone: "white" says something else of them than of a wall.
+    """
     attribute = scene.lexicon.attribute
     return [
         (node, word)
         for node in scene.mentions
-        for word in scene.things[node].attributes
-        if attribute(word).kind and scene.shows(node, word)
+        for word in scene.attributes[node]
+        if (kind := attribute(word).kind) and not (kind == "colour" and scene.kind(node) == "person")
     ]
+
+
+def with_attribute(scene: Scene, node: int, old: str, new: str) -> tuple[str, ...]:
+    """The attributes of an object with one replaced; others that mean the same as the old one go."""
+    about = scene.lexicon.attribute(old)
+    own = scene.attributes[node]
+    kept = [word for word in own if word == old or scene.lexicon.attribute(word).value != about.value]
+    return tuple(new if word == old else word for word in kept)
 
 
 def replaced_nouns(scene: Scene, draws: Draws, side: str) -> Iterator[Edit]:

@@ -8,7 +8,7 @@ from pipeline.text.truth import SAME
 
 
 def propose(scene: Scene, draws: Draws) -> Iterator[Edit]:
-    """One edit a relation: the two phrases beside it exchanged, so that each object is still named once in its clause."""
+    """One edit a relation: the two phrases beside it exchanged, so that its clause still names each object once."""
     for place in draws.order(scene.relations):
         subject, object_ = scene.pieces[place].subject, scene.pieces[place].object
         names = (scene.name(subject), scene.name(object_))
