@@ -6,16 +6,15 @@ from typing import Annotated
 import typer
 
 from pipeline.core import command, params, runs
-from pipeline.steps.synthesize import synthesize
-from pipeline.world.recordings import World
+from pipeline.steps.synthesize import Row, synthesize
 
 
 def main(
     world: Annotated[str, typer.Option(help="Row of synthesize.rows in params.yaml.")],
-    out: Annotated[Path, typer.Option(help="Folder of recordings to write; its stamp goes beside it.")],
+    out: Annotated[Path, typer.Option(help="Folder to write; its stamp goes beside it.")],
 ) -> None:
     """Write one demo world."""
-    settings = params.row(World, "synthesize", world)
+    settings = params.row(Row, "synthesize", world).root
     with runs.recorded("synthesize", world) as facts:
         facts["files"] = synthesize(settings, out=out)
 

@@ -7,7 +7,7 @@ Every random draw is named by what it is for, so one more subject, class or came
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -32,6 +32,7 @@ _KINECT_BODY = 1 << 56  # where Kinect's body ids begin
 class World(Params):
     """A demo world in the native format of NTU RGB+D."""
 
+    kind: Literal["bodies"]
     seed: int
     subjects: Annotated[int, Field(ge=1, le=999)]
     repetitions: Annotated[int, Field(ge=1, le=999)]

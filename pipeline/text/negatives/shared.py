@@ -88,7 +88,7 @@ class Scene:
         return attribute in phrase.says
 
     def stands(self, place: int, where: int) -> str:
-        """The phrase of the piece at `place` as it reads where another stands, with that one's capital if it has one."""
+        """The phrase of one piece as it reads where another stands, with that one's capital if it has one."""
         piece, other = self.pieces[place], self.pieces[where]
         phrase = self.text[piece.start : piece.stop]
         first = phrase[0].upper() if self.text[other.start].isupper() else phrase[0].lower()

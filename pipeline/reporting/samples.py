@@ -1,0 +1,129 @@
+"""The page of a corpus's captions and negatives: random samples of every rule, and statistics."""
+
+import heapq
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.core import pages
+from pipeline.graphs import drawing
+from pipeline.graphs.scene import SceneGraph
+from pipeline.text.negate import Counts, Negative
+
+_MOST_NODES = 9  # in one drawing
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One negative with what is needed to show it."""
+
+    graph: SceneGraph
+    image: str | None  # relative to the source folder
+    crop_xywh: list[int] | None
+    caption: str
+    negative: Negative
+    excerpts: tuple[str, str]  # where caption and negative differ
+
+
+@dataclass
+class Samples:
+    """A random choice of negatives, the same in whatever order they come, and the counts over a corpus."""
+
+    a_rule: int
+    chosen: dict[str, list[tuple[int, str, str, int, Sample]]] = field(default_factory=dict)
+    sizes: dict[str, Counter[int]] = field(default_factory=dict)
+
+    def count(self, what: str, number: int) -> None:
+        """Count one graph or caption that has so many of something."""
+        self.sizes.setdefault(what, Counter())[number] += 1
+
+    def offer(self, sample: Sample) -> None:
+        """Keep the sample if its seed, which is a random number of its own, is among the smallest of its rule."""
+        kept = self.chosen.setdefault(sample.negative.rule, [])
+        made = sample.negative
+        # A heap of the largest first, hence the minus; ids make every entry different before the sample is compared.
+        heapq.heappush(kept, (-made.seed, sample.graph.image_id, sample.graph.region, made.index, sample))
+        if len(kept) > self.a_rule:
+            heapq.heappop(kept)
+
+
+def excerpts(caption: str, text: str) -> tuple[str, str]:
+    """The clauses in which two texts differ, each with the words around."""
+    start = next((i for i, (a, b) in enumerate(zip(caption, text, strict=False)) if a != b), 0)
+    start = max(caption.rfind(", ", 0, start), caption.rfind(". ", 0, start), -2) + 2
+    back = 0
+    while back < min(len(caption), len(text)) - start and caption[-1 - back] == text[-1 - back]:
+        back += 1
+    ends = [next((i for i in range(len(s) - back, len(s)) if s[i] in ",."), len(s)) for s in (caption, text)]
+    return caption[start : ends[0]], text[start : ends[1]]
+
+
+def write(folder: Path, row: str, samples: Samples, counts: Counts, facts: dict[str, Any], source: Path) -> None:
+    """Write page.json and its drawings into a folder."""
+    images = []
+    for rule in sorted(samples.chosen):
+        for number, entry in enumerate(sorted(samples.chosen[rule], key=lambda kept: (-kept[0], *kept[1:4])), 1):
+            images.append(_drawn(folder, rule, number, entry[4], source))
+    page = pages.Page(
+        title=f"Captions and negatives of {row}",
+        stage="negate",
+        row=row,
+        text=[
+            "Every caption tells a scene graph in the fewest clauses.",
+            "Every negative changes one thing in a caption and is false of the graph.",
+            "The samples are random; what was changed is marked in the drawing.",
+            f"{facts['num_cut_short']} of {facts['num_components']} components of graphs were cut short.",
+        ],
+        tables=[_sizes(samples), _rules(counts), _reasons(counts), *_listed(samples)],
+        lines=[],
+        images=images,
+    )
+    pages.write(folder, page)
+
+
+def _drawn(folder: Path, rule: str, number: int, sample: Sample, source: Path) -> pages.Image:
+    edit = sample.negative.edit
+    nodes = drawing.neighbourhood(sample.graph, edit.objects, _MOST_NODES)
+    picture = drawing.load_picture(source / sample.image, sample.crop_xywh) if sample.image else None
+    name = f"{rule}-{number}.png"
+    drawing.draw(sample.graph, nodes, edit.objects, picture).save(folder / name)
+    true, false = sample.excerpts
+    return pages.Image(
+        file=name,
+        alt=f"Boxes and scene graph around what was changed: {edit.original} became {edit.new}",
+        caption=f"{rule}, image {sample.graph.image_id}: true “{true}”, false “{false}”",
+    )
+
+
+def _sizes(samples: Samples) -> pages.Table:
+    rows: list[list[pages.Cell]] = []
+    for what, sizes in samples.sizes.items():
+        values = sorted(sizes.elements())
+        mean = round(sum(values) / len(values), 2)
+        rows.append([what, len(values), values[0], values[len(values) // 2], mean, values[-1]])
+    header = ["what", "graphs", "least", "median", "mean", "most"]
+    return pages.Table(title="Sizes", header=header, rows=rows)
+
+
+def _rules(counts: Counts) -> pages.Table:
+    dropped: Counter[str] = Counter()
+    for (rule, _), number in counts.dropped.items():
+        dropped[rule] += number
+    rules = sorted({*counts.made, *dropped})
+    rows: list[list[pages.Cell]] = [[rule, counts.made[rule], dropped[rule]] for rule in rules]
+    return pages.Table(title="Negatives per rule", header=["rule", "made", "candidates dropped"], rows=rows)
+
+
+def _reasons(counts: Counts) -> pages.Table:
+    rows: list[list[pages.Cell]] = [[rule, why, number] for (rule, why), number in sorted(counts.dropped.items())]
+    return pages.Table(title="Candidates dropped by reason", header=["rule", "reason", "candidates"], rows=rows)
+
+
+def _listed(samples: Samples) -> list[pages.Table]:
+    rows: list[list[pages.Cell]] = []
+    for rule in sorted(samples.chosen):
+        for entry in sorted(samples.chosen[rule], key=lambda kept: (-kept[0], *kept[1:4])):
+            sample = entry[4]
+            rows.append([rule, sample.graph.image_id, *sample.excerpts])
+    return [pages.Table(title="Samples", header=["rule", "image", "true", "false"], rows=rows)] if rows else []

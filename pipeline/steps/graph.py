@@ -1,0 +1,110 @@
+"""graph: annotations of a corpus -> one scene graph per image, frame or region, rejected ones with a reason."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, RootModel
+
+from pipeline.core import stamp, tables
+from pipeline.core.params import Params
+from pipeline.core.progress import say, track
+from pipeline.core.rejects import Rejects
+from pipeline.core.schemas import GRAPHS
+from pipeline.formats import action_genome, visual_genome
+from pipeline.graphs.corpora import action_genome as action_genome_corpus
+from pipeline.graphs.corpora import visual_genome as visual_genome_corpus
+from pipeline.graphs.corpora.shared import Reading
+from pipeline.graphs.corpora.visual_genome import RegionParams
+from pipeline.graphs.scene import to_json
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class VisualGenomeRow(Params):
+    """A folder of Visual Genome's files."""
+
+    kind: Literal["visual_genome"]
+    source: str
+    regions: RegionParams
+    max_rejected: Share  # of the images
+
+
+class ActionGenomeRow(Params):
+    """A folder of Action Genome's files."""
+
+    kind: Literal["action_genome"]
+    source: str
+    max_rejected: Share  # of the frames; in the real files 19 % show no object
+
+
+AnyRow = VisualGenomeRow | ActionGenomeRow
+
+
+class Row(RootModel[Annotated[AnyRow, Field(discriminator="kind")]]):
+    """A row of params: the corpus that its `kind` says."""
+
+
+def graph(row: AnyRow, *, source: Path, out: Path) -> dict[str, object]:
+    """Write the graphs of a corpus; returns what the log should know. The source must be stamped."""
+    stamp.read(source)
+    if isinstance(row, ActionGenomeRow):
+        frames = action_genome.Annotations(source)
+        keys = frames.frame_keys()
+        readings = (action_genome_corpus.reading(frames, key) for key in keys)
+        return _write(row, readings, len(keys), out, {})
+    aliases = {
+        "nouns": visual_genome.read_aliases(source / "object_alias.txt"),
+        "predicates": visual_genome.read_aliases(source / "relationship_alias.txt"),
+    }
+    with visual_genome.opened(source) as images:
+        ids = images.image_ids()
+        return _write(row, _with_regions(images, ids, row.regions), len(ids), out, aliases)
+
+
+def _with_regions(images: visual_genome.Annotations, ids: list[int], params: RegionParams) -> Iterator[Reading]:
+    for image_id in ids:
+        whole = visual_genome_corpus.reading(images, image_id)
+        crops = list(visual_genome_corpus.regions(images, whole, params))
+        yield whole
+        yield from crops
+
+
+def _write(
+    row: AnyRow, readings: Iterator[Reading], total: int, out: Path, aliases: dict[str, list[list[str]]]
+) -> dict[str, object]:
+    rejects = Rejects("graph")
+    faults = Rejects("graph")  # parts of images; counted, not limited
+    num_graphs = num_regions = 0
+    with tables.streamed(out, GRAPHS) as table:
+        for reading in track(readings, total=total, what="images"):
+            table.add(_row(reading))
+            num_graphs += reading.graph is not None
+            num_regions += reading.crop_xywh is not None
+            if reading.reason is not None:
+                rejects.add(reading.image_id, reading.reason)
+            for fault in reading.faults:
+                faults.add(reading.image_id, fault)
+        rejects.check(total=total, at_most=row.max_rejected)
+        table.meta = {"kind": row.kind, "aliases": aliases, "rejected": rejects.counts(), "left_out": faults.counts()}
+    say(f"graph: {num_graphs} graphs, {num_regions} of them regions")
+    say(f"graph: rejected {rejects.counts()}; left out of graphs {faults.counts()}")
+    return {"graphs": num_graphs, "rejected": len(rejects.rows), "left_out": len(faults.rows)}
+
+
+def _row(reading: Reading) -> dict[str, Any]:
+    graph = reading.graph
+    return {
+        "image_id": reading.image_id,
+        "region": graph.region if graph else "",
+        "image": reading.image,
+        "subset": reading.subset,
+        "crop_xywh": reading.crop_xywh,
+        "width": graph.width if graph else None,
+        "height": graph.height if graph else None,
+        "num_objects": len(graph.objects) if graph else 0,
+        "num_relations": len(graph.relations) if graph else 0,
+        "graph": to_json(graph) if graph else None,
+        "faults": reading.faults,
+        "reason": reading.reason,
+    }
