@@ -1,6 +1,7 @@
 """SceneGraph: the objects of an image or frame and the relations between them."""
 
 from collections.abc import Iterable
+from operator import attrgetter
 
 import msgspec
 
@@ -59,13 +60,13 @@ def scene_graph(
     Raises ValueError (the message is the reason) for an id given twice, an object without a name, a relation to a
     missing object or from an object to itself.
     """
-    things = sorted(objects, key=_id_of)
+    things = sorted(objects, key=attrgetter("id"))
     ids = {thing.id for thing in things}
     if len(ids) != len(things):
         raise ValueError("duplicate object id")
-    if not all(thing.names for thing in things):
+    if not all([thing.names for thing in things]):
         raise ValueError("object without a name")
-    edges = sorted(set(relations), key=_ends_of)
+    edges = sorted(set(relations))
     for edge in edges:
         if edge.subject not in ids or edge.object not in ids:
             raise ValueError("relation to a missing object")
@@ -105,14 +106,6 @@ def components(graph: SceneGraph) -> list[list[int]]:
             root = leader[root]
         groups.setdefault(root, []).append(node)
     return sorted(groups.values(), key=_size_then_first)
-
-
-def _id_of(thing: SceneObject) -> int:
-    return thing.id
-
-
-def _ends_of(edge: Relation) -> tuple[int, int, str, str]:
-    return (edge.subject, edge.object, edge.predicate, edge.group)
 
 
 def _size_then_first(group: list[int]) -> tuple[int, int]:

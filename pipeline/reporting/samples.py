@@ -51,7 +51,8 @@ class Samples:
 def excerpts(caption: str, text: str) -> tuple[str, str]:
     """The clauses in which two texts differ, each with the words around."""
     start = next((i for i, (a, b) in enumerate(zip(caption, text, strict=False)) if a != b), 0)
-    start = max(caption.rfind(", ", 0, start), caption.rfind(". ", 0, start), -2) + 2
+    before = max(caption.rfind(", ", 0, start), caption.rfind(". ", 0, start))
+    start = before + 2 if before >= 0 else 0
     back = 0
     while back < min(len(caption), len(text)) - start and caption[-1 - back] == text[-1 - back]:
         back += 1

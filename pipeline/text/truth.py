@@ -91,7 +91,8 @@ class Truth:
         """Whether an object has the attribute, be it only by its name ("white top")."""
         if any(_same(self.lexicon.attribute(word), about) for word in thing.attributes):
             return True
-        return any(_same(self.lexicon.attribute(word), about) for name in thing.names for word in name.split()[:-1])
+        compounds = [name for name in thing.names if " " in name]
+        return any(_same(self.lexicon.attribute(word), about) for name in compounds for word in name.split()[:-1])
 
 
 def _same(one: Attribute, other: Attribute) -> bool:

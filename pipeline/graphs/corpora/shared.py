@@ -1,5 +1,6 @@
 """What both corpora need: a graph with its origin and what was left out of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pipeline.graphs.scene import SceneGraph
@@ -25,6 +26,14 @@ def clean(text: str) -> str:
     'lit "walk" sign'
     """
     return _CLEANED.get(text) or _clean(text)
+
+
+def clean_all(words: Sequence[str]) -> tuple[str, ...]:
+    """The words that are left of some, cleaned, each once, in their order."""
+    if len(words) == 1:
+        plain = clean(words[0])
+        return (plain,) if plain else ()
+    return tuple(dict.fromkeys(plain for word in words if (plain := clean(word))))
 
 
 _CLEANED: dict[str, str] = {}

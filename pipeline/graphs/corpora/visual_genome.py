@@ -8,7 +8,7 @@ from pydantic import Field
 from pipeline.core.params import Params as BaseParams
 from pipeline.formats import visual_genome as annotations
 from pipeline.formats.visual_genome import BadImageError, Described, Image, Region
-from pipeline.graphs.corpora.shared import Reading, clean
+from pipeline.graphs.corpora.shared import Reading, clean, clean_all
 from pipeline.graphs.crops import crop, within
 from pipeline.graphs.scene import Box, Relation, SceneGraph, SceneObject, scene_graph
 
@@ -93,7 +93,7 @@ def _objects(image: Image, width: int | None, height: int | None, faults: list[s
     objects: dict[int, SceneObject] = {}
     for record in image.objects:
         number = record.object_id
-        names = tuple(dict.fromkeys([plain for name in record.names if (plain := clean(name))]))
+        names = clean_all(record.names)
         box = _box(record, width, height)
         if not names:
             faults.append(f"object without a name: {number}")
@@ -105,8 +105,7 @@ def _objects(image: Image, width: int | None, height: int | None, faults: list[s
             words = record.attributes
             if extra:
                 words = [*words, *extra.get(number, ()), *extra.get(_place(record), ())]
-            attributes = tuple(dict.fromkeys([plain for word in words if (plain := clean(word))])) if words else ()
-            objects[number] = SceneObject(number, names, attributes, tuple(record.synsets), box)
+            objects[number] = SceneObject(number, names, clean_all(words), tuple(record.synsets), box)
     return objects
 
 
