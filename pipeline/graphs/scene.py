@@ -64,7 +64,7 @@ def scene_graph(
     ids = {thing.id for thing in things}
     if len(ids) != len(things):
         raise ValueError("duplicate object id")
-    if not all([thing.names for thing in things]):
+    if not all(map(attrgetter("names"), things)):
         raise ValueError("object without a name")
     edges = sorted(set(relations))
     for edge in edges:
@@ -90,22 +90,17 @@ def from_json(text: str | bytes) -> SceneGraph:
 
 def components(graph: SceneGraph) -> list[list[int]]:
     """Weakly connected components as ascending object ids; the largest first, then by smallest id."""
-    leader = {thing.id: thing.id for thing in graph.objects}
+    member: dict[int, list[int]] = {thing.id: [thing.id] for thing in graph.objects}
     for edge in graph.relations:
-        first, second = edge.subject, edge.object
-        while leader[first] != first:
-            leader[first] = first = leader[leader[first]]
-        while leader[second] != second:
-            leader[second] = second = leader[leader[second]]
-        if first != second:
-            leader[max(first, second)] = min(first, second)
-    groups: dict[int, list[int]] = {}
-    for node in leader:  # ascending, for objects are
-        root = node
-        while leader[root] != root:
-            root = leader[root]
-        groups.setdefault(root, []).append(node)
-    return sorted(groups.values(), key=_size_then_first)
+        one, other = member[edge.subject], member[edge.object]
+        if one is not other:
+            if len(one) < len(other):
+                one, other = other, one
+            one += other  # the smaller joins the larger, so that no node moves often
+            for node in other:
+                member[node] = one
+    groups = {id(group): group for group in member.values()}
+    return sorted(map(sorted, groups.values()), key=_size_then_first)
 
 
 def _size_then_first(group: list[int]) -> tuple[int, int]:

@@ -77,7 +77,7 @@ class Captioner:
     def __init__(self, params: Params, lexicon: Lexicon) -> None:
         self.params = params
         self.lexicon = lexicon
-        self._phrases: dict[tuple[str, tuple[str, ...]], Phrase] = {}
+        self._phrases: dict[Described, Phrase] = {}
 
     def caption(self, graph: SceneGraph) -> Caption:
         """The caption of a graph: the same for equal graphs, whatever the order they were given in."""
@@ -94,21 +94,21 @@ class Captioner:
             writer.component(cover, nodes)
         return Caption(writer.text(), writer.clause_starts, writer.pieces, len(parts), num_cut_short)
 
-    def phrase(self, noun: str, attributes: tuple[str, ...], following: str) -> "Phrase":
+    def phrase(self, thing: "Described", following: str) -> "Phrase":
         """An object's phrase before a relation word (`following`, or ""), which it does not anticipate.
 
         "a man sitting on a bench", not "a sitting man sitting on a bench". The attributes are those recorded, of which
         the params' number is said.
         """
-        if following and attributes:
+        if following and thing[1]:
             first = following.split(" ", 1)[0]
-            if first in attributes:
-                attributes = tuple(word for word in attributes if word != first)
-        found = self._phrases.get((noun, attributes))
+            if first in thing[1]:
+                thing = (thing[0], tuple(word for word in thing[1] if word != first))
+        found = self._phrases.get(thing)
         if found is None:
-            found = self._make_phrase(noun, attributes)
+            found = self._make_phrase(*thing)
             if len(self._phrases) < _MOST_KEPT:
-                self._phrases[noun, attributes] = found
+                self._phrases[thing] = found
         return found
 
     def _make_phrase(self, noun: str, attributes: tuple[str, ...]) -> "Phrase":
@@ -157,6 +157,7 @@ class Phrase:
     says: frozenset[str]
 
 
+Described = tuple[str, tuple[str, ...]]  # what an object is called, its recorded attributes
 Edges = dict[int, dict[int, Relation]]
 
 
@@ -182,7 +183,7 @@ def _with_and(described: list[tuple[str, str]]) -> tuple[str, ...]:
 class _Writer:
     """Puts a caption together clause by clause and knows what was mentioned.
 
-    A clause is a list of nodes, each related to the next.
+    A clause is a list of nodes, each related to the next. This is the inner loop of the caption stage.
     """
 
     def __init__(self, captioner: Captioner, graph: SceneGraph, edges: Edges) -> None:
@@ -191,14 +192,16 @@ class _Writer:
         self._words: list[str] = []
         self._length = 0
         self._mentioned: set[int] = set()
-        self._told: set[tuple[object, ...]] = set()
-        self._things: dict[int, tuple[str, tuple[str, ...]]] = {}
+        self._told: set[str | tuple[str, ...]] = set()
+        self._things: dict[int, Described] = {}
+        self._phrases: dict[int, Phrase] = {}
         self._shared: set[str] = set()  # names that more than one object goes by
         names: set[str] = set()
-        thing = captioner.lexicon.thing
+        lookup, phrase = captioner.lexicon.thing, captioner.phrase
         for one in graph.objects:
-            noun = one.names[0] if len(one.names) == 1 else thing(one.names, one.synsets).name
-            self._things[one.id] = (noun, one.attributes)
+            noun = one.names[0] if len(one.names) == 1 else lookup(one.names, one.synsets).name
+            thing = self._things[one.id] = (noun, one.attributes)
+            self._phrases[one.id] = phrase(thing, "")
             (self._shared if noun in names else names).add(noun)
         self.clause_starts: list[int] = []
         self.pieces: list[Piece] = []
@@ -207,8 +210,13 @@ class _Writer:
         return "".join(self._words) + ("." if self._words else "")
 
     def lone(self, node: int) -> None:
-        """An object that nothing is related to."""
-        self._clause([node], ". ")
+        """An object that nothing is related to, unless one that reads alike was told."""
+        phrase = self._phrases[node].indefinite
+        if phrase not in self._told:
+            self._told.add(phrase)
+            self._begin(". ")
+            self._mentioned.add(node)
+            self._name(node, phrase[0].upper() + phrase[1:], definite=False)
 
     def component(self, cover: Cover, nodes: Sequence[int]) -> None:
         """All clauses of one component."""
@@ -230,52 +238,58 @@ class _Writer:
     def _clause(self, nodes: list[int], separator: str) -> bool:
         """Add a clause, unless one that reads alike was told: five like windows of a building are told once."""
         predicate = self._captioner.lexicon.predicate
-        predicates = [self._edges[one][other].predicate for one, other in pairwise(nodes)]
-        said = [predicate(word).said for word in predicates]
-        things = [self._things[node] for node in nodes]
-        key = (*things, *said)
+        edges = [self._edges[one][other] for one, other in pairwise(nodes)]
+        said = [predicate(edge.predicate).said for edge in edges]
+        phrases = [self._phrases[node].indefinite for node in nodes]
+        key = (*phrases, *said)
         if key in self._told:
             return False
         self._told.add(key)
         if said:
-            self._told.update([(thing,) for thing in things])  # no need to name it alone, too
-        if self._words:
-            self._add(separator)
-        self.clause_starts.append(self._length)
-        capital = separator == ". "
-        for place, word in enumerate(said):
-            self._object(nodes[place], things[place], word, capital)
-            self._relation(nodes[place], nodes[place + 1], predicates[place], word)
-            capital = False
-        self._object(nodes[-1], things[-1], "", capital)
+            self._told.update(phrases)  # no need to name them alone, too
+        self._begin(separator)
+        words, pieces, length = self._words, self.pieces, self._length
+        for node, edge, word in zip(nodes, edges, said, strict=False):
+            definite = node in self._mentioned
+            name = self._called(node, word, definite, separator == ". " and node == nodes[0])
+            start = length + len(name) + 1
+            stop = start + len(word)
+            words += (name, " ", word, " ")
+            pieces += (
+                Piece(length, start - 1, node, -1, "", definite),
+                Piece(start, stop, node, edge.object, edge.predicate, False),
+            )
+            length = stop + 1
+        self._length = length
+        node, definite = nodes[-1], nodes[-1] in self._mentioned
+        self._name(node, self._called(node, "", definite, separator == ". " and not said), definite=definite)
         return True
 
-    def _object(self, node: int, thing: tuple[str, tuple[str, ...]], following: str, capital: bool) -> None:
-        noun, attributes = thing
-        definite = node in self._mentioned
+    def _called(self, node: int, following: str, definite: bool, capital: bool) -> str:
+        """What an object is called here; mentions it."""
+        thing, phrase = self._things[node], self._phrases[node]
         if definite:
-            if noun not in self._shared:
-                attributes = ()  # "the man": there is only one
-            phrase = self._captioner.phrase(noun, attributes, following).definite
+            if thing[0] not in self._shared:
+                thing = (thing[0], ())  # "the man": there is only one
+            phrase = self._captioner.phrase(thing, following)
         else:
             self._mentioned.add(node)
-            phrase = self._captioner.phrase(noun, attributes, following).indefinite
-        if capital:
-            phrase = phrase[0].upper() + phrase[1:]
+            if thing[1] and following:
+                phrase = self._captioner.phrase(thing, following)
+        words = phrase.definite if definite else phrase.indefinite
+        return words[0].upper() + words[1:] if capital else words
+
+    def _name(self, node: int, words: str, *, definite: bool) -> None:
         start = self._length
-        self._add(phrase)
+        self._words.append(words)
+        self._length = start + len(words)
         self.pieces.append(Piece(start, self._length, node, -1, "", definite))
 
-    def _relation(self, subject: int, object_: int, predicate: str, said: str) -> None:
-        self._words += (" ", said, " ")
-        start = self._length + 1
-        stop = start + len(said)
-        self._length = stop + 1
-        self.pieces.append(Piece(start, stop, subject, object_, predicate, False))
-
-    def _add(self, words: str) -> None:
-        self._words.append(words)
-        self._length += len(words)
+    def _begin(self, separator: str) -> None:
+        if self._words:
+            self._words.append(separator)
+            self._length += len(separator)
+        self.clause_starts.append(self._length)
 
 
 def _entering(nodes: Sequence[int], edges: Edges) -> dict[int, list[int]]:

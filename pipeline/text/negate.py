@@ -1,5 +1,6 @@
 """Caption -> negatives: for each rule the first edits that are false of the graph, and why others were dropped."""
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -89,4 +90,4 @@ def negatives(
 
 def _clause(scene: Scene, edit: Edit, clause_starts: Sequence[int]) -> int:
     first = min(scene.pieces[place].start for place, _ in edit.words)
-    return sum(start <= first for start in clause_starts) - 1
+    return bisect_right(clause_starts, first) - 1

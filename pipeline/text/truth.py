@@ -67,9 +67,8 @@ class Truth:
         about = self.lexicon.attribute(word)
         if self._has(self.objects[node], about):
             return TRUE
-        alike = self.things[node].sorts
-        for other, thing in self.things.items():
-            if other == node or alike.isdisjoint(thing.sorts):
+        for other in sorted(self._alike(node)):
+            if other == node:
                 continue
             if self._has(self.objects[other], about):
                 return SHARED
@@ -79,13 +78,22 @@ class Truth:
 
     def _meanings(self, subject: int, object_: int) -> set[str]:
         """What the graph says from things called as one object to things called as another."""
-        subjects, objects = self.things[subject].sorts, self.things[object_].sorts
-        things = self.things
-        return {
-            self.lexicon.predicate(edge.predicate).meaning
-            for edge in self.graph.relations
-            if not subjects.isdisjoint(things[edge.subject].sorts) and not objects.isdisjoint(things[edge.object].sorts)
-        }
+        subjects, objects = self._alike(subject), self._alike(object_)
+        edges = [edge for edge in self.graph.relations if edge.subject in subjects and edge.object in objects]
+        return {self.lexicon.predicate(edge.predicate).meaning for edge in edges}
+
+    @cached_property
+    def _by_sort(self) -> dict[str, set[int]]:
+        """What objects may be referred to by -> these objects."""
+        found: dict[str, set[int]] = {}
+        for node, thing in self.things.items():
+            for sort in thing.sorts:
+                found.setdefault(sort, set()).add(node)
+        return found
+
+    def _alike(self, node: int) -> set[int]:
+        """The objects that may be called as this one is, itself included."""
+        return set().union(*[self._by_sort[sort] for sort in self.things[node].sorts])
 
     def _has(self, thing: SceneObject, about: Attribute) -> bool:
         """Whether an object has the attribute, be it only by its name ("white top")."""

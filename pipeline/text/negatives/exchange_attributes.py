@@ -4,16 +4,15 @@ from collections.abc import Iterator
 from itertools import islice
 
 from pipeline.text.draws import Draws
-from pipeline.text.negatives.shared import TRIES_A_PLACE, Edit, Scene, Words, attribute_places, with_attribute
+from pipeline.text.negatives.shared import TRIES_A_PLACE, Edit, Scene, Words, with_attribute
 from pipeline.text.truth import SAME, all_exclude
 
 
 def propose(scene: Scene, draws: Draws) -> Iterator[Edit]:
     """Pairs of objects of different names whose attributes are of one kind and exclude each other, both ways."""
-    places = attribute_places(scene)
-    for node, word in draws.order(places):
-        kind = scene.lexicon.attribute(word).kind
-        rivals = [(n, w) for n, w in places if n != node and w != word and scene.lexicon.attribute(w).kind == kind]
+    places = scene.attribute_places
+    for node, word, kind in draws.order(places):
+        rivals = [(other, new) for other, new, same in places if same == kind and other != node and new != word]
         if not rivals or not scene.shows(node, word):
             continue
         for other, new in islice(draws.order(rivals), TRIES_A_PLACE):

@@ -4,17 +4,17 @@ from collections.abc import Iterator
 from itertools import islice
 
 from pipeline.text.draws import Draws
-from pipeline.text.negatives.shared import TRIES_A_PLACE, Edit, Scene, attribute_places, with_attribute
+from pipeline.text.negatives.shared import TRIES_A_PLACE, Edit, Scene, with_attribute
 from pipeline.text.truth import SAME, all_exclude
 
 
 def propose(scene: Scene, draws: Draws) -> Iterator[Edit]:
     """Attributes of the same kind; one that says the same as another attribute of the object is no candidate."""
-    for node, word in draws.order(attribute_places(scene)):
+    for node, word, kind in draws.order(scene.attribute_places):
         if not scene.shows(node, word):
             continue
         own = scene.attributes[node]
-        pool = scene.pools.attributes(scene.lexicon.attribute(word).kind, scene.kind(node))
+        pool = scene.pools.attributes(kind, scene.kind(node))
         for new in islice(draws.order(pool), TRIES_A_PLACE):
             if scene.lexicon.attribute(new).value == scene.lexicon.attribute(word).value:
                 continue

@@ -53,15 +53,24 @@ class Scene:
         return found
 
     @cached_property
-    def groups(self) -> dict[tuple[int, int, str], str]:
-        """Group of every relation; empty but for Action Genome."""
-        return {(e.subject, e.object, e.predicate): e.group for e in self.truth.graph.relations}
+    def attribute_places(self) -> list[tuple[int, str, str]]:
+        """The attributes for which others are known that exclude them: object of the caption, attribute, its kind.
+
+        The colours of people are left alone: "white" says something else of them than of a wall.
+        """
+        attribute = self.lexicon.attribute
+        return [
+            (node, word, kind)
+            for node in self.mentions
+            for word in self.attributes[node]
+            if (kind := attribute(word).kind) and not (kind == "colour" and self.kind(node) == "person")
+        ]
 
     def relation(self, place: int) -> Relation:
         """The relation a piece says."""
         piece = self.pieces[place]
-        group = self.groups[piece.subject, piece.object, piece.predicate]
-        return Relation(piece.subject, piece.object, piece.predicate, group)
+        ends = (piece.subject, piece.object, piece.predicate)
+        return next(e for e in self.truth.graph.relations if (e.subject, e.object, e.predicate) == ends)
 
     def name(self, node: int) -> str:
         """What the caption calls an object."""
@@ -84,7 +93,7 @@ class Scene:
     def shows(self, node: int, attribute: str) -> bool:
         """Whether the caption says this attribute of the object; its first mention says most."""
         place = self.mentions[node][0]
-        phrase = self.captioner.phrase(self.name(node), self.attributes[node], self._following(place))
+        phrase = self.captioner.phrase((self.name(node), self.attributes[node]), self._following(place))
         return attribute in phrase.says
 
     def stands(self, place: int, where: int) -> str:
@@ -107,7 +116,7 @@ class Scene:
     def _named(self, place: int, noun: str, attributes: tuple[str, ...]) -> str:
         """The piece that names an object, with another noun or other attributes, in the form it had."""
         piece = self.pieces[place]
-        both = self.captioner.phrase(noun, attributes, self._following(place))
+        both = self.captioner.phrase((noun, attributes), self._following(place))
         phrase = both.definite if piece.definite else both.indefinite
         return phrase[0].upper() + phrase[1:] if self.text[piece.start].isupper() else phrase
 
@@ -124,20 +133,6 @@ class Scene:
             return attributes
         whole = self._named(place, self.name(node), attributes)
         return attributes if self.text[piece.start : piece.stop] == whole else ()
-
-
-def attribute_places(scene: Scene) -> list[tuple[int, str]]:
-    """The attributes for which others are known that exclude them, as (object of the caption, attribute).
-
-    The colours of people are left alone: "white" says something else of them than of a wall.
-    """
-    attribute = scene.lexicon.attribute
-    return [
-        (node, word)
-        for node in scene.mentions
-        for word in scene.attributes[node]
-        if (kind := attribute(word).kind) and not (kind == "colour" and scene.kind(node) == "person")
-    ]
 
 
 def with_attribute(scene: Scene, node: int, old: str, new: str) -> tuple[str, ...]:
