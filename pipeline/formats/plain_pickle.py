@@ -75,6 +75,12 @@ class Array:
         self.value = np.frombuffer(bytes(data), dtype.value).reshape(shape, order="F" if by_column else "C")
 
 
+def _from_buffer(data: object, dtype: object, shape: object, order: object) -> Array:
+    array = Array()
+    array.__setstate__((1, shape, dtype, order == "F", data))
+    return array
+
+
 def _scalar(dtype: _Dtype, data: bytes) -> Any:
     return np.frombuffer(data, dtype.value)[0].item()
 
@@ -95,6 +101,7 @@ _ADMITTED: dict[tuple[str, str], _Constructor] = {
     ("numpy", "dtype"): _Constructor(lambda code, *_: _Dtype(code)),
     ("_codecs", "encode"): _Constructor(_encode),  # how protocol 2 writes bytes
     **{(module, "_reconstruct"): _Constructor(lambda *_: Array()) for module in _ARRAY_MODULES},
+    **{(module, "_frombuffer"): _Constructor(_from_buffer) for module in ("numpy.core.numeric", "numpy._core.numeric")},
     **{(module, "scalar"): _Constructor(_scalar) for module in _ARRAY_MODULES},
 }
 

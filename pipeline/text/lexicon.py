@@ -31,6 +31,7 @@ class Predicate:
     also: frozenset[str]
     inverse_also: frozenset[str]  # the same for its inverse, read from object to subject
     mirrored: bool  # true both ways round, or may be
+    placing: bool  # says only where: true of many pairs of which no annotator says it
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,14 +142,16 @@ class Lexicon:
                 if wide not in general:
                     general.add(wide)
                     todo.append(wide)
-        roots = sorted(name for name in general if name in self._broader and not self._broader[name])
+        roots = sorted(name for name in general if name != meaning and not self._broader.get(name))
         return Noun(meaning, frozenset(general), roots[0] if roots else english.head(meaning))
 
     def _meaning_of(self, word: str) -> str:
-        for form in (word, *_singulars(word)):
+        forms = [word, *_singulars(word)]
+        for form in forms:
             if form in self._noun_meaning:
                 return self._noun_meaning[form]
-        return next(iter(_singulars(word)), word)
+        listed = [form for form in forms[1:] if form.rsplit(" ", 1)[-1] in self._noun_meaning]
+        return (listed or forms[1:] or forms)[0]
 
     def _make_predicate(self, word: str) -> Predicate:
         said = self._said_as.get(word) or english.said(word)
@@ -160,7 +163,8 @@ class Lexicon:
         inverse = self._facts.inverse.get(meaning) or (self._facts.inverse.get(ending) if ending else None)
         inverse_also = self._facts.also(inverse) if inverse else frozenset[str]()
         mirrored = meaning in self._facts.mirrored or (ending in self._facts.mirrored)
-        return Predicate(meaning, said, also | {meaning}, inverse_also, mirrored)
+        placing = meaning in self._facts.placing or (ending in self._facts.placing)
+        return Predicate(meaning, said, also | {meaning}, inverse_also, mirrored, placing)
 
     def _make_attribute(self, word: str) -> Attribute:
         row = self._attributes.get(word) or self._attributes.get(word.removeprefix("very "))
@@ -174,6 +178,7 @@ class _PredicateFacts:
     def __init__(self, rows: Sequence[dict[str, str]]) -> None:
         self.inverse = {row["meaning"]: row["inverse"] for row in rows if row["inverse"]}
         self.mirrored = {row["meaning"] for row in rows if row["mirrored"] == "yes"}
+        self.placing = {row["meaning"] for row in rows if row["placing"] == "yes"}
         self._also: dict[str, set[str]] = {row["meaning"]: {row["meaning"]} for row in rows}
         for row in rows:
             for other in filter(None, row["may_also"].split(";")):
@@ -208,6 +213,8 @@ def _singulars(word: str) -> list[str]:
         return [f"{word[:-3]}y", word[:-1]]
     if word.endswith(("ches", "shes", "sses", "xes")):
         return [word[:-2], word[:-1]]
+    if word.endswith("ses"):
+        return [word[:-1], word[:-2]]  # houses, buses
     return [word[:-1]] if word.endswith("s") else []
 
 

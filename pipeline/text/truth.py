@@ -60,6 +60,8 @@ class Truth:
             return MIRRORED
         if any(about.meaning in self.lexicon.predicate(other).inverse_also for other in back):
             return MIRRORED
+        if about.placing and len(self._alike(subject)) + len(self._alike(object_)) > 2:
+            return UNKNOWN  # two cars, and only of one the graph says where it stands
         return None
 
     def of_attribute(self, node: int, word: str) -> str | None:

@@ -1,0 +1,126 @@
+import os
+import pickle
+import sys
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline.core.errors import FormatError
+from pipeline.formats import plain_pickle
+
+
+def stored(folder: Path, content: bytes) -> Path:
+    path = folder / "x.pkl"
+    path.write_bytes(content)
+    return path
+
+
+class Call:
+    """Unpickles into a call."""
+
+    def __init__(self, function, *args):
+        self.function, self.args = function, args
+
+    def __reduce__(self):
+        return self.function, self.args
+
+
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+def test_plain_values_and_arrays_come_back(tmp_path, protocol):
+    value = {
+        "a": [1, 2.5, None, True, "ä", b"raw", (1, 2)],
+        "n": np.arange(6, dtype=">i2").reshape(2, 3),
+        "s": np.float32(2),
+    }
+    found = plain_pickle.read(stored(tmp_path, pickle.dumps(value, protocol=protocol)))
+    assert found["a"] == value["a"]
+    assert (found["n"].value == value["n"]).all()
+    assert found["n"].value.shape == (2, 3)
+    assert found["s"] == 2.0
+
+
+def test_an_array_stored_by_column_keeps_its_places(tmp_path):
+    array = np.asfortranarray(np.arange(6.0).reshape(2, 3))
+    assert (plain_pickle.read(stored(tmp_path, pickle.dumps(array, protocol=2))).value == array).all()
+
+
+def test_the_module_name_of_numpy_1_is_known(tmp_path):
+    content = pickle.dumps(np.ones(3), protocol=2).replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
+    assert plain_pickle.read(stored(tmp_path, content)).value.sum() == 3
+
+
+HOSTILE = {
+    "system": pickle.dumps(Call(os.system, "touch pwned")),
+    "eval": pickle.dumps(Call(eval, "open('pwned', 'w')")),
+    "getattr": pickle.dumps(Call(getattr, "x", "__class__")),
+    "a class": pickle.dumps(OrderedDict(a=1)),
+    "object array": pickle.dumps(np.array([Call(os.getcwd)], dtype=object)),
+    "text array": pickle.dumps(np.array(["a"])),
+    "persistent id": b"\x80\x02U\x01xQ.",
+    "extension": b"\x80\x02\x82\x01.",
+    "state of a constructor": b"\x80\x02cnumpy.core.multiarray\n_reconstruct\n}U\x05_makeU\x01xsb.",
+    "slots of a constructor": b"\x80\x02cnumpy.core.multiarray\n_reconstruct\nN}U\x05_makeU\x01xs\x86b.",
+    "a call of ndarray": b"\x80\x02cnumpy\nndarray\nK\x05\x85R.",
+    "encode": pickle.dumps(Call(__import__("codecs").encode, "x", "rot13")),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_pickle_that_would_run_code_is_refused_in_one_line(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FormatError) as caught:
+        plain_pickle.read(stored(tmp_path, HOSTILE[name]))
+    assert "\n" not in str(caught.value)
+    assert str(tmp_path) in str(caught.value)
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_what_a_hostile_pickle_tried_leaves_the_reader_as_it_was(tmp_path):
+    for content in HOSTILE.values():
+        with pytest.raises(FormatError):
+            plain_pickle.read(stored(tmp_path, content))
+    assert plain_pickle.read(stored(tmp_path, pickle.dumps(np.ones(2)))).value.tolist() == [1, 1]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux bounds a process's memory")
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x80\x04K\x01r\xff\xff\xff\x7f.",  # a memo of two thousand million places
+        b"\x80\x04\x8e\x00\x00\x00\x00\x10\x00\x00\x00.",  # 64 GiB of bytes announced
+    ],
+)
+def test_a_few_bytes_cannot_ask_for_gigabytes(tmp_path, monkeypatch, content):
+    monkeypatch.setattr(plain_pickle, "MEMORY_BYTES", 256 << 20)
+    with pytest.raises(FormatError, match="more memory|not a readable pickle"):
+        plain_pickle.read(stored(tmp_path, content))
+
+
+def test_a_file_beyond_the_bound_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "big.pkl"
+    with path.open("wb") as file:
+        file.truncate(plain_pickle.MAX_FILE_BYTES + 1)  # sparse: takes no room
+    with pytest.raises(FormatError, match="at most"):
+        plain_pickle.read(path)
+
+
+def test_a_missing_file_is_said(tmp_path):
+    with pytest.raises(FormatError, match="no such file"):
+        plain_pickle.read(tmp_path / "none.pkl")
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_damaged_pickles_give_our_error_and_no_other(tmp_path, data):
+    protocol = data.draw(st.sampled_from([2, 4]))
+    raw = bytearray(pickle.dumps({"k": [1, None, "x", 2.5], "a": np.ones((2, 2), np.float32)}, protocol=protocol))
+    for _ in range(data.draw(st.integers(1, 5))):
+        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        plain_pickle.read(stored(tmp_path, bytes(raw[: data.draw(st.integers(0, len(raw)))])))
+    except FormatError as error:
+        assert "\n" not in str(error)

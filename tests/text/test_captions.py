@@ -1,0 +1,148 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.core.errors import FormatError
+from pipeline.graphs.scene import Relation, SceneObject, components, scene_graph
+from pipeline.text.captions import Captioner, Params, Piece, component_cover, pieces_from_json, pieces_to_json
+from pipeline.text.lexicon import Lexicon
+
+LEXICON = Lexicon()
+
+
+def captioner(**changes) -> Captioner:
+    return Captioner(Params(**({"max_attributes": 2, "most_matchings": 64} | changes)), LEXICON)
+
+
+def graph(things: dict[int, str], relations: list[tuple[int, str, int]], groups: str = ""):
+    """Things as "red,old car": attributes, a space, the name."""
+    objects = []
+    for number, words in things.items():
+        *attributes, name = words.split("|")
+        objects.append(SceneObject(number, tuple(name.split("/")), tuple(attributes)))
+    return scene_graph("7", "", (100, 100), objects, [Relation(s, o, p, groups) for s, p, o in relations])
+
+
+def told(things: dict[int, str], relations: list[tuple[int, str, int]], **changes) -> str:
+    return captioner(**changes).caption(graph(things, relations)).text
+
+
+@pytest.mark.parametrize(
+    ("things", "relations", "text"),
+    [
+        ({1: "man", 2: "ball"}, [(1, "hitting", 2)], "A man hitting a ball."),
+        (
+            {1: "man", 2: "hat", 3: "shirt"},
+            [(1, "wears", 2), (1, "has", 3)],
+            "A man wearing a hat, the man with a shirt.",
+        ),
+        ({1: "car", 2: "bus", 3: "street"}, [(1, "on", 3), (2, "on", 3)], "A car on a street, a bus on the street."),
+        ({1: "red|car", 2: "tree"}, [], "A red car. A tree."),
+        ({1: "window", 2: "window"}, [], "A window."),
+        ({1: "house", 2: "window", 3: "window"}, [(1, "has", 2), (1, "has", 3)], "A house with a window."),
+        ({1: "sitting|man", 2: "bench"}, [(1, "sitting on", 2)], "A man sitting on a bench."),
+        (
+            {1: "red|car", 2: "blue|car", 3: "road"},
+            [(1, "on", 3), (2, "on", 3)],
+            "A red car on a road, a blue car on the road.",
+        ),
+        ({1: "man", 2: "dog"}, [(1, "has been", 2)], "A man, a dog."),
+        ({1: "pluged/outlets", 2: "wall"}, [(1, "on", 2)], "Outlets on a wall."),
+        ({1: "sign", 2: '"stop"'}, [(1, "says", 2)], 'A sign saying "stop".'),
+        ({1: "brick|tall|building", 2: "sky"}, [(1, "in", 2)], "A tall brick building in the sky."),
+        ({1: "black|white|cat"}, [], "A black and white cat."),
+    ],
+)
+def test_captions_read_like_english(things, relations, text):
+    assert told(things, relations) == text
+
+
+def test_no_more_attributes_are_said_than_asked_for():
+    things = {1: "wet|old|brown|dog"}
+    assert [told(things, [], max_attributes=n) for n in range(4)] == [
+        "A dog.", "A wet dog.", "An old wet dog.", "An old wet brown dog.",
+    ]  # fmt: skip
+
+
+def test_the_search_budget_decides_what_is_cut_short():
+    ring = graph(
+        {n: f"thing{n}" for n in range(6)},
+        [
+            (0, "on", 1),
+            (1, "on", 0),
+            (2, "on", 3),
+            (3, "on", 2),
+            (4, "on", 5),
+            (5, "on", 4),
+            (0, "on", 3),
+            (2, "on", 5),
+        ],
+    )
+    assert captioner(most_matchings=1).caption(ring).num_cut_short == 1
+    assert captioner(most_matchings=64).caption(ring).num_cut_short == 0
+
+
+def test_a_contact_is_said_rather_than_a_look():
+    objects = [SceneObject(0, ("person",)), SceneObject(1, ("cup",))]
+    relations = [Relation(0, 1, "looking at", "attention"), Relation(0, 1, "drinking from", "contacting")]
+    made = captioner().caption(scene_graph("7", "", (9, 9), objects, relations))
+    assert made.text == "A person drinking from a cup."
+    unsure = [Relation(0, 1, "unsure", "attention"), Relation(0, 1, "other relationship", "contacting")]
+    assert captioner().caption(scene_graph("7", "", (9, 9), objects, unsure)).text == "A person, a cup."
+
+
+@st.composite
+def scenes(draw):
+    names = st.sampled_from(["dog", "red|car", "wet|old|man", "shoes", "orange|hat"])
+    things = {n: draw(names) for n in draw(st.lists(st.integers(0, 40), unique=True, min_size=1, max_size=10))}
+    ends = st.tuples(
+        st.sampled_from(sorted(things)),
+        st.sampled_from(["on", "has", "near", "has been"]),
+        st.sampled_from(sorted(things)),
+    )
+    return graph(things, [edge for edge in draw(st.lists(ends, max_size=14)) if edge[0] != edge[2]])
+
+
+@settings(max_examples=120, deadline=None)
+@given(scene=scenes())
+def test_a_caption_holds_what_its_pieces_say_and_only_edges_in_their_direction(scene):
+    made = captioner().caption(scene)
+    edges = {(e.subject, e.object, e.predicate) for e in scene.relations}
+    things = scene.by_id()
+    for place, piece in enumerate(made.pieces):
+        words = made.text[piece.start : piece.stop]
+        if piece.object < 0:
+            assert things[piece.subject].names[0] in words.lower()
+        else:
+            assert (piece.subject, piece.object, piece.predicate) in edges
+            assert words == LEXICON.predicate(piece.predicate).said
+            assert (made.pieces[place - 1].subject, made.pieces[place + 1].subject) == (piece.subject, piece.object)
+    assert made.text.endswith(".")
+    assert made.clause_starts == sorted(set(made.clause_starts))
+    assert {piece.start for piece in made.pieces} >= set(made.clause_starts)
+    assert pieces_from_json(pieces_to_json(made.pieces)) == made.pieces
+    assert made.num_components == len(components(scene))
+
+
+@settings(max_examples=80, deadline=None)
+@given(scene=scenes())
+def test_every_object_is_told_or_one_that_reads_alike(scene):
+    made = captioner().caption(scene)
+    named = {piece.subject for piece in made.pieces if piece.object < 0}
+    described = {(thing.names, thing.attributes) for thing in scene.objects}
+    assert {(scene.by_id()[node].names, scene.by_id()[node].attributes) for node in named} == described
+
+
+@settings(max_examples=80, deadline=None)
+@given(scene=scenes())
+def test_a_component_takes_no_more_clauses_than_its_smallest_cover(scene):
+    teller = captioner()
+    edges = teller._sayable(scene.relations)
+    most = sum(len(component_cover(nodes, edges, 64).paths) for nodes in components(scene))
+    assert len(teller.caption(scene).clause_starts) <= most
+
+
+def test_text_that_is_no_list_of_pieces_is_refused():
+    assert pieces_from_json('[[0,1,2,-1,"",false]]') == [Piece(0, 1, 2, -1, "", False)]
+    with pytest.raises(FormatError, match="not the pieces"):
+        pieces_from_json("[[0,1]]")
