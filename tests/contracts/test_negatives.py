@@ -2,7 +2,7 @@
 
 from collections import Counter
 from functools import cache
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import pytest
 
@@ -95,7 +95,7 @@ class TestRule:
             assert negative.text.endswith(".")
             assert "  " not in negative.text
             words = negative.text.lower().replace(",", "").split()
-            assert not any(a == "a" and b[0] in "aeio" for a, b in zip(words, words[1:], strict=False))
+            assert not any(a == "a" and b[0] in "aeio" for a, b in pairwise(words))
 
     def test_the_same_graph_and_seed_give_the_same_negatives_in_any_order(self, rule):
         forth = {(s.truth.graph.image_id, n.index): n.text for s, n in made_of(rule)}

@@ -1,4 +1,5 @@
 import pickle
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -125,7 +126,5 @@ VALUES = st.recursive(
 def test_any_value_anywhere_is_read_or_refused_as_a_bad_frame(tmp_path, key, value):
     objects = {KEY: [entry(**{key: value})]} if key in entry() else None
     people = {KEY: persons(1, **{key: value})} if key in persons() else None
-    try:
+    with suppress(ag.BadFrameError):
         ag.Annotations(corpus(tmp_path, objects, people)).read(KEY)
-    except ag.BadFrameError as error:
-        assert "\n" not in str(error)

@@ -159,7 +159,7 @@ def test_a_folder_without_annotations_is_said(tmp_path):
 
 
 def test_an_error_while_a_file_is_open_comes_out_as_it_is(tmp_path):
-    with pytest.raises(KeyError), vg.opened(write(tmp_path, v12())) as annotations:
+    with pytest.raises(KeyError), vg.opened(write(tmp_path, v12())) as annotations:  # noqa: PT012 - holds an image
         image = annotations._indexes["objects"].images[7]
         raise KeyError(image)
 

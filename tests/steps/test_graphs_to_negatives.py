@@ -1,0 +1,236 @@
+"""graph, caption and negate in one go over the demo genomes: joined by id, whole, the same on every run."""
+
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+
+from pipeline.core import pages, stamp, tables
+from pipeline.core.errors import DataError, FormatError
+from pipeline.core.schemas import CAPTIONS, GRAPHS, NEGATIVES
+from pipeline.formats import action_genome
+from pipeline.graphs.corpora.visual_genome import RegionParams
+from pipeline.graphs.scene import from_json
+from pipeline.steps.caption import caption
+from pipeline.steps.graph import ActionGenomeRow, VisualGenomeRow, graph
+from pipeline.steps.negate import Params, negate
+from pipeline.steps.show_graph import show_graph
+from pipeline.steps.synthesize import synthesize
+from pipeline.text import captions, negate as making, pools
+from pipeline.world.genomes import ActionGenomeWorld, VisualGenomeWorld
+
+VG = VisualGenomeWorld(kind="visual_genome", seed=0, images=12, width=96, height=72)
+AG = ActionGenomeWorld(kind="action_genome", seed=0, videos=4, frames=6, width=96, height=72)
+TELL = captions.Params(max_attributes=2, most_matchings=64)
+RULES = [
+    "exchange_attributes",
+    "replace_attribute",
+    "replace_object",
+    "replace_predicate",
+    "replace_subject",
+    "swap_roles",
+]
+
+
+def vg_row(**changes) -> VisualGenomeRow:
+    regions = RegionParams(most=2, min_inside=0.8, max_area=0.5)
+    return VisualGenomeRow(
+        **({"kind": "visual_genome", "source": "s", "regions": regions, "max_rejected": 0.0} | changes)
+    )
+
+
+AG_ROW = ActionGenomeRow(kind="action_genome", source="s", max_rejected=0.0)
+
+
+def negating(**changes) -> Params:
+    made = making.Params(rules=RULES, per_rule=1, most_tries=16, seed=0)
+    return Params(
+        **({"source": "s", "negatives": made, "pools": pools.Params(most_words=64), "samples_a_rule": 2} | changes)
+    )
+
+
+def run(root: Path, row, source: Path, params: Params | None = None) -> None:
+    graph(row, source=source, out=root / "graph.parquet")
+    caption(TELL, graphs=root / "graph.parquet", out=root / "caption.parquet")
+    paths = {"graphs": root / "graph.parquet", "captions": root / "caption.parquet"}
+    negate(params or negating(), "demo", **paths, source=source, out=root / "negate.parquet", page=root / "page")
+
+
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("worlds")
+    synthesize(VG, out=root / "vg")
+    synthesize(AG, out=root / "ag")
+    return root
+
+
+@pytest.fixture(scope="module", params=["vg", "ag"])
+def done(request, worlds, tmp_path_factory) -> tuple[str, Path, Path]:
+    root = tmp_path_factory.mktemp(request.param)
+    run(root, vg_row() if request.param == "vg" else AG_ROW, worlds / request.param)
+    return request.param, root, worlds / request.param
+
+
+def test_every_graph_has_its_caption_and_negatives_by_id(done):
+    kind, root, _ = done
+    graphs = tables.read_rows(root / "graph.parquet", GRAPHS)
+    told = tables.read_rows(root / "caption.parquet", CAPTIONS)
+    false = tables.read_rows(root / "negate.parquet", NEGATIVES)
+    assert [(r["image_id"], r["region"]) for r in graphs] == [(r["image_id"], r["region"]) for r in told]
+    assert {r["rule"] for r in false} == (
+        set(RULES) if kind == "vg" else set(RULES) - {"exchange_attributes", "replace_attribute"}
+    )
+    texts = {(r["image_id"], r["region"]): r["text"] for r in told}
+    for row in false:
+        assert row["caption"] == texts[row["image_id"], row["region"]] != row["text"]
+        objects = {
+            thing.id
+            for g in graphs
+            if (g["image_id"], g["region"]) == (row["image_id"], row["region"])
+            for thing in from_json(g["graph"]).objects
+        }
+        assert set(row["objects"]) <= objects
+    assert sum(r["region"] != "" for r in graphs) == (0 if kind == "ag" else len(graphs) - VG.images)
+
+
+def test_the_clause_that_differs_is_named(done):
+    _, root, _ = done
+    starts = {
+        (r["image_id"], r["region"]): r["clause_starts"] for r in tables.read_rows(root / "caption.parquet", CAPTIONS)
+    }
+    for row in tables.read_rows(root / "negate.parquet", NEGATIVES):
+        first = next(i for i, (a, b) in enumerate(zip(row["caption"], row["text"], strict=False)) if a != b)
+        bounds = [*starts[row["image_id"], row["region"]], len(row["caption"])]
+        assert bounds[row["clause"]] <= first < bounds[row["clause"] + 1]
+
+
+def test_the_same_bytes_on_two_runs_and_in_any_order_of_the_files(done, tmp_path):
+    kind, root, source = done
+    other = tmp_path / kind
+    other.mkdir()
+    for file in source.rglob("*"):
+        target = other / file.relative_to(source)
+        if file.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(file.read_bytes())
+    for file in other.glob("*.json"):
+        records = json.loads(file.read_text())[::-1]
+        for record in records:
+            for value in record.values():
+                if isinstance(value, list):
+                    value.reverse()
+        file.write_text(json.dumps(records))
+    if kind == "ag":
+        for name in (action_genome.OBJECTS, action_genome.PERSONS):
+            value = pickle.loads((other / name).read_bytes())
+            (other / name).write_bytes(pickle.dumps(dict(reversed(value.items()))))
+    stamp.write(other, stamp.scan(other))
+    run(tmp_path, vg_row() if kind == "vg" else AG_ROW, other)
+    for name in ("graph.parquet", "caption.parquet", "negate.parquet", "page/page.json"):
+        assert (tmp_path / name).read_bytes() == (root / name).read_bytes(), name
+
+
+def test_the_page_shows_samples_of_every_rule_and_statistics(done):
+    kind, root, _ = done
+    page = pages.read(root / "page" / pages.FILE)
+    assert {table.title for table in page.tables} == {
+        "Sizes",
+        "Negatives per rule",
+        "Candidates dropped by reason",
+        "Samples",
+    }
+    assert all((root / "page" / image.file).is_file() for image in page.images)
+    rules = len(RULES) - (2 if kind == "ag" else 0)
+    assert len(page.images) == 2 * rules
+
+
+def test_the_number_of_samples_is_what_was_asked_for(worlds, tmp_path):
+    run(tmp_path, vg_row(), worlds / "vg", negating(samples_a_rule=0))
+    assert pages.read(tmp_path / "page" / pages.FILE).images == []
+
+
+def test_an_image_is_shown_with_caption_and_negatives(done, tmp_path):
+    kind, root, source = done
+    first = tables.read_rows(root / "graph.parquet", GRAPHS)[0]["image_id"]
+    paths = {
+        "graphs": root / "graph.parquet",
+        "captions": root / "caption.parquet",
+        "negatives": root / "negate.parquet",
+    }
+    lines = show_graph(first, **paths, source=source, out=tmp_path / "a.png")
+    assert lines[1].startswith("caption   A")
+    assert any(line.startswith("swap_roles") for line in lines) or kind == "ag"
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(DataError, match="no image 'none'"):
+        show_graph("none", **paths, source=source, out=tmp_path / "b.png")
+
+
+def bad(folder: Path, worlds: Path) -> Path:
+    """The demo Visual Genome with one image that is given twice."""
+    folder.mkdir()
+    for file in (worlds / "vg").glob("*.json"):
+        records = json.loads(file.read_text())
+        (folder / file.name).write_text(json.dumps([*records, records[0]] if file.stem == "objects" else records))
+    stamp.write(folder, stamp.scan(folder))
+    return folder
+
+
+def test_a_rejected_image_is_a_row_with_a_reason_and_has_no_caption(worlds, tmp_path):
+    source = bad(tmp_path / "bad", worlds)
+    run(tmp_path, vg_row(max_rejected=0.5), source)
+    rejected = [row for row in tables.read_rows(tmp_path / "graph.parquet", GRAPHS) if row["reason"]]
+    assert [(row["image_id"], row["reason"], row["graph"]) for row in rejected] == [
+        ("1", "duplicate image id: twice in objects.json", None)
+    ]
+    assert tables.read_meta(tmp_path / "graph.parquet", GRAPHS)["rejected"] == {"duplicate image id": 1}
+    assert "1" not in {row["image_id"] for row in tables.read_rows(tmp_path / "caption.parquet", CAPTIONS)}
+    with pytest.raises(DataError, match="image '1' was rejected: duplicate"):
+        paths = {"graphs": tmp_path / "graph.parquet", "captions": tmp_path / "caption.parquet"}
+        show_graph("1", **paths, negatives=tmp_path / "negate.parquet", source=source, out=tmp_path / "a.png")
+
+
+def test_too_many_rejected_images_fail_the_stage_and_leave_no_table(worlds, tmp_path):
+    with pytest.raises(DataError, match="1 of 12 items rejected"):
+        graph(vg_row(), source=bad(tmp_path / "bad", worlds), out=tmp_path / "graph.parquet")
+    assert not (tmp_path / "graph.parquet").exists()
+
+
+def test_without_a_stamp_nothing_is_read(worlds, tmp_path):
+    (tmp_path / "raw").symlink_to(worlds / "vg")
+    with pytest.raises(DataError, match="unseen raw scan raw"):
+        graph(vg_row(), source=tmp_path / "raw", out=tmp_path / "graph.parquet")
+
+
+def test_truncated_json_is_one_clear_line_and_no_half_table(worlds, tmp_path):
+    source = bad(tmp_path / "bad", worlds)
+    path = source / "relationships.json"
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(FormatError, match="expected a JSON list of images"):
+        graph(vg_row(), source=source, out=tmp_path / "graph.parquet")
+    assert not list(tmp_path.glob("graph*"))
+
+
+def test_captions_of_other_graphs_are_refused(worlds, tmp_path):
+    run(tmp_path, vg_row(), worlds / "vg")
+    graph(
+        vg_row(regions=RegionParams(most=0, min_inside=0.8, max_area=0.5)),
+        source=worlds / "vg",
+        out=tmp_path / "graph.parquet",
+    )
+    graph(AG_ROW, source=worlds / "ag", out=tmp_path / "other.parquet")
+    paths = {"graphs": tmp_path / "other.parquet", "captions": tmp_path / "caption.parquet", "source": worlds / "ag"}
+    with pytest.raises(DataError, match="run `dvc repro caption`"):
+        negate(negating(), "demo", **paths, out=tmp_path / "negate.parquet", page=tmp_path / "page")
+
+
+def test_the_real_excerpts_run_through(real_data, tmp_path):
+    for version in ("v1.0", "v1.2"):
+        source = tmp_path / version
+        source.mkdir()
+        for file in (real_data / "visual-genome" / version).iterdir():
+            (source / file.name).write_bytes(file.read_bytes())
+        stamp.write(source, stamp.scan(source))
+        run(tmp_path, vg_row(regions=RegionParams(most=0, min_inside=0.8, max_area=0.5)), source)
+        assert len(tables.read_rows(tmp_path / "caption.parquet", CAPTIONS)) == 5
+        assert len(tables.read_rows(tmp_path / "negate.parquet", NEGATIVES)) >= 25
