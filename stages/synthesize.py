@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from pipeline.core import command, params, runs
-from pipeline.steps.synthesize import Row, synthesize
+from pipeline.steps.synthesize import synthesize
+from pipeline.steps.synthesize_genomes import Row, synthesize_genome
+from pipeline.world.recordings import World
 
 
 def main(
@@ -16,7 +18,10 @@ def main(
     """Write one demo world."""
     settings = params.row(Row, "synthesize", world).root
     with runs.recorded("synthesize", world) as facts:
-        facts["files"] = synthesize(settings, out=out)
+        if isinstance(settings, World):
+            facts["files"] = synthesize(settings, out=out)
+        else:
+            facts["files"] = synthesize_genome(settings, out=out)
 
 
 if __name__ == "__main__":

@@ -101,11 +101,13 @@ GRAPHS = Format(
     stage="graph",
     schema=pa.schema(
         [
-            pa.field("image_id", pa.string(), nullable=False),  # as the corpus names it: "2407890", "0A8CF.mp4/000104.png"
+            pa.field(
+                "image_id", pa.string(), nullable=False
+            ),  # as the corpus names it: "24078", "0A8CF.mp4/000104.png"
             pa.field("region", pa.string(), nullable=False),  # "" = the whole image, else the id of the region cut out
-            pa.field("image", pa.string()),  # picture file relative to the source folder; null where the corpus names none
+            pa.field("image", pa.string()),  # picture, relative to the source folder; null where none is named
             pa.field("subset", pa.string()),  # train | test as the corpus says, else null
-            pa.field("crop_xywh", pa.list_(pa.int32())),  # of a region, in pixels of the whole picture; null = all of it
+            pa.field("crop_xywh", pa.list_(pa.int32())),  # of a region, pixels of the whole picture; null = all of it
             pa.field("width", pa.int32()),  # of the picture or region, pixels; null where the corpus does not say
             pa.field("height", pa.int32()),
             pa.field("num_objects", pa.int32(), nullable=False),
@@ -127,8 +129,8 @@ CAPTIONS = Format(
             pa.field("image_id", pa.string(), nullable=False),
             pa.field("region", pa.string(), nullable=False),
             pa.field("text", pa.string(), nullable=False),  # the whole caption, however long
-            pa.field("clause_starts", pa.list_(pa.int32()), nullable=False),  # first character of every clause, ascending
-            pa.field("pieces", pa.string(), nullable=False),  # which words say what, as JSON (pipeline/text/captions.py)
+            pa.field("clause_starts", pa.list_(pa.int32()), nullable=False),  # first character of every clause
+            pa.field("pieces", pa.string(), nullable=False),  # which words say what, JSON (pipeline/text/captions.py)
             pa.field("num_components", pa.int32(), nullable=False),
             pa.field("num_cut_short", pa.int32(), nullable=False),  # components whose search for fewest clauses ran out
             pa.field("num_said", pa.int32(), nullable=False),  # relations that stand in the text

@@ -41,7 +41,9 @@ class RowWriter:
         """Add one row. Raises DataError where its key is not after the key of the row before."""
         key = tuple(row[name] for name in self._form.key)
         if self._last is not None and key <= self._last:
-            raise DataError(f"{self._path}: format '{self._form.name}' needs rows in key order: {key} after {self._last}")
+            raise DataError(
+                f"{self._path}: format '{self._form.name}' needs rows in key order: {key} after {self._last}"
+            )
         self._last = key
         self._rows.append(row)
         if len(self._rows) == _BATCH_ROWS:

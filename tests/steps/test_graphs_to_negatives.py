@@ -16,8 +16,9 @@ from pipeline.steps.caption import caption
 from pipeline.steps.graph import ActionGenomeRow, VisualGenomeRow, graph
 from pipeline.steps.negate import Params, negate
 from pipeline.steps.show_graph import show_graph
-from pipeline.steps.synthesize import synthesize
-from pipeline.text import captions, negate as making, pools
+from pipeline.steps.synthesize_genomes import synthesize_genome
+from pipeline.text import captions, pools
+from pipeline.text import negate as making
 from pipeline.world.genomes import ActionGenomeWorld, VisualGenomeWorld
 
 VG = VisualGenomeWorld(kind="visual_genome", seed=0, images=12, width=96, height=72)
@@ -60,8 +61,8 @@ def run(root: Path, row, source: Path, params: Params | None = None) -> None:
 @pytest.fixture(scope="module")
 def worlds(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("worlds")
-    synthesize(VG, out=root / "vg")
-    synthesize(AG, out=root / "ag")
+    synthesize_genome(VG, out=root / "vg")
+    synthesize_genome(AG, out=root / "ag")
     return root
 
 
@@ -185,8 +186,8 @@ def test_a_rejected_image_is_a_row_with_a_reason_and_has_no_caption(worlds, tmp_
     ]
     assert tables.read_meta(tmp_path / "graph.parquet", GRAPHS)["rejected"] == {"duplicate image id": 1}
     assert "1" not in {row["image_id"] for row in tables.read_rows(tmp_path / "caption.parquet", CAPTIONS)}
+    paths = {"graphs": tmp_path / "graph.parquet", "captions": tmp_path / "caption.parquet"}
     with pytest.raises(DataError, match="image '1' was rejected: duplicate"):
-        paths = {"graphs": tmp_path / "graph.parquet", "captions": tmp_path / "caption.parquet"}
         show_graph("1", **paths, negatives=tmp_path / "negate.parquet", source=source, out=tmp_path / "a.png")
 
 

@@ -10,8 +10,9 @@ LEXICON = Lexicon()
 @pytest.mark.parametrize(
     ("word", "meaning", "kind"),
     [
-        ("dogs", "dog", "animal"), ("guy", "man", "person"), ("sneakers", "shoe", "clothing"), ("zeppelin", "zeppelin", "zeppelin"),
-        ("wine glass", "wine glass", "container"), ("blue buses", "blue bus", "vehicle"), ("cherries", "cherry", "cherry"),
+        ("dogs", "dog", "animal"), ("guy", "man", "person"), ("sneakers", "shoe", "clothing"),
+        ("wine glass", "wine glass", "container"), ("blue buses", "blue bus", "vehicle"),
+        ("cherries", "cherry", "cherry"), ("zeppelin", "zeppelin", "zeppelin"),
     ],
 )  # fmt: skip
 def test_nouns_mean_what_the_lists_or_their_last_word_say(word, meaning, kind):

@@ -17,7 +17,8 @@ OBJECTS = [
     SceneObject(8, ("sneakers",), (), ("gym_shoe.n.01",)),
 ]
 RELATIONS = [
-    Relation(1, 2, "wears"), Relation(3, 4, "next to"), Relation(4, 5, "in front of"), Relation(1, 3, "sitting on"), Relation(7, 5, "on"),
+    Relation(1, 2, "wears"), Relation(3, 4, "next to"), Relation(4, 5, "in front of"), Relation(1, 3, "sitting on"),
+    Relation(7, 5, "on"),
 ]  # fmt: skip
 FACTS = Truth(scene_graph("7", "", (9, 9), OBJECTS, RELATIONS), LEXICON)
 

@@ -10,7 +10,7 @@ from pipeline.formats import action_genome as ag
 from pipeline.formats import visual_genome as vg
 from pipeline.graphs.corpora import action_genome as ag_corpus
 from pipeline.graphs.corpora import visual_genome as vg_corpus
-from pipeline.steps.synthesize import Row, synthesize
+from pipeline.steps.synthesize_genomes import Row, synthesize_genome
 from pipeline.world import scenes
 from pipeline.world.genomes import ActionGenomeWorld, VisualGenomeWorld
 
@@ -21,8 +21,8 @@ AG = ActionGenomeWorld(kind="action_genome", seed=0, videos=3, frames=5, width=9
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory) -> tuple[Path, Path]:
     root = tmp_path_factory.mktemp("worlds")
-    synthesize(VG, out=root / "vg")
-    synthesize(AG, out=root / "ag")
+    synthesize_genome(VG, out=root / "vg")
+    synthesize_genome(AG, out=root / "ag")
     return root / "vg", root / "ag"
 
 
@@ -67,14 +67,14 @@ def test_the_demo_action_genome_is_read_and_says_what_is_done(folders):
 
 def test_worlds_are_the_same_twice_and_another_seed_makes_another(tmp_path, folders):
     for world, folder in ((VG, folders[0]), (AG, folders[1])):
-        synthesize(world, out=tmp_path / "again")
+        synthesize_genome(world, out=tmp_path / "again")
         assert folder_digest(tmp_path / "again") == folder_digest(folder)
-        synthesize(world.model_copy(update={"seed": 1}), out=tmp_path / "other")
+        synthesize_genome(world.model_copy(update={"seed": 1}), out=tmp_path / "other")
         assert folder_digest(tmp_path / "other") != folder_digest(folder)
 
 
 def test_one_more_image_or_video_leaves_the_others_as_they_were(tmp_path, folders):
-    synthesize(VG.model_copy(update={"images": 7}), out=tmp_path / "more")
+    synthesize_genome(VG.model_copy(update={"images": 7}), out=tmp_path / "more")
     assert (tmp_path / "more/VG_100K/6.png").read_bytes() == (folders[0] / "VG_100K/6.png").read_bytes()
 
 

@@ -1,5 +1,6 @@
 """What both corpora need: a graph with its origin and what was left out of it."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -36,12 +37,13 @@ def clean_all(words: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(plain for word in words if (plain := clean(word))))
 
 
+_END = re.compile(r"[.,;:!? ]+$")
 _CLEANED: dict[str, str] = {}
 _MOST_CLEANED = 1 << 18  # words repeat; a file of ever new ones must not fill the memory
 
 
 def _clean(text: str) -> str:
-    plain = " ".join(text.replace("\x00", " ").lower().split()).rstrip(".,;:!? ")
+    plain = _END.sub("", " ".join(text.replace("\x00", " ").lower().split()))
     if len(_CLEANED) < _MOST_CLEANED:
         _CLEANED[text] = plain
     return plain
