@@ -59,12 +59,11 @@ class RowWriter:
 @contextmanager
 def streamed(path: Path, form: Format) -> Iterator[RowWriter]:
     """Write a table row by row with bounded memory; it appears at `path` whole when the block ends."""
-    with whole(path) as scratch:
-        with pq.ParquetWriter(scratch, form.schema, compression="zstd") as file:
-            writer = RowWriter(path, form, file)
-            yield writer
-            writer.flush()
-            file.add_key_value_metadata(_header_of(form, writer.meta))
+    with whole(path) as scratch, pq.ParquetWriter(scratch, form.schema, compression="zstd") as file:
+        writer = RowWriter(path, form, file)
+        yield writer
+        writer.flush()
+        file.add_key_value_metadata(_header_of(form, writer.meta))
 
 
 def batches(path: Path, form: Format) -> Iterator[list[dict[str, Any]]]:

@@ -21,7 +21,7 @@ MAX_FILE_BYTES = 4 << 30  # the real Action Genome file is far below; more does 
 MEMORY_PER_BYTE = 40  # a small integer takes two bytes of pickle and a list slot and, at worst, an object of 32 bytes
 MEMORY_BYTES = 1 << 30  # above that multiple, whatever the file
 
-_NUMERIC = set("f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 b1".split())
+_NUMERIC = {"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"}
 
 
 class _RefusedError(Exception):

@@ -1,16 +1,20 @@
-"""raw: a dataset's folder as its owners publish it -> the stamp beside it, ingest's only raw dependency."""
+"""raw: a dataset's or corpus's folder as its owners publish it -> the stamp beside it, the only raw dependency."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
-from pipeline.core import progress, stamp
+from pipeline.core import members, progress, stamp
 from pipeline.datasets import shared
+
+CORPORA = "pipeline.graphs.corpora"
 
 
 @dataclass(frozen=True)
 class Scan:
-    """What a folder holds: number of files per modality, and the paths that no pattern of the dataset knows."""
+    """What a folder holds: number of files per modality or kind, and the paths that no pattern of the dataset knows."""
 
     num_known: dict[str, int]
     unknown: list[str]
@@ -18,15 +22,32 @@ class Scan:
 
 def scan(dataset: str, folder: Path) -> Scan:
     """Write the stamp of a dataset's folder; files that the dataset does not know are stamped too, and counted."""
-    known = shared.load(dataset)
+    kind_of = _corpus(dataset) if dataset in members.names(CORPORA) else _dataset(dataset)
     total = len(stamp.files(folder))
     stamped = list(progress.track(stamp.scan(folder), total=total, what=f"{dataset}: files"))
     stamp.write(folder, stamped)
-    names = {file.path: shared.named_file(known, file.path) for file in stamped}
-    modalities = Counter(name.modality for name in names.values() if name)
-    found = Scan(dict(sorted(modalities.items())), [path for path, name in names.items() if name is None])
+    kinds = {file.path: kind_of(file.path) for file in stamped}
+    counts = Counter(kind for kind in kinds.values() if kind)
+    found = Scan(dict(sorted(counts.items())), [path for path, kind in kinds.items() if kind is None])
     _report(dataset, folder, found)
     return found
+
+
+def _dataset(name: str) -> Callable[[str], str | None]:
+    """Path -> the modality a dataset's file holds."""
+    known = shared.load(name)
+
+    def modality(path: str) -> str | None:
+        found = shared.named_file(known, path)
+        return found.modality if found else None
+
+    return modality
+
+
+def _corpus(name: str) -> Callable[[str], str | None]:
+    """Path -> what a file of a scene-graph corpus is."""
+    patterns: dict[str, str] = members.load(CORPORA, name).FILES
+    return lambda path: next((kind for pattern, kind in patterns.items() if fnmatch(path, pattern)), None)
 
 
 def _report(dataset: str, folder: Path, found: Scan) -> None:

@@ -7,8 +7,8 @@ ROOT = Path(__file__).parents[2]
 PARAMS = """
 synthesize:
   rows:
-    tiny: {kind: bodies, seed: 0, subjects: 1, repetitions: 1, cameras: 1, classes: 1, least_frames: 10, most_frames: 12,
-           noise_mm: 5.0, dropped_frames: 0.0, empty_frames: 0.0, second_body: 0.0}
+    tiny: {kind: bodies, seed: 0, subjects: 1, repetitions: 1, cameras: 1, classes: 1, least_frames: 10,
+           most_frames: 12, noise_mm: 5.0, dropped_frames: 0.0, empty_frames: 0.0, second_body: 0.0}
     typo: {kind: bodies, seeds: 0}
 """
 

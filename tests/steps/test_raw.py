@@ -43,3 +43,12 @@ def test_a_dataset_or_a_folder_that_is_not_there_leaves_no_stamp(folder):
     with pytest.raises(DataError, match="no such folder"):
         raw.scan("utd_mhad", folder / "gone")
     assert not list(folder.parent.glob("*.stamp"))
+
+
+def test_a_scene_graph_corpus_is_scanned_like_a_dataset(tmp_path):
+    folder = tmp_path / "visual_genome"
+    (folder / "VG_100K").mkdir(parents=True)
+    for name in ("objects.json", "object_alias.txt", "VG_100K/1.jpg", "notes.md"):
+        (folder / name).write_text(name)
+    assert raw.scan("visual_genome", folder) == raw.Scan({"alias": 1, "annotation": 1, "picture": 1}, ["notes.md"])
+    assert len(stamp.read(folder)) == 4

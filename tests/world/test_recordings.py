@@ -10,7 +10,8 @@ from pipeline.datasets import shared
 from pipeline.formats import ntu_skeleton
 from pipeline.world.recordings import Performance, World, performances, played, record
 
-TINY = {"kind": "bodies", 
+TINY = {
+    "kind": "bodies",
     "seed": 0, "subjects": 2, "repetitions": 1, "cameras": 2, "classes": 2, "least_frames": 20, "most_frames": 30,
     "noise_mm": 8.0, "dropped_frames": 0.05, "empty_frames": 0.05, "second_body": 0.5,
 }  # fmt: skip

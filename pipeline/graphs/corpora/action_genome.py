@@ -8,6 +8,7 @@ from pipeline.graphs.crops import within
 from pipeline.graphs.scene import Box, Relation, SceneObject, scene_graph
 
 PERSON = 0
+FILES = {"*.pkl": "annotation", "*.txt": "list", "frames/*": "picture"}  # what `unseen raw scan` knows
 _MAX_SIDE = 1 << 16
 
 

@@ -12,6 +12,7 @@ from pipeline.graphs.corpora.shared import Reading, clean, clean_all
 from pipeline.graphs.crops import crop, within
 from pipeline.graphs.scene import Box, Relation, SceneGraph, SceneObject, scene_graph
 
+FILES = {"*.json": "annotation", "*_alias.txt": "alias", "VG_100K*/*": "picture"}  # what `unseen raw scan` knows
 _MAX_SIDE = 1 << 16  # pixels; JPEG and PNG readers stop there
 
 
