@@ -60,12 +60,10 @@ T = TypeVar("T")
 
 
 def _kept(cache: dict[str, T], word: str, make: Callable[[str], T]) -> T:
-    found = cache.get(word)
-    if found is None:
-        found = make(word)
-        if len(cache) < _MOST_KEPT:
-            cache[word] = found
-    return found
+    made = make(word)
+    if len(cache) < _MOST_KEPT:
+        cache[word] = made
+    return made
 
 
 class Lexicon:
@@ -89,7 +87,7 @@ class Lexicon:
 
     def noun(self, word: str) -> Noun:
         """What a name means: as listed, else by its last word ("parking meter" is a meter), singular or plural."""
-        return _kept(self._nouns, word, self._make_noun)
+        return self._nouns.get(word) or _kept(self._nouns, word, self._make_noun)
 
     def thing(self, names: tuple[str, ...], synsets: tuple[str, ...]) -> Thing:
         """What an object of these names and synsets ("gym_shoe.n.01") is."""
@@ -106,11 +104,11 @@ class Lexicon:
 
     def predicate(self, word: str) -> Predicate:
         """What a predicate means: as listed, else by how it is said and by the preposition it ends in."""
-        return _kept(self._predicates, word, self._make_predicate)
+        return self._predicates.get(word) or _kept(self._predicates, word, self._make_predicate)
 
     def attribute(self, word: str) -> Attribute:
         """What an attribute means; unlisted ones have no kind, so nothing is known to exclude them."""
-        return _kept(self._kept_attributes, word, self._make_attribute)
+        return self._kept_attributes.get(word) or _kept(self._kept_attributes, word, self._make_attribute)
 
     def values(self, kind: str) -> list[str]:
         """One word for every value of an attribute kind, sorted."""
