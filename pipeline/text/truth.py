@@ -27,6 +27,7 @@ class Truth:
     def __init__(self, graph: SceneGraph, lexicon: Lexicon) -> None:
         self.graph = graph
         self.lexicon = lexicon
+        self._kept_alike: dict[int, set[int]] = {}
         self.objects = graph.by_id()
         self.things = {thing.id: lexicon.thing(thing.names, thing.synsets) for thing in graph.objects}
 
@@ -95,7 +96,11 @@ class Truth:
 
     def _alike(self, node: int) -> set[int]:
         """The objects that may be called as this one is, itself included."""
-        return set().union(*[self._by_sort[sort] for sort in self.things[node].sorts])
+        found = self._kept_alike.get(node)
+        if found is None:
+            sorts = self.things[node].sorts
+            found = self._kept_alike[node] = set().union(*[self._by_sort[sort] for sort in sorts])
+        return found
 
     def _has(self, thing: SceneObject, about: Attribute) -> bool:
         """Whether an object has the attribute, be it only by its name ("white top")."""
