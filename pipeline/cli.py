@@ -22,6 +22,8 @@ profile_app = typer.Typer(help="Complete params files, by name.", no_args_is_hel
 raw_app = typer.Typer(help="Datasets as their owners publish them, below data/raw/.", no_args_is_help=True)
 app.add_typer(profile_app, name="profile")
 app.add_typer(raw_app, name="raw")
+graph_app = typer.Typer(help="Scene graphs, their captions and negatives.", no_args_is_help=True)
+app.add_typer(graph_app, name="graph")
 
 
 @profile_app.command("list")
@@ -59,6 +61,24 @@ def raw_scan(dataset: str) -> None:
     from pipeline.steps import raw
 
     raw.scan(dataset, Path("data/raw") / dataset)
+
+
+@graph_app.command("show")
+def graph_show(
+    image_id: Annotated[str, typer.Argument(help="An image_id of data/graph/<corpus>.parquet.")],
+    corpus: Annotated[str, typer.Option(help="A row of negate in params.yaml.")] = "demo_vg",
+    out: Annotated[Path, typer.Option(help="The picture to write, PNG.")] = Path("graph.png"),
+) -> None:
+    """Draw one image's graph beside its picture; print its caption and negatives."""
+    from pipeline.core import params
+    from pipeline.steps import negate, show_graph
+
+    stages = {"graphs": "graph", "captions": "caption", "negatives": "negate"}
+    tables = {name: Path("data") / stage / f"{corpus}.parquet" for name, stage in stages.items()}
+    source = Path(params.row(negate.Params, "negate", corpus).source)
+    for line in show_graph.show_graph(image_id, **tables, source=source, out=out):
+        typer.echo(line)
+    say(f"drawn as {out}")
 
 
 @app.command("dag")
