@@ -1,0 +1,178 @@
+"""Annotation pickles of pyskl and mmaction2 (`ntu60_3danno.pkl`), read without running anything that is in them.
+
+{"split": {"xsub_train": [names]}, "annotations": [{"frame_dir", "label", "total_frames", "keypoint" (M, T, V, C)}]}.
+A pickle is a program. This reader lets it build containers, strings, numbers and plain numeric arrays; arrays are made
+by our own code from the raw bytes, never by NumPy's unpickling hooks, and every other global is refused.
+"""
+
+import io
+import pickle
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.core.errors import FormatError
+
+_MAX_BYTES = 8 << 30
+_KINDS = "biuf"
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """One clip: its name, class from 0, joints (M, T, V, C) and, for 2-D estimates, scores (M, T, V)."""
+
+    name: str
+    class_id: int
+    joints_MTVC: npt.NDArray[np.float32]
+    score_MTV: npt.NDArray[np.float32] | None
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """All clips of a file by name, and its published splits."""
+
+    clips: dict[str, Annotation]
+    splits: dict[str, list[str]]
+
+
+def read(path: Path) -> Annotations:
+    """Parse a file. Raises FormatError for foreign objects, missing fields, odd shapes and names that occur twice."""
+    tree = load_restricted(path)
+    try:
+        splits = {str(name): [str(clip) for clip in clips] for name, clips in dict(tree["split"]).items()}
+        clips = [_annotation(entry) for entry in tree["annotations"]]
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise FormatError(f"{path}: not an annotation pickle ({type(error).__name__}: {error})") from None
+    by_name = {clip.name: clip for clip in clips}
+    if len(by_name) != len(clips):
+        raise FormatError(f"{path}: two annotations have one name; names must be unique")
+    unknown = sorted({name for names in splits.values() for name in names} - set(by_name))
+    if unknown:
+        raise FormatError(f"{path}: a split names {unknown[0]!r}, which has no annotation ({len(unknown)} such names)")
+    return Annotations(by_name, splits)
+
+
+def load_restricted(path: Path) -> Any:
+    """The object tree of a pickle of plain values and arrays. Nothing in the file is executed."""
+    try:
+        size = path.stat().st_size
+        if size > _MAX_BYTES:
+            raise FormatError(f"{path}: larger than {_MAX_BYTES >> 30} GiB")
+        with path.open("rb") as file:
+            return _Unpickler(_Bounded(file, size)).load()
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from None
+    except Exception as error:  # a hostile pickle can raise anything
+        raise FormatError(f"{path}: not a readable pickle ({type(error).__name__})") from None
+
+
+class _Bounded:
+    """A file that refuses to promise more bytes than it has, before anyone allocates them."""
+
+    def __init__(self, file: io.BufferedReader, size: int) -> None:
+        self._file, self._left = file, size
+
+    def read(self, num_bytes: int) -> bytes:
+        if not 0 <= num_bytes <= self._left:
+            raise FormatError("the file ends early")
+        self._left -= num_bytes
+        return self._file.read(num_bytes)
+
+    def readline(self) -> bytes:
+        line = self._file.readline(1 << 20)
+        self._left -= len(line)
+        return line
+
+    def readinto(self, buffer: Any) -> int:
+        data = self.read(len(buffer))
+        buffer[:] = data
+        return len(data)
+
+
+class _Dtype:
+    """Stands in for numpy.dtype: remembers the code and byte order of a plain number."""
+
+    def __init__(self, code: str, *_flags: object) -> None:
+        if np.dtype(str(code)[:8]).kind not in _KINDS:
+            raise FormatError(f"arrays of type {str(code)[:20]!r} are refused, only plain numbers are read")
+        self.dtype = np.dtype(str(code)[:8])
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        if state[1] in ("<", ">"):
+            self.dtype = self.dtype.newbyteorder(state[1])
+
+
+class _Array:
+    """Stands in for numpy.ndarray: takes the pickled state and makes the array from its bytes."""
+
+    value: npt.NDArray[Any]
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        _version, shape, dtype, fortran, raw = state
+        self.value = _from_bytes(raw, dtype, shape, "F" if fortran else "C")
+
+
+def _reconstruct(*_args: object) -> _Array:
+    return _Array()
+
+
+def _frombuffer(raw: Any, dtype: Any, shape: Any, order: str) -> _Array:
+    array = _Array()
+    array.value = _from_bytes(raw, dtype, shape, order)
+    return array
+
+
+def _scalar(dtype: _Dtype, raw: Any) -> float | int:
+    value: float | int = _from_bytes(raw, dtype, (1,), "C")[0].item()
+    return value
+
+
+def _from_bytes(raw: Any, dtype: Any, shape: Any, order: str) -> npt.NDArray[Any]:
+    if not isinstance(raw, bytes | bytearray) or not isinstance(dtype, _Dtype):
+        raise FormatError("an array without plain bytes")
+    return np.frombuffer(bytes(raw), dtype=dtype.dtype).reshape(tuple(shape), order="F" if order == "F" else "C")
+
+
+def _encode(text: str, encoding: str) -> bytes:
+    if encoding != "latin1":  # protocol 2 hides bytes in a latin-1 string
+        raise FormatError("bytes in an unexpected encoding")
+    return text.encode("latin-1")
+
+
+_ALLOWED: Mapping[tuple[str, str], Callable[..., Any]] = {
+    **{(f"numpy.{core}.multiarray", "_reconstruct"): _reconstruct for core in ("core", "_core")},
+    **{(f"numpy.{core}.multiarray", "scalar"): _scalar for core in ("core", "_core")},
+    **{(f"numpy.{core}.numeric", "_frombuffer"): _frombuffer for core in ("core", "_core")},
+    ("numpy", "ndarray"): _Array,
+    ("numpy", "dtype"): _Dtype,
+    ("_codecs", "encode"): _encode,
+    ("collections", "OrderedDict"): dict,
+}
+
+
+class _Unpickler(pickle._Unpickler):  # type: ignore[name-defined,misc]  # the C one sizes its memo by the file's word
+    def find_class(self, module: str, name: str) -> Callable[..., Any]:
+        if (module, name) not in _ALLOWED:
+            raise FormatError(f"the pickle asks for {module}.{name}, which is refused; only plain arrays are read")
+        return _ALLOWED[module, name]
+
+
+def _annotation(entry: Mapping[str, Any]) -> Annotation:
+    name, joints = str(entry["frame_dir"]), np.asarray(entry["keypoint"].value)
+    if joints.ndim != 4 or joints.shape[1] != int(entry["total_frames"]):
+        raise ValueError(f"{name}: keypoint has shape {joints.shape}, expected (M, {entry['total_frames']}, V, C)")
+    if not np.isfinite(joints).all():
+        raise ValueError(f"{name}: a joint is not a finite number")
+    score = entry.get("keypoint_score")
+    if score is not None and score.value.shape != joints.shape[:3]:
+        raise ValueError(f"{name}: keypoint_score has shape {score.value.shape}, expected {joints.shape[:3]}")
+    return Annotation(
+        name,
+        int(entry["label"]),
+        joints.astype(np.float32),
+        None if score is None else score.value.astype(np.float32),
+    )

@@ -1,0 +1,84 @@
+"""OpenPose estimates of Kinetics-Skeleton, one JSON a video (yysijie/st-gcn): 18 joints, pixels scaled to 0..1.
+
+{"data": [{"frame_index": 1, "skeleton": [{"pose": [x0, y0, ...], "score": [s0, ...]}]}], "label": "...",
+ "label_index": 5}. A frame index is used as the place in time; frames without people are absent or empty.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.core.errors import FormatError
+from pipeline.core.joints import OPENPOSE18
+
+MAX_FRAMES = 300
+MAX_PEOPLE = 50  # a frame with more is not from OpenPose's crowd of a Kinetics clip, but a hostile file
+_MAX_BYTES = 64 << 20
+_NUM_JOINTS = OPENPOSE18.num_joints
+
+
+@dataclass(frozen=True)
+class KineticsPoses:
+    """One video's estimates: (T, M, V, 3) float32 of x, y (0..1) and score; people who are not seen are 0."""
+
+    joints_TMVC: npt.NDArray[np.float32]
+    label: str
+    label_index: int
+
+
+def read(path: Path) -> KineticsPoses:
+    """Parse one file. Raises FormatError where the structure, a number or a frame index is not as described."""
+    tree = _json(path)
+    try:
+        frames = [(_index(path, frame["frame_index"]), _people(frame["skeleton"])) for frame in tree["data"]]
+        label, label_index = str(tree["label"]), int(tree["label_index"])
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise FormatError(f"{path}: not a Kinetics-Skeleton file ({type(error).__name__}: {error})") from None
+    people = [person for _, person in frames]
+    if not any(len(person) for person in people):
+        raise FormatError(f"{path}: no body in any frame")
+    shape = (1 + max(index for index, _ in frames), max(map(len, people)), _NUM_JOINTS, 3)
+    joints = np.zeros(shape, dtype=np.float32)
+    for index, person in frames:
+        joints[index, : len(person)] = person
+    if not np.isfinite(joints).all():
+        raise FormatError(f"{path}: a joint is not a finite number")
+    return KineticsPoses(joints, label, label_index)
+
+
+def read_labels(path: Path) -> dict[str, int]:
+    """`kinetics_{train,val}_label.json`: video id -> class id, of the videos in which a skeleton was found."""
+    tree = _json(path)
+    try:
+        return {str(name): int(entry["label_index"]) for name, entry in tree.items() if entry["has_skeleton"]}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise FormatError(f"{path}: not a Kinetics-Skeleton label file ({type(error).__name__}: {error})") from None
+
+
+def _json(path: Path) -> Any:
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise FormatError(f"{path}: larger than {_MAX_BYTES >> 20} MiB, not a Kinetics-Skeleton file")
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise FormatError(f"{path}: not readable as JSON ({type(error).__name__}); replace the file") from None
+
+
+def _index(path: Path, value: object) -> int:
+    if not isinstance(value, int) or not 0 <= value < MAX_FRAMES:
+        raise FormatError(f"{path}: frame_index {value!r}, expected a whole number below {MAX_FRAMES}")
+    return value
+
+
+def _people(skeletons: list[Any]) -> npt.NDArray[np.float64]:
+    if len(skeletons) > MAX_PEOPLE:
+        raise ValueError(f"{len(skeletons)} people in a frame")
+    rows = np.zeros((len(skeletons), _NUM_JOINTS, 3))
+    for row, skeleton in zip(rows, skeletons, strict=True):
+        row[:, :2] = np.array(skeleton["pose"], dtype=np.float64).reshape(_NUM_JOINTS, 2)
+        row[:, 2] = np.array(skeleton["score"], dtype=np.float64).reshape(_NUM_JOINTS)
+    return rows

@@ -1,0 +1,96 @@
+"""PKU-MMD text files: skeletons and labels of untrimmed recordings, and the lists of the two protocols.
+
+Skeleton `0002-L.txt`: a line a frame, 150 numbers = 2 bodies x 25 joints x (x, y, z) metres, zeros for an absent body.
+Label `0002-L.txt`: `class (1..51), first frame, last frame, confidence` a line; frames count from 1, both ends belong
+to the action.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.core.errors import FormatError
+from pipeline.core.joints import NTU25
+
+NUM_CLASSES = 51
+_NUM_BODIES = 2
+_NUM_VALUES = _NUM_BODIES * NTU25.num_joints * 3
+_MAX_BYTES = 1 << 30
+
+
+@dataclass(frozen=True)
+class LabelledPart:
+    """One action in a recording: class from 0, frames from 0, `stop` exclusive, the annotator's confidence."""
+
+    class_id: int
+    first: int
+    stop: int
+    confidence: int
+
+
+def read_skeleton(path: Path, frames: range | None = None) -> npt.NDArray[np.float32]:
+    """Joints in metres (T, 2, 25, 3) of all frames or a range of them; an absent body is all zero."""
+    lines = _lines(path)
+    chosen = lines if frames is None else lines[frames.start : frames.stop]
+    if not chosen:
+        raise FormatError(f"{path}: no frames there, the recording has {len(lines)}")
+    first = 0 if frames is None else frames.start
+    joints = np.stack([_numbers(path, number, line) for number, line in enumerate(chosen, first + 1)])
+    return joints.reshape(len(chosen), _NUM_BODIES, NTU25.num_joints, 3)
+
+
+def num_frames(path: Path) -> int:
+    """Number of frames of a skeleton file, without parsing them."""
+    return len(_lines(path))
+
+
+def read_labels(path: Path) -> list[LabelledPart]:
+    """The actions of one recording in file order."""
+    return [_label(path, number, line) for number, line in enumerate(_lines(path), 1)]
+
+
+def read_protocol(path: Path) -> tuple[list[str], list[str]]:
+    """`cross-subject.txt` or `cross-view.txt`: names of the training and of the validation recordings."""
+    lines = _lines(path)
+    if len(lines) < 4:
+        raise FormatError(f"{path}: expected a header, training names, a header and validation names, a line each")
+    train, val = (sorted(name.strip() for name in lines[row].split(",") if name.strip()) for row in (1, 3))
+    both = sorted(set(train) & set(val))
+    if both or not train or not val:
+        what = f"{both[0]!r} is in both lists" if both else "a list is empty"
+        raise FormatError(f"{path}: {what}; take the released file")
+    return train, val
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise FormatError(f"{path}: larger than {_MAX_BYTES >> 20} MiB, not a PKU-MMD file")
+        lines = path.read_text(encoding="ascii").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise FormatError(f"{path}: not a readable text file ({type(error).__name__}); replace the file") from None
+    while lines and not lines[-1].strip():
+        lines.pop()
+    return lines
+
+
+def _numbers(path: Path, number: int, line: str) -> npt.NDArray[np.float32]:
+    try:
+        values = np.array(line.split(), dtype=np.float64)
+    except ValueError:
+        raise FormatError(f"{path}: line {number}: not a number") from None
+    if len(values) != _NUM_VALUES or not np.isfinite(values).all() or np.abs(values).max() > 1e6:
+        raise FormatError(f"{path}: line {number}: expected {_NUM_VALUES} finite numbers (metres), found {len(values)}")
+    return values.astype(np.float32)
+
+
+def _label(path: Path, number: int, line: str) -> LabelledPart:
+    try:
+        class_number, first, last, confidence = (int(part) for part in line.split(","))
+    except ValueError:
+        raise FormatError(f"{path}: line {number}: expected 'class,first,last,confidence' in whole numbers") from None
+    if not 1 <= class_number <= NUM_CLASSES or not 1 <= first <= last:
+        raise FormatError(f"{path}: line {number}: class {class_number}, frames {first} to {last} cannot be")
+    return LabelledPart(class_number - 1, first - 1, last, confidence)

@@ -1,0 +1,63 @@
+"""Paths that name a part of a recording: `PKU/0001-L.txt#frames=120-190`, `v_x.mp4#seconds=12.5-30`.
+
+Untrimmed datasets hold many clips in one file; the clips table has one path a clip, so the part stands behind a '#'.
+"""
+
+import math
+import re
+from dataclasses import dataclass
+
+from pipeline.core.errors import FormatError
+
+_FRAGMENT = re.compile(r"(.+)#(frames|seconds)=(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)")
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of a recording, first inclusive and stop exclusive, in frames from 0 or in seconds."""
+
+    unit: str  # frames | seconds
+    first: float
+    stop: float
+
+    def frames(self, num_recorded: int, frames_per_second: float | None = None) -> range:
+        """The frames of a recording that belong to the part. Raises FormatError if there are none, or no rate."""
+        scale = 1.0
+        if self.unit == "seconds":
+            if not frames_per_second:
+                raise FormatError(f"part {self.first}-{self.stop} s: the file states no frame rate; give frames instead")
+            scale = frames_per_second
+        # 1e-9: a time that is a whole frame must not lose that frame to rounding
+        first, stop = math.floor(self.first * scale + 1e-9), math.ceil(self.stop * scale - 1e-9)
+        inside = range(first, min(stop, num_recorded))
+        if not inside:
+            raise FormatError(f"part {self.first}-{self.stop} {self.unit} lies outside the {num_recorded} frames")
+        return inside
+
+
+def join(path: str, segment: Segment) -> str:
+    """The path of a part.
+
+    >>> join("a.txt", Segment("frames", 3, 9))
+    'a.txt#frames=3-9'
+    """
+    return f"{path}#{segment.unit}={_text(segment.first)}-{_text(segment.stop)}"
+
+
+def parse(path: str) -> tuple[str, Segment | None]:
+    """The file of a path and the part of it that is meant; None means all of it.
+
+    >>> parse("a.txt#frames=3-9")
+    ('a.txt', Segment(unit='frames', first=3.0, stop=9.0))
+    """
+    match = _FRAGMENT.fullmatch(path)
+    if match is None:
+        return path, None
+    segment = Segment(match[2], float(match[3]), float(match[4]))
+    if segment.stop <= segment.first:
+        raise FormatError(f"{path}: the part ends before it begins")
+    return match[1], segment
+
+
+def _text(value: float) -> str:
+    return f"{value:.6f}".rstrip("0").rstrip(".")

@@ -1,0 +1,128 @@
+"""Video files: frames by index in one forward pass of the decoder, and a writer whose bytes repeat.
+
+Frames are counted in decode order from 0, because avi files carry no trustworthy times and container headers miscount
+(a header may promise 49 frames where 48 decode). Every file is hostile: broken ones raise FormatError.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.core.errors import FormatError
+from pipeline.core.outputs import whole
+
+Frames = npt.NDArray[Any]
+Pixels = Literal["rgb24", "gray", "gray16le"]
+
+_MAX_PIXELS = 1 << 26  # of one frame: 8192 x 8192; a header that promises more is not believed
+_MIN_FRAMES = 2  # one picture is not a clip
+
+
+@dataclass(frozen=True)
+class VideoFacts:
+    """What a whole forward pass tells: frames that really decode, size in pixels, frames a second if known."""
+
+    num_frames: int
+    height: int
+    width: int
+    frames_per_second: float | None
+    bits: int
+
+
+def facts(path: Path) -> VideoFacts:
+    """Decode the whole file and count. Raises FormatError if it does not decode or has fewer than two frames."""
+    num_frames = 0
+    with _opened(path) as (container, stream):
+        for frame in container.decode(stream):
+            _check_size(path, frame)
+            num_frames += 1
+        rate = stream.average_rate
+        size = (stream.codec_context.height, stream.codec_context.width)
+        bits = _bits(stream)
+    if num_frames < _MIN_FRAMES:
+        raise FormatError(f"{path}: {num_frames} frames decode, a clip needs at least {_MIN_FRAMES}; replace the file")
+    return VideoFacts(num_frames, *size, float(rate) if rate else None, bits)
+
+
+def read(path: Path, indices: Sequence[int], pixels: Pixels = "rgb24") -> Frames:
+    """The frames at ascending 0-based indices (repeats allowed), in the order asked for.
+
+    Shape (T, H, W, 3) uint8 for "rgb24", (T, H, W) uint8 for "gray" and uint16 for "gray16le". Raises FormatError if
+    the file does not decode as far as the last index.
+    """
+    wanted = [int(index) for index in indices]
+    if not wanted or wanted[0] < 0 or wanted != sorted(wanted):
+        raise ValueError(f"indices must be ascending and not negative, found {wanted}")
+    found: dict[int, Frames] = {}
+    with _opened(path) as (container, stream):
+        missing = iter(sorted(set(wanted)))
+        target = next(missing)
+        for number, frame in enumerate(container.decode(stream)):
+            if number == target:
+                _check_size(path, frame)
+                found[number] = frame.to_ndarray(format=pixels)
+                if number == wanted[-1]:
+                    break
+                target = next(missing)
+    if wanted[-1] not in found:
+        raise FormatError(f"{path}: frame {wanted[-1]} was asked for, the file ends before; run `dvc repro ingest`")
+    if len({frame.shape for frame in found.values()}) > 1:
+        raise FormatError(f"{path}: the picture size changes within the clip; replace the file")
+    return np.stack([found[index] for index in wanted])
+
+
+def write(path: Path, frames: Frames, *, frames_per_second: int, codec: str) -> None:
+    """Write (T, H, W, 3) uint8 as colour or (T, H, W) uint8 / uint16 as grey video; the same frames give the same file.
+
+    `codec` is "libx264" or "mpeg4" (lossy, 8 bit) or "ffv1" (lossless, also 16 bit; container avi or mkv).
+    """
+    source = "rgb24" if frames.ndim == 4 else ("gray16le" if frames.dtype == np.uint16 else "gray")
+    stored = source if codec == "ffv1" and frames.ndim == 3 else ("bgr0" if codec == "ffv1" else "yuv420p")
+    container_format = {".mp4": "mp4", ".avi": "avi", ".mkv": "matroska"}[path.suffix]
+    with whole(path) as scratch, av.open(str(scratch), "w", format=container_format) as container:
+        container.flags |= 0x0400  # bit-exact: no library version in the file
+        options = {"preset": "veryfast", "crf": "20"} if codec == "libx264" else {}
+        stream: Any = container.add_stream(codec, rate=Fraction(frames_per_second), options=options)
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = stored
+        stream.codec_context.thread_count = 1
+        stream.codec_context.flags |= 1 << 23  # bit-exact
+        if codec == "mpeg4":
+            stream.codec_context.qmax = 4
+        for picture in frames:
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format=source)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
+    """Open the first video stream; every fault of the decoder becomes a FormatError with the path."""
+    try:
+        # Old avi files carry titles in any encoding; they are none of our business.
+        with av.open(str(path), metadata_errors="ignore") as container:
+            if not container.streams.video:
+                raise FormatError(f"{path}: no video stream in the file; replace the file")
+            stream = container.streams.video[0]
+            stream.codec_context.thread_count = 1  # parallelism is by processes
+            yield container, stream
+    except (av.FFmpegError, OSError, MemoryError) as error:
+        what = " ".join(str(error).split()).replace(f"'{path}'", "").rstrip(": ")
+        raise FormatError(f"{path}: does not decode as video ({what}); replace the file") from None
+
+
+def _check_size(path: Path, frame: Any) -> None:
+    if frame.width * frame.height > _MAX_PIXELS:
+        raise FormatError(f"{path}: a frame of {frame.width} x {frame.height} pixels is more than this code reads")
+
+
+def _bits(stream: Any) -> int:
+    components = stream.codec_context.format.components if stream.codec_context.format else []
+    return max((int(component.bits) for component in components), default=8)

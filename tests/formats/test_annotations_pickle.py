@@ -1,0 +1,113 @@
+import pickle
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.core.errors import FormatError
+from pipeline.formats import annotations_pickle
+
+
+def entry(name: str = "S001C001P001R001A003", **changes) -> dict:
+    joints = np.arange(2 * 5 * 25 * 3, dtype=np.float16).reshape(2, 5, 25, 3)
+    return {"frame_dir": name, "label": 2, "total_frames": 5, "keypoint": joints} | changes
+
+
+def written(path: Path, tree: object, protocol: int = 4) -> Path:
+    path.write_bytes(pickle.dumps(tree, protocol))
+    return path
+
+
+def tree(*entries: dict) -> dict:
+    return {"split": {"xsub_train": [e["frame_dir"] for e in entries]}, "annotations": list(entries)}
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_every_pickle_protocol_gives_the_same_clips(tmp_path, protocol):
+    score = np.asfortranarray(np.linspace(0, 1, 250).reshape(2, 5, 25))
+    clips = annotations_pickle.read(written(tmp_path / "a.pkl", tree(entry(keypoint_score=score)), protocol))
+    clip = clips.clips["S001C001P001R001A003"]
+    assert clips.splits == {"xsub_train": ["S001C001P001R001A003"]}
+    assert clip.class_id == 2
+    assert np.array_equal(clip.joints_MTVC, entry()["keypoint"].astype(np.float32))
+    assert np.allclose(clip.score_MTV, score)
+
+
+def test_numpy_numbers_and_big_endian_arrays_are_read(tmp_path):
+    e = entry(label=np.int64(3), total_frames=np.int32(5), keypoint=entry()["keypoint"].astype(">f4"))
+    clip = annotations_pickle.read(written(tmp_path / "a.pkl", OrderedDict(tree(e)))).clips["S001C001P001R001A003"]
+    assert (clip.class_id, clip.joints_MTVC[0, 0, 0, 2]) == (3, 2.0)
+
+
+class Shell:
+    def __reduce__(self):
+        return (Path.touch, (Path("owned"),))
+
+
+class Builtin:
+    def __reduce__(self):
+        return (eval, ("1",))
+
+
+@pytest.mark.parametrize("bad", [Shell(), Builtin(), Path("x"), np.random.default_rng])
+def test_a_program_in_the_pickle_is_refused_and_not_run(tmp_path, monkeypatch, bad):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FormatError, match="which is refused"):
+        annotations_pickle.read(written(tmp_path / "a.pkl", tree(entry(extra=bad))))
+    assert not Path("owned").exists()
+
+
+def test_an_array_of_objects_is_refused(tmp_path):
+    with pytest.raises(FormatError, match="only plain numbers"):
+        annotations_pickle.read(written(tmp_path / "a.pkl", tree(entry(keypoint=np.array([None, {}])))))
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (entry(total_frames=6), r"shape \(2, 5, 25, 3\), expected \(M, 6, V, C\)"),
+        (entry(keypoint=np.full((1, 5, 25, 3), np.nan)), "not a finite number"),
+        (entry(keypoint=[1, 2]), "not an annotation pickle"),
+        (entry(keypoint_score=np.ones((2, 5, 24))), "keypoint_score has shape"),
+        ({"frame_dir": "x"}, "not an annotation pickle"),
+    ],
+)
+def test_an_annotation_that_does_not_fit_is_refused(tmp_path, bad, message):
+    with pytest.raises(FormatError, match=message):
+        annotations_pickle.read(written(tmp_path / "a.pkl", tree(bad)))
+
+
+def test_two_annotations_of_one_name_are_refused(tmp_path):
+    with pytest.raises(FormatError, match="two annotations have one name"):
+        annotations_pickle.read(written(tmp_path / "a.pkl", tree(entry(), entry())))
+
+
+def test_a_split_that_names_a_missing_clip_is_refused(tmp_path):
+    with pytest.raises(FormatError, match="names 'nobody'"):
+        annotations_pickle.read(written(tmp_path / "a.pkl", tree(entry()) | {"split": {"a": ["nobody"]}}))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"junk", b"\x80\x04\x8e" + (1 << 40).to_bytes(8, "little") + b"x.", b"\x80\x04Nr\xff\xff\xff\x7f."],
+    ids=["empty", "junk", "a terabyte promised", "a huge memo index"],
+)
+def test_a_broken_pickle_is_refused_in_bounded_memory(tmp_path, content):
+    (tmp_path / "a.pkl").write_bytes(content)
+    with pytest.raises(FormatError, match=r"a\.pkl"):
+        annotations_pickle.read(tmp_path / "a.pkl")
+
+
+def test_any_damage_is_read_or_refused_but_never_crashes(tmp_path):
+    good = pickle.dumps(tree(entry(), entry("b")), 4)
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        data = bytearray(good)
+        for place in rng.integers(0, len(data), 3):
+            data[place] = rng.integers(0, 256)
+        (tmp_path / "a.pkl").write_bytes(bytes(data))
+        try:
+            annotations_pickle.read(tmp_path / "a.pkl")
+        except FormatError as error:
+            assert "a.pkl" in str(error)

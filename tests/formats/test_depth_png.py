@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.core.errors import FormatError
+from pipeline.formats import depth_png, png
+
+
+@pytest.fixture
+def clip(tmp_path):
+    depth_mm = np.random.default_rng(0).integers(0, 65536, (4, 12, 16), dtype=np.uint16)
+    depth_png.write(tmp_path / "clip", depth_mm)
+    return tmp_path / "clip", depth_mm
+
+
+def test_millimetres_come_back_as_written(clip):
+    folder, depth_mm = clip
+    assert np.array_equal(depth_png.read(folder), depth_mm)
+    assert np.array_equal(depth_png.read(folder, [1, 1, 3]), depth_mm[[1, 1, 3]])
+
+
+def test_frames_are_named_from_one_as_released(clip):
+    assert [path.name for path in depth_png.frame_paths(clip[0])][:2] == ["Depth-00000001.png", "Depth-00000002.png"]
+
+
+def test_eight_bits_are_refused_where_millimetres_are_expected(clip):
+    png.write_grey(clip[0] / "Depth-00000002.png", np.zeros((12, 16), np.uint8))
+    with pytest.raises(FormatError, match=r"Depth-00000002\.png: 8-bit PNG where 16-bit millimetres"):
+        depth_png.read(clip[0])
+
+
+def test_a_missing_frame_is_named(clip):
+    (clip[0] / "Depth-00000002.png").unlink()
+    with pytest.raises(FormatError, match="frame 2 is missing"):
+        depth_png.read(clip[0])
+
+
+def test_a_frame_in_both_variants_is_refused(clip):
+    (clip[0] / "MDepth-00000002.png").write_bytes((clip[0] / "Depth-00000002.png").read_bytes())
+    with pytest.raises(FormatError, match="a frame number occurs twice"):
+        depth_png.read(clip[0])
+
+
+def test_the_masked_variant_reads_alike(clip):
+    folder, depth_mm = clip
+    for path in depth_png.frame_paths(folder):
+        path.rename(folder / f"M{path.name}")
+    assert np.array_equal(depth_png.read(folder), depth_mm)
+
+
+def test_one_frame_is_no_clip(tmp_path):
+    depth_png.write(tmp_path / "clip", np.ones((1, 4, 4), np.uint16))
+    with pytest.raises(FormatError, match=r"1 files .* at least 2"):
+        depth_png.read(tmp_path / "clip")
+
+
+def test_a_change_of_size_is_refused(clip):
+    png.write_grey(clip[0] / "Depth-00000003.png", np.zeros((6, 8), np.uint16))
+    with pytest.raises(FormatError, match="picture size changes"):
+        depth_png.read(clip[0])
+
+
+def test_a_colour_picture_is_refused(tmp_path):
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
+    with pytest.raises(FormatError, match="grey PNG of 8 or 16 bit was expected, found mode 'RGB'"):
+        png.read_grey(tmp_path / "a.png")
+
+
+def test_a_picture_of_a_billion_pixels_is_refused_unread(tmp_path):
+    png.write_grey(tmp_path / "a.png", np.zeros((2, 2), np.uint16))
+    data = bytearray((tmp_path / "a.png").read_bytes())
+    data[16:24] = (40_000).to_bytes(4, "big") * 2
+    (tmp_path / "a.png").write_bytes(bytes(data))
+    with pytest.raises(FormatError):
+        png.read_grey(tmp_path / "a.png")
+
+
+def test_any_damage_is_read_or_refused_but_never_crashes(clip):
+    path = clip[0] / "Depth-00000001.png"
+    good = path.read_bytes()
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        data = bytearray(good[: rng.integers(1, len(good) + 1)])
+        data[rng.integers(0, len(data))] ^= 1 << rng.integers(0, 8)
+        path.write_bytes(bytes(data))
+        try:
+            assert png.read_grey(path).ndim == 2
+        except FormatError as error:
+            assert path.name in str(error)
+
+
+def test_a_real_16_bit_depth_picture_is_read_as_recorded(real_data):
+    picture = png.read_grey(real_data / "thermal" / "sample_depth.png")
+    assert picture.shape == (424, 512)
+    assert picture.dtype == np.uint16

@@ -1,0 +1,64 @@
+import json
+
+import numpy as np
+import pytest
+
+from pipeline.core.errors import FormatError
+from pipeline.formats import kinetics_json
+
+
+def frame(index: int, people: int = 1) -> dict:
+    body = {"pose": [round(0.01 * i, 3) for i in range(36)], "score": [0.5] * 18}
+    return {"frame_index": index, "skeleton": [body] * people}
+
+
+def written(path, **changes):
+    tree = {"data": [frame(1), frame(3, 2)], "label": "riding a bike", "label_index": 7} | changes
+    path.write_text(json.dumps(tree))
+    return path
+
+
+def test_a_frame_index_is_the_place_in_time(tmp_path):
+    poses = kinetics_json.read(written(tmp_path / "a.json"))
+    assert poses.joints_TMVC.shape == (4, 2, 18, 3)
+    assert (poses.label, poses.label_index) == ("riding a bike", 7)
+    assert poses.joints_TMVC[1, 0, 5].tolist() == pytest.approx([0.10, 0.11, 0.5])
+    assert not poses.joints_TMVC[[0, 2]].any()
+    assert not poses.joints_TMVC[1, 1].any()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data": [frame(300)]}, "frame_index 300"),
+        ({"data": [frame(-1)]}, "frame_index -1"),
+        ({"data": []}, "no body in any frame"),
+        ({"data": [frame(0, 0)]}, "no body in any frame"),
+        ({"data": [frame(0, 51)]}, "51 people"),
+        ({"data": [{"frame_index": 0, "skeleton": [{"pose": [1.0], "score": [1.0] * 18}]}]}, "not a Kinetics-Skeleton"),
+        ({"data": [{"frame_index": 0, "skeleton": [{"pose": [1e999] * 36, "score": [1.0] * 18}]}]}, "not a finite"),
+        ({"data": 3}, "not a Kinetics-Skeleton"),
+        ({"label_index": None}, "not a Kinetics-Skeleton"),
+    ],
+)
+def test_a_file_that_is_not_as_described_is_refused(tmp_path, changes, message):
+    with pytest.raises(FormatError, match=message):
+        kinetics_json.read(written(tmp_path / "a.json", **changes))
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[" * 200_000, b"\xff\xfe"])
+def test_what_is_no_json_is_refused(tmp_path, content):
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(FormatError, match="not readable as JSON"):
+        kinetics_json.read(tmp_path / "a.json")
+
+
+def test_labels_keep_only_videos_with_a_skeleton(tmp_path):
+    entry = {"has_skeleton": True, "label": "x", "label_index": 4}
+    (tmp_path / "l.json").write_text(json.dumps({"a": entry, "b": entry | {"has_skeleton": False}}))
+    assert kinetics_json.read_labels(tmp_path / "l.json") == {"a": 4}
+
+
+def test_scores_stand_in_the_third_channel(tmp_path):
+    joints = kinetics_json.read(written(tmp_path / "a.json")).joints_TMVC
+    assert np.all(joints[1, 0, :, 2] == 0.5)

@@ -1,0 +1,37 @@
+import pytest
+
+from pipeline.core.errors import FormatError
+from pipeline.formats.segments import Segment, join, parse
+
+
+@pytest.mark.parametrize("segment", [Segment("frames", 3, 90), Segment("seconds", 12.5, 30.0)])
+def test_a_path_keeps_its_part(segment):
+    assert parse(join("a/b #1.mp4", segment)) == ("a/b #1.mp4", segment)
+
+
+def test_a_path_without_a_part_is_whole():
+    assert parse("a/b.mp4") == ("a/b.mp4", None)
+
+
+def test_seconds_become_the_frames_that_touch_them():
+    assert Segment("seconds", 1.0, 2.0).frames(100, 30.0) == range(30, 60)
+    assert Segment("seconds", 0.01, 0.05).frames(100, 30.0) == range(0, 2)
+
+
+def test_frames_end_with_the_recording():
+    assert Segment("frames", 5, 50).frames(20) == range(5, 20)
+
+
+def test_a_part_outside_the_recording_is_refused():
+    with pytest.raises(FormatError, match="lies outside the 20 frames"):
+        Segment("frames", 20, 50).frames(20)
+
+
+def test_seconds_need_a_frame_rate():
+    with pytest.raises(FormatError, match="no frame rate"):
+        Segment("seconds", 0, 1).frames(20, None)
+
+
+def test_a_part_that_ends_before_it_begins_is_refused():
+    with pytest.raises(FormatError, match="ends before it begins"):
+        parse("a.mp4#frames=9-3")
