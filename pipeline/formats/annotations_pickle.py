@@ -16,19 +16,21 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.errors import FormatError
+from pipeline.core.joints import COCO17, NTU25
+from pipeline.formats.shared import Skeleton
 
 _MAX_BYTES = 8 << 30
 _KINDS = "biuf"
+_LAYOUTS = {(NTU25.num_joints, 3): NTU25.name, (COCO17.num_joints, 2): COCO17.name}  # by (V, C)
 
 
 @dataclass(frozen=True)
 class Annotation:
-    """One clip: its name, class from 0, joints (M, T, V, C) and, for 2-D estimates, scores (M, T, V)."""
+    """One clip: its name, class from 0, and skeleton; of a 2-D estimate the third coordinate is the score."""
 
     name: str
     class_id: int
-    joints_MTVC: npt.NDArray[np.float32]
-    score_MTV: npt.NDArray[np.float32] | None
+    skeleton: Skeleton
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ _ALLOWED: Mapping[tuple[str, str], Callable[..., Any]] = {
 }
 
 
-class _Unpickler(pickle._Unpickler):  # type: ignore[name-defined,misc]  # the C one sizes its memo by the file's word
+class _Unpickler(pickle._Unpickler):  # the C one sizes its memo by the file's word
     def find_class(self, module: str, name: str) -> Callable[..., Any]:
         if (module, name) not in _ALLOWED:
             raise FormatError(f"the pickle asks for {module}.{name}, which is refused; only plain arrays are read")
@@ -162,17 +164,25 @@ class _Unpickler(pickle._Unpickler):  # type: ignore[name-defined,misc]  # the C
 
 
 def _annotation(entry: Mapping[str, Any]) -> Annotation:
-    name, joints = str(entry["frame_dir"]), np.asarray(entry["keypoint"].value)
-    if joints.ndim != 4 or joints.shape[1] != int(entry["total_frames"]):
-        raise ValueError(f"{name}: keypoint has shape {joints.shape}, expected (M, {entry['total_frames']}, V, C)")
-    if not np.isfinite(joints).all():
+    name, joints_MTVC = str(entry["frame_dir"]), np.asarray(entry["keypoint"].value)
+    if joints_MTVC.ndim != 4 or joints_MTVC.shape[1] != int(entry["total_frames"]):
+        raise ValueError(f"{name}: keypoint has shape {joints_MTVC.shape}, expected (M, {entry['total_frames']}, V, C)")
+    if not np.isfinite(joints_MTVC).all():
         raise ValueError(f"{name}: a joint is not a finite number")
-    score = entry.get("keypoint_score")
-    if score is not None and score.value.shape != joints.shape[:3]:
-        raise ValueError(f"{name}: keypoint_score has shape {score.value.shape}, expected {joints.shape[:3]}")
-    return Annotation(
-        name,
-        int(entry["label"]),
-        joints.astype(np.float32),
-        None if score is None else score.value.astype(np.float32),
-    )
+    layout = _LAYOUTS.get((joints_MTVC.shape[2], joints_MTVC.shape[3]))
+    if layout is None:
+        raise ValueError(
+            f"{name}: {joints_MTVC.shape[2]} joints of {joints_MTVC.shape[3]} values; known {list(_LAYOUTS)}"
+        )
+    if joints_MTVC.shape[3] == 2:
+        joints_MTVC = np.concatenate([joints_MTVC, _score(name, entry, joints_MTVC.shape[:3])], axis=-1)
+    xyz_MTV3 = joints_MTVC.astype(np.float32)
+    xyz_MTV3[~xyz_MTV3.any(axis=(2, 3))] = np.nan  # zeros stand for a body that is not there
+    return Annotation(name, int(entry["label"]), Skeleton(layout, xyz_MTV3, tuple(range(len(xyz_MTV3)))))
+
+
+def _score(name: str, entry: Mapping[str, Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    score_MTV = np.asarray(entry["keypoint_score"].value)
+    if score_MTV.shape != shape or not np.isfinite(score_MTV).all():
+        raise ValueError(f"{name}: keypoint_score should be {shape} finite numbers, found shape {score_MTV.shape}")
+    return score_MTV[..., None]

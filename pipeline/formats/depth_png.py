@@ -58,5 +58,7 @@ def write(folder: Path, depth_mm_THW: DepthFrames) -> None:
 def _read_frame(path: Path) -> DepthFrames:
     picture = png.read_grey(path)
     if picture.dtype != np.uint16:
-        raise FormatError(f"{path}: 8-bit PNG where 16-bit millimetres are expected; take the released depth, not a view")
+        raise FormatError(
+            f"{path}: 8-bit PNG where 16-bit millimetres are expected; take the released depth, not a view"
+        )
     return picture

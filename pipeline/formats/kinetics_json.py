@@ -2,6 +2,7 @@
 
 {"data": [{"frame_index": 1, "skeleton": [{"pose": [x0, y0, ...], "score": [s0, ...]}]}], "label": "...",
  "label_index": 5}. A frame index is used as the place in time; frames without people are absent or empty.
+People are numbered by their place in the frame's list: OpenPose does not follow them from frame to frame.
 """
 
 import json
@@ -14,6 +15,7 @@ import numpy.typing as npt
 
 from pipeline.core.errors import FormatError
 from pipeline.core.joints import OPENPOSE18
+from pipeline.formats.shared import Skeleton
 
 MAX_FRAMES = 300
 MAX_PEOPLE = 50  # a frame with more is not from OpenPose's crowd of a Kinetics clip, but a hostile file
@@ -23,9 +25,9 @@ _NUM_JOINTS = OPENPOSE18.num_joints
 
 @dataclass(frozen=True)
 class KineticsPoses:
-    """One video's estimates: (T, M, V, 3) float32 of x, y (0..1) and score; people who are not seen are 0."""
+    """One video's estimates. The third coordinate of the skeleton is the score, x and y are parts of the picture."""
 
-    joints_TMVC: npt.NDArray[np.float32]
+    skeleton: Skeleton
     label: str
     label_index: int
 
@@ -42,12 +44,13 @@ def read(path: Path) -> KineticsPoses:
     if not any(len(person) for person in people):
         raise FormatError(f"{path}: no body in any frame")
     shape = (1 + max(index for index, _ in frames), max(map(len, people)), _NUM_JOINTS, 3)
-    joints = np.zeros(shape, dtype=np.float32)
+    joints_TMV3 = np.full(shape, np.nan, dtype=np.float32)
     for index, person in frames:
-        joints[index, : len(person)] = person
-    if not np.isfinite(joints).all():
-        raise FormatError(f"{path}: a joint is not a finite number")
-    return KineticsPoses(joints, label, label_index)
+        if not np.isfinite(person).all():
+            raise FormatError(f"{path}: a joint of frame {index} is not a finite number")
+        joints_TMV3[index, : len(person)] = person
+    bodies = tuple(range(shape[1]))
+    return KineticsPoses(Skeleton(OPENPOSE18.name, joints_TMV3.swapaxes(0, 1).copy(), bodies), label, label_index)
 
 
 def read_labels(path: Path) -> dict[str, int]:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from pipeline.core.errors import FormatError
 from pipeline.core.joints import NTU25
+from pipeline.formats.shared import Skeleton
 
 NUM_CLASSES = 51
 _NUM_BODIES = 2
@@ -30,15 +31,17 @@ class LabelledPart:
     confidence: int
 
 
-def read_skeleton(path: Path, frames: range | None = None) -> npt.NDArray[np.float32]:
-    """Joints in metres (T, 2, 25, 3) of all frames or a range of them; an absent body is all zero."""
+def read_skeleton(path: Path, frames: range | None = None) -> Skeleton:
+    """Two bodies, joints in metres, of all frames or a range of them; a body that is written as zeros is absent."""
     lines = _lines(path)
     chosen = lines if frames is None else lines[frames.start : frames.stop]
     if not chosen:
         raise FormatError(f"{path}: no frames there, the recording has {len(lines)}")
     first = 0 if frames is None else frames.start
     joints = np.stack([_numbers(path, number, line) for number, line in enumerate(chosen, first + 1)])
-    return joints.reshape(len(chosen), _NUM_BODIES, NTU25.num_joints, 3)
+    xyz_MTV3 = joints.reshape(len(chosen), _NUM_BODIES, NTU25.num_joints, 3).swapaxes(0, 1).copy()
+    xyz_MTV3[~xyz_MTV3.any(axis=(2, 3))] = np.nan
+    return Skeleton(NTU25.name, xyz_MTV3, tuple(range(_NUM_BODIES)))
 
 
 def num_frames(path: Path) -> int:

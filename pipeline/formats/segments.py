@@ -25,7 +25,9 @@ class Segment:
         scale = 1.0
         if self.unit == "seconds":
             if not frames_per_second:
-                raise FormatError(f"part {self.first}-{self.stop} s: the file states no frame rate; give frames instead")
+                raise FormatError(
+                    f"part {self.first}-{self.stop} s: the file states no frame rate; give frames instead"
+                )
             scale = frames_per_second
         # 1e-9: a time that is a whole frame must not lose that frame to rounding
         first, stop = math.floor(self.first * scale + 1e-9), math.ceil(self.stop * scale - 1e-9)

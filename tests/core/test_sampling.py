@@ -30,7 +30,7 @@ def test_indices_ascend_and_stay_inside(num_recorded, num_frames, stride, positi
     found = indices(num_recorded, num_frames, stride, position)
     assert len(found) == num_frames
     assert found == sorted(found)
-    assert 0 <= found[0]
+    assert found[0] >= 0
     assert found[-1] < num_recorded
 
 

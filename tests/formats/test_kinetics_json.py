@@ -20,11 +20,12 @@ def written(path, **changes):
 
 def test_a_frame_index_is_the_place_in_time(tmp_path):
     poses = kinetics_json.read(written(tmp_path / "a.json"))
-    assert poses.joints_TMVC.shape == (4, 2, 18, 3)
+    xyz_MTV3 = poses.skeleton.xyz_MTV3
+    assert (poses.skeleton.layout, xyz_MTV3.shape) == ("openpose18", (2, 4, 18, 3))
     assert (poses.label, poses.label_index) == ("riding a bike", 7)
-    assert poses.joints_TMVC[1, 0, 5].tolist() == pytest.approx([0.10, 0.11, 0.5])
-    assert not poses.joints_TMVC[[0, 2]].any()
-    assert not poses.joints_TMVC[1, 1].any()
+    assert xyz_MTV3[0, 1, 5].tolist() == pytest.approx([0.10, 0.11, 0.5])
+    assert np.isnan(xyz_MTV3[:, [0, 2]]).all()
+    assert np.isnan(xyz_MTV3[1, 1]).all()
 
 
 @pytest.mark.parametrize(
@@ -36,7 +37,10 @@ def test_a_frame_index_is_the_place_in_time(tmp_path):
         ({"data": [frame(0, 0)]}, "no body in any frame"),
         ({"data": [frame(0, 51)]}, "51 people"),
         ({"data": [{"frame_index": 0, "skeleton": [{"pose": [1.0], "score": [1.0] * 18}]}]}, "not a Kinetics-Skeleton"),
-        ({"data": [{"frame_index": 0, "skeleton": [{"pose": [1e999] * 36, "score": [1.0] * 18}]}]}, "not a finite"),
+        (
+            {"data": [{"frame_index": 0, "skeleton": [{"pose": [1e999] * 36, "score": [1.0] * 18}]}]},
+            "frame 0 is not a finite",
+        ),
         ({"data": 3}, "not a Kinetics-Skeleton"),
         ({"label_index": None}, "not a Kinetics-Skeleton"),
     ],
@@ -60,5 +64,5 @@ def test_labels_keep_only_videos_with_a_skeleton(tmp_path):
 
 
 def test_scores_stand_in_the_third_channel(tmp_path):
-    joints = kinetics_json.read(written(tmp_path / "a.json")).joints_TMVC
-    assert np.all(joints[1, 0, :, 2] == 0.5)
+    poses = kinetics_json.read(written(tmp_path / "a.json"))
+    assert np.all(poses.skeleton.xyz_MTV3[:, 3, :, 2] == 0.5)

@@ -8,6 +8,7 @@ from pipeline.formats import pkummd
 @pytest.fixture
 def recording(tmp_path):
     joints = np.random.default_rng(0).normal(size=(6, 2, 25, 3)).round(4)
+    joints[4, 1] = 0
     lines = [" ".join(f"{value:.4f}" for value in row.ravel()) for row in joints]
     (tmp_path / "0002-L.txt").write_text("\n".join(lines) + "\n")
     return tmp_path / "0002-L.txt", joints
@@ -15,13 +16,18 @@ def recording(tmp_path):
 
 def test_joints_come_back_in_metres_and_order(recording):
     path, joints = recording
-    assert np.allclose(pkummd.read_skeleton(path), joints, atol=1e-6)
+    skeleton = pkummd.read_skeleton(path)
+    expected = joints.swapaxes(0, 1).copy()
+    expected[1, 4] = np.nan  # zeros stand for a body that is not there
+    assert (skeleton.layout, skeleton.body_ids) == ("ntu25", (0, 1))
+    assert np.allclose(skeleton.xyz_MTV3, expected, atol=1e-6, equal_nan=True)
     assert pkummd.num_frames(path) == 6
 
 
 def test_a_range_of_frames_is_the_same_as_cutting_later(recording):
     path, _ = recording
-    assert np.array_equal(pkummd.read_skeleton(path, range(2, 5)), pkummd.read_skeleton(path)[2:5])
+    part, whole = pkummd.read_skeleton(path, range(2, 5)), pkummd.read_skeleton(path)
+    assert np.array_equal(part.xyz_MTV3, whole.xyz_MTV3[:, 2:5], equal_nan=True)
 
 
 @pytest.mark.parametrize("line", ["1 2 3", "x " * 150, "nan " * 150, "1e9 " * 150])
