@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pipeline.core import members
 from pipeline.core.errors import DataError, FormatError
-from pipeline.formats.shared import Skeleton
 
 _HERE = Path(__file__).parent
 _MAX_LIST_BYTES = 1 << 20
@@ -49,7 +49,7 @@ class Dataset:
     published_by: str
     class_base: int
     patterns: Mapping[str, re.Pattern[str]]
-    readers: Mapping[str, Callable[[Path], Skeleton]]
+    readers: Mapping[str, Callable[[Path], Any]]  # Skeleton or Footage of formats.shared
     subjects: Mapping[str, SubjectProtocol]
     missing_skeletons: FileList | None = None
 

@@ -5,7 +5,6 @@ measurement, and is refused.
 """
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy.typing as npt
 
 from pipeline.core.errors import FormatError
 from pipeline.formats import png
+from pipeline.formats.shared import Footage, Indices
 
 DepthFrames = npt.NDArray[np.uint16]
 
@@ -34,7 +34,7 @@ def frame_paths(folder: Path) -> list[Path]:
     return [path for _, path in numbered]
 
 
-def read(folder: Path, indices: Sequence[int] | None = None) -> DepthFrames:
+def read(folder: Path, indices: Indices | None = None) -> DepthFrames:
     """Depth in millimetres (T, H, W) uint16 of the frames at 0-based indices, all if None; 0 = no reading."""
     paths = frame_paths(folder)
     wanted = list(range(len(paths))) if indices is None else [int(index) for index in indices]
@@ -44,6 +44,11 @@ def read(folder: Path, indices: Sequence[int] | None = None) -> DepthFrames:
     if len({picture.shape for picture in pictures.values()}) > 1:
         raise FormatError(f"{folder}: the picture size changes within the clip; replace the folder")
     return np.stack([pictures[index] for index in wanted])
+
+
+def footage(folder: Path) -> Footage:
+    """A folder of depth frames as footage in millimetres."""
+    return Footage("depth_mm", lambda: len(frame_paths(folder)), lambda indices: read(folder, indices))
 
 
 def write(folder: Path, depth_mm_THW: DepthFrames) -> None:

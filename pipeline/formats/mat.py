@@ -1,4 +1,4 @@
-"""MATLAB 5 files of UTD-MHAD: `d_skel` (20 joints, x y z, frames) in metres.
+"""MATLAB 5 files of UTD-MHAD: `d_skel` (20 joints, x y z, frames) in metres, `d_depth` (rows, columns, frames) in mm.
 
 Only what such a file needs is read: one named array of real numbers, of an expected class and shape, from plain or
 compressed elements. SciPy reads far more and can be brought to crash by a damaged file (tried with 1.17.1); here every
@@ -8,11 +8,12 @@ Format: MathWorks, "MAT-File Format", level 5: a header of 128 bytes, then eleme
 A matrix element holds elements itself: flags, dimensions, name, real part.
 """
 
-# Shapes: M bodies, T frames, V joints, 3 = x y z.
+# Shapes: M bodies, T frames, V joints, 3 = x y z, H x W pixels.
 import math
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,9 +22,11 @@ import numpy.typing as npt
 
 from pipeline.core.errors import FormatError
 from pipeline.core.joints import KINECT20
-from pipeline.formats.shared import Skeleton
+from pipeline.formats.shared import Footage, Indices, Skeleton
 
 MAX_SKELETON_BYTES = 16 << 20  # nearly twenty minutes at 30 frames a second; the longest recording has 125 frames
+MAX_DEPTH_BYTES = 256 << 20  # 1,700 frames; the longest recording is 125
+DEPTH_SIZE = (240, 320)
 
 _HEADER_BYTES = 128
 _MATRIX, _COMPRESSED = 14, 15
@@ -43,6 +46,27 @@ def read_skeleton(path: Path) -> Skeleton:
     with np.errstate(over="ignore", invalid="ignore"):  # beyond float32 becomes infinite, which ingest rejects by name
         xyz_MTV3 = np.ascontiguousarray(xyz_V3T.transpose(2, 0, 1)[None], dtype=np.float32)
     return Skeleton(layout=KINECT20.name, xyz_MTV3=xyz_MTV3, body_ids=(0,))
+
+
+def depth_footage(path: Path) -> Footage:
+    """The depth of a UTD-MHAD recording: 240 x 320 pixels, millimetres, 0 = no reading; read when needed."""
+
+    @cache
+    def recorded() -> npt.NDArray[np.uint16]:
+        # The released files call the numbers doubles and store whole millimetres.
+        stored_HWT = read_array(path, "d_depth", "double", (*DEPTH_SIZE, None), max_bytes=MAX_DEPTH_BYTES)
+        if stored_HWT.shape[2] < 2:
+            raise FormatError(f"{path}: {stored_HWT.shape[2]} frames, a clip needs at least 2")
+        with np.errstate(invalid="ignore"):
+            depth_mm_HWT = stored_HWT.astype(np.uint16)
+        if not np.array_equal(depth_mm_HWT, stored_HWT):
+            raise FormatError(f"{path}: 'd_depth' should hold whole millimetres from 0 to 65535")
+        return depth_mm_HWT
+
+    def frames(indices: Indices) -> npt.NDArray[np.uint16]:
+        return np.ascontiguousarray(recorded()[:, :, list(indices)].transpose(2, 0, 1))
+
+    return Footage("depth_mm", lambda: recorded().shape[2], frames)
 
 
 def read_array(

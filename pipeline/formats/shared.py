@@ -1,10 +1,15 @@
-"""What every skeleton reader returns, so that later stages need not know the format."""
+"""What readers return, so that later stages need not know the format: `Skeleton`, and `Footage` for what is filmed."""
 
-# Shapes: M bodies, T frames, V joints, 3 = x y z.
-from dataclasses import dataclass
+# Shapes: M bodies, T frames, V joints, H x W pixels, 3 = x y z (or r g b).
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+Indices = Sequence[int] | npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,3 +28,28 @@ class Skeleton:
     def num_frames(self) -> int:
         """Number of frames T, those without a body included."""
         return int(self.xyz_MTV3.shape[1])
+
+
+@dataclass(frozen=True, eq=False)
+class Footage:
+    """One filmed recording, decoded only where it is looked at.
+
+    `layout` says what a pixel is: "rgb" (T, H, W, 3) uint8, "grey8" uint8, "grey16" uint16 or "depth_mm" uint16
+    millimetres with 0 = no reading, all (T, H, W). `count` finds the number of frames, which for a video means decoding
+    it; `frames` decodes ascending 0-based indices, repeats allowed; `skeleton` is the same clip's, where one was asked
+    for.
+    """
+
+    layout: str
+    count: Callable[[], int]
+    frames: Callable[[Indices], npt.NDArray[Any]]
+    skeleton: Skeleton | None = None
+
+    @cached_property
+    def num_frames(self) -> int:
+        """Number of frames T; counted once."""
+        return self.count()
+
+    def counted(self, num_frames: int) -> "Footage":
+        """The same footage where an earlier stage has already counted the frames."""
+        return replace(self, count=lambda: num_frames)

@@ -4,7 +4,8 @@ Frames are counted in decode order from 0, because avi files carry no trustworth
 (a header may promise 49 frames where 48 decode). Every file is hostile: broken ones raise FormatError.
 """
 
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,6 +18,8 @@ import numpy.typing as npt
 
 from pipeline.core.errors import FormatError
 from pipeline.core.outputs import whole
+from pipeline.formats import segments
+from pipeline.formats.shared import Footage, Indices
 
 Frames = npt.NDArray[Any]
 Pixels = Literal["rgb24", "gray", "gray16le"]
@@ -36,13 +39,18 @@ class VideoFacts:
     bits: int
 
 
-def facts(path: Path) -> VideoFacts:
-    """Decode the whole file and count. Raises FormatError if it does not decode or has fewer than two frames."""
+def facts(path: Path, stop: int | None = None) -> VideoFacts:
+    """Decode and count, the whole file or its first `stop` frames.
+
+    Raises FormatError if it does not decode or has fewer than two frames.
+    """
     num_frames = 0
     with _opened(path) as (container, stream):
         for frame in container.decode(stream):
             _check_size(path, frame)
             num_frames += 1
+            if num_frames == stop:
+                break
         rate = stream.average_rate
         size = (stream.codec_context.height, stream.codec_context.width)
         bits = _bits(stream)
@@ -51,7 +59,7 @@ def facts(path: Path) -> VideoFacts:
     return VideoFacts(num_frames, *size, float(rate) if rate else None, bits)
 
 
-def read(path: Path, indices: Sequence[int], pixels: Pixels = "rgb24") -> Frames:
+def read(path: Path, indices: Indices, pixels: Pixels = "rgb24") -> Frames:
     """The frames at ascending 0-based indices (repeats allowed), in the order asked for.
 
     Shape (T, H, W, 3) uint8 for "rgb24", (T, H, W) uint8 for "gray" and uint16 for "gray16le". Raises FormatError if
@@ -76,6 +84,33 @@ def read(path: Path, indices: Sequence[int], pixels: Pixels = "rgb24") -> Frames
     if len({frame.shape for frame in found.values()}) > 1:
         raise FormatError(f"{path}: the picture size changes within the clip; replace the file")
     return np.stack([found[index] for index in wanted])
+
+
+def footage(path: Path) -> Footage:
+    """A colour video, or the part of one that a path such as `v.mp4#seconds=3-7.5` names."""
+    return _footage(path, "rgb24", "rgb")
+
+
+def grey_footage(path: Path) -> Footage:
+    """A video of one channel: "grey16" if the file holds more than 8 bits, else "grey8" (colours become brightness)."""
+    with _opened(Path(segments.parse(str(path))[0])) as (_container, stream):
+        deep = _bits(stream) > 8
+    return _footage(path, "gray16le", "grey16") if deep else _footage(path, "gray", "grey8")
+
+
+def _footage(path: Path, pixels: Pixels, layout: str) -> Footage:
+    name, segment = segments.parse(str(path))
+    file = Path(name)
+    if segment is None:
+        return Footage(layout, lambda: facts(file).num_frames, lambda indices: read(file, indices, pixels))
+    rate = _rate(file)
+    first = segment.frames(sys.maxsize, rate).start
+
+    def count() -> int:
+        found = facts(file, segment.frames(sys.maxsize, rate).stop)
+        return len(segment.frames(found.num_frames, rate))
+
+    return Footage(layout, count, lambda indices: read(file, [first + int(index) for index in indices], pixels))
 
 
 def write(path: Path, frames: Frames, *, frames_per_second: int, codec: str) -> None:
@@ -116,6 +151,11 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
     except (av.FFmpegError, OSError, MemoryError) as error:
         what = " ".join(str(error).split()).replace(f"'{path}'", "").rstrip(": ")
         raise FormatError(f"{path}: does not decode as video ({what}); replace the file") from None
+
+
+def _rate(path: Path) -> float | None:
+    with _opened(path) as (_container, stream):
+        return float(stream.average_rate) if stream.average_rate else None
 
 
 def _check_size(path: Path, frame: Any) -> None:

@@ -40,11 +40,11 @@ _SECONDS_A_FRAME = 1 / 30
 class Solids:
     """Capsules over time with what covers them: colour (0 to 1) and temperature in degrees Celsius."""
 
-    start_TN3: Array  # noqa: N815 - a shape suffix
-    stop_TN3: Array  # noqa: N815
-    radius_N: Array  # noqa: N815
-    color_N3: Array  # noqa: N815
-    celsius_N: Array  # noqa: N815
+    start_TN3: Array
+    stop_TN3: Array
+    radius_N: Array
+    color_N3: Array
+    celsius_N: Array
 
 
 def together(parts: list[Solids]) -> Solids:
@@ -103,4 +103,5 @@ def _thrown(xyz_T3: Array, *, leaves: int, radius: float, rng: np.random.Generat
 def _vivid(rng: np.random.Generator) -> Array:
     """A saturated colour of any hue, rgb 0 to 1."""
     hue = rng.uniform(0, 6)
-    return np.clip(np.abs((hue + np.array([0.0, 4.0, 2.0])) % 6 - 3) - 1, 0, 1) * rng.uniform(0.5, 0.95) + 0.05
+    pure = np.clip(np.abs((hue + np.array([0.0, 4.0, 2.0])) % 6 - 3) - 1, 0, 1)
+    return np.asarray(pure * rng.uniform(0.5, 0.95) + 0.05)

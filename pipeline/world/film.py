@@ -25,18 +25,18 @@ class Room:
     """Floor (y = 0), a wall behind the middle of the world, and a lamp: `towards_lamp_3` is a unit vector."""
 
     wall_behind_m: float
-    floor_color_3: Array  # noqa: N815 - a shape suffix
-    wall_color_3: Array  # noqa: N815
-    towards_lamp_3: Array  # noqa: N815
+    floor_color_3: Array
+    wall_color_3: Array
+    towards_lamp_3: Array
 
 
 @dataclass(frozen=True, eq=False)
 class Film:
     """One clip in three senses: depth uint16 millimetres (0 = no reading), colour uint8, temperature Celsius."""
 
-    depth_mm_THW: npt.NDArray[np.uint16]  # noqa: N815
-    rgb_THW3: npt.NDArray[np.uint8]  # noqa: N815
-    celsius_THW: npt.NDArray[np.float32]  # noqa: N815
+    depth_mm_THW: npt.NDArray[np.uint16]
+    rgb_THW3: npt.NDArray[np.uint8]
+    celsius_THW: npt.NDArray[np.float32]
 
 
 def furnished(rng: np.random.Generator) -> Room:
@@ -65,7 +65,7 @@ def filmed(solids: Solids, room: Room, camera: Camera, lens: Lens, rng: np.rando
 def display(celsius_THW: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
     """The 8-bit picture a thermal camera shows."""
     low, high = _DISPLAY_CELSIUS
-    return np.rint(255 * np.clip((celsius_THW - low) / (high - low), 0, 1)).astype(np.uint8)
+    return np.asarray(np.rint(255 * np.clip((celsius_THW - low) / (high - low), 0, 1)), np.uint8)
 
 
 def centikelvin(celsius_THW: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:
@@ -98,9 +98,7 @@ def _edges(view: Surfaces) -> npt.NDArray[np.bool_]:
     return edge_THW
 
 
-def _rgb(
-    view: Surfaces, solids: Solids, room: Room, lens: Lens, rng: np.random.Generator
-) -> npt.NDArray[np.uint8]:
+def _rgb(view: Surfaces, solids: Solids, room: Room, lens: Lens, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
     """Matt surfaces under one lamp and light from all sides; the floor is tiled so that its slope can be seen."""
     colors = np.concatenate([solids.color_N3, room.floor_color_3[None], room.wall_color_3[None], np.zeros((1, 3))])
     albedo_THW3 = colors.astype(np.float32)[view.solid_THW]
@@ -110,7 +108,7 @@ def _rgb(
     shade_THW = 0.45 + 0.55 * np.clip(view.normal_THW3 @ room.towards_lamp_3.astype(np.float32), 0, 1)
     noise_THW = 0.015 * rng.standard_normal(shade_THW.shape, dtype=np.float32)
     picture = albedo_THW3 * shade_THW[..., None] + noise_THW[..., None]
-    return np.rint(255 * np.clip(picture, 0, 1) ** np.float32(1 / 2.2)).astype(np.uint8)
+    return np.asarray(np.rint(255 * np.clip(picture, 0, 1) ** np.float32(1 / 2.2)), np.uint8)
 
 
 def _celsius(view: Surfaces, solids: Solids, rng: np.random.Generator) -> npt.NDArray[np.float32]:

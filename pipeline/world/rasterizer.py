@@ -41,18 +41,18 @@ class Lens:
 class Capsules:
     """Round sticks from `start` to `stop`; a ball where both are one point. A NaN end hides it in that frame."""
 
-    start_TN3: Points  # noqa: N815 - a shape suffix
-    stop_TN3: Points  # noqa: N815
-    radius_N: Points  # noqa: N815
+    start_TN3: Points
+    stop_TN3: Points
+    radius_N: Points
 
 
 @dataclass(frozen=True, eq=False)
 class Surfaces:
     """What each pixel sees: z in metres (inf for nothing), which solid (capsules, then planes, -1 nothing), normal."""
 
-    z_THW: Array  # noqa: N815
-    solid_THW: Ids  # noqa: N815
-    normal_THW3: Array  # noqa: N815
+    z_THW: Array
+    solid_THW: Ids
+    normal_THW3: Array
 
 
 def surfaces(lens: Lens, capsules: Capsules, planes_P4: Points) -> Surfaces:

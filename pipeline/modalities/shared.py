@@ -1,0 +1,56 @@
+"""What the filmed modalities have in common: finding a dataset's reader, a recipe and an encoder by name. No torch."""
+
+# Shapes: N clips, C channels, T frames, H x W pixels.
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.core import members, params
+from pipeline.core.errors import ParamsError
+from pipeline.datasets import shared as datasets
+from pipeline.formats.shared import Footage
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Reader = Callable[[Path], Footage]
+Prepare = Callable[[Footage], npt.NDArray[np.float32]]
+
+
+def reader(modality: str, dataset: str) -> Reader:
+    """The reader of a dataset's recordings in one modality."""
+    readers = datasets.load(dataset).readers
+    if modality not in readers:
+        raise ParamsError(f"dataset '{dataset}' has no {modality}, only {sorted(readers)}")
+    found: Reader = readers[modality]
+    return found
+
+
+def prepared(package: str, recipe: str, options: Mapping[str, Any], section: str) -> Prepare:
+    """The function that makes x_CTHW of footage; it raises DataError for footage that cannot be used."""
+    member = members.load(f"{package}.recipes", recipe)
+    told = params.parse(member.Params, dict(options), section)
+
+    def prepare(footage: Footage) -> npt.NDArray[np.float32]:
+        x_CTHW: npt.NDArray[np.float32] = member.prepare(footage, told)
+        return x_CTHW
+
+    return prepare
+
+
+def built(package: str, encoder: str, options: Mapping[str, Any], num_channels: int, section: str) -> "nn.Module":
+    """A new encoder x_NCTHW -> feature_ND, drawn from torch's random state."""
+    member = members.load(package, encoder)
+    module: nn.Module = member.Encoder(params.parse(member.Params, dict(options), section), num_channels)
+    return module
+
+
+def blank(x_NCTHW: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Which clips show one value throughout, or one that is no number: no encoder may see them."""
+    flat = x_NCTHW.reshape(len(x_NCTHW), -1)
+    with np.errstate(invalid="ignore"):
+        empty: npt.NDArray[np.bool_] = (flat == flat[:, :1]).all(axis=1) | ~np.isfinite(flat).all(axis=1)
+    return empty

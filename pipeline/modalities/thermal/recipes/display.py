@@ -1,0 +1,65 @@
+"""Pictures for display, 8 or 16 bit: brightness without a unit, brought to the statistics of its kind of sensor.
+
+Cameras stretch such pictures as they like, so brightness means nothing across clips: with `stretch: clip` the first and
+last percentiles of each clip become 0 and 1, with `stretch: none` full scale does.
+"""
+
+# Shapes: T frames, H x W pixels, C = 1 channel.
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from pipeline.core import params
+from pipeline.core.errors import DataError
+from pipeline.core.resampling import area_mean
+from pipeline.core.sampling import Sampling, frame_indices
+from pipeline.formats.shared import Footage
+
+_FULL_SCALE = {"grey8": 255.0, "grey16": 65535.0}
+_PERCENTILES = (1.0, 99.0)
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """Mean and standard deviation of full-scale brightness that the array is normalised by."""
+
+    mean: float
+    deviation: float
+
+
+# Near-infrared pictures of Kinect v2 are dark: its light falls off with the square of the distance.
+SENSORS = {"kinect_v2_ir": Sensor(0.15, 0.15), "thermal": Sensor(0.4, 0.25), "plain": Sensor(0.0, 1.0)}
+
+
+class Params(params.Params):
+    """Which frames, what size, which sensor's statistics, and whether each clip is stretched first."""
+
+    sampling: Sampling
+    height: int = Field(ge=1)
+    width: int = Field(ge=1)
+    sensor: Literal["kinect_v2_ir", "thermal", "plain"]
+    stretch: Literal["none", "clip"]
+
+
+def prepare(footage: Footage, params: Params) -> npt.NDArray[np.float32]:
+    """x_CTHW = (brightness - mean) / deviation of the sensor. Raises DataError for a clip of one brightness."""
+    counts_THW = footage.frames(frame_indices(footage.num_frames, params.sampling))
+    bright_THW = area_mean(counts_THW, None, height=params.height, width=params.width)
+    bright_THW = bright_THW / np.float32(_FULL_SCALE[footage.layout])
+    if bright_THW.min() == bright_THW.max():
+        raise DataError("blank: every pixel has the same brightness")
+    if params.stretch == "clip":
+        bright_THW = stretched(bright_THW)
+    sensor = SENSORS[params.sensor]
+    return ((bright_THW - sensor.mean) / sensor.deviation).astype(np.float32)[None]
+
+
+def stretched(bright_THW: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The clip's first to last percentile as 0 to 1, cut off outside."""
+    low, high = np.percentile(bright_THW, _PERCENTILES)
+    if high <= low:  # fewer than a hundredth of the pixels differ from the rest
+        low, high = float(bright_THW.min()), float(bright_THW.max())
+    return np.asarray(np.clip((bright_THW - low) / (high - low), 0, 1), np.float32)

@@ -1,0 +1,57 @@
+"""Temperatures from a radiometric camera's 16-bit counts, scaled so that a range of degrees becomes 0 to 1."""
+
+# Shapes: T frames, H x W pixels, C = 1 channel.
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from pipeline.core import params
+from pipeline.core.errors import DataError
+from pipeline.core.resampling import area_mean
+from pipeline.core.sampling import Sampling, frame_indices
+from pipeline.formats.shared import Footage
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """How counts become kelvin: kelvin = gain * count + offset."""
+
+    gain_kelvin: float
+    offset_kelvin: float
+
+
+# Linear modes of common cores: hundredths and tenths of a kelvin a count (FLIR "TLinear", high and low resolution).
+SENSORS = {"centikelvin": Sensor(0.01, 0.0), "decikelvin": Sensor(0.1, 0.0)}
+_ZERO_CELSIUS_KELVIN = 273.15
+
+
+class Params(params.Params):
+    """Which frames, what size, which camera, and the degrees Celsius that become 0 and 1."""
+
+    sampling: Sampling
+    height: int = Field(ge=1)
+    width: int = Field(ge=1)
+    sensor: Literal["centikelvin", "decikelvin"]
+    low_celsius: float
+    high_celsius: float
+
+
+def prepare(footage: Footage, params: Params) -> npt.NDArray[np.float32]:
+    """x_CTHW, 0 to 1 between the two temperatures and cut off outside. Raises DataError for anything but 16 bit."""
+    if footage.layout != "grey16":
+        raise DataError(f"8-bit picture: radiometric counts are 16 bit, found {footage.layout}; use recipe 'display'")
+    if params.high_celsius <= params.low_celsius:
+        raise DataError(f"high_celsius {params.high_celsius} should be above low_celsius {params.low_celsius}")
+    celsius_THW = to_celsius(footage.frames(frame_indices(footage.num_frames, params.sampling)), SENSORS[params.sensor])
+    celsius_THW = area_mean(celsius_THW, None, height=params.height, width=params.width)
+    share_THW = (celsius_THW - params.low_celsius) / (params.high_celsius - params.low_celsius)
+    return np.asarray(np.clip(share_THW, 0, 1), np.float32)[None]
+
+
+def to_celsius(counts: npt.NDArray[Any], sensor: Sensor) -> npt.NDArray[np.float32]:
+    """Degrees Celsius of raw counts."""
+    kelvin = counts.astype(np.float64) * sensor.gain_kelvin + sensor.offset_kelvin
+    return (kelvin - _ZERO_CELSIUS_KELVIN).astype(np.float32)

@@ -1,0 +1,58 @@
+"""A small CNN on each frame, then convolutions over time: frames first, order after (as in temporal segment networks).
+
+A frame enters with its difference from the clip's mean frame, in which a still room vanishes. The last picture is not
+averaged away but kept as a coarse grid: left and right must stay apart.
+"""
+
+# Shapes: N clips, C channels, T frames, H x W pixels, D feature size, G x G cells of the last picture.
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from pipeline.core import params as core_params
+
+GRID = 3
+KERNEL_FRAMES = 5
+
+
+class Params(core_params.Params):
+    """Channels of each halving of the picture, and the size of the feature."""
+
+    widths: Annotated[list[int], Field(min_length=1)]
+    dim: int = Field(ge=1)
+    dropout: float = Field(ge=0, lt=1)
+
+
+class Encoder(nn.Module):
+    """Clips of pictures -> one vector a clip. `dim` is its size."""
+
+    def __init__(self, params: Params, in_channels: int) -> None:
+        super().__init__()
+        self.dim = params.dim
+        channels = [2 * in_channels, *params.widths]
+        self.frame = nn.Sequential(
+            nn.BatchNorm2d(2 * in_channels),
+            *(_halving(c, width) for c, width in zip(channels, params.widths, strict=False)),
+            nn.AdaptiveAvgPool2d(GRID),
+            nn.Flatten(),
+        )
+        self.time = nn.Sequential(
+            nn.Dropout(params.dropout),
+            nn.Conv1d(params.widths[-1] * GRID**2, self.dim, KERNEL_FRAMES, padding=KERNEL_FRAMES // 2, bias=False),
+            nn.BatchNorm1d(self.dim),
+            nn.ReLU(),
+        )
+
+    def forward(self, x_NCTHW: Tensor) -> Tensor:
+        """feature_ND: the mean over time of what the temporal convolution finds."""
+        moving = x_NCTHW - x_NCTHW.mean(dim=2, keepdim=True)
+        frames = torch.cat([x_NCTHW, moving], dim=1).transpose(1, 2)
+        found = self.frame(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
+        feature_ND: Tensor = self.time(found.transpose(1, 2)).mean(dim=2)
+        return feature_ND
+
+
+def _halving(in_channels: int, channels: int) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(in_channels, channels, 3, 2, 1, bias=False), nn.BatchNorm2d(channels), nn.ReLU())

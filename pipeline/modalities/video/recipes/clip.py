@@ -1,0 +1,43 @@
+"""Pictures as CLIP's image towers want them: shorter side to `size` by bicubic, centre square, normalised colours.
+
+Radford et al. 2021, preprocessing of the released models; the same in OpenCLIP.
+"""
+
+# Shapes: T frames, H x W pixels, C = 3 colours.
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from pydantic import Field
+
+from pipeline.core import params
+from pipeline.core.sampling import Sampling, frame_indices
+from pipeline.formats.shared import Footage
+
+MEAN = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
+DEVIATION = np.array([0.26862954, 0.26130258, 0.27577711], np.float32)
+
+
+class Params(params.Params):
+    """Which frames, and the side of the square."""
+
+    sampling: Sampling
+    size: int = Field(ge=1)
+
+
+def prepare(footage: Footage, params: Params) -> npt.NDArray[np.float32]:
+    """x_CTHW with H = W = size."""
+    rgb_THWC = footage.frames(frame_indices(footage.num_frames, params.sampling))
+    square_THWC = np.stack([_square(picture, params.size) for picture in rgb_THWC])
+    x_THWC = (square_THWC.astype(np.float32) / 255 - MEAN) / DEVIATION
+    return np.ascontiguousarray(np.moveaxis(x_THWC, -1, 0))
+
+
+def _square(picture_HWC: npt.NDArray[Any], size: int) -> npt.NDArray[np.uint8]:
+    height, width = picture_HWC.shape[:2]
+    short = min(height, width)
+    new_height, new_width = size * height // short, size * width // short
+    resized = Image.fromarray(picture_HWC).resize((new_width, new_height), Image.Resampling.BICUBIC)
+    top, left = round((new_height - size) / 2), round((new_width - size) / 2)
+    return np.asarray(resized.crop((left, top, left + size, top + size)))

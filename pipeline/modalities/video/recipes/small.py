@@ -1,0 +1,26 @@
+"""Colour pictures for a small network: the whole picture averaged onto a small grid, brightness -1 to 1."""
+
+# Shapes: T frames, H x W pixels, C = 3 colours.
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from pipeline.core import params
+from pipeline.core.resampling import area_mean
+from pipeline.core.sampling import Sampling, frame_indices
+from pipeline.formats.shared import Footage
+
+
+class Params(params.Params):
+    """Which frames, and what size."""
+
+    sampling: Sampling
+    height: int = Field(ge=1)
+    width: int = Field(ge=1)
+
+
+def prepare(footage: Footage, params: Params) -> npt.NDArray[np.float32]:
+    """x_CTHW, red green blue, -1 (black) to 1 (full)."""
+    rgb_THWC = footage.frames(frame_indices(footage.num_frames, params.sampling))
+    x_CTHW = area_mean(np.moveaxis(rgb_THWC, -1, 0), None, height=params.height, width=params.width)
+    return x_CTHW / np.float32(127.5) - np.float32(1)
