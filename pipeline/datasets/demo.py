@@ -1,9 +1,7 @@
-"""The demo world: skeleton files in the layout of NTU RGB+D, made by the stage `synthesize`."""
+"""The demo world: skeletons and films in the layout of NTU RGB+D, made by the stage `synthesize`."""
 
-import re
-
-from pipeline.datasets.shared import Dataset, SubjectProtocol
-from pipeline.formats import ntu_skeleton
+from pipeline.datasets.shared import ANY_SETUP, Dataset, SubjectProtocol, ntu_patterns
+from pipeline.formats import depth_png, ntu_skeleton, video
 
 DATASET = Dataset(
     name="demo",
@@ -12,12 +10,14 @@ DATASET = Dataset(
     terms="those of this project",
     published_by="this project, stage `synthesize`",
     class_base=1,
-    patterns={
-        "skeleton": re.compile(
-            r"(?:^|/)(?P<recording>S(?P<setup>\d{3})C(?P<camera>\d{3})P(?P<subject>\d{3})"
-            r"R(?P<replication>\d{3})A(?P<class>\d{3}))\.skeleton$"
-        ),
+    patterns=ntu_patterns(ANY_SETUP),
+    folders=frozenset({"depth"}),
+    aligned=frozenset({"depth", "thermal", "video"}),
+    readers={
+        "skeleton": ntu_skeleton.read,
+        "depth": depth_png.footage,
+        "thermal": video.grey_footage,
+        "video": video.footage,
     },
-    readers={"skeleton": ntu_skeleton.read},
     subjects={"xsub": SubjectProtocol("subject", frozenset(range(1, 1000, 2)))},  # every other one, however many
 )

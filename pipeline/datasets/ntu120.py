@@ -1,9 +1,7 @@
 """NTU RGB+D 120: the 60 actions of NTU RGB+D and 60 more, setups 1-32."""
 
-import re
-
-from pipeline.datasets.shared import Dataset, FileList, SubjectProtocol
-from pipeline.formats import ntu_skeleton
+from pipeline.datasets.shared import ANY_SETUP, Dataset, FileList, SubjectProtocol, ntu_patterns
+from pipeline.formats import depth_png, ntu_skeleton, video
 
 DATASET = Dataset(
     name="ntu120",
@@ -11,15 +9,18 @@ DATASET = Dataset(
     citation="Liu, Shahroudy, Perez, Wang, Duan, Kot: NTU RGB+D 120: A large-scale benchmark for 3D human activity "
     "understanding, TPAMI 2020",
     terms="academic research on request; no redistribution",
-    published_by="the ROSE Lab of Nanyang Technological University, 'NTU RGB+D 120', 3D skeletons (body joints)",
+    published_by="the ROSE Lab of Nanyang Technological University, 'NTU RGB+D 120', "
+    "3D skeletons, depth maps, IR and RGB videos",
     class_base=1,
-    patterns={
-        "skeleton": re.compile(
-            r"(?:^|/)(?P<recording>S(?P<setup>\d{3})C(?P<camera>\d{3})P(?P<subject>\d{3})"
-            r"R(?P<replication>\d{3})A(?P<class>\d{3}))\.skeleton$"
-        ),
+    patterns=ntu_patterns(ANY_SETUP),
+    folders=frozenset({"depth"}),
+    aligned=frozenset({"depth", "thermal"}),  # colour video starts and ends on its own clock
+    readers={
+        "skeleton": ntu_skeleton.read,
+        "depth": depth_png.footage,
+        "thermal": video.grey_footage,
+        "video": video.footage,
     },
-    readers={"skeleton": ntu_skeleton.read},
     subjects={
         "xsub": SubjectProtocol(
             "subject",

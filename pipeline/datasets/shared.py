@@ -10,6 +10,8 @@ from typing import Any
 
 from pipeline.core import members
 from pipeline.core.errors import DataError, FormatError
+from pipeline.core.hashing import value_digest
+from pipeline.core.stamp import StampedFile
 
 _HERE = Path(__file__).parent
 _MAX_LIST_BYTES = 1 << 20
@@ -39,7 +41,9 @@ class Dataset:
 
     `patterns` are searched in a file's path below the source folder, one per modality; their named groups are
     `recording` (which with the dataset's name makes the clip id) and `class`, and of subject, camera, setup and
-    replication those that the file names tell. `class_base` is the file names' number of class 0.
+    replication those that the file names tell. `class_base` is the file names' number of class 0. Of a modality in
+    `folders` the recording is the folder that the matching files lie in; modalities in `aligned` have the same number
+    of frames in every clip. Where names do not tell all, `listing` finds the clips in label files, not `patterns`.
     """
 
     name: str
@@ -52,6 +56,9 @@ class Dataset:
     readers: Mapping[str, Callable[[Path], Any]]  # Skeleton or Footage of formats.shared
     subjects: Mapping[str, SubjectProtocol]
     missing_skeletons: FileList | None = None
+    folders: frozenset[str] = frozenset()
+    aligned: frozenset[str] = frozenset()
+    listing: Callable[[Path, Sequence[StampedFile]], "list[Listed]"] | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,17 @@ class NamedFile:
     camera: int | None
     setup: int | None
     replication: int | None
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One clip: where it lies (a file, a folder or a part of a file) and what is known of it.
+
+    A `file` with an empty content hash is one that a label file names and the source folder lacks.
+    """
+
+    file: StampedFile
+    name: NamedFile
 
 
 @dataclass(frozen=True)
@@ -94,6 +112,34 @@ def named_file(dataset: Dataset, path: str) -> NamedFile | None:
             class_id = int(groups["class"]) - dataset.class_base
             return NamedFile(modality, groups["recording"], class_id, **numbers)
     return None
+
+
+def listed(dataset: Dataset, source: Path, stamped: Sequence[StampedFile]) -> list[Listed]:
+    """Every clip of a dataset among the stamped files, in the order of their paths."""
+    if dataset.listing is not None:
+        return sorted(dataset.listing(source, stamped), key=lambda clip: (clip.file.path, clip.name.modality))
+    named = [(file, name) for file in stamped if (name := named_file(dataset, file.path)) is not None]
+    single = [Listed(file, name) for file, name in named if name.modality not in dataset.folders]
+    folders = {file.path.rpartition("/")[0]: name for file, name in named if name.modality in dataset.folders}
+    whole = [Listed(folder, folders[folder.path]) for folder in _folders(stamped, set(folders))]
+    return sorted([*single, *whole], key=lambda clip: (clip.file.path, clip.name.modality))
+
+
+def _folders(stamped: Sequence[StampedFile], wanted: set[str]) -> list[StampedFile]:
+    """Folders as if they were files; the digest is that of core.hashing.folder_digest."""
+    contents: dict[str, list[StampedFile]] = {folder: [] for folder in wanted}
+    for file in stamped:
+        folder, _, _ = file.path.rpartition("/")
+        if folder in contents:
+            contents[folder].append(file)
+    return [
+        StampedFile(
+            folder,
+            sum(file.num_bytes for file in files),
+            value_digest([[file.path.removeprefix(f"{folder}/"), file.content_hash] for file in sorted(files)]),
+        )
+        for folder, files in contents.items()
+    ]
 
 
 def read_classes(file: Path) -> list[ActionClass]:
@@ -170,3 +216,21 @@ def read_missing_skeletons(file: Path, wanted: FileList) -> set[str]:
             f"{_HEADER_LINES} other lines, found {found}; take the list that the owners of the dataset publish"
         )
     return recordings
+
+
+ANY_SETUP = r"\d{3}"
+_NTU_FILES = {
+    "skeleton": r"\.skeleton$",
+    "depth": r"/M?Depth-\d{8}\.png$",
+    "thermal": r"_ir\.avi$",
+    "video": r"_rgb\.(?:avi|mp4)$",
+}
+
+
+def ntu_patterns(setup: str) -> dict[str, re.Pattern[str]]:
+    """The file names of NTU RGB+D in all modalities, of the setups that a pattern of three digits allows."""
+    recording = (
+        rf"(?:^|/)(?P<recording>S(?P<setup>{setup})C(?P<camera>\d{{3}})P(?P<subject>\d{{3}})"
+        r"R(?P<replication>\d{3})A(?P<class>\d{3}))"
+    )
+    return {modality: re.compile(recording + end) for modality, end in _NTU_FILES.items()}

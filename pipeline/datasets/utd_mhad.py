@@ -11,13 +11,16 @@ DATASET = Dataset(
     citation="Chen, Jafari, Kehtarnavaz: UTD-MHAD: A multimodal dataset for human action recognition utilizing a depth "
     "camera and a wearable inertial sensor, ICIP 2015",
     terms="free for research; cite the paper",
-    published_by="the University of Texas at Dallas, page 'UTD Multimodal Human Action Dataset', file Skeleton.zip",
+    published_by="the University of Texas at Dallas, page 'UTD Multimodal Human Action Dataset', Skeleton.zip "
+    "and Depth.zip",
     class_base=1,
     patterns={
-        "skeleton": re.compile(
-            r"(?:^|/)(?P<recording>a(?P<class>\d{1,2})_s(?P<subject>\d)_t(?P<replication>\d))_skeleton\.mat$"
-        ),
+        modality: re.compile(
+            r"(?:^|/)(?P<recording>a(?P<class>\d{1,2})_s(?P<subject>\d)_t(?P<replication>\d))_" + modality + r"\.mat$"
+        )
+        for modality in ("skeleton", "depth")
     },
-    readers={"skeleton": mat.read_skeleton},
+    readers={"skeleton": mat.read_skeleton, "depth": mat.depth_footage},
+    aligned=frozenset({"skeleton", "depth"}),
     subjects={"xsub": SubjectProtocol("subject", frozenset({1, 3, 5, 7}))},
 )

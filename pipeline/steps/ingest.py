@@ -1,6 +1,6 @@
 """ingest: a stamp and its source folder -> one row per clip and modality, each read once and found good or not."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,14 +9,15 @@ from pydantic import Field
 
 from pipeline.core import progress, stamp, tables
 from pipeline.core.errors import DataError, FormatError
-from pipeline.core.hashing import file_digest
+from pipeline.core.hashing import path_digest
 from pipeline.core.params import Params
 from pipeline.core.rejects import Rejects
 from pipeline.core.schemas import CLIPS
 from pipeline.core.stamp import StampedFile
 from pipeline.datasets import shared
-from pipeline.datasets.shared import Dataset, NamedFile
-from pipeline.formats.shared import Skeleton
+from pipeline.datasets.shared import Dataset, Listed, NamedFile
+from pipeline.formats import segments
+from pipeline.formats.shared import Footage, Skeleton
 
 
 class Row(Params):
@@ -38,9 +39,10 @@ def ingest(checks: Checks, *, dataset: str, source: Path, out: Path) -> dict[str
     """
     known = shared.load(dataset)
     stamped = stamp.read(source)
-    files = _files_of(known, stamped, source)
+    found = _clips_of(known, stamped, source)
     inspector = _Inspector(known, source, _missing_skeletons(known, stamped, source))
-    rows = [inspector.row(*file) for file in progress.track(files, total=len(files), what=f"{dataset}: clips")]
+    rows = [inspector.row(clip) for clip in progress.track(found, total=len(found), what=f"{dataset}: clips")]
+    compare_frames(rows, known.aligned)
     rejects = Rejects("ingest")
     for row in rows:
         if row["reason"] is not None:
@@ -51,16 +53,28 @@ def ingest(checks: Checks, *, dataset: str, source: Path, out: Path) -> dict[str
     return rejects.counts()
 
 
-def _files_of(dataset: Dataset, stamped: Iterable[StampedFile], source: Path) -> list[tuple[StampedFile, NamedFile]]:
-    pairs = [(file, shared.named_file(dataset, file.path)) for file in stamped]
-    known = [(file, name) for file, name in pairs if name is not None]
-    if not known:
+def _clips_of(dataset: Dataset, stamped: Sequence[StampedFile], source: Path) -> list[Listed]:
+    clips = shared.listed(dataset, source, stamped)
+    if not clips:
         patterns = ", ".join(pattern.pattern for pattern in dataset.patterns.values())
         raise DataError(
-            f"{source}: none of {len(pairs)} files is named as those of {dataset.name} ({patterns}); link the folder "
+            f"{source}: none of {len(stamped)} files is named as those of {dataset.name} ({patterns}); link the folder "
             f"that holds them there and scan it again"
         )
-    return known
+    return clips
+
+
+def compare_frames(rows: Sequence[dict[str, Any]], aligned: Collection[str]) -> None:
+    """Reject the aligned modalities of a clip if their numbers of frames differ; rows are changed in place."""
+    clips: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        if row["modality"] in aligned and row["reason"] is None:
+            clips.setdefault(row["clip_id"], []).append(row)
+    for same in clips.values():
+        if len({row["num_frames"] for row in same}) > 1:
+            counts = ", ".join(f"{row['modality']} {row['num_frames']}" for row in same)
+            for row in same:
+                row["reason"] = f"frame counts differ: {counts}"
 
 
 def _missing_skeletons(dataset: Dataset, stamped: Iterable[StampedFile], source: Path) -> set[str]:
@@ -91,8 +105,9 @@ class _Inspector:
         self.path_of: dict[tuple[str, str], str] = {}  # (modality, recording) -> first file
         self.same: dict[tuple[str, str], str] = {}  # (modality, content hash) -> first file
 
-    def row(self, file: StampedFile, name: NamedFile) -> dict[str, Any]:
+    def row(self, clip: Listed) -> dict[str, Any]:
         """One row of the clips table."""
+        file, name = clip.file, clip.name
         first = self.path_of.setdefault((name.modality, name.recording), file.path)
         num_frames = 0
         reason: str | None
@@ -124,25 +139,37 @@ class _Inspector:
         if name.recording in self.missing:
             return "missing skeleton: listed so by the dataset's owners", 0
         path = self.source / file.path
-        if changed := _changed(path, file):
+        if changed := _changed(Path(segments.parse(str(path))[0]), file):
             return changed, 0
         try:
-            skeleton = self.dataset.readers[name.modality](path)
+            reason, num_frames = _looked_at(self.dataset.readers[name.modality](path))
         except FormatError as error:
             return f"unreadable: {str(error).removeprefix(f'{path}: ')}", 0
-        reason = fault(skeleton)
         if reason is None:
-            first = self.same.setdefault((name.modality, file.content_hash), file.path)
+            content = (name.modality, file.content_hash + str(segments.parse(file.path)[1] or ""))
+            first = self.same.setdefault(content, file.path)
             reason = f"duplicate content: the same bytes as {first}" if first != file.path else None
-        return reason, skeleton.num_frames
+        return reason, num_frames
+
+
+def _looked_at(recording: Skeleton | Footage) -> tuple[str | None, int]:
+    """Why a recording cannot be used (None: it can), and its number of frames."""
+    if isinstance(recording, Skeleton):
+        return fault(recording), recording.num_frames
+    num_frames = recording.num_frames
+    recording.frames([0])
+    return None, num_frames
 
 
 def _changed(path: Path, file: StampedFile) -> str | None:
-    if not path.is_file():
+    if not file.content_hash:
+        return "missing file: a label file names it, the folder lacks it"
+    if not path.exists():
         return "missing file: the stamp lists it, the folder lacks it"
-    if (num_bytes := path.stat().st_size) != file.num_bytes:
+    num_bytes = sum(part.stat().st_size for part in ([path] if path.is_file() else path.iterdir()))
+    if num_bytes != file.num_bytes:
         return f"changed file: the stamp says {file.num_bytes} bytes, found {num_bytes}"
-    if file_digest(path) != file.content_hash:
+    if path_digest(path) != file.content_hash:
         return "changed file: its content is not what the stamp says"
     return None
 

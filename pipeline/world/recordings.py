@@ -1,4 +1,4 @@
-"""Recordings: which subject does what before which camera, and the skeleton file that comes of it.
+"""Recordings: which subject does what before which camera, and the files that come of it.
 
 Every random draw is named by what it is for, so one more subject, class or camera leaves all other files as they were.
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from pipeline.core.joints import NTU25
@@ -17,9 +18,11 @@ from pipeline.core.params import Params
 from pipeline.core.seeds import derived_seed, generator
 from pipeline.formats import ntu_skeleton
 from pipeline.formats.shared import Skeleton
+from pipeline.world import filming
 from pipeline.world.actions import ACTIONS
 from pipeline.world.bodies import sampled_body, sampled_style
 from pipeline.world.cameras import Camera, color_pixels, depth_pixels, ring, seen
+from pipeline.world.filming import Films
 from pipeline.world.performances import idle, performed
 from pipeline.world.poses import Array, placed, stood
 from pipeline.world.sensors import blinked, jittered, kept_frames
@@ -44,6 +47,7 @@ class World(Params):
     dropped_frames: Share  # share of frames that are missing from the file
     empty_frames: Share  # share of frames without any body
     second_body: Annotated[float, Field(ge=0, le=1)]  # share of performances with a bystander
+    films: Films | None  # null: skeletons alone
 
     @model_validator(mode="after")
     def _frames_in_order(self) -> "World":
@@ -65,11 +69,9 @@ class Performance:
         """Number of the set-up (distance and height of the cameras) in which this subject was recorded."""
         return 1 + (self.subject - 1) // _SUBJECTS_PER_SETUP
 
-    def file_name(self, camera: int) -> str:
-        """Name of the file one camera leaves, by the rule of NTU RGB+D."""
-        return (
-            f"S{self.setup:03d}C{camera:03d}P{self.subject:03d}R{self.repetition:03d}A{self.class_id + 1:03d}.skeleton"
-        )
+    def recording(self, camera: int) -> str:
+        """Name of what one camera records, by the rule of NTU RGB+D."""
+        return f"S{self.setup:03d}C{camera:03d}P{self.subject:03d}R{self.repetition:03d}A{self.class_id + 1:03d}"
 
 
 def performances(world: World) -> list[Performance]:
@@ -83,15 +85,21 @@ def performances(world: World) -> list[Performance]:
 
 
 def record(world: World, performance: Performance, folder: Path) -> None:
-    """Play one performance and write the file of each camera."""
+    """Play one performance and write the skeleton file of each camera, and the films of the first."""
     bodies_MTV3 = played(world, performance)
     body_ids = tuple(_KINECT_BODY + _draw(world, performance, "body", m) % (1 << 20) for m in range(len(bodies_MTV3)))
     for number, camera in _cameras(world, performance):
-        path = folder / performance.file_name(number)
-        xyz_MTV3 = tracked(world, camera, bodies_MTV3, generator(_draw(world, performance, "sensor", number)))
+        recording = performance.recording(number)
+        rng = generator(_draw(world, performance, "sensor", number))
+        xyz_MTV3, kept = tracked(world, camera, bodies_MTV3, rng)
         skeleton = Skeleton(NTU25.name, xyz_MTV3.astype(np.float32), body_ids)
         pixels = (depth_pixels(xyz_MTV3), color_pixels(xyz_MTV3))
-        ntu_skeleton.write(path, skeleton, *(xy_MTV2.astype(np.float32) for xy_MTV2 in pixels))
+        ntu_skeleton.write(
+            folder / f"{recording}.skeleton", skeleton, *(xy_MTV2.astype(np.float32) for xy_MTV2 in pixels)
+        )
+        if world.films and number == 1 and _place(world, performance) >= -world.films.num_performances:
+            draws = _film_draws(world, performance)
+            filming.write(folder, recording, filming.take(world.films, bodies_MTV3[:, kept], camera, draws))
 
 
 def played(world: World, performance: Performance) -> Array:
@@ -111,11 +119,13 @@ def played(world: World, performance: Performance) -> Array:
     return np.stack([performer, _bystander(num_frames, rng)])
 
 
-def tracked(world: World, camera: Camera, bodies_MTV3: Array, rng: np.random.Generator) -> Array:
-    """What one camera's tracker leaves of the bodies, in its own space."""
+def tracked(
+    world: World, camera: Camera, bodies_MTV3: Array, rng: np.random.Generator
+) -> tuple[Array, npt.NDArray[np.intp]]:
+    """What one camera's tracker leaves of the bodies, in its own space, and which frames it kept."""
     xyz_MTV3 = jittered(seen(camera, bodies_MTV3), world.noise_mm, rng)
     kept = kept_frames(xyz_MTV3.shape[1], world.dropped_frames, rng)
-    return blinked(xyz_MTV3[:, kept], world.empty_frames, rng)
+    return blinked(xyz_MTV3[:, kept], world.empty_frames, rng), kept
 
 
 def _bystander(num_frames: int, rng: np.random.Generator) -> Array:
@@ -138,6 +148,20 @@ def _cameras(world: World, performance: Performance) -> Iterator[tuple[int, Came
     rng = generator(world.seed, "setup", performance.setup)
     cameras = ring(distance_m=rng.uniform(2.8, 3.8), height_m=rng.uniform(0.8, 1.4))
     return ((number, camera) for number, camera in cameras.items() if number <= world.cameras)
+
+
+def _place(world: World, performance: Performance) -> int:
+    """Place in the list of performances, counted from its end: the last is -1."""
+    done = ((performance.subject - 1) * world.repetitions + performance.repetition - 1) * world.classes
+    return done + performance.class_id - world.subjects * world.repetitions * world.classes
+
+
+def _film_draws(world: World, performance: Performance) -> filming.Draws:
+    return filming.Draws(
+        room=derived_seed(world.seed, "room", performance.setup),
+        clothes=derived_seed(world.seed, "clothes", performance.subject),
+        performance=_draw(world, performance, "film"),
+    )
 
 
 def _draw(world: World, performance: Performance, *purpose: str | int) -> int:

@@ -118,7 +118,10 @@ def test_the_training_subjects_are_the_published_ones(dataset, protocol, num_tra
         ("S001C002P003R002A013.skeleton", ["ntu60", "ntu120"]),
         ("nturgb+d_skeletons/S017C003P020R002A060.skeleton", ["ntu60", "ntu120"]),
         ("S018C001P008R001A061.skeleton", ["ntu120"]),
-        ("S001C002P003R002A013_rgb.avi", []),
+        ("S001C002P003R002A013_rgb.avi", ["ntu60", "ntu120"]),
+        ("nturgb+d_depth/S001C002P003R002A013/Depth-00000001.png", ["ntu60", "ntu120"]),
+        ("S018C001P008R001A061_ir.avi", ["ntu120"]),
+        ("S001C002P003R002A013_audio.wav", []),
         ("S000C002P003R002A013.skeleton", ["ntu120"]),
     ],
 )

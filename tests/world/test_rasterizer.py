@@ -19,11 +19,11 @@ def marched(start: np.ndarray, stop: np.ndarray, radius: float) -> np.ndarray:
         y = (LENS.height / 2 - row - 0.5) / LENS.focal_px
         ray = np.array([x, y, 1.0])
         z = 0.0
-        for _ in range(200):
+        for _ in range(120):
             axis = stop - start
             share = np.clip((z * ray - start) @ axis / max(axis @ axis, 1e-12), 0, 1)
             distance = np.linalg.norm(z * ray - start - share * axis) - radius
-            if distance < 1e-7:
+            if distance < 1e-6:
                 z_HW[row, column] = z
                 break
             z += distance / np.linalg.norm(ray)
