@@ -27,7 +27,7 @@ _WITH_PROP = 0.5  # share of performances with something in a hand
 class Films(Params):
     """What is filmed, by camera 1, and the size of the pictures."""
 
-    num_performances: Annotated[int, Field(ge=1)]  # the last so many of the world's; every film is some twenty files
+    skip: Annotated[int, Field(ge=0)]  # the first so many performances are not filmed: a film is some twenty files
     num_frames: Annotated[int, Field(ge=2)]
     height: Annotated[int, Field(ge=8)]
     width: Annotated[int, Field(ge=8)]

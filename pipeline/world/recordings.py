@@ -97,7 +97,7 @@ def record(world: World, performance: Performance, folder: Path) -> None:
         ntu_skeleton.write(
             folder / f"{recording}.skeleton", skeleton, *(xy_MTV2.astype(np.float32) for xy_MTV2 in pixels)
         )
-        if world.films and number == 1 and _place(world, performance) >= -world.films.num_performances:
+        if world.films and number == 1 and _place(world, performance) >= world.films.skip:
             draws = _film_draws(world, performance)
             filming.write(folder, recording, filming.take(world.films, bodies_MTV3[:, kept], camera, draws))
 
@@ -151,9 +151,9 @@ def _cameras(world: World, performance: Performance) -> Iterator[tuple[int, Came
 
 
 def _place(world: World, performance: Performance) -> int:
-    """Place in the list of performances, counted from its end: the last is -1."""
-    done = ((performance.subject - 1) * world.repetitions + performance.repetition - 1) * world.classes
-    return done + performance.class_id - world.subjects * world.repetitions * world.classes
+    """Place in the list of performances, from 0."""
+    before = (performance.subject - 1) * world.repetitions + performance.repetition - 1
+    return before * world.classes + performance.class_id
 
 
 def _film_draws(world: World, performance: Performance) -> filming.Draws:

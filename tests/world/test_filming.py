@@ -13,7 +13,7 @@ from pipeline.world.filming import Films
 from pipeline.world.rasterizer import Lens
 from pipeline.world.recordings import World
 
-FILMS = Films(num_performances=3, num_frames=6, height=36, width=48, focal_px=39.0)
+FILMS = Films(skip=1, num_frames=6, height=36, width=48, focal_px=39.0)
 SETTINGS = {
     "seed": 3, "subjects": 1, "repetitions": 2, "cameras": 2, "classes": 2, "least_frames": 12, "most_frames": 14,
     "noise_mm": 5.0, "dropped_frames": 0.1, "empty_frames": 0.0, "second_body": 0.0,
@@ -32,7 +32,7 @@ def world(tmp_path_factory) -> Path:
     return out
 
 
-def test_camera_one_films_the_last_performances(world):
+def test_camera_one_films_all_but_the_first_performances(world):
     recordings = {path.name for path in (world / "nturgb+d_depth").iterdir()}
     assert recordings == {"S001C001P001R001A002", "S001C001P001R002A001", "S001C001P001R002A002"}
     assert {path.name for path in (world / "nturgb+d_ir").iterdir()} == {f"{name}_ir.avi" for name in recordings}

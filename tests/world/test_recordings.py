@@ -13,7 +13,7 @@ from pipeline.world.recordings import Performance, World, performances, played, 
 TINY = {
     "kind": "bodies",
     "seed": 0, "subjects": 2, "repetitions": 1, "cameras": 2, "classes": 2, "least_frames": 20, "most_frames": 30,
-    "noise_mm": 8.0, "dropped_frames": 0.05, "empty_frames": 0.05, "second_body": 0.5,
+    "noise_mm": 8.0, "dropped_frames": 0.05, "empty_frames": 0.05, "second_body": 0.5, "films": None,
 }  # fmt: skip
 
 
@@ -37,7 +37,7 @@ def test_file_names_say_who_did_what_before_which_camera(tmp_path):
         for subject in (1, 2)
         for action in (1, 2)
     ]
-    found = shared.named_file(shared.load("demo"), Performance(5, 2, 24).file_name(3))
+    found = shared.named_file(shared.load("demo"), f"{Performance(5, 2, 24).recording(3)}.skeleton")
     assert (found.setup, found.camera, found.subject, found.replication, found.class_id) == (2, 3, 5, 2, 24)
 
 
