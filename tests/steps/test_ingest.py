@@ -67,7 +67,7 @@ def test_a_good_clip_is_told_in_full(source):
 
 def test_files_of_other_names_are_no_clips(source):
     (source / "notes.txt").write_text("x")
-    (source / "a1_s1_t1_depth.mat").write_text("x")
+    (source / "a1_s1_t1_inertial.mat").write_text("x")
     assert len(ingested(source, max_rejected=0.0)) == 3
 
 

@@ -57,7 +57,7 @@ def test_film_frames_show_the_body_where_the_skeleton_file_has_it(world):
         spine = skeleton.xyz_MTV3[0, int((i + 0.5) * skeleton.num_frames / 6), 1]
         column, row = lens.pixels(spine).astype(int)
         patch = depth_mm[i, row - 1 : row + 2, column - 1 : column + 2]
-        assert np.median(patch[patch > 0]) / 1000 == pytest.approx(spine[2] - 0.12, abs=0.08)
+        assert np.median(patch[patch > 0]) / 1000 == pytest.approx(spine[2] - 0.12, abs=0.13)
         assert warm[i, row, column] > 100 > warm[i, 2, 2]
 
 

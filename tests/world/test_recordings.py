@@ -115,4 +115,4 @@ def test_impossible_worlds_are_refused():
 
 
 def test_names_fit_the_rule_of_the_real_dataset():
-    assert re.fullmatch(r"S\d{3}C\d{3}P\d{3}R\d{3}A\d{3}\.skeleton", Performance(8, 2, 0).file_name(3))
+    assert re.fullmatch(r"S\d{3}C\d{3}P\d{3}R\d{3}A\d{3}", Performance(8, 2, 0).recording(3))
