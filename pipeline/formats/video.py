@@ -25,6 +25,12 @@ Frames = npt.NDArray[Any]
 Pixels = Literal["rgb24", "gray", "gray16le"]
 
 _MAX_PIXELS = 1 << 26  # of one frame: 8192 x 8192; a header that promises more is not believed
+# Rate control that looks ahead gives other bytes now and then, even with one thread; a fixed quantiser does not.
+_X264 = {
+    "preset": "veryfast",
+    "qp": "20",
+    "x264-params": "threads=1:sliced-threads=0:sync-lookahead=0:rc-lookahead=0:mbtree=0",
+}
 _MIN_FRAMES = 2  # one picture is not a clip
 
 
@@ -123,7 +129,7 @@ def write(path: Path, frames: Frames, *, frames_per_second: int, codec: str) -> 
     container_format = {".mp4": "mp4", ".avi": "avi", ".mkv": "matroska"}[path.suffix]
     with whole(path) as scratch, av.open(str(scratch), "w", format=container_format) as container:
         container.flags |= 0x0400  # bit-exact: no library version in the file
-        options = {"preset": "veryfast", "crf": "20"} if codec == "libx264" else {}
+        options = _X264 if codec == "libx264" else {}
         stream: Any = container.add_stream(codec, rate=Fraction(frames_per_second), options=options)
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = stored
