@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.compute.shared import Compute
 from pipeline.core import command, params, runs
 from pipeline.steps import preprocess
 
@@ -18,8 +19,9 @@ def main(
     """Read every accepted clip and write it as one array."""
     chosen = params.row(preprocess.Row, "preprocess", row)
     checks = params.load(preprocess.Checks, "preprocess.checks")
+    compute = params.load(Compute, "preprocess.compute")
     with runs.recorded("preprocess", row) as facts:
-        facts.update(preprocess.preprocess(chosen, checks, key=row, clips=clips, source=source, out=out))
+        facts.update(preprocess.preprocess(chosen, checks, compute, key=row, clips=clips, source=source, out=out))
 
 
 if __name__ == "__main__":

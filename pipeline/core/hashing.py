@@ -37,8 +37,13 @@ def value_digest(value: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def code_digest() -> str:
-    """Digest of every Python source of the library: what makes half-finished work of older code unusable."""
+def code_digest(*parts: str) -> str:
+    """Digest of every Python source of the library: what makes half-finished work of older code unusable.
+
+    `parts` narrow it to some folders and files, e.g. code_digest("core", "modalities/depth").
+    """
     root = Path(__file__).parents[1]
     sources = sorted(root.rglob("*.py"))
-    return value_digest([[p.relative_to(root).as_posix(), file_digest(p)] for p in sources])
+    names = [path.relative_to(root).as_posix() for path in sources]
+    wanted = [name for name in names if not parts or any(f"{name}/".startswith(f"{part}/") for part in parts)]
+    return value_digest([[name, file_digest(root / name)] for name in wanted])

@@ -31,7 +31,8 @@ def project(tmp_path, monkeypatch):
 def run(**changes):
     row = {"dataset": "utd_mhad", "source": str(SOURCE), "modality": "skeleton", "recipe": "dvta50"}
     row["options"] = {"num_frames": 4, "num_bodies": 1}
-    tree = {"preprocess": {"checks": {"max_rejected": 0.0}, "rows": {"k": {**row, **changes}}}}
+    compute = {"engine": "inline", "num_workers": 1}
+    tree = {"preprocess": {"checks": {"max_rejected": 0.0}, "compute": compute, "rows": {"k": {**row, **changes}}}}
     Path("params.yaml").write_text(yaml.safe_dump(tree))
     preprocess.main(row="k", clips=Path("data/ingest/utd_mhad.parquet"), source=SOURCE, out=OUT)
     return Store(OUT, "preprocess")

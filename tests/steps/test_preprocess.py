@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.io import savemat
 
+from pipeline.compute.shared import Compute
 from pipeline.core import store, tables
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.hashing import file_digest
@@ -51,17 +54,25 @@ def list_clips(world, names, **changes):
     tables.write(world / "clips.parquet", CLIPS, rows)
 
 
-def run(world, max_rejected=0.5, **changes):
+INLINE = Compute(engine="inline", num_workers=1)
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path_factory, monkeypatch):
+    monkeypatch.chdir(tmp_path_factory.mktemp("cache"))
+
+
+def run(world, max_rejected=0.5, compute=INLINE, **changes):
     out = world / "x.zarr"
     row = parse(Row, {**ROW, **changes}, "row")
     checks = Checks(max_rejected=max_rejected)
-    facts = preprocess(row, checks, key="k", clips=world / "clips.parquet", source=world / "raw", out=out)
+    facts = preprocess(row, checks, compute, key="k", clips=world / "clips.parquet", source=world / "raw", out=out)
     return facts, store.Store(out, "preprocess")
 
 
 def test_each_clip_is_what_the_recipe_makes_of_it(world):
     facts, found = run(world)
-    assert facts == {"clips": 2, "rejected": 1}
+    assert facts == {"clips": 2, "rejected": 1, "decoded": 3}
     assert found.ids("all") == ["utd_mhad/a1_s1_t1", "utd_mhad/a2_s1_t1"]
     params = dvta50.Params(num_frames=4, num_bodies=2)
     for clip, x in zip(("a1_s1_t1", "a2_s1_t1"), found.read("all", "x"), strict=True):
@@ -132,3 +143,52 @@ def test_two_runs_write_the_same_bytes(world):
 def test_options_that_the_recipe_does_not_know_are_refused_with_their_place(world):
     with pytest.raises(ParamsError, match=r"section 'preprocess\.rows\.k\.options' .* unknown key 'frames'"):
         run(world, options={"num_frames": 4, "num_bodies": 2, "frames": 3})
+
+
+def bytes_of(world):
+    return {p.relative_to(world): p.read_bytes() for p in (world / "x.zarr").rglob("*") if p.is_file()}
+
+
+def test_a_warm_run_reads_no_recording_and_writes_the_same_bytes(world, monkeypatch):
+    assert run(world)[0]["decoded"] == 3
+    cold = bytes_of(world)
+    monkeypatch.setattr("pipeline.formats.mat.read_array", None)
+    assert run(world)[0]["decoded"] == 0
+    assert bytes_of(world) == cold
+
+
+def test_a_changed_file_costs_one_clip_and_gives_the_store_of_a_cold_run(world, tmp_path_factory, monkeypatch):
+    run(world)
+    savemat(world / "raw/a2_s1_t1_skeleton.mat", {"d_skel": np.random.default_rng(9).normal(size=(20, 3, 7))})
+    list_clips(world, ["a1_s1_t1", "a1_s1_t2", "a2_s1_t1"])
+    assert run(world)[0] == {"clips": 2, "rejected": 1, "decoded": 1}
+    warm = bytes_of(world)
+    monkeypatch.chdir(tmp_path_factory.mktemp("cold"))
+    assert run(world)[0]["decoded"] == 3
+    assert bytes_of(world) == warm
+
+
+def test_another_option_decodes_again(world):
+    run(world)
+    assert run(world, options={"num_frames": 5, "num_bodies": 2})[0]["decoded"] == 3
+
+
+def test_processes_write_the_bytes_of_one_process(world, tmp_path_factory, monkeypatch):
+    run(world)
+    inline = bytes_of(world)
+    monkeypatch.chdir(tmp_path_factory.mktemp("processes"))
+    monkeypatch.setattr("pipeline.steps.preprocess.BLOCK_CLIPS", 1)
+    facts, _ = run(world, compute=Compute(engine="processes", num_workers=2))
+    assert facts["decoded"] == 3
+    assert bytes_of(world) == inline
+
+
+def test_a_damaged_cache_is_decoded_again(world):
+    run(world)
+    first = bytes_of(world)
+    for pack in Path(".cache/samples").iterdir():
+        data = bytearray(pack.read_bytes())
+        data[-1] ^= 1
+        pack.write_bytes(bytes(data))
+    assert run(world)[0]["decoded"] >= 1
+    assert bytes_of(world) == first

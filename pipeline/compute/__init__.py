@@ -1,0 +1,1 @@
+"""Where whole-shard tasks run: one file per engine, each with `run`. The engine never changes the bytes."""

@@ -1,0 +1,12 @@
+"""One task after the other in this process: for tests, debuggers and small worlds."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def run(work: Callable[[T], R], tasks: Sequence[T], num_workers: int) -> Iterator[R]:  # noqa: ARG001 - one interface
+    """The results in the order of the tasks."""
+    return map(work, tasks)
