@@ -3,6 +3,7 @@
 # Shapes: N clips, C channels, T frames, H x W pixels.
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy.typing as npt
 
 from pipeline.core import members, params
 from pipeline.core.errors import ParamsError
+from pipeline.core.resampling import area_mean
+from pipeline.core.sampling import Sampling, frame_indices
 from pipeline.datasets import shared as datasets
 from pipeline.formats.shared import Footage
 
@@ -18,6 +21,11 @@ if TYPE_CHECKING:
 
 Reader = Callable[[Path], Footage]
 Prepare = Callable[[Footage], npt.NDArray[np.float32]]
+
+
+def sense(modality: str) -> ModuleType:
+    """The package of a modality; a name that is none is a ParamsError that lists those there are."""
+    return members.load("pipeline.modalities", modality)
 
 
 def reader(modality: str, dataset: str) -> Reader:
@@ -46,6 +54,19 @@ def built(package: str, encoder: str, options: Mapping[str, Any], num_channels: 
     member = members.load(package, encoder)
     module: nn.Module = member.Encoder(params.parse(member.Params, dict(options), section), num_channels)
     return module
+
+
+def sampled(footage: Footage, sampling: Sampling) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    """The frames a recipe looks at, as recorded, and their indices."""
+    indices = frame_indices(footage.num_frames, sampling)
+    return footage.frames(indices), indices
+
+
+def on_grid(
+    x_HW: npt.NDArray[Any], height: int, width: int, known_HW: npt.NDArray[np.bool_] | None = None
+) -> npt.NDArray[np.float32]:
+    """Pictures (..., H, W) averaged onto a grid, over the known pixels alone if some are not; 0 where none is."""
+    return area_mean(x_HW, known_HW, height=height, width=width)
 
 
 def blank(x_NCTHW: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:

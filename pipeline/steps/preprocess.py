@@ -17,7 +17,7 @@ from pydantic import Field
 
 from pipeline.compute import shared as compute_engines
 from pipeline.compute.shared import Compute
-from pipeline.core import members, store, tables
+from pipeline.core import store, tables
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.hashing import code_digest, path_digest, value_digest
 from pipeline.core.params import Params
@@ -29,6 +29,7 @@ from pipeline.core.schemas import CLIPS
 from pipeline.datasets import shared as datasets
 from pipeline.formats import segments
 from pipeline.formats.shared import Footage, Skeleton
+from pipeline.modalities import shared as modalities
 
 GROUP, ARRAY = "all", "x"
 SAMPLES = CACHE / "samples"
@@ -92,7 +93,7 @@ def preprocess(
     that ingest read, or if too many clips are rejected.
     """
     section = f"preprocess.rows.{key}.options"
-    sense = members.load("pipeline.modalities", row.modality)
+    sense = modalities.sense(row.modality)
     sense.read(row.dataset)
     sense.prepare(row.recipe, row.options, section)  # what the params get wrong is said here, not by a worker
     keyed = [(_key(clip, skeleton, row), clip, skeleton) for clip, skeleton in _accepted(clips, row)]
@@ -157,7 +158,7 @@ _EXTRACTORS: dict[str, str] = {}
 def _decode(block: _Block) -> int:
     """Put the clips of a block into the cache; a clip that cannot be used leaves its reason there."""
     row = block.row
-    sense = members.load("pipeline.modalities", row.modality)
+    sense = modalities.sense(row.modality)
     read, prepare = sense.read(row.dataset), sense.prepare(row.recipe, row.options, block.section)
     samples = Samples(block.cache)
     for key, clip, skeleton in block.clips:

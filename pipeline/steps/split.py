@@ -20,10 +20,15 @@ _DRAWN = re.compile(r"s(0|[1-9]\d*)")
 
 
 class Row(Params):
-    """One split table. `splits` names published splits, or draws: s<seed>. `protocol` is the table's own name."""
+    """One split table. `splits` names published splits, or draws: s<seed>. `protocol` is the table's own name.
+
+    Roles are given to the clips that have `modality`: the classes of a split are the same for all modalities, but not
+    every clip need be filmed, and a role of a clip that a modality lacks could not be filled.
+    """
 
     dataset: str
     protocol: str
+    modality: str
     subjects: str
     num_unseen: Annotated[int, Field(ge=1)]
     splits: Annotated[list[str], Field(min_length=1)]
@@ -40,9 +45,12 @@ def split(row: Row, *, clips: Path, out: Path) -> None:
         raise DataError(f"{where}: {row.dataset} has no subjects '{row.subjects}', only {sorted(dataset.subjects)}")
     if len(set(row.splits)) < len(row.splits):
         raise DataError(f"{where}: a split is named twice: {row.splits}")
-    names = [known.name for known in shared.classes(row.dataset)]
+    names = [listed.name for listed in shared.classes(row.dataset)]
     shared.check_names(names, where)
-    candidates = _clips(tables.read_rows(clips, CLIPS), dataset.subjects[row.subjects], clips)
+    known = [clip for clip in tables.read_rows(clips, CLIPS) if clip["modality"] == row.modality]
+    if not known:
+        raise DataError(f"{where}: {clips} has no clip of modality '{row.modality}'")
+    candidates = _clips(known, dataset.subjects[row.subjects], clips)
     divided: dict[str, Classes] = {}
     rows: list[dict[str, Any]] = []
     for name in row.splits:
@@ -55,7 +63,7 @@ def split(row: Row, *, clips: Path, out: Path) -> None:
 
 
 def _clips(rows: Sequence[Mapping[str, Any]], subjects: SubjectProtocol, table: Path) -> list[Clip]:
-    """The clips of which at least one modality was accepted."""
+    """The clips that were accepted."""
     clips = {}
     for row in rows:
         if row["reason"] is None:

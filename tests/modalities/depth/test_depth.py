@@ -7,8 +7,7 @@ from pipeline.core.joints import KINECT20
 from pipeline.formats import mat
 from pipeline.formats.shared import Footage, Skeleton
 from pipeline.modalities import depth
-from pipeline.modalities.depth.recipes.metric import around, to_metres, to_unit
-from pipeline.modalities.depth.recipes.shared import SENSORS
+from pipeline.modalities.depth.recipes.metric import SENSORS, around, to_metres, to_unit
 
 OPTIONS = {
     "sampling": {"num_frames": 4, "stride": 0, "position": 0.5},

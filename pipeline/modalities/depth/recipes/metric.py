@@ -4,7 +4,8 @@ A pixel without a reading takes no part in any mean; a cell without a reading is
 no nearness (as far as the range goes) and no disparity (infinitely far).
 """
 
-# Shapes: T frames, H x W pixels, C = 1 channel, M bodies, V joints, 2 = x y, 3 = x y z.
+# Shapes: T frames, H x W pixels, C = 1 channel, M bodies, V joints, 2 = x y in pixels, 3 = x y z.
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -13,12 +14,45 @@ from pydantic import Field
 
 from pipeline.core import params
 from pipeline.core.errors import DataError
-from pipeline.core.resampling import area_mean
-from pipeline.core.sampling import Sampling, frame_indices
+from pipeline.core.sampling import Sampling
 from pipeline.formats.shared import Footage
-from pipeline.modalities.depth.recipes.shared import SENSORS, Sensor
+from pipeline.modalities.shared import on_grid, sampled
 
 Box = tuple[slice, slice]
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """Picture size, pinhole intrinsics in pixels, reliable range in metres, base line that disparity assumes."""
+
+    height: int
+    width: int
+    focal_px: float
+    centre_x_px: float
+    centre_y_px: float
+    near_m: float
+    far_m: float
+    baseline_m: float
+
+    def disparity_px(self, depth_m: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Shift of a point between two lenses a base line apart: focal length times base line over depth."""
+        return np.asarray(np.float32(self.focal_px * self.baseline_m) / depth_m, np.float32)
+
+    def pixels(self, xyz_3: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+        """x y in the depth picture of points in camera space (x with the picture, y up, z away)."""
+        x = self.centre_x_px + self.focal_px * xyz_3[..., 0] / xyz_3[..., 2]
+        y = self.centre_y_px - self.focal_px * xyz_3[..., 1] / xyz_3[..., 2]
+        return np.stack([x, y], axis=-1)
+
+
+# Kinect v1 finds depth from the disparity of a pattern projected 75 mm beside its camera; Kinect v2 measures the time
+# of flight and has no base line, so that ImageBind's and Omnivore's disparity gives it the one of Kinect v1. Ranges are
+# those Microsoft states for body tracking.
+SENSORS = {
+    "kinect_v1": Sensor(240, 320, 285.6, 160.0, 120.0, near_m=0.8, far_m=4.0, baseline_m=0.075),
+    "kinect_v2": Sensor(424, 512, 365.0, 256.0, 212.0, near_m=0.5, far_m=4.5, baseline_m=0.075),
+    "demo": Sensor(72, 96, 78.0, 48.0, 36.0, near_m=0.5, far_m=6.5, baseline_m=0.075),
+}
 
 
 class Params(params.Params):
@@ -36,14 +70,13 @@ class Params(params.Params):
 def prepare(footage: Footage, params: Params) -> npt.NDArray[np.float32]:
     """x_CTHW in the unit asked for, 0 where there is no reading. Raises DataError if there is none at all."""
     sensor = SENSORS[params.sensor]
-    indices = frame_indices(footage.num_frames, params.sampling)
-    depth_mm_THW = footage.frames(indices)
+    depth_mm_THW, indices = sampled(footage, params.sampling)
     rows, columns = _box(depth_mm_THW, footage, indices, params, sensor)
     depth_m_THW, known_THW = to_metres(depth_mm_THW[:, rows, columns], sensor)
     if not known_THW.any():
         raise DataError("no reading: every depth pixel is 0")
     x_THW = to_unit(depth_m_THW, params.unit, sensor)
-    return area_mean(x_THW, known_THW, height=params.height, width=params.width)[None]
+    return on_grid(x_THW, params.height, params.width, known_THW)[None]
 
 
 def to_metres(depth_mm_THW: npt.NDArray[Any], sensor: Sensor) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:

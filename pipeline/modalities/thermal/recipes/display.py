@@ -14,9 +14,9 @@ from pydantic import Field
 
 from pipeline.core import params
 from pipeline.core.errors import DataError
-from pipeline.core.resampling import area_mean
-from pipeline.core.sampling import Sampling, frame_indices
+from pipeline.core.sampling import Sampling
 from pipeline.formats.shared import Footage
+from pipeline.modalities.shared import on_grid, sampled
 
 _FULL_SCALE = {"grey8": 255.0, "grey16": 65535.0}
 _PERCENTILES = (1.0, 99.0)
@@ -46,9 +46,8 @@ class Params(params.Params):
 
 def prepare(footage: Footage, params: Params) -> npt.NDArray[np.float32]:
     """x_CTHW = (brightness - mean) / deviation of the sensor. Raises DataError for a clip of one brightness."""
-    counts_THW = footage.frames(frame_indices(footage.num_frames, params.sampling))
-    bright_THW = area_mean(counts_THW, None, height=params.height, width=params.width)
-    bright_THW = bright_THW / np.float32(_FULL_SCALE[footage.layout])
+    counts_THW, _ = sampled(footage, params.sampling)
+    bright_THW = on_grid(counts_THW, params.height, params.width) / np.float32(_FULL_SCALE[footage.layout])
     if bright_THW.min() == bright_THW.max():
         raise DataError("blank: every pixel has the same brightness")
     if params.stretch == "clip":

@@ -10,9 +10,9 @@ from pydantic import Field
 
 from pipeline.core import params
 from pipeline.core.errors import DataError
-from pipeline.core.resampling import area_mean
-from pipeline.core.sampling import Sampling, frame_indices
+from pipeline.core.sampling import Sampling
 from pipeline.formats.shared import Footage
+from pipeline.modalities.shared import on_grid, sampled
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ def prepare(footage: Footage, params: Params) -> npt.NDArray[np.float32]:
         raise DataError(f"8-bit picture: radiometric counts are 16 bit, found {footage.layout}; use recipe 'display'")
     if params.high_celsius <= params.low_celsius:
         raise DataError(f"high_celsius {params.high_celsius} should be above low_celsius {params.low_celsius}")
-    celsius_THW = to_celsius(footage.frames(frame_indices(footage.num_frames, params.sampling)), SENSORS[params.sensor])
-    celsius_THW = area_mean(celsius_THW, None, height=params.height, width=params.width)
+    counts_THW, _ = sampled(footage, params.sampling)
+    celsius_THW = on_grid(to_celsius(counts_THW, SENSORS[params.sensor]), params.height, params.width)
     share_THW = (celsius_THW - params.low_celsius) / (params.high_celsius - params.low_celsius)
     return np.asarray(np.clip(share_THW, 0, 1), np.float32)[None]
 

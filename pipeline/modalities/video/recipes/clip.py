@@ -12,8 +12,9 @@ from PIL import Image
 from pydantic import Field
 
 from pipeline.core import params
-from pipeline.core.sampling import Sampling, frame_indices
+from pipeline.core.sampling import Sampling
 from pipeline.formats.shared import Footage
+from pipeline.modalities.shared import sampled
 
 MEAN = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
 DEVIATION = np.array([0.26862954, 0.26130258, 0.27577711], np.float32)
@@ -28,7 +29,7 @@ class Params(params.Params):
 
 def prepare(footage: Footage, params: Params) -> npt.NDArray[np.float32]:
     """x_CTHW with H = W = size."""
-    rgb_THWC = footage.frames(frame_indices(footage.num_frames, params.sampling))
+    rgb_THWC, _ = sampled(footage, params.sampling)
     square_THWC = np.stack([_square(picture, params.size) for picture in rgb_THWC])
     x_THWC = (square_THWC.astype(np.float32) / 255 - MEAN) / DEVIATION
     return np.ascontiguousarray(np.moveaxis(x_THWC, -1, 0))

@@ -6,9 +6,9 @@ import numpy.typing as npt
 from pydantic import Field
 
 from pipeline.core import params
-from pipeline.core.resampling import area_mean
-from pipeline.core.sampling import Sampling, frame_indices
+from pipeline.core.sampling import Sampling
 from pipeline.formats.shared import Footage
+from pipeline.modalities.shared import on_grid, sampled
 
 
 class Params(params.Params):
@@ -21,6 +21,6 @@ class Params(params.Params):
 
 def prepare(footage: Footage, params: Params) -> npt.NDArray[np.float32]:
     """x_CTHW, red green blue, -1 (black) to 1 (full)."""
-    rgb_THWC = footage.frames(frame_indices(footage.num_frames, params.sampling))
-    x_CTHW = area_mean(np.moveaxis(rgb_THWC, -1, 0), None, height=params.height, width=params.width)
+    rgb_THWC, _ = sampled(footage, params.sampling)
+    x_CTHW = on_grid(np.moveaxis(rgb_THWC, -1, 0), params.height, params.width)
     return x_CTHW / np.float32(127.5) - np.float32(1)
