@@ -6,7 +6,8 @@ from pipeline.core.errors import ParamsError
 from pipeline.core.schemas import CLIPS, SPLIT
 from stages import split
 
-ROW = {"dataset": "utd_mhad", "protocol": "develop", "subjects": "xsub", "num_unseen": 5, "splits": ["s100", "s101"]}
+ROW = {"dataset": "utd_mhad", "protocol": "develop", "subjects": "xsub"}
+ROW |= {"modality": "skeleton", "num_unseen": 5, "splits": ["s100", "s101"]}
 
 
 @pytest.fixture

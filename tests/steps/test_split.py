@@ -35,6 +35,7 @@ EVERY = [clip(c, s, r) for c in range(27) for s in range(1, 5) for r in (1, 2)]
 
 def row(**keys):
     base = {"dataset": "utd_mhad", "protocol": "random", "subjects": "xsub", "num_unseen": 5, "splits": ["s0"]}
+    base["modality"] = "skeleton"
     return params.parse(split.Row, base | keys, "split.rows.x")
 
 
@@ -95,14 +96,23 @@ def test_ten_seeds_give_ten_different_splits(tmp_path):
     assert len({tuple(classes["val"]) for classes in meta["splits"].values()}) == 10
 
 
-def test_rejected_clips_are_left_out_unless_another_modality_is_good(tmp_path):
+def test_rejected_clips_and_those_without_the_modality_are_left_out(tmp_path):
     bad = clip(0, 1, 3, reason="empty: no body")
     both = [clip(0, 1, 4, reason="empty: no body"), clip(0, 1, 4, modality="depth")]
     rows, _ = written(tmp_path, clips=[*EVERY, bad, *both])
-    found = {row["clip_id"] for row in rows}
-    assert "utd_mhad/a1_s1_t3" not in found
-    assert "utd_mhad/a1_s1_t4" in found
-    assert len(rows) == len(EVERY) + 1
+    assert {row["clip_id"] for row in rows} == {known["clip_id"] for known in EVERY}
+
+
+def test_a_split_of_another_modality_has_the_same_classes(tmp_path):
+    films = [clip(c, s, r, modality="depth") for c in range(27) for s in range(1, 5) for r in (1,)]
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    _, skeletons = written(tmp_path / "a", clips=[*EVERY, *films])
+    rows, depth = written(tmp_path / "b", clips=[*EVERY, *films], modality="depth")
+    assert depth["splits"] == skeletons["splits"]
+    assert len(rows) == len(films)
+    with pytest.raises(DataError, match="no clip of modality 'thermal'"):
+        written(tmp_path, clips=EVERY, modality="thermal")
 
 
 def test_views_of_one_performance_are_held_out_together(tmp_path):

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.compute.shared import Compute
 from pipeline.core import tables
 from pipeline.core.schemas import CLIPS
 from pipeline.formats import depth_png, ntu_skeleton, video
@@ -13,6 +14,7 @@ from pipeline.world.filming import Films
 from pipeline.world.rasterizer import Lens
 from pipeline.world.recordings import World
 
+INLINE = Compute(engine="inline", num_workers=1)
 FILMS = Films(skip=1, num_frames=6, height=36, width=48, focal_px=39.0)
 SETTINGS = {
     "seed": 3, "subjects": 1, "repetitions": 2, "cameras": 2, "classes": 2, "least_frames": 12, "most_frames": 14,
@@ -28,7 +30,7 @@ def digests(folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("worlds") / "demo"
-    synthesize(World(**SETTINGS, films=FILMS), out=out)
+    synthesize(World(**SETTINGS, films=FILMS), INLINE, out=out)
     return out
 
 
@@ -62,12 +64,12 @@ def test_film_frames_show_the_body_where_the_skeleton_file_has_it(world):
 
 
 def test_the_same_params_give_the_same_bytes(world, tmp_path):
-    synthesize(World(**SETTINGS, films=FILMS), out=tmp_path / "demo")
+    synthesize(World(**SETTINGS, films=FILMS), INLINE, out=tmp_path / "demo")
     assert digests(tmp_path / "demo") == digests(world)
 
 
 def test_films_leave_the_skeletons_as_they_were(world, tmp_path):
-    synthesize(World(**SETTINGS, films=None), out=tmp_path / "demo")
+    synthesize(World(**SETTINGS, films=None), INLINE, out=tmp_path / "demo")
     without = digests(tmp_path / "demo")
     assert without == {name: digest for name, digest in digests(world).items() if name.endswith(".skeleton")}
     assert len(without) == 8

@@ -1,0 +1,84 @@
+"""The input of 2s-AGCN, MS-G3D, MST-GCN and Shift-GCN: two most active bodies, centred, upright, facing front.
+
+After Shi et al. 2019, preprocessing of its released code (data_gen/ntu_gendata.py, preprocess.py): the bodies with the
+greatest spread are kept; leading empty frames go, the clip is repeated to 300 frames; the main body's centre becomes
+the origin of every frame; its spine in the first frame becomes z and its shoulders then x, for the whole clip.
+"""
+
+# Shapes: M bodies, T frames as recorded, F frames of the result, V joints, C = 3 coordinates.
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from pipeline.core import params
+from pipeline.core.errors import DataError
+from pipeline.core.joints import LAYOUTS
+from pipeline.formats.shared import Skeleton
+
+Floats = npt.NDArray[np.float64]
+# Joint that is subtracted and, with the joint below it, the bone that becomes z; NTU: middle and base of the spine.
+_SPINES = {"ntu25": ("spine_mid", "spine_base"), "kinect20": ("spine", "hip_centre")}
+
+
+class Params(params.Params):
+    """Size of the result."""
+
+    num_frames: int = Field(ge=1)
+    num_bodies: int = Field(ge=1)
+
+
+def prepare(recording: Skeleton, params: Params) -> npt.NDArray[np.float32]:
+    """x_CFVM; bodies that are absent from a frame are zero in it. Raises DataError for layouts without a spine."""
+    if recording.layout not in _SPINES:
+        raise DataError(f"layout {recording.layout}: the recipe turns a spine upright; only {sorted(_SPINES)} have one")
+    layout = LAYOUTS[recording.layout]
+    xyz_MTV3 = _padded(_most_active(np.nan_to_num(recording.xyz_MTV3.astype(np.float64)), params), params.num_frames)
+    middle, base = (layout.names.index(name) for name in _SPINES[recording.layout])
+    present = (xyz_MTV3 != 0).any(axis=-1, keepdims=True)
+    xyz_MTV3 = np.where(present, xyz_MTV3 - xyz_MTV3[:1, :, middle, None], 0.0)
+    right, left = layout.shoulders
+    xyz_MTV3 = xyz_MTV3 @ turn(xyz_MTV3[0, 0, middle] - xyz_MTV3[0, 0, base], np.array([0.0, 0.0, 1.0])).T
+    xyz_MTV3 = xyz_MTV3 @ turn(xyz_MTV3[0, 0, left] - xyz_MTV3[0, 0, right], np.array([1.0, 0.0, 0.0])).T
+    return np.ascontiguousarray(xyz_MTV3.transpose(3, 1, 2, 0), dtype=np.float32)
+
+
+def _most_active(xyz_MTV3: Floats, params: Params) -> Floats:
+    """The bodies with the greatest standard deviation over joints and frames, summed over x, y, z; then zeros."""
+    energies = [_spread(body) for body in xyz_MTV3]
+    order = sorted((-energy, body) for body, energy in enumerate(energies) if energy >= 0)[: params.num_bodies]
+    if not order:
+        raise DataError("no valid frame: no body in any frame")
+    kept = np.zeros((params.num_bodies, *xyz_MTV3.shape[1:]))
+    kept[: len(order)] = xyz_MTV3[[body for _, body in order]]
+    return kept
+
+
+def _spread(xyz_TV3: Floats) -> float:
+    """Standard deviations of x, y and z over joints and the frames that show the body, summed; -1 if none does."""
+    seen = xyz_TV3[np.asarray(xyz_TV3.any(axis=(1, 2)))]
+    return float(seen.std(axis=(0, 1)).sum()) if len(seen) else -1.0
+
+
+def _padded(xyz_MTV3: Floats, num_frames: int) -> Floats:
+    """From the main body's first frame on, repeated from there until there are `num_frames`."""
+    shown_T = xyz_MTV3[0].any(axis=(1, 2))
+    clip = xyz_MTV3[:, int(shown_T.argmax()) : len(shown_T) - int(shown_T[::-1].argmax())]
+    return clip[:, np.arange(num_frames) % clip.shape[1]]
+
+
+def turn(vector: Floats, onto: Floats) -> Floats:
+    """The smallest rotation (3, 3) that takes a vector's direction onto a unit vector; none for a null vector.
+
+    Rodrigues' formula; a vector that points the opposite way is turned about any axis across it.
+    """
+    length = np.linalg.norm(vector)
+    if length < 1e-8:
+        return np.eye(3)
+    unit = vector / length
+    axis, cosine = np.cross(unit, onto), float(unit @ onto)
+    if cosine < -1 + 1e-9:
+        across = np.cross(unit, np.eye(3)[int(np.abs(unit).argmin())])
+        across = across / np.linalg.norm(across)
+        return np.asarray(2 * np.outer(across, across) - np.eye(3))
+    cross = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
+    return np.asarray(np.eye(3) + cross + cross @ cross / (1 + cosine))
