@@ -33,6 +33,11 @@ class Films(Params):
     width: Annotated[int, Field(ge=8)]
     focal_px: Annotated[float, Field(gt=0)]
 
+    @property
+    def lens(self) -> Lens:
+        """The one lens that all three cameras look through."""
+        return Lens(self.height, self.width, self.focal_px)
+
 
 @dataclass(frozen=True)
 class Draws:
@@ -50,9 +55,8 @@ def take(films: Films, bodies_MTV3: Array, camera: Camera, draws: Draws) -> Film
     sampled = Solids(
         solids.start_TN3[shown], solids.stop_TN3[shown], solids.radius_N, solids.color_N3, solids.celsius_N
     )
-    lens = Lens(films.height, films.width, films.focal_px)
     room = furnished(generator(draws.room, "room"))
-    return filmed(sampled, room, camera, lens, generator(draws.performance, "film"))
+    return filmed(sampled, room, camera, films.lens, generator(draws.performance, "film"))
 
 
 def write(folder: Path, recording: str, film: Film) -> None:

@@ -18,7 +18,7 @@ from pipeline.core.params import Params
 from pipeline.core.seeds import derived_seed, generator
 from pipeline.formats import ntu_skeleton
 from pipeline.formats.shared import Skeleton
-from pipeline.world import filming
+from pipeline.world import filming, overlay
 from pipeline.world.actions import ACTIONS
 from pipeline.world.bodies import sampled_body, sampled_style
 from pipeline.world.cameras import Camera, color_pixels, depth_pixels, ring, seen
@@ -85,7 +85,10 @@ def performances(world: World) -> list[Performance]:
 
 
 def record(world: World, performance: Performance, folder: Path) -> None:
-    """Play one performance and write the skeleton file of each camera, and the films of the first."""
+    """Play one performance and write the skeleton file of each camera, and the films of the first.
+
+    The first film leaves a picture of all senses on each other, for a person to check.
+    """
     bodies_MTV3 = played(world, performance)
     body_ids = tuple(_KINECT_BODY + _draw(world, performance, "body", m) % (1 << 20) for m in range(len(bodies_MTV3)))
     for number, camera in _cameras(world, performance):
@@ -98,8 +101,10 @@ def record(world: World, performance: Performance, folder: Path) -> None:
             folder / f"{recording}.skeleton", skeleton, *(xy_MTV2.astype(np.float32) for xy_MTV2 in pixels)
         )
         if world.films and number == 1 and _place(world, performance) >= world.films.skip:
-            draws = _film_draws(world, performance)
-            filming.write(folder, recording, filming.take(world.films, bodies_MTV3[:, kept], camera, draws))
+            film = filming.take(world.films, bodies_MTV3[:, kept], camera, _film_draws(world, performance))
+            filming.write(folder, recording, film)
+            if _place(world, performance) == world.films.skip:
+                overlay.draw(folder / overlay.FILE, skeleton, film, world.films.lens)
 
 
 def played(world: World, performance: Performance) -> Array:

@@ -11,7 +11,11 @@ from pipeline.training import checkpoint
 from pipeline.training.determinism import deterministic
 
 # Options of a small network, what it is built for, and the shape of a clip.
-SAMPLES = {("skeleton", "stgcn"): ({"plan": "reduced", "dropout": 0.5}, "kinect20", (3, 9, 20, 2))}
+SAMPLES = {
+    ("skeleton", "stgcn"): ({"plan": "reduced", "dropout": 0.5}, "kinect20", (3, 9, 20, 2)),
+    ("depth", "r2plus1d"): ({"widths": [4, 8], "dropout": 0.5}, "depth_mm", (1, 6, 12, 16)),
+    ("video", "framecnn"): ({"widths": [4, 8], "dim": 12, "dropout": 0.5}, "rgb", (3, 6, 12, 16)),
+}
 ENCODERS = [
     (modality, encoder)
     for modality in members.names("pipeline.modalities")

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pipeline.compute.shared import Compute
 from pipeline.core import tables
@@ -71,6 +72,7 @@ def test_the_same_params_give_the_same_bytes(world, tmp_path):
 def test_films_leave_the_skeletons_as_they_were(world, tmp_path):
     synthesize(World(**SETTINGS, films=None), INLINE, out=tmp_path / "demo")
     without = digests(tmp_path / "demo")
+    assert "overlay.png" not in without
     assert without == {name: digest for name, digest in digests(world).items() if name.endswith(".skeleton")}
     assert len(without) == 8
 
@@ -83,3 +85,15 @@ def test_the_world_ingests_in_all_four_modalities(world, tmp_path):
     depth = next(row for row in rows if row["modality"] == "depth")
     assert depth["path"] == "nturgb+d_depth/S001C001P001R001A002"
     assert (depth["num_frames"], depth["camera"], depth["subject"]) == (6, 1, 1)
+
+
+def test_the_overlay_shows_three_frames_in_four_views_with_bones(world):
+    picture = np.asarray(Image.open(world / "overlay.png")).astype(int)
+    assert picture.shape == (3 * 4 * 36, 4 * 4 * 48, 3)
+    views = picture.reshape(3, 4 * 36, 4, 4 * 48, 3)
+    bones = (views == (0, 255, 80)).all(axis=-1)
+    assert (bones.sum(axis=(1, 3)) > 50).all()
+    assert (bones == bones[:, :, :1]).all()
+    warm = views[:, :, 2, :, 0]
+    beside = np.roll(bones[:, :, 2], 6, axis=2) & ~bones[:, :, 2]
+    assert warm[beside].mean() > 1.5 * warm[~beside].mean()
