@@ -1,0 +1,75 @@
+"""Ratios measured in one run on one machine; the figures stand in BENCHMARKS.md."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from pipeline.core import store
+from pipeline.core.chunks import blocks
+from pipeline.core.sampling import Sampling, frame_indices
+from pipeline.formats import video
+
+
+def seconds(work: Callable[[], object], repeats: int = 3) -> float:
+    """Processor time, the best of a few runs: other load on the machine can only add."""
+    times = []
+    for _ in range(repeats):
+        start = time.process_time()
+        work()
+        times.append(time.process_time() - start)
+    return min(times)
+
+
+def by_seeking(path: Path, indices: np.ndarray) -> np.ndarray:
+    """Frame by frame: back to the start and forward to the frame, the only seeking that is exact on avi."""
+    frames = []
+    for index in indices:
+        with av.open(str(path)) as container:
+            for number, frame in enumerate(container.decode(container.streams.video[0])):
+                if number == index:
+                    frames.append(frame.to_ndarray(format="rgb24"))
+                    break
+    return np.stack(frames)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.mp4", "libx264"), ("a.avi", "mpeg4")])
+def test_sixteen_frames_in_one_pass_beat_seeking_six_times_and_are_the_same(tmp_path, name, codec, record_property):
+    rng = np.random.default_rng(0)
+    texture = rng.integers(0, 256, (200, 300, 3)).astype(np.uint8)
+    frames = np.stack([texture[t % 60 : t % 60 + 120, t % 90 : t % 90 + 160] for t in range(400)])
+    video.write(tmp_path / name, frames, frames_per_second=30, codec=codec)
+    indices = frame_indices(400, Sampling(num_frames=16, stride=0, position=0.5))
+    assert np.array_equal(video.read(tmp_path / name, indices), by_seeking(tmp_path / name, indices))
+    ratio = seconds(lambda: by_seeking(tmp_path / name, indices)) / seconds(
+        lambda: video.read(tmp_path / name, indices)
+    )
+    record_property("ratio", ratio)
+    assert ratio >= 6
+
+
+@pytest.mark.parametrize(("shuffled", "least"), [(False, 0.7), (True, 0.5)])
+def test_an_epoch_from_a_store_keeps_up_with_a_memory_map(tmp_path, shuffled, least, record_property):
+    rows = np.random.default_rng(0).random((1024, 3, 50, 25, 2), dtype=np.float32)[:, :, :, :20]
+    rows = np.ascontiguousarray(rows)
+    np.save(tmp_path / "x.npy", rows)
+    with store.create(tmp_path / "x.zarr", {}) as writer:
+        writer.group("all", [f"c{i:05d}" for i in range(len(rows))]).put("x", rows)
+    found = store.Store(tmp_path / "x.zarr", "preprocess")
+
+    def from_store() -> float:
+        return sum(float(part.sum()) for part in blocks(found, "all", "x", seed=0 if shuffled else None))
+
+    def from_map() -> float:
+        mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+        starts = np.arange(0, len(mapped), store.CHUNK_ROWS)
+        order = np.random.default_rng(0).permutation(starts) if shuffled else starts
+        return sum(float(np.array(mapped[start : start + store.CHUNK_ROWS]).sum()) for start in order)
+
+    assert from_store() == pytest.approx(from_map(), rel=1e-6)
+    ratio = seconds(from_map, 5) / seconds(from_store, 5)
+    record_property("ratio", ratio)
+    assert ratio >= least
