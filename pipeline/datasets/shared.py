@@ -43,7 +43,7 @@ class Dataset:
     `recording` (which with the dataset's name makes the clip id) and `class`, and of subject, camera, setup and
     replication those that the file names tell. `class_base` is the file names' number of class 0. Of a modality in
     `folders` the recording is the folder that the matching files lie in; modalities in `aligned` have the same number
-    of frames in every clip. Where names do not tell all, `listing` finds the clips in label files, not `patterns`.
+    of frames in every clip.
     """
 
     name: str
@@ -58,7 +58,6 @@ class Dataset:
     missing_skeletons: FileList | None = None
     folders: frozenset[str] = frozenset()
     aligned: frozenset[str] = frozenset()
-    listing: Callable[[Path, Sequence[StampedFile]], "list[Listed]"] | None = None
 
 
 @dataclass(frozen=True)
@@ -76,10 +75,7 @@ class NamedFile:
 
 @dataclass(frozen=True)
 class Listed:
-    """One clip: where it lies (a file, a folder or a part of a file) and what is known of it.
-
-    A `file` with an empty content hash is one that a label file names and the source folder lacks.
-    """
+    """One clip: where it lies (a file, or a folder as if it were one) and what its name says."""
 
     file: StampedFile
     name: NamedFile
@@ -114,10 +110,8 @@ def named_file(dataset: Dataset, path: str) -> NamedFile | None:
     return None
 
 
-def listed(dataset: Dataset, source: Path, stamped: Sequence[StampedFile]) -> list[Listed]:
+def listed(dataset: Dataset, stamped: Sequence[StampedFile]) -> list[Listed]:
     """Every clip of a dataset among the stamped files, in the order of their paths."""
-    if dataset.listing is not None:
-        return sorted(dataset.listing(source, stamped), key=lambda clip: (clip.file.path, clip.name.modality))
     named = [(file, name) for file in stamped if (name := named_file(dataset, file.path)) is not None]
     single = [Listed(file, name) for file, name in named if name.modality not in dataset.folders]
     folders = {file.path.rpartition("/")[0]: name for file, name in named if name.modality in dataset.folders}

@@ -16,7 +16,6 @@ from pipeline.core.schemas import CLIPS
 from pipeline.core.stamp import StampedFile
 from pipeline.datasets import shared
 from pipeline.datasets.shared import Dataset, Listed, NamedFile
-from pipeline.formats import segments
 from pipeline.formats.shared import Footage, Skeleton
 
 
@@ -54,7 +53,7 @@ def ingest(checks: Checks, *, dataset: str, source: Path, out: Path) -> dict[str
 
 
 def _clips_of(dataset: Dataset, stamped: Sequence[StampedFile], source: Path) -> list[Listed]:
-    clips = shared.listed(dataset, source, stamped)
+    clips = shared.listed(dataset, stamped)
     if not clips:
         patterns = ", ".join(pattern.pattern for pattern in dataset.patterns.values())
         raise DataError(
@@ -139,15 +138,14 @@ class _Inspector:
         if name.recording in self.missing:
             return "missing skeleton: listed so by the dataset's owners", 0
         path = self.source / file.path
-        if changed := _changed(Path(segments.parse(str(path))[0]), file):
+        if changed := _changed(path, file):
             return changed, 0
         try:
             reason, num_frames = _looked_at(self.dataset.readers[name.modality](path))
         except FormatError as error:
             return f"unreadable: {str(error).removeprefix(f'{path}: ')}", 0
         if reason is None:
-            content = (name.modality, file.content_hash + str(segments.parse(file.path)[1] or ""))
-            first = self.same.setdefault(content, file.path)
+            first = self.same.setdefault((name.modality, file.content_hash), file.path)
             reason = f"duplicate content: the same bytes as {first}" if first != file.path else None
         return reason, num_frames
 
@@ -162,8 +160,6 @@ def _looked_at(recording: Skeleton | Footage) -> tuple[str | None, int]:
 
 
 def _changed(path: Path, file: StampedFile) -> str | None:
-    if not file.content_hash:
-        return "missing file: a label file names it, the folder lacks it"
     if not path.exists():
         return "missing file: the stamp lists it, the folder lacks it"
     num_bytes = sum(part.stat().st_size for part in ([path] if path.is_file() else path.iterdir()))

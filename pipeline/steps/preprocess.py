@@ -27,7 +27,6 @@ from pipeline.core.runs import CACHE
 from pipeline.core.samples import Samples
 from pipeline.core.schemas import CLIPS
 from pipeline.datasets import shared as datasets
-from pipeline.formats import segments
 from pipeline.formats.shared import Footage, Skeleton
 from pipeline.modalities import shared as modalities
 
@@ -132,7 +131,6 @@ def _key(clip: Clip, skeleton: Clip | None, row: Row) -> str:
     return value_digest(
         {
             "content": clip["content_hash"],
-            "part": clip["path"].partition("#")[2],
             "num_frames": clip["num_frames"],
             "skeleton": skeleton and skeleton["content_hash"],
             "extractor": _extractor(row.modality),
@@ -184,9 +182,8 @@ def _recording(recording: Any, clip: Clip, skeleton: Clip | None, block: _Block)
 
 def _verified(source: Path, clip: Mapping[str, Any], dataset: str) -> Path:
     path: Path = source / clip["path"]
-    file = Path(segments.parse(str(path))[0])
-    if not file.exists() or path_digest(file) != clip["content_hash"]:
-        state = "has changed since it was scanned" if file.exists() else "is gone"
+    if not path.exists() or path_digest(path) != clip["content_hash"]:
+        state = "has changed since it was scanned" if path.exists() else "is gone"
         raise DataError(f"{path}: the file {state}; run `unseen raw scan {dataset}`, then `dvc repro`")
     return path
 
