@@ -155,7 +155,7 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
             stream.codec_context.thread_count = 1  # parallelism is by processes
             yield container, stream
     except (av.FFmpegError, OSError, MemoryError) as error:
-        what = " ".join(str(error).split()).replace(f"'{path}'", "").rstrip(": ")
+        what = " ".join(str(error).split()).replace(f": '{path}'", "")
         raise FormatError(f"{path}: does not decode as video ({what}); replace the file") from None
 
 
