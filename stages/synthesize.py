@@ -8,18 +8,22 @@ import typer
 from pipeline.compute.shared import Compute
 from pipeline.core import command, params, runs
 from pipeline.steps.synthesize import synthesize
+from pipeline.steps.synthesize_genomes import Row, synthesize_genome
 from pipeline.world.recordings import World
 
 
 def main(
     world: Annotated[str, typer.Option(help="Row of synthesize.rows in params.yaml.")],
-    out: Annotated[Path, typer.Option(help="Folder of recordings to write; its stamp goes beside it.")],
+    out: Annotated[Path, typer.Option(help="Folder to write; its stamp goes beside it.")],
 ) -> None:
     """Write one demo world."""
-    settings = params.row(World, "synthesize", world)
-    compute = params.load(Compute, "synthesize.compute")
+    settings = params.row(Row, "synthesize", world).root
     with runs.recorded("synthesize", world) as facts:
-        facts["files"] = synthesize(settings, compute, out=out)
+        if isinstance(settings, World):
+            compute = params.load(Compute, "synthesize.compute")
+            facts["files"] = synthesize(settings, compute, out=out)
+        else:
+            facts["files"] = synthesize_genome(settings, out=out)
 
 
 if __name__ == "__main__":

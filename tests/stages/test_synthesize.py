@@ -8,9 +8,9 @@ PARAMS = """
 synthesize:
   compute: {engine: inline, num_workers: 1}
   rows:
-    tiny: {seed: 0, subjects: 1, repetitions: 1, cameras: 1, classes: 1, least_frames: 10, most_frames: 12,
-           noise_mm: 5.0, dropped_frames: 0.0, empty_frames: 0.0, second_body: 0.0, films: null}
-    typo: {seeds: 0}
+    tiny: {kind: bodies, seed: 0, subjects: 1, repetitions: 1, cameras: 1, classes: 1, least_frames: 10,
+           most_frames: 12, noise_mm: 5.0, dropped_frames: 0.0, empty_frames: 0.0, second_body: 0.0, films: null}
+    typo: {kind: bodies, seeds: 0}
 """
 
 
@@ -33,5 +33,5 @@ def test_a_typo_in_a_row_is_one_clear_line(tmp_path):
     done = run(tmp_path, "typo")
     assert done.returncode == 1
     assert done.stderr.startswith("error: params.yaml: section 'synthesize.rows.typo'")
-    assert "unknown key 'seeds'" in done.stderr
+    assert "unknown key 'bodies.seeds'" in done.stderr
     assert done.stderr.count("\n") == 1

@@ -7,8 +7,8 @@ from pipeline.world.recordings import World
 
 INLINE = Compute(engine="inline", num_workers=1)
 TINY = World(
-    seed=0, subjects=1, repetitions=1, cameras=1, classes=2, least_frames=10, most_frames=12, noise_mm=5.0,
-    dropped_frames=0.0, empty_frames=0.0, second_body=0.0, films=None,
+    kind="bodies", seed=0, subjects=1, repetitions=1, cameras=1, classes=2, least_frames=10, most_frames=12,
+    noise_mm=5.0, dropped_frames=0.0, empty_frames=0.0, second_body=0.0, films=None,
 )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from pipeline.world.recordings import World
 INLINE = Compute(engine="inline", num_workers=1)
 FILMS = Films(skip=1, num_frames=6, height=36, width=48, focal_px=39.0)
 SETTINGS = {
+    "kind": "bodies",
     "seed": 3, "subjects": 1, "repetitions": 2, "cameras": 2, "classes": 2, "least_frames": 12, "most_frames": 14,
     "noise_mm": 5.0, "dropped_frames": 0.1, "empty_frames": 0.0, "second_body": 0.0,
 }  # fmt: skip
