@@ -1,76 +1,18 @@
-import os
-import subprocess
-import sys
-from pathlib import Path
-
-ROOT = Path(__file__).parents[2]
-PARAMS = """
-synthesize:
-  rows:
-    vg: {kind: visual_genome, seed: 0, images: 3, width: 96, height: 72}
-graph:
-  rows:
-    vg: {kind: visual_genome, source: vg, regions: {most: 1, min_inside: 0.8, max_area: 0.5}, max_rejected: 0.0}
-    typo: {kind: visual_genome, source: vg, region: 1}
-caption:
-  rows:
-    vg: {max_attributes: 2, most_matchings: 64}
-    typo: {max_attributes: many}
-negate:
-  rows:
-    vg:
-      source: vg
-      negatives: {rules: [swap_roles], per_rule: 1, most_tries: 8, seed: 0}
-      pools: {most_words: 8}
-      samples_a_rule: 1
-    unknown:
-      source: vg
-      negatives: {rules: [telepathy], per_rule: 1, most_tries: 8, seed: 0}
-      pools: {most_words: 8}
-      samples_a_rule: 1
-"""
-OPTIONS = {
-    "synthesize": ["--world", "vg", "--out", "vg"],
-    "graph": ["--source", "vg", "--out", "graph.parquet"],
-    "caption": ["--graphs", "graph.parquet", "--out", "caption.parquet"],
-    "negate": [
-        "--graphs",
-        "graph.parquet",
-        "--captions",
-        "caption.parquet",
-        "--source",
-        "vg",
-        "--out",
-        "negate.parquet",
-        "--page",
-        "page",
-    ],
-}
-
-
-def run(folder: Path, stage: str, row: str) -> subprocess.CompletedProcess[str]:
-    (folder / "params.yaml").write_text(PARAMS)
-    options = OPTIONS[stage] if stage == "synthesize" else ["--row", row, *OPTIONS[stage]]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", f"stages.{stage}", *options]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-
-
-def test_the_stage_writes_the_graphs_of_its_row(tmp_path):
-    assert run(tmp_path, "synthesize", "vg").returncode == 0
-    done = run(tmp_path, "graph", "vg")
+def test_the_stage_writes_the_graphs_of_its_row(run, tmp_path):
+    assert run("synthesize", "vg").returncode == 0
+    done = run("graph", "vg")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "graph.parquet").is_file()
     assert (tmp_path / ".cache/runs/graph.jsonl").is_file()
 
 
-def test_a_source_that_is_not_there_is_one_clear_line(tmp_path):
-    done = run(tmp_path, "graph", "vg")
+def test_a_source_that_is_not_there_is_one_clear_line(run):
+    done = run("graph", "vg")
     assert (done.returncode, done.stderr) == (1, "error: vg.stamp: no stamp; run `unseen raw scan vg`\n")
 
 
-def test_a_typo_in_a_row_is_one_clear_line(tmp_path):
-    done = run(tmp_path, "graph", "typo")
+def test_a_typo_in_a_row_is_one_clear_line(run):
+    done = run("graph", "typo")
     assert done.returncode == 1
     assert "unknown key 'visual_genome.region'" in done.stderr
     assert done.stderr.count("\n") == 1
