@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.compute.shared import Compute
 from pipeline.core import command, params, runs
 from pipeline.steps import pretrain
 
@@ -17,8 +18,9 @@ def main(
 ) -> None:
     """Train one encoder per split and seed of the row."""
     chosen = params.row(pretrain.Row, "pretrain", row)
+    compute = params.load(Compute, "pretrain.compute")
     with runs.recorded("pretrain", row) as facts:
-        facts.update(pretrain.pretrain(chosen, key=row, arrays=arrays, split=split, out=out))
+        facts.update(pretrain.pretrain(chosen, compute, key=row, arrays=arrays, split=split, out=out))
 
 
 if __name__ == "__main__":

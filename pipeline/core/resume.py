@@ -15,13 +15,17 @@ class Parts:
     def __init__(self, stage: str, key: Mapping[str, object], root: Path = CACHE) -> None:
         self.folder = root / "parts" / stage / value_digest({"code": code_digest(), **key})[:32]
 
-    def part(self, name: str, make: Callable[[Path], None], into: Path) -> None:
-        """Copy the finished part `name` to `into`; `make(folder)` computes it if no earlier run did."""
+    def finish(self, name: str, make: Callable[[Path], None]) -> Path:
+        """The folder of the finished part `name`; `make(folder)` computes it if no earlier run did."""
         kept = self.folder / name
         if not kept.is_dir():
             with whole_folder(kept) as scratch:
                 make(scratch)
-        shutil.copytree(kept, into, dirs_exist_ok=True)
+        return kept
+
+    def part(self, name: str, make: Callable[[Path], None], into: Path) -> None:
+        """Copy the finished part `name` to `into`, made first if need be."""
+        shutil.copytree(self.finish(name, make), into, dirs_exist_ok=True)
 
     def clear(self) -> None:
         """Forget the parts; called once the stage's output stands whole."""

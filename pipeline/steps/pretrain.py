@@ -1,13 +1,16 @@
 """pretrain: prepared arrays and a split -> an encoder trained on that split's fit classes, one per split and seed."""
 
 import csv
-import itertools
+import shutil
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
+from pipeline.compute import shared as compute_engines
+from pipeline.compute.shared import Compute
 from pipeline.core import members, pages
 from pipeline.core.hashing import path_digest
 from pipeline.core.outputs import whole, whole_folder
@@ -37,27 +40,50 @@ class Row(Params):
     training: loop.Params
 
 
-def pretrain(row: Row, *, key: str, arrays: Path, split: Path, out: Path) -> dict[str, int]:
+@dataclass(frozen=True)
+class _Pair:
+    """One encoder to train; a value that a worker process can be sent."""
+
+    row: Row
+    key: str
+    arrays: Path
+    split_table: Path
+    split: str
+    seed: int
+    parts: Parts
+
+    @property
+    def file(self) -> str:
+        return f"{self.split}-{self.seed}.safetensors"
+
+
+def pretrain(row: Row, compute: Compute, *, key: str, arrays: Path, split: Path, out: Path) -> dict[str, int]:
     """Write `<split>-<seed>.safetensors` for each pair of the row, history.csv and page.json.
 
     Cross entropy over the training classes alone; the epoch with the best accuracy on the held-out clips is kept. The
     weights' metadata name the training and the unseen classes. A killed run goes on after its last finished pair.
     Raises LeakError if a clip to learn from is of an unseen class.
     """
-    prepared = Prepared(arrays)
     parts = Parts("pretrain", {"row": row.model_dump(), "arrays": path_digest(arrays), "split": path_digest(split)})
-    abouts = []
+    pairs = [_Pair(row, key, arrays, split, name, seed, parts) for name in row.splits for seed in row.seeds]
     with whole_folder(out) as scratch:
-        for name, seed in itertools.product(row.splits, row.seeds):
-            lessons = read_lessons(split, name, row.classes, prepared)
-            file = f"{name}-{seed}.safetensors"
-            make = partial(_train, row=row, key=key, prepared=prepared, lessons=lessons, seed=seed, file=file)
-            parts.part(file, make, scratch)
-            abouts.append(checkpoint.load(scratch / file)[1])
+        for finished in compute_engines.run(compute, _finish, pairs):
+            shutil.copytree(finished, scratch, dirs_exist_ok=True)
+        abouts = [checkpoint.load(scratch / pair.file)[1] for pair in pairs]
         _write_history(scratch / "history.csv", abouts)
         pages.write(scratch, _page(row, key, abouts))
     parts.clear()
     return {"encoders": len(abouts), "epochs": sum(len(about["history"]) for about in abouts)}
+
+
+def _finish(pair: _Pair) -> Path:
+    """The folder with the weights of one pair."""
+    prepared = Prepared(pair.arrays)
+    lessons = read_lessons(pair.split_table, pair.split, pair.row.classes, prepared)
+    make = partial(
+        _train, row=pair.row, key=pair.key, prepared=prepared, lessons=lessons, seed=pair.seed, file=pair.file
+    )
+    return pair.parts.finish(pair.file, make)
 
 
 def _train(folder: Path, *, row: Row, key: str, prepared: Prepared, lessons: Lessons, seed: int, file: str) -> None:

@@ -10,6 +10,7 @@ from pipeline.core.schemas import SPLIT
 from pipeline.training import checkpoint
 from stages import pretrain
 
+COMPUTE = {"engine": "inline", "num_workers": 1}
 ROW = {
     "dataset": "toy",
     "protocol": "random",
@@ -49,7 +50,10 @@ def project(tmp_path, monkeypatch):
 
 
 def run(**changes):
-    Path("params.yaml").write_text(yaml.safe_dump({"pretrain": {"rows": {"k": {**ROW, **changes}}}}))
+    tree = {"pretrain": {"compute": COMPUTE, "rows": {"k": {**ROW, **changes}}}}
+    Path("params.yaml").write_text(yaml.safe_dump(tree))
+        yaml.safe_dump({"pretrain": {"compute": COMPUTE, "rows": {"k": {**ROW, **changes}}}})
+    )
     pretrain.main(row="k", arrays=Path("x.zarr"), split=Path("s.parquet"), out=Path("features/pretrain/k"))
 
 

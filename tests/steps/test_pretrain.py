@@ -3,6 +3,7 @@ import csv
 import numpy as np
 import pytest
 
+from pipeline.compute.shared import Compute
 from pipeline.core import pages, store, tables
 from pipeline.core.errors import LeakError
 from pipeline.core.params import parse
@@ -75,10 +76,17 @@ def write_split(world, **changes):
     tables.write(world / "split.parquet", SPLIT, rows, {"splits": groups})
 
 
-def run(world, out="w", **changes):
+def run(world, out="w", engine="inline", **changes):
     row = parse(step.Row, {**ROW, **changes}, "row")
-    folder = world / out
-    return step.pretrain(row, key="k", arrays=world / "x.zarr", split=world / "split.parquet", out=folder), folder
+    compute = Compute(engine=engine, num_workers=2)
+    inputs = {"arrays": world / "x.zarr", "split": world / "split.parquet"}
+    return step.pretrain(row, compute, key="k", **inputs, out=world / out), world / out
+
+
+def test_worker_processes_leave_the_same_bytes(left, world):
+    folder = run(world, out="processes", engine="processes")[1]
+    for file in left[1].iterdir():
+        assert (folder / file.name).read_bytes() == file.read_bytes()
 
 
 def test_one_encoder_a_split_and_seed_is_left_with_its_story(left):
