@@ -52,8 +52,6 @@ def project(tmp_path, monkeypatch):
 def run(**changes):
     tree = {"pretrain": {"compute": COMPUTE, "rows": {"k": {**ROW, **changes}}}}
     Path("params.yaml").write_text(yaml.safe_dump(tree))
-        yaml.safe_dump({"pretrain": {"compute": COMPUTE, "rows": {"k": {**ROW, **changes}}}})
-    )
     pretrain.main(row="k", arrays=Path("x.zarr"), split=Path("s.parquet"), out=Path("features/pretrain/k"))
 
 
