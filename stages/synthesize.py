@@ -8,8 +8,9 @@ import typer
 from pipeline.compute.shared import Compute
 from pipeline.core import command, params, runs
 from pipeline.steps.synthesize import synthesize
-from pipeline.steps.synthesize_genomes import Row, synthesize_genome
+from pipeline.steps.synthesize_genomes import Row, synthesize_genome, synthesize_vectors
 from pipeline.world.recordings import World
+from pipeline.world.vectors import VectorsWorld
 
 
 def main(
@@ -22,6 +23,8 @@ def main(
         if isinstance(settings, World):
             compute = params.load(Compute, "synthesize.compute")
             facts["files"] = synthesize(settings, compute, out=out)
+        elif isinstance(settings, VectorsWorld):
+            facts["files"] = synthesize_vectors(settings, out=out)
         else:
             facts["files"] = synthesize_genome(settings, out=out)
 

@@ -31,9 +31,9 @@ CLIPS = Format(
             pa.field("setup", pa.int32()),  # camera height and distance of NTU RGB+D, else null
             pa.field("replication", pa.int32()),  # how often this subject has done it, from 1
             pa.field("path", pa.string(), nullable=False),  # relative to the source folder, "/" as separator
-            pa.field("num_frames", pa.int32(), nullable=False),  # as recorded; 0 where unreadable
-            pa.field("num_bytes", pa.int64(), nullable=False),  # size of the file
-            pa.field("content_hash", pa.string(), nullable=False),  # SHA-256 of the file
+            pa.field("num_frames", pa.int32(), nullable=False),  # as recorded; 0 where unreadable or unknown
+            pa.field("num_bytes", pa.int64(), nullable=False),  # size of the file, or of the clip's row in it
+            pa.field("content_hash", pa.string(), nullable=False),  # SHA-256 of the file, or of the clip's row in it
             pa.field("reason", pa.string()),  # why the clip is rejected; null = it is used
         ]
     ),
@@ -84,7 +84,7 @@ PREDICTIONS = Format(
         [
             pa.field("split", pa.string(), nullable=False),
             pa.field("seed", pa.int32(), nullable=False),
-            pa.field("selection", pa.string(), nullable=False),  # validation | paper | none
+            pa.field("selection", pa.string(), nullable=False),  # as in core.scores, or paper
             pa.field("label_space", pa.string(), nullable=False),  # unseen | all | gzsl
             pa.field("clip_id", pa.string(), nullable=False),
             pa.field("class_id", pa.int32(), nullable=False),  # the truth

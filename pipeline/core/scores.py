@@ -25,7 +25,9 @@ class Provenance:
     seed: int
     label_space: str  # unseen | all | gzsl: the candidates of an unseen (or, for gzsl, any) test clip
     inference: str  # how the scores were made, e.g. "inductive"
-    selection: str  # validation | none: how `selected` was chosen; `paper` is computed by evaluate alone
+    # How `selected` was chosen: validation | folds | none, or validation_seen where the encoder was trained on the val
+    # classes; `paper` is computed by evaluate alone.
+    selection: str
     refit: str  # none | aligner | both
     settings: list[str]  # kept epochs or grid values, in order
     selected: int  # index into settings

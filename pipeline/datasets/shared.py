@@ -4,7 +4,7 @@ import csv
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,9 @@ class Dataset:
     replication those that the file names tell. `class_base` is the file names' number of class 0. Of a modality in
     `folders` the recording is the folder that the matching files lie in; modalities in `aligned` have the same number
     of frames in every clip.
+
+    Where others have published vectors and no recordings, `vectors` names each split's folder, which formats.synse
+    reads; the clips are rows of its arrays, there are no readers, and the files themselves say who trains.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Dataset:
     missing_skeletons: FileList | None = None
     folders: frozenset[str] = frozenset()
     aligned: frozenset[str] = frozenset()
+    vectors: Mapping[str, str] = field(default_factory=dict)  # split -> folder
 
 
 @dataclass(frozen=True)

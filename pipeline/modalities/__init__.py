@@ -1,5 +1,7 @@
 """The senses, one package each: read a recording, prepare it, encode it. They do not know each other.
 
 A modality's `__init__` offers `read`, `prepare`, `build` and `is_empty` without importing torch; `recipes/` holds one
-file per preparation (`Params`, `prepare`), every other file is an encoder (`Params`, `Encoder`).
+file per preparation (`Params`, `prepare`), every other file is an encoder (`Params`, `Encoder`). An encoder gives one
+vector a clip (N, D) when called; its `tokens` gives the vectors (N, ..., D) whose mean over the middle axes that is;
+its `parts` are the axes of its input along which something can be hidden.
 """

@@ -157,7 +157,7 @@ def _provenance(task: Task, row: Row, settings: MethodParams, space: str, select
         seed=task.seed,
         label_space=space,
         inference="inductive",
-        selection="validation",
+        selection=task.selection,
         refit=row.refit,
         settings=settings.settings,
         selected=selected,
@@ -186,7 +186,8 @@ def _page(key: str, row: Row, settings: MethodParams, tasks: Sequence[Task], par
     text = (
         f"Method {row.method}, variant {row.variant}, trained on the fit classes; its {settings.setting_name} is the "
         "best on the val classes, which stand in for unseen ones. "
-        + ("The scores are of a second training on fit and val clips." if row.refit == "aligner" else "")
+        + ("The scores are of a second training on fit and val clips. " if row.refit == "aligner" else "")
+        + ("The adopted features' encoder was trained on the val classes too." if _flattered(tasks) else "")
     )
     return pages.Page(
         title=f"Alignment: {key}",
@@ -200,6 +201,10 @@ def _page(key: str, row: Row, settings: MethodParams, tasks: Sequence[Task], par
         ],
         images=[],
     )
+
+
+def _flattered(tasks: Sequence[Task]) -> bool:
+    return any(task.selection == "validation_seen" for task in tasks)
 
 
 def _lines(title: str, y_label: str, column: str, setting_name: str, parts: dict[str, Any]) -> pages.Lines:

@@ -17,6 +17,7 @@ from pipeline.core.stamp import StampedFile
 from pipeline.datasets import shared
 from pipeline.datasets.shared import Dataset, Listed, NamedFile
 from pipeline.formats.shared import Footage, Skeleton
+from pipeline.steps import ingest_vectors
 
 
 class Row(Params):
@@ -37,11 +38,7 @@ def ingest(checks: Checks, *, dataset: str, source: Path, out: Path) -> dict[str
     Raises DataError if no stamped file belongs to the dataset, or if more than `checks.max_rejected` are rejected.
     """
     known = shared.load(dataset)
-    stamped = stamp.read(source)
-    found = _clips_of(known, stamped, source)
-    inspector = _Inspector(known, source, _missing_skeletons(known, stamped, source))
-    rows = [inspector.row(clip) for clip in progress.track(found, total=len(found), what=f"{dataset}: clips")]
-    compare_frames(rows, known.aligned)
+    rows = _vectors(known, source) if known.vectors else _recordings(known, source)
     rejects = Rejects("ingest")
     for row in rows:
         if row["reason"] is not None:
@@ -50,6 +47,25 @@ def ingest(checks: Checks, *, dataset: str, source: Path, out: Path) -> dict[str
     rejects.check(total=len(rows), at_most=checks.max_rejected)
     tables.write(out, CLIPS, rows, {"dataset": dataset})
     return rejects.counts()
+
+
+def _recordings(dataset: Dataset, source: Path) -> list[dict[str, Any]]:
+    stamped = stamp.read(source)
+    found = _clips_of(dataset, stamped, source)
+    inspector = _Inspector(dataset, source, _missing_skeletons(dataset, stamped, source))
+    rows = [inspector.row(clip) for clip in progress.track(found, total=len(found), what=f"{dataset.name}: clips")]
+    compare_frames(rows, dataset.aligned)
+    return rows
+
+
+def _vectors(dataset: Dataset, source: Path) -> list[dict[str, Any]]:
+    """Rows of arrays as clips, when the arrays are those that were scanned."""
+    (pattern,) = dataset.patterns.values()
+    stamped = [file for file in stamp.read(source) if pattern.search(file.path)]
+    for file in stamped:
+        if changed := _changed(source / file.path, file):
+            raise DataError(f"{source / file.path}: {changed}; run `unseen raw scan {dataset.name}`")
+    return ingest_vectors.rows(dataset, stamped, source)
 
 
 def _clips_of(dataset: Dataset, stamped: Sequence[StampedFile], source: Path) -> list[Listed]:

@@ -35,13 +35,8 @@ def scan(dataset: str, folder: Path) -> Scan:
 
 def _dataset(name: str) -> Callable[[str], str | None]:
     """Path -> the modality a dataset's file holds."""
-    known = shared.load(name)
-
-    def modality(path: str) -> str | None:
-        found = shared.named_file(known, path)
-        return found.modality if found else None
-
-    return modality
+    patterns = shared.load(name).patterns
+    return lambda path: next((modality for modality, pattern in patterns.items() if pattern.search(path)), None)
 
 
 def _corpus(name: str) -> Callable[[str], str | None]:

@@ -14,8 +14,10 @@ from pipeline.core.roles import Classes, Clip
 from pipeline.core.schemas import CLIPS, SPLIT
 from pipeline.core.seeds import generator
 from pipeline.datasets import shared
-from pipeline.datasets.shared import SubjectProtocol
+from pipeline.datasets.shared import Dataset, SubjectProtocol
+from pipeline.formats import synse
 
+FILES = "files"  # the subjects of a dataset of vectors: its files say who trains
 _DRAWN = re.compile(r"s(0|[1-9]\d*)")
 
 
@@ -41,8 +43,9 @@ def split(row: Row, *, clips: Path, out: Path) -> None:
     """
     dataset = shared.load(row.dataset)
     where = f"split.rows.{row.dataset}-{row.protocol}"
-    if row.subjects not in dataset.subjects:
-        raise DataError(f"{where}: {row.dataset} has no subjects '{row.subjects}', only {sorted(dataset.subjects)}")
+    protocols = [FILES] if dataset.vectors else sorted(dataset.subjects)
+    if row.subjects not in protocols:
+        raise DataError(f"{where}: {row.dataset} has no subjects '{row.subjects}', only {protocols}")
     if len(set(row.splits)) < len(row.splits):
         raise DataError(f"{where}: a split is named twice: {row.splits}")
     names = [listed.name for listed in shared.classes(row.dataset)]
@@ -50,12 +53,13 @@ def split(row: Row, *, clips: Path, out: Path) -> None:
     known = [clip for clip in tables.read_rows(clips, CLIPS) if clip["modality"] == row.modality]
     if not known:
         raise DataError(f"{where}: {clips} has no clip of modality '{row.modality}'")
-    candidates = _clips(known, dataset.subjects[row.subjects], clips)
+    everyone = [] if dataset.vectors else _clips(known, dataset.subjects[row.subjects], clips)
     divided: dict[str, Classes] = {}
     rows: list[dict[str, Any]] = []
     for name in row.splits:
         try:
             divided[name] = _classes(row, name, len(names))
+            candidates = _listed(known, dataset, name, divided[name]) if dataset.vectors else everyone
             rows += _roles(candidates, divided[name], name, row)
         except DataError as error:
             raise DataError(f"{where}: split '{name}': {error}") from None
@@ -72,6 +76,24 @@ def _clips(rows: Sequence[Mapping[str, Any]], subjects: SubjectProtocol, table: 
             is_train = row[subjects.column] in subjects.train
             clips[row["clip_id"]] = Clip(row["clip_id"], row["class_id"], is_train, _performance(row))
     return list(clips.values())
+
+
+def _listed(rows: Sequence[Mapping[str, Any]], dataset: Dataset, name: str, classes: Classes) -> list[Clip]:
+    """The clips of one split where the files say who trains; the folders of other splits hold other vectors.
+
+    The unseen clips of gtest are those of ztest once more: like training clips of unseen classes they are not used.
+    """
+    clips = []
+    for row in rows:
+        folder, _, file = row["path"].removesuffix(".npy").partition("/")
+        if row["reason"] is not None or folder != dataset.vectors.get(name):
+            continue
+        is_unseen = row["class_id"] in classes.unseen
+        if (file == synse.TRAIN and is_unseen) or (file == synse.UNSEEN_TEST and not is_unseen):
+            raise DataError(f"{row['clip_id']} is of class {row['class_id']}, which is {'un' * is_unseen}seen")
+        is_train = file == synse.TRAIN or (file == synse.ALL_TEST and is_unseen)
+        clips.append(Clip(row["clip_id"], row["class_id"], is_train, row["clip_id"]))
+    return clips
 
 
 def _performance(row: Mapping[str, Any]) -> str:

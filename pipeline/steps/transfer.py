@@ -171,7 +171,7 @@ def _tried(task: Task, row: Row, dealt: Folds, names: dict[int, str], settings: 
 def _selection(row: Row, one: Recognised) -> str:
     if len(one.trials) == 1:
         return "none"
-    return "validation" if row.selection == "val" else "folds"
+    return one.task.selection if row.selection == "val" else "folds"
 
 
 def _write_scores(folder: Path, row: Row, attrs: dict[str, Any], found: Sequence[Recognised]) -> None:

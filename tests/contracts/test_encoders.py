@@ -62,6 +62,25 @@ class TestEncoder:
         assert np.allclose(alone, together, rtol=1e-5, atol=1e-6)
         assert not np.allclose(together[0], together[1], rtol=1e-3)
 
+    def test_a_vector_is_the_mean_of_its_tokens(self, name, tmp_path):
+        encoder, x = restored(name, tmp_path / "w"), clips(name)
+        x[1, ..., 1] = 0  # of a skeleton the second body
+        with torch.inference_mode():
+            tokens = encoder.eval().tokens(torch.from_numpy(x)).double()
+            pooled = encoder(torch.from_numpy(x))
+        assert tokens.shape[0] == 3
+        assert tokens.shape[-1] == encoder.dim
+        assert tokens[0].numel() > encoder.dim
+        assert np.allclose(tokens.flatten(1, -2).mean(1), pooled, rtol=1e-5, atol=1e-6)
+
+    def test_hiding_a_part_changes_the_vector(self, name):
+        encoder, x = build(name).eval(), clips(name)
+        assert "frames" in encoder.parts
+        for axis in encoder.parts.values():
+            hidden = x.copy()
+            np.moveaxis(hidden, axis, 0)[1:3] = 0
+            assert not np.allclose(features(encoder, name, x), features(encoder, name, hidden), rtol=1e-3)
+
     def test_the_same_seed_gives_the_same_bytes(self, name, tmp_path):
         for file, seed in (("a", 1), ("b", 1), ("c", 2)):
             checkpoint.save(tmp_path / file, build(name, seed), {})

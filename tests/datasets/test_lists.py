@@ -72,6 +72,15 @@ def test_the_classes_of_ntu60_are_the_first_of_ntu120():
     assert names("ntu120")[119] == "finger-guessing game (playing rock-paper-scissors)"
 
 
+@pytest.mark.parametrize("recorded", ["ntu60", "ntu120"])
+def test_published_vectors_have_the_classes_and_the_splits_of_their_recordings(recorded):
+    vectors = f"synse_{recorded}"
+    assert names(vectors) == names(recorded)
+    known = shared.published_splits(recorded)
+    assert shared.published_splits(vectors) == {split: known[split] for split in known if split.startswith("synse")}
+    assert set(shared.load(vectors).vectors) == set(shared.published_splits(vectors))
+
+
 def test_the_classes_of_utd_mhad_are_in_the_order_of_their_numbers():
     assert [names("utd_mhad")[number - 1] for number in (1, 8, 21, 27)] == [
         "swipe left",

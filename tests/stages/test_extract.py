@@ -11,7 +11,8 @@ from pipeline.modalities import skeleton
 from pipeline.training import checkpoint
 from stages import extract
 
-ROW = {"dataset": "toy", "protocol": "random", "modality": "skeleton", "recipe": "dvta50", "encoder": "stgcn"}
+WHOSE = {"dataset": "toy", "protocol": "random", "modality": "skeleton", "recipe": "dvta50", "encoder": "stgcn"}
+ROW = {**WHOSE, "tokens": False, "masked": None}
 OPTIONS = {"plan": "reduced", "dropout": 0.1}
 WEIGHTS = Path("features/pretrain/k/s0-0.safetensors")
 OUT = Path("features/extract/k.zarr")
@@ -29,7 +30,7 @@ def project(tmp_path, monkeypatch):
 
 def save(training_classes):
     torch.manual_seed(0)
-    about = {**ROW, "options": OPTIONS, "layout": "kinect20", "split": "s0", "seed": 0, "unseen_classes": [2]}
+    about = {**WHOSE, "options": OPTIONS, "layout": "kinect20", "split": "s0", "seed": 0, "unseen_classes": [2]}
     encoder = skeleton.build("stgcn", OPTIONS, "kinect20", "here")
     checkpoint.save(WEIGHTS, encoder, {**about, "training_classes": training_classes})
 
@@ -46,6 +47,19 @@ def test_a_row_becomes_a_store_of_vectors(project):
     assert found.groups() == ["s0-0"]
     assert found.read("s0-0", "pooled").shape == (2, 256)
     assert '"clips": 2' in Path(".cache/runs/extract.jsonl").read_text()
+
+
+def test_a_row_asks_for_more_than_vectors(project):
+    run(tokens=True, masked={"part": "frames", "share": 0.5, "num_variants": 2, "seed": 0})
+    found = store.Store(OUT, "extract")
+    assert found.read("s0-0", "tokens").shape == (2, 1, 20, 256)
+    assert found.read("s0-0", "masked").shape == (2, 2, 256)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_share_of_nothing_or_all_is_refused(share, project):
+    with pytest.raises(ParamsError, match=r"masked\.share"):
+        run(masked={"part": "frames", "share": share, "num_variants": 2, "seed": 0})
 
 
 def test_an_encoder_that_saw_an_unseen_class_leaves_no_store(project):

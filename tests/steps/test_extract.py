@@ -3,17 +3,19 @@ import pytest
 import torch
 
 from pipeline.core import store
-from pipeline.core.errors import DataError, FormatError, LeakError
+from pipeline.core.errors import DataError, FormatError, LeakError, ParamsError
 from pipeline.core.hashing import file_digest
 from pipeline.core.params import parse
 from pipeline.modalities import skeleton
-from pipeline.steps.extract import Batches, Row, extract
+from pipeline.steps.extract import Batches, Row, extract, hidden
 from pipeline.training import checkpoint
 
 OPTIONS = {"plan": "reduced", "dropout": 0.5}
-ROW = {"dataset": "toy", "protocol": "random", "modality": "skeleton", "recipe": "dvta50", "encoder": "stgcn"}
+WHOSE = {"dataset": "toy", "protocol": "random", "modality": "skeleton", "recipe": "dvta50", "encoder": "stgcn"}
+ROW = {**WHOSE, "tokens": False, "masked": None}
+MASKED = {"part": "joints", "share": 0.3, "num_variants": 3, "seed": 0}
 ABOUT = {
-    **ROW,
+    **WHOSE,
     "options": OPTIONS,
     "layout": "kinect20",
     "split": "s0",
@@ -82,6 +84,85 @@ def test_the_batch_size_does_not_matter(world):
     features = [run(world, batch_size=size)[1].read("s0-0", "pooled") for size in (1, 3, 5)]
     assert np.allclose(features[0], features[1], rtol=1e-5, atol=1e-6)
     assert np.allclose(features[0], features[2], rtol=1e-5, atol=1e-6)
+
+
+def masked(world, batch_size=2, **changes):
+    return run(world, batch_size, masked={**MASKED, **changes})[1].read("s0-0", "masked")
+
+
+def arrays(found):
+    return sorted(path.name for path in (found.path / "s0-0").iterdir() if path.is_dir())
+
+
+def test_tokens_and_masked_are_there_only_where_the_row_asks(world):
+    assert arrays(run(world)[1]) == ["ids", "pooled"]
+    assert arrays(run(world, tokens=True)[1]) == ["ids", "pooled", "tokens"]
+    found = run(world, masked=MASKED)[1]
+    assert arrays(found) == ["ids", "masked", "pooled"]
+    assert found.group_attrs("s0-0")["masked"] == MASKED
+
+
+def test_vectors_are_the_same_bytes_with_or_without_the_rest(world):
+    alone = run(world)[1].read("s0-0", "pooled")
+    assert run(world, tokens=True, masked=MASKED)[1].read("s0-0", "pooled").tobytes() == alone.tobytes()
+
+
+def test_a_vector_is_the_mean_of_the_stored_tokens(world, monkeypatch):
+    monkeypatch.setattr(store, "CHUNK_ROWS", 2)
+    monkeypatch.setattr(store, "SHARD_BYTES", 1)  # three shards
+    found = run(world, tokens=True)[1]
+    tokens = found.read("s0-0", "tokens")
+    assert tokens.shape == (5, 1, 20, 256)  # frames after the strides, joints
+    assert np.allclose(tokens.mean(axis=(1, 2), dtype=np.float64), found.read("s0-0", "pooled"), rtol=1e-5, atol=1e-6)
+
+
+def test_the_batch_size_matters_to_neither_tokens_nor_variants(world):
+    tokens = [run(world, size, tokens=True)[1].read("s0-0", "tokens") for size in (1, 4)]
+    variants = [masked(world, size) for size in (1, 4)]
+    assert np.allclose(*tokens, rtol=1e-5, atol=1e-6)
+    assert np.allclose(*variants, rtol=1e-5, atol=1e-6)
+
+
+def test_variants_are_vectors_of_the_clip_with_joints_hidden(world):
+    found = run(world, masked=MASKED)[1]
+    variants, pooled = found.read("s0-0", "masked"), found.read("s0-0", "pooled")
+    assert variants.shape == (5, 3, 256)
+    for one, other in ((variants[:, 0], variants[:, 1]), (variants[:, 0], pooled), (variants[:, 1], variants[:, 2])):
+        assert (np.abs(one - other).max(axis=1) > 1e-4).all()
+
+
+@pytest.mark.parametrize("changes", [{"part": "frames"}, {"share": 0.6}, {"seed": 1}])
+def test_what_is_hidden_is_what_the_row_says(changes, world):
+    assert not np.allclose(masked(world), masked(world, **changes), rtol=1e-3)
+
+
+def test_the_variants_of_a_clip_do_not_depend_on_other_clips(world):
+    x = store.Store(world / "x.zarr", "").read("all", "x")
+    before = masked(world)
+    x[:4] += 1
+    prepare(world, x)
+    after = masked(world)
+    assert np.allclose(before[4], after[4], rtol=1e-5, atol=1e-6)
+    assert not np.allclose(before[3], after[3], rtol=1e-3)
+
+
+def test_more_variants_leave_the_first_ones_as_they_are(world):
+    assert np.allclose(masked(world, num_variants=5)[:, :3], masked(world), rtol=1e-5, atol=1e-6)
+
+
+def test_hidden_are_a_share_of_the_parts_that_hold_something_and_never_all():
+    x = np.ones((3, 10, 20, 2), np.float32)
+    x[:, 6:] = 0
+    random = np.random.default_rng(0)
+    for share, left in ((0.5, 3), (0.2, 5), (0.99, 1)):
+        assert hidden(x, 1, share, random).any(axis=(0, 2, 3)).sum() == left
+    assert hidden(x, 2, 0.25, random).any(axis=(0, 1, 3)).sum() == 15
+    assert x[:, :6].all()
+
+
+def test_a_part_that_the_modality_lacks_is_refused(world):
+    with pytest.raises(ParamsError, match=r"stgcn knows no 'pixels' to hide, only \['frames', 'joints'\]"):
+        masked(world, part="pixels")
 
 
 def test_an_encoder_that_saw_an_unseen_class_is_refused(world):

@@ -3,8 +3,8 @@
 Beside each frame the network gets its difference from the clip's mean frame, in which a still room vanishes.
 """
 
-# Shapes: N clips, C channels, T frames, H x W pixels, D feature size.
-from typing import Annotated
+# Shapes: N clips, C channels, T frames, H x W pixels, D feature size; S frames of G x P places after the last stage.
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
@@ -25,6 +25,8 @@ class Params(core_params.Params):
 class Encoder(nn.Module):
     """Clips of pictures -> one vector a clip. `dim` is its size."""
 
+    parts: ClassVar[dict[str, int]] = {"frames": 2}  # what of a clip can be hidden -> its axis in x_NCTHW
+
     def __init__(self, params: Params, in_channels: int) -> None:
         super().__init__()
         self.dim = params.widths[-1]
@@ -39,11 +41,18 @@ class Encoder(nn.Module):
         self.dropout = nn.Dropout(params.dropout)
 
     def forward(self, x_NCTHW: Tensor) -> Tensor:
-        """feature_ND: the mean over the last frames and places."""
-        moving = x_NCTHW - x_NCTHW.mean(dim=2, keepdim=True)
-        y = self.stages(self.normalise(torch.cat([x_NCTHW, moving], dim=1)))
-        feature_ND: Tensor = self.dropout(y.mean(dim=(2, 3, 4)))
+        """feature_ND: the mean of the tokens."""
+        feature_ND: Tensor = self.dropout(self._found(x_NCTHW).mean(dim=(2, 3, 4)))
         return feature_ND
+
+    def tokens(self, x_NCTHW: Tensor) -> Tensor:
+        """tokens_NSGPD: what the last stage finds at each frame S and place G x P that it has left."""
+        return self._found(x_NCTHW).permute(0, 2, 3, 4, 1)
+
+    def _found(self, x_NCTHW: Tensor) -> Tensor:
+        moving = x_NCTHW - x_NCTHW.mean(dim=2, keepdim=True)
+        found_NDSGP: Tensor = self.stages(self.normalise(torch.cat([x_NCTHW, moving], dim=1)))
+        return found_NDSGP
 
 
 def _stage(in_channels: int, channels: int, time_stride: int) -> nn.Module:

@@ -6,10 +6,10 @@ the bodies it has, not over always two, and normalisation statistics are those o
 """
 
 # Shapes: N clips, P bodies present in them, C channels, T frames, V joints (W: the same, after the graph), M bodies,
-# K partitions of a joint's neighbours, D feature size.
+# K partitions of a joint's neighbours, D feature size, S frames after the strides.
 from collections import deque
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -138,6 +138,8 @@ class StgcnBlock(nn.Module):
 class Encoder(nn.Module):
     """Clips of joint positions -> one vector a clip. `dim` is its size."""
 
+    parts: ClassVar[dict[str, int]] = {"frames": 2, "joints": 3}  # what of a clip can be hidden -> its axis in x_NCTVM
+
     def __init__(self, params: Params, layout: JointLayout, in_channels: int = 3) -> None:
         super().__init__()
         plan = PLANS[params.plan]
@@ -150,16 +152,32 @@ class Encoder(nn.Module):
 
     def forward(self, x_NCTVM: Tensor) -> Tensor:
         """feature_ND: the mean over frames and joints, then over the bodies present; 0 for a clip without a body."""
-        x_NMCTV = x_NCTVM.permute(0, 4, 1, 2, 3)
-        present_NM = (x_NMCTV != 0).flatten(2).any(2)
-        body_PD = self._encode_bodies(x_NMCTV[present_NM])
-        feature_NMD = body_PD.new_zeros(*present_NM.shape, self.dim)
-        feature_NMD[present_NM] = body_PD
-        return feature_NMD.sum(1) / present_NM.sum(1, keepdim=True).clamp(min=1)
+        x_PCTV, present_NM = _bodies(x_NCTVM)
+        return _mean_body(self._encode_bodies(x_PCTV).mean((2, 3)), present_NM)
+
+    def tokens(self, x_NCTVM: Tensor) -> Tensor:
+        """tokens_NSVD: joint by joint over time, the mean over the bodies present; their mean is the feature."""
+        x_PCTV, present_NM = _bodies(x_NCTVM)
+        return _mean_body(self._encode_bodies(x_PCTV), present_NM).permute(0, 2, 3, 1)
 
     def _encode_bodies(self, x_PCTV: Tensor) -> Tensor:
         num_bodies, channels, frames, joints = x_PCTV.shape
         columns = x_PCTV.transpose(2, 3).reshape(num_bodies, channels * joints, frames)
         normalised = self.normalise(columns).view(num_bodies, channels, joints, frames).transpose(2, 3).contiguous()
-        body_POSV: Tensor = self.blocks(normalised)
-        return body_POSV.mean((2, 3))
+        body_PDSV: Tensor = self.blocks(normalised)
+        return body_PDSV
+
+
+def _bodies(x_NCTVM: Tensor) -> tuple[Tensor, Tensor]:
+    """x_PCTV of the bodies that are there, clip by clip, and where they are (N, M)."""
+    x_NMCTV = x_NCTVM.permute(0, 4, 1, 2, 3)
+    present_NM = (x_NMCTV != 0).flatten(2).any(2)
+    return x_NMCTV[present_NM], present_NM
+
+
+def _mean_body(body_PD: Tensor, present_NM: Tensor) -> Tensor:
+    """Clip by clip the mean over its bodies, whatever axes follow D; 0 for a clip without a body."""
+    sum_NMD = body_PD.new_zeros(*present_NM.shape, *body_PD.shape[1:])
+    sum_NMD[present_NM] = body_PD
+    num_bodies_N = present_NM.sum(1).clamp(min=1)
+    return sum_NMD.sum(1) / num_bodies_N.view(-1, *[1] * (body_PD.dim() - 1))

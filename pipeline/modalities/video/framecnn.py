@@ -5,7 +5,7 @@ averaged away but kept as a coarse grid: left and right must stay apart.
 """
 
 # Shapes: N clips, C channels, T frames, H x W pixels, D feature size, G x G cells of the last picture.
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
@@ -28,6 +28,8 @@ class Params(core_params.Params):
 class Encoder(nn.Module):
     """Clips of pictures -> one vector a clip. `dim` is its size."""
 
+    parts: ClassVar[dict[str, int]] = {"frames": 2}  # what of a clip can be hidden -> its axis in x_NCTHW
+
     def __init__(self, params: Params, in_channels: int) -> None:
         super().__init__()
         self.dim = params.dim
@@ -46,12 +48,20 @@ class Encoder(nn.Module):
         )
 
     def forward(self, x_NCTHW: Tensor) -> Tensor:
-        """feature_ND: the mean over time of what the temporal convolution finds."""
+        """feature_ND: the mean of the tokens."""
+        feature_ND: Tensor = self._found(x_NCTHW).mean(dim=2)
+        return feature_ND
+
+    def tokens(self, x_NCTHW: Tensor) -> Tensor:
+        """tokens_NTD: what the temporal convolution finds at each frame."""
+        return self._found(x_NCTHW).transpose(1, 2)
+
+    def _found(self, x_NCTHW: Tensor) -> Tensor:
         moving = x_NCTHW - x_NCTHW.mean(dim=2, keepdim=True)
         frames = torch.cat([x_NCTHW, moving], dim=1).transpose(1, 2)
         found = self.frame(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
-        feature_ND: Tensor = self.time(found.transpose(1, 2)).mean(dim=2)
-        return feature_ND
+        found_NDT: Tensor = self.time(found.transpose(1, 2))
+        return found_NDT
 
 
 def _halving(in_channels: int, channels: int) -> nn.Module:
