@@ -14,10 +14,10 @@ from pydantic import Field
 from pipeline.core.params import Params
 from pipeline.core.sampling import Sampling, frame_indices
 from pipeline.core.seeds import generator
-from pipeline.formats import depth_png, video
+from pipeline.formats import depth_png, thermal_png, video
 from pipeline.world.cameras import Camera
 from pipeline.world.figures import Solids, dressed, furniture, prop, together
-from pipeline.world.film import Film, Rooms, display, filmed, furnished
+from pipeline.world.film import Film, Rooms, centikelvin, display, filmed, furnished
 from pipeline.world.poses import Array
 from pipeline.world.rasterizer import Lens
 
@@ -36,7 +36,7 @@ class Unfilmed(Params):
 class Films(Params):
     """What is filmed, by camera 1, in which senses, where, and the size of the pictures."""
 
-    senses: Annotated[list[Literal["depth", "thermal", "video"]], Field(min_length=1)]
+    senses: Annotated[list[Literal["depth", "radiometric", "thermal", "video"]], Field(min_length=1)]
     unfilmed: list[Unfilmed]  # a film in all senses is some twenty files
     rooms: Rooms
     num_frames: Annotated[int, Field(ge=2)]
@@ -92,6 +92,8 @@ def write(folder: Path, recording: str, film: Film, senses: Collection[str]) -> 
     if "video" in senses:
         path = folder / "nturgb+d_rgb" / f"{recording}_rgb.mp4"
         video.write(path, film.rgb_THW3, frames_per_second=_FRAMES_PER_SECOND, codec="libx264")
+    if "radiometric" in senses:
+        thermal_png.write(folder / "nturgb+d_ir16" / recording, centikelvin(film.celsius_THW))
     if "thermal" in senses:
         path = folder / "nturgb+d_ir" / f"{recording}_ir.avi"
         video.write(path, display(film.celsius_THW), frames_per_second=_FRAMES_PER_SECOND, codec="mpeg4")

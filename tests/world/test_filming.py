@@ -9,7 +9,8 @@ from PIL import Image
 from pipeline.compute.shared import Compute
 from pipeline.core import pages, tables
 from pipeline.core.schemas import CLIPS
-from pipeline.formats import depth_png, ntu_skeleton, video
+from pipeline.formats import depth_png, ntu_skeleton, thermal_png, video
+from pipeline.modalities.thermal.recipes.radiometric import SENSORS, to_celsius
 from pipeline.steps import ingest
 from pipeline.steps.synthesize import synthesize
 from pipeline.world import overlay
@@ -163,3 +164,20 @@ def test_the_overlay_shows_frames_in_which_the_tracker_had_the_body(tmp_path):
     overlay.draw(tmp_path / "a.png", replace(skeleton, xyz_MTV3=xyz_MTV3), film, FILMS.lens)
     picture = np.asarray(Image.open(tmp_path / "a.png")).reshape(3, -1, 3)
     assert ((picture == (0, 255, 80)).all(axis=-1).sum(axis=1) > 50).all()
+
+
+def test_a_radiometric_camera_gives_the_temperatures_of_the_world_back(tmp_path):
+    films = FILMS.model_copy(update={"senses": ["radiometric"]})
+    world = World(**(SETTINGS | {"repertoire": "demo_home"}), films=films)
+    out = tmp_path / "demo_home"
+    synthesize(world, INLINE, row="demo_home", out=out, page=tmp_path / "pages")
+    ingest.ingest(ingest.Checks(max_rejected=0.0), dataset="demo_home", source=out, out=tmp_path / "home.parquet")
+    rows = [row for row in tables.read_rows(tmp_path / "home.parquet", CLIPS) if row["modality"] == "thermal"]
+    assert [row["clip_id"] for row in rows] == [
+        f"demo_home/S001C001P001R00{r}A00{a}" for r, a in ((1, 2), (2, 1), (2, 2))
+    ]
+    footage = thermal_png.footage(out / rows[0]["path"])
+    assert (footage.layout, footage.num_frames) == ("grey16", 6)
+    _, film = all_senses(world, films, Performance(1, 1, 1))
+    celsius = to_celsius(footage.frames(range(6)), SENSORS["centikelvin"])
+    np.testing.assert_allclose(celsius, film.celsius_THW, atol=0.006)
