@@ -69,6 +69,17 @@ def assign(clips: Sequence[Clip], classes: Classes) -> dict[str, str]:
     return roles
 
 
+def assign_target(clips: Sequence[Clip], classes: Classes) -> dict[str, str]:
+    """The role of each clip of a cross-dataset target, by id: unseen_test, whoever is seen, or unused.
+
+    Raises DataError for an unseen class without a clip.
+    """
+    missing = sorted(set(classes.unseen) - {clip.class_id for clip in clips})
+    if missing:
+        raise DataError(f"no clip shows the unseen classes {missing}; a target is tested on all of its clips")
+    return {clip.clip_id: "unseen_test" if clip.class_id in classes.unseen else "unused" for clip in clips}
+
+
 def _role(clip: Clip, classes: Classes) -> str:
     if clip.class_id in classes.unseen:
         return "unused" if clip.is_train else "unseen_test"

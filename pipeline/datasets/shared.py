@@ -225,10 +225,13 @@ _NTU_FILES = {
 }
 
 
-def ntu_patterns(setup: str) -> dict[str, re.Pattern[str]]:
-    """The file names of NTU RGB+D in all modalities, of the setups that a pattern of three digits allows."""
+def ntu_patterns(setup: str, **endings: str) -> dict[str, re.Pattern[str]]:
+    """The file names of NTU RGB+D in all modalities, of the setups that a pattern of three digits allows.
+
+    `endings` are patterns, by modality, of how names end otherwise.
+    """
     recording = (
         rf"(?:^|/)(?P<recording>S(?P<setup>{setup})C(?P<camera>\d{{3}})P(?P<subject>\d{{3}})"
         r"R(?P<replication>\d{3})A(?P<class>\d{3}))"
     )
-    return {modality: re.compile(recording + end) for modality, end in _NTU_FILES.items()}
+    return {modality: re.compile(recording + end) for modality, end in (_NTU_FILES | endings).items()}

@@ -17,6 +17,7 @@ from pipeline.core.schemas import CLIPS, PREDICTIONS
 
 Row = dict[str, Any]
 _MOST_IMAGE_BYTES = 4 << 20
+_ASIDE = "pages"  # the folder of a stage's pages whose rows' folders look like a dataset's
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -97,7 +98,7 @@ def gather(evaluate: Path, page_folders: Sequence[Path], clips: Path, params: Pa
     clips_files = sorted(clips.glob("*.parquet"))
     partners = [file.with_suffix(".parquet") for file in result_files]
     named = [(f"{file.parent.name}/{file.name}", file) for file in [*result_files, *partners, *clips_files]]
-    named += [("/".join(file.parts[-3:]), file) for file in page_files]
+    named += [("/".join([*_named(file), file.name]), file) for file in page_files]
     results = [_result(file) for file in result_files]
     shown = [_shown(file) for file in page_files]
     counted = [part for file in clips_files for part in _clips(file)]
@@ -124,13 +125,19 @@ def _result(file: Path) -> Result:
 
 def _shown(file: Path) -> Shown:
     page = pages.read(file)
-    stage, row = file.parts[-3:-1]
+    stage, row = _named(file)
     if (page.stage, page.row) != (stage, row):
         raise FormatError(
             f"{file}: says it is the page of '{page.stage}', row '{page.row}'; expected '{stage}', row '{row}'; "
             f"run `dvc repro {stage}`"
         )
     return Shown(stage, row, page, [_image(file.parent / image.file) for image in page.images])
+
+
+def _named(file: Path) -> tuple[str, str]:
+    """Stage and row as the folders say: <stage>/<row>/, or <stage>/pages/<row>/ where <stage>/<row>/ is not ours."""
+    *_, stage, row = [part for part in file.parts[-4:-1] if part != _ASIDE]
+    return stage, row
 
 
 def _image(file: Path) -> bytes:

@@ -13,16 +13,21 @@ from pipeline.core.params import Params
 from pipeline.core.roles import Classes, Clip
 from pipeline.core.schemas import CLIPS, SPLIT
 from pipeline.core.seeds import generator
-from pipeline.datasets import shared
+from pipeline.datasets import overlap, shared
 from pipeline.datasets.shared import Dataset, SubjectProtocol
 from pipeline.formats import synse
 
 FILES = "files"  # the subjects of a dataset of vectors: its files say who trains
 _DRAWN = re.compile(r"s(0|[1-9]\d*)")
+_HALF = re.compile(r"half_(0|[1-9]\d{0,8})")
 
 
 class Row(Params):
     """One split table. `splits` names published splits, or draws: s<seed>. `protocol` is the table's own name.
+
+    With `subjects: null` the dataset is a target of cross-dataset transfer: nobody trains, all clips of the unseen
+    classes are test clips, and `splits` are the halves that E2E draws (half_<seed>, its protocol 0/50) or `full`
+    (0/100).
 
     Roles are given to the clips that have `modality`: the classes of a split are the same for all modalities, but not
     every clip need be filmed, and a role of a clip that a modality lacks could not be filled.
@@ -31,7 +36,7 @@ class Row(Params):
     dataset: str
     protocol: str
     modality: str
-    subjects: str
+    subjects: str | None
     num_unseen: Annotated[int, Field(ge=1)]
     splits: Annotated[list[str], Field(min_length=1)]
 
@@ -44,7 +49,7 @@ def split(row: Row, *, clips: Path, out: Path) -> None:
     dataset = shared.load(row.dataset)
     where = f"split.rows.{row.dataset}-{row.protocol}"
     protocols = [FILES] if dataset.vectors else sorted(dataset.subjects)
-    if row.subjects not in protocols:
+    if row.subjects is not None and row.subjects not in protocols:
         raise DataError(f"{where}: {row.dataset} has no subjects '{row.subjects}', only {protocols}")
     if len(set(row.splits)) < len(row.splits):
         raise DataError(f"{where}: a split is named twice: {row.splits}")
@@ -53,27 +58,29 @@ def split(row: Row, *, clips: Path, out: Path) -> None:
     known = [clip for clip in tables.read_rows(clips, CLIPS) if clip["modality"] == row.modality]
     if not known:
         raise DataError(f"{where}: {clips} has no clip of modality '{row.modality}'")
-    everyone = [] if dataset.vectors else _clips(known, dataset.subjects[row.subjects], clips)
+    of_files = bool(dataset.vectors) and row.subjects == FILES
+    parting = dataset.subjects[row.subjects] if row.subjects and not of_files else None
+    everyone = [] if of_files else _clips(known, parting, clips)
     divided: dict[str, Classes] = {}
     rows: list[dict[str, Any]] = []
     for name in row.splits:
         try:
             divided[name] = _classes(row, name, len(names))
-            candidates = _listed(known, dataset, name, divided[name]) if dataset.vectors else everyone
+            candidates = _listed(known, dataset, name, divided[name]) if of_files else everyone
             rows += _roles(candidates, divided[name], name, row)
         except DataError as error:
             raise DataError(f"{where}: split '{name}': {error}") from None
     tables.write(out, SPLIT, rows, _meta(row, divided))
 
 
-def _clips(rows: Sequence[Mapping[str, Any]], subjects: SubjectProtocol, table: Path) -> list[Clip]:
+def _clips(rows: Sequence[Mapping[str, Any]], subjects: SubjectProtocol | None, table: Path) -> list[Clip]:
     """The clips that were accepted."""
     clips = {}
     for row in rows:
         if row["reason"] is None:
-            if row[subjects.column] is None:
+            if subjects and row[subjects.column] is None:
                 raise DataError(f"{table}: {row['clip_id']} has no {subjects.column}, which decides who trains")
-            is_train = row[subjects.column] in subjects.train
+            is_train = subjects is not None and row[subjects.column] in subjects.train
             clips[row["clip_id"]] = Clip(row["clip_id"], row["class_id"], is_train, _performance(row))
     return list(clips.values())
 
@@ -110,6 +117,8 @@ def _seed(name: str) -> int | None:
 
 
 def _classes(row: Row, name: str, num_classes: int) -> Classes:
+    if row.subjects is None:
+        return _target(row, name, num_classes)
     seed = _seed(name)
     if seed is None:
         unseen = _published(row, name)
@@ -118,6 +127,16 @@ def _classes(row: Row, name: str, num_classes: int) -> Classes:
     else:
         raise DataError(f"num_unseen is {row.num_unseen}, {row.dataset} has {num_classes} classes")
     return roles.divide(num_classes, unseen, generator(seed or 0, "val", row.dataset, name))
+
+
+def _target(row: Row, name: str, num_classes: int) -> Classes:
+    drawn = _HALF.fullmatch(name)
+    if not drawn and name != "full":
+        raise DataError("is no split of a target, which are 'half_<seed>' and 'full'; name subjects for any other")
+    unseen = overlap.half(num_classes, int(drawn.group(1))) if drawn else range(num_classes)
+    if len(unseen) != row.num_unseen:
+        raise DataError(f"has {len(unseen)} unseen classes, num_unseen says {row.num_unseen}")
+    return Classes(fit=(), val=(), unseen=tuple(sorted(unseen)))
 
 
 def _published(row: Row, name: str) -> list[int]:
@@ -130,8 +149,9 @@ def _published(row: Row, name: str) -> list[int]:
 
 
 def _roles(clips: Sequence[Clip], classes: Classes, name: str, row: Row) -> list[dict[str, Any]]:
-    assigned = roles.assign(clips, classes)
-    out = roles.held_out(clips, assigned, generator(_seed(name) or 0, "held_out", row.dataset, name))
+    assigned = roles.assign(clips, classes) if row.subjects else roles.assign_target(clips, classes)
+    rng = generator(_seed(name) or 0, "held_out", row.dataset, name)
+    out = roles.held_out(clips, assigned, rng) if row.subjects else set()
     return [
         {
             "split": name,

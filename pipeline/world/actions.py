@@ -39,7 +39,7 @@ _SIT, _SQUAT, _JUMP, _TURN, _BEND = (
     ("trunk", "bend"),
 )
 
-# The position is the class id; names and sentences ship in pipeline/datasets/classes/demo.csv.
+# In each of these the position is the class id; names and sentences ship in pipeline/datasets/classes/<dataset>.csv.
 ACTIONS: tuple[Action, ...] = (
     _at_once("raise left arm", ("left arm", "raise")),
     _at_once("raise right arm", ("right arm", "raise")),
@@ -67,3 +67,36 @@ ACTIONS: tuple[Action, ...] = (
     _at_once("squat and swing both arms", _SQUAT, *_both("arm", "swing")),
     _at_once("bend forward and swing both arms", _BEND, *_both("arm", "swing")),
 )
+
+# Other people's words for some of the same movements, and movements of their own.
+GYM: tuple[Action, ...] = (
+    _in_turn("boxing", (("left arm", "punch"),), (("right arm", "punch"),)),
+    _at_once("deep knee bend", _SQUAT),
+    _at_once("jump", _JUMP),
+    _in_turn("high knees", (("left leg", "lift"),), (("right leg", "lift"),)),
+    _at_once("jumping jack", _JUMP, *_both("arm", "spread")),
+    _at_once("front kick", ("right leg", "kick")),
+    _at_once("trunk rotation", _TURN),
+    _at_once("toe touch", _BEND),
+    _at_once("arms swinging", *_both("arm", "swing")),
+    _at_once("biceps curl", *_both("arm", "curl")),
+    _at_once("lateral raise", *_both("arm", "spread")),
+    _at_once("overhead reach", *_both("arm", "raise")),
+)
+
+HOME: tuple[Action, ...] = (
+    _at_once("greet somebody", ("right arm", "wave")),
+    _at_once("applaud", *_both("arm", "clap")),
+    _at_once("sitting down", _SIT),
+    _at_once("stand up from a chair", ("body", "rise")),
+    _at_once("drink from a cup", ("right arm", "drink")),
+    _at_once("make a phone call", ("left arm", "phone")),
+    _at_once("look around", ("head", "shake")),
+    _at_once("nod yes", ("head", "nod")),
+    _at_once("bow", _BEND),
+    _at_once("stretch", *_both("arm", "raise")),
+    _at_once("pick something up", _SQUAT, ("right arm", "reach")),
+    _in_turn("sit down to drink", (_SIT,), (("right arm", "drink"),)),
+)
+
+REPERTOIRES = {"demo": ACTIONS, "demo_gym": GYM, "demo_home": HOME}

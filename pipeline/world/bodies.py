@@ -1,8 +1,21 @@
 """Bodies and their manners: how long the bones of a subject are and how this subject moves."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
+
+from pipeline.core.params import Params
+
+_MOST_SIZE_DIFFERENCE = 0.13
+
+
+class Sizes(Params):
+    """How tall the people of a world are: 1 is a person of about 1.72 metres."""
+
+    mean: Annotated[float, Field(ge=0.6, le=1.2)]
+    deviation: Annotated[float, Field(ge=0, le=0.2)]
 
 
 @dataclass(frozen=True)
@@ -39,9 +52,10 @@ class Style:
     sway: float  # degrees of the slow movements nobody intends
 
 
-def sampled_body(rng: np.random.Generator) -> Body:
-    """A person between about 1.5 and 1.95 metres; proportions vary by a few per cent a bone."""
-    size = float(np.clip(rng.normal(1.0, 0.06), 0.87, 1.13))
+def sampled_body(rng: np.random.Generator, sizes: Sizes) -> Body:
+    """A person at most 13 % from the mean in size; proportions vary by a few per cent a bone."""
+    low, high = sizes.mean - _MOST_SIZE_DIFFERENCE, sizes.mean + _MOST_SIZE_DIFFERENCE
+    size = float(np.clip(rng.normal(sizes.mean, sizes.deviation), low, high))
     usual = (0.30, 0.24, 0.08, 0.17, 0.18, 0.29, 0.25, 0.08, 0.10, 0.42, 0.41, 0.15)
     return Body(*(length * size * float(np.clip(rng.normal(1.0, 0.04), 0.9, 1.1)) for length in usual))
 

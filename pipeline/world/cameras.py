@@ -6,15 +6,34 @@ from the sensor. Pixels grow with x and fall with y.
 
 # Shapes: any leading axes, 2 = x y in pixels, 3 = x y z.
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from pydantic import AfterValidator
 
+from pipeline.core.params import Params
 from pipeline.world.poses import Array
 
 # Typical Kinect v2 intrinsics in pixels; the colour camera sits 52 mm beside the depth camera.
 _DEPTH_FOCAL, _DEPTH_CENTRE = 366.0, (256.0, 212.0)
 _COLOR_FOCAL, _COLOR_CENTRE = 1064.0, (960.0, 540.0)
 _COLOR_OFFSET_M = 0.052
+
+
+def _ascending(span: tuple[float, float]) -> tuple[float, float]:
+    if not span[0] <= span[1]:
+        raise ValueError("the first number of a range is above the second")
+    return span
+
+
+Range = Annotated[tuple[float, float], AfterValidator(_ascending)]
+
+
+class Places(Params):
+    """Where the set-ups of a world stand their cameras: distance from the middle, height above the floor."""
+
+    distance_m: Range
+    height_m: Range
 
 
 @dataclass(frozen=True)

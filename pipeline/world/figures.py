@@ -87,6 +87,29 @@ def prop(xyz_TV3: Array, rng: np.random.Generator) -> Solids:
     return Solids(start_T3[:, None], stop_T3[:, None], np.array([radius]), color, np.array([_PROP_CELSIUS]))
 
 
+def furniture(num_frames: int, num_things: int, wall_behind_m: float, rng: np.random.Generator) -> Solids:
+    """Poles, bars and balls that stay where they are, before the wall behind the middle of the world."""
+    ends_N23, radii, colors = [], [], []
+    for _ in range(num_things):
+        radius = float(rng.uniform(0.04, 0.2))
+        foot_3 = np.array([rng.uniform(-2.2, 2.2), radius, -(wall_behind_m - 0.1 - radius)])
+        pole, bar = (0.0, rng.uniform(0.4, 1.8), 0.0), (rng.uniform(0.4, 1.0), 0.0, 0.0)
+        lift_3 = (0.0, rng.uniform(0.0, 1.6), 0.0)
+        kind = int(rng.integers(3))
+        start_3 = foot_3 + (lift_3 if kind == 1 else (0.0, 0.0, 0.0))
+        ends_N23.append((start_3, start_3 + ((0.0, 0.0, 0.0), bar, pole)[kind]))
+        radii.append(radius)
+        colors.append(_vivid(rng))
+    ends_TN23 = np.broadcast_to(np.array(ends_N23).reshape(1, -1, 2, 3), (num_frames, num_things, 2, 3))
+    return Solids(
+        ends_TN23[:, :, 0],
+        ends_TN23[:, :, 1],
+        np.array(radii),
+        np.array(colors).reshape(-1, 3),
+        np.full(num_things, _PROP_CELSIUS),
+    )
+
+
 def _thrown(xyz_T3: Array, *, leaves: int, radius: float, rng: np.random.Generator) -> Array:
     """Free flight from frame `leaves` on, with the hand's own speed and a push; it stays where it meets the floor."""
     before = max(leaves - 1, 0)

@@ -5,11 +5,14 @@ All three look through one lens, so a pixel of one is the same pixel of the othe
 
 # Shapes: T frames, H x W pixels, N solids, P planes, 3 = x y z or r g b, 4 = plane.
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
-from pipeline.world.cameras import Camera, seen
+from pipeline.core.params import Params
+from pipeline.world.cameras import Camera, Range, seen
 from pipeline.world.figures import Solids
 from pipeline.world.poses import Array
 from pipeline.world.rasterizer import Capsules, Lens, Surfaces, surfaces
@@ -39,13 +42,24 @@ class Film:
     celsius_THW: npt.NDArray[np.float32]
 
 
-def furnished(rng: np.random.Generator) -> Room:
+class Rooms(Params):
+    """What the rooms of a world have in common; floors and walls are rgb, 0 to 1, times a brightness from the range."""
+
+    wall_behind_m: Range
+    floor_brightness: Range
+    floor_tint: tuple[float, float, float]
+    wall_brightness: Range
+    wall_tint: tuple[float, float, float]
+    things: Annotated[int, Field(ge=0, le=50)]  # what stands or lies about along the wall
+
+
+def furnished(rng: np.random.Generator, rooms: Rooms) -> Room:
     """A room whose wall, colours and lamp `rng` chooses."""
     lamp = np.array([rng.uniform(-0.8, 0.8), 1.0, rng.uniform(-1.0, -0.3)])
     return Room(
-        wall_behind_m=float(rng.uniform(1.6, 2.6)),
-        floor_color_3=rng.uniform(0.25, 0.6) * rng.uniform(0.85, 1.0, 3),
-        wall_color_3=rng.uniform(0.45, 0.85) * rng.uniform(0.85, 1.0, 3),
+        wall_behind_m=float(rng.uniform(*rooms.wall_behind_m)),
+        floor_color_3=rng.uniform(*rooms.floor_brightness) * rng.uniform(0.85, 1.0, 3) * rooms.floor_tint,
+        wall_color_3=rng.uniform(*rooms.wall_brightness) * rng.uniform(0.85, 1.0, 3) * rooms.wall_tint,
         towards_lamp_3=lamp / np.linalg.norm(lamp),
     )
 

@@ -18,20 +18,21 @@ from pipeline.formats.shared import Skeleton
 from pipeline.world.film import Film, display
 from pipeline.world.rasterizer import Lens
 
-FILE = "overlay.png"
 _SCALE = 4
 _NUM_ROWS = 3
 _BONE, _BLEND = (0, 255, 80), (0.5, 0.25, 0.25)
 
 
 def draw(path: Path, skeleton: Skeleton, film: Film, lens: Lens) -> None:
-    """Write the picture of a clip: frames of the film and the skeleton's frames that they show."""
+    """Write the picture of a clip: frames of the film and the skeleton's that they show, where it has a body."""
     num_frames = len(film.depth_mm_THW)
     spread = Sampling(num_frames=num_frames, stride=0, position=0.5)
     shown = frame_indices(skeleton.num_frames, spread)
+    bones = [_bones(skeleton, int(frame), lens) for frame in shown]
+    tracked = [frame for frame in range(num_frames) if bones[frame]] or list(range(num_frames))
     rows = [
-        _row(film, frame, _bones(skeleton, int(shown[frame]), lens))
-        for frame in frame_indices(num_frames, Sampling(num_frames=_NUM_ROWS, stride=0, position=0.5))
+        _row(film, tracked[place], bones[tracked[place]])
+        for place in frame_indices(len(tracked), Sampling(num_frames=_NUM_ROWS, stride=0, position=0.5))
     ]
     with whole(path) as scratch:
         Image.fromarray(np.concatenate(rows)).save(scratch, format="PNG")

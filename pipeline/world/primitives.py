@@ -37,6 +37,11 @@ def stay(u_T: Array) -> Array:
     return ease(u_T / 0.5)
 
 
+def leave(u_T: Array) -> Array:
+    """Be there from the start and go away."""
+    return 1.0 - stay(u_T)
+
+
 def bumps(times: int) -> WaveForm:
     """Go there and come back, so many times."""
     return lambda u_T: np.sin(np.pi * times * np.clip(u_T, 0, 1)) ** 2
@@ -77,6 +82,11 @@ PRIMITIVES: dict[str, dict[str, tuple[Curve, ...]]] = {
             Curve("elbow", 48, hold),
             Curve("shoulder_side", -38, bumps(4)),
         ),
+        "spread": (Curve("shoulder_side", 85, hold),),
+        "curl": (Curve("elbow", 125, bumps(3)),),
+        "reach": (Curve("shoulder_forward", 25, hold), Curve("elbow", -8, hold)),
+        "drink": (Curve("shoulder_forward", 55, hold), Curve("shoulder_twist", -35, hold), Curve("elbow", 115, hold)),
+        "phone": (Curve("shoulder_forward", 72, hold), Curve("shoulder_side", 25, hold), Curve("elbow", 135, hold)),
     },
     "leg": {
         "kick": (Curve("hip_forward", 75, bumps(1)), Curve("knee", 80, within(0.0, 0.6, bumps(1)))),
@@ -89,12 +99,22 @@ PRIMITIVES: dict[str, dict[str, tuple[Curve, ...]]] = {
         ),
         "turn": (Curve("twist", 50, sway(2)),),
     },
+    "head": {
+        "shake": (Curve("shake", 60, sway(2)),),
+        "nod": (Curve("nod", 30, bumps(3)),),
+    },
     "body": {
         "sit": (
             *(Curve(f"hip_forward_{side}", 85, stay) for side in _SIDES),
             *(Curve(f"knee_{side}", 85, stay) for side in _SIDES),
             Curve("bend", 25, bumps(1)),
             Curve("shift_forward", -0.35, stay),
+        ),
+        "rise": (
+            *(Curve(f"hip_forward_{side}", 85, leave) for side in _SIDES),
+            *(Curve(f"knee_{side}", 85, leave) for side in _SIDES),
+            Curve("bend", 25, bumps(1)),
+            Curve("shift_forward", -0.35, leave),
         ),
         "squat": (
             *(Curve(f"hip_forward_{side}", 105, hold) for side in _SIDES),

@@ -18,10 +18,11 @@ from pipeline.core.params import Params
 from pipeline.core.seeds import derived_seed, generator
 from pipeline.formats import ntu_skeleton
 from pipeline.formats.shared import Skeleton
-from pipeline.world import filming, overlay
-from pipeline.world.actions import ACTIONS
-from pipeline.world.bodies import sampled_body, sampled_style
-from pipeline.world.cameras import Camera, color_pixels, depth_pixels, ring, seen
+from pipeline.world import filming
+from pipeline.world.actions import REPERTOIRES, Action
+from pipeline.world.bodies import Sizes, sampled_body, sampled_style
+from pipeline.world.cameras import Camera, Places, color_pixels, depth_pixels, ring, seen
+from pipeline.world.film import Film
 from pipeline.world.filming import Films
 from pipeline.world.performances import idle, performed
 from pipeline.world.poses import Array, placed, stood
@@ -40,7 +41,10 @@ class World(Params):
     subjects: Annotated[int, Field(ge=1, le=999)]
     repetitions: Annotated[int, Field(ge=1, le=999)]
     cameras: Annotated[int, Field(ge=1, le=3)]
-    classes: Annotated[int, Field(ge=1, le=len(ACTIONS))]  # the first so many of the class list
+    repertoire: Literal["demo", "demo_gym", "demo_home"]  # the dataset whose class list is performed
+    classes: Annotated[int, Field(ge=1)]  # the first so many of that list
+    sizes: Sizes
+    places: Places
     least_frames: Annotated[int, Field(ge=8)]
     most_frames: Annotated[int, Field(le=300)]
     noise_mm: Annotated[float, Field(ge=0)]
@@ -50,10 +54,17 @@ class World(Params):
     films: Films | None  # null: skeletons alone
 
     @model_validator(mode="after")
-    def _frames_in_order(self) -> "World":
+    def _consistent(self) -> "World":
         if self.least_frames > self.most_frames:
             raise ValueError("least_frames is above most_frames")
+        if self.classes > len(REPERTOIRES[self.repertoire]):
+            raise ValueError(f"{self.repertoire} has {len(REPERTOIRES[self.repertoire])} classes")
         return self
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """What is performed, by class id."""
+        return REPERTOIRES[self.repertoire][: self.classes]
 
 
 @dataclass(frozen=True)
@@ -84,44 +95,64 @@ def performances(world: World) -> list[Performance]:
     ]
 
 
-def record(world: World, performance: Performance, folder: Path) -> None:
-    """Play one performance and write the skeleton file of each camera, and the films of the first.
+def is_filmed(world: World, performance: Performance) -> bool:
+    """Whether camera 1 also films this performance."""
+    who = (performance.subject, performance.repetition, performance.class_id)
+    return world.films is not None and world.films.filmed(*who)
 
-    The first film leaves a picture of all senses on each other, for a person to check.
-    """
+
+def record(world: World, performance: Performance, folder: Path) -> None:
+    """Play one performance and write the skeleton file of each camera, and the film of the first."""
     bodies_MTV3 = played(world, performance)
-    body_ids = tuple(_KINECT_BODY + _draw(world, performance, "body", m) % (1 << 20) for m in range(len(bodies_MTV3)))
     for number, camera in _cameras(world, performance):
         recording = performance.recording(number)
-        rng = generator(_draw(world, performance, "sensor", number))
-        xyz_MTV3, kept = tracked(world, camera, bodies_MTV3, rng)
-        skeleton = Skeleton(NTU25.name, xyz_MTV3.astype(np.float32), body_ids)
+        xyz_MTV3, kept = _tracked(world, performance, number, camera, bodies_MTV3)
         pixels = (depth_pixels(xyz_MTV3), color_pixels(xyz_MTV3))
         ntu_skeleton.write(
-            folder / f"{recording}.skeleton", skeleton, *(xy_MTV2.astype(np.float32) for xy_MTV2 in pixels)
+            folder / f"{recording}.skeleton",
+            _skeleton(world, performance, xyz_MTV3),
+            *(xy_MTV2.astype(np.float32) for xy_MTV2 in pixels),
         )
-        if world.films and number == 1 and _place(world, performance) >= world.films.skip:
+        if number == 1 and world.films and is_filmed(world, performance):
             film = filming.take(world.films, bodies_MTV3[:, kept], camera, _film_draws(world, performance))
-            filming.write(folder, recording, film)
-            if _place(world, performance) == world.films.skip:
-                overlay.draw(folder / overlay.FILE, skeleton, film, world.films.lens)
+            filming.write(folder, recording, film, world.films.senses)
+
+
+def all_senses(world: World, films: Films, performance: Performance) -> tuple[Skeleton, Film]:
+    """What camera 1 records of one performance, as `record` writes it."""
+    bodies_MTV3 = played(world, performance)
+    number, camera = next(_cameras(world, performance))
+    xyz_MTV3, kept = _tracked(world, performance, number, camera, bodies_MTV3)
+    film = filming.take(films, bodies_MTV3[:, kept], camera, _film_draws(world, performance))
+    return _skeleton(world, performance, xyz_MTV3), film
 
 
 def played(world: World, performance: Performance) -> Array:
     """Joints of all bodies in world space, without noise; the performer is the first, NaN means out of the room."""
     rng = generator(_draw(world, performance, "play"))
     who = generator(world.seed, "subject", performance.subject)
-    body, style = sampled_body(who), sampled_style(who)
+    body, style = sampled_body(who, world.sizes), sampled_style(who)
     usual = rng.uniform(world.least_frames, world.most_frames + 1)
     num_frames = int(np.clip(usual * style.pace, world.least_frames, world.most_frames))
-    pose = performed(ACTIONS[performance.class_id], style, num_frames, rng)
+    pose = performed(world.actions[performance.class_id], style, num_frames, rng)
     # As in NTU RGB+D the subject faces camera 2 and camera 3 by turns: front, half and side views of every action.
     heading = (45.0 if performance.repetition % 2 else -45.0) + rng.normal(0.0, 8.0)
     left_m, front_m = rng.normal(0.0, 0.15, 2)
     performer = stood(placed(body, pose), heading_degrees=heading, left_m=left_m, front_m=front_m)
     if rng.random() >= world.second_body:
         return performer[None]
-    return np.stack([performer, _bystander(num_frames, rng)])
+    return np.stack([performer, _bystander(world, num_frames, rng)])
+
+
+def _tracked(
+    world: World, performance: Performance, number: int, camera: Camera, bodies_MTV3: Array
+) -> tuple[Array, npt.NDArray[np.intp]]:
+    return tracked(world, camera, bodies_MTV3, generator(_draw(world, performance, "sensor", number)))
+
+
+def _skeleton(world: World, performance: Performance, xyz_MTV3: Array) -> Skeleton:
+    body_ids = tuple(_KINECT_BODY + _draw(world, performance, "body", m) % (1 << 20) for m in range(len(xyz_MTV3)))
+    return Skeleton(NTU25.name, xyz_MTV3.astype(np.float32), body_ids)
 
 
 def tracked(
@@ -133,12 +164,12 @@ def tracked(
     return blinked(xyz_MTV3[:, kept], world.empty_frames, rng), kept
 
 
-def _bystander(num_frames: int, rng: np.random.Generator) -> Array:
+def _bystander(world: World, num_frames: int, rng: np.random.Generator) -> Array:
     """Somebody who stands behind, for part of the time."""
     pose = idle(sampled_style(rng), num_frames, rng)
     side = rng.choice([-1.0, 1.0]) * rng.uniform(0.7, 1.1)
     xyz_TV3 = stood(
-        placed(sampled_body(rng), pose),
+        placed(sampled_body(rng, world.sizes), pose),
         heading_degrees=rng.uniform(-90.0, 90.0),
         left_m=side,
         front_m=-rng.uniform(0.3, 1.0),
@@ -151,14 +182,8 @@ def _bystander(num_frames: int, rng: np.random.Generator) -> Array:
 
 def _cameras(world: World, performance: Performance) -> Iterator[tuple[int, Camera]]:
     rng = generator(world.seed, "setup", performance.setup)
-    cameras = ring(distance_m=rng.uniform(2.8, 3.8), height_m=rng.uniform(0.8, 1.4))
+    cameras = ring(distance_m=rng.uniform(*world.places.distance_m), height_m=rng.uniform(*world.places.height_m))
     return ((number, camera) for number, camera in cameras.items() if number <= world.cameras)
-
-
-def _place(world: World, performance: Performance) -> int:
-    """Place in the list of performances, from 0."""
-    before = (performance.subject - 1) * world.repetitions + performance.repetition - 1
-    return before * world.classes + performance.class_id
 
 
 def _film_draws(world: World, performance: Performance) -> filming.Draws:

@@ -29,6 +29,8 @@ def write_utd(folder, recording, xyz_MTV3):
 # How a recording of each dataset is written: the writer, the joint layout, and the name of class 0, subject 1.
 SAMPLES = {
     "demo": (write_ntu, "ntu25", "S001C001P001R001A001"),
+    "demo_gym": (write_ntu, "ntu25", "S001C001P001R001A001"),
+    "demo_home": (write_ntu, "ntu25", "S001C001P001R001A001"),
     "ntu60": (write_ntu, "ntu25", "S001C001P001R001A001"),
     "ntu120": (write_ntu, "ntu25", "S001C001P001R001A001"),
     "utd_mhad": (write_utd, "kinect20", "a1_s1_t1"),

@@ -14,7 +14,7 @@ from pipeline.core.errors import DataError, FormatError
 from pipeline.core.hashing import file_digest
 from pipeline.core.schemas import PREDICTIONS
 from pipeline.evaluation import metrics
-from pipeline.reporting import site
+from pipeline.reporting import evidence, site
 
 VOID = {"meta", "link", "img", "br", "hr", "input", "col"}
 HOSTILE = '<script>alert("x")</script>'
@@ -212,6 +212,26 @@ def test_a_page_of_another_row_is_refused(inputs: Any) -> None:
     inputs.write_page("pretrain", "demo-skeleton-stgcn", row="other")
     with pytest.raises(FormatError, match="row 'other'; expected 'pretrain', row 'demo-skeleton-stgcn'"):
         inputs.report()
+
+
+def test_pages_may_lie_aside_where_the_rows_folder_is_a_dataset(inputs: Any) -> None:
+    inputs.write_page("pretrain", "demo", stage="synthesize")
+    aside = inputs.root / "data/synthesize/pages"
+    aside.parent.mkdir(parents=True)
+    aside.mkdir()
+    (inputs.root / "features/pretrain/demo").rename(aside / "demo")
+    found = evidence.gather(
+        inputs.root / "reports/evaluate", [aside], inputs.root / "data/ingest", inputs.root / "params.yaml",
+        inputs.root / "dag.svg",
+    )  # fmt: skip
+    assert [(shown.stage, shown.row) for shown in found.shown] == [("synthesize", "demo")]
+    assert "synthesize/demo/page.json" in dict(found.digests)
+    (aside / "demo").rename(aside / "other")
+    with pytest.raises(FormatError, match="row 'demo'; expected 'synthesize', row 'other'"):
+        evidence.gather(
+            inputs.root / "reports/evaluate", [aside], inputs.root / "data/ingest", inputs.root / "params.yaml",
+            inputs.root / "dag.svg",
+        )  # fmt: skip
 
 
 @pytest.mark.parametrize("data", [b"", b"<svg onload='x'/>"])

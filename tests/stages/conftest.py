@@ -35,7 +35,7 @@ negate:
       samples_a_rule: 1
 """
 OPTIONS = {
-    "synthesize": ["--world", "vg", "--out", "vg"],
+    "synthesize": ["--world", "vg", "--out", "vg", "--page", "pages/vg"],
     "graph": ["--source", "vg", "--out", "graph.parquet"],
     "caption": ["--graphs", "graph.parquet", "--out", "caption.parquet"],
     "negate": [

@@ -8,8 +8,10 @@ PARAMS = """
 synthesize:
   compute: {engine: inline, num_workers: 1}
   rows:
-    tiny: {kind: bodies, seed: 0, subjects: 1, repetitions: 1, cameras: 1, classes: 1, least_frames: 10,
-           most_frames: 12, noise_mm: 5.0, dropped_frames: 0.0, empty_frames: 0.0, second_body: 0.0, films: null}
+    tiny: {kind: bodies, seed: 0, subjects: 1, repetitions: 1, cameras: 1, repertoire: demo, classes: 1,
+           sizes: {mean: 1.0, deviation: 0.06}, places: {distance_m: [2.8, 3.8], height_m: [0.8, 1.4]},
+           least_frames: 10, most_frames: 12, noise_mm: 5.0, dropped_frames: 0.0, empty_frames: 0.0,
+           second_body: 0.0, films: null}
     typo: {kind: bodies, seeds: 0}
 """
 
@@ -17,6 +19,7 @@ synthesize:
 def run(folder: Path, world: str) -> subprocess.CompletedProcess[str]:
     (folder / "params.yaml").write_text(PARAMS)
     command = [sys.executable, "-m", "stages.synthesize", "--world", world, "--out", f"data/synthesize/{world}"]
+    command += ["--page", f"data/synthesize/pages/{world}"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
@@ -26,6 +29,7 @@ def test_the_stage_writes_the_world_of_its_row(tmp_path):
     assert done.returncode == 0, done.stderr
     assert [path.name for path in (tmp_path / "data/synthesize/tiny").iterdir()] == ["S001C001P001R001A001.skeleton"]
     assert (tmp_path / "data/synthesize/tiny.stamp").is_file()
+    assert (tmp_path / "data/synthesize/pages/tiny/page.json").is_file()
     assert (tmp_path / ".cache/runs/synthesize.jsonl").is_file()
 
 

@@ -61,8 +61,8 @@ def run(root: Path, row, source: Path, params: Params | None = None) -> None:
 @pytest.fixture(scope="module")
 def worlds(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("worlds")
-    synthesize_genome(VG, out=root / "vg")
-    synthesize_genome(AG, out=root / "ag")
+    synthesize_genome(VG, row="vg", out=root / "vg", page=root / "pages" / "vg")
+    synthesize_genome(AG, row="ag", out=root / "ag", page=root / "pages" / "ag")
     return root
 
 

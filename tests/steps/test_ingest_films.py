@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from pipeline.core import stamp, tables
+from pipeline.core.errors import DataError, FormatError
 from pipeline.core.schemas import CLIPS
-from pipeline.formats import depth_png, png, video
+from pipeline.formats import depth_png, ntu_skeleton, png, video
+from pipeline.formats.shared import Skeleton
 from pipeline.steps import ingest
 
 NAME = "S001C001P001R001A00{}"
@@ -63,11 +65,51 @@ def test_eight_bit_depth_is_rejected(source):
 
 def test_different_frame_counts_reject_the_films_of_that_clip(source):
     (source / "nturgb+d_depth" / NAME.format(1) / "Depth-00000004.png").unlink()
+    rows = listed(source)
     for modality in ("depth", "thermal", "video"):
-        assert reason(source, modality) == "frame counts differ: video 4, thermal 4, depth 3" or reason(
-            source, modality
-        ).startswith("frame counts differ: ")
+        told = rows[NAME.format(1), modality]["reason"].removeprefix("frame counts differ: ")
+        assert set(told.split(", ")) == {"depth 3", "thermal 4", "video 4"}
     assert reason(source, "depth", clip=2) is None
+
+
+def test_an_empty_picture_among_the_depth_frames_is_rejected(source):
+    (source / "nturgb+d_depth" / NAME.format(1) / "Depth-00000001.png").write_bytes(b"")
+    assert "Depth-00000001.png: not a readable PNG" in reason(source, "depth")
+
+
+def test_a_joint_that_is_no_number_rejects_the_skeleton_and_leaves_the_films(source):
+    xyz_MTV3 = np.random.default_rng(0).normal(size=(1, 4, 25, 3)).astype(np.float32)
+    xyz_MTV3[0, 2, 7, 1] = np.nan
+    pixels = np.zeros((1, 4, 25, 2), np.float32)
+    ntu_skeleton.write(source / f"{NAME.format(1)}.skeleton", Skeleton("ntu25", xyz_MTV3, (1,)), pixels, pixels)
+    rows = listed(source)
+    assert rows[NAME.format(1), "skeleton"]["reason"] == "non-finite: 1 of 4 frames, first 2"
+    assert rows[NAME.format(1), "depth"]["reason"] is None
+
+
+@pytest.mark.parametrize("path", ["../secret_rgb.mp4", "/etc/{}_rgb.mp4", "rgb/../../{}_rgb.mp4"])
+def test_a_stamp_that_leads_out_of_the_source_is_refused_unread(source, path):
+    line = f"{'0' * 64} 9 {path.format(NAME.format(1))}\n"
+    header = "# unseen stamp, version 1: sha256, bytes, path\n"
+    stamp.stamp_path(source).write_text(header + line)
+    with pytest.raises(FormatError, match="line 2: expected 'sha256 bytes path' with a path inside the folder"):
+        listed(source)
+
+
+def test_a_film_that_is_a_link_out_of_the_source_is_refused(source, tmp_path):
+    film = source / "rgb" / f"{NAME.format(1)}_rgb.mp4"
+    film.rename(tmp_path / "elsewhere.mp4")
+    film.symlink_to(tmp_path / "elsewhere.mp4")
+    with pytest.raises(DataError, match="leads out of"):
+        listed(source)
+
+
+def test_the_real_corrupt_clip_is_rejected_and_the_others_stay(source, real_data):
+    film = source / "rgb" / f"{NAME.format(1)}_rgb.mp4"
+    film.write_bytes((real_data / "videos" / "corrupted.mp4").read_bytes())
+    rows = listed(source)
+    assert rows[NAME.format(1), "video"]["reason"].startswith("unreadable: does not decode as video")
+    assert [row["clip_id"] for row in rows.values() if row["reason"]] == [f"demo/{NAME.format(1)}"]
 
 
 def test_a_changed_frame_is_noticed(source):

@@ -2,6 +2,7 @@ import csv
 import itertools
 from collections import Counter
 
+import numpy as np
 import pytest
 
 from pipeline.core import params, stamp, tables
@@ -184,6 +185,59 @@ def test_a_published_list_that_names_no_class_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(shared, "published_splits", lambda name: {"wild": [1, 2, 3, 4, 27]})
     with pytest.raises(DataError, match=r"split 'wild': unseen classes \[27\] are out of range"):
         written(tmp_path, splits=["wild"])
+
+
+def target(tmp_path, clips=EVERY, **keys):
+    return written(tmp_path, clips, protocol="half", subjects=None, **({"num_unseen": 13, "splits": ["half_0"]} | keys))
+
+
+def test_of_a_target_every_clip_of_the_half_is_tested_whoever_is_seen(tmp_path):
+    rows, meta = target(tmp_path, splits=["half_0", "half_7"])
+    classes = {known["clip_id"]: known["class_id"] for known in EVERY}
+    for seed in (0, 7):
+        unseen = np.random.RandomState(seed).permutation(27)[:13].tolist()  # as E2E's code draws its halves
+        assert meta["splits"][f"half_{seed}"] == {"fit": [], "val": [], "unseen": sorted(unseen)}
+        found = {row["clip_id"]: row for row in rows if row["split"] == f"half_{seed}"}
+        assert {clip_id for clip_id, row in found.items() if row["role"] == "unseen_test"} == {
+            clip_id for clip_id, class_id in classes.items() if class_id in unseen
+        }
+        assert {row["role"] for row in found.values()} == {"unseen_test", "unused"}
+        assert not any(row["held_out"] or row["class_id"] is not None for row in found.values())
+    assert meta["subjects"] is None
+
+
+def test_the_full_split_of_a_target_tests_every_clip(tmp_path):
+    rows, meta = target(tmp_path, num_unseen=27, splits=["full"])
+    assert {row["role"] for row in rows} == {"unseen_test"}
+    assert len(rows) == len(EVERY)
+    assert meta["splits"]["full"]["unseen"] == list(range(27))
+
+
+def test_a_target_needs_no_subjects_in_its_clips(tmp_path):
+    rows, _ = target(tmp_path, clips=[*EVERY, clip(0, 1, 9) | {"subject": None}])
+    assert len(rows) == len(EVERY) + 1
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"num_unseen": 5}, "split 'half_0': has 13 unseen classes, num_unseen says 5"),
+        ({"splits": ["s0"]}, "split 's0': is no split of a target, which are 'half_<seed>' and 'full'"),
+        ({"splits": ["purls_22_5"], "num_unseen": 5}, "split 'purls_22_5': is no split of a target"),
+        ({"splits": ["half_01"]}, "split 'half_01': is no split of a target"),
+        ({"clips": [c for c in EVERY if c["class_id"] != 26], "splits": ["full"], "num_unseen": 27},
+         r"split 'full': no clip shows the unseen classes \[26\]"),
+    ],
+)  # fmt: skip
+def test_a_target_that_cannot_be_is_refused_in_one_line(tmp_path, keys, message):
+    with pytest.raises(DataError, match=message):
+        target(tmp_path, **keys)
+    assert not (tmp_path / "split.parquet").exists()
+
+
+def test_the_halves_of_e2e_are_no_splits_of_a_dataset_that_trains(tmp_path):
+    with pytest.raises(DataError, match="split 'half_0': is neither published"):
+        written(tmp_path, splits=["half_0"])
 
 
 @pytest.fixture(scope="module")

@@ -4,16 +4,19 @@ import numpy as np
 import pytest
 
 from pipeline.core.joints import NTU25
-from pipeline.datasets import shared
-from pipeline.world.actions import ACTIONS
-from pipeline.world.bodies import Style, sampled_body
+from pipeline.datasets import overlap, shared
+from pipeline.world.actions import ACTIONS, REPERTOIRES
+from pipeline.world.bodies import Sizes, Style, sampled_body
 from pipeline.world.performances import idle, performed
 from pipeline.world.poses import CHANNELS, placed
 from pipeline.world.primitives import PRIMITIVES
 
 NAMES = [action.name for action in ACTIONS]
+EVERY = [action for repertoire in REPERTOIRES.values() for action in repertoire]
+TARGETS = ("demo_gym", "demo_home")
 UNSEEN = shared.published_splits("demo")["composed"]
-BODY = sampled_body(np.random.default_rng(0))
+SIZES = Sizes(mean=1.0, deviation=0.06)
+BODY = sampled_body(np.random.default_rng(0), SIZES)
 STILL = Style(
     pace=1.0, amplitude=1.0, weaker_arm=1.0, right_handed=True, stoop=0.0, arm_spread=8.0, elbow_bend=10.0, stance=3.0,
     sympathy=0.0, sway=0.0,
@@ -26,8 +29,9 @@ def kind_and_side(limb):
 
 
 def joints(name, style=STILL):
-    """Each joint's way xyz_T3 in one performance of the class of that name."""
-    pose = performed(ACTIONS[NAMES.index(name)], style, 60, np.random.default_rng(0))
+    """Each joint's way xyz_T3 in one performance of the class of that name, of any world."""
+    action = next(action for action in EVERY if action.name == name)
+    pose = performed(action, style, 60, np.random.default_rng(0))
     xyz_TV3 = placed(BODY, pose)
     return {joint: xyz_TV3[:, index] for index, joint in enumerate(NTU25.names)}
 
@@ -37,19 +41,39 @@ def spread(xyz_T3):
     return np.linalg.norm(xyz_T3 - xyz_T3[0], axis=1).max()
 
 
-def test_the_class_list_names_the_actions_in_order():
-    classes = shared.classes("demo")
-    assert [row.name for row in classes] == NAMES
+@pytest.mark.parametrize("dataset", REPERTOIRES)
+def test_the_class_list_names_the_actions_in_order(dataset):
+    actions, classes = REPERTOIRES[dataset], shared.classes(dataset)
+    assert [row.name for row in classes] == [action.name for action in actions]
     assert all(row.context.startswith("A person ") and row.context.endswith(".") for row in classes)
+    assert len({row.context for row in classes}) == len(classes)
+    shared.check_names([row.name for row in classes], dataset)
+    assert len({action.steps for action in actions}) == len(actions)
+
+
+def test_there_are_two_dozen_classes_to_train_on():
     assert len(ACTIONS) >= 24
-    shared.check_names(NAMES, "demo")
-    assert len({action.steps for action in ACTIONS}) == len(ACTIONS)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_target_overlaps_the_demo_in_part_and_mostly_under_other_names(target):
+    known = {action.steps: action.name for action in ACTIONS}
+    same = {action.name: known[action.steps] for action in REPERTOIRES[target] if action.steps in known}
+    assert len(REPERTOIRES[target]) / 4 <= len(same) <= 3 * len(REPERTOIRES[target]) / 4
+    assert len(overlap.same_name(list(same), NAMES)) < len(same) / 2
+
+
+def test_each_check_of_names_has_something_to_find():
+    names = [action.name for target in TARGETS for action in REPERTOIRES[target]]
+    exact, same_words = overlap.same_name(names, NAMES), overlap.same_words(names, NAMES)
+    assert exact == {"jump": "jump"}
+    assert set(same_words) > set(exact)
 
 
 def test_every_primitive_exists_and_every_motion_is_used():
-    used = {(kind_and_side(limb)[0], motion) for action in ACTIONS for limb, motion in action.primitives}
+    used = {(kind_and_side(limb)[0], motion) for action in EVERY for limb, motion in action.primitives}
     assert used == {(kind, motion) for kind, motions in PRIMITIVES.items() for motion in motions}
-    for action in ACTIONS:
+    for action in EVERY:
         assert all(kind_and_side(limb)[1] in ("left", "right") for limb, _ in action.primitives if " " in limb)
     channels = {curve.channel for motions in PRIMITIVES.values() for curves in motions.values() for curve in curves}
     assert all(channel in CHANNELS or f"{channel}_left" in CHANNELS for channel in channels)
@@ -72,10 +96,10 @@ def test_most_primitives_occur_in_several_classes_so_that_any_split_can_transfer
             assert action.primitives <= others
 
 
-@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.name)
+@pytest.mark.parametrize("action", EVERY, ids=lambda action: action.name)
 def test_only_the_limbs_that_are_named_move(action):
     moved = joints(action.name)
-    still = {"left arm": "elbow_left", "right arm": "elbow_right", "left leg": "knee_left", "right leg": "knee_right"}
+    still = {"left arm": "hand_left", "right arm": "hand_right", "left leg": "knee_left", "right leg": "knee_right"}
     limbs = {limb for limb, _ in action.primitives}
     for limb, joint in still.items():
         if limb in limbs:
@@ -156,6 +180,49 @@ def test_swinging_arms_go_before_and_behind_and_a_turning_trunk_to_both_sides():
     assert shoulder_T.max() > 0.1
     assert shoulder_T.min() < -0.1
     assert spread(turn["foot_left"]) < 1e-9
+
+
+def test_who_stands_up_begins_on_a_seat_and_ends_upright():
+    hips_T = joints("stand up from a chair")["spine_base"][:, 1]
+    assert hips_T[0] < hips_T[-1] - 0.3
+    assert hips_T[-1] == pytest.approx(joints("raise left arm")["spine_base"][0, 1], abs=0.02)
+
+
+def test_arms_spread_to_the_height_of_the_shoulders():
+    for name in ("lateral raise", "jumping jack"):
+        moved = joints(name)
+        for side in ("left", "right"):
+            hand_T3, shoulder_T3 = moved[f"hand_{side}"], moved[f"shoulder_{side}"]
+            assert np.abs(hand_T3[30, 1] - shoulder_T3[30, 1]) < 0.15
+            assert np.abs(hand_T3[30, 0] - shoulder_T3[30, 0]) > 0.5
+
+
+def test_a_curl_brings_the_hands_to_the_shoulders_three_times():
+    moved = joints("biceps curl")
+    near_T = np.linalg.norm(moved["hand_left"] - moved["shoulder_left"], axis=1) < 0.35
+    assert (np.diff(near_T.astype(int)) == 1).sum() == 3
+
+
+def test_who_drinks_has_the_hand_before_the_face_and_who_phones_beside_it():
+    for name, side in (("drink from a cup", "right"), ("make a phone call", "left")):
+        moved = joints(name)
+        offset_3 = moved[f"hand_{side}"][30] - moved["head"][30]
+        assert np.linalg.norm(offset_3) < 0.3, (name, offset_3)
+        before, beside = offset_3[2], np.abs(offset_3[0])
+        assert before > 0.1 > beside if name.startswith("drink") else beside > 0.08 > np.abs(before), (name, offset_3)
+
+
+def test_the_head_alone_turns_and_nods():
+    for name, axis in (("look around", 0), ("nod yes", 2)):
+        moved = joints(name)
+        assert np.ptp(moved["head"][:, axis]) > 0.02
+        assert spread(moved["neck"]) < 1e-9
+
+
+def test_who_picks_something_up_has_one_hand_low():
+    moved = joints("pick something up")
+    assert moved["hand_right"][30, 1] < 0.5
+    assert moved["hand_right"][30, 2] > moved["spine_base"][30, 2] + 0.2
 
 
 def test_steps_follow_each_other():

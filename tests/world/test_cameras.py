@@ -2,15 +2,16 @@ import numpy as np
 import pytest
 
 from pipeline.core.joints import NTU25
-from pipeline.world.bodies import sampled_body
+from pipeline.world.bodies import Sizes, sampled_body
 from pipeline.world.cameras import Camera, color_pixels, depth_pixels, ring, seen
 from pipeline.world.poses import at_rest, placed
 
+SIZES = Sizes(mean=1.0, deviation=0.06)
 FRONT = Camera(azimuth_degrees=0.0, distance_m=3.0, height_m=1.0)
 
 
 def test_a_person_who_faces_the_camera_has_the_right_hand_at_positive_x():
-    xyz_V3 = seen(FRONT, placed(sampled_body(np.random.default_rng(0)), at_rest(1)))[0]
+    xyz_V3 = seen(FRONT, placed(sampled_body(np.random.default_rng(0), SIZES), at_rest(1)))[0]
     joint = dict(zip(NTU25.names, xyz_V3, strict=True))
     assert joint["hand_right"][0] > 0.1 > -0.1 > joint["hand_left"][0]
     assert joint["foot_left"][2] < joint["ankle_left"][2]  # the toes are nearer
@@ -47,7 +48,7 @@ def test_pixels_grow_to_the_right_and_downward_and_the_images_hold_a_body():
     color = color_pixels(centre)
     assert color[1, 0] > color[0, 0]
     assert color[2, 1] < color[0, 1]
-    xyz_V3 = seen(FRONT, placed(sampled_body(np.random.default_rng(0)), at_rest(1)))[0]
+    xyz_V3 = seen(FRONT, placed(sampled_body(np.random.default_rng(0), SIZES), at_rest(1)))[0]
     for pixels, size in ((depth_pixels(xyz_V3), (512, 424)), (color_pixels(xyz_V3), (1920, 1080))):
         assert (pixels >= 0).all()
         assert (pixels < size).all()

@@ -2,13 +2,18 @@ import numpy as np
 import pytest
 
 from pipeline.core.joints import NTU25
-from pipeline.world.bodies import sampled_body
+from pipeline.world.bodies import Sizes, sampled_body
 from pipeline.world.cameras import Camera, seen
 from pipeline.world.figures import dressed, prop, together
-from pipeline.world.film import Room, centikelvin, display, filmed, furnished
+from pipeline.world.film import Room, Rooms, centikelvin, display, filmed, furnished
 from pipeline.world.poses import at_rest, placed
 from pipeline.world.rasterizer import Lens
 
+SIZES = Sizes(mean=1.0, deviation=0.06)
+ROOMS = Rooms(
+    wall_behind_m=(1.6, 2.6), floor_brightness=(0.25, 0.6), floor_tint=(1, 1, 1), wall_brightness=(0.45, 0.85),
+    wall_tint=(1, 1, 1), things=0,
+)  # fmt: skip
 LENS = Lens(height=72, width=96, focal_px=78.0)
 CAMERA = Camera(azimuth_degrees=20.0, distance_m=3.2, height_m=1.1)
 
@@ -19,12 +24,12 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 @pytest.fixture(scope="module")
 def joints() -> np.ndarray:
-    return placed(sampled_body(rng()), at_rest(4))
+    return placed(sampled_body(rng(), SIZES), at_rest(4))
 
 
 @pytest.fixture(scope="module")
 def room() -> Room:
-    return furnished(rng())
+    return furnished(rng(), ROOMS)
 
 
 def test_depth_at_the_spine_is_the_joint_less_the_trunk(joints, room):

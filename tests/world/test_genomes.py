@@ -21,8 +21,8 @@ AG = ActionGenomeWorld(kind="action_genome", seed=0, videos=3, frames=5, width=9
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory) -> tuple[Path, Path]:
     root = tmp_path_factory.mktemp("worlds")
-    synthesize_genome(VG, out=root / "vg")
-    synthesize_genome(AG, out=root / "ag")
+    synthesize_genome(VG, row="vg", out=root / "vg", page=root / "pages" / "vg")
+    synthesize_genome(AG, row="ag", out=root / "ag", page=root / "pages" / "ag")
     return root / "vg", root / "ag"
 
 
@@ -67,14 +67,18 @@ def test_the_demo_action_genome_is_read_and_says_what_is_done(folders):
 
 def test_worlds_are_the_same_twice_and_another_seed_makes_another(tmp_path, folders):
     for world, folder in ((VG, folders[0]), (AG, folders[1])):
-        synthesize_genome(world, out=tmp_path / "again")
+        synthesize_genome(world, row="again", out=tmp_path / "again", page=tmp_path / "pages" / "again")
         assert folder_digest(tmp_path / "again") == folder_digest(folder)
-        synthesize_genome(world.model_copy(update={"seed": 1}), out=tmp_path / "other")
+        synthesize_genome(
+            world.model_copy(update={"seed": 1}), row="other", out=tmp_path / "other", page=tmp_path / "pages" / "other"
+        )
         assert folder_digest(tmp_path / "other") != folder_digest(folder)
 
 
 def test_one_more_image_or_video_leaves_the_others_as_they_were(tmp_path, folders):
-    synthesize_genome(VG.model_copy(update={"images": 7}), out=tmp_path / "more")
+    synthesize_genome(
+        VG.model_copy(update={"images": 7}), row="more", out=tmp_path / "more", page=tmp_path / "pages" / "more"
+    )
     assert (tmp_path / "more/VG_100K/6.png").read_bytes() == (folders[0] / "VG_100K/6.png").read_bytes()
 
 

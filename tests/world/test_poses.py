@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 
 from pipeline.core.joints import NTU25
-from pipeline.world.bodies import sampled_body
+from pipeline.world.bodies import Sizes, sampled_body
 from pipeline.world.poses import CHANNELS, at_rest, placed, stood
 
-BODY = sampled_body(np.random.default_rng(0))
+SIZES = Sizes(mean=1.0, deviation=0.06)
+BODY = sampled_body(np.random.default_rng(0), SIZES)
 
 
 def joints(**channels):

@@ -12,8 +12,10 @@ from pipeline.world.recordings import Performance, World, performances, played, 
 
 TINY = {
     "kind": "bodies",
-    "seed": 0, "subjects": 2, "repetitions": 1, "cameras": 2, "classes": 2, "least_frames": 20, "most_frames": 30,
+    "seed": 0, "subjects": 2, "repetitions": 1, "cameras": 2, "repertoire": "demo", "classes": 2,
+    "least_frames": 20, "most_frames": 30,
     "noise_mm": 8.0, "dropped_frames": 0.05, "empty_frames": 0.05, "second_body": 0.5, "films": None,
+    "sizes": {"mean": 1.0, "deviation": 0.06}, "places": {"distance_m": (2.8, 3.8), "height_m": (0.8, 1.4)},
 }  # fmt: skip
 
 
@@ -112,6 +114,31 @@ def test_impossible_worlds_are_refused():
             World(**(TINY | wrong))
     with pytest.raises(ValidationError, match="least_frames is above most_frames"):
         World(**(TINY | {"least_frames": 31}))
+    with pytest.raises(ValidationError, match="demo_gym has 12 classes"):
+        World(**(TINY | {"repertoire": "demo_gym", "classes": 13}))
+    with pytest.raises(ValidationError, match="first number of a range is above the second"):
+        World(**(TINY | {"places": {"distance_m": (3.8, 2.8), "height_m": (0.8, 1.4)}}))
+
+
+def test_people_are_as_tall_and_cameras_as_far_and_high_as_told(tmp_path):
+    clean = {"noise_mm": 0.0, "dropped_frames": 0.0, "empty_frames": 0.0, "second_body": 0.0}
+    near, far = ({"distance_m": (m, m), "height_m": (m - 3, m - 3)} for m in (3.5, 5.0))
+    small, tall = ({"mean": mean, "deviation": 0.0} for mean in (0.8, 1.1))
+    plain, other = (
+        recordings(tmp_path / name, **clean | change)["S001C001P001R001A001.skeleton"].xyz_MTV3[0, 0]
+        for name, change in (("plain", {"places": near, "sizes": small}), ("other", {"places": far, "sizes": tall}))
+    )
+    assert 1.2 < np.ptp(other[:, 1]) / np.ptp(plain[:, 1]) < 1.6
+    assert other[:, 2].mean() - plain[:, 2].mean() == pytest.approx(1.5, abs=0.05)
+    assert plain[:, 1].min() == pytest.approx(-0.5, abs=0.01)
+    assert other[:, 1].min() == pytest.approx(-2.0, abs=0.01)
+
+
+def test_another_repertoire_is_another_action_in_the_same_place(tmp_path):
+    one, other = (recordings(tmp_path / name, repertoire=name, dropped_frames=0.0) for name in ("demo", "demo_home"))
+    assert set(one) == set(other)
+    assert all(one[name].num_frames == other[name].num_frames for name in one)
+    assert any(np.abs(one[name].xyz_MTV3[0] - other[name].xyz_MTV3[0]).max() > 0.2 for name in one)
 
 
 def test_names_fit_the_rule_of_the_real_dataset():

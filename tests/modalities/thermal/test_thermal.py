@@ -90,7 +90,8 @@ def test_the_file_decides_between_8_and_16_bit(tmp_path):
 
 
 def test_a_real_thermal_clip_runs_through(real_data):
-    recording = video.grey_footage(real_data / "thermal" / "exercising-01.mp4").counted(1097)
+    recording = video.grey_footage(real_data / "thermal" / "exercising-01.mp4")
+    assert (recording.layout, recording.num_frames) == ("grey8", 1097)
     options = DISPLAY | {"height": 48, "width": 36, "stretch": "clip", "sensor": "thermal"}
     x = thermal.prepare("display", options, "here")(recording)
     assert x.shape == (1, 2, 48, 36)

@@ -1,0 +1,26 @@
+"""The demo home, a target of transfer: other people, cameras and rooms than the demo, some of its classes renamed.
+
+Its thermal camera is radiometric: folders of 16-bit PNG.
+"""
+
+from pipeline.datasets.shared import ANY_SETUP, Dataset, SubjectProtocol, ntu_patterns
+from pipeline.formats import depth_png, ntu_skeleton, thermal_png, video
+
+DATASET = Dataset(
+    name="demo_home",
+    title="Demo home",
+    citation="none: synthetic, made by this project",
+    terms="those of this project",
+    published_by="this project, stage `synthesize`",
+    class_base=1,
+    patterns=ntu_patterns(ANY_SETUP, thermal=r"/Thermal-\d{8}\.png$"),
+    folders=frozenset({"depth", "thermal"}),
+    aligned=frozenset({"depth", "thermal", "video"}),
+    readers={
+        "skeleton": ntu_skeleton.read,
+        "depth": depth_png.footage,
+        "thermal": thermal_png.footage,
+        "video": video.footage,
+    },
+    subjects={"xsub": SubjectProtocol("subject", frozenset(range(1, 1000, 2)))},  # every other one, however many
+)
