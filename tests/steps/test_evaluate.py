@@ -55,7 +55,7 @@ class World:
         blank = dict.fromkeys(("camera", "setup", "replication", "reason"))
         rest = {"modality": "skeleton", "path": "x", "num_frames": 9, "num_bytes": 9, "content_hash": "0"}
         rows = [{"clip_id": i, "class_id": c, "subject": s, **blank, **rest} for i, c, s in self.clips]
-        tables.write(self.inputs.clips, CLIPS, rows)
+        tables.write(self.inputs.clips, CLIPS, rows, {"class_names": NAMES})
 
     def write_split(self, parts: dict[str, list[int]], **changes: Any) -> None:
         meta = {"dataset": "tiny", "protocol": "random", "subjects": "xsub", "splits": {"s0": parts}, **changes}
