@@ -162,6 +162,12 @@ def test_a_generalised_row_has_seen_unseen_and_harmonic_accuracy(world: World) -
     assert row["harmonic_mean"] == pytest.approx(1 / 3)
 
 
+def test_prompts_of_other_classes_than_the_clips_are_refused(world: World) -> None:
+    world.write_prompts([*NAMES[:3], "jump"])
+    with pytest.raises(DataError, match="its classes are not those of"):
+        world.run()
+
+
 def test_a_class_that_is_both_seen_and_unseen_is_refused(world: World) -> None:
     world.write_split({**PARTS, "val": [1, 2]})
     with pytest.raises(LeakError, match="class 2 is both unseen and val"):
