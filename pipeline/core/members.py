@@ -7,7 +7,8 @@ from types import ModuleType
 
 from pipeline.core.errors import ParamsError
 
-_COMMON = {"shared", "overlap"}  # what members have in common; overlap compares the class lists of datasets
+# What members have in common; of datasets also the overlap of class lists and the listing of a source folder.
+_COMMON = {"shared", "overlap", "listing"}
 
 
 def names(package: str) -> list[str]:

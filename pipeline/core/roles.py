@@ -23,11 +23,14 @@ class Classes:
 
 @dataclass(frozen=True)
 class Clip:
-    """What decides a clip's role. Clips of one `performance` are the same event, seen by several cameras."""
+    """What decides a clip's role: `is_train` says whether it trains or tests, None that it does neither.
+
+    Clips of one `performance` are the same event, seen by several cameras.
+    """
 
     clip_id: str
     class_id: int
-    is_train: bool
+    is_train: bool | None
     performance: str
 
 
@@ -81,6 +84,8 @@ def assign_target(clips: Sequence[Clip], classes: Classes) -> dict[str, str]:
 
 
 def _role(clip: Clip, classes: Classes) -> str:
+    if clip.is_train is None:
+        return "unused"
     if clip.class_id in classes.unseen:
         return "unused" if clip.is_train else "unseen_test"
     if clip.class_id in classes.val:

@@ -18,22 +18,28 @@ class Format:
 
 CLIPS = Format(
     "clips",
-    version=1,
+    version=2,  # meta: {"dataset", "class_names": by class id}
     key=("clip_id", "modality"),
     stage="ingest",
     schema=pa.schema(
         [
             pa.field("clip_id", pa.string(), nullable=False),  # "<dataset>/<recording>", the same in every modality
             pa.field("modality", pa.string(), nullable=False),  # skeleton | depth | thermal | video
-            pa.field("class_id", pa.int32(), nullable=False),  # row of the dataset's class list, from 0
-            pa.field("subject", pa.int32()),  # performer, null where the dataset does not say
+            # Row of the dataset's class list, from 0; of a rejected clip what its files say, -1 = no class of the list.
+            pa.field("class_id", pa.int32(), nullable=False),
+            pa.field("subject", pa.int32()),  # performer (UCF101: group), null where the dataset does not say
             pa.field("camera", pa.int32()),  # null where the dataset does not say
             pa.field("setup", pa.int32()),  # camera height and distance of NTU RGB+D, else null
-            pa.field("replication", pa.int32()),  # how often this subject has done it, from 1
-            pa.field("path", pa.string(), nullable=False),  # relative to the source folder, "/" as separator
+            pa.field("replication", pa.int32()),  # how often this subject has done it, from 1 (PKU-MMD: the session)
+            # The dataset's own lists (keys of Dataset.subjects) on whose training or test side the clip stands.
+            pa.field("train_lists", pa.list_(pa.string())),  # null where none does
+            pa.field("test_lists", pa.list_(pa.string())),
+            # Relative to the source folder, "/" as separator; after "#" a part of it (pipeline/formats/segments.py)
+            pa.field("path", pa.string(), nullable=False),
             pa.field("num_frames", pa.int32(), nullable=False),  # as recorded; 0 where unreadable or unknown
             pa.field("num_bytes", pa.int64(), nullable=False),  # size of the file, or of the clip's row in it
-            pa.field("content_hash", pa.string(), nullable=False),  # SHA-256 of the file, or of the clip's row in it
+            # SHA-256 of the whole file, or of the clip's row in it; "" where there is none
+            pa.field("content_hash", pa.string(), nullable=False),
             pa.field("reason", pa.string()),  # why the clip is rejected; null = it is used
         ]
     ),

@@ -1,7 +1,11 @@
 """NTU RGB+D 120: the 60 actions of NTU RGB+D and 60 more, setups 1-32."""
 
-from pipeline.datasets.shared import ANY_SETUP, Dataset, FileList, SubjectProtocol, ntu_patterns
-from pipeline.formats import depth_png, ntu_skeleton, video
+import re
+
+from pipeline.datasets.shared import ANY_SETUP, Annotations, Dataset, FileList, SubjectProtocol, ntu_patterns
+from pipeline.formats import annotations_pickle, depth_png, ntu_skeleton, video
+
+PICKLES = re.compile(r"\.pkl$")
 
 DATASET = Dataset(
     name="ntu120",
@@ -14,9 +18,10 @@ DATASET = Dataset(
     class_base=1,
     patterns=ntu_patterns(ANY_SETUP),
     folders=frozenset({"depth"}),
+    annotations=Annotations(PICKLES, annotations_pickle.read_clips),  # of pyskl and mmaction2
     aligned=frozenset({"depth", "thermal"}),  # colour video starts and ends on its own clock
     readers={
-        "skeleton": ntu_skeleton.read,
+        "skeleton": annotations_pickle.beside(ntu_skeleton.read),
         "depth": depth_png.footage,
         "thermal": video.grey_footage,
         "video": video.footage,

@@ -1,7 +1,11 @@
 """NTU RGB+D: the 60 actions of setups 1-17; a folder that holds all 120 serves as well."""
 
-from pipeline.datasets.shared import Dataset, FileList, SubjectProtocol, ntu_patterns
-from pipeline.formats import depth_png, ntu_skeleton, video
+import re
+
+from pipeline.datasets.shared import Annotations, Dataset, FileList, SubjectProtocol, ntu_patterns
+from pipeline.formats import annotations_pickle, depth_png, ntu_skeleton, video
+
+PICKLES = re.compile(r"\.pkl$")
 
 DATASET = Dataset(
     name="ntu60",
@@ -13,9 +17,10 @@ DATASET = Dataset(
     class_base=1,
     patterns=ntu_patterns(r"00[1-9]|01[0-7]"),
     folders=frozenset({"depth"}),
+    annotations=Annotations(PICKLES, annotations_pickle.read_clips),  # of pyskl and mmaction2
     aligned=frozenset({"depth", "thermal"}),  # colour video starts and ends on its own clock
     readers={
-        "skeleton": ntu_skeleton.read,
+        "skeleton": annotations_pickle.beside(ntu_skeleton.read),
         "depth": depth_png.footage,
         "thermal": video.grey_footage,
         "video": video.footage,

@@ -1,6 +1,7 @@
 """What a dataset's file says, and how its class list and published splits are read."""
 
 import csv
+import io
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -10,8 +11,6 @@ from typing import Any
 
 from pipeline.core import members
 from pipeline.core.errors import DataError, FormatError
-from pipeline.core.hashing import value_digest
-from pipeline.core.stamp import StampedFile
 
 _HERE = Path(__file__).parent
 _MAX_LIST_BYTES = 1 << 20
@@ -28,6 +27,25 @@ class SubjectProtocol:
 
 
 @dataclass(frozen=True)
+class OwnList:
+    """The dataset's own list of who trains and who tests, where it names no subjects or for its own protocol.
+
+    It lies in the source folder in one or several `files`; `read` gives the recordings, or clips, of one of them.
+    """
+
+    files: re.Pattern[str]
+    read: Callable[[Path], tuple[list[str], list[str]]]  # training, test
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """Files of the source folder that tell the clips, where file names do not; `read` gives those of one of them."""
+
+    files: re.Pattern[str]
+    read: Callable[[Path], list[Any]]  # LabelledClip of formats.shared
+
+
+@dataclass(frozen=True)
 class FileList:
     """A list that users bring in the source folder: its file name, and how many recordings it names."""
 
@@ -40,10 +58,11 @@ class Dataset:
     """All that is particular to one dataset.
 
     `patterns` are searched in a file's path below the source folder, one per modality; their named groups are
-    `recording` (which with the dataset's name makes the clip id) and `class`, and of subject, camera, setup and
-    replication those that the file names tell. `class_base` is the file names' number of class 0. Of a modality in
-    `folders` the recording is the folder that the matching files lie in; modalities in `aligned` have the same number
-    of frames in every clip.
+    `recording` (which with the dataset's name makes the clip id), `class` (a number or a name), and of subject, camera,
+    setup and replication those that the file names tell. `class_base` is the file names' number of class 0, `letters`
+    the numbers that they write as letters. A recording whose pattern has no `class` is a clip, or several, only if
+    `annotations` say so. Of a modality in `folders` the recording is the folder that the matching files lie in;
+    modalities in `aligned` have the same number of frames in every clip. `subjects` says by protocol who trains.
 
     Where others have published vectors and no recordings, `vectors` names each split's folder, which formats.synse
     reads; the clips are rows of its arrays, there are no readers, and the files themselves say who trains.
@@ -54,10 +73,12 @@ class Dataset:
     citation: str
     terms: str
     published_by: str
-    class_base: int
     patterns: Mapping[str, re.Pattern[str]]
     readers: Mapping[str, Callable[[Path], Any]]  # Skeleton or Footage of formats.shared
-    subjects: Mapping[str, SubjectProtocol]
+    subjects: Mapping[str, SubjectProtocol | OwnList]
+    class_base: int = 0
+    letters: Mapping[str, int] = field(default_factory=dict)
+    annotations: Annotations | None = None
     missing_skeletons: FileList | None = None
     folders: frozenset[str] = frozenset()
     aligned: frozenset[str] = frozenset()
@@ -66,23 +87,15 @@ class Dataset:
 
 @dataclass(frozen=True)
 class NamedFile:
-    """What a file's name says about it."""
+    """What a file's name says about it; the label is a class id or a class's name, None if the name does not tell."""
 
     modality: str
     recording: str
-    class_id: int
+    label: int | str | None
     subject: int | None
     camera: int | None
     setup: int | None
     replication: int | None
-
-
-@dataclass(frozen=True)
-class Listed:
-    """One clip: where it lies (a file, or a folder as if it were one) and what its name says."""
-
-    file: StampedFile
-    name: NamedFile
 
 
 @dataclass(frozen=True)
@@ -102,47 +115,35 @@ def load(name: str) -> Dataset:
 
 def named_file(dataset: Dataset, path: str) -> NamedFile | None:
     """What the path of a file below the source folder says; None if no pattern of the dataset knows it."""
-    for modality, pattern in dataset.patterns.items():
-        if match := pattern.search(path):
-            groups = match.groupdict()
-            numbers = {
-                key: int(groups[key]) if groups.get(key) else None
-                for key in ("subject", "camera", "setup", "replication")
-            }
-            class_id = int(groups["class"]) - dataset.class_base
-            return NamedFile(modality, groups["recording"], class_id, **numbers)
-    return None
+    return next(iter(named_files(dataset, path)), None)
 
 
-def listed(dataset: Dataset, stamped: Sequence[StampedFile]) -> list[Listed]:
-    """Every clip of a dataset among the stamped files, in the order of their paths."""
-    named = [(file, name) for file in stamped if (name := named_file(dataset, file.path)) is not None]
-    single = [Listed(file, name) for file, name in named if name.modality not in dataset.folders]
-    folders = {file.path.rpartition("/")[0]: name for file, name in named if name.modality in dataset.folders}
-    whole = [Listed(folder, folders[folder.path]) for folder in _folders(stamped, set(folders))]
-    return sorted([*single, *whole], key=lambda clip: (clip.file.path, clip.name.modality))
+def named_files(dataset: Dataset, path: str) -> list[NamedFile]:
+    """As `named_file`, in every modality whose pattern knows the path (a video may be colour or thermal)."""
+    matches = {modality: pattern.search(path) for modality, pattern in dataset.patterns.items()}
+    return [_named(dataset, modality, match.groupdict()) for modality, match in matches.items() if match]
 
 
-def _folders(stamped: Sequence[StampedFile], wanted: set[str]) -> list[StampedFile]:
-    """Folders as if they were files; the digest is that of core.hashing.folder_digest."""
-    contents: dict[str, list[StampedFile]] = {folder: [] for folder in wanted}
-    for file in stamped:
-        folder, _, _ = file.path.rpartition("/")
-        if folder in contents:
-            contents[folder].append(file)
-    return [
-        StampedFile(
-            folder,
-            sum(file.num_bytes for file in files),
-            value_digest([[file.path.removeprefix(f"{folder}/"), file.content_hash] for file in sorted(files)]),
-        )
-        for folder, files in contents.items()
-    ]
+def _named(dataset: Dataset, modality: str, groups: Mapping[str, str | None]) -> NamedFile:
+    numbers = {key: _number(dataset, groups.get(key)) for key in ("subject", "camera", "setup", "replication")}
+    text = groups.get("class")
+    label = int(text) - dataset.class_base if text and text.isdecimal() else text
+    return NamedFile(modality, groups["recording"] or "", label, **numbers)
+
+
+def _number(dataset: Dataset, text: str | None) -> int | None:
+    if not text:
+        return None
+    return dataset.letters[text] if text in dataset.letters else int(text)
 
 
 def read_classes(file: Path) -> list[ActionClass]:
     """A class list; FormatError unless ids are 0, 1, 2, ... and every class has a name."""
-    with file.open(encoding="utf-8", newline="") as stream:
+    try:
+        content = file.read_bytes()[: _MAX_LIST_BYTES + 1].decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FormatError(f"{file}: not a readable class list ({type(error).__name__}); it names the classes") from None
+    with io.StringIO(content, newline="") as stream:
         reader = csv.DictReader(stream, strict=True)
         if reader.fieldnames != ["class_id", "name", "context"]:
             raise FormatError(f"{file}: expected the columns class_id,name,context, found {reader.fieldnames}")
@@ -153,9 +154,10 @@ def read_classes(file: Path) -> list[ActionClass]:
     return [ActionClass(class_id, row["name"], row["context"] or "") for class_id, row in enumerate(rows)]
 
 
-def classes(name: str) -> list[ActionClass]:
-    """The class list of a dataset, by class id."""
-    return read_classes(class_file(name))
+def classes(name: str, own: Path | None = None) -> list[ActionClass]:
+    """The class list of a dataset, by class id; the user's `own` file where none ships (datasets of manifests)."""
+    shipped = class_file(name)
+    return read_classes(own if own is not None and not shipped.is_file() else shipped)
 
 
 def class_file(name: str) -> Path:

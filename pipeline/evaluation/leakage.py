@@ -16,7 +16,12 @@ from pipeline.core.scores import Provenance
 
 TEST_ROLES = {"unseen": {"unseen_test"}, "all": {"unseen_test"}, "gzsl": {"seen_test", "unseen_test"}}
 # The column of the clips table that parts training from test, by the subject protocol's name.
-PARTING = {"xsub": "subject", "xview": "camera", "xset": "setup"}
+PARTING = {
+    "xsub": "subject",
+    "xview": "camera",
+    "xset": "setup",
+    **dict.fromkeys(("groups1", "groups2", "groups3"), "subject"),  # of UCF101
+}
 _SAME_COSINE = 1 - 1e-6  # equal texts differ by a float32 rounding, different ones by far more
 
 
@@ -26,7 +31,20 @@ class Clip:
 
     class_id: int
     role: str
-    person: int | None  # subject, camera or setup, as `PARTING` says; null where the dataset does not tell
+    person: int | str | None  # as the function `person` says; None where the dataset does not tell
+
+
+def person(clip: Mapping[str, Any], protocol: str) -> int | str | None:
+    """What must not be both in training and in test, of a row of the clips table.
+
+    The side of the dataset's own list where it has one by that name, else the subject, camera or setup.
+    """
+    for side in ("train", "test"):
+        if protocol in (clip[f"{side}_lists"] or ()):
+            return f"side {side}"
+    column = PARTING.get(protocol)
+    found: int | None = clip[column] if column else None
+    return found
 
 
 def check_names(class_names: Mapping[int, str], where: str) -> None:
@@ -96,4 +114,6 @@ def check_clips(about: Provenance, clip_ids: Iterable[str], clips: Mapping[str, 
         if clip.role not in roles:
             raise LeakError(f"{name}: clip '{clip_id}' is scored, but its role is '{clip.role}', not a test role")
         if clip.person in training:
-            raise LeakError(f"{name}: test clip '{clip_id}' shares subject (or camera) {clip.person} with training")
+            raise LeakError(
+                f"{name}: test clip '{clip_id}' shares subject (or camera, or list) {clip.person} with training"
+            )

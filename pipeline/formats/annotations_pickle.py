@@ -9,6 +9,7 @@ import io
 import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ import numpy.typing as npt
 
 from pipeline.core.errors import FormatError
 from pipeline.core.joints import COCO17, NTU25
-from pipeline.formats.shared import Skeleton
+from pipeline.formats import segments
+from pipeline.formats.shared import LabelledClip, Skeleton
 
 _MAX_BYTES = 8 << 30
 _KINDS = "biuf"
@@ -56,6 +58,39 @@ def read(path: Path) -> Annotations:
     if unknown:
         raise FormatError(f"{path}: a split names {unknown[0]!r}, which has no annotation ({len(unknown)} such names)")
     return Annotations(by_name, splits)
+
+
+def read_clips(path: Path) -> list[LabelledClip]:
+    """The clips of a file, which holds them as well; each is called as the skeleton file of NTU RGB+D would be."""
+    return [
+        LabelledClip(name, f"{name}.skeleton", clip.class_id, segments.named("", name), inside=True)
+        for name, clip in _kept(path).clips.items()
+    ]
+
+
+def beside(read_file: Callable[[Path], Skeleton]) -> Callable[[Path], Skeleton]:
+    """A reader of skeleton files that reads the clips of annotation pickles as well."""
+    return lambda path: read_skeleton(path) if segments.file_of(str(path)).endswith(".pkl") else read_file(path)
+
+
+def read_skeleton(path: Path) -> Skeleton:
+    """The skeleton of a path such as `ntu60_3danno.pkl#clip=S001C001P001R001A001`."""
+    file, name = segments.clip_of(str(path))
+    clips = _kept(Path(file)).clips
+    if name not in clips:
+        raise FormatError(f"{file}: holds no clip '{name}'; run `dvc repro ingest`")
+    return clips[name].skeleton
+
+
+def _kept(path: Path) -> Annotations:
+    """A file's clips; the last file is kept, since its clips are asked for one by one."""
+    state = path.stat()
+    return _read_once(path, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _read_once(path: Path, _num_bytes: int, _changed_ns: int) -> Annotations:
+    return read(path)
 
 
 def load_restricted(path: Path) -> Any:

@@ -13,6 +13,7 @@ _MOST_BYTES = 1 << 20
 _EXCEPTION = re.compile(r"\(not\b.*", re.IGNORECASE | re.DOTALL)  # "(not on bike)" names what the class is not
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
+_LETTERS = re.compile(r"[^\W_]+")
 
 
 def words(name: str) -> tuple[str, ...]:
@@ -77,3 +78,12 @@ def check_names(names: Sequence[str], where: str) -> None:
         if plain in first:
             raise DataError(f"{where}: lines {first[plain]} and {number} name the same class {name!r}")
         first[plain] = number
+
+
+def spelling(name: str) -> str:
+    """What all spellings of a class name share: its letters and digits.
+
+    >>> spelling("ApplyEyeMakeup") == spelling("apply eye_makeup")
+    True
+    """
+    return "".join(_LETTERS.findall(name.casefold()))

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from pipeline.core.errors import FormatError
 from pipeline.core.joints import OPENPOSE18
-from pipeline.formats.shared import Skeleton
+from pipeline.formats.shared import LabelledClip, Sides, Skeleton
 
 MAX_FRAMES = 300
 MAX_PEOPLE = 50  # a frame with more is not from OpenPose's crowd of a Kinetics clip, but a hostile file
@@ -53,13 +53,29 @@ def read(path: Path) -> KineticsPoses:
     return KineticsPoses(Skeleton(OPENPOSE18.name, joints_TMV3.swapaxes(0, 1).copy(), bodies), label, label_index)
 
 
-def read_labels(path: Path) -> dict[str, int]:
-    """`kinetics_{train,val}_label.json`: video id -> class id, of the videos in which a skeleton was found."""
+def read_skeleton(path: Path) -> Skeleton:
+    """The skeleton of one video's estimates."""
+    return read(path).skeleton
+
+
+def read_clips(path: Path) -> list[LabelledClip]:
+    """The videos that `kinetics_{train,val}_label.json` names; one without a skeleton has that as its fault."""
     tree = _json(path)
     try:
-        return {str(name): int(entry["label_index"]) for name, entry in tree.items() if entry["has_skeleton"]}
+        return [_labelled(str(name), entry) for name, entry in tree.items()]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise FormatError(f"{path}: not a Kinetics-Skeleton label file ({type(error).__name__}: {error})") from None
+
+
+def read_sides(path: Path) -> Sides:
+    """The videos of the training label file train, those of the other test."""
+    names = [clip.name for clip in read_clips(path)]
+    return (names, []) if "train" in path.name else ([], names)
+
+
+def _labelled(name: str, entry: dict[str, Any]) -> LabelledClip:
+    fault = None if entry["has_skeleton"] else "empty: its label file says that no skeleton was found"
+    return LabelledClip(name, name, int(entry["label_index"]), fault=fault)
 
 
 def _json(path: Path) -> Any:

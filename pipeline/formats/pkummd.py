@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from pipeline.core.errors import FormatError
 from pipeline.core.joints import NTU25
-from pipeline.formats.shared import Skeleton
+from pipeline.formats import segments
+from pipeline.formats.shared import LabelledClip, Sides, Skeleton
 
 NUM_CLASSES = 51
 _NUM_BODIES = 2
@@ -44,6 +45,20 @@ def read_skeleton(path: Path, frames: range | None = None) -> Skeleton:
     return Skeleton(NTU25.name, xyz_MTV3, tuple(range(_NUM_BODIES)))
 
 
+def read_part(path: Path) -> Skeleton:
+    """The skeleton of a path such as `0002-L.txt#frames=119-190`. Raises FormatError for frames that are not there."""
+    name, segment = segments.parse(str(path))
+    if segment is None:
+        return read_skeleton(path)
+    num_recorded = num_frames(Path(name))
+    if segment.stop > num_recorded:
+        raise FormatError(
+            f"{name}: part {segment.first:.0f}-{segment.stop:.0f} lies outside the {num_recorded} frames; "
+            f"the label file and the recording do not belong together"
+        )
+    return read_skeleton(Path(name), segment.frames(num_recorded))
+
+
 def num_frames(path: Path) -> int:
     """Number of frames of a skeleton file, without parsing them."""
     return len(_lines(path))
@@ -54,7 +69,15 @@ def read_labels(path: Path) -> list[LabelledPart]:
     return [_label(path, number, line) for number, line in enumerate(_lines(path), 1)]
 
 
-def read_protocol(path: Path) -> tuple[list[str], list[str]]:
+def read_clips(path: Path) -> list[LabelledClip]:
+    """The actions of a label file as clips of the recording that bears its name."""
+    parts = [
+        (segments.join("", segments.Segment("frames", label.first, label.stop)), label) for label in read_labels(path)
+    ]
+    return [LabelledClip(path.stem + part, path.stem, label.class_id, part) for part, label in parts]
+
+
+def read_protocol(path: Path) -> Sides:
     """`cross-subject.txt` or `cross-view.txt`: names of the training and of the validation recordings."""
     lines = _lines(path)
     if len(lines) < 4:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from pipeline.core.errors import FormatError
 
+_CLIP = re.compile(r"(.+)#clip=([^#/]+)")
 _FRAGMENT = re.compile(r"(.+)#(frames|seconds)=(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)")
 
 
@@ -44,6 +45,33 @@ def join(path: str, segment: Segment) -> str:
     'a.txt#frames=3-9'
     """
     return f"{path}#{segment.unit}={_text(segment.first)}-{_text(segment.stop)}"
+
+
+def named(path: str, clip: str) -> str:
+    """The path of a clip that a file holds under a name.
+
+    >>> named("a.pkl", "S001C001P001R001A001")
+    'a.pkl#clip=S001C001P001R001A001'
+    """
+    return f"{path}#clip={clip}"
+
+
+def clip_of(path: str) -> tuple[str, str]:
+    """The file of a path that `named` made, and the clip's name there."""
+    match = _CLIP.fullmatch(path)
+    if match is None:
+        raise FormatError(f"{path}: no clip is named in it; expected a path such as a.pkl#clip=name")
+    return match[1], match[2]
+
+
+def file_of(path: str) -> str:
+    """The file that a path lies in, whatever part of it is meant.
+
+    >>> file_of("a.txt#frames=3-9"), file_of("a.pkl#clip=b"), file_of("#1.avi")
+    ('a.txt', 'a.pkl', '#1.avi')
+    """
+    match = _FRAGMENT.fullmatch(path) or _CLIP.fullmatch(path)
+    return match[1] if match else path
 
 
 def parse(path: str) -> tuple[str, Segment | None]:

@@ -1,4 +1,4 @@
-"""What readers return, so that later stages need not know the format: `Skeleton`, and `Footage` for what is filmed."""
+"""What readers return, so that later stages need not know the format: `Skeleton`, `Footage` and `LabelledClip`."""
 
 # Shapes: M bodies, T frames, V joints, H x W pixels, 3 = x y z (or r g b).
 from collections.abc import Callable, Sequence
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 Indices = Sequence[int] | npt.NDArray[np.int64]
+Sides = tuple[list[str], list[str]]  # the recordings of a dataset's own list that train, and those that test
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,3 +54,24 @@ class Footage:
     def counted(self, num_frames: int) -> "Footage":
         """The same footage where an earlier stage has already counted the frames."""
         return replace(self, count=lambda: num_frames)
+
+
+@dataclass(frozen=True)
+class LabelledClip:
+    """One clip as an annotation file tells it.
+
+    `name` is the clip's own, `recording` that of the file it lies in (or its path, as the dataset's patterns say),
+    `part` the fragment that names its place there ("" = all of it, formats.segments). `label` is a class id or a
+    class's name. `modality` is None where the clip is meant in every modality that holds the recording; `inside` says
+    that the clip lies in the annotation file itself, `recording` is then the name of the file it would be elsewhere.
+    `fault` is why the annotation alone rejects it.
+    """
+
+    name: str
+    recording: str
+    label: int | str
+    part: str = ""
+    modality: str | None = None
+    inside: bool = False
+    subject: int | None = None
+    fault: str | None = None

@@ -101,12 +101,14 @@ def _truth(inputs: Inputs, modality: str) -> _Truth:
     leakage.check_names(names, str(inputs.prompts))
     for split, parts in meta["splits"].items():
         leakage.check_split(split, parts)
-    column = leakage.PARTING.get(meta["subjects"])
+    class_names = parquet.read_meta(inputs.clips, CLIPS)["class_names"]
+    if [names[class_id] for class_id in sorted(names)] != class_names:
+        raise DataError(f"{inputs.prompts}: its classes are not those of {inputs.clips}; run `dvc repro prompt ingest`")
     known = {line["clip_id"]: line for line in parquet.read_rows(inputs.clips, CLIPS) if line["modality"] == modality}
     clips: dict[str, dict[str, Clip]] = {}
     for line in parquet.read_rows(inputs.split, SPLIT):
         if clip := known.get(line["clip_id"]):
-            person = clip[column] if column else None
+            person = leakage.person(clip, meta["subjects"])
             clips.setdefault(line["split"], {})[line["clip_id"]] = Clip(clip["class_id"], line["role"], person)
     return _Truth(meta, names, clips)
 

@@ -1,6 +1,6 @@
 """ingest: a stamp and its source folder -> one row per clip and modality, each read once and found good or not."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,13 +9,14 @@ from pydantic import Field
 
 from pipeline.core import progress, stamp, tables
 from pipeline.core.errors import DataError, FormatError
-from pipeline.core.hashing import path_digest
 from pipeline.core.params import Params
 from pipeline.core.rejects import Rejects
 from pipeline.core.schemas import CLIPS
-from pipeline.core.stamp import StampedFile
-from pipeline.datasets import shared
-from pipeline.datasets.shared import Dataset, Listed, NamedFile
+from pipeline.datasets import listing, shared
+from pipeline.datasets.listing import Listed, Source
+from pipeline.datasets.shared import Dataset
+from pipeline.formats import segments
+from pipeline.formats.class_names import spelling
 from pipeline.formats.shared import Footage, Skeleton
 from pipeline.steps import ingest_vectors
 
@@ -38,43 +39,46 @@ def ingest(checks: Checks, *, dataset: str, source: Path, out: Path) -> dict[str
     Raises DataError if no stamped file belongs to the dataset, or if more than `checks.max_rejected` are rejected.
     """
     known = shared.load(dataset)
-    rows = _vectors(known, source) if known.vectors else _recordings(known, source)
+    folder = Source(dataset, source, stamp.read(source))
+    names = [listed.name for listed in folder.classes()]
+    rows = _vectors(known, folder) if known.vectors else _recordings(known, folder, names)
     rejects = Rejects("ingest")
     for row in rows:
         if row["reason"] is not None:
             rejects.add(row["path"], row["reason"])
     progress.say(f"{dataset}: {len(rows)} clips, {len(rejects.rows)} rejected {rejects.counts() or ''}".rstrip())
     rejects.check(total=len(rows), at_most=checks.max_rejected)
-    tables.write(out, CLIPS, rows, {"dataset": dataset})
+    tables.write(out, CLIPS, rows, {"dataset": dataset, "class_names": names})
     return rejects.counts()
 
 
-def _recordings(dataset: Dataset, source: Path) -> list[dict[str, Any]]:
-    stamped = stamp.read(source)
-    found = _clips_of(dataset, stamped, source)
-    inspector = _Inspector(dataset, source, _missing_skeletons(dataset, stamped, source))
+def _recordings(dataset: Dataset, source: Source, class_names: Sequence[str]) -> list[dict[str, Any]]:
+    found = _clips_of(dataset, source)
+    inspector = _Inspector(dataset, source, class_names)
     rows = [inspector.row(clip) for clip in progress.track(found, total=len(found), what=f"{dataset.name}: clips")]
     compare_frames(rows, dataset.aligned)
     return rows
 
 
-def _vectors(dataset: Dataset, source: Path) -> list[dict[str, Any]]:
+def _vectors(dataset: Dataset, source: Source) -> list[dict[str, Any]]:
     """Rows of arrays as clips, when the arrays are those that were scanned."""
     (pattern,) = dataset.patterns.values()
-    stamped = [file for file in stamp.read(source) if pattern.search(file.path)]
+    stamped = [file for file in source.stamped if pattern.search(file.path)]
     for file in stamped:
-        if changed := _changed(source / file.path, file):
-            raise DataError(f"{source / file.path}: {changed}; run `unseen raw scan {dataset.name}`")
-    return ingest_vectors.rows(dataset, stamped, source)
+        source.verified(file)
+    return ingest_vectors.rows(dataset, stamped, source.folder)
 
 
-def _clips_of(dataset: Dataset, stamped: Sequence[StampedFile], source: Path) -> list[Listed]:
-    clips = shared.listed(dataset, stamped)
+def _clips_of(dataset: Dataset, source: Source) -> list[Listed]:
+    clips = listing.listed(dataset, source)
     if not clips:
-        patterns = ", ".join(pattern.pattern for pattern in dataset.patterns.values())
+        told = dataset.annotations
+        patterns = ", ".join(
+            pattern.pattern for pattern in [*dataset.patterns.values(), *([told.files] if told else [])]
+        )
         raise DataError(
-            f"{source}: none of {len(stamped)} files is named as those of {dataset.name} ({patterns}); link the folder "
-            f"that holds them there and scan it again"
+            f"{source.folder}: none of {len(source.stamped)} files is named as those of {dataset.name} ({patterns}); "
+            f"link the folder that holds them there and scan it again"
         )
     return clips
 
@@ -92,19 +96,17 @@ def compare_frames(rows: Sequence[dict[str, Any]], aligned: Collection[str]) -> 
                 row["reason"] = f"frame counts differ: {counts}"
 
 
-def _missing_skeletons(dataset: Dataset, stamped: Iterable[StampedFile], source: Path) -> set[str]:
+def _missing_skeletons(dataset: Dataset, source: Source) -> set[str]:
     """The recordings that the dataset's own list calls bad; the list is the user's and lies in the source folder."""
     wanted = dataset.missing_skeletons
     if wanted is None:
         return set()
-    for file in stamped:
+    for file in source.stamped:
         if Path(file.path).name == wanted.file_name:
-            if changed := _changed(source / file.path, file):
-                raise DataError(f"{source / file.path}: {changed}; run `unseen raw scan {dataset.name}`")
-            return shared.read_missing_skeletons(source / file.path, wanted)
+            return shared.read_missing_skeletons(source.verified(file), wanted)
     progress.say(
-        f"{dataset.name}: no {wanted.file_name} in {source}: its {wanted.num_recordings} recordings with missing "
-        f"skeletons stay in, unless their files show it"
+        f"{dataset.name}: no {wanted.file_name} in {source.folder}: its {wanted.num_recordings} recordings with "
+        f"missing skeletons stay in, unless their files show it"
     )
     return set()
 
@@ -112,33 +114,36 @@ def _missing_skeletons(dataset: Dataset, stamped: Iterable[StampedFile], source:
 class _Inspector:
     """Makes the rows of one dataset; remembers what it has seen, so that duplicates are found."""
 
-    def __init__(self, dataset: Dataset, source: Path, missing: set[str]) -> None:
+    def __init__(self, dataset: Dataset, source: Source, class_names: Sequence[str]) -> None:
         self.dataset = dataset
-        self.source = source
-        self.missing = missing
-        self.num_classes = len(shared.classes(dataset.name))
+        self.folder = source.folder
+        self.missing = _missing_skeletons(dataset, source)
+        self.num_classes = len(class_names)
+        self.class_id = {spelling(name): class_id for class_id, name in enumerate(class_names)}
+        if len(self.class_id) < len(class_names):
+            raise DataError(f"{dataset.name}: two classes differ in no letter; rename or merge them in its class list")
         self.path_of: dict[tuple[str, str], str] = {}  # (modality, recording) -> first file
-        self.same: dict[tuple[str, str], str] = {}  # (modality, content hash) -> first file
+        self.same: dict[tuple[str, str, str], str] = {}  # (modality, content hash, part) -> first file
 
     def row(self, clip: Listed) -> dict[str, Any]:
         """One row of the clips table."""
         file, name = clip.file, clip.name
-        first = self.path_of.setdefault((name.modality, name.recording), file.path)
+        recording, reason = self._unique(clip)
+        class_id, unknown = self._class(name.label)
         num_frames = 0
-        reason: str | None
-        if first != file.path:  # listed under its path, which is unique, since the id is taken
-            recording, reason = file.path, f"duplicate clip: {first} is the same recording"
-        else:
-            recording = name.recording
-            reason, num_frames = self._judge(file, name)
+        reason = reason or clip.fault or unknown
+        if reason is None:
+            reason, num_frames = self._judge(clip)
         return {
             "clip_id": f"{self.dataset.name}/{recording}",
             "modality": name.modality,
-            "class_id": name.class_id,
+            "class_id": class_id,
             "subject": name.subject,
             "camera": name.camera,
             "setup": name.setup,
             "replication": name.replication,
+            "train_lists": [protocol for protocol, side in clip.lists.items() if side == "train"] or None,
+            "test_lists": [protocol for protocol, side in clip.lists.items() if side == "test"] or None,
             "path": file.path,
             "num_frames": num_frames,
             "num_bytes": file.num_bytes,
@@ -146,22 +151,45 @@ class _Inspector:
             "reason": reason,
         }
 
-    def _judge(self, file: StampedFile, name: NamedFile) -> tuple[str | None, int]:
+    def _unique(self, clip: Listed) -> tuple[str, str | None]:
+        """The name of the clip, and why it is rejected if that is taken: its path, with a number, is its name then."""
+        recording, modality, path = clip.name.recording, clip.name.modality, clip.file.path
+        if (modality, recording) not in self.path_of:
+            self.path_of[modality, recording] = path
+            return recording, None
+        first, number, other = self.path_of[modality, recording], 1, path
+        while (modality, other) in self.path_of:
+            number, other = number + 1, f"{path} ({number + 1})"
+        self.path_of[modality, other] = path
+        return other, f"duplicate clip: {first} is the same recording"
+
+    def _class(self, label: int | str | None) -> tuple[int, str | None]:
+        """The class id, and why there is none."""
+        if isinstance(label, int):
+            known, number = 0 <= label < self.num_classes, label + self.dataset.class_base
+            return label, None if known else self._unknown(str(number))
+        class_id = self.class_id.get(spelling(label or ""), -1)
+        return class_id, None if class_id >= 0 else self._unknown(repr(label))
+
+    def _unknown(self, label: str) -> str:
+        return f"unknown class: {label} is none of the {self.num_classes} of {self.dataset.name}"
+
+    def _judge(self, clip: Listed) -> tuple[str | None, int]:
         """Why the clip is rejected (None: it is good) and its number of frames."""
-        if not 0 <= name.class_id < self.num_classes:
-            number = name.class_id + self.dataset.class_base
-            return f"unknown class: {number} is none of the {self.num_classes} of {self.dataset.name}", 0
+        file, name = clip.file, clip.name
         if name.recording in self.missing:
             return "missing skeleton: listed so by the dataset's owners", 0
-        path = self.source / file.path
-        if changed := _changed(path, file):
+        whole = self.folder / segments.file_of(file.path)
+        if changed := listing.what_changed(whole, file):
             return changed, 0
+        path = self.folder / file.path
         try:
             reason, num_frames = _looked_at(self.dataset.readers[name.modality](path))
         except FormatError as error:
-            return f"unreadable: {str(error).removeprefix(f'{path}: ')}", 0
+            return f"unreadable: {str(error).removeprefix(f'{path}: ').removeprefix(f'{whole}: ')}", 0
         if reason is None:
-            first = self.same.setdefault((name.modality, file.content_hash), file.path)
+            part = file.path.removeprefix(segments.file_of(file.path))
+            first = self.same.setdefault((name.modality, file.content_hash, part), file.path)
             reason = f"duplicate content: the same bytes as {first}" if first != file.path else None
         return reason, num_frames
 
@@ -173,17 +201,6 @@ def _looked_at(recording: Skeleton | Footage) -> tuple[str | None, int]:
     num_frames = recording.num_frames
     recording.frames([0])
     return None, num_frames
-
-
-def _changed(path: Path, file: StampedFile) -> str | None:
-    if not path.exists():
-        return "missing file: the stamp lists it, the folder lacks it"
-    num_bytes = sum(part.stat().st_size for part in ([path] if path.is_file() else path.iterdir()))
-    if num_bytes != file.num_bytes:
-        return f"changed file: the stamp says {file.num_bytes} bytes, found {num_bytes}"
-    if path_digest(path) != file.content_hash:
-        return "changed file: its content is not what the stamp says"
-    return None
 
 
 def fault(skeleton: Skeleton) -> str | None:

@@ -19,7 +19,7 @@ from pipeline.compute import shared as compute_engines
 from pipeline.compute.shared import Compute
 from pipeline.core import store, tables
 from pipeline.core.errors import DataError, FormatError
-from pipeline.core.hashing import code_digest, path_digest, value_digest
+from pipeline.core.hashing import code_digest, known_digest, value_digest
 from pipeline.core.params import Params
 from pipeline.core.progress import track
 from pipeline.core.rejects import Rejects
@@ -27,6 +27,7 @@ from pipeline.core.runs import CACHE
 from pipeline.core.samples import Samples
 from pipeline.core.schemas import CLIPS
 from pipeline.datasets import shared as datasets
+from pipeline.formats import segments
 from pipeline.formats.shared import Footage, Skeleton
 from pipeline.modalities import shared as modalities
 
@@ -131,8 +132,9 @@ def _key(clip: Clip, skeleton: Clip | None, row: Row) -> str:
     return value_digest(
         {
             "content": clip["content_hash"],
+            "part": _part(clip),
             "num_frames": clip["num_frames"],
-            "skeleton": skeleton and skeleton["content_hash"],
+            "skeleton": skeleton and [skeleton["content_hash"], _part(skeleton)],
             "extractor": _extractor(row.modality),
             "reader": [row.dataset, row.modality],
             "recipe": row.recipe,
@@ -140,6 +142,12 @@ def _key(clip: Clip, skeleton: Clip | None, row: Row) -> str:
             "dtype": "float32",
         }
     )
+
+
+def _part(clip: Clip) -> str:
+    """Which part of its file a clip is; "" = all of it."""
+    path: str = clip["path"]
+    return path.removeprefix(segments.file_of(path))
 
 
 def _extractor(modality: str) -> str:
@@ -161,11 +169,14 @@ def _decode(block: _Block) -> int:
     samples = Samples(block.cache)
     for key, clip, skeleton in block.clips:
         path = _verified(block.source, clip, row.dataset)
+        whole = segments.file_of(str(path))
         try:
             recording = _recording(read(path), clip, skeleton, block)
             samples.keep(key, {"layout": recording.layout}, prepare(recording))
         except (DataError, FormatError) as error:
-            samples.keep(key, {"reason": str(error).replace(f"{path}: ", "")}, np.zeros(0, np.float32))
+            samples.keep(
+                key, {"reason": str(error).replace(f"{path}: ", "").replace(f"{whole}: ", "")}, np.zeros(0, np.float32)
+            )
     return len(block.clips)
 
 
@@ -181,10 +192,11 @@ def _recording(recording: Any, clip: Clip, skeleton: Clip | None, block: _Block)
 
 
 def _verified(source: Path, clip: Mapping[str, Any], dataset: str) -> Path:
+    file = source / segments.file_of(clip["path"])
+    if not file.exists() or known_digest(file) != clip["content_hash"]:
+        state = "has changed since it was scanned" if file.exists() else "is gone"
+        raise DataError(f"{file}: the file {state}; run `unseen raw scan {dataset}`, then `dvc repro`")
     path: Path = source / clip["path"]
-    if not path.exists() or path_digest(path) != clip["content_hash"]:
-        state = "has changed since it was scanned" if path.exists() else "is gone"
-        raise DataError(f"{path}: the file {state}; run `unseen raw scan {dataset}`, then `dvc repro`")
     return path
 
 

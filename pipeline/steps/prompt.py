@@ -12,7 +12,10 @@ from pipeline.text import prompts
 
 
 class Row(Params):
-    """The texts of one dataset: `template` holds {name}; `descriptions` is a CSV file of the project."""
+    """The texts of one dataset: `template` holds {name}; `descriptions` is a CSV file of the project.
+
+    Of a dataset that brings its own class list (manifests), `descriptions` is that list.
+    """
 
     dataset: str
     template: str
@@ -36,7 +39,7 @@ class Row(Params):
 
 def prompt(row: Row, *, descriptions: Path, out: Path) -> None:
     """Write the class texts of a dataset: type `label` from the template, and a type for each column of the CSV."""
-    names = [known.name for known in shared.classes(row.dataset)]
+    names = [known.name for known in shared.classes(row.dataset, own=descriptions)]
     shared.check_names(names, f"prompt.rows.{row.dataset}")
     texts = prompts.from_template(row.template, names) + prompts.from_csv(descriptions, names)
     types = sorted({text.type for text in texts})

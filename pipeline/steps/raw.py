@@ -34,9 +34,12 @@ def scan(dataset: str, folder: Path) -> Scan:
 
 
 def _dataset(name: str) -> Callable[[str], str | None]:
-    """Path -> the modality a dataset's file holds."""
-    patterns = shared.load(name).patterns
-    return lambda path: next((modality for modality, pattern in patterns.items() if pattern.search(path)), None)
+    """Path -> the modality a dataset's file holds, or that it is an annotation or a list of who trains."""
+    known = shared.load(name)
+    lists = [own.files for own in known.subjects.values() if isinstance(own, shared.OwnList)]
+    kinds = {modality: [pattern] for modality, pattern in known.patterns.items()}
+    kinds |= {"annotation": [known.annotations.files] if known.annotations else [], "list": lists}
+    return lambda path: next((kind for kind, files in kinds.items() if any(file.search(path) for file in files)), None)
 
 
 def _corpus(name: str) -> Callable[[str], str | None]:

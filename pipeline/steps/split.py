@@ -14,7 +14,7 @@ from pipeline.core.roles import Classes, Clip
 from pipeline.core.schemas import CLIPS, SPLIT
 from pipeline.core.seeds import generator
 from pipeline.datasets import overlap, shared
-from pipeline.datasets.shared import Dataset, SubjectProtocol
+from pipeline.datasets.shared import Dataset, OwnList, SubjectProtocol
 from pipeline.formats import synse
 
 FILES = "files"  # the subjects of a dataset of vectors: its files say who trains
@@ -53,14 +53,14 @@ def split(row: Row, *, clips: Path, out: Path) -> None:
         raise DataError(f"{where}: {row.dataset} has no subjects '{row.subjects}', only {protocols}")
     if len(set(row.splits)) < len(row.splits):
         raise DataError(f"{where}: a split is named twice: {row.splits}")
-    names = [listed.name for listed in shared.classes(row.dataset)]
+    names = tables.read_meta(clips, CLIPS)["class_names"]
     shared.check_names(names, where)
     known = [clip for clip in tables.read_rows(clips, CLIPS) if clip["modality"] == row.modality]
     if not known:
         raise DataError(f"{where}: {clips} has no clip of modality '{row.modality}'")
     of_files = bool(dataset.vectors) and row.subjects == FILES
     parting = dataset.subjects[row.subjects] if row.subjects and not of_files else None
-    everyone = [] if of_files else _clips(known, parting, clips)
+    everyone = [] if of_files else _clips(known, row.subjects, parting, clips)
     divided: dict[str, Classes] = {}
     rows: list[dict[str, Any]] = []
     for name in row.splits:
@@ -73,16 +73,38 @@ def split(row: Row, *, clips: Path, out: Path) -> None:
     tables.write(out, SPLIT, rows, _meta(row, divided))
 
 
-def _clips(rows: Sequence[Mapping[str, Any]], subjects: SubjectProtocol | None, table: Path) -> list[Clip]:
-    """The clips that were accepted."""
-    clips = {}
-    for row in rows:
-        if row["reason"] is None:
-            if subjects and row[subjects.column] is None:
-                raise DataError(f"{table}: {row['clip_id']} has no {subjects.column}, which decides who trains")
-            is_train = subjects is not None and row[subjects.column] in subjects.train
-            clips[row["clip_id"]] = Clip(row["clip_id"], row["class_id"], is_train, _performance(row))
-    return list(clips.values())
+def _clips(
+    rows: Sequence[Mapping[str, Any]], protocol: str | None, subjects: SubjectProtocol | OwnList | None, table: Path
+) -> list[Clip]:
+    """The clips that were accepted, and whether they train, test or do neither."""
+    accepted = [row for row in rows if row["reason"] is None]
+    if subjects is None or protocol is None:
+        trains: list[bool | None] = [False for _ in accepted]  # of a target nobody trains
+    elif isinstance(subjects, OwnList):
+        trains = [_trains_by_list(row, protocol) for row in accepted]
+        if not any(trains):
+            raise DataError(
+                f"{table}: no clip trains by the list '{protocol}'; put the file ({subjects.files.pattern}) into the "
+                f"source folder and scan it again"
+            )
+    else:
+        trains = [_trains_by_subject(row, subjects, table) for row in accepted]
+    return [
+        Clip(row["clip_id"], row["class_id"], is_train, _performance(row))
+        for row, is_train in zip(accepted, trains, strict=True)
+    ]
+
+
+def _trains_by_list(row: Mapping[str, Any], protocol: str) -> bool | None:
+    if protocol in (row["train_lists"] or ()):
+        return True
+    return False if protocol in (row["test_lists"] or ()) else None
+
+
+def _trains_by_subject(row: Mapping[str, Any], subjects: SubjectProtocol, table: Path) -> bool:
+    if row[subjects.column] is None:
+        raise DataError(f"{table}: {row['clip_id']} has no {subjects.column}, which decides who trains")
+    return row[subjects.column] in subjects.train
 
 
 def _listed(rows: Sequence[Mapping[str, Any]], dataset: Dataset, name: str, classes: Classes) -> list[Clip]:
@@ -104,8 +126,11 @@ def _listed(rows: Sequence[Mapping[str, Any]], dataset: Dataset, name: str, clas
 
 
 def _performance(row: Mapping[str, Any]) -> str:
-    """What the clips of one event share, all but the camera; a clip that does not say is an event of its own."""
-    if row["subject"] is None or row["replication"] is None:
+    """What the clips of one event share, all but the camera; a clip that does not say is an event of its own.
+
+    Of a subject whose performances are not told apart, all clips of a class count as one: they may show the same.
+    """
+    if row["subject"] is None and row["replication"] is None:
         return str(row["clip_id"])
     return f"{row['class_id']} {row['subject']} {row['setup']} {row['replication']}"
 

@@ -154,6 +154,12 @@ def test_a_split_with_an_empty_role_is_refused_by_name(classes, is_train, role):
         roles.assign(clips, Classes(fit=(0, 1, 2), val=(3, 4, 5), unseen=(6,)))
 
 
+def test_a_clip_that_is_on_neither_side_is_unused_whatever_its_class():
+    clips = [*clips_of(7, 2, 1), *(Clip(f"x/other{c}", c, None, "") for c in (0, 3, 6))]
+    found = roles.assign(clips, Classes(fit=(0, 1, 2), val=(3, 4, 5), unseen=(6,)))
+    assert [found[f"x/other{c}"] for c in (0, 3, 6)] == ["unused"] * 3
+
+
 def test_classes_of_no_group_are_unused():
     clips = [*clips_of(7, 2, 1), Clip("x/other", 8, True, "")]
     assert roles.assign(clips, Classes(fit=(0, 1, 2), val=(3, 4, 5), unseen=(6,)))["x/other"] == "unused"

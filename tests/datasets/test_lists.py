@@ -1,8 +1,11 @@
 """The lists that ship are facts of others: checked against the papers' own words, not against themselves."""
 
+import json
+
 import pytest
 
-from pipeline.datasets import shared
+from pipeline.datasets import overlap, shared
+from pipeline.formats.class_names import spelling
 
 # The unseen classes by name, as the tables of SynSE and SMIE give them.
 NAMED = {
@@ -29,16 +32,30 @@ NAMED = {
     "ball up paper; cross toe touch; finger-guessing game (playing rock-paper-scissors)",
     ("ntu120", "smie_6"): "throw; take off a hat/cap; make a phone call/answer phone; rub two hands together; "
     "falling; giving something to other person; make victory sign; arm swings; blow nose; support somebody with hand",
+    ("pku_mmd", "smie_7"): "brushing hair; eat meal/snack; pat on back of other person; take off a hat/cap; writing",
+    ("pku_mmd", "smie_8"): "check time (from watch); hopping (one foot jumping); reading; salute; wipe face",
+    ("pku_mmd", "smie_9"): "brushing teeth; hugging other person; tear up paper; touch back (backache); "
+    "touch head (headache)",
+    ("pku_mmd", "star_12"): "check time (from watch); drink water; giving something to other person; hugging other "
+    "person; make a phone call/answer phone; pickup; punching/slapping other person; salute; standing up; take off "
+    "jacket; touch head (headache); wear on glasses",
+    ("pku_mmd", "star_random_3"): "cheer up; hand waving; jump up; playing with phone/tablet; take off jacket",
 }
 # A split of PURLS says its counts in its name, one of the others those of its unseen classes.
 COUNTS = {
     "ntu60": {"smie_1": 5, "smie_2": 5, "smie_3": 5, "synse_5": 5, "synse_12": 12},
     "ntu120": {"smie_4": 10, "smie_5": 10, "smie_6": 10, "synse_10": 10, "synse_24": 24},
+    "pku_mmd": {"smie_7": 5, "smie_8": 5, "smie_9": 5, "star_12": 12, "star_random_3": 5},
+    "kinetics400": {},
+    "kinetics_skeleton": {},
     "utd_mhad": {},
 }
 PURLS = {
     "ntu60": ["purls_55_5", "purls_48_12", "purls_40_20", "purls_30_30"],
     "ntu120": ["purls_110_10", "purls_96_24", "purls_80_40", "purls_60_60"],
+    "pku_mmd": [],
+    "kinetics400": ["purls_360_40", "purls_320_80", "purls_300_100", "purls_280_120"],
+    "kinetics_skeleton": ["purls_360_40", "purls_320_80", "purls_300_100", "purls_280_120"],
     "utd_mhad": ["purls_22_5", "purls_18_9", "purls_14_13"],
 }
 
@@ -61,9 +78,39 @@ def test_the_published_splits_are_all_there_with_their_counts(dataset):
     assert all(sum(map(int, name.split("_")[1:])) == len(names(dataset)) for name in purls)
 
 
-@pytest.mark.parametrize(("dataset", "count"), [("ntu60", 60), ("ntu120", 120), ("utd_mhad", 27)])
+@pytest.mark.parametrize(("dataset", "count"), [("ntu60", 60), ("ntu120", 120), ("utd_mhad", 27), ("pku_mmd", 51)])
 def test_a_class_list_is_complete(dataset, count):
     assert len(names(dataset)) == count
+
+
+@pytest.mark.parametrize(
+    ("dataset", "listed"),
+    [
+        ("ucf101", "ucf101"),
+        ("hmdb51", "hmdb51"),
+        ("kinetics400", "kinetics400"),
+        ("kinetics_skeleton", "kinetics400"),
+        ("kinetics700", "kinetics700"),
+        ("activitynet", "activitynet200"),
+    ],
+)
+def test_the_class_lists_of_videos_are_the_label_lists_in_words(dataset, listed):
+    assert [spelling(name) for name in names(dataset)] == [spelling(name) for name in overlap.label_list(listed)]
+
+
+def test_every_published_split_is_one_of_those_handed_on(real_data):
+    handed_on = json.loads((real_data / "splits" / "zero_shot_splits.json").read_text())
+    keys = {"pku_mmd": "pku51", "kinetics400": "kinetics400", "kinetics_skeleton": "kinetics400"}
+    for dataset, key in keys.items():
+        found = {name: entry["unseen"] for name, entry in handed_on[key].items()}
+        assert shared.published_splits(dataset) == found
+
+
+def test_the_test_groups_of_ucf101_are_those_of_the_official_lists():
+    """testlist01 is groups 1 to 7 of every class, testlist02 8 to 14, testlist03 15 to 21."""
+    subjects = shared.load("ucf101").subjects
+    test = [sorted(set(range(1, 26)) - subjects[f"groups{number}"].train) for number in (1, 2, 3)]
+    assert test == [list(range(1, 8)), list(range(8, 15)), list(range(15, 22))]
 
 
 def test_the_classes_of_ntu60_are_the_first_of_ntu120():

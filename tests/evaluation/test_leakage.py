@@ -77,7 +77,7 @@ def test_candidates_other_than_the_label_space_are_refused(space: str, class_ids
         ("unseen", "d/train", "its role is 'fit'"),
         ("unseen", "d/seen", "its role is 'seen_test'"),
         ("gzsl", "d/val", "its role is 'val'"),
-        ("all", "d/spy", "shares subject .or camera. 3"),
+        ("all", "d/spy", "shares subject .or camera, or list. 3"),
     ],
 )
 def test_a_clip_that_is_no_test_clip_is_refused(space: str, clip_id: str, words: str) -> None:
@@ -87,6 +87,18 @@ def test_a_clip_that_is_no_test_clip_is_refused(space: str, clip_id: str, words:
 
 def test_seen_test_clips_may_be_scored_in_the_generalised_space() -> None:
     leakage.check_clips(replace(ABOUT, label_space="gzsl"), ["d/seen", "d/test"], CLIPS)
+
+
+def test_a_clip_is_parted_by_its_own_list_or_by_what_the_protocol_names() -> None:
+    clip = {"subject": 4, "camera": 2, "setup": None, "train_lists": ["official"], "test_lists": ["list2"]}
+    found = [leakage.person(clip, protocol) for protocol in ("official", "list2", "list1", "xsub", "xview", "groups1")]
+    assert found == ["side train", "side test", None, 4, 2, 4]
+
+
+def test_a_clip_of_the_training_list_is_refused_though_nobody_is_named() -> None:
+    clips = {"d/a": Clip(0, "fit", "side train"), "d/b": Clip(3, "unseen_test", "side train")}
+    with pytest.raises(LeakError, match=r"shares subject .or camera, or list. side train with training"):
+        leakage.check_clips(ABOUT, ["d/b"], clips)
 
 
 def test_a_clip_the_split_does_not_know_is_refused() -> None:

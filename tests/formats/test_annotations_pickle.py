@@ -129,3 +129,15 @@ def test_any_damage_is_read_or_refused_but_never_crashes(tmp_path):
         (tmp_path / "a.pkl").write_bytes(bytes(data))
         with suppress(FormatError):  # any other error fails the test
             annotations_pickle.read(tmp_path / "a.pkl")
+
+
+def test_a_clip_is_read_by_its_path_and_the_file_only_once(tmp_path, monkeypatch):
+    path = written(tmp_path / "a.pkl", tree(entry(), entry("b", keypoint=np.ones((1, 5, 25, 3)))))
+    read = annotations_pickle.beside(lambda path: path.name)
+    assert read(Path("x.skeleton")) == "x.skeleton"
+    assert read(tmp_path / "a.pkl#clip=b").xyz_MTV3.shape == (1, 5, 25, 3)
+    monkeypatch.setattr(annotations_pickle, "read", None)
+    assert read(tmp_path / "a.pkl#clip=S001C001P001R001A003").xyz_MTV3.shape == (2, 5, 25, 3)
+    assert [clip.part for clip in annotations_pickle.read_clips(path)] == ["#clip=S001C001P001R001A003", "#clip=b"]
+    with pytest.raises(FormatError, match="holds no clip 'c'"):
+        read(tmp_path / "a.pkl#clip=c")

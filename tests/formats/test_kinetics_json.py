@@ -57,10 +57,16 @@ def test_what_is_no_json_is_refused(tmp_path, content):
         kinetics_json.read(tmp_path / "a.json")
 
 
-def test_labels_keep_only_videos_with_a_skeleton(tmp_path):
+def test_a_label_file_tells_every_video_and_which_have_no_skeleton(tmp_path):
     entry = {"has_skeleton": True, "label": "x", "label_index": 4}
-    (tmp_path / "l.json").write_text(json.dumps({"a": entry, "b": entry | {"has_skeleton": False}}))
-    assert kinetics_json.read_labels(tmp_path / "l.json") == {"a": 4}
+    for side in ("train", "val"):
+        path = tmp_path / f"kinetics_{side}_label.json"
+        path.write_text(json.dumps({"a": entry, "b": entry | {"has_skeleton": False}}))
+    seen, unseen = kinetics_json.read_clips(path)
+    assert (seen.name, seen.recording, seen.label, seen.fault) == ("a", "a", 4, None)
+    assert unseen.fault.startswith("empty: ")
+    assert kinetics_json.read_sides(path) == ([], ["a", "b"])
+    assert kinetics_json.read_sides(tmp_path / "kinetics_train_label.json") == (["a", "b"], [])
 
 
 def test_scores_stand_in_the_third_channel(tmp_path):

@@ -67,3 +67,12 @@ def test_a_recording_in_both_lists_is_refused(tmp_path):
     (tmp_path / "p.txt").write_text("h\n0003-L\nh\n0003-L\n")
     with pytest.raises(FormatError, match="'0003-L' is in both lists"):
         pkummd.read_protocol(tmp_path / "p.txt")
+
+
+def test_a_part_is_read_by_its_path_and_must_lie_inside(recording):
+    path, _ = recording
+    part = pkummd.read_part(path.with_name(f"{path.name}#frames=2-6"))
+    assert np.array_equal(part.xyz_MTV3, pkummd.read_skeleton(path, range(2, 6)).xyz_MTV3, equal_nan=True)
+    assert pkummd.read_part(path).num_frames == 6
+    with pytest.raises(FormatError, match="part 2-7 lies outside the 6 frames"):
+        pkummd.read_part(path.with_name(f"{path.name}#frames=2-7"))

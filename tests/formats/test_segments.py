@@ -1,7 +1,7 @@
 import pytest
 
 from pipeline.core.errors import FormatError
-from pipeline.formats.segments import Segment, join, parse
+from pipeline.formats.segments import Segment, clip_of, file_of, join, named, parse
 
 
 @pytest.mark.parametrize("segment", [Segment("frames", 3, 90), Segment("seconds", 12.5, 30.0)])
@@ -35,3 +35,14 @@ def test_seconds_need_a_frame_rate():
 def test_a_part_that_ends_before_it_begins_is_refused():
     with pytest.raises(FormatError, match="ends before it begins"):
         parse("a.mp4#frames=9-3")
+
+
+def test_a_clip_in_a_file_is_found_by_its_name():
+    assert clip_of(named("a/b.pkl", "S001")) == ("a/b.pkl", "S001")
+    with pytest.raises(FormatError, match="no clip is named in it"):
+        clip_of("a/b.pkl")
+
+
+@pytest.mark.parametrize("name", ["a.avi", "#437_How_To #frames.avi", "a#frames=3.avi"])
+def test_a_file_name_with_a_hash_is_no_part(name):
+    assert file_of(name) == name

@@ -39,7 +39,8 @@ def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     blank = dict.fromkeys(("subject", "camera", "setup", "replication", "reason"))
     rest = {"modality": "skeleton", "path": "x", "num_frames": 9, "num_bytes": 9, "content_hash": "0"}
     ids = {clip_id: 2 + number % 2 for number, clip_id in enumerate(CLIP_IDS)}
-    tables.write(inputs["clips"], CLIPS, [{"clip_id": i, "class_id": c, **blank, **rest} for i, c in ids.items()])
+    clips = [{"clip_id": i, "class_id": c, **blank, **rest} for i, c in ids.items()]
+    tables.write(inputs["clips"], CLIPS, clips, {"class_names": list("abcd")})
     parts = {"s0": {"fit": [0], "val": [1], "unseen": [2, 3]}}
     meta = {"dataset": "toy", "protocol": "random", "subjects": "xsub", "splits": parts}
     roles = [{"split": "s0", "clip_id": i, "role": "unseen_test", "class_id": None, "held_out": False} for i in ids]

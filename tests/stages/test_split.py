@@ -25,7 +25,7 @@ def project(tmp_path, monkeypatch):
     clips = [
         {"clip_id": f"utd_mhad/a{c}_s{s}", "class_id": c, "subject": s, **fixed} for c in range(27) for s in (1, 2, 3)
     ]
-    tables.write(tmp_path / "clips.parquet", CLIPS, clips)
+    tables.write(tmp_path / "clips.parquet", CLIPS, clips, {"class_names": [f"class {c}" for c in range(27)]})
     return tmp_path
 
 

@@ -55,7 +55,7 @@ class World:
         blank = dict.fromkeys(("camera", "setup", "replication", "reason"))
         rest = {"modality": "skeleton", "path": "x", "num_frames": 9, "num_bytes": 9, "content_hash": "0"}
         rows = [{"clip_id": i, "class_id": c, "subject": s, **blank, **rest} for i, c, s in self.clips]
-        tables.write(self.inputs.clips, CLIPS, rows)
+        tables.write(self.inputs.clips, CLIPS, rows, {"class_names": NAMES})
 
     def write_split(self, parts: dict[str, list[int]], **changes: Any) -> None:
         meta = {"dataset": "tiny", "protocol": "random", "subjects": "xsub", "splits": {"s0": parts}, **changes}
@@ -160,6 +160,12 @@ def test_a_generalised_row_has_seen_unseen_and_harmonic_accuracy(world: World) -
     (row,) = world.run()["rows"]
     assert (row["top1_seen"], row["top1_unseen"], row["chance"]) == (0.5, 0.25, 0.25)
     assert row["harmonic_mean"] == pytest.approx(1 / 3)
+
+
+def test_prompts_of_other_classes_than_the_clips_are_refused(world: World) -> None:
+    world.write_prompts([*NAMES[:3], "jump"])
+    with pytest.raises(DataError, match="its classes are not those of"):
+        world.run()
 
 
 def test_a_class_that_is_both_seen_and_unseen_is_refused(world: World) -> None:

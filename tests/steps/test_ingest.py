@@ -56,6 +56,8 @@ def test_a_good_clip_is_told_in_full(source):
         "camera": None,
         "setup": None,
         "replication": 4,
+        "train_lists": None,
+        "test_lists": None,
         "path": "a27_s8_t4_skeleton.mat",
         "num_frames": 5,
         "num_bytes": content.num_bytes,

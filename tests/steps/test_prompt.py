@@ -74,6 +74,6 @@ def test_descriptions_outside_the_project_are_refused(path):
 
 def test_two_classes_of_one_name_are_refused(tmp_path, monkeypatch):
     twins = [shared.ActionClass(0, "wave", ""), shared.ActionClass(1, "Wave", "")]
-    monkeypatch.setattr(shared, "classes", lambda name: twins)
+    monkeypatch.setattr(shared, "classes", lambda name, own: twins)
     with pytest.raises(DataError, match=r"prompt\.rows\.utd_mhad: classes 0 and 1 have the same name"):
         written(tmp_path)

@@ -45,6 +45,17 @@ def test_a_dataset_or_a_folder_that_is_not_there_leaves_no_stamp(folder):
     assert not list(folder.parent.glob("*.stamp"))
 
 
+def test_lists_and_annotations_are_known_by_their_names(tmp_path):
+    folder = tmp_path / "hmdb51"
+    (folder / "wave").mkdir(parents=True)
+    for name in ("wave/#1 (a).avi", "wave_test_split1.txt", "wave_test_split2.txt", "notes.md"):
+        (folder / name).write_text(name)
+    assert raw.scan("hmdb51", folder) == raw.Scan({"list": 2, "video": 1}, ["notes.md"])
+    assert raw.scan("kinetics400", folder).num_known == {}
+    (folder / "val.csv").write_text("x")
+    assert raw.scan("kinetics400", folder).num_known == {"annotation": 1}
+
+
 def test_a_scene_graph_corpus_is_scanned_like_a_dataset(tmp_path):
     folder = tmp_path / "visual_genome"
     (folder / "VG_100K").mkdir(parents=True)

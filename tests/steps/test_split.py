@@ -1,5 +1,7 @@
 import csv
+import dataclasses
 import itertools
+import re
 from collections import Counter
 
 import numpy as np
@@ -8,7 +10,9 @@ import pytest
 from pipeline.core import params, stamp, tables
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.schemas import CLIPS, SPLIT
-from pipeline.datasets import shared
+from pipeline.datasets import hmdb51, shared
+from pipeline.datasets.shared import OwnList
+from pipeline.formats import hmdb
 from pipeline.steps import ingest, split
 
 
@@ -41,7 +45,8 @@ def row(**keys):
 
 
 def written(tmp_path, clips=EVERY, **keys):
-    tables.write(tmp_path / "clips.parquet", CLIPS, clips)
+    names = [known.name for known in shared.classes("utd_mhad")]
+    tables.write(tmp_path / "clips.parquet", CLIPS, clips, {"dataset": "utd_mhad", "class_names": names})
     out = tmp_path / "split.parquet"
     split.split(row(**keys), clips=tmp_path / "clips.parquet", out=out)
     return tables.read_rows(out, SPLIT), tables.read_meta(out, SPLIT)
@@ -162,6 +167,54 @@ def test_a_split_without_training_or_test_clips_is_refused(tmp_path, subjects):
     missing = r"fit or val" if subjects == (2, 4) else r"seen_test or unseen_test"
     with pytest.raises(DataError, match=f"split 's0': no clip gets the role {missing}"):
         written(tmp_path, clips=[found for found in EVERY if found["subject"] in subjects])
+
+
+LISTED = [
+    clip(c, s, r) | {"subject": None, "replication": None, f"{side}_lists": ["official"]}
+    for c in range(51)
+    for s, side in ((1, "train"), (2, "test"))
+    for r in (1, 2)
+]
+
+
+def split_by_list(tmp_path, monkeypatch, clips):
+    listed = {"official": OwnList(re.compile("test_split1"), hmdb.read_sides)}
+    monkeypatch.setattr(hmdb51, "DATASET", dataclasses.replace(hmdb51.DATASET, subjects=listed))
+    names = [known.name for known in shared.classes("hmdb51")]
+    tables.write(tmp_path / "clips.parquet", CLIPS, clips, {"dataset": "hmdb51", "class_names": names})
+    chosen = row(dataset="hmdb51", subjects="official", num_unseen=25)
+    split.split(chosen, clips=tmp_path / "clips.parquet", out=tmp_path / "split.parquet")
+    return {row["clip_id"]: row for row in tables.read_rows(tmp_path / "split.parquet", SPLIT)}
+
+
+def test_the_own_list_of_a_dataset_takes_the_place_of_subjects(tmp_path, monkeypatch):
+    stray = clip(0, 3, 1) | {"subject": None, "train_lists": ["another"]}
+    rows = split_by_list(tmp_path, monkeypatch, [*LISTED, stray])
+    assert rows[stray["clip_id"]]["role"] == "unused"
+    for known in LISTED:
+        role = rows[known["clip_id"]]["role"]
+        assert (role in ("fit", "val", "unused")) == (known.get("train_lists") is not None)
+        assert (role in ("seen_test", "unseen_test")) == (known.get("test_lists") is not None)
+
+
+def test_a_list_that_no_clip_is_on_is_refused(tmp_path, monkeypatch):
+    bare = [known | {"train_lists": None, "test_lists": None} for known in LISTED]
+    with pytest.raises(
+        DataError, match=r"no clip trains by the list 'official'; put the file \(test_split1\) into the"
+    ):
+        split_by_list(tmp_path, monkeypatch, bare)
+
+
+def test_clips_of_a_subject_whose_performances_are_not_told_apart_are_held_out_together(tmp_path):
+    views = [
+        clip(c, s, r, clip_id=f"utd_mhad/{c}-{s}-{r}") | {"replication": None}
+        for c in range(27)
+        for s in (1, 2, 3)
+        for r in (1, 2)
+    ]
+    rows, _ = written(tmp_path, clips=views)
+    held = Counter(found["clip_id"].rsplit("-", 1)[0] for found in rows if found["held_out"])
+    assert set(held.values()) == {2}
 
 
 def test_a_clip_without_a_subject_is_refused(tmp_path):

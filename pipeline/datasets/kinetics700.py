@@ -1,0 +1,16 @@
+"""Kinetics-700: lists of labelled videos, and the ten-second clips cut from them, `<id>_<start>_<stop>.mp4`."""
+
+from pipeline.datasets.shared import Annotations, Dataset, OwnList
+from pipeline.formats import kinetics_csv, video
+
+DATASET = Dataset(
+    name="kinetics700",
+    title="Kinetics-700",
+    citation="Carreira, Noland, Hillier, Zisserman: A short note on the Kinetics-700 human action dataset, 2019",
+    terms="annotations CC BY 4.0; the videos belong to those who published them",
+    published_by="Google DeepMind, page 'Kinetics': the lists of videos; the CVD Foundation: the clips",
+    patterns={"video": kinetics_csv.VIDEOS},
+    annotations=Annotations(kinetics_csv.LISTS, kinetics_csv.read_clips),
+    readers={"video": video.footage},
+    subjects={"official": OwnList(kinetics_csv.LISTS, kinetics_csv.read_sides)},
+)

@@ -1,0 +1,25 @@
+"""Any recordings of the user's own: `manifest.csv` or `.parquet` tells the clips, `classes.csv` beside it the classes.
+
+A second collection is a copy of this file under its name, which is then the name of its folder below data/raw.
+"""
+
+from pipeline.datasets.shared import Annotations, Dataset, OwnList
+from pipeline.formats import clip_manifest, depth_png, video
+
+DATASET = Dataset(
+    name="manifest",
+    title="Own recordings",
+    citation="the user's own",
+    terms="the user's own",
+    published_by="the user: manifest.csv, classes.csv and the files that they name",
+    patterns=clip_manifest.RECORDINGS,
+    folders=frozenset({"depth"}),
+    annotations=Annotations(clip_manifest.FILES, clip_manifest.read_clips),
+    readers={
+        "skeleton": clip_manifest.read_skeleton,
+        "depth": depth_png.footage,
+        "thermal": video.grey_footage,
+        "video": video.footage,
+    },
+    subjects={"own": OwnList(clip_manifest.FILES, clip_manifest.read_sides)},
+)
