@@ -40,7 +40,7 @@ def test_file_names_say_who_did_what_before_which_camera(tmp_path):
         for action in (1, 2)
     ]
     found = shared.named_file(shared.load("demo"), f"{Performance(5, 2, 24).recording(3)}.skeleton")
-    assert (found.setup, found.camera, found.subject, found.replication, found.class_id) == (2, 3, 5, 2, 24)
+    assert (found.setup, found.camera, found.subject, found.replication, found.label) == (2, 3, 5, 2, 24)
 
 
 def test_the_same_params_give_the_same_bytes_and_another_seed_gives_others(tmp_path):
