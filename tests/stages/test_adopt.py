@@ -19,7 +19,8 @@ def project(tmp_path, monkeypatch):
     """A checkout with the vectors of two splits, ingested."""
     monkeypatch.chdir(tmp_path)
     SOURCE.parent.mkdir(parents=True)
-    synthesize_vectors(VectorsWorld(kind="vectors", seed=0, classes=60, clips=1, dim=4, folders=FOLDERS), out=SOURCE)
+    world = VectorsWorld(kind="vectors", seed=0, classes=60, clips=1, dim=4, folders=FOLDERS)
+    synthesize_vectors(world, row="w", out=SOURCE, page=tmp_path / "page")
     ingest(Checks(max_rejected=0.0), dataset="synse_ntu60", source=SOURCE, out=CLIPS)
 
 

@@ -10,9 +10,13 @@ from pipeline.formats.shared import Skeleton
 from pipeline.modalities import skeleton
 
 
-def test_a_dataset_brings_its_reader():
+def test_a_dataset_brings_its_reader(tmp_path):
     assert skeleton.read("utd_mhad") is mat.read_skeleton
-    assert skeleton.read("ntu60") is ntu_skeleton.read
+    recording = Skeleton("ntu25", np.random.default_rng(0).normal(size=(1, 2, 25, 3)).astype(np.float32), (7,))
+    file = tmp_path / "S001C001P001R001A001.skeleton"
+    pixels = np.zeros((1, 2, 25, 2), np.float32)
+    ntu_skeleton.write(file, recording, pixels, pixels)
+    np.testing.assert_array_equal(skeleton.read("ntu60")(file).xyz_MTV3, ntu_skeleton.read(file).xyz_MTV3)
 
 
 def test_a_recipe_is_found_by_name_and_told_its_options():
