@@ -58,12 +58,20 @@ def _remove_stale(root: Path, kept: list[dag.Instance]) -> list[str]:
     for path in {out for entry in stages.values() for out in _outs(entry)} - kept_outs:
         if Path(path).parts[0] in COLUMNS and ".." not in Path(path).parts:
             remove(root / path)
+            _remove_empty(root / Path(path).parent, above=root / Path(*Path(path).parts[:2]))
     gone = sorted(set(stages) - kept_names)
     if gone:
         tree["stages"] = {name: entry for name, entry in stages.items() if name in kept_names}
         with whole(lock) as scratch:
             scratch.write_text(yaml.safe_dump(tree, sort_keys=False, width=1 << 20), encoding="utf-8")
     return gone
+
+
+def _remove_empty(folder: Path, *, above: Path) -> None:
+    """Remove folders that nothing is left in, up to but not including the stage's own."""
+    while folder.is_relative_to(above) and folder != above and folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent
 
 
 def _outs(entry: Mapping[str, Any]) -> list[str]:
