@@ -9,7 +9,7 @@
   <group>/<array>.offsets   ragged rows: row i is <array>[offsets[i]:offsets[i + 1]]
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -54,11 +54,30 @@ class DenseWriter:
 
     def write(self, rows: Array) -> None:
         """Write all rows at once."""
-        if len(rows) != self.num_rows:
-            raise DataError(f"array {self._array.path}: expected {self.num_rows} rows, got {len(rows)}")
-        for shard in range(self.num_shards):
-            start = shard * self.shard_rows
-            self.write_shard(shard, rows[start : start + self.shard_rows])
+        self.fill([rows])
+
+    def fill(self, parts: Iterable[Array]) -> None:
+        """Write all rows, given in their order in parts of any length; memory holds one shard."""
+        waiting: list[Array] = []
+        num_waiting = num_written = 0
+        for part in parts:
+            rest = part
+            while num_waiting + len(rest) >= self.shard_rows:
+                taken = self.shard_rows - num_waiting
+                num_written += self._append(num_written, [*waiting, rest[:taken]])
+                waiting, num_waiting, rest = [], 0, rest[taken:]
+            waiting, num_waiting = [*waiting, rest], num_waiting + len(rest)
+        if num_waiting:
+            num_written += self._append(num_written, waiting)
+        if num_written != self.num_rows:
+            raise DataError(f"array {self._array.path}: expected {self.num_rows} rows, got {num_written}")
+
+    def _append(self, num_written: int, parts: list[Array]) -> int:
+        rows = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        if num_written + len(rows) > self.num_rows:
+            raise DataError(f"array {self._array.path}: expected {self.num_rows} rows, got more")
+        self._array[num_written : num_written + len(rows)] = rows
+        return len(rows)
 
 
 class GroupWriter:
@@ -78,16 +97,18 @@ class GroupWriter:
         """Write a dense array that fits in memory."""
         self.dense(name, rows.shape[1:], rows.dtype).write(rows)
 
-    def put_ragged(self, name: str, rows: Sequence[Array]) -> None:
-        """Write one array of any length a row; all share trailing shape and type."""
-        if len(rows) != self.num_rows:
-            raise DataError(f"ragged array '{name}': expected {self.num_rows} rows, got {len(rows)}")
-        lengths = np.array([0, *(len(row) for row in rows)], dtype=np.int64)
-        offsets = np.cumsum(lengths)
+    def ragged(self, name: str, lengths: Sequence[int], shape: Sequence[int], dtype: npt.DTypeLike) -> DenseWriter:
+        """Make an array whose row i has the shape (lengths[i], *shape); its writer takes the rows end to end."""
+        if len(lengths) != self.num_rows:
+            raise DataError(f"ragged array '{name}': expected {self.num_rows} rows, got {len(lengths)}")
+        offsets = np.cumsum(np.array([0, *lengths], dtype=np.int64))
         self._create(f"{name}.offsets", offsets.shape, offsets.dtype).write(offsets)
-        if rows:
-            values = np.concatenate(rows)
-            self._create(name, values.shape, values.dtype).write(values)
+        return self._create(name, (int(offsets[-1]), *shape), np.dtype(dtype))
+
+    def put_ragged(self, name: str, rows: Sequence[Array]) -> None:
+        """Write one array of any length a row, which fits in memory; all share trailing shape and type."""
+        first = rows[0] if rows else np.empty(0, np.float32)
+        self.ragged(name, [len(row) for row in rows], first.shape[1:], first.dtype).fill(rows)
 
     def _create(self, name: str, shape: Sequence[int], dtype: np.dtype[Any]) -> DenseWriter:
         row_bytes = max(1, int(np.prod(shape[1:], dtype=np.int64)) * dtype.itemsize)

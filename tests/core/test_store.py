@@ -132,3 +132,24 @@ def test_a_failed_writer_leaves_the_old_store(path: Path) -> None:
         raise RuntimeError
     assert folder_digest(path) == before
     assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("lengths", [(10,), (3, 7), (0, 4, 0, 6), (1,) * 10])
+def test_rows_may_come_in_parts_of_any_length(path: Path, monkeypatch: pytest.MonkeyPatch, lengths: tuple) -> None:
+    monkeypatch.setattr(store, "CHUNK_ROWS", 4)
+    monkeypatch.setattr(store, "SHARD_BYTES", 1)  # three shards
+    rows = np.arange(30, dtype=np.float32).reshape(10, 3)
+    stops = np.cumsum(lengths)
+    with store.create(path, {}) as writer:
+        array = writer.group("all", [f"{i:02d}" for i in range(10)]).dense("pooled", (3,), np.float32)
+        array.fill(rows[stop - length : stop] for length, stop in zip(lengths, stops, strict=True))
+    np.testing.assert_array_equal(store.Store(path, "extract").read("all", "pooled"), rows)
+
+
+@pytest.mark.parametrize("num_rows", [2, 4, 9])
+def test_too_few_or_too_many_rows_are_refused(path: Path, monkeypatch: pytest.MonkeyPatch, num_rows: int) -> None:
+    monkeypatch.setattr(store, "CHUNK_ROWS", 2)
+    monkeypatch.setattr(store, "SHARD_BYTES", 1)
+    with pytest.raises(DataError, match=r"expected 3 rows, got"), store.create(path, {}) as writer:
+        writer.group("all", IDS).dense("pooled", (2,), np.float32).fill([np.zeros((num_rows, 2), np.float32)])
+    assert not path.exists()
