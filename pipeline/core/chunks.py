@@ -27,29 +27,42 @@ def blocks(store: Store, group: str, name: str, seed: int | None) -> Iterator[np
     Blocks are read-only views; single rows in random order would read a whole chunk each. Raises FormatError if a
     checksum does not fit.
     """
-    folder = store.path / group / name
-    array: Any = zarr.open_array(folder, mode="r")
-    sizes = (int(array.chunks[0]), int(array.shards[0]))
-    order = np.arange(-(-array.shape[0] // sizes[0]))
+    array = _Array(store.path / group / name)
+    order = np.arange(array.num_chunks)
     for chunk in order if seed is None else generator(seed, "blocks").permutation(order):
-        yield _read(folder, int(chunk), shape=array.shape, rows=sizes, dtype=array.dtype)
+        yield array.chunk(int(chunk))
 
 
-def _read(folder: Path, chunk: int, *, shape: tuple[int, ...], rows: tuple[int, int], dtype: Any) -> npt.NDArray[Any]:
-    """Chunk number `chunk` of an array of a shape whose chunks and shards have (chunk rows, shard rows).
+class _Array:
+    """A dense array on disk; a shard is mapped, and its index checked, when it is first looked into."""
 
-    Read-only view of the file; fewer rows at the array's end. Raises FormatError if a checksum does not fit.
-    """
-    chunk_rows, shard_rows = rows
-    chunks_in_shard = shard_rows // chunk_rows
-    name = "/".join(["c", str(chunk // chunks_in_shard), *["0"] * (len(shape) - 1)])
-    mapped = np.memmap(folder / name, np.uint8, mode="r")
-    index = _checked(folder, mapped[-(16 * chunks_in_shard + _CRC_BYTES) :]).view("<u8").reshape(-1, 2)
-    offset, num_bytes = (int(value) for value in index[chunk % chunks_in_shard])
-    if offset + num_bytes > len(mapped):
-        raise FormatError(f"{folder}: chunk {chunk} lies outside its shard")
-    values = _checked(folder, mapped[offset : offset + num_bytes]).view(np.dtype(dtype).newbyteorder("<"))
-    return np.asarray(values.reshape(chunk_rows, *shape[1:])[: shape[0] - chunk * chunk_rows])
+    def __init__(self, folder: Path) -> None:
+        array: Any = zarr.open_array(folder, mode="r")
+        self.folder, self.shape = folder, tuple(array.shape)
+        self.dtype = np.dtype(array.dtype).newbyteorder("<")
+        self.chunk_rows = int(array.chunks[0])
+        self.chunks_in_shard = int(array.shards[0]) // self.chunk_rows
+        self.num_chunks = -(-self.shape[0] // self.chunk_rows)
+        self._shards: dict[int, tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint64]]] = {}
+
+    def chunk(self, number: int) -> npt.NDArray[Any]:
+        """Rows of one chunk, a view of the file; fewer than others at the array's end."""
+        mapped, index = self._shard(number // self.chunks_in_shard)
+        offset, num_bytes = (int(value) for value in index[number % self.chunks_in_shard])
+        if offset + num_bytes > len(mapped):
+            raise FormatError(f"{self.folder}: chunk {number} lies outside its shard")
+        values = _checked(self.folder, mapped[offset : offset + num_bytes]).view(self.dtype)
+        rows = values.reshape(self.chunk_rows, *self.shape[1:])
+        return np.asarray(rows[: self.shape[0] - number * self.chunk_rows])
+
+    def _shard(self, number: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint64]]:
+        """The bytes of a shard, and (offset, bytes) of each of its chunks."""
+        if number not in self._shards:
+            name = "/".join(["c", str(number), *["0"] * (len(self.shape) - 1)])
+            mapped = np.memmap(self.folder / name, np.uint8, mode="r")
+            index = _checked(self.folder, mapped[-(16 * self.chunks_in_shard + _CRC_BYTES) :])
+            self._shards[number] = np.asarray(mapped), index.view("<u8").reshape(-1, 2)
+        return self._shards[number]
 
 
 def _checked(folder: Path, part: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
