@@ -7,7 +7,7 @@ import typer
 
 from pipeline.compute.shared import Compute
 from pipeline.core import command, params, runs
-from pipeline.steps import preprocess
+from pipeline.steps import preprocess, preprocess_clips
 
 
 def main(
@@ -17,7 +17,7 @@ def main(
     out: Annotated[Path, typer.Option(help="The store to write.")],
 ) -> None:
     """Read every accepted clip and write it as one array."""
-    chosen = params.row(preprocess.Row, "preprocess", row)
+    chosen = params.row(preprocess_clips.Row, "preprocess", row)
     checks = params.load(preprocess.Checks, "preprocess.checks")
     compute = params.load(Compute, "preprocess.compute")
     with runs.recorded("preprocess", row) as facts:

@@ -24,7 +24,7 @@ CLIPS = Format(
     schema=pa.schema(
         [
             pa.field("clip_id", pa.string(), nullable=False),  # "<dataset>/<recording>", the same in every modality
-            pa.field("modality", pa.string(), nullable=False),  # skeleton | depth | thermal | video
+            pa.field("modality", pa.string(), nullable=False),  # skeleton | depth | thermal | video | boxes
             # Row of the dataset's class list, from 0; of a rejected clip what its files say, -1 = no class of the list.
             pa.field("class_id", pa.int32(), nullable=False),
             pa.field("subject", pa.int32()),  # performer (UCF101: group), null where the dataset does not say

@@ -1,7 +1,7 @@
 """The demo world: skeletons and films in the layout of NTU RGB+D, made by the stage `synthesize`."""
 
 from pipeline.datasets.shared import ANY_SETUP, Dataset, SubjectProtocol, ntu_patterns
-from pipeline.formats import depth_png, ntu_skeleton, video
+from pipeline.formats import boxes, depth_png, ntu_skeleton, video
 
 DATASET = Dataset(
     name="demo",
@@ -10,14 +10,16 @@ DATASET = Dataset(
     terms="those of this project",
     published_by="this project, stage `synthesize`",
     class_base=1,
-    patterns=ntu_patterns(ANY_SETUP),
+    patterns=ntu_patterns(ANY_SETUP, boxes=r"_boxes\.csv$"),
     folders=frozenset({"depth"}),
     aligned=frozenset({"depth", "thermal", "video"}),
+    boxed=frozenset({"depth", "thermal", "video"}),
     readers={
         "skeleton": ntu_skeleton.read,
         "depth": depth_png.footage,
         "thermal": video.grey_footage,
         "video": video.footage,
+        "boxes": boxes.read,
     },
     subjects={"xsub": SubjectProtocol("subject", frozenset(range(1, 1000, 2)))},  # every other one, however many
 )

@@ -4,7 +4,7 @@ Its thermal camera is radiometric: folders of 16-bit PNG.
 """
 
 from pipeline.datasets.shared import ANY_SETUP, Dataset, SubjectProtocol, ntu_patterns
-from pipeline.formats import depth_png, ntu_skeleton, thermal_png, video
+from pipeline.formats import boxes, depth_png, ntu_skeleton, thermal_png, video
 
 DATASET = Dataset(
     name="demo_home",
@@ -13,14 +13,16 @@ DATASET = Dataset(
     terms="those of this project",
     published_by="this project, stage `synthesize`",
     class_base=1,
-    patterns=ntu_patterns(ANY_SETUP, thermal=r"/Thermal-\d{8}\.png$"),
+    patterns=ntu_patterns(ANY_SETUP, thermal=r"/Thermal-\d{8}\.png$", boxes=r"_boxes\.csv$"),
     folders=frozenset({"depth", "thermal"}),
     aligned=frozenset({"depth", "thermal", "video"}),
+    boxed=frozenset({"depth", "thermal", "video"}),
     readers={
         "skeleton": ntu_skeleton.read,
         "depth": depth_png.footage,
         "thermal": thermal_png.footage,
         "video": video.footage,
+        "boxes": boxes.read,
     },
     subjects={"xsub": SubjectProtocol("subject", frozenset(range(1, 1000, 2)))},  # every other one, however many
 )

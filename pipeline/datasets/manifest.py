@@ -4,7 +4,7 @@ A second collection is a copy of this file under its name, which is then the nam
 """
 
 from pipeline.datasets.shared import Annotations, Dataset, OwnList
-from pipeline.formats import clip_manifest, depth_png, video
+from pipeline.formats import boxes, clip_manifest, depth_png, video
 
 DATASET = Dataset(
     name="manifest",
@@ -14,12 +14,14 @@ DATASET = Dataset(
     published_by="the user: manifest.csv, classes.csv and the files that they name",
     patterns=clip_manifest.RECORDINGS,
     folders=frozenset({"depth"}),
+    boxed=frozenset({"video"}),
     annotations=Annotations(clip_manifest.FILES, clip_manifest.read_clips),
     readers={
         "skeleton": clip_manifest.read_skeleton,
         "depth": depth_png.footage,
         "thermal": video.grey_footage,
         "video": video.footage,
+        "boxes": boxes.read,
     },
     subjects={"own": OwnList(clip_manifest.FILES, clip_manifest.read_sides)},
 )

@@ -62,7 +62,8 @@ class Dataset:
     setup and replication those that the file names tell. `class_base` is the file names' number of class 0, `letters`
     the numbers that they write as letters. A recording whose pattern has no `class` is a clip, or several, only if
     `annotations` say so. Of a modality in `folders` the recording is the folder that the matching files lie in;
-    modalities in `aligned` have the same number of frames in every clip. `subjects` says by protocol who trains.
+    modalities in `aligned` have the same number of frames in every clip. `subjects` says by protocol who trains. Beside
+    modalities there may be `boxes` of people and things; they lie in the pictures of the modalities in `boxed`.
 
     Where others have published vectors and no recordings, `vectors` names each split's folder, which formats.synse
     reads; the clips are rows of its arrays, there are no readers, and the files themselves say who trains.
@@ -74,7 +75,7 @@ class Dataset:
     terms: str
     published_by: str
     patterns: Mapping[str, re.Pattern[str]]
-    readers: Mapping[str, Callable[[Path], Any]]  # Skeleton or Footage of formats.shared
+    readers: Mapping[str, Callable[[Path], Any]]  # Skeleton or Footage of formats.shared; Boxes
     subjects: Mapping[str, SubjectProtocol | OwnList]
     class_base: int = 0
     letters: Mapping[str, int] = field(default_factory=dict)
@@ -82,6 +83,7 @@ class Dataset:
     missing_skeletons: FileList | None = None
     folders: frozenset[str] = frozenset()
     aligned: frozenset[str] = frozenset()
+    boxed: frozenset[str] = frozenset()
     vectors: Mapping[str, str] = field(default_factory=dict)  # split -> folder
 
 

@@ -21,6 +21,7 @@ RECORDINGS = {
     "depth": re.compile(r"^(?P<recording>.+)/M?Depth-\d{8}\.png$"),
     "video": _VIDEO,
     "thermal": _VIDEO,
+    "boxes": re.compile(r"^(?!manifest\.csv$|classes\.csv$)(?P<recording>.+\.csv)$"),  # of the clip's video
 }
 
 _SKELETONS = {

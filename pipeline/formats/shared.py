@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.core.boxes import Boxes
+
 Indices = Sequence[int] | npt.NDArray[np.int64]
 Sides = tuple[list[str], list[str]]  # the recordings of a dataset's own list that train, and those that test
 
@@ -37,14 +39,15 @@ class Footage:
 
     `layout` says what a pixel is: "rgb" (T, H, W, 3) uint8, "grey8" uint8, "grey16" uint16 or "depth_mm" uint16
     millimetres with 0 = no reading, all (T, H, W). `count` finds the number of frames, which for a video means decoding
-    it; `frames` decodes ascending 0-based indices, repeats allowed; `skeleton` is the same clip's, where one was asked
-    for.
+    it; `frames` decodes ascending 0-based indices, repeats allowed; `skeleton` and `boxes` are the same clip's, where
+    they were asked for.
     """
 
     layout: str
     count: Callable[[], int]
     frames: Callable[[Indices], npt.NDArray[Any]]
     skeleton: Skeleton | None = None
+    boxes: Boxes | None = None
 
     @cached_property
     def num_frames(self) -> int:

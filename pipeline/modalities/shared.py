@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core import members, params
-from pipeline.core.errors import ParamsError
+from pipeline.core.boxes import Boxes, View, in_view
+from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.resampling import area_mean
 from pipeline.core.sampling import Sampling, frame_indices
 from pipeline.datasets import shared as datasets
@@ -54,6 +55,30 @@ def built(package: str, encoder: str, options: Mapping[str, Any], num_channels: 
     member = members.load(package, encoder)
     module: nn.Module = member.Encoder(params.parse(member.Params, dict(options), section), num_channels)
     return module
+
+
+def boxed(modality: str, recipe: str, options: Mapping[str, Any], section: str) -> Callable[[Footage], Boxes]:
+    """The function that says where a recipe's arrays show the boxes of footage: as core.boxes.in_view gives them.
+
+    Raises ParamsError for a recipe that keeps no pictures (it has no `view`).
+    """
+    member = members.load(f"pipeline.modalities.{modality}.recipes", recipe)
+    if not hasattr(member, "view"):
+        raise ParamsError(f"{section}: recipe '{recipe}' keeps no pictures for boxes to lie in; set `boxes` to false")
+    told = params.parse(member.Params, dict(options), section)
+
+    def seen(footage: Footage) -> Boxes:
+        if footage.boxes is None:
+            raise DataError("no boxes: the clip has none; ingest them or set `boxes` to false")
+        return in_view(footage.boxes, member.view(footage, told), footage.num_frames)
+
+    return seen
+
+
+def whole_view(footage: Footage, sampling: Sampling) -> View:
+    """The view of a recipe that keeps all of a picture."""
+    height, width = footage.frames([0]).shape[1:3]
+    return View(frame_indices(footage.num_frames, sampling), 0, 0, height, width)
 
 
 def sampled(footage: Footage, sampling: Sampling) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:

@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from pipeline.core import progress, stamp, tables
+from pipeline.core.boxes import Boxes
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.params import Params
 from pipeline.core.rejects import Rejects
@@ -194,8 +195,10 @@ class _Inspector:
         return reason, num_frames
 
 
-def _looked_at(recording: Skeleton | Footage) -> tuple[str | None, int]:
-    """Why a recording cannot be used (None: it can), and its number of frames."""
+def _looked_at(recording: Skeleton | Footage | Boxes) -> tuple[str | None, int]:
+    """Why a recording cannot be used (None: it can), and its number of frames, which boxes do not tell."""
+    if isinstance(recording, Boxes):
+        return None, 0
     if isinstance(recording, Skeleton):
         return fault(recording), recording.num_frames
     num_frames = recording.num_frames

@@ -6,10 +6,9 @@ cold runs write the same bytes.
 """
 
 # Shapes: N clips; C channels, T frames and what follows them depend on the modality.
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +16,9 @@ from pydantic import Field
 
 from pipeline.compute import shared as compute_engines
 from pipeline.compute.shared import Compute
-from pipeline.core import store, tables
-from pipeline.core.errors import DataError, FormatError
-from pipeline.core.hashing import code_digest, known_digest, value_digest
+from pipeline.core import prepared, store, tables
+from pipeline.core.boxes import Boxes
+from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.params import Params
 from pipeline.core.progress import track
 from pipeline.core.rejects import Rejects
@@ -27,15 +26,12 @@ from pipeline.core.runs import CACHE
 from pipeline.core.samples import Samples
 from pipeline.core.schemas import CLIPS
 from pipeline.datasets import shared as datasets
-from pipeline.formats import segments
-from pipeline.formats.shared import Footage, Skeleton
 from pipeline.modalities import shared as modalities
+from pipeline.steps import preprocess_clips
+from pipeline.steps.preprocess_clips import Block, Clip, Row, Source, decode
 
-GROUP, ARRAY = "all", "x"
 SAMPLES = CACHE / "samples"
 BLOCK_CLIPS = 32
-
-Clip = dict[str, Any]  # a row of the clips table
 
 
 class Checks(Params):
@@ -44,35 +40,19 @@ class Checks(Params):
     max_rejected: float = Field(ge=0, le=1)  # share of the clips that ingest accepted
 
 
-class Row(Params):
-    """One dataset, modality and recipe; `options` are the Params of the recipe's file."""
-
-    dataset: str
-    source: str  # folder of the recordings, as ingest was given it
-    modality: str
-    recipe: str
-    options: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class _Block:
-    """One task: clips to decode, each with its cache key and, where the recipe wants it, its skeleton's row."""
-
-    row: Row
-    section: str
-    source: Path
-    cache: Path
-    clips: list[tuple[str, Clip, Clip | None]]
-
-
 @dataclass(frozen=True)
 class _Outcome:
-    """What became of one clip: an array in the cache of this layout and shape, or a reason."""
+    """What became of one clip: an array in the cache of this layout and shape, or a reason.
+
+    After `num_held` frames the array is empty.
+    """
 
     clip_id: str
     key: str
     layout: str
     shape: tuple[int, ...]
+    num_held: int
+    boxes: Boxes
     reason: str | None
 
 
@@ -89,23 +69,27 @@ def preprocess(
 ) -> dict[str, int]:
     """Write the store of a row's clips; returns how many clips it holds, were rejected and had to be decoded.
 
-    Group "all", array `x` (N, C, T, ...) float32; memory holds one shard. Raises DataError if a file is not the one
-    that ingest read, or if too many clips are rejected.
+    Group "all", array `x` (N, C, T, ...) float32, as core.prepared keeps it; memory holds one shard. With `boxes` also
+    ragged `boxes` and `box_labels`. Raises DataError if a file is not the one that ingest read, or if too many clips
+    are rejected.
     """
     section = f"preprocess.rows.{key}.options"
     sense = modalities.sense(row.modality)
     sense.read(row.dataset)
     sense.prepare(row.recipe, row.options, section)  # what the params get wrong is said here, not by a worker
-    keyed = [(_key(clip, skeleton, row), clip, skeleton) for clip, skeleton in _accepted(clips, row)]
+    if row.boxes:
+        _check_boxed(row, key)
+        modalities.boxed(row.modality, row.recipe, row.options, section)
+    found = _accepted(clips, row)
     samples = Samples(cache)
-    todo = [entry for entry in keyed if samples.load(entry[0]) is None]
+    todo = [clip for clip in found if samples.load(clip.key) is None]
     blocks = [
-        _Block(row, section, source, cache, todo[start : start + BLOCK_CLIPS])
+        Block(row, section, source, cache, todo[start : start + BLOCK_CLIPS])
         for start in range(0, len(todo), BLOCK_CLIPS)
     ]
-    for _ in track(compute_engines.run(compute, _decode, blocks), total=len(blocks), what=f"{key}: blocks of clips"):
+    for _ in track(compute_engines.run(compute, decode, blocks), total=len(blocks), what=f"{key}: blocks of clips"):
         pass
-    outcomes = [_outcome(samples, entry_key, clip["clip_id"]) for entry_key, clip, _ in keyed]
+    outcomes = [_outcome(samples, clip) for clip in found]
     rejects = Rejects("preprocess")
     for outcome in outcomes:
         if outcome.reason is not None:
@@ -116,95 +100,39 @@ def preprocess(
     return {"clips": len(kept), "rejected": len(rejects.rows), "decoded": len(todo)}
 
 
-def _accepted(clips: Path, row: Row) -> list[tuple[Clip, Clip | None]]:
-    """The clips of the row's modality that ingest accepted, in order of their ids, with the skeleton a crop needs."""
+def _check_boxed(row: Row, key: str) -> None:
+    boxed = datasets.load(row.dataset).boxed
+    if row.modality not in boxed:
+        raise ParamsError(
+            f"preprocess.rows.{key}: boxes: {row.dataset} has boxes in the pictures of {sorted(boxed) or 'nothing'}, "
+            f"not of {row.modality}; set it to false"
+        )
+
+
+def _accepted(clips: Path, row: Row) -> list[Source]:
+    """The clips of the row's modality that ingest accepted, in order of their ids, with what is decoded with them."""
     rows = [clip for clip in tables.read_rows(clips, CLIPS) if clip["reason"] is None]
     found = [clip for clip in rows if clip["modality"] == row.modality]
     if not found:
         raise DataError(f"{clips}: no accepted clip of modality '{row.modality}'; run `dvc repro ingest@{row.dataset}`")
-    wants = row.options.get("crop") == "skeleton"
-    skeletons = {clip["clip_id"]: clip for clip in rows if wants and clip["modality"] == "skeleton"}
-    return [(clip, skeletons.get(clip["clip_id"])) for clip in sorted(found, key=lambda clip: str(clip["clip_id"]))]
+    wanted = {"skeleton"} if row.options.get("crop") == "skeleton" else set()
+    wanted |= {"boxes"} if row.boxes else set()
+    beside: dict[str, dict[str, Clip]] = {clip["clip_id"]: {} for clip in found}
+    for clip in rows:
+        if clip["modality"] in wanted and clip["clip_id"] in beside:
+            beside[clip["clip_id"]][clip["modality"]] = clip
+    return [
+        Source(preprocess_clips.key(clip, beside[clip["clip_id"]], row), clip, beside[clip["clip_id"]])
+        for clip in sorted(found, key=lambda clip: str(clip["clip_id"]))
+    ]
 
 
-def _key(clip: Clip, skeleton: Clip | None, row: Row) -> str:
-    """Names the array of a clip by all that decides it; not by where it lies."""
-    return value_digest(
-        {
-            "content": clip["content_hash"],
-            "part": _part(clip),
-            "num_frames": clip["num_frames"],
-            "skeleton": skeleton and [skeleton["content_hash"], _part(skeleton)],
-            "extractor": _extractor(row.modality),
-            "reader": [row.dataset, row.modality],
-            "recipe": row.recipe,
-            "options": row.options,
-            "dtype": "float32",
-        }
-    )
-
-
-def _part(clip: Clip) -> str:
-    """Which part of its file a clip is; "" = all of it."""
-    path: str = clip["path"]
-    return path.removeprefix(segments.file_of(path))
-
-
-def _extractor(modality: str) -> str:
-    """Version of the code between a file and its array."""
-    if modality not in _EXTRACTORS:
-        folders = ("core", "formats", "datasets", "modalities/shared.py", f"modalities/{modality}")
-        _EXTRACTORS[modality] = code_digest(*folders)
-    return _EXTRACTORS[modality]
-
-
-_EXTRACTORS: dict[str, str] = {}
-
-
-def _decode(block: _Block) -> int:
-    """Put the clips of a block into the cache; a clip that cannot be used leaves its reason there."""
-    row = block.row
-    sense = modalities.sense(row.modality)
-    read, prepare = sense.read(row.dataset), sense.prepare(row.recipe, row.options, block.section)
-    samples = Samples(block.cache)
-    for key, clip, skeleton in block.clips:
-        path = _verified(block.source, clip, row.dataset)
-        whole = segments.file_of(str(path))
-        try:
-            recording = _recording(read(path), clip, skeleton, block)
-            samples.keep(key, {"layout": recording.layout}, prepare(recording))
-        except (DataError, FormatError) as error:
-            samples.keep(
-                key, {"reason": str(error).replace(f"{path}: ", "").replace(f"{whole}: ", "")}, np.zeros(0, np.float32)
-            )
-    return len(block.clips)
-
-
-def _recording(recording: Any, clip: Clip, skeleton: Clip | None, block: _Block) -> Any:
-    """Footage is told what ingest counted, so that it is decoded once, and given the skeleton to crop to."""
-    if not isinstance(recording, Footage):
-        return recording
-    counted = recording.counted(clip["num_frames"])
-    if skeleton is None:
-        return counted
-    read: Callable[[Path], Skeleton] = datasets.load(block.row.dataset).readers["skeleton"]
-    return replace(counted, skeleton=read(_verified(block.source, skeleton, block.row.dataset)))
-
-
-def _verified(source: Path, clip: Mapping[str, Any], dataset: str) -> Path:
-    file = source / segments.file_of(clip["path"])
-    if not file.exists() or known_digest(file) != clip["content_hash"]:
-        state = "has changed since it was scanned" if file.exists() else "is gone"
-        raise DataError(f"{file}: the file {state}; run `unseen raw scan {dataset}`, then `dvc repro`")
-    path: Path = source / clip["path"]
-    return path
-
-
-def _outcome(samples: Samples, key: str, clip_id: str) -> _Outcome:
-    about = samples.about(key)
+def _outcome(samples: Samples, source: Source) -> _Outcome:
+    clip_id, about = source.clip["clip_id"], samples.about(source.key)
     if about is None:
         raise _lost(samples, clip_id)
-    return _Outcome(clip_id, key, about.get("layout", ""), tuple(about["shape"]), about.get("reason"))
+    layout, num_held, boxes = about.get("layout", ""), about.get("num_held", 0), preprocess_clips.boxes_of(about)
+    return _Outcome(clip_id, source.key, layout, tuple(about["shape"]), num_held, boxes, about.get("reason"))
 
 
 def _lost(samples: Samples, clip_id: str) -> DataError:
@@ -218,23 +146,26 @@ def _write(out: Path, kept: list[_Outcome], samples: Samples, row: Row, rejects:
             f"{out}: clips of one row need one layout and shape, found layouts {sorted(layouts)}, "
             f"shapes {sorted(shapes)}; give each its own row"
         )
+    shape, held = next(iter(shapes)), [outcome.num_held for outcome in kept]
     attrs = {
         **row.model_dump(include={"dataset", "modality", "recipe", "options"}),
         "layout": next(iter(layouts)),
         "rejected": rejects.to_json(),
     }
+    if prepared.is_ragged(shape[1], held):
+        attrs[prepared.PADDED_TO] = shape[1]
+    if row.boxes:
+        attrs[prepared.BOX_LABELS] = sorted({label for outcome in kept for label in outcome.boxes.labels})
     with store.create(out, attrs) as writer:
-        array = writer.group(GROUP, [o.clip_id for o in kept]).dense(ARRAY, next(iter(shapes)), np.float32)
-        for shard, rows in enumerate(_shards(array, kept, samples)):
-            array.write_shard(shard, rows)
+        group = writer.group(prepared.GROUP, [outcome.clip_id for outcome in kept])
+        prepared.put(group, shape, held, _arrays(kept, samples))
+        if row.boxes:
+            prepared.put_boxes(group, [outcome.boxes for outcome in kept], attrs[prepared.BOX_LABELS])
 
 
-def _shards(array: store.DenseWriter, kept: list[_Outcome], samples: Samples) -> Iterator[npt.NDArray[np.float32]]:
-    for shard in range(array.num_shards):
-        rows = []
-        for outcome in kept[shard * array.shard_rows : (shard + 1) * array.shard_rows]:
-            found = samples.load(outcome.key)
-            if found is None:
-                raise _lost(samples, outcome.clip_id)
-            rows.append(found[1])
-        yield np.stack(rows)
+def _arrays(kept: list[_Outcome], samples: Samples) -> Iterator[npt.NDArray[np.float32]]:
+    for outcome in kept:
+        found = samples.load(outcome.key)
+        if found is None:
+            raise _lost(samples, outcome.clip_id)
+        yield found[1]

@@ -6,13 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-import numpy.typing as npt
-
 from pipeline.core import tables
 from pipeline.core.errors import DataError, LeakError
+from pipeline.core.prepared import Clips
 from pipeline.core.schemas import SPLIT
-from pipeline.core.store import Store
 
 Classes = Literal["fit", "seen"]
 ROLES: dict[Classes, tuple[str, ...]] = {"fit": ("fit",), "seen": ("fit", "val")}
@@ -35,11 +32,10 @@ class Prepared:
     """The arrays of a preprocess row, in memory."""
 
     def __init__(self, arrays: Path) -> None:
-        store = Store(arrays, "preprocess")
         self.path = arrays
-        self.attrs = store.attrs
-        self.x_NCTVM: npt.NDArray[np.float32] = store.read("all", "x")
-        self.ids = store.ids("all")
+        self.x_NCTVM = Clips(arrays)
+        self.attrs = self.x_NCTVM.store.attrs
+        self.ids = self.x_NCTVM.ids
         self.place = {clip_id: place for place, clip_id in enumerate(self.ids)}
         self.rejected = {clip_id for clip_id, _ in self.attrs["rejected"]}
 

@@ -2,9 +2,10 @@
 
 # Shapes: T frames, V joints, N solids, 3 = x y z or r g b.
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.core.joints import NTU25
 from pipeline.world.poses import Array
@@ -38,21 +39,31 @@ _SECONDS_A_FRAME = 1 / 30
 
 @dataclass(frozen=True, eq=False)
 class Solids:
-    """Capsules over time with what covers them: colour (0 to 1) and temperature in degrees Celsius."""
+    """Capsules over time with what covers them: colour (0 to 1) and temperature in degrees Celsius.
+
+    `thing_N` is the place in `things` of what each is a part of: a person has many parts.
+    """
 
     start_TN3: Array
     stop_TN3: Array
     radius_N: Array
     color_N3: Array
     celsius_N: Array
+    thing_N: npt.NDArray[np.int64]
+    things: tuple[str, ...]
 
 
 def together(parts: list[Solids]) -> Solids:
     """All solids of a scene as one."""
+    firsts = accumulate((len(part.things) for part in parts), initial=0)
     return Solids(
         np.concatenate([part.start_TN3 for part in parts], axis=1),
         np.concatenate([part.stop_TN3 for part in parts], axis=1),
-        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("radius_N", "color_N3", "celsius_N")),
+        np.concatenate([part.radius_N for part in parts]),
+        np.concatenate([part.color_N3 for part in parts]),
+        np.concatenate([part.celsius_N for part in parts]),
+        np.concatenate([part.thing_N + first for part, first in zip(parts, firsts, strict=False)]),
+        tuple(thing for part in parts for thing in part.things),
     )
 
 
@@ -68,6 +79,8 @@ def dressed(xyz_TV3: Array, rng: np.random.Generator) -> Solids:
         np.array([part[2] for part in _PARTS]) * rng.uniform(0.92, 1.12),
         np.stack([np.clip(worn[part[3]], 0, 1) for part in _PARTS]),
         np.array([_CELSIUS[part[3]] for part in _PARTS]) + rng.normal(0.0, 0.5),
+        np.zeros(len(_PARTS), np.int64),
+        ("person",),
     )
 
 
@@ -84,12 +97,20 @@ def prop(xyz_TV3: Array, rng: np.random.Generator) -> Solids:
         start_T3 = _thrown(start_T3, leaves=int(rng.integers(len(xyz_TV3) // 3, len(xyz_TV3))), radius=radius, rng=rng)
     color = _vivid(rng)[None]
     stop_T3 = start_T3 + length * along_T3
-    return Solids(start_T3[:, None], stop_T3[:, None], np.array([radius]), color, np.array([_PROP_CELSIUS]))
+    return Solids(
+        start_T3[:, None],
+        stop_T3[:, None],
+        np.array([radius]),
+        color,
+        np.array([_PROP_CELSIUS]),
+        np.zeros(1, np.int64),
+        ("ball" if is_ball else "stick",),
+    )
 
 
 def furniture(num_frames: int, num_things: int, wall_behind_m: float, rng: np.random.Generator) -> Solids:
     """Poles, bars and balls that stay where they are, before the wall behind the middle of the world."""
-    ends_N23, radii, colors = [], [], []
+    ends_N23, radii, colors, things = [], [], [], []
     for _ in range(num_things):
         radius = float(rng.uniform(0.04, 0.2))
         foot_3 = np.array([rng.uniform(-2.2, 2.2), radius, -(wall_behind_m - 0.1 - radius)])
@@ -100,6 +121,7 @@ def furniture(num_frames: int, num_things: int, wall_behind_m: float, rng: np.ra
         ends_N23.append((start_3, start_3 + ((0.0, 0.0, 0.0), bar, pole)[kind]))
         radii.append(radius)
         colors.append(_vivid(rng))
+        things.append(("ball", "bar", "pole")[kind])
     ends_TN23 = np.broadcast_to(np.array(ends_N23).reshape(1, -1, 2, 3), (num_frames, num_things, 2, 3))
     return Solids(
         ends_TN23[:, :, 0],
@@ -107,6 +129,8 @@ def furniture(num_frames: int, num_things: int, wall_behind_m: float, rng: np.ra
         np.array(radii),
         np.array(colors).reshape(-1, 3),
         np.full(num_things, _PROP_CELSIUS),
+        np.arange(num_things),
+        tuple(things),
     )
 
 

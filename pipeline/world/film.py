@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from pipeline.core.boxes import Boxes
 from pipeline.core.params import Params
 from pipeline.world.cameras import Camera, Range, seen
 from pipeline.world.figures import Solids
@@ -21,6 +22,7 @@ _DEPTH_RANGE_M = (0.5, 8.0)
 _ROOM_CELSIUS = 20.0
 _DISPLAY_CELSIUS = (16.0, 38.0)  # what the 8-bit thermal picture spans
 _ABSOLUTE_ZERO = -273.15
+_FEWEST_PIXELS = 6  # of a thing that gets a box
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,11 +37,15 @@ class Room:
 
 @dataclass(frozen=True, eq=False)
 class Film:
-    """One clip in three senses: depth uint16 millimetres (0 = no reading), colour uint8, temperature Celsius."""
+    """One clip in three senses: depth uint16 millimetres (0 = no reading), colour uint8, temperature Celsius.
+
+    `boxes` are those of the people and things as far as they are seen, whole pixels.
+    """
 
     depth_mm_THW: npt.NDArray[np.uint16]
     rgb_THW3: npt.NDArray[np.uint8]
     celsius_THW: npt.NDArray[np.float32]
+    boxes: Boxes
 
 
 class Rooms(Params):
@@ -73,6 +79,7 @@ def filmed(solids: Solids, room: Room, camera: Camera, lens: Lens, rng: np.rando
         depth_mm_THW=_depth_mm(view, rng),
         rgb_THW3=_rgb(view, solids, room, lens, rng),
         celsius_THW=_celsius(view, solids, rng),
+        boxes=_boxes(view.solid_THW, solids),
     )
 
 
@@ -85,6 +92,25 @@ def display(celsius_THW: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
 def centikelvin(celsius_THW: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:
     """The 16-bit counts of a radiometric camera: hundredths of a kelvin."""
     return np.rint(100 * (celsius_THW.astype(np.float64) - _ABSOLUTE_ZERO)).astype(np.uint16)
+
+
+def _boxes(solid_THW: npt.NDArray[np.int16], solids: Solids) -> Boxes:
+    """The boxes around the pixels that show a person or thing, where there are some; frame by frame."""
+    thing_of = np.append(solids.thing_N, [-1, -1, -1])  # floor, wall and, as -1, nothing
+    thing_THW = thing_of[solid_THW]
+    found: list[tuple[int, int, list[int]]] = []
+    for thing in range(len(solids.things)):
+        shown_THW = thing_THW == thing
+        for frame in np.flatnonzero(shown_THW.sum(axis=(1, 2)) >= _FEWEST_PIXELS).tolist():
+            columns, rows = (np.flatnonzero(shown_THW[frame].any(axis=axis)) for axis in (0, 1))
+            corners = [int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1]
+            found.append((frame, thing, corners))
+    found.sort()
+    return Boxes(
+        np.array([frame for frame, _, _ in found], np.int64),
+        np.array([corners for _, _, corners in found], np.float32).reshape(-1, 4),
+        tuple(solids.things[thing] for _, thing, _ in found),
+    )
 
 
 def _depth_mm(view: Surfaces, rng: np.random.Generator) -> npt.NDArray[np.uint16]:

@@ -5,7 +5,7 @@ Film frame i of F shows what the skeleton file holds at frame (i + 1/2) T / F of
 
 # Shapes: M bodies, T frames of the skeleton file, F frames of the film, V joints, 3 = x y z.
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,7 +14,7 @@ from pydantic import Field
 from pipeline.core.params import Params
 from pipeline.core.sampling import Sampling, frame_indices
 from pipeline.core.seeds import generator
-from pipeline.formats import depth_png, thermal_png, video
+from pipeline.formats import boxes, depth_png, thermal_png, video
 from pipeline.world.cameras import Camera
 from pipeline.world.figures import Solids, dressed, furniture, prop, together
 from pipeline.world.film import Film, Rooms, centikelvin, display, filmed, furnished
@@ -36,7 +36,7 @@ class Unfilmed(Params):
 class Films(Params):
     """What is filmed, by camera 1, in which senses, where, and the size of the pictures."""
 
-    senses: Annotated[list[Literal["depth", "radiometric", "thermal", "video"]], Field(min_length=1)]
+    senses: Annotated[list[Literal["boxes", "depth", "radiometric", "thermal", "video"]], Field(min_length=1)]
     unfilmed: list[Unfilmed]  # a film in all senses is some twenty files
     rooms: Rooms
     num_frames: Annotated[int, Field(ge=2)]
@@ -79,14 +79,14 @@ def take(films: Films, bodies_MTV3: Array, camera: Camera, draws: Draws) -> Film
     things = furniture(bodies_MTV3.shape[1], films.rooms.things, room.wall_behind_m, generator(draws.room, "furniture"))
     solids = together([_scene(bodies_MTV3, draws), things])
     shown = frame_indices(bodies_MTV3.shape[1], Sampling(num_frames=films.num_frames, stride=0, position=0.5))
-    sampled = Solids(
-        solids.start_TN3[shown], solids.stop_TN3[shown], solids.radius_N, solids.color_N3, solids.celsius_N
-    )
+    sampled = replace(solids, start_TN3=solids.start_TN3[shown], stop_TN3=solids.stop_TN3[shown])
     return filmed(sampled, room, camera, films.lens, generator(draws.performance, "film"))
 
 
 def write(folder: Path, recording: str, film: Film, senses: Collection[str]) -> None:
     """One file a sense (depth: a folder) of one recording."""
+    if "boxes" in senses:
+        boxes.write(folder / "nturgb+d_boxes" / f"{recording}_boxes.csv", film.boxes)
     if "depth" in senses:
         depth_png.write(folder / "nturgb+d_depth" / recording, film.depth_mm_THW)
     if "video" in senses:

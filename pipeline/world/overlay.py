@@ -1,6 +1,7 @@
 """One picture in which a person can check that the senses of a clip lie on each other.
 
-A row a frame; in a row colour, depth, thermal and all three blended, each with the recorded skeleton drawn over it.
+A row a frame; in a row colour, depth, thermal and all three blended, each with the recorded skeleton and the boxes of
+people and things drawn over it.
 """
 
 # Shapes: T frames, H x W pixels, V joints, 2 = x y in pixels, 3 = x y z or r g b.
@@ -20,7 +21,7 @@ from pipeline.world.rasterizer import Lens
 
 _SCALE = 4
 _NUM_ROWS = 3
-_BONE, _BLEND = (0, 255, 80), (0.5, 0.25, 0.25)
+_BONE, _BOX, _BLEND = (0, 255, 80), (255, 220, 0), (0.5, 0.25, 0.25)
 
 
 def draw(path: Path, skeleton: Skeleton, film: Film, lens: Lens) -> None:
@@ -50,15 +51,20 @@ def _row(film: Film, frame: int, bones: list[tuple[float, ...]]) -> npt.NDArray[
         np.stack([warm, warm * 0.4, warm * 0], axis=-1),
     ]
     panels.append(sum((share * panel for share, panel in zip(_BLEND, panels, strict=True)), np.zeros_like(panels[0])))
-    return np.concatenate([_drawn(panel, bones) for panel in panels], axis=1)
+    boxes_K4 = film.boxes.corners_K4[film.boxes.frame_K == frame].tolist()
+    return np.concatenate([_drawn(panel, bones, boxes_K4) for panel in panels], axis=1)
 
 
-def _drawn(panel_HW3: npt.NDArray[Any], bones: list[tuple[float, ...]]) -> npt.NDArray[np.uint8]:
+def _drawn(
+    panel_HW3: npt.NDArray[Any], bones: list[tuple[float, ...]], boxes: list[list[float]]
+) -> npt.NDArray[np.uint8]:
     image = Image.fromarray(np.clip(panel_HW3, 0, 255).astype(np.uint8))
     image = image.resize((image.width * _SCALE, image.height * _SCALE), Image.Resampling.NEAREST)
     pen = ImageDraw.Draw(image)
     for bone in bones:
         pen.line([_SCALE * value for value in bone], fill=_BONE, width=1)
+    for x0, y0, x1, y1 in boxes:
+        pen.rectangle([_SCALE * x0, _SCALE * y0, _SCALE * x1 - 1, _SCALE * y1 - 1], outline=_BOX)
     return np.asarray(image)
 
 

@@ -6,7 +6,7 @@ import torch
 
 from pipeline.core import members
 from pipeline.core.errors import DataError
-from pipeline.steps.extract import Batches, encode
+from pipeline.steps.extract_arrays import Batches, encode, refuse_empty
 from pipeline.training import checkpoint
 from pipeline.training.determinism import deterministic
 
@@ -14,6 +14,7 @@ from pipeline.training.determinism import deterministic
 SAMPLES = {
     ("skeleton", "stgcn"): ({"plan": "reduced", "dropout": 0.5}, "kinect20", (3, 9, 20, 2)),
     ("depth", "r2plus1d"): ({"widths": [4, 8], "dropout": 0.5}, "depth_mm", (1, 6, 12, 16)),
+    ("thermal", "r2plus1d"): ({"widths": [4, 8], "dropout": 0.5}, "grey8", (1, 6, 12, 16)),
     ("video", "framecnn"): ({"widths": [4, 8], "dim": 12, "dropout": 0.5}, "rgb", (3, 6, 12, 16)),
 }
 ENCODERS = [
@@ -36,9 +37,23 @@ def clips(name):
     return np.random.default_rng(0).normal(size=(3, *SAMPLES[name][2])).astype(np.float32)
 
 
+class InMemory:
+    """Clips that never were in a store."""
+
+    def __init__(self, x, ids):
+        self.x, self.ids = x, ids
+
+    def __len__(self):
+        return len(self.ids)
+
+    def __getitem__(self, rows):
+        return self.x[rows]
+
+
 def features(encoder, name, x, ids=IDS, batch_size=8):
-    empty = members.load("pipeline.modalities", name[0]).is_empty(x)
-    return encode(encoder, x, ids, empty, Batches(batch_size=batch_size, num_threads=1))
+    batches = Batches(batch_size=batch_size, num_threads=1)
+    refuse_empty(members.load("pipeline.modalities", name[0]).is_empty, InMemory(x, ids), batches)
+    return encode(encoder, InMemory(x, ids), batches)
 
 
 def restored(name, path, seed=0):
@@ -66,12 +81,24 @@ class TestEncoder:
         encoder, x = restored(name, tmp_path / "w"), clips(name)
         x[1, ..., 1] = 0  # of a skeleton the second body
         with torch.inference_mode():
-            tokens = encoder.eval().tokens(torch.from_numpy(x)).double()
-            pooled = encoder(torch.from_numpy(x))
+            pooled, tokens = encoder.eval().with_tokens(torch.from_numpy(x))
+            assert torch.equal(pooled, encoder(torch.from_numpy(x)))
         assert tokens.shape[0] == 3
         assert tokens.shape[-1] == encoder.dim
         assert tokens[0].numel() > encoder.dim
-        assert np.allclose(tokens.flatten(1, -2).mean(1), pooled, rtol=1e-5, atol=1e-6)
+        assert np.allclose(tokens.double().flatten(1, -2).mean(1), pooled, rtol=1e-5, atol=1e-6)
+
+    def test_a_map_of_places_keeps_their_order(self, name):
+        encoder, x = build(name).eval(), clips(name)
+        if name[0] == "skeleton":
+            assert not hasattr(encoder, "places")
+            return
+        left = x.copy()
+        left[..., : x.shape[-1] // 4] += 3  # every frame alike, so nothing but the picture's left side changes
+        with torch.inference_mode():
+            change = (encoder.places(torch.from_numpy(left)) - encoder.places(torch.from_numpy(x))).abs()
+        assert change.dim() == 5
+        assert change[..., 0].mean() > 2 * change[..., -1].mean()
 
     def test_hiding_a_part_changes_the_vector(self, name):
         encoder, x = build(name).eval(), clips(name)

@@ -29,7 +29,7 @@ def project(tmp_path, monkeypatch):
 
 
 def run(**changes):
-    row = {"dataset": "utd_mhad", "source": str(SOURCE), "modality": "skeleton", "recipe": "dvta50"}
+    row = {"dataset": "utd_mhad", "source": str(SOURCE), "modality": "skeleton", "recipe": "dvta50", "boxes": False}
     row["options"] = {"num_frames": 4, "num_bodies": 1}
     compute = {"engine": "inline", "num_workers": 1}
     tree = {"preprocess": {"checks": {"max_rejected": 0.0}, "compute": compute, "rows": {"k": {**row, **changes}}}}

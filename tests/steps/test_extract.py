@@ -7,12 +7,13 @@ from pipeline.core.errors import DataError, FormatError, LeakError, ParamsError
 from pipeline.core.hashing import file_digest
 from pipeline.core.params import parse
 from pipeline.modalities import skeleton
-from pipeline.steps.extract import Batches, Row, extract, hidden
+from pipeline.steps.extract import Row, extract
+from pipeline.steps.extract_arrays import Batches, hidden
 from pipeline.training import checkpoint
 
 OPTIONS = {"plan": "reduced", "dropout": 0.5}
 WHOSE = {"dataset": "toy", "protocol": "random", "modality": "skeleton", "recipe": "dvta50", "encoder": "stgcn"}
-ROW = {**WHOSE, "tokens": False, "masked": None}
+ROW = {**WHOSE, "tokens": False, "masked": None, "regions": False}
 MASKED = {"part": "joints", "share": 0.3, "num_variants": 3, "seed": 0}
 ABOUT = {
     **WHOSE,

@@ -204,7 +204,7 @@ class TestManifest:
             ("b,video,../one.mp4,stir,,", "path leads out: '../one.mp4' is no path inside the folder of the list"),
             ("b,video,/etc/passwd,stir,,", "path leads out: '/etc/passwd' is no path inside the folder of the list"),
             ("b,video,gone.mp4,stir,,", "missing file: manifest.csv names it, the folder has no such video"),
-            ("b,sound,two.mp4,stir,,", "unknown modality: 'sound' is none of depth, skeleton, thermal, video"),
+            ("b,sound,two.mp4,stir,,", "unknown modality: 'sound' is none of boxes, depth, skeleton, thermal, video"),
             ("b,video,two.mp4,,,", "no label: the row names no class"),
             ("b,video,two.mp4,fry,,", "unknown class: 'fry' is none of the 2 of manifest"),
             ("b,video,two.mp4,stir,anna,", "unknown subject: 'anna' is no whole number"),

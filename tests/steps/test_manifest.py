@@ -14,7 +14,7 @@ from pipeline.core import params, stamp, store, tables
 from pipeline.core.schemas import CLIPS, SPLIT
 from pipeline.formats import depth_png, ntu_skeleton, segments, video
 from pipeline.formats.shared import Skeleton
-from pipeline.steps import ingest, preprocess, prompt, split
+from pipeline.steps import ingest, preprocess, preprocess_clips, prompt, split
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 EXAMPLE = re.search(r"```csv\n(.*?)```", README, flags=re.DOTALL)[1]
@@ -89,7 +89,8 @@ def arrays(tmp_path, monkeypatch):
 def prepared(source):
     (name, row) = next(iter(ROWS["preprocess"]["rows"].items()))
     sampling = {"num_frames": 3, "stride": 0, "position": 0.5}
-    chosen = params.parse(preprocess.Row, row | {"options": {"sampling": sampling, "height": 8, "width": 12}}, name)
+    small = {"options": {"sampling": sampling, "height": 8, "width": 12}}
+    chosen = params.parse(preprocess_clips.Row, row | small, name)
     checks, inline = preprocess.Checks(max_rejected=0.0), Compute(engine="inline", num_workers=1)
     clips, out = source.parent / "clips.parquet", source.parent / "x.zarr"
     facts = preprocess.preprocess(chosen, checks, inline, key=name, clips=clips, source=source, out=out)

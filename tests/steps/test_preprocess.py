@@ -12,7 +12,8 @@ from pipeline.core.params import parse
 from pipeline.core.schemas import CLIPS
 from pipeline.formats.mat import read_skeleton
 from pipeline.modalities.skeleton.recipes import dvta50
-from pipeline.steps.preprocess import Checks, Row, preprocess
+from pipeline.steps.preprocess import Checks, preprocess
+from pipeline.steps.preprocess_clips import Row
 
 ROW = {
     "dataset": "utd_mhad",
@@ -20,6 +21,7 @@ ROW = {
     "modality": "skeleton",
     "recipe": "dvta50",
     "options": {"num_frames": 4, "num_bodies": 2},
+    "boxes": False,
 }
 
 

@@ -155,10 +155,11 @@ class Encoder(nn.Module):
         x_PCTV, present_NM = _bodies(x_NCTVM)
         return _mean_body(self._encode_bodies(x_PCTV).mean((2, 3)), present_NM)
 
-    def tokens(self, x_NCTVM: Tensor) -> Tensor:
-        """tokens_NSVD: joint by joint over time, the mean over the bodies present; their mean is the feature."""
+    def with_tokens(self, x_NCTVM: Tensor) -> tuple[Tensor, Tensor]:
+        """The feature, and what it is the mean of: tokens_NSVD, joint by joint over time, mean over the bodies."""
         x_PCTV, present_NM = _bodies(x_NCTVM)
-        return _mean_body(self._encode_bodies(x_PCTV), present_NM).permute(0, 2, 3, 1)
+        body_PDSV = self._encode_bodies(x_PCTV)
+        return _mean_body(body_PDSV.mean((2, 3)), present_NM), _mean_body(body_PDSV, present_NM).permute(0, 2, 3, 1)
 
     def _encode_bodies(self, x_PCTV: Tensor) -> Tensor:
         num_bodies, channels, frames, joints = x_PCTV.shape

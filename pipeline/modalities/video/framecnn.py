@@ -4,7 +4,7 @@ A frame enters with its difference from the clip's mean frame, in which a still 
 averaged away but kept as a coarse grid: left and right must stay apart.
 """
 
-# Shapes: N clips, C channels, T frames, H x W pixels, D feature size, G x G cells of the last picture.
+# Shapes: N clips, C channels, T frames, H x W pixels, D feature size, G x P places of the last picture.
 from typing import Annotated, ClassVar
 
 import torch
@@ -37,9 +37,8 @@ class Encoder(nn.Module):
         self.frame = nn.Sequential(
             nn.BatchNorm2d(2 * in_channels),
             *(_halving(c, width) for c, width in zip(channels, params.widths, strict=False)),
-            nn.AdaptiveAvgPool2d(GRID),
-            nn.Flatten(),
         )
+        self.coarse = nn.Sequential(nn.AdaptiveAvgPool2d(GRID), nn.Flatten())
         self.time = nn.Sequential(
             nn.Dropout(params.dropout),
             nn.Conv1d(params.widths[-1] * GRID**2, self.dim, KERNEL_FRAMES, padding=KERNEL_FRAMES // 2, bias=False),
@@ -52,15 +51,22 @@ class Encoder(nn.Module):
         feature_ND: Tensor = self._found(x_NCTHW).mean(dim=2)
         return feature_ND
 
-    def tokens(self, x_NCTHW: Tensor) -> Tensor:
-        """tokens_NTD: what the temporal convolution finds at each frame."""
-        return self._found(x_NCTHW).transpose(1, 2)
+    def with_tokens(self, x_NCTHW: Tensor) -> tuple[Tensor, Tensor]:
+        """The feature, and what it is the mean of: tokens_NTD, what the temporal convolution finds at each frame."""
+        found_NDT = self._found(x_NCTHW)
+        return found_NDT.mean(dim=2), found_NDT.transpose(1, 2)
 
-    def _found(self, x_NCTHW: Tensor) -> Tensor:
+    def places(self, x_NCTHW: Tensor) -> Tensor:
+        """places_NDTGP: the last picture of each frame, G x P places, before the grid and time; D = the last width."""
         moving = x_NCTHW - x_NCTHW.mean(dim=2, keepdim=True)
         frames = torch.cat([x_NCTHW, moving], dim=1).transpose(1, 2)
-        found = self.frame(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
-        found_NDT: Tensor = self.time(found.transpose(1, 2))
+        places_NDTGP: Tensor = self.frame(frames.flatten(0, 1)).unflatten(0, frames.shape[:2]).transpose(1, 2)
+        return places_NDTGP
+
+    def _found(self, x_NCTHW: Tensor) -> Tensor:
+        pictures = self.places(x_NCTHW).transpose(1, 2)
+        coarse = self.coarse(pictures.flatten(0, 1)).unflatten(0, pictures.shape[:2])
+        found_NDT: Tensor = self.time(coarse.transpose(1, 2))
         return found_NDT
 
 

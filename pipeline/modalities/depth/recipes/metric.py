@@ -13,6 +13,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from pipeline.core import params
+from pipeline.core.boxes import View
 from pipeline.core.errors import DataError
 from pipeline.core.sampling import Sampling
 from pipeline.formats.shared import Footage
@@ -77,6 +78,13 @@ def prepare(footage: Footage, params: Params) -> npt.NDArray[np.float32]:
         raise DataError("no reading: every depth pixel is 0")
     x_THW = to_unit(depth_m_THW, params.unit, sensor)
     return on_grid(x_THW, params.height, params.width, known_THW)[None]
+
+
+def view(footage: Footage, params: Params) -> View:
+    """What of the recorded pictures `prepare` shows: the box that it crops to."""
+    depth_mm_THW, indices = sampled(footage, params.sampling)
+    rows, columns = _box(depth_mm_THW, footage, indices, params, SENSORS[params.sensor])
+    return View(indices, rows.start, columns.start, rows.stop - rows.start, columns.stop - columns.start)
 
 
 def to_metres(depth_mm_THW: npt.NDArray[Any], sensor: Sensor) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:

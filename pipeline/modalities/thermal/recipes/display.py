@@ -13,10 +13,11 @@ import numpy.typing as npt
 from pydantic import Field
 
 from pipeline.core import params
+from pipeline.core.boxes import View
 from pipeline.core.errors import DataError
 from pipeline.core.sampling import Sampling
 from pipeline.formats.shared import Footage
-from pipeline.modalities.shared import on_grid, sampled
+from pipeline.modalities.shared import on_grid, sampled, whole_view
 
 _FULL_SCALE = {"grey8": 255.0, "grey16": 65535.0}
 _PERCENTILES = (1.0, 99.0)
@@ -54,6 +55,11 @@ def prepare(footage: Footage, params: Params) -> npt.NDArray[np.float32]:
         bright_THW = stretched(bright_THW)
     sensor = SENSORS[params.sensor]
     return ((bright_THW - sensor.mean) / sensor.deviation).astype(np.float32)[None]
+
+
+def view(footage: Footage, params: Params) -> View:
+    """What of the recorded pictures `prepare` shows: all."""
+    return whole_view(footage, params.sampling)
 
 
 def stretched(bright_THW: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

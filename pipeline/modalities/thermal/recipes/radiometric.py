@@ -9,10 +9,11 @@ import numpy.typing as npt
 from pydantic import Field
 
 from pipeline.core import params
+from pipeline.core.boxes import View
 from pipeline.core.errors import DataError
 from pipeline.core.sampling import Sampling
 from pipeline.formats.shared import Footage
-from pipeline.modalities.shared import on_grid, sampled
+from pipeline.modalities.shared import on_grid, sampled, whole_view
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,11 @@ def prepare(footage: Footage, params: Params) -> npt.NDArray[np.float32]:
     celsius_THW = on_grid(to_celsius(counts_THW, SENSORS[params.sensor]), params.height, params.width)
     share_THW = (celsius_THW - params.low_celsius) / (params.high_celsius - params.low_celsius)
     return np.asarray(np.clip(share_THW, 0, 1), np.float32)[None]
+
+
+def view(footage: Footage, params: Params) -> View:
+    """What of the recorded pictures `prepare` shows: all."""
+    return whole_view(footage, params.sampling)
 
 
 def to_celsius(counts: npt.NDArray[Any], sensor: Sensor) -> npt.NDArray[np.float32]:

@@ -12,7 +12,8 @@ from PIL import Image
 from pydantic import Field
 
 from pipeline.core import params
-from pipeline.core.sampling import Sampling
+from pipeline.core.boxes import View
+from pipeline.core.sampling import Sampling, frame_indices
 from pipeline.formats.shared import Footage
 from pipeline.modalities.shared import sampled
 
@@ -35,10 +36,24 @@ def prepare(footage: Footage, params: Params) -> npt.NDArray[np.float32]:
     return np.ascontiguousarray(np.moveaxis(x_THWC, -1, 0))
 
 
+def view(footage: Footage, params: Params) -> View:
+    """What of the recorded pictures `prepare` shows: the middle square."""
+    height, width = footage.frames([0]).shape[1:3]
+    (new_height, new_width), (top, left) = _layout(height, width, params.size)
+    down, across = height / new_height, width / new_width
+    frames = frame_indices(footage.num_frames, params.sampling)
+    return View(frames, top * down, left * across, params.size * down, params.size * across)
+
+
 def _square(picture_HWC: npt.NDArray[Any], size: int) -> npt.NDArray[np.uint8]:
     height, width = picture_HWC.shape[:2]
+    (new_height, new_width), (top, left) = _layout(height, width, size)
+    resized = Image.fromarray(picture_HWC).resize((new_width, new_height), Image.Resampling.BICUBIC)
+    return np.asarray(resized.crop((left, top, left + size, top + size)))
+
+
+def _layout(height: int, width: int, size: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Height and width of the resized picture, top and left of the square in it."""
     short = min(height, width)
     new_height, new_width = size * height // short, size * width // short
-    resized = Image.fromarray(picture_HWC).resize((new_width, new_height), Image.Resampling.BICUBIC)
-    top, left = round((new_height - size) / 2), round((new_width - size) / 2)
-    return np.asarray(resized.crop((left, top, left + size, top + size)))
+    return (new_height, new_width), (round((new_height - size) / 2), round((new_width - size) / 2))

@@ -6,9 +6,10 @@ import numpy.typing as npt
 from pydantic import Field
 
 from pipeline.core import params
+from pipeline.core.boxes import View
 from pipeline.core.sampling import Sampling
 from pipeline.formats.shared import Footage
-from pipeline.modalities.shared import on_grid, sampled
+from pipeline.modalities.shared import on_grid, sampled, whole_view
 
 
 class Params(params.Params):
@@ -24,3 +25,8 @@ def prepare(footage: Footage, params: Params) -> npt.NDArray[np.float32]:
     rgb_THWC, _ = sampled(footage, params.sampling)
     x_CTHW = on_grid(np.moveaxis(rgb_THWC, -1, 0), params.height, params.width)
     return x_CTHW / np.float32(127.5) - np.float32(1)
+
+
+def view(footage: Footage, params: Params) -> View:
+    """What of the recorded pictures `prepare` shows: all."""
+    return whole_view(footage, params.sampling)

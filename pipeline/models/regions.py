@@ -1,0 +1,39 @@
+"""Features of boxes: the mean of a map of features over each box, exactly.
+
+Between the middles of its cells a map is interpolated bilinearly, beyond the outermost it goes on as it is. The mean of
+that surface over a box has a closed form (Jiang et al., ECCV 2018, precise RoI pooling, with one bin); RoIAlign (He et
+al., ICCV 2017) samples it at a few points.
+"""
+
+# Shapes: K boxes, D channels, S frames of the map, T frames of the clip, G x P cells, 4 = x0 y0 x1 y1 in 0 to 1.
+import torch
+from torch import Tensor
+
+
+def pooled(places_DSGP: Tensor, frame_K: Tensor, corners_K4: Tensor, num_frames: int) -> Tensor:
+    """region_KD of boxes in frames 0 .. T - 1 of the clip that the map is of, which may have lost frames to strides."""
+    num_steps, rows, columns = places_DSGP.shape[1:]
+    step_K = (frame_K * num_steps) // num_frames
+    across_KP = shares(corners_K4[:, 0], corners_K4[:, 2], columns)
+    down_KG = shares(corners_K4[:, 1], corners_K4[:, 3], rows)
+    return torch.einsum("dkgp,kg,kp->kd", places_DSGP[:, step_K], down_KG, across_KP)
+
+
+def shares(low_K: Tensor, high_K: Tensor, num_cells: int) -> Tensor:
+    """share_KG of each cell in the mean over the interval low .. high (0 to 1); they sum to 1.
+
+    The weight of a cell rises from 0 at the middle of the one before it to 1 at its own and falls to 0 at the next, so
+    the integral of the interpolation is made of those of straight lines.
+    """
+    low_K1, high_K1 = low_K[:, None] * num_cells, high_K[:, None] * num_cells
+    return (_integral(high_K1, num_cells) - _integral(low_K1, num_cells)) / (high_K1 - low_K1)
+
+
+def _integral(x_K1: Tensor, num_cells: int) -> Tensor:
+    """Integral up to x, in cells and but for a constant, of the weight of each cell."""
+    away_KG = x_K1 - (torch.arange(num_cells, dtype=x_K1.dtype) + 0.5)
+    rising_KG = (1 + away_KG.clamp(-1, 0)) ** 2 / 2
+    falling_KG = away_KG.clamp(0, 1) - away_KG.clamp(0, 1) ** 2 / 2
+    rising_KG[:, 0] = away_KG[:, 0].clamp(max=0)  # outside the outermost middles the weight stays 1
+    falling_KG[:, -1] = away_KG[:, -1].clamp(min=0)
+    return rising_KG + falling_KG

@@ -1,0 +1,126 @@
+"""What extract asks of a frozen encoder: vectors of clips, of their tokens, of hidden variants and of boxes."""
+
+# Shapes: N clips, C channels, T frames, V joints, M bodies, H x W pixels, D feature size, K variants or boxes.
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import Field
+from torch import nn
+
+from pipeline.core import seeds
+from pipeline.core.boxes import Boxes
+from pipeline.core.errors import DataError
+from pipeline.core.params import Params
+from pipeline.core.prepared import Clips
+from pipeline.core.store import GroupWriter
+from pipeline.models import regions
+from pipeline.training.determinism import deterministic
+
+Array = npt.NDArray[np.float32]
+
+
+class Batches(Params):
+    """How encoders are run; a vector does not depend on it beyond the last bits (relative 1e-5)."""
+
+    batch_size: int = Field(ge=1)
+    num_threads: int = Field(ge=1)
+
+
+class Masked(Params):
+    """Variants of a clip with some of its parts set to 0, drawn from the seed, the clip's id and the variant's number.
+
+    Hidden are `share` of the frames or joints that hold anything, rounded, never all. The draw knows of no encoder, so
+    the variants of a clip are the same for all of them.
+    """
+
+    part: str  # one of the encoder's parts
+    share: float = Field(gt=0, lt=1)
+    num_variants: int = Field(ge=1)
+    seed: int
+
+
+def refuse_empty(is_empty: Callable[[Array], npt.NDArray[np.bool_]], clips: Clips, batches: Batches) -> None:
+    """Raise DataError, naming the clip, if there is one in which nobody and nothing is."""
+    for rows in _batches(clips, batches):
+        empty_N = is_empty(clips[rows])
+        if empty_N.any():
+            clip = clips.ids[rows][int(empty_N.argmax())]
+            raise DataError(f"{clip}: empty: no body to encode; run `dvc repro preprocess`")
+
+
+def encode(encoder: nn.Module, clips: Clips, batches: Batches) -> Array:
+    """pooled_ND of a frozen encoder in eval mode."""
+    with _frozen(batches):
+        return np.concatenate([encoder(torch.from_numpy(clips[rows])).numpy() for rows in _batches(clips, batches)])
+
+
+def put_with_tokens(group: GroupWriter, encoder: nn.Module, clips: Clips, batches: Batches) -> None:
+    """Write `pooled` and `tokens` (N, ..., D); of a large dataset the tokens need not fit in memory."""
+    both: Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]] = encoder.with_tokens  # type: ignore[assignment]
+    pooled: list[Array] = []
+
+    def tokens() -> Iterator[Array]:
+        for rows in _batches(clips, batches):
+            pooled_ND, tokens_ND = both(torch.from_numpy(clips[rows]))
+            pooled.append(pooled_ND.numpy())
+            yield tokens_ND.numpy()
+
+    with _frozen(batches):
+        of_one = both(torch.from_numpy(clips[:1]))[1]
+        group.dense("tokens", of_one.shape[1:], np.float32).fill(tokens())
+    group.put("pooled", np.concatenate(pooled))
+
+
+def encode_masked(encoder: nn.Module, clips: Clips, masked: Masked, axis: int, batches: Batches) -> Array:
+    """masked_NKD: the vectors of K variants of each clip, with parts along an axis of x_NCTVM hidden."""
+    parts = []
+    for rows in _batches(clips, batches):
+        variants = [
+            hidden(x_CTVM, axis - 1, masked.share, seeds.generator(masked.seed, "masked", masked.part, clip_id, number))
+            for clip_id, x_CTVM in zip(clips.ids[rows], clips[rows], strict=True)
+            for number in range(masked.num_variants)
+        ]
+        vectors = []
+        with _frozen(batches):
+            for start in range(0, len(variants), batches.batch_size):
+                some = np.stack(variants[start : start + batches.batch_size])
+                vectors.append(encoder(torch.from_numpy(some)).numpy())
+        parts.append(np.concatenate(vectors).reshape(len(clips.ids[rows]), masked.num_variants, -1))
+    return np.concatenate(parts)
+
+
+def encode_regions(encoder: nn.Module, clips: Clips, boxes: list[Boxes], batches: Batches) -> list[Array]:
+    """regions_KD of each clip: the mean, over each of its boxes, of the encoder's map of the box's frame."""
+    places: Callable[[torch.Tensor], torch.Tensor] = encoder.places  # type: ignore[assignment]
+    found = []
+    with _frozen(batches):
+        for rows in _batches(clips, batches):
+            x_NCTHW = torch.from_numpy(clips[rows])
+            for places_DSGP, some in zip(places(x_NCTHW), boxes[rows], strict=True):
+                frame_K, corners_K4 = torch.from_numpy(some.frame_K), torch.from_numpy(some.corners_K4)
+                found.append(regions.pooled(places_DSGP, frame_K, corners_K4, x_NCTHW.shape[2]).numpy())
+    return found
+
+
+def hidden(x_CTVM: Array, axis: int, share: float, random: np.random.Generator) -> Array:
+    """A copy of a clip with a share of its parts along an axis set to 0, of those that hold anything."""
+    others = tuple(other for other in range(x_CTVM.ndim) if other != axis)
+    held = np.flatnonzero(x_CTVM.any(axis=others))
+    num_hidden = min(round(share * len(held)), len(held) - 1)
+    x = x_CTVM.copy()
+    np.moveaxis(x, axis, 0)[random.choice(held, size=num_hidden, replace=False)] = 0
+    return x
+
+
+def _batches(clips: Clips, batches: Batches) -> list[slice]:
+    """The rows of all clips, a batch at a time."""
+    return [slice(start, start + batches.batch_size) for start in range(0, len(clips), batches.batch_size)]
+
+
+@contextmanager
+def _frozen(batches: Batches) -> Iterator[None]:
+    with deterministic(0, batches.num_threads), torch.inference_mode():
+        yield

@@ -1,0 +1,144 @@
+"""Decoding for preprocess: recordings -> arrays in the side cache, a block of clips at a time, in any process."""
+
+# Shapes: C channels, T frames and what follows them depend on the modality.
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.core import prepared
+from pipeline.core.boxes import Boxes
+from pipeline.core.errors import DataError, FormatError
+from pipeline.core.hashing import code_digest, known_digest, value_digest
+from pipeline.core.params import Params
+from pipeline.core.samples import Samples
+from pipeline.datasets import shared as datasets
+from pipeline.formats import segments
+from pipeline.formats.shared import Footage
+from pipeline.modalities import shared as modalities
+
+Clip = dict[str, Any]  # a row of the clips table
+
+
+class Row(Params):
+    """One dataset, modality and recipe; `options` are the Params of the recipe's file."""
+
+    dataset: str
+    source: str  # folder of the recordings, as ingest was given it
+    modality: str
+    recipe: str
+    options: dict[str, Any]
+    boxes: bool  # also say where the arrays show the people and things that the dataset has boxes of
+
+
+@dataclass(frozen=True)
+class Source:
+    """One clip to decode: its cache key, its row and the rows of what is decoded with it, by modality."""
+
+    key: str
+    clip: Clip
+    beside: Mapping[str, Clip]
+
+
+@dataclass(frozen=True)
+class Block:
+    """One task: clips to decode."""
+
+    row: Row
+    section: str
+    source: Path
+    cache: Path
+    clips: list[Source]
+
+
+def key(clip: Clip, beside: Mapping[str, Clip], row: Row) -> str:
+    """Names the array of a clip by all that decides it; not by where it lies."""
+    return value_digest(
+        {
+            "content": clip["content_hash"],
+            "part": _part(clip),
+            "num_frames": clip["num_frames"],
+            "beside": {name: [other["content_hash"], _part(other)] for name, other in beside.items()},
+            "boxes": row.boxes,
+            "extractor": _extractor(row.modality),
+            "reader": [row.dataset, row.modality],
+            "recipe": row.recipe,
+            "options": row.options,
+            "dtype": "float32",
+        }
+    )
+
+
+def _part(clip: Clip) -> str:
+    """Which part of its file a clip is; "" = all of it."""
+    path: str = clip["path"]
+    return path.removeprefix(segments.file_of(path))
+
+
+def _extractor(modality: str) -> str:
+    """Version of the code between a file and its array."""
+    if modality not in _EXTRACTORS:
+        folders = ("core", "formats", "datasets", "modalities/shared.py", f"modalities/{modality}")
+        _EXTRACTORS[modality] = code_digest(*folders)
+    return _EXTRACTORS[modality]
+
+
+_EXTRACTORS: dict[str, str] = {}
+
+
+def decode(block: Block) -> int:
+    """Put the clips of a block into the cache; a clip that cannot be used leaves its reason there."""
+    row = block.row
+    sense = modalities.sense(row.modality)
+    read, prepare = sense.read(row.dataset), sense.prepare(row.recipe, row.options, block.section)
+    boxed = modalities.boxed(row.modality, row.recipe, row.options, block.section) if row.boxes else None
+    samples = Samples(block.cache)
+    for source in block.clips:
+        path = _verified(block.source, source.clip, row.dataset)
+        whole = segments.file_of(str(path))
+        try:
+            recording = _recording(read(path), source, block)
+            x_CT = prepare(recording)
+            about = {"layout": recording.layout, "num_held": prepared.num_held(x_CT)}
+            if boxed is not None:
+                about["boxes"] = _box_rows(boxed(recording))
+            samples.keep(source.key, about, x_CT)
+        except (DataError, FormatError) as error:
+            reason = str(error).replace(f"{path}: ", "").replace(f"{whole}: ", "")
+            samples.keep(source.key, {"reason": reason}, np.zeros(0, np.float32))
+    return len(block.clips)
+
+
+def _recording(recording: Any, source: Source, block: Block) -> Any:
+    """Footage is told what ingest counted, so that it is decoded once, and given what is decoded with it."""
+    if not isinstance(recording, Footage):
+        return recording
+    readers = datasets.load(block.row.dataset).readers
+    beside = {
+        name: readers[name](_verified(block.source, other, block.row.dataset)) for name, other in source.beside.items()
+    }
+    return replace(recording.counted(source.clip["num_frames"]), **beside)
+
+
+def _verified(source: Path, clip: Mapping[str, Any], dataset: str) -> Path:
+    file = source / segments.file_of(clip["path"])
+    if not file.exists() or known_digest(file) != clip["content_hash"]:
+        state = "has changed since it was scanned" if file.exists() else "is gone"
+        raise DataError(f"{file}: the file {state}; run `unseen raw scan {dataset}`, then `dvc repro`")
+    path: Path = source / clip["path"]
+    return path
+
+
+def _box_rows(boxes: Boxes) -> list[list[Any]]:
+    """Boxes as JSON can hold them; `boxes_of` reads them."""
+    rows = zip(boxes.frame_K.tolist(), boxes.corners_K4.tolist(), boxes.labels, strict=True)
+    return [[frame, *corners, label] for frame, corners, label in rows]
+
+
+def boxes_of(about: Mapping[str, Any]) -> Boxes:
+    """The boxes that the side cache says a clip has; none if it was decoded without."""
+    rows = about.get("boxes", [])
+    corners_K4 = np.array([row[1:5] for row in rows], np.float32).reshape(-1, 4)
+    return Boxes(np.array([row[0] for row in rows], np.int64), corners_K4, tuple(row[5] for row in rows))

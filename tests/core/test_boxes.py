@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from pipeline.core.boxes import Boxes, View, in_view
+from pipeline.core.errors import DataError
+
+VIEW = View(frames=np.array([1, 3, 3]), top=10, left=20, height=40, width=80)
+
+
+def boxes(*rows):
+    """Rows of frame, x0, y0, x1, y1, label."""
+    corners = np.array([row[1:5] for row in rows], np.float32).reshape(-1, 4)
+    return Boxes(np.array([row[0] for row in rows], np.int64), corners, tuple(row[5] for row in rows))
+
+
+def seen(*rows, num_frames=5, view=VIEW):
+    found = in_view(boxes(*rows), view, num_frames)
+    return list(zip(found.frame_K.tolist(), found.corners_K4.tolist(), found.labels, strict=True))
+
+
+def test_a_box_is_told_in_parts_of_the_window():
+    assert seen((1, 40, 20, 60, 50, "cup")) == [(0, [0.25, 0.25, 0.5, 1.0], "cup")]
+
+
+def test_a_frame_that_is_taken_twice_shows_its_boxes_twice_and_others_are_left_out():
+    rows = [(3, 20, 10, 100, 50, "late"), (0, 20, 10, 100, 50, "never"), (1, 20, 10, 100, 50, "early")]
+    assert [(frame, label) for frame, _, label in seen(*rows)] == [(0, "early"), (1, "late"), (2, "late")]
+
+
+def test_a_box_is_cut_at_the_edge_of_the_window_and_goes_if_nothing_is_left():
+    rows = [(1, 0, 0, 40, 30, "cut"), (1, 0, 0, 20, 50, "beside"), (1, 30, 50, 40, 60, "below")]
+    assert seen(*rows) == [(0, [0.0, 0.0, 0.25, 0.5], "cut")]
+
+
+def test_the_frames_of_a_clip_end_somewhere():
+    with pytest.raises(DataError, match="boxes: frame 5, but the clip has 5 frames, from 0"):
+        seen((5, 20, 10, 40, 30, "cup"))
+
+
+def test_a_clip_without_boxes_has_none_in_view():
+    assert seen() == []
+    assert in_view(boxes(), VIEW, 5).corners_K4.shape == (0, 4)
