@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,13 @@ Checkout = Any  # of tests/conftest.py
 def test_the_commands_run(checkout: Checkout) -> None:
     for command in COMMANDS:
         checkout.run(*shlex.split(command, comments=True))
+
+
+@pytest.mark.parametrize("line", [line for block in BLOCKS for line in block.splitlines() if line.startswith("ln -s")])
+def test_a_fresh_clone_has_the_folder_that_a_link_is_made_in(line: str) -> None:
+    folder = Path(shlex.split(line, comments=True)[-1]).parent
+    tracked = subprocess.run(["git", "ls-files", str(folder)], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert tracked.stdout
 
 
 def test_there_are_commands_to_run() -> None:
