@@ -51,11 +51,11 @@ def left(tmp_path_factory):
         return run(make_world(folder))
 
 
-def make_world(tmp_path):
+def make_world(tmp_path, rejected=()):
     """Ten clips of five classes: two fit, one val, two unseen (others in the second split)."""
     ids = [f"toy/{clip:02}" for clip in range(10)]
-    attrs = {"dataset": "toy", "modality": "skeleton", "recipe": "dvta50", "layout": "kinect20", "rejected": []}
-    with store.create(tmp_path / "x.zarr", attrs) as writer:
+    attrs = {"dataset": "toy", "modality": "skeleton", "recipe": "dvta50", "layout": "kinect20"}
+    with store.create(tmp_path / "x.zarr", {**attrs, "rejected": list(rejected)}) as writer:
         x = np.random.default_rng(0).normal(size=(10, 3, 4, 20, 1)).astype(np.float32)
         writer.group("all", ids).put("x", x)
     write_split(tmp_path)
@@ -119,6 +119,17 @@ def test_the_history_is_a_table_of_epochs(left):
     page = pages.read(folder / "page.json")
     assert [series.name for series in page.lines[0].series] == ["s0-0", "s1-0"]
     assert len(page.tables[0].rows) == 2
+
+
+def test_the_page_tells_what_could_not_be_prepared(left, tmp_path, monkeypatch):
+    assert pages.read(left[1] / "page.json").text[1].endswith("take part in nothing: 0.")
+    monkeypatch.chdir(tmp_path)
+    rejected = [[f"toy/9{number}", f"blank: all {number}"] for number in range(7)] + [["toy/99", "no body"]]
+    page = pages.read(run(make_world(tmp_path, rejected), splits=["s0"])[1] / "page.json")
+    assert page.text[1].endswith("take part in nothing: 8.")
+    rows = page.tables[1].rows
+    assert [row[0] for row in rows] == [7] * 5 + [1]
+    assert rows[-1] == [1, "toy/99", "no body"]
 
 
 def test_seen_trains_on_the_validation_classes_too(world):
