@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pipeline.core import members
 from pipeline.core.boxes import Boxes
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.joints import KINECT20
@@ -61,6 +62,16 @@ def test_the_box_holds_what_it_held(name):
     edges = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
     assert (x0, y0, x1, y1) == pytest.approx(edges, abs=1.0)
     assert (x1 - x0) * (y1 - y0) < 0.3 * height * width
+
+
+def test_every_recipe_of_pictures_is_tried():
+    recipes = [
+        f"{modality}-{recipe}"
+        for modality in members.names("pipeline.modalities")
+        for recipe in members.names(f"pipeline.modalities.{modality}.recipes")
+        if modality != "skeleton"
+    ]
+    assert {"-".join(name.split("-")[:2]) for name in CASES} == set(recipes)
 
 
 def test_a_recipe_without_pictures_is_refused():
