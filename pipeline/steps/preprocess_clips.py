@@ -97,9 +97,10 @@ def decode(block: Block) -> int:
     samples = Samples(block.cache)
     for source in block.clips:
         path = _verified(block.source, source.clip, row.dataset)
+        beside = {name: _verified(block.source, other, row.dataset) for name, other in source.beside.items()}
         whole = segments.file_of(str(path))
         try:
-            recording = _recording(read(path), source, block)
+            recording = _recording(read(path), source.clip, row.dataset, beside)
             x_CT = prepare(recording)
             about = {"layout": recording.layout, "num_held": prepared.num_held(x_CT)}
             if boxed is not None:
@@ -111,15 +112,14 @@ def decode(block: Block) -> int:
     return len(block.clips)
 
 
-def _recording(recording: Any, source: Source, block: Block) -> Any:
+def _recording(recording: Any, clip: Clip, dataset: str, beside: Mapping[str, Path]) -> Any:
     """Footage is told what ingest counted, so that it is decoded once, and given what is decoded with it."""
     if not isinstance(recording, Footage):
         return recording
-    readers = datasets.load(block.row.dataset).readers
-    beside = {
-        name: readers[name](_verified(block.source, other, block.row.dataset)) for name, other in source.beside.items()
-    }
-    return replace(recording.counted(source.clip["num_frames"]), **beside)
+    readers = datasets.load(dataset).readers
+    return replace(
+        recording.counted(clip["num_frames"]), **{name: readers[name](path) for name, path in beside.items()}
+    )
 
 
 def _verified(source: Path, clip: Mapping[str, Any], dataset: str) -> Path:

@@ -113,6 +113,19 @@ def test_a_clip_whose_boxes_are_missing_or_do_not_fit_is_rejected(world):
     assert prepare(world)[1].attrs["rejected"] == [[IDS[1], "boxes: frame 6, but the clip has 6 frames, from 0"]]
 
 
+def test_boxes_that_are_not_the_ingested_ones_are_refused_and_not_remembered(world):
+    scanned = (world / "raw" / f"{NAME.format(2)}_boxes.csv").read_text()
+    prepare(world, boxes=False)
+    found(2, (1, "cup", 0, 0, 3, 3))
+    row = parse(preprocess_clips.Row, ROW, "row")
+    checks, inline = preprocess.Checks(max_rejected=0.5), Compute(engine="inline", num_workers=1)
+    where = {"clips": world / "clips.parquet", "source": world / "raw", "out": world / "y.zarr", "cache": world / "c"}
+    with pytest.raises(DataError, match=r"_boxes.csv: the file has changed since it was scanned; run `unseen raw scan"):
+        preprocess.preprocess(row, checks, inline, key="k", **where)
+    (world / "raw" / f"{NAME.format(2)}_boxes.csv").write_text(scanned)
+    assert preprocess.preprocess(row, checks, inline, key="k", **where)["rejected"] == 0
+
+
 def test_boxes_of_another_sense_are_refused(world):
     xyz_MTV3 = np.ones((1, 6, 25, 3), np.float32)
     skeleton = Skeleton("ntu25", xyz_MTV3, (1,))
