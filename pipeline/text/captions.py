@@ -7,7 +7,6 @@ there is an edge: "A man wearing a shirt, the man wearing shoes". An edge is sai
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import msgspec
@@ -44,8 +43,7 @@ class Piece(msgspec.Struct, array_like=True, frozen=True, gc=False):
     definite: bool  # "the": the object was mentioned before
 
 
-@dataclass(frozen=True)
-class Caption:
+class Caption(msgspec.Struct, frozen=True, gc=False):
     """A text with its clause boundaries and the pieces that say what."""
 
     text: str
@@ -148,8 +146,7 @@ class Captioner:
         return sorted(chosen)
 
 
-@dataclass(frozen=True)
-class Phrase:
+class Phrase(msgspec.Struct, frozen=True, gc=False):
     """How an object is named: "an old car", "the old car", and which recorded attributes that says."""
 
     indefinite: str

@@ -7,13 +7,13 @@ stops after a stated number of matchings: the cover is then valid, but may have 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 Successors = Mapping[int, Sequence[int]]  # every node -> the nodes it has an edge to, in order of preference
 
 
-@dataclass(frozen=True)
-class Cover:
+class Cover(msgspec.Struct, frozen=True, gc=False):
     """Paths as node lists, the longest first, then by first node; `proven` says that no cover has fewer."""
 
     paths: list[list[int]]

@@ -5,16 +5,16 @@ results are kept: corpora repeat a few thousand words a million times.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
+
+import msgspec
 
 from pipeline.text import english, wordlists
 
 _MOST_KEPT = 1 << 18  # entries a cache; a corpus of ever new words must not fill the memory
 
 
-@dataclass(frozen=True, eq=False)
-class Noun:
+class Noun(msgspec.Struct, frozen=True, eq=False, gc=False):
     """A name of things. `meaning` is the same for synonyms; `general` holds it and all it is a kind of."""
 
     meaning: str
@@ -22,8 +22,7 @@ class Noun:
     kind: str  # the most general of them: "person", "clothing"; for an unlisted word its meaning
 
 
-@dataclass(frozen=True, eq=False)
-class Predicate:
+class Predicate(msgspec.Struct, frozen=True, eq=False, gc=False):
     """A relation word. `also` holds the meanings that may be true of the same pair together with it."""
 
     meaning: str
@@ -34,8 +33,7 @@ class Predicate:
     placing: bool  # says only where: true of many pairs of which no annotator says it
 
 
-@dataclass(frozen=True, eq=False)
-class Attribute:
+class Attribute(msgspec.Struct, frozen=True, eq=False, gc=False):
     """An attribute. Two of one `kind` ("colour") exclude each other unless their `value` is the same; "" = unlisted."""
 
     kind: str
@@ -43,8 +41,7 @@ class Attribute:
     order: int  # place among adjectives: "tall brick building", not "brick tall building"
 
 
-@dataclass(frozen=True, eq=False)
-class Thing:
+class Thing(msgspec.Struct, frozen=True, eq=False, gc=False):
     """What an object is by all its names and synsets."""
 
     name: str  # what it is called: the first name, or the first that is listed ("outlets", not "pluged")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+import msgspec
 from pydantic import Field
 
 from pipeline.core import members
@@ -29,8 +30,7 @@ class Params(BaseParams):
 Rule = Callable[[Scene, Draws], Iterator[Edit]]
 
 
-@dataclass(frozen=True)
-class Negative:
+class Negative(msgspec.Struct, frozen=True, gc=False):
     """One false caption."""
 
     rule: str

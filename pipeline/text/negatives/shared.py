@@ -1,9 +1,10 @@
 """What the rules work on: a graph with its caption, and the edits they propose."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
+
+import msgspec
 
 from pipeline.graphs.scene import Relation, SceneGraph
 from pipeline.text.captions import Captioner, Piece
@@ -16,8 +17,7 @@ Words = tuple[tuple[int, str], ...]  # piece -> what stands there instead
 TRIES_A_PLACE = 4  # words drawn for one place before the next place has its turn
 
 
-@dataclass(frozen=True)
-class Edit:
+class Edit(msgspec.Struct, frozen=True, gc=False):
     """One proposed edit. `reason` says why the result may be true, None if it is false of the graph."""
 
     place: str  # object | relation | attribute
