@@ -39,6 +39,7 @@ class Attribute(msgspec.Struct, frozen=True, eq=False, gc=False):
     kind: str
     value: str
     order: int  # place among adjectives: "tall brick building", not "brick tall building"
+    meaning: tuple[str, str]  # kind and value: the same for attributes that say the same
 
 
 class Thing(msgspec.Struct, frozen=True, eq=False, gc=False):
@@ -164,7 +165,7 @@ class Lexicon:
     def _make_attribute(self, word: str) -> Attribute:
         row = self._attributes.get(word) or self._attributes.get(word.removeprefix("very "))
         kind, value = (row["kind"], row["value"]) if row else ("", word)
-        return Attribute(kind, value, _ADJECTIVES.index(kind.split(".")[0]))
+        return Attribute(kind, value, _ADJECTIVES.index(kind.split(".")[0]), (kind, value))
 
 
 class _PredicateFacts:

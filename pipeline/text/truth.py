@@ -9,8 +9,10 @@ is also true when another object of that name makes it so. Every answer is the r
 from collections.abc import Sequence
 from functools import cached_property
 
-from pipeline.graphs.scene import SceneGraph, SceneObject
-from pipeline.text.lexicon import Attribute, Lexicon
+import msgspec
+
+from pipeline.graphs.scene import Relation, SceneGraph, SceneObject
+from pipeline.text.lexicon import Attribute, Lexicon, Predicate
 
 SAME = "means the same"
 TRUE = "true of the graph"
@@ -27,9 +29,10 @@ class Truth:
     def __init__(self, graph: SceneGraph, lexicon: Lexicon) -> None:
         self.graph = graph
         self.lexicon = lexicon
-        self._kept_alike: dict[int, set[int]] = {}
-        self.objects = graph.by_id()
         self.things = {thing.id: lexicon.thing(thing.names, thing.synsets) for thing in graph.objects}
+        self._kept_alike: dict[int, set[int]] = {}
+        self._kept_meanings: dict[tuple[int, int], set[str]] = {}
+        self._kept_traits: dict[int, _Traits] = {}
 
     @cached_property
     def _present(self) -> tuple[frozenset[str], frozenset[str]]:
@@ -49,17 +52,12 @@ class Truth:
     def of_relation(self, subject: int, predicate: str, object_: int) -> str | None:
         """Why "subject predicate object" may be true of two things called as these objects; None if it is false."""
         about = self.lexicon.predicate(predicate)
-        forth = self._meanings(subject, object_)
+        forth, back = self._meanings(subject, object_), self._meanings(object_, subject)
         if about.meaning in forth:
             return TRUE
-        if not about.also.isdisjoint(forth):
+        if forth and not about.also.isdisjoint(forth):
             return IMPLIED
-        back = self._meanings(object_, subject)
-        if about.mirrored and not about.also.isdisjoint(back):
-            return MIRRORED
-        if not about.inverse_also.isdisjoint(back):
-            return MIRRORED
-        if any(about.meaning in self.lexicon.predicate(other).inverse_also for other in back):
+        if back and self._mirrors(about, back):
             return MIRRORED
         if about.placing and len(self._alike(subject)) + len(self._alike(object_)) > 2:
             return UNKNOWN  # two cars, and only of one the graph says where it stands
@@ -68,22 +66,47 @@ class Truth:
     def of_attribute(self, node: int, word: str) -> str | None:
         """Why an attribute may be true of an object, or of another of its name; None if it is false of all."""
         about = self.lexicon.attribute(word)
-        if self._has(self.objects[node], about):
+        if about.meaning in self._traits(node).meanings:
             return TRUE
-        for other in sorted(self._alike(node)):
+        alike = self._alike(node)
+        for other in sorted(alike) if len(alike) > 1 else ():
             if other == node:
                 continue
-            if self._has(self.objects[other], about):
+            traits = self._traits(other)
+            if about.meaning in traits.meanings:
                 return SHARED
-            if not any(self.lexicon.attribute(own).kind == about.kind for own in self.objects[other].attributes):
+            if about.kind not in traits.kinds:
                 return UNKNOWN
         return None
 
+    def leaving(self, subject: int) -> Sequence[Relation]:
+        """The relations of one object to others, in their order."""
+        return self._leaving.get(subject, ())
+
+    @cached_property
+    def _leaving(self) -> dict[int, list[Relation]]:
+        found: dict[int, list[Relation]] = {}
+        for edge in self.graph.relations:
+            found.setdefault(edge.subject, []).append(edge)
+        return found
+
     def _meanings(self, subject: int, object_: int) -> set[str]:
         """What the graph says from things called as one object to things called as another."""
-        subjects, objects = self._alike(subject), self._alike(object_)
-        edges = [edge for edge in self.graph.relations if edge.subject in subjects and edge.object in objects]
-        return {self.lexicon.predicate(edge.predicate).meaning for edge in edges}
+        found = self._kept_meanings.get((subject, object_))
+        if found is None:
+            objects = self._alike(object_)
+            edges = [edge for one in self._alike(subject) for edge in self.leaving(one) if edge.object in objects]
+            found = {self.lexicon.predicate(edge.predicate).meaning for edge in edges}
+            self._kept_meanings[subject, object_] = found
+        return found
+
+    def _mirrors(self, about: Predicate, back: set[str]) -> bool:
+        """Whether a predicate says the same as what is said the other way round, or may be true with it."""
+        if about.mirrored and not about.also.isdisjoint(back):
+            return True
+        if not about.inverse_also.isdisjoint(back):
+            return True
+        return any(about.meaning in self.lexicon.predicate(other).inverse_also for other in back)
 
     @cached_property
     def _by_sort(self) -> dict[str, set[int]]:
@@ -102,16 +125,27 @@ class Truth:
             found = self._kept_alike[node] = set().union(*[self._by_sort[sort] for sort in sorts])
         return found
 
-    def _has(self, thing: SceneObject, about: Attribute) -> bool:
-        """Whether an object has the attribute, be it only by its name ("white top")."""
-        if any(_same(self.lexicon.attribute(word), about) for word in thing.attributes):
-            return True
-        compounds = [name for name in thing.names if " " in name]
-        return any(_same(self.lexicon.attribute(word), about) for name in compounds for word in name.split()[:-1])
+    def _traits(self, node: int) -> "_Traits":
+        """The attributes of an object, also those it has only by its name ("white top")."""
+        found = self._kept_traits.get(node)
+        if found is None:
+            thing = self._objects[node]
+            own = [self.lexicon.attribute(word) for word in thing.attributes]
+            named = [word for name in thing.names if " " in name for word in name.split()[:-1]]
+            meanings = {about.meaning for about in (*own, *map(self.lexicon.attribute, named))}
+            found = self._kept_traits[node] = _Traits(meanings, {about.kind for about in own})
+        return found
+
+    @cached_property
+    def _objects(self) -> dict[int, SceneObject]:
+        return self.graph.by_id()
 
 
-def _same(one: Attribute, other: Attribute) -> bool:
-    return one.value == other.value and one.kind == other.kind
+class _Traits(msgspec.Struct, frozen=True, gc=False):
+    """What the attributes of one object mean, and the kinds of which any is recorded."""
+
+    meanings: set[tuple[str, str]]
+    kinds: set[str]
 
 
 def excludes(one: Attribute, other: Attribute) -> bool:

@@ -69,8 +69,8 @@ class Scene:
     def relation(self, place: int) -> Relation:
         """The relation a piece says."""
         piece = self.pieces[place]
-        ends = (piece.subject, piece.object, piece.predicate)
-        return next(e for e in self.truth.graph.relations if (e.subject, e.object, e.predicate) == ends)
+        edges = self.truth.leaving(piece.subject)
+        return next(edge for edge in edges if edge.object == piece.object and edge.predicate == piece.predicate)
 
     def name(self, node: int) -> str:
         """What the caption calls an object."""
