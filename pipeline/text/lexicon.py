@@ -57,11 +57,18 @@ _ADJECTIVES = ("size", "age", "hardness", "shape", "state", "pattern", "", "colo
 T = TypeVar("T")
 
 
-def _kept(cache: dict[str, T], word: str, make: Callable[[str], T]) -> T:
-    made = make(word)
-    if len(cache) < _MOST_KEPT:
-        cache[word] = made
-    return made
+class _Kept(dict[str, T]):
+    """What was made of words, made when first asked for; a dict, for a word met before then costs no Python call."""
+
+    def __init__(self, make: Callable[[str], T]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, word: str) -> T:
+        made = self._make(word)
+        if len(self) < _MOST_KEPT:
+            self[word] = made
+        return made
 
 
 class Lexicon:
@@ -79,13 +86,10 @@ class Lexicon:
         self._facts = _PredicateFacts([row for row in predicates if row["word"] == row["meaning"]])
         self._attributes = {row["word"]: row for row in wordlists.rows("attributes")}
         self._things: dict[tuple[tuple[str, ...], tuple[str, ...]], Thing] = {}
-        self._nouns: dict[str, Noun] = {}
-        self._predicates: dict[str, Predicate] = {}
-        self._kept_attributes: dict[str, Attribute] = {}
-
-    def noun(self, word: str) -> Noun:
-        """What a name means: as listed, else by its last word ("parking meter" is a meter), singular or plural."""
-        return self._nouns.get(word) or _kept(self._nouns, word, self._make_noun)
+        # What a word means; kept for words met before.
+        self.noun: Callable[[str], Noun] = _Kept(self._make_noun).__getitem__
+        self.predicate: Callable[[str], Predicate] = _Kept(self._make_predicate).__getitem__
+        self.attribute: Callable[[str], Attribute] = _Kept(self._make_attribute).__getitem__
 
     def thing(self, names: tuple[str, ...], synsets: tuple[str, ...]) -> Thing:
         """What an object of these names and synsets ("gym_shoe.n.01") is."""
@@ -99,14 +103,6 @@ class Lexicon:
     def knows(self, word: str) -> bool:
         """Whether a name, in the singular or plural, is in the word lists or aliases."""
         return any(form in self._noun_meaning for form in (word, *_singulars(word)))
-
-    def predicate(self, word: str) -> Predicate:
-        """What a predicate means: as listed, else by how it is said and by the preposition it ends in."""
-        return self._predicates.get(word) or _kept(self._predicates, word, self._make_predicate)
-
-    def attribute(self, word: str) -> Attribute:
-        """What an attribute means; unlisted ones have no kind, so nothing is known to exclude them."""
-        return self._kept_attributes.get(word) or _kept(self._kept_attributes, word, self._make_attribute)
 
     def values(self, kind: str) -> list[str]:
         """One word for every value of an attribute kind, sorted."""
@@ -126,6 +122,7 @@ class Lexicon:
         )
 
     def _make_noun(self, word: str) -> Noun:
+        """What a name means: as listed, else by its last word ("parking meter" is a meter), singular or plural."""
         meaning = self._meaning_of(word)
         general = {meaning}
         if meaning not in self._broader:
@@ -150,6 +147,7 @@ class Lexicon:
         return (listed or forms[1:] or forms)[0]
 
     def _make_predicate(self, word: str) -> Predicate:
+        """What a predicate means: as listed, else by how it is said and by the preposition it ends in."""
         said = self._said_as.get(word) or english.said(word)
         known = self._predicate_meaning.get(word) or self._predicate_meaning.get(said)
         meaning = known or said or word
@@ -163,6 +161,7 @@ class Lexicon:
         return Predicate(meaning, said, also | {meaning}, inverse_also, mirrored, placing)
 
     def _make_attribute(self, word: str) -> Attribute:
+        """What an attribute means; unlisted ones have no kind, so nothing is known to exclude them."""
         row = self._attributes.get(word) or self._attributes.get(word.removeprefix("very "))
         kind, value = (row["kind"], row["value"]) if row else ("", word)
         return Attribute(kind, value, _ADJECTIVES.index(kind.split(".")[0]), (kind, value))

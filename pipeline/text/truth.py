@@ -6,6 +6,7 @@ on a chair is on it), mirrored ("next to") and inverse ones ("under" for "on"). 
 is also true when another object of that name makes it so. Every answer is the reason for which a candidate is dropped.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -111,18 +112,18 @@ class Truth:
     @cached_property
     def _by_sort(self) -> dict[str, set[int]]:
         """What objects may be referred to by -> these objects."""
-        found: dict[str, set[int]] = {}
+        found: defaultdict[str, set[int]] = defaultdict(set)
         for node, thing in self.things.items():
             for sort in thing.sorts:
-                found.setdefault(sort, set()).add(node)
+                found[sort].add(node)
         return found
 
     def _alike(self, node: int) -> set[int]:
         """The objects that may be called as this one is, itself included."""
         found = self._kept_alike.get(node)
         if found is None:
-            sorts = self.things[node].sorts
-            found = self._kept_alike[node] = set().union(*[self._by_sort[sort] for sort in sorts])
+            found = set().union(*[self._by_sort[sort] for sort in self.things[node].sorts])
+            self._kept_alike[node] = found
         return found
 
     def _traits(self, node: int) -> "_Traits":

@@ -11,28 +11,29 @@ from pipeline.text.truth import SAME, all_exclude
 def propose(scene: Scene, draws: Draws) -> Iterator[Edit]:
     """Pairs of objects of different names whose attributes are of one kind and exclude each other, both ways."""
     places = scene.attribute_places
+    of_kind: dict[str, list[tuple[int, str]]] = {}
+    for node, word, kind in places:
+        of_kind.setdefault(kind, []).append((node, word))
     for node, word, kind in draws.order(places):
-        rivals = [(other, new) for other, new, same in places if same == kind and other != node and new != word]
+        rivals = [rival for rival in of_kind[kind] if rival[0] != node and rival[1] != word]
         if not rivals or not scene.shows(node, word):
             continue
         for other, new in islice(draws.order(rivals), TRIES_A_PLACE):
             if not scene.shows(other, new):
                 continue
-            ends, originals = (node, other), (word, new)
-            yield Edit(
-                "attribute", ends, " / ".join(originals), " / ".join((new, word)), *_judged(scene, ends, originals)
-            )
+            words, reason = _judged(scene, (node, other), (word, new))
+            yield Edit("attribute", (node, other), f"{word} / {new}", f"{new} / {word}", words, reason)
 
 
 def _judged(scene: Scene, ends: tuple[int, int], originals: tuple[str, str]) -> tuple[Words, str | None]:
     """The pieces that change, and why the result may be true."""
-    words: Words = ()
     if scene.name(ends[0]) == scene.name(ends[1]):
         return (), SAME
-    for node, old, new in zip(ends, originals, reversed(originals), strict=True):
-        own = scene.attributes[node]
+    for node, new in zip(ends, reversed(originals), strict=True):
         reason = scene.truth.of_attribute(node, new)
-        if reason or not all_exclude(own, new, scene.lexicon):
+        if reason or not all_exclude(scene.attributes[node], new, scene.lexicon):
             return (), reason or SAME
+    words: Words = ()
+    for node, old, new in zip(ends, originals, reversed(originals), strict=True):
         words += scene.described(node, with_attribute(scene, node, old, new))
     return words, None

@@ -41,16 +41,15 @@ class Scene:
         self.pools = pools
         self.truth = Truth(graph, captioner.lexicon)
         self.attributes = {thing.id: thing.attributes for thing in graph.objects}
-        self.relations = [place for place, piece in enumerate(pieces) if piece.object >= 0]
-
-    @cached_property
-    def mentions(self) -> dict[int, list[int]]:
-        """Object id -> the pieces that name it."""
-        found: dict[int, list[int]] = {}
-        for place, piece in enumerate(self.pieces):
-            if piece.object < 0:
-                found.setdefault(piece.subject, []).append(place)
-        return found
+        self.relations: list[int] = []  # the pieces that say one
+        self.mentions: dict[int, list[int]] = {}  # object id -> the pieces that name it
+        for place, piece in enumerate(pieces):
+            if piece.object >= 0:
+                self.relations.append(place)
+            elif piece.subject in self.mentions:
+                self.mentions[piece.subject].append(place)
+            else:
+                self.mentions[piece.subject] = [place]
 
     @cached_property
     def attribute_places(self) -> list[tuple[int, str, str]]:
@@ -58,13 +57,13 @@ class Scene:
 
         The colours of people are left alone: "white" says something else of them than of a wall.
         """
-        attribute = self.lexicon.attribute
-        return [
-            (node, word, kind)
-            for node in self.mentions
-            for word in self.attributes[node]
-            if (kind := attribute(word).kind) and not (kind == "colour" and self.kind(node) == "person")
-        ]
+        attribute, things, places = self.lexicon.attribute, self.truth.things, []
+        for node in self.mentions:
+            for word in self.attributes[node]:
+                kind = attribute(word).kind
+                if kind and not (kind == "colour" and things[node].kind == "person"):
+                    places.append((node, word, kind))
+        return places
 
     def relation(self, place: int) -> Relation:
         """The relation a piece says."""
