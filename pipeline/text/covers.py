@@ -6,11 +6,11 @@ nearly all scene graphs. Where the matching has cycles, the search branches on w
 stops after a stated number of matchings: the cover is then valid, but may have more paths than needed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 import msgspec
 
-Successors = Mapping[int, Sequence[int]]  # every node -> the nodes it has an edge to, in order of preference
+Successors = Mapping[int, Collection[int]]  # every node -> the nodes it has an edge to, in order of preference
 
 
 class Cover(msgspec.Struct, frozen=True, gc=False):
@@ -25,8 +25,9 @@ def minimum_path_cover(successors: Successors, most_matchings: int) -> Cover:
 
     The number of matchings is 1 + twice the branchings; scene graphs of 30 nodes rarely need more than one.
     """
-    if len(successors) == 1:
-        return Cover([[node] for node in successors], True)
+    paths = _paths(successors, _largest_matching(successors, frozenset()))
+    if sum(map(len, paths)) == len(successors):  # no node is on a cycle, as in nearly all scene graphs
+        return Cover(paths, True)
     search = _Search(successors, most_matchings)
     search.branch(frozenset())
     return Cover(_paths(successors, search.best), search.proven)
@@ -74,7 +75,7 @@ def _largest_matching(successors: Successors, forbidden: frozenset[tuple[int, in
     before: dict[int, int] = {}
     for node, choices in successors.items():  # most nodes find a free successor at once
         for choice in choices:
-            if choice not in before and (node, choice) not in forbidden:
+            if choice not in before and not (forbidden and (node, choice) in forbidden):
                 following[node], before[choice] = choice, node
                 break
     for node, choices in successors.items():
@@ -94,7 +95,7 @@ def _augment(
     queue = [start]
     for node in queue:  # grows while it is walked: breadth first
         for choice in successors[node]:
-            if choice in reached or (node, choice) in forbidden:
+            if choice in reached or (forbidden and (node, choice) in forbidden):
                 continue
             reached[choice] = node
             if choice in before:
@@ -132,8 +133,9 @@ def _paths(successors: Successors, following: Mapping[int, int]) -> list[list[in
     paths = []
     for node in successors:
         if node not in entered:
-            path = [node]
-            while (last := following.get(path[-1])) is not None:
+            path, last = [node], node
+            while last in following:
+                last = following[last]
                 path.append(last)
             paths.append(path)
     return sorted(paths, key=_longest_then_first)
