@@ -6,7 +6,7 @@ a smallest path cover, and a clause that does not begin the component is tied to
 there is an edge: "A man wearing a shirt, the man wearing shoes". An edge is said in its own direction only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import msgspec
@@ -161,7 +161,7 @@ Edges = dict[int, dict[int, Relation]]
 def component_cover(nodes: Sequence[int], edges: Edges, most_matchings: int) -> Cover:
     """A smallest path cover of one component along the relations that can be said."""
     none: dict[int, Relation] = {}
-    return minimum_path_cover({node: list(edges.get(node, none)) for node in nodes}, most_matchings)
+    return minimum_path_cover({node: edges.get(node, none) for node in nodes}, most_matchings)
 
 
 def _with_and(described: list[tuple[str, str]]) -> tuple[str, ...]:
@@ -213,7 +213,7 @@ class _Writer:
             self._told.add(phrase)
             self._begin(". ")
             self._mentioned.add(node)
-            self._name(node, phrase[0].upper() + phrase[1:], definite=False)
+            self._name(node, _capital(phrase), definite=False)
 
     def component(self, cover: Cover, nodes: Sequence[int]) -> None:
         """All clauses of one component."""
@@ -226,55 +226,70 @@ class _Writer:
 
     def _tied(self, path: list[int], entering: dict[int, list[int]]) -> list[int]:
         """The path with one object of another clause before or after it, a mentioned one where there is a choice."""
-        before = [node for node in entering.get(path[0], ()) if node not in path]
-        if before:
-            return [next((node for node in before if node in self._mentioned), before[0]), *path]
-        after = [node for node in self._edges.get(path[-1], ()) if node not in path]
-        return [*path, next((node for node in after if node in self._mentioned), after[0])] if after else path
+        before = self._beside(entering.get(path[0], ()), path)
+        if before is not None:
+            return [before, *path]
+        after = self._beside(self._edges.get(path[-1], ()), path)
+        return path if after is None else [*path, after]
+
+    def _beside(self, nodes: Iterable[int], path: list[int]) -> int | None:
+        """The first mentioned one of some nodes that is not on a path, else the first; None if all are on it."""
+        first: int | None = None
+        for node in nodes:
+            if node not in path:
+                if node in self._mentioned:
+                    return node
+                if first is None:
+                    first = node
+        return first
 
     def _clause(self, nodes: list[int], separator: str) -> bool:
         """Add a clause, unless one that reads alike was told: five like windows of a building are told once."""
-        predicate = self._captioner.lexicon.predicate
-        edges = [self._edges[one][other] for one, other in pairwise(nodes)]
-        said = [predicate(edge.predicate).said for edge in edges]
-        phrases = [self._phrases[node].indefinite for node in nodes]
-        key = (*phrases, *said)
+        predicate, phrases = self._captioner.lexicon.predicate, self._phrases
+        told = [phrases[nodes[0]].indefinite]
+        links: list[tuple[int, Relation, str]] = []
+        for one, other in pairwise(nodes):
+            edge = self._edges[one][other]
+            links.append((one, edge, predicate(edge.predicate).said))
+            told.append(phrases[other].indefinite)
+        key = (*told, *[said for _, _, said in links])
         if key in self._told:
             return False
         self._told.add(key)
-        if said:
-            self._told.update(phrases)  # no need to name them alone, too
+        if links:
+            self._told.update(told)  # no need to name them alone, too
         self._begin(separator)
         words, pieces, length = self._words, self.pieces, self._length
-        for node, edge, word in zip(nodes, edges, said, strict=False):
+        for node, edge, said in links:
             definite = node in self._mentioned
-            name = self._called(node, word, definite, separator == ". " and node == nodes[0])
+            name = self._called(node, said, definite)
+            if separator == ". " and node == nodes[0]:
+                name = _capital(name)
             start = length + len(name) + 1
-            stop = start + len(word)
-            words += (name, " ", word, " ")
+            stop = start + len(said)
+            words += (name, " ", said, " ")
             pieces += (
                 Piece(length, start - 1, node, -1, "", definite),
                 Piece(start, stop, node, edge.object, edge.predicate, False),
             )
             length = stop + 1
         self._length = length
-        node, definite = nodes[-1], nodes[-1] in self._mentioned
-        self._name(node, self._called(node, "", definite, separator == ". " and not said), definite=definite)
+        last = nodes[-1]
+        definite = last in self._mentioned
+        name = self._called(last, "", definite)
+        self._name(last, name if links or separator != ". " else _capital(name), definite=definite)
         return True
 
-    def _called(self, node: int, following: str, definite: bool, capital: bool) -> str:
+    def _called(self, node: int, following: str, definite: bool) -> str:
         """What an object is called here; mentions it."""
-        thing, phrase = self._things[node], self._phrases[node]
+        thing = self._things[node]
         if definite:
             if thing[0] not in self._shared:
                 thing = (thing[0], ())  # "the man": there is only one
-            phrase = self._captioner.phrase(thing, following)
-        else:
-            self._mentioned.add(node)
-            if thing[1] and following:
-                phrase = self._captioner.phrase(thing, following)
-        words = phrase.definite if definite else phrase.indefinite
-        return words[0].upper() + words[1:] if capital else words
+            return self._captioner.phrase(thing, following).definite
+        self._mentioned.add(node)
+        known = not following or not thing[1]
+        return (self._phrases[node] if known else self._captioner.phrase(thing, following)).indefinite
 
     def _name(self, node: int, words: str, *, definite: bool) -> None:
         start = self._length
@@ -287,6 +302,10 @@ class _Writer:
             self._words.append(separator)
             self._length += len(separator)
         self.clause_starts.append(self._length)
+
+
+def _capital(words: str) -> str:
+    return words[0].upper() + words[1:]
 
 
 def _entering(nodes: Sequence[int], edges: Edges) -> dict[int, list[int]]:
