@@ -41,9 +41,9 @@ class Described(msgspec.Struct, gc=False):
     w: float
     h: float
     names: list[str]
-    synsets: list[str] = []
-    attributes: list[str] = []
-    merged_object_ids: list[int] = []
+    synsets: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()  # tuples: an empty one costs nothing
+    merged_object_ids: tuple[int, ...] = ()
 
 
 class Mention(msgspec.Struct, gc=False):
@@ -68,10 +68,10 @@ class Mention(msgspec.Struct, gc=False):
         if number is None:
             raise BadImageError("malformed record: an object without an id")
         names = self.names or self.object_names or ([self.name] if self.name else [])
-        synsets = [synset for synset in self.synsets or [] if synset]
-        attributes = [attribute for attribute in self.attributes or [] if attribute]
+        synsets = tuple(synset for synset in self.synsets or [] if synset)
+        attributes = tuple(attribute for attribute in self.attributes or [] if attribute)
         box = (self.x, self.y, self.w, self.h)
-        return Described(number, *box, names, synsets, attributes, self.merged_object_ids or [])
+        return Described(number, *box, names, synsets, attributes, tuple(self.merged_object_ids or ()))
 
 
 class _Id(msgspec.Struct, gc=False):
@@ -80,7 +80,7 @@ class _Id(msgspec.Struct, gc=False):
 
 class _IdAndMerged(msgspec.Struct, gc=False):
     object_id: int
-    merged_object_ids: list[int] = []
+    merged_object_ids: tuple[int, ...] = ()
 
 
 class Relationship(msgspec.Struct, gc=False):

@@ -51,7 +51,7 @@ def read(folder: Path, image_id: int = 7) -> vg.Image:
 
 def test_v12_joins_its_files_by_object_id(tmp_path):
     image = read(write(tmp_path, v12()))
-    assert [(o.object_id, o.names, o.attributes) for o in image.objects] == [(1, ["dog"], ["brown"]), (2, ["mat"], [])]
+    assert [(o.object_id, o.names, o.attributes) for o in image.objects] == [(1, ["dog"], ("brown",)), (2, ["mat"], ())]
     assert image.edges == [(1, "ON", 2)]
     assert (image.about.width, image.about.height, image.one_id_an_object) == (80, 60, True)
 
@@ -59,7 +59,7 @@ def test_v12_joins_its_files_by_object_id(tmp_path):
 def test_v10_keeps_every_mention_for_the_corpus_to_join(tmp_path):
     image = read(write(tmp_path, v10()))
     assert [(o.object_id, o.names) for o in image.objects] == [(11, ["dog"]), (12, ["mat"])]
-    assert [(o.object_id, o.names, o.attributes) for o in image.attributed] == [(21, ["dog"], ["brown"])]
+    assert [(o.object_id, o.names, o.attributes) for o in image.attributed] == [(21, ["dog"], ("brown",))]
     assert [(s.object_id, p, o.object_id) for s, p, o in image.mentioned] == [(31, "on", 32)]
     assert not image.one_id_an_object
 
@@ -74,7 +74,7 @@ def test_scene_graphs_stand_for_all_other_files(tmp_path):
         "relationships": [{"relationship_id": 5, "predicate": "on", "subject_id": 1, "object_id": 2, "synsets": []}],
     }
     image = read(write(tmp_path, {"scene_graphs": [graph]}))
-    assert [o.attributes for o in image.objects] == [[], ["red"]]
+    assert [o.attributes for o in image.objects] == [(), ("red",)]
     assert image.edges == [(1, "on", 2)]
 
 
@@ -92,7 +92,7 @@ def test_an_object_that_only_objects_json_has_is_not_lost(tmp_path):
     files["attributes"][0]["attributes"].pop()
     image = read(write(tmp_path, files))
     assert [o.object_id for o in image.objects] == [1, 2]
-    assert [o.attributes for o in image.attributed] == [["brown"]]
+    assert [o.attributes for o in image.attributed] == [("brown",)]
 
 
 def test_without_attributes_and_relationships_objects_are_enough(tmp_path):

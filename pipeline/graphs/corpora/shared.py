@@ -32,13 +32,17 @@ def clean(text: str) -> str:
 def clean_all(words: Sequence[str]) -> tuple[str, ...]:
     """The words that are left of some, cleaned, each once, in their order."""
     if len(words) == 1:
-        plain = clean(words[0])
-        return (plain,) if plain else ()
-    return tuple(dict.fromkeys(plain for word in words if (plain := clean(word))))
+        return _ALONE.get(words[0]) or _alone(words[0])
+    if not words:
+        return ()
+    plain = dict.fromkeys(map(clean, words))
+    plain.pop("", None)
+    return tuple(plain)
 
 
 _END = re.compile(r"[.,;:!? ]+$")
 _CLEANED: dict[str, str] = {}
+_ALONE: dict[str, tuple[str, ...]] = {}  # most names and attributes stand alone
 _MOST_CLEANED = 1 << 18  # words repeat; a file of ever new ones must not fill the memory
 
 
@@ -47,3 +51,11 @@ def _clean(text: str) -> str:
     if len(_CLEANED) < _MOST_CLEANED:
         _CLEANED[text] = plain
     return plain
+
+
+def _alone(text: str) -> tuple[str, ...]:
+    plain = clean(text)
+    words = (plain,) if plain else ()
+    if len(_ALONE) < _MOST_CLEANED:
+        _ALONE[text] = words
+    return words

@@ -105,8 +105,8 @@ def _objects(image: Image, width: int | None, height: int | None, faults: list[s
         else:
             words = record.attributes
             if extra:
-                words = [*words, *extra.get(number, ()), *extra.get(_place(record), ())]
-            objects[number] = SceneObject(number, names, clean_all(words), tuple(record.synsets), box)
+                words = (*words, *extra.get(number, ()), *extra.get(_place(record), ()))
+            objects[number] = SceneObject(number, names, clean_all(words), record.synsets, box)
     return objects
 
 
