@@ -37,25 +37,35 @@ class Statistics:
 
     def add(self, graph: SceneGraph) -> None:
         """Count one graph."""
-        things = {thing.id: self.lexicon.thing(thing.names, thing.synsets) for thing in graph.objects}
-        predicate = self.lexicon.predicate
+        lexicon = self.lexicon
+        things = {thing.id: lexicon.thing(thing.names, thing.synsets) for thing in graph.objects}
+        predicates: list[tuple[str, ...]] = []
+        nouns: list[tuple[str, ...]] = []
         for edge in graph.relations:
-            about = predicate(edge.predicate)
+            about = lexicon.predicate(edge.predicate)
             if about.said:
                 one, other = things[edge.subject], things[edge.object]
-                _count(self.predicates, (one.kind, other.kind, edge.group, edge.predicate))
-                _count(self.nouns, ("subject", about.meaning, one.kind, one.name))
-                _count(self.nouns, ("object", about.meaning, other.kind, other.name))
+                predicates.append((one.kind, other.kind, edge.group, edge.predicate))
+                nouns.append(("subject", about.meaning, one.kind, one.name))
+                nouns.append(("object", about.meaning, other.kind, other.name))
+        attributes: list[tuple[str, ...]] = []
         for thing in graph.objects:
             for word in thing.attributes:
-                kind = self.lexicon.attribute(word).kind
+                kind = lexicon.attribute(word).kind
                 if kind:
-                    _count(self.attributes, (kind, things[thing.id].kind, word))
+                    attributes.append((kind, things[thing.id].kind, word))
+        _count(self.predicates, predicates)
+        _count(self.nouns, nouns)
+        _count(self.attributes, attributes)
 
 
-def _count(counts: Counts, key: tuple[str, ...]) -> None:
-    if key in counts or len(counts) < _MOST_COUNTED:
-        counts[key] += 1
+def _count(counts: Counts, keys: list[tuple[str, ...]]) -> None:
+    if len(counts) + len(keys) <= _MOST_COUNTED:
+        counts.update(keys)
+        return
+    for key in keys:
+        if key in counts or len(counts) < _MOST_COUNTED:
+            counts[key] += 1
 
 
 class Pools:

@@ -13,7 +13,7 @@ from functools import cached_property
 import msgspec
 
 from pipeline.graphs.scene import Relation, SceneGraph, SceneObject
-from pipeline.text.lexicon import Attribute, Lexicon, Predicate
+from pipeline.text.lexicon import Attribute, Lexicon, Predicate, Thing
 
 SAME = "means the same"
 TRUE = "true of the graph"
@@ -30,8 +30,13 @@ class Truth:
     def __init__(self, graph: SceneGraph, lexicon: Lexicon) -> None:
         self.graph = graph
         self.lexicon = lexicon
-        self.things = {thing.id: lexicon.thing(thing.names, thing.synsets) for thing in graph.objects}
-        self._kept_alike: dict[int, set[int]] = {}
+        self.things: dict[int, Thing] = {}
+        self._by_sort: defaultdict[str, set[int]] = defaultdict(set)  # what objects may be referred to by -> these
+        for one in graph.objects:
+            thing = self.things[one.id] = lexicon.thing(one.names, one.synsets)
+            for sort in thing.sorts:
+                self._by_sort[sort].add(one.id)
+        self._kept_alike: dict[Thing, set[int]] = {}
         self._kept_meanings: dict[tuple[int, int], set[str]] = {}
         self._kept_traits: dict[int, _Traits] = {}
 
@@ -109,32 +114,25 @@ class Truth:
             return True
         return any(about.meaning in self.lexicon.predicate(other).inverse_also for other in back)
 
-    @cached_property
-    def _by_sort(self) -> dict[str, set[int]]:
-        """What objects may be referred to by -> these objects."""
-        found: defaultdict[str, set[int]] = defaultdict(set)
-        for node, thing in self.things.items():
-            for sort in thing.sorts:
-                found[sort].add(node)
-        return found
-
     def _alike(self, node: int) -> set[int]:
         """The objects that may be called as this one is, itself included."""
-        found = self._kept_alike.get(node)
+        thing = self.things[node]
+        found = self._kept_alike.get(thing)
         if found is None:
-            found = set().union(*[self._by_sort[sort] for sort in self.things[node].sorts])
-            self._kept_alike[node] = found
+            found = self._kept_alike[thing] = set().union(*[self._by_sort[sort] for sort in thing.sorts])
         return found
 
     def _traits(self, node: int) -> "_Traits":
         """The attributes of an object, also those it has only by its name ("white top")."""
         found = self._kept_traits.get(node)
         if found is None:
-            thing = self._objects[node]
-            own = [self.lexicon.attribute(word) for word in thing.attributes]
-            named = [word for name in thing.names if " " in name for word in name.split()[:-1]]
-            meanings = {about.meaning for about in (*own, *map(self.lexicon.attribute, named))}
-            found = self._kept_traits[node] = _Traits(meanings, {about.kind for about in own})
+            thing, attribute = self._objects[node], self.lexicon.attribute
+            own = [attribute(word) for word in thing.attributes]
+            meanings = [about.meaning for about in own]
+            for name in thing.names:
+                if " " in name:
+                    meanings += [attribute(word).meaning for word in name.split()[:-1]]
+            found = self._kept_traits[node] = _Traits(meanings, [about.kind for about in own])
         return found
 
     @cached_property
@@ -145,8 +143,8 @@ class Truth:
 class _Traits(msgspec.Struct, frozen=True, gc=False):
     """What the attributes of one object mean, and the kinds of which any is recorded."""
 
-    meanings: set[tuple[str, str]]
-    kinds: set[str]
+    meanings: list[tuple[str, str]]
+    kinds: list[str]
 
 
 def excludes(one: Attribute, other: Attribute) -> bool:

@@ -63,3 +63,11 @@ def test_draws_are_named_and_fair():
     assert max(abs(count - 1000) for count in counts) < 150
     orders = {tuple(Draws(0, n).order("abc")) for n in range(60)}
     assert len(orders) == 6
+
+
+def test_beyond_the_most_entries_only_words_already_met_are_counted(monkeypatch):
+    monkeypatch.setattr("pipeline.text.pools._MOST_COUNTED", 2)
+    statistics = Statistics(LEXICON)
+    for noun in ("hat", "shirt", "hat"):
+        statistics.add(graph("man", "wears", noun))
+    assert {key[-1]: count for key, count in statistics.nouns.items()} == {"man": 3, "hat": 2}
