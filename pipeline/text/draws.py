@@ -28,5 +28,6 @@ class Draws:
         left = list(items)
         while left:
             place = self.below(len(left))
-            left[place], left[-1] = left[-1], left[place]
-            yield left.pop()
+            drawn, left[place] = left[place], left[-1]
+            left.pop()
+            yield drawn

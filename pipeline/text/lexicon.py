@@ -5,6 +5,7 @@ results are kept: corpora repeat a few thousand words a million times.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import TypeVar
 
 import msgspec
@@ -85,20 +86,11 @@ class Lexicon:
         self._said_as = {row["word"]: row["said_as"] for row in predicates if row["said_as"]}
         self._facts = _PredicateFacts([row for row in predicates if row["word"] == row["meaning"]])
         self._attributes = {row["word"]: row for row in wordlists.rows("attributes")}
-        self._things: dict[tuple[tuple[str, ...], tuple[str, ...]], Thing] = {}
         # What a word means; kept for words met before.
         self.noun: Callable[[str], Noun] = _Kept(self._make_noun).__getitem__
         self.predicate: Callable[[str], Predicate] = _Kept(self._make_predicate).__getitem__
         self.attribute: Callable[[str], Attribute] = _Kept(self._make_attribute).__getitem__
-
-    def thing(self, names: tuple[str, ...], synsets: tuple[str, ...]) -> Thing:
-        """What an object of these names and synsets ("gym_shoe.n.01") is."""
-        found = self._things.get((names, synsets))
-        if found is None:
-            found = self._make_thing(names, synsets)
-            if len(self._things) < _MOST_KEPT:
-                self._things[names, synsets] = found
-        return found
+        self.thing: Callable[[tuple[str, ...], tuple[str, ...]], Thing] = lru_cache(_MOST_KEPT)(self._make_thing)
 
     def knows(self, word: str) -> bool:
         """Whether a name, in the singular or plural, is in the word lists or aliases."""
@@ -109,6 +101,7 @@ class Lexicon:
         return sorted({row["value"] for row in self._attributes.values() if row["kind"] == kind})
 
     def _make_thing(self, names: tuple[str, ...], synsets: tuple[str, ...]) -> Thing:
+        """What an object of these names and synsets ("gym_shoe.n.01") is."""
         lemmas = [synset.split(".", 1)[0].replace("_", " ") for synset in synsets]
         nouns = [self.noun(word) for word in (*names, *lemmas)]
         name = next((word for word in names if self.knows(word)), names[0])

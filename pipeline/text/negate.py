@@ -89,5 +89,5 @@ def negatives(
 
 
 def _clause(scene: Scene, edit: Edit, clause_starts: Sequence[int]) -> int:
-    first = min(scene.pieces[place].start for place, _ in edit.words)
-    return bisect_right(clause_starts, first) - 1
+    first, _ = min(edit.words)  # pieces stand in the order of the text
+    return bisect_right(clause_starts, scene.pieces[first].start) - 1

@@ -9,10 +9,12 @@ is also true when another object of that name makes it so. Every answer is the r
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import groupby
+from operator import attrgetter
 
 import msgspec
 
-from pipeline.graphs.scene import Relation, SceneGraph, SceneObject
+from pipeline.graphs.scene import Relation, SceneGraph
 from pipeline.text.lexicon import Attribute, Lexicon, Predicate, Thing
 
 SAME = "means the same"
@@ -30,12 +32,14 @@ class Truth:
     def __init__(self, graph: SceneGraph, lexicon: Lexicon) -> None:
         self.graph = graph
         self.lexicon = lexicon
+        self.objects = graph.by_id()
         self.things: dict[int, Thing] = {}
         self._by_sort: defaultdict[str, set[int]] = defaultdict(set)  # what objects may be referred to by -> these
-        for one in graph.objects:
-            thing = self.things[one.id] = lexicon.thing(one.names, one.synsets)
+        things, by_sort, meant = self.things, self._by_sort, lexicon.thing
+        for node, one in self.objects.items():
+            things[node] = thing = meant(one.names, one.synsets)
             for sort in thing.sorts:
-                self._by_sort[sort].add(one.id)
+                by_sort[sort].add(node)
         self._kept_alike: dict[Thing, set[int]] = {}
         self._kept_meanings: dict[tuple[int, int], set[str]] = {}
         self._kept_traits: dict[int, _Traits] = {}
@@ -45,7 +49,7 @@ class Truth:
         """The meanings of all names in the graph, and these with all they are a kind of."""
         things = self.things.values()
         none = frozenset[str]()
-        return none.union(*[thing.meanings for thing in things]), none.union(*[thing.general for thing in things])
+        return none.union(*map(attrgetter("meanings"), things)), none.union(*map(attrgetter("general"), things))
 
     def of_noun(self, word: str) -> str | None:
         """Why a thing of this name may be in the picture; None if the graph knows nothing of the kind."""
@@ -91,10 +95,7 @@ class Truth:
 
     @cached_property
     def _leaving(self) -> dict[int, list[Relation]]:
-        found: dict[int, list[Relation]] = {}
-        for edge in self.graph.relations:
-            found.setdefault(edge.subject, []).append(edge)
-        return found
+        return {node: list(edges) for node, edges in groupby(self.graph.relations, key=attrgetter("subject"))}
 
     def _meanings(self, subject: int, object_: int) -> set[str]:
         """What the graph says from things called as one object to things called as another."""
@@ -126,7 +127,7 @@ class Truth:
         """The attributes of an object, also those it has only by its name ("white top")."""
         found = self._kept_traits.get(node)
         if found is None:
-            thing, attribute = self._objects[node], self.lexicon.attribute
+            thing, attribute = self.objects[node], self.lexicon.attribute
             own = [attribute(word) for word in thing.attributes]
             meanings = [about.meaning for about in own]
             for name in thing.names:
@@ -134,10 +135,6 @@ class Truth:
                     meanings += [attribute(word).meaning for word in name.split()[:-1]]
             found = self._kept_traits[node] = _Traits(meanings, [about.kind for about in own])
         return found
-
-    @cached_property
-    def _objects(self) -> dict[int, SceneObject]:
-        return self.graph.by_id()
 
 
 class _Traits(msgspec.Struct, frozen=True, gc=False):

@@ -1,5 +1,6 @@
 """Two objects exchange an attribute: "a red car, a blue door" -> "a blue car, a red door"."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from itertools import islice
 
@@ -11,14 +12,14 @@ from pipeline.text.truth import SAME, all_exclude
 def propose(scene: Scene, draws: Draws) -> Iterator[Edit]:
     """Pairs of objects of different names whose attributes are of one kind and exclude each other, both ways."""
     places = scene.attribute_places
-    of_kind: dict[str, list[tuple[int, str]]] = {}
-    for node, word, kind in places:
-        of_kind.setdefault(kind, []).append((node, word))
+    of_kind: defaultdict[str, list[tuple[int, str, str]]] = defaultdict(list)
+    for place in places:
+        of_kind[place[2]].append(place)
     for node, word, kind in draws.order(places):
         rivals = [rival for rival in of_kind[kind] if rival[0] != node and rival[1] != word]
         if not rivals or not scene.shows(node, word):
             continue
-        for other, new in islice(draws.order(rivals), TRIES_A_PLACE):
+        for other, new, _ in islice(draws.order(rivals), TRIES_A_PLACE):
             if not scene.shows(other, new):
                 continue
             words, reason = _judged(scene, (node, other), (word, new))
@@ -31,7 +32,7 @@ def _judged(scene: Scene, ends: tuple[int, int], originals: tuple[str, str]) -> 
         return (), SAME
     for node, new in zip(ends, reversed(originals), strict=True):
         reason = scene.truth.of_attribute(node, new)
-        if reason or not all_exclude(scene.attributes[node], new, scene.lexicon):
+        if reason or not all_exclude(scene.attributes(node), new, scene.lexicon):
             return (), reason or SAME
     words: Words = ()
     for node, old, new in zip(ends, originals, reversed(originals), strict=True):

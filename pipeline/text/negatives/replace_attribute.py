@@ -13,7 +13,7 @@ def propose(scene: Scene, draws: Draws) -> Iterator[Edit]:
     for node, word, kind in draws.order(scene.attribute_places):
         if not scene.shows(node, word):
             continue
-        own = scene.attributes[node]
+        own = scene.attributes(node)
         pool = scene.pools.attributes(kind, scene.kind(node))
         for new in islice(draws.order(pool), TRIES_A_PLACE):
             if scene.lexicon.attribute(new).value == scene.lexicon.attribute(word).value:

@@ -40,16 +40,17 @@ class Scene:
         self.lexicon = captioner.lexicon
         self.pools = pools
         self.truth = Truth(graph, captioner.lexicon)
-        self.attributes = {thing.id: thing.attributes for thing in graph.objects}
-        self.relations: list[int] = []  # the pieces that say one
-        self.mentions: dict[int, list[int]] = {}  # object id -> the pieces that name it
+        relations: list[int] = []
+        mentions: dict[int, list[int]] = {}
         for place, piece in enumerate(pieces):
             if piece.object >= 0:
-                self.relations.append(place)
-            elif piece.subject in self.mentions:
-                self.mentions[piece.subject].append(place)
+                relations.append(place)
+            elif piece.subject in mentions:
+                mentions[piece.subject].append(place)
             else:
-                self.mentions[piece.subject] = [place]
+                mentions[piece.subject] = [place]
+        self.relations = relations  # the pieces that say one
+        self.mentions = mentions  # object id -> the pieces that name it
 
     @cached_property
     def attribute_places(self) -> list[tuple[int, str, str]]:
@@ -57,9 +58,10 @@ class Scene:
 
         The colours of people are left alone: "white" says something else of them than of a wall.
         """
-        attribute, things, places = self.lexicon.attribute, self.truth.things, []
+        attribute, objects, things = self.lexicon.attribute, self.truth.objects, self.truth.things
+        places = []
         for node in self.mentions:
-            for word in self.attributes[node]:
+            for word in objects[node].attributes:
                 kind = attribute(word).kind
                 if kind and not (kind == "colour" and things[node].kind == "person"):
                     places.append((node, word, kind))
@@ -74,6 +76,10 @@ class Scene:
     def name(self, node: int) -> str:
         """What the caption calls an object."""
         return self.truth.things[node].name
+
+    def attributes(self, node: int) -> tuple[str, ...]:
+        """The recorded attributes of an object."""
+        return self.truth.objects[node].attributes
 
     def kind(self, node: int) -> str:
         """The most general name of an object."""
@@ -92,7 +98,7 @@ class Scene:
     def shows(self, node: int, attribute: str) -> bool:
         """Whether the caption says this attribute of the object; its first mention says most."""
         place = self.mentions[node][0]
-        phrase = self.captioner.phrase((self.name(node), self.attributes[node]), self._following(place))
+        phrase = self.captioner.phrase((self.name(node), self.attributes(node)), self._following(place))
         return attribute in phrase.says
 
     def stands(self, place: int, where: int) -> str:
@@ -127,7 +133,7 @@ class Scene:
 
     def _shown(self, place: int, node: int) -> tuple[str, ...]:
         """The attributes where the piece says them: a second mention may leave them out."""
-        piece, attributes = self.pieces[place], self.attributes[node]
+        piece, attributes = self.pieces[place], self.attributes(node)
         if not piece.definite or not attributes:
             return attributes
         whole = self._named(place, self.name(node), attributes)
@@ -137,7 +143,7 @@ class Scene:
 def with_attribute(scene: Scene, node: int, old: str, new: str) -> tuple[str, ...]:
     """The attributes of an object with one replaced; others that mean the same as the old one go."""
     about = scene.lexicon.attribute(old)
-    own = scene.attributes[node]
+    own = scene.attributes(node)
     kept = [word for word in own if word == old or scene.lexicon.attribute(word).value != about.value]
     return tuple(new if word == old else word for word in kept)
 
