@@ -6,7 +6,7 @@ a smallest path cover, and a clause that does not begin the component is tied to
 there is an edge: "A man wearing a shirt, the man wearing shoes". An edge is said in its own direction only.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
 import msgspec
@@ -17,11 +17,11 @@ from pipeline.core.params import Params as BaseParams
 from pipeline.graphs.scene import Relation, SceneGraph, components
 from pipeline.text import english
 from pipeline.text.covers import Cover, minimum_path_cover
+from pipeline.text.kept import Kept
 from pipeline.text.lexicon import Lexicon
 
 # Of two relations between the same two objects the more telling one is said; Visual Genome has no groups.
 _RANK = {"contacting": 0, "": 1, "spatial": 1, "attention": 2}
-_MOST_KEPT = 1 << 18
 _SAYS_NOTHING = frozenset(("unsure", "other relationship"))
 
 
@@ -75,7 +75,8 @@ class Captioner:
     def __init__(self, params: Params, lexicon: Lexicon) -> None:
         self.params = params
         self.lexicon = lexicon
-        self._phrases: dict[Described, Phrase] = {}
+        self.plain: Callable[[Described], Phrase] = Kept(self._make_phrase).__getitem__  # as before no relation word
+        self.said = Kept(self._said)  # a relation's predicate -> how it is said, "" where nothing can be said with it
 
     def caption(self, graph: SceneGraph) -> Caption:
         """The caption of a graph: the same for equal graphs, whatever the order they were given in."""
@@ -102,14 +103,13 @@ class Captioner:
             first = following.split(" ", 1)[0]
             if first in thing[1]:
                 thing = (thing[0], tuple(word for word in thing[1] if word != first))
-        found = self._phrases.get(thing)
-        if found is None:
-            found = self._make_phrase(*thing)
-            if len(self._phrases) < _MOST_KEPT:
-                self._phrases[thing] = found
-        return found
+        return self.plain(thing)
 
-    def _make_phrase(self, noun: str, attributes: tuple[str, ...]) -> "Phrase":
+    def _said(self, predicate: str) -> str:
+        return "" if predicate in _SAYS_NOTHING else self.lexicon.predicate(predicate).said
+
+    def _make_phrase(self, thing: "Described") -> "Phrase":
+        noun, attributes = thing
         chosen = self._chosen(noun, attributes)
         words = _with_and([(kind, said) for _, _, kind, said in chosen])
         indefinite, definite = (english.noun_phrase(noun, words, definite=the) for the in (False, True))
@@ -118,14 +118,13 @@ class Captioner:
     def _sayable(self, relations: Sequence[Relation]) -> "Edges":
         """Subject -> object -> the relation to say, without those that nothing can be said with."""
         edges: Edges = {}
-        predicate = self.lexicon.predicate
+        said = self.said
         for edge in relations:
-            if not predicate(edge.predicate).said or edge.predicate in _SAYS_NOTHING:
-                continue
-            ends = edges.setdefault(edge.subject, {})
-            other = ends.get(edge.object)
-            if other is None or _RANK.get(edge.group, 1) < _RANK.get(other.group, 1):
-                ends[edge.object] = edge
+            if said[edge.predicate]:
+                ends = edges.setdefault(edge.subject, {})
+                other = ends.setdefault(edge.object, edge)
+                if other is not edge and _RANK.get(edge.group, 1) < _RANK.get(other.group, 1):
+                    ends[edge.object] = edge
         return edges
 
     def _chosen(self, noun: str, attributes: tuple[str, ...]) -> list[tuple[int, int, str, str]]:
@@ -194,11 +193,11 @@ class _Writer:
         self._phrases: dict[int, Phrase] = {}
         self._shared: set[str] = set()  # names that more than one object goes by
         names: set[str] = set()
-        lookup, phrase = captioner.lexicon.thing, captioner.phrase
+        things, phrases, phrase, lookup = self._things, self._phrases, captioner.plain, captioner.lexicon.thing
         for one in graph.objects:
             noun = one.names[0] if len(one.names) == 1 else lookup(one.names, one.synsets).name
-            thing = self._things[one.id] = (noun, one.attributes)
-            self._phrases[one.id] = phrase(thing, "")
+            things[one.id] = thing = (noun, one.attributes)
+            phrases[one.id] = phrase(thing)
             (self._shared if noun in names else names).add(noun)
         self.clause_starts: list[int] = []
         self.pieces: list[Piece] = []
@@ -245,26 +244,27 @@ class _Writer:
 
     def _clause(self, nodes: list[int], separator: str) -> bool:
         """Add a clause, unless one that reads alike was told: five like windows of a building are told once."""
-        predicate, phrases = self._captioner.lexicon.predicate, self._phrases
-        told = [phrases[nodes[0]].indefinite]
+        phrases, capital = self._phrases, separator == ". "
+        reads = [phrases[nodes[0]].indefinite]
         links: list[tuple[int, Relation, str]] = []
         for one, other in pairwise(nodes):
             edge = self._edges[one][other]
-            links.append((one, edge, predicate(edge.predicate).said))
-            told.append(phrases[other].indefinite)
-        key = (*told, *[said for _, _, said in links])
+            said = self._captioner.said[edge.predicate]
+            links.append((one, edge, said))
+            reads += (said, phrases[other].indefinite)
+        key = tuple(reads)
         if key in self._told:
             return False
         self._told.add(key)
         if links:
-            self._told.update(told)  # no need to name them alone, too
+            self._told.update(reads[::2])  # no need to name them alone, too
         self._begin(separator)
         words, pieces, length = self._words, self.pieces, self._length
         for node, edge, said in links:
             definite = node in self._mentioned
             name = self._called(node, said, definite)
-            if separator == ". " and node == nodes[0]:
-                name = _capital(name)
+            if capital:
+                name, capital = _capital(name), False
             start = length + len(name) + 1
             stop = start + len(said)
             words += (name, " ", said, " ")
@@ -277,7 +277,7 @@ class _Writer:
         last = nodes[-1]
         definite = last in self._mentioned
         name = self._called(last, "", definite)
-        self._name(last, name if links or separator != ". " else _capital(name), definite=definite)
+        self._name(last, _capital(name) if capital else name, definite=definite)
         return True
 
     def _called(self, node: int, following: str, definite: bool) -> str:

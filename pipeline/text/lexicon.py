@@ -6,13 +6,11 @@ results are kept: corpora repeat a few thousand words a million times.
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from typing import TypeVar
 
 import msgspec
 
 from pipeline.text import english, wordlists
-
-_MOST_KEPT = 1 << 18  # entries a cache; a corpus of ever new words must not fill the memory
+from pipeline.text.kept import MOST_KEPT, Kept
 
 
 class Noun(msgspec.Struct, frozen=True, eq=False, gc=False):
@@ -55,22 +53,6 @@ class Thing(msgspec.Struct, frozen=True, eq=False, gc=False):
 
 _ADJECTIVES = ("size", "age", "hardness", "shape", "state", "pattern", "", "colour", "material")
 
-T = TypeVar("T")
-
-
-class _Kept(dict[str, T]):
-    """What was made of words, made when first asked for; a dict, for a word met before then costs no Python call."""
-
-    def __init__(self, make: Callable[[str], T]) -> None:
-        super().__init__()
-        self._make = make
-
-    def __missing__(self, word: str) -> T:
-        made = self._make(word)
-        if len(self) < _MOST_KEPT:
-            self[word] = made
-        return made
-
 
 class Lexicon:
     """Words of one corpus; `noun_aliases` and `predicate_aliases` are its groups of names that mean the same."""
@@ -87,10 +69,10 @@ class Lexicon:
         self._facts = _PredicateFacts([row for row in predicates if row["word"] == row["meaning"]])
         self._attributes = {row["word"]: row for row in wordlists.rows("attributes")}
         # What a word means; kept for words met before.
-        self.noun: Callable[[str], Noun] = _Kept(self._make_noun).__getitem__
-        self.predicate: Callable[[str], Predicate] = _Kept(self._make_predicate).__getitem__
-        self.attribute: Callable[[str], Attribute] = _Kept(self._make_attribute).__getitem__
-        self.thing: Callable[[tuple[str, ...], tuple[str, ...]], Thing] = lru_cache(_MOST_KEPT)(self._make_thing)
+        self.noun: Callable[[str], Noun] = Kept(self._make_noun).__getitem__
+        self.predicate: Callable[[str], Predicate] = Kept(self._make_predicate).__getitem__
+        self.attribute: Callable[[str], Attribute] = Kept(self._make_attribute).__getitem__
+        self.thing: Callable[[tuple[str, ...], tuple[str, ...]], Thing] = lru_cache(MOST_KEPT)(self._make_thing)
 
     def knows(self, word: str) -> bool:
         """Whether a name, in the singular or plural, is in the word lists or aliases."""
