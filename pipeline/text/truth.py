@@ -62,11 +62,12 @@ class Truth:
     def of_relation(self, subject: int, predicate: str, object_: int) -> str | None:
         """Why "subject predicate object" may be true of two things called as these objects; None if it is false."""
         about = self.lexicon.predicate(predicate)
-        forth, back = self._meanings(subject, object_), self._meanings(object_, subject)
+        forth = self._meanings(subject, object_)
         if about.meaning in forth:
             return TRUE
         if forth and not about.also.isdisjoint(forth):
             return IMPLIED
+        back = self._meanings(object_, subject)
         if back and self._mirrors(about, back):
             return MIRRORED
         if about.placing and len(self._alike(subject)) + len(self._alike(object_)) > 2:
@@ -101,10 +102,12 @@ class Truth:
         """What the graph says from things called as one object to things called as another."""
         found = self._kept_meanings.get((subject, object_))
         if found is None:
+            found = self._kept_meanings[subject, object_] = set()
             objects = self._alike(object_)
-            edges = [edge for one in self._alike(subject) for edge in self.leaving(one) if edge.object in objects]
-            found = {self.lexicon.predicate(edge.predicate).meaning for edge in edges}
-            self._kept_meanings[subject, object_] = found
+            for one in self._alike(subject):
+                for edge in self.leaving(one):
+                    if edge.object in objects:
+                        found.add(self.lexicon.predicate(edge.predicate).meaning)
         return found
 
     def _mirrors(self, about: Predicate, back: set[str]) -> bool:
@@ -120,7 +123,7 @@ class Truth:
         thing = self.things[node]
         found = self._kept_alike.get(thing)
         if found is None:
-            found = self._kept_alike[thing] = set().union(*[self._by_sort[sort] for sort in thing.sorts])
+            found = self._kept_alike[thing] = set().union(*map(self._by_sort.__getitem__, thing.sorts))
         return found
 
     def _traits(self, node: int) -> "_Traits":
