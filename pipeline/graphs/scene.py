@@ -90,16 +90,17 @@ def from_json(text: str | bytes) -> SceneGraph:
 
 def components(graph: SceneGraph) -> list[list[int]]:
     """Weakly connected components as ascending object ids; the largest first, then by smallest id."""
-    member: dict[int, list[int]] = {thing.id: [thing.id] for thing in graph.objects}
+    groups = {thing.id: [thing.id] for thing in graph.objects}  # under the id each begins with
+    member = dict(groups)
     for edge in graph.relations:
         one, other = member[edge.subject], member[edge.object]
         if one is not other:
             if len(one) < len(other):
                 one, other = other, one
             one += other  # the smaller joins the larger, so that no node moves often
+            del groups[other[0]]
             for node in other:
                 member[node] = one
-    groups = {id(group): group for group in member.values()}
     return sorted(map(sorted, groups.values()), key=_size_then_first)
 
 

@@ -273,10 +273,11 @@ class _Writer:
                 Piece(start, stop, node, edge.object, edge.predicate, False),
             )
             length = stop + 1
-        self._length = length
         last = nodes[-1]
         definite = last in self._mentioned
-        name = self._called(last, "", definite)
+        name = self._called(last, "", True) if definite else reads[-1]
+        self._mentioned.add(last)
+        self._length = length
         self._name(last, _capital(name) if capital else name, definite=definite)
         return True
 

@@ -127,9 +127,8 @@ class Scene:
 
     def _following(self, place: int) -> str:
         """How the relation is said that follows an object in its clause; "" if none does."""
-        if place + 1 == len(self.pieces) or self.pieces[place + 1].object < 0:
-            return ""
-        return self.lexicon.predicate(self.pieces[place + 1].predicate).said
+        following = self.pieces[place + 1].predicate if place + 1 < len(self.pieces) else ""
+        return self.lexicon.predicate(following).said if following else ""
 
     def _shown(self, place: int, node: int) -> tuple[str, ...]:
         """The attributes where the piece says them: a second mention may leave them out."""
