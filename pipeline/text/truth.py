@@ -34,12 +34,12 @@ class Truth:
         self.lexicon = lexicon
         self.objects = graph.by_id()
         self.things: dict[int, Thing] = {}
-        self._by_sort: defaultdict[str, set[int]] = defaultdict(set)  # what objects may be referred to by -> these
+        self._by_sort: defaultdict[str, list[int]] = defaultdict(list)  # what objects may be referred to by -> these
         things, by_sort, meant = self.things, self._by_sort, lexicon.thing
         for node, one in self.objects.items():
             things[node] = thing = meant(one.names, one.synsets)
             for sort in thing.sorts:
-                by_sort[sort].add(node)
+                by_sort[sort].append(node)
         self._kept_alike: dict[Thing, set[int]] = {}
         self._kept_meanings: dict[tuple[int, int], set[str]] = {}
         self._kept_traits: dict[int, _Traits] = {}
