@@ -185,14 +185,25 @@ class _Inspector:
             return changed, 0
         path = self.folder / file.path
         try:
-            reason, num_frames = _looked_at(self.dataset.readers[name.modality](path))
+            recording = self.dataset.readers[name.modality](path)
+            reason, num_frames = _looked_at(recording)
         except FormatError as error:
             return f"unreadable: {str(error).removeprefix(f'{path}: ').removeprefix(f'{whole}: ')}", 0
-        if reason is None:
-            part = file.path.removeprefix(segments.file_of(file.path))
-            first = self.same.setdefault((name.modality, file.content_hash, part), file.path)
-            reason = f"duplicate content: the same bytes as {first}" if first != file.path else None
+        if reason is None and not isinstance(recording, Boxes):  # many clips may show nothing, or nothing that moves
+            reason = self._seen_before(clip)
         return reason, num_frames
+
+    def _seen_before(self, clip: Listed) -> str | None:
+        """Why a clip is the same as one before, under whatever name and class; None if it is new."""
+        file = clip.file
+        key = (clip.name.modality, file.content_hash, file.path.removeprefix(segments.file_of(file.path)))
+        if key not in self.same:
+            self.same[key] = file.path
+            return None
+        first = self.same[key]
+        if first == file.path:
+            return f"duplicate content: {first} is a clip already, under another name"
+        return f"duplicate content: the same bytes as {first}"
 
 
 def _looked_at(recording: Skeleton | Footage | Boxes) -> tuple[str | None, int]:

@@ -220,6 +220,16 @@ class TestManifest:
         self.write(own, "a,video,one.mp4,stir,1,train", ",video,two.mp4,stir,,")
         assert reasons(own, "manifest")["row 2"] == "no clip id: '' cannot name a clip"
 
+    def test_one_film_under_two_classes_is_a_clip_and_a_duplicate(self, own):
+        self.write(own, "a,video,one.mp4,stir,,", "b,video,one.mp4,pour water,,", "t,thermal,one.mp4,stir,,")
+        twice = "duplicate content: one.mp4 is a clip already, under another name"
+        assert reasons(own, "manifest") == {"a": None, "b": twice, "t": None}
+
+    def test_one_part_under_two_names_is_a_clip_and_a_duplicate(self, own):
+        parts = ["one.mp4#frames=0-2", "one.mp4#frames=0-2", "one.mp4#frames=0-3"]
+        self.write(own, *(f"{name},video,{part},stir,," for name, part in zip("abc", parts, strict=True)))
+        assert [reason is None for reason in reasons(own, "manifest").values()] == [True, False, True]
+
     def test_two_files_for_one_clip_id_are_a_clip_and_a_duplicate(self, own):
         self.write(own, "a,video,one.mp4,stir,1,train", "a,video,two.mp4,stir,,")
         assert reasons(own, "manifest") == {"a": None, "two.mp4": "duplicate clip: one.mp4 is the same recording"}

@@ -89,6 +89,13 @@ def test_boxes_lie_beside_the_arrays(world):
     assert third.frame_K.tolist() == [2]
 
 
+def test_clips_in_which_nothing_was_found_are_no_duplicates(world):
+    found(3)
+    facts, arrays = prepare(world)
+    assert facts["rejected"] == 0
+    assert [some.labels for some in prepared.read_boxes(arrays, "all")] == [("person", "cup"), (), ()]
+
+
 def test_without_boxes_the_arrays_are_the_same(world):
     with_boxes = prepare(world)[1].read("all", "x")
     arrays = prepare(world, boxes=False)[1]
