@@ -98,9 +98,13 @@ def footage(path: Path) -> Footage:
 
 
 def grey_footage(path: Path) -> Footage:
-    """A video of one channel: "grey16" if the file holds more than 8 bits, else "grey8" (colours become brightness)."""
+    """A video of one channel: "grey16" if it is one of 16 bits, else "grey8" (of colours and other depths, brightness).
+
+    Of 10 or 14 bits the decoder makes 16 by stretching, which would change the counts of a radiometric camera.
+    """
     with _opened(Path(segments.parse(str(path))[0])) as (_container, stream):
-        deep = _bits(stream) > 8
+        pixels = stream.codec_context.format
+        deep = pixels is not None and len(pixels.components) == 1 and _bits(stream) == 16
     return _footage(path, "gray16le", "grey16") if deep else _footage(path, "gray", "grey8")
 
 
@@ -152,6 +156,8 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
             if not container.streams.video:
                 raise FormatError(f"{path}: no video stream in the file; replace the file")
             stream = container.streams.video[0]
+            if stream.codec_context is None:
+                raise FormatError(f"{path}: no decoder for its video; convert it, say to H.264")
             stream.codec_context.thread_count = 1  # parallelism is by processes
             yield container, stream
     except (av.FFmpegError, OSError, MemoryError) as error:

@@ -74,6 +74,33 @@ def test_what_is_no_video_is_refused_with_its_path(tmp_path, content):
         video.facts(tmp_path / "a.mp4")
 
 
+def test_a_video_in_a_code_that_nothing_here_decodes_is_refused(tmp_path):
+    path = tmp_path / "a.mkv"
+    video.write(path, moving_square(3), frames_per_second=9, codec="ffv1")
+    path.write_bytes(path.read_bytes().replace(b"V_FFV1", b"V_MINE"))
+    with pytest.raises(FormatError, match=r"a\.mkv: no decoder for its video; convert it, say to H\.264"):
+        video.facts(path)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "layout"), [("gray16le", "grey16"), ("gray10le", "grey8"), ("yuv420p10le", "grey8")]
+)
+def test_only_pictures_of_one_channel_and_16_bits_are_counts(tmp_path, pixels, layout):
+    """FFmpeg stretches ten bits to sixteen: a radiometric count of 500 would come back as 32031."""
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=9)
+        stream.height, stream.width, stream.pix_fmt = 16, 24, pixels
+        frame = av.VideoFrame(24, 16, pixels)
+        for plane in frame.planes:
+            np.asarray(memoryview(plane)).view(np.uint16)[:] = 500
+        container.mux([*stream.encode(frame), *stream.encode(frame), *stream.encode(None)])
+    footage = video.grey_footage(path)
+    assert footage.layout == layout
+    if layout == "grey16":
+        assert (footage.frames([0, 1]) == 500).all()
+
+
 def test_any_damage_is_read_or_refused_but_never_crashes(tmp_path):
     video.write(tmp_path / "a.avi", moving_square(), frames_per_second=30, codec="mpeg4")
     good = (tmp_path / "a.avi").read_bytes()
