@@ -22,7 +22,7 @@ def read_grey(path: Path) -> npt.NDArray[Any]:
             if image.mode not in _MODES:
                 raise FormatError(f"{path}: a grey PNG of 8 or 16 bit was expected, found mode {image.mode!r}")
             return np.asarray(image).astype(_MODES[image.mode])
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise FormatError(f"{path}: not a readable PNG ({' '.join(str(error).split())}); replace the file") from None
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from pipeline.core.errors import FormatError
 from pipeline.formats import png
-from pipeline.formats.shared import Indices
+from pipeline.formats.shared import Indices, check_picture
 
 Frames = npt.NDArray[np.uint16]
 
@@ -45,9 +45,11 @@ def read(folder: Path, naming: Naming, indices: Indices | None = None) -> Frames
     wanted = list(range(len(paths))) if indices is None else [int(index) for index in indices]
     if wanted and max(wanted) >= len(paths):
         raise FormatError(f"{folder}: frame {max(wanted)} was asked for, there are {len(paths)}")
-    pictures = {index: _read_frame(paths[index], naming) for index in sorted(set(wanted))}
-    if len({picture.shape for picture in pictures.values()}) > 1:
-        raise FormatError(f"{folder}: the picture size changes within the clip; replace the folder")
+    pictures: dict[int, Frames] = {}
+    for index in wanted:
+        if index not in pictures:
+            pictures[index] = _read_frame(paths[index], naming)
+            check_picture(folder, pictures[index], pictures[wanted[0]], len(wanted))
     return np.stack([pictures[index] for index in wanted])
 
 

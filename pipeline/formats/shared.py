@@ -4,15 +4,19 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.boxes import Boxes
+from pipeline.core.errors import FormatError
 
 Indices = Sequence[int] | npt.NDArray[np.int64]
 Sides = tuple[list[str], list[str]]  # the recordings of a dataset's own list that train, and those that test
+
+MOST_BYTES = 1 << 30  # of the frames that a recipe looks at: 172 of 1920 x 1080 in colour
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,3 +82,18 @@ class LabelledClip:
     inside: bool = False
     subject: int | None = None
     fault: str | None = None
+
+
+def check_picture(path: Path, picture: npt.NDArray[Any], first: npt.NDArray[Any], num_frames: int) -> None:
+    """Refuse a frame that is not as large as the first, and frames that together are more than MOST_BYTES.
+
+    A file of some kilobytes can unpack to pictures that fill any memory.
+    """
+    if picture.shape != first.shape:
+        raise FormatError(f"{path}: the picture size changes within the clip; replace it")
+    if num_frames * picture.nbytes > MOST_BYTES:
+        height, width = picture.shape[:2]
+        raise FormatError(
+            f"{path}: {num_frames} frames of {width} x {height} pixels are more than {MOST_BYTES >> 20} MiB; "
+            "make the pictures smaller or sample fewer"
+        )

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from pipeline.core.errors import FormatError
 from pipeline.core.outputs import whole
 from pipeline.formats import segments
-from pipeline.formats.shared import Footage, Indices
+from pipeline.formats.shared import Footage, Indices, check_picture
 
 Frames = npt.NDArray[Any]
 Pixels = Literal["rgb24", "gray", "gray16le"]
@@ -82,13 +82,12 @@ def read(path: Path, indices: Indices, pixels: Pixels = "rgb24") -> Frames:
             if number == target:
                 _check_size(path, frame)
                 found[number] = frame.to_ndarray(format=pixels)
+                check_picture(path, found[number], found[wanted[0]], len(wanted))
                 if number == wanted[-1]:
                     break
                 target = next(missing)
     if wanted[-1] not in found:
         raise FormatError(f"{path}: frame {wanted[-1]} was asked for, the file ends before; run `dvc repro ingest`")
-    if len({frame.shape for frame in found.values()}) > 1:
-        raise FormatError(f"{path}: the picture size changes within the clip; replace the file")
     return np.stack([found[index] for index in wanted])
 
 

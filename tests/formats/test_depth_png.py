@@ -1,3 +1,5 @@
+import struct
+import zlib
 from contextlib import suppress
 
 import numpy as np
@@ -5,7 +7,7 @@ import pytest
 from PIL import Image
 
 from pipeline.core.errors import FormatError
-from pipeline.formats import depth_png, png
+from pipeline.formats import depth_png, png, shared
 
 
 @pytest.fixture
@@ -68,12 +70,22 @@ def test_a_colour_picture_is_refused(tmp_path):
         png.read_grey(tmp_path / "a.png")
 
 
+def test_frames_that_would_fill_the_memory_are_refused(clip, monkeypatch):
+    monkeypatch.setattr(shared, "MOST_BYTES", 3 * 12 * 16 * 2)
+    assert len(depth_png.read(clip[0], [0, 1, 2])) == 3
+    with pytest.raises(FormatError, match="4 frames of 16 x 12 pixels are more than"):
+        depth_png.read(clip[0])
+
+
 def test_a_picture_of_a_billion_pixels_is_refused_unread(tmp_path):
-    png.write_grey(tmp_path / "a.png", np.zeros((2, 2), np.uint16))
-    data = bytearray((tmp_path / "a.png").read_bytes())
-    data[16:24] = (40_000).to_bytes(4, "big") * 2
-    (tmp_path / "a.png").write_bytes(bytes(data))
-    with pytest.raises(FormatError):
+    """Pillow refuses it too, with an error that is neither OSError nor ValueError; the checksums are right here."""
+    size = struct.pack(">II", 40_000, 40_000) + bytes([16, 0, 0, 0, 0])
+    parts = [(b"IHDR", size), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")]
+    chunks = [
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in parts
+    ]
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+    with pytest.raises(FormatError, match=r"a\.png: not a readable PNG \(Image size \(1600000000 pixels\)"):
         png.read_grey(tmp_path / "a.png")
 
 

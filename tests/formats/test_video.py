@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.core.errors import FormatError
-from pipeline.formats import video
+from pipeline.formats import shared, video
 
 
 def moving_square(num_frames: int = 20) -> np.ndarray:
@@ -99,6 +99,14 @@ def test_only_pictures_of_one_channel_and_16_bits_are_counts(tmp_path, pixels, l
     assert footage.layout == layout
     if layout == "grey16":
         assert (footage.frames([0, 1]) == 500).all()
+
+
+def test_frames_that_would_fill_the_memory_are_refused(tmp_path, monkeypatch):
+    video.write(tmp_path / "a.mp4", moving_square(), frames_per_second=30, codec="libx264")
+    monkeypatch.setattr(shared, "MOST_BYTES", 3 * 48 * 64 * 3)
+    assert video.read(tmp_path / "a.mp4", [0, 1, 9]).shape == (3, 48, 64, 3)
+    with pytest.raises(FormatError, match=r"a\.mp4: 4 frames of 64 x 48 pixels are more than .*; make the pictures sm"):
+        video.read(tmp_path / "a.mp4", [0, 1, 9, 9])
 
 
 def test_any_damage_is_read_or_refused_but_never_crashes(tmp_path):
