@@ -3,7 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
-from pipeline.core.errors import FormatError
+from pipeline.core.errors import DataError, FormatError
 from pipeline.formats import video as video_file
 from pipeline.formats.shared import Footage
 from pipeline.modalities import video
@@ -42,6 +42,11 @@ def test_the_shorter_side_decides_the_size():
     tall[:, 15:35] = 255  # the middle square
     x = video.prepare("clip", {"sampling": SAMPLING, "size": 10}, "here")(footage(tall))
     assert x[:, :, 1:-1] == pytest.approx(np.broadcast_to(((1 - MEAN) / DEVIATION)[:, None, None, None], (3, 3, 8, 10)))
+
+
+def test_a_strip_is_refused_before_it_is_enlarged():
+    with pytest.raises(DataError, match="too thin: of a picture of 130 x 2 pixels a square shows nearly nothing"):
+        video.prepare("clip", {"sampling": SAMPLING, "size": 10}, "here")(footage(np.zeros((9, 2, 130, 3), np.uint8)))
 
 
 def test_a_part_of_a_video_is_that_part_of_its_frames(tmp_path, noise):

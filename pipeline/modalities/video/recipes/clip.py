@@ -13,12 +13,14 @@ from pydantic import Field
 
 from pipeline.core import params
 from pipeline.core.boxes import View
+from pipeline.core.errors import DataError
 from pipeline.core.sampling import Sampling, frame_indices
 from pipeline.formats.shared import Footage
 from pipeline.modalities.shared import sampled
 
 MEAN = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
 DEVIATION = np.array([0.26862954, 0.26130258, 0.27577711], np.float32)
+_MOST_SIDES = 64  # the longer side in shorter ones: a picture of 2 x 8192 would be enlarged to gigabytes
 
 
 class Params(params.Params):
@@ -55,5 +57,7 @@ def _square(picture_HWC: npt.NDArray[Any], size: int) -> npt.NDArray[np.uint8]:
 def _layout(height: int, width: int, size: int) -> tuple[tuple[int, int], tuple[int, int]]:
     """Height and width of the resized picture, top and left of the square in it."""
     short = min(height, width)
+    if max(height, width) > _MOST_SIDES * short:
+        raise DataError(f"too thin: of a picture of {width} x {height} pixels a square shows nearly nothing")
     new_height, new_width = size * height // short, size * width // short
     return (new_height, new_width), (round((new_height - size) / 2), round((new_width - size) / 2))
