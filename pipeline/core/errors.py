@@ -1,8 +1,17 @@
 """Error families. Every message is one line: what, where, what was expected, what to do."""
 
+_MOST_CHARACTERS = 2000
+
 
 class UnseenError(Exception):
     """Base of all errors a user can cause and mend; stages and the CLI print it and exit with 1."""
+
+    def __str__(self) -> str:
+        """One line that any terminal can show, whatever a hostile file has put into it."""
+        text = " ".join(super().__str__().splitlines())
+        if len(text) > _MOST_CHARACTERS:
+            text = f"{text[:_MOST_CHARACTERS]} ... ({len(text)} characters)"
+        return text if text.isprintable() else text.encode("unicode_escape").decode()
 
 
 class ParamsError(UnseenError):

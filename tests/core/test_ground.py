@@ -135,6 +135,12 @@ def test_progress_passes_every_item_and_prints_plain_lines(
     assert lines[0].startswith("clips: 1/3, ")
 
 
+def test_what_a_file_says_cannot_break_the_line_or_steer_the_terminal() -> None:
+    assert str(DataError("a.pkl: asks for x\ny\x1b[2J\x00 of \udcff")) == r"a.pkl: asks for x y\x1b[2J\x00 of \udcff"
+    assert str(DataError("kitchen/ünï 名.mp4: gone")) == "kitchen/ünï 名.mp4: gone"
+    assert str(DataError("x" * 9000)) == "x" * 2000 + " ... (9000 characters)"
+
+
 def test_an_error_a_user_can_mend_is_one_line_and_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
     def app() -> None:
         raise DataError("x.parquet: two\nlines")
