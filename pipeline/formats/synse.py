@@ -10,6 +10,7 @@ recognition", ICIP 2021, and the loader of its released code.
 
 # Shapes: N clips, D feature size.
 import hashlib
+import tokenize
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,13 @@ from pipeline.core.errors import FormatError
 
 TRAIN, UNSEEN_TEST, ALL_TEST = "train", "ztest", "gtest"
 LABELS = {TRAIN: "train_label", UNSEEN_TEST: "z_label", ALL_TEST: "g_label"}
-_NUMPY_ERRORS = (OSError, ValueError, TypeError, OverflowError)  # what a damaged header can lead to
+_NUMPY_ERRORS = (
+    OSError,
+    ValueError,
+    TypeError,
+    OverflowError,
+    tokenize.TokenError,
+)  # what a damaged header can lead to
 
 
 @dataclass(frozen=True, eq=False)

@@ -60,6 +60,16 @@ def test_arrays_that_do_not_fit_are_one_clear_line(name, array, message, folder)
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "header", [b"{'descr': '<f4", b"{'descr': '<f4', 'fortran_order': Fal, 4), }", b"{'shape': (-1,)}"]
+)
+def test_a_damaged_header_is_one_clear_line(header, folder):
+    content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(48)
+    (folder / "ztest.npy").write_bytes(content)
+    with pytest.raises(FormatError, match=r"ztest\.npy: no readable \.npy array"):
+        synse.read(folder, "ztest")
+
+
 class Trap:
     def __reduce__(self):
         return print, ("ran",)
