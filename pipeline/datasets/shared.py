@@ -1,7 +1,5 @@
 """What a dataset's file says, and how its class list and published splits are read."""
 
-import csv
-import io
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +9,7 @@ from typing import Any
 
 from pipeline.core import members
 from pipeline.core.errors import DataError, FormatError
+from pipeline.formats import rows
 
 _HERE = Path(__file__).parent
 _MAX_LIST_BYTES = 1 << 20
@@ -140,20 +139,12 @@ def _number(dataset: Dataset, text: str | None) -> int | None:
 
 
 def read_classes(file: Path) -> list[ActionClass]:
-    """A class list; FormatError unless ids are 0, 1, 2, ... and every class has a name."""
-    try:
-        content = file.read_bytes()[: _MAX_LIST_BYTES + 1].decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise FormatError(f"{file}: not a readable class list ({type(error).__name__}); it names the classes") from None
-    with io.StringIO(content, newline="") as stream:
-        reader = csv.DictReader(stream, strict=True)
-        if reader.fieldnames != ["class_id", "name", "context"]:
-            raise FormatError(f"{file}: expected the columns class_id,name,context, found {reader.fieldnames}")
-        rows = list(reader)
-    for class_id, row in enumerate(rows):
-        if row["class_id"] != str(class_id) or not row["name"]:
-            raise FormatError(f"{file}: expected class {class_id} with a name, found {dict(row)}")
-    return [ActionClass(class_id, row["name"], row["context"] or "") for class_id, row in enumerate(rows)]
+    """A class list; FormatError unless ids are 0, 1, 2, ... and every class has a name of one line."""
+    table = rows.read_csv(file, ("class_id", "name", "context"))
+    for class_id, row in enumerate(table):
+        if row["class_id"] != str(class_id) or not row["name"] or not row["name"].isprintable():
+            raise FormatError(f"{file}: expected class {class_id} with a name, found {row}")
+    return [ActionClass(class_id, row["name"], row["context"]) for class_id, row in enumerate(table)]
 
 
 def classes(name: str, own: Path | None = None) -> list[ActionClass]:

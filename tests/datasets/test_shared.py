@@ -47,13 +47,21 @@ def test_a_file_name_tells_what_its_pattern_has_groups_for():
         ("class_id,name,context\n1,wave,\n", "expected class 0"),
         ("class_id,name,context\n0,wave,\n0,clap,\n", "expected class 1"),
         ("class_id,name,context\n0,,\n", "with a name"),
-        ("class_id,name,context\n0,wave,\n1\n", "with a name"),
+        ("class_id,name,context\n0,wave,\n1\n", "line 3: 1 columns"),
+        ('class_id,name,context\n0,"wa\nve",\n', "with a name"),
+        ('class_id,name,context\n0,"wave', "not CSV"),
     ],
 )
 def test_a_damaged_class_list_is_refused(tmp_path, text, message):
     (tmp_path / "c.csv").write_text(text)
     with pytest.raises(FormatError, match=message):
         shared.read_classes(tmp_path / "c.csv")
+
+
+def test_a_long_class_list_is_read_to_its_end(tmp_path):
+    lines = [f"{class_id},class {class_id},{'how it is done ' * 99}" for class_id in range(900)]
+    (tmp_path / "c.csv").write_text("\n".join(["class_id,name,context", *lines]))
+    assert len(shared.read_classes(tmp_path / "c.csv")) == 900
 
 
 @pytest.mark.parametrize("twin", ["wave", "Wave", " wave ", "WAVE\t"])
