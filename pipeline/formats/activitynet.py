@@ -51,7 +51,7 @@ def _clip(path: Path, video: str, number: int, annotation: Any) -> LabelledClip:
     try:
         first, stop = (float(second) for second in annotation["segment"])
         label = str(annotation["label"])
-    except (TypeError, KeyError, ValueError) as error:
+    except (TypeError, KeyError, ValueError, OverflowError) as error:
         raise FormatError(f"{path}: annotation {number} of {video} ({type(error).__name__}: {error})") from None
     if not (math.isfinite(first) and math.isfinite(stop) and 0 <= first < stop):
         fault = f"segment: {first} to {stop} seconds cannot be"

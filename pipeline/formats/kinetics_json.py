@@ -46,9 +46,10 @@ def read(path: Path) -> KineticsPoses:
     shape = (1 + max(index for index, _ in frames), max(map(len, people)), _NUM_JOINTS, 3)
     joints_TMV3 = np.full(shape, np.nan, dtype=np.float32)
     for index, person in frames:
-        if not np.isfinite(person).all():
+        with np.errstate(over="ignore"):
+            joints_TMV3[index, : len(person)] = person
+        if not np.isfinite(joints_TMV3[index, : len(person)]).all():
             raise FormatError(f"{path}: a joint of frame {index} is not a finite number")
-        joints_TMV3[index, : len(person)] = person
     bodies = tuple(range(shape[1]))
     return KineticsPoses(Skeleton(OPENPOSE18.name, joints_TMV3.swapaxes(0, 1).copy(), bodies), label, label_index)
 
@@ -63,7 +64,7 @@ def read_clips(path: Path) -> list[LabelledClip]:
     tree = _json(path)
     try:
         return [_labelled(str(name), entry) for name, entry in tree.items()]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise FormatError(f"{path}: not a Kinetics-Skeleton label file ({type(error).__name__}: {error})") from None
 
 

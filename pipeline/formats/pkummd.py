@@ -20,6 +20,7 @@ NUM_CLASSES = 51
 _NUM_BODIES = 2
 _NUM_VALUES = _NUM_BODIES * NTU25.num_joints * 3
 _MAX_BYTES = 1 << 30
+_MOST_FRAMES = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,6 @@ def _label(path: Path, number: int, line: str) -> LabelledPart:
         class_number, first, last, confidence = (int(part) for part in line.split(","))
     except ValueError:
         raise FormatError(f"{path}: line {number}: expected 'class,first,last,confidence' in whole numbers") from None
-    if not 1 <= class_number <= NUM_CLASSES or not 1 <= first <= last:
+    if not 1 <= class_number <= NUM_CLASSES or not 1 <= first <= last <= _MOST_FRAMES:
         raise FormatError(f"{path}: line {number}: class {class_number}, frames {first} to {last} cannot be")
     return LabelledPart(class_number - 1, first - 1, last, confidence)

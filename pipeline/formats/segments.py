@@ -30,9 +30,9 @@ class Segment:
                     f"part {self.first}-{self.stop} s: the file states no frame rate; give frames instead"
                 )
             scale = frames_per_second
-        # 1e-9: a time that is a whole frame must not lose that frame to rounding
-        first, stop = math.floor(self.first * scale + 1e-9), math.ceil(self.stop * scale - 1e-9)
-        inside = range(first, min(stop, num_recorded))
+        # 1e-9: a time that is a whole frame must not lose that frame to rounding; a path can name infinite times
+        first, stop = (min(place * scale, num_recorded) for place in (self.first, self.stop))
+        inside = range(math.floor(first + 1e-9), min(math.ceil(stop - 1e-9), num_recorded))
         if not inside:
             raise FormatError(f"part {self.first}-{self.stop} {self.unit} lies outside the {num_recorded} frames")
         return inside

@@ -21,6 +21,8 @@ from pipeline.formats.class_names import spelling
 from pipeline.formats.shared import Footage, Skeleton
 from pipeline.steps import ingest_vectors
 
+_MOST_CLASSES = (1 << 31) - 1  # what the clips table can hold
+
 
 class Row(Params):
     """Where a dataset's files lie: data/raw/<dataset>, or a world that was synthesized."""
@@ -167,8 +169,9 @@ class _Inspector:
     def _class(self, label: int | str | None) -> tuple[int, str | None]:
         """The class id, and why there is none."""
         if isinstance(label, int):
-            known, number = 0 <= label < self.num_classes, label + self.dataset.class_base
-            return label, None if known else self._unknown(str(number))
+            if 0 <= label < self.num_classes:
+                return label, None
+            return label if abs(label) <= _MOST_CLASSES else -1, self._unknown(str(label + self.dataset.class_base))
         class_id = self.class_id.get(spelling(label or ""), -1)
         return class_id, None if class_id >= 0 else self._unknown(repr(label))
 

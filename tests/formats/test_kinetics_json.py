@@ -41,6 +41,10 @@ def test_a_frame_index_is_the_place_in_time(tmp_path):
             {"data": [{"frame_index": 0, "skeleton": [{"pose": [1e999] * 36, "score": [1.0] * 18}]}]},
             "frame 0 is not a finite",
         ),
+        (
+            {"data": [{"frame_index": 0, "skeleton": [{"pose": [1e308] * 36, "score": [1.0] * 18}]}]},
+            "frame 0 is not a finite",
+        ),
         ({"data": 3}, "not a Kinetics-Skeleton"),
         ({"label_index": None}, "not a Kinetics-Skeleton"),
     ],
@@ -67,6 +71,14 @@ def test_a_label_file_tells_every_video_and_which_have_no_skeleton(tmp_path):
     assert unseen.fault.startswith("empty: ")
     assert kinetics_json.read_sides(path) == ([], ["a", "b"])
     assert kinetics_json.read_sides(tmp_path / "kinetics_train_label.json") == (["a", "b"], [])
+
+
+@pytest.mark.parametrize("label", ["Infinity", "null", '"x"'])
+def test_a_label_file_whose_class_is_no_number_is_refused(tmp_path, label):
+    path = tmp_path / "kinetics_val_label.json"
+    path.write_text(f'{{"a": {{"has_skeleton": true, "label_index": {label}}}}}')
+    with pytest.raises(FormatError, match="not a Kinetics-Skeleton label file"):
+        kinetics_json.read_clips(path)
 
 
 def test_scores_stand_in_the_third_channel(tmp_path):

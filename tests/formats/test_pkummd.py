@@ -51,7 +51,9 @@ def test_labels_count_classes_and_frames_from_zero(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("line", ["0,5,9,2", "52,5,9,2", "1,9,5,2", "1,0,5,2", "1,5,9", "a,b,c,d"])
+@pytest.mark.parametrize(
+    "line", ["0,5,9,2", "52,5,9,2", "1,9,5,2", "1,0,5,2", "1,5,9", "a,b,c,d", "1,5,1" + "0" * 400 + ",2"]
+)
 def test_a_label_that_cannot_be_is_refused(tmp_path, line):
     (tmp_path / "l.txt").write_text(line + "\n")
     with pytest.raises(FormatError, match="line 1"):

@@ -27,6 +27,13 @@ def test_a_part_outside_the_recording_is_refused():
         Segment("frames", 20, 50).frames(20)
 
 
+@pytest.mark.parametrize("place", ["9" * 400, "1" + "0" * 308])
+def test_a_part_may_end_at_no_time_and_may_not_begin_there(place):
+    assert parse(f"a.mp4#seconds=0-{place}")[1].frames(20, 30.0) == range(20)
+    with pytest.raises(FormatError, match="lies outside the 20 frames"):
+        Segment("seconds", float(place), float("inf")).frames(20, 30.0)
+
+
 def test_seconds_need_a_frame_rate():
     with pytest.raises(FormatError, match="no frame rate"):
         Segment("seconds", 0, 1).frames(20, None)

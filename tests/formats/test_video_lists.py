@@ -53,6 +53,14 @@ def database(tmp_path, entry):
     return tmp_path / "a.json"
 
 
+@pytest.mark.parametrize("second", ["1" + "0" * 400, "null", '"x"'])
+def test_a_segment_that_is_no_time_is_refused_with_its_place(tmp_path, second):
+    path = database(tmp_path, {"subset": "training", "annotations": [{"segment": [0, 7], "label": "x"}]})
+    path.write_text(path.read_text().replace("7", second))
+    with pytest.raises(FormatError, match=r"a\.json: annotation 0 of a \("):
+        activitynet.read_clips(path)
+
+
 def test_a_segment_of_activitynet_is_a_part_in_seconds(tmp_path):
     told = [{"segment": [0.25, 9], "label": "x"}, {"segment": [-1, 2], "label": "y"}]
     path = database(tmp_path, {"subset": "training", "annotations": told})

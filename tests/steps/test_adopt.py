@@ -106,6 +106,14 @@ def test_a_vector_that_cannot_be_used_is_rejected_with_its_reason(world):
         world.ingest()
 
 
+@pytest.mark.parametrize("class_id", [2**31, 2**62])
+def test_a_class_that_no_table_holds_rejects_the_vector_alone(world, class_id):
+    world.change("train", 5, class_id=class_id)
+    _, rows = world.ingest(max_rejected=1.0)
+    row = rows[f"{NAME}/synse_5/train/000005"]
+    assert (row["class_id"], row["reason"]) == (-1, f"unknown class: {class_id} is none of 0 to 59")
+
+
 def test_a_missing_file_of_a_split_is_named(world):
     (world.folder / "g_label.npy").unlink()
     with pytest.raises(DataError, match=r"split 'synse_5' lacks \['shift_5_r/g_label\.npy'\]"):

@@ -141,6 +141,22 @@ class TestActivityNet:
         }
 
 
+class TestKineticsSkeleton:
+    @pytest.mark.parametrize("label", [400, 2**31, 10**30])
+    def test_a_class_that_no_table_holds_rejects_the_clip_alone(self, source, label):
+        skeletons = [{"frame_index": 0, "skeleton": [{"pose": [0.5] * 36, "score": [1.0] * 18}]}]
+        source.mkdir()
+        for name, index in (("a", 0), ("b", label)):
+            (source / "kinetics_val").mkdir(exist_ok=True)
+            poses = {"data": skeletons, "label": name, "label_index": index}
+            (source / f"kinetics_val/{name * 11}.json").write_text(json.dumps(poses))
+        told = {name * 11: {"has_skeleton": True, "label_index": index} for name, index in (("a", 0), ("b", label))}
+        (source / "kinetics_val_label.json").write_text(json.dumps(told))
+        found = reasons(source, "kinetics_skeleton")
+        assert found["a" * 11] is None
+        assert found["b" * 11] == f"unknown class: {label} is none of the 400 of kinetics_skeleton"
+
+
 class TestNtuPickle:
     def test_an_annotation_pickle_gives_the_clips_that_skeleton_files_would(self, source, capsys):
         names = [f"S001C002P00{number}R001A003" for number in (1, 2, 3)]
