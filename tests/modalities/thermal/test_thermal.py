@@ -38,10 +38,8 @@ def test_eight_bits_are_no_temperatures():
 
 
 def test_a_range_upside_down_is_refused():
-    with pytest.raises(DataError, match="should be above"):
-        thermal.prepare("radiometric", RADIOMETRIC | {"low_celsius": 50.0}, "here")(
-            footage(np.ones((3, 4, 5), np.uint16))
-        )
+    with pytest.raises(ParamsError, match=r"section 'here' .* high_celsius 40\.0 should be above low_celsius 50\.0"):
+        thermal.prepare("radiometric", RADIOMETRIC | {"low_celsius": 50.0}, "here")
 
 
 @pytest.mark.parametrize(("dtype", "full"), [(np.uint8, 255), (np.uint16, 65535)])

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.core import params
 from pipeline.core.boxes import View
@@ -39,13 +39,17 @@ class Params(params.Params):
     low_celsius: float
     high_celsius: float
 
+    @model_validator(mode="after")
+    def _range(self) -> "Params":
+        if not self.low_celsius < self.high_celsius:
+            raise ValueError(f"high_celsius {self.high_celsius} should be above low_celsius {self.low_celsius}")
+        return self
+
 
 def prepare(footage: Footage, params: Params) -> npt.NDArray[np.float32]:
     """x_CTHW, 0 to 1 between the two temperatures and cut off outside. Raises DataError for anything but 16 bit."""
     if footage.layout != "grey16":
         raise DataError(f"8-bit picture: radiometric counts are 16 bit, found {footage.layout}; use recipe 'display'")
-    if params.high_celsius <= params.low_celsius:
-        raise DataError(f"high_celsius {params.high_celsius} should be above low_celsius {params.low_celsius}")
     counts_THW, _ = sampled(footage, params.sampling)
     celsius_THW = on_grid(to_celsius(counts_THW, SENSORS[params.sensor]), params.height, params.width)
     share_THW = (celsius_THW - params.low_celsius) / (params.high_celsius - params.low_celsius)
