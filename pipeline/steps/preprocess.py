@@ -71,7 +71,7 @@ def preprocess(
 
     Group "all", array `x` (N, C, T, ...) float32, as core.prepared keeps it; memory holds one shard. With `boxes` also
     ragged `boxes` and `box_labels`. Raises DataError if a file is not the one that ingest read, or if too many clips
-    are rejected.
+    are rejected, or all.
     """
     section = f"preprocess.rows.{key}.options"
     sense = modalities.sense(row.modality)
@@ -96,6 +96,8 @@ def preprocess(
             rejects.add(outcome.clip_id, outcome.reason)
     rejects.check(total=len(outcomes), at_most=checks.max_rejected)
     kept = [outcome for outcome in outcomes if outcome.reason is None]
+    if not kept:
+        raise DataError(f"{key}: no clip is left; {outcomes[0].clip_id}: {outcomes[0].reason}")
     _write(out, kept, samples, row, rejects)
     return {"clips": len(kept), "rejected": len(rejects.rows), "decoded": len(todo)}
 

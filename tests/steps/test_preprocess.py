@@ -122,6 +122,12 @@ def test_an_unreadable_file_is_rejected_without_its_place_on_this_machine(world)
     assert run(world)[1].attrs["rejected"] == [["utd_mhad/a2_s1_t1", "not a MATLAB 5 file"]]
 
 
+def test_where_no_clip_is_left_the_first_reason_is_told(world):
+    list_clips(world, ["a1_s1_t2"])
+    with pytest.raises(DataError, match=r"k: no clip is left; utd_mhad/a1_s1_t2: no valid frame: none of 5"):
+        run(world, max_rejected=1.0)
+
+
 def test_a_clip_that_ingest_rejected_is_not_read(world):
     list_clips(world, ["a1_s1_t1"], reason="empty")
     with pytest.raises(DataError, match="no accepted clip of modality 'skeleton'; run `dvc repro ingest@utd_mhad`"):
