@@ -33,8 +33,11 @@ _SKELETONS = {
 
 
 def read_clips(path: Path) -> list[LabelledClip]:
-    """The clips of a list in its order; what is wrong with a row is its fault."""
-    return [_clip(number, row) for number, row in enumerate(rows.read(path, COLUMNS), 1)]
+    """The clips of a list in its order; what is wrong with a row is its fault. Raises FormatError for an empty list."""
+    table = rows.read(path, COLUMNS)
+    if not table:
+        raise FormatError(f"{path}: no clip in it; give every clip a row: {', '.join(COLUMNS)}")
+    return [_clip(number, row) for number, row in enumerate(table, 1)]
 
 
 def read_sides(path: Path) -> Sides:

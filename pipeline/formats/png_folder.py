@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.errors import FormatError
-from pipeline.formats import png
+from pipeline.formats import png, segments
 from pipeline.formats.shared import Indices, check_picture
 
 Frames = npt.NDArray[np.uint16]
@@ -26,6 +26,8 @@ class Naming:
 
 def frame_paths(folder: Path, naming: Naming) -> list[Path]:
     """The frame files of a clip in order. Raises FormatError if there are fewer than two or a number is missing."""
+    if segments.file_of(str(folder)) != str(folder):
+        raise FormatError(f"{folder}: a folder of {naming.sense} frames has no parts; give each clip its own folder")
     if not folder.is_dir():
         raise FormatError(f"{folder}: no such folder of {naming.sense} frames; run `dvc repro ingest`")
     numbered = sorted((int(m[1]), path) for path in folder.iterdir() if (m := naming.pattern.fullmatch(path.name)))
