@@ -6,6 +6,7 @@ Untrimmed datasets hold many clips in one file; the clips table has one path a c
 import math
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from pipeline.core.errors import FormatError
 
@@ -72,6 +73,17 @@ def file_of(path: str) -> str:
     """
     match = _FRAGMENT.fullmatch(path) or _CLIP.fullmatch(path)
     return match[1] if match else path
+
+
+def unplaced(message: str, path: Path) -> str:
+    """A message about a recording without where that lies, which differs from machine to machine.
+
+    >>> unplaced("/data/a/Depth-00000002.png: 8-bit PNG", Path("/data/a"))
+    'Depth-00000002.png: 8-bit PNG'
+    """
+    for place in (str(path), file_of(str(path))):
+        message = message.replace(f"{place}: ", "").replace(f"{place}/", "")
+    return message
 
 
 def parse(path: str) -> tuple[str, Segment | None]:

@@ -59,6 +59,7 @@ def _recordings(dataset: Dataset, source: Source, class_names: Sequence[str]) ->
     found = _clips_of(dataset, source)
     inspector = _Inspector(dataset, source, class_names)
     rows = [inspector.row(clip) for clip in progress.track(found, total=len(found), what=f"{dataset.name}: clips")]
+    compare_classes(rows)
     compare_frames(rows, dataset.aligned)
     return rows
 
@@ -84,6 +85,19 @@ def _clips_of(dataset: Dataset, source: Source) -> list[Listed]:
             f"link the folder that holds them there and scan it again"
         )
     return clips
+
+
+def compare_classes(rows: Sequence[dict[str, Any]]) -> None:
+    """Reject a clip in every modality if it is said to be of two classes; rows are changed in place."""
+    clips: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        if row["reason"] is None:
+            clips.setdefault(row["clip_id"], []).append(row)
+    for same in clips.values():
+        if len({row["class_id"] for row in same}) > 1:
+            told = ", ".join(f"{row['modality']} {row['class_id']}" for row in same)
+            for row in same:
+                row["reason"] = f"classes differ: {told}; give the clip one label in all modalities"
 
 
 def compare_frames(rows: Sequence[dict[str, Any]], aligned: Collection[str]) -> None:
@@ -191,7 +205,7 @@ class _Inspector:
             recording = self.dataset.readers[name.modality](path)
             reason, num_frames = _looked_at(recording)
         except FormatError as error:
-            return f"unreadable: {str(error).removeprefix(f'{path}: ').removeprefix(f'{whole}: ')}", 0
+            return f"unreadable: {segments.unplaced(str(error), path)}", 0
         if reason is None and not isinstance(recording, Boxes):  # many clips may show nothing, or nothing that moves
             reason = self._seen_before(clip)
         return reason, num_frames

@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.core import prepared
 from pipeline.core.boxes import Boxes
-from pipeline.core.errors import DataError, FormatError
+from pipeline.core.errors import DataError, FormatError, UnseenError
 from pipeline.core.hashing import code_digest, known_digest, value_digest
 from pipeline.core.params import Params
 from pipeline.core.samples import Samples
@@ -80,8 +80,8 @@ def _part(clip: Clip) -> str:
 def _extractor(modality: str) -> str:
     """Version of the code between a file and its array."""
     if modality not in _EXTRACTORS:
-        folders = ("core", "formats", "datasets", "modalities/shared.py", f"modalities/{modality}")
-        _EXTRACTORS[modality] = code_digest(*folders)
+        parts = ("core", "formats", "datasets", "modalities/shared.py", f"modalities/{modality}")
+        _EXTRACTORS[modality] = code_digest(*parts, "steps/preprocess_clips.py")
     return _EXTRACTORS[modality]
 
 
@@ -98,7 +98,6 @@ def decode(block: Block) -> int:
     for source in block.clips:
         path = _verified(block.source, source.clip, row.dataset)
         beside = {name: _verified(block.source, other, row.dataset) for name, other in source.beside.items()}
-        whole = segments.file_of(str(path))
         try:
             recording = _recording(read(path), source.clip, row.dataset, beside)
             x_CT = prepare(recording)
@@ -107,8 +106,7 @@ def decode(block: Block) -> int:
                 about["boxes"] = _box_rows(boxed(recording))
             samples.keep(source.key, about, x_CT)
         except (DataError, FormatError) as error:
-            reason = str(error).replace(f"{path}: ", "").replace(f"{whole}: ", "")
-            samples.keep(source.key, {"reason": reason}, np.zeros(0, np.float32))
+            samples.keep(source.key, {"reason": _reason(error, source, block)}, np.zeros(0, np.float32))
     return len(block.clips)
 
 
@@ -120,6 +118,14 @@ def _recording(recording: Any, clip: Clip, dataset: str, beside: Mapping[str, Pa
     return replace(
         recording.counted(clip["num_frames"]), **{name: readers[name](path) for name, path in beside.items()}
     )
+
+
+def _reason(error: UnseenError, source: Source, block: Block) -> str:
+    """Why a clip cannot be used, without where its files lie: the reason is kept by what they hold."""
+    reason = str(error)
+    for clip in (source.clip, *source.beside.values()):
+        reason = segments.unplaced(reason, block.source / clip["path"])
+    return reason
 
 
 def _verified(source: Path, clip: Mapping[str, Any], dataset: str) -> Path:

@@ -236,6 +236,27 @@ class TestManifest:
         self.write(own, "a,video,one.mp4,stir,1,train", ",video,two.mp4,stir,,")
         assert reasons(own, "manifest")["row 2"] == "no clip id: '' cannot name a clip"
 
+    def test_a_clip_of_two_classes_is_rejected_in_every_modality(self, own):
+        clips = ["a,video,one.mp4,stir,,", "a,depth,depths/one,pour water,,", "b,video,two.mp4,stir,,"]
+        self.write(own, *clips, "b,thermal,two.mp4,fry,,")
+        stamp.write(own, stamp.scan(own))
+        out = own.parent / "clips.parquet"
+        ingest.ingest(ingest.Checks(max_rejected=1.0), dataset="manifest", source=own, out=out)
+        found = {(row["clip_id"], row["modality"]): row["reason"] for row in tables.read_rows(out, CLIPS)}
+        differ = "classes differ: depth 0, video 1; give the clip one label in all modalities"
+        assert found["manifest/a", "video"] == found["manifest/a", "depth"] == differ
+        assert found["manifest/b", "video"] is None
+
+    def test_an_empty_list_says_so(self, own):
+        self.write(own)
+        with pytest.raises(FormatError, match=r"manifest\.csv: no clip in it; give every clip a row: clip_id, modal"):
+            ingested(own, "manifest")
+
+    def test_a_folder_of_frames_has_no_parts(self, own):
+        self.write(own, "a,video,one.mp4,stir,,", "d,depth,depths/one#frames=0-2,stir,,")
+        told = "unreadable: a folder of depth frames has no parts; give each clip its own folder"
+        assert reasons(own, "manifest") == {"a": None, "d": told}
+
     def test_one_film_under_two_classes_is_a_clip_and_a_duplicate(self, own):
         self.write(own, "a,video,one.mp4,stir,,", "b,video,one.mp4,pour water,,", "t,thermal,one.mp4,stir,,")
         twice = "duplicate content: one.mp4 is a clip already, under another name"

@@ -60,7 +60,8 @@ def test_a_video_of_one_frame_is_rejected(source):
 
 def test_eight_bit_depth_is_rejected(source):
     png.write_grey(source / "nturgb+d_depth" / NAME.format(1) / "Depth-00000001.png", np.zeros((16, 24), np.uint8))
-    assert "8-bit PNG where 16-bit millimetres are expected" in reason(source, "depth")
+    expected = "unreadable: Depth-00000001.png: 8-bit PNG where 16-bit millimetres are expected"
+    assert reason(source, "depth").startswith(expected)
 
 
 def test_different_frame_counts_reject_the_films_of_that_clip(source):

@@ -12,7 +12,7 @@ import yaml
 from pipeline.compute.shared import Compute
 from pipeline.core import params, stamp, store, tables
 from pipeline.core.schemas import CLIPS, SPLIT
-from pipeline.formats import depth_png, ntu_skeleton, segments, video
+from pipeline.formats import depth_png, ntu_skeleton, png, segments, video
 from pipeline.formats.shared import Skeleton
 from pipeline.steps import ingest, preprocess, preprocess_clips, prompt, split
 
@@ -116,6 +116,37 @@ def test_a_changed_film_costs_its_parts_alone(arrays):
     film(arrays / "3a.mp4", 55, 12)
     ingested(arrays)
     assert prepared(arrays)[0]["decoded"] == 2
+
+
+DEPTH = {
+    "dataset": "manifest", "source": "raw", "modality": "depth", "recipe": "metric", "boxes": False,
+    "options": {
+        "sampling": {"num_frames": 3, "stride": 0, "position": 0.5}, "height": 4, "width": 6,
+        "sensor": "demo", "unit": "metres", "crop": "none", "margin": 0.0,
+    },
+}  # fmt: skip
+
+
+def test_a_reason_does_not_tell_where_the_folder_lies(tmp_path):
+    """It is kept by the clip's content: after a move a warm run would write other bytes than a cold one."""
+    source = tmp_path / "manifest"
+    for name in ("good", "flat"):
+        depth_png.write(source / name, np.full((6, 4, 6), 900, np.uint16))
+    png.write_grey(source / "flat" / "Depth-00000004.png", np.zeros((4, 6), np.uint8))
+    rows = [f"{name},depth,{name},stir,1,train" for name in ("good", "flat")]
+    (source / "manifest.csv").write_text("\n".join(["clip_id,modality,path,label,subject,split", *rows]))
+    classes(source, ["stir"])
+    ingested(source)
+    row, checks = params.parse(preprocess_clips.Row, DEPTH, "row"), preprocess.Checks(max_rejected=0.5)
+    told = []
+    for cache in ("cache", "cache", "another"):
+        out = tmp_path / "x.zarr"
+        clips, inline = tmp_path / "clips.parquet", Compute(engine="inline", num_workers=1)
+        preprocess.preprocess(row, checks, inline, key="k", clips=clips, source=source, out=out, cache=tmp_path / cache)
+        told.append(store.Store(out, "preprocess").attrs["rejected"])
+        source = source.rename(tmp_path / f"moved{len(told)}")
+    reason = "Depth-00000004.png: 8-bit PNG where 16-bit millimetres are expected; take the released depth, not a view"
+    assert told == [[["manifest/flat", reason]]] * 3
 
 
 def test_real_films_are_known_by_the_names_their_datasets_give_them(real_data, tmp_path):
