@@ -14,8 +14,9 @@ def pooled(places_DSGP: Tensor, frame_K: Tensor, corners_K4: Tensor, num_frames:
     """region_KD of boxes in frames 0 .. T - 1 of the clip that the map is of, which may have lost frames to strides."""
     num_steps, rows, columns = places_DSGP.shape[1:]
     step_K = (frame_K * num_steps) // num_frames
-    across_KP = shares(corners_K4[:, 0], corners_K4[:, 2], columns)
-    down_KG = shares(corners_K4[:, 1], corners_K4[:, 3], rows)
+    x0_K, y0_K, x1_K, y1_K = corners_K4.double().T  # of a sliver, a difference of float32 would be mostly rounding
+    across_KP = shares(x0_K, x1_K, columns).to(places_DSGP.dtype)
+    down_KG = shares(y0_K, y1_K, rows).to(places_DSGP.dtype)
     return torch.einsum("dkgp,kg,kp->kd", places_DSGP[:, step_K], down_KG, across_KP)
 
 

@@ -51,6 +51,14 @@ def test_a_box_takes_the_step_that_its_frame_went_into():
     assert torch.allclose(found[:, 0], torch.arange(4.0).repeat_interleave(4), atol=1e-6)
 
 
+@pytest.mark.parametrize("width", [1e-4, 1e-6, 6e-8])
+def test_a_sliver_gets_the_value_of_where_it_lies(width):
+    cells = np.random.default_rng(1).normal(size=(6, 8))
+    corners = torch.tensor([[0.7, 0.3, 0.7 + width, 0.3 + width]])
+    found = pooled(torch.from_numpy(cells).float()[None, None], torch.tensor([0]), corners, 1).item()
+    assert found == pytest.approx(mean_of_many_points(cells, corners[0].double().numpy(), 50), abs=1e-5)
+
+
 def test_the_cells_share_the_whole_mean():
     random = torch.rand(50, 2, dtype=torch.float64).sort(dim=1).values
     found = shares(random[:, 0], random[:, 1] + 1e-3, 5)
