@@ -6,7 +6,6 @@ line alone.
 """
 
 import csv
-import math
 import re
 from pathlib import Path
 
@@ -19,12 +18,13 @@ from pipeline.formats import rows
 
 COLUMNS = ("frame", "label", "x", "y", "width", "height")
 _MOST_FRAMES = 10_000_000
+_MOST_PIXELS = 1 << 20  # beyond, float32 would no longer tell sixteenths of a pixel apart
 _FRAME = re.compile(r"[0-9]{1,8}")
 
 
 def read(path: Path) -> Boxes:
     """The boxes of a recording, in the order of the file. Raises FormatError, with the line, for one that is none."""
-    table = [_box(path, number, row) for number, row in enumerate(rows.read_csv(path, COLUMNS), 2)]
+    table = [_box(path, number, row) for number, row in rows.numbered_csv(path, COLUMNS)]
     return Boxes(
         np.array([frame for frame, _, _ in table], np.int64),
         np.array([corners for _, _, corners in table], np.float32).reshape(-1, 4),
@@ -52,6 +52,6 @@ def _box(path: Path, number: int, row: dict[str, str]) -> tuple[int, str, tuple[
         x, y, width, height = (float(row[name]) for name in COLUMNS[2:])
     except ValueError:
         raise FormatError(f"{path}: line {number}: x, y, width and height should be numbers, found {row}") from None
-    if not all(map(math.isfinite, (x, y, width, height))) or width <= 0 or height <= 0:
+    if not max(map(abs, (x, y, width, height))) < _MOST_PIXELS or width <= 0 or height <= 0:
         raise FormatError(f"{path}: line {number}: a box of {width:g} x {height:g} pixels at {x:g}, {y:g}")
     return int(row["frame"]), row["label"], (x, y, x + width, y + height)

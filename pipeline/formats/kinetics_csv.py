@@ -10,25 +10,25 @@ from pipeline.formats.shared import LabelledClip, Sides
 LISTS = re.compile(r"(?:^|/)[^/]*(?:train|val|validate|test)[^/]*\.csv$")
 VIDEOS = re.compile(r"(?:^|/)(?P<recording>[\w-]{11})(?:_\d{6}_\d{6})?\.(?:avi|mkv|mp4|webm)$")
 
+_COLUMNS = ("youtube_id", "split")
 _SIDES = {"train": 0, "val": 1, "validate": 1, "validation": 1, "test": None}
 
 
 def read_clips(path: Path) -> list[LabelledClip]:
     """The videos of a list; a subset that was published without labels gives clips with the label ""."""
-    return [LabelledClip(row["youtube_id"], row["youtube_id"], row.get("label", "")) for row in _rows(path)]
+    return [
+        LabelledClip(row["youtube_id"], row["youtube_id"], row.get("label", ""))
+        for row in rows.read_csv(path, _COLUMNS)
+    ]
 
 
 def read_sides(path: Path) -> Sides:
     """Subset `train` trains, the validation subset tests; `test` does neither, papers report on validation."""
     sides: Sides = ([], [])
-    for number, row in enumerate(_rows(path), 2):
+    for number, row in rows.numbered_csv(path, _COLUMNS):
         if row["split"] not in _SIDES:
             raise FormatError(f"{path}: line {number}: split {row['split']!r}, expected one of {sorted(_SIDES)}")
         side = _SIDES[row["split"]]
         if side is not None:
             sides[side].append(row["youtube_id"])
     return sides
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    return rows.read_csv(path, ("youtube_id", "split"))

@@ -5,14 +5,16 @@ import io
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.core.errors import FormatError
 
 _MOST_BYTES = 256 << 20
-_MOST_ROWS = 10_000_000
+_MOST_VALUES = 16_000_000  # some 100 bytes each in memory; Kinetics-700 has 3 million
 
-Rows = list[dict[str, str]]
+Row = dict[str, str]
+Rows = list[Row]
 
 
 def read(path: Path, columns: tuple[str, ...]) -> Rows:
@@ -25,8 +27,13 @@ def read(path: Path, columns: tuple[str, ...]) -> Rows:
 
 def read_csv(path: Path, columns: tuple[str, ...]) -> Rows:
     """The rows of a CSV file in UTF-8; its first line names the columns."""
+    return [row for _, row in numbered_csv(path, columns)]
+
+
+def numbered_csv(path: Path, columns: tuple[str, ...]) -> list[tuple[int, Row]]:
+    """The rows of a CSV file, each with the number of the line that it ends in, from 1; empty lines are no rows."""
     reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
-    found: Rows = []
+    found: list[tuple[int, Row]] = []
     try:
         header = [name.strip() for name in next(reader, [])]
         _check(path, header, columns)
@@ -36,7 +43,8 @@ def read_csv(path: Path, columns: tuple[str, ...]) -> Rows:
                     f"{path}: line {reader.line_num}: {len(cells)} columns, the first line names {len(header)}"
                 )
             if cells:
-                found.append({name: cell.strip() for name, cell in zip(header, cells, strict=True)})
+                found.append((reader.line_num, {n: cell.strip() for n, cell in zip(header, cells, strict=True)}))
+                _check_size(path, len(found) * len(header))
     except csv.Error as error:
         raise FormatError(f"{path}: line {reader.line_num}: not CSV ({error}); mend the file") from None
     return found
@@ -45,13 +53,18 @@ def read_csv(path: Path, columns: tuple[str, ...]) -> Rows:
 def read_parquet(path: Path, columns: tuple[str, ...]) -> Rows:
     """The rows of a parquet file."""
     try:
-        with pq.ParquetFile(path) as file:
-            _check(path, file.schema_arrow.names, columns)
+        schema = pq.read_schema(path)
+        _check(path, schema.names, columns)
+        _check_types(path, schema, columns)
+        # As a dictionary, a text that a million rows share stays one text until its size is known.
+        with pq.ParquetFile(path, read_dictionary=list(columns)) as file:
             groups = [file.metadata.row_group(index) for index in range(file.metadata.num_row_groups)]
-            if file.metadata.num_rows > _MOST_ROWS or sum(group.total_byte_size for group in groups) > _MOST_BYTES:
-                raise FormatError(f"{path}: too large for a list of clips")
-            rows = file.read(columns=list(columns)).to_pylist()
-    except (pa.ArrowException, OSError) as error:
+            num_bytes = sum(group.total_byte_size for group in groups)
+            _check_size(path, file.metadata.num_rows * len(columns), num_bytes)
+            table = file.read(columns=list(columns))
+        _check_size(path, 0, sum(_text_bytes(column) for column in table.columns))
+        rows = table.to_pylist()
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         what = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise FormatError(f"{path}: not a readable parquet file ({what}); mend the file") from None
     return [{name: _as_text(value) for name, value in row.items()} for row in rows]
@@ -62,6 +75,32 @@ def _as_text(value: object) -> str:
     if value is None or value != value:  # NaN alone differs from itself
         return ""
     return str(int(value) if isinstance(value, float) and value.is_integer() else value).strip()
+
+
+def _check_types(path: Path, schema: pa.Schema, columns: tuple[str, ...]) -> None:
+    """Lists, structs and bytes are no values of a list of clips, and could be of any size."""
+    for name in columns:
+        found = schema.field(name).type
+        plain = found.value_type if pa.types.is_dictionary(found) else found
+        fits = (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer, pa.types.is_floating)
+        if not any(is_it(plain) for is_it in (*fits, pa.types.is_boolean, pa.types.is_null)):
+            raise FormatError(f"{path}: column '{name}' should hold text or numbers, found {plain}")
+
+
+def _text_bytes(column: pa.ChunkedArray) -> int:
+    """What the texts of a column take when each row has its own."""
+    total = 0
+    for chunk in column.chunks:
+        if isinstance(chunk, pa.DictionaryArray) and len(chunk.dictionary):
+            lengths = pc.binary_length(chunk.dictionary)
+            total += pc.sum(pc.cast(pc.take(lengths, chunk.indices), pa.int64())).as_py() or 0
+    return total
+
+
+def _check_size(path: Path, num_values: int, num_bytes: int = 0) -> None:
+    if num_values > _MOST_VALUES or num_bytes > _MOST_BYTES:
+        most = f"{_MOST_VALUES} values and {_MOST_BYTES >> 20} MiB"
+        raise FormatError(f"{path}: too large for a list of clips, at most {most} are read")
 
 
 def _check(path: Path, header: list[str], columns: tuple[str, ...]) -> None:

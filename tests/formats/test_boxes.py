@@ -52,12 +52,19 @@ def test_what_is_written_is_read(tmp_path):
         ("1,cup,0,0,4,-8", "a box of 4 x -8 pixels"),
         ("1,cup,nan,0,4,8", "a box of 4 x 8 pixels at nan, 0"),
         ("1,cup,0,0,inf,8", "a box of inf x 8 pixels"),
+        ("1,cup,1e39,0,4,8", "a box of 4 x 8 pixels at 1e"),
+        ("1,cup,-2000000,0,4,8", "a box of 4 x 8 pixels at -2e"),
         ("1,cup,0,0,4", "5 columns, the first line names 6"),
     ],
 )
 def test_a_row_that_is_no_box_is_named_with_its_line(tmp_path, row, fault):
     with pytest.raises(FormatError, match=rf"a_boxes.csv: line 3: {fault}"):
         read(tmp_path, f"{HEADER}\n0,cup,1,1,2,2\n{row}\n")
+
+
+def test_empty_lines_count_as_lines(tmp_path):
+    with pytest.raises(FormatError, match=r"line 5: label '' names nothing"):
+        read(tmp_path, f"{HEADER}\n\n0,cup,1,1,2,2\n\n1,,0,0,4,8\n")
 
 
 def test_another_table_is_refused(tmp_path):
