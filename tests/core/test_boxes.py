@@ -40,3 +40,10 @@ def test_the_frames_of_a_clip_end_somewhere():
 def test_a_clip_without_boxes_has_none_in_view():
     assert seen() == []
     assert in_view(boxes(), VIEW, 5).corners_K4.shape == (0, 4)
+
+
+def test_boxes_of_one_frame_keep_their_order():
+    rows = [(frame, 20, 10, 100, 50, f"{frame} {number}") for number in range(40) for frame in (3, 1)]
+    labels = [label for _, _, label in seen(*rows)]
+    assert labels[:40] == [f"1 {number}" for number in range(40)]
+    assert labels[40:80] == [f"3 {number}" for number in range(40)]

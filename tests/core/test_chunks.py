@@ -1,3 +1,4 @@
+import google_crc32c
 import numpy as np
 import pytest
 
@@ -30,4 +31,26 @@ def test_blocks_over_several_shards_equal_the_whole_and_notice_a_flipped_byte(tm
     data[5] ^= 1
     shards[0].write_bytes(bytes(data))
     with pytest.raises(FormatError, match="a checksum does not fit: bytes have changed"):
+        list(blocks(found, "all", "x", seed=None))
+
+
+def test_a_block_of_zeros_is_stored_like_any_other(tmp_path):
+    """What equals the fill value could be left out; a mapped shard has no place to tell that."""
+    rows = np.zeros((600, 2), np.int32)
+    rows[300:] = 7
+    with store.create(tmp_path / "x.zarr", {}) as writer:
+        writer.group("all", [f"{i:04d}" for i in range(600)]).put("x", rows)
+    found = store.Store(tmp_path / "x.zarr", "preprocess")
+    assert np.array_equal(np.concatenate(list(blocks(found, "all", "x", seed=None))), rows)
+
+
+def test_an_index_that_points_beyond_its_shard_is_refused(tmp_path):
+    with store.create(tmp_path / "x.zarr", {}) as writer:
+        writer.group("all", ["a", "b"]).put("x", np.ones((2, 3), np.float32))
+    found = store.Store(tmp_path / "x.zarr", "preprocess")
+    (shard,) = (path for path in (tmp_path / "x.zarr/all/x/c").rglob("*") if path.is_file())
+    index = (1 << 40).to_bytes(8, "little") + (28).to_bytes(8, "little")
+    checksum = google_crc32c.value(index).to_bytes(4, "little")
+    shard.write_bytes(shard.read_bytes()[:-20] + index + checksum)
+    with pytest.raises(FormatError, match="chunk 0 lies outside its shard"):
         list(blocks(found, "all", "x", seed=None))

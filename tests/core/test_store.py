@@ -104,6 +104,20 @@ def test_a_missing_shard_is_refused_and_not_read_as_fill_value(path: Path) -> No
         store.Store(path, "extract")
 
 
+def test_a_shard_that_is_cut_short_is_refused_before_it_is_read(path: Path) -> None:
+    make(path)
+    (shard,) = (file for file in (path / "s0-0" / "pooled" / "c").rglob("*") if file.is_file())
+    shard.write_bytes(shard.read_bytes()[:-1])
+    with pytest.raises(FormatError, match=r"file 's0-0/pooled/c/.*' is missing or cut short; run `dvc repro extract`"):
+        store.Store(path, "extract")
+
+
+def test_ragged_rows_are_as_many_as_ids(tmp_path: Path) -> None:
+    expected = pytest.raises(DataError, match="ragged array 'x': expected 2 rows, got 1")
+    with expected, store.create(tmp_path / "x.zarr", {}) as writer:
+        writer.group("all", ["a", "b"]).ragged("x", [3], (), np.float32)
+
+
 def test_a_folder_that_is_no_store_is_refused(path: Path) -> None:
     path.mkdir()
     with pytest.raises(FormatError, match="no readable store"):

@@ -46,6 +46,7 @@ def test_what_is_written_is_read(tmp_path):
         ("-1,cup,0,0,4,8", "frame '-1' is no number of a frame"),
         ("1.5,cup,0,0,4,8", "frame '1.5' is no number"),
         ("99999999,cup,0,0,4,8", "frame '99999999' is no number"),
+        ("10000000,cup,0,0,4,8", "frame '10000000' is no number"),
         ("1,,0,0,4,8", "label '' names nothing"),
         ("1,cup,0,left,4,8", "x, y, width and height should be numbers"),
         ("1,cup,0,0,0,8", "a box of 0 x 8 pixels at 0, 0"),
