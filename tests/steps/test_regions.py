@@ -111,6 +111,12 @@ def test_changed_boxes_cost_one_clip(world):
     assert prepared.read_boxes(arrays, "all")[2].labels == ("plate",)
 
 
+def test_boxes_that_are_not_asked_for_cost_nothing(world):
+    prepare(world, boxes=False)
+    found(3, (5, "plate", 0, 0, 12, 16))
+    assert prepare(world, boxes=False)[0]["decoded"] == 0
+
+
 def test_a_clip_whose_boxes_are_missing_or_do_not_fit_is_rejected(world):
     (world / "raw" / f"{NAME.format(2)}_boxes.csv").unlink()
     facts, arrays = prepare(world)
