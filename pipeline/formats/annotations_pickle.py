@@ -19,9 +19,11 @@ import numpy.typing as npt
 from pipeline.core.errors import FormatError
 from pipeline.core.joints import COCO17, NTU25
 from pipeline.formats import segments
+from pipeline.formats.plain_pickle import MEMORY_BYTES, bounded_memory
 from pipeline.formats.shared import LabelledClip, Skeleton
 
 _MAX_BYTES = 8 << 30
+_MEMORY_PER_BYTE = 8  # nearly all of such a file is arrays, which take what they take in the file
 _KINDS = "biuf"
 _LAYOUTS = {(NTU25.num_joints, 3): NTU25.name, (COCO17.num_joints, 2): COCO17.name}  # by (V, C)
 
@@ -47,7 +49,7 @@ def read(path: Path) -> Annotations:
     """Parse a file. Raises FormatError for foreign objects, missing fields, odd shapes and names that occur twice."""
     tree = load_restricted(path)
     try:
-        splits = {str(name): [str(clip) for clip in clips] for name, clips in dict(tree["split"]).items()}
+        splits = {_text(name): [_text(clip) for clip in clips] for name, clips in dict(tree["split"]).items()}
         clips = [_annotation(entry) for entry in tree["annotations"]]
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise FormatError(f"{path}: not an annotation pickle ({type(error).__name__}: {error})") from None
@@ -99,7 +101,7 @@ def load_restricted(path: Path) -> Any:
         size = path.stat().st_size
         if size > _MAX_BYTES:
             raise FormatError(f"{path}: larger than {_MAX_BYTES >> 30} GiB")
-        with path.open("rb") as file:
+        with path.open("rb") as file, bounded_memory(size * _MEMORY_PER_BYTE + MEMORY_BYTES):
             return _Unpickler(_Bounded(file, size)).load()
     except FormatError as error:
         raise FormatError(f"{path}: {error}") from None
@@ -133,10 +135,11 @@ class _Bounded:
 class _Dtype:
     """Stands in for numpy.dtype: remembers the code and byte order of a plain number."""
 
-    def __init__(self, code: str, *_flags: object) -> None:
-        if np.dtype(str(code)[:8]).kind not in _KINDS:
-            raise FormatError(f"arrays of type {str(code)[:20]!r} are refused, only plain numbers are read")
-        self.dtype = np.dtype(str(code)[:8])
+    def __init__(self, code: object, *_flags: object) -> None:
+        if not isinstance(code, str) or np.dtype(code[:8]).kind not in _KINDS:
+            what = repr(code[:20]) if isinstance(code, str) else type(code).__name__
+            raise FormatError(f"arrays of type {what} are refused, only plain numbers are read")
+        self.dtype = np.dtype(code[:8])
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         if state[1] in ("<", ">"):
@@ -199,9 +202,11 @@ class _Unpickler(pickle._Unpickler):  # the C one sizes its memo by the file's w
 
 
 def _annotation(entry: Mapping[str, Any]) -> Annotation:
-    name, joints_MTVC = str(entry["frame_dir"]), np.asarray(entry["keypoint"].value)
+    name, joints_MTVC = _text(entry["frame_dir"]), np.asarray(entry["keypoint"].value)
     if joints_MTVC.ndim != 4 or joints_MTVC.shape[1] != int(entry["total_frames"]):
-        raise ValueError(f"{name}: keypoint has shape {joints_MTVC.shape}, expected (M, {entry['total_frames']}, V, C)")
+        raise ValueError(
+            f"{name}: keypoint has shape {joints_MTVC.shape}, expected (M, {int(entry['total_frames'])}, V, C)"
+        )
     if not np.isfinite(joints_MTVC).all():
         raise ValueError(f"{name}: a joint is not a finite number")
     layout = _LAYOUTS.get((joints_MTVC.shape[2], joints_MTVC.shape[3]))
@@ -214,6 +219,13 @@ def _annotation(entry: Mapping[str, Any]) -> Annotation:
     xyz_MTV3 = joints_MTVC.astype(np.float32)
     xyz_MTV3[~xyz_MTV3.any(axis=(2, 3))] = np.nan  # zeros stand for a body that is not there
     return Annotation(name, int(entry["label"]), Skeleton(layout, xyz_MTV3, tuple(range(len(xyz_MTV3)))))
+
+
+def _text(value: object) -> str:
+    """A name. Lists of lists of lists in some hundred bytes would make a text that fills the memory."""
+    if not isinstance(value, str):
+        raise TypeError(f"a name should be text, found {type(value).__name__}")
+    return value
 
 
 def _score(name: str, entry: Mapping[str, Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:

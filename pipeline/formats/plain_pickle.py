@@ -122,7 +122,7 @@ def read(path: Path) -> Any:
         num_bytes = path.stat().st_size
         if num_bytes > MAX_FILE_BYTES:
             raise FormatError(f"{path}: {num_bytes} bytes, at most {MAX_FILE_BYTES} are read; is it the right file?")
-        with path.open("rb") as file, _bounded_memory(num_bytes * MEMORY_PER_BYTE + MEMORY_BYTES):
+        with path.open("rb") as file, bounded_memory(num_bytes * MEMORY_PER_BYTE + MEMORY_BYTES):
             return _Unpickler(file, encoding="latin1").load()
     except FileNotFoundError:
         raise FormatError(f"{path}: no such file; put it there as its owners publish it") from None
@@ -137,7 +137,7 @@ def read(path: Path) -> Any:
 
 
 @contextmanager
-def _bounded_memory(num_bytes: int) -> Iterator[None]:
+def bounded_memory(num_bytes: int) -> Iterator[None]:
     """Let this process's address space grow by so much at most; a MemoryError beyond. Only Linux can do it."""
     if not sys.platform.startswith("linux"):
         yield

@@ -98,6 +98,39 @@ def test_an_annotation_that_does_not_fit_is_refused(tmp_path, bad, message):
         annotations_pickle.read(written(tmp_path / "a.pkl", tree(bad)))
 
 
+def nested(levels: int) -> list:
+    """Some hundred bytes of pickle that as text would be 2 to the power of `levels` letters."""
+    value: list = ["a"]
+    for _ in range(levels):
+        value = [value, value]
+    return value
+
+
+@pytest.mark.parametrize("place", ["frame_dir", "total_frames", "label", "split", "clip"])
+def test_a_name_is_text_and_nothing_that_must_be_made_text(tmp_path, place):
+    content = tree(entry(**{place: nested(60)} if place in entry() else {}))
+    content["split"] = {"a": nested(60) if place == "split" else [nested(60)]} if place in ("split", "clip") else {}
+    with pytest.raises(FormatError, match=r"a\.pkl: not an annotation pickle \(TypeError: "):
+        annotations_pickle.read(written(tmp_path / "a.pkl", content))
+
+
+class OfNestedType:
+    def __reduce__(self):
+        return np.dtype, (nested(60),)
+
+
+def test_a_type_is_text_and_nothing_that_must_be_made_text(tmp_path):
+    with pytest.raises(FormatError, match="arrays of type list are refused"):
+        annotations_pickle.read(written(tmp_path / "a.pkl", OfNestedType()))
+
+
+def test_what_a_file_unpacks_to_is_bounded_by_its_size(tmp_path, monkeypatch):
+    monkeypatch.setattr(annotations_pickle, "MEMORY_BYTES", 64 << 20)
+    (tmp_path / "a.pkl").write_bytes(b"\x80\x04(" + b"]" * 4_000_000 + b"l.")
+    with pytest.raises(FormatError, match=r"not a readable pickle \(MemoryError\)"):
+        annotations_pickle.read(tmp_path / "a.pkl")
+
+
 def test_two_annotations_of_one_name_are_refused(tmp_path):
     with pytest.raises(FormatError, match="two annotations have one name"):
         annotations_pickle.read(written(tmp_path / "a.pkl", tree(entry(), entry())))
