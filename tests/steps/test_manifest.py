@@ -111,6 +111,11 @@ def test_parts_of_one_film_become_arrays_of_their_own(arrays):
     assert prepared(arrays)[0]["decoded"] == 0
 
 
+def test_what_ingest_has_counted_is_not_counted_again(arrays, monkeypatch):
+    monkeypatch.setattr(video, "facts", None)
+    assert prepared(arrays)[0] == {"clips": 21, "rejected": 0, "decoded": 21}
+
+
 def test_a_changed_film_costs_its_parts_alone(arrays):
     prepared(arrays)
     film(arrays / "3a.mp4", 55, 12)

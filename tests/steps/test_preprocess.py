@@ -12,8 +12,9 @@ from pipeline.core.params import parse
 from pipeline.core.schemas import CLIPS
 from pipeline.formats.mat import read_skeleton
 from pipeline.modalities.skeleton.recipes import dvta50
+from pipeline.steps import preprocess_clips
 from pipeline.steps.preprocess import Checks, preprocess
-from pipeline.steps.preprocess_clips import Row
+from pipeline.steps.preprocess_clips import Row, key
 
 ROW = {
     "dataset": "utd_mhad",
@@ -174,6 +175,29 @@ def test_a_changed_file_costs_one_clip_and_gives_the_store_of_a_cold_run(world, 
     monkeypatch.chdir(tmp_path_factory.mktemp("cold"))
     assert run(world)[0]["decoded"] == 3
     assert bytes_of(world) == warm
+
+
+CLIP = {"content_hash": "a", "path": "v.mp4", "num_frames": 5}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"dataset": "ntu60"}, {"modality": "depth"}, {"recipe": "stgcn300"}, {"options": {}}, {"boxes": True}],
+)
+def test_whatever_decides_an_array_is_part_of_its_key(changes):
+    whole, beside = parse(Row, ROW, "row"), {"skeleton": CLIP}
+    assert key(CLIP, {}, whole) == key(dict(CLIP), {}, parse(Row, ROW | {"source": "elsewhere"}, "row"))
+    others = [key(CLIP, {}, parse(Row, ROW | changes, "row")), key(CLIP, beside, whole)]
+    others += [key(CLIP | {name: value}, {}, whole) for name, value in (("content_hash", "b"), ("num_frames", 6))]
+    others += [key(CLIP | {"path": "v.mp4#frames=0-3"}, {}, whole)]
+    assert len({key(CLIP, {}, whole), *others}) == 6
+
+
+def test_other_code_is_another_key(monkeypatch):
+    whole = parse(Row, ROW, "row")
+    before = key(CLIP, {}, whole)
+    monkeypatch.setattr(preprocess_clips, "_EXTRACTORS", {"skeleton": "other code"})
+    assert key(CLIP, {}, whole) != before
 
 
 def test_another_option_decodes_again(world):

@@ -139,6 +139,12 @@ def test_boxes_that_are_not_the_ingested_ones_are_refused_and_not_remembered(wor
     assert preprocess.preprocess(row, checks, inline, key="k", **where)["rejected"] == 0
 
 
+def test_a_clip_that_is_rejected_for_want_of_boxes_is_taken_where_none_are_asked_for(world):
+    (world / "raw" / f"{NAME.format(2)}_boxes.csv").unlink()
+    assert prepare(world)[0]["rejected"] == 1
+    assert prepare(world, boxes=False)[0] == {"clips": 3, "rejected": 0, "decoded": 3}
+
+
 def test_boxes_of_another_sense_are_refused(world):
     xyz_MTV3 = np.ones((1, 6, 25, 3), np.float32)
     skeleton = Skeleton("ntu25", xyz_MTV3, (1,))

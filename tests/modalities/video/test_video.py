@@ -37,6 +37,13 @@ def test_pictures_for_clip_are_those_of_its_published_preprocessing(noise):
     assert np.moveaxis(x, 0, -1)[0] == pytest.approx(expected, abs=1e-6)
 
 
+def test_half_a_pixel_beside_the_square_is_rounded_as_torchvision_does():
+    wide = np.random.default_rng(0).integers(0, 256, (3, 10, 17, 3)).astype(np.uint8)
+    x = video.prepare("clip", {"sampling": SAMPLING, "size": 10}, "here")(footage(wide))
+    expected = (wide[0, :, 4:14].astype(np.float32) / 255 - MEAN) / DEVIATION  # int(round(3.5)) is 4
+    assert np.moveaxis(x, 0, -1)[0] == pytest.approx(expected, abs=1e-6)
+
+
 def test_the_shorter_side_decides_the_size():
     tall = np.zeros((4, 50, 20, 3), np.uint8)
     tall[:, 15:35] = 255  # the middle square
