@@ -7,7 +7,7 @@ from pipeline.core.joints import KINECT20
 from pipeline.formats import mat
 from pipeline.formats.shared import Footage, Skeleton
 from pipeline.modalities import depth
-from pipeline.modalities.depth.recipes.metric import SENSORS, around, to_metres, to_unit
+from pipeline.modalities.depth.recipes.metric import SENSORS, around, joint_pixels, to_metres, to_unit
 
 OPTIONS = {
     "sampling": {"num_frames": 4, "stride": 0, "position": 0.5},
@@ -92,6 +92,17 @@ def test_the_skeleton_decides_the_crop():
     x = prepared(footage(picture, skeleton), crop="skeleton")
     # Columns 256 + 365 * x / z: 183 to 365.5, so the mean is that of columns 183 to 365.
     assert x.mean() == pytest.approx((1183 + 1365) / 2000, abs=2e-3)
+
+
+def test_a_joint_lies_where_a_pinhole_camera_sees_it():
+    xyz = np.full((1, 2, 20, 3), (0.5, 0.4, 2.0), np.float32)  # to the right of the axis and above it
+    recorded = footage(np.ones((2, 240, 320), np.uint16), Skeleton(KINECT20.name, xyz, (0,)))
+    kinect, frames = SENSORS["kinect_v1"], np.array([0, 1])
+    expected = np.array([160 + 285.6 * 0.25, 120 - 285.6 * 0.2])
+    found = joint_pixels(recorded, frames, kinect, 240, 320)
+    assert found == pytest.approx(np.tile(expected, (40, 1)), rel=1e-6)
+    stretched = joint_pixels(recorded, frames, kinect, 120, 640)
+    assert stretched == pytest.approx(np.tile(expected * (2, 0.5), (40, 1)), rel=1e-6)
 
 
 def test_frame_counts_that_differ_are_refused(wall):
