@@ -69,7 +69,9 @@ def table(tmp_path_factory):
     tables.write(folder / "split.parquet", SPLIT, lines, meta)
     names = [{"class_id": c, "class_name": f"class {c}", "type": "label", "index": 0, "text": "x"} for c in range(13)]
     tables.write(folder / "prompts.parquet", PROMPTS, names)
-    tables.write(folder / "clips.parquet", CLIPS, [clip_row(id_, int(id_[4:6])) for id_ in ids])
+    clips = [clip_row(id_, int(id_[4:6])) for id_ in ids]
+    unread = {"modality": "video", "class_id": -1, "reason": "unknown class: 'x'"}  # says nothing of the skeleton
+    tables.write(folder / "clips.parquet", CLIPS, [*clips, *(clip | unread for clip in clips)])
     found = constraints.constraints(
         parse(transfer.Row, ROW, "x"),
         transfer.Folds(num_folds=3, seed=0),
