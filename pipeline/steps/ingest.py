@@ -77,6 +77,9 @@ def _clips_of(dataset: Dataset, source: Source) -> list[Listed]:
     clips = listing.listed(dataset, source)
     if not clips:
         told = dataset.annotations
+        lists = [file.path for file in source.stamped if told and told.files.search(file.path)]
+        if lists:
+            raise DataError(f"{source.folder}: {lists[0]} tells no clip; bring the released file and scan it again")
         patterns = ", ".join(
             pattern.pattern for pattern in [*dataset.patterns.values(), *([told.files] if told else [])]
         )

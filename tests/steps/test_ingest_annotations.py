@@ -119,6 +119,12 @@ class TestKinetics:
             "ccccccccccc": "missing file: val.csv names it, the folder has no such video",
         }
 
+    def test_a_list_without_a_row_says_so(self, source):
+        film(source / "aaaaaaaaaaa.mp4")
+        (source / "train.csv").write_text("label,youtube_id,time_start,time_end,split\n")
+        with pytest.raises(DataError, match=r"train\.csv tells no clip; bring the released file and scan it again"):
+            ingested(source, "kinetics400")
+
     def test_a_video_on_both_sides_is_refused(self, source):
         film(source / "aaaaaaaaaaa.mp4")
         for split in ("train", "val"):
