@@ -12,7 +12,7 @@ from pipeline.core.errors import FormatError
 from pipeline.formats.segments import Segment, join
 from pipeline.formats.shared import LabelledClip, Sides
 
-_MAX_BYTES = 256 << 20
+_MAX_BYTES = 64 << 20  # of empty lists alone that is two gigabytes in memory
 
 
 def read_clips(path: Path) -> list[LabelledClip]:

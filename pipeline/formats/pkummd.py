@@ -19,7 +19,7 @@ from pipeline.formats.shared import LabelledClip, Sides, Skeleton
 NUM_CLASSES = 51
 _NUM_BODIES = 2
 _NUM_VALUES = _NUM_BODIES * NTU25.num_joints * 3
-_MAX_BYTES = 1 << 30
+_MAX_BYTES = 64 << 20  # some 40,000 frames; of line breaks alone half a gigabyte in memory
 _MOST_FRAMES = 10_000_000
 
 

@@ -60,6 +60,13 @@ def test_a_label_that_cannot_be_is_refused(tmp_path, line):
         pkummd.read_labels(tmp_path / "l.txt")
 
 
+def test_a_file_larger_than_any_recording_is_refused_unread(tmp_path):
+    with (tmp_path / "a.txt").open("wb") as file:
+        file.truncate((64 << 20) + 1)
+    with pytest.raises(FormatError, match="larger than 64 MiB, not a PKU-MMD file"):
+        pkummd.read_skeleton(tmp_path / "a.txt")
+
+
 def test_a_protocol_names_training_and_validation(tmp_path):
     (tmp_path / "p.txt").write_text("Training videos:\n0003-L, 0002-M,\nValidation videos:\n0005-R\n")
     assert pkummd.read_protocol(tmp_path / "p.txt") == (["0002-M", "0003-L"], ["0005-R"])

@@ -53,6 +53,13 @@ def database(tmp_path, entry):
     return tmp_path / "a.json"
 
 
+def test_annotations_larger_than_the_released_ones_are_refused_unread(tmp_path):
+    with (tmp_path / "a.json").open("wb") as file:
+        file.truncate((64 << 20) + 1)
+    with pytest.raises(FormatError, match="larger than 64 MiB, not ActivityNet's annotations"):
+        activitynet.read_clips(tmp_path / "a.json")
+
+
 @pytest.mark.parametrize("second", ["1" + "0" * 400, "null", '"x"'])
 def test_a_segment_that_is_no_time_is_refused_with_its_place(tmp_path, second):
     path = database(tmp_path, {"subset": "training", "annotations": [{"segment": [0, 7], "label": "x"}]})
