@@ -30,6 +30,8 @@ class Encoder(nn.Module):
     def __init__(self, params: Params, in_channels: int) -> None:
         super().__init__()
         self.dim = params.widths[-1]
+        halvings = len(params.widths)
+        self.stride = (2 ** (halvings - 1), 2**halvings, 2**halvings)  # of `places` in frames, rows and columns
         self.normalise = nn.BatchNorm3d(2 * in_channels)
         channels = [2 * in_channels, *params.widths]
         self.stages = nn.Sequential(

@@ -95,13 +95,16 @@ def encode_masked(encoder: nn.Module, clips: Clips, masked: Masked, axis: int, b
 def encode_regions(encoder: nn.Module, clips: Clips, boxes: list[Boxes], batches: Batches) -> list[Array]:
     """regions_KD of each clip: the mean, over each of its boxes, of the encoder's map of the box's frame."""
     places: Callable[[torch.Tensor], torch.Tensor] = encoder.places  # type: ignore[assignment]
+    stride: tuple[int, int, int] = encoder.stride  # type: ignore[assignment]
     found = []
     with _frozen(batches):
         for rows in _batches(clips, batches):
             x_NCTHW = torch.from_numpy(clips[rows])
+            num_frames, height, width = x_NCTHW.shape[2:]
+            lattice = regions.Lattice((num_frames, height, width), stride)
             for places_DSGP, some in zip(places(x_NCTHW), boxes[rows], strict=True):
                 frame_K, corners_K4 = torch.from_numpy(some.frame_K), torch.from_numpy(some.corners_K4)
-                found.append(regions.pooled(places_DSGP, frame_K, corners_K4, x_NCTHW.shape[2]).numpy())
+                found.append(regions.pooled(places_DSGP, frame_K, corners_K4, lattice).numpy())
     return found
 
 

@@ -100,6 +100,29 @@ class TestEncoder:
         assert change.dim() == 5
         assert change[..., 0].mean() > 2 * change[..., -1].mean()
 
+    def test_a_cell_of_the_map_looks_at_the_middle_that_its_stride_says(self, name):
+        """The middle of what a cell depends on, over several draws of the weights, in frames, rows and columns."""
+        if name[0] == "skeleton":
+            return
+        middles = []
+        for seed in range(6):
+            encoder = build(name, seed).eval()
+            shape = (1, SAMPLES[name][2][0], 17, 49, 65)
+            x = torch.rand(shape, generator=torch.Generator().manual_seed(seed)).requires_grad_()
+            cell = (17 // encoder.stride[0] // 2, 49 // encoder.stride[1] // 2, 65 // encoder.stride[2] // 2)
+            encoder.places(x)[(0, slice(None), *cell)].square().sum().backward()
+            weight_THW = x.grad[0].abs().sum(0)
+            weight_THW = weight_THW * (weight_THW > 0.1 * weight_THW.max())  # the clip's mean frame is everywhere
+            if not weight_THW.any():  # a cell that is 0 depends on nothing
+                continue
+            where = torch.stack(torch.meshgrid(*(torch.arange(n).float() for n in (17, 49, 65)), indexing="ij"))
+            middles.append((where * weight_THW).flatten(1).sum(1) / weight_THW.sum())
+        assert len(middles) >= 3
+        expected = [index * stride for index, stride in zip(cell, encoder.stride, strict=True)]
+        away = torch.stack(middles).mean(0) - torch.tensor(expected)
+        assert (away[1:].abs() < 0.3 * encoder.stride[1]).all()
+        assert away[0].abs() < 0.75
+
     def test_hiding_a_part_changes_the_vector(self, name):
         encoder, x = build(name).eval(), clips(name)
         assert "frames" in encoder.parts

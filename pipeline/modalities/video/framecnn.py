@@ -33,6 +33,7 @@ class Encoder(nn.Module):
     def __init__(self, params: Params, in_channels: int) -> None:
         super().__init__()
         self.dim = params.dim
+        self.stride = (1, 2 ** len(params.widths), 2 ** len(params.widths))  # of `places` in frames, rows and columns
         channels = [2 * in_channels, *params.widths]
         self.frame = nn.Sequential(
             nn.BatchNorm2d(2 * in_channels),
