@@ -29,6 +29,18 @@ class View:
     width: float
 
 
+def check_inside(boxes: Boxes, height: int, width: int) -> None:
+    """Raise DataError for a box that lies wholly outside a picture: it was measured in a picture of another size."""
+    x0_K, y0_K, x1_K, y1_K = boxes.corners_K4.T
+    outside_K = (x0_K >= width) | (y0_K >= height) | (x1_K <= 0) | (y1_K <= 0)
+    if outside_K.any():
+        worst = int(outside_K.argmax())
+        raise DataError(
+            f"boxes: '{boxes.labels[worst]}' of frame {boxes.frame_K[worst]} lies outside the picture of {width} x "
+            f"{height} pixels; give boxes in pixels of the recording"
+        )
+
+
 def in_view(boxes: Boxes, view: View, num_frames: int) -> Boxes:
     """The boxes of the kept frames, in the order of those; corners in parts (0 to 1) of the window, cut at its edge.
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core import members, params
-from pipeline.core.boxes import Boxes, View, in_view
+from pipeline.core.boxes import Boxes, View, check_inside, in_view
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.resampling import area_mean
 from pipeline.core.sampling import Sampling, frame_indices
@@ -70,6 +70,7 @@ def boxed(modality: str, recipe: str, options: Mapping[str, Any], section: str) 
     def seen(footage: Footage) -> Boxes:
         if footage.boxes is None:
             raise DataError("no boxes: the clip has none; ingest them or set `boxes` to false")
+        check_inside(footage.boxes, *footage.frames([0]).shape[1:3])
         return in_view(footage.boxes, member.view(footage, told), footage.num_frames)
 
     return seen

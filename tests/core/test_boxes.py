@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.core.boxes import Boxes, View, in_view
+from pipeline.core.boxes import Boxes, View, check_inside, in_view
 from pipeline.core.errors import DataError
 
 VIEW = View(frames=np.array([1, 3, 3]), top=10, left=20, height=40, width=80)
@@ -35,6 +35,14 @@ def test_a_box_is_cut_at_the_edge_of_the_window_and_goes_if_nothing_is_left():
 def test_the_frames_of_a_clip_end_somewhere():
     with pytest.raises(DataError, match="boxes: frame 5, but the clip has 5 frames, from 0"):
         seen((5, 20, 10, 40, 30, "cup"))
+
+
+@pytest.mark.parametrize("row", [(1, 32, 0, 40, 9), (1, 0, 24, 9, 30), (1, -9, 0, 0, 9), (1, 0, -9, 9, 0)])
+def test_a_box_outside_the_picture_is_of_another_picture(row):
+    inside = (0, 31, 23, 99, 99, "at the edge")
+    check_inside(boxes(inside, (0, -9, -9, 1, 1, "too")), height=24, width=32)
+    with pytest.raises(DataError, match="boxes: 'cup' of frame 1 lies outside the picture of 32 x 24 pixels; give"):
+        check_inside(boxes(inside, (*row, "cup")), height=24, width=32)
 
 
 def test_a_clip_without_boxes_has_none_in_view():

@@ -122,6 +122,10 @@ def test_a_clip_whose_boxes_are_missing_or_do_not_fit_is_rejected(world):
     facts, arrays = prepare(world)
     assert facts["rejected"] == 1
     assert arrays.attrs["rejected"] == [[IDS[1], "no boxes: the clip has none; ingest them or set `boxes` to false"]]
+    found(2, (3, "cup", 24, 0, 30, 3))
+    assert (
+        prepare(world)[1].attrs["rejected"][0][1].startswith("boxes: 'cup' of frame 3 lies outside the picture of 24")
+    )
     found(2, (6, "cup", 0, 0, 3, 3))
     assert prepare(world)[1].attrs["rejected"] == [[IDS[1], "boxes: frame 6, but the clip has 6 frames, from 0"]]
 
