@@ -67,7 +67,7 @@ def raw_scan(dataset: str) -> None:
 def graph_show(
     image_id: Annotated[str, typer.Argument(help="An image_id of data/graph/<corpus>.parquet.")],
     corpus: Annotated[str, typer.Option(help="A row of negate in params.yaml.")] = "demo_vg",
-    out: Annotated[Path, typer.Option(help="The picture to write, PNG.")] = Path("graph.png"),
+    out: Annotated[Path, typer.Option(dir_okay=False, help="The picture to write, PNG.")] = Path("graph.png"),
 ) -> None:
     """Draw one image's graph beside its picture; print its caption and negatives."""
     from pipeline.core import params
@@ -100,7 +100,7 @@ def audit_overlap(
     published: Annotated[list[int] | None, typer.Option(help="Find the threshold that keeps so many.")] = None,
     encoder: Annotated[str, typer.Option(help="A file of pipeline/models/text_encoders.")] = "minilm",
     model: Annotated[str, typer.Option(help="The encoder's params, as JSON.")] = "{}",
-    out: Annotated[Path | None, typer.Option(help="Also write everything as JSON.")] = None,
+    out: Annotated[Path | None, typer.Option(dir_okay=False, help="Also write everything as JSON.")] = None,
 ) -> None:
     """List source classes that are target classes under another name: by name, by words, by vectors."""
     from pipeline.steps import overlap
@@ -138,7 +138,7 @@ def compose_classes(
 @app.command("constraints")
 def compare_constraints(
     row: Annotated[str, typer.Argument(help="A key of transfer.rows in params.yaml.")],
-    out: Annotated[Path | None, typer.Option(help="Also write every measurement as JSON.")] = None,
+    out: Annotated[Path | None, typer.Option(dir_okay=False, help="Also write every measurement as JSON.")] = None,
 ) -> None:
     """Put the constraint sets of a transfer row side by side: accuracy and hubness (ResT Table 8)."""
     from pipeline.core import params

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -13,6 +14,18 @@ def test_help_is_there_for_every_command(command: list[str]) -> None:
     result = CliRunner().invoke(app, [*command, "--help"])
     assert result.exit_code == 0
     assert "Usage" in result.output
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["overlap", "ucf101", "hmdb51"], ["constraints", "demo-skeleton-stgcn-prototypes"], ["graph", "show", "3"]],
+)
+def test_an_out_that_is_a_folder_is_refused_before_any_work(command: list[str], tmp_path: Path) -> None:
+    (tmp_path / "precious").touch()
+    result = CliRunner().invoke(app, [*command, "--out", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "is a directory" in " ".join(result.output.replace("│", " ").split())
+    assert (tmp_path / "precious").exists()
 
 
 def test_the_profiles_are_listed_and_shown() -> None:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline.core.errors import DataError
+
 
 def remove(path: Path) -> None:
     """Delete a file, a folder or a link, if it is there."""
@@ -17,12 +19,17 @@ def remove(path: Path) -> None:
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Yield a scratch path; after the block it replaces `path`. On an error `path` stays as it was."""
+    """Yield a scratch path; after the block it replaces `path`. On an error `path` stays as it was.
+
+    Raises DataError where a file would take the place of a folder: whoever names a folder means a file in it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(path.name + ".partial")
     remove(scratch)  # left by a killed run
     try:
         yield scratch
+        if scratch.is_file() and path.is_dir():
+            raise DataError(f"{path}: a folder; give the path of the file to write")
     except BaseException:
         remove(scratch)
         raise

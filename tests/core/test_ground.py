@@ -30,6 +30,16 @@ def test_a_failure_keeps_the_old_output_and_leaves_no_scratch(tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_file_never_takes_the_place_of_a_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    (folder / "precious").write_text("mine")
+    with pytest.raises(DataError, match="reports: a folder; give the path of the file to write"):
+        outputs.write_json(folder, {})
+    assert (folder / "precious").read_text() == "mine"
+    assert list(tmp_path.iterdir()) == [folder]
+
+
 def test_what_a_killed_writer_left_is_cleaned(tmp_path: Path) -> None:
     (tmp_path / "out.partial").mkdir()
     (tmp_path / "out.partial" / "stale").touch()
