@@ -39,7 +39,13 @@ def read(file: Path = PARAMS_FILE) -> dict[str, Any]:
         with file.open(encoding="utf-8") as stream:
             tree = yaml.load(stream, Loader=_Loader)  # noqa: S506 - a SafeLoader
     except FileNotFoundError:
-        raise ParamsError(f"{file}: no such file; run `unseen profile use demo`") from None
+        raise ParamsError(
+            f"{file}: no such file; in the folder of the checkout, run `unseen profile use demo`"
+        ) from None
+    except UnicodeDecodeError:
+        raise ParamsError(
+            f"{file}: not UTF-8 text; save it as UTF-8, or run `unseen profile use demo --force`"
+        ) from None
     except yaml.YAMLError as error:
         raise ParamsError(f"{file}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(tree, dict):
@@ -55,8 +61,10 @@ def load(cls: type[P], section: str, file: Path = PARAMS_FILE) -> P:
 def row(cls: type[P], stage: str, key: str, file: Path = PARAMS_FILE) -> P:
     """Read one row of a stage: section `<stage>.rows`, key `<key>`."""
     rows = _section(read(file), f"{stage}.rows", file)
+    if not isinstance(rows, dict):
+        raise ParamsError(f"{file}: section '{stage}.rows': expected rows by name, found {type(rows).__name__}")
     if key not in rows:
-        raise ParamsError(f"{file}: section '{stage}.rows' has no row '{key}'; found {sorted(rows)}")
+        raise ParamsError(f"{file}: section '{stage}.rows' has no row '{key}'; found {_keys(rows)}")
     return parse(cls, rows[key], f"{stage}.rows.{key}", file)
 
 
@@ -64,6 +72,8 @@ def parse(cls: type[P], node: object, section: str, file: Path = PARAMS_FILE) ->
     """Validate plain values against a model; every fault of the section is listed in one line."""
     try:
         return cls.model_validate_json(json.dumps(node))
+    except (TypeError, RecursionError) as error:  # YAML reads 2026-01-31 as a date, and knows sets
+        raise ParamsError(f"{file}: section '{section}': {error}; write it in quotes") from None
     except ValidationError as error:
         faults = "; ".join(_fault(fault) for fault in error.errors())
         raise ParamsError(f"{file}: section '{section}' does not fit {cls.__qualname__}: {faults}") from None
@@ -73,10 +83,15 @@ def _section(tree: dict[str, Any], section: str, file: Path) -> Any:
     node: Any = tree
     for key in section.split("."):
         if not isinstance(node, dict) or key not in node:
-            found = sorted(node) if isinstance(node, dict) else type(node).__name__
+            found = _keys(node) if isinstance(node, dict) else type(node).__name__
             raise ParamsError(f"{file}: no section '{section}': '{key}' is missing; found {found}")
         node = node[key]
     return node
+
+
+def _keys(node: dict[Any, Any]) -> list[str]:
+    """Keys as text: YAML reads a bare 2 or yes as something else."""
+    return sorted(map(str, node))
 
 
 def _fault(fault: Any) -> str:

@@ -42,6 +42,8 @@ def test_a_row_is_found_by_stage_and_key(file: Path) -> None:
         ("- 1", "expected sections"),
         ("align: {a: 1, a: 2}", "line 1: key 'a' is given twice"),
         ("align: [", "not YAML"),
+        ("2: {}\nb: {}", r"'align' is missing; found \['2', 'b'\]"),
+        ("align:\n  optimizer: {lr: 1, betas: [0, 1], name: 2026-01-31}", "'align.optimizer': .*date.*in quotes"),
     ],
 )
 def test_a_fault_is_one_line_that_names_file_section_and_key(tmp_path: Path, text: str, message: str) -> None:
@@ -51,6 +53,23 @@ def test_a_fault_is_one_line_that_names_file_section_and_key(tmp_path: Path, tex
         params.load(Optimizer, "align.optimizer", file)
     assert str(file) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_bytes_that_are_no_text_are_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(ParamsError, match="not UTF-8"):
+        params.read(file)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"), [("", "found NoneType"), ("[a]", "found list"), ("{2: {}, b: {}}", "'2'")]
+)
+def test_rows_that_are_no_rows_by_name_are_one_line(tmp_path: Path, rows: str, message: str) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_text(f"align:\n  rows: {rows}")
+    with pytest.raises(ParamsError, match=f"section 'align.rows'.*{message}"):
+        params.row(Optimizer, "align", "a", file)
 
 
 def test_a_missing_row_lists_the_rows_there_are(file: Path) -> None:
