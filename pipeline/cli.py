@@ -88,8 +88,9 @@ def draw_dag() -> None:
     from pipeline.reporting import dag
     from pipeline.steps import profile
 
+    drawn = dag.svg(Path("dvc.yaml"), profile.PROFILES / "demo.yaml")
     with whole(Path("docs/dag.svg")) as scratch:
-        scratch.write_text(dag.svg(Path("dvc.yaml"), profile.PROFILES / "demo.yaml"), encoding="utf-8")
+        scratch.write_text(drawn, encoding="utf-8")
 
 
 @app.command("overlap")

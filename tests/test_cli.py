@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.cli import app
+from pipeline.core.errors import ParamsError
 from pipeline.steps import profile
 
 
@@ -32,6 +33,13 @@ def test_the_profiles_are_listed_and_shown() -> None:
     listed = CliRunner().invoke(app, ["profile", "list"]).output
     assert {line.split()[0] for line in listed.splitlines()} == set(profile.names())
     assert CliRunner().invoke(app, ["profile", "show", "demo"]).output == profile.text("demo")
+
+
+def test_the_picture_is_drawn_in_a_checkout_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["dag"])
+    assert isinstance(result.exception, ParamsError)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_help_does_not_wait_for_heavy_imports() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from pipeline.core import dag, params
-from pipeline.core.errors import DataError, ParamsError
+from pipeline.core.errors import DataError, FormatError, ParamsError
 from pipeline.core.outputs import remove, whole
 
 PROFILES = Path(__file__).parents[1] / "profiles"
@@ -39,7 +39,7 @@ def use(name: str, root: Path, *, force: bool) -> list[str]:
     """
     wanted = text(name)
     file = root / params.PARAMS_FILE
-    if file.is_file() and not force and file.read_text(encoding="utf-8") not in map(text, names()):
+    if file.is_file() and not force and file.read_bytes() not in (text(known).encode() for known in names()):
         raise DataError(f"{file}: holds edits of yours; keep a copy, or overwrite them with --force")
     gone = _remove_stale(root, dag.instances(root / "dvc.yaml", yaml.safe_load(wanted)))
     with whole(file) as scratch:
@@ -51,7 +51,7 @@ def _remove_stale(root: Path, kept: list[dag.Instance]) -> list[str]:
     lock = root / "dvc.lock"
     if not lock.is_file():
         return []
-    tree: dict[str, Any] = yaml.safe_load(lock.read_text(encoding="utf-8")) or {}
+    tree = _locked(lock)
     stages: dict[str, Any] = tree.get("stages") or {}
     kept_names = {instance.name for instance in kept}
     kept_outs = {out for instance in kept for out in instance.outs}
@@ -65,6 +65,18 @@ def _remove_stale(root: Path, kept: list[dag.Instance]) -> list[str]:
         with whole(lock) as scratch:
             scratch.write_text(yaml.safe_dump(tree, sort_keys=False, width=1 << 20), encoding="utf-8")
     return gone
+
+
+def _locked(lock: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(lock.read_bytes()) or {}
+    except yaml.YAMLError as error:  # as a merge leaves it
+        raise FormatError(f"{lock}: not YAML: {error}; restore it with `git checkout {lock.name}`") from None
+    if not isinstance(tree, dict):
+        raise FormatError(
+            f"{lock}: expected 'stages:', found a {type(tree).__name__}; restore it with `git checkout {lock.name}`"
+        )
+    return tree
 
 
 def _remove_empty(folder: Path, *, above: Path) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.core.errors import DataError, ParamsError
+from pipeline.core.errors import DataError, FormatError, ParamsError
 from pipeline.steps import profile
 
 DVC_YAML = "stages:\n  embed:\n    foreach: ${embed.rows}\n    do: {cmd: x, outs: ['features/embed/${key}']}\n"
@@ -41,6 +41,26 @@ def test_an_edited_file_is_kept_unless_told(root: Path) -> None:
     assert (root / "params.yaml").read_text() == "mine: 1\n"
     profile.use("two", root, force=True)
     assert (root / "params.yaml").read_text() == profile.text("two")
+
+
+def test_a_file_that_is_no_text_counts_as_edited(root: Path) -> None:
+    (root / "params.yaml").write_bytes(b"\xff\xfe")
+    with pytest.raises(DataError, match="holds edits of yours"):
+        profile.use("two", root, force=False)
+
+
+@pytest.mark.parametrize("lock", ["<<<<<<< ours\na: [", "- 1"])
+def test_a_broken_lock_is_one_line_and_changes_nothing(root: Path, lock: str) -> None:
+    (root / "dvc.lock").write_text(lock)
+    with pytest.raises(FormatError, match=r"dvc.lock: .*restore it with `git checkout dvc.lock`"):
+        profile.use("two", root, force=False)
+    assert (root / "params.yaml").read_text() == profile.text("one")
+
+
+def test_a_folder_that_is_no_checkout_is_left_alone(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match=r"dvc.yaml: no such file; run this in the folder of the checkout"):
+        profile.use("demo", tmp_path, force=False)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_lock_cannot_remove_anything_outside_the_columns(root: Path, tmp_path: Path) -> None:
