@@ -1,12 +1,25 @@
 """How a stage runs as a command: options in, an UnseenError out as one line and exit code 1."""
 
+import errno
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 
 from pipeline.core.errors import UnseenError
+
+# What the disk refuses and the user can mend; other errors of the system are ours and keep their traceback.
+_REFUSED = {
+    errno.EACCES,
+    errno.EDQUOT,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ENOSPC,
+    errno.ENOTDIR,
+    errno.EPERM,
+    errno.EROFS,
+}
 
 
 def run(main: Callable[..., Any]) -> None:
@@ -17,9 +30,17 @@ def run(main: Callable[..., Any]) -> None:
 
 
 def guarded(app: Callable[[], Any]) -> None:
-    """Call an app; print an UnseenError as one line and exit with 1."""
+    """Call an app; print an UnseenError, or a refusal of the disk, as one line and exit with 1."""
     try:
         app()
     except UnseenError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        raise SystemExit(1) from None
+        _stop(str(error))
+    except OSError as error:
+        if error.errno not in _REFUSED:
+            raise
+        _stop(f"{error.filename or 'the disk'}: {error.strerror}; give another path, or mend this one")
+
+
+def _stop(message: str) -> NoReturn:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    raise SystemExit(1) from None

@@ -161,6 +161,19 @@ def test_an_error_a_user_can_mend_is_one_line_and_exit_code_1(capsys: pytest.Cap
     assert capsys.readouterr().err == "error: x.parquet: two lines\n"
 
 
+def test_what_the_disk_refuses_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit) as caught:
+        command.guarded(lambda: outputs.write_json(tmp_path / "file" / "x.json", {}))
+    assert caught.value.code == 1
+    assert capsys.readouterr().err.startswith(f"error: {tmp_path / 'file'}: File exists; give another path")
+
+
+def test_an_error_of_ours_keeps_its_traceback() -> None:
+    with pytest.raises(FileNotFoundError):
+        command.guarded(lambda: Path("nowhere").read_text())
+
+
 def test_the_command_answers_help() -> None:
     from pipeline.cli import app
 
