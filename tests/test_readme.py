@@ -37,6 +37,13 @@ def test_a_fresh_clone_has_the_folder_that_a_link_is_made_in(line: str) -> None:
     assert tracked.stdout
 
 
+def test_a_message_that_sends_to_the_readme_names_a_heading_of_it() -> None:
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "pipeline").rglob("*.py")]
+    named = [heading for text in sources for heading in re.findall(r"README, '([^']+)'", text)]
+    assert named
+    assert {heading for heading in named if f"\n## {heading}\n" not in README} == set()
+
+
 def test_there_are_commands_to_run() -> None:
     assert len(COMMANDS) >= 5
 
