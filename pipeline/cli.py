@@ -1,6 +1,5 @@
 """The `unseen` command. Heavy imports stay inside the commands, so that --help answers at once."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -31,8 +30,9 @@ def profile_list() -> None:
     """List the profiles and what each is for."""
     from pipeline.steps import profile
 
+    width = max(map(len, profile.names()))
     for name in profile.names():
-        typer.echo(f"{name:14} {profile.summary(name)}")
+        typer.echo(f"{name:{width}}  {profile.summary(name)}")
 
 
 @profile_app.command("show")
@@ -97,8 +97,10 @@ def draw_dag() -> None:
 def audit_overlap(
     source: Annotated[str, typer.Argument(help="A label list of the project (kinetics700, ...) or a .txt file.")],
     targets: Annotated[list[str], typer.Argument(help="One or more target lists; their union counts.")],
-    threshold: Annotated[float, typer.Option(help="Remove source classes nearer than this (cosine distance).")] = 0.05,
-    published: Annotated[list[int] | None, typer.Option(help="Find the threshold that keeps so many.")] = None,
+    threshold: Annotated[
+        float, typer.Option(min=0, max=2, help="Remove source classes nearer than this (cosine distance).")
+    ] = 0.05,
+    published: Annotated[list[int] | None, typer.Option(min=1, help="Find the threshold that keeps so many.")] = None,
     encoder: Annotated[str, typer.Option(help="A file of pipeline/models/text_encoders.")] = "minilm",
     model: Annotated[str, typer.Option(help="The encoder's params, as JSON.")] = "{}",
     out: Annotated[Path | None, typer.Option(dir_okay=False, help="Also write everything as JSON.")] = None,
@@ -106,7 +108,7 @@ def audit_overlap(
     """List source classes that are target classes under another name: by name, by words, by vectors."""
     from pipeline.steps import overlap
 
-    texts = overlap.text_encoder(encoder, json.loads(model), num_threads=1)
+    texts = overlap.text_encoder(encoder, model, num_threads=1)
     found = overlap.overlap(source, targets, texts, threshold=threshold, published=published or (), out=out)
     for line in overlap.lines(found):
         typer.echo(line)
@@ -116,12 +118,12 @@ def audit_overlap(
 def compose_classes(
     source: Annotated[str, typer.Argument(help="A label list of the project or a .txt file: the seen classes.")],
     target: Annotated[str, typer.Argument(help="The unseen classes.")],
-    k: Annotated[int, typer.Option(help="K nearest seen classes (constraint I).")] = 10,
-    rho: Annotated[int, typer.Option(help="Seen classes a prototype (constraint III).")] = 4,
-    theta: Annotated[float, typer.Option(help="Relative distance (constraint II); 0 is none.")] = 0.9,
+    k: Annotated[int, typer.Option(min=1, help="K nearest seen classes (constraint I).")] = 10,
+    rho: Annotated[int, typer.Option(min=1, help="Seen classes a prototype (constraint III).")] = 4,
+    theta: Annotated[float, typer.Option(min=0, help="Relative distance (constraint II); 0 is none.")] = 0.9,
     cap: Annotated[Cap, typer.Option(help="On which sums rho is a limit.")] = "row",
     overlap: Annotated[Overlap, typer.Option(help="What becomes of overlapping source classes.")] = "remove",
-    threshold: Annotated[float, typer.Option(help="What overlaps: nearer than this.")] = 0.05,
+    threshold: Annotated[float, typer.Option(min=0, max=2, help="What overlaps: nearer than this.")] = 0.05,
     encoder: Annotated[str, typer.Option(help="A file of pipeline/models/text_encoders.")] = "minilm",
     model: Annotated[str, typer.Option(help="The encoder's params, as JSON.")] = "{}",
 ) -> None:
@@ -130,7 +132,7 @@ def compose_classes(
     from pipeline.steps.overlap import text_encoder
     from pipeline.transfer.prototypes import Setting
 
-    texts, setting = text_encoder(encoder, json.loads(model), num_threads=1), Setting(k, rho, theta)
+    texts, setting = text_encoder(encoder, model, num_threads=1), Setting(k, rho, theta)
     found = compose.compose(source, target, texts, setting, cap=cap, overlap=overlap, threshold=threshold)
     for line in compose.lines(found):
         typer.echo(line)

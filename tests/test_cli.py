@@ -29,6 +29,29 @@ def test_an_out_that_is_a_folder_is_refused_before_any_work(command: list[str], 
     assert (tmp_path / "precious").exists()
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["compose", "ucf101", "hmdb51", "--k", "0"],
+        ["compose", "ucf101", "hmdb51", "--rho", "-1"],
+        ["compose", "ucf101", "hmdb51", "--theta", "-1"],
+        ["compose", "ucf101", "hmdb51", "--threshold", "5"],
+        ["overlap", "ucf101", "hmdb51", "--threshold", "-1"],
+        ["overlap", "ucf101", "hmdb51", "--published", "-3"],
+    ],
+)
+def test_a_number_that_can_mean_nothing_is_refused(options: list[str]) -> None:
+    result = CliRunner().invoke(app, options)
+    assert result.exit_code == 2
+    assert f"Invalid value for '{options[3]}'" in result.output
+
+
+def test_the_list_of_profiles_is_in_columns() -> None:
+    lines = CliRunner().invoke(app, ["profile", "list"]).output.splitlines()
+    starts = {line.index(profile.summary(line.split()[0])) for line in lines}
+    assert len(starts) == 1
+
+
 def test_the_profiles_are_listed_and_shown() -> None:
     listed = CliRunner().invoke(app, ["profile", "list"]).output
     assert {line.split()[0] for line in listed.splitlines()} == set(profile.names())

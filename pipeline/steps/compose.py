@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from pipeline.core.errors import DataError
 from pipeline.core.runs import CACHE
 from pipeline.datasets import overlap as lists
 from pipeline.datasets.overlap import Match
@@ -47,6 +48,10 @@ def compose(
     gone = lists.removed(lists.nearest(mine, mine_SD, theirs, theirs_TD), threshold) if overlap == "remove" else []
     names = {match.source for match in gone}
     kept = [row for row, name in enumerate(mine) if name not in names]
+    if not kept:
+        raise DataError(
+            f"{source}: all {len(mine)} classes overlap with {target}; lower --threshold, or --overlap keep keeps them"
+        )
     seen = Labels.of([mine[row] for row in kept], mine_SD[kept])
     return Composed(choose(Labels.of(theirs, theirs_TD), seen, setting, cap=cap), gone)
 

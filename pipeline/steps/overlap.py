@@ -1,12 +1,13 @@
 """overlap: label lists -> which source classes are target classes under another name, by three checks."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 from pipeline.core import members, params
-from pipeline.core.errors import DataError
+from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.outputs import write_json
 from pipeline.core.runs import CACHE
 from pipeline.datasets import overlap as lists
@@ -15,6 +16,7 @@ from pipeline.formats.class_names import read_names, words
 from pipeline.models.text_encoders.shared import TextEncoder, Vectors, encode_cached
 
 ENCODERS = "pipeline.models.text_encoders"
+_OPTION = Path("--model")  # where a fault stands, in place of params.yaml
 
 
 class _Member(Protocol):
@@ -118,10 +120,16 @@ def label_vectors(encoder: TextEncoder, names: Sequence[str], cache: Path = CACH
     return encode_cached(encoder, [" ".join(words(name)) for name in names], cache)
 
 
-def text_encoder(name: str, model: dict[str, Any], *, num_threads: int) -> TextEncoder:
-    """A text encoder by file name, with its own params."""
+def text_encoder(name: str, model: str, *, num_threads: int) -> TextEncoder:
+    """A text encoder by file name, with its own params as JSON, as the option --model gives them."""
     member = cast(_Member, members.load(ENCODERS, name))
-    return member.encoder(params.parse(member.Params, model, f"encoder {name}"), num_threads=num_threads)
+    try:
+        given = json.loads(model)
+    except ValueError as error:
+        raise ParamsError(
+            f"--model: not JSON: {error}; expected such as '{{\"name\": ...}}', found {model!r}"
+        ) from None
+    return member.encoder(params.parse(member.Params, given, f"encoder {name}", _OPTION), num_threads=num_threads)
 
 
 def lines(found: Audit) -> Iterator[str]:

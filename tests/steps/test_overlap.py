@@ -85,16 +85,26 @@ def test_lists_of_the_project_are_known_by_name() -> None:
 def test_a_text_encoder_is_found_by_name_with_its_own_params(tmp_path) -> None:
     (tmp_path / "v.txt").write_text("ride 1 0\nbike 0 1\n")
     model = {"path": str(tmp_path / "v.txt"), "unit_words": True}
-    encoder = overlap.text_encoder("word_vectors", model, num_threads=1)
+    encoder = overlap.text_encoder("word_vectors", json.dumps(model), num_threads=1)
     assert encoder.encode(["ride bike"]).tolist() == [[0.5, 0.5]]
-    with pytest.raises(ParamsError, match="unit_words"):
-        overlap.text_encoder("word_vectors", {"path": "v"}, num_threads=1)
+    with pytest.raises(ParamsError, match=r"--model: section 'encoder word_vectors'.*unit_words"):
+        overlap.text_encoder("word_vectors", '{"path": "v"}', num_threads=1)
+
+
+def test_a_model_that_is_no_json_is_one_line() -> None:
+    with pytest.raises(ParamsError, match=r"--model: not JSON: .*expected such as .*found '\{bad'"):
+        overlap.text_encoder("minilm", "{bad", num_threads=1)
 
 
 def composed(lists, **changes):
     options = {"cap": "row", "overlap": "remove", "threshold": 0.05, "cache": lists / ".cache"} | changes
     setting = options.pop("setting", Setting(2, 2, 0.0))
     return compose.compose(str(lists / "source.txt"), str(lists / "two.txt"), Letters(), setting, **options)
+
+
+def test_a_source_of_which_nothing_is_left_says_how_to_keep_it(lists) -> None:
+    with pytest.raises(DataError, match=r"all 5 classes overlap with .*--overlap keep"):
+        composed(lists, threshold=2.0)
 
 
 def test_overlapping_source_classes_make_up_nothing_unless_kept(lists) -> None:
