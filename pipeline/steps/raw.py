@@ -1,5 +1,6 @@
 """raw: a dataset's or corpus's folder as its owners publish it -> the stamp beside it, the only raw dependency."""
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from pipeline.core import members, progress, stamp
-from pipeline.datasets import shared
+from pipeline.datasets import listing, shared
 
 CORPORA = "pipeline.graphs.corpora"
 
@@ -38,7 +39,8 @@ def _dataset(name: str) -> Callable[[str], str | None]:
     known = shared.load(name)
     lists = [own.files for own in known.subjects.values() if isinstance(own, shared.OwnList)]
     kinds = {modality: [pattern] for modality, pattern in known.patterns.items()}
-    kinds |= {"annotation": [known.annotations.files] if known.annotations else [], "list": lists}
+    annotations = [known.annotations.files] if known.annotations else []
+    kinds |= {"annotation": [*annotations, re.compile(f"^{re.escape(listing.CLASS_FILE)}$")], "list": lists}
     return lambda path: next((kind for kind, files in kinds.items() if any(file.search(path) for file in files)), None)
 
 

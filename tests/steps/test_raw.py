@@ -32,6 +32,14 @@ def test_a_scan_says_what_it_found_and_what_it_does_not_know(folder, capsys):
     assert told[1] == "utd_mhad: 2 files that it does not know, first Skeleton/x.mat"
 
 
+def test_a_scan_knows_the_class_list_that_a_user_brings(folder):
+    for name in ("manifest.csv", "classes.csv", "Skeleton/classes.csv"):
+        (folder / name).touch()
+    found = raw.scan("manifest", folder)
+    assert found.num_known["annotation"] == 2
+    assert "classes.csv" not in found.unknown
+
+
 def test_a_scan_of_a_foreign_folder_says_so(folder, capsys):
     assert raw.scan("ntu60", folder).num_known == {}
     assert "ntu60: no file of this dataset in" in capsys.readouterr().err
