@@ -11,7 +11,7 @@ from pipeline.core import members, params, stamp, tables
 from pipeline.core.schemas import CLIPS
 from pipeline.datasets import shared
 from pipeline.datasets.shared import OwnList
-from pipeline.formats import ntu_skeleton, video
+from pipeline.formats import clip_manifest, ntu_skeleton, video
 from pipeline.formats.class_names import spelling
 from pipeline.formats.shared import Skeleton
 from pipeline.steps import ingest, prompt
@@ -182,7 +182,8 @@ def test_subject_protocols_name_what_the_file_names_tell(recorded):
 
 
 def test_a_dataset_has_a_class_list_unless_its_user_brings_one(dataset):
-    assert (dataset.name in OWN) == (dataset.name == "manifest")
+    is_own_list = dataset.annotations is not None and dataset.annotations.files is clip_manifest.FILES
+    assert (dataset.name in OWN) == is_own_list
 
 
 @pytest.mark.parametrize("name", SHIPPED)
