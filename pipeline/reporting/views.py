@@ -37,6 +37,7 @@ class Panel:
     num_unscored: int
     chance: float
     num_splits: int
+    seeds: list[int]  # all that any line has
     lines: list[Line]
 
     @property
@@ -157,6 +158,7 @@ def _panel(group: Sequence[tuple[str, Row]]) -> Panel:
         num_unscored=max(row["num_unscored"] for row in rows),
         chance=first["chance"],
         num_splits=len(splits),
+        seeds=sorted({row["seed"] for row in rows}),
         lines=sorted(found, key=lambda line: (line.leaky, -line.value, line.method)),
     )
 

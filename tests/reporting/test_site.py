@@ -191,6 +191,15 @@ def test_splits_with_unlike_numbers_of_classes_are_not_averaged_in_one_panel(inp
     assert all(f"tiny, random split s{number}" in text for number in range(3))
 
 
+def test_every_panel_names_its_seeds(inputs: Any) -> None:
+    file = inputs.root / "reports/evaluate/tiny-skeleton-stgcn-ridge.json"
+    figures = json.loads(file.read_text())
+    figures["rows"] += [row | {"seed": 7} for row in figures["rows"]]
+    file.write_text(json.dumps(figures))
+    text = text_of(inputs.report()["index.html"])
+    assert len(re.findall(r"Seed 0\.", text)) == len(re.findall(r"Seeds 0, 7\.", text)) == 2  # a panel a label space
+
+
 def test_what_a_profile_does_not_make_is_not_shown(inputs: Any) -> None:
     for file in [*(inputs.root / "features").rglob("page.json"), *(inputs.root / "reports/evaluate").iterdir()]:
         file.unlink()
