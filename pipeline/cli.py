@@ -67,7 +67,7 @@ def raw_scan(dataset: str) -> None:
 def graph_show(
     image_id: Annotated[str, typer.Argument(help="An image_id of data/graph/<corpus>.parquet.")],
     corpus: Annotated[str, typer.Option(help="A row of negate in params.yaml.")] = "demo_vg",
-    out: Annotated[Path, typer.Option(dir_okay=False, help="The picture to write, PNG.")] = Path("graph.png"),
+    out: Annotated[Path, typer.Option(dir_okay=False, help="The picture to write, PNG.")] = Path("reports/graph.png"),
 ) -> None:
     """Draw one image's graph beside its picture; print its caption and negatives."""
     from pipeline.core import params

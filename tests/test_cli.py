@@ -29,6 +29,12 @@ def test_an_out_that_is_a_folder_is_refused_before_any_work(command: list[str], 
     assert (tmp_path / "precious").exists()
 
 
+def test_a_drawing_goes_where_git_does_not_look_unless_told() -> None:
+    assert "[default: reports/graph.png]" in " ".join(
+        CliRunner().invoke(app, ["graph", "show", "--help"]).output.split()
+    )
+
+
 @pytest.mark.parametrize(
     "options",
     [
