@@ -8,9 +8,10 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from pipeline.core import members, progress, stamp
+from pipeline.core.errors import ParamsError
 from pipeline.datasets import listing, shared
 
-CORPORA = "pipeline.graphs.corpora"
+DATASETS, CORPORA = "pipeline.datasets", "pipeline.graphs.corpora"
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,10 @@ class Scan:
 
 def scan(dataset: str, folder: Path) -> Scan:
     """Write the stamp of a dataset's folder; files that the dataset does not know are stamped too, and counted."""
-    kind_of = _corpus(dataset) if dataset in members.names(CORPORA) else _dataset(dataset)
+    datasets, corpora = members.names(DATASETS), members.names(CORPORA)
+    if dataset not in {*datasets, *corpora}:
+        raise ParamsError(f"no dataset '{dataset}': the datasets are {datasets}, of scene graphs {corpora}")
+    kind_of = _corpus(dataset) if dataset in corpora else _dataset(dataset)
     total = len(stamp.files(folder))
     stamped = list(progress.track(stamp.scan(folder), total=total, what=f"{dataset}: files"))
     stamp.write(folder, stamped)

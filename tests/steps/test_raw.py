@@ -32,6 +32,11 @@ def test_a_scan_says_what_it_found_and_what_it_does_not_know(folder, capsys):
     assert told[1] == "utd_mhad: 2 files that it does not know, first Skeleton/x.mat"
 
 
+def test_an_unknown_dataset_is_told_the_datasets_and_the_corpora(folder):
+    with pytest.raises(ParamsError, match=r"no dataset 'visualgenome'.*'utd_mhad'.*'visual_genome'"):
+        raw.scan("visualgenome", folder)
+
+
 def test_a_scan_knows_the_class_list_that_a_user_brings(folder):
     for name in ("manifest.csv", "classes.csv", "Skeleton/classes.csv"):
         (folder / name).touch()
