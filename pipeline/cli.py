@@ -10,9 +10,11 @@ from pipeline.core.progress import say
 
 Cap = Literal["row", "column", "both"]
 Overlap = Literal["remove", "keep"]
+Profile = typer.Argument(help="A name that `unseen profile list` prints.")
 
 app = typer.Typer(
-    help="Zero-shot action recognition: profiles and raw data. The pipeline itself runs with `dvc repro`.",
+    help="Zero-shot action recognition: profiles, raw data, scene graphs and lists of classes. "
+    "The pipeline itself runs with `dvc repro`.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -36,7 +38,7 @@ def profile_list() -> None:
 
 
 @profile_app.command("show")
-def profile_show(name: str) -> None:
+def profile_show(name: Annotated[str, Profile]) -> None:
     """Print a profile's complete params file."""
     from pipeline.steps import profile
 
@@ -45,7 +47,7 @@ def profile_show(name: str) -> None:
 
 @profile_app.command("use")
 def profile_use(
-    name: str,
+    name: Annotated[str, Profile],
     force: Annotated[bool, typer.Option(help="Overwrite a params.yaml that was edited.")] = False,
 ) -> None:
     """Make a profile the params.yaml of this checkout and remove outputs it has no rows for."""
@@ -56,7 +58,9 @@ def profile_use(
 
 
 @raw_app.command("scan")
-def raw_scan(dataset: str) -> None:
+def raw_scan(
+    dataset: Annotated[str, typer.Argument(help="A file of pipeline/datasets or pipeline/graphs/corpora, by name.")],
+) -> None:
     """Hash every file of data/raw/DATASET and write data/raw/DATASET.stamp beside it."""
     from pipeline.steps import raw
 

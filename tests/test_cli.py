@@ -29,6 +29,12 @@ def test_an_out_that_is_a_folder_is_refused_before_any_work(command: list[str], 
     assert (tmp_path / "precious").exists()
 
 
+@pytest.mark.parametrize("command", [["profile", "use"], ["profile", "show"], ["raw", "scan"], ["constraints"]])
+def test_help_says_where_a_name_comes_from(command: list[str]) -> None:
+    told = CliRunner().invoke(app, [*command, "--help"]).output
+    assert any(place in told for place in ("unseen profile list", "pipeline/datasets", "params.yaml"))
+
+
 def test_a_drawing_goes_where_git_does_not_look_unless_told() -> None:
     assert "[default: reports/graph.png]" in " ".join(
         CliRunner().invoke(app, ["graph", "show", "--help"]).output.split()
