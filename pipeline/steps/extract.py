@@ -70,7 +70,7 @@ def extract(row: Row, batches: Batches, *, key: str, arrays: Path, weights: Path
     files = sorted(weights.glob("*.safetensors"))
     if not files:
         raise DataError(f"{weights}: no weights there; run `dvc repro pretrain@{key}`")
-    attrs = row.model_dump(include={"dataset", "modality", "encoder", "recipe"})
+    attrs = row.model_dump(include={"dataset", "protocol", "modality", "encoder", "recipe"})
     boxes = _boxes(clips) if row.regions else []
     if row.regions:
         attrs[prepared.BOX_LABELS] = clips.store.attrs[prepared.BOX_LABELS]

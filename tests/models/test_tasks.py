@@ -45,14 +45,14 @@ GROUP = {"split": "s0", "seed": 0, "training_classes": [0, 3]}
 def world(tmp_path):
     """Writes the three inputs; keywords change what is in them."""
 
-    def write(groups=None, left_out=(), dataset="toy", dim=4, value=None):
+    def write(groups=None, left_out=(), dataset="toy", dim=4, value=None, about=None):
         ids = sorted({clip_id(c, n) for c in range(4) for n in range(3)} - set(left_out))
         numbers = [[int(part) for part in id_.removeprefix("toy/").split("-")] for id_ in ids]
         rows = np.array([vector(*pair) for pair in numbers], np.float32)
         if value is not None:
             rows[0, 0] = value
-        about = {"dataset": dataset, "modality": "skeleton", "encoder": "stgcn", "recipe": "r"}
-        with store.create(tmp_path / "f.zarr", about) as writer:
+        attrs = {"dataset": dataset, "modality": "skeleton", "encoder": "stgcn", "recipe": "r", **(about or {})}
+        with store.create(tmp_path / "f.zarr", attrs) as writer:
             for name, attrs in (groups or {"s0-0": GROUP}).items():
                 writer.group(name, ids, attrs).put("pooled", rows)
         with store.create(tmp_path / "t.zarr", {"dataset": "toy", "dim": dim}) as writer:
@@ -153,6 +153,13 @@ def test_features_that_are_no_numbers_are_refused(world, value):
 def test_inputs_of_another_dataset_or_protocol_are_refused(world, asked):
     with pytest.raises(DataError, match="not of dataset"):
         tasks.joined(world(), asked)
+
+
+def test_features_of_an_encoder_of_another_protocol_are_refused(world):
+    """Its split may bear the same name and classes, and yet its encoder learn from subjects that test here."""
+    assert tasks.joined(world(about={"protocol": "random"}), ASKED)
+    with pytest.raises(DataError, match=r"f\.zarr: not of dataset 'toy', protocol 'random'"):
+        tasks.joined(world(about={"protocol": "xview"}), ASKED)
 
 
 def test_a_split_that_the_table_lacks_is_refused(world):

@@ -70,7 +70,8 @@ def test_the_store_says_whose_vectors_they_are(world):
     weights(world, name="s1-2", split="s1", seed=2)
     found = run(world)[1]
     assert found.groups() == ["s0-0", "s1-2"]
-    assert found.attrs == {"dataset": "toy", "modality": "skeleton", "encoder": "stgcn", "recipe": "dvta50"}
+    attrs = {"dataset": "toy", "protocol": "random", "modality": "skeleton", "encoder": "stgcn", "recipe": "dvta50"}
+    assert found.attrs == attrs
     assert found.group_attrs("s1-2") == {
         "split": "s1",
         "seed": 2,
