@@ -15,6 +15,8 @@ from pipeline.core.errors import DataError, LeakError
 from pipeline.core.scores import Provenance
 
 TEST_ROLES = {"unseen": {"unseen_test"}, "all": {"unseen_test"}, "gzsl": {"seen_test", "unseen_test"}}
+# A role is for clips of the classes of these parts of the split.
+_PARTS_OF = {"fit": ("fit",), "val": ("val",), "seen_test": ("fit", "val"), "unseen_test": ("unseen",)}
 # The column of the clips table that parts training from test, by the subject protocol's name.
 PARTING = {
     "xsub": "subject",
@@ -81,6 +83,26 @@ def check_split(split: str, parts: Mapping[str, Sequence[int]]) -> None:
                     f"split '{split}': class {both[0]} is both {one} and {other}; "
                     "a class must be seen or unseen: mend the split's params and run `dvc repro split`"
                 )
+
+
+def check_role(line: Mapping[str, Any], class_id: int, parts: Mapping[str, Sequence[int]]) -> None:
+    """Refuse a row of the split table that gives a clip of `class_id` another class's role, or tells what it must not.
+
+    The table tells the classes of training clips alone, for methods read them there.
+    """
+    role, told, clip_id = line["role"], line["class_id"], line["clip_id"]
+    name = f"split '{line['split']}'"
+    if role in _PARTS_OF and not any(class_id in parts[part] for part in _PARTS_OF[role]):
+        raise LeakError(
+            f"{name}: clip '{clip_id}' has the role '{role}', its class {class_id} is not one of that role; "
+            "run `dvc repro split`"
+        )
+    if told is not None and role not in ("fit", "val"):
+        raise LeakError(f"{name}: tells the class of clip '{clip_id}', whose role is '{role}'; run `dvc repro split`")
+    if told not in (None, class_id):
+        raise LeakError(
+            f"{name}: clip '{clip_id}' of class {class_id} is taught as class {told}; run `dvc repro split`"
+        )
 
 
 def check_provenance(about: Provenance, parts: Mapping[str, Sequence[int]]) -> None:

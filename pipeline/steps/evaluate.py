@@ -95,7 +95,7 @@ def evaluate(row: EvaluateRow, bootstrap: Bootstrap, inputs: Inputs, *, out: Pat
 
 
 def _truth(inputs: Inputs, modality: str) -> _Truth:
-    """The labels of every clip of the split, with class names; the audit of names and split is part of reading."""
+    """The labels of every clip of the split, with names; names, splits and roles are audited on the way."""
     meta = parquet.read_meta(inputs.split, SPLIT)
     names = {line["class_id"]: line["class_name"] for line in parquet.read_rows(inputs.prompts, PROMPTS)}
     leakage.check_names(names, str(inputs.prompts))
@@ -108,6 +108,7 @@ def _truth(inputs: Inputs, modality: str) -> _Truth:
     clips: dict[str, dict[str, Clip]] = {}
     for line in parquet.read_rows(inputs.split, SPLIT):
         if clip := known.get(line["clip_id"]):
+            leakage.check_role(line, clip["class_id"], meta["splits"][line["split"]])
             person = leakage.person(clip, meta["subjects"])
             clips.setdefault(line["split"], {})[line["clip_id"]] = Clip(clip["class_id"], line["role"], person)
     return _Truth(meta, names, clips)

@@ -101,6 +101,41 @@ def test_a_clip_of_the_training_list_is_refused_though_nobody_is_named() -> None
         leakage.check_clips(ABOUT, ["d/b"], clips)
 
 
+def line(role: str, told: int | None) -> dict[str, object]:
+    """A row of the split table."""
+    return {"split": "s0", "clip_id": "d/a", "role": role, "class_id": told}
+
+
+@pytest.mark.parametrize(
+    ("role", "class_id"), [("fit", 1), ("val", 2), ("seen_test", 2), ("seen_test", 0), ("unseen_test", 4)]
+)
+def test_a_role_of_the_clips_own_class_passes(role: str, class_id: int) -> None:
+    leakage.check_role(line(role, None), class_id, PARTS)
+    leakage.check_role(line("unused", None), class_id, PARTS)
+
+
+@pytest.mark.parametrize(
+    ("role", "class_id"),
+    [("fit", 2), ("fit", 3), ("val", 0), ("val", 4), ("seen_test", 3), ("unseen_test", 0), ("unseen_test", 2)],
+)
+def test_a_role_that_is_not_of_the_clips_class_is_refused(role: str, class_id: int) -> None:
+    with pytest.raises(LeakError, match=f"split 's0': clip 'd/a' has the role '{role}', its class {class_id}"):
+        leakage.check_role(line(role, None), class_id, PARTS)
+
+
+@pytest.mark.parametrize(("role", "class_id", "told"), [("fit", 0, 1), ("val", 2, 0)])
+def test_a_split_that_tells_another_class_than_the_clips_is_refused(role: str, class_id: int, told: int) -> None:
+    leakage.check_role(line(role, class_id), class_id, PARTS)
+    with pytest.raises(LeakError, match=f"clip 'd/a' of class {class_id} is taught as class {told}"):
+        leakage.check_role(line(role, told), class_id, PARTS)
+
+
+@pytest.mark.parametrize(("role", "class_id"), [("seen_test", 0), ("unseen_test", 3), ("unused", 3)])
+def test_a_split_that_tells_the_class_of_a_test_clip_is_refused(role: str, class_id: int) -> None:
+    with pytest.raises(LeakError, match=f"tells the class of clip 'd/a', whose role is '{role}'"):
+        leakage.check_role(line(role, class_id), class_id, PARTS)
+
+
 def test_a_clip_the_split_does_not_know_is_refused() -> None:
     with pytest.raises(DataError, match="'d/new' is scored but not in the split"):
         leakage.check_clips(ABOUT, ["d/new"], CLIPS)

@@ -57,11 +57,15 @@ class World:
         rows = [{"clip_id": i, "class_id": c, "subject": s, **blank, **rest} for i, c, s in self.clips]
         tables.write(self.inputs.clips, CLIPS, rows, {"class_names": NAMES})
 
-    def write_split(self, parts: dict[str, list[int]], **changes: Any) -> None:
+    def write_split(self, parts: dict[str, list[int]], forged: dict[str, Any] | None = None, **changes: Any) -> None:
+        forged = forged or {}
         meta = {"dataset": "tiny", "protocol": "random", "subjects": "xsub", "splits": {"s0": parts}, **changes}
         rows = [
-            {"split": "s0", "clip_id": i, "role": ROLES[c, s], "class_id": None, "held_out": False}
+            {"split": "s0", "clip_id": i, "role": role, "class_id": c if role in ("fit", "val") else None}
+            | {"held_out": False}
+            | forged.get(i, {})
             for i, c, s in self.clips
+            for role in [ROLES[c, s]]
         ]
         tables.write(self.inputs.split, SPLIT, rows, meta)
 
@@ -193,6 +197,21 @@ def test_a_protocol_without_subjects_has_no_training_subjects(world: World) -> N
     world.clips = [(i, c, int(i[-3])) for i, c, _ in world.clips]
     world.write_split(PARTS, subjects="list")
     assert world.run()["rows"]
+
+
+@pytest.mark.parametrize(
+    ("clip_id", "changes", "words"),
+    [
+        ("tiny/c0s2r0", {"role": "unseen_test"}, "has the role 'unseen_test', its class 0"),
+        ("tiny/c2s2r0", {"role": "val", "class_id": 1}, "has the role 'val', its class 2"),
+        ("tiny/c0s1r0", {"class_id": 1}, "of class 0 is taught as class 1"),
+        ("tiny/c3s2r1", {"class_id": 3}, "tells the class of clip"),
+    ],
+)
+def test_a_forged_row_of_the_split_is_refused(world: World, clip_id: str, changes: dict[str, Any], words: str) -> None:
+    world.write_split(PARTS, {clip_id: changes})
+    with pytest.raises(LeakError, match=f"'{clip_id}' {words}|{words} '{clip_id}'"):
+        world.run()
 
 
 def test_a_scored_clip_of_another_role_is_refused(world: World) -> None:
