@@ -121,6 +121,10 @@ def _check_belong(row: EvaluateRow, method: Mapping[str, Any], split_meta: Mappi
                 raise DataError(
                     f"{name}: made for {key} '{found[key]}', this row evaluates '{wanted}'; mend params.yaml"
                 )
+    if method["texts"] != row.texts:
+        raise DataError(
+            f"scores: made with the texts '{method['texts']}', this row audits '{row.texts}'; mend params.yaml"
+        )
 
 
 def _check_texts(path: Path, truth: _Truth) -> None:

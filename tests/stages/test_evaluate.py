@@ -13,7 +13,7 @@ from pipeline.core.errors import ParamsError
 from pipeline.core.schemas import CLIPS, PREDICTIONS, PROMPTS, SPLIT
 from stages import evaluate
 
-METHOD = dict.fromkeys(("modality", "encoder", "method", "variant", "texts"), "skeleton")
+METHOD = dict.fromkeys(("modality", "encoder", "method", "variant"), "skeleton") | {"texts": "toy-minilm"}
 CLIP_IDS = [f"toy/{number:02d}" for number in range(20)]
 PARAMS = {
     "evaluate": {

@@ -247,6 +247,12 @@ def test_scores_of_another_dataset_or_protocol_are_refused(world: World, key: st
         world.run()
 
 
+def test_scores_made_with_other_texts_than_the_audited_ones_are_refused(world: World) -> None:
+    world.write_scores(method=METHOD | {"texts": "tiny-twins"})
+    with pytest.raises(DataError, match="scores: made with the texts 'tiny-twins', this row audits 'tiny-minilm'"):
+        world.run()
+
+
 def test_scores_of_a_split_that_is_not_there_are_refused(world: World) -> None:
     world.write_scores(split="s7")
     with pytest.raises(DataError, match="split 's7' is not in the split table"):
