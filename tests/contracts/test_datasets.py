@@ -11,6 +11,7 @@ from pipeline.core import members, params, stamp, tables
 from pipeline.core.schemas import CLIPS
 from pipeline.datasets import shared
 from pipeline.datasets.shared import OwnList
+from pipeline.evaluation import leakage
 from pipeline.formats import clip_manifest, ntu_skeleton, video
 from pipeline.formats.class_names import spelling
 from pipeline.formats.shared import Skeleton
@@ -179,6 +180,12 @@ def test_subject_protocols_name_what_the_file_names_tell(recorded):
         if not isinstance(protocol, OwnList):
             assert protocol.column in groups & {"subject", "camera", "setup"}
             assert protocol.train
+
+
+def test_the_leak_audit_knows_what_every_subject_protocol_parts(recorded):
+    """A protocol that it does not know would pass whoever trains and tests."""
+    parted = {name: p.column for name, p in recorded.subjects.items() if not isinstance(p, OwnList)}
+    assert parted == {name: leakage.PARTING.get(name) for name in parted}
 
 
 def test_a_dataset_has_a_class_list_unless_its_user_brings_one(dataset):
