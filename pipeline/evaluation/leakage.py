@@ -14,6 +14,12 @@ import numpy.typing as npt
 from pipeline.core.errors import DataError, LeakError
 from pipeline.core.scores import Provenance
 
+# The words of core.scores that an honest row may use; `paper` is a selection that evaluate alone makes, and flags.
+_WORDS = {
+    "label_space": ("unseen", "all", "gzsl"),
+    "selection": ("validation", "validation_seen", "folds", "none"),
+    "refit": ("none", "aligner", "both"),
+}
 TEST_ROLES = {"unseen": {"unseen_test"}, "all": {"unseen_test"}, "gzsl": {"seen_test", "unseen_test"}}
 # A role is for clips of the classes of these parts of the split.
 _PARTS_OF = {"fit": ("fit",), "val": ("val",), "seen_test": ("fit", "val"), "unseen_test": ("unseen",)}
@@ -106,8 +112,11 @@ def check_role(line: Mapping[str, Any], class_id: int, parts: Mapping[str, Seque
 
 
 def check_provenance(about: Provenance, parts: Mapping[str, Sequence[int]]) -> None:
-    """Refuse weights that were trained on an unseen class, and candidates that are not those of the label space."""
+    """Refuse words that are not known, weights that saw an unseen class, and candidates of another label space."""
     name = f"split '{about.split}', seed {about.seed}"
+    for key, known in _WORDS.items():
+        if (word := getattr(about, key)) not in known:
+            raise LeakError(f"{name}: {key} is '{word}', expected one of {known}; rerun the method's stage")
     unseen, seen = set(parts["unseen"]), {*parts["fit"], *parts["val"]}
     trained = sorted(set(about.training_classes) & unseen)
     if trained:

@@ -57,6 +57,15 @@ def test_weights_trained_on_an_unseen_class_are_refused() -> None:
         leakage.check_provenance(replace(ABOUT, training_classes=[0, 1, 4]), PARTS)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("selection", "test"), ("selection", "paper"), ("label_space", "some"), ("refit", "unseen")]
+)
+def test_a_word_that_provenance_does_not_know_is_refused(name: str, value: str) -> None:
+    """Whatever is not known to be honest: a setting that was chosen on the test clips is not called by its name."""
+    with pytest.raises(LeakError, match=f"split 's0', seed 0: {name} is '{value}', expected one of"):
+        leakage.check_provenance(replace(ABOUT, **{name: value}), PARTS)
+
+
 def test_weights_trained_on_a_class_the_split_does_not_know_are_refused() -> None:
     with pytest.raises(LeakError, match=r"classes \[9\]"):
         leakage.check_provenance(replace(ABOUT, training_classes=[9]), PARTS)
