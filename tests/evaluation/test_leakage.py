@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -86,6 +87,7 @@ def test_candidates_other_than_the_label_space_are_refused(space: str, class_ids
         ("unseen", "d/train", "its role is 'fit'"),
         ("unseen", "d/seen", "its role is 'seen_test'"),
         ("gzsl", "d/val", "its role is 'val'"),
+        ("all", "d/seen", "its role is 'seen_test'"),
         ("all", "d/spy", "shares subject .or camera, or list. 3"),
     ],
 )
@@ -159,3 +161,14 @@ def test_two_classes_of_one_text_vector_are_refused_whatever_their_length() -> N
     vectors = np.array([[1.0, 2.0, 0.5], [0.0, 1.0, 0.0], [2.0, 4.0, 1.0]], dtype=np.float32)
     with pytest.raises(LeakError, match="classes 3 and 8 have the same text vector"):
         leakage.check_texts(vectors, [3, 5, 8], "texts")
+
+
+def test_texts_are_the_same_where_only_rounding_parts_them() -> None:
+    """A long vector, its float32 multiples, and one that lies half a degree off: near, but to be told apart."""
+    vector = np.random.default_rng(0).normal(size=384)
+    aside = np.random.default_rng(1).normal(size=384)
+    near = vector + math.tan(math.radians(0.5)) * np.linalg.norm(vector) / np.linalg.norm(aside) * aside
+    leakage.check_texts(np.array([vector, near], dtype=np.float32), [0, 1], "texts")
+    for factor in (1 / 3, 0.7, 3.1):
+        with pytest.raises(LeakError, match="classes 0 and 1 have the same text vector"):
+            leakage.check_texts(np.array([vector, factor * vector], dtype=np.float32), [0, 1], "texts")

@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.seeds import generator
@@ -99,6 +100,22 @@ def test_the_intervals_are_those_of_drawing_clips_with_replacement() -> None:
     for name, values in resampled(rank, truth, 2_000).items():
         low, high = np.quantile(values, [0.025, 0.975])
         assert getattr(found, f"{name}_ci95") == pytest.approx((low, high), abs=0.02)
+
+
+@pytest.mark.parametrize(("num_clips", "num_right"), [(26, 4), (27, 23)])
+def test_the_interval_leaves_out_a_fortieth_on_each_side(num_clips: int, num_right: int) -> None:
+    """Of N clips with r right a resample has Binomial(N, r / N) right ones, whose quantiles are known."""
+    rank = np.array([1] * num_right + [9] * (num_clips - num_right))
+    found = metrics.accuracy(rank, [0] * num_clips, num_resamples=50_000, generator=generator(0, "bootstrap"))
+    wanted = binom.ppf([0.025, 0.975], num_clips, num_right / num_clips) / num_clips
+    assert found.top1_ci95 == pytest.approx(tuple(wanted))
+
+
+def test_a_class_that_a_resample_misses_is_left_out_of_its_class_mean() -> None:
+    """One clip of ten is of the class that is never right: a third of the resamples lack it, and are right on all."""
+    rank = np.array([1] * 9 + [9])
+    found = metrics.accuracy(rank, [0] * 9 + [1], num_resamples=2_000, generator=generator(0, "bootstrap"))
+    assert (found.class_mean, *found.class_mean_ci95) == (0.5, 0.5, 1.0)
 
 
 def test_the_same_seed_gives_the_same_interval_and_another_seed_another() -> None:

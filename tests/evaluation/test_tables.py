@@ -62,6 +62,21 @@ def test_selections_and_label_spaces_are_never_averaged_together() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("inference", ("inductive", "transductive")),
+        ("refit", ("none", "aligner")),
+        *((name, ("one", "other")) for name in METHOD),
+    ],
+)
+def test_what_was_made_in_two_ways_is_never_averaged_together(name: str, values: tuple[str, str]) -> None:
+    found = tables.summaries(
+        [row("s0", 0, top1) | {name: value} for value, top1 in zip(values, (0.2, 0.6), strict=True)]
+    )
+    assert [(one[name], one["mean"]) for one in found] == list(zip(values, (0.2, 0.6), strict=True))
+
+
 def test_the_headline_never_holds_a_figure_selected_on_the_test_set() -> None:
     found = tables.summaries([row("s0", 0, 0.9, "paper"), row("s0", 0, 0.2), row("s0", 0, 0.9, "paper", "all")])
     assert tables.headline(found) == {"unseen_top1": 0.2, "unseen_chance": 0.5, "num_splits": 1}
