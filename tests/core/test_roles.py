@@ -176,6 +176,31 @@ def test_a_class_with_one_performance_gives_it_away_only_if_all_are_so():
         assert out <= {"x/more", "x/001-1-0-0", "x/001-1-0-1"}
 
 
+def held_of_sizes(sizes, seed):
+    """How many performances each class gives, of classes with so many each."""
+    clips = [Clip(f"x/{c:03}-{n:03}", c, True, f"{c} {n}") for c, size in enumerate(sizes) for n in range(size)]
+    out = roles.held_out(clips, {clip.clip_id: "fit" for clip in clips}, generator(seed, "held_out"))
+    return [sum(clip_id.startswith(f"x/{c:03}-") for clip_id in out) for c in range(len(sizes))]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "held"),
+    [
+        ([10, 14, 18], [1, 1, 2]),  # the tenths and 4.2, rounded: the largest remainder gets what is left
+        ([19, 11, 10], [2, 1, 1]),
+        ([1, 1, 1, 1, 1, 10], [0, 0, 0, 0, 0, 2]),  # whoever has one performance keeps it, whatever the remainders
+    ],
+)
+def test_what_is_left_of_the_tenth_goes_to_the_largest_remainders(sizes, held):
+    assert held_of_sizes(sizes, seed=0) == held
+
+
+def test_equal_remainders_are_drawn():
+    found = {tuple(held_of_sizes([4] * 10, seed)) for seed in range(8)}
+    assert {sum(held) for held in found} == {4}
+    assert len(found) == 8
+
+
 def test_a_single_performance_cannot_be_divided():
     clips = [Clip("x/a", 0, True, "one"), Clip("x/b", 0, True, "one")]
     with pytest.raises(DataError, match="all fit clips show one performance"):

@@ -51,10 +51,13 @@ class World:
         self.write_prompts(NAMES)
         self.write_scores()
 
-    def write_clips(self) -> None:
+    def write_clips(self, changes: dict[str, Any] | None = None) -> None:
         blank = dict.fromkeys(("camera", "setup", "replication", "reason"))
         rest = {"modality": "skeleton", "path": "x", "num_frames": 9, "num_bytes": 9, "content_hash": "0"}
-        rows = [{"clip_id": i, "class_id": c, "subject": s, **blank, **rest} for i, c, s in self.clips]
+        told = changes or {}
+        rows = [
+            {"clip_id": i, "class_id": c, "subject": s, **blank, **rest, **told.get(i, {})} for i, c, s in self.clips
+        ]
         tables.write(self.inputs.clips, CLIPS, rows, {"class_names": NAMES})
 
     def write_split(self, parts: dict[str, list[int]], forged: dict[str, Any] | None = None, **changes: Any) -> None:
@@ -124,6 +127,20 @@ def test_the_paper_selection_is_made_only_where_asked_and_is_flagged(world: Worl
     assert (paper["selection"], paper["setting"], paper["top1"], paper["leaky"]) == ("paper", "2", 0.75, True)
     assert honest["top1"] == 0.5
     assert found["headline"]["unseen_top1"] == 0.5
+
+
+def test_of_settings_that_are_equally_good_on_the_test_set_the_earliest_is_taken(world: World) -> None:
+    world.write_scores([[[1, 0], [0, 1]], [[0, 1], [1, 0]], [[1, 0], [1, 0]], [[0, 1], [0, 1]]])
+    assert [row["setting"] for row in world.run(PAPER)["rows"]] == ["1", "1"]
+
+
+def test_a_test_clip_that_the_modality_never_had_is_not_one_that_was_left_out(world: World) -> None:
+    world.clips.append(("tiny/c2s2r9", 2, 2))
+    world.write_split(PARTS)
+    world.write_clips({"tiny/c2s2r9": {"modality": "depth"}})
+    assert world.run()["rows"][0]["num_unscored"] == 0
+    world.write_clips()
+    assert world.run()["rows"][0]["num_unscored"] == 1
 
 
 def test_predictions_are_kept_with_truth_rank_and_class_names(world: World) -> None:

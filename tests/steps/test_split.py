@@ -102,6 +102,22 @@ def test_ten_seeds_give_ten_different_splits(tmp_path):
     assert len({tuple(classes["val"]) for classes in meta["splits"].values()}) == 10
 
 
+def test_what_reported_splits_draw_stays_what_it_was(tmp_path):
+    """Reported figures rest on these draws; a published split draws its val classes and held-out clips from seed 0."""
+    rows, meta = written(tmp_path, splits=["s0", "s1", "purls_22_5"])
+    assert {name: classes["val"] for name, classes in meta["splits"].items()} == {
+        "s0": [7, 8, 12, 14, 15],
+        "s1": [1, 4, 9, 19, 23],
+        "purls_22_5": [1, 6, 10, 16, 22],
+    }
+    held = {name: [r["clip_id"][9:] for r in rows if r["split"] == name and r["held_out"]] for name in meta["splits"]}
+    assert {name: " ".join(clip_ids) for name, clip_ids in held.items()} == {
+        "s0": "a19_s1_t2 a20_s3_t2 a22_s1_t2 a24_s3_t2 a25_s3_t1 a26_s1_t1 a5_s1_t2",
+        "s1": "a15_s3_t1 a19_s1_t1 a23_s3_t2 a27_s3_t2 a6_s1_t2 a8_s3_t2 a9_s1_t1",
+        "purls_22_5": "a10_s3_t1 a13_s1_t2 a19_s3_t2 a20_s1_t2 a26_s3_t2 a3_s3_t1 a8_s1_t2",
+    }
+
+
 def test_rejected_clips_and_those_without_the_modality_are_left_out(tmp_path):
     bad = clip(0, 1, 3, reason="empty: no body")
     both = [clip(0, 1, 4, reason="empty: no body"), clip(0, 1, 4, modality="depth")]
