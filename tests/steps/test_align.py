@@ -209,6 +209,57 @@ def test_what_a_killed_run_finished_is_not_done_again(inputs, tmp_path, monkeypa
     assert hashing.path_digest(folder) == expected
 
 
+@pytest.mark.parametrize("changed", ["settings", "compute", "row", "features", "texts", "split"])
+def test_parts_of_a_killed_run_are_not_taken_where_anything_they_rest_on_has_changed(inputs, tmp_path, changed):
+    before = align._identity(ROW, RIDGE, COMPUTE, inputs)
+    assert align._identity(ROW, RIDGE, COMPUTE, inputs) == before
+    row, settings, compute, paths = ROW, RIDGE, COMPUTE, vars(inputs)
+    if changed == "settings":
+        settings = ridge.Params(text="label", lambdas=[0.01, 2.0])
+    elif changed == "compute":
+        compute = align.Compute(num_threads=2)
+    elif changed == "row":
+        row = ROW.model_copy(update={"refit": "none"})
+    else:
+        paths = {**paths, changed: tmp_path / "other"}
+        (tmp_path / "other").write_text("other")
+    after = align._identity(row, settings, compute, Inputs(**paths))
+    assert hashing.value_digest(after) != hashing.value_digest(before)
+
+
+def test_more_splits_or_seeds_leave_the_finished_parts_as_they_are(inputs):
+    more = ROW.model_copy(update={"splits": ["s0", "s1"], "seeds": [0, 1]})
+    assert align._identity(more, RIDGE, COMPUTE, inputs) == align._identity(ROW, RIDGE, COMPUTE, inputs)
+
+
+def test_classes_that_only_the_encoder_was_trained_on_are_told_too(inputs, tmp_path, monkeypatch):
+    joined = align.joined
+
+    def few(*args):
+        """Clips of five fit classes are left; the encoder was trained on all of them."""
+        return [replace(t, fit=Clips(t.fit.features_ND[:15], t.fit.class_ids[:15])) for t in joined(*args)]
+
+    monkeypatch.setattr(align, "joined", few)
+    folder = aligned(inputs, tmp_path, refit="none")
+    assert by_space(folder)["unseen"].provenance.training_classes == FIT
+    assert checkpoint.load(folder / "weights" / "s0-0.safetensors")[1]["training_classes"] == FIT
+
+
+@pytest.mark.parametrize(("refit", "last"), [("none", FIT), ("aligner", [*FIT, *VAL])])
+def test_a_method_learns_from_the_texts_of_its_training_classes_alone(inputs, tmp_path, monkeypatch, refit, last):
+    learnt = []
+
+    class Curious:
+        @staticmethod
+        def candidates(clips, texts, params, seed):
+            learnt.append((sorted(set(clips.class_ids)), list(texts.class_ids)))
+            yield from ridge.candidates(clips, texts, params, seed)
+
+    monkeypatch.setattr(align, "method", lambda name: Curious)
+    aligned(inputs, tmp_path, refit=refit)
+    assert learnt == [(FIT, FIT), (last, last)]
+
+
 def test_the_page_shows_the_choice_and_the_curves(inputs, tmp_path):
     page = pages.read(aligned(inputs, tmp_path) / pages.FILE)
     assert page.tables[0].rows[0][4:] == [36, 12, 12, 0]
