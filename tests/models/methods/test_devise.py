@@ -29,6 +29,15 @@ def test_the_loss_is_0_where_the_label_leads_by_the_margin():
     assert devise.rank_loss(score_BK, torch.tensor([0, 1]), 0.2).item() == pytest.approx(0.09, abs=1e-6)
 
 
+def test_the_seed_decides_where_training_starts():
+    """One batch an epoch, so the order of batches decides nothing."""
+    texts = ClassTexts((0, 1), np.eye(2, 5, dtype=np.float32), None)
+    clips = Clips(np.random.default_rng(1).normal(size=(4, 6)).astype(np.float32), (0, 1, 0, 1))
+    params = devise.Params.model_validate({**PARAMS, "lr": 1e-6, "epochs": 1})
+    starts = [next(devise.candidates(clips, texts, params, seed)).module.linear.weight.detach() for seed in (0, 1)]
+    assert (starts[0] - starts[1]).abs().max() > 0.01
+
+
 @pytest.mark.parametrize(
     "changed", [{"margin": 0.5}, {"lr": 0.02}, {"weight_decay": 0.5}, {"batch_size": 9}, {"epochs": 2}], ids=str
 )

@@ -70,6 +70,19 @@ def test_the_visual_projector_widens_or_narrows_step_by_step(dims, widths):
     assert [layer.out_features for layer in linear] == widths
 
 
+def test_the_visual_projector_is_an_mlp_with_a_residual_first_layer():
+    torch.manual_seed(0)
+    projector = dvta.VisualProjector(D, T).double()
+    linear = [projector.residual, *(layer for layer in projector.rest if isinstance(layer, torch.nn.Linear))]
+    v_BD = double(B, D).numpy()
+    w, b = ([getattr(layer, name).detach().numpy() for layer in linear] for name in ("weight", "bias"))
+    hidden = np.maximum(v_BD + v_BD @ w[0].T + b[0], 0)
+    hidden = np.maximum(hidden @ w[1].T + b[1], 0)
+    hidden = np.maximum(hidden @ w[2].T + b[2], 0)
+    found = projector(torch.from_numpy(v_BD)).detach().numpy()
+    np.testing.assert_allclose(found, hidden @ w[3].T + b[3], rtol=1e-10)
+
+
 def test_leaky_sigmoid_is_equation_7_with_its_jump_at_0():
     x = torch.tensor([-1e4, -3.0, 0.0, 1e-9, 2.0], dtype=torch.float64)
     expected = [leaky(value, 0.01) for value in x.tolist()]
@@ -175,6 +188,34 @@ def scored(toy, **changed):
 
 def test_scores_are_probabilities_over_the_candidates(toy):
     np.testing.assert_allclose(scored(toy).sum(axis=1), 1, rtol=1e-5)
+
+
+def test_scores_are_the_mean_of_the_two_softmaxes_of_unit_features(toy):
+    """Eqs. 1 and 9: the average of two distributions, not one softmax of summed logits."""
+    clips, texts = toy
+    *_, candidate = dvta.candidates(clips, texts, dvta.Params.model_validate(PARAMS), 0)
+    model = candidate.module.double()
+    unit_ND = clips.features_ND.astype(np.float64)
+    unit_ND /= np.linalg.norm(unit_ND, axis=1, keepdims=True)
+    text_SKT = torch.from_numpy(np.stack([texts.label_KT, texts.contexts()]).astype(np.float64))
+    direct, augmented = (logits.detach().numpy() for logits in model(torch.from_numpy(unit_ND), text_SKT))
+    expected = [(softmax(d) + softmax(a)) / 2 for d, a in zip(direct, augmented, strict=True)]
+    candidate.module.float()
+    np.testing.assert_allclose(candidate.score(clips.features_ND, texts), expected, atol=1e-5)
+
+
+def test_the_length_of_a_clips_features_says_nothing(toy):
+    """Eq. 1, in training as in scoring."""
+    clips, texts = toy
+    lengths = 2.0 ** np.arange(B, dtype=np.float32)[:, None]
+    np.testing.assert_allclose(scored((Clips(clips.features_ND * lengths, clips.class_ids), texts)), scored(toy), 1e-5)
+
+
+def test_the_seed_decides_where_training_starts(toy):
+    """One batch an epoch, so the order of batches decides nothing."""
+    params = dvta.Params.model_validate({**PARAMS, "batch_size": B, "lr": 1e-6, "epochs": 1})
+    starts = [next(dvta.candidates(*toy, params, seed)).module.text.weight.detach() for seed in (0, 1)]
+    assert (starts[0] - starts[1]).abs().max() > 0.01
 
 
 @pytest.mark.parametrize(

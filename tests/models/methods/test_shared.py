@@ -72,6 +72,19 @@ def test_descent_finds_a_minimum_and_yields_the_kept_epochs():
     assert losses["60"] < 1e-2
 
 
+def test_the_learning_rate_falls_along_half_a_cosine():
+    """Under a constant gradient Adam moves by its learning rate, so a weight tells the sum of them."""
+    module = torch.nn.Linear(1, 1, bias=False).double()
+    torch.nn.init.zeros_(module.weight)
+    params = DESCENT.model_copy(update={"epochs": 5, "keep_every": 1})
+    moved = [
+        module.weight.item()
+        for _ in shared.descend(module, lambda rows: -module.weight.sum() * len(rows), 4, params, seed=0)
+    ]
+    rates = 0.1 * (1 + np.cos(np.pi * np.arange(5) / 5)) / 2
+    np.testing.assert_allclose(moved, np.cumsum(rates), rtol=1e-6)
+
+
 def test_a_loss_that_is_no_number_stops_the_training():
     module = torch.nn.Linear(1, 1)
     with pytest.raises(DataError, match=r"not finite in epoch 1.*lower lr"):
