@@ -82,6 +82,18 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others():
     assert weights(first) == weights(second) != weights(other)
 
 
+def test_what_is_drawn_between_two_epochs_does_not_change_the_next():
+    """Dropout depends on seed and epoch alone, so callers may measure with chance in between."""
+    found = []
+    for num_drawn in (0, 3):
+        with deterministic(0, 1):
+            module = nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5), nn.Linear(8, 2))
+            for _ in loop.epochs(module, make_data(), loss_fn, make_params(), seed=0):
+                torch.rand(num_drawn)
+        found.append(weights(module))
+    assert found[0] == found[1]
+
+
 def test_training_lowers_the_loss_and_its_row_says_so():
     _, fitted = train(num_epochs=12, patience=12)
     assert fitted.history[-1]["loss"] < 0.8 * fitted.history[0]["loss"]

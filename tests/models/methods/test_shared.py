@@ -61,6 +61,15 @@ def test_every_row_is_in_one_batch_of_an_epoch_and_no_batch_is_tiny():
     assert sorted(np.concatenate(batches).tolist()) == list(range(9))
     assert [len(batch) for batch in batches] == [3, 3, 3]
     assert np.concatenate(batches).tolist() != np.concatenate(shared._batches(9, 4, seed=0, epoch=2)).tolist()
+    assert np.concatenate(batches).tolist() != np.concatenate(shared._batches(9, 4, seed=1, epoch=1)).tolist()
+
+
+def test_the_loss_of_an_epoch_weighs_batches_by_their_clips():
+    """Five clips in batches of three and two, whose loss is the number of the clips: 3 x 3 and 2 x 2 of five."""
+    module = torch.nn.Linear(1, 1)
+    params = DESCENT.model_copy(update={"epochs": 1})
+    losses = dict(shared.descend(module, lambda rows: 0 * module.weight.sum() + len(rows), 5, params, seed=0))
+    assert losses["1"] == pytest.approx(13 / 5)
 
 
 def test_descent_finds_a_minimum_and_yields_the_kept_epochs():
