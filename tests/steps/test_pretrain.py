@@ -168,6 +168,28 @@ def test_a_killed_run_goes_on_and_gives_the_weights_of_an_undisturbed_one(left, 
     assert list((CACHE / "parts" / "pretrain").iterdir()) == []
 
 
+@pytest.mark.parametrize("changed", ["arrays", "split", "row"])
+def test_what_a_killed_run_finished_is_done_again_where_its_inputs_have_changed(changed, world, monkeypatch):
+    trained = []
+
+    def train(folder, **told):
+        trained.append(told["file"])
+        if len(trained) == 2:
+            raise KeyboardInterrupt
+        original(folder, **told)
+
+    original = step._train
+    monkeypatch.setattr(step, "_train", train)
+    with pytest.raises(KeyboardInterrupt):
+        run(world, out="killed")
+    if changed == "arrays":
+        make_world(world, rejected=[["toy/99", "no body: none"]])
+    elif changed == "split":
+        write_split(world, s0_0={"held_out": True})
+    run(world, out="killed", **({"label_smoothing": 0.2} if changed == "row" else {}))
+    assert trained == ["s0-0.safetensors", "s1-0.safetensors", "s0-0.safetensors", "s1-0.safetensors"]
+
+
 def test_a_clip_of_an_unseen_class_stops_training(world):
     write_split(world, s0_9={"role": "fit", "class_id": 4})
     with pytest.raises(LeakError, match="gives clip toy/09 of class 4 the role 'fit'"):
