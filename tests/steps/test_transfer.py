@@ -3,6 +3,7 @@
 # Shapes: D feature size, T text size.
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from pipeline.core import hashing, pages, scores, store, tables
 from pipeline.core.errors import DataError, LeakError, ParamsError
 from pipeline.core.params import parse
 from pipeline.core.schemas import PROMPTS, SPLIT
+from pipeline.models.methods.shared import Clips
 from pipeline.models.tasks import Asked, Inputs, joined
 from pipeline.steps import transfer
 
@@ -111,6 +113,22 @@ def test_unseen_classes_are_recognised_and_both_label_spaces_written(plain) -> N
     assert found["all"].provenance.class_ids == list(range(18))
     assert top1(found["unseen"]) > 0.9
     assert found["unseen"].provenance.training_classes == sorted(FIT + VAL)
+
+
+def test_classes_that_only_the_encoder_was_trained_on_are_told_too(inputs, tmp_path, monkeypatch) -> None:
+    """Clips of the first fit class are gone; the encoder was trained on it all the same."""
+
+    def fewer(*args):
+        rows = [[row for row, c in enumerate(task.fit.class_ids) if c != FIT[0]] for task in joined(*args)]
+        return [
+            replace(task, fit=Clips(task.fit.features_ND[kept], tuple(task.fit.class_ids[row] for row in kept)))
+            for task, kept in zip(joined(*args), rows, strict=True)
+        ]
+
+    monkeypatch.setattr(transfer, "joined", fewer)
+    run(inputs, tmp_path / "out", refit="none")
+    for scored in scores.read(tmp_path / "out", "transfer"):
+        assert scored.provenance.training_classes == FIT
 
 
 def test_the_grid_and_its_scores_are_saved_and_the_best_is_selected(plain) -> None:
