@@ -247,7 +247,8 @@ def test_adopted_vectors_are_aligned_and_evaluated(world):
     world.adopt()
     scores = aligned(world)
     inputs = evaluate.Inputs(scores, world.clips, world.split, world.root / "t.zarr", world.root / "prompts.parquet")
-    asked = evaluate.EvaluateRow(dataset=NAME, protocol="synse", scores="x", texts="synse_ntu60-minilm", paper_selection=False)
+    texts = "synse_ntu60-minilm"
+    asked = evaluate.EvaluateRow(dataset=NAME, protocol="synse", scores="x", texts=texts, paper_selection=False)
     bootstrap = evaluate.Bootstrap(num_resamples=20, seed=0)
     evaluate.evaluate(asked, bootstrap, inputs, out=world.root / "e.json", predictions=world.root / "p.parquet")
     rows = json.loads((world.root / "e.json").read_text())["rows"]
