@@ -58,26 +58,34 @@ class DenseWriter:
 
     def fill(self, parts: Iterable[Array]) -> None:
         """Write all rows, given in their order in parts of any length; memory holds one shard."""
-        waiting: list[Array] = []
-        num_waiting = num_written = 0
-        for part in parts:
-            rest = part
-            while num_waiting + len(rest) >= self.shard_rows:
-                taken = self.shard_rows - num_waiting
-                num_written += self._append(num_written, [*waiting, rest[:taken]])
-                waiting, num_waiting, rest = [], 0, rest[taken:]
-            waiting, num_waiting = [*waiting, rest], num_waiting + len(rest)
-        if num_waiting:
-            num_written += self._append(num_written, waiting)
-        if num_written != self.num_rows:
-            raise DataError(f"array {self._array.path}: expected {self.num_rows} rows, got {num_written}")
+        num_rows = 0
+        for shard, rows in enumerate(_in_shards(parts, self.shard_rows)):
+            num_rows += len(rows)
+            if num_rows > self.num_rows:
+                raise DataError(f"array {self._array.path}: expected {self.num_rows} rows, got more")
+            self.write_shard(shard, rows)
+        if num_rows != self.num_rows:
+            raise DataError(f"array {self._array.path}: expected {self.num_rows} rows, got {num_rows}")
 
-    def _append(self, num_written: int, parts: list[Array]) -> int:
-        rows = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        if num_written + len(rows) > self.num_rows:
-            raise DataError(f"array {self._array.path}: expected {self.num_rows} rows, got more")
-        self._array[num_written : num_written + len(rows)] = rows
-        return len(rows)
+
+def _in_shards(parts: Iterable[Array], shard_rows: int) -> Iterator[Array]:
+    """The same rows, `shard_rows` at a time and the rest at last."""
+    waiting: list[Array] = []
+    num_waiting = 0
+    for part in parts:
+        rest = part
+        while num_waiting + len(rest) >= shard_rows:
+            taken = shard_rows - num_waiting
+            yield _joined([*waiting, rest[:taken]])
+            waiting, num_waiting, rest = [], 0, rest[taken:]
+        waiting, num_waiting = [*waiting, rest], num_waiting + len(rest)
+    if num_waiting:
+        yield _joined(waiting)
+
+
+def _joined(parts: list[Array]) -> Array:
+    """Parts end to end, without a copy where there is one."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 class GroupWriter:

@@ -12,7 +12,7 @@ from pipeline.core.boxes import Boxes
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.params import Params
 from pipeline.core.rejects import Rejects
-from pipeline.core.schemas import CLIPS
+from pipeline.core.schemas import CLIPS, MOST_CLASSES
 from pipeline.datasets import listing, shared
 from pipeline.datasets.listing import Listed, Source
 from pipeline.datasets.shared import Dataset
@@ -20,8 +20,6 @@ from pipeline.formats import segments
 from pipeline.formats.class_names import spelling
 from pipeline.formats.shared import Footage, Skeleton
 from pipeline.steps import ingest_vectors
-
-_MOST_CLASSES = (1 << 31) - 1  # what the clips table can hold
 
 
 class Row(Params):
@@ -92,28 +90,26 @@ def _clips_of(dataset: Dataset, source: Source) -> list[Listed]:
 
 def compare_classes(rows: Sequence[dict[str, Any]]) -> None:
     """Reject a clip in every modality if it is said to be of two classes; rows are changed in place."""
-    clips: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        if row["reason"] is None:
-            clips.setdefault(row["clip_id"], []).append(row)
-    for same in clips.values():
-        if len({row["class_id"] for row in same}) > 1:
-            told = ", ".join(f"{row['modality']} {row['class_id']}" for row in same)
-            for row in same:
-                row["reason"] = f"classes differ: {told}; give the clip one label in all modalities"
+    used = [row for row in rows if row["reason"] is None]
+    _reject_unequal(used, "class_id", "classes differ: {}; give the clip one label in all modalities")
 
 
 def compare_frames(rows: Sequence[dict[str, Any]], aligned: Collection[str]) -> None:
     """Reject the aligned modalities of a clip if their numbers of frames differ; rows are changed in place."""
+    used = [row for row in rows if row["modality"] in aligned and row["reason"] is None]
+    _reject_unequal(used, "num_frames", "frame counts differ: {}")
+
+
+def _reject_unequal(rows: Sequence[dict[str, Any]], column: str, reason: str) -> None:
+    """Give all rows of a clip a reason, with what each modality says, if they differ in a column."""
     clips: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
-        if row["modality"] in aligned and row["reason"] is None:
-            clips.setdefault(row["clip_id"], []).append(row)
+        clips.setdefault(row["clip_id"], []).append(row)
     for same in clips.values():
-        if len({row["num_frames"] for row in same}) > 1:
-            counts = ", ".join(f"{row['modality']} {row['num_frames']}" for row in same)
+        if len({row[column] for row in same}) > 1:
+            told = reason.format(", ".join(f"{row['modality']} {row[column]}" for row in same))
             for row in same:
-                row["reason"] = f"frame counts differ: {counts}"
+                row["reason"] = told
 
 
 def _missing_skeletons(dataset: Dataset, source: Source) -> set[str]:
@@ -188,7 +184,7 @@ class _Inspector:
         if isinstance(label, int):
             if 0 <= label < self.num_classes:
                 return label, None
-            return label if abs(label) <= _MOST_CLASSES else -1, self._unknown(str(label + self.dataset.class_base))
+            return label if abs(label) <= MOST_CLASSES else -1, self._unknown(str(label + self.dataset.class_base))
         class_id = self.class_id.get(spelling(label or ""), -1)
         return class_id, None if class_id >= 0 else self._unknown(repr(label))
 

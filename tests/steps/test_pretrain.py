@@ -146,18 +146,24 @@ def test_two_runs_write_the_same_bytes_and_another_seed_others(left, world):
     assert not any(np.array_equal(weights[name], others[name]) for name in weights if name.endswith("weight_KOC"))
 
 
-def test_a_killed_run_goes_on_and_gives_the_weights_of_an_undisturbed_one(left, world, monkeypatch):
-    undisturbed = left[1]
+def killed_in_the_second(monkeypatch):
+    """Interrupt the second training from now on, once; returns the list of those that were begun, which grows."""
     trained = []
 
     def train(folder, **told):
         trained.append(told["file"])
-        if told["file"].startswith("s1") and len(trained) == 2:
+        if len(trained) == 2:
             raise KeyboardInterrupt
         original(folder, **told)
 
     original = step._train
     monkeypatch.setattr(step, "_train", train)
+    return trained
+
+
+def test_a_killed_run_goes_on_and_gives_the_weights_of_an_undisturbed_one(left, world, monkeypatch):
+    undisturbed = left[1]
+    trained = killed_in_the_second(monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         run(world, out="killed")
     assert not (world / "killed").exists()
@@ -170,16 +176,7 @@ def test_a_killed_run_goes_on_and_gives_the_weights_of_an_undisturbed_one(left, 
 
 @pytest.mark.parametrize("changed", ["arrays", "split", "row"])
 def test_what_a_killed_run_finished_is_done_again_where_its_inputs_have_changed(changed, world, monkeypatch):
-    trained = []
-
-    def train(folder, **told):
-        trained.append(told["file"])
-        if len(trained) == 2:
-            raise KeyboardInterrupt
-        original(folder, **told)
-
-    original = step._train
-    monkeypatch.setattr(step, "_train", train)
+    trained = killed_in_the_second(monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         run(world, out="killed")
     if changed == "arrays":
