@@ -13,11 +13,11 @@ import msgspec
 from pydantic import Field
 
 from pipeline.core.errors import FormatError
+from pipeline.core.kept import Kept
 from pipeline.core.params import Params as BaseParams
 from pipeline.graphs.scene import Relation, SceneGraph, components
 from pipeline.text import english
 from pipeline.text.covers import Cover, minimum_path_cover
-from pipeline.text.kept import Kept
 from pipeline.text.lexicon import Lexicon
 
 # Of two relations between the same two objects the more telling one is said; Visual Genome has no groups.

@@ -9,8 +9,8 @@ from functools import lru_cache
 
 import msgspec
 
+from pipeline.core.kept import MOST_KEPT, Kept
 from pipeline.text import english, wordlists
-from pipeline.text.kept import MOST_KEPT, Kept
 
 
 class Noun(msgspec.Struct, frozen=True, eq=False, gc=False):

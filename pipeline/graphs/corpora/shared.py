@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from pipeline.core.kept import Kept
 from pipeline.graphs.scene import SceneGraph
 
 
@@ -26,13 +27,13 @@ def clean(text: str) -> str:
     >>> clean(' Lit  "WALK" sign. ')
     'lit "walk" sign'
     """
-    return _CLEANED.get(text) or _clean(text)
+    return _CLEANED[text]
 
 
 def clean_all(words: Sequence[str]) -> tuple[str, ...]:
     """The words that are left of some, cleaned, each once, in their order."""
     if len(words) == 1:
-        return _ALONE.get(words[0]) or _alone(words[0])
+        return _ALONE[words[0]]
     if not words:
         return ()
     plain = dict.fromkeys(map(clean, words))
@@ -41,21 +42,16 @@ def clean_all(words: Sequence[str]) -> tuple[str, ...]:
 
 
 _END = re.compile(r"[.,;:!? ]+$")
-_CLEANED: dict[str, str] = {}
-_ALONE: dict[str, tuple[str, ...]] = {}  # most names and attributes stand alone
-_MOST_CLEANED = 1 << 18  # words repeat; a file of ever new ones must not fill the memory
 
 
 def _clean(text: str) -> str:
-    plain = _END.sub("", " ".join(text.replace("\x00", " ").lower().split()))
-    if len(_CLEANED) < _MOST_CLEANED:
-        _CLEANED[text] = plain
-    return plain
+    return _END.sub("", " ".join(text.replace("\x00", " ").lower().split()))
 
 
 def _alone(text: str) -> tuple[str, ...]:
     plain = clean(text)
-    words = (plain,) if plain else ()
-    if len(_ALONE) < _MOST_CLEANED:
-        _ALONE[text] = words
-    return words
+    return (plain,) if plain else ()
+
+
+_CLEANED = Kept(_clean)
+_ALONE = Kept(_alone)  # most names and attributes stand alone
