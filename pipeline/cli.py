@@ -30,7 +30,7 @@ app.add_typer(graph_app, name="graph")
 @profile_app.command("list")
 def profile_list() -> None:
     """List the profiles and what each is for."""
-    from pipeline.steps import profile
+    from pipeline.commands import profile
 
     width = max(map(len, profile.names()))
     for name in profile.names():
@@ -40,7 +40,7 @@ def profile_list() -> None:
 @profile_app.command("show")
 def profile_show(name: Annotated[str, Profile]) -> None:
     """Print a profile's complete params file."""
-    from pipeline.steps import profile
+    from pipeline.commands import profile
 
     typer.echo(profile.text(name), nl=False)
 
@@ -51,7 +51,7 @@ def profile_use(
     force: Annotated[bool, typer.Option(help="Overwrite a params.yaml that was edited.")] = False,
 ) -> None:
     """Make a profile the params.yaml of this checkout and remove outputs it has no rows for."""
-    from pipeline.steps import profile
+    from pipeline.commands import profile
 
     gone = profile.use(name, Path(), force=force)
     say(f"params.yaml is now profile '{name}'" + (f"; removed outputs of {len(gone)} stages" if gone else ""))
@@ -62,7 +62,7 @@ def raw_scan(
     dataset: Annotated[str, typer.Argument(help="A file of pipeline/datasets or pipeline/graphs/corpora, by name.")],
 ) -> None:
     """Hash every file of data/raw/DATASET and write data/raw/DATASET.stamp beside it."""
-    from pipeline.steps import raw
+    from pipeline.commands import raw
 
     raw.scan(dataset, Path("data/raw") / dataset)
 
@@ -74,8 +74,9 @@ def graph_show(
     out: Annotated[Path, typer.Option(dir_okay=False, help="The picture to write, PNG.")] = Path("reports/graph.png"),
 ) -> None:
     """Draw one image's graph beside its picture; print its caption and negatives."""
+    from pipeline.commands import show_graph
     from pipeline.core import params
-    from pipeline.steps import negate, show_graph
+    from pipeline.steps import negate
 
     stages = {"graphs": "graph", "captions": "caption", "negatives": "negate"}
     tables = {name: Path("data") / stage / f"{corpus}.parquet" for name, stage in stages.items()}
@@ -88,9 +89,9 @@ def graph_show(
 @app.command("dag")
 def draw_dag() -> None:
     """Draw dvc.yaml, with the rows of profile demo, as docs/dag.svg."""
+    from pipeline.commands import profile
     from pipeline.core.outputs import whole
     from pipeline.reporting import dag
-    from pipeline.steps import profile
 
     drawn = dag.svg(Path("dvc.yaml"), profile.PROFILES / "demo.yaml")
     with whole(Path("docs/dag.svg")) as scratch:
@@ -110,7 +111,7 @@ def audit_overlap(
     out: Annotated[Path | None, typer.Option(dir_okay=False, help="Also write everything as JSON.")] = None,
 ) -> None:
     """List source classes that are target classes under another name: by name, by words, by vectors."""
-    from pipeline.steps import overlap
+    from pipeline.commands import overlap
 
     texts = overlap.text_encoder(encoder, model, num_threads=1)
     found = overlap.overlap(source, targets, texts, threshold=threshold, published=published or (), out=out)
@@ -132,8 +133,8 @@ def compose_classes(
     model: Annotated[str, typer.Option(help="The encoder's params, as JSON.")] = "{}",
 ) -> None:
     """Print which seen classes would make up each unseen one, from the names alone."""
-    from pipeline.steps import compose
-    from pipeline.steps.overlap import text_encoder
+    from pipeline.commands import compose
+    from pipeline.commands.overlap import text_encoder
     from pipeline.transfer.prototypes import Setting
 
     texts, setting = text_encoder(encoder, model, num_threads=1), Setting(k, rho, theta)
@@ -148,9 +149,10 @@ def compare_constraints(
     out: Annotated[Path | None, typer.Option(dir_okay=False, help="Also write every measurement as JSON.")] = None,
 ) -> None:
     """Put the constraint sets of a transfer row side by side: accuracy and hubness (ResT Table 8)."""
+    from pipeline.commands import constraints
     from pipeline.core import params
     from pipeline.models.tasks import Inputs
-    from pipeline.steps import constraints, transfer
+    from pipeline.steps import transfer
 
     chosen = params.row(transfer.Row, "transfer", row)
     inputs = Inputs(

@@ -6,8 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.cli import app
+from pipeline.commands import profile
 from pipeline.core.errors import ParamsError
-from pipeline.steps import profile
 
 
 @pytest.mark.parametrize("command", [[], ["profile"], ["raw"], ["profile", "use"], ["raw", "scan"]])

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipeline.commands import profile
 from pipeline.core import dag, params
 from pipeline.reporting import dag as picture
-from pipeline.steps import profile
 
 ROOT = Path(__file__).parents[1]
 COLUMNS = ("data", "features", "reports")

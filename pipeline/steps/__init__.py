@@ -1,1 +1,1 @@
-"""One file per verb: the orchestration a stage or the command line calls."""
+"""One file a verb, named as its stage: the orchestration that the stage calls."""

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+from pipeline.commands import raw
 from pipeline.core import stamp, store, tables
 from pipeline.core.errors import DataError, FormatError, LeakError
 from pipeline.core.schemas import CLIPS, PROMPTS, SPLIT
@@ -14,7 +15,7 @@ from pipeline.formats import synse
 from pipeline.models.methods import ridge
 from pipeline.models.methods.shared import unit
 from pipeline.models.tasks import Inputs
-from pipeline.steps import adopt, align, evaluate, ingest, raw, split
+from pipeline.steps import adopt, align, evaluate, ingest, split
 
 NAME = "synse_ntu60"
 UNSEEN = [10, 11, 19, 26, 56]

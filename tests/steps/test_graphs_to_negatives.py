@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.commands.show_graph import show_graph
 from pipeline.core import pages, stamp, tables
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.schemas import CAPTIONS, GRAPHS, NEGATIVES
@@ -15,7 +16,6 @@ from pipeline.graphs.scene import from_json
 from pipeline.steps.caption import caption
 from pipeline.steps.graph import ActionGenomeRow, VisualGenomeRow, graph
 from pipeline.steps.negate import Params, negate
-from pipeline.steps.show_graph import show_graph
 from pipeline.steps.synthesize_genomes import synthesize_genome
 from pipeline.text import captions, pools
 from pipeline.text import negate as making

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
+from pipeline.commands import raw
 from pipeline.core import stamp, tables
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.schemas import CLIPS
@@ -13,7 +14,7 @@ from pipeline.datasets import ntu60
 from pipeline.datasets.shared import FileList
 from pipeline.formats import ntu_skeleton
 from pipeline.formats.shared import Skeleton
-from pipeline.steps import ingest, raw
+from pipeline.steps import ingest
 
 
 def write(source, name, *, num_frames=5, seed=0, edit=None):

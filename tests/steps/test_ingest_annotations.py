@@ -8,12 +8,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.commands import raw
 from pipeline.core import stamp, tables
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.schemas import CLIPS
 from pipeline.formats import depth_png, ntu_skeleton, video
 from pipeline.formats.shared import Skeleton
-from pipeline.steps import ingest, raw
+from pipeline.steps import ingest
 
 
 def ingested(source, dataset, scan=True):

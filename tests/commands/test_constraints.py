@@ -5,11 +5,12 @@ import json
 import numpy as np
 import pytest
 
+from pipeline.commands import constraints
 from pipeline.core import store, tables
 from pipeline.core.params import parse
 from pipeline.core.schemas import CLIPS, PROMPTS, SPLIT
 from pipeline.models.tasks import Inputs
-from pipeline.steps import constraints, transfer
+from pipeline.steps import transfer
 
 CLASSES = {"fit": [0, 1, 2, 4, 6, 8, 10, 11], "val": [3, 5, 9], "unseen": [7, 12]}
 ROW = {

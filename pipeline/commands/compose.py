@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from pipeline.commands.overlap import label_list, label_vectors
 from pipeline.core.errors import DataError
 from pipeline.core.runs import CACHE
 from pipeline.datasets import overlap as lists
 from pipeline.datasets.overlap import Match
 from pipeline.models.text_encoders.shared import TextEncoder
-from pipeline.steps.overlap import label_list, label_vectors
 from pipeline.transfer import folds
 from pipeline.transfer.explain import explanations
 from pipeline.transfer.program import Cap

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipeline.commands import profile
 from pipeline.core.errors import DataError, FormatError, ParamsError
-from pipeline.steps import profile
 
 DVC_YAML = "stages:\n  embed:\n    foreach: ${embed.rows}\n    do: {cmd: x, outs: ['features/embed/${key}']}\n"
 

@@ -6,8 +6,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from pipeline.commands import compose, overlap
 from pipeline.core.errors import DataError, ParamsError
-from pipeline.steps import compose, overlap
 from pipeline.transfer.prototypes import Setting
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"

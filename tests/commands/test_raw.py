@@ -1,8 +1,8 @@
 import pytest
 
+from pipeline.commands import raw
 from pipeline.core import stamp
 from pipeline.core.errors import DataError, ParamsError
-from pipeline.steps import raw
 
 
 @pytest.fixture
