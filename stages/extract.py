@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from pipeline.core import command, params, runs
-from pipeline.steps import extract, extract_arrays
+from pipeline.steps import extract
+from pipeline.training import encoding
 
 
 def main(
@@ -17,7 +18,7 @@ def main(
 ) -> None:
     """Encode every clip with every encoder of the row."""
     chosen = params.row(extract.Row, "extract", row)
-    batches = params.load(extract_arrays.Batches, "extract.batches")
+    batches = params.load(encoding.Batches, "extract.batches")
     with runs.recorded("extract", row) as facts:
         facts.update(extract.extract(chosen, batches, key=row, arrays=arrays, weights=weights, out=out))
 

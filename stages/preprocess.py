@@ -7,7 +7,8 @@ import typer
 
 from pipeline.compute.shared import Compute
 from pipeline.core import command, params, runs
-from pipeline.steps import preprocess, preprocess_clips
+from pipeline.sources import decoding
+from pipeline.steps import preprocess
 
 
 def main(
@@ -17,7 +18,7 @@ def main(
     out: Annotated[Path, typer.Option(help="The store to write.")],
 ) -> None:
     """Read every accepted clip and write it as one array."""
-    chosen = params.row(preprocess_clips.Row, "preprocess", row)
+    chosen = params.row(decoding.Row, "preprocess", row)
     checks = params.load(preprocess.Checks, "preprocess.checks")
     compute = params.load(Compute, "preprocess.compute")
     with runs.recorded("preprocess", row) as facts:

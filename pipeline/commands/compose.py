@@ -11,8 +11,8 @@ from typing import Literal
 from pipeline.commands.overlap import label_list, label_vectors
 from pipeline.core.errors import DataError
 from pipeline.core.runs import CACHE
-from pipeline.datasets import overlap as lists
-from pipeline.datasets.overlap import Match
+from pipeline.labels import overlap as lists
+from pipeline.labels.overlap import Match
 from pipeline.models.text_encoders.shared import TextEncoder
 from pipeline.transfer import folds
 from pipeline.transfer.explain import explanations

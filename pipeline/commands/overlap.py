@@ -10,9 +10,9 @@ from pipeline.core import members, params
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.outputs import write_json
 from pipeline.core.runs import CACHE
-from pipeline.datasets import overlap as lists
-from pipeline.datasets.overlap import Match
 from pipeline.formats.class_names import read_names, words
+from pipeline.labels import overlap as lists
+from pipeline.labels.overlap import Match
 from pipeline.models.text_encoders.shared import TextEncoder, Vectors, encode_cached
 
 ENCODERS = "pipeline.models.text_encoders"

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from pipeline.core import members, progress, stamp
 from pipeline.core.errors import ParamsError
-from pipeline.datasets import listing, shared
+from pipeline.datasets import shared
+from pipeline.sources import listing
 
 DATASETS, CORPORA = "pipeline.datasets", "pipeline.graphs.corpora"
 

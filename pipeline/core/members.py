@@ -7,19 +7,18 @@ from types import ModuleType
 
 from pipeline.core.errors import ParamsError
 
-# What members have in common; of datasets also the overlap of class lists and the listing of a source folder.
-_COMMON = {"shared", "overlap", "listing"}
+SHARED = "shared"  # the module of a folder that holds what its members have in common; it is no member
 
 
 def names(package: str) -> list[str]:
-    """The members of a package, e.g. names("pipeline.datasets"): its modules without private and common ones."""
+    """The members of a package, e.g. names("pipeline.datasets"): its modules but `shared` and private ones."""
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise ParamsError(f"there is no package '{package}'")
     found = {
         path.stem for folder in spec.submodule_search_locations for path in Path(folder).iterdir() if _is_member(path)
     }
-    return sorted(found - _COMMON)
+    return sorted(found - {SHARED})
 
 
 def load(package: str, name: str) -> ModuleType:

@@ -19,9 +19,8 @@ from pipeline.core.params import Params
 from pipeline.core.prepared import Clips
 from pipeline.core.progress import track
 from pipeline.core.store import GroupWriter
-from pipeline.steps import extract_arrays
-from pipeline.steps.extract_arrays import Batches, Masked
-from pipeline.training import checkpoint
+from pipeline.training import checkpoint, encoding
+from pipeline.training.encoding import Batches, Masked
 
 
 class Row(Params):
@@ -66,7 +65,7 @@ def extract(row: Row, batches: Batches, *, key: str, arrays: Path, weights: Path
     """
     clips = Clips(arrays)
     sense = members.load("pipeline.modalities", row.modality)
-    extract_arrays.refuse_empty(sense.is_empty, clips, batches)
+    encoding.refuse_empty(sense.is_empty, clips, batches)
     files = sorted(weights.glob("*.safetensors"))
     if not files:
         raise DataError(f"{weights}: no weights there; run `dvc repro pretrain@{key}`")
@@ -90,16 +89,16 @@ def extract(row: Row, batches: Batches, *, key: str, arrays: Path, weights: Path
 def _put(group: GroupWriter, encoder: nn.Module, clips: Clips, boxes: list[Boxes], row: Row, batches: Batches) -> None:
     """Everything that a row asks of one encoder."""
     if row.tokens:
-        extract_arrays.put_with_tokens(group, encoder, clips, batches)
+        encoding.put_with_tokens(group, encoder, clips, batches)
     else:
-        group.put("pooled", extract_arrays.encode(encoder, clips, batches))
+        group.put("pooled", encoding.encode(encoder, clips, batches))
     if row.masked is not None:
         axis = _axis(row.masked.part, row, encoder)
-        group.put("masked", extract_arrays.encode_masked(encoder, clips, row.masked, axis, batches))
+        group.put("masked", encoding.encode_masked(encoder, clips, row.masked, axis, batches))
     if row.regions:
         if not hasattr(encoder, "places"):
             raise ParamsError(f"extract.rows: regions: {row.encoder} keeps no map of places; set it to false")
-        group.put_ragged("regions", extract_arrays.encode_regions(encoder, clips, boxes, batches))
+        group.put_ragged("regions", encoding.encode_regions(encoder, clips, boxes, batches))
         prepared.put_boxes(group, boxes, clips.store.attrs[prepared.BOX_LABELS])
 
 

@@ -13,13 +13,13 @@ from pipeline.core.errors import DataError, FormatError
 from pipeline.core.params import Params
 from pipeline.core.rejects import Rejects
 from pipeline.core.schemas import CLIPS, MOST_CLASSES
-from pipeline.datasets import listing, shared
-from pipeline.datasets.listing import Listed, Source
+from pipeline.datasets import shared
 from pipeline.datasets.shared import Dataset
 from pipeline.formats import segments
 from pipeline.formats.class_names import spelling
 from pipeline.formats.shared import Footage, Skeleton
-from pipeline.steps import ingest_vectors
+from pipeline.sources import listing, vectors
+from pipeline.sources.listing import Listed, Source
 
 
 class Row(Params):
@@ -68,7 +68,7 @@ def _vectors(dataset: Dataset, source: Source) -> list[dict[str, Any]]:
     stamped = [file for file in source.stamped if pattern.search(file.path)]
     for file in stamped:
         source.verified(file)
-    return ingest_vectors.rows(dataset, stamped, source.folder)
+    return vectors.rows(dataset, stamped, source.folder)
 
 
 def _clips_of(dataset: Dataset, source: Source) -> list[Listed]:

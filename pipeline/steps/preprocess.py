@@ -27,8 +27,8 @@ from pipeline.core.samples import Samples
 from pipeline.core.schemas import CLIPS
 from pipeline.datasets import shared as datasets
 from pipeline.modalities import shared as modalities
-from pipeline.steps import preprocess_clips
-from pipeline.steps.preprocess_clips import Block, Clip, Row, Source, decode
+from pipeline.sources import decoding
+from pipeline.sources.decoding import Block, Clip, Row, Source, decode
 
 SAMPLES = CACHE / "samples"
 BLOCK_CLIPS = 32
@@ -124,7 +124,7 @@ def _accepted(clips: Path, row: Row) -> list[Source]:
         if clip["modality"] in wanted and clip["clip_id"] in beside:
             beside[clip["clip_id"]][clip["modality"]] = clip
     return [
-        Source(preprocess_clips.key(clip, beside[clip["clip_id"]], row), clip, beside[clip["clip_id"]])
+        Source(decoding.key(clip, beside[clip["clip_id"]], row), clip, beside[clip["clip_id"]])
         for clip in sorted(found, key=lambda clip: str(clip["clip_id"]))
     ]
 
@@ -133,7 +133,7 @@ def _outcome(samples: Samples, source: Source) -> _Outcome:
     clip_id, about = source.clip["clip_id"], samples.about(source.key)
     if about is None:
         raise _lost(samples, clip_id)
-    layout, num_held, boxes = about.get("layout", ""), about.get("num_held", 0), preprocess_clips.boxes_of(about)
+    layout, num_held, boxes = about.get("layout", ""), about.get("num_held", 0), decoding.boxes_of(about)
     return _Outcome(clip_id, source.key, layout, tuple(about["shape"]), num_held, boxes, about.get("reason"))
 
 

@@ -13,9 +13,10 @@ from pipeline.core.params import Params
 from pipeline.core.roles import Classes, Clip
 from pipeline.core.schemas import CLIPS, SPLIT
 from pipeline.core.seeds import generator
-from pipeline.datasets import overlap, shared
+from pipeline.datasets import shared
 from pipeline.datasets.shared import Dataset, OwnList, SubjectProtocol
 from pipeline.formats import synse
+from pipeline.labels import overlap
 
 FILES = "files"  # the subjects of a dataset of vectors: its files say who trains
 _DRAWN = re.compile(r"s(0|[1-9]\d*)")

@@ -6,9 +6,9 @@ import torch
 
 from pipeline.core import members
 from pipeline.core.errors import DataError
-from pipeline.steps.extract_arrays import Batches, encode, refuse_empty
 from pipeline.training import checkpoint
 from pipeline.training.determinism import deterministic
+from pipeline.training.encoding import Batches, encode, refuse_empty
 
 # Options of a small network, what it is built for, and the shape of a clip.
 SAMPLES = {

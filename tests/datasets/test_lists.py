@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from pipeline.datasets import overlap, shared
+from pipeline.datasets import shared
 from pipeline.formats.class_names import spelling
+from pipeline.labels import overlap
 
 # The unseen classes by name, as the tables of SynSE and SMIE give them.
 NAMED = {

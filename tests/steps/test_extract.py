@@ -8,8 +8,8 @@ from pipeline.core.hashing import file_digest
 from pipeline.core.params import parse
 from pipeline.modalities import skeleton
 from pipeline.steps.extract import Row, extract
-from pipeline.steps.extract_arrays import Batches, hidden
 from pipeline.training import checkpoint
+from pipeline.training.encoding import Batches, hidden
 
 OPTIONS = {"plan": "reduced", "dropout": 0.5}
 WHOSE = {"dataset": "toy", "protocol": "random", "modality": "skeleton", "recipe": "dvta50", "encoder": "stgcn"}

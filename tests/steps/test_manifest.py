@@ -14,7 +14,8 @@ from pipeline.core import params, stamp, store, tables
 from pipeline.core.schemas import CLIPS, SPLIT
 from pipeline.formats import depth_png, ntu_skeleton, png, segments, video
 from pipeline.formats.shared import Skeleton
-from pipeline.steps import ingest, preprocess, preprocess_clips, prompt, split
+from pipeline.sources import decoding
+from pipeline.steps import ingest, preprocess, prompt, split
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 EXAMPLE = re.search(r"```csv\n(.*?)```", README, flags=re.DOTALL)[1]
@@ -90,7 +91,7 @@ def prepared(source):
     (name, row) = next(iter(ROWS["preprocess"]["rows"].items()))
     sampling = {"num_frames": 3, "stride": 0, "position": 0.5}
     small = {"options": {"sampling": sampling, "height": 8, "width": 12}}
-    chosen = params.parse(preprocess_clips.Row, row | small, name)
+    chosen = params.parse(decoding.Row, row | small, name)
     checks, inline = preprocess.Checks(max_rejected=0.0), Compute(engine="inline", num_workers=1)
     clips, out = source.parent / "clips.parquet", source.parent / "x.zarr"
     facts = preprocess.preprocess(chosen, checks, inline, key=name, clips=clips, source=source, out=out)
@@ -142,7 +143,7 @@ def test_a_reason_does_not_tell_where_the_folder_lies(tmp_path):
     (source / "manifest.csv").write_text("\n".join(["clip_id,modality,path,label,subject,split", *rows]))
     classes(source, ["stir"])
     ingested(source)
-    row, checks = params.parse(preprocess_clips.Row, DEPTH, "row"), preprocess.Checks(max_rejected=0.5)
+    row, checks = params.parse(decoding.Row, DEPTH, "row"), preprocess.Checks(max_rejected=0.5)
     told = []
     for cache in ("cache", "cache", "another"):
         out = tmp_path / "x.zarr"

@@ -12,9 +12,9 @@ from pipeline.core.params import parse
 from pipeline.core.schemas import CLIPS
 from pipeline.formats.mat import read_skeleton
 from pipeline.modalities.skeleton.recipes import dvta50
-from pipeline.steps import preprocess_clips
+from pipeline.sources import decoding
+from pipeline.sources.decoding import Row, key
 from pipeline.steps.preprocess import Checks, preprocess
-from pipeline.steps.preprocess_clips import Row, key
 
 ROW = {
     "dataset": "utd_mhad",
@@ -196,7 +196,7 @@ def test_whatever_decides_an_array_is_part_of_its_key(changes):
 def test_other_code_is_another_key(monkeypatch):
     whole = parse(Row, ROW, "row")
     before = key(CLIP, {}, whole)
-    monkeypatch.setattr(preprocess_clips, "_EXTRACTORS", {"skeleton": "other code"})
+    monkeypatch.setattr(decoding, "_EXTRACTORS", {"skeleton": "other code"})
     assert key(CLIP, {}, whole) != before
 
 

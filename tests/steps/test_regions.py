@@ -13,8 +13,9 @@ from pipeline.formats import boxes, ntu_skeleton, video
 from pipeline.formats.shared import Skeleton
 from pipeline.modalities import video as sense
 from pipeline.models.regions import Lattice, pooled
-from pipeline.steps import extract, extract_arrays, ingest, preprocess, preprocess_clips
-from pipeline.training import checkpoint
+from pipeline.sources import decoding
+from pipeline.steps import extract, ingest, preprocess
+from pipeline.training import checkpoint, encoding
 
 NAME = "S001C001P001R00{}A001"
 IDS = [f"demo/{NAME.format(clip)}" for clip in (1, 2, 3)]
@@ -51,7 +52,7 @@ def prepare(world, **changes):
     raw, clips, out = world / "raw", world / "clips.parquet", world / "x.zarr"
     stamp.write(raw, stamp.scan(raw))
     ingest.ingest(ingest.Checks(max_rejected=0.0), dataset="demo", source=raw, out=clips)
-    row = parse(preprocess_clips.Row, {**ROW, **changes}, "row")
+    row = parse(decoding.Row, {**ROW, **changes}, "row")
     checks, inline = preprocess.Checks(max_rejected=0.5), Compute(engine="inline", num_workers=1)
     facts = preprocess.preprocess(row, checks, inline, key="k", clips=clips, source=raw, out=out, cache=world / "cache")
     return facts, store.Store(out, "preprocess")
@@ -64,7 +65,7 @@ def weights(world, encoder):
 
 def regions_of(world, **changes):
     asked = {**WHOSE, "tokens": False, "masked": None, "regions": True, **changes}
-    row, batches = parse(extract.Row, asked, "row"), extract_arrays.Batches(batch_size=2, num_threads=1)
+    row, batches = parse(extract.Row, asked, "row"), encoding.Batches(batch_size=2, num_threads=1)
     extract.extract(row, batches, key="k", arrays=world / "x.zarr", weights=world / "w", out=world / "f.zarr")
     return store.Store(world / "f.zarr", "extract")
 
@@ -134,7 +135,7 @@ def test_boxes_that_are_not_the_ingested_ones_are_refused_and_not_remembered(wor
     scanned = (world / "raw" / f"{NAME.format(2)}_boxes.csv").read_text()
     prepare(world, boxes=False)
     found(2, (1, "cup", 0, 0, 3, 3))
-    row = parse(preprocess_clips.Row, ROW, "row")
+    row = parse(decoding.Row, ROW, "row")
     checks, inline = preprocess.Checks(max_rejected=0.5), Compute(engine="inline", num_workers=1)
     where = {"clips": world / "clips.parquet", "source": world / "raw", "out": world / "y.zarr", "cache": world / "c"}
     with pytest.raises(DataError, match=r"_boxes.csv: the file has changed since it was scanned; run `unseen raw scan"):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from pipeline.core.joints import NTU25
-from pipeline.datasets import overlap, shared
+from pipeline.datasets import shared
+from pipeline.labels import overlap
 from pipeline.world.actions import ACTIONS, REPERTOIRES
 from pipeline.world.bodies import Sizes, Style, sampled_body
 from pipeline.world.performances import idle, performed

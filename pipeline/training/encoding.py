@@ -1,4 +1,4 @@
-"""What extract asks of a frozen encoder: vectors of clips, of their tokens, of hidden variants and of boxes."""
+"""What a frozen encoder gives: vectors of clips, of their tokens, of hidden variants and of boxes."""
 
 # Shapes: N clips, C channels, T frames, V joints, M bodies, H x W pixels, D feature size, K variants or boxes.
 from collections.abc import Callable, Iterator

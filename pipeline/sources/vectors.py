@@ -1,4 +1,4 @@
-"""ingest, for published vectors without recordings: every row of their arrays is a clip.
+"""Published vectors without recordings: every row of their arrays is a clip.
 
 Its id is made of split, file and row: "synse_ntu60/synse_5/ztest/000012".
 """

@@ -1,4 +1,4 @@
-"""Decoding for preprocess: recordings -> arrays in the side cache, a block of clips at a time, in any process."""
+"""Recordings -> arrays in the side cache, a block of clips at a time, in any process."""
 
 # Shapes: C channels, T frames and what follows them depend on the modality.
 from collections.abc import Mapping
@@ -81,7 +81,7 @@ def _extractor(modality: str) -> str:
     """Version of the code between a file and its array."""
     if modality not in _EXTRACTORS:
         parts = ("core", "formats", "datasets", "modalities/shared.py", f"modalities/{modality}")
-        _EXTRACTORS[modality] = code_digest(*parts, "steps/preprocess_clips.py")
+        _EXTRACTORS[modality] = code_digest(*parts, "sources/decoding.py")
     return _EXTRACTORS[modality]
 
 

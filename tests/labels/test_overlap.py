@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.core.errors import DataError
-from pipeline.datasets import overlap
+from pipeline.labels import overlap
 
 
 def test_the_name_check_undoes_spelling_and_the_word_check_order_and_inflection() -> None:

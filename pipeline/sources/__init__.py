@@ -1,0 +1,1 @@
+"""A dataset's source folder: which clips it holds (`listing`, `vectors`) and what they look like (`decoding`)."""
