@@ -7,10 +7,7 @@ import typer
 
 from pipeline.compute.shared import Compute
 from pipeline.core import command, params, runs
-from pipeline.steps.synthesize import synthesize
-from pipeline.steps.synthesize_genomes import Row, synthesize_genome, synthesize_vectors
-from pipeline.world.recordings import World
-from pipeline.world.vectors import VectorsWorld
+from pipeline.steps import synthesize
 
 
 def main(
@@ -19,15 +16,10 @@ def main(
     page: Annotated[Path, typer.Option(help="Folder of the page of pictures to write.")],
 ) -> None:
     """Write one demo world."""
-    settings = params.row(Row, "synthesize", world).root
+    settings = params.row(synthesize.Row, "synthesize", world).root
+    compute = params.load(Compute, "synthesize.compute")
     with runs.recorded("synthesize", world) as facts:
-        if isinstance(settings, World):
-            compute = params.load(Compute, "synthesize.compute")
-            facts["files"] = synthesize(settings, compute, row=world, out=out, page=page)
-        elif isinstance(settings, VectorsWorld):
-            facts["files"] = synthesize_vectors(settings, row=world, out=out, page=page)
-        else:
-            facts["files"] = synthesize_genome(settings, row=world, out=out, page=page)
+        facts["files"] = synthesize.synthesize(settings, compute, row=world, out=out, page=page)
 
 
 if __name__ == "__main__":

@@ -1,19 +1,29 @@
-"""synthesize: a world's params -> its recordings in the native format of the real dataset, their stamp, and a page."""
+"""synthesize: a world's params -> its files in the native formats of the real datasets, their stamp, and a page."""
 
-from collections import Counter
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, RootModel
 
 from pipeline.compute.shared import Compute, run
 from pipeline.core import pages, stamp
 from pipeline.core.outputs import remove, whole_folder
 from pipeline.core.progress import track
-from pipeline.world import overlay
-from pipeline.world.filming import Films
-from pipeline.world.recordings import Performance, World, all_senses, is_filmed, performances, record
+from pipeline.reporting import synthesize as page_of
+from pipeline.world.genomes import ActionGenomeWorld, VisualGenomeWorld, write_action_genome, write_visual_genome
+from pipeline.world.recordings import Performance, World, performances, record
+from pipeline.world.vectors import VectorsWorld, write_vectors
 
 _BLOCK_PERFORMANCES = 10
+_GENOME = "People and things in pictures, annotated in the files of the real dataset."
+_VECTORS = "Vectors of clips, as if computed elsewhere."
+
+AnyWorld = World | VisualGenomeWorld | ActionGenomeWorld | VectorsWorld
+
+
+class Row(RootModel[Annotated[AnyWorld, Field(discriminator="kind")]]):
+    """A row of params: the world that its `kind` says."""
 
 
 @dataclass(frozen=True)
@@ -25,63 +35,40 @@ class _Block:
     folder: Path
 
 
-def synthesize(world: World, compute: Compute, *, row: str, out: Path, page: Path) -> int:
-    """Write every recording below `out`, the stamp beside it and the page of the row; returns the number of files."""
+def synthesize(world: AnyWorld, compute: Compute, *, row: str, out: Path, page: Path) -> int:
+    """Write every file below `out`, the stamp beside it and the page of the row; returns the number of files."""
     remove(stamp.stamp_path(out))  # a stamp never stands beside a folder it does not describe
-    todo = performances(world)
     with whole_folder(out) as folder:
-        blocks = [
-            _Block(world, todo[start : start + _BLOCK_PERFORMANCES], folder)
-            for start in range(0, len(todo), _BLOCK_PERFORMANCES)
-        ]
-        for _ in track(run(compute, _record, blocks), total=len(blocks), what="blocks of performances"):
-            pass
+        _write(world, compute, folder)
     num_files = stamp.write(out, stamp.scan(out))
     with whole_folder(page) as folder:
-        pages.write(folder, _page(world, row, todo, folder))
+        if isinstance(world, World):
+            shown = page_of.of_performances(world, row, performances(world), folder)
+        else:
+            text = _VECTORS if isinstance(world, VectorsWorld) else _GENOME
+            shown = page_of.of_files(out, row, text, folder)
+        pages.write(folder, shown)
     return num_files
+
+
+def _write(world: AnyWorld, compute: Compute, folder: Path) -> None:
+    if isinstance(world, World):
+        todo = performances(world)
+        starts = range(0, len(todo), _BLOCK_PERFORMANCES)
+        blocks = [_Block(world, todo[start : start + _BLOCK_PERFORMANCES], folder) for start in starts]
+        total, what, parts = len(blocks), "blocks of performances", run(compute, _record, blocks)
+    elif isinstance(world, VisualGenomeWorld):
+        total, what, parts = world.images, "images", write_visual_genome(world, folder)
+    elif isinstance(world, ActionGenomeWorld):
+        total, what, parts = world.videos, "videos", write_action_genome(world, folder)
+    else:
+        write_vectors(world, folder)
+        return
+    for _ in track(parts, total=total, what=what):
+        pass
 
 
 def _record(block: _Block) -> int:
     for performance in block.performances:
         record(block.world, performance, block.folder)
     return len(block.performances)
-
-
-def _page(world: World, row: str, todo: list[Performance], folder: Path) -> pages.Page:
-    """How much of what there is, and pictures in which a person can check that the senses of a clip agree."""
-    filmed = [performance for performance in todo if is_filmed(world, performance)]
-    skeletons, films = (Counter(performance.class_id for performance in some) for some in (todo, filmed))
-    counts: list[list[pages.Cell]] = [
-        [action.name, world.cameras * skeletons[class_id], films[class_id]]
-        for class_id, action in enumerate(world.actions)
-    ]
-    return pages.Page(
-        title=f"World {row}",
-        stage="synthesize",
-        row=row,
-        text=[f"{world.subjects} people perform every class {world.repetitions} times before {world.cameras} cameras."],
-        tables=[pages.Table(title="Clips", header=["class", "skeletons", "films"], rows=counts)],
-        lines=[],
-        images=[_picture(world, world.films, shown, folder) for shown in _examples(filmed)] if world.films else [],
-    )
-
-
-def _examples(filmed: list[Performance]) -> list[Performance]:
-    """The first that is filmed, and from the middle on the first of another class."""
-    others = (shown for shown in filmed[len(filmed) // 2 :] if shown.class_id != filmed[0].class_id)
-    return [*filmed[:1], *islice(others, 1)]
-
-
-def _picture(world: World, films: Films, performance: Performance, folder: Path) -> pages.Image:
-    name = world.actions[performance.class_id].name
-    recording = performance.recording(1)
-    skeleton, film = all_senses(world, films, performance)
-    overlay.draw(folder / f"{recording}.png", skeleton, film, films.lens)
-    return pages.Image(
-        file=f"{recording}.png",
-        alt=f"Colour, depth, thermal and all of them blended in three frames of '{name}', each with the skeleton on it",
-        caption=f"{recording}, “{name}”: three frames from above to below; colour, depth (near is bright), thermal "
-        "and all three blended; the green lines are the recorded skeleton in every one of them, the yellow boxes are "
-        "those of people and things",
-    )

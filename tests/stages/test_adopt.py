@@ -3,13 +3,15 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipeline.compute.shared import Compute
 from pipeline.core import store
 from pipeline.core.errors import ParamsError
 from pipeline.steps.ingest import Checks, ingest
-from pipeline.steps.synthesize_genomes import synthesize_vectors
+from pipeline.steps.synthesize import synthesize
 from pipeline.world.vectors import Folder, VectorsWorld
 from stages import adopt
 
+INLINE = Compute(engine="inline", num_workers=1)
 SOURCE, CLIPS, OUT = Path("data/raw/synse_ntu60"), Path("clips.parquet"), Path("features/adopt/k.zarr")
 FOLDERS = [Folder(name="shift_5_r", unseen=[10, 11, 19, 26, 56]), Folder(name="shift_12_r", unseen=[3, 5, 9])]
 
@@ -20,7 +22,7 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     SOURCE.parent.mkdir(parents=True)
     world = VectorsWorld(kind="vectors", seed=0, classes=60, clips=1, dim=4, folders=FOLDERS)
-    synthesize_vectors(world, row="w", out=SOURCE, page=tmp_path / "page")
+    synthesize(world, INLINE, row="w", out=SOURCE, page=tmp_path / "page")
     ingest(Checks(max_rejected=0.0), dataset="synse_ntu60", source=SOURCE, out=CLIPS)
 
 

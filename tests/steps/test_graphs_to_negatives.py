@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.commands.show_graph import show_graph
+from pipeline.compute.shared import Compute
 from pipeline.core import pages, stamp, tables
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.schemas import CAPTIONS, GRAPHS, NEGATIVES
@@ -16,11 +17,12 @@ from pipeline.graphs.scene import from_json
 from pipeline.steps.caption import caption
 from pipeline.steps.graph import ActionGenomeRow, VisualGenomeRow, graph
 from pipeline.steps.negate import Params, negate
-from pipeline.steps.synthesize_genomes import synthesize_genome
+from pipeline.steps.synthesize import synthesize
 from pipeline.text import captions, pools
 from pipeline.text import negate as making
 from pipeline.world.genomes import ActionGenomeWorld, VisualGenomeWorld
 
+INLINE = Compute(engine="inline", num_workers=1)
 VG = VisualGenomeWorld(kind="visual_genome", seed=0, images=12, width=96, height=72)
 AG = ActionGenomeWorld(kind="action_genome", seed=0, videos=4, frames=6, width=96, height=72)
 TELL = captions.Params(max_attributes=2, most_matchings=64)
@@ -61,8 +63,8 @@ def run(root: Path, row, source: Path, params: Params | None = None) -> None:
 @pytest.fixture(scope="module")
 def worlds(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("worlds")
-    synthesize_genome(VG, row="vg", out=root / "vg", page=root / "pages" / "vg")
-    synthesize_genome(AG, row="ag", out=root / "ag", page=root / "pages" / "ag")
+    synthesize(VG, INLINE, row="vg", out=root / "vg", page=root / "pages" / "vg")
+    synthesize(AG, INLINE, row="ag", out=root / "ag", page=root / "pages" / "ag")
     return root
 
 

@@ -3,7 +3,6 @@ import pytest
 from pipeline.compute.shared import Compute
 from pipeline.core import pages, stamp
 from pipeline.steps import synthesize as step
-from pipeline.steps import synthesize_genomes
 from pipeline.world.genomes import VisualGenomeWorld
 from pipeline.world.recordings import World
 
@@ -58,7 +57,7 @@ def test_processes_write_the_bytes_of_one_process(tmp_path):
 def test_a_genome_shows_its_first_pictures_on_its_page(tmp_path):
     world = VisualGenomeWorld(kind="visual_genome", seed=0, images=3, width=64, height=64)
     out, page = tmp_path / "vg", tmp_path / "pages" / "vg"
-    num_files = synthesize_genomes.synthesize_genome(world, row="vg", out=out, page=page)
+    num_files = step.synthesize(world, INLINE, row="vg", out=out, page=page)
     shown = pages.read(page / pages.FILE)
     assert (shown.stage, shown.row, len(shown.images)) == ("synthesize", "vg", 2)
     assert shown.tables[0].rows == [["pictures", 3], ["other files", num_files - 3]]

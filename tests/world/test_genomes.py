@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from pipeline.compute.shared import Compute
 from pipeline.core.errors import ParamsError
 from pipeline.core.hashing import folder_digest
 from pipeline.core.params import parse
@@ -10,10 +11,11 @@ from pipeline.formats import action_genome as ag
 from pipeline.formats import visual_genome as vg
 from pipeline.graphs.corpora import action_genome as ag_corpus
 from pipeline.graphs.corpora import visual_genome as vg_corpus
-from pipeline.steps.synthesize_genomes import Row, synthesize_genome
+from pipeline.steps.synthesize import Row, synthesize
 from pipeline.world import scenes
 from pipeline.world.genomes import ActionGenomeWorld, VisualGenomeWorld
 
+INLINE = Compute(engine="inline", num_workers=1)
 VG = VisualGenomeWorld(kind="visual_genome", seed=0, images=6, width=96, height=72)
 AG = ActionGenomeWorld(kind="action_genome", seed=0, videos=3, frames=5, width=96, height=72)
 
@@ -21,8 +23,8 @@ AG = ActionGenomeWorld(kind="action_genome", seed=0, videos=3, frames=5, width=9
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory) -> tuple[Path, Path]:
     root = tmp_path_factory.mktemp("worlds")
-    synthesize_genome(VG, row="vg", out=root / "vg", page=root / "pages" / "vg")
-    synthesize_genome(AG, row="ag", out=root / "ag", page=root / "pages" / "ag")
+    synthesize(VG, INLINE, row="vg", out=root / "vg", page=root / "pages" / "vg")
+    synthesize(AG, INLINE, row="ag", out=root / "ag", page=root / "pages" / "ag")
     return root / "vg", root / "ag"
 
 
@@ -67,17 +69,21 @@ def test_the_demo_action_genome_is_read_and_says_what_is_done(folders):
 
 def test_worlds_are_the_same_twice_and_another_seed_makes_another(tmp_path, folders):
     for world, folder in ((VG, folders[0]), (AG, folders[1])):
-        synthesize_genome(world, row="again", out=tmp_path / "again", page=tmp_path / "pages" / "again")
+        synthesize(world, INLINE, row="again", out=tmp_path / "again", page=tmp_path / "pages" / "again")
         assert folder_digest(tmp_path / "again") == folder_digest(folder)
-        synthesize_genome(
-            world.model_copy(update={"seed": 1}), row="other", out=tmp_path / "other", page=tmp_path / "pages" / "other"
+        synthesize(
+            world.model_copy(update={"seed": 1}),
+            INLINE,
+            row="other",
+            out=tmp_path / "other",
+            page=tmp_path / "pages" / "other",
         )
         assert folder_digest(tmp_path / "other") != folder_digest(folder)
 
 
 def test_one_more_image_or_video_leaves_the_others_as_they_were(tmp_path, folders):
-    synthesize_genome(
-        VG.model_copy(update={"images": 7}), row="more", out=tmp_path / "more", page=tmp_path / "pages" / "more"
+    synthesize(
+        VG.model_copy(update={"images": 7}), INLINE, row="more", out=tmp_path / "more", page=tmp_path / "pages" / "more"
     )
     assert (tmp_path / "more/VG_100K/6.png").read_bytes() == (folders[0] / "VG_100K/6.png").read_bytes()
 

@@ -1,10 +1,12 @@
 import numpy as np
 
+from pipeline.compute.shared import Compute
 from pipeline.core import pages, stamp
 from pipeline.formats import synse
-from pipeline.steps.synthesize_genomes import synthesize_vectors
+from pipeline.steps.synthesize import synthesize
 from pipeline.world.vectors import Folder, VectorsWorld
 
+INLINE = Compute(engine="inline", num_workers=1)
 WORLD = VectorsWorld(
     kind="vectors", seed=0, classes=6, clips=2, dim=4, folders=[Folder(name="shift_5_r", unseen=[1, 4])]
 )
@@ -15,7 +17,7 @@ def parts(folder):
 
 
 def test_each_file_holds_the_clips_its_name_says(tmp_path):
-    assert synthesize_vectors(WORLD, row="w", out=tmp_path / "w", page=tmp_path / "page") == 6
+    assert synthesize(WORLD, INLINE, row="w", out=tmp_path / "w", page=tmp_path / "page") == 6
     assert pages.read(tmp_path / "page" / pages.FILE).tables[0].rows == [["pictures", 0], ["other files", 6]]
     found = parts(tmp_path / "w")
     assert found["train"].class_ids_N.tolist() == [0, 0, 2, 2, 3, 3, 5, 5]
@@ -28,6 +30,6 @@ def test_each_file_holds_the_clips_its_name_says(tmp_path):
 def test_the_seed_decides_every_byte(tmp_path):
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         world = WORLD.model_copy(update={"seed": seed})
-        synthesize_vectors(world, row="w", out=tmp_path / name, page=tmp_path / "page")
+        synthesize(world, INLINE, row="w", out=tmp_path / name, page=tmp_path / "page")
     first, same, other = (stamp.read(tmp_path / name) for name in "abc")
     assert first == same != other
