@@ -18,11 +18,12 @@ def main(
 ) -> None:
     """Solve the seen-unseen program of every split, compose prototypes, and score the test clips."""
     from pipeline.models.tasks import Inputs  # torch comes in here, not with --help
+    from pipeline.reporting import transfer as page_of
     from pipeline.steps import transfer
 
     chosen = params.row(transfer.Row, "transfer", row)
     dealt = params.load(transfer.Folds, "transfer.folds")
-    shown = params.load(transfer.PageParams, "transfer.page")
+    shown = params.load(page_of.PageParams, "transfer.page")
     inputs = Inputs(features=features, texts=texts, split=split)
     with runs.recorded("transfer", row):
         transfer.transfer(row, chosen, dealt, shown, inputs, prompts=prompts, out=out)

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from pipeline.commands import profile
-from pipeline.core import dag, params
+from pipeline.core import dag, members, params
 from pipeline.reporting import dag as picture
 
 ROOT = Path(__file__).parents[1]
@@ -51,6 +51,11 @@ def test_the_committed_picture_is_what_dvc_yaml_says() -> None:
 def test_every_stage_is_proved() -> None:
     proofs = {path.stem.removeprefix("test_") for path in (ROOT / "tests" / "stages").glob("test_*.py")}
     assert proofs >= set(STAGES)
+
+
+def test_every_stage_is_a_step_and_every_step_a_stage() -> None:
+    """One file a verb; helpers of a step stand in the layer they belong to."""
+    assert members.names("pipeline.steps") == sorted(STAGES)
 
 
 @pytest.mark.parametrize("name", STAGES)

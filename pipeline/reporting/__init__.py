@@ -1,4 +1,5 @@
 """Reporting: what the stages left -> self-contained HTML pages, drawn by hand in HTML and SVG.
 
-No script, no network, no time of day: the same inputs give the same bytes. Text from outside is always escaped.
+`synthesize`, `samples` (of negate), `pretrain`, `align` and `transfer` make the page of a stage's row, the others the
+report. No script, no network, no time of day: the same inputs give the same bytes. Text from outside is always escaped.
 """

@@ -8,12 +8,37 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from pydantic import Field
 
-from pipeline.core.pages import Cell, Image, Table
+from pipeline.core.pages import Cell, Image, Page, Table
+from pipeline.core.params import Params
+from pipeline.evaluation import hubness
+from pipeline.models.recognised import Recognised
 from pipeline.reporting import transfer_figures as figures
 from pipeline.transfer.explain import Explanation, Lost, explanations, shared
 from pipeline.transfer.prototypes import Choice
-from pipeline.transfer.relatedness import Floats, relatedness
+from pipeline.transfer.relatedness import Floats, relatedness, unit_rows
+
+
+class PageParams(Params):
+    """Section `transfer.page`: what the page of a row shows."""
+
+    num_clips: int = Field(ge=4)  # at most so many test clips on the map
+    num_graphs: int = Field(ge=0)  # at most so many unseen classes with a graph of their own
+
+
+@dataclass(frozen=True)
+class About:
+    """What the row says, as far as the page repeats it."""
+
+    key: str
+    text: str
+    texts: str
+    inference: str
+    constraints: str
+    cap: str
+    selection: str
+    has_pairs: bool  # side constraints
 
 
 @dataclass(frozen=True)
@@ -23,6 +48,88 @@ class Map:
     clips_NF: Floats
     nearest_N: Sequence[int]  # the prototype each clip is nearest to
     prototypes_UF: Floats
+
+
+def page(folder: Path, about: About, shown: PageParams, found: Sequence[Recognised]) -> Page:
+    """The page of a row; its figures are written into the folder."""
+    first = found[0]
+    tables = [_selection_table(found), _hubness_table(found)]
+    images: list[Image] = []
+    chosen = first.scored["unseen"][first.selected]
+    if chosen.choice and chosen.prototypes_UF is not None:
+        tables = [*explained(first.task.name, chosen.choice), _program_table(found), *tables]
+        clips_NF, nearest_N = _sample(first, shown.num_clips)
+        images = drawn(
+            folder, chosen.choice, Map(clips_NF, nearest_N, chosen.prototypes_UF), num_graphs=shown.num_graphs
+        )
+    return Page(
+        title=f"Semantic transfer: {about.key}",
+        stage="transfer",
+        row=about.key,
+        text=_text(about, first.task.name),
+        tables=tables,
+        lines=[],
+        images=images,
+    )
+
+
+def _text(about: About, first: str) -> list[str]:
+    selected = {
+        "val": "K, rho and theta are the best on the clips of the val classes, which stand in for unseen ones.",
+        "folds": "K, rho and theta are the best over folds of the seen classes that take turns as unseen, as the paper "
+        "does. The encoder saw clips of the fit classes among them.",
+    }
+    how = (
+        f"Inference: {about.inference}. Constraints: {about.constraints}, cap on {about.cap}. Classes are related by "
+        f"their {about.text} texts ({about.texts}). The program is solved anew for each split and label space."
+    )
+    which = (
+        f"Figures and explanations are of {first}, label space unseen; programs.json holds every program. "
+        "No label of a test clip was opened: accuracies stand on the evaluation pages."
+    )
+    side = (
+        ["Pairs of the side constraints apply where the first class is unseen and the second seen."]
+        if about.has_pairs
+        else []
+    )
+    return [how, selected[about.selection], which, *side]
+
+
+def _sample(one: Recognised, num_clips: int) -> tuple[Floats, list[int]]:
+    """Test clips spread evenly over the sorted ids (unit rows), and the nearest prototype of each."""
+    places = np.unique(np.linspace(0, len(one.task.test_ids) - 1, num_clips).round().astype(np.int64))
+    clips_NF = unit_rows(one.task.test_ND[places], [one.task.test_ids[place] for place in places], "clip")
+    nearest_N = one.values["unseen"][places, one.selected].argmax(axis=1)
+    return clips_NF, nearest_N.tolist()
+
+
+def _selection_table(found: Sequence[Recognised]) -> Table:
+    rows: list[list[Cell]] = []
+    for one in found:
+        trial = one.trials[one.selected]
+        rows.append([one.task.name, trial.setting.name, len(one.trials), round(trial.top1, 4), trial.num_clips])
+    header = ["split and seed", "chosen setting", "settings tried", "top-1 of pseudo-unseen clips", "their number"]
+    return Table(title="Selection", header=header, rows=rows)
+
+
+def _program_table(found: Sequence[Recognised]) -> Table:
+    rows = [
+        program_row(f"{one.task.name}, {space}", choice)
+        for one in found
+        for space, scored in one.scored.items()
+        if (choice := scored[one.selected].choice)
+    ]
+    return Table(title="Programs", header=PROGRAM_HEADER, rows=rows)
+
+
+def _hubness_table(found: Sequence[Recognised]) -> Table:
+    rows: list[list[Cell]] = []
+    for one in found:
+        counts = hubness.occurrences(one.values["unseen"][:, one.selected])
+        values = [hubness.skewness(counts), hubness.skewness_printed(counts), hubness.never_predicted(counts)]
+        rows.append([one.task.name, *(round(value, 4) for value in values)])
+    header = ["split and seed", "skewness", "skewness as printed (eq. 10)", "prototypes never predicted"]
+    return Table(title="Hubness of the unseen prototypes", header=header, rows=rows)
 
 
 def explained(name: str, choice: Choice) -> list[Table]:

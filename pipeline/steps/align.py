@@ -22,6 +22,7 @@ from pipeline.core.resume import Parts
 from pipeline.core.runs import CACHE
 from pipeline.models.methods.shared import Array, Method, MethodParams
 from pipeline.models.tasks import Asked, Inputs, Task, joined
+from pipeline.reporting import align as page_of
 from pipeline.training import checkpoint
 from pipeline.training.determinism import deterministic
 
@@ -148,7 +149,9 @@ def _assemble(
                 scores.write(writer, scores.Scores(provenance, task.test_ids, values))
             (folder / "weights.safetensors").rename(scratch / "weights" / f"{task.name}.safetensors")
     _write_history(scratch / "history.csv", tasks, parts)
-    pages.write(scratch, _page(key, row, settings, tasks, parts))
+    shown = [page_of.Part(task, parts[task.name]["history"], parts[task.name]["selected"]) for task in tasks]
+    told = page_of.About(row.method, row.variant, row.refit, settings.setting_name)
+    pages.write(scratch, page_of.page(key, told, shown))
 
 
 def _provenance(task: Task, row: Row, settings: MethodParams, space: str, selected: int) -> scores.Provenance:
@@ -174,46 +177,3 @@ def _write_history(path: Path, tasks: Sequence[Task], parts: dict[str, Any]) -> 
             for at in parts[task.name]["history"]:
                 figures = [f"{at['loss']:.6f}", f"{at['val_top1']:.6f}"]
                 lines.writerow([task.split, task.seed, at["setting"], *figures])
-
-
-def _page(key: str, row: Row, settings: MethodParams, tasks: Sequence[Task], parts: dict[str, Any]) -> pages.Page:
-    header = ["split", "seed", f"chosen {settings.setting_name}", "val top-1", "fit", "val", "unseen test", "left out"]
-    rows: list[list[pages.Cell]] = []
-    for task in tasks:
-        chosen = parts[task.name]["history"][parts[task.name]["selected"]]
-        counts = [len(task.fit.class_ids), len(task.val.class_ids), len(task.test_ids), task.num_missing]
-        rows.append([task.split, task.seed, chosen["setting"], chosen["val_top1"], *counts])
-    text = (
-        f"Method {row.method}, variant {row.variant}, trained on the fit classes; its {settings.setting_name} is the "
-        "best on the val classes, which stand in for unseen ones. "
-        + ("The scores are of a second training on fit and val clips. " if row.refit == "aligner" else "")
-        + ("The adopted features' encoder was trained on the val classes too." if _flattered(tasks) else "")
-    )
-    return pages.Page(
-        title=f"Alignment: {key}",
-        stage="align",
-        row=key,
-        text=[text.strip()],
-        tables=[pages.Table(title="Trainings", header=header, rows=rows)],
-        lines=[
-            _lines("Accuracy on the val classes", "top-1", "val_top1", settings.setting_name, parts),
-            _lines("Training loss", "loss", "loss", settings.setting_name, parts),
-        ],
-        images=[],
-    )
-
-
-def _flattered(tasks: Sequence[Task]) -> bool:
-    return any(task.selection == "validation_seen" for task in tasks)
-
-
-def _lines(title: str, y_label: str, column: str, setting_name: str, parts: dict[str, Any]) -> pages.Lines:
-    series = [
-        pages.Series(
-            name=name,
-            x=[float(at["setting"]) for at in part["history"]],
-            y=[at[column] for at in part["history"]],
-        )
-        for name, part in parts.items()
-    ]
-    return pages.Lines(title=title, x_label=setting_name, y_label=y_label, series=series)

@@ -18,11 +18,11 @@ from pipeline.core.params import Params
 from pipeline.core.resume import Parts
 from pipeline.core.seeds import derived_seed
 from pipeline.core.store import Store
+from pipeline.reporting import pretrain as page_of
 from pipeline.training import checkpoint, classify, loop
 from pipeline.training.determinism import deterministic
 from pipeline.training.lessons import Classes, Lessons, Prepared, read_lessons
 
-MOST_EXAMPLES = 5  # of rejected clips, for each kind of reason
 COLUMNS = ("loss", "accuracy", "held_out_loss", "held_out_accuracy")
 
 
@@ -73,7 +73,7 @@ def pretrain(row: Row, compute: Compute, *, key: str, arrays: Path, split: Path,
             shutil.copytree(finished, scratch, dirs_exist_ok=True)
         abouts = [checkpoint.load(scratch / pair.file)[1] for pair in pairs]
         _write_history(scratch / "history.csv", abouts)
-        pages.write(scratch, _page(row, key, abouts, Store(arrays, "preprocess").attrs["rejected"]))
+        pages.write(scratch, page_of.page(key, abouts, Store(arrays, "preprocess").attrs["rejected"]))
     parts.clear()
     return {"encoders": len(abouts), "epochs": sum(len(about["history"]) for about in abouts)}
 
@@ -129,62 +129,3 @@ def _write_history(path: Path, abouts: list[dict[str, Any]]) -> None:
             for row in about["history"]:
                 numbers = [f"{row[name]:.6f}" for name in COLUMNS]
                 writer.writerow([about["split"], about["seed"], int(row["epoch"]), *numbers])
-
-
-def _page(row: Row, key: str, abouts: list[dict[str, Any]], rejected: list[list[str]]) -> pages.Page:
-    header = ["split", "seed", "classes", "clips", "held-out clips", "epochs", "best epoch", "held-out accuracy"]
-    rows: list[list[pages.Cell]] = [
-        [
-            about["split"],
-            about["seed"],
-            len(about["training_classes"]),
-            about["num_training_clips"],
-            about["num_held_out_clips"],
-            len(about["history"]),
-            about["epoch"],
-            round(about["history"][about["epoch"] - 1]["held_out_accuracy"], 4),
-        ]
-        for about in abouts
-    ]
-    text = (
-        f"{row.encoder} trained on the {row.classes} classes of each split of {row.dataset} ({row.protocol}). "
-        "The epoch with the best accuracy on held-out clips of the same classes is kept; unseen classes and test clips "
-        "take no part."
-    )
-    return pages.Page(
-        title=f"Encoder training: {key}",
-        stage="pretrain",
-        row=key,
-        text=[text, f"Clips that could not be prepared and so take part in nothing: {len(rejected)}."],
-        tables=[pages.Table(title="Encoders", header=header, rows=rows), *_rejected(rejected)],
-        lines=[
-            _lines("Training loss", "cross entropy", "loss", abouts),
-            _lines("Accuracy on held-out clips of the training classes", "accuracy", "held_out_accuracy", abouts),
-        ],
-        images=[],
-    )
-
-
-def _rejected(rejected: list[list[str]]) -> list[pages.Table]:
-    """What preprocess rejected, of each reason the first few."""
-    if not rejected:
-        return []
-    kinds: dict[str, list[list[str]]] = {}
-    for clip_id, reason in rejected:
-        kinds.setdefault(reason.split(":")[0], []).append([clip_id, reason])
-    rows: list[list[pages.Cell]] = [
-        [len(clips), clip_id, reason] for clips in kinds.values() for clip_id, reason in clips[:MOST_EXAMPLES]
-    ]
-    return [pages.Table(title="Not prepared", header=["clips of this kind", "for example", "reason"], rows=rows)]
-
-
-def _lines(title: str, y_label: str, column: str, abouts: list[dict[str, Any]]) -> pages.Lines:
-    series = [
-        pages.Series(
-            name=f"{about['split']}-{about['seed']}",
-            x=[row["epoch"] for row in about["history"]],
-            y=[round(row[column], 6) for row in about["history"]],
-        )
-        for about in abouts
-    ]
-    return pages.Lines(title=title, x_label="epoch", y_label=y_label, series=series)

@@ -5,7 +5,6 @@ The labels of test clips are not in any input. Programs take milliseconds, so a 
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,9 +17,10 @@ from pipeline.core.outputs import whole_folder, write_json
 from pipeline.core.params import Params
 from pipeline.core.progress import track
 from pipeline.core.schemas import PROMPTS
-from pipeline.evaluation import hubness
+from pipeline.models.recognised import Recognised
 from pipeline.models.tasks import Asked, Inputs, Task, joined
 from pipeline.reporting import transfer as report
+from pipeline.reporting.transfer import PageParams
 from pipeline.transfer import folds, recognise
 from pipeline.transfer.folds import Constraints, Grid, Trial
 from pipeline.transfer.program import Cap
@@ -46,13 +46,6 @@ class Folds(Params):
 
     num_folds: int = Field(ge=2)
     seed: int
-
-
-class PageParams(Params):
-    """Section `transfer.page`: what the page of a row shows."""
-
-    num_clips: int = Field(ge=4)  # at most so many test clips on the map
-    num_graphs: int = Field(ge=0)  # at most so many unseen classes with a graph of their own
 
 
 class Row(Params):
@@ -93,17 +86,6 @@ class Row(Params):
         return Scheme(self.inference, self.cap, extra)
 
 
-@dataclass(frozen=True)
-class Recognised:
-    """One (split, seed): trials, and for each label space the scores (N, settings, classes) of the test clips."""
-
-    task: Task
-    trials: list[Trial]
-    selected: int
-    values: dict[str, Floats]
-    scored: dict[str, list[Scored]]  # by label space, one a setting: the programs behind the values
-
-
 def transfer(key: str, row: Row, dealt: Folds, shown: PageParams, inputs: Inputs, *, prompts: Path, out: Path) -> None:
     """Write scores, programs, history and page of one row.
 
@@ -119,7 +101,7 @@ def transfer(key: str, row: Row, dealt: Folds, shown: PageParams, inputs: Inputs
         _write_scores(scratch, row, attrs, found)
         _write_history(scratch / "history.csv", found)
         write_json(scratch / "programs.json", [_programs(one) for one in found])
-        pages.write(scratch, _page(scratch, key, row, shown, found))
+        pages.write(scratch, report.page(scratch, _told(key, row), shown, found))
 
 
 def class_names(prompts: Path) -> dict[int, str]:
@@ -231,82 +213,14 @@ def _pairs(choice: Choice) -> list[list[Any]]:
     ]
 
 
-def _page(folder: Path, key: str, row: Row, shown: PageParams, found: Sequence[Recognised]) -> pages.Page:
-    first = found[0]
-    tables = [_selection_table(found), _hubness_table(found)]
-    images: list[pages.Image] = []
-    chosen = first.scored["unseen"][first.selected]
-    if chosen.choice and chosen.prototypes_UF is not None:
-        tables = [*report.explained(first.task.name, chosen.choice), _program_table(found), *tables]
-        clips_NF, nearest_N = _sample(first, shown.num_clips)
-        images = report.drawn(
-            folder, chosen.choice, report.Map(clips_NF, nearest_N, chosen.prototypes_UF), num_graphs=shown.num_graphs
-        )
-    return pages.Page(
-        title=f"Semantic transfer: {key}",
-        stage="transfer",
-        row=key,
-        text=_about(row, first.task.name),
-        tables=tables,
-        lines=[],
-        images=images,
+def _told(key: str, row: Row) -> report.About:
+    return report.About(
+        key=key,
+        text=row.text,
+        texts=row.texts,
+        inference=row.inference,
+        constraints=row.constraints,
+        cap=row.cap,
+        selection=row.selection,
+        has_pairs=row.extra is not None,
     )
-
-
-def _about(row: Row, first: str) -> list[str]:
-    selected = {
-        "val": "K, rho and theta are the best on the clips of the val classes, which stand in for unseen ones.",
-        "folds": "K, rho and theta are the best over folds of the seen classes that take turns as unseen, as the paper "
-        "does. The encoder saw clips of the fit classes among them.",
-    }
-    how = (
-        f"Inference: {row.inference}. Constraints: {row.constraints}, cap on {row.cap}. Classes are related by their "
-        f"{row.text} texts ({row.texts}). The program is solved anew for each split and label space."
-    )
-    which = (
-        f"Figures and explanations are of {first}, label space unseen; programs.json holds every program. "
-        "No label of a test clip was opened: accuracies stand on the evaluation pages."
-    )
-    side = (
-        ["Pairs of the side constraints apply where the first class is unseen and the second seen."]
-        if row.extra
-        else []
-    )
-    return [how, selected[row.selection], which, *side]
-
-
-def _sample(one: Recognised, num_clips: int) -> tuple[Floats, list[int]]:
-    """Test clips spread evenly over the sorted ids (unit rows), and the nearest prototype of each."""
-    places = np.unique(np.linspace(0, len(one.task.test_ids) - 1, num_clips).round().astype(np.int64))
-    clips_NF = unit_rows(one.task.test_ND[places], [one.task.test_ids[place] for place in places], "clip")
-    nearest_N = one.values["unseen"][places, one.selected].argmax(axis=1)
-    return clips_NF, nearest_N.tolist()
-
-
-def _selection_table(found: Sequence[Recognised]) -> pages.Table:
-    rows: list[list[pages.Cell]] = []
-    for one in found:
-        trial = one.trials[one.selected]
-        rows.append([one.task.name, trial.setting.name, len(one.trials), round(trial.top1, 4), trial.num_clips])
-    header = ["split and seed", "chosen setting", "settings tried", "top-1 of pseudo-unseen clips", "their number"]
-    return pages.Table(title="Selection", header=header, rows=rows)
-
-
-def _program_table(found: Sequence[Recognised]) -> pages.Table:
-    rows = [
-        report.program_row(f"{one.task.name}, {space}", choice)
-        for one in found
-        for space, scored in one.scored.items()
-        if (choice := scored[one.selected].choice)
-    ]
-    return pages.Table(title="Programs", header=report.PROGRAM_HEADER, rows=rows)
-
-
-def _hubness_table(found: Sequence[Recognised]) -> pages.Table:
-    rows: list[list[pages.Cell]] = []
-    for one in found:
-        counts = hubness.occurrences(one.values["unseen"][:, one.selected])
-        figures = [hubness.skewness(counts), hubness.skewness_printed(counts), hubness.never_predicted(counts)]
-        rows.append([one.task.name, *(round(value, 4) for value in figures)])
-    header = ["split and seed", "skewness", "skewness as printed (eq. 10)", "prototypes never predicted"]
-    return pages.Table(title="Hubness of the unseen prototypes", header=header, rows=rows)

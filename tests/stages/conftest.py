@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PARAMS = """
 synthesize:
+  compute: {engine: inline, num_workers: 1}
   rows:
     vg: {kind: visual_genome, seed: 0, images: 3, width: 96, height: 72}
 graph:

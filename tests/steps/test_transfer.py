@@ -14,12 +14,13 @@ from pipeline.core.params import parse
 from pipeline.core.schemas import PROMPTS, SPLIT
 from pipeline.models.methods.shared import Clips
 from pipeline.models.tasks import Asked, Inputs, joined
+from pipeline.reporting import transfer as report
 from pipeline.steps import transfer
 
 UNSEEN, VAL = [3, 8, 13], [4, 9, 12]
 FIT = sorted(set(range(18)) - set(UNSEEN) - set(VAL))
 CLASSES = {"fit": FIT, "val": VAL, "unseen": UNSEEN}
-FOLDS, PAGE = transfer.Folds(num_folds=5, seed=0), transfer.PageParams(num_clips=8, num_graphs=1)
+FOLDS, PAGE = transfer.Folds(num_folds=5, seed=0), report.PageParams(num_clips=8, num_graphs=1)
 ROW = {
     "dataset": "toy",
     "protocol": "random",

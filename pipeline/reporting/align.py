@@ -1,0 +1,73 @@
+"""The page of an align row: what was chosen on the val classes, and the curves it was chosen from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.core import pages
+from pipeline.models.tasks import Task
+
+
+@dataclass(frozen=True)
+class About:
+    """What the row says of its method; `setting_name` is what a setting is, such as "epoch"."""
+
+    method: str
+    variant: str
+    refit: str
+    setting_name: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """One training: a line of loss and accuracy on val for every setting, and which of them was chosen."""
+
+    task: Task
+    history: Sequence[dict[str, Any]]
+    selected: int
+
+
+def page(key: str, about: About, parts: Sequence[Part]) -> pages.Page:
+    """The page of a row."""
+    header = ["split", "seed", f"chosen {about.setting_name}", "val top-1", "fit", "val", "unseen test", "left out"]
+    rows: list[list[pages.Cell]] = []
+    for part in parts:
+        task, chosen = part.task, part.history[part.selected]
+        counts = [len(task.fit.class_ids), len(task.val.class_ids), len(task.test_ids), task.num_missing]
+        rows.append([task.split, task.seed, chosen["setting"], chosen["val_top1"], *counts])
+    return pages.Page(
+        title=f"Alignment: {key}",
+        stage="align",
+        row=key,
+        text=[_text(about, parts)],
+        tables=[pages.Table(title="Trainings", header=header, rows=rows)],
+        lines=[
+            _lines("Accuracy on the val classes", "top-1", "val_top1", about.setting_name, parts),
+            _lines("Training loss", "loss", "loss", about.setting_name, parts),
+        ],
+        images=[],
+    )
+
+
+def _text(about: About, parts: Sequence[Part]) -> str:
+    text = (
+        f"Method {about.method}, variant {about.variant}, trained on the fit classes; its {about.setting_name} is the "
+        "best on the val classes, which stand in for unseen ones. "
+    )
+    if about.refit == "aligner":
+        text += "The scores are of a second training on fit and val clips. "
+    if any(part.task.selection == "validation_seen" for part in parts):
+        text += "The adopted features' encoder was trained on the val classes too."
+    return text.strip()
+
+
+def _lines(title: str, y_label: str, column: str, setting_name: str, parts: Sequence[Part]) -> pages.Lines:
+    series = [
+        pages.Series(
+            name=part.task.name,
+            x=[float(at["setting"]) for at in part.history],
+            y=[at[column] for at in part.history],
+        )
+        for part in parts
+    ]
+    return pages.Lines(title=title, x_label=setting_name, y_label=y_label, series=series)

@@ -1,0 +1,69 @@
+"""The page of a pretrain row: the encoders of its splits and seeds, how they learnt, and what took no part."""
+
+from typing import Any
+
+from pipeline.core import pages
+
+MOST_EXAMPLES = 5  # of rejected clips, for each kind of reason
+
+
+def page(key: str, abouts: list[dict[str, Any]], rejected: list[list[str]]) -> pages.Page:
+    """The page of a row: `abouts` is the metadata of its weights, `rejected` what preprocess left out and why."""
+    header = ["split", "seed", "classes", "clips", "held-out clips", "epochs", "best epoch", "held-out accuracy"]
+    rows: list[list[pages.Cell]] = [
+        [
+            about["split"],
+            about["seed"],
+            len(about["training_classes"]),
+            about["num_training_clips"],
+            about["num_held_out_clips"],
+            len(about["history"]),
+            about["epoch"],
+            round(about["history"][about["epoch"] - 1]["held_out_accuracy"], 4),
+        ]
+        for about in abouts
+    ]
+    row = abouts[0]  # but for split and seed they are one row's
+    text = (
+        f"{row['encoder']} trained on the {row['classes']} classes of each split of {row['dataset']} "
+        f"({row['protocol']}). "
+        "The epoch with the best accuracy on held-out clips of the same classes is kept; unseen classes and test clips "
+        "take no part."
+    )
+    return pages.Page(
+        title=f"Encoder training: {key}",
+        stage="pretrain",
+        row=key,
+        text=[text, f"Clips that could not be prepared and so take part in nothing: {len(rejected)}."],
+        tables=[pages.Table(title="Encoders", header=header, rows=rows), *_rejected(rejected)],
+        lines=[
+            _lines("Training loss", "cross entropy", "loss", abouts),
+            _lines("Accuracy on held-out clips of the training classes", "accuracy", "held_out_accuracy", abouts),
+        ],
+        images=[],
+    )
+
+
+def _rejected(rejected: list[list[str]]) -> list[pages.Table]:
+    """What preprocess rejected, of each reason the first few."""
+    if not rejected:
+        return []
+    kinds: dict[str, list[list[str]]] = {}
+    for clip_id, reason in rejected:
+        kinds.setdefault(reason.split(":")[0], []).append([clip_id, reason])
+    rows: list[list[pages.Cell]] = [
+        [len(clips), clip_id, reason] for clips in kinds.values() for clip_id, reason in clips[:MOST_EXAMPLES]
+    ]
+    return [pages.Table(title="Not prepared", header=["clips of this kind", "for example", "reason"], rows=rows)]
+
+
+def _lines(title: str, y_label: str, column: str, abouts: list[dict[str, Any]]) -> pages.Lines:
+    series = [
+        pages.Series(
+            name=f"{about['split']}-{about['seed']}",
+            x=[row["epoch"] for row in about["history"]],
+            y=[round(row[column], 6) for row in about["history"]],
+        )
+        for about in abouts
+    ]
+    return pages.Lines(title=title, x_label="epoch", y_label=y_label, series=series)
