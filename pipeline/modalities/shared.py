@@ -1,7 +1,8 @@
-"""What the filmed modalities have in common: finding a dataset's reader, a recipe and an encoder by name. No torch."""
+"""What the filmed modalities have in common: their contract, and what their recipes do alike. No torch."""
 
 # Shapes: N clips, C channels, T frames, H x W pixels.
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -29,32 +30,53 @@ def sense(modality: str) -> ModuleType:
     return members.load("pipeline.modalities", modality)
 
 
-def reader(modality: str, dataset: str) -> Reader:
-    """The reader of a dataset's recordings in one modality."""
-    readers = datasets.load(dataset).readers
-    if modality not in readers:
-        raise ParamsError(f"dataset '{dataset}' has no {modality}, only {sorted(readers)}")
-    found: Reader = readers[modality]
-    return found
+@dataclass(frozen=True)
+class Film:
+    """The contract of a filmed modality, which its `__init__` offers as functions; all that differs stands here.
 
+    `num_channels` says what a pixel may be (a layout of the footage) and how many channels a prepared array then has.
+    """
 
-def prepared(package: str, recipe: str, options: Mapping[str, Any], section: str) -> Prepare:
-    """The function that makes x_CTHW of footage; it raises DataError for footage that cannot be used."""
-    member = members.load(f"{package}.recipes", recipe)
-    told = params.parse(member.Params, dict(options), section)
+    modality: str
+    num_channels: Mapping[str, int]
 
-    def prepare(footage: Footage) -> npt.NDArray[np.float32]:
-        x_CTHW: npt.NDArray[np.float32] = member.prepare(footage, told)
-        return x_CTHW
+    def read(self, dataset: str) -> Reader:
+        """The reader of a dataset's recordings in this modality."""
+        readers = datasets.load(dataset).readers
+        if self.modality not in readers:
+            raise ParamsError(f"dataset '{dataset}' has no {self.modality}, only {sorted(readers)}")
+        found: Reader = readers[self.modality]
+        return found
 
-    return prepare
+    def prepare(self, recipe: str, options: Mapping[str, Any], section: str) -> Prepare:
+        """The function that makes x_CTHW of footage; it raises DataError for footage that cannot be used.
 
+        `options` are the recipe's Params, `section` is where params.yaml gives them.
+        """
+        member = members.load(f"pipeline.modalities.{self.modality}.recipes", recipe)
+        told = params.parse(member.Params, dict(options), section)
 
-def built(package: str, encoder: str, options: Mapping[str, Any], num_channels: int, section: str) -> "nn.Module":
-    """A new encoder x_NCTHW -> feature_ND, drawn from torch's random state."""
-    member = members.load(package, encoder)
-    module: nn.Module = member.Encoder(params.parse(member.Params, dict(options), section), num_channels)
-    return module
+        def prepared(footage: Footage) -> npt.NDArray[np.float32]:
+            x_CTHW: npt.NDArray[np.float32] = member.prepare(footage, told)
+            return x_CTHW
+
+        return prepared
+
+    def build(self, encoder: str, options: Mapping[str, Any], layout: str, section: str) -> "nn.Module":
+        """A new encoder x_NCTHW -> feature_ND for footage of a layout, drawn from torch's random state."""
+        if layout not in self.num_channels:
+            raise ParamsError(f"{self.modality} footage is {' or '.join(sorted(self.num_channels))}, not '{layout}'")
+        member = members.load(f"pipeline.modalities.{self.modality}", encoder)
+        told = params.parse(member.Params, dict(options), section)
+        module: nn.Module = member.Encoder(told, self.num_channels[layout])
+        return module
+
+    def is_empty(self, x_NCTHW: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+        """Which clips show one value throughout, or one that is no number: no encoder may see them."""
+        flat = x_NCTHW.reshape(len(x_NCTHW), -1)
+        with np.errstate(invalid="ignore"):
+            empty: npt.NDArray[np.bool_] = (flat == flat[:, :1]).all(axis=1) | ~np.isfinite(flat).all(axis=1)
+        return empty
 
 
 def boxed(modality: str, recipe: str, options: Mapping[str, Any], section: str) -> Callable[[Footage], Boxes]:
@@ -93,11 +115,3 @@ def on_grid(
 ) -> npt.NDArray[np.float32]:
     """Pictures (..., H, W) averaged onto a grid, over the known pixels alone if some are not; 0 where none is."""
     return area_mean(x_HW, known_HW, height=height, width=width)
-
-
-def blank(x_NCTHW: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-    """Which clips show one value throughout, or one that is no number: no encoder may see them."""
-    flat = x_NCTHW.reshape(len(x_NCTHW), -1)
-    with np.errstate(invalid="ignore"):
-        empty: npt.NDArray[np.bool_] = (flat == flat[:, :1]).all(axis=1) | ~np.isfinite(flat).all(axis=1)
-    return empty
