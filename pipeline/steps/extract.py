@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from torch import nn
 
-from pipeline.core import members, prepared, store
+from pipeline.core import prepared, store
 from pipeline.core.boxes import Boxes
 from pipeline.core.errors import DataError, FormatError, LeakError, ParamsError
 from pipeline.core.hashing import file_digest
@@ -19,6 +18,8 @@ from pipeline.core.params import Params
 from pipeline.core.prepared import Clips
 from pipeline.core.progress import track
 from pipeline.core.store import GroupWriter
+from pipeline.modalities import shared as modalities
+from pipeline.models.encoder import Encoder, PictureEncoder, encoder_of
 from pipeline.training import checkpoint, encoding
 from pipeline.training.encoding import Batches, Masked
 
@@ -64,7 +65,7 @@ def extract(row: Row, batches: Batches, *, key: str, arrays: Path, weights: Path
     says; DataError, naming the clip, for one without a body.
     """
     clips = Clips(arrays)
-    sense = members.load("pipeline.modalities", row.modality)
+    sense = modalities.sense(row.modality)
     encoding.refuse_empty(sense.is_empty, clips, batches)
     files = sorted(weights.glob("*.safetensors"))
     if not files:
@@ -77,16 +78,16 @@ def extract(row: Row, batches: Batches, *, key: str, arrays: Path, weights: Path
         for file in track(files, total=len(files), what=f"{key}: encoders"):
             state, metadata = checkpoint.load(file)
             about = check(metadata, file, row, clips.store.attrs["layout"])
-            encoder = sense.build(about.encoder, about.options, about.layout, str(file))
-            checkpoint.restore(encoder, state, file)
+            module = sense.build(about.encoder, about.options, about.layout, str(file))
+            checkpoint.restore(module, state, file)
             kept = about.model_dump(include={"split", "seed", "training_classes", "encoder", "modality"})
             kept |= row.model_dump(include={"masked"}, exclude_none=True)
             group = writer.group(file.stem, clips.ids, {**kept, "weights_hash": file_digest(file)})
-            _put(group, encoder, clips, boxes, row, batches)
+            _put(group, encoder_of(module), clips, boxes, row, batches)
     return {"clips": len(clips), "encoders": len(files)}
 
 
-def _put(group: GroupWriter, encoder: nn.Module, clips: Clips, boxes: list[Boxes], row: Row, batches: Batches) -> None:
+def _put(group: GroupWriter, encoder: Encoder, clips: Clips, boxes: list[Boxes], row: Row, batches: Batches) -> None:
     """Everything that a row asks of one encoder."""
     if row.tokens:
         encoding.put_with_tokens(group, encoder, clips, batches)
@@ -96,7 +97,7 @@ def _put(group: GroupWriter, encoder: nn.Module, clips: Clips, boxes: list[Boxes
         axis = _axis(row.masked.part, row, encoder)
         group.put("masked", encoding.encode_masked(encoder, clips, row.masked, axis, batches))
     if row.regions:
-        if not hasattr(encoder, "places"):
+        if not isinstance(encoder, PictureEncoder):
             raise ParamsError(f"extract.rows: regions: {row.encoder} keeps no map of places; set it to false")
         group.put_ragged("regions", encoding.encode_regions(encoder, clips, boxes, batches))
         prepared.put_boxes(group, boxes, clips.store.attrs[prepared.BOX_LABELS])
@@ -133,9 +134,9 @@ def _boxes(clips: Clips) -> list[Boxes]:
     return prepared.read_boxes(clips.store, prepared.GROUP)
 
 
-def _axis(part: str, row: Row, encoder: nn.Module) -> int:
+def _axis(part: str, row: Row, encoder: Encoder) -> int:
     """The axis of the parts to hide."""
-    parts: dict[str, int] = encoder.parts  # type: ignore[assignment]
+    parts = encoder.parts
     if part not in parts:
         raise ParamsError(f"extract.rows: masked: {row.encoder} knows no '{part}' to hide, only {sorted(parts)}")
     return parts[part]

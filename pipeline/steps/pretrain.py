@@ -11,13 +11,14 @@ from pydantic import Field
 
 from pipeline.compute import shared as compute_engines
 from pipeline.compute.shared import Compute
-from pipeline.core import members, pages
+from pipeline.core import pages
 from pipeline.core.hashing import path_digest
 from pipeline.core.outputs import whole, whole_folder
 from pipeline.core.params import Params
 from pipeline.core.resume import Parts
 from pipeline.core.seeds import derived_seed
 from pipeline.core.store import Store
+from pipeline.modalities import shared as modalities
 from pipeline.reporting import pretrain as page_of
 from pipeline.training import checkpoint, classify, loop
 from pipeline.training.determinism import deterministic
@@ -91,7 +92,7 @@ def _finish(pair: _Pair) -> Path:
 def _train(folder: Path, *, row: Row, key: str, prepared: Prepared, lessons: Lessons, seed: int, file: str) -> None:
     named_seed = derived_seed(seed, "pretrain", lessons.split)
     with deterministic(named_seed, row.training.num_threads):
-        sense = members.load("pipeline.modalities", row.modality)
+        sense = modalities.sense(row.modality)
         encoder = sense.build(row.encoder, row.options, prepared.attrs["layout"], f"pretrain.rows.{key}.options")
         fitted = classify.train(
             encoder,

@@ -4,17 +4,18 @@
 import torch
 from torch import Tensor, nn
 
+from pipeline.models.encoder import encoder_of
 from pipeline.training import loop
 from pipeline.training.lessons import Lessons, Prepared
 
 
 class Classifier(nn.Module):
-    """An encoder with attribute `dim`, and a linear layer over the training classes."""
+    """An encoder, and a linear layer over the training classes."""
 
     def __init__(self, encoder: nn.Module, num_classes: int) -> None:
         super().__init__()
         self.encoder = encoder
-        self.head = nn.Linear(int(encoder.dim), num_classes)  # type: ignore[arg-type]
+        self.head = nn.Linear(encoder_of(encoder).dim, num_classes)
 
     def forward(self, x_NCTVM: Tensor) -> Tensor:
         """logit_NK."""

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from pydantic import Field
-from torch import nn
 
 from pipeline.core import seeds
 from pipeline.core.boxes import Boxes
@@ -17,6 +16,7 @@ from pipeline.core.params import Params
 from pipeline.core.prepared import Clips
 from pipeline.core.store import GroupWriter
 from pipeline.models import regions
+from pipeline.models.encoder import Encoder, PictureEncoder
 from pipeline.training.determinism import deterministic
 
 Array = npt.NDArray[np.float32]
@@ -51,30 +51,29 @@ def refuse_empty(is_empty: Callable[[Array], npt.NDArray[np.bool_]], clips: Clip
             raise DataError(f"{clip}: empty: no body to encode; run `dvc repro preprocess`")
 
 
-def encode(encoder: nn.Module, clips: Clips, batches: Batches) -> Array:
+def encode(encoder: Encoder, clips: Clips, batches: Batches) -> Array:
     """pooled_ND of a frozen encoder in eval mode."""
     with _frozen(batches):
         return np.concatenate([encoder(torch.from_numpy(clips[rows])).numpy() for rows in _batches(clips, batches)])
 
 
-def put_with_tokens(group: GroupWriter, encoder: nn.Module, clips: Clips, batches: Batches) -> None:
+def put_with_tokens(group: GroupWriter, encoder: Encoder, clips: Clips, batches: Batches) -> None:
     """Write `pooled` and `tokens` (N, ..., D); of a large dataset the tokens need not fit in memory."""
-    both: Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]] = encoder.with_tokens  # type: ignore[assignment]
     pooled: list[Array] = []
 
     def tokens() -> Iterator[Array]:
         for rows in _batches(clips, batches):
-            pooled_ND, tokens_ND = both(torch.from_numpy(clips[rows]))
+            pooled_ND, tokens_ND = encoder.with_tokens(torch.from_numpy(clips[rows]))
             pooled.append(pooled_ND.numpy())
             yield tokens_ND.numpy()
 
     with _frozen(batches):
-        of_one = both(torch.from_numpy(clips[:1]))[1]
+        of_one = encoder.with_tokens(torch.from_numpy(clips[:1]))[1]
         group.dense("tokens", of_one.shape[1:], np.float32).fill(tokens())
     group.put("pooled", np.concatenate(pooled))
 
 
-def encode_masked(encoder: nn.Module, clips: Clips, masked: Masked, axis: int, batches: Batches) -> Array:
+def encode_masked(encoder: Encoder, clips: Clips, masked: Masked, axis: int, batches: Batches) -> Array:
     """masked_NKD: the vectors of K variants of each clip, with parts along an axis of x_NCTVM hidden."""
     parts = []
     for rows in _batches(clips, batches):
@@ -92,17 +91,15 @@ def encode_masked(encoder: nn.Module, clips: Clips, masked: Masked, axis: int, b
     return np.concatenate(parts)
 
 
-def encode_regions(encoder: nn.Module, clips: Clips, boxes: list[Boxes], batches: Batches) -> list[Array]:
+def encode_regions(encoder: PictureEncoder, clips: Clips, boxes: list[Boxes], batches: Batches) -> list[Array]:
     """regions_KD of each clip: the mean, over each of its boxes, of the encoder's map of the box's frame."""
-    places: Callable[[torch.Tensor], torch.Tensor] = encoder.places  # type: ignore[assignment]
-    stride: tuple[int, int, int] = encoder.stride  # type: ignore[assignment]
     found = []
     with _frozen(batches):
         for rows in _batches(clips, batches):
             x_NCTHW = torch.from_numpy(clips[rows])
             num_frames, height, width = x_NCTHW.shape[2:]
-            lattice = regions.Lattice((num_frames, height, width), stride)
-            for places_DSGP, some in zip(places(x_NCTHW), boxes[rows], strict=True):
+            lattice = regions.Lattice((num_frames, height, width), encoder.stride)
+            for places_DSGP, some in zip(encoder.places(x_NCTHW), boxes[rows], strict=True):
                 frame_K, corners_K4 = torch.from_numpy(some.frame_K), torch.from_numpy(some.corners_K4)
                 found.append(regions.pooled(places_DSGP, frame_K, corners_K4, lattice).numpy())
     return found

@@ -6,6 +6,7 @@ import torch
 
 from pipeline.core import members
 from pipeline.core.errors import DataError
+from pipeline.models.encoder import Encoder, PictureEncoder, encoder_of
 from pipeline.training import checkpoint
 from pipeline.training.determinism import deterministic
 from pipeline.training.encoding import Batches, encode, refuse_empty
@@ -67,8 +68,24 @@ def test_every_encoder_has_a_sample():
     assert sorted(SAMPLES) == ENCODERS
 
 
+def test_a_module_that_is_no_encoder_is_refused_with_what_it_lacks():
+    module = torch.nn.Linear(2, 3)
+    module.dim = 3
+    with pytest.raises(TypeError, match=r"its Encoder lacks \['parts', 'with_tokens'\]"):
+        encoder_of(module)
+
+
 @pytest.mark.parametrize("name", ENCODERS, ids="-".join)
 class TestEncoder:
+    def test_it_keeps_the_contract(self, name):
+        encoder = build(name)
+        assert isinstance(encoder, torch.nn.Module)
+        assert isinstance(encoder, Encoder)
+        assert encoder_of(encoder) is encoder
+        assert isinstance(encoder.dim, int)
+        assert all(2 <= axis <= len(SAMPLES[name][2]) for axis in encoder.parts.values())
+        assert isinstance(encoder, PictureEncoder) == (name[0] != "skeleton")
+
     def test_a_clip_alone_equals_the_clip_in_a_batch(self, name, tmp_path):
         encoder, x = restored(name, tmp_path / "w"), clips(name)
         together = features(encoder, name, x)
@@ -90,8 +107,7 @@ class TestEncoder:
 
     def test_a_map_of_places_keeps_their_order(self, name):
         encoder, x = build(name).eval(), clips(name)
-        if name[0] == "skeleton":
-            assert not hasattr(encoder, "places")
+        if not isinstance(encoder, PictureEncoder):
             return
         left = x.copy()
         left[..., : x.shape[-1] // 4] += 3  # every frame alike, so nothing but the picture's left side changes
@@ -102,7 +118,7 @@ class TestEncoder:
 
     def test_a_cell_of_the_map_looks_at_the_middle_that_its_stride_says(self, name):
         """The middle of what a cell depends on, over several draws of the weights, in frames, rows and columns."""
-        if name[0] == "skeleton":
+        if not isinstance(build(name), PictureEncoder):
             return
         middles = []
         for seed in range(6):

@@ -1,0 +1,57 @@
+"""The contract of an encoder, `Encoder` in a file of a modality: a torch module built from its `Params`.
+
+- `dim`: the size D of its vectors.
+- `parts`: what of a clip can be hidden, such as "frames", and the axis of its input along which it lies.
+- `forward`, by calling it: one vector a clip.
+- `with_tokens`: beside it the vectors whose mean over the middle axes it is.
+
+Of pictures also (`PictureEncoder`):
+
+- `places`: its last map.
+- `stride`: how far its cells lie apart in the clip.
+"""
+
+# Shapes: N clips, D feature size; of pictures S frames of the map, G x P cells.
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor, nn
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Clips -> one vector each. A clip's vector depends on that clip alone; no encoder is given an empty one."""
+
+    @property
+    def dim(self) -> int:
+        """D."""
+
+    @property
+    def parts(self) -> Mapping[str, int]:
+        """Axis of the input by name of the part; of every encoder "frames". Hidden is what is set to 0."""
+
+    def __call__(self, x_NCT: Tensor, /) -> Tensor:
+        """feature_ND of prepared clips, as the modality's recipes leave them."""
+
+    def with_tokens(self, x_NCT: Tensor, /) -> tuple[Tensor, Tensor]:
+        """feature_ND as by a call, and tokens (N, ..., D): in eval mode it is their mean over the middle axes."""
+
+
+@runtime_checkable
+class PictureEncoder(Encoder, Protocol):
+    """An encoder that keeps where in the picture it saw something."""
+
+    @property
+    def stride(self) -> tuple[int, int, int]:
+        """Of `places` in frames, rows and columns: cell i of an axis looks at frame, row or column i * stride."""
+
+    def places(self, x_NCTHW: Tensor, /) -> Tensor:
+        """places_NDSGP: what it finds at each frame and place that are left; its D need not be `dim`."""
+
+
+def encoder_of(module: nn.Module) -> Encoder:
+    """A module as the encoder that it is; TypeError, naming what it lacks, if it does not keep the contract."""
+    if not isinstance(module, Encoder):
+        lacks = sorted({"dim", "parts", "with_tokens"} - set(dir(module)))
+        raise TypeError(f"{type(module).__module__}: its Encoder lacks {lacks}; see pipeline/models/encoder.py")
+    return module
