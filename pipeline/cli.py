@@ -157,8 +157,8 @@ def compare_constraints(
     chosen = params.row(transfer.Row, "transfer", row)
     inputs = Inputs(
         features=Path("features") / chosen.features,
-        texts=Path("features/embed") / f"{chosen.texts}.zarr",
-        split=Path("data/split") / f"{chosen.dataset}-{chosen.protocol}.parquet",
+        embeddings=Path("features/embed") / f"{chosen.embeddings}.zarr",
+        split=Path("data/split") / f"{chosen.dataset}-{chosen.split_table}.parquet",
     )
     found = constraints.constraints(
         chosen,

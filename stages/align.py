@@ -11,7 +11,7 @@ from pipeline.core import command, params, runs
 def main(
     row: Annotated[str, typer.Option(help="A key of align.rows in params.yaml.")],
     features: Annotated[Path, typer.Option(help="A store of clip vectors.")],
-    texts: Annotated[Path, typer.Option(help="A store of class texts, of the embed stage.")],
+    embeddings: Annotated[Path, typer.Option(help="A store of class texts, of the embed stage.")],
     split: Annotated[Path, typer.Option(help="The roles of the clips, a table of the split stage.")],
     out: Annotated[Path, typer.Option(help="The folder to write.")],
 ) -> None:
@@ -23,7 +23,7 @@ def main(
     section = f"align.methods.{chosen.method}.{chosen.variant}"
     settings = params.load(align.method(chosen.method).Params, section)
     compute = params.load(align.Compute, "align.compute")
-    inputs = Inputs(features=features, texts=texts, split=split)
+    inputs = Inputs(features=features, embeddings=embeddings, split=split)
     with runs.recorded("align", row):
         align.align(row, chosen, settings, compute, inputs, out=out)
 

@@ -14,13 +14,13 @@ def main(
     scores: Annotated[Path, Option(help="Folder of the method's row; holds scores.zarr.")],
     clips: Annotated[Path, Option(help="Clips table, with the labels.")],
     split: Annotated[Path, Option(help="Split table.")],
-    texts: Annotated[Path, Option(help="Store of class text vectors.")],
+    embeddings: Annotated[Path, Option(help="Store of class text vectors.")],
     prompts: Annotated[Path, Option(help="Class texts, with the class names.")],
     out: Annotated[Path, Option(help="Figures, as JSON.")],
     predictions: Annotated[Path, Option(help="Predictions, as parquet.")],
 ) -> None:
     """Audit for leaks, then measure one method."""
-    inputs = Inputs(scores=scores, clips=clips, split=split, texts=texts, prompts=prompts)
+    inputs = Inputs(scores=scores, clips=clips, split=split, embeddings=embeddings, prompts=prompts)
     with runs.recorded("evaluate", row):
         evaluate(
             params.row(EvaluateRow, "evaluate", row),

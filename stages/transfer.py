@@ -11,7 +11,7 @@ from pipeline.core import command, params, runs
 def main(
     row: Annotated[str, typer.Option(help="A key of transfer.rows in params.yaml.")],
     features: Annotated[Path, typer.Option(help="A store of clip vectors.")],
-    texts: Annotated[Path, typer.Option(help="A store of class texts, of the embed stage.")],
+    embeddings: Annotated[Path, typer.Option(help="A store of class texts, of the embed stage.")],
     prompts: Annotated[Path, typer.Option(help="The class names, a table of the prompt stage.")],
     split: Annotated[Path, typer.Option(help="The roles of the clips, a table of the split stage.")],
     out: Annotated[Path, typer.Option(help="The folder to write.")],
@@ -24,7 +24,7 @@ def main(
     chosen = params.row(transfer.Row, "transfer", row)
     dealt = params.load(transfer.Folds, "transfer.folds")
     shown = params.load(page_of.PageParams, "transfer.page")
-    inputs = Inputs(features=features, texts=texts, split=split)
+    inputs = Inputs(features=features, embeddings=embeddings, split=split)
     with runs.recorded("transfer", row):
         transfer.transfer(row, chosen, dealt, shown, inputs, prompts=prompts, out=out)
 

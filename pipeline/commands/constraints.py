@@ -62,7 +62,7 @@ def constraints(row: Row, dealt: Folds, inputs: Inputs, *, prompts: Path, clips:
     With `out` every measurement is also written as JSON.
     """
     names = class_names(prompts)
-    tasks = joined(inputs, Asked(row.dataset, row.protocol, row.splits, row.seeds, row.max_missing))
+    tasks = joined(inputs, Asked(row.dataset, row.split_table, row.splits, row.seeds, row.max_missing))
     accepted = [line for line in tables.read_rows(clips, CLIPS) if line["reason"] is None]
     truth = {line["clip_id"]: line["class_id"] for line in accepted}
     measured = []

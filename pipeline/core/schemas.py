@@ -51,7 +51,7 @@ ROLES = ("fit", "val", "seen_test", "unseen_test", "unused")
 
 SPLIT = Format(
     "split",
-    version=1,
+    version=2,  # its metadata name the split table and the protocol
     key=("split", "clip_id"),
     stage="split",
     schema=pa.schema(
@@ -92,7 +92,7 @@ PREDICTIONS = Format(
         [
             pa.field("split", pa.string(), nullable=False),
             pa.field("seed", pa.int32(), nullable=False),
-            pa.field("selection", pa.string(), nullable=False),  # as in core.scores, or paper
+            pa.field("selection", pa.string(), nullable=False),  # as in core.scores, or oracle
             pa.field("label_space", pa.string(), nullable=False),  # unseen | all | gzsl
             pa.field("clip_id", pa.string(), nullable=False),
             pa.field("class_id", pa.int32(), nullable=False),  # the truth

@@ -26,9 +26,9 @@ class Provenance:
     label_space: str  # unseen | all | gzsl: the candidates of an unseen (or, for gzsl, any) test clip
     inference: str  # how the scores were made, e.g. "inductive"
     # How `selected` was chosen: validation | folds | none, or validation_seen where the encoder was trained on the val
-    # classes; `paper` is computed by evaluate alone.
+    # classes; `oracle` is computed by evaluate alone.
     selection: str
-    refit: str  # none | aligner | both
+    refit: str  # none | seen | both
     settings: list[str]  # kept epochs or grid values, in order
     selected: int  # index into settings
     class_ids: list[int]  # the candidates, ascending

@@ -14,11 +14,11 @@ import numpy.typing as npt
 from pipeline.core.errors import DataError, LeakError
 from pipeline.core.scores import Provenance
 
-# The words of core.scores that an honest row may use; `paper` is a selection that evaluate alone makes, and flags.
+# The words of core.scores that an honest row may use; `oracle` is a selection that evaluate alone makes, and flags.
 _WORDS = {
     "label_space": ("unseen", "all", "gzsl"),
     "selection": ("validation", "validation_seen", "folds", "none"),
-    "refit": ("none", "aligner", "both"),
+    "refit": ("none", "seen", "both"),
 }
 TEST_ROLES = {"unseen": {"unseen_test"}, "all": {"unseen_test"}, "gzsl": {"seen_test", "unseen_test"}}
 # A role is for clips of the classes of these parts of the split.
@@ -42,7 +42,7 @@ class Clip:
     person: int | str | None  # as the function `person` says; None where the dataset does not tell
 
 
-def person(clip: Mapping[str, Any], protocol: str) -> int | str | None:
+def person(clip: Mapping[str, Any], protocol: str | None) -> int | str | None:
     """What must not be both in training and in test, of a row of the clips table.
 
     The side of the dataset's own list where it has one by that name, else the subject, camera or setup.
@@ -50,7 +50,7 @@ def person(clip: Mapping[str, Any], protocol: str) -> int | str | None:
     for side in ("train", "test"):
         if protocol in (clip[f"{side}_lists"] or ()):
             return f"side {side}"
-    column = PARTING.get(protocol)
+    column = PARTING.get(protocol) if protocol else None
     found: int | None = clip[column] if column else None
     return found
 

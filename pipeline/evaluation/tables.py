@@ -12,7 +12,7 @@ from pipeline.evaluation.metrics import Accuracy
 Row = dict[str, Any]
 
 FIGURES = ("top1", "top5", "class_mean")
-_METHOD = ("dataset", "protocol", "modality", "encoder", "method", "variant", "texts")
+_METHOD = ("dataset", "split_table", "protocol", "modality", "encoder", "method", "variant", "embeddings")
 # One summary for each combination of these; the splits and seeds below it are averaged.
 _SUMMARY = (*_METHOD, "selection", "inference", "refit", "label_space")
 
@@ -26,7 +26,7 @@ def row(method: Mapping[str, Any], about: Provenance, selection: str, setting: s
         "inference": about.inference,
         "selection": selection,
         "setting": setting,
-        "leaky": selection == "paper",
+        "leaky": selection == "oracle",
         "refit": about.refit,
         "label_space": about.label_space,
         "num_classes": len(about.class_ids),
@@ -45,7 +45,7 @@ def figures(accuracy: Accuracy) -> Row:
 
 
 def summaries(rows: Sequence[Row]) -> list[Row]:
-    """One summary per dataset, protocol, method, selection, inference and label space, in the order of first rows.
+    """One summary per dataset, split table, method, selection, inference and label space, in the order of first rows.
 
     `mean`, `ci95` and `n` are of top-1 over splits; a split's seeds are averaged first, for they share its classes.
     """

@@ -24,7 +24,7 @@ class Inputs:
     """Where the inputs stand."""
 
     features: Path
-    texts: Path
+    embeddings: Path  # of the class texts
     split: Path
 
 
@@ -33,7 +33,7 @@ class Asked:
     """What a row asks for."""
 
     dataset: str
-    protocol: str
+    split_table: str
     splits: Sequence[str]
     seeds: Sequence[int]
     max_missing: float  # share of a split's clips that may have no features
@@ -93,11 +93,13 @@ def joined(inputs: Inputs, asked: Asked) -> list[Task]:
 
     Raises LeakError for features of an encoder that saw an unseen or val class, DataError for inputs that do not fit.
     """
-    features, texts = store.Store(inputs.features, "extract"), store.Store(inputs.texts, "embed")
+    features, texts = store.Store(inputs.features, "extract"), store.Store(inputs.embeddings, "embed")
     meta = tables.read_meta(inputs.split, SPLIT)
-    for path, attrs in ((inputs.features, features.attrs), (inputs.texts, texts.attrs), (inputs.split, meta)):
-        if attrs["dataset"] != asked.dataset or attrs.get("protocol", asked.protocol) != asked.protocol:
-            raise DataError(f"{path}: not of dataset '{asked.dataset}', protocol '{asked.protocol}'; mend params.yaml")
+    for path, attrs in ((inputs.features, features.attrs), (inputs.embeddings, texts.attrs), (inputs.split, meta)):
+        if attrs["dataset"] != asked.dataset or attrs.get("split_table", asked.split_table) != asked.split_table:
+            raise DataError(
+                f"{path}: not of dataset '{asked.dataset}', split table '{asked.split_table}'; mend params.yaml"
+            )
     unknown = sorted(set(asked.splits) - set(meta["splits"]))
     if unknown:
         raise DataError(f"{inputs.split}: no split {unknown}, there are {sorted(meta['splits'])}; mend params.yaml")

@@ -54,7 +54,7 @@ def _text(about: About, parts: Sequence[Part]) -> str:
         f"Method {about.method}, variant {about.variant}, trained on the fit classes; its {about.setting_name} is the "
         "best on the val classes, which stand in for unseen ones. "
     )
-    if about.refit == "aligner":
+    if about.refit == "seen":
         text += "The scores are of a second training on fit and val clips. "
     if any(part.task.selection == "validation_seen" for part in parts):
         text += "The adopted features' encoder was trained on the val classes too."

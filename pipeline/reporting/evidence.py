@@ -31,12 +31,13 @@ class _Figures(BaseModel):
 
         model_config = ConfigDict(extra="allow", strict=True)
         dataset: str
-        protocol: str
+        split_table: str
+        protocol: str | None  # None: nobody of the dataset trains
         modality: str
         encoder: str
         method: str
         variant: str
-        texts: str
+        embeddings: str
         selection: str
         inference: str
         refit: str

@@ -26,7 +26,7 @@ def page(key: str, abouts: list[dict[str, Any]], rejected: list[list[str]]) -> p
     row = abouts[0]  # but for split and seed they are one row's
     text = (
         f"{row['encoder']} trained on the {row['classes']} classes of each split of {row['dataset']} "
-        f"({row['protocol']}). "
+        f"(split table {row['split_table']}). "
         "The epoch with the best accuracy on held-out clips of the same classes is kept; unseen classes and test clips "
         "take no part."
     )

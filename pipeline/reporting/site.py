@@ -135,7 +135,7 @@ def _write_plots(folder: Path, evidence: Evidence) -> None:
     for result in evidence.results:
         names = result.class_names
         honest = [
-            one for one in result.predictions if (one["label_space"], one["selection"] != "paper") == ("unseen", True)
+            one for one in result.predictions if (one["label_space"], one["selection"] != "oracle") == ("unseen", True)
         ]
         pairs = [(names[one["class_id"]], names[one["predicted"]]) for one in honest]
         _write_csv(folder / "confusion" / f"{_safe(result.name)}.csv", ("truth", "predicted"), pairs)

@@ -32,8 +32,8 @@ class About:
     """What the row says, as far as the page repeats it."""
 
     key: str
-    text: str
-    texts: str
+    text_type: str
+    embeddings: str
     inference: str
     constraints: str
     cap: str
@@ -81,7 +81,8 @@ def _text(about: About, first: str) -> list[str]:
     }
     how = (
         f"Inference: {about.inference}. Constraints: {about.constraints}, cap on {about.cap}. Classes are related by "
-        f"their {about.text} texts ({about.texts}). The program is solved anew for each split and label space."
+        f"their {about.text_type} texts ({about.embeddings}). "
+        "The program is solved anew for each split and label space."
     )
     which = (
         f"Figures and explanations are of {first}, label space unseen; programs.json holds every program. "

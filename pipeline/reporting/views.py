@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pipeline.evaluation import metrics
 from pipeline.reporting.evidence import Result, Row
 
-_DETAILS = ("modality", "encoder", "variant", "texts", "inference", "refit")
+_DETAILS = ("modality", "encoder", "variant", "embeddings", "inference", "refit")
 _SPACES = {"unseen": "the unseen classes", "all": "all classes, seen and unseen", "gzsl": "all classes, for all clips"}
 
 
@@ -25,10 +25,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Panel:
-    """Methods that answered the same question: one dataset, protocol (or split) and label space, one chance level."""
+    """Methods that answered the same question: of one dataset, split table (or split) and label space."""
 
     dataset: str
-    protocol: str
+    split_table: str
+    protocol: str | None
     split: str | None  # named where a panel shows a single split
     space: str
     candidates: str
@@ -96,7 +97,7 @@ def panels(results: Sequence[Result]) -> list[Panel]:
     rows = [(result.name, row) for result in results for row in result.rows]
     groups: dict[tuple[str, ...], list[tuple[str, Row]]] = {}
     for name, row in rows:
-        groups.setdefault((row["dataset"], row["protocol"], row["label_space"]), []).append((name, row))
+        groups.setdefault((row["dataset"], row["split_table"], row["label_space"]), []).append((name, row))
     found = []
     for key in sorted(groups, key=_order):
         group = groups[key]
@@ -108,23 +109,24 @@ def panels(results: Sequence[Result]) -> list[Panel]:
     return sorted(found, key=lambda panel: (list(_SPACES).index(panel.space), panel.dataset, -panel.num_splits))
 
 
-def questions(results: Sequence[Result]) -> list[tuple[str, str, str, list[tuple[str, Row]]]]:
-    """(dataset, protocol, candidates, [(result, summary)]): the summaries that may be compared, best first."""
+def questions(results: Sequence[Result]) -> list[tuple[str, str, str | None, str, list[tuple[str, Row]]]]:
+    """(dataset, split table, protocol, candidates, [(result, summary)]): what may be compared, best first."""
     groups: dict[tuple[str, ...], list[tuple[str, Row]]] = {}
     for result in results:
         for one in result.summaries:
-            groups.setdefault((one["dataset"], one["protocol"], one["label_space"]), []).append((result.name, one))
-    return [
-        (key[0], key[1], _SPACES[key[2]], sorted(groups[key], key=lambda pair: (pair[1]["leaky"], -pair[1]["mean"])))
-        for key in sorted(groups, key=_order)
-    ]
+            groups.setdefault((one["dataset"], one["split_table"], one["label_space"]), []).append((result.name, one))
+    found = []
+    for key in sorted(groups, key=_order):
+        members = sorted(groups[key], key=lambda pair: (pair[1]["leaky"], -pair[1]["mean"]))
+        found.append((key[0], key[1], members[0][1]["protocol"], _SPACES[key[2]], members))
+    return found
 
 
 def breakdowns(result: Result) -> list[Breakdown]:
     """Per-class accuracy and confusions of each label space, without the leaky selections."""
     found = []
     for space, candidates in _SPACES.items():
-        lines = [one for one in result.predictions if one["label_space"] == space and one["selection"] != "paper"]
+        lines = [one for one in result.predictions if one["label_space"] == space and one["selection"] != "oracle"]
         chances = [row["chance"] for row in result.rows if row["label_space"] == space]
         if lines:
             chance = sum(chances) / len(chances)
@@ -149,6 +151,7 @@ def _panel(group: Sequence[tuple[str, Row]]) -> Panel:
     splits = {row["split"] for row in rows}
     return Panel(
         dataset=first["dataset"],
+        split_table=first["split_table"],
         protocol=first["protocol"],
         split=first["split"] if len(splits) == 1 else None,
         space=first["label_space"],

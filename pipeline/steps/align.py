@@ -40,14 +40,14 @@ class Row(Params):
     """One method on one encoder's features."""
 
     dataset: str
-    protocol: str
+    split_table: str
     features: str  # a store below features/
-    texts: str  # a row of embed
+    embeddings: str  # a row of embed
     method: str  # a file of pipeline/models/methods
     variant: str  # its hyper-parameters: align.methods.<method>.<variant>
     splits: list[str] = Field(min_length=1)
     seeds: list[int] = Field(min_length=1)
-    refit: Literal["none", "aligner"]  # none: scores of what was trained on fit; aligner: trained again on fit and val
+    refit: Literal["none", "seen"]  # none: scores of what was trained on fit; seen: trained again on fit and val
     max_missing: float = Field(ge=0, lt=1)  # share of a split's clips that may have no features
 
     @field_validator("splits", "seeds")
@@ -70,7 +70,7 @@ def align(
 
     Raises LeakError for features of an encoder that saw an unseen or val class, DataError for inputs that do not fit.
     """
-    asked = Asked(row.dataset, row.protocol, row.splits, row.seeds, row.max_missing)
+    asked = Asked(row.dataset, row.split_table, row.splits, row.seeds, row.max_missing)
     tasks = joined(inputs, asked)
     features = store.Store(inputs.features, "extract")
     with whole_folder(out) as scratch:
@@ -139,7 +139,12 @@ def _assemble(
     (scratch / "weights").mkdir()
     parts = {task.name: json.loads((scratch / "parts" / task.name / "part.json").read_text()) for task in tasks}
     about = {name: attrs[name] for name in ("dataset", "modality", "encoder")}
-    about |= {"protocol": row.protocol, "method": row.method, "variant": row.variant, "texts": row.texts}
+    about |= {
+        "split_table": row.split_table,
+        "method": row.method,
+        "variant": row.variant,
+        "embeddings": row.embeddings,
+    }
     with store.create(scratch / scores.STORE, about) as writer:
         for task in tasks:
             folder = scratch / "parts" / task.name

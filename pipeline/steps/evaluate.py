@@ -33,10 +33,10 @@ class EvaluateRow(Params):
     """One row of `evaluate.rows`."""
 
     dataset: str
-    protocol: str
+    split_table: str
     scores: str  # the method row's folder below features/
-    texts: str  # the row of embed whose class texts the method used
-    paper_selection: bool  # also the setting that is best on the unseen test set, flagged as leaky
+    embeddings: str  # the row of embed whose class texts the method used
+    oracle_selection: bool  # also the setting that is best on the unseen test set, flagged as leaky
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Inputs:
     scores: Path
     clips: Path
     split: Path
-    texts: Path
+    embeddings: Path  # of the class texts
     prompts: Path
 
 
@@ -79,7 +79,8 @@ def evaluate(row: EvaluateRow, bootstrap: Bootstrap, inputs: Inputs, *, out: Pat
     method = Store(inputs.scores / scores_format.STORE, "align").attrs
     truth = _truth(inputs, method["modality"])
     _check_belong(row, method, truth.meta)
-    _check_texts(inputs.texts, truth)
+    method = {**method, "protocol": truth.meta["protocol"]}
+    _check_texts(inputs.embeddings, truth)
     rows: list[Row] = []
     lines: list[Row] = []
     for scored in scores_format.read(inputs.scores, "align"):
@@ -109,21 +110,23 @@ def _truth(inputs: Inputs, modality: str) -> _Truth:
     for line in parquet.read_rows(inputs.split, SPLIT):
         if clip := known.get(line["clip_id"]):
             leakage.check_role(line, clip["class_id"], meta["splits"][line["split"]])
-            person = leakage.person(clip, meta["subjects"])
+            person = leakage.person(clip, meta["protocol"])
             clips.setdefault(line["split"], {})[line["clip_id"]] = Clip(clip["class_id"], line["role"], person)
     return _Truth(meta, names, clips)
 
 
 def _check_belong(row: EvaluateRow, method: Mapping[str, Any], split_meta: Mapping[str, Any]) -> None:
     for name, found in (("scores", method), ("split", split_meta)):
-        for key, wanted in (("dataset", row.dataset), ("protocol", row.protocol)):
+        for key, wanted in (("dataset", row.dataset), ("split_table", row.split_table)):
             if found[key] != wanted:
                 raise DataError(
-                    f"{name}: made for {key} '{found[key]}', this row evaluates '{wanted}'; mend params.yaml"
+                    f"{name}: made for {key.replace('_', ' ')} '{found[key]}', this row evaluates '{wanted}'; "
+                    "mend params.yaml"
                 )
-    if method["texts"] != row.texts:
+    if method["embeddings"] != row.embeddings:
         raise DataError(
-            f"scores: made with the texts '{method['texts']}', this row audits '{row.texts}'; mend params.yaml"
+            f"scores: made with the embeddings '{method['embeddings']}', this row audits '{row.embeddings}'; "
+            "mend params.yaml"
         )
 
 
@@ -160,10 +163,10 @@ def _selections(row: EvaluateRow, case: _Case) -> list[tuple[str, int]]:
     """The (selection, setting) pairs to report: the method's own, and where asked the best on the test set."""
     about = case.scored.provenance
     found = [(about.selection, about.selected)]
-    if row.paper_selection:
+    if row.oracle_selection:
         values = np.moveaxis(case.scored.values, 1, 0)
         top1 = [metrics.top_k(metrics.ranks(scores_NK, case.truth, about.class_ids), 1) for scores_NK in values]
-        found.append(("paper", int(np.argmax(top1))))  # the earliest of equals
+        found.append(("oracle", int(np.argmax(top1))))  # the earliest of equals
     return found
 
 

@@ -28,7 +28,7 @@ class Row(Params):
     """Whose arrays go through which encoders, and what is kept beside `pooled`."""
 
     dataset: str
-    protocol: str
+    split_table: str
     modality: str
     recipe: str
     encoder: str
@@ -43,7 +43,7 @@ class About(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True)
 
     dataset: str
-    protocol: str
+    split_table: str
     modality: str
     recipe: str
     encoder: str
@@ -70,7 +70,7 @@ def extract(row: Row, batches: Batches, *, key: str, arrays: Path, weights: Path
     files = sorted(weights.glob("*.safetensors"))
     if not files:
         raise DataError(f"{weights}: no weights there; run `dvc repro pretrain@{key}`")
-    attrs = row.model_dump(include={"dataset", "protocol", "modality", "encoder", "recipe"})
+    attrs = row.model_dump(include={"dataset", "split_table", "modality", "encoder", "recipe"})
     boxes = _boxes(clips) if row.regions else []
     if row.regions:
         attrs[prepared.BOX_LABELS] = clips.store.attrs[prepared.BOX_LABELS]

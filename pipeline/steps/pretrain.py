@@ -28,10 +28,10 @@ COLUMNS = ("loss", "accuracy", "held_out_loss", "held_out_accuracy")
 
 
 class Row(Params):
-    """One encoder of one dataset and protocol; `options` are the Params of the encoder's file."""
+    """One encoder of one dataset and split table; `options` are the Params of the encoder's file."""
 
     dataset: str
-    protocol: str
+    split_table: str
     modality: str
     recipe: str
     encoder: str
@@ -109,7 +109,7 @@ def _train(folder: Path, *, row: Row, key: str, prepared: Prepared, lessons: Les
 def _about(row: Row, prepared: Prepared, lessons: Lessons, seed: int, fitted: loop.Fitted) -> dict[str, Any]:
     """What extract needs to rebuild the encoder and to refuse it where it saw too much."""
     return {
-        **row.model_dump(include={"dataset", "protocol", "modality", "recipe", "encoder", "options", "classes"}),
+        **row.model_dump(include={"dataset", "split_table", "modality", "recipe", "encoder", "options", "classes"}),
         "layout": prepared.attrs["layout"],
         "split": lessons.split,
         "seed": seed,

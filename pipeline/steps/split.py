@@ -18,26 +18,26 @@ from pipeline.datasets.shared import Dataset, OwnList, SubjectProtocol
 from pipeline.formats import synse
 from pipeline.labels import overlap
 
-FILES = "files"  # the subjects of a dataset of vectors: its files say who trains
+FILES = "files"  # the protocol of a dataset of vectors: its files say who trains
 _DRAWN = re.compile(r"s(0|[1-9]\d*)")
 _HALF = re.compile(r"half_(0|[1-9]\d{0,8})")
 
 
 class Row(Params):
-    """One split table. `splits` names published splits, or draws: s<seed>. `protocol` is the table's own name.
+    """One split table, by its `name`. `splits` names published splits, or draws: s<seed>.
 
-    With `subjects: null` the dataset is a target of cross-dataset transfer: nobody trains, all clips of the unseen
-    classes are test clips, and `splits` are the halves that E2E draws (half_<seed>, its protocol 0/50) or `full`
-    (0/100).
+    `protocol` says who trains and who tests, such as xsub. With `protocol: null` the dataset is a target of
+    cross-dataset transfer: nobody trains, all clips of the unseen classes are test clips, and `splits` are the halves
+    that E2E draws (half_<seed>, its 0/50) or `full` (0/100).
 
     Roles are given to the clips that have `modality`: the classes of a split are the same for all modalities, but not
     every clip need be filmed, and a role of a clip that a modality lacks could not be filled.
     """
 
     dataset: str
-    protocol: str
+    name: str
     modality: str
-    subjects: str | None
+    protocol: str | None
     num_unseen: Annotated[int, Field(ge=1)]
     splits: Annotated[list[str], Field(min_length=1)]
 
@@ -45,13 +45,13 @@ class Row(Params):
 def split(row: Row, *, clips: Path, out: Path) -> None:
     """Write the roles of all clips that were not rejected.
 
-    Raises DataError for names, counts or subjects that do not fit, and for a split with an empty role.
+    Raises DataError for names, counts or protocols that do not fit, and for a split with an empty role.
     """
     dataset = shared.load(row.dataset)
-    where = f"split.rows.{row.dataset}-{row.protocol}"
+    where = f"split.rows.{row.dataset}-{row.name}"
     protocols = [FILES] if dataset.vectors else sorted(dataset.subjects)
-    if row.subjects is not None and row.subjects not in protocols:
-        raise DataError(f"{where}: {row.dataset} has no subjects '{row.subjects}', only {protocols}")
+    if row.protocol is not None and row.protocol not in protocols:
+        raise DataError(f"{where}: {row.dataset} has no protocol '{row.protocol}', only {protocols}")
     if len(set(row.splits)) < len(row.splits):
         raise DataError(f"{where}: a split is named twice: {row.splits}")
     names = tables.read_meta(clips, CLIPS)["class_names"]
@@ -59,9 +59,9 @@ def split(row: Row, *, clips: Path, out: Path) -> None:
     known = [clip for clip in tables.read_rows(clips, CLIPS) if clip["modality"] == row.modality]
     if not known:
         raise DataError(f"{where}: {clips} has no clip of modality '{row.modality}'")
-    of_files = bool(dataset.vectors) and row.subjects == FILES
-    parting = dataset.subjects[row.subjects] if row.subjects and not of_files else None
-    everyone = [] if of_files else _clips(known, row.subjects, parting, clips)
+    of_files = bool(dataset.vectors) and row.protocol == FILES
+    parting = dataset.subjects[row.protocol] if row.protocol and not of_files else None
+    everyone = [] if of_files else _clips(known, row.protocol, parting, clips)
     divided: dict[str, Classes] = {}
     rows: list[dict[str, Any]] = []
     for name in row.splits:
@@ -143,7 +143,7 @@ def _seed(name: str) -> int | None:
 
 
 def _classes(row: Row, name: str, num_classes: int) -> Classes:
-    if row.subjects is None:
+    if row.protocol is None:
         return _target(row, name, num_classes)
     seed = _seed(name)
     if seed is None:
@@ -158,7 +158,7 @@ def _classes(row: Row, name: str, num_classes: int) -> Classes:
 def _target(row: Row, name: str, num_classes: int) -> Classes:
     drawn = _HALF.fullmatch(name)
     if not drawn and name != "full":
-        raise DataError("is no split of a target, which are 'half_<seed>' and 'full'; name subjects for any other")
+        raise DataError("is no split of a target, which are 'half_<seed>' and 'full'; name a protocol for any other")
     unseen = overlap.half(num_classes, int(drawn.group(1))) if drawn else range(num_classes)
     if len(unseen) != row.num_unseen:
         raise DataError(f"has {len(unseen)} unseen classes, num_unseen says {row.num_unseen}")
@@ -175,9 +175,9 @@ def _published(row: Row, name: str) -> list[int]:
 
 
 def _roles(clips: Sequence[Clip], classes: Classes, name: str, row: Row) -> list[dict[str, Any]]:
-    assigned = roles.assign(clips, classes) if row.subjects else roles.assign_target(clips, classes)
+    assigned = roles.assign(clips, classes) if row.protocol else roles.assign_target(clips, classes)
     rng = generator(_seed(name) or 0, "held_out", row.dataset, name)
-    out = roles.held_out(clips, assigned, rng) if row.subjects else set()
+    out = roles.held_out(clips, assigned, rng) if row.protocol else set()
     return [
         {
             "split": name,
@@ -193,8 +193,8 @@ def _roles(clips: Sequence[Clip], classes: Classes, name: str, row: Row) -> list
 def _meta(row: Row, divided: Mapping[str, Classes]) -> dict[str, Any]:
     return {
         "dataset": row.dataset,
+        "split_table": row.name,
         "protocol": row.protocol,
-        "subjects": row.subjects,
         "splits": {
             name: {"fit": list(classes.fit), "val": list(classes.val), "unseen": list(classes.unseen)}
             for name, classes in divided.items()

@@ -52,10 +52,10 @@ class Row(Params):
     """One row of `transfer.rows`."""
 
     dataset: str
-    protocol: str
+    split_table: str
     features: str  # a store below features/
-    texts: str  # a row of embed
-    text: Literal["label", "context"]  # which texts relate the classes
+    embeddings: str  # a row of embed
+    text_type: Literal["label", "context"]  # which texts relate the classes
     method: Literal["prototypes"]
     inference: Inference
     constraints: Constraints
@@ -63,7 +63,7 @@ class Row(Params):
     extra: Extra | None
     selection: Literal["val", "folds"]  # folds: of seen classes, the paper's rule; the encoder saw their clips
     grid: Grid
-    refit: Literal["none", "aligner"]  # none: prototypes of fit classes; aligner: of fit and val, the same encoder
+    refit: Literal["none", "seen"]  # none: prototypes of fit classes; seen: of fit and val, the same encoder
     splits: list[str] = Field(min_length=1)
     seeds: list[int] = Field(min_length=1)
     max_missing: float = Field(ge=0, lt=1)  # share of a split's clips that may have no features
@@ -94,7 +94,7 @@ def transfer(key: str, row: Row, dealt: Folds, shown: PageParams, inputs: Inputs
     names = class_names(prompts)
     if extra := row.scheme.extra:
         extra.check_names(list(names.values()))
-    tasks = joined(inputs, Asked(row.dataset, row.protocol, row.splits, row.seeds, row.max_missing))
+    tasks = joined(inputs, Asked(row.dataset, row.split_table, row.splits, row.seeds, row.max_missing))
     found = [recognised(task, row, dealt, names) for task in track(tasks, total=len(tasks), what=f"{key}, transfers")]
     attrs = store.Store(inputs.features, "extract").attrs
     with whole_folder(out) as scratch:
@@ -131,7 +131,7 @@ def _seen(task: Task, row: Row) -> list[int]:
 
 def _known(task: Task, row: Row, names: dict[int, str], refit: str) -> Knowledge:
     """What is known of the classes; texts of all, clips of those that `refit` lets in."""
-    texts_KT = task.texts.contexts() if row.text == "context" else task.texts.label_KT
+    texts_KT = task.texts.contexts() if row.text_type == "context" else task.texts.label_KT
     clips = task.training(refit)
     unnamed = [class_id for class_id in task.texts.class_ids if class_id not in names]
     if unnamed:
@@ -141,11 +141,11 @@ def _known(task: Task, row: Row, names: dict[int, str], refit: str) -> Knowledge
 
 def _tried(task: Task, row: Row, dealt: Folds, names: dict[int, str], settings: Sequence[Setting]) -> list[Trial]:
     """The grid scored on seen classes that act as unseen; one setting needs no trial, but is measured all the same."""
-    known = _known(task, row, names, "aligner")
+    known = _known(task, row, names, "seen")
     if row.selection == "val":
         fit = sorted(set(task.fit.class_ids))
         return folds.tried(known, [task.val_classes], fit, settings, row.scheme)
-    seen = sorted(set(task.training("aligner").class_ids))
+    seen = sorted(set(task.training("seen").class_ids))
     parts = folds.class_folds(seen, dealt.num_folds, dealt.seed)
     return folds.tried(known, parts, seen, settings, row.scheme)
 
@@ -158,7 +158,12 @@ def _selection(row: Row, one: Recognised) -> str:
 
 def _write_scores(folder: Path, row: Row, attrs: dict[str, Any], found: Sequence[Recognised]) -> None:
     about = {name: attrs[name] for name in ("dataset", "modality", "encoder")}
-    about |= {"protocol": row.protocol, "method": row.method, "variant": row.variant, "texts": row.texts}
+    about |= {
+        "split_table": row.split_table,
+        "method": row.method,
+        "variant": row.variant,
+        "embeddings": row.embeddings,
+    }
     with store.create(folder / scores.STORE, about) as writer:
         for one in found:
             for space, class_ids in one.task.spaces.items():
@@ -216,8 +221,8 @@ def _pairs(choice: Choice) -> list[list[Any]]:
 def _told(key: str, row: Row) -> report.About:
     return report.About(
         key=key,
-        text=row.text,
-        texts=row.texts,
+        text_type=row.text_type,
+        embeddings=row.embeddings,
         inference=row.inference,
         constraints=row.constraints,
         cap=row.cap,

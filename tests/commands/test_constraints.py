@@ -15,10 +15,10 @@ from pipeline.steps import transfer
 CLASSES = {"fit": [0, 1, 2, 4, 6, 8, 10, 11], "val": [3, 5, 9], "unseen": [7, 12]}
 ROW = {
     "dataset": "toy",
-    "protocol": "random",
+    "split_table": "random",
     "features": "f",
-    "texts": "t",
-    "text": "label",
+    "embeddings": "t",
+    "text_type": "label",
     "method": "prototypes",
     "inference": "visual_prototypes",
     "constraints": "all",
@@ -26,7 +26,7 @@ ROW = {
     "extra": None,
     "selection": "val",
     "grid": {"num_neighbours": [2], "rho": [1], "theta": [0.5]},
-    "refit": "aligner",
+    "refit": "seen",
     "splits": ["s0", "s1"],
     "seeds": [0],
     "max_missing": 0.0,
@@ -66,7 +66,7 @@ def table(tmp_path_factory):
         for id_ in ids
         for split in ("s0", "s1")
     ]
-    meta = {"dataset": "toy", "protocol": "random", "subjects": "none", "splits": {"s0": CLASSES, "s1": CLASSES}}
+    meta = {"dataset": "toy", "split_table": "random", "protocol": "none", "splits": {"s0": CLASSES, "s1": CLASSES}}
     tables.write(folder / "split.parquet", SPLIT, lines, meta)
     names = [{"class_id": c, "class_name": f"class {c}", "type": "label", "index": 0, "text": "x"} for c in range(13)]
     tables.write(folder / "prompts.parquet", PROMPTS, names)
@@ -76,7 +76,7 @@ def table(tmp_path_factory):
     found = constraints.constraints(
         parse(transfer.Row, ROW, "x"),
         transfer.Folds(num_folds=3, seed=0),
-        Inputs(features=folder / "f.zarr", texts=folder / "t.zarr", split=folder / "split.parquet"),
+        Inputs(features=folder / "f.zarr", embeddings=folder / "t.zarr", split=folder / "split.parquet"),
         prompts=folder / "prompts.parquet",
         clips=folder / "clips.parquet",
         out=folder / "table.json",

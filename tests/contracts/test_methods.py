@@ -17,7 +17,7 @@ DESCENT = {"batch_size": 32, "epochs": 12, "keep_every": 5, "weight_decay": 0.0}
 PARAMS: dict[str, dict[str, Any]] = {
     "devise": {**DESCENT, "margin": 0.1, "lr": 1e-2},
     "dvta": {**DESCENT, "sde": True, "gamma": 0.01, "temperature": 0.1, "lr": 1e-2},
-    "ridge": {"text": "label", "lambdas": [0.01, 1.0]},
+    "ridge": {"text_type": "label", "lambdas": [0.01, 1.0]},
 }
 SETTINGS = {"devise": ["5", "10", "12"], "dvta": ["5", "10", "12"], "ridge": ["0.01", "1.0"]}
 SEEN, UNSEEN = list(range(30)), list(range(30, 36))

@@ -59,7 +59,7 @@ def test_weights_trained_on_an_unseen_class_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("selection", "test"), ("selection", "paper"), ("label_space", "some"), ("refit", "unseen")]
+    ("name", "value"), [("selection", "test"), ("selection", "oracle"), ("label_space", "some"), ("refit", "unseen")]
 )
 def test_a_word_that_provenance_does_not_know_is_refused(name: str, value: str) -> None:
     """Whatever is not known to be honest: a setting that was chosen on the test clips is not called by its name."""

@@ -10,29 +10,42 @@ from pipeline.evaluation.metrics import Accuracy
 
 METHOD = {
     "dataset": "demo",
-    "protocol": "random",
+    "split_table": "random",
+    "protocol": "xsub",
     "modality": "skeleton",
     "encoder": "stgcn",
     "method": "dvta",
-    "variant": "paper",
-    "texts": "demo-minilm",
+    "variant": "tuned",
+    "embeddings": "demo-minilm",
 }
 
 
 def row(split: str, seed: int, top1: float, selection: str = "validation", space: str = "unseen") -> dict[str, Any]:
-    about = Provenance(split, seed, space, "inductive", "validation", "aligner", ["1", "2"], 1, [3, 4], [0, 1])
+    about = Provenance(split, seed, space, "inductive", "validation", "seen", ["1", "2"], 1, [3, 4], [0, 1])
     found = tables.row(METHOD, about, selection, "2", {"num_clips": 10, "num_unscored": 0, "num_unseen_classes": 2})
     return found | tables.figures(Accuracy(top1, (0.0, 1.0), 1.0, (1.0, 1.0), top1 / 2, (0.0, 1.0)))
 
 
 def test_a_row_is_flat_and_has_every_field_readers_rely_on() -> None:
-    who = {"dataset", "protocol", "split", "modality", "encoder", "method", "variant", "label_space", "seed", "refit"}
+    who = {
+        "dataset",
+        "split_table",
+        "protocol",
+        "split",
+        "modality",
+        "encoder",
+        "method",
+        "variant",
+        "label_space",
+        "seed",
+        "refit",
+    }
     how = {"inference", "selection", "num_clips", "num_unseen_classes", "chance"}
     figures = {"top1", "top1_ci95", "top5", "top5_ci95", "class_mean", "class_mean_ci95"}
     found = row("s0", 0, 0.5)
     assert who | how | figures <= set(found)
     assert not any(isinstance(value, dict) for value in found.values())
-    assert (found["chance"], found["leaky"], row("s0", 0, 0.5, "paper")["leaky"]) == (0.5, False, True)
+    assert (found["chance"], found["leaky"], row("s0", 0, 0.5, "oracle")["leaky"]) == (0.5, False, True)
 
 
 def test_a_summary_averages_seeds_first_and_then_splits() -> None:
@@ -53,11 +66,11 @@ def test_one_split_has_no_interval() -> None:
 
 
 def test_selections_and_label_spaces_are_never_averaged_together() -> None:
-    rows = [row("s0", 0, 0.2), row("s0", 0, 0.9, "paper"), row("s0", 0, 0.1, space="all")]
+    rows = [row("s0", 0, 0.2), row("s0", 0, 0.9, "oracle"), row("s0", 0, 0.1, space="all")]
     found = tables.summaries(rows)
     assert [(one["selection"], one["label_space"], one["mean"]) for one in found] == [
         ("validation", "unseen", 0.2),
-        ("paper", "unseen", 0.9),
+        ("oracle", "unseen", 0.9),
         ("validation", "all", 0.1),
     ]
 
@@ -66,7 +79,7 @@ def test_selections_and_label_spaces_are_never_averaged_together() -> None:
     ("name", "values"),
     [
         ("inference", ("inductive", "transductive")),
-        ("refit", ("none", "aligner")),
+        ("refit", ("none", "seen")),
         *((name, ("one", "other")) for name in METHOD),
     ],
 )
@@ -78,5 +91,5 @@ def test_what_was_made_in_two_ways_is_never_averaged_together(name: str, values:
 
 
 def test_the_headline_never_holds_a_figure_selected_on_the_test_set() -> None:
-    found = tables.summaries([row("s0", 0, 0.9, "paper"), row("s0", 0, 0.2), row("s0", 0, 0.9, "paper", "all")])
+    found = tables.summaries([row("s0", 0, 0.9, "oracle"), row("s0", 0, 0.2), row("s0", 0, 0.9, "oracle", "all")])
     assert tables.headline(found) == {"unseen_top1": 0.2, "unseen_chance": 0.5, "num_splits": 1}

@@ -11,7 +11,7 @@ from pipeline.models.tasks import Asked, Inputs
 
 CLASSES = {"fit": [0, 3], "val": [1], "unseen": [2]}
 ROLE_OF_CLASS = {0: "fit", 3: "fit", 1: "val", 2: "unseen_test"}
-ASKED = Asked(dataset="toy", protocol="random", splits=["s0"], seeds=[0], max_missing=0.0)
+ASKED = Asked(dataset="toy", split_table="random", splits=["s0"], seeds=[0], max_missing=0.0)
 
 
 def clip_id(class_id, number):
@@ -57,9 +57,9 @@ def world(tmp_path):
                 writer.group(name, ids, attrs).put("pooled", rows)
         with store.create(tmp_path / "t.zarr", {"dataset": "toy", "dim": dim}) as writer:
             writer.group("label", [f"{c:04d}-00" for c in range(4)]).put("pooled", np.eye(4, dtype=np.float32))
-        meta = {"dataset": "toy", "protocol": "random", "splits": {"s0": CLASSES, "s1": CLASSES}}
+        meta = {"dataset": "toy", "split_table": "random", "splits": {"s0": CLASSES, "s1": CLASSES}}
         tables.write(tmp_path / "s.parquet", SPLIT, [*split_rows("s0"), *split_rows("s1")], meta)
-        return Inputs(features=tmp_path / "f.zarr", texts=tmp_path / "t.zarr", split=tmp_path / "s.parquet")
+        return Inputs(features=tmp_path / "f.zarr", embeddings=tmp_path / "t.zarr", split=tmp_path / "s.parquet")
 
     return write
 
@@ -80,7 +80,7 @@ def test_a_task_holds_each_role_by_id(world):
 def test_the_last_training_is_on_fit_or_on_all_seen(world):
     (task,) = tasks.joined(world(), ASKED)
     assert task.training("none").class_ids == (0, 0, 3, 3)
-    refit = task.training("aligner")
+    refit = task.training("seen")
     assert refit.class_ids == (0, 0, 3, 3, 1, 1, 1)
     assert refit.features_ND[-1].tolist() == vector(1, 2)
 
@@ -157,9 +157,9 @@ def test_inputs_of_another_dataset_or_protocol_are_refused(world, asked):
 
 def test_features_of_an_encoder_of_another_protocol_are_refused(world):
     """Its split may bear the same name and classes, and yet its encoder learn from subjects that test here."""
-    assert tasks.joined(world(about={"protocol": "random"}), ASKED)
-    with pytest.raises(DataError, match=r"f\.zarr: not of dataset 'toy', protocol 'random'"):
-        tasks.joined(world(about={"protocol": "xview"}), ASKED)
+    assert tasks.joined(world(about={"split_table": "random"}), ASKED)
+    with pytest.raises(DataError, match=r"f\.zarr: not of dataset 'toy', split table 'random'"):
+        tasks.joined(world(about={"split_table": "xview"}), ASKED)
 
 
 def test_a_split_that_the_table_lacks_is_refused(world):

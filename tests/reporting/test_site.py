@@ -98,7 +98,8 @@ def test_a_page_knows_neither_its_folder_nor_the_day(inputs: Any) -> None:
 
 
 def test_hostile_names_are_shown_as_text(inputs: Any) -> None:
-    who = dict.fromkeys(("dataset", "protocol", "modality", "encoder", "variant", "texts", "method"), HOSTILE)
+    keys = ("dataset", "split_table", "protocol", "modality", "encoder", "variant", "embeddings", "method")
+    who = dict.fromkeys(keys, HOSTILE)
     names = [HOSTILE, HOSTILE + "2", HOSTILE + "3", "sit down", "stand up"]
     inputs.write_result("demo-skeleton-stgcn-ridge", who, ["s0"], names, 0.4)
     inputs.write_page("pretrain", "demo-skeleton-stgcn", title=HOSTILE, text=[HOSTILE])
@@ -114,6 +115,21 @@ def test_the_index_bears_the_title_of_the_params(html: dict[str, str]) -> None:
     assert "<h1>Two worlds &amp; &lt;all&gt; methods</h1>" in html["index.html"]
 
 
+def test_the_index_names_split_table_and_protocol(html: dict[str, str]) -> None:
+    assert text_of(html["index.html"]).count("tiny, random protocol xsub") >= 2  # over the marks and over the table
+
+
+def test_a_target_of_transfer_has_no_protocol_to_name(inputs: Any) -> None:
+    file = inputs.root / "reports/evaluate/tiny-skeleton-stgcn-ridge.json"
+    figures = json.loads(file.read_text())
+    for row in [*figures["rows"], *figures["summary"]]:
+        row["protocol"] = None
+    file.write_text(json.dumps(figures))
+    text = text_of(inputs.report()["index.html"])
+    assert "tiny, random among" in text
+    assert "None" not in text
+
+
 def test_the_index_says_the_answer_first(html: dict[str, str], inputs: Any) -> None:
     text = text_of(html["index.html"])
     figures = json.loads((inputs.root / "reports/evaluate/demo-skeleton-stgcn-dvta.json").read_text())
@@ -125,8 +141,8 @@ def test_the_index_says_the_answer_first(html: dict[str, str], inputs: Any) -> N
 def test_rows_selected_on_the_test_set_are_flagged_and_never_in_the_lead(inputs: Any, html: dict[str, str]) -> None:
     index = html["index.html"]
     figures = json.loads((inputs.root / "reports/evaluate/demo-skeleton-stgcn-dvta.json").read_text())
-    (paper,) = (row for row in figures["rows"] if row["leaky"])
-    shown = site.percent(paper["top1"])
+    (oracle,) = (row for row in figures["rows"] if row["leaky"])
+    shown = site.percent(oracle["top1"])
     lead = index[index.index('class="lead"') : index.index("</p>", index.index('class="lead"'))]
     assert shown not in lead
     flagged = [row for row in re.findall(r"<tr.*?</tr>", index, re.S) if f">{shown}<" in row]
@@ -293,7 +309,7 @@ def test_of_a_dataset_the_panel_over_most_splits_comes_first(inputs: Any) -> Non
             (inputs.root / f"reports/evaluate/demo-skeleton-stgcn-{name}.{suffix}").unlink()
     file = inputs.root / "reports/evaluate/tiny-skeleton-stgcn-ridge.json"
     figures = json.loads(file.read_text())
-    figures["rows"] += [row | {"protocol": "alpha"} for row in figures["rows"] if row["split"] == "s0"]
+    figures["rows"] += [row | {"split_table": "alpha"} for row in figures["rows"] if row["split"] == "s0"]
     file.write_text(json.dumps(figures))
     text = text_of(inputs.report()["index.html"])
     assert "in the mean of 3 splits" in text

@@ -13,18 +13,18 @@ from stages import align
 PARAMS = {
     "align": {
         "compute": {"num_threads": 1},
-        "methods": {"ridge": {"label": {"text": "label", "lambdas": [1.0]}}},
+        "methods": {"ridge": {"label": {"text_type": "label", "lambdas": [1.0]}}},
         "rows": {
             "toy-skeleton-stgcn-ridge": {
                 "dataset": "toy",
-                "protocol": "random",
+                "split_table": "random",
                 "features": "extract/toy.zarr",
-                "texts": "toy-minilm",
+                "embeddings": "toy-minilm",
                 "method": "ridge",
                 "variant": "label",
                 "splits": ["s0"],
                 "seeds": [0],
-                "refit": "aligner",
+                "refit": "seen",
                 "max_missing": 0.0,
             }
         },
@@ -47,9 +47,9 @@ def options(tmp_path, monkeypatch):
         {"split": "s0", "clip_id": i, "role": role, "class_id": c if c < 3 else None, "held_out": False}
         for (c, role), i in zip([pair for pair in ROLE.items() for _ in range(2)], ids, strict=True)
     ]
-    meta = {"dataset": "toy", "protocol": "random", "splits": {"s0": {"fit": [0, 1], "val": [2], "unseen": [3]}}}
+    meta = {"dataset": "toy", "split_table": "random", "splits": {"s0": {"fit": [0, 1], "val": [2], "unseen": [3]}}}
     tables.write(tmp_path / "s.parquet", SPLIT, lines, meta)
-    names = {"features": "f.zarr", "texts": "t.zarr", "split": "s.parquet", "out": "out"}
+    names = {"features": "f.zarr", "embeddings": "t.zarr", "split": "s.parquet", "out": "out"}
     return {name: tmp_path / file for name, file in names.items()}
 
 

@@ -13,7 +13,7 @@ from pipeline.core.errors import ParamsError
 from pipeline.core.schemas import CLIPS, PREDICTIONS, PROMPTS, SPLIT
 from stages import evaluate
 
-METHOD = dict.fromkeys(("modality", "encoder", "method", "variant"), "skeleton") | {"texts": "toy-minilm"}
+METHOD = dict.fromkeys(("modality", "encoder", "method", "variant"), "skeleton") | {"embeddings": "toy-minilm"}
 CLIP_IDS = [f"toy/{number:02d}" for number in range(20)]
 PARAMS = {
     "evaluate": {
@@ -21,10 +21,10 @@ PARAMS = {
         "rows": {
             "toy": {
                 "dataset": "toy",
-                "protocol": "random",
+                "split_table": "random",
                 "scores": "align/toy",
-                "texts": "toy-minilm",
-                "paper_selection": True,
+                "embeddings": "toy-minilm",
+                "oracle_selection": True,
             }
         },
     }
@@ -35,19 +35,19 @@ PARAMS = {
 def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     monkeypatch.chdir(tmp_path)
     write_params()
-    inputs = {name: tmp_path / name for name in ("scores", "clips", "split", "texts", "prompts")}
+    inputs = {name: tmp_path / name for name in ("scores", "clips", "split", "embeddings", "prompts")}
     blank = dict.fromkeys(("subject", "camera", "setup", "replication", "reason"))
     rest = {"modality": "skeleton", "path": "x", "num_frames": 9, "num_bytes": 9, "content_hash": "0"}
     ids = {clip_id: 2 + number % 2 for number, clip_id in enumerate(CLIP_IDS)}
     clips = [{"clip_id": i, "class_id": c, **blank, **rest} for i, c in ids.items()]
     tables.write(inputs["clips"], CLIPS, clips, {"class_names": list("abcd")})
     parts = {"s0": {"fit": [0], "val": [1], "unseen": [2, 3]}}
-    meta = {"dataset": "toy", "protocol": "random", "subjects": "xsub", "splits": parts}
+    meta = {"dataset": "toy", "split_table": "random", "protocol": "xsub", "splits": parts}
     roles = [{"split": "s0", "clip_id": i, "role": "unseen_test", "class_id": None, "held_out": False} for i in ids]
     tables.write(inputs["split"], SPLIT, roles, meta)
     names = [{"class_id": c, "class_name": n, "type": "label", "index": 0, "text": n} for c, n in enumerate("abcd")]
     tables.write(inputs["prompts"], PROMPTS, names)
-    with store.create(inputs["texts"], {}) as texts:
+    with store.create(inputs["embeddings"], {}) as texts:
         texts.group("label", [f"{c:04d}-00" for c in range(4)]).put("pooled", np.eye(4, dtype=np.float32))
     write_scores(inputs["scores"], [0, 1])
     return inputs | {"out": tmp_path / "toy.json", "predictions": tmp_path / "toy.parquet"}
@@ -64,14 +64,14 @@ def write_scores(folder: Path, training_classes: list[int]) -> None:
     )
     values = np.zeros((20, 2, 2), dtype=np.float32)
     values[1::4, 1, 1] = 1  # the first setting always says class 2, the second is right on half of class 3 as well
-    with store.create(folder / scores.STORE, {"dataset": "toy", "protocol": "random", **METHOD}) as out:
+    with store.create(folder / scores.STORE, {"dataset": "toy", "split_table": "random", **METHOD}) as out:
         scores.write(out, scores.Scores(about, CLIP_IDS, values))
 
 
 def test_the_stage_writes_figures_and_predictions_of_its_row(options: dict[str, Path]) -> None:
     evaluate.main(row="toy", **options)
     rows = json.loads(options["out"].read_text())["rows"]
-    assert [(row["selection"], row["top1"]) for row in rows] == [("validation", 0.5), ("paper", 0.75)]
+    assert [(row["selection"], row["top1"]) for row in rows] == [("validation", 0.5), ("oracle", 0.75)]
     assert len(tables.read_rows(options["predictions"], PREDICTIONS)) == 40
 
 

@@ -11,7 +11,7 @@ from pipeline.modalities import skeleton
 from pipeline.training import checkpoint
 from stages import extract
 
-WHOSE = {"dataset": "toy", "protocol": "random", "modality": "skeleton", "recipe": "dvta50", "encoder": "stgcn"}
+WHOSE = {"dataset": "toy", "split_table": "random", "modality": "skeleton", "recipe": "dvta50", "encoder": "stgcn"}
 ROW = {**WHOSE, "tokens": False, "masked": None, "regions": False}
 OPTIONS = {"plan": "reduced", "dropout": 0.1}
 WEIGHTS = Path("features/pretrain/k/s0-0.safetensors")

@@ -13,7 +13,7 @@ from stages import pretrain
 COMPUTE = {"engine": "inline", "num_workers": 1}
 ROW = {
     "dataset": "toy",
-    "protocol": "random",
+    "split_table": "random",
     "modality": "skeleton",
     "recipe": "dvta50",
     "encoder": "stgcn",

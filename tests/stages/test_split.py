@@ -6,7 +6,7 @@ from pipeline.core.errors import ParamsError
 from pipeline.core.schemas import CLIPS, SPLIT
 from stages import split
 
-ROW = {"dataset": "utd_mhad", "protocol": "develop", "subjects": "xsub"}
+ROW = {"dataset": "utd_mhad", "name": "develop", "protocol": "xsub"}
 ROW |= {"modality": "skeleton", "num_unseen": 5, "splits": ["s100", "s101"]}
 
 
@@ -37,10 +37,10 @@ def run(project, row):
 
 def test_a_row_of_the_params_becomes_a_table(project):
     meta = run(project, ROW)
-    assert meta["protocol"] == "develop"
+    assert meta["split_table"] == "develop"
     assert set(meta["splits"]) == {"s100", "s101"}
 
 
-def test_a_row_without_its_subjects_is_refused(project):
-    with pytest.raises(ParamsError, match="missing key 'subjects'"):
-        run(project, {key: value for key, value in ROW.items() if key != "subjects"})
+def test_a_row_without_its_protocol_is_refused(project):
+    with pytest.raises(ParamsError, match="missing key 'protocol'"):
+        run(project, {key: value for key, value in ROW.items() if key != "protocol"})

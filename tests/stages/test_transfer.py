@@ -19,10 +19,10 @@ PARAMS = {
         "rows": {
             "toy-skeleton-stgcn-prototypes": {
                 "dataset": "toy",
-                "protocol": "random",
+                "split_table": "random",
                 "features": "extract/toy.zarr",
-                "texts": "toy-minilm",
-                "text": "label",
+                "embeddings": "toy-minilm",
+                "text_type": "label",
                 "method": "prototypes",
                 "inference": "reverse_transfer",
                 "constraints": "I",
@@ -30,7 +30,7 @@ PARAMS = {
                 "extra": None,
                 "selection": "val",
                 "grid": {"num_neighbours": [1], "rho": [], "theta": []},
-                "refit": "aligner",
+                "refit": "seen",
                 "splits": ["s0"],
                 "seeds": [0],
                 "max_missing": 0.0,
@@ -55,11 +55,11 @@ def options(tmp_path, monkeypatch):
         {"split": "s0", "clip_id": i, "role": role, "class_id": c if c < 3 else None, "held_out": False}
         for (c, role), i in zip([pair for pair in ROLE.items() for _ in range(2)], ids, strict=True)
     ]
-    meta = {"dataset": "toy", "protocol": "random", "splits": {"s0": {"fit": [0, 1], "val": [2], "unseen": [3]}}}
+    meta = {"dataset": "toy", "split_table": "random", "splits": {"s0": {"fit": [0, 1], "val": [2], "unseen": [3]}}}
     tables.write(tmp_path / "s.parquet", SPLIT, lines, meta)
     names = [{"class_id": c, "class_name": f"c{c}", "type": "label", "index": 0, "text": "x"} for c in ROLE]
     tables.write(tmp_path / "p.parquet", PROMPTS, names)
-    names = {"features": "f.zarr", "texts": "t.zarr", "split": "s.parquet", "prompts": "p.parquet", "out": "out"}
+    names = {"features": "f.zarr", "embeddings": "t.zarr", "split": "s.parquet", "prompts": "p.parquet", "out": "out"}
     return {name: tmp_path / file for name, file in names.items()}
 
 

@@ -25,7 +25,7 @@ TEXTS_KT = unit(RANDOM.normal(size=(60, 12)).astype(np.float32))
 MAP_TD = RANDOM.normal(size=(12, 16))
 ROW = adopt.Row(dataset=NAME, source="data/raw/synse_ntu60", encoder="shift_gcn")
 SPLIT_ROW = split.Row(
-    dataset=NAME, protocol="synse", modality="skeleton", subjects="files", num_unseen=5, splits=["synse_5"]
+    dataset=NAME, name="synse", modality="skeleton", protocol="files", num_unseen=5, splits=["synse_5"]
 )
 
 
@@ -181,10 +181,10 @@ def test_the_folder_of_another_split_takes_no_part(world):
     assert world.adopt().groups() == ["synse_12-0", "synse_5-0"]
 
 
-def test_subjects_are_the_files(world):
+def test_the_protocol_is_the_files(world):
     world.ingest()
-    with pytest.raises(DataError, match=r"has no subjects 'xsub', only \['files'\]"):
-        split.split(SPLIT_ROW.model_copy(update={"subjects": "xsub"}), clips=world.clips, out=world.split)
+    with pytest.raises(DataError, match=r"has no protocol 'xsub', only \['files'\]"):
+        split.split(SPLIT_ROW.model_copy(update={"protocol": "xsub"}), clips=world.clips, out=world.split)
 
 
 def test_the_store_holds_the_accepted_vectors_by_id(world):
@@ -226,18 +226,18 @@ def aligned(world, **changes):
     tables.write(world.root / "prompts.parquet", PROMPTS, lines)
     row = align.Row(
         dataset=NAME,
-        protocol="synse",
+        split_table="synse",
         features="adopt/synse_ntu60.zarr",
-        texts="synse_ntu60-minilm",
+        embeddings="synse_ntu60-minilm",
         method="ridge",
         variant="label",
         splits=["synse_5"],
         seeds=[0],
-        refit="aligner",
+        refit="seen",
         max_missing=0.0,
     )
-    inputs = Inputs(features=world.out, texts=world.root / "t.zarr", split=world.split)
-    settings, out = ridge.Params(text="label", lambdas=[0.1, 10.0]), world.root / "align"
+    inputs = Inputs(features=world.out, embeddings=world.root / "t.zarr", split=world.split)
+    settings, out = ridge.Params(text_type="label", lambdas=[0.1, 10.0]), world.root / "align"
     align.align("k", row, settings, align.Compute(num_threads=1), inputs, out=out, cache=world.root / "cache")
     return out
 
@@ -248,8 +248,9 @@ def test_adopted_vectors_are_aligned_and_evaluated(world):
     world.adopt()
     scores = aligned(world)
     inputs = evaluate.Inputs(scores, world.clips, world.split, world.root / "t.zarr", world.root / "prompts.parquet")
-    texts = "synse_ntu60-minilm"
-    asked = evaluate.EvaluateRow(dataset=NAME, protocol="synse", scores="x", texts=texts, paper_selection=False)
+    asked = evaluate.EvaluateRow(
+        dataset=NAME, split_table="synse", scores="x", embeddings="synse_ntu60-minilm", oracle_selection=False
+    )
     bootstrap = evaluate.Bootstrap(num_resamples=20, seed=0)
     evaluate.evaluate(asked, bootstrap, inputs, out=world.root / "e.json", predictions=world.root / "p.parquet")
     rows = json.loads((world.root / "e.json").read_text())["rows"]

@@ -23,17 +23,17 @@ CLASSES = {"fit": FIT, "val": VAL, "unseen": UNSEEN}
 COMPUTE = align.Compute(num_threads=1)
 ROW = align.Row(
     dataset="toy",
-    protocol="random",
+    split_table="random",
     features="extract/toy.zarr",
-    texts="toy-minilm",
+    embeddings="toy-minilm",
     method="ridge",
     variant="label",
     splits=["s0"],
     seeds=[0],
-    refit="aligner",
+    refit="seen",
     max_missing=0.0,
 )
-RIDGE = ridge.Params(text="label", lambdas=[0.01, 1.0, 1000.0])
+RIDGE = ridge.Params(text_type="label", lambdas=[0.01, 1.0, 1000.0])
 DEVISE = {"margin": 0.1, "lr": 0.01, "weight_decay": 0.0, "batch_size": 16, "epochs": 4, "keep_every": 2}
 
 
@@ -67,9 +67,9 @@ def inputs(tmp_path_factory):
         }
         for id_, c in rows
     ]
-    meta = {"dataset": "toy", "protocol": "random", "splits": {"s0": CLASSES}}
+    meta = {"dataset": "toy", "split_table": "random", "splits": {"s0": CLASSES}}
     tables.write(folder / "s.parquet", SPLIT, lines, meta)
-    return Inputs(features=folder / "f.zarr", texts=folder / "t.zarr", split=folder / "s.parquet")
+    return Inputs(features=folder / "f.zarr", embeddings=folder / "t.zarr", split=folder / "s.parquet")
 
 
 def aligned(inputs, tmp_path, name="out", settings=RIDGE, **changed):
@@ -105,11 +105,11 @@ def test_unseen_clips_are_scored_against_both_label_spaces(inputs, tmp_path):
 
 def test_provenance_says_who_was_trained_on_what(inputs, tmp_path):
     about = by_space(aligned(inputs, tmp_path))["unseen"].provenance
-    assert (about.selection, about.refit, about.inference) == ("validation", "aligner", "inductive")
+    assert (about.selection, about.refit, about.inference) == ("validation", "seen", "inductive")
     assert about.settings == ["0.01", "1.0", "1000.0"]
     assert about.training_classes == [*FIT, *VAL]
     attrs = store.Store(tmp_path / "out" / "scores.zarr", "align").attrs
-    keys = ("dataset", "protocol", "modality", "encoder", "method", "variant", "texts")
+    keys = ("dataset", "split_table", "modality", "encoder", "method", "variant", "embeddings")
     assert [attrs[key] for key in keys] == ["toy", "random", "skeleton", "stgcn", "ridge", "label", "toy-minilm"]
 
 
@@ -145,18 +145,18 @@ def test_the_setting_that_is_best_on_val_is_chosen(inputs, tmp_path, monkeypatch
 
 
 def test_of_equally_good_settings_the_first_is_chosen(inputs, tmp_path):
-    folder = aligned(inputs, tmp_path, settings=ridge.Params(text="label", lambdas=[0.01, 0.0100001]))
+    folder = aligned(inputs, tmp_path, settings=ridge.Params(text_type="label", lambdas=[0.01, 0.0100001]))
     val = [line["val_top1"] for line in history(folder)]
     assert val[0] == val[1]
     assert by_space(folder)["unseen"].provenance.selected == 0
 
 
 def test_refit_trains_on_the_val_clips_as_well(inputs, tmp_path):
-    none, aligner = (by_space(aligned(inputs, tmp_path, refit, refit=refit))["unseen"] for refit in ("none", "aligner"))
+    none, aligner = (by_space(aligned(inputs, tmp_path, refit, refit=refit))["unseen"] for refit in ("none", "seen"))
     assert none.provenance.training_classes == FIT
     assert np.abs(none.values - aligner.values).max() > 1e-3
     fits = align.joined(inputs, align.Asked("toy", "random", ["s0"], [0], 0.0))[0]
-    for scored, clips in ((none, fits.fit), (aligner, fits.training("aligner"))):
+    for scored, clips in ((none, fits.fit), (aligner, fits.training("seen"))):
         candidate = next(ridge.candidates(clips, fits.texts, RIDGE, 0))
         expected = candidate.score(fits.test_ND, fits.texts.of(UNSEEN))
         np.testing.assert_allclose(scored.values[:, 0], expected, atol=1e-6)
@@ -169,7 +169,7 @@ def test_weights_are_those_of_the_chosen_setting_after_the_refit(inputs, tmp_pat
     assert about["setting"] == scored.settings[scored.selected]
     assert about["training_classes"] == scored.training_classes
     task = align.joined(inputs, align.Asked("toy", "random", ["s0"], [0], 0.0))[0]
-    candidates = ridge.candidates(task.training("aligner"), task.texts, RIDGE, 0)
+    candidates = ridge.candidates(task.training("seen"), task.texts, RIDGE, 0)
     expected = [candidate.module.linear.weight for candidate in candidates][scored.selected]
     torch.testing.assert_close(state["linear.weight"], expected.detach())
 
@@ -182,7 +182,7 @@ def test_gradient_methods_repeat_bit_for_bit(inputs, tmp_path, method, extra):
     settings = parse(align.method(method).Params, section, "test")
     digests = []
     for name in ("one", "two"):
-        folder = aligned(inputs, tmp_path, name, settings, method=method, variant="paper", seeds=[0, 1])
+        folder = aligned(inputs, tmp_path, name, settings, method=method, variant="tuned", seeds=[0, 1])
         digests.append(hashing.path_digest(folder))
     assert digests[0] == digests[1]
     found = scores.read(folder, "align")
@@ -209,13 +209,13 @@ def test_what_a_killed_run_finished_is_not_done_again(inputs, tmp_path, monkeypa
     assert hashing.path_digest(folder) == expected
 
 
-@pytest.mark.parametrize("changed", ["settings", "compute", "row", "features", "texts", "split"])
+@pytest.mark.parametrize("changed", ["settings", "compute", "row", "features", "embeddings", "split"])
 def test_parts_of_a_killed_run_are_not_taken_where_anything_they_rest_on_has_changed(inputs, tmp_path, changed):
     before = align._identity(ROW, RIDGE, COMPUTE, inputs)
     assert align._identity(ROW, RIDGE, COMPUTE, inputs) == before
     row, settings, compute, paths = ROW, RIDGE, COMPUTE, vars(inputs)
     if changed == "settings":
-        settings = ridge.Params(text="label", lambdas=[0.01, 2.0])
+        settings = ridge.Params(text_type="label", lambdas=[0.01, 2.0])
     elif changed == "compute":
         compute = align.Compute(num_threads=2)
     elif changed == "row":
@@ -245,7 +245,7 @@ def test_classes_that_only_the_encoder_was_trained_on_are_told_too(inputs, tmp_p
     assert checkpoint.load(folder / "weights" / "s0-0.safetensors")[1]["training_classes"] == FIT
 
 
-@pytest.mark.parametrize(("refit", "last"), [("none", FIT), ("aligner", [*FIT, *VAL])])
+@pytest.mark.parametrize(("refit", "last"), [("none", FIT), ("seen", [*FIT, *VAL])])
 def test_a_method_learns_from_the_texts_of_its_training_classes_alone(inputs, tmp_path, monkeypatch, refit, last):
     learnt = []
 
@@ -269,7 +269,7 @@ def test_the_page_shows_the_choice_and_the_curves(inputs, tmp_path):
 
 def test_dvta_without_contexts_names_the_stage_to_mend(inputs, tmp_path):
     bare = tmp_path / "bare.zarr"
-    texts = store.Store(inputs.texts, "embed")
+    texts = store.Store(inputs.embeddings, "embed")
     with store.create(bare, texts.attrs) as writer:
         writer.group("label", texts.ids("label")).put("pooled", texts.read("label", "pooled"))
     section = {**DEVISE, "sde": True, "gamma": 0.01, "temperature": 0.1}
@@ -277,7 +277,7 @@ def test_dvta_without_contexts_names_the_stage_to_mend(inputs, tmp_path):
     settings = parse(align.method("dvta").Params, section, "test")
     with pytest.raises(DataError, match=r"no 'context' sentences.*prompt stage"):
         aligned(
-            Inputs(inputs.features, bare, inputs.split), tmp_path, settings=settings, method="dvta", variant="paper"
+            Inputs(inputs.features, bare, inputs.split), tmp_path, settings=settings, method="dvta", variant="tuned"
         )
 
 

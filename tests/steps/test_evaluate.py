@@ -17,15 +17,17 @@ from pipeline.steps.evaluate import Bootstrap, EvaluateRow, Inputs, evaluate
 NAMES = ["sit", "stand", "wave", "clap"]
 METHOD = {
     "dataset": "tiny",
-    "protocol": "random",
+    "split_table": "random",
     "modality": "skeleton",
     "encoder": "stgcn",
     "method": "ridge",
     "variant": "plain",
-    "texts": "tiny-minilm",
+    "embeddings": "tiny-minilm",
 }
-ROW = EvaluateRow(dataset="tiny", protocol="random", scores="align/x", texts="tiny-minilm", paper_selection=False)
-PAPER = ROW.model_copy(update={"paper_selection": True})
+ROW = EvaluateRow(
+    dataset="tiny", split_table="random", scores="align/x", embeddings="tiny-minilm", oracle_selection=False
+)
+ORACLE = ROW.model_copy(update={"oracle_selection": True})
 BOOTSTRAP = Bootstrap(num_resamples=50, seed=0)
 PARTS = {"fit": [0], "val": [1], "unseen": [2, 3]}
 # class, subject -> role
@@ -62,7 +64,7 @@ class World:
 
     def write_split(self, parts: dict[str, list[int]], forged: dict[str, Any] | None = None, **changes: Any) -> None:
         forged = forged or {}
-        meta = {"dataset": "tiny", "protocol": "random", "subjects": "xsub", "splits": {"s0": parts}, **changes}
+        meta = {"dataset": "tiny", "split_table": "random", "protocol": "xsub", "splits": {"s0": parts}, **changes}
         rows = [
             {"split": "s0", "clip_id": i, "role": role, "class_id": c if role in ("fit", "val") else None}
             | {"held_out": False}
@@ -73,7 +75,7 @@ class World:
         tables.write(self.inputs.split, SPLIT, rows, meta)
 
     def write_texts(self, vectors: np.ndarray) -> None:
-        with store.create(self.inputs.texts, {"dataset": "tiny"}) as texts:
+        with store.create(self.inputs.embeddings, {"dataset": "tiny"}) as texts:
             texts.group("label", [f"{c:04d}-00" for c in range(len(vectors))]).put("pooled", vectors)
 
     def write_prompts(self, names: list[str]) -> None:
@@ -89,7 +91,7 @@ class World:
             "label_space": "unseen",
             "inference": "inductive",
             "selection": "validation",
-            "refit": "aligner",
+            "refit": "seen",
             "settings": ["1", "2"],
             "selected": 0,
             "class_ids": [2, 3],
@@ -116,22 +118,23 @@ def test_the_figures_are_those_of_the_selected_setting(world: World) -> None:
     (row,) = found["rows"]
     assert (row["top1"], row["chance"], row["num_clips"], row["num_unseen_classes"]) == (0.5, 0.5, 4, 2)
     assert (row["selection"], row["setting"], row["leaky"]) == ("validation", "1", False)
+    assert (row["split_table"], row["protocol"], row["split"]) == ("random", "xsub", "s0")
     assert found["summary"][0] | {"mean": 0.5, "ci95": None, "n": 1} == found["summary"][0]
     assert found["headline"] == {"num_splits": 1, "unseen_chance": 0.5, "unseen_top1": 0.5}
 
 
-def test_the_paper_selection_is_made_only_where_asked_and_is_flagged(world: World) -> None:
+def test_the_oracle_selection_is_made_only_where_asked_and_is_flagged(world: World) -> None:
     assert [row["selection"] for row in world.run()["rows"]] == ["validation"]
-    found = world.run(PAPER)
-    honest, paper = found["rows"]
-    assert (paper["selection"], paper["setting"], paper["top1"], paper["leaky"]) == ("paper", "2", 0.75, True)
+    found = world.run(ORACLE)
+    honest, oracle = found["rows"]
+    assert (oracle["selection"], oracle["setting"], oracle["top1"], oracle["leaky"]) == ("oracle", "2", 0.75, True)
     assert honest["top1"] == 0.5
     assert found["headline"]["unseen_top1"] == 0.5
 
 
 def test_of_settings_that_are_equally_good_on_the_test_set_the_earliest_is_taken(world: World) -> None:
     world.write_scores([[[1, 0], [0, 1]], [[0, 1], [1, 0]], [[1, 0], [1, 0]], [[0, 1], [0, 1]]])
-    assert [row["setting"] for row in world.run(PAPER)["rows"]] == ["1", "1"]
+    assert [row["setting"] for row in world.run(ORACLE)["rows"]] == ["1", "1"]
 
 
 def test_a_test_clip_that_the_modality_never_had_is_not_one_that_was_left_out(world: World) -> None:
@@ -144,11 +147,11 @@ def test_a_test_clip_that_the_modality_never_had_is_not_one_that_was_left_out(wo
 
 
 def test_predictions_are_kept_with_truth_rank_and_class_names(world: World) -> None:
-    world.run(PAPER)
+    world.run(ORACLE)
     lines = tables.read_rows(world.root / "out.parquet", PREDICTIONS)
-    paper = [line for line in lines if line["selection"] == "paper"]
+    oracle = [line for line in lines if line["selection"] == "oracle"]
     assert len(lines) == 8
-    assert [(line["class_id"], line["predicted"], line["rank"]) for line in paper] == [
+    assert [(line["class_id"], line["predicted"], line["rank"]) for line in oracle] == [
         (2, 2, 1),
         (2, 2, 1),
         (3, 3, 1),
@@ -156,13 +159,13 @@ def test_predictions_are_kept_with_truth_rank_and_class_names(world: World) -> N
     ]
     meta = tables.read_meta(world.root / "out.parquet", PREDICTIONS)
     assert meta["class_names"] == {"0": "sit", "1": "stand", "2": "wave", "3": "clap"}
-    assert meta["method"] == METHOD
+    assert meta["method"] == {**METHOD, "protocol": "xsub"}
 
 
 def test_two_runs_give_the_same_bytes(world: World) -> None:
-    world.run(PAPER)
+    world.run(ORACLE)
     first = [(world.root / name).read_bytes() for name in ("out.json", "out.parquet")]
-    world.run(PAPER)
+    world.run(ORACLE)
     assert [(world.root / name).read_bytes() for name in ("out.json", "out.parquet")] == first
 
 
@@ -212,7 +215,7 @@ def test_a_protocol_without_subjects_has_no_training_subjects(world: World) -> N
     world.clips = [(i, c, 1) if i == "tiny/c2s2r0" else (i, c, s) for i, c, s in world.clips]
     world.write_clips()
     world.clips = [(i, c, int(i[-3])) for i, c, _ in world.clips]
-    world.write_split(PARTS, subjects="list")
+    world.write_split(PARTS, protocol="list")
     assert world.run()["rows"]
 
 
@@ -257,16 +260,16 @@ def test_a_class_without_a_text_is_refused(world: World) -> None:
         world.run()
 
 
-@pytest.mark.parametrize("key", ["dataset", "protocol"])
-def test_scores_of_another_dataset_or_protocol_are_refused(world: World, key: str) -> None:
+@pytest.mark.parametrize("key", ["dataset", "split_table"])
+def test_scores_of_another_dataset_or_split_table_are_refused(world: World, key: str) -> None:
     world.write_scores(method=METHOD | {key: "other"})
-    with pytest.raises(DataError, match=f"scores: made for {key} 'other'"):
+    with pytest.raises(DataError, match=f"scores: made for {key.replace('_', ' ')} 'other'"):
         world.run()
 
 
-def test_scores_made_with_other_texts_than_the_audited_ones_are_refused(world: World) -> None:
-    world.write_scores(method=METHOD | {"texts": "tiny-twins"})
-    with pytest.raises(DataError, match="scores: made with the texts 'tiny-twins', this row audits 'tiny-minilm'"):
+def test_scores_made_with_other_embeddings_than_the_audited_ones_are_refused(world: World) -> None:
+    world.write_scores(method=METHOD | {"embeddings": "tiny-twins"})
+    with pytest.raises(DataError, match="scores: made with the embeddings 'tiny-twins', this row audits 'tiny-minilm'"):
         world.run()
 
 

@@ -12,7 +12,7 @@ from pipeline.training import checkpoint
 from pipeline.training.encoding import Batches, hidden
 
 OPTIONS = {"plan": "reduced", "dropout": 0.5}
-WHOSE = {"dataset": "toy", "protocol": "random", "modality": "skeleton", "recipe": "dvta50", "encoder": "stgcn"}
+WHOSE = {"dataset": "toy", "split_table": "random", "modality": "skeleton", "recipe": "dvta50", "encoder": "stgcn"}
 ROW = {**WHOSE, "tokens": False, "masked": None, "regions": False}
 MASKED = {"part": "joints", "share": 0.3, "num_variants": 3, "seed": 0}
 ABOUT = {
@@ -70,7 +70,7 @@ def test_the_store_says_whose_vectors_they_are(world):
     weights(world, name="s1-2", split="s1", seed=2)
     found = run(world)[1]
     assert found.groups() == ["s0-0", "s1-2"]
-    attrs = {"dataset": "toy", "protocol": "random", "modality": "skeleton", "encoder": "stgcn", "recipe": "dvta50"}
+    attrs = {"dataset": "toy", "split_table": "random", "modality": "skeleton", "encoder": "stgcn", "recipe": "dvta50"}
     assert found.attrs == attrs
     assert found.group_attrs("s1-2") == {
         "split": "s1",
@@ -185,7 +185,7 @@ def test_an_encoder_of_another_split_or_seed_is_refused(changes, world):
     ("changes", "message"),
     [
         ({"dataset": "other"}, "'dataset': 'other'"),
-        ({"protocol": "xview"}, "'protocol': 'xview'"),
+        ({"split_table": "xview"}, "'split_table': 'xview'"),
         ({"recipe": "raw"}, "'recipe': 'raw'"),
         ({"layout": "ntu25"}, "'layout': 'ntu25'"),
         ({"encoder": "x"}, "'encoder': 'x'"),

@@ -14,7 +14,7 @@ from pipeline.training import checkpoint
 
 ROW = {
     "dataset": "toy",
-    "protocol": "random",
+    "split_table": "random",
     "modality": "skeleton",
     "recipe": "dvta50",
     "encoder": "stgcn",

@@ -24,7 +24,7 @@ ROW = {
     "dataset": "demo", "source": "raw", "modality": "video", "recipe": "small", "options": GRID, "boxes": True,
 }  # fmt: skip
 ENCODER = {"widths": [4, 8], "dim": 12, "dropout": 0.0}
-WHOSE = {"dataset": "demo", "protocol": "films", "modality": "video", "recipe": "small", "encoder": "framecnn"}
+WHOSE = {"dataset": "demo", "split_table": "films", "modality": "video", "recipe": "small", "encoder": "framecnn"}
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ EVERY = [clip(c, s, r) for c in range(27) for s in range(1, 5) for r in (1, 2)]
 
 
 def row(**keys):
-    base = {"dataset": "utd_mhad", "protocol": "random", "subjects": "xsub", "num_unseen": 5, "splits": ["s0"]}
+    base = {"dataset": "utd_mhad", "name": "random", "protocol": "xsub", "num_unseen": 5, "splits": ["s0"]}
     base["modality"] = "skeleton"
     return params.parse(split.Row, base | keys, "split.rows.x")
 
@@ -54,10 +54,10 @@ def written(tmp_path, clips=EVERY, **keys):
 
 def test_a_table_tells_the_classes_of_every_split(tmp_path):
     rows, meta = written(tmp_path, splits=["s0", "s1", "purls_22_5"])
-    assert {key: meta[key] for key in ("dataset", "protocol", "subjects")} == {
+    assert {key: meta[key] for key in ("dataset", "split_table", "protocol")} == {
         "dataset": "utd_mhad",
-        "protocol": "random",
-        "subjects": "xsub",
+        "split_table": "random",
+        "protocol": "xsub",
     }
     assert set(meta["splits"]) == {"s0", "s1", "purls_22_5"}
     assert meta["splits"]["purls_22_5"]["unseen"] == [4, 14, 17, 23, 24]
@@ -152,7 +152,7 @@ def test_views_of_one_performance_are_held_out_together(tmp_path):
 
 
 REFUSED = {
-    "an unknown subject protocol": ({"subjects": "xview"}, "has no subjects 'xview', only .'xsub'."),
+    "an unknown subject protocol": ({"protocol": "xview"}, "has no protocol 'xview', only .'xsub'."),
     "an unknown split": ({"splits": ["purls_1"]}, "split 'purls_1': is neither published for utd_mhad"),
     "a split named twice": ({"splits": ["s1", "s1"]}, "a split is named twice"),
     "a seed with zeros before it": ({"splits": ["s01"]}, "split 's01': is neither published"),
@@ -198,7 +198,7 @@ def split_by_list(tmp_path, monkeypatch, clips):
     monkeypatch.setattr(hmdb51, "DATASET", dataclasses.replace(hmdb51.DATASET, subjects=listed))
     names = [known.name for known in shared.classes("hmdb51")]
     tables.write(tmp_path / "clips.parquet", CLIPS, clips, {"dataset": "hmdb51", "class_names": names})
-    chosen = row(dataset="hmdb51", subjects="official", num_unseen=25)
+    chosen = row(dataset="hmdb51", protocol="official", num_unseen=25)
     split.split(chosen, clips=tmp_path / "clips.parquet", out=tmp_path / "split.parquet")
     return {row["clip_id"]: row for row in tables.read_rows(tmp_path / "split.parquet", SPLIT)}
 
@@ -257,7 +257,7 @@ def test_a_published_list_that_names_no_class_is_refused(tmp_path, monkeypatch):
 
 
 def target(tmp_path, clips=EVERY, **keys):
-    return written(tmp_path, clips, protocol="half", subjects=None, **({"num_unseen": 13, "splits": ["half_0"]} | keys))
+    return written(tmp_path, clips, name="half", protocol=None, **({"num_unseen": 13, "splits": ["half_0"]} | keys))
 
 
 def test_of_a_target_every_clip_of_the_half_is_tested_whoever_is_seen(tmp_path):
@@ -272,7 +272,7 @@ def test_of_a_target_every_clip_of_the_half_is_tested_whoever_is_seen(tmp_path):
         }
         assert {row["role"] for row in found.values()} == {"unseen_test", "unused"}
         assert not any(row["held_out"] or row["class_id"] is not None for row in found.values())
-    assert meta["subjects"] is None
+    assert meta["protocol"] is None
 
 
 def test_the_full_split_of_a_target_tests_every_clip(tmp_path):
@@ -323,7 +323,7 @@ def real_clips(real_data, tmp_path_factory):
     ("name", "num_unseen", "unseen_test"), [("purls_22_5", 5, 80), ("purls_18_9", 9, 144), ("purls_14_13", 13, 208)]
 )
 def test_the_purls_splits_of_the_recorded_clips(real_clips, tmp_path, name, num_unseen, unseen_test):
-    chosen = row(protocol=name, num_unseen=num_unseen, splits=[name])
+    chosen = row(name=name, num_unseen=num_unseen, splits=[name])
     split.split(chosen, clips=real_clips, out=tmp_path / "split.parquet")
     rows = tables.read_rows(tmp_path / "split.parquet", SPLIT)
     classes = tables.read_meta(tmp_path / "split.parquet", SPLIT)["splits"][name]

@@ -23,10 +23,10 @@ CLASSES = {"fit": FIT, "val": VAL, "unseen": UNSEEN}
 FOLDS, PAGE = transfer.Folds(num_folds=5, seed=0), report.PageParams(num_clips=8, num_graphs=1)
 ROW = {
     "dataset": "toy",
-    "protocol": "random",
+    "split_table": "random",
     "features": "extract/toy.zarr",
-    "texts": "toy-minilm",
-    "text": "label",
+    "embeddings": "toy-minilm",
+    "text_type": "label",
     "method": "prototypes",
     "inference": "visual_prototypes",
     "constraints": "all",
@@ -34,7 +34,7 @@ ROW = {
     "extra": None,
     "selection": "val",
     "grid": {"num_neighbours": [2, 6], "rho": [2], "theta": [0.0, 0.5]},
-    "refit": "aligner",
+    "refit": "seen",
     "splits": ["s0"],
     "seeds": [0],
     "max_missing": 0.0,
@@ -68,7 +68,7 @@ def inputs(tmp_path_factory):
         part = role(int(id_[4:6]))
         label = None if part == "unseen_test" else int(id_[4:6])
         lines.append({"split": "s0", "clip_id": id_, "role": part, "class_id": label, "held_out": False})
-    meta = {"dataset": "toy", "protocol": "random", "subjects": "none", "splits": {"s0": CLASSES}}
+    meta = {"dataset": "toy", "split_table": "random", "protocol": "none", "splits": {"s0": CLASSES}}
     tables.write(folder / "split.parquet", SPLIT, lines, meta)
     names = [
         {"class_id": c, "class_name": f"class {c}", "type": "label", "index": 0, "text": f"class {c}"}
@@ -79,7 +79,7 @@ def inputs(tmp_path_factory):
 
 
 def where(inputs) -> Inputs:
-    return Inputs(features=inputs / "f.zarr", texts=inputs / "t.zarr", split=inputs / "split.parquet")
+    return Inputs(features=inputs / "f.zarr", embeddings=inputs / "t.zarr", split=inputs / "split.parquet")
 
 
 def run(inputs, out, **changes):
@@ -181,7 +181,7 @@ NO_RULES = EXTRA | {"forbidden": [], "max_seen": None}
 @pytest.mark.parametrize(
     ("base", "change"),
     [
-        ({}, {"text": "context"}),
+        ({}, {"text_type": "context"}),
         ({}, {"inference": "seen_label_then_text"}),
         ({}, {"inference": "reverse_transfer"}),
         ({}, {"constraints": "none"}),
@@ -190,11 +190,11 @@ NO_RULES = EXTRA | {"forbidden": [], "max_seen": None}
         ({}, {"refit": "none"}),
         ({}, {"grid": {"num_neighbours": [3], "rho": [3], "theta": [0.9]}}),
         (SIX, {"cap": "column"}),
-        (SIX | {"text": "context"}, {"cap": "both"}),
+        (SIX | {"text_type": "context"}, {"cap": "both"}),
         ({}, {"extra": EXTRA}),
         (SIX, {"extra": NO_RULES | {"required": [["class 3", "class 5"]]}}),
         (SIX | {"cap": "column"}, {"extra": NO_RULES | {"max_seen": 2}}),
-        (SIX | {"text": "context"}, {"extra": NO_RULES | {"coverage": 3}}),
+        (SIX | {"text_type": "context"}, {"extra": NO_RULES | {"coverage": 3}}),
     ],
     ids=str,
 )

@@ -20,7 +20,7 @@ Text = Literal["label", "mean"]
 class Params(MethodParams):
     """Which texts are the target, and the penalties to choose from."""
 
-    text: Text  # the label's vector, or the mean direction of label and context
+    text_type: Text  # the label's vector, or the mean direction of label and context
     lambdas: list[Annotated[float, Field(gt=0)]] = Field(min_length=1)  # penalty a clip: 1 = as strong as unit features
 
     @field_validator("lambdas")
@@ -43,7 +43,7 @@ class Params(MethodParams):
 
 def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[Candidate]:  # noqa: ARG001 - no chance in it
     """One solution a penalty: W = (X'X/N + lambda I)^-1 X'Y/N with X standardised and Y centred, in float64."""
-    y_NT = torch.from_numpy(targets(texts, params.text)[texts.rows(clips.class_ids)]).double()
+    y_NT = torch.from_numpy(targets(texts, params.text_type)[texts.rows(clips.class_ids)]).double()
     mean_T = y_NT.mean(dim=0)
     for setting, penalty in zip(params.settings, params.lambdas, strict=True):
         mapping = LinearMap(clips.features_ND, y_NT.shape[1], bias=True)
@@ -51,7 +51,7 @@ def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> It
         w_DT = solution(x_ND, y_NT - mean_T, penalty)
         mapping.load_state_dict({**mapping.state_dict(), "linear.weight": w_DT.T, "linear.bias": mean_T})
         loss = (x_ND @ w_DT + mean_T - y_NT).square().sum(dim=1).mean().item()
-        yield Candidate(setting, loss, partial(_scores, mapping, params.text), mapping)
+        yield Candidate(setting, loss, partial(_scores, mapping, params.text_type), mapping)
 
 
 def targets(texts: ClassTexts, text: Text) -> Array:

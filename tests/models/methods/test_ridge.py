@@ -21,7 +21,7 @@ def toy():
 
 
 def fitted(toy, **changed):
-    params = ridge.Params.model_validate({"text": "label", "lambdas": [0.3], **changed})
+    params = ridge.Params.model_validate({"text_type": "label", "lambdas": [0.3], **changed})
     return next(ridge.candidates(*toy, params, 0))
 
 
@@ -48,7 +48,7 @@ def test_scores_are_cosines_of_the_regression_with_the_texts(toy):
     assert candidate.loss == pytest.approx(np.square(mapped_NT - y_NT).sum(1).mean(), rel=1e-5)
 
 
-@pytest.mark.parametrize("changed", [{"text": "mean"}, {"lambdas": [3.0]}], ids=str)
+@pytest.mark.parametrize("changed", [{"text_type": "mean"}, {"lambdas": [3.0]}], ids=str)
 def test_every_option_changes_the_scores(toy, changed):
     clips, texts = toy
     scores = [candidate.score(clips.features_ND, texts) for candidate in (fitted(toy), fitted(toy, **changed))]
@@ -66,10 +66,10 @@ def test_the_mean_text_is_half_way_between_label_and_context(toy):
 def test_the_mean_text_needs_contexts(toy):
     clips, texts = toy
     with pytest.raises(DataError, match="no 'context' sentences"):
-        fitted((clips, ClassTexts(texts.class_ids, texts.label_KT, None)), text="mean")
+        fitted((clips, ClassTexts(texts.class_ids, texts.label_KT, None)), text_type="mean")
 
 
 @pytest.mark.parametrize("lambdas", [[], [0.0], [1.0, 0.1], [1.0, 1.0]], ids=str)
 def test_a_grid_that_does_not_ascend_from_above_0_is_refused(lambdas):
     with pytest.raises(ValidationError):
-        ridge.Params.model_validate({"text": "label", "lambdas": lambdas})
+        ridge.Params.model_validate({"text_type": "label", "lambdas": lambdas})
