@@ -152,11 +152,11 @@ def test_of_equally_good_settings_the_first_is_chosen(inputs, tmp_path):
 
 
 def test_refit_trains_on_the_val_clips_as_well(inputs, tmp_path):
-    none, aligner = (by_space(aligned(inputs, tmp_path, refit, refit=refit))["unseen"] for refit in ("none", "seen"))
+    none, seen = (by_space(aligned(inputs, tmp_path, refit, refit=refit))["unseen"] for refit in ("none", "seen"))
     assert none.provenance.training_classes == FIT
-    assert np.abs(none.values - aligner.values).max() > 1e-3
+    assert np.abs(none.values - seen.values).max() > 1e-3
     fits = align.joined(inputs, align.Asked("toy", "random", ["s0"], [0], 0.0))[0]
-    for scored, clips in ((none, fits.fit), (aligner, fits.training("seen"))):
+    for scored, clips in ((none, fits.fit), (seen, fits.training("seen"))):
         candidate = next(ridge.candidates(clips, fits.texts, RIDGE, 0))
         expected = candidate.score(fits.test_ND, fits.texts.of(UNSEEN))
         np.testing.assert_allclose(scored.values[:, 0], expected, atol=1e-6)
