@@ -17,7 +17,7 @@ from pipeline.formats.class_names import content_words, read_names, stem, words
 
 Vectors = npt.NDArray[np.float32]
 
-LABELS = Path(__file__).parent  # <name>.txt
+LABELS = Path(__file__).parent / "lists"
 
 
 @dataclass(frozen=True)
