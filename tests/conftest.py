@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from filelock import FileLock
 
 ROOT = Path(__file__).parents[1]
 
@@ -33,9 +34,10 @@ class Checkout:
         self.folder = folder
         self.lock = folder / "dvc.lock"
 
-    def run(self, *command: str, code: int = 0) -> str:
+    def run(self, *command: str, code: int = 0, **variables: str) -> str:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         env = {**os.environ, "PATH": path, "HF_HUB_OFFLINE": "1", "DVC_SITE_CACHE_DIR": str(self.folder / ".site")}
+        env |= {"PYTHONPATH": str(self.folder), **variables}  # its own code, not that of this checkout
         done = subprocess.run(command, cwd=self.folder, env=env, capture_output=True, text=True)
         output = done.stdout + done.stderr
         assert done.returncode == code, output[-4000:]
@@ -86,12 +88,38 @@ def new_checkout() -> Callable[[Path], Checkout]:
     return copy_project
 
 
+# Python runs a file of this name at its start; this one writes what the process has imported, at its end.
+TRACER = """
+import atexit, os, sys
+def write():
+    files = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+    with open(os.path.join(os.environ["TRACES"], f"{os.getpid()}.txt"), "w") as out:
+        out.write("\\n".join([" ".join(sys.argv), *sorted(file for file in files if file)]))
+atexit.register(write)
+"""
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A checkout in which `dvc repro` has run. Copy it before changing anything; `checkout` does."""
-    checkout = copy_project(tmp_path_factory.mktemp("finished"))
-    checkout.run("dvc", "repro")
-    return checkout
+    """A checkout in which `dvc repro` has run, one for all workers. Copy it before changing it; `checkout` does.
+
+    Its folder `.traces` holds a file a process: the command, then the files of the modules it imported.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder, done = shared / "finished", shared / "finished.done"
+    with FileLock(shared / "finished.lock"):
+        if not done.is_file():
+            shutil.rmtree(folder, ignore_errors=True)  # of a worker that failed
+            folder.mkdir()
+            made = copy_project(folder)
+            traces = folder / ".traces"
+            traces.mkdir()
+            (traces / "sitecustomize.py").write_text(TRACER)
+            made.run("dvc", "repro", PYTHONPATH=f"{traces}{os.pathsep}{folder}", TRACES=str(traces))
+            done.touch()
+    return Checkout(folder)
 
 
 @pytest.fixture

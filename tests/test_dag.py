@@ -1,7 +1,5 @@
 """One verb, five places: dvc.yaml, stages/, params.yaml, the artefact folders and the tests cannot drift apart."""
 
-import ast
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -10,19 +8,17 @@ import yaml
 from pipeline.commands import profile
 from pipeline.core import dag, members, params
 from pipeline.reporting import dag as picture
+from pipeline.steps import fingerprint
 
 ROOT = Path(__file__).parents[1]
 COLUMNS = ("data", "features", "reports")
 STAGES = dag.read_stages(ROOT / "dvc.yaml")
+UNTOLD = {"fingerprint"}  # the only stage without params
 INSTANCES = [
     pytest.param(instance, id=f"{name}:{instance.name}")
     for name in profile.names()
     for instance in dag.instances(ROOT / "dvc.yaml", yaml.safe_load(profile.text(name)))
 ]
-# Modules whose change cannot change an output: they carry messages, times and exit codes.
-SILENT = {f"pipeline/core/{name}.py" for name in ("command", "errors", "progress", "rejects", "runs")} - {
-    "pipeline/core/rejects.py"  # it decides whether a stage fails
-}
 
 
 def test_every_stage_is_a_file_and_every_file_a_stage() -> None:
@@ -31,12 +27,12 @@ def test_every_stage_is_a_file_and_every_file_a_stage() -> None:
 
 
 def test_every_stage_has_a_section_of_params_and_every_section_a_stage() -> None:
-    assert set(params.read(ROOT / "params.yaml")) == set(STAGES)
+    assert set(params.read(ROOT / "params.yaml")) == set(STAGES) - UNTOLD
 
 
 @pytest.mark.parametrize("name", profile.names())
 def test_every_profile_is_complete(name: str) -> None:
-    assert set(yaml.safe_load(profile.text(name))) == set(STAGES)
+    assert set(yaml.safe_load(profile.text(name))) == set(STAGES) - UNTOLD
 
 
 def test_the_committed_params_are_the_demo_profile() -> None:
@@ -87,68 +83,20 @@ def test_a_stage_writes_only_below_a_folder_of_its_name(instance: dag.Instance) 
 
 
 @pytest.mark.parametrize("instance", INSTANCES)
-def test_code_deps_exist(instance: dag.Instance) -> None:
-    code = [dep for dep in instance.deps if dep.startswith(("stages/", "pipeline/"))]
-    assert [dep for dep in code if not (ROOT / dep).exists()] == []
+def test_a_stage_depends_on_the_digest_of_its_code(instance: dag.Instance) -> None:
+    if instance.stage == "fingerprint":
+        assert set(instance.deps) == {"pipeline", "stages"}
+    else:
+        assert f"data/fingerprint/{instance.stage}.txt" in instance.deps
 
 
-@pytest.mark.parametrize("instance", INSTANCES)
-def test_a_change_of_code_reruns_what_it_affects(instance: dag.Instance) -> None:
-    """All that the stage and the members its row chose import is declared."""
-    members = [dep for dep in instance.deps if dep.startswith("pipeline/") and dep.endswith(".py")]
-    used = set().union(*(closure(file) for file in [f"stages/{instance.stage}.py", *members])) - SILENT
-    assert sorted(file for file in used if not is_covered(file, instance.deps)) == []
+def test_every_digest_that_a_stage_depends_on_is_written(tmp_path: Path) -> None:
+    fingerprint.fingerprint(out=tmp_path / "fingerprint")
+    written = {f"data/fingerprint/{path.name}" for path in (tmp_path / "fingerprint").iterdir()}
+    needed = {dep for param in INSTANCES for dep in param.values[0].deps if dep.startswith("data/fingerprint/")}
+    assert sorted(needed - written) == []
 
 
-@pytest.mark.parametrize("name", STAGES)
-def test_a_change_of_code_reruns_nothing_else(name: str) -> None:
-    """Every declared file is imported by the stage or by a member that a profile chooses."""
-    mine = [param.values[0] for param in INSTANCES if param.values[0].stage == name]
-    chosen = {dep for instance in mine for dep in instance.deps if dep.endswith(".py")}
-    fixed = {dep for dep in dag.body(STAGES[name])["deps"] if dep.endswith(".py") and "${" not in dep}
-    used = closure(f"stages/{name}.py").union(*(closure(file) for file in chosen - fixed)) - SILENT
-    assert sorted(fixed - used) == []
-
-
-def is_covered(file: str, deps: tuple[str, ...]) -> bool:
-    return any(file == dep or file.startswith(f"{dep}/") for dep in deps)
-
-
-@cache
-def closure(file: str) -> set[str]:
-    """Files of the project that a file imports, directly or not, itself included; packages without code left out."""
-    found: set[str] = set()
-    todo = [file]
-    while todo:
-        current = todo.pop()
-        if current not in found:
-            found.add(current)
-            todo += imports(current)
-    return {path for path in found if has_code(path)}
-
-
-@cache
-def imports(file: str) -> list[str]:
-    names: list[str] = []
-    for node in ast.walk(ast.parse((ROOT / file).read_text())):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            names += [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
-        elif isinstance(node, ast.ImportFrom):
-            package = ".".join(Path(file).with_suffix("").parts[: -node.level])
-            base = f"{package}.{node.module}" if node.module else package
-            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
-    return [path for name in names if name.split(".")[0] in ("pipeline", "stages") for path in files_of(name)]
-
-
-def files_of(name: str) -> list[str]:
-    """The module's file and the packages above it."""
-    parts = name.split(".")
-    paths = ["/".join(parts) + ".py", *("/".join([*parts[:end], "__init__.py"]) for end in range(1, len(parts) + 1))]
-    return [path for path in paths if (ROOT / path).is_file()]
-
-
-def has_code(file: str) -> bool:
-    tree = ast.parse((ROOT / file).read_text())
-    return any(not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)) for node in tree.body)
+def test_no_file_of_code_is_a_dependency_of_a_stage_but_through_its_digest() -> None:
+    deps = {dep for param in INSTANCES for dep in param.values[0].deps if param.values[0].stage != "fingerprint"}
+    assert sorted(dep for dep in deps if dep.endswith(".py")) == []

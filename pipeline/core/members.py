@@ -11,13 +11,16 @@ SHARED = "shared"  # the module of a folder that holds what its members have in 
 
 
 def names(package: str) -> list[str]:
-    """The members of a package, e.g. names("pipeline.datasets"): its modules but `shared` and private ones."""
-    spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
+    """The members of a package, e.g. names("pipeline.datasets"): its modules but `shared` and private ones.
+
+    Nothing of the package is imported.
+    """
+    top, *below = package.split(".")
+    spec = importlib.util.find_spec(top)
+    folders = [Path(folder, *below) for folder in (spec and spec.submodule_search_locations) or ()]
+    found = {path.stem for folder in folders if folder.is_dir() for path in folder.iterdir() if _is_member(path)}
+    if not any((folder / "__init__.py").is_file() for folder in folders):
         raise ParamsError(f"there is no package '{package}'")
-    found = {
-        path.stem for folder in spec.submodule_search_locations for path in Path(folder).iterdir() if _is_member(path)
-    }
     return sorted(found - {SHARED})
 
 

@@ -1,6 +1,7 @@
 """The picture of the pipeline, drawn from dvc.yaml: three columns of stages, and what each is made from.
 
-An arrow that follows from others is left out (transitive reduction); the description names every input.
+An arrow that follows from others is left out (transitive reduction); the description names every input. So are the
+arrows from `fingerprint`, which would go to every box.
 """
 
 import textwrap
@@ -13,6 +14,7 @@ from pipeline.core import dag, params
 
 COLUMNS = {"data": "what was recorded", "features": "vectors and weights", "reports": "what we conclude"}
 
+_READ_BY_ALL = "fingerprint"
 _BOX_WIDTH, _BOX_HEIGHT = 216, 62
 _COLUMN_STEP, _ROW_STEP = 296, 84
 _TOP = 64
@@ -62,7 +64,7 @@ def stages(dvc_yaml: Path, params_yaml: Path) -> list[Stage]:
         body = dag.body(stage)
         mine = [instance for instance in instances if instance.stage == name]
         deps = [*body.get("deps", []), *(dep for instance in mine for dep in instance.deps)]
-        reads = _makers(deps, written) - {name}
+        reads = _makers(deps, written) - {name, _READ_BY_ALL}
         column = dag.out_paths(body)[0].split("/")[0]
         ordered = tuple(other for other in written if other in reads)
         found.append(Stage(name, column, body.get("desc", ""), ordered, is_idle=not mine))

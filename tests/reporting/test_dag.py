@@ -57,6 +57,15 @@ def test_boxes_stand_in_their_columns_and_do_not_overlap() -> None:
     assert row["preprocess"] < row["pretrain"] < row["extract"] < row["align"]
 
 
+def test_the_digests_of_the_code_send_no_arrow_to_every_box(tmp_path: Path) -> None:
+    stage = "  fingerprint: {cmd: python -m stages.fingerprint, deps: [pipeline], outs: [data/fingerprint]}\n"
+    file = changed(tmp_path, "stages:\n", f"stages:\n{stage}", DVC)
+    file = changed(tmp_path, "stages/prompt.py", "data/fingerprint/prompt.txt", file)
+    found = {stage.name: stage for stage in dag.stages(file, PARAMS)}
+    assert found["fingerprint"].column == "data"
+    assert found["prompt"].reads == ()
+
+
 def test_a_stage_without_rows_is_drawn_as_idle(tmp_path: Path) -> None:
     params = changed(tmp_path, "synthesize: {rows: {demo: {}}}", "synthesize: {rows: {}}")
     assert [stage.name for stage in dag.stages(DVC, params) if stage.is_idle] == ["synthesize"]

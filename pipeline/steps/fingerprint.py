@@ -1,0 +1,50 @@
+"""fingerprint: the code -> one small file a stage and a member, which changes when what it runs changes.
+
+DVC compares files, and a stage's code is some forty of them: as dependencies they are kept by hand and parsed after
+every stage. Each stage depends on its digest instead, and on those of the members that its row names.
+"""
+
+from pathlib import Path
+
+from pipeline.core import members
+from pipeline.core.closure import ROOT, Code
+from pipeline.core.outputs import whole_folder
+
+# Folders of which a row names a member; * = each modality.
+_ONE_BY_ONE = (
+    "pipeline.datasets",
+    "pipeline.modalities.*",
+    "pipeline.modalities.*.recipes",
+    "pipeline.models.methods",
+    "pipeline.models.text_encoders",
+)
+_AS_A_WHOLE = ("pipeline.text.negatives",)  # of which a row names several
+
+
+def fingerprint(*, out: Path) -> dict[str, int]:
+    """Write `<stage>.txt`, `<folder>.<member>.txt` and `<folder>.txt`: a line per file, its digest and its path."""
+    code = Code()
+    stages = {path.stem for path in (ROOT / "stages").glob("*.py")} - {"__init__", "fingerprint"}
+    targets = {stage: [f"stages.{stage}"] for stage in sorted(stages)}
+    for package in _packages():
+        targets |= {_short(f"{package}.{name}"): [f"{package}.{name}"] for name in members.names(package)}
+    for package in _AS_A_WHOLE:
+        targets[_short(package)] = [f"{package}.{name}" for name in members.names(package)]
+    with whole_folder(out) as folder:
+        for name, modules in targets.items():
+            lines = [f"{digest}  {path}\n" for path, digest in code.files(*modules).items()]
+            (folder / f"{name}.txt").write_text("".join(lines), encoding="utf-8")
+    return {"digests": len(targets)}
+
+
+def _packages() -> list[str]:
+    modalities = members.names("pipeline.modalities")
+    return [
+        package.replace("*", modality)
+        for package in _ONE_BY_ONE
+        for modality in (modalities if "*" in package else [""])
+    ]
+
+
+def _short(module: str) -> str:
+    return module.removeprefix("pipeline.")

@@ -1,0 +1,84 @@
+"""An edit of code reruns what runs it, and no more: the digests in dvc.yaml against what each stage really imported."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline.core import dag
+from pipeline.core.closure import Code
+
+Checkout = Any  # of tests/conftest.py
+pytestmark = [pytest.mark.world, pytest.mark.timeout(1800)]
+
+Files = dict[str, set[str]]  # by instance
+
+# Code that a stage's digest holds and not every row runs: the genomes' painter, and the rules a row does not name.
+BY_ROW = ("pipeline/world/painting.py", "pipeline/text/negatives/")
+
+
+def declared(checkout: Checkout) -> Files:
+    """The files of code that each instance of dvc.lock depends on through its digests."""
+    found: Files = {}
+    for name, entry in checkout.stages().items():
+        digests = [dep["path"] for dep in entry.get("deps", []) if dep["path"].startswith("data/fingerprint/")]
+        lines = [line for path in digests for line in (checkout.folder / path).read_text().splitlines()]
+        found[name] = {line.split("  ")[1] for line in lines}
+    return found
+
+
+def imported(checkout: Checkout) -> Files:
+    """The files with code that each instance's processes imported."""
+    code, folder = Code(checkout.folder), checkout.folder
+    cmds = {
+        " ".join(instance.cmd.split()[3:]): instance.name
+        for instance in dag.instances(folder / "dvc.yaml", yaml.safe_load((folder / "params.yaml").read_text()))
+    }
+    found: Files = {name: set() for name in cmds.values()}
+    for trace in (folder / ".traces").glob("*.txt"):
+        command, *files = trace.read_text().splitlines()
+        name = cmds.get(" ".join(command.split()[1:]))
+        ours = [Path(file).relative_to(folder) for file in files if Path(file).is_relative_to(folder)]
+        ours = [path for path in ours if path.parts[0] in ("pipeline", "stages")]
+        modules = [".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in ours]
+        if name is not None:
+            found[name] |= {path for module in modules for path in code.own(module) if path.endswith(".py")}
+    return found
+
+
+def test_every_stage_was_traced(finished: Checkout) -> None:
+    assert [name for name, files in imported(finished).items() if not files] == []
+
+
+def test_a_change_of_code_reruns_every_stage_that_runs_it(finished: Checkout) -> None:
+    lists = declared(finished)
+    missing = {name: sorted(files - lists[name]) for name, files in imported(finished).items() if name != "fingerprint"}
+    assert {name: files for name, files in missing.items() if files} == {}
+
+
+def test_a_change_of_code_reruns_no_other_stage(finished: Checkout) -> None:
+    ran = imported(finished)
+    idle = {
+        name: sorted(file for file in files - ran[name] if file.endswith(".py") and not file.startswith(BY_ROW))
+        for name, files in declared(finished).items()
+    }
+    assert {name: files for name, files in idle.items() if files} == {}
+
+
+def test_dvc_sees_an_edit_of_code_in_what_runs_it_and_no_other_stage(finished: Checkout, checkout: Checkout) -> None:
+    edited = "pipeline/modalities/shared.py"
+    with (checkout.folder / edited).open("a") as file:
+        file.write("\n\nADDED = 1\n")
+    assert checkout.ran("dvc", "repro", "fingerprint") == {"fingerprint"}
+    status = json.loads(checkout.run("dvc", "status", "--json"))
+    stale = {name for name, changes in status.items() if "data/fingerprint/" in json.dumps(changes)}
+    assert stale == {name for name, files in imported(finished).items() if edited in files}
+    assert any(name.startswith("pretrain@") for name in stale)
+
+
+def test_an_edit_of_a_comment_or_docstring_reruns_nothing(checkout: Checkout) -> None:
+    file = checkout.folder / "pipeline" / "modalities" / "shared.py"
+    file.write_text(file.read_text().replace('"""', '"""Reworded: ', 1) + "# a remark\n")
+    assert checkout.ran("dvc", "repro") == {"fingerprint"}
