@@ -44,14 +44,14 @@ class Checks(Params):
 class _Outcome:
     """What became of one clip: an array in the cache of this layout and shape, or a reason.
 
-    After `num_held` frames the array is empty.
+    After its first `num_nonempty_frames` the array is empty.
     """
 
     clip_id: str
     key: str
     layout: str
     shape: tuple[int, ...]
-    num_held: int
+    num_nonempty_frames: int
     boxes: Boxes
     reason: str | None
 
@@ -133,8 +133,12 @@ def _outcome(samples: Samples, source: Source) -> _Outcome:
     clip_id, about = source.clip["clip_id"], samples.about(source.key)
     if about is None:
         raise _lost(samples, clip_id)
-    layout, num_held, boxes = about.get("layout", ""), about.get("num_held", 0), preprocess_clips.boxes_of(about)
-    return _Outcome(clip_id, source.key, layout, tuple(about["shape"]), num_held, boxes, about.get("reason"))
+    layout, num_nonempty_frames, boxes = (
+        about.get("layout", ""),
+        about.get("num_nonempty_frames", 0),
+        preprocess_clips.boxes_of(about),
+    )
+    return _Outcome(clip_id, source.key, layout, tuple(about["shape"]), num_nonempty_frames, boxes, about.get("reason"))
 
 
 def _lost(samples: Samples, clip_id: str) -> DataError:
@@ -148,7 +152,7 @@ def _write(out: Path, kept: list[_Outcome], samples: Samples, row: Row, rejects:
             f"{out}: clips of one row need one layout and shape, found layouts {sorted(layouts)}, "
             f"shapes {sorted(shapes)}; give each its own row"
         )
-    shape, held = next(iter(shapes)), [outcome.num_held for outcome in kept]
+    shape, held = next(iter(shapes)), [outcome.num_nonempty_frames for outcome in kept]
     attrs = {
         **row.model_dump(include={"dataset", "modality", "recipe", "options"}),
         "layout": next(iter(layouts)),

@@ -3,17 +3,19 @@
 # Shapes: C channels, T frames and what follows them depend on the modality.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.core import prepared
 from pipeline.core.boxes import Boxes
+from pipeline.core.closure import Code
 from pipeline.core.errors import DataError, FormatError, UnseenError
-from pipeline.core.hashing import code_digest, known_digest, value_digest
+from pipeline.core.hashing import known_digest, value_digest
 from pipeline.core.params import Params
 from pipeline.core.samples import Samples
+from pipeline.core.sampling import num_nonempty_frames
 from pipeline.datasets import shared as datasets
 from pipeline.formats import segments
 from pipeline.formats.shared import Footage
@@ -62,7 +64,7 @@ def key(clip: Clip, beside: Mapping[str, Clip], row: Row) -> str:
             "num_frames": clip["num_frames"],
             "beside": {name: [other["content_hash"], _part(other)] for name, other in beside.items()},
             "boxes": row.boxes,
-            "extractor": _extractor(row.modality),
+            "extractor": _extractor(row.dataset, row.modality, row.recipe),
             "reader": [row.dataset, row.modality],
             "recipe": row.recipe,
             "options": row.options,
@@ -77,15 +79,11 @@ def _part(clip: Clip) -> str:
     return path.removeprefix(segments.file_of(path))
 
 
-def _extractor(modality: str) -> str:
-    """Version of the code between a file and its array."""
-    if modality not in _EXTRACTORS:
-        parts = ("core", "formats", "datasets", "modalities/shared.py", f"modalities/{modality}")
-        _EXTRACTORS[modality] = code_digest(*parts, "steps/preprocess_clips.py")
-    return _EXTRACTORS[modality]
-
-
-_EXTRACTORS: dict[str, str] = {}
+@cache
+def _extractor(dataset: str, modality: str, recipe: str) -> str:
+    """Digest of the code between a file and its array."""
+    recipes = f"pipeline.modalities.{modality}.recipes"
+    return Code().digest(__name__, f"pipeline.datasets.{dataset}", f"{recipes}.{recipe}")
 
 
 def decode(block: Block) -> int:
@@ -101,7 +99,7 @@ def decode(block: Block) -> int:
         try:
             recording = _recording(read(path), source.clip, row.dataset, beside)
             x_CT = prepare(recording)
-            about = {"layout": recording.layout, "num_held": prepared.num_held(x_CT)}
+            about = {"layout": recording.layout, "num_nonempty_frames": num_nonempty_frames(x_CT)}
             if boxed is not None:
                 about["boxes"] = _box_rows(boxed(recording))
             samples.keep(source.key, about, x_CT)
