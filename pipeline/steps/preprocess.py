@@ -133,12 +133,15 @@ def _outcome(samples: Samples, source: Source) -> _Outcome:
     clip_id, about = source.clip["clip_id"], samples.about(source.key)
     if about is None:
         raise _lost(samples, clip_id)
-    layout, num_nonempty_frames, boxes = (
+    return _Outcome(
+        clip_id,
+        source.key,
         about.get("layout", ""),
+        tuple(about["shape"]),
         about.get("num_nonempty_frames", 0),
         preprocess_clips.boxes_of(about),
+        about.get("reason"),
     )
-    return _Outcome(clip_id, source.key, layout, tuple(about["shape"]), num_nonempty_frames, boxes, about.get("reason"))
 
 
 def _lost(samples: Samples, clip_id: str) -> DataError:
