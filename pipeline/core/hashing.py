@@ -1,9 +1,13 @@
-"""Digests that name things by content: files, folders, values and the code itself."""
+"""Digests that name things by content: files, folders, values and arrays."""
 
 import hashlib
 import json
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 _BLOCK_BYTES = 1 << 20
 
@@ -51,13 +55,8 @@ def value_digest(value: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def code_digest(*parts: str) -> str:
-    """Digest of every Python source of the library: what makes half-finished work of older code unusable.
-
-    `parts` narrow it to some folders and files, e.g. code_digest("core", "modalities/depth").
-    """
-    root = Path(__file__).parents[1]
-    sources = sorted(root.rglob("*.py"))
-    names = [path.relative_to(root).as_posix() for path in sources]
-    wanted = [name for name in names if not parts or any(f"{name}/".startswith(f"{part}/") for part in parts)]
-    return value_digest([[name, file_digest(root / name)] for name in wanted])
+def array_digest(array: npt.NDArray[Any]) -> str:
+    """SHA-256 of an array's dtype, shape and values."""
+    digest = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
+    digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

@@ -19,13 +19,6 @@ GROUP, ARRAY, BOXES, BOX_LABELS = "all", "x", "boxes", "box_labels"
 PADDED_TO = "padded_to"  # attribute of the store: T, if it is ragged; BOX_LABELS is one too: the labels by number
 
 
-def num_held(x_CT: npt.NDArray[np.floating]) -> int:
-    """Number of frames up to the last one that is not 0 throughout."""
-    others = tuple(axis for axis in range(x_CT.ndim) if axis != 1)
-    held = np.flatnonzero((x_CT != 0).any(axis=others))
-    return int(held[-1]) + 1 if len(held) else 0
-
-
 def is_ragged(num_frames: int, held: Sequence[int]) -> bool:
     """Whether clips of T frames, of which some at the end are empty, are stored ragged."""
     return any(length < num_frames for length in held)

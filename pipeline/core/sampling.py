@@ -44,3 +44,10 @@ def frame_indices(num_recorded: int, sampling: Sampling) -> npt.NDArray[np.int64
         spare = max(0, num_recorded - ((count - 1) * stride + 1))
         places = int(sampling.position * spare) + steps * stride
     return np.minimum(places, num_recorded - 1).astype(np.int64)
+
+
+def num_nonempty_frames(x_CT: npt.NDArray[np.floating]) -> int:
+    """Number of frames (axis 1) up to the last one that is not 0 throughout."""
+    others = tuple(axis for axis in range(x_CT.ndim) if axis != 1)
+    nonempty = np.flatnonzero((x_CT != 0).any(axis=others))
+    return int(nonempty[-1]) + 1 if len(nonempty) else 0

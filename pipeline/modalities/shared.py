@@ -4,11 +4,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pipeline import modalities
 from pipeline.core import members, params
 from pipeline.core.boxes import Boxes, View, check_inside, in_view
 from pipeline.core.errors import DataError, ParamsError
@@ -22,48 +23,6 @@ if TYPE_CHECKING:
 
 Reader = Callable[[Path], Footage]
 Prepare = Callable[[Footage], npt.NDArray[np.float32]]
-
-
-@runtime_checkable
-class Modality(Protocol):
-    """What the package of a modality offers, without importing torch before `build`."""
-
-    def read(self, dataset: str) -> Callable[[Path], Any]:
-        """The reader of a dataset's recordings in this modality."""
-
-    def prepare(
-        self, recipe: str, options: Mapping[str, Any], section: str
-    ) -> Callable[[Any], npt.NDArray[np.float32]]:
-        """The function that makes the array x_CT... of a recording; it raises DataError for one that cannot be used."""
-
-    def build(self, encoder: str, options: Mapping[str, Any], layout: str, section: str) -> "nn.Module":
-        """A new encoder (models.encoder) for recordings of a layout, drawn from torch's random state."""
-
-    def is_empty(self, x_NCT: npt.NDArray[np.float32], /) -> npt.NDArray[np.bool_]:
-        """Which prepared clips hold nothing: no encoder may see them."""
-
-
-@runtime_checkable
-class Recipe(Protocol):
-    """A file of `recipes/`: recordings -> arrays."""
-
-    Params: type[params.Params]
-
-    def prepare(self, recording: Any, params: Any, /) -> npt.NDArray[np.float32]:
-        """x_CT... of a recording; raises DataError for one that cannot be used."""
-
-
-@runtime_checkable
-class PictureRecipe(Recipe, Protocol):
-    """A recipe that keeps pictures, or parts of them."""
-
-    def view(self, footage: Footage, params: Any, /) -> View:
-        """What of the recorded pictures its arrays keep."""
-
-
-def sense(modality: str) -> Modality:
-    """The package of a modality; a name that is none is a ParamsError that lists those there are."""
-    return cast(Modality, members.load("pipeline.modalities", modality))
 
 
 @dataclass(frozen=True)
@@ -121,7 +80,7 @@ def boxed(modality: str, recipe: str, options: Mapping[str, Any], section: str) 
     Raises ParamsError for a recipe that keeps no pictures (it has no `view`).
     """
     member = members.load(f"pipeline.modalities.{modality}.recipes", recipe)
-    if not isinstance(member, PictureRecipe):
+    if not isinstance(member, modalities.PictureRecipe):
         raise ParamsError(f"{section}: recipe '{recipe}' keeps no pictures for boxes to lie in; set `boxes` to false")
     told = params.parse(member.Params, dict(options), section)
 

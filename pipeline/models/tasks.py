@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.core import store, tables
 from pipeline.core.errors import DataError, LeakError
+from pipeline.core.hashing import array_digest, value_digest
 from pipeline.core.rejects import Rejects
 from pipeline.core.schemas import SPLIT
 from pipeline.models.methods.shared import Array, ClassTexts, Clips, class_texts
@@ -74,6 +75,15 @@ class Task:
     def name(self) -> str:
         """As in file and group names."""
         return f"{self.split}-{self.seed}"
+
+    @property
+    def digest(self) -> str:
+        """Of everything that is learnt from, selected on and scored."""
+        texts = [self.texts.label_KT, *([] if self.texts.context_KT is None else [self.texts.context_KT])]
+        arrays = [self.fit.features_ND, self.val.features_ND, self.test_ND, *texts]
+        clips = [self.fit.class_ids, self.val.class_ids, self.test_ids, self.num_missing]
+        classes = [self.val_classes, self.spaces, self.encoder_classes, self.texts.class_ids]
+        return value_digest([self.split, self.seed, clips, classes, [array_digest(array) for array in arrays]])
 
     @property
     def selection(self) -> str:

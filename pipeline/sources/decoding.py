@@ -3,21 +3,24 @@
 # Shapes: C channels, T frames and what follows them depend on the modality.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.core import prepared
+from pipeline import modalities
 from pipeline.core.boxes import Boxes
+from pipeline.core.closure import Code
 from pipeline.core.errors import DataError, FormatError, UnseenError
-from pipeline.core.hashing import code_digest, known_digest, value_digest
+from pipeline.core.hashing import known_digest, value_digest
 from pipeline.core.params import Params
 from pipeline.core.samples import Samples
+from pipeline.core.sampling import num_nonempty_frames
 from pipeline.datasets import shared as datasets
 from pipeline.formats import segments
 from pipeline.formats.shared import Footage
-from pipeline.modalities import shared as modalities
+from pipeline.modalities import shared as films
 
 Clip = dict[str, Any]  # a row of the clips table
 
@@ -62,7 +65,7 @@ def key(clip: Clip, beside: Mapping[str, Clip], row: Row) -> str:
             "num_frames": clip["num_frames"],
             "beside": {name: [other["content_hash"], _part(other)] for name, other in beside.items()},
             "boxes": row.boxes,
-            "extractor": _extractor(row.modality),
+            "extractor": _extractor(row.dataset, row.modality, row.recipe),
             "reader": [row.dataset, row.modality],
             "recipe": row.recipe,
             "options": row.options,
@@ -77,15 +80,11 @@ def _part(clip: Clip) -> str:
     return path.removeprefix(segments.file_of(path))
 
 
-def _extractor(modality: str) -> str:
-    """Version of the code between a file and its array."""
-    if modality not in _EXTRACTORS:
-        parts = ("core", "formats", "datasets", "modalities/shared.py", f"modalities/{modality}")
-        _EXTRACTORS[modality] = code_digest(*parts, "sources/decoding.py")
-    return _EXTRACTORS[modality]
-
-
-_EXTRACTORS: dict[str, str] = {}
+@cache
+def _extractor(dataset: str, modality: str, recipe: str) -> str:
+    """Digest of the code between a file and its array."""
+    recipes = f"pipeline.modalities.{modality}.recipes"
+    return Code().digest(__name__, f"pipeline.datasets.{dataset}", f"{recipes}.{recipe}")
 
 
 def decode(block: Block) -> int:
@@ -93,7 +92,7 @@ def decode(block: Block) -> int:
     row = block.row
     sense = modalities.sense(row.modality)
     read, prepare = sense.read(row.dataset), sense.prepare(row.recipe, row.options, block.section)
-    boxed = modalities.boxed(row.modality, row.recipe, row.options, block.section) if row.boxes else None
+    boxed = films.boxed(row.modality, row.recipe, row.options, block.section) if row.boxes else None
     samples = Samples(block.cache)
     for source in block.clips:
         path = _verified(block.source, source.clip, row.dataset)
@@ -101,7 +100,7 @@ def decode(block: Block) -> int:
         try:
             recording = _recording(read(path), source.clip, row.dataset, beside)
             x_CT = prepare(recording)
-            about = {"layout": recording.layout, "num_held": prepared.num_held(x_CT)}
+            about = {"layout": recording.layout, "num_nonempty_frames": num_nonempty_frames(x_CT)}
             if boxed is not None:
                 about["boxes"] = _box_rows(boxed(recording))
             samples.keep(source.key, about, x_CT)

@@ -13,18 +13,16 @@ from typing import Any, Literal, cast
 import numpy as np
 from pydantic import Field, field_validator
 
-from pipeline.core import members, pages, scores, seeds, store
-from pipeline.core.hashing import path_digest
-from pipeline.core.outputs import remove, whole_folder, write_json
+from pipeline.core import members, pages, scores, store
+from pipeline.core.outputs import remove, whole_folder
 from pipeline.core.params import Params
 from pipeline.core.progress import track
 from pipeline.core.resume import Parts
 from pipeline.core.runs import CACHE
-from pipeline.models.methods.shared import Array, Method, MethodParams
+from pipeline.models.methods.shared import Method, MethodParams
 from pipeline.models.tasks import Asked, Inputs, Task, joined
 from pipeline.reporting import align as page_of
-from pipeline.training import checkpoint
-from pipeline.training.determinism import deterministic
+from pipeline.training import selection
 
 METHODS = "pipeline.models.methods"
 HISTORY = ("split", "seed", "setting", "loss", "val_top1")
@@ -73,63 +71,15 @@ def align(
     asked = Asked(row.dataset, row.split_table, row.splits, row.seeds, row.max_missing)
     tasks = joined(inputs, asked)
     features = store.Store(inputs.features, "extract")
+    plan = selection.Plan(row.method, row.variant, settings, row.refit, compute.num_threads)
+    parts = Parts("align", key, cache)
     with whole_folder(out) as scratch:
-        parts = Parts("align", _identity(row, settings, compute, inputs), cache)
         for task in track(tasks, total=len(tasks), what=f"{key}, trainings"):
-            parts.part(task.name, partial(_make, task, row, settings, compute), scratch / "parts" / task.name)
+            make = partial(selection.learn, task, method(row.method), plan)
+            parts.part(task.name, plan.key(task), make, scratch / "parts" / task.name)
         _assemble(scratch, key, row, features.attrs, settings, tasks)
         remove(scratch / "parts")
     parts.clear()
-
-
-def _identity(row: Row, settings: MethodParams, compute: Compute, inputs: Inputs) -> dict[str, object]:
-    """All that decides the bytes of one part."""
-    asked = row.model_dump(exclude={"splits", "seeds", "max_missing"})
-    digests = {name: path_digest(path) for name, path in vars(inputs).items()}
-    return {"row": asked, "settings": settings.model_dump(), "compute": compute.model_dump(), "inputs": digests}
-
-
-def _make(task: Task, row: Row, settings: MethodParams, compute: Compute, folder: Path) -> None:
-    """Select on val, train once more as `refit` says, and leave scores, weights and history of one part."""
-    member, seed = method(row.method), seeds.derived_seed(task.seed, "align", task.split)
-    with deterministic(seed, compute.num_threads):
-        history = _history(task, member, settings, seed)
-        selected = max(range(len(history)), key=lambda place: history[place]["val_top1"])  # the earliest of equals
-        clips = task.training(row.refit)
-        texts = task.texts.of(sorted(set(clips.class_ids)))  # nothing is learnt from the texts of other classes
-        scored: dict[str, list[Array]] = {space: [] for space in task.spaces}
-        for place, candidate in enumerate(member.candidates(clips, texts, settings, seed)):
-            for space, class_ids in task.spaces.items():
-                scored[space].append(candidate.score(task.test_ND, task.texts.of(class_ids)))
-            if place == selected:
-                about = _about(task, row, settings, candidate.setting)
-                checkpoint.save(folder / "weights.safetensors", candidate.module, about)
-    for space, values in scored.items():
-        np.save(folder / f"{space}.npy", np.stack(values, axis=1), allow_pickle=False)
-    write_json(folder / "part.json", {"history": history, "selected": selected})
-
-
-def _history(task: Task, member: Method, settings: MethodParams, seed: int) -> list[dict[str, Any]]:
-    """Loss and accuracy on the val clips, which are told apart from each other's classes, for every setting."""
-    seen = task.texts.of(sorted(set(task.fit.class_ids)))
-    val = task.texts.of(task.val_classes)
-    history = []
-    for candidate in member.candidates(task.fit, seen, settings, seed):
-        guesses = candidate.score(task.val.features_ND, val).argmax(axis=1)
-        top1 = float(np.mean(guesses == val.rows(task.val.class_ids)))
-        history.append({"setting": candidate.setting, "loss": candidate.loss, "val_top1": top1})
-    return history
-
-
-def _training_classes(task: Task, refit: str) -> list[int]:
-    return sorted({*task.encoder_classes, *task.training(refit).class_ids})
-
-
-def _about(task: Task, row: Row, settings: MethodParams, setting: str) -> dict[str, Any]:
-    about = {"method": row.method, "variant": row.variant, "params": settings.model_dump(), "setting": setting}
-    dims = {"feature_dim": task.test_ND.shape[1], "text_dim": task.texts.label_KT.shape[1]}
-    classes = _training_classes(task, row.refit)
-    return {**about, **dims, "split": task.split, "seed": task.seed, "training_classes": classes}
 
 
 def _assemble(
@@ -152,7 +102,7 @@ def _assemble(
                 provenance = _provenance(task, row, settings, space, parts[task.name]["selected"])
                 values = np.load(folder / f"{space}.npy", allow_pickle=False)
                 scores.write(writer, scores.Scores(provenance, task.test_ids, values))
-            (folder / "weights.safetensors").rename(scratch / "weights" / f"{task.name}.safetensors")
+            (folder / selection.WEIGHTS).rename(scratch / "weights" / f"{task.name}.safetensors")
     _write_history(scratch / "history.csv", tasks, parts)
     shown = [page_of.Part(task, parts[task.name]["history"], parts[task.name]["selected"]) for task in tasks]
     told = page_of.About(row.method, row.variant, row.refit, settings.setting_name)
@@ -170,7 +120,7 @@ def _provenance(task: Task, row: Row, settings: MethodParams, space: str, select
         settings=settings.settings,
         selected=selected,
         class_ids=task.spaces[space],
-        training_classes=_training_classes(task, row.refit),
+        training_classes=selection.training_classes(task, row.refit),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from pipeline import modalities
 from pipeline.core import prepared, store
 from pipeline.core.boxes import Boxes
 from pipeline.core.errors import DataError, FormatError, LeakError, ParamsError
@@ -18,7 +19,6 @@ from pipeline.core.params import Params
 from pipeline.core.prepared import Clips
 from pipeline.core.progress import track
 from pipeline.core.store import GroupWriter
-from pipeline.modalities import shared as modalities
 from pipeline.models.encoder import Encoder, PictureEncoder, encoder_of
 from pipeline.training import checkpoint, encoding
 from pipeline.training.encoding import Batches, Masked

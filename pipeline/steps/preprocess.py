@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from pipeline import modalities
 from pipeline.compute import shared as compute_engines
 from pipeline.compute.shared import Compute
 from pipeline.core import prepared, store, tables
@@ -26,7 +27,7 @@ from pipeline.core.runs import CACHE
 from pipeline.core.samples import Samples
 from pipeline.core.schemas import CLIPS
 from pipeline.datasets import shared as datasets
-from pipeline.modalities import shared as modalities
+from pipeline.modalities import shared as films
 from pipeline.sources import decoding
 from pipeline.sources.decoding import Block, Clip, Row, Source, decode
 
@@ -44,14 +45,14 @@ class Checks(Params):
 class _Outcome:
     """What became of one clip: an array in the cache of this layout and shape, or a reason.
 
-    After `num_held` frames the array is empty.
+    After its first `num_nonempty_frames` the array is empty.
     """
 
     clip_id: str
     key: str
     layout: str
     shape: tuple[int, ...]
-    num_held: int
+    num_nonempty_frames: int
     boxes: Boxes
     reason: str | None
 
@@ -79,7 +80,7 @@ def preprocess(
     sense.prepare(row.recipe, row.options, section)  # what the params get wrong is said here, not by a worker
     if row.boxes:
         _check_boxed(row, key)
-        modalities.boxed(row.modality, row.recipe, row.options, section)
+        films.boxed(row.modality, row.recipe, row.options, section)
     found = _accepted(clips, row)
     samples = Samples(cache)
     todo = [clip for clip in found if samples.load(clip.key) is None]
@@ -133,8 +134,15 @@ def _outcome(samples: Samples, source: Source) -> _Outcome:
     clip_id, about = source.clip["clip_id"], samples.about(source.key)
     if about is None:
         raise _lost(samples, clip_id)
-    layout, num_held, boxes = about.get("layout", ""), about.get("num_held", 0), decoding.boxes_of(about)
-    return _Outcome(clip_id, source.key, layout, tuple(about["shape"]), num_held, boxes, about.get("reason"))
+    return _Outcome(
+        clip_id,
+        source.key,
+        about.get("layout", ""),
+        tuple(about["shape"]),
+        about.get("num_nonempty_frames", 0),
+        decoding.boxes_of(about),
+        about.get("reason"),
+    )
 
 
 def _lost(samples: Samples, clip_id: str) -> DataError:
@@ -148,7 +156,7 @@ def _write(out: Path, kept: list[_Outcome], samples: Samples, row: Row, rejects:
             f"{out}: clips of one row need one layout and shape, found layouts {sorted(layouts)}, "
             f"shapes {sorted(shapes)}; give each its own row"
         )
-    shape, held = next(iter(shapes)), [outcome.num_held for outcome in kept]
+    shape, held = next(iter(shapes)), [outcome.num_nonempty_frames for outcome in kept]
     attrs = {
         **row.model_dump(include={"dataset", "modality", "recipe", "options"}),
         "layout": next(iter(layouts)),

@@ -12,35 +12,23 @@ from pydantic import Field
 from pipeline.compute import shared as compute_engines
 from pipeline.compute.shared import Compute
 from pipeline.core import pages
+from pipeline.core.closure import Code
 from pipeline.core.hashing import path_digest
 from pipeline.core.outputs import whole, whole_folder
-from pipeline.core.params import Params
 from pipeline.core.resume import Parts
-from pipeline.core.seeds import derived_seed
 from pipeline.core.store import Store
-from pipeline.modalities import shared as modalities
 from pipeline.reporting import pretrain as page_of
-from pipeline.training import checkpoint, classify, loop
-from pipeline.training.determinism import deterministic
-from pipeline.training.lessons import Classes, Lessons, Prepared, read_lessons
+from pipeline.training import checkpoint, encoders
+from pipeline.training.lessons import Lessons, Prepared, read_lessons
 
 COLUMNS = ("loss", "accuracy", "held_out_loss", "held_out_accuracy")
 
 
-class Row(Params):
-    """One encoder of one dataset and split table; `options` are the Params of the encoder's file."""
+class Row(encoders.Plan):
+    """One encoder of one dataset and split table."""
 
-    dataset: str
-    split_table: str
-    modality: str
-    recipe: str
-    encoder: str
-    options: dict[str, Any]
-    classes: Classes  # seen = fit and val classes, only for methods with `refit: both`
     splits: list[str] = Field(min_length=1)
     seeds: list[int] = Field(min_length=1)
-    label_smoothing: float = Field(ge=0, lt=1)
-    training: loop.Params
 
 
 @dataclass(frozen=True)
@@ -54,6 +42,12 @@ class _Pair:
     split: str
     seed: int
     parts: Parts
+    arrays_digest: str
+
+    @property
+    def section(self) -> str:
+        """Where params.yaml gives the encoder's options."""
+        return f"pretrain.rows.{self.key}.options"
 
     @property
     def file(self) -> str:
@@ -67,8 +61,8 @@ def pretrain(row: Row, compute: Compute, *, key: str, arrays: Path, split: Path,
     weights' metadata name the training and the unseen classes. A killed run goes on after its last finished pair.
     Raises LeakError if a clip to learn from is of an unseen class.
     """
-    parts = Parts("pretrain", {"row": row.model_dump(), "arrays": path_digest(arrays), "split": path_digest(split)})
-    pairs = [_Pair(row, key, arrays, split, name, seed, parts) for name in row.splits for seed in row.seeds]
+    parts, digest = Parts("pretrain", key), path_digest(arrays)
+    pairs = [_Pair(row, key, arrays, split, name, seed, parts, digest) for name in row.splits for seed in row.seeds]
     with whole_folder(out) as scratch:
         for finished in compute_engines.run(compute, _finish, pairs):
             shutil.copytree(finished, scratch, dirs_exist_ok=True)
@@ -83,43 +77,25 @@ def _finish(pair: _Pair) -> Path:
     """The folder with the weights of one pair."""
     prepared = Prepared(pair.arrays)
     lessons = read_lessons(pair.split_table, pair.split, pair.row.classes, prepared)
-    make = partial(
-        _train, row=pair.row, key=pair.key, prepared=prepared, lessons=lessons, seed=pair.seed, file=pair.file
-    )
-    return pair.parts.finish(pair.file, make)
+    make = partial(_train, pair=pair, prepared=prepared, lessons=lessons)
+    return pair.parts.finish(pair.file, _part_key(pair, lessons), make)
 
 
-def _train(folder: Path, *, row: Row, key: str, prepared: Prepared, lessons: Lessons, seed: int, file: str) -> None:
-    named_seed = derived_seed(seed, "pretrain", lessons.split)
-    with deterministic(named_seed, row.training.num_threads):
-        sense = modalities.sense(row.modality)
-        encoder = sense.build(row.encoder, row.options, prepared.attrs["layout"], f"pretrain.rows.{key}.options")
-        fitted = classify.train(
-            encoder,
-            prepared,
-            lessons,
-            row.training,
-            label_smoothing=row.label_smoothing,
-            seed=named_seed,
-            what=f"{key} {lessons.split}-{seed}",
-        )
-    checkpoint.save(folder / file, encoder, _about(row, prepared, lessons, seed, fitted))
-
-
-def _about(row: Row, prepared: Prepared, lessons: Lessons, seed: int, fitted: loop.Fitted) -> dict[str, Any]:
-    """What extract needs to rebuild the encoder and to refuse it where it saw too much."""
+def _part_key(pair: _Pair, lessons: Lessons) -> dict[str, object]:
+    """All that decides the weights of one pair."""
+    row = pair.row
     return {
-        **row.model_dump(include={"dataset", "split_table", "modality", "recipe", "encoder", "options", "classes"}),
-        "layout": prepared.attrs["layout"],
-        "split": lessons.split,
-        "seed": seed,
-        "training_classes": lessons.training_classes,
-        "unseen_classes": lessons.unseen_classes,
-        "num_training_clips": len(lessons.rows),
-        "num_held_out_clips": len(lessons.held_out_rows),
-        "epoch": fitted.epoch,
-        "history": fitted.history,
+        "code": Code().digest("pipeline.training.encoders", f"pipeline.modalities.{row.modality}.{row.encoder}"),
+        "row": row.model_dump(exclude={"splits", "seeds"}),
+        "seed": pair.seed,
+        "arrays": pair.arrays_digest,
+        "lessons": vars(lessons),
     }
+
+
+def _train(folder: Path, *, pair: _Pair, prepared: Prepared, lessons: Lessons) -> None:
+    what = f"{pair.key} {pair.split}-{pair.seed}"
+    encoders.train(folder / pair.file, pair.row, prepared, lessons, pair.seed, section=pair.section, what=what)
 
 
 def _write_history(path: Path, abouts: list[dict[str, Any]]) -> None:

@@ -100,7 +100,7 @@ def test_a_killed_stage_goes_on_where_it_stopped(tmp_path: Path) -> None:
             if fail:
                 raise RuntimeError
 
-        resume.Parts("pretrain", {"row": 1}, tmp_path / "cache").part(name, make, tmp_path / "out")
+        resume.Parts("pretrain", "row", tmp_path / "cache").part(name, {"row": 1}, make, tmp_path / "out")
 
     part("s0")
     with pytest.raises(RuntimeError):
@@ -113,16 +113,17 @@ def test_a_killed_stage_goes_on_where_it_stopped(tmp_path: Path) -> None:
 
 def test_parts_of_another_key_are_not_taken(tmp_path: Path) -> None:
     for value in (1, 2):
-        parts = resume.Parts("pretrain", {"row": value}, tmp_path / "cache")
-        parts.part("s0", lambda folder, v=value: (folder / "v").write_text(str(v)), tmp_path / "out")
+        parts = resume.Parts("pretrain", "row", tmp_path / "cache")
+        parts.part("s0", {"value": value}, lambda folder, v=value: (folder / "v").write_text(str(v)), tmp_path / "out")
     assert (tmp_path / "out" / "v").read_text() == "2"
 
 
 def test_a_finished_stage_forgets_its_parts(tmp_path: Path) -> None:
-    parts = resume.Parts("pretrain", {}, tmp_path)
-    parts.part("s0", lambda folder: None, tmp_path / "out")
+    parts = resume.Parts("pretrain", "row", tmp_path)
+    for value in (1, 2):  # the second after an edit, say
+        parts.part("s0", {"value": value}, lambda folder: None, tmp_path / "out")
     parts.clear()
-    assert not parts.folder.exists()
+    assert list(tmp_path.glob("parts/**/s0*")) == []
 
 
 def test_the_run_log_has_a_line_for_success_and_for_failure(tmp_path: Path) -> None:

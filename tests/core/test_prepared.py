@@ -4,6 +4,7 @@ import pytest
 from pipeline.core import prepared, store
 from pipeline.core.boxes import Boxes
 from pipeline.core.errors import FormatError
+from pipeline.core.sampling import num_nonempty_frames
 
 SHAPE = (3, 9, 4, 2)
 
@@ -18,7 +19,7 @@ def clips(*lengths, seed=0):
 
 
 def written(path, x):
-    held = [prepared.num_held(clip) for clip in x]
+    held = [num_nonempty_frames(clip) for clip in x]
     attrs = {prepared.PADDED_TO: SHAPE[1]} if prepared.is_ragged(SHAPE[1], held) else {}
     with store.create(path, attrs) as writer:
         group = writer.group(prepared.GROUP, [f"c{number}" for number in range(len(x))])
@@ -55,7 +56,7 @@ def test_shards_are_filled_across_clips(tmp_path, monkeypatch):
 def test_a_frame_that_is_no_number_is_not_empty():
     x = np.zeros(SHAPE, np.float32)
     x[1, 6, 2, 0] = np.nan
-    assert prepared.num_held(x) == 7
+    assert num_nonempty_frames(x) == 7
 
 
 def test_boxes_keep_their_labels_and_an_empty_clip_its_place(tmp_path):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pipeline import modalities
 from pipeline.core import members
 from pipeline.core.boxes import Boxes
 from pipeline.core.errors import DataError, ParamsError
@@ -51,7 +52,7 @@ def test_the_box_holds_what_it_held(name):
     modality = name.split("-")[0]
     recipe, options, ground, thing = CASES[name]
     footage = filmed(modality, ground, thing)
-    x_THW = shared.sense(modality).prepare(recipe, options, "here")(footage)[0]
+    x_THW = modalities.sense(modality).prepare(recipe, options, "here")(footage)[0]
     found = shared.boxed(modality, recipe, options, "here")(footage)
     assert found.labels == ("thing",)
     assert found.frame_K.tolist() == [1]

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.core import hashing, pages, scores, store, tables
+from pipeline.core import closure, hashing, pages, scores, store, tables
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.params import parse
 from pipeline.core.schemas import SPLIT
 from pipeline.models.methods import ridge
 from pipeline.models.methods.shared import Candidate, Clips, unit
-from pipeline.models.tasks import Inputs
+from pipeline.models.tasks import Asked, Inputs
 from pipeline.steps import align
-from pipeline.training import checkpoint
+from pipeline.training import checkpoint, selection
 
 FIT, VAL, UNSEEN = list(range(12)), [12, 13, 14], [15, 16, 17]
 CLASSES = {"fit": FIT, "val": VAL, "unseen": UNSEEN}
@@ -192,7 +192,7 @@ def test_gradient_methods_repeat_bit_for_bit(inputs, tmp_path, method, extra):
 
 def test_what_a_killed_run_finished_is_not_done_again(inputs, tmp_path, monkeypatch):
     expected = hashing.path_digest(aligned(inputs, tmp_path, "whole", seeds=[0, 1]))
-    make, made = align._make, []
+    make, made = selection.learn, []
 
     def dies_at_the_second(task, *args):
         made.append(task.name)
@@ -200,7 +200,7 @@ def test_what_a_killed_run_finished_is_not_done_again(inputs, tmp_path, monkeypa
             raise KeyboardInterrupt
         make(task, *args)
 
-    monkeypatch.setattr(align, "_make", dies_at_the_second)
+    monkeypatch.setattr(selection, "learn", dies_at_the_second)
     with pytest.raises(KeyboardInterrupt):
         aligned(inputs, tmp_path, "killed", seeds=[0, 1])
     assert not (tmp_path / "killed").exists()
@@ -209,27 +209,69 @@ def test_what_a_killed_run_finished_is_not_done_again(inputs, tmp_path, monkeypa
     assert hashing.path_digest(folder) == expected
 
 
-@pytest.mark.parametrize("changed", ["settings", "compute", "row", "features", "embeddings", "split"])
-def test_parts_of_a_killed_run_are_not_taken_where_anything_they_rest_on_has_changed(inputs, tmp_path, changed):
-    before = align._identity(ROW, RIDGE, COMPUTE, inputs)
-    assert align._identity(ROW, RIDGE, COMPUTE, inputs) == before
-    row, settings, compute, paths = ROW, RIDGE, COMPUTE, vars(inputs)
-    if changed == "settings":
-        settings = ridge.Params(text_type="label", lambdas=[0.01, 2.0])
-    elif changed == "compute":
-        compute = align.Compute(num_threads=2)
-    elif changed == "row":
-        row = ROW.model_copy(update={"refit": "none"})
-    else:
-        paths = {**paths, changed: tmp_path / "other"}
-        (tmp_path / "other").write_text("other")
-    after = align._identity(row, settings, compute, Inputs(**paths))
-    assert hashing.value_digest(after) != hashing.value_digest(before)
+PLAN = selection.Plan("ridge", "label", RIDGE, "seen", 1)
 
 
-def test_more_splits_or_seeds_leave_the_finished_parts_as_they_are(inputs):
-    more = ROW.model_copy(update={"splits": ["s0", "s1"], "seeds": [0, 1]})
-    assert align._identity(more, RIDGE, COMPUTE, inputs) == align._identity(ROW, RIDGE, COMPUTE, inputs)
+def part_key(inputs, plan=PLAN, splits=("s0",), edit=lambda task: task):
+    task = align.joined(inputs, Asked("toy", "random", splits, [0], 0.0))[0]
+    return hashing.value_digest(plan.key(edit(task)))
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        replace(PLAN, settings=ridge.Params(text_type="label", lambdas=[0.01, 2.0])),
+        replace(PLAN, num_threads=2),
+        replace(PLAN, refit="none"),
+        replace(PLAN, method="devise"),
+    ],
+)
+def test_a_part_rests_on_its_plan(inputs, plan):
+    assert part_key(inputs) == part_key(inputs)
+    assert part_key(inputs, plan) != part_key(inputs)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda t: replace(t, fit=Clips(t.fit.features_ND + 1e-3, t.fit.class_ids)),
+        lambda t: replace(t, fit=Clips(t.fit.features_ND, (1, *t.fit.class_ids[1:]))),
+        lambda t: replace(t, val=Clips(t.val.features_ND[1:], t.val.class_ids[1:])),
+        lambda t: replace(t, test_ND=-t.test_ND),
+        lambda t: replace(t, test_ids=t.test_ids[::-1]),
+        lambda t: replace(t, texts=replace(t.texts, label_KT=-t.texts.label_KT)),
+        lambda t: replace(t, texts=replace(t.texts, context_KT=None)),
+        lambda t: replace(t, spaces={"unseen": t.spaces["unseen"]}),
+        lambda t: replace(t, encoder_classes=t.encoder_classes[1:]),
+        lambda t: replace(t, val_classes=t.val_classes[1:]),
+        lambda t: replace(t, seed=1),
+        lambda t: replace(t, num_missing=1),
+    ],
+)
+def test_a_part_rests_on_all_of_its_task(inputs, edit):
+    assert part_key(inputs, edit=edit) != part_key(inputs)
+
+
+def test_a_part_rests_on_the_code_that_makes_it_and_on_no_other(inputs, monkeypatch):
+    class Edited(closure.Code):
+        def files(self, *modules):
+            asked.update(super().files(*modules))
+            return {**asked, "pipeline/models/methods/ridge.py": "edited"}
+
+    asked, before = {}, part_key(inputs)
+    monkeypatch.setattr(selection, "Code", Edited)
+    assert part_key(inputs) != before
+    assert {"pipeline/training/selection.py", "pipeline/models/tasks.py", "pipeline/core/seeds.py"} <= set(asked)
+    others = {"pipeline/core/pages.py", "pipeline/steps/align.py", "pipeline/models/methods/dvta.py"}
+    assert others & set(asked) == set()
+
+
+def test_a_row_that_gains_a_split_keeps_the_parts_that_are_finished(inputs, tmp_path):
+    """The table has another split, and so other bytes; of the first split nothing has changed."""
+    rows, meta = tables.read_rows(inputs.split, SPLIT), tables.read_meta(inputs.split, SPLIT)
+    more = [{**row, "split": "s1"} for row in rows]
+    tables.write(tmp_path / "s.parquet", SPLIT, rows + more, {**meta, "splits": {"s0": CLASSES, "s1": CLASSES}})
+    assert part_key(replace(inputs, split=tmp_path / "s.parquet")) == part_key(inputs)
 
 
 def test_classes_that_only_the_encoder_was_trained_on_are_told_too(inputs, tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ from scipy.io import savemat
 
 from pipeline.compute.shared import Compute
 from pipeline.core import store, tables
+from pipeline.core.closure import Code
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.hashing import file_digest
 from pipeline.core.params import parse
@@ -182,7 +183,13 @@ CLIP = {"content_hash": "a", "path": "v.mp4", "num_frames": 5}
 
 @pytest.mark.parametrize(
     "changes",
-    [{"dataset": "ntu60"}, {"modality": "depth"}, {"recipe": "stgcn300"}, {"options": {}}, {"boxes": True}],
+    [
+        {"dataset": "ntu60"},
+        {"modality": "depth", "recipe": "metric"},
+        {"recipe": "stgcn300"},
+        {"options": {}},
+        {"boxes": True},
+    ],
 )
 def test_whatever_decides_an_array_is_part_of_its_key(changes):
     whole, beside = parse(Row, ROW, "row"), {"skeleton": CLIP}
@@ -193,11 +200,22 @@ def test_whatever_decides_an_array_is_part_of_its_key(changes):
     assert len({key(CLIP, {}, whole), *others}) == 6
 
 
-def test_other_code_is_another_key(monkeypatch):
-    whole = parse(Row, ROW, "row")
+def test_a_clip_rests_on_the_code_between_its_file_and_its_array_and_on_no_other(monkeypatch):
+    class Edited(Code):
+        def files(self, *modules):
+            files.update(super().files(*modules))
+            return {**files, "pipeline/modalities/skeleton/recipes/dvta50.py": "edited"}
+
+    files, whole = {}, parse(Row, ROW, "row")
     before = key(CLIP, {}, whole)
-    monkeypatch.setattr(decoding, "_EXTRACTORS", {"skeleton": "other code"})
+    monkeypatch.setattr(decoding, "Code", Edited)
+    decoding._extractor.cache_clear()
     assert key(CLIP, {}, whole) != before
+    decoding._extractor.cache_clear()
+    ran = {"formats/mat.py", "datasets/utd_mhad.py", "modalities/skeleton/recipes/dvta50.py"}
+    assert {f"pipeline/{name}" for name in ran} <= set(files)
+    others = {"core/store.py", "core/tables.py", "formats/ntu_skeleton.py", "steps/preprocess.py"}
+    assert {f"pipeline/{name}" for name in others} & set(files) == set()
 
 
 def test_another_option_decodes_again(world):

@@ -151,7 +151,7 @@ def killed_in_the_second(monkeypatch):
     trained = []
 
     def train(folder, **told):
-        trained.append(told["file"])
+        trained.append(told["pair"].file)
         if len(trained) == 2:
             raise KeyboardInterrupt
         original(folder, **told)
@@ -185,6 +185,26 @@ def test_what_a_killed_run_finished_is_done_again_where_its_inputs_have_changed(
         write_split(world, s0_0={"held_out": True})
     run(world, out="killed", **({"label_smoothing": 0.2} if changed == "row" else {}))
     assert trained == ["s0-0.safetensors", "s1-0.safetensors", "s0-0.safetensors", "s1-0.safetensors"]
+
+
+def test_a_row_that_gains_a_split_or_seed_trains_only_that(world, monkeypatch):
+    trained = killed_in_the_second(monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        run(world, out="killed", splits=["s0", "s1"])
+    write_split(world, s1_0={"role": "unused"})  # the table has other bytes, and of s0 the same rows
+    run(world, out="killed", splits=["s0", "s1"], seeds=[0, 1])
+    assert trained[2:] == ["s0-1.safetensors", "s1-0.safetensors", "s1-1.safetensors"]
+
+
+def test_finished_weights_rest_on_the_code_that_trains_them(world, monkeypatch):
+    digests = iter(["first", "first", "edited", "edited"])
+    monkeypatch.setattr(step.Code, "digest", lambda self, *modules: asked.append(modules) or next(digests))
+    asked, trained = [], killed_in_the_second(monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        run(world, out="killed")
+    run(world, out="killed")
+    assert trained[2:] == ["s0-0.safetensors", "s1-0.safetensors"]
+    assert set(asked) == {("pipeline.training.encoders", "pipeline.modalities.skeleton.stgcn")}
 
 
 def test_a_clip_of_an_unseen_class_stops_training(world):

@@ -1,0 +1,80 @@
+"""A method is trained on fit, selected on val, trained once more as `refit` says, and asked about the test clips."""
+
+# Shapes: N clips, S settings, K classes.
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.core import seeds
+from pipeline.core.closure import Code
+from pipeline.core.outputs import write_json
+from pipeline.models.methods.shared import Array, Method, MethodParams
+from pipeline.models.tasks import Task
+from pipeline.training import checkpoint
+from pipeline.training.determinism import deterministic
+
+WEIGHTS = "weights.safetensors"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What decides a training beside its task."""
+
+    method: str  # a file of pipeline/models/methods
+    variant: str
+    settings: MethodParams
+    refit: str
+    num_threads: int
+
+    def key(self, task: Task) -> dict[str, object]:
+        """All that decides the bytes of one task's part, the code that makes it included."""
+        return {
+            "code": Code().digest(__name__, f"pipeline.models.methods.{self.method}"),
+            "plan": [self.method, self.variant, self.settings.model_dump(), self.refit, self.num_threads],
+            "task": task.digest,
+        }
+
+
+def learn(task: Task, member: Method, plan: Plan, folder: Path) -> None:
+    """Leave scores (`<label space>.npy`, (N, S, K)), the selected weights and the history of one task in a folder."""
+    seed = seeds.derived_seed(task.seed, "align", task.split)
+    with deterministic(seed, plan.num_threads):
+        history = _history(task, member, plan.settings, seed)
+        selected = max(range(len(history)), key=lambda place: history[place]["val_top1"])  # the earliest of equals
+        clips = task.training(plan.refit)
+        texts = task.texts.of(sorted(set(clips.class_ids)))  # nothing is learnt from the texts of other classes
+        scored: dict[str, list[Array]] = {space: [] for space in task.spaces}
+        for place, candidate in enumerate(member.candidates(clips, texts, plan.settings, seed)):
+            for space, class_ids in task.spaces.items():
+                scored[space].append(candidate.score(task.test_ND, task.texts.of(class_ids)))
+            if place == selected:
+                checkpoint.save(folder / WEIGHTS, candidate.module, _about(task, plan, candidate.setting))
+    for space, values in scored.items():
+        np.save(folder / f"{space}.npy", np.stack(values, axis=1), allow_pickle=False)
+    write_json(folder / "part.json", {"history": history, "selected": selected})
+
+
+def training_classes(task: Task, refit: str) -> list[int]:
+    """Every class that the encoder or the method was trained on, ascending."""
+    return sorted({*task.encoder_classes, *task.training(refit).class_ids})
+
+
+def _history(task: Task, member: Method, settings: MethodParams, seed: int) -> list[dict[str, Any]]:
+    """Loss and accuracy on the val clips, which are told apart from each other's classes, for every setting."""
+    seen = task.texts.of(sorted(set(task.fit.class_ids)))
+    val = task.texts.of(task.val_classes)
+    history = []
+    for candidate in member.candidates(task.fit, seen, settings, seed):
+        guesses = candidate.score(task.val.features_ND, val).argmax(axis=1)
+        top1 = float(np.mean(guesses == val.rows(task.val.class_ids)))
+        history.append({"setting": candidate.setting, "loss": candidate.loss, "val_top1": top1})
+    return history
+
+
+def _about(task: Task, plan: Plan, setting: str) -> dict[str, Any]:
+    about = {"method": plan.method, "variant": plan.variant, "params": plan.settings.model_dump(), "setting": setting}
+    dims = {"feature_dim": task.test_ND.shape[1], "text_dim": task.texts.label_KT.shape[1]}
+    classes = training_classes(task, plan.refit)
+    return {**about, **dims, "split": task.split, "seed": task.seed, "training_classes": classes}
