@@ -2,27 +2,36 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor, nn
+from safetensors.numpy import save_file
 
 from pipeline.core.errors import FormatError
 from pipeline.core.outputs import whole
+from pipeline.core.weights import Weights
+
+if TYPE_CHECKING:  # closed forms write their weights without torch
+    from torch import Tensor, nn
 
 _KEY = "unseen"
 
 
-def save(path: Path, module: nn.Module, about: dict[str, Any]) -> None:
+def save(path: Path, module: Weights, about: dict[str, Any]) -> None:
     """Write a module's state; `about` is any JSON object: what it takes to rebuild the module, and who trained it."""
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
+    state = {name: _array(value) for name, value in module.state_dict().items()}
     text = json.dumps(about, sort_keys=True, allow_nan=False)
     with whole(path) as scratch:
         save_file(state, scratch, metadata={_KEY: text})
 
 
-def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def _array(value: "npt.NDArray[Any] | Tensor") -> npt.NDArray[Any]:
+    return np.ascontiguousarray(value if isinstance(value, np.ndarray) else value.detach().cpu().numpy())
+
+
+def load(path: Path) -> "tuple[dict[str, Tensor], dict[str, Any]]":
     """The state and `about` of a file; FormatError for anything but whole weights of ours."""
     try:
         with safe_open(path, framework="pt") as file:
@@ -41,7 +50,7 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return state, about
 
 
-def restore(module: nn.Module, state: dict[str, Tensor], path: Path) -> None:
+def restore(module: "nn.Module", state: "dict[str, Tensor]", path: Path) -> None:
     """Put a loaded state into a module, frozen and in eval mode; FormatError if they do not fit each other."""
     try:
         module.load_state_dict(state)

@@ -1,18 +1,32 @@
 """A block in which the same seed gives the same weights, whatever ran before."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
+from threadpoolctl import threadpool_limits
 
 
 @contextmanager
 def deterministic(seed: int, num_threads: int) -> Iterator[None]:
-    """Seed torch, fix its threads and allow only deterministic algorithms; afterwards all is as it was.
+    """Fix the threads of NumPy and torch, seed torch and allow deterministic algorithms alone; then all is as before.
 
-    The number of threads belongs to the result: it decides in which order sums are added.
+    The number of threads belongs to the result: it decides in which order sums are added. Where nothing has imported
+    torch, a closed form is at work, and torch is left alone: to import it costs more than most closed forms.
     """
+    with threadpool_limits(num_threads):
+        if "torch" in sys.modules:
+            with _deterministic_torch(seed, num_threads):
+                yield
+        else:
+            yield
+
+
+@contextmanager
+def _deterministic_torch(seed: int, num_threads: int) -> Iterator[None]:
+    import torch
+
     # cuBLAS is deterministic only with a workspace of fixed size, and reads this before its first use.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()

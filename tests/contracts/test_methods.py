@@ -96,7 +96,7 @@ class TestMethod:
         for (one, left), (other, right) in zip(
             first.module.state_dict().items(), again.module.state_dict().items(), strict=True
         ):
-            assert (one, left.numpy().tobytes()) == (other, right.numpy().tobytes())
+            assert (one, np.asarray(left).tobytes()) == (other, np.asarray(right).tobytes())
 
     def test_candidates_come_as_the_params_say(self, name: str) -> None:
         found = [candidate.setting for candidate in trained(name)]

@@ -8,17 +8,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from pipeline.models.methods.shared import (
-    Array,
-    Candidate,
-    ClassTexts,
-    Clips,
-    Descent,
-    LinearMap,
-    Rows,
-    descend,
-    drawn_from,
-)
+from pipeline.models.descent import Descent, LinearMap, descend, drawn_from
+from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, Rows
 
 
 class Params(Descent):
@@ -33,7 +24,7 @@ def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> It
     features_ND, label_KT = torch.from_numpy(clips.features_ND), torch.from_numpy(seen.label_KT)
     label_N = torch.from_numpy(seen.rows(clips.class_ids))
     with drawn_from(seed, "devise"):
-        mapping = LinearMap(clips.features_ND, label_KT.shape[1], bias=False)
+        mapping = LinearMap(clips.features_ND, label_KT.shape[1])
 
     def loss_of(rows: Rows) -> Tensor:
         return rank_loss(mapping(features_ND[rows]) @ label_KT.T, label_N[rows], params.margin)

@@ -16,17 +16,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipeline.models.methods.shared import (
-    Array,
-    Candidate,
-    ClassTexts,
-    Clips,
-    Descent,
-    Rows,
-    descend,
-    drawn_from,
-    unit,
-)
+from pipeline.models.descent import Descent, descend, drawn_from
+from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, Rows, unit
 
 PAIRS_IN_BLOCK = 8192  # (clip, class) pairs scored at once: bounds memory
 

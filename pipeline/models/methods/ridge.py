@@ -5,14 +5,17 @@ The regression from visual to semantic space is the plain baseline of zero-shot 
 
 # Shapes: N clips, D feature size, K classes, T text size.
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Literal
 
-import torch
+import numpy as np
+import numpy.typing as npt
 from pydantic import Field, field_validator
-from torch import Tensor
 
-from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, LinearMap, MethodParams, unit
+from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, MethodParams, standardisation, unit
+
+Doubles = npt.NDArray[np.float64]
 
 Text = Literal["label", "mean"]
 
@@ -41,17 +44,37 @@ class Params(MethodParams):
         return "lambda"
 
 
+@dataclass(frozen=True)
+class Regression:
+    """A clip's features, standardised on the training clips, mapped linearly to the text space."""
+
+    mean_D: Array
+    scale_D: Array
+    weight_TD: Array
+    bias_T: Array
+
+    def cosines(self, features_ND: Array, target_KT: Array) -> Array:
+        """Cosine of each clip's mapped vector with unit vectors, (N, K)."""
+        mapped_NT = standardised(features_ND, self.mean_D, self.scale_D) @ self.weight_TD.T + self.bias_T
+        return unit(mapped_NT.astype(np.float32)) @ target_KT.T
+
+    def state_dict(self) -> dict[str, Array]:
+        """The weights by name."""
+        weights = {"linear.weight": self.weight_TD, "linear.bias": self.bias_T}
+        return {"mean": self.mean_D, "scale": self.scale_D, **weights}
+
+
 def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[Candidate]:  # noqa: ARG001 - no chance in it
     """One solution a penalty: W = (X'X/N + lambda I)^-1 X'Y/N with X standardised and Y centred, in float64."""
-    y_NT = torch.from_numpy(targets(texts, params.text_type)[texts.rows(clips.class_ids)]).double()
-    mean_T = y_NT.mean(dim=0)
+    y_NT = targets(texts, params.text_type)[texts.rows(clips.class_ids)].astype(np.float64)
+    mean_D, scale_D = standardisation(clips.features_ND)
+    mean_T = y_NT.mean(axis=0)
+    x_ND = standardised(clips.features_ND, mean_D, scale_D)
     for setting, penalty in zip(params.settings, params.lambdas, strict=True):
-        mapping = LinearMap(clips.features_ND, y_NT.shape[1], bias=True)
-        x_ND = mapping.standardised(torch.from_numpy(clips.features_ND)).double()
         w_DT = solution(x_ND, y_NT - mean_T, penalty)
-        mapping.load_state_dict({**mapping.state_dict(), "linear.weight": w_DT.T, "linear.bias": mean_T})
-        loss = (x_ND @ w_DT + mean_T - y_NT).square().sum(dim=1).mean().item()
-        yield Candidate(setting, loss, partial(_scores, mapping, params.text_type), mapping)
+        found = Regression(mean_D, scale_D, w_DT.T.astype(np.float32), mean_T.astype(np.float32))
+        loss = float(np.square(x_ND @ w_DT + mean_T - y_NT).sum(axis=1).mean())
+        yield Candidate(setting, loss, partial(_scores, found, params.text_type), found)
 
 
 def targets(texts: ClassTexts, text: Text) -> Array:
@@ -59,13 +82,18 @@ def targets(texts: ClassTexts, text: Text) -> Array:
     return texts.label_KT if text == "label" else unit(texts.label_KT + texts.contexts())
 
 
-def solution(x_ND: Tensor, y_NT: Tensor, penalty: float) -> Tensor:
+def standardised(features_ND: Array, mean_D: Array, scale_D: Array) -> Doubles:
+    """Features with mean 0 and deviation 1 on the training clips."""
+    return ((features_ND - mean_D) * scale_D).astype(np.float64)
+
+
+def solution(x_ND: Doubles, y_NT: Doubles, penalty: float) -> Doubles:
     """The minimiser (D, T) of mean_n |x_n W - y_n|^2 + penalty |W|^2."""
     num_clips, num_features = x_ND.shape
-    gram_DD = x_ND.T @ x_ND / num_clips + penalty * torch.eye(num_features, dtype=x_ND.dtype)
-    w_DT: Tensor = torch.linalg.solve(gram_DD, x_ND.T @ y_NT / num_clips)
+    gram_DD = x_ND.T @ x_ND / num_clips + penalty * np.eye(num_features)
+    w_DT: Doubles = np.linalg.solve(gram_DD, x_ND.T @ y_NT / num_clips)
     return w_DT
 
 
-def _scores(mapping: LinearMap, text: Text, features_ND: Array, texts: ClassTexts) -> Array:
-    return mapping.cosines(features_ND, targets(texts, text))
+def _scores(found: Regression, text: Text, features_ND: Array, texts: ClassTexts) -> Array:
+    return found.cosines(features_ND, targets(texts, text))

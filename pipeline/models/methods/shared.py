@@ -1,21 +1,17 @@
-"""What a zero-shot method is, the texts of classes as vectors, and small parts that several methods use."""
+"""What a zero-shot method is, and the texts of classes as vectors. No torch: closed forms start without it."""
 
 # Shapes: N clips, D feature size, K classes, T text size.
-import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from pydantic import Field
-from torch import Tensor, nn
 
-from pipeline.core import params, seeds
+from pipeline.core import params
 from pipeline.core.errors import DataError
 from pipeline.core.store import Store
+from pipeline.core.weights import Weights
 
 Array = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
@@ -67,7 +63,7 @@ class Candidate:
     setting: str  # an epoch, or a value of a grid
     loss: float  # of the training clips
     score: Callable[[Array, ClassTexts], Array]  # features (N, D), K classes -> (N, K), larger is likelier
-    module: nn.Module  # holds the weights
+    module: Weights
 
 
 class MethodParams(params.Params):
@@ -121,99 +117,14 @@ def class_vector(vectors_NT: Array) -> Array:
     return unit(unit(vectors_NT).mean(axis=0))
 
 
+def standardisation(features_ND: Array) -> tuple[Array, Array]:
+    """Mean and scale (D) that give training clips mean 0 and deviation 1; a constant feature gets scale 0."""
+    deviation_D = features_ND.std(axis=0, dtype=np.float64)
+    scale_D = np.divide(1.0, deviation_D, out=np.zeros_like(deviation_D), where=deviation_D > SMALLEST_DEVIATION)
+    return features_ND.mean(axis=0, dtype=np.float64).astype(np.float32), scale_D.astype(np.float32)
+
+
 def unit(vectors: Array) -> Array:
     """Vectors divided by their length along the last axis; a vector of zeros stays one."""
     lengths = np.linalg.norm(vectors.astype(np.float64), axis=-1, keepdims=True)
     return (vectors / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)
-
-
-class LinearMap(nn.Module):
-    """A clip's features, standardised on the training clips, mapped linearly to the text space.
-
-    A feature that is constant in training has scale 0 and says nothing.
-    """
-
-    mean: Tensor
-    scale: Tensor
-
-    def __init__(self, features_ND: Array, text_dim: int, *, bias: bool) -> None:
-        super().__init__()
-        deviation_D = features_ND.std(axis=0, dtype=np.float64)
-        scale_D = np.divide(1.0, deviation_D, out=np.zeros_like(deviation_D), where=deviation_D > SMALLEST_DEVIATION)
-        self.register_buffer("mean", torch.from_numpy(features_ND.mean(axis=0, dtype=np.float64)).float())
-        self.register_buffer("scale", torch.from_numpy(scale_D).float())
-        self.linear = nn.Linear(len(scale_D), text_dim, bias)
-
-    def standardised(self, features_ND: Tensor) -> Tensor:
-        """Features with mean 0 and deviation 1 on the training clips."""
-        return (features_ND - self.mean) * self.scale
-
-    def forward(self, features_ND: Tensor) -> Tensor:
-        """Vectors (N, T) in the text space, of any length."""
-        mapped_NT: Tensor = self.linear(self.standardised(features_ND))
-        return mapped_NT
-
-    def cosines(self, features_ND: Array, target_KT: Array) -> Array:
-        """Cosine of each clip's vector with unit vectors, (N, K)."""
-        with torch.no_grad():
-            unit_NT = nn.functional.normalize(self(torch.from_numpy(features_ND)), dim=1)
-            return np.asarray((unit_NT @ torch.from_numpy(target_KT).T).numpy(), dtype=np.float32)
-
-
-@contextmanager
-def drawn_from(seed: int, *names: str | int) -> Iterator[None]:
-    """In the block torch draws from the named seed; outside its generator goes on as if nothing had been drawn."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seeds.derived_seed(seed, *names))
-        yield
-
-
-class Descent(MethodParams):
-    """Parameters of the methods that are trained by gradients: Adam, cosine annealing to 0 over the epochs."""
-
-    lr: float = Field(gt=0)
-    weight_decay: float = Field(ge=0)  # decoupled, as in AdamW; with 0 it is Adam
-    batch_size: int = Field(ge=2)
-    epochs: int = Field(ge=1)
-    keep_every: int = Field(ge=1)  # epochs between two candidates; the last epoch is always one
-
-    @property
-    def settings(self) -> list[str]:
-        """The kept epochs, from 1."""
-        return [str(n) for n in range(1, self.epochs + 1) if n % self.keep_every == 0 or n == self.epochs]
-
-    @property
-    def setting_name(self) -> str:
-        """They are epochs."""
-        return "epoch"
-
-
-def descend(
-    module: nn.Module, loss_of: Callable[[Rows], Tensor], num_clips: int, params: Descent, seed: int
-) -> Iterator[tuple[str, float]]:
-    """Train in place; yields each kept epoch with its mean loss. `loss_of` takes the row numbers of a batch.
-
-    Raises DataError when the loss is no longer a number.
-    """
-    optimizer = torch.optim.AdamW(module.parameters(), lr=params.lr, weight_decay=params.weight_decay)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=params.epochs)
-    kept = set(params.settings)
-    for epoch in range(1, params.epochs + 1):
-        total = 0.0
-        for rows in _batches(num_clips, params.batch_size, seed, epoch):
-            loss = loss_of(rows)
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            total += loss.item() * len(rows)
-        schedule.step()
-        if not math.isfinite(total):
-            raise DataError(f"the loss is not finite in epoch {epoch}: lower lr in params.yaml or check the features")
-        if str(epoch) in kept:
-            yield str(epoch), total / num_clips
-
-
-def _batches(num_clips: int, batch_size: int, seed: int, epoch: int) -> list[Rows]:
-    """Shuffled row numbers in batches that differ by at most one row, so that none is too small to contrast."""
-    order = seeds.generator(seed, "batches", epoch).permutation(num_clips)
-    return np.array_split(order, -(-num_clips // batch_size))

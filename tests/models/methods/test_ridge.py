@@ -1,8 +1,12 @@
 """Ridge against NumPy's least squares in float64."""
 
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
-import torch
 from pydantic import ValidationError
 
 from pipeline.core.errors import DataError
@@ -31,7 +35,7 @@ def test_the_solution_is_the_least_squares_one_of_the_extended_system(penalty):
     x_ND, y_NT = random.normal(size=(20, 7)), random.normal(size=(20, 3))
     rows = np.vstack([x_ND / np.sqrt(20), np.sqrt(penalty) * np.eye(7)])
     expected, *_ = np.linalg.lstsq(rows, np.vstack([y_NT / np.sqrt(20), np.zeros((7, 3))]))
-    found = ridge.solution(torch.from_numpy(x_ND), torch.from_numpy(y_NT), penalty).numpy()
+    found = ridge.solution(x_ND, y_NT, penalty)
     np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-12)
 
 
@@ -73,3 +77,18 @@ def test_the_mean_text_needs_contexts(toy):
 def test_a_grid_that_does_not_ascend_from_above_0_is_refused(lambdas):
     with pytest.raises(ValidationError):
         ridge.Params.model_validate({"text_type": "label", "lambdas": lambdas})
+
+
+def test_a_closed_form_starts_without_torch():
+    code = "import sys, stages.align; from pipeline.steps import align; align.method('ridge'); "
+    code += "import pipeline.steps.transfer; sys.exit('torch' in sys.modules)"
+    root = Path(ridge.__file__).parents[3]
+    assert subprocess.run([sys.executable, "-c", code], cwd=root).returncode == 0
+
+
+def test_a_constant_feature_says_nothing(toy):
+    clips, texts = toy
+    constant = np.concatenate([clips.features_ND, np.full((30, 1), 7, np.float32)], axis=1)
+    candidate = fitted((replace(clips, features_ND=constant), texts))
+    moved = constant + np.eye(7, dtype=np.float32)[6] * 9
+    np.testing.assert_array_equal(candidate.score(moved, texts), candidate.score(constant, texts))

@@ -1,0 +1,106 @@
+"""Training of the methods that learn by gradients: parameters, the loop, draws, and a linear map to start from."""
+
+# Shapes: N clips, D feature size, K classes, T text size.
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from pipeline.core import seeds
+from pipeline.core.errors import DataError
+from pipeline.models.methods.shared import Array, MethodParams, Rows, standardisation
+
+
+class LinearMap(nn.Module):
+    """A clip's features, standardised on the training clips, mapped linearly to the text space.
+
+    A feature that is constant in training has scale 0 and says nothing.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, features_ND: Array, text_dim: int) -> None:
+        super().__init__()
+        mean_D, scale_D = standardisation(features_ND)
+        self.register_buffer("mean", torch.from_numpy(mean_D))
+        self.register_buffer("scale", torch.from_numpy(scale_D))
+        self.linear = nn.Linear(len(scale_D), text_dim, bias=False)
+
+    def standardised(self, features_ND: Tensor) -> Tensor:
+        """Features with mean 0 and deviation 1 on the training clips."""
+        return (features_ND - self.mean) * self.scale
+
+    def forward(self, features_ND: Tensor) -> Tensor:
+        """Vectors (N, T) in the text space, of any length."""
+        mapped_NT: Tensor = self.linear(self.standardised(features_ND))
+        return mapped_NT
+
+    def cosines(self, features_ND: Array, target_KT: Array) -> Array:
+        """Cosine of each clip's vector with unit vectors, (N, K)."""
+        with torch.no_grad():
+            unit_NT = nn.functional.normalize(self(torch.from_numpy(features_ND)), dim=1)
+            return np.asarray((unit_NT @ torch.from_numpy(target_KT).T).numpy(), dtype=np.float32)
+
+
+@contextmanager
+def drawn_from(seed: int, *names: str | int) -> Iterator[None]:
+    """In the block torch draws from the named seed; outside its generator goes on as if nothing had been drawn."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seeds.derived_seed(seed, *names))
+        yield
+
+
+class Descent(MethodParams):
+    """Parameters of the methods that are trained by gradients: Adam, cosine annealing to 0 over the epochs."""
+
+    lr: float = Field(gt=0)
+    weight_decay: float = Field(ge=0)  # decoupled, as in AdamW; with 0 it is Adam
+    batch_size: int = Field(ge=2)
+    epochs: int = Field(ge=1)
+    keep_every: int = Field(ge=1)  # epochs between two candidates; the last epoch is always one
+
+    @property
+    def settings(self) -> list[str]:
+        """The kept epochs, from 1."""
+        return [str(n) for n in range(1, self.epochs + 1) if n % self.keep_every == 0 or n == self.epochs]
+
+    @property
+    def setting_name(self) -> str:
+        """They are epochs."""
+        return "epoch"
+
+
+def descend(
+    module: nn.Module, loss_of: Callable[[Rows], Tensor], num_clips: int, params: Descent, seed: int
+) -> Iterator[tuple[str, float]]:
+    """Train in place; yields each kept epoch with its mean loss. `loss_of` takes the row numbers of a batch.
+
+    Raises DataError when the loss is no longer a number.
+    """
+    optimizer = torch.optim.AdamW(module.parameters(), lr=params.lr, weight_decay=params.weight_decay)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=params.epochs)
+    kept = set(params.settings)
+    for epoch in range(1, params.epochs + 1):
+        total = 0.0
+        for rows in _batches(num_clips, params.batch_size, seed, epoch):
+            loss = loss_of(rows)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            total += loss.item() * len(rows)
+        schedule.step()
+        if not math.isfinite(total):
+            raise DataError(f"the loss is not finite in epoch {epoch}: lower lr in params.yaml or check the features")
+        if str(epoch) in kept:
+            yield str(epoch), total / num_clips
+
+
+def _batches(num_clips: int, batch_size: int, seed: int, epoch: int) -> list[Rows]:
+    """Shuffled row numbers in batches that differ by at most one row, so that none is too small to contrast."""
+    order = seeds.generator(seed, "batches", epoch).permutation(num_clips)
+    return np.array_split(order, -(-num_clips // batch_size))
