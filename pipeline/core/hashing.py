@@ -4,10 +4,10 @@ import hashlib
 import json
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:  # digests of files start without NumPy
+    import numpy.typing as npt
 
 _BLOCK_BYTES = 1 << 20
 
@@ -55,8 +55,8 @@ def value_digest(value: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def array_digest(array: npt.NDArray[Any]) -> str:
+def array_digest(array: "npt.NDArray[Any]") -> str:
     """SHA-256 of an array's dtype, shape and values."""
     digest = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
-    digest.update(np.ascontiguousarray(array).data)
+    digest.update(array.tobytes())
     return digest.hexdigest()
