@@ -11,7 +11,7 @@ from pipeline.core import dag
 from pipeline.core.closure import Code
 
 Checkout = Any  # of tests/conftest.py
-pytestmark = [pytest.mark.world, pytest.mark.timeout(1800)]
+pytestmark = pytest.mark.world
 
 Files = dict[str, set[str]]  # by instance
 

@@ -23,8 +23,6 @@ Checkout = Any  # of tests/conftest.py
 
 
 @pytest.mark.world
-@pytest.mark.xdist_group("world")
-@pytest.mark.timeout(900)
 def test_the_commands_run(checkout: Checkout) -> None:
     for command in COMMANDS:
         checkout.run(*shlex.split(command, comments=True))
