@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtrit
 
 from pipeline.core.errors import DataError, FormatError
 
@@ -125,6 +124,8 @@ def accuracy(rank_N: Ints, truth_N: Sequence[int], *, num_resamples: int, genera
 
 def interval_over_splits(values: Sequence[float]) -> Interval | None:
     """95 % Student t interval of the mean of independent splits, clipped to [0, 1]; None for fewer than two."""
+    from scipy.special import stdtrit  # .2 s to import, and only several splits need it
+
     num = len(values)
     if num < 2:
         return None

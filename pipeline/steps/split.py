@@ -32,13 +32,15 @@ class Row(Params):
 
     Roles are given to the clips that have `modality`: the classes of a split are the same for all modalities, but not
     every clip need be filmed, and a role of a clip that a modality lacks could not be filled.
+
+    Draws have `num_unseen` classes; of named splits it is checked, or null where they differ (halves beside `full`).
     """
 
     dataset: str
     name: str
     modality: str
     protocol: str | None
-    num_unseen: Annotated[int, Field(ge=1)]
+    num_unseen: Annotated[int, Field(ge=1)] | None
     splits: Annotated[list[str], Field(min_length=1)]
 
 
@@ -148,6 +150,8 @@ def _classes(row: Row, name: str, num_classes: int) -> Classes:
     seed = _seed(name)
     if seed is None:
         unseen = _published(row, name)
+    elif row.num_unseen is None:
+        raise DataError("is drawn, so num_unseen must say how many classes it has unseen; it is null")
     elif row.num_unseen < num_classes:
         unseen = roles.draw_unseen(num_classes, row.num_unseen, generator(seed, "unseen", row.dataset, row.num_unseen))
     else:
@@ -160,8 +164,7 @@ def _target(row: Row, name: str, num_classes: int) -> Classes:
     if not drawn and name != "full":
         raise DataError("is no split of a target, which are 'half_<seed>' and 'full'; name a protocol for any other")
     unseen = overlap.half(num_classes, int(drawn.group(1))) if drawn else range(num_classes)
-    if len(unseen) != row.num_unseen:
-        raise DataError(f"has {len(unseen)} unseen classes, num_unseen says {row.num_unseen}")
+    _check_size(row, unseen)
     return Classes(fit=(), val=(), unseen=tuple(sorted(unseen)))
 
 
@@ -169,9 +172,13 @@ def _published(row: Row, name: str) -> list[int]:
     published = shared.published_splits(row.dataset)
     if name not in published:
         raise DataError(f"is neither published for {row.dataset} ({sorted(published)}) nor a draw such as 's0'")
-    if len(published[name]) != row.num_unseen:
-        raise DataError(f"has {len(published[name])} unseen classes, num_unseen says {row.num_unseen}")
+    _check_size(row, published[name])
     return published[name]
+
+
+def _check_size(row: Row, unseen: Sequence[int]) -> None:
+    if row.num_unseen is not None and len(unseen) != row.num_unseen:
+        raise DataError(f"has {len(unseen)} unseen classes, num_unseen says {row.num_unseen}")
 
 
 def _roles(clips: Sequence[Clip], classes: Classes, name: str, row: Row) -> list[dict[str, Any]]:

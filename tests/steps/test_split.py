@@ -282,6 +282,16 @@ def test_the_full_split_of_a_target_tests_every_clip(tmp_path):
     assert meta["splits"]["full"]["unseen"] == list(range(27))
 
 
+def test_halves_and_all_of_a_target_fit_one_table_where_no_number_is_asked_of_them(tmp_path):
+    _, meta = target(tmp_path, num_unseen=None, splits=["half_0", "full"])
+    assert {name: len(classes["unseen"]) for name, classes in meta["splits"].items()} == {"half_0": 13, "full": 27}
+
+
+def test_a_draw_must_be_told_how_many_classes_are_unseen(tmp_path):
+    with pytest.raises(DataError, match="split 's0': is drawn, so num_unseen must say how many"):
+        written(tmp_path, num_unseen=None, splits=["s0"])
+
+
 def test_a_target_needs_no_subjects_in_its_clips(tmp_path):
     rows, _ = target(tmp_path, clips=[*EVERY, clip(0, 1, 9) | {"subject": None}])
     assert len(rows) == len(EVERY) + 1
