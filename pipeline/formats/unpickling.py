@@ -71,6 +71,23 @@ class Unpickler(pickle._Unpickler):  # the C one sizes its memo by the file's wo
             raise RefusedError(f"the pickle asks for {module}.{name}, which is refused, for it is no plain data")
         return self._admitted[module, name]
 
+    def load(self) -> Any:
+        """The value of the pickle. Frames only tell how to read ahead, and are passed over: the file is in memory."""
+        self.read, self.readline = self._file_read, self._file_readline  # type: ignore[attr-defined]
+        self.metastack: list[Any] = []
+        self.stack: list[Any] = []
+        self.append, self.proto = self.stack.append, 0
+        read, dispatch = self.read, self.dispatch
+        try:
+            while code := read(1):
+                dispatch[code[0]](self)
+        except pickle._Stop as stop:
+            return stop.value
+        raise EOFError("it ends early")
+
+    def load_frame(self) -> None:
+        self.read(8)
+
     def load_get(self) -> None:
         self._get(int(self.readline()[:-1]))
 
@@ -83,7 +100,8 @@ class Unpickler(pickle._Unpickler):  # the C one sizes its memo by the file's wo
     def _get(self, index: int) -> None:
         value = self.memo[index]
         if value.__class__ is not str or len(value) > _LONG_TEXT:
-            self._left -= self._worth(value)
+            known = self._shared.get(id(value))
+            self._left -= known[0] if known else self._worth(value)
             if self._left < 0:
                 raise RefusedError("the pickle holds the same values over and over, more than its bytes explain")
         self.append(value)
@@ -99,7 +117,7 @@ class Unpickler(pickle._Unpickler):  # the C one sizes its memo by the file's wo
                 waiting += unknown
                 continue
             waiting.pop()
-            if value.__class__ in _HOLDERS or isinstance(value, Built):
+            if value.__class__ in _HOLDERS or isinstance(value, Built | Constructor):
                 self._shared[id(value)] = (_own(value) + sum(map(self._known, parts)), value)
         return self._known(root)
 
