@@ -19,7 +19,7 @@ def opened(path: Path, what: str) -> BinaryIO:
 
 
 def check_file(path: Path, what: str) -> int:
-    """The size of a file in bytes. FormatError unless it is one; `what` says what should be there: "a list of frames"."""
+    """The size of a file in bytes. FormatError unless it is one; `what` says what it should be: "a list of frames"."""
     try:
         state = path.stat()
     except FileNotFoundError:

@@ -7,6 +7,7 @@ People are numbered by their place in the frame's list: OpenPose does not follow
 
 from dataclasses import dataclass
 from pathlib import Path
+from types import GenericAlias
 from typing import Any
 
 import msgspec
@@ -25,8 +26,9 @@ _MAX_LABEL_BYTES = 64 << 20  # the list of 240,000 training videos has half
 _NUM_JOINTS = OPENPOSE18.num_joints
 
 # Of a fixed length each, so that a list of other lengths is refused where it goes wrong.
+_FLOATS = {count: GenericAlias(tuple, (float,) * count) for count in (_NUM_JOINTS, 2 * _NUM_JOINTS)}
 _Person: Any = msgspec.defstruct(
-    "_Person", [("pose", tuple[(float,) * 2 * _NUM_JOINTS]), ("score", tuple[(float,) * _NUM_JOINTS])], gc=False
+    "_Person", [("pose", _FLOATS[2 * _NUM_JOINTS]), ("score", _FLOATS[_NUM_JOINTS])], gc=False
 )
 _Frame: Any = msgspec.defstruct("_Frame", [("frame_index", int), ("skeleton", list[_Person])], gc=False)
 _FILE: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder(
@@ -68,7 +70,9 @@ def read(path: Path) -> KineticsPoses:
         if not np.isfinite(joints_TMV3[index, : len(person)]).all():
             raise FormatError(f"{path}: a joint of frame {index} is not a finite number")
     bodies = tuple(range(shape[1]))
-    return KineticsPoses(Skeleton(OPENPOSE18.name, joints_TMV3.swapaxes(0, 1).copy(), bodies), file.label, file.label_index)
+    return KineticsPoses(
+        Skeleton(OPENPOSE18.name, joints_TMV3.swapaxes(0, 1).copy(), bodies), file.label, file.label_index
+    )
 
 
 def read_skeleton(path: Path) -> Skeleton:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from pipeline.core import outside
 from pipeline.core.errors import FormatError
-from pipeline.formats.unpickling import Admitted, Built, Constructor, RefusedError, Unpickler
+from pipeline.formats.unpickling import Admitted, Built, Constructor, RefusedError, load
 
 MAX_FILE_BYTES = 8 << 30  # NTU RGB+D 120 as a pickle, the largest, has some three
 MEMORY_PER_BYTE = 40  # a small integer takes two bytes of pickle and a list slot and, at worst, an object of 32 bytes
@@ -42,7 +42,8 @@ class _Dtype(Built):
         order = state[1] if isinstance(state, tuple) and len(state) > 1 else None
         if not isinstance(order, str) or order not in ("<", ">", "|", "="):
             raise RefusedError("a type of numbers in an unknown byte order is refused")
-        self.value = self.value.newbyteorder(order) if order in "<>" else self.value
+        if order in ("<", ">"):
+            self.value = self.value.newbyteorder("<" if order == "<" else ">")
 
     def size(self) -> int:
         return 1
@@ -57,6 +58,7 @@ class Array(Built):
         self.value: npt.NDArray[Any] = np.empty(0)
 
     def fill(self, state: Any) -> None:
+        """Take a shape, a type, an order and the bytes of the numbers."""
         _, shape, dtype, by_column, data = state
         if not isinstance(dtype, _Dtype) or not isinstance(data, bytes | bytearray):
             raise RefusedError("an array that is not numeric is refused, only plain numbers are read")
@@ -65,6 +67,7 @@ class Array(Built):
         self.value = np.frombuffer(bytes(data), dtype.value).reshape(shape, order="F" if by_column is True else "C")
 
     def size(self) -> int:
+        """As many as its bytes make numbers."""
         return 1 + self.value.nbytes // 8
 
 
@@ -112,9 +115,13 @@ def read(path: Path, *, memory_per_byte: int = MEMORY_PER_BYTE, admitted: Admitt
     if not num_bytes:
         raise FormatError(f"{path}: an empty file, expected a pickle; fetch it again")
     try:
-        with outside.opened(path, "a pickle") as file, bounded_memory(num_bytes * memory_per_byte + MEMORY_BYTES):
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view, _uncollected():
-                return Unpickler(view, num_bytes, admitted).load()
+        with (
+            outside.opened(path, "a pickle") as file,
+            bounded_memory(num_bytes * memory_per_byte + MEMORY_BYTES),
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view,
+            _uncollected(),
+        ):
+            return load(view, num_bytes, admitted)
     except RefusedError as error:
         raise FormatError(f"{path}: {error}; distrust the file") from None
     except MemoryError:

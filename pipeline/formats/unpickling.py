@@ -55,9 +55,19 @@ class Built:
 Admitted = Mapping[tuple[str, str], Constructor]
 
 
-class Unpickler(pickle._Unpickler):  # the C one sizes its memo by the file's word, and hashes whatever it is told to
-    """Reads one pickle of `num_bytes`; `admitted` are the names that it may call. RefusedError for what is no data."""
+def load(file: Any, num_bytes: int, admitted: Admitted) -> Any:
+    """The value of a pickle of `num_bytes`; `admitted` are the names that it may call.
 
+    Raises RefusedError for what is no data, and whatever damage leads to.
+    """
+    return _Machine(file, num_bytes, admitted).load()
+
+
+_Stop: Any = vars(pickle)["_Stop"]
+_Base: Any = pickle._Unpickler  # the one in C sizes its memo by the file's word, and hashes whatever it is told to
+
+
+class _Machine(_Base):  # type: ignore[misc]
     dispatch: ClassVar[dict[int, Callable[..., None]]]
 
     def __init__(self, file: Any, num_bytes: int, admitted: Admitted) -> None:
@@ -72,8 +82,8 @@ class Unpickler(pickle._Unpickler):  # the C one sizes its memo by the file's wo
         return self._admitted[module, name]
 
     def load(self) -> Any:
-        """The value of the pickle. Frames only tell how to read ahead, and are passed over: the file is in memory."""
-        self.read, self.readline = self._file_read, self._file_readline  # type: ignore[attr-defined]
+        # Frames only tell how to read ahead, and are passed over: the file is in memory.
+        self.read, self.readline = self._file_read, self._file_readline
         self.metastack: list[Any] = []
         self.stack: list[Any] = []
         self.append, self.proto = self.stack.append, 0
@@ -81,7 +91,7 @@ class Unpickler(pickle._Unpickler):  # the C one sizes its memo by the file's wo
         try:
             while code := read(1):
                 dispatch[code[0]](self)
-        except pickle._Stop as stop:
+        except _Stop as stop:
             return stop.value
         raise EOFError("it ends early")
 
@@ -203,24 +213,24 @@ def _pairs(items: list[Any]) -> Iterable[tuple[str, Any]]:
     return zip(map(_name, items[::2]), items[1::2], strict=True)
 
 
-def _name(key: Any) -> str:
+def _name(key: Any) -> Any:
     if key.__class__ is not str:
         raise RefusedError(f"a key should be text, found {type(key).__name__}")
-    return key  # type: ignore[no-any-return]
+    return key
 
 
 def _dispatch() -> dict[int, Callable[..., None]]:
     """The operations by opcode, those of ours before those of the standard library."""
-    known: dict[int, Callable[..., None]] = pickle._Unpickler.dispatch
+    known: dict[int, Callable[..., None]] = _Base.dispatch
     table: dict[int, Callable[..., None]] = dict.fromkeys(range(256), _refuse)
     for name in _OPERATIONS.split():
         code: int = getattr(pickle, name)[0]
-        table[code] = getattr(Unpickler, known[code].__name__)
+        table[code] = getattr(_Machine, known[code].__name__)
     return table
 
 
-def _refuse(_: Unpickler) -> None:
+def _refuse(_: _Machine) -> None:
     raise RefusedError("the pickle asks for an operation that plain values do not need")
 
 
-Unpickler.dispatch = _dispatch()
+_Machine.dispatch = _dispatch()

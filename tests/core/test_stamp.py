@@ -168,3 +168,12 @@ def test_what_is_written_is_read_or_the_name_was_refused(tmp_path, paths):
     else:
         with pytest.raises(DataError, match="rename the file"):
             stamped(folder)
+
+
+@pytest.mark.parametrize("num_bytes", ["1" * 5000, "\u0663", "-1", "1_0"])
+def test_a_size_that_is_no_number_of_bytes_is_refused(folder, num_bytes):
+    stamp.write(folder, stamp.scan(folder))
+    path = stamp.stamp_path(folder)
+    path.write_text(path.read_text().replace(" 3 a.txt", f" {num_bytes} a.txt"))
+    with pytest.raises(FormatError, match="line 2: expected 'sha256 bytes path'"):
+        stamp.read(folder)
