@@ -9,15 +9,6 @@ from pipeline.core.errors import FormatError
 _KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
 
 
-def opened(path: Path, what: str) -> BinaryIO:
-    """A file opened for reading. FormatError where there is none, or a folder or a pipe, which would not end."""
-    check_file(path, what)
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise FormatError(f"{path}: cannot be read ({error.strerror}); expected {what}") from None
-
-
 def check_file(path: Path, what: str) -> int:
     """The size of a file in bytes. FormatError unless it is one; `what` says what it should be: "a list of frames"."""
     try:
@@ -33,11 +24,21 @@ def check_file(path: Path, what: str) -> int:
     return state.st_size
 
 
+def opened(path: Path, what: str) -> BinaryIO:
+    """A file opened for reading. FormatError where there is none, or a folder or a pipe, which would not end."""
+    check_file(path, what)
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise FormatError(f"{path}: cannot be read ({error.strerror}); expected {what}") from None
+
+
 def content(path: Path, most_bytes: int, what: str) -> bytes:
     """All bytes of a file. FormatError as `opened`, and for a file larger than `most_bytes`."""
+    num_bytes = check_file(path, what)
     with opened(path, what) as file:
         try:
-            found = file.read(most_bytes + 1)
+            found = file.read(min(num_bytes, most_bytes) + 1)  # so much is set aside at once
         except OSError as error:
             raise FormatError(f"{path}: cannot be read ({error.strerror}); expected {what}") from None
     if len(found) > most_bytes:

@@ -54,7 +54,11 @@ def read_sides(path: Path) -> Sides:
 
 
 def _database(path: Path) -> dict[str, _Video]:
-    return typed_json.read(path, _FILE, _MAX_BYTES, "ActivityNet's annotations").database
+    database = typed_json.read(path, _FILE, _MAX_BYTES, "ActivityNet's annotations").database
+    for video in database:
+        if not video or not video.isprintable():
+            raise FormatError(f"{path}: {video[:40]!r} cannot name a video; replace the file")
+    return database
 
 
 def _clip(path: Path, video: str, number: int, annotation: _Annotation) -> LabelledClip:

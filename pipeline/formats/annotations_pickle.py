@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.core import outside
 from pipeline.core.errors import FormatError
 from pipeline.core.joints import COCO17, NTU25
 from pipeline.formats import plain_pickle, segments
@@ -82,6 +83,7 @@ def read_skeleton(path: Path) -> Skeleton:
 
 def _kept(path: Path) -> Annotations:
     """A file's clips; the last file is kept, since its clips are asked for one by one."""
+    outside.check_file(path, "an annotation pickle")
     state = path.stat()
     return _read_once(path, state.st_size, state.st_mtime_ns)
 

@@ -16,6 +16,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.core import outside
 from pipeline.core.errors import FormatError
 from pipeline.core.outputs import whole
 from pipeline.formats import segments
@@ -149,6 +150,7 @@ def write(path: Path, frames: Frames, *, frames_per_second: int, codec: str) -> 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
     """Open the first video stream; every fault of the decoder becomes a FormatError with the path."""
+    outside.check_file(path, "a video")
     try:
         # Old avi files carry titles in any encoding; they are none of our business.
         with av.open(str(path), metadata_errors="ignore") as container:

@@ -173,7 +173,8 @@ def _kept(
 
 def _vector(path: Path, word: str, numbers: bytes, dim: int, *, is_text: bool) -> Vectors:
     try:
-        vector = np.array(numbers.split(), dtype=np.float32) if is_text else np.frombuffer(numbers, dtype="<f4")
+        with np.errstate(over="ignore"):  # infinite then, and refused
+            vector = np.array(numbers.split(), dtype=np.float32) if is_text else np.frombuffer(numbers, dtype="<f4")
     except ValueError:
         vector = np.empty(0, dtype=np.float32)
     if len(vector) != dim or not np.isfinite(vector).all():

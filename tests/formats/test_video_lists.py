@@ -122,6 +122,13 @@ def test_half_a_surrogate_pair_is_refused(tmp_path, entry):
         activitynet.read_sides(tmp_path / "a.json")
 
 
+@pytest.mark.parametrize("name", ["", "a\\nb", "\\u0000"])
+def test_a_video_whose_name_cannot_be_shown_is_refused(tmp_path, name):
+    (tmp_path / "a.json").write_text(f'{{"database": {{"{name}": {{"subset": "training", "annotations": []}}}}}}')
+    with pytest.raises(FormatError, match="cannot name a video"):
+        activitynet.read_clips(tmp_path / "a.json")
+
+
 @pytest.mark.parametrize("read", [activitynet.read_clips, hmdb.read_sides, kinetics_csv.read_clips])
 def test_a_folder_in_place_of_a_list_is_said(tmp_path, read):
     with pytest.raises(FormatError, match="a folder, expected"):
