@@ -83,7 +83,11 @@ def _refuse(error: OSError) -> None:
 
 
 def _checked(path: Path, folder: Path, root: Path) -> Path:
-    if not path.resolve().is_relative_to(root):
+    try:
+        leads_out = not path.resolve().is_relative_to(root)
+    except (RuntimeError, OSError):  # a link that leads to itself
+        leads_out = False
+    if leads_out:
         raise DataError(f"{path}: leads out of {folder}; put the file itself there")
     if not path.is_file():
         raise DataError(f"{path}: neither a file nor a folder, or a link to nothing; remove it")

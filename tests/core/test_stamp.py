@@ -1,4 +1,5 @@
 import hashlib
+import os
 from itertools import chain
 from pathlib import Path
 
@@ -177,3 +178,13 @@ def test_a_size_that_is_no_number_of_bytes_is_refused(folder, num_bytes):
     path.write_text(path.read_text().replace(" 3 a.txt", f" {num_bytes} a.txt"))
     with pytest.raises(FormatError, match="line 2: expected 'sha256 bytes path'"):
         stamp.read(folder)
+
+
+def test_a_link_to_itself_and_a_pipe_are_refused(folder):
+    (folder / "loop").symlink_to("loop")
+    with pytest.raises(DataError, match="loop: neither a file nor a folder"):
+        stamp.files(folder)
+    (folder / "loop").unlink()
+    os.mkfifo(folder / "pipe")
+    with pytest.raises(DataError, match="pipe: neither a file nor a folder"):
+        stamp.files(folder)
