@@ -11,6 +11,7 @@ recognition", ICIP 2021, and the loader of its released code.
 # Shapes: N clips, D feature size.
 import hashlib
 import tokenize
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,11 @@ def _mapped(file: Path, kinds: str, *, ndim: int) -> npt.NDArray[Any]:
     """An array as a view of its file: objects, which would have to be unpickled, cannot be viewed so."""
     outside.check_file(file, "a .npy array")
     try:
-        with np.errstate(over="ignore"):  # of the size that a header promises; the map then does not fit it
+        with (
+            np.errstate(over="ignore"),
+            warnings.catch_warnings(),
+        ):  # a size beyond the numbers: the map does not fit it
+            warnings.simplefilter("ignore", UserWarning)  # a header as Python 2 wrote it
             array = np.lib.format.open_memmap(file, mode="r")
     except _NUMPY_ERRORS as error:
         what = " ".join(str(error).split()) or type(error).__name__

@@ -127,3 +127,12 @@ def test_a_class_beyond_the_numbers_is_refused(folder):
     np.save(folder / "z_label.npy", labels)
     with pytest.raises(FormatError, match="class 9223372036854775808 cannot be"):
         synse.read(folder, "ztest")
+
+
+def test_a_header_of_python_2_is_read(folder):
+    array = np.load(folder / "ztest.npy")
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({len(array)}L, {array.shape[1]}), }}"
+    header = header.ljust(117).encode() + b"\n"
+    start = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little")
+    (folder / "ztest.npy").write_bytes(start + header + array.astype("<f4").tobytes())
+    assert np.array_equal(synse.read(folder, "ztest").vectors_ND, array.astype(np.float32))
