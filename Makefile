@@ -1,12 +1,13 @@
 # make demo: install, run the whole pipeline on the demo world, say where the report is.
 # make test: install, then lint, format, types, import contracts and tests.
+# make fuzz: minutes of damaged files for every reader of files from outside.
 PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 2
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export HF_HUB_OFFLINE := 1
 
-.PHONY: demo test bench clean
+.PHONY: demo test bench fuzz clean
 
 demo: .venv/installed
 	dvc repro
@@ -21,6 +22,10 @@ test: .venv/installed-test
 
 bench: .venv/installed-test
 	pytest tests/benchmarks --benchmark-only
+
+# Damaged files for every reader: FUZZ_SECONDS (300), FUZZ_SEED (0), FUZZ_TARGET (all), FUZZ_CASE (to see one again).
+fuzz: .venv/installed-test
+	python -m tests.fuzz.run
 
 clean:
 	rm -rf .venv .cache

@@ -125,7 +125,7 @@ def text_encoder(name: str, model: str, *, num_threads: int) -> TextEncoder:
     member = cast(_Member, members.load(ENCODERS, name))
     try:
         given = json.loads(model)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ParamsError(
             f"--model: not JSON: {error}; expected such as '{{\"name\": ...}}', found {model!r}"
         ) from None

@@ -1,6 +1,8 @@
 """Typed parameters, strict both ways: unknown, missing and mistyped keys are errors that name file, section and key."""
 
+import io
 import json
+from collections import Counter
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -8,9 +10,14 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from pipeline.core.errors import ParamsError
+from pipeline.core import outside
+from pipeline.core.errors import FormatError, ParamsError
 
 PARAMS_FILE = Path("params.yaml")
+
+_MOST_BYTES = 16 << 20
+_MOST_VALUES = 1_000_000
+_DAMAGE = (ValueError, LookupError, AttributeError, TypeError, RecursionError)  # of numbers, dates and deep nesting
 
 
 class Params(BaseModel):
@@ -26,31 +33,51 @@ class _Loader(yaml.SafeLoader):
     """Safe YAML that refuses a key said twice, where plain YAML lets the last one win."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        where = f"{self.name}: line {node.start_mark.line + 1}"
         keys = [self.construct_object(key, deep=deep) for key, _ in node.value]
-        twice = sorted({str(key) for key in keys if keys.count(key) > 1})
+        if not all(isinstance(key, str | int | float | None) for key in keys):
+            raise ParamsError(f"{where}: a key should be a name or a number; write it in quotes")
+        twice = sorted(str(key) for key, count in Counter(keys).items() if count > 1)
         if twice:
-            raise ParamsError(f"{self.name}: line {node.start_mark.line + 1}: key {twice[0]!r} is given twice")
+            raise ParamsError(f"{where}: key {twice[0]!r} is given twice")
         return super().construct_mapping(node, deep=deep)
 
 
 def read(file: Path = PARAMS_FILE) -> dict[str, Any]:
     """The whole params file as plain values."""
+    stream = io.StringIO(_text(file))
+    stream.name = str(file)  # for YAML's messages
     try:
-        with file.open(encoding="utf-8") as stream:
-            tree = yaml.load(stream, Loader=_Loader)  # noqa: S506 - a SafeLoader
-    except FileNotFoundError:
-        raise ParamsError(
-            f"{file}: no such file; in the folder of the checkout, run `unseen profile use demo`"
-        ) from None
-    except UnicodeDecodeError:
-        raise ParamsError(
-            f"{file}: not UTF-8 text; save it as UTF-8, or run `unseen profile use demo --force`"
-        ) from None
-    except yaml.YAMLError as error:
+        tree = yaml.load(stream, Loader=_Loader)  # noqa: S506 - a SafeLoader
+    except (yaml.YAMLError, *_DAMAGE) as error:
         raise ParamsError(f"{file}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(tree, dict):
         raise ParamsError(f"{file}: expected sections such as 'align:', found {type(tree).__name__}")
+    _check_size(file, tree)
     return tree
+
+
+def _text(file: Path) -> str:
+    if not file.exists():
+        raise ParamsError(f"{file}: no such file; in the folder of the checkout, run `unseen profile use demo`")
+    try:
+        return outside.text(file, _MOST_BYTES, "parameters in YAML")
+    except FormatError as error:
+        raise ParamsError(f"{error}; save it as UTF-8, or run `unseen profile use demo --force`") from None
+
+
+def _check_size(file: Path, tree: dict[Any, Any]) -> None:
+    """Refuse names (`&a`, `*a`) that stand for each other over and over, or for what they stand in."""
+    waiting: list[Any] = [tree]
+    for num_values in range(_MOST_VALUES + 1):
+        if not waiting:
+            return
+        value = waiting.pop()
+        if isinstance(value, dict | list):
+            waiting += list(value.values()) if isinstance(value, dict) else value
+        if num_values + len(waiting) > _MOST_VALUES:
+            break
+    raise ParamsError(f"{file}: more than {_MOST_VALUES} values, those that '*' repeats counted each time")
 
 
 def load(cls: type[P], section: str, file: Path = PARAMS_FILE) -> P:
@@ -71,12 +98,12 @@ def row(cls: type[P], stage: str, key: str, file: Path = PARAMS_FILE) -> P:
 def parse(cls: type[P], node: object, section: str, file: Path = PARAMS_FILE) -> P:
     """Validate plain values against a model; every fault of the section is listed in one line."""
     try:
-        return cls.model_validate_json(json.dumps(node))
-    except (TypeError, RecursionError) as error:  # YAML reads 2026-01-31 as a date, and knows sets
-        raise ParamsError(f"{file}: section '{section}': {error}; write it in quotes") from None
+        return cls.model_validate_json(json.dumps(node, allow_nan=False))
     except ValidationError as error:
         faults = "; ".join(_fault(fault) for fault in error.errors())
         raise ParamsError(f"{file}: section '{section}' does not fit {cls.__qualname__}: {faults}") from None
+    except (TypeError, ValueError, RecursionError) as error:  # YAML reads 2026-01-31 as a date, and knows sets
+        raise ParamsError(f"{file}: section '{section}': {error}; write it in quotes") from None
 
 
 def _section(tree: dict[str, Any], section: str, file: Path) -> Any:

@@ -1,14 +1,18 @@
 """Stamps: what a source folder held when it was scanned. A stamp stands beside its folder as `<folder>.stamp`."""
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.core import outside
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.hashing import file_digest
 from pipeline.core.outputs import whole
 
+_BYTES = re.compile(r"[0-9]{1,18}")
+_MOST_BYTES = 4 << 30  # thirty million files
 _HEADER = "# unseen stamp, version 1: sha256, bytes, path"
 
 
@@ -63,7 +67,7 @@ def read(folder: Path) -> list[StampedFile]:
     if not path.is_file():
         raise DataError(f"{path}: no stamp; run `unseen raw scan {folder.name}`")
     try:
-        header, *lines = path.read_bytes().decode().removesuffix("\n").split("\n")
+        header, *lines = outside.content(path, _MOST_BYTES, "a stamp").decode().removesuffix("\n").split("\n")
     except UnicodeDecodeError:
         header, lines = "", []
     if header != _HEADER:
@@ -79,7 +83,11 @@ def _refuse(error: OSError) -> None:
 
 
 def _checked(path: Path, folder: Path, root: Path) -> Path:
-    if not path.resolve().is_relative_to(root):
+    try:
+        leads_out = not path.resolve().is_relative_to(root)
+    except (RuntimeError, OSError):  # a link that leads to itself
+        leads_out = False
+    if leads_out:
         raise DataError(f"{path}: leads out of {folder}; put the file itself there")
     if not path.is_file():
         raise DataError(f"{path}: neither a file nor a folder, or a link to nothing; remove it")
@@ -90,7 +98,7 @@ def _checked(path: Path, folder: Path, root: Path) -> Path:
 
 def _parse(path: Path, number: int, line: str) -> StampedFile:
     parts = line.split(" ", 2)
-    if len(parts) != 3 or not _is_digest(parts[0]) or not parts[1].isdecimal() or _escapes(parts[2]):
+    if len(parts) != 3 or not _is_digest(parts[0]) or not _BYTES.fullmatch(parts[1]) or _escapes(parts[2]):
         raise FormatError(f"{path}: line {number}: expected 'sha256 bytes path' with a path inside the folder")
     return StampedFile(parts[2], int(parts[1]), parts[0])
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.core import members
+from pipeline.core import members, outside
 from pipeline.core.errors import DataError, FormatError
 from pipeline.formats import rows
 
@@ -193,11 +193,7 @@ def read_missing_skeletons(file: Path, wanted: FileList) -> set[str]:
 
     Raises FormatError if another line is no recording or their number is not the published one.
     """
-    try:
-        with file.open("rb") as stream:
-            lines = stream.read(_MAX_LIST_BYTES).decode().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise FormatError(f"{file}: not a readable list of recordings ({error})") from None
+    lines = outside.text(file, _MAX_LIST_BYTES, "a list of recordings").splitlines()
     lines = [line.strip() for line in lines if line.strip()]
     header = next((i for i, line in enumerate(lines) if _NTU_RECORDING.fullmatch(line)), len(lines))
     recordings = set(lines[header:])

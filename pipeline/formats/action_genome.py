@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.core import outside
 from pipeline.core.errors import FormatError
 from pipeline.formats import plain_pickle
 
 OBJECTS = "object_bbox_and_relationship.pkl"
 PERSONS = "person_bbox.pkl"
 FRAMES = "frame_list.txt"
+_MAX_LIST_BYTES = 64 << 20  # the released list has 7
 GROUPS = ("attention", "spatial", "contacting")
 
 
@@ -103,12 +105,7 @@ def _mapping(path: Path) -> dict[str, Any]:
 
 
 def _read_list(path: Path) -> dict[str, int]:
-    try:
-        lines = path.read_text(encoding="utf-8").split()
-    except FileNotFoundError:
-        raise FormatError(f"{path}: no such file; put it there as its owners publish it") from None
-    except UnicodeDecodeError:
-        raise FormatError(f"{path}: not UTF-8 text; one frame a line expected, fetch it again") from None
+    lines = outside.text(path, _MAX_LIST_BYTES, "one frame a line").split()
     counts: dict[str, int] = {}
     for line in lines:
         if line.startswith("/") or ".." in line.split("/") or "\\" in line:
@@ -119,7 +116,7 @@ def _read_list(path: Path) -> dict[str, int]:
 
 def _object(entry: dict[str, Any]) -> FrameObject:
     name = _typed(_get(entry, "class"), str, "class")
-    visible = bool(_get(entry, "visible"))
+    visible = _typed(_get(entry, "visible"), bool, "visible")
     about = entry.get("metadata") or {}
     subset = about.get("set") if isinstance(about, dict) else None
     if not visible:
@@ -129,9 +126,12 @@ def _object(entry: dict[str, Any]) -> FrameObject:
 
 
 def _subset(value: object) -> str | None:
-    if value is not None and value not in ("train", "test"):
-        raise BadFrameError(f"malformed entry: set {value!r}")
-    return str(value) if value else None
+    if value is None:
+        return None
+    if not isinstance(value, str) or value not in ("train", "test"):
+        found = repr(value[:40]) if isinstance(value, str) else f"a {type(value).__name__}"
+        raise BadFrameError(f"malformed entry: set {found}")
+    return value
 
 
 def _words(value: object, group: str) -> list[str]:
@@ -162,12 +162,17 @@ def _box(value: object, what: str) -> tuple[float, float, float, float]:
 
 
 def _array(value: object) -> npt.NDArray[np.float64]:
+    """An array, or a list of numbers, or of such lists; nothing deeper, for that could stand for far more numbers."""
     if isinstance(value, plain_pickle.Array):
         return value.value.astype(np.float64)
+    rows = value if isinstance(value, list | tuple) else [value]
+    flat = [number for row in rows for number in (row if isinstance(row, list | tuple) else [row])]
+    if not all(type(number) in (int, float) for number in flat):
+        raise BadFrameError(f"malformed entry: expected numbers, found {type(value).__name__}")
     try:
-        return np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError, RecursionError):
-        raise BadFrameError(f"malformed entry: expected numbers, found {type(value).__name__}") from None
+        return np.array(flat, dtype=np.float64)
+    except OverflowError:
+        raise BadFrameError("malformed entry: expected numbers, found one that is beyond them") from None
 
 
 def _rows(value: object, num_columns: int) -> npt.NDArray[np.float64]:
@@ -181,7 +186,7 @@ def _size_of(value: object) -> tuple[int, int] | None:
     if value is None:
         return None
     numbers = _rows(value, 2)
-    if len(numbers) != 1:
+    if len(numbers) != 1 or (numbers < 1).any() or (numbers % 1).any():
         raise BadFrameError("malformed entry: bbox_size is not a width and a height")
     return (int(numbers[0, 0]), int(numbers[0, 1]))
 

@@ -52,6 +52,6 @@ def _box(path: Path, number: int, row: dict[str, str]) -> tuple[int, str, tuple[
         x, y, width, height = (float(row[name]) for name in COLUMNS[2:])
     except ValueError:
         raise FormatError(f"{path}: line {number}: x, y, width and height should be numbers, found {row}") from None
-    if not max(map(abs, (x, y, width, height))) < _MOST_PIXELS or width <= 0 or height <= 0:
+    if not all(abs(number) < _MOST_PIXELS for number in (x, y, width, height)) or width <= 0 or height <= 0:
         raise FormatError(f"{path}: line {number}: a box of {width:g} x {height:g} pixels at {x:g}, {y:g}")
     return int(row["frame"]), row["label"], (x, y, x + width, y + height)

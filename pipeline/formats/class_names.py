@@ -4,7 +4,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.core.errors import DataError, FormatError
+from pipeline.core import outside
+from pipeline.core.errors import DataError
 
 # What carries no action; the list of the E2E protocol (Brattoli et al., 2020).
 STOP_WORDS = frozenset(["a", "the", "of", "and", "at", "on", "in", "an", "or", "do", "using", "with"])
@@ -54,14 +55,9 @@ def stem(word: str) -> str:
 
 def read_names(path: Path) -> list[str]:
     """The names of a text file, one a line. Raises for an unreadable file, an empty line, a name given twice."""
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise FormatError(f"{path}: larger than {_MOST_BYTES} bytes; expected a list of class names, one a line")
-        names = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file; expected a list of class names, one a line") from None
-    except UnicodeDecodeError:
-        raise FormatError(f"{path}: not UTF-8 text; expected a list of class names, one a line") from None
+    if not path.exists():
+        raise DataError(f"{path}: no such file; expected a list of class names, one a line")
+    names = outside.text(path, _MOST_BYTES, "a list of class names, one a line", "utf-8-sig").splitlines()
     check_names(names, str(path))
     return names
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path, PurePosixPath
 
+from pipeline.core import outside
 from pipeline.core.errors import FormatError
 from pipeline.formats.shared import Sides
 
@@ -20,9 +21,4 @@ def read_sides(path: Path) -> Sides:
 
 
 def _lines(path: Path) -> list[str]:
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise FormatError(f"{path}: larger than {_MAX_BYTES >> 20} MiB, not a list of HMDB51")
-        return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise FormatError(f"{path}: not a readable text file ({type(error).__name__}); replace the file") from None
+    return [line for line in outside.text(path, _MAX_BYTES, "a list of HMDB51").splitlines() if line.strip()]

@@ -20,6 +20,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.core import outside
 from pipeline.core.errors import FormatError
 from pipeline.core.joints import KINECT20
 from pipeline.formats.shared import Footage, Indices, Skeleton
@@ -27,6 +28,7 @@ from pipeline.formats.shared import Footage, Indices, Skeleton
 MAX_SKELETON_BYTES = 16 << 20  # nearly twenty minutes at 30 frames a second; the longest recording has 125 frames
 MAX_DEPTH_BYTES = 256 << 20  # 1,700 frames; the longest recording is 125
 DEPTH_SIZE = (240, 320)
+_MOST_VARIABLES = 1000
 
 _HEADER_BYTES = 128
 _MATRIX, _COMPRESSED = 14, 15
@@ -116,13 +118,7 @@ class _Matrix:
 
 
 def _content(path: Path, max_bytes: int) -> tuple[memoryview, _Order]:
-    try:
-        with path.open("rb") as file:
-            content = file.read(max_bytes + 1)
-    except OSError as error:
-        raise FormatError(f"{path}: cannot be read ({error.strerror})") from None
-    if len(content) > max_bytes:
-        raise FormatError(f"{path}: larger than {max_bytes} bytes, too large to be one clip")
+    content = outside.content(path, max_bytes, "a MATLAB file of one clip")
     if content.startswith(b"MATLAB 7.3"):
         raise FormatError(f"{path}: MATLAB 7.3 (HDF5), expected MATLAB 5; save it again with '-v7'")
     mark = content[_HEADER_BYTES - 2 : _HEADER_BYTES]
@@ -133,7 +129,11 @@ def _content(path: Path, max_bytes: int) -> tuple[memoryview, _Order]:
 
 def _matrices(content: memoryview, order: _Order, max_bytes: int) -> Iterator[_Matrix]:
     """The variables of a file; those without a name of their own, as MATLAB's objects have, are passed over."""
+    num_elements = 0
     while content:
+        num_elements += 1
+        if num_elements > _MOST_VARIABLES:
+            raise _MatError(f"more than {_MOST_VARIABLES} variables; a clip is one")
         kind, body, content = _element(content, order, padded=False)
         if kind == _COMPRESSED:
             unpacked = _unpacked(body, max_bytes)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyarrow import csv
 
+from pipeline.core import outside
 from pipeline.core.errors import FormatError
 from pipeline.core.joints import NTU25
 from pipeline.core.outputs import whole
@@ -24,6 +25,7 @@ _BODY_VALUES, _JOINT_VALUES = 10, 12
 # The largest real files have a few MB; what is far beyond is not a recording and must not fill the memory.
 _MOST_FILE_BYTES = 32 << 20
 _MOST_ARRAY_BYTES = 256 << 20
+_MOST_FRAMES = _MOST_ARRAY_BYTES // (_V * 3 * 4)  # with more, not even one body fits
 
 # How the CSV reader sees joint lines. It rounds as float() does.
 _COLUMNS = [f"column {number}" for number in range(_JOINT_VALUES)]
@@ -119,10 +121,7 @@ class _Found:
 
 
 def _text(path: Path) -> _Text:
-    size = path.stat().st_size
-    if size > _MOST_FILE_BYTES:
-        raise FormatError(f"{path}: {size} bytes; a .skeleton file has at most {_MOST_FILE_BYTES}")
-    data = path.read_bytes()
+    data = outside.content(path, _MOST_FILE_BYTES, "a .skeleton file")
     if data and not data.endswith(b"\n"):
         data += b"\n"
     text = _Text(path, data, np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n")))
@@ -135,7 +134,7 @@ def _text(path: Path) -> _Text:
 
 def _walk(text: _Text) -> _Found:
     """Follow the counts from the first line to the last."""
-    num_frames = text.count(0, "the number of frames", len(text.ends))
+    num_frames = text.count(0, "the number of frames", min(len(text.ends), _MOST_FRAMES))
     found = _Found(num_frames, [], [], [])
     at = 1
     for frame in range(num_frames):

@@ -5,12 +5,14 @@ Label `0002-L.txt`: `class (1..51), first frame, last frame, confidence` a line;
 to the action.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.core import outside
 from pipeline.core.errors import FormatError
 from pipeline.core.joints import NTU25
 from pipeline.formats import segments
@@ -20,7 +22,9 @@ NUM_CLASSES = 51
 _NUM_BODIES = 2
 _NUM_VALUES = _NUM_BODIES * NTU25.num_joints * 3
 _MAX_BYTES = 64 << 20  # some 40,000 frames; of line breaks alone half a gigabyte in memory
+_MAX_LINE = 1 << 16  # the names of the thousand recordings of a protocol are the longest
 _MOST_FRAMES = 10_000_000
+_LABEL = re.compile(r" *(\d{1,9}) *, *(\d{1,9}) *, *(\d{1,9}) *, *(\d{1,9}) *", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -92,12 +96,10 @@ def read_protocol(path: Path) -> Sides:
 
 
 def _lines(path: Path) -> list[str]:
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise FormatError(f"{path}: larger than {_MAX_BYTES >> 20} MiB, not a PKU-MMD file")
-        lines = path.read_text(encoding="ascii").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise FormatError(f"{path}: not a readable text file ({type(error).__name__}); replace the file") from None
+    lines = outside.text(path, _MAX_BYTES, "a PKU-MMD file", "ascii").splitlines()
+    longest = max(map(len, lines), default=0)
+    if longest > _MAX_LINE:
+        raise FormatError(f"{path}: a line of {longest} characters, not a PKU-MMD file; replace the file")
     while lines and not lines[-1].strip():
         lines.pop()
     return lines
@@ -114,10 +116,10 @@ def _numbers(path: Path, number: int, line: str) -> npt.NDArray[np.float32]:
 
 
 def _label(path: Path, number: int, line: str) -> LabelledPart:
-    try:
-        class_number, first, last, confidence = (int(part) for part in line.split(","))
-    except ValueError:
-        raise FormatError(f"{path}: line {number}: expected 'class,first,last,confidence' in whole numbers") from None
+    match = _LABEL.fullmatch(line.rstrip())
+    if match is None:
+        raise FormatError(f"{path}: line {number}: expected 'class,first,last,confidence' in whole numbers")
+    class_number, first, last, confidence = map(int, match.groups())
     if not 1 <= class_number <= NUM_CLASSES or not 1 <= first <= last <= _MOST_FRAMES:
         raise FormatError(f"{path}: line {number}: class {class_number}, frames {first} to {last} cannot be")
     return LabelledPart(class_number - 1, first - 1, last, confidence)

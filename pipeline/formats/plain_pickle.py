@@ -1,13 +1,14 @@
 """Pickles from outside, read as data: plain values and numeric NumPy arrays, nothing that could run.
 
-A pickle is a program: it may name any function and call it. Here a name resolves only to one of a handful of
-constructors of our own, none of which can be changed by the pickle; any other name ends the reading. Memory is bounded
-by a multiple of the file's size, for a few bytes can ask for gigabytes.
+A pickle may name any function and call it. Here a name resolves only to one of a handful of constructors of our own;
+any other name ends the reading (formats.unpickling). Memory is bounded by a multiple of the file's size, for a few
+bytes can ask for gigabytes.
 """
 
-import pickle
+import gc
+import mmap
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,125 +16,121 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.core import outside
 from pipeline.core.errors import FormatError
+from pipeline.formats.unpickling import Admitted, Built, Constructor, RefusedError, load
 
-MAX_FILE_BYTES = 4 << 30  # the real Action Genome file is far below; more does not fit the memory it needs
+MAX_FILE_BYTES = 8 << 30  # NTU RGB+D 120 as a pickle, the largest, has some three
 MEMORY_PER_BYTE = 40  # a small integer takes two bytes of pickle and a list slot and, at worst, an object of 32 bytes
 MEMORY_BYTES = 1 << 30  # above that multiple, whatever the file
 
-_NUMERIC = {"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"}
+_NUMERIC = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1")
 
 
-class _RefusedError(Exception):
-    """What the pickle asks for is not data."""
-
-
-class _Constructor:
-    """A call the pickle may make; BUILD on it, which would set its attributes, is refused."""
-
-    __slots__ = ("_make",)
-
-    def __init__(self, make: Callable[..., Any]) -> None:
-        self._make = make
-
-    def __call__(self, *args: Any) -> Any:
-        return self._make(*args)
-
-    def __setstate__(self, state: object) -> NoReturn:
-        raise _RefusedError("a change to a constructor")
-
-
-class _Dtype:
+class _Dtype(Built):
     """A numeric type in the making."""
 
     __slots__ = ("value",)
 
-    def __init__(self, code: object) -> None:
-        if code not in _NUMERIC:
-            raise _RefusedError(f"an array of type {code!r}")
-        self.value: np.dtype[Any] = np.dtype(str(code))
+    def __init__(self, code: object, *_: object) -> None:
+        if not isinstance(code, str) or code not in _NUMERIC:
+            what = repr(code[:20]) if isinstance(code, str) else type(code).__name__
+            raise RefusedError(f"arrays of type {what} are refused, only plain numbers are read")
+        self.value: np.dtype[Any] = np.dtype(code)
 
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
-        order = state[1]
-        if order not in ("<", ">", "|", "="):
-            raise _RefusedError(f"byte order {order!r}")
-        self.value = self.value.newbyteorder(order) if order in "<>" else self.value
+    def fill(self, state: Any) -> None:
+        order = state[1] if isinstance(state, tuple) and len(state) > 1 else None
+        if not isinstance(order, str) or order not in ("<", ">", "|", "="):
+            raise RefusedError("a type of numbers in an unknown byte order is refused")
+        if order in ("<", ">"):
+            self.value = self.value.newbyteorder("<" if order == "<" else ">")
+
+    def size(self) -> int:
+        return 1
 
 
-class Array:
+class Array(Built):
     """A numeric array of a pickle; `value` is it."""
 
     __slots__ = ("value",)
 
-    def __init__(self) -> None:
+    def __init__(self, *_: object) -> None:
         self.value: npt.NDArray[Any] = np.empty(0)
 
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
+    def fill(self, state: Any) -> None:
+        """Take a shape, a type, an order and the bytes of the numbers."""
         _, shape, dtype, by_column, data = state
         if not isinstance(dtype, _Dtype) or not isinstance(data, bytes | bytearray):
-            raise _RefusedError("an array that is not numeric")
-        self.value = np.frombuffer(bytes(data), dtype.value).reshape(shape, order="F" if by_column else "C")
+            raise RefusedError("an array that is not numeric is refused, only plain numbers are read")
+        if not isinstance(shape, tuple) or not all(type(length) is int and length >= 0 for length in shape):
+            raise RefusedError("an array without a shape is refused")
+        self.value = np.frombuffer(bytes(data), dtype.value).reshape(shape, order="F" if by_column is True else "C")
+
+    def size(self) -> int:
+        """As many as its bytes make numbers."""
+        return 1 + self.value.nbytes // 8
 
 
 def _from_buffer(data: object, dtype: object, shape: object, order: object) -> Array:
     array = Array()
-    array.__setstate__((1, shape, dtype, order == "F", data))
+    array.fill((1, shape, dtype, order == "F", data))
     return array
 
 
-def _scalar(dtype: _Dtype, data: bytes) -> Any:
-    return np.frombuffer(data, dtype.value)[0].item()
+def _scalar(dtype: object, data: object) -> Any:
+    array = Array()
+    array.fill((1, (1,), dtype, False, data))
+    return array.value[0].item()
 
 
-def _encode(text: str, encoding: str) -> bytes:
-    if encoding not in ("latin1", "latin-1"):
-        raise _RefusedError(f"text in {encoding!r}")
+def _encode(text: object, encoding: object) -> bytes:
+    if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
+        raise RefusedError("text in an unexpected encoding is refused")
     return text.encode("latin1")
 
 
 def _refuse_call(*_: object) -> NoReturn:
-    raise _RefusedError("a call of an array's class")
+    raise RefusedError("a call of an array's class is refused")
 
 
 _ARRAY_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
-_ADMITTED: dict[tuple[str, str], _Constructor] = {
-    ("numpy", "ndarray"): _Constructor(_refuse_call),
-    ("numpy", "dtype"): _Constructor(lambda code, *_: _Dtype(code)),
-    ("_codecs", "encode"): _Constructor(_encode),  # how protocol 2 writes bytes
-    **{(module, "_reconstruct"): _Constructor(lambda *_: Array()) for module in _ARRAY_MODULES},
-    **{(module, "_frombuffer"): _Constructor(_from_buffer) for module in ("numpy.core.numeric", "numpy._core.numeric")},
-    **{(module, "scalar"): _Constructor(_scalar) for module in _ARRAY_MODULES},
+ADMITTED: Admitted = {
+    ("numpy", "ndarray"): Constructor(_refuse_call),
+    ("numpy", "dtype"): Constructor(_Dtype),
+    ("_codecs", "encode"): Constructor(_encode),  # how protocol 2 writes bytes
+    **{(module, "_reconstruct"): Constructor(Array) for module in _ARRAY_MODULES},
+    **{(module, "_frombuffer"): Constructor(_from_buffer) for module in ("numpy.core.numeric", "numpy._core.numeric")},
+    **{(module, "scalar"): Constructor(_scalar) for module in _ARRAY_MODULES},
 }
 
 
-class _Unpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in _ADMITTED:
-            raise _RefusedError(f"{module}.{name}")
-        return _ADMITTED[module, name]
+def read(path: Path, *, memory_per_byte: int = MEMORY_PER_BYTE, admitted: Admitted = ADMITTED) -> Any:
+    """The value of a pickle: dict by text, list, tuple, str, numbers, None and Array.
 
-    def persistent_load(self, pid: object) -> NoReturn:
-        raise _RefusedError(f"the persistent id {pid!r}")
-
-
-def read(path: Path) -> Any:
-    """The value of a pickle: dict, list, str, numbers, None and Array. FormatError for anything else, in one line."""
+    Raises FormatError for anything else, and where more memory is asked for than `memory_per_byte` of the file explain.
+    """
+    num_bytes = outside.check_file(path, "a pickle")
+    if num_bytes > MAX_FILE_BYTES:
+        raise FormatError(f"{path}: {num_bytes} bytes, at most {MAX_FILE_BYTES} are read; is it the right file?")
+    if not num_bytes:
+        raise FormatError(f"{path}: an empty file, expected a pickle; fetch it again")
     try:
-        num_bytes = path.stat().st_size
-        if num_bytes > MAX_FILE_BYTES:
-            raise FormatError(f"{path}: {num_bytes} bytes, at most {MAX_FILE_BYTES} are read; is it the right file?")
-        with path.open("rb") as file, bounded_memory(num_bytes * MEMORY_PER_BYTE + MEMORY_BYTES):
-            return _Unpickler(file, encoding="latin1").load()
-    except FileNotFoundError:
-        raise FormatError(f"{path}: no such file; put it there as its owners publish it") from None
-    except _RefusedError as error:
-        raise FormatError(f"{path}: the pickle asks for {error}, which is no plain data; distrust the file") from None
+        with (
+            outside.opened(path, "a pickle") as file,
+            bounded_memory(num_bytes * memory_per_byte + MEMORY_BYTES),
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view,
+            _uncollected(),
+        ):
+            return load(view, num_bytes, admitted)
+    except RefusedError as error:
+        raise FormatError(f"{path}: {error}; distrust the file") from None
     except MemoryError:
-        raise FormatError(f"{path}: asks for more memory than its {num_bytes} bytes explain; fetch it again") from None
-    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+        raise FormatError(
+            f"{path}: not a readable pickle (MemoryError): asks for more memory than its {num_bytes} bytes explain; "
+            "fetch it again"
+        ) from None
+    except Exception as error:  # a hostile pickle can raise anything
         raise FormatError(f"{path}: not a readable pickle ({type(error).__name__}: {error}); fetch it again") from None
-    except (OverflowError, ImportError, RecursionError) as error:
-        raise FormatError(f"{path}: not a readable pickle ({type(error).__name__}); fetch it again") from None
 
 
 @contextmanager
@@ -153,3 +150,15 @@ def bounded_memory(num_bytes: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without looking for garbage, of which there can be none here; a third faster where there are many small lists."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -35,8 +35,8 @@ def frame_paths(folder: Path, naming: Naming) -> list[Path]:
         raise FormatError(f"{folder}: {len(numbered)} files '{naming.stem}-%08d.png', a clip needs at least 2 frames")
     found = [number for number, _ in numbered]
     if found != list(range(1, len(found) + 1)):
-        missing = sorted(set(range(1, found[-1] + 1)) - set(found))
-        what = f"frame {missing[0]} is missing" if missing else "a frame number occurs twice"
+        place, number = next((place, number) for place, number in enumerate(found, 1) if place != number)
+        what = f"frame {place} is missing" if number > place else "a frame number occurs twice, or is 0"
         raise FormatError(f"{folder}: {what}; the frames are {naming.stem}-00000001.png to the last without a gap")
     return [path for _, path in numbered]
 

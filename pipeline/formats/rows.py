@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.core import outside
 from pipeline.core.errors import FormatError
 
 _MOST_BYTES = 256 << 20
@@ -52,6 +53,7 @@ def numbered_csv(path: Path, columns: tuple[str, ...]) -> list[tuple[int, Row]]:
 
 def read_parquet(path: Path, columns: tuple[str, ...]) -> Rows:
     """The rows of a parquet file."""
+    outside.check_file(path, "a parquet table")
     try:
         schema = pq.read_schema(path)
         _check(path, schema.names, columns)
@@ -110,9 +112,4 @@ def _check(path: Path, header: list[str], columns: tuple[str, ...]) -> None:
 
 
 def _text(path: Path) -> str:
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise FormatError(f"{path}: larger than {_MOST_BYTES >> 20} MiB, too large for a list of clips")
-        return path.read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise FormatError(f"{path}: not a readable text file ({type(error).__name__}); replace the file") from None
+    return outside.text(path, _MOST_BYTES, "a list of clips", "utf-8-sig")

@@ -102,4 +102,4 @@ def parse(path: str) -> tuple[str, Segment | None]:
 
 
 def _text(value: float) -> str:
-    return f"{value:.6f}".rstrip("0").rstrip(".")
+    return f"{value + 0.0:.6f}".rstrip("0").rstrip(".")  # + 0.0: -0.0 is 0

@@ -11,6 +11,7 @@ recognition", ICIP 2021, and the loader of its released code.
 # Shapes: N clips, D feature size.
 import hashlib
 import tokenize
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,17 +19,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.core import outside
 from pipeline.core.errors import FormatError
 
 TRAIN, UNSEEN_TEST, ALL_TEST = "train", "ztest", "gtest"
 LABELS = {TRAIN: "train_label", UNSEEN_TEST: "z_label", ALL_TEST: "g_label"}
+# What a damaged header can lead to; NumPy reads it as an expression of Python.
 _NUMPY_ERRORS = (
     OSError,
     ValueError,
     TypeError,
     OverflowError,
+    SyntaxError,
+    KeyError,
+    MemoryError,
+    RecursionError,
     tokenize.TokenError,
-)  # what a damaged header can lead to
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +64,8 @@ def read(folder: Path, part: str) -> Part:
             f"{file}: {len(vectors_ND)} vectors, but {len(class_ids_N)} labels in {labels.name}; bring both files of "
             "one release"
         )
+    if class_ids_N.max() > np.iinfo(np.int64).max:
+        raise FormatError(f"{labels}: class {class_ids_N.max()} cannot be; bring the released file")
     return Part(vectors_ND, class_ids_N.astype(np.int64))
 
 
@@ -68,10 +77,17 @@ def write(folder: Path, part: str, vectors_ND: npt.NDArray[np.float32], class_id
 
 def _mapped(file: Path, kinds: str, *, ndim: int) -> npt.NDArray[Any]:
     """An array as a view of its file: objects, which would have to be unpickled, cannot be viewed so."""
+    outside.check_file(file, "a .npy array")
     try:
-        array = np.lib.format.open_memmap(file, mode="r")
+        with (
+            np.errstate(over="ignore"),
+            warnings.catch_warnings(),
+        ):  # a size beyond the numbers: the map does not fit it
+            warnings.simplefilter("ignore", UserWarning)  # a header as Python 2 wrote it
+            array = np.lib.format.open_memmap(file, mode="r")
     except _NUMPY_ERRORS as error:
-        raise FormatError(f"{file}: no readable .npy array ({str(error).splitlines()[0]})") from None
+        what = " ".join(str(error).split()) or type(error).__name__
+        raise FormatError(f"{file}: no readable .npy array ({what}); bring the released file") from None
     if array.ndim != ndim or array.dtype.kind not in kinds or not array.size:
         wanted = "vectors (clips, size) of floats" if ndim == 2 else "class ids (clips) of integers"
         raise FormatError(f"{file}: expected {wanted}, found shape {array.shape}, type {array.dtype}")

@@ -16,6 +16,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.core import outside
 from pipeline.core.errors import FormatError
 from pipeline.core.outputs import whole
 from pipeline.formats import segments
@@ -25,6 +26,11 @@ Frames = npt.NDArray[Any]
 Pixels = Literal["rgb24", "gray", "gray16le"]
 
 _MAX_PIXELS = 1 << 26  # of one frame: 8192 x 8192; a header that promises more is not believed
+# Files that hold their own pictures; a list of other files would be read wherever those lie.
+_CONTAINERS = {
+    "format_whitelist": "avi,asf,flv,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mpeg,mpegts,mpegvideo,m4v,h264,hevc,ogg",
+    "protocol_whitelist": "file",
+}
 # Rate control that looks ahead gives other bytes now and then, even with one thread; a fixed quantiser does not.
 _X264 = {
     "preset": "veryfast",
@@ -149,9 +155,10 @@ def write(path: Path, frames: Frames, *, frames_per_second: int, codec: str) -> 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
     """Open the first video stream; every fault of the decoder becomes a FormatError with the path."""
+    outside.check_file(path, "a video")
     try:
         # Old avi files carry titles in any encoding; they are none of our business.
-        with av.open(str(path), metadata_errors="ignore") as container:
+        with av.open(str(path), metadata_errors="ignore", options=_CONTAINERS) as container:
             if not container.streams.video:
                 raise FormatError(f"{path}: no video stream in the file; replace the file")
             stream = container.streams.video[0]

@@ -18,9 +18,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from pipeline.core import outside
 from pipeline.core.errors import FormatError
+from pipeline.formats.plain_pickle import bounded_memory
 
 MAX_IMAGE_BYTES = 16 << 20  # the largest image of Visual Genome has some 100 kB; more is no image
+_INDEX_BYTES = 256 << 20  # of two million images; Visual Genome has 108,077
+_MAX_ALIAS_BYTES = 16 << 20
 FILES = ("scene_graphs", "objects", "attributes", "relationships", "image_data", "region_descriptions")
 
 # The image's id as first or last key of its record; anything else is decoded to find it.
@@ -323,12 +327,9 @@ _RELATIONSHIPS = msgspec.json.Decoder(_Relationships)
 
 def read_aliases(path: Path) -> list[list[str]]:
     """Groups of names that mean the same, from object_alias.txt or relationship_alias.txt; [] if there is none."""
-    if not path.is_file():
+    if not path.exists():
         return []
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise FormatError(f"{path}: not UTF-8 text ({error.reason}); expected aliases, commas between") from None
+    lines = outside.text(path, _MAX_ALIAS_BYTES, "a list of aliases, commas between").splitlines()
     groups = [[name for part in line.split(",") if (name := part.strip())] for line in lines]
     return [group for group in groups if len(group) > 1]
 
@@ -340,7 +341,7 @@ def write(folder: Path, name: str, images: list[dict[str, Any]]) -> None:
 
 @contextmanager
 def _indexed(path: Path) -> Iterator[Index]:
-    with path.open("rb") as file:
+    with outside.opened(path, "a JSON list of images") as file:
         if not path.stat().st_size:
             raise FormatError(f"{path}: empty file, expected a JSON list of images; fetch it again")
         view = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -355,7 +356,10 @@ def _indexed(path: Path) -> Iterator[Index]:
 
 def _cut(path: Path, view: mmap.mmap) -> list[msgspec.Raw]:
     try:
-        return _LIST.decode(view)
+        with bounded_memory(2 * len(view) + _INDEX_BYTES):
+            return _LIST.decode(view)
+    except MemoryError:
+        raise FormatError(f"{path}: more records than its images explain; fetch it again") from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise FormatError(f"{path}: expected a JSON list of images: {error}; fetch it again") from None
 

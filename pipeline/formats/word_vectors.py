@@ -4,6 +4,7 @@ A file is read once from front to back and only wanted words are kept, so memory
 """
 
 import gzip
+import zlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.core import outside
 from pipeline.core.errors import DataError, FormatError
 from pipeline.formats.class_names import content_words
 
@@ -20,7 +22,9 @@ Vectors = npt.NDArray[np.float32]
 _MOST_NUMBERS = 4096  # a vector
 _MOST_WORD_BYTES = 4096
 _MOST_LINE_BYTES = 1 << 18
+_MOST_DIGITS = 12  # of the number of words
 _BLOCK_BYTES = 1 << 20
+_DAMAGE = (OSError, EOFError, zlib.error)
 
 Record = tuple[bytes, bytes]  # a word and its numbers, as text or as little-endian float32
 
@@ -42,6 +46,8 @@ def read(path: Path, wanted: Collection[str]) -> WordVectors:
     header = _first_line(path)
     numbers = header.split()
     if len(numbers) == 2 and all(part.isdigit() for part in numbers):
+        if max(map(len, numbers)) > _MOST_DIGITS:
+            raise FormatError(f"{path}: a header of {len(header)} digits; not GloVe text, word2vec text or binary")
         num_words, dim = (int(part) for part in numbers)
         _check_dim(path, dim)
         is_text = _is_text(path, dim)
@@ -62,6 +68,7 @@ def check_exists(path: Path) -> None:
 
 def _open(path: Path) -> IO[bytes]:
     check_exists(path)
+    outside.check_file(path, "a word-vector file")
     return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
 
 
@@ -73,7 +80,7 @@ def _first_line(path: Path) -> bytes:
 def _line(path: Path, file: IO[bytes], number: int) -> bytes:
     try:
         line = file.readline(_MOST_LINE_BYTES)
-    except (OSError, EOFError) as error:
+    except _DAMAGE as error:
         raise FormatError(f"{path}: line {number}: {error}; the file is damaged or cut short") from None
     if len(line) == _MOST_LINE_BYTES:
         raise FormatError(f"{path}: line {number} is longer than {_MOST_LINE_BYTES} bytes; not a word-vector file")
@@ -90,8 +97,8 @@ def _check_dim(path: Path, dim: int) -> None:
 def _is_text(path: Path, dim: int) -> bool:
     """Whether the first record after the header is text: in binary it would have to spell numbers by chance."""
     with _open(path) as file:
-        file.readline(_MOST_LINE_BYTES)
-        record = file.readline(_MOST_LINE_BYTES).rsplit(maxsplit=dim)
+        _line(path, file, 1)
+        record = _block(path, file, _MOST_LINE_BYTES).partition(b"\n")[0].rsplit(maxsplit=dim)
     return len(record) == dim + 1 and _are_numbers(record[1:])
 
 
@@ -122,24 +129,24 @@ def _text(path: Path, dim: int, *, skip: int) -> Iterator[Record]:
 def _binary(path: Path, dim: int, num_words: int) -> Iterator[Record]:
     size = 4 * dim
     with _open(path) as file:
-        file.readline(_MOST_LINE_BYTES)
-        rest = b""
+        _line(path, file, 1)
+        block, at = b"", 0
         for number in range(num_words):
-            while (end := rest.find(b" ")) < 0 or len(rest) < end + 1 + size:
-                if end < 0 and len(rest) > _MOST_WORD_BYTES:
+            while (end := block.find(b" ", at, at + _MOST_WORD_BYTES + 1)) < 0 or len(block) < end + 1 + size:
+                if end < 0 and len(block) - at > _MOST_WORD_BYTES:
                     raise FormatError(f"{path}: word {number + 1} is too long; not word2vec binary")
-                block = _block(path, file)
-                if not block:
+                more = _block(path, file, _BLOCK_BYTES)
+                if not more:
                     return  # the count is checked by the reader
-                rest += block
-            yield rest[:end].lstrip(b"\n"), rest[end + 1 : end + 1 + size]
-            rest = rest[end + 1 + size :]
+                block, at = block[at:] + more, 0
+            yield block[at:end].lstrip(b"\n"), block[end + 1 : end + 1 + size]
+            at = end + 1 + size
 
 
-def _block(path: Path, file: IO[bytes]) -> bytes:
+def _block(path: Path, file: IO[bytes], num_bytes: int) -> bytes:
     try:
-        return file.read(_BLOCK_BYTES)
-    except (OSError, EOFError) as error:
+        return file.read(num_bytes)
+    except _DAMAGE as error:
         raise FormatError(f"{path}: {error}; the file is damaged or cut short") from None
 
 
@@ -166,7 +173,8 @@ def _kept(
 
 def _vector(path: Path, word: str, numbers: bytes, dim: int, *, is_text: bool) -> Vectors:
     try:
-        vector = np.array(numbers.split(), dtype=np.float32) if is_text else np.frombuffer(numbers, dtype="<f4")
+        with np.errstate(over="ignore"):  # infinite then, and refused
+            vector = np.array(numbers.split(), dtype=np.float32) if is_text else np.frombuffer(numbers, dtype="<f4")
     except ValueError:
         vector = np.empty(0, dtype=np.float32)
     if len(vector) != dim or not np.isfinite(vector).all():

@@ -35,7 +35,7 @@ def neighbourhood(graph: SceneGraph, start: Sequence[int], most: int) -> list[in
 
 def load_picture(path: Path, crop_xywh: Sequence[int] | None) -> "Image | None":
     """The picture of a graph, cut to its region; None where there is no such file. DataError if it is no picture."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     if not path.is_file():
         return None
@@ -44,7 +44,9 @@ def load_picture(path: Path, crop_xywh: Sequence[int] | None) -> "Image | None":
             if file.width * file.height > _MOST_PIXELS:
                 raise DataError(f"{path}: {file.width} x {file.height} pixels, at most {_MOST_PIXELS} are read")
             picture = file.convert("RGB")
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+    except DataError:
+        raise
+    except Exception as error:  # what Pillow raises for a damaged picture has no common family
         raise DataError(f"{path}: not a readable picture ({type(error).__name__}); fetch it again") from None
     if crop_xywh is None:
         return picture

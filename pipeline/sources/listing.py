@@ -75,7 +75,10 @@ def what_changed(path: Path, file: StampedFile) -> str | None:
     """Why a file, or folder, is not the one that was stamped; None if it is."""
     if not path.exists():
         return "missing file: the stamp lists it, the folder lacks it"
-    num_bytes = sum(part.stat().st_size for part in ([path] if path.is_file() else path.iterdir()))
+    if not path.is_file() and not path.is_dir():
+        return "changed file: neither a file nor a folder, as the stamp has it"
+    parts = [path] if path.is_file() else [part for part in path.iterdir() if part.is_file()]
+    num_bytes = sum(part.stat().st_size for part in parts)
     if num_bytes != file.num_bytes:
         return f"changed file: the stamp says {file.num_bytes} bytes, found {num_bytes}"
     if known_digest(path) != file.content_hash:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.core import outside
 from pipeline.core.errors import DataError, FormatError
 from pipeline.datasets.shared import normalised
 
@@ -67,7 +68,7 @@ def _class_id(row: dict[str, str], names: Sequence[str], number: dict[str, int],
         found.add(number[normalised(row["name"])])
     if "class_id" in row:
         text = row["class_id"].strip()
-        if not (text.isdecimal() and text.isascii() and int(text) < len(names)):
+        if not (text.isdecimal() and text.isascii() and len(text) < 10 and int(text) < len(names)):
             raise DataError(f"{where}: class_id should be a number from 0 to {len(names) - 1}, found '{text}'")
         found.add(int(text))
     if len(found) > 1:
@@ -104,13 +105,4 @@ def _check_header(file: Path, header: list[str]) -> None:
 
 
 def _content(file: Path) -> str:
-    try:
-        with file.open("rb") as stream:
-            content = stream.read(_MAX_BYTES + 1)
-        if len(content) > _MAX_BYTES:
-            raise FormatError(f"{file}: larger than {_MAX_BYTES} bytes, too large to be a list of descriptions")
-        return content.decode("utf-8-sig")
-    except OSError as error:
-        raise FormatError(f"{file}: cannot be read ({error.strerror}); name a CSV file of descriptions") from None
-    except UnicodeDecodeError as error:
-        raise FormatError(f"{file}: not UTF-8 ({error.reason} at byte {error.start})") from None
+    return outside.text(file, _MAX_BYTES, "a CSV file of descriptions", "utf-8-sig")

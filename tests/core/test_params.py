@@ -80,3 +80,42 @@ def test_a_missing_row_lists_the_rows_there_are(file: Path) -> None:
 def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(ParamsError, match="unseen profile use demo"):
         params.read(tmp_path / "params.yaml")
+
+
+DOUBLED = "a: &a0 [1, 2]\n" + "".join(f"k{i}: &a{i + 1} [*a{i}, *a{i}]\n" for i in range(60))
+MERGED = "a: &a0 {x: 1}\n" + "".join(f"k{i}: &a{i + 1} {{<<: [*a{i}, *a{i}]}}\n" for i in range(60))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (DOUBLED, "more than 1000000 values, those that '\\*' repeats counted"),
+        (MERGED, "not YAML"),
+        ("a: &a [*a]", "more than 1000000 values"),
+        ("a: " + "[" * 5000, "not YAML"),
+        ("a: " + "1" * 5000, "not YAML"),
+        ("a: 2026-99-99", "not YAML"),
+        ("a: !!int ''", "not YAML"),
+        ("a: !!timestamp x", "not YAML"),
+        ("a: !!bool x", "not YAML"),
+        ("a: \x07", "not YAML"),
+        ("? [1]\n: 2", "a key should be a name"),
+        ("? 2026-01-31\n: 2", "a key should be a name"),
+    ],
+)
+def test_a_file_that_means_harm_is_one_clear_line(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(ParamsError, match=message):
+        params.read(tmp_path / "params.yaml")
+
+
+def test_a_folder_in_place_of_the_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match="a folder, expected parameters"):
+        params.read(tmp_path)
+
+
+@pytest.mark.parametrize("lr", [".nan", ".inf"])
+def test_a_number_that_is_not_finite_is_refused(tmp_path: Path, lr: str) -> None:
+    (tmp_path / "params.yaml").write_text(f"a: {{lr: {lr}, betas: [0.9, 0.95], name: adam}}")
+    with pytest.raises(ParamsError, match="section 'a': Out of range float"):
+        params.load(Optimizer, "a", tmp_path / "params.yaml")

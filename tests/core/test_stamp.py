@@ -1,4 +1,5 @@
 import hashlib
+import os
 from itertools import chain
 from pathlib import Path
 
@@ -168,3 +169,22 @@ def test_what_is_written_is_read_or_the_name_was_refused(tmp_path, paths):
     else:
         with pytest.raises(DataError, match="rename the file"):
             stamped(folder)
+
+
+@pytest.mark.parametrize("num_bytes", ["1" * 5000, "\u0663", "-1", "1_0"])
+def test_a_size_that_is_no_number_of_bytes_is_refused(folder, num_bytes):
+    stamp.write(folder, stamp.scan(folder))
+    path = stamp.stamp_path(folder)
+    path.write_text(path.read_text().replace(" 3 a.txt", f" {num_bytes} a.txt"))
+    with pytest.raises(FormatError, match="line 2: expected 'sha256 bytes path'"):
+        stamp.read(folder)
+
+
+def test_a_link_to_itself_and_a_pipe_are_refused(folder):
+    (folder / "loop").symlink_to("loop")
+    with pytest.raises(DataError, match="loop: neither a file nor a folder"):
+        stamp.files(folder)
+    (folder / "loop").unlink()
+    os.mkfifo(folder / "pipe")
+    with pytest.raises(DataError, match="pipe: neither a file nor a folder"):
+        stamp.files(folder)

@@ -106,7 +106,7 @@ def test_a_list_of_missing_skeletons_that_is_not_the_published_one_is_refused(tm
 
 def test_a_list_of_missing_skeletons_that_is_no_text_is_refused(tmp_path):
     (tmp_path / "missing.txt").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(FormatError, match="not a readable list"):
+    with pytest.raises(FormatError, match="not a readable text file"):
         shared.read_missing_skeletons(tmp_path / "missing.txt", LIST)
 
 

@@ -86,6 +86,11 @@ def test_a_frame_may_have_nobody(tmp_path):
         (None, {KEY: persons(1, bbox=np.ones((1, 3)))}, "rows of 4"),
         (None, {KEY: persons(1, bbox_size=(3,))}, "rows of 2"),
         (None, {KEY: persons(1, bbox_size=(10**400, 2))}, "expected numbers"),
+        (None, {KEY: persons(1, bbox_size=(480.5, 270))}, "not a width and a height"),
+        (None, {KEY: persons(1, bbox_size=(-480, 270))}, "not a width and a height"),
+        ({KEY: [entry(bbox=[[[1, 2, 3, 4]]])]}, None, "expected numbers, found list"),
+        ({KEY: [entry(metadata={"set": [["train"]]})]}, None, "set a list"),
+        ({KEY: [entry(visible="False")]}, None, "visible is a str, expected a bool"),
     ],
 )
 def test_a_bad_entry_is_one_bad_frame(tmp_path, objects, people, reason):
@@ -128,3 +133,24 @@ def test_any_value_anywhere_is_read_or_refused_as_a_bad_frame(tmp_path, key, val
     people = {KEY: persons(1, **{key: value})} if key in persons() else None
     with suppress(ag.BadFrameError):
         ag.Annotations(corpus(tmp_path, objects, people)).read(KEY)
+
+
+def doubled(levels: int) -> list:
+    value: list = [1.0, 2.0]
+    for _ in range(levels):
+        value = [value, value]
+    return value
+
+
+@pytest.mark.parametrize("changes", [{"bbox": doubled(60)}, {"metadata": {"set": doubled(60)}}, {"class": "\ud800"}])
+def test_doubled_lists_and_broken_text_are_refused_with_the_file(tmp_path, changes):
+    with pytest.raises(FormatError, match=r"the same values over and over|UnicodeDecodeError"):
+        ag.Annotations(corpus(tmp_path, {KEY: [entry(**changes)]}))
+
+
+def test_a_folder_in_place_of_a_file_is_said(tmp_path):
+    corpus(tmp_path)
+    (tmp_path / ag.FRAMES).unlink()
+    (tmp_path / ag.FRAMES).mkdir()
+    with pytest.raises(FormatError, match="a folder, expected one frame a line"):
+        ag.Annotations(tmp_path)

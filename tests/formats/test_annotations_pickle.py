@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.core.errors import FormatError
-from pipeline.formats import annotations_pickle
+from pipeline.formats import annotations_pickle, plain_pickle
 
 
 def entry(name: str = "S001C001P001R001A003", **changes) -> dict:
@@ -87,7 +87,10 @@ def test_an_array_of_objects_is_refused(tmp_path):
     [
         (entry(total_frames=6), r"shape \(2, 5, 25, 3\), expected \(M, 6, V, C\)"),
         (entry(keypoint=np.full((1, 5, 25, 3), np.nan)), "not a finite number"),
+        (entry(keypoint=np.full((1, 5, 25, 3), 1e300)), "not a finite number"),
         (entry(keypoint=[1, 2]), "not an annotation pickle"),
+        (entry(label=2.5), "expected a whole number, found float"),
+        (entry(label=True), "expected a whole number, found bool"),
         (entry(keypoint=np.ones((2, 5, 17, 2)), keypoint_score=np.ones((2, 5, 24))), "keypoint_score should be"),
         (entry(keypoint=np.ones((2, 5, 11, 3))), "11 joints of 3 values"),
         ({"frame_dir": "x"}, "not an annotation pickle"),
@@ -108,15 +111,26 @@ def nested(levels: int) -> list:
 
 @pytest.mark.parametrize("place", ["frame_dir", "total_frames", "label", "split", "clip"])
 def test_a_name_is_text_and_nothing_that_must_be_made_text(tmp_path, place):
-    content = tree(entry(**{place: nested(60)} if place in entry() else {}))
-    content["split"] = {"a": nested(60) if place == "split" else [nested(60)]} if place in ("split", "clip") else {}
+    content = tree(entry(**{place: nested(5)} if place in entry() else {}))
+    content["split"] = {"a": nested(5) if place == "split" else [nested(5)]} if place in ("split", "clip") else {}
     with pytest.raises(FormatError, match=r"a\.pkl: not an annotation pickle \(TypeError: "):
         annotations_pickle.read(written(tmp_path / "a.pkl", content))
 
 
+def test_lists_that_hold_themselves_over_and_over_are_refused(tmp_path):
+    with pytest.raises(FormatError, match="the same values over and over"):
+        annotations_pickle.read(written(tmp_path / "a.pkl", tree(entry(label=nested(60)))))
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a#b", "a/b", "", "\ud800"])
+def test_a_name_that_no_path_can_hold_is_refused(tmp_path, name):
+    with pytest.raises(FormatError, match=r"a name should be printable|UnicodeDecodeError"):
+        annotations_pickle.read(written(tmp_path / "a.pkl", tree(entry(name))))
+
+
 class OfNestedType:
     def __reduce__(self):
-        return np.dtype, (nested(60),)
+        return np.dtype, (nested(5),)
 
 
 def test_a_type_is_text_and_nothing_that_must_be_made_text(tmp_path):
@@ -125,7 +139,7 @@ def test_a_type_is_text_and_nothing_that_must_be_made_text(tmp_path):
 
 
 def test_what_a_file_unpacks_to_is_bounded_by_its_size(tmp_path, monkeypatch):
-    monkeypatch.setattr(annotations_pickle, "MEMORY_BYTES", 64 << 20)
+    monkeypatch.setattr(plain_pickle, "MEMORY_BYTES", 64 << 20)
     (tmp_path / "a.pkl").write_bytes(b"\x80\x04(" + b"]" * 4_000_000 + b"l.")
     with pytest.raises(FormatError, match=r"not a readable pickle \(MemoryError\)"):
         annotations_pickle.read(tmp_path / "a.pkl")

@@ -71,3 +71,12 @@ def test_empty_lines_count_as_lines(tmp_path):
 def test_another_table_is_refused(tmp_path):
     with pytest.raises(FormatError, match="column"):
         read(tmp_path, "frame,label,x0,y0,x1,y1\n")
+
+
+@pytest.mark.parametrize("place", range(4))
+@pytest.mark.parametrize("value", ["nan", "-nan", "inf", "1e999"])
+def test_a_number_that_is_not_finite_is_refused_wherever_it_stands(tmp_path, place, value):
+    numbers = ["1", "2", "3", "4"]
+    numbers[place] = value
+    with pytest.raises(FormatError, match="line 2: a box of"):
+        read(tmp_path, f"{HEADER}\n0,person,{','.join(numbers)}\n")

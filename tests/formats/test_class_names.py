@@ -71,3 +71,8 @@ def test_a_missing_list_is_refused(tmp_path: Path) -> None:
 def test_names_that_differ_in_what_they_are_not_are_two_classes(tmp_path: Path) -> None:
     (tmp_path / "names.txt").write_text("passing football (in game)\npassing football (not in game)\n")
     assert len(class_names.read_names(tmp_path / "names.txt")) == 2
+
+
+def test_a_folder_in_place_of_the_list_is_said(tmp_path):
+    with pytest.raises(FormatError, match="a folder, expected a list of class names"):
+        class_names.read_names(tmp_path)

@@ -39,8 +39,12 @@ def test_a_frame_index_is_the_place_in_time(tmp_path):
         ({"data": [{"frame_index": 0, "skeleton": [{"pose": [1.0], "score": [1.0] * 18}]}]}, "not a Kinetics-Skeleton"),
         (
             {"data": [{"frame_index": 0, "skeleton": [{"pose": [1e999] * 36, "score": [1.0] * 18}]}]},
-            "frame 0 is not a finite",
+            "not readable as JSON",  # which has no word for what is not finite
         ),
+        ({"data": [frame(1), frame(2), frame(1)]}, "a frame_index stands there twice"),
+        ({"data": [{"frame_index": True, "skeleton": []}]}, "not a Kinetics-Skeleton"),
+        ({"label": "\ud800"}, "not readable as JSON"),
+        ({"label": ["x"]}, "not a Kinetics-Skeleton"),
         (
             {"data": [{"frame_index": 0, "skeleton": [{"pose": [1e308] * 36, "score": [1.0] * 18}]}]},
             "frame 0 is not a finite",
@@ -57,7 +61,7 @@ def test_a_file_that_is_not_as_described_is_refused(tmp_path, changes, message):
 @pytest.mark.parametrize("content", [b"", b"{", b"[" * 200_000, b"\xff\xfe"])
 def test_what_is_no_json_is_refused(tmp_path, content):
     (tmp_path / "a.json").write_bytes(content)
-    with pytest.raises(FormatError, match="not readable as JSON"):
+    with pytest.raises(FormatError, match=r"not readable as JSON|not a Kinetics-Skeleton file"):
         kinetics_json.read(tmp_path / "a.json")
 
 
@@ -84,3 +88,24 @@ def test_a_label_file_whose_class_is_no_number_is_refused(tmp_path, label):
 def test_scores_stand_in_the_third_channel(tmp_path):
     poses = kinetics_json.read(written(tmp_path / "a.json"))
     assert np.all(poses.skeleton.xyz_MTV3[:, 3, :, 2] == 0.5)
+
+
+@pytest.mark.parametrize("content", [b"[],", b"0,", b'{"":[]},'], ids=["empty lists", "zeros", "objects"])
+@pytest.mark.parametrize("around", [b"[%s0]", b'{"data":[%s0]}', b'{"data":[{"skeleton":[{"pose":[%s0]}]}]}'])
+def test_sixty_megabytes_of_nothing_are_refused_at_once(tmp_path, monkeypatch, content, around):
+    monkeypatch.setattr(kinetics_json, "_MAX_BYTES", 64 << 20)
+    (tmp_path / "a.json").write_bytes(around % (content * ((60 << 20) // len(content))))
+    for read in (kinetics_json.read, kinetics_json.read_clips):
+        with pytest.raises(FormatError, match="not a Kinetics-Skeleton"):
+            read(tmp_path / "a.json")
+
+
+def test_a_name_with_half_a_surrogate_pair_is_refused(tmp_path):
+    (tmp_path / "a.json").write_text('{"\\ud800": {"has_skeleton": true, "label_index": 3}}')
+    with pytest.raises(FormatError, match="not readable as JSON"):
+        kinetics_json.read_clips(tmp_path / "a.json")
+
+
+def test_a_folder_in_place_of_the_file_is_said(tmp_path):
+    with pytest.raises(FormatError, match="a folder, expected a Kinetics-Skeleton file"):
+        kinetics_json.read(tmp_path)

@@ -157,7 +157,7 @@ def test_a_file_that_asks_for_too_much_memory_is_refused(tmp_path, monkeypatch):
     with pytest.raises(FormatError, match="40 bodies in 40 frames"):
         read(tmp_path, text(*ghosts))
     monkeypatch.setattr(ntu_skeleton, "_MOST_FILE_BYTES", len(GOOD) - 1)
-    with pytest.raises(FormatError, match=f"{len(GOOD)} bytes"):
+    with pytest.raises(FormatError, match=f"larger than {len(GOOD) - 1} bytes"):
         read(tmp_path, GOOD)
 
 
@@ -211,3 +211,14 @@ def test_a_written_file_has_the_fields_of_the_format(tmp_path):
     np.testing.assert_allclose(values[3:5], depth_xy_MTV2[0, 0, 0], rtol=1e-6)
     np.testing.assert_allclose(values[5:7], color_xy_MTV2[0, 0, 0], rtol=1e-6)
     assert lines[2 + 2 * 54 + 1] == "0"  # the third frame has no body
+
+
+def test_a_million_frames_of_nobody_are_refused_at_once(tmp_path):
+    with pytest.raises(FormatError, match="line 1: expected the number of frames, at most 894784"):
+        read(tmp_path, b"1000000\n" + b"0\n" * 1_000_000)
+
+
+def test_a_folder_or_nothing_in_place_of_the_file_is_said(tmp_path):
+    for path, message in ((tmp_path, "a folder, expected"), (tmp_path / "a.skeleton", "no such file")):
+        with pytest.raises(FormatError, match=message):
+            ntu_skeleton.read(path)

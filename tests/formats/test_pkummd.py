@@ -85,3 +85,16 @@ def test_a_part_is_read_by_its_path_and_must_lie_inside(recording):
     assert pkummd.read_part(path).num_frames == 6
     with pytest.raises(FormatError, match="part 2-7 lies outside the 6 frames"):
         pkummd.read_part(path.with_name(f"{path.name}#frames=2-7"))
+
+
+@pytest.mark.parametrize("line", ["1_0,5,9,2", "1" * 5000 + ",5,9,2", "1,5,9", "1,-5,9,2", "1,5,9,2,3"])
+def test_a_label_of_other_than_four_whole_numbers_is_refused(tmp_path, line):
+    (tmp_path / "a.txt").write_text(line)
+    with pytest.raises(FormatError, match=r"line 1: expected 'class,first,last,confidence'"):
+        pkummd.read_labels(tmp_path / "a.txt")
+
+
+def test_a_line_longer_than_any_frame_is_refused_unsplit(tmp_path):
+    (tmp_path / "a.txt").write_text("0 " * (1 << 20))
+    with pytest.raises(FormatError, match="a line of 2097152 characters"):
+        pkummd.read_skeleton(tmp_path / "a.txt")

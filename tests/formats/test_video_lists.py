@@ -98,3 +98,38 @@ def test_what_is_no_json_of_activitynet_is_refused(tmp_path, content):
     (tmp_path / "a.json").write_bytes(content)
     with pytest.raises(FormatError, match="not ActivityNet's annotations"):
         activitynet.read_clips(tmp_path / "a.json")
+
+
+def test_a_segment_from_minus_zero_begins_at_zero(tmp_path):
+    told = [{"segment": [-0.0, 7], "label": "x"}, {"segment": [1.0000001, 1.0000002], "label": "x"}]
+    good, bad = activitynet.read_clips(database(tmp_path, {"subset": "training", "annotations": told}))
+    assert (good.part, good.fault) == ("#seconds=0-7", None)
+    assert bad.fault == "segment: 1.0 to 1.0 seconds cannot be"
+
+
+@pytest.mark.parametrize("content", [b"[],", b"0,", b'{"":[]},'], ids=["empty lists", "zeros", "objects"])
+@pytest.mark.parametrize("around", [b"[%s0]", b'{"database":[%s0]}', b'{"database":{"a":{"annotations":[%s0]}}}'])
+def test_sixty_megabytes_of_nothing_are_refused_at_once(tmp_path, content, around):
+    (tmp_path / "a.json").write_bytes(around % (content * ((60 << 20) // len(content))))
+    with pytest.raises(FormatError, match="not ActivityNet's annotations"):
+        activitynet.read_clips(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("entry", ['{"subset": "\\ud800", "annotations": []}', '{"subset": "x", "annotations": 3}'])
+def test_half_a_surrogate_pair_is_refused(tmp_path, entry):
+    (tmp_path / "a.json").write_text(f'{{"database": {{"\\udfff": {entry}}}}}')
+    with pytest.raises(FormatError, match="not ActivityNet's annotations"):
+        activitynet.read_sides(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("name", ["", "a\\nb", "\\u0000"])
+def test_a_video_whose_name_cannot_be_shown_is_refused(tmp_path, name):
+    (tmp_path / "a.json").write_text(f'{{"database": {{"{name}": {{"subset": "training", "annotations": []}}}}}}')
+    with pytest.raises(FormatError, match="cannot name a video"):
+        activitynet.read_clips(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("read", [activitynet.read_clips, hmdb.read_sides, kinetics_csv.read_clips])
+def test_a_folder_in_place_of_a_list_is_said(tmp_path, read):
+    with pytest.raises(FormatError, match="a folder, expected"):
+        read(tmp_path)

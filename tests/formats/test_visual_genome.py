@@ -198,3 +198,15 @@ def test_the_real_excerpts_are_read(real_data):
             assert [image.image_id for image in images] == [1, 2, 3, 4, 5]
             assert max(len(image.objects) for image in images) == most
             assert all(annotations.read_regions(image.image_id) for image in images)
+
+
+def test_a_file_of_empty_lists_is_refused_in_bounded_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(vg, "_INDEX_BYTES", 16 << 20)
+    (tmp_path / "objects.json").write_bytes(b"[" + b"[]," * 5_000_000 + b"[]]")
+    with pytest.raises(FormatError, match=r"more records than its images explain"), vg.opened(tmp_path):
+        pass
+
+
+def test_a_folder_in_place_of_aliases_is_said(tmp_path):
+    with pytest.raises(FormatError, match="a folder, expected a list of aliases"):
+        vg.read_aliases(tmp_path)

@@ -104,3 +104,29 @@ def test_a_text_is_the_mean_of_its_known_words_and_reports_the_rest() -> None:
 def test_a_text_without_a_known_word_is_refused() -> None:
     with pytest.raises(DataError, match=r"'playing daf'.*\['playing', 'daf'\]"):
         word_vectors.text_vectors(["playing daf"], word_vectors.WordVectors(2, {}), unit_words=False)
+
+
+@pytest.mark.parametrize("place", range(10, 40))
+def test_a_damaged_gzip_is_refused_or_read(tmp_path: Path, place: int) -> None:
+    packed = bytearray(gzip.compress(b"3 3\n" + text_lines()))
+    packed[place] ^= 0xFF
+    (tmp_path / "g.txt.gz").write_bytes(packed)
+    with pytest.raises(FormatError, match=r"damaged|not GloVe|longer than|expected a word"):
+        word_vectors.read(tmp_path / "g.txt.gz", {"ümlaut"})
+
+
+def test_a_number_of_words_of_five_thousand_digits_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "f.bin").write_bytes(b"1" * 5000 + b" 3\n" + text_lines())
+    with pytest.raises(FormatError, match="a header of 5003 digits"):
+        word_vectors.read(tmp_path / "f.bin", {"bike"})
+
+
+def test_a_folder_in_place_of_the_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such word-vector file"):
+        word_vectors.read(tmp_path, {"bike"})
+
+
+def test_many_short_words_are_read_in_time_that_grows_with_the_file(tmp_path: Path) -> None:
+    count = 400_000  # copying what is left of a block for each took ten minutes
+    (tmp_path / "short.bin").write_bytes(f"{count} 1\n".encode() + b"a \0\0\0\0" * count)
+    assert list(word_vectors.read(tmp_path / "short.bin", {"a"}).by_word) == ["a"]

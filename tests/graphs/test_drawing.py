@@ -1,3 +1,6 @@
+import zlib
+from contextlib import suppress
+
 import pytest
 from PIL import Image
 
@@ -47,3 +50,14 @@ def test_a_picture_of_too_many_pixels_is_not_decoded(tmp_path, monkeypatch):
     Image.new("RGB", (20, 10)).save(tmp_path / "a.png")
     with pytest.raises(DataError, match="at most 10"):
         drawing.load_picture(tmp_path / "a.png", None)
+
+
+@pytest.mark.parametrize("chunk", [b"iCCP", b"zTXt", b"IDAT"])
+def test_a_damaged_chunk_of_a_picture_is_one_clear_line(tmp_path, chunk):
+    Image.new("RGB", (4, 3)).save(tmp_path / "a.png")
+    raw = (tmp_path / "a.png").read_bytes()
+    empty = b"\0\0\0\0" + chunk + zlib.crc32(chunk).to_bytes(4, "big")
+    for place, content in ((33, empty), (33, b"\x80" + empty[1:]), (len(raw) - 12, empty[:7])):
+        (tmp_path / "a.png").write_bytes(raw[:place] + content + raw[place:])
+        with suppress(DataError):
+            drawing.load_picture(tmp_path / "a.png", None)

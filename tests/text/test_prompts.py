@@ -91,12 +91,18 @@ def test_a_file_that_is_not_utf8_is_refused(tmp_path):
 
 def test_a_file_that_is_not_there_or_a_folder_is_refused(tmp_path):
     for path in (tmp_path / "gone.csv", tmp_path):
-        with pytest.raises(FormatError, match="cannot be read"):
+        with pytest.raises(FormatError, match=r"no such file|a folder, expected"):
             prompts.from_csv(path, NAMES)
 
 
 def test_a_file_too_large_to_be_descriptions_is_refused(tmp_path):
     with (tmp_path / "d.csv").open("wb") as file:
         file.truncate(64 << 20)
-    with pytest.raises(FormatError, match="too large to be a list of descriptions"):
+    with pytest.raises(FormatError, match="larger than 16 MiB"):
+        prompts.from_csv(tmp_path / "d.csv", NAMES)
+
+
+def test_a_class_of_five_thousand_digits_is_refused(tmp_path):
+    (tmp_path / "d.csv").write_text(f"class_id,a\n{'1' * 5000},x\n")
+    with pytest.raises(DataError, match="class_id should be a number"):
         prompts.from_csv(tmp_path / "d.csv", NAMES)

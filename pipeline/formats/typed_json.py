@@ -1,0 +1,31 @@
+"""JSON from outside, read into what is expected of it and nothing else: other values are refused, or passed over.
+
+What is not asked for is never built, so that a file of empty lists costs no more than its bytes. Of JSON's own gaps the
+reader is strict: no NaN or Infinity, no numbers beyond their type, no half of a surrogate pair in a text.
+"""
+
+import codecs
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from pipeline.core import outside
+from pipeline.core.errors import FormatError
+
+T = TypeVar("T")
+
+# What a decoder raises for hostile input; ValidationError, where the JSON is none of the expected, is a DecodeError.
+ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, MemoryError)
+
+
+def read(path: Path, decoder: "msgspec.json.Decoder[T]", most_bytes: int, what: str) -> T:
+    """The value of a file. FormatError where it is larger than `most_bytes`, no JSON or not `what`."""
+    content = outside.content(path, most_bytes, what).removeprefix(codecs.BOM_UTF8)
+    try:
+        return decoder.decode(content)
+    except msgspec.ValidationError as error:
+        raise FormatError(f"{path}: not {what} ({error}); replace the file") from None
+    except ERRORS as error:
+        reason = str(error) if isinstance(error, msgspec.DecodeError) else type(error).__name__
+        raise FormatError(f"{path}: not readable as JSON, not {what} ({reason}); replace the file") from None
