@@ -1,7 +1,7 @@
 import os
 
 from pipeline.core.stamp import StampedFile
-from pipeline.datasets import listing
+from pipeline.sources import listing
 
 
 def test_what_stands_in_the_place_of_a_stamped_file_is_said_and_not_waited_for(tmp_path):
