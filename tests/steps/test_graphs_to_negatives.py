@@ -10,20 +10,23 @@ from pipeline.core import pages, stamp, tables
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.schemas import CAPTIONS, GRAPHS, NEGATIVES
 from pipeline.formats import action_genome
+from pipeline.graphs import parts
 from pipeline.graphs.corpora.visual_genome import RegionParams
 from pipeline.graphs.scene import from_json
+from pipeline.steps.caption import Params as CaptionParams
 from pipeline.steps.caption import caption
 from pipeline.steps.graph import ActionGenomeRow, VisualGenomeRow, graph
 from pipeline.steps.negate import Params, negate
 from pipeline.steps.show_graph import show_graph
 from pipeline.steps.synthesize_genomes import synthesize_genome
-from pipeline.text import captions, pools
+from pipeline.text import pools
 from pipeline.text import negate as making
 from pipeline.world.genomes import ActionGenomeWorld, VisualGenomeWorld
 
 VG = VisualGenomeWorld(kind="visual_genome", seed=0, images=12, width=96, height=72)
 AG = ActionGenomeWorld(kind="action_genome", seed=0, videos=4, frames=6, width=96, height=72)
-TELL = captions.Params(max_attributes=2, most_matchings=64)
+TELL = CaptionParams(max_attributes=2, most_matchings=64, max_tokens=77)
+PARTS = parts.Params(val_share=0.5, seed=0)
 RULES = [
     "exchange_attributes",
     "replace_attribute",
@@ -37,11 +40,11 @@ RULES = [
 def vg_row(**changes) -> VisualGenomeRow:
     regions = RegionParams(most=2, min_inside=0.8, max_area=0.5)
     return VisualGenomeRow(
-        **({"kind": "visual_genome", "source": "s", "regions": regions, "max_rejected": 0.0} | changes)
+        **({"kind": "visual_genome", "source": "s", "regions": regions, "parts": PARTS, "max_rejected": 0.0} | changes)
     )
 
 
-AG_ROW = ActionGenomeRow(kind="action_genome", source="s", max_rejected=0.0)
+AG_ROW = ActionGenomeRow(kind="action_genome", source="s", parts=PARTS, max_rejected=0.0)
 
 
 def negating(**changes) -> Params:
@@ -82,7 +85,7 @@ def test_every_graph_has_its_caption_and_negatives_by_id(done):
     assert {r["rule"] for r in false} == (
         set(RULES) if kind == "vg" else set(RULES) - {"exchange_attributes", "replace_attribute"}
     )
-    texts = {(r["image_id"], r["region"]): r["text"] for r in told}
+    texts = {(r["image_id"], r["region"]): r["fitted"] for r in told}
     for row in false:
         assert row["caption"] == texts[row["image_id"], row["region"]] != row["text"]
         objects = {
@@ -98,7 +101,8 @@ def test_every_graph_has_its_caption_and_negatives_by_id(done):
 def test_the_clause_that_differs_is_named(done):
     _, root, _ = done
     starts = {
-        (r["image_id"], r["region"]): r["clause_starts"] for r in tables.read_rows(root / "caption.parquet", CAPTIONS)
+        (r["image_id"], r["region"]): r["fitted_clause_starts"]
+        for r in tables.read_rows(root / "caption.parquet", CAPTIONS)
     }
     for row in tables.read_rows(root / "negate.parquet", NEGATIVES):
         first = next(i for i, (a, b) in enumerate(zip(row["caption"], row["text"], strict=False)) if a != b)

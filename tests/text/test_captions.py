@@ -4,8 +4,9 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import FormatError
 from pipeline.graphs.scene import Relation, SceneObject, components, scene_graph
-from pipeline.text.captions import Captioner, Params, Piece, component_cover, pieces_from_json, pieces_to_json
+from pipeline.text.captions import Captioner, Params, component_cover, pieces_from_json, pieces_to_json
 from pipeline.text.lexicon import Lexicon
+from pipeline.text.telling import Piece
 
 LEXICON = Lexicon()
 
