@@ -118,8 +118,8 @@ GRAPHS = Format(
             pa.field("frame", pa.int32()),  # of the video at its own rate, from 1; null for single images
             pa.field("coco_id", pa.int64()),  # of the same picture in MS COCO; null where there is none or none is said
             pa.field("subset", pa.string()),  # train | test as the corpus says, else null
-            # train | val, drawn by a hash of the video or image: its frames and regions stand on one side. Whoever keeps
-            # the corpus's own test apart looks at `subset` as well.
+            # train | val, drawn by a hash of the video or image: its frames and regions stand on one side. Whoever
+            # keeps the corpus's own test apart looks at `subset` as well.
             pa.field("part", pa.string(), nullable=False),
             pa.field("crop_xywh", pa.list_(pa.int32())),  # of a region, pixels of the whole picture; null = all of it
             pa.field("phrase", pa.string()),  # what the annotators said of a region; null = nothing, or no region
@@ -134,8 +134,8 @@ GRAPHS = Format(
             pa.field("num_relations", pa.int32(), nullable=False),
             # Places in the graph's list of relations of those that are actions (pipeline/text/actions.py).
             pa.field("actions", pa.list_(pa.int32()), nullable=False),
-            # A SceneGraph as JSON (pipeline/graphs/scene.py); null = rejected. Of a region `box_xywh` is cut at its edge
-            # and counted from its corner, `whole_xywh` is the same box in the whole picture; null in whole images.
+            # A SceneGraph as JSON (pipeline/graphs/scene.py); null = rejected. Of a region `box_xywh` is cut at its
+            # edge and counted from its corner, `whole_xywh` is the same box in the whole picture; null in whole images.
             pa.field("graph", pa.string()),
             pa.field("faults", pa.list_(pa.string()), nullable=False),  # what was left out of the graph, and why
             pa.field("reason", pa.string()),  # why the whole row is rejected; null = it is used
@@ -149,7 +149,7 @@ _SPANS = pa.list_(pa.list_(pa.int32()))
 
 CAPTIONS = Format(
     "captions",
-    version=2,  # meta: {"params", "num_components", "num_cut_short", "share_cut_short", "num_fitted"}
+    version=2,  # meta: {"params", "num_captions", "num_fitted", "num_components", "num_cut_short", "share_cut_short"}
     key=("image_id", "region"),
     stage="caption",
     schema=pa.schema(

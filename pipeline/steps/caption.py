@@ -52,6 +52,7 @@ def caption(params: Params, *, graphs: Path, out: Path) -> dict[str, object]:
             "num_components": num_components,
             "num_cut_short": num_cut_short,
             "share_cut_short": share,
+            "num_captions": num_captions,
             "num_fitted": num_fitted,
         }
     say(f"caption: {num_captions} captions, {num_components} components, {share:.2%} of them cut short")

@@ -61,6 +61,7 @@ def negate(
                 starts = told["fitted_clause_starts"]
                 for made in making.negatives(scene, starts, rules, params.negatives, counts, fits):
                     certain = shown_false(scene, made.edit)
+                    samples.num_certain += certain
                     table.add(_row(graph, scene, made, clip) | {"certain": certain})
                     shown = sampling.excerpts(caption, made.text)
                     samples.offer(Sample(graph, graph_row["image"], graph_row["crop_xywh"], caption, made, shown))

@@ -2,11 +2,11 @@
 
 Visual Genome describes the whole picture in some fifty regions: what passes the truth filter counts as shown.
 
-Action Genome annotates the objects of the action alone, of 35 classes, and of each its look, contacts and places towards
-the person. Shown is therefore that a person does not hold the cup beside her (all contacts of the pair are given), and
-not that she holds no book: a book that has no part in the action is not annotated. An "unsure" look shows nothing. Of
-the other direction, from the object to the person, the annotation says nothing; that a cup holds no person, or looks at
-one, is sure by what the words mean, that no blanket lies on her is not.
+Action Genome annotates the objects of the action alone, of 35 classes, and of each its look, contacts and places
+towards the person. Shown is therefore that a person does not hold the cup beside her (all contacts of the pair are
+given), and not that she holds no book: a book that has no part in the action is not annotated. An "unsure" look shows
+nothing. Of the other direction, from the object to the person, the annotation says nothing; that a cup holds no person,
+or looks at one, is sure by what the words mean, that no blanket lies on her is not.
 """
 
 from collections.abc import Callable
@@ -15,9 +15,21 @@ from pipeline.text.negatives.shared import Edit, Scene
 
 Shown = Callable[[Scene, Edit], bool]
 
-_ONLY_PEOPLE = frozenset(
-    ("carrying", "drinking from", "eating", "holding", "have it on the back", "looking at", "sitting on")
-    + ("twisting", "wearing", "wiping", "writing on", "standing on")
+_ONLY_PEOPLE = frozenset(  # do this to things, and things do not do it to people
+    (
+        "carrying",
+        "drinking from",
+        "eating",
+        "have it on the back",
+        "holding",
+        "looking at",
+        "sitting on",
+        "standing on",
+        "twisting",
+        "wearing",
+        "wiping",
+        "writing on",
+    )
 )
 
 

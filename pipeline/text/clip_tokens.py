@@ -1,8 +1,8 @@
 """CLIP's byte-pair tokens of a text, the ids that open_clip's own tokenizer gives, without importing it (or torch).
 
-CLIP reads a text in lower case as words (letters, single digits, runs of other signs), each cut into byte pairs. So the
-tokens of a text are those of its words, which are kept: a corpus repeats a few thousand. The vocabulary is the file that
-ships inside the package open_clip_torch; where it stands is asked of Python without running the package.
+CLIP reads a text in lower case as words (letters, single digits, runs of other signs), each cut into byte pairs. So
+the tokens of a text are those of its words, which are kept: a corpus repeats a few thousand. The vocabulary is the file
+that ships inside the package open_clip_torch; where it stands is asked of Python without running the package.
 """
 
 import gzip
@@ -109,7 +109,7 @@ def _any_word() -> re.Pattern[str]:
 
 
 def _vocabulary() -> tuple[dict[str, int], list[tuple[str, str]]]:
-    """Token -> id and the merges in their order, as CLIP numbers them: bytes, bytes at a word's end, merges, specials."""
+    """Token -> id, as CLIP numbers them (bytes, bytes at a word's end, merges, specials), and the merges in order."""
     package = find_spec("open_clip")
     path = Path(package.origin).parent / _VOCABULARY if package and package.origin else Path(_VOCABULARY)
     if not path.is_file():

@@ -34,12 +34,10 @@ def fitted(caption: Caption, captioner: Captioner, tokens: ClipTokens, max_token
     fit = _Fit(caption, captioner, tokens, max_tokens)
     while chosen and not fit.take(chosen):
         chosen.pop()  # told anew it is longer: "the man" is introduced as "an old man"
-    if not chosen:
-        return fit.beginning(order[0])
     for place in order:
         if place not in chosen and costs[place] <= fit.room and fit.take([*chosen, place]):
             chosen.append(place)  # told anew it is shorter: "the second man" has become "the man"
-    return fit.told, sorted(chosen)
+    return (fit.told, sorted(chosen)) if chosen else fit.beginning(order[0])
 
 
 class _Fit:
@@ -48,7 +46,7 @@ class _Fit:
     def __init__(self, caption: Caption, captioner: Captioner, tokens: ClipTokens, max_tokens: int) -> None:
         self._caption, self._captioner, self._tokens, self._most = caption, captioner, tokens, max_tokens
         self.told = Told("", [], [])
-        self.room = max_tokens
+        self.room = max_tokens - ENDS
 
     def take(self, places: Sequence[int]) -> bool:
         """Whether these clauses fit; they are then what is told."""

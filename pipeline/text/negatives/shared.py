@@ -7,9 +7,10 @@ from itertools import islice
 import msgspec
 
 from pipeline.graphs.scene import Relation, SceneGraph
-from pipeline.text.captions import Captioner, Piece
+from pipeline.text.captions import Captioner
 from pipeline.text.draws import Draws
 from pipeline.text.pools import Pools
+from pipeline.text.telling import Piece
 from pipeline.text.truth import Truth
 
 Words = tuple[tuple[int, str], ...]  # piece -> what stands there instead
