@@ -72,7 +72,7 @@ class Captioner:
         relations = [edge for edge in graph.relations if self.said[edge.predicate]]
         grouped = any(edge.group for edge in relations)  # Visual Genome has no groups and one relation a pair
         further = told_of_pairs(relations) if grouped else []
-        edges = self._sayable(further or relations)
+        edges = self._sayable(further if grouped else relations)
         things = self._things(graph)
         parts = [(nodes, self._cover(nodes, edges)) for nodes in components(graph)]
         clauses, told = self._told(parts, edges, further, things)

@@ -18,6 +18,7 @@ Edges = dict[int, dict[int, Relation]]  # subject -> object -> the relation to s
 _GROUPS = {"attention": 0, "contacting": 1, "spatial": 2}
 _LEAST_TELLING = ("holding", "touching")  # who drinks from a cup holds it
 _NOT = "not "
+_SENSELESS = ("spatial", "in")
 
 
 class Clause(msgspec.Struct, frozen=True, gc=False):
@@ -32,10 +33,13 @@ def told_of_pairs(relations: Iterable[Relation]) -> list[Relation]:
     """Of Action Genome's relations the ones worth saying, the most telling first.
 
     A pair may have a look, contacts and places. Looks and contacts are said; a place where there is no contact, for
-    who holds a cup says where it is; that somebody does not look or touch only where nothing else is known.
+    who holds a cup says where it is; that somebody does not look or touch only where nothing else is known. Places are
+    said of the object, and that it is "in" the person is not: of a doorway it is meant the other way round.
     """
     pairs: dict[tuple[int, int], list[Relation]] = {}
     for edge in relations:
+        if (edge.group, edge.predicate) == _SENSELESS:
+            continue
         ends = (edge.subject, edge.object) if edge.subject < edge.object else (edge.object, edge.subject)
         pairs.setdefault(ends, []).append(edge)
     told: list[Relation] = []

@@ -102,7 +102,12 @@ class _Names:
 
     def _fitted(self, phrase: Phrase, node: int) -> list[int]:
         """The objects that "the ..." of a phrase may mean, in the order of the text."""
-        return [other for other, its in self.introduced.items() if other == node or phrase.fits(its)]
+        head = phrase.head
+        return [
+            other
+            for other, its in self.introduced.items()
+            if other == node or (head in its.sorts and phrase.fits(its))  # asked here first, for most differ there
+        ]
 
     def again(self, node: int, following: str) -> str:
         """The definite phrase of an object that was introduced."""

@@ -163,6 +163,8 @@ UNSURE, OTHER = (0, 1, "unsure", "attention"), (0, 1, "other relationship", "con
         ([TOUCHES_NOT], "A person not touching a cup."),
         ([UNSURE, TOUCHES_NOT], "A person not touching a cup."),
         ([UNSURE, OTHER], "A person, a cup."),
+        ([(1, 0, "in", "spatial")], "A person, a cup."),
+        ([(1, 0, "in", "spatial"), LOOKS_AWAY], "A person not looking at a cup."),
         ([UNSURE, OTHER, BEFORE], "A cup in front of a person."),
         ([LOOKS_AWAY, HOLDS, BEFORE], "A person holding a cup."),
         ([LOOKS, HOLDS, BEFORE], "A person looking at a cup, the person holding the cup."),
