@@ -113,7 +113,7 @@ class _Pictures:
             return self._last[1] if reading.image else (False, None, None)
         found: tuple[bool, int | None, int | None] = (False, None, None)
         path = self._source / reading.image
-        if path.is_file():
+        if _is_there(path):
             try:
                 found = (True, *picture_size.read(path))
             except FormatError:
@@ -121,6 +121,13 @@ class _Pictures:
                 reading.faults.append(f"picture without a size: {reading.image}")
         self._last = (reading.image, found)
         return found
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name longer than any file's
+        return False
 
 
 def _row(reading: Reading, row: AnyRow, pictures: _Pictures, lexicon: Lexicon) -> dict[str, Any]:

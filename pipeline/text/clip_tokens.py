@@ -8,11 +8,12 @@ that ships inside the package open_clip_torch; where it stands is asked of Pytho
 import gzip
 import html
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from importlib.util import find_spec
-from itertools import accumulate
+from itertools import accumulate, chain
 from pathlib import Path
 
 from tokenizers.models import BPE
@@ -31,7 +32,9 @@ _ANY_WORD = rf"(?i){_SIGNS}\p{{L}}+|\p{{N}}|[^\s\p{{L}}\p{{N}}]+"
 # What ftfy, with which open_clip cleans, leaves as it is. (Of other texts it mends broken encodings and curly quotes.)
 _PLAIN = re.compile(r"[ -%'-~]*")
 
-Word = tuple[int, int, tuple[int, ...]]  # first character, the one after the last, token ids
+_MOST_READ = 16  # texts whose words are kept: the same is asked for its clauses and its phrases
+
+Words = tuple[list[int], list[int], list[int]]  # first characters, those after the last, tokens before (and after all)
 
 
 class ClipTokens:
@@ -41,16 +44,19 @@ class ClipTokens:
         self._ids, merges = _vocabulary()
         self._bpe = BPE(self._ids, merges, end_of_word_suffix="</w>")
         self._of_word: Callable[[str], tuple[int, ...]] = Kept(self._make_word).__getitem__
+        self._num_of_word: Callable[[str], int] = Kept(self._num_tokens).__getitem__
+        self._words = lru_cache(_MOST_READ)(self._make_words)
         self.start, self.end = (self._ids[word] for word in _SPECIAL)
 
     def ids(self, text: str) -> list[int]:
         """All token ids of a text, start and end included, however many; open_clip cuts them at `CONTEXT`."""
         cleaned = clean(text)
-        return [self.start, *(number for _, _, ids in self._words(cleaned) for number in ids), self.end]
+        return [self.start, *chain.from_iterable(map(self._of_word, _pattern(cleaned).findall(cleaned))), self.end]
 
     def count(self, text: str) -> int:
         """The number of `ids`."""
-        return len(self.ids(text))
+        cleaned = clean(text)
+        return sum(map(self._num_of_word, _pattern(cleaned).findall(cleaned))) + 2
 
     def spans(self, text: str, parts: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
         """The tokens [first, after the last) of parts of a text, given as characters in ascending order.
@@ -62,24 +68,17 @@ class ClipTokens:
         lower = text.lower()
         if clean(text) != lower or len(lower) != len(text):
             return [(self.count(text[:start]) - 1, self.count(text[:stop]) - 1) for start, stop in parts]
-        words = self._words(lower)
-        ends = [*accumulate((len(ids) for _, _, ids in words), initial=1)]
-        found = []
-        place = 0
-        for start, stop in parts:
-            while place < len(words) and words[place][1] <= start:
-                place += 1
-            last = place
-            while last < len(words) and words[last][0] < stop:
-                last += 1
-            found.append((ends[place], ends[last]))
-            place = max(place, last - 1)
-        return found
+        starts, stops, before = self._words(lower)
+        return [(before[bisect_right(stops, start)], before[bisect_left(starts, stop)]) for start, stop in parts]
 
-    def _words(self, cleaned: str) -> list[Word]:
-        of_word = self._of_word
-        found = _ASCII_WORD.finditer(cleaned) if cleaned.isascii() else _any_word().finditer(cleaned)
-        return [(match.start(), match.end(), of_word(match[0])) for match in found]
+    def _make_words(self, cleaned: str) -> Words:
+        found = [*_pattern(cleaned).finditer(cleaned)]
+        counts = map(self._num_of_word, [match[0] for match in found])
+        places = [match.span() for match in found]
+        return [start for start, _ in places], [stop for _, stop in places], [*accumulate(counts, initial=1)]
+
+    def _num_tokens(self, word: str) -> int:
+        return len(self._of_word(word))
 
     def _make_word(self, word: str) -> tuple[int, ...]:
         if word in _SPECIAL:
@@ -99,6 +98,10 @@ def clean(text: str) -> str:
 def tokens() -> ClipTokens:
     """The one tokenizer of a process."""
     return ClipTokens()
+
+
+def _pattern(cleaned: str) -> re.Pattern[str]:
+    return _ASCII_WORD if cleaned.isascii() else _any_word()
 
 
 @cache

@@ -144,6 +144,18 @@ def test_a_picture_that_is_missing_or_says_another_size_is_told(worlds, tmp_path
     assert faults == {named[1]: [f"picture without a size: {named[1]}"]}
 
 
+def test_a_picture_of_an_impossible_name_is_not_there(worlds, tmp_path):
+    source = tmp_path / "other"
+    shutil.copytree(worlds / "vg", source)
+    about = json.loads((source / "image_data.json").read_text())
+    about[0]["url"] = f"https://demo.invalid/VG_100K/{'a' * 5000}.png"
+    (source / "image_data.json").write_text(json.dumps(about))
+    stamp.write(source, stamp.scan(source))
+    graph(vg_row(), source=source, out=tmp_path / "graph.parquet")
+    rows = tables.read_rows(tmp_path / "graph.parquet", GRAPHS)
+    assert {row["image_id"] for row in rows if not row["has_picture"]} == {str(about[0]["image_id"])}
+
+
 def test_tokens_are_those_of_the_texts(done):
     _, root, _ = done
     clip = tokens()
