@@ -22,6 +22,7 @@ from pipeline.text import certainty, pools
 from pipeline.text import negate as making
 from pipeline.text.captions import Captioner, pieces_from_json
 from pipeline.text.clip_tokens import ClipTokens, tokens
+from pipeline.text.edits import spans
 from pipeline.text.negate import Counts, Negative
 from pipeline.text.negatives.shared import Scene
 from pipeline.text.pools import Pools, Statistics
@@ -105,7 +106,7 @@ def _count(samples: Samples, graph: SceneGraph, told: dict[str, Any], max_tokens
 
 
 def _row(graph: SceneGraph, scene: Scene, made: Negative, clip: ClipTokens) -> dict[str, Any]:
-    before, after = scene.spans(made.edit)
+    before, after = spans(scene, made.edit)
     return {
         "image_id": graph.image_id,
         "region": graph.region,

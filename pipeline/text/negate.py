@@ -12,6 +12,7 @@ from pydantic import Field
 from pipeline.core import members
 from pipeline.core.params import Params as BaseParams
 from pipeline.text.draws import Draws
+from pipeline.text.edits import recounts
 from pipeline.text.negatives.shared import Edit, Scene
 
 RULES = "pipeline.text.negatives"
@@ -88,7 +89,7 @@ def negatives(
         texts = {scene.text}
         for edit in islice(rules[rule](scene, draws), params.most_tries):
             tries += 1
-            reason = edit.reason or (RECOUNTED if scene.recounts(edit) else None)
+            reason = edit.reason or (RECOUNTED if recounts(scene, edit) else None)
             text = "" if reason else scene.edited(edit)
             if reason is None:
                 reason = "reads the same" if text in texts else None if fits(text) else TOO_LONG

@@ -1,4 +1,5 @@
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,7 @@ from pipeline.graphs.scene import Relation, SceneGraph, SceneObject, scene_graph
 from pipeline.text import fitting, negate, pools
 from pipeline.text.captions import Captioner, Params
 from pipeline.text.clip_tokens import CONTEXT, tokens
+from pipeline.text.edits import spans
 from pipeline.text.lexicon import Lexicon
 from pipeline.text.negatives.shared import Scene
 from pipeline.world import scenes
@@ -155,7 +157,7 @@ def test_no_negative_is_its_caption_to_clip(corpus, most, request):
 
 def test_an_edit_is_where_it_is_said_to_be():
     for scene, made in negatives_of(DEMO, CONTEXT):
-        before, after = scene.spans(made.edit)
+        before, after = spans(scene, made.edit)
         here, there = tokens().spans(scene.text, before), tokens().spans(made.text, after)
         one, other = tokens().ids(scene.text), tokens().ids(made.text)
         rest = [list(outside(one, here)), list(outside(other, there))]
@@ -183,3 +185,23 @@ def test_an_edit_that_changes_what_a_number_counts_is_dropped():
     texts = [m.text for m in negate.negatives(scene, told.clause_starts, negate.load(params), params, counts)]
     assert not [text for text in texts if text.lower().count("man") != told.text.lower().count("man")]
     assert counts.dropped["replace_subject", negate.RECOUNTED] > 0
+
+
+NAMES = ["the", "of", '"', "'s", "’", "&amp;", "<start_of_text>", "first", "and", "x" * 300, "二", ".", "ß", "İ", "sky"]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    names=st.lists(st.lists(st.sampled_from(NAMES), min_size=1, max_size=3).map(" ".join), min_size=2, max_size=8),
+    ends=st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=10),
+    most=st.integers(3, 90),
+)
+def test_whatever_things_are_called_counts_are_right_and_pieces_stand_in_order(names, ends, most):
+    objects = [SceneObject(n, (name,), tuple(names[:2])) for n, name in enumerate(names)]
+    edges = [Relation(a, b, names[0]) for a, b in ends if a != b and max(a, b) < len(names)]
+    told, _ = fitted(scene_graph("7", "", (9, 9), objects, edges), most)
+    assert tokens().count(told.text) <= most
+    assert sum(fitting.clause_tokens(tokens(), told)) + fitting.ENDS == tokens().count(told.text)
+    assert all(one.stop <= other.start for one, other in pairwise(told.pieces))
+    spans = fitting.piece_tokens(tokens(), told.text, told.pieces)
+    assert all(0 < start <= stop < most for start, stop in spans)

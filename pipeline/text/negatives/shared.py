@@ -119,17 +119,6 @@ class Scene:
             end = piece.stop
         return "".join((*parts, text[end:]))
 
-    def spans(self, edit: Edit) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-        """Where the edited phrases stand in the caption and in the edited text: first character, after the last."""
-        before, after = [], []
-        moved = 0
-        for place, words in sorted(edit.words):
-            piece = self.pieces[place]
-            before.append((piece.start, piece.stop))
-            after.append((piece.start + moved, piece.start + moved + len(words)))
-            moved += len(words) - (piece.stop - piece.start)
-        return before, after
-
     def _named(self, place: int, noun: str, attributes: tuple[str, ...]) -> str:
         """The piece that names an object, with another noun or other attributes, in the form it had."""
         piece = self.pieces[place]
@@ -145,25 +134,6 @@ class Scene:
     def _shown(self, place: int, node: int) -> tuple[str, ...]:
         """The attributes where the piece says them: a second mention may leave them out."""
         return self.attributes(node) if self.pieces[place].described else ()
-
-    def recounts(self, edit: Edit) -> bool:
-        """Whether an edit changes what "the second man" counts: it would mean another then, or nobody."""
-        counted = self._counted
-        if not counted:
-            return False
-        changed = [self.pieces[place] for place, _ in edit.words]
-        nodes = {piece.subject for piece in changed if piece.object < 0 and piece.subject in counted}
-        return len(nodes) > (1 if edit.place == "relation" else 0)  # two that change places in their clause
-
-    @cached_property
-    def _counted(self) -> set[int]:
-        """The objects that a number in the caption counts, those included that are introduced without one."""
-        plain = self.captioner.plain
-        nouns = [plain((self.name(piece.subject), ())) for piece in self.pieces if piece.number]
-        if not nouns:
-            return set()
-        named = {node: plain((self.name(node), self.attributes(node))) for node in self.mentions}
-        return {node for node, phrase in named.items() if any(noun.fits(phrase) for noun in nouns)}
 
 
 def with_attribute(scene: Scene, node: int, old: str, new: str) -> tuple[str, ...]:
