@@ -3,9 +3,11 @@
 The reader here is independent of what tells: it sees the text, and which words name which object.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,11 +17,12 @@ from pipeline.graphs.corpora import action_genome as ag_corpus
 from pipeline.graphs.corpora import visual_genome as vg_corpus
 from pipeline.graphs.corpora.visual_genome import RegionParams
 from pipeline.graphs.scene import Relation, SceneGraph, SceneObject, scene_graph
-from pipeline.text import fitting
+from pipeline.text import fitting, negate, pools
 from pipeline.text.captions import Captioner, Params
 from pipeline.text.clauses import Clause
 from pipeline.text.clip_tokens import tokens
 from pipeline.text.lexicon import Lexicon
+from pipeline.text.negatives.shared import Scene
 from pipeline.text.telling import Piece, UntellableError, tell
 from pipeline.world import genomes, scenes
 
@@ -114,6 +117,33 @@ def test_in_the_demo_frames_every_the_is_one(tmp_path):
     total, wrong = all_misread(found)
     assert total > 100
     assert wrong == []
+
+
+def test_in_the_negatives_too_every_the_is_one():
+    statistics, counts = pools.Statistics(CAPTIONER.lexicon), negate.Counts(Counter(), Counter())
+    graphs = list(demo_scenes())
+    for graph in graphs:
+        statistics.add(graph)
+    words = pools.Pools(statistics, pools.Params(most_words=64))
+    rules = ["exchange_attributes", "replace_attribute", "replace_object", "replace_predicate", "replace_subject"]
+    params = negate.Params(rules=rules, per_rule=1, most_tries=16, seed=0)
+    for graph in graphs:
+        whole = CAPTIONER.caption(graph)
+        scene = Scene(graph, whole.text, whole.pieces, CAPTIONER, words)
+        for made in negate.negatives(scene, whole.clause_starts, negate.load(params), params, counts):
+            assert misread(made.text, moved(whole.pieces, dict(made.edit.words))) == []
+    assert counts.made.total() > 1000
+
+
+def moved(pieces: Sequence[Piece], words: dict[int, str]) -> list[Piece]:
+    """Where the pieces stand once some have other words."""
+    found, shift = [], 0
+    for place, piece in enumerate(pieces):
+        start = piece.start + shift
+        end = start + len(words[place]) if place in words else piece.stop + shift
+        shift = end - piece.stop
+        found.append(msgspec.structs.replace(piece, start=start, stop=end))
+    return found
 
 
 @pytest.mark.parametrize("version", ["v1.0", "v1.2"])
