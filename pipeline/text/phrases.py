@@ -34,8 +34,8 @@ class Phrase(msgspec.Struct, frozen=True, gc=False):
         return self.counted == other.counted and self.head in other.sorts and self.words <= other.words
 
     def numbered(self, number: int, *, definite: bool) -> str:
-        """ "a second old car" or "the second old car"; the first is introduced like any other."""
-        if number == 0 or (number == 1 and not definite):
+        """ "a second old car" or "the second old car"; not numbered where the number is 0."""
+        if number == 0:
             return self.definite if definite else self.indefinite
         described = f"{_ORDINALS[number]} {self.definite.removeprefix('the ')}"
         return f"the {described}" if definite else f"{english.article(described)} {described}"

@@ -46,18 +46,19 @@ class UntellableError(Exception):
 def tell(clauses: Sequence[Clause], things: Mapping[int, Described], phrase: Phrasing) -> Told:
     """The text of clauses, in their order. UntellableError where an object that is mentioned twice has no name."""
     introduced: dict[int, Phrase] = {}
-    again: dict[int, list[str]] = {}  # object mentioned before -> the relation words that follow it
+    again: dict[int, None] = {}  # objects that are mentioned more than once, in order
     for clause in clauses:
         last = len(clause.links)
         for place, node in enumerate(clause.nodes):
             following = clause.links[place][1] if place < last else ""
             if node in introduced:
-                again.setdefault(node, []).append(following)
+                again[node] = None
             else:
                 introduced[node] = phrase(things[node], following)
     names = _Names(introduced, things, phrase)
-    if again:
-        names.decide(again)
+    nameless = frozenset(node for node in again if not names.finds(node))
+    if nameless:
+        raise UntellableError(nameless)
     return _written(clauses, names)
 
 
@@ -71,25 +72,14 @@ class _Names:
         self.things = things
         self.phrase = phrase
 
-    def decide(self, again: Mapping[int, Sequence[str]]) -> None:
-        """Find a name for every object that is mentioned again."""
-        nameless = frozenset(node for node, following in again.items() if not self._named(node, following))
-        if nameless:
-            raise UntellableError(nameless)
-
-    def _named(self, node: int, following: Sequence[str]) -> bool:
+    def finds(self, node: int) -> bool:
+        """Find a name for an object that is mentioned again; whether there is one."""
         own = self.introduced[node]
         bare = self.phrase((self.things[node][0], ()), "")
         if own.unique or self._fitted(bare, node) == [node]:
             return True
         self.described.add(node)
         alike = self._fitted(own, node)
-        for word in set(following):  # before "sitting on" one is not called sitting
-            here = self.phrase(self.things[node], word)
-            if here.words != own.words and self._fitted(here, node) != alike:
-                return False
-            if not here.words <= own.words:
-                return False
         if alike == [node]:
             return True
         if not own.counted or alike.index(node) >= MOST_COUNTED:
@@ -109,11 +99,11 @@ class _Names:
             if other == node or (head in its.sorts and phrase.fits(its))  # asked here first, for most differ there
         ]
 
-    def again(self, node: int, following: str) -> str:
+    def again(self, node: int) -> str:
         """The definite phrase of an object that was introduced."""
-        noun, attributes = self.things[node]
-        thing = (noun, attributes if node in self.described else ())
-        return self.phrase(thing, following).numbered(self.numbers.get(node, 0), definite=True)
+        if node in self.described:  # word for word as introduced, even "sitting" before "sitting on"
+            return self.introduced[node].numbered(self.numbers.get(node, 0), definite=True)
+        return self.phrase((self.things[node][0], ()), "").definite
 
 
 def _written(clauses: Sequence[Clause], names: _Names) -> Told:
@@ -135,7 +125,7 @@ def _written(clauses: Sequence[Clause], names: _Names) -> Told:
             edge, said = clause.links[place] if place < last else (None, "")
             definite = node in mentioned
             if definite:
-                name, described = names.again(node, said), node in names.described
+                name, described = names.again(node), node in names.described
             else:
                 mentioned.add(node)
                 number = numbers.get(node, 0)

@@ -173,6 +173,10 @@ UNSURE, OTHER = (0, 1, "unsure", "attention"), (0, 1, "other relationship", "con
             "A person looking at a cup, the person drinking from the cup, the person holding the cup.",
         ),
         (
+            [(0, 1, "touching", "contacting"), (0, 1, "wiping", "contacting")],
+            "A person wiping a cup, the person touching the cup.",
+        ),
+        (
             [HOLDS, (0, 2, "looking at", "attention"), (2, 0, "beneath", "spatial")],
             "A table beneath a person holding a cup, the person looking at the table.",
         ),
@@ -186,3 +190,14 @@ def test_every_look_contact_and_place_that_says_something_is_said():
     relations = [LOOKS, HOLDS, (0, 2, "leaning on", "contacting"), (0, 2, "looking at", "attention")]
     text = frame(*relations)
     assert [text.count(words) for words in ("looking at", "holding", "leaning on")] == [2, 1, 1]
+
+
+def test_what_nobody_can_tell_apart_is_said_once_with_its_first_relation():
+    objects = [SceneObject(0, ("person",)), SceneObject(1, ("clothes",)), SceneObject(2, ("clothes",))]
+    edges = [
+        Relation(0, 1, "looking at", "attention"),
+        Relation(0, 1, "wearing", "contacting"),
+        Relation(0, 2, "holding", "contacting"),
+    ]
+    made = captioner().caption(scene_graph("7", "", (9, 9), objects, edges))
+    assert made.text == "A person looking at clothes, the person holding clothes."

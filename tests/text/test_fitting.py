@@ -9,7 +9,8 @@ from pipeline.formats import visual_genome
 from pipeline.graphs.corpora import visual_genome as corpus
 from pipeline.graphs.scene import Relation, SceneGraph, SceneObject, scene_graph
 from pipeline.text import fitting, negate, pools
-from pipeline.text.captions import Captioner, Params
+from pipeline.text.captions import Caption, Captioner, Params
+from pipeline.text.clauses import Clause
 from pipeline.text.clip_tokens import CONTEXT, tokens
 from pipeline.text.edits import spans
 from pipeline.text.lexicon import Lexicon
@@ -93,6 +94,19 @@ def test_a_clause_too_long_by_itself_is_begun():
     assert [p.object for p in told.pieces if p.object >= 0] == list(
         range(1, sum(p.object >= 0 for p in told.pieces) + 1)
     )
+
+
+def test_a_clause_whose_object_no_phrase_would_tell_from_others_is_left_out():
+    names = ["twins", "twins", "hat", "bench", "bus", "van", "car", "dog"]
+    things = {n: (name, ("sitting",) if n == 0 else ()) for n, name in enumerate(names)}
+    long = Clause([0, 2, 4, 5, 6, 7], [(Relation(0, 2, "near"), "near")] * 5, 0)
+    short = [Clause([0, b], [(Relation(0, b, p), p)], 0) for p, b in (("sitting on", 3), ("near", 4))]
+    clauses = [long, *short, Clause([1], [], 1)]
+    told = CAPTIONER.retell(clauses, things)
+    assert told.text.endswith(" a dog, the sitting twins sitting on a bench, the sitting twins near the bus. Twins.")
+    whole = Caption(told.text, told.clause_starts, told.pieces, 2, 0, clauses, things)
+    fit, places = fitting.fitted(whole, CAPTIONER, tokens(), 18)
+    assert (fit.text, places) == ("Twins sitting on a bench, the twins near a bus.", [1, 2])
 
 
 @settings(max_examples=100, deadline=None)

@@ -36,7 +36,7 @@ CAPTIONER = Captioner(Params(max_attributes=2, most_matchings=64), Lexicon())
 
 def parts(phrase: str) -> tuple[int, set[str], str]:
     """The number of "the second old man" (0 = none), its adjectives and its noun."""
-    words = phrase.lower().split(" ")
+    words = phrase.lower().replace("big", "large").split(" ")
     if words[0] in ("a", "an", "the"):
         words = words[1:]
     number = ORDINALS.index(words[0]) + 1 if words[0] in ORDINALS else 0
@@ -194,6 +194,7 @@ def caption(things: dict[int, str], relations: list[tuple[int, str, int]]) -> st
         ("man", "old|man", "A man wearing a hat, the first man wearing shoes. An old man wearing a scarf."),
         ("man", "person", "A man wearing a hat, the man wearing shoes. A person wearing a scarf."),
         ("person", "man", "A person wearing a hat, the first person wearing shoes. A man wearing a scarf."),
+        ("man", "men", "A man wearing a hat, the man wearing shoes. Men wearing a scarf."),
         ("table", "desk", "A table wearing a hat, the table wearing shoes. A desk wearing a scarf."),
         ("twins", "twins", "Twins wearing a hat, shoes. Twins wearing a scarf."),
         ("wet|twins", "twins", "Wet twins wearing a hat, the wet twins wearing shoes. Twins wearing a scarf."),
@@ -202,6 +203,19 @@ def caption(things: dict[int, str], relations: list[tuple[int, str, int]]) -> st
 def test_two_are_told_apart_or_the_clause_stands_alone(one, other, text):
     things = {1: one, 2: other, 3: "hat", 4: "scarf", 5: "shoes"}
     assert caption(things, [(1, "wearing", 3), (1, "wearing", 5), (2, "wearing", 4)]) == text
+
+
+def test_who_is_told_by_what_he_does_is_called_as_he_was_introduced():
+    things = {1: "sitting|man", 2: "man", 3: "hat", 4: "bench", 5: "scarf"}
+    edges = [(1, "wearing", 3), (1, "sitting on", 4), (2, "wearing", 5)]
+    assert caption(things, edges) == (
+        "A sitting man wearing a hat, the sitting man sitting on a bench. A man wearing a scarf."
+    )
+    things[3], things[4] = "bench", "hat"
+    edges = [(1, "sitting on", 3), (1, "wearing", 4), (2, "wearing", 5)]
+    assert caption(things, edges) == (
+        "A man sitting on a bench, the first man wearing a hat. A second man wearing a scarf."
+    )
 
 
 def test_the_sixth_of_a_kind_has_no_number():
