@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from pipeline.core import command, params, runs
-from pipeline.steps.caption import caption
-from pipeline.text.captions import Params
+from pipeline.steps.caption import Params, caption
 
 
 def main(

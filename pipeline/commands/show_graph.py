@@ -30,14 +30,17 @@ def show_graph(image_id: str, *, graphs: Path, captions: Path, negatives: Path, 
     sheet = drawing.draw(graph, nodes, [], picture)
     with whole(out) as scratch:
         sheet.save(scratch, format="PNG")
-    caption = _rows(captions, CAPTIONS, image_id)[0]["text"]
+    told = _rows(captions, CAPTIONS, image_id)[0]
     lines = [
         f"image     {image_id}: {len(graph.objects)} objects, {len(graph.relations)} relations",
-        f"caption   {caption}",
+        f"caption   {told['text']} ({told['num_tokens']} tokens)",
     ]
+    if told["fitted"] != told["text"]:
+        lines.append(f"fitted    {told['fitted']} ({told['fitted_tokens']} tokens)")
     for row in _rows(negatives, NEGATIVES, image_id):
         true, false = excerpts(row["caption"], row["text"])
-        lines.append(f"{row['rule']:20} {true} -> {false}")
+        unsure = "" if row["certain"] else " (not certain)"
+        lines.append(f"{row['rule']:20} {true} -> {false}{unsure}")
     return lines
 
 

@@ -104,7 +104,7 @@ PREDICTIONS = Format(
 
 GRAPHS = Format(
     "graphs",
-    version=1,
+    version=2,  # meta: {"kind": visual_genome | action_genome, "aliases", "rejected", "left_out"}
     key=("image_id", "region"),
     stage="graph",
     schema=pa.schema(
@@ -114,22 +114,42 @@ GRAPHS = Format(
             ),  # as the corpus names it: "24078", "0A8CF.mp4/000104.png"
             pa.field("region", pa.string(), nullable=False),  # "" = the whole image, else the id of the region cut out
             pa.field("image", pa.string()),  # picture, relative to the source folder; null where none is named
+            pa.field("video", pa.string()),  # that the frame is of; null for single images
+            pa.field("frame", pa.int32()),  # of the video at its own rate, from 1; null for single images
+            pa.field("coco_id", pa.int64()),  # of the same picture in MS COCO; null where there is none or none is said
             pa.field("subset", pa.string()),  # train | test as the corpus says, else null
+            # train | val, drawn by a hash of the video or image: its frames and regions stand on one side. Whoever
+            # keeps the corpus's own test apart looks at `subset` as well.
+            pa.field("part", pa.string(), nullable=False),
             pa.field("crop_xywh", pa.list_(pa.int32())),  # of a region, pixels of the whole picture; null = all of it
-            pa.field("width", pa.int32()),  # of the picture or region, pixels; null where the corpus does not say
+            pa.field("phrase", pa.string()),  # what the annotators said of a region; null = nothing, or no region
+            pa.field("width", pa.int32()),  # of the image or region as annotated, pixels; null where not said
             pa.field("height", pa.int32()),
+            pa.field("has_picture", pa.bool_(), nullable=False),  # the file `image` is there
+            # Size of the whole picture by the file's own header; null where there is none or it says none. Boxes are
+            # in pixels of the annotated size: scale them where the two differ.
+            pa.field("picture_width", pa.int32()),
+            pa.field("picture_height", pa.int32()),
             pa.field("num_objects", pa.int32(), nullable=False),
             pa.field("num_relations", pa.int32(), nullable=False),
-            pa.field("graph", pa.string()),  # a SceneGraph as JSON (pipeline/graphs/scene.py); null = rejected
+            # Places in the graph's list of relations of those that are actions (pipeline/text/actions.py).
+            pa.field("actions", pa.list_(pa.int32()), nullable=False),
+            # A SceneGraph as JSON (pipeline/graphs/scene.py); null = rejected. Of a region `box_xywh` is cut at its
+            # edge and counted from its corner, `whole_xywh` is the same box in the whole picture; null in whole images.
+            pa.field("graph", pa.string()),
             pa.field("faults", pa.list_(pa.string()), nullable=False),  # what was left out of the graph, and why
             pa.field("reason", pa.string()),  # why the whole row is rejected; null = it is used
         ]
     ),
 )
 
+# Tokens are CLIP's (pipeline/text/clip_tokens.py): counts include the start and end token, places count from the start
+# token, which is 0, and spans are [first, after the last].
+_SPANS = pa.list_(pa.list_(pa.int32()))
+
 CAPTIONS = Format(
     "captions",
-    version=1,
+    version=2,  # meta: {"params", "num_captions", "num_fitted", "num_components", "num_cut_short", "share_cut_short"}
     key=("image_id", "region"),
     stage="caption",
     schema=pa.schema(
@@ -138,10 +158,21 @@ CAPTIONS = Format(
             pa.field("region", pa.string(), nullable=False),
             pa.field("text", pa.string(), nullable=False),  # the whole caption, however long
             pa.field("clause_starts", pa.list_(pa.int32()), nullable=False),  # first character of every clause
-            pa.field("pieces", pa.string(), nullable=False),  # which words say what, JSON (pipeline/text/captions.py)
+            pa.field("pieces", pa.string(), nullable=False),  # which words say what, JSON (pipeline/text/telling.py)
+            pa.field("num_tokens", pa.int32(), nullable=False),
+            pa.field("clause_tokens", pa.list_(pa.int32()), nullable=False),  # of every clause and the stop behind it
+            pa.field("piece_tokens", _SPANS, nullable=False),  # the span of every piece
+            # The clauses that say most within the row's `max_tokens`, told anew; "" where not one name fits.
+            pa.field("fitted", pa.string(), nullable=False),
+            pa.field("fitted_clauses", pa.list_(pa.int32()), nullable=False),  # their places in the whole caption
+            pa.field("fitted_clause_starts", pa.list_(pa.int32()), nullable=False),
+            pa.field("fitted_pieces", pa.string(), nullable=False),
+            pa.field("fitted_tokens", pa.int32(), nullable=False),
+            pa.field("fitted_piece_tokens", _SPANS, nullable=False),
             pa.field("num_components", pa.int32(), nullable=False),
             pa.field("num_cut_short", pa.int32(), nullable=False),  # components whose search for fewest clauses ran out
             pa.field("num_said", pa.int32(), nullable=False),  # relations that stand in the text
+            pa.field("num_said_fitted", pa.int32(), nullable=False),  # relations that stand in the fitted text
             pa.field("num_relations", pa.int32(), nullable=False),  # relations of the graph
         ]
     ),
@@ -149,7 +180,7 @@ CAPTIONS = Format(
 
 NEGATIVES = Format(
     "negatives",
-    version=1,
+    version=2,
     key=("image_id", "region", "rule", "index"),
     stage="negate",
     schema=pa.schema(
@@ -159,13 +190,19 @@ NEGATIVES = Format(
             pa.field("rule", pa.string(), nullable=False),  # a file of pipeline/text/negatives/
             pa.field("index", pa.int32(), nullable=False),  # from 0, where a rule is asked for several
             pa.field("seed", pa.int64(), nullable=False),  # what every choice was drawn from
-            pa.field("caption", pa.string(), nullable=False),  # the true caption
+            pa.field("caption", pa.string(), nullable=False),  # the true caption, fitted to the tokens that CLIP reads
             pa.field("text", pa.string(), nullable=False),  # the same caption with one edit, false of the graph
+            # The annotation itself shows that the text is false. Else it is only likely, as where a corpus annotates
+            # some objects and the text names another (pipeline/text/certainty.py); a loss may leave such rows out.
+            pa.field("certain", pa.bool_(), nullable=False),
             pa.field("clause", pa.int32(), nullable=False),  # the first clause that differs, from 0
             pa.field("place", pa.string(), nullable=False),  # what was edited: object | relation | attribute
             pa.field("objects", pa.list_(pa.int64()), nullable=False),  # ids of the edited nodes, or ends of the edge
             pa.field("original", pa.string(), nullable=False),  # the word before; two joined by " / " where exchanged
             pa.field("new", pa.string(), nullable=False),  # the word after
+            pa.field("num_tokens", pa.int32(), nullable=False),  # of `text`; no more than a caption may have
+            pa.field("caption_tokens", _SPANS, nullable=False),  # the phrases that differ, in `caption`
+            pa.field("text_tokens", _SPANS, nullable=False),  # the same in `text`
         ]
     ),
 )

@@ -129,6 +129,7 @@ class About(msgspec.Struct, gc=False):
     url: str | None = None
     image_id: int | None = None
     id: int | None = None
+    coco_id: int | None = None  # of the same picture in MS COCO
 
 
 class _LeanObjects(msgspec.Struct, gc=False):

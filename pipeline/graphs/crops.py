@@ -6,7 +6,8 @@ from pipeline.graphs.scene import Box, SceneGraph, SceneObject, scene_graph
 def crop(graph: SceneGraph, region: str, box_xywh: tuple[int, int, int, int], min_inside: float) -> SceneGraph:
     """The objects of which at least the share `min_inside` of the box lies in the region, and their relations.
 
-    Boxes are clipped to the region and counted from its corner (SGVL trains on such pairs of crop and sub-graph).
+    Boxes are clipped to the region and counted from its corner (SGVL trains on such pairs of crop and sub-graph); as
+    they lie in the whole picture they stand beside.
     """
     kept = []
     for thing in graph.objects:
@@ -14,7 +15,7 @@ def crop(graph: SceneGraph, region: str, box_xywh: tuple[int, int, int, int], mi
         if inside is None or thing.box_xywh is None:
             continue
         if inside[2] * inside[3] >= min_inside * thing.box_xywh[2] * thing.box_xywh[3]:
-            kept.append(SceneObject(thing.id, thing.names, thing.attributes, thing.synsets, inside))
+            kept.append(SceneObject(thing.id, thing.names, thing.attributes, thing.synsets, inside, thing.box_xywh))
     ids = {thing.id for thing in kept}
     relations = [edge for edge in graph.relations if edge.subject in ids and edge.object in ids]
     return scene_graph(graph.image_id, region, (box_xywh[2], box_xywh[3]), kept, relations)

@@ -15,7 +15,12 @@ def to_networkx(graph: SceneGraph) -> "nx.MultiDiGraph":
     network = nx.MultiDiGraph(image_id=graph.image_id, region=graph.region, width=graph.width, height=graph.height)
     for thing in graph.objects:
         network.add_node(
-            thing.id, names=thing.names, attributes=thing.attributes, synsets=thing.synsets, box_xywh=thing.box_xywh
+            thing.id,
+            names=thing.names,
+            attributes=thing.attributes,
+            synsets=thing.synsets,
+            box_xywh=thing.box_xywh,
+            whole_xywh=thing.whole_xywh,
         )
     for edge in graph.relations:
         network.add_edge(edge.subject, edge.object, predicate=edge.predicate, group=edge.group)

@@ -18,6 +18,7 @@ class SceneObject(msgspec.Struct, frozen=True, gc=False):
     attributes: tuple[str, ...] = ()
     synsets: tuple[str, ...] = ()
     box_xywh: Box | None = None
+    whole_xywh: Box | None = None  # of a region's graph: the same in the whole picture, not cut at the region's edge
 
 
 class Relation(msgspec.Struct, frozen=True, gc=False, order=True):

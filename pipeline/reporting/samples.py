@@ -33,6 +33,7 @@ class Samples:
     a_rule: int
     chosen: dict[str, list[tuple[int, str, str, int, Sample]]] = field(default_factory=dict)
     sizes: dict[str, Counter[int]] = field(default_factory=dict)
+    num_certain: int = 0  # negatives that the annotation itself shows to be false
 
     def count(self, what: str, number: int) -> None:
         """Count one graph or caption that has so many of something."""
@@ -66,6 +67,7 @@ def write(folder: Path, row: str, samples: Samples, counts: Counts, facts: dict[
     for rule in sorted(samples.chosen):
         for number, entry in enumerate(sorted(samples.chosen[rule], key=lambda kept: (-kept[0], *kept[1:4])), 1):
             images.append(_drawn(folder, rule, number, entry[4], source))
+    most = facts["params"]["max_tokens"]
     page = pages.Page(
         title=f"Captions and negatives of {row}",
         stage="negate",
@@ -75,12 +77,19 @@ def write(folder: Path, row: str, samples: Samples, counts: Counts, facts: dict[
             "Every negative changes one thing in a caption and is false of the graph.",
             "The samples are random; what was changed is marked in the drawing.",
             f"{facts['num_cut_short']} of {facts['num_components']} components of graphs were cut short.",
+            f"{_share(facts['num_fitted'], facts['num_captions'])} of the captions have more than {most} tokens.",
+            "They were fitted, and negatives are made of what is left.",
+            f"Of {counts.made.total()} negatives the annotation itself shows {samples.num_certain} to be false.",
         ],
         tables=[_sizes(samples), _rules(counts), _reasons(counts), *_listed(samples)],
         lines=[],
         images=images,
     )
     pages.write(folder, page)
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}" if whole else "0.0%"
 
 
 def _drawn(folder: Path, rule: str, number: int, sample: Sample, source: Path) -> pages.Image:

@@ -1,13 +1,26 @@
 """caption: scene graphs -> captions with their clause boundaries."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+from pydantic import Field
 
 from pipeline.core import tables
 from pipeline.core.progress import say
 from pipeline.core.schemas import CAPTIONS, GRAPHS
 from pipeline.graphs.scene import from_json
-from pipeline.text.captions import Captioner, Params, pieces_to_json
+from pipeline.text import captions, fitting
+from pipeline.text.captions import Caption, Captioner, pieces_to_json
+from pipeline.text.clip_tokens import ClipTokens, tokens
 from pipeline.text.lexicon import Lexicon
+from pipeline.text.telling import Piece, Told
+
+
+class Params(captions.Params):
+    """How captions are worded, and how many tokens the fitted ones have."""
+
+    max_tokens: int = Field(ge=3)  # CLIP reads 77; start and end are two of them
 
 
 def lexicon_of(graphs: Path) -> Lexicon:
@@ -18,36 +31,63 @@ def lexicon_of(graphs: Path) -> Lexicon:
 
 def caption(params: Params, *, graphs: Path, out: Path) -> dict[str, object]:
     """Write a caption for every graph that was not rejected; returns what the log should know."""
-    captioner = Captioner(params, lexicon_of(graphs))
-    num_captions = num_components = num_cut_short = 0
+    captioner, clip = Captioner(params, lexicon_of(graphs)), tokens()
+    num_captions = num_components = num_cut_short = num_fitted = 0
     with tables.streamed(out, CAPTIONS) as table:
         for rows in tables.batches(graphs, GRAPHS):
             for row in rows:
                 if row["graph"] is None:
                     continue
                 made = captioner.caption(from_json(row["graph"]))
-                table.add(
-                    {
-                        "image_id": row["image_id"],
-                        "region": row["region"],
-                        "text": made.text,
-                        "clause_starts": made.clause_starts,
-                        "pieces": pieces_to_json(made.pieces),
-                        "num_components": made.num_components,
-                        "num_cut_short": made.num_cut_short,
-                        "num_said": len({(p.subject, p.object, p.predicate) for p in made.pieces if p.object >= 0}),
-                        "num_relations": row["num_relations"],
-                    }
-                )
+                fit, places = fitting.fitted(made, captioner, clip, params.max_tokens)
+                key = {name: row[name] for name in ("image_id", "region", "num_relations")}
+                table.add(key | _row(made, clip) | _fitted_row(fit, places, clip))
                 num_captions += 1
                 num_components += made.num_components
                 num_cut_short += made.num_cut_short
+                num_fitted += fit.text != made.text
         share = num_cut_short / num_components if num_components else 0.0
         table.meta = {
             "params": params.model_dump(),
             "num_components": num_components,
             "num_cut_short": num_cut_short,
             "share_cut_short": share,
+            "num_captions": num_captions,
+            "num_fitted": num_fitted,
         }
     say(f"caption: {num_captions} captions, {num_components} components, {share:.2%} of them cut short")
-    return {"captions": num_captions, "components": num_components, "cut_short": num_cut_short}
+    say(f"caption: {num_fitted} captions have more than {params.max_tokens} tokens and were fitted")
+    facts = {"captions": num_captions, "components": num_components, "cut_short": num_cut_short}
+    return {**facts, "fitted": num_fitted}
+
+
+def _row(made: Caption, clip: ClipTokens) -> dict[str, Any]:
+    counts = fitting.clause_tokens(clip, Told(made.text, made.clause_starts, made.pieces))
+    return {
+        "text": made.text,
+        "clause_starts": made.clause_starts,
+        "pieces": pieces_to_json(made.pieces),
+        "num_tokens": sum(counts) + fitting.ENDS,
+        "clause_tokens": counts,
+        "piece_tokens": fitting.piece_tokens(clip, made.text, made.pieces),
+        "num_components": made.num_components,
+        "num_cut_short": made.num_cut_short,
+        "num_said": _num_said(made.pieces),
+    }
+
+
+def _fitted_row(fit: Told, places: list[int], clip: ClipTokens) -> dict[str, Any]:
+    return {
+        "fitted": fit.text,
+        "fitted_clauses": places,
+        "fitted_clause_starts": fit.clause_starts,
+        "fitted_pieces": pieces_to_json(fit.pieces),
+        "fitted_tokens": clip.count(fit.text),
+        "fitted_piece_tokens": fitting.piece_tokens(clip, fit.text, fit.pieces),
+        "num_said_fitted": _num_said(fit.pieces),
+    }
+
+
+def _num_said(pieces: Sequence[Piece]) -> int:
+    """How many different relations the pieces say."""
+    return len({(piece.subject, piece.object, piece.predicate) for piece in pieces if piece.object >= 0})

@@ -7,16 +7,20 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, RootModel
 
 from pipeline.core import stamp, tables
+from pipeline.core.errors import FormatError
 from pipeline.core.params import Params
 from pipeline.core.progress import say, track
 from pipeline.core.rejects import Rejects
 from pipeline.core.schemas import GRAPHS
-from pipeline.formats import action_genome, visual_genome
+from pipeline.formats import action_genome, picture_size, visual_genome
+from pipeline.graphs import parts
 from pipeline.graphs.corpora import action_genome as action_genome_corpus
 from pipeline.graphs.corpora import visual_genome as visual_genome_corpus
 from pipeline.graphs.corpora.shared import Reading
 from pipeline.graphs.corpora.visual_genome import RegionParams
 from pipeline.graphs.scene import to_json
+from pipeline.text.actions import actions
+from pipeline.text.lexicon import Lexicon
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -27,6 +31,7 @@ class VisualGenomeRow(Params):
     kind: Literal["visual_genome"]
     source: str
     regions: RegionParams
+    parts: parts.Params
     max_rejected: Share  # of the images
 
 
@@ -35,6 +40,7 @@ class ActionGenomeRow(Params):
 
     kind: Literal["action_genome"]
     source: str
+    parts: parts.Params
     max_rejected: Share  # of the frames; in the real files 19 % show no object
 
 
@@ -52,14 +58,14 @@ def graph(row: AnyRow, *, source: Path, out: Path) -> dict[str, object]:
         frames = action_genome.Annotations(source)
         keys = frames.frame_keys()
         readings = (action_genome_corpus.reading(frames, key) for key in keys)
-        return _write(row, readings, len(keys), out, {})
+        return _write(row, readings, len(keys), source, out, {})
     aliases = {
         "nouns": visual_genome.read_aliases(source / "object_alias.txt"),
         "predicates": visual_genome.read_aliases(source / "relationship_alias.txt"),
     }
     with visual_genome.opened(source) as images:
         ids = images.image_ids()
-        return _write(row, _with_regions(images, ids, row.regions), len(ids), out, aliases)
+        return _write(row, _with_regions(images, ids, row.regions), len(ids), source, out, aliases)
 
 
 def _with_regions(images: visual_genome.Annotations, ids: list[int], params: RegionParams) -> Iterator[Reading]:
@@ -71,14 +77,16 @@ def _with_regions(images: visual_genome.Annotations, ids: list[int], params: Reg
 
 
 def _write(
-    row: AnyRow, readings: Iterator[Reading], total: int, out: Path, aliases: dict[str, list[list[str]]]
+    row: AnyRow, readings: Iterator[Reading], total: int, source: Path, out: Path, aliases: dict[str, list[list[str]]]
 ) -> dict[str, object]:
+    lexicon = Lexicon(aliases.get("nouns", ()), aliases.get("predicates", ()))
+    pictures = _Pictures(source)
     rejects = Rejects("graph")
     faults = Rejects("graph")  # parts of images; counted, not limited
     num_graphs = num_regions = 0
     with tables.streamed(out, GRAPHS) as table:
         for reading in track(readings, total=total, what="images"):
-            table.add(_row(reading))
+            table.add(_row(reading, row, pictures, lexicon))
             num_graphs += reading.graph is not None
             num_regions += reading.crop_xywh is not None
             if reading.reason is not None:
@@ -92,18 +100,58 @@ def _write(
     return {"graphs": num_graphs, "rejected": len(rejects.rows), "left_out": len(faults.rows)}
 
 
-def _row(reading: Reading) -> dict[str, Any]:
+class _Pictures:
+    """The sizes of a corpus's pictures; regions follow their image, so the last is kept."""
+
+    def __init__(self, source: Path) -> None:
+        self._source = source
+        self._last: tuple[str | None, tuple[bool, int | None, int | None]] = (None, (False, None, None))
+
+    def about(self, reading: Reading) -> tuple[bool, int | None, int | None]:
+        """Whether the picture is there, its width and height; one that cannot be read is a fault."""
+        if reading.image is None or reading.image == self._last[0]:
+            return self._last[1] if reading.image else (False, None, None)
+        found: tuple[bool, int | None, int | None] = (False, None, None)
+        path = self._source / reading.image
+        if _is_there(path):
+            try:
+                found = (True, *picture_size.read(path))
+            except FormatError:
+                found = (True, None, None)
+                reading.faults.append(f"picture without a size: {reading.image}")
+        self._last = (reading.image, found)
+        return found
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name longer than any file's
+        return False
+
+
+def _row(reading: Reading, row: AnyRow, pictures: _Pictures, lexicon: Lexicon) -> dict[str, Any]:
     graph = reading.graph
+    there, picture_width, picture_height = pictures.about(reading)
     return {
         "image_id": reading.image_id,
         "region": graph.region if graph else "",
         "image": reading.image,
+        "video": reading.video,
+        "frame": reading.frame,
+        "coco_id": reading.coco_id,
         "subset": reading.subset,
+        "part": parts.part_of(reading.video or reading.image_id, row.parts),
         "crop_xywh": reading.crop_xywh,
+        "phrase": reading.phrase,
         "width": graph.width if graph else None,
         "height": graph.height if graph else None,
+        "has_picture": there,
+        "picture_width": picture_width,
+        "picture_height": picture_height,
         "num_objects": len(graph.objects) if graph else 0,
         "num_relations": len(graph.relations) if graph else 0,
+        "actions": actions(graph, lexicon) if graph else [],
         "graph": to_json(graph) if graph else None,
         "faults": reading.faults,
         "reason": reading.reason,

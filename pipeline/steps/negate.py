@@ -16,11 +16,13 @@ from pipeline.core.schemas import CAPTIONS, GRAPHS, NEGATIVES
 from pipeline.graphs.scene import SceneGraph, from_json
 from pipeline.reporting import samples as sampling
 from pipeline.reporting.samples import Sample, Samples
+from pipeline.steps.caption import Params as CaptionParams
 from pipeline.steps.caption import lexicon_of
+from pipeline.text import certainty, pools
 from pipeline.text import negate as making
-from pipeline.text import pools
 from pipeline.text.captions import Captioner, pieces_from_json
-from pipeline.text.captions import Params as CaptionParams
+from pipeline.text.clip_tokens import ClipTokens, tokens
+from pipeline.text.edits import spans
 from pipeline.text.negate import Counts, Negative
 from pipeline.text.negatives.shared import Scene
 from pipeline.text.pools import Pools, Statistics
@@ -41,19 +43,29 @@ def negate(
     """Write the negatives and the page; returns what the log should know."""
     lexicon = lexicon_of(graphs)
     facts = tables.read_meta(captions, CAPTIONS)
-    captioner = Captioner(CaptionParams.model_validate(facts["params"]), lexicon)
+    telling = CaptionParams.model_validate(facts["params"])
+    captioner, clip = Captioner(telling, lexicon), tokens()
+    shown_false = certainty.of(tables.read_meta(graphs, GRAPHS)["kind"])
     words = Pools(_statistics(graphs, Statistics(lexicon)), params.pools)
     rules = making.load(params.negatives)
     counts, samples = Counts(Counter(), Counter()), Samples(params.samples_a_rule)
+
+    def fits(text: str) -> bool:
+        return clip.count(text) <= telling.max_tokens
+
     with whole_folder(page) as folder:
         with tables.streamed(out, NEGATIVES) as table:
             for graph_row, graph, told in _joined(graphs, captions):
-                scene = Scene(graph, told["text"], pieces_from_json(told["pieces"]), captioner, words)
-                _count(samples, graph, told)
-                for made in making.negatives(scene, told["clause_starts"], rules, params.negatives, counts):
-                    table.add(_row(graph, told["text"], made))
-                    shown = sampling.excerpts(told["text"], made.text)
-                    samples.offer(Sample(graph, graph_row["image"], graph_row["crop_xywh"], told["text"], made, shown))
+                caption = told["fitted"]
+                scene = Scene(graph, caption, pieces_from_json(told["fitted_pieces"]), captioner, words)
+                _count(samples, graph, told, telling.max_tokens)
+                starts = told["fitted_clause_starts"]
+                for made in making.negatives(scene, starts, rules, params.negatives, counts, fits):
+                    certain = shown_false(scene, made.edit)
+                    samples.num_certain += certain
+                    table.add(_row(graph, scene, made, clip) | {"certain": certain})
+                    shown = sampling.excerpts(caption, made.text)
+                    samples.offer(Sample(graph, graph_row["image"], graph_row["crop_xywh"], caption, made, shown))
             table.meta = {"rules": counts.to_json()}
         sampling.write(folder, row, samples, counts, facts, source)
     say(f"negate: {counts.made.total()} negatives; {counts.dropped.total()} candidates dropped")
@@ -82,26 +94,33 @@ def _joined(graphs: Path, captions: Path) -> Iterator[tuple[dict[str, Any], Scen
             yield row, from_json(row["graph"]), caption
 
 
-def _count(samples: Samples, graph: SceneGraph, told: dict[str, Any]) -> None:
+def _count(samples: Samples, graph: SceneGraph, told: dict[str, Any], max_tokens: int) -> None:
     samples.count("objects", len(graph.objects))
     samples.count("relations", len(graph.relations))
     samples.count("relations in the caption", told["num_said"])
     samples.count("clauses of the caption", len(told["clause_starts"]))
     samples.count("words of the caption", len(told["text"].split()))
+    samples.count("tokens of the caption", told["num_tokens"])
+    samples.count(f"tokens of the caption fitted to {max_tokens}", told["fitted_tokens"])
+    samples.count("relations in the fitted caption", told["num_said_fitted"])
 
 
-def _row(graph: SceneGraph, caption: str, made: Negative) -> dict[str, Any]:
+def _row(graph: SceneGraph, scene: Scene, made: Negative, clip: ClipTokens) -> dict[str, Any]:
+    before, after = spans(scene, made.edit)
     return {
         "image_id": graph.image_id,
         "region": graph.region,
         "rule": made.rule,
         "index": made.index,
         "seed": made.seed,
-        "caption": caption,
+        "caption": scene.text,
         "text": made.text,
         "clause": made.clause,
         "place": made.edit.place,
         "objects": list(made.edit.objects),
         "original": made.edit.original,
         "new": made.edit.new,
+        "num_tokens": clip.count(made.text),
+        "caption_tokens": clip.spans(scene.text, before),
+        "text_tokens": clip.spans(made.text, after),
     }

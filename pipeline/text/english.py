@@ -11,6 +11,7 @@ _BE, _IDLE = _FORMS["be"], _FORMS["idle"]
 _AN_BY_SOUND = re.compile(r"(?:hour|honest|heir|honou?r|suv\b|lcd\b|led\b|mri\b|mp3|x-?ray|[fhlmnrsx]\b|8|11\b|18\b)")
 _A_BY_SOUND = re.compile(r"(?:uni(?!n|m)|use|usual|usab|eu|ewe|one\b|once|u-|ur[ai]n|ufo|u\b)")
 _VOWELS = "aeiou"
+_SAYS_NOTHING = frozenset(("unsure", "other relationship"))
 
 
 def article(phrase: str) -> str:
@@ -105,7 +106,11 @@ def said(predicate: str) -> str:
 
     >>> [said(p) for p in ("wears", "is sitting on the", "has", "are fully", "ON", "has been", "in a", "carries")]
     ['wearing', 'sitting on', 'with', '', 'on', '', 'in', 'carrying']
+    >>> [said(p) for p in ("unsure", "other relationship")]  # as Action Genome calls what nobody can name
+    ['', '']
     """
+    if predicate in _SAYS_NOTHING:
+        return ""
     words = predicate.lower().split()
     if any(word in _BE for word in words):
         words = [word for word in words if word not in _BE and word not in ("has", "have", "had")]

@@ -12,10 +12,13 @@ from pydantic import Field
 from pipeline.core import members
 from pipeline.core.params import Params as BaseParams
 from pipeline.text.draws import Draws
+from pipeline.text.edits import recounts
 from pipeline.text.negatives.shared import Edit, Scene
 
 RULES = "pipeline.text.negatives"
 NO_PLACE = "nothing to edit"
+RECOUNTED = "changes what a number counts"
+TOO_LONG = "more tokens than are read"
 
 
 class Params(BaseParams):
@@ -63,10 +66,22 @@ def load(params: Params) -> dict[str, Rule]:
     return {name: members.load(RULES, name).propose for name in params.rules}
 
 
+def _any_length(_: str) -> bool:
+    return True
+
+
 def negatives(
-    scene: Scene, clause_starts: Sequence[int], rules: dict[str, Rule], params: Params, counts: Counts
+    scene: Scene,
+    clause_starts: Sequence[int],
+    rules: dict[str, Rule],
+    params: Params,
+    counts: Counts,
+    fits: Callable[[str], bool] = _any_length,
 ) -> Iterator[Negative]:
-    """The negatives of one caption in the order of the rules' names; the same for the same image and seed."""
+    """The negatives of one caption in the order of the rules' names; the same for the same image and seed.
+
+    `fits` says whether a text is short enough to be read whole.
+    """
     graph = scene.truth.graph
     for rule in sorted(rules):
         draws = Draws(params.seed, "negate", graph.image_id, graph.region, rule)
@@ -74,9 +89,12 @@ def negatives(
         texts = {scene.text}
         for edit in islice(rules[rule](scene, draws), params.most_tries):
             tries += 1
-            text = "" if edit.reason else scene.edited(edit)
-            if edit.reason or text in texts:
-                counts.dropped[rule, edit.reason or "reads the same"] += 1
+            reason = edit.reason or (RECOUNTED if recounts(scene, edit) else None)
+            text = "" if reason else scene.edited(edit)
+            if reason is None:
+                reason = "reads the same" if text in texts else None if fits(text) else TOO_LONG
+            if reason is not None:
+                counts.dropped[rule, reason] += 1
                 continue
             texts.add(text)
             yield Negative(rule, index, draws.seed, text, edit, _clause(scene, edit, clause_starts))

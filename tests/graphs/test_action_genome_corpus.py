@@ -64,3 +64,15 @@ def test_an_object_outside_the_picture_is_left_out_and_said():
 def test_the_order_of_the_entries_does_not_matter():
     entries = [cup(), cup(name="book"), cup(name="book", box_xywh=(50.0, 6.0, 7.0, 8.0))]
     assert read(entries, []).graph == read(entries[::-1], []).graph
+
+
+def test_a_frame_names_its_video_and_its_place_there():
+    made = read([cup()], [])
+    assert (made.video, made.frame) == ("V.mp4", 1)
+    hidden = read([cup(visible=False, box_xywh=None, relations={})], [])
+    assert (hidden.video, hidden.frame) == ("V.mp4", 1)  # a rejected frame has its part, too
+
+
+def test_a_key_of_another_form_has_neither():
+    other = corpus.reading(One(Frame("a/b/c.png", [cup()], [], (100, 80))), "a/b/c.png")
+    assert (other.video, other.frame) == (None, None)

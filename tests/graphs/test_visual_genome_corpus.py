@@ -138,3 +138,34 @@ def test_regions_are_the_crops_that_say_most_and_differ(tmp_path):
     assert [c.graph.region for c in one] == ["10"]
     assert [c.graph.region for c in all_] == ["10", "12", "13"]
     assert none == []
+
+
+def test_a_region_has_its_phrase_and_its_boxes_in_the_whole_picture_too(tmp_path):
+    region = {"region_id": 3, "x": 4, "y": 2, "width": 30, "height": 30, "phrase": " a  Dog on a mat. "}
+    folder = stored(
+        tmp_path,
+        scene_graphs=graph_file([thing(1, "dog", (0, 1, 20, 10)), thing(2, "mat", (10, 20, 10, 5))], [(1, "on", 2)]),
+        image_data=[{"image_id": 7, "width": 100, "height": 100, "coco_id": 61512}],
+        region_descriptions=[{"id": 7, "regions": [region]}],
+    )
+    with vg.opened(folder) as images:
+        whole = corpus.reading(images, 7)
+        crops = list(corpus.regions(images, whole, RegionParams(most=5, min_inside=0.7, max_area=0.5)))
+    assert (whole.coco_id, whole.phrase) == (61512, None)
+    assert [(c.coco_id, c.phrase) for c in crops] == [(61512, "a Dog on a mat.")]
+    assert [(o.box_xywh, o.whole_xywh) for o in crops[0].graph.objects] == [
+        ((0, 0, 16, 9), (0, 1, 20, 10)),
+        ((6, 18, 10, 5), (10, 20, 10, 5)),
+    ]
+    assert all(o.whole_xywh is None for o in whole.graph.objects)
+
+
+@pytest.mark.parametrize("coco_id", [None, -1, 1 << 60])
+def test_a_number_that_is_no_id_of_coco_is_left_out(tmp_path, coco_id):
+    files = {
+        "scene_graphs": graph_file([thing(1, "dog")], []),
+        "image_data": [{"image_id": 7, "width": 9, "height": 9, "coco_id": coco_id}],
+    }
+    made = read(stored(tmp_path, **files))
+    assert made.graph is not None
+    assert made.coco_id is None

@@ -16,12 +16,17 @@ synthesize:
     vg: {kind: visual_genome, seed: 0, images: 3, width: 96, height: 72}
 graph:
   rows:
-    vg: {kind: visual_genome, source: vg, regions: {most: 1, min_inside: 0.8, max_area: 0.5}, max_rejected: 0.0}
+    vg:
+      kind: visual_genome
+      source: vg
+      regions: {most: 1, min_inside: 0.8, max_area: 0.5}
+      parts: {val_share: 0.5, seed: 0}
+      max_rejected: 0.0
     typo: {kind: visual_genome, source: vg, region: 1}
 caption:
   rows:
-    vg: {max_attributes: 2, most_matchings: 64}
-    typo: {max_attributes: many}
+    vg: {max_attributes: 2, most_matchings: 64, max_tokens: 77}
+    typo: {max_attributes: many, most_matchings: 64, max_tokens: 77}
 negate:
   rows:
     vg:

@@ -2,9 +2,11 @@
 
 import json
 import pickle
+import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from pipeline.commands.show_graph import show_graph
 from pipeline.compute.shared import Compute
@@ -12,20 +14,25 @@ from pipeline.core import pages, stamp, tables
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.schemas import CAPTIONS, GRAPHS, NEGATIVES
 from pipeline.formats import action_genome
+from pipeline.graphs import parts
 from pipeline.graphs.corpora.visual_genome import RegionParams
 from pipeline.graphs.scene import from_json
+from pipeline.steps.caption import Params as CaptionParams
 from pipeline.steps.caption import caption
 from pipeline.steps.graph import ActionGenomeRow, VisualGenomeRow, graph
 from pipeline.steps.negate import Params, negate
 from pipeline.steps.synthesize import synthesize
-from pipeline.text import captions, pools
 from pipeline.text import negate as making
+from pipeline.text import pools
+from pipeline.text.captions import pieces_from_json
+from pipeline.text.clip_tokens import tokens
 from pipeline.world.genomes import ActionGenomeWorld, VisualGenomeWorld
 
 INLINE = Compute(engine="inline", num_workers=1)
 VG = VisualGenomeWorld(kind="visual_genome", seed=0, images=12, width=96, height=72)
-AG = ActionGenomeWorld(kind="action_genome", seed=0, videos=4, frames=6, width=96, height=72)
-TELL = captions.Params(max_attributes=2, most_matchings=64)
+AG = ActionGenomeWorld(kind="action_genome", seed=0, videos=8, frames=6, width=96, height=72)
+TELL = CaptionParams(max_attributes=2, most_matchings=64, max_tokens=77)
+PARTS = parts.Params(val_share=0.5, seed=0)
 RULES = [
     "exchange_attributes",
     "replace_attribute",
@@ -39,11 +46,11 @@ RULES = [
 def vg_row(**changes) -> VisualGenomeRow:
     regions = RegionParams(most=2, min_inside=0.8, max_area=0.5)
     return VisualGenomeRow(
-        **({"kind": "visual_genome", "source": "s", "regions": regions, "max_rejected": 0.0} | changes)
+        **({"kind": "visual_genome", "source": "s", "regions": regions, "parts": PARTS, "max_rejected": 0.0} | changes)
     )
 
 
-AG_ROW = ActionGenomeRow(kind="action_genome", source="s", max_rejected=0.0)
+AG_ROW = ActionGenomeRow(kind="action_genome", source="s", parts=PARTS, max_rejected=0.0)
 
 
 def negating(**changes) -> Params:
@@ -84,7 +91,7 @@ def test_every_graph_has_its_caption_and_negatives_by_id(done):
     assert {r["rule"] for r in false} == (
         set(RULES) if kind == "vg" else set(RULES) - {"exchange_attributes", "replace_attribute"}
     )
-    texts = {(r["image_id"], r["region"]): r["text"] for r in told}
+    texts = {(r["image_id"], r["region"]): r["fitted"] for r in told}
     for row in false:
         assert row["caption"] == texts[row["image_id"], row["region"]] != row["text"]
         objects = {
@@ -97,10 +104,108 @@ def test_every_graph_has_its_caption_and_negatives_by_id(done):
     assert sum(r["region"] != "" for r in graphs) == (0 if kind == "ag" else len(graphs) - VG.images)
 
 
+def test_regions_stand_beside_their_image_and_frames_beside_their_video(done):
+    kind, root, _ = done
+    rows = tables.read_rows(root / "graph.parquet", GRAPHS)
+    sides: dict[str, set[str]] = {}
+    for row in rows:
+        sides.setdefault(row["video"] or row["image_id"], set()).add(row["part"])
+    assert all(len(side) == 1 for side in sides.values())
+    assert {"train", "val"} == set().union(*sides.values())
+    assert len(rows) > len(sides)
+    assert all((row["video"] is None) == (row["frame"] is None) == (kind == "vg") for row in rows)
+
+
+def test_pictures_are_there_with_their_true_size_and_relations_say_what_is_an_action(done):
+    kind, root, _ = done
+    for row in tables.read_rows(root / "graph.parquet", GRAPHS):
+        assert (row["has_picture"], row["picture_width"], row["picture_height"]) == (True, 96, 72)
+        made = from_json(row["graph"])
+        for place, edge in enumerate(made.relations):
+            deeds = (
+                {"holding", "wearing"} if kind == "vg" else {e.predicate for e in made.relations if e.group[:1] == "c"}
+            )
+            assert (place in row["actions"]) == (edge.predicate in deeds - {"not contacting"})
+        assert (row["phrase"] is not None) == (row["region"] != "")
+
+
+def test_a_picture_that_is_missing_or_says_another_size_is_told(worlds, tmp_path):
+    source = tmp_path / "other"
+    shutil.copytree(worlds / "vg", source)
+    pictures = sorted((source / "VG_100K").iterdir())
+    pictures[0].unlink()
+    pictures[1].write_bytes(b"no picture")
+    Image.new("RGB", (50, 40)).save(pictures[2])
+    stamp.write(source, stamp.scan(source))
+    graph(vg_row(), source=source, out=tmp_path / "graph.parquet")
+    rows = [row for row in tables.read_rows(tmp_path / "graph.parquet", GRAPHS) if not row["region"]]
+    found = {row["image"]: (row["has_picture"], row["picture_width"], row["picture_height"]) for row in rows}
+    named = [f"VG_100K/{picture.name}" for picture in pictures[:3]]
+    assert [found[name] for name in named] == [(False, None, None), (True, None, None), (True, 50, 40)]
+    faults = {row["image"]: row["faults"] for row in rows if row["faults"]}
+    assert faults == {named[1]: [f"picture without a size: {named[1]}"]}
+
+
+def test_a_picture_of_an_impossible_name_is_not_there(worlds, tmp_path):
+    source = tmp_path / "other"
+    shutil.copytree(worlds / "vg", source)
+    about = json.loads((source / "image_data.json").read_text())
+    about[0]["url"] = f"https://demo.invalid/VG_100K/{'a' * 5000}.png"
+    (source / "image_data.json").write_text(json.dumps(about))
+    stamp.write(source, stamp.scan(source))
+    graph(vg_row(), source=source, out=tmp_path / "graph.parquet")
+    rows = tables.read_rows(tmp_path / "graph.parquet", GRAPHS)
+    assert {row["image_id"] for row in rows if not row["has_picture"]} == {str(about[0]["image_id"])}
+
+
+def test_tokens_are_those_of_the_texts(done):
+    _, root, _ = done
+    clip = tokens()
+    for row in tables.read_rows(root / "caption.parquet", CAPTIONS):
+        assert row["num_tokens"] == clip.count(row["text"]) == sum(row["clause_tokens"]) + 2
+        assert row["fitted_tokens"] == clip.count(row["fitted"]) <= 77
+        every = clip.ids(row["fitted"])
+        pieces = pieces_from_json(row["fitted_pieces"])
+        for piece, (start, stop) in zip(pieces, row["fitted_piece_tokens"], strict=True):
+            assert every[start:stop] == clip.ids(row["fitted"][piece.start : piece.stop])[1:-1]
+        assert len(row["piece_tokens"]) == len(pieces_from_json(row["pieces"]))
+    for row in tables.read_rows(root / "negate.parquet", NEGATIVES):
+        assert row["num_tokens"] == clip.count(row["text"]) <= 77
+        one, other = clip.ids(row["caption"]), clip.ids(row["text"])
+        for (a, b), (c, d) in zip(row["caption_tokens"], row["text_tokens"], strict=True):
+            assert one[a:b] != other[c:d]
+
+
+def test_captions_are_fitted_to_the_tokens_asked_for(worlds, tmp_path):
+    run(tmp_path, vg_row(), worlds / "vg")
+    before = tables.read_rows(tmp_path / "caption.parquet", CAPTIONS)
+    few = TELL.model_copy(update={"max_tokens": 24})
+    caption(few, graphs=tmp_path / "graph.parquet", out=tmp_path / "few.parquet")
+    after = tables.read_rows(tmp_path / "few.parquet", CAPTIONS)
+    assert [row["text"] for row in after] == [row["text"] for row in before]
+    assert max(row["fitted_tokens"] for row in after) <= 24 < max(row["fitted_tokens"] for row in before)
+    assert sum(row["num_said_fitted"] for row in after) < sum(row["num_said_fitted"] for row in before)
+    changed = sum(row["fitted"] != row["text"] for row in after)
+    assert tables.read_meta(tmp_path / "few.parquet", CAPTIONS)["num_fitted"] == changed > 0
+
+
+def test_the_flag_says_what_the_annotation_shows(done):
+    kind, root, _ = done
+    rows = tables.read_rows(root / "negate.parquet", NEGATIVES)
+    if kind == "vg":
+        assert all(row["certain"] for row in rows)
+    else:
+        assert {row["certain"] for row in rows if row["rule"].startswith("replace_") and row["place"] == "object"} == {
+            False
+        }
+        assert {row["certain"] for row in rows if row["rule"] == "replace_predicate"} == {True}
+
+
 def test_the_clause_that_differs_is_named(done):
     _, root, _ = done
     starts = {
-        (r["image_id"], r["region"]): r["clause_starts"] for r in tables.read_rows(root / "caption.parquet", CAPTIONS)
+        (r["image_id"], r["region"]): r["fitted_clause_starts"]
+        for r in tables.read_rows(root / "caption.parquet", CAPTIONS)
     }
     for row in tables.read_rows(root / "negate.parquet", NEGATIVES):
         first = next(i for i, (a, b) in enumerate(zip(row["caption"], row["text"], strict=False)) if a != b)
@@ -137,6 +242,10 @@ def test_the_same_bytes_on_two_runs_and_in_any_order_of_the_files(done, tmp_path
 def test_the_page_shows_samples_of_every_rule_and_statistics(done):
     kind, root, _ = done
     page = pages.read(root / "page" / pages.FILE)
+    assert any("captions have more than 77 tokens" in line for line in page.text)
+    false = tables.read_rows(root / "negate.parquet", NEGATIVES)
+    certain = sum(row["certain"] for row in false)
+    assert f"Of {len(false)} negatives the annotation itself shows {certain} to be false." in page.text
     assert {table.title for table in page.tables} == {
         "Sizes",
         "Negatives per rule",

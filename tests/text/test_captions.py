@@ -4,8 +4,9 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import FormatError
 from pipeline.graphs.scene import Relation, SceneObject, components, scene_graph
-from pipeline.text.captions import Captioner, Params, Piece, component_cover, pieces_from_json, pieces_to_json
+from pipeline.text.captions import Captioner, Params, component_cover, pieces_from_json, pieces_to_json
 from pipeline.text.lexicon import Lexicon
+from pipeline.text.telling import Piece
 
 LEXICON = Lexicon()
 
@@ -82,15 +83,6 @@ def test_the_search_budget_decides_what_is_cut_short():
     assert captioner(most_matchings=64).caption(ring).num_cut_short == 0
 
 
-def test_a_contact_is_said_rather_than_a_look():
-    objects = [SceneObject(0, ("person",)), SceneObject(1, ("cup",))]
-    relations = [Relation(0, 1, "looking at", "attention"), Relation(0, 1, "drinking from", "contacting")]
-    made = captioner().caption(scene_graph("7", "", (9, 9), objects, relations))
-    assert made.text == "A person drinking from a cup."
-    unsure = [Relation(0, 1, "unsure", "attention"), Relation(0, 1, "other relationship", "contacting")]
-    assert captioner().caption(scene_graph("7", "", (9, 9), objects, unsure)).text == "A person, a cup."
-
-
 @st.composite
 def scenes(draw):
     names = st.sampled_from(["dog", "red|car", "wet|old|man", "shoes", "orange|hat"])
@@ -146,3 +138,66 @@ def test_text_that_is_no_list_of_pieces_is_refused():
     assert pieces_from_json('[[0,1,2,-1,"",false]]') == [Piece(0, 1, 2, -1, "", False)]
     with pytest.raises(FormatError, match="not the pieces"):
         pieces_from_json("[[0,1]]")
+
+
+def frame(*relations: tuple[int, int, str, str]) -> str:
+    """A caption of a person (0), a cup (1) and a table (2)."""
+    objects = [SceneObject(n, (name,)) for n, name in enumerate(("person", "cup", "table"))]
+    edges = [Relation(*edge) for edge in relations]
+    used = {end for edge in edges for end in (edge.subject, edge.object)}
+    return captioner().caption(scene_graph("7", "", (9, 9), [o for o in objects if o.id in used], edges)).text
+
+
+LOOKS, LOOKS_AWAY = (0, 1, "looking at", "attention"), (0, 1, "not looking at", "attention")
+HOLDS, DRINKS = (0, 1, "holding", "contacting"), (0, 1, "drinking from", "contacting")
+TOUCHES_NOT, BEFORE = (0, 1, "not contacting", "contacting"), (1, 0, "in front of", "spatial")
+UNSURE, OTHER = (0, 1, "unsure", "attention"), (0, 1, "other relationship", "contacting")
+
+
+@pytest.mark.parametrize(
+    ("relations", "text"),
+    [
+        ([LOOKS, TOUCHES_NOT, BEFORE], "A person looking at a cup, the cup in front of the person."),
+        ([LOOKS_AWAY, TOUCHES_NOT, BEFORE], "A cup in front of a person."),
+        ([LOOKS_AWAY, TOUCHES_NOT], "A person not looking at a cup."),
+        ([TOUCHES_NOT], "A person not touching a cup."),
+        ([UNSURE, TOUCHES_NOT], "A person not touching a cup."),
+        ([UNSURE, OTHER], "A person, a cup."),
+        ([(1, 0, "in", "spatial")], "A person, a cup."),
+        ([(1, 0, "in", "spatial"), LOOKS_AWAY], "A person not looking at a cup."),
+        ([UNSURE, OTHER, BEFORE], "A cup in front of a person."),
+        ([LOOKS_AWAY, HOLDS, BEFORE], "A person holding a cup."),
+        ([LOOKS, HOLDS, BEFORE], "A person looking at a cup, the person holding the cup."),
+        (
+            [LOOKS, HOLDS, DRINKS],
+            "A person looking at a cup, the person drinking from the cup, the person holding the cup.",
+        ),
+        (
+            [(0, 1, "touching", "contacting"), (0, 1, "wiping", "contacting")],
+            "A person wiping a cup, the person touching the cup.",
+        ),
+        (
+            [HOLDS, (0, 2, "looking at", "attention"), (2, 0, "beneath", "spatial")],
+            "A table beneath a person holding a cup, the person looking at the table.",
+        ),
+    ],
+)
+def test_looks_and_contacts_are_said_and_what_is_not_so_only_where_nothing_else_is(relations, text):
+    assert frame(*relations) == text
+
+
+def test_every_look_contact_and_place_that_says_something_is_said():
+    relations = [LOOKS, HOLDS, (0, 2, "leaning on", "contacting"), (0, 2, "looking at", "attention")]
+    text = frame(*relations)
+    assert [text.count(words) for words in ("looking at", "holding", "leaning on")] == [2, 1, 1]
+
+
+def test_what_nobody_can_tell_apart_is_said_once_with_its_first_relation():
+    objects = [SceneObject(0, ("person",)), SceneObject(1, ("clothes",)), SceneObject(2, ("clothes",))]
+    edges = [
+        Relation(0, 1, "looking at", "attention"),
+        Relation(0, 1, "wearing", "contacting"),
+        Relation(0, 2, "holding", "contacting"),
+    ]
+    made = captioner().caption(scene_graph("7", "", (9, 9), objects, edges))
+    assert made.text == "A person looking at clothes, the person holding clothes."

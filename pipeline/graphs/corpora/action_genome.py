@@ -1,5 +1,6 @@
 """Action Genome -> scene graphs. Object 0 is the person; attention and contacting run from it, spatial to it."""
 
+import re
 from collections.abc import Iterator
 
 from pipeline.formats.action_genome import Annotations, BadFrameError, Frame, FrameObject, Person
@@ -10,6 +11,7 @@ from pipeline.graphs.scene import Box, Relation, SceneObject, scene_graph
 PERSON = 0
 FILES = {"*.pkl": "annotation", "*.txt": "list", "frames/*": "picture"}  # what `unseen raw scan` knows
 _MAX_SIDE = 1 << 16
+_KEY = re.compile(r"([^/]+)/([0-9]{1,9})\.png")
 
 
 def readings(source: Annotations) -> Iterator[Reading]:
@@ -21,11 +23,15 @@ def readings(source: Annotations) -> Iterator[Reading]:
 def reading(source: Annotations, key: str) -> Reading:
     """One frame; without a visible object it is rejected, for it says nothing."""
     try:
-        return _reading(source.read(key))
+        made = _reading(source.read(key))
     except BadFrameError as error:
-        return Reading(key, None, str(error))
+        made = Reading(key, None, str(error))
     except ValueError as error:  # of scene_graph
-        return Reading(key, None, str(error))
+        made = Reading(key, None, str(error))
+    named = _KEY.fullmatch(key)
+    if named:
+        made.video, made.frame = named[1], int(named[2])
+    return made
 
 
 def _reading(frame: Frame) -> Reading:

@@ -19,6 +19,10 @@ class Reading:
     image: str | None = None  # picture file, relative to the source folder
     subset: str | None = None  # train | test
     crop_xywh: tuple[int, int, int, int] | None = None
+    phrase: str | None = None  # what the annotators said of a region
+    coco_id: int | None = None
+    video: str | None = None
+    frame: int | None = None
 
 
 def clean(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pydantic import Field
 
@@ -14,6 +15,7 @@ from pipeline.graphs.scene import Box, Relation, SceneGraph, SceneObject, scene_
 
 FILES = {"*.json": "annotation", "*_alias.txt": "alias", "VG_100K*/*": "picture"}  # what `unseen raw scan` knows
 _MAX_SIDE = 1 << 16  # pixels; JPEG and PNG readers stop there
+_MAX_ID = 1 << 53
 
 
 class RegionParams(BaseParams):
@@ -54,18 +56,19 @@ def regions(source: annotations.Annotations, whole: Reading, params: RegionParam
     chosen: dict[str, Reading] = {}
     seen: set[tuple[int, ...]] = set()
     crops = sorted(_crops(whole.graph, found, params), key=lambda crop: (-len(crop[0].relations), crop[1]))
-    for part, number, box in crops:
+    for part, number, box, phrase in crops:
         ids = tuple(thing.id for thing in part.objects)
         if ids not in seen and len(chosen) < params.most:
             seen.add(ids)
-            chosen[str(number)] = Reading(whole.image_id, part, None, [], whole.image, whole.subset, box)
+            chosen[str(number)] = replace(whole, graph=part, faults=[], crop_xywh=box, phrase=phrase or None)
     for name in sorted(chosen):
         yield chosen[name]
 
 
 def _crops(
     graph: SceneGraph, found: list[Region], params: RegionParams
-) -> Iterator[tuple[SceneGraph, int, tuple[int, int, int, int]]]:
+) -> Iterator[tuple[SceneGraph, int, tuple[int, int, int, int], str]]:
+    """Graph, number, box and phrase of every region that shows a relation."""
     numbers = [region.id if region.region_id is None else region.region_id for region in found]
     for number, region in zip(numbers, found, strict=True):
         box = _region_box(region, graph.width, graph.height)
@@ -75,7 +78,7 @@ def _crops(
             continue
         part = crop(graph, str(number), box, params.min_inside)
         if part.relations:
-            yield part, number, box
+            yield part, number, box, " ".join(region.phrase.split())
 
 
 def _reading(name: str, image: Image) -> Reading:
@@ -86,7 +89,8 @@ def _reading(name: str, image: Image) -> Reading:
     graph = scene_graph(name, "", (width, height), objects.values(), relations)
     if not graph.objects:
         return Reading(name, None, "no objects", faults)
-    return Reading(name, graph, None, faults, _file(image.about.url))
+    coco_id = image.about.coco_id if 0 <= (image.about.coco_id or 0) < _MAX_ID else None
+    return Reading(name, graph, None, faults, _file(image.about.url), coco_id=coco_id)
 
 
 def _objects(image: Image, width: int | None, height: int | None, faults: list[str]) -> dict[int, SceneObject]:

@@ -7,9 +7,10 @@ from itertools import islice
 import msgspec
 
 from pipeline.graphs.scene import Relation, SceneGraph
-from pipeline.text.captions import Captioner, Piece
+from pipeline.text.captions import Captioner
 from pipeline.text.draws import Draws
 from pipeline.text.pools import Pools
+from pipeline.text.telling import Piece
 from pipeline.text.truth import Truth
 
 Words = tuple[tuple[int, str], ...]  # piece -> what stands there instead
@@ -122,7 +123,7 @@ class Scene:
         """The piece that names an object, with another noun or other attributes, in the form it had."""
         piece = self.pieces[place]
         both = self.captioner.phrase((noun, attributes), self._following(place))
-        phrase = both.definite if piece.definite else both.indefinite
+        phrase = both.numbered(piece.number, definite=piece.definite)
         return phrase[0].upper() + phrase[1:] if self.text[piece.start].isupper() else phrase
 
     def _following(self, place: int) -> str:
@@ -132,11 +133,7 @@ class Scene:
 
     def _shown(self, place: int, node: int) -> tuple[str, ...]:
         """The attributes where the piece says them: a second mention may leave them out."""
-        piece, attributes = self.pieces[place], self.attributes(node)
-        if not piece.definite or not attributes:
-            return attributes
-        whole = self._named(place, self.name(node), attributes)
-        return attributes if self.text[piece.start : piece.stop] == whole else ()
+        return self.attributes(node) if self.pieces[place].described else ()
 
 
 def with_attribute(scene: Scene, node: int, old: str, new: str) -> tuple[str, ...]:

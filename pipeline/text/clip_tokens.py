@@ -1,0 +1,135 @@
+"""CLIP's byte-pair tokens of a text, the ids that open_clip's own tokenizer gives, without importing it (or torch).
+
+CLIP reads a text in lower case as words (letters, single digits, runs of other signs), each cut into byte pairs. So
+the tokens of a text are those of its words, which are kept: a corpus repeats a few thousand. The vocabulary is the file
+that ships inside the package open_clip_torch; where it stands is asked of Python without running the package.
+"""
+
+import gzip
+import html
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
+from importlib import import_module
+from importlib.util import find_spec
+from itertools import accumulate, chain
+from pathlib import Path
+
+from tokenizers.models import BPE
+
+from pipeline.core.errors import DataError
+from pipeline.core.kept import Kept
+
+CONTEXT = 77  # tokens that CLIP reads, start and end counted
+_VOCABULARY = "bpe_simple_vocab_16e6.txt.gz"
+_MOST_BYTES = 1 << 23  # of the unpacked vocabulary; it has 3.2 MB
+_NUM_MERGES = 49152 - 256 - 2
+_SPECIAL = ("<start_of_text>", "<end_of_text>")
+_SIGNS = r"<start_of_text>|<end_of_text>|'s|'t|'re|'ve|'m|'ll|'d|"
+_ASCII_WORD = re.compile(rf"{_SIGNS}[a-z]+|[0-9]|[^\sa-z0-9]+")
+_ANY_WORD = rf"(?i){_SIGNS}\p{{L}}+|\p{{N}}|[^\s\p{{L}}\p{{N}}]+"
+# What ftfy, with which open_clip cleans, leaves as it is. (Of other texts it mends broken encodings and curly quotes.)
+_PLAIN = re.compile(r"[ -%'-~]*")
+
+_MOST_READ = 16  # texts whose words are kept: the same is asked for its clauses and its phrases
+
+Words = tuple[list[int], list[int], list[int]]  # first characters, those after the last, tokens before (and after all)
+
+
+class ClipTokens:
+    """Texts as CLIP reads them. DataError where the vocabulary is not installed."""
+
+    def __init__(self) -> None:
+        self._ids, merges = _vocabulary()
+        self._bpe = BPE(self._ids, merges, end_of_word_suffix="</w>")
+        self._of_word: Callable[[str], tuple[int, ...]] = Kept(self._make_word).__getitem__
+        self._num_of_word: Callable[[str], int] = Kept(self._num_tokens).__getitem__
+        self._words = lru_cache(_MOST_READ)(self._make_words)
+        self.start, self.end = (self._ids[word] for word in _SPECIAL)
+
+    def ids(self, text: str) -> list[int]:
+        """All token ids of a text, start and end included, however many; open_clip cuts them at `CONTEXT`."""
+        cleaned = clean(text)
+        return [self.start, *chain.from_iterable(map(self._of_word, _pattern(cleaned).findall(cleaned))), self.end]
+
+    def count(self, text: str) -> int:
+        """The number of `ids`."""
+        cleaned = clean(text)
+        return sum(map(self._num_of_word, _pattern(cleaned).findall(cleaned))) + 2
+
+    def spans(self, text: str, parts: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        """The tokens [first, after the last) of parts of a text, given as characters in ascending order.
+
+        Places count from the start token, which is 0. A token across the edge of a part, as the `".` at the end of
+        'a sign saying "stop".', belongs to it. Where cleaning changes the text (curly quotes, entities), its characters
+        are not those that CLIP reads, and the text up to a part's edge is cleaned and counted alone.
+        """
+        lower = text.lower()
+        if clean(text) != lower or len(lower) != len(text):
+            return [(self.count(text[:start]) - 1, self.count(text[:stop]) - 1) for start, stop in parts]
+        starts, stops, before = self._words(lower)
+        return [(before[bisect_right(stops, start)], before[bisect_left(starts, stop)]) for start, stop in parts]
+
+    def _make_words(self, cleaned: str) -> Words:
+        found = [*_pattern(cleaned).finditer(cleaned)]
+        counts = map(self._num_of_word, [match[0] for match in found])
+        places = [match.span() for match in found]
+        return [start for start, _ in places], [stop for _, stop in places], [*accumulate(counts, initial=1)]
+
+    def _num_tokens(self, word: str) -> int:
+        return len(self._of_word(word))
+
+    def _make_word(self, word: str) -> tuple[int, ...]:
+        if word in _SPECIAL:
+            return (self._ids[word],)
+        letters = "".join(_LETTERS[byte] for byte in word.encode())
+        return tuple(token.id for token in self._bpe.tokenize(letters))
+
+
+def clean(text: str) -> str:
+    """A text as open_clip cleans it: encodings mended (ftfy), HTML entities read, single spaces, lower case."""
+    if not _PLAIN.fullmatch(text):
+        text = html.unescape(html.unescape(import_module("ftfy").fix_text(text)))
+    return " ".join(text.split()).lower()
+
+
+@cache
+def tokens() -> ClipTokens:
+    """The one tokenizer of a process."""
+    return ClipTokens()
+
+
+def _pattern(cleaned: str) -> re.Pattern[str]:
+    return _ASCII_WORD if cleaned.isascii() else _any_word()
+
+
+@cache
+def _any_word() -> re.Pattern[str]:
+    """Words in any script. The module regex, as open_clip has it: re does not know which signs are letters."""
+    pattern: re.Pattern[str] = import_module("regex").compile(_ANY_WORD)
+    return pattern
+
+
+def _vocabulary() -> tuple[dict[str, int], list[tuple[str, str]]]:
+    """Token -> id, as CLIP numbers them (bytes, bytes at a word's end, merges, specials), and the merges in order."""
+    package = find_spec("open_clip")
+    path = Path(package.origin).parent / _VOCABULARY if package and package.origin else Path(_VOCABULARY)
+    if not path.is_file():
+        raise DataError("CLIP's vocabulary is not installed: package open_clip_torch; run `make test` once")
+    with gzip.open(path) as file:
+        lines = file.read(_MOST_BYTES).decode().split("\n")
+    merges = [(one, other) for one, other in map(str.split, lines[1 : _NUM_MERGES + 1])]
+    letters = list(_LETTERS.values())
+    words = [*letters, *(f"{letter}</w>" for letter in letters), *(one + other for one, other in merges), *_SPECIAL]
+    return {word: number for number, word in enumerate(words)}, merges
+
+
+def _letters() -> dict[int, str]:
+    """Byte -> the printable character that stands for it; those that print stand for themselves (as in GPT-2)."""
+    plain = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    others = [byte for byte in range(256) if byte not in plain]
+    return {byte: chr(byte) for byte in plain} | {byte: chr(256 + place) for place, byte in enumerate(others)}
+
+
+_LETTERS = _letters()
