@@ -105,9 +105,10 @@ ADMITTED: Admitted = {
 
 
 def read(path: Path, *, memory_per_byte: int = MEMORY_PER_BYTE, admitted: Admitted = ADMITTED) -> Any:
-    """The value of a pickle: dict by text, list, tuple, str, numbers, None and Array.
+    """The value of a pickle: dict by text, list, tuple, str, bytes, numbers, None and Array.
 
-    Raises FormatError for anything else, and where more memory is asked for than `memory_per_byte` of the file explain.
+    One of `admitted` that the pickle names and does not call stays what it is, and can do nothing. Raises FormatError
+    for anything else, and where more memory is asked for than `memory_per_byte` of the file explain.
     """
     num_bytes = outside.check_file(path, "a pickle")
     if num_bytes > MAX_FILE_BYTES:

@@ -111,7 +111,7 @@ DOUBLED = b"]\x94(K\x01K\x01e" + b"".join(b"]\x94(h%ch%ce" % (i, i) for i in ran
 ONE_HASH = [((2**61 - 1) * number).to_bytes(10, "little") for number in range(99)]
 HANGS = {
     "a tuple as a key": b"\x80\x04}K\x01" + b"2\x86" * 45 + b"K\x01s.",
-    "without DUP": b"\x80\x04}K\x01" + b"".join(b"\x94h%ch%c\x86" % (i, i) for i in range(45)) + b"K\x01s.",
+    "without DUP": b"\x80\x04}(K\x01\x94" + b"".join(b"h%ch%c\x86\x94" % (i, i) for i in range(45)) + b"u.",
     "in a set": b"\x80\x04\x8f(K\x01" + b"2\x86" * 45 + b"\x90.",
     "in a frozen set": b"\x80\x04(K\x01" + b"2\x86" * 45 + b"\x91.",
     "as the code of a type": b"\x80\x02cnumpy\ndtype\nK\x01" + b"2\x86" * 45 + b"\x85R.",
@@ -123,7 +123,8 @@ HANGS = {
     + b"".join(b"h%c(h%ch%ce0" % (i, i + 1, i + 1) for i in range(59))
     + b"h\x00.",
     "a list in itself": b"\x80\x04]\x94h\x00a.",
-    "an array that grows where it is shared": b"\x80\x02cnumpy.core.multiarray\n_reconstruct\n)Rq\x00h\x00h\x00Nb.",
+    "an array that grows where it is shared": b"\x80\x02cnumpy.core.multiarray\n_reconstruct\n)Rq\x00h\x00h\x00("
+    b"K\x01K\x01\x85cnumpy\ndtype\nU\x02u1\x85R\x89U\x01atb.",
     "a long text over and over": b"\x80\x04X\x00\x00\x01\x00" + b"a" * 65536 + b"\x94](" + b"h\x00" * 999 + b"e.",
 }
 

@@ -115,12 +115,13 @@ def _bounded() -> Iterator[None]:
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (held + MEMORY_BYTES, hard))
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    others = signal.setitimer(signal.ITIMER_REAL, SECONDS)  # the suite's own, which ends a test that hangs
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, *others)
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 

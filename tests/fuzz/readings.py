@@ -31,6 +31,7 @@ from pipeline.formats import (
     visual_genome,
     word_vectors,
 )
+from pipeline.formats.unpickling import Built, Constructor
 from pipeline.text import prompts
 
 
@@ -116,15 +117,17 @@ def read_annotations(folder: Path) -> None:
         sides((names, []))
 
 
+# A name that is not called stays a Constructor, and a type of numbers a Built: neither can do anything.
+_PLAIN = (dict, list, tuple, str, bytes, bytearray, int, float, type(None), Built, Constructor)
+
+
 def read_pickle(folder: Path) -> None:
     waiting, count = [plain_pickle.read(only(folder))], 0
     while waiting:
         value = waiting.pop()
         count += 1
         assert count < 2_000_000
-        assert isinstance(value, dict | list | tuple | str | bytes | bytearray | int | float | None) or hasattr(
-            value, "size"
-        )
+        assert isinstance(value, _PLAIN)
         waiting += value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else []
 
 
