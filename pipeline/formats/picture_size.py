@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import BinaryIO
 
+from pipeline.core import outside
 from pipeline.core.errors import FormatError
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -19,7 +20,7 @@ def read(path: Path) -> tuple[int, int]:
     Raises FormatError for what is neither JPEG nor PNG, is cut short, or has no size below 65,536 pixels a side.
     """
     try:
-        with path.open("rb") as file:
+        with outside.opened(path, "a JPEG or PNG picture") as file:
             start = file.read(24)
             if start.startswith(_PNG):
                 size = _png(start)

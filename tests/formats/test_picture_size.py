@@ -58,7 +58,7 @@ def test_what_has_no_size_is_one_clear_line(tmp_path, content):
 
 
 def test_a_folder_is_no_picture(tmp_path):
-    with pytest.raises(FormatError, match="not a readable picture"):
+    with pytest.raises(FormatError, match="a folder, expected a JPEG or PNG picture"):
         picture_size.read(tmp_path)
 
 

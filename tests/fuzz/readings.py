@@ -19,6 +19,7 @@ from pipeline.formats import (
     kinetics_csv,
     kinetics_json,
     mat,
+    picture_size,
     pkummd,
     plain_pickle,
     png,
@@ -210,6 +211,11 @@ def read_grey(folder: Path) -> None:
     assert found.dtype in (np.uint8, np.uint16)
 
 
+def read_sizes(folder: Path) -> None:
+    for ending in ("jpg", "png"):
+        assert all(0 < side < 1 << 16 for side in picture_size.read(folder / f"a.{ending}"))
+
+
 def read_pku(folder: Path) -> None:
     path = only(folder)
     assert pkummd.read_part(path.with_name(path.name + "#frames=1-3")).num_frames == 2
@@ -246,8 +252,9 @@ def read_words(folder: Path) -> None:
 def read_film(folder: Path) -> None:
     for path in sorted(folder.iterdir()) if folder.is_dir() else [folder]:
         found = video.facts(path)
-        assert found.num_frames >= 2
-        assert video.read(path, [0, 1]).shape == (2, found.height, found.width, 3)
+        first = list(range(min(2, found.num_frames)))
+        assert video.read(path, first).shape == (len(first), found.height, found.width, 3)
+        assert first
         footage(video.footage(path))
         footage(video.grey_footage(path))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from PIL import Image
 from scipy.io import savemat
 
 from pipeline.core import stamp
@@ -28,8 +29,12 @@ from pipeline.formats import (
 )
 from pipeline.formats.shared import Skeleton
 
-_RANDOM = np.random.default_rng(0)
 _BOX = {"x": 1, "y": 2, "w": 3, "h": 4}
+
+
+def _random() -> np.random.Generator:
+    """Drawn anew for every sample: a case is the same whichever samples were made before."""
+    return np.random.default_rng(0)
 
 
 def _json(path: Path, tree: object) -> None:
@@ -183,29 +188,36 @@ def hmdb_list(folder: Path) -> None:
 
 def depth_frames(folder: Path) -> None:
     """Depth, three frames."""
-    depth_png.write(folder / "clip", _RANDOM.integers(0, 65536, (3, 8, 9), dtype=np.uint16))
+    depth_png.write(folder / "clip", _random().integers(0, 65536, (3, 8, 9), dtype=np.uint16))
 
 
 def thermal_frames(folder: Path) -> None:
     """Thermal, three frames."""
-    thermal_png.write(folder / "clip", _RANDOM.integers(0, 65536, (3, 8, 9), dtype=np.uint16))
+    thermal_png.write(folder / "clip", _random().integers(0, 65536, (3, 8, 9), dtype=np.uint16))
 
 
 def grey_picture(folder: Path) -> None:
     """One picture of 8 bits."""
-    png.write_grey(folder / "a.png", _RANDOM.integers(0, 256, (9, 7), dtype=np.uint8))
+    png.write_grey(folder / "a.png", _random().integers(0, 256, (9, 7), dtype=np.uint8))
+
+
+def pictures(folder: Path) -> None:
+    """A picture of colour, as JPEG and as PNG."""
+    picture = Image.fromarray(_random().integers(0, 256, (9, 7, 3), dtype=np.uint8))
+    for ending in ("jpg", "png"):
+        picture.save(folder / f"a.{ending}")
 
 
 def ntu(folder: Path) -> None:
     """Two bodies, one absent from a frame."""
-    xyz = _RANDOM.normal(size=(2, 3, NTU25.num_joints, 3)).astype(np.float32)
+    xyz = _random().normal(size=(2, 3, NTU25.num_joints, 3)).astype(np.float32)
     xyz[1, 0] = np.nan
     ntu_skeleton.write(folder / "a.skeleton", Skeleton(NTU25.name, xyz, (1, 2)), xyz[..., :2], xyz[..., :2])
 
 
 def pku_skeleton(folder: Path) -> None:
     """Four frames, one body."""
-    rows = _RANDOM.normal(size=(4, 150)).round(4)
+    rows = _random().normal(size=(4, 150)).round(4)
     rows[:, 75:] = 0
     (folder / "0002-L.txt").write_text("".join(" ".join(map(str, row)) + "\n" for row in rows.tolist()))
 
@@ -224,7 +236,7 @@ def pku_protocol(folder: Path) -> None:
 
 def mat_skeleton(folder: Path) -> None:
     """UTD-MHAD's joints, uncompressed, so that lengths can be damaged."""
-    savemat(folder / "a.mat", {"d_skel": _RANDOM.normal(size=(20, 3, 2)), "note": "x"}, do_compression=False)
+    savemat(folder / "a.mat", {"d_skel": _random().normal(size=(20, 3, 2)), "note": "x"}, do_compression=False)
 
 
 def mat_depth(folder: Path) -> None:
@@ -234,7 +246,7 @@ def mat_depth(folder: Path) -> None:
 
 def vectors(folder: Path) -> None:
     """SynSE's test part."""
-    synse.write(folder, "ztest", _RANDOM.normal(size=(3, 4)).astype(np.float32), np.array([0, 1, 1]))
+    synse.write(folder, "ztest", _random().normal(size=(3, 4)).astype(np.float32), np.array([0, 1, 1]))
 
 
 _WORDS = {"ride": [1.0, 0.5, -2.0], "bike": [0.25, 1e-3, 4.0], "ümlaut": [0.0, 0.0, 1.0]}
@@ -255,7 +267,7 @@ def word_binary(folder: Path) -> None:
 
 def film(folder: Path) -> None:
     """Colour and 16-bit grey."""
-    frames = _RANDOM.integers(0, 256, (5, 16, 16, 3), dtype=np.uint8)
+    frames = _random().integers(0, 256, (5, 16, 16, 3), dtype=np.uint8)
     video.write(folder / "a.avi", frames, frames_per_second=10, codec="mpeg4")
     video.write(folder / "a.mp4", frames, frames_per_second=10, codec="libx264")
     video.write(folder / "g.mkv", frames[..., 0].astype(np.uint16) * 257, frames_per_second=10, codec="ffv1")

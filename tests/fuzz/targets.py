@@ -23,6 +23,7 @@ from pipeline.formats import (
     kinetics_json,
     mat,
     ntu_skeleton,
+    picture_size,
     pkummd,
     plain_pickle,
     png,
@@ -139,6 +140,12 @@ TARGETS = {
         {".png": containers.PNG},
     ),
     "png": Target(samples.grey_picture, readings.read_grey, (png.read_grey,), {".png": containers.PNG}),
+    "picture_size": Target(
+        samples.pictures,
+        readings.read_sizes,
+        (picture_size.read,),
+        {".jpg": evil.BYTES, ".png": containers.PNG},
+    ),
     "ntu_skeleton": Target(
         samples.ntu,
         lambda folder: readings.skeleton(ntu_skeleton.read(readings.only(folder)), finite=False),
