@@ -56,15 +56,14 @@ def facts(path: Path, stop: int | None = None) -> VideoFacts:
 
     Raises FormatError if it does not decode or has fewer than two frames.
     """
-    num_frames = 0
+    num_frames, size = 0, (0, 0)
     with _opened(path) as (container, stream):
         for frame in container.decode(stream):
             _check_size(path, frame)
-            num_frames += 1
+            num_frames, size = num_frames + 1, (frame.height, frame.width)  # the header may say otherwise
             if num_frames == stop:
                 break
         rate = stream.average_rate
-        size = (stream.codec_context.height, stream.codec_context.width)
         bits = _bits(stream)
     if num_frames < _MIN_FRAMES:
         raise FormatError(f"{path}: {num_frames} frames decode, a clip needs at least {_MIN_FRAMES}; replace the file")

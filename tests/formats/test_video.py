@@ -152,3 +152,14 @@ def test_a_folder_or_a_pipe_in_place_of_a_video_is_said(tmp_path):
     for path, found in ((tmp_path, "a folder"), (tmp_path / "p.mp4", "a pipe")):
         with pytest.raises(FormatError, match=f"{found}, expected a video"):
             video.facts(path)
+
+
+def test_the_size_is_that_of_the_pictures_whatever_the_header_says(tmp_path):
+    path = tmp_path / "a.avi"
+    video.write(path, np.zeros((3, 16, 24, 3), np.uint8), frames_per_second=10, codec="mpeg4")
+    content = bytearray(path.read_bytes())
+    header = content.index(b"strf") + 12  # after its name, its length and the length of what follows: width, height
+    content[header : header + 8] = (80).to_bytes(4, "little") + (64).to_bytes(4, "little")
+    path.write_bytes(content)
+    found = video.facts(path)
+    assert (found.height, found.width) == video.read(path, [0]).shape[1:3] == (16, 24)
