@@ -67,7 +67,7 @@ def negatives(
     scene: Scene, clause_starts: Sequence[int], rules: dict[str, Rule], params: Params, counts: Counts
 ) -> Iterator[Negative]:
     """The negatives of one caption in the order of the rules' names; the same for the same image and seed."""
-    graph = scene.truth.graph
+    graph = scene.graph
     for rule in sorted(rules):
         draws = Draws(params.seed, "negate", graph.image_id, graph.region, rule)
         index = tries = 0

@@ -1,9 +1,10 @@
 """What is true of a scene graph, so that a negative can be shown to be false of it.
 
 A claim counts as true when the graph states it, in the same words or in others: through aliases, synonyms and synsets
-("sneakers" are "shoes"), more general or more special names (a man is a person), relations that go together (who sits
-on a chair is on it), mirrored ("next to") and inverse ones ("under" for "on"). A caption speaks of "a man", so a claim
-is also true when another object of that name makes it so. Every answer is the reason for which a candidate is dropped.
+("sneakers" are "shoes"), more general or more special names (a man is a person), names that annotators use for one
+thing (a stove is an oven), relations that go together, whichever of the two is said (who grazes in a field is in it),
+mirrored ("next to") and inverse ones ("under" for "on"). A caption speaks of "a man", so a claim is also true when
+another object that may be called so makes it so. Every answer is the reason for which a candidate is dropped.
 """
 
 from collections import defaultdict
@@ -15,7 +16,8 @@ from operator import attrgetter
 import msgspec
 
 from pipeline.graphs.scene import Relation, SceneGraph
-from pipeline.text.lexicon import Attribute, Lexicon, Predicate, Thing
+from pipeline.text.lexicon import Attribute, Lexicon, Thing
+from pipeline.text.predicates import CONTRARY, LISTED, Predicate
 
 SAME = "means the same"
 TRUE = "true of the graph"
@@ -33,43 +35,53 @@ class Truth:
         self.graph = graph
         self.lexicon = lexicon
         self.objects = graph.by_id()
-        self.things: dict[int, Thing] = {}
-        self._by_sort: defaultdict[str, list[int]] = defaultdict(list)  # what objects may be referred to by -> these
-        things, by_sort, meant = self.things, self._by_sort, lexicon.thing
-        for node, one in self.objects.items():
-            things[node] = thing = meant(one.names, one.synsets)
-            for sort in thing.sorts:
-                by_sort[sort].append(node)
+        self.things: dict[int, Thing] = {
+            node: lexicon.thing(one.names, one.synsets) for node, one in self.objects.items()
+        }
         self._kept_alike: dict[Thing, set[int]] = {}
-        self._kept_meanings: dict[tuple[int, int], set[str]] = {}
+        self._kept_facts: dict[tuple[int, int], dict[tuple[int, int], tuple[list[str], list[str]]]] = {}
         self._kept_traits: dict[int, _Traits] = {}
 
     @cached_property
-    def _present(self) -> tuple[frozenset[str], frozenset[str]]:
-        """The meanings of all names in the graph, and these with all they are a kind of."""
-        things = self.things.values()
-        none = frozenset[str]()
-        return none.union(*map(attrgetter("meanings"), things)), none.union(*map(attrgetter("general"), things))
+    def _called(self) -> dict[str, list[int]]:
+        """Meaning -> the objects of which it is one."""
+        return self._grouped("meanings")
+
+    @cached_property
+    def _of_sort(self) -> dict[str, list[int]]:
+        """Meaning -> the objects that may be called so: by it, as a kind of it, or loosely."""
+        return self._grouped("wide")
+
+    def _grouped(self, names: str) -> dict[str, list[int]]:
+        found: defaultdict[str, list[int]] = defaultdict(list)
+        of = attrgetter(names)
+        for node, thing in self.things.items():
+            for name in of(thing):
+                found[name].append(node)
+        return found
 
     def of_noun(self, word: str) -> str | None:
         """Why a thing of this name may be in the picture; None if the graph knows nothing of the kind."""
         noun = self.lexicon.noun(word)
-        meanings, general = self._present
-        if noun.meaning in general or not noun.general.isdisjoint(meanings):
+        if noun.meaning in self._of_sort or not noun.wide.isdisjoint(self._called.keys()):
             return PRESENT
         return None
 
     def of_relation(self, subject: int, predicate: str, object_: int) -> str | None:
-        """Why "subject predicate object" may be true of two things called as these objects; None if it is false."""
-        about = self.lexicon.predicate(predicate)
-        forth = self._meanings(subject, object_)
-        if about.meaning in forth:
-            return TRUE
-        if forth and not about.also.isdisjoint(forth):
-            return IMPLIED
-        back = self._meanings(object_, subject)
-        if back and self._mirrors(about, back):
-            return MIRRORED
+        """Why "subject predicate object" may be true of two things called as these objects; None if it is false.
+
+        A claim is what is said: "has" is said as "with", and who is with it has it with him. Of two things of which the
+        graph says nothing, deeds are false; what it says of them shows a claim false unless it implies it.
+        """
+        about = self.lexicon.predicate(self.lexicon.predicate(predicate).said)
+        ends = (self.things[subject], self.things[object_])
+        for facts in self._facts(subject, object_).values():
+            forth = [self.lexicon.compared(about.meaning, fact, living=ends[0].living) for fact in facts[0]]
+            back = [self._compared_back(about, fact, ends) for fact in facts[1]]
+            if about.meaning in facts[0]:
+                return TRUE
+            if max(forth + back) == LISTED or CONTRARY not in forth + back:
+                return IMPLIED if forth and max(forth) >= max(back, default=0) else MIRRORED
         if about.placing and len(self._alike(subject)) + len(self._alike(object_)) > 2:
             return UNKNOWN  # two cars, and only of one the graph says where it stands
         return None
@@ -98,36 +110,49 @@ class Truth:
     def _leaving(self) -> dict[int, list[Relation]]:
         return {node: list(edges) for node, edges in groupby(self.graph.relations, key=attrgetter("subject"))}
 
-    def _meanings(self, subject: int, object_: int) -> set[str]:
-        """What the graph says from things called as one object to things called as another."""
-        found = self._kept_meanings.get((subject, object_))
+    def _facts(self, subject: int, object_: int) -> dict[tuple[int, int], tuple[list[str], list[str]]]:
+        """What the graph says from and to things called as two objects, pair by pair of things."""
+        found = self._kept_facts.get((subject, object_))
         if found is None:
-            found = self._kept_meanings[subject, object_] = set()
-            objects = self._alike(object_)
-            for one in self._alike(subject):
+            found = self._kept_facts[subject, object_] = {}
+            ones, others = self._alike(subject), self._alike(object_)
+            for one in sorted(ones | others):
                 for edge in self.leaving(one):
-                    if edge.object in objects:
-                        found.add(self.lexicon.predicate(edge.predicate).meaning)
+                    meaning = self.lexicon.predicate(edge.predicate).meaning
+                    if one in ones and edge.object in others:
+                        found.setdefault((one, edge.object), ([], []))[0].append(meaning)
+                    if one in others and edge.object in ones:
+                        found.setdefault((edge.object, one), ([], []))[1].append(meaning)
         return found
 
-    def _mirrors(self, about: Predicate, back: set[str]) -> bool:
-        """Whether a predicate says the same as what is said the other way round, or may be true with it."""
-        if about.mirrored and not about.also.isdisjoint(back):
-            return True
-        if not about.inverse_also.isdisjoint(back):
-            return True
-        return any(about.meaning in self.lexicon.predicate(other).inverse_also for other in back)
+    def _compared_back(self, about: Predicate, fact: str, ends: tuple[Thing, Thing]) -> int:
+        """What a fact says of a claim about the same two things that is made the other way round."""
+        said, compared = self.lexicon.predicate(fact), self.lexicon.compared
+        living = ends[0].living
+        mirrored = {"yes", "alike"} if living == ends[1].living else {"yes"}
+        if said.mirrored in mirrored or about.mirrored in mirrored:
+            return compared(about.meaning, fact, living=living)
+        if said.inverse:
+            return compared(about.meaning, said.inverse, living=living)
+        return compared(about.inverse, fact, living=ends[1].living) if about.inverse else CONTRARY
 
     def _alike(self, node: int) -> set[int]:
-        """The objects that may be called as this one is, itself included."""
+        """The objects that may be called as this one is, itself included; any person may be called as any other."""
         thing = self.things[node]
         found = self._kept_alike.get(thing)
         if found is None:
-            found = self._kept_alike[thing] = set().union(*map(self._by_sort.__getitem__, thing.sorts))
+            found = self._kept_alike[thing] = {node}
+            called, of_sort = self._called, self._of_sort
+            for name in thing.meanings:
+                found.update(of_sort.get(name, ()))
+            for name in thing.wide:
+                found.update(called.get(name, ()))
+            if thing.kind == "person":
+                found.update(of_sort.get("person", ()))
         return found
 
     def _traits(self, node: int) -> "_Traits":
-        """The attributes of an object, also those it has only by its name ("white top")."""
+        """The attributes of an object, also those that its name ("white top") and its relations ("parked on") say."""
         found = self._kept_traits.get(node)
         if found is None:
             thing, attribute = self.objects[node], self.lexicon.attribute
@@ -136,6 +161,10 @@ class Truth:
             for name in thing.names:
                 if " " in name:
                     meanings += [attribute(word).meaning for word in name.split()[:-1]]
+            for edge in self.leaving(node):
+                verb = self.lexicon.predicate(edge.predicate).verb
+                if verb:
+                    meanings.append(attribute(verb).meaning)
             found = self._kept_traits[node] = _Traits(meanings, [about.kind for about in own])
         return found
 
