@@ -53,7 +53,9 @@ class WordNet:
             pointers = [parts[at : at + 4] for at in range(first, first + 4 * int(parts[first - 1]), 4)]
             return names, [int(to) for symbol, to, kind, _ in pointers if symbol in _BROADER and kind == b"n"]
         except (ValueError, IndexError):
-            raise FormatError(f"{self._data_path}: no synset at byte {offset}; take both files of one WordNet") from None
+            raise FormatError(
+                f"{self._data_path}: no synset at byte {offset}; take both files of one WordNet"
+            ) from None
 
 
 def _read(path: Path) -> bytes:

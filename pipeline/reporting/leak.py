@@ -12,7 +12,17 @@ from pipeline.text.negatives.shared import Scene
 from pipeline.text.pools import Pools, Statistics
 
 _FINE = 1 << 20  # steps of a share
-_HEADER = ["rule", "words drawn", "pairs tested", "told by words", "95 % interval", "told by neighbours", "95 % interval "]
+_HEADER = [
+    "rule",
+    "words drawn",
+    "pairs tested",
+    "share told by words",
+    "95 % from",
+    "to",
+    "share told by words and their neighbours",
+    "95 % from ",
+    "to ",
+]
 
 
 class Leak:
@@ -24,7 +34,9 @@ class Leak:
         self._rules = negate.load(params)
         self._name = drawn.draw.kind
         uniform = pools.Uniform(kind="uniform")
-        self._uniform = Pools(statistics, drawn.model_copy(update={"draw": uniform})) if self._name != "uniform" else None
+        self._uniform = (
+            Pools(statistics, drawn.model_copy(update={"draw": uniform})) if self._name != "uniform" else None
+        )
         self._pairs: dict[tuple[str, str], tuple[Pairs, Pairs]] = {}
 
     def add(self, scene: Scene, made: Iterable[Negative]) -> None:
@@ -45,7 +57,7 @@ class Leak:
             figures = (words.figure(), neighbours.figure())
             tested = figures[0].num_tested if figures[0] else 0
             rows.append([rule, name, tested, *(cell for figure in figures for cell in _cells(figure))])
-        return pages.Table(title="Told by the text alone (50 % is no leak)", header=_HEADER, rows=rows)
+        return pages.Table(title="Told by the text alone (0.5 is no leak)", header=_HEADER, rows=rows)
 
     def _keep(self, scene: Scene, name: str, made: Iterable[Negative]) -> None:
         seed, image_id = self._params.seed, scene.graph.image_id
@@ -57,7 +69,8 @@ class Leak:
                 pairs.add(image_id, scene.text, negative.text)
 
 
-def _cells(figure: Figure | None) -> tuple[pages.Cell, pages.Cell]:
+def _cells(figure: Figure | None) -> tuple[float | None, ...]:
+    """Share and interval; empty cells where too few pairs were measured."""
     if figure is None:
-        return ("", "")
-    return (f"{figure.accuracy:.1%}", f"{figure.low:.1%} to {figure.high:.1%}")
+        return (None, None, None)
+    return tuple(round(number, 3) for number in (figure.accuracy, figure.low, figure.high))

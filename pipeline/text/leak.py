@@ -10,6 +10,7 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import msgspec
 
@@ -63,7 +64,7 @@ def wilson(successes: float, number: int) -> tuple[float, float]:
     middle = share + _Z**2 / (2 * number)
     half = _Z * math.sqrt(share * (1 - share) / number + _Z**2 / (4 * number**2))
     whole = 1 + _Z**2 / number
-    return (middle - half) / whole, (middle + half) / whole
+    return max(0.0, (middle - half) / whole), min(1.0, (middle + half) / whole)
 
 
 def _difference(caption: str, text: str, *, neighbours: bool) -> Counter[str]:
@@ -78,7 +79,7 @@ def _difference(caption: str, text: str, *, neighbours: bool) -> Counter[str]:
 
 
 def _side_by_side(words: Sequence[str]) -> list[str]:
-    return [f"{one} {other}" for one, other in zip(words, words[1:], strict=False)]
+    return [f"{one} {other}" for one, other in pairwise(words)]
 
 
 def _weights(pairs: Iterable[Counter[str]]) -> defaultdict[str, float]:

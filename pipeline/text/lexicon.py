@@ -64,7 +64,7 @@ class Lexicon:
         nouns = wordlists.rows("nouns")
         self._broader = {row["word"]: row["broader"].split(";") if row["broader"] else [] for row in nouns}
         self._noun_meaning = merged({row["word"]: row["same_as"] or row["word"] for row in nouns}, noun_aliases)
-        self._may_be = both_ways({row["word"]: row["may_be"] for row in nouns if row["may_be"]})
+        self._may_be = both_ways({row["word"]: row["may_be"] for row in nouns})
         predicates = Predicates(predicate_aliases)
         self.predicate = predicates.of
         self.compared = predicates.compared
@@ -99,22 +99,22 @@ class Lexicon:
 
     def _make_noun(self, word: str) -> Noun:
         """What a name means: as listed, else by its last word ("parking meter" is a meter), singular or plural."""
-        meaning = self._meaning_of(word)
+        meaning = listed = self._meaning_of(word)
         general = {meaning}
-        if meaning not in self._broader:
-            head = english.head(meaning)
-            general |= set() if head == meaning else self.noun(head).general
+        head = english.head(meaning)
+        if meaning not in self._broader and head != meaning:
+            listed = self.noun(head).meaning
+            general |= self.noun(head).general
         todo = list(general)
         while todo:
             for broader in self._broader.get(todo.pop(), ()):
-                wide = self._noun_meaning.get(broader, broader)
-                if wide not in general:
-                    general.add(wide)
-                    todo.append(wide)
+                name = self._noun_meaning.get(broader, broader)
+                if name not in general:
+                    general.add(name)
+                    todo.append(name)
         roots = sorted(name for name in general if name != meaning and not self._broader.get(name))
-        wide = general.union(*(self._may_be[name] for name in general if name in self._may_be))
-        wide |= self._listed_above(word, slice(_SENSES))
-        return Noun(meaning, frozenset(general), frozenset(wide), roots[0] if roots else english.head(meaning))
+        wide = frozenset(general).union(self._may_be.get(listed, ()), self._listed_above(word, slice(_SENSES)))
+        return Noun(meaning, frozenset(general), wide, roots[0] if roots else head)
 
     def _listed_above(self, word: str, senses: slice) -> frozenset[str]:
         """The names that WordNet has for these senses of a name and for all they are kinds of."""

@@ -2,23 +2,24 @@
 
 A word is drawn as often as the corpus has it in that place: a noun beside this predicate and this other noun, a
 predicate between these two, an attribute of its kind said of this noun. Counts are smoothed: where a place was seen
-seldom, the draw comes from the next wider one more often (a hierarchical Dirichlet prior, Teh et al. 2006, of which a
-draw needs no sums: it stays in a place seen n times with chance n / (n + prior)). A share of the draws is free, from the
-words of the wider pools, all alike; `uniform` makes all draws so, which is the baseline that a leak is compared with.
+seldom, the draw comes from the next wider one more often (it stays in a place seen n times with chance n / (n + prior):
+a Dirichlet prior, MacKay and Peto 1995). For a share of the places the draw is free, from the words of
+the wider pools, all alike; `uniform` makes all draws so, which is the baseline that a leak is compared with.
 """
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, chain
-from typing import Annotated, Literal
+from operator import attrgetter
+from typing import Annotated, Literal, NamedTuple, TypeVar
 
 import msgspec
 from pydantic import Field
 
 from pipeline.core.params import Params as BaseParams
-from pipeline.graphs.scene import SceneGraph
+from pipeline.graphs.scene import Relation, SceneGraph
 from pipeline.text.draws import Draws
 from pipeline.text.lexicon import Lexicon, Thing
 
@@ -36,7 +37,7 @@ class Seen(BaseParams):
 
     kind: Literal["seen"]
     prior: int = Field(ge=1)  # a place seen so often is believed half; the rest comes from the next wider place
-    free_share: float = Field(ge=0, le=1)  # of draws as `uniform` makes them
+    free_share: float = Field(ge=0, le=1)  # of places for which words are drawn as `uniform` does
 
 
 class Params(BaseParams):
@@ -46,6 +47,7 @@ class Params(BaseParams):
     draw: Annotated[Uniform | Seen, Field(discriminator="kind")]
 
 
+K = TypeVar("K")
 Counts = Counter[tuple[str, ...]]
 
 
@@ -57,6 +59,8 @@ class Statistics:
     predicates: Counts = field(default_factory=Counter)  # meaning, kind of subject; of object; group, predicate
     nouns: Counts = field(default_factory=Counter)  # side, predicate, meaning, kind of the other; kind, noun
     attributes: Counts = field(default_factory=Counter)  # kind of attribute, meaning, kind of the noun, attribute
+    present: Counter[str] = field(default_factory=Counter)  # what anything in a graph may be called
+    num_graphs: int = 0
 
     def add(self, graph: SceneGraph) -> None:
         """Count one graph."""
@@ -79,12 +83,14 @@ class Statistics:
                 kind = lexicon.attribute(word).kind
                 if kind:
                     attributes.append((kind, called[thing.id], things[thing.id].kind, word))
+        self.num_graphs += 1
+        _count(self.present, frozenset[str]().union(*map(attrgetter("wide"), things.values())))
         _count(self.predicates, predicates)
         _count(self.nouns, nouns)
         _count(self.attributes, attributes)
 
 
-def _count(counts: Counts, keys: list[tuple[str, ...]]) -> None:
+def _count(counts: Counter[K], keys: Collection[K]) -> None:
     if len(counts) + len(keys) <= _MOST_COUNTED:
         counts.update(keys)
         return
@@ -99,7 +105,8 @@ class NounPlace(msgspec.Struct, frozen=True, gc=False):
     side: str  # subject | object
     predicate: str  # its meaning
     other: Thing  # on the other side
-    kind: str  # of the thing whose name is replaced
+    noun: str  # to be replaced
+    kind: str  # of the thing
     described: bool  # attributes are said of it, which fit things of its kind
 
 
@@ -118,33 +125,46 @@ class Pools:
     """The words to choose from, read from a corpus's statistics."""
 
     def __init__(self, statistics: Statistics, params: Params) -> None:
+        self._statistics = statistics
         self._lexicon = statistics.lexicon
+        self._draw = params.draw
         self._predicates = _Pool(statistics.predicates, (_PREDICATE_SEEN,), _PREDICATE_FREE, params)
         self._nouns = _Pool(statistics.nouns, (_NOUN_SEEN, _DESCRIBED_SEEN), _NOUN_FREE, params)
         self._attributes = _Pool(statistics.attributes, (_ATTRIBUTE_SEEN,), _ATTRIBUTE_FREE, params)
 
-    def predicates(self, subject: Thing, object_: Thing, group: str, draws: Draws) -> Iterator[str]:
-        """Predicates between such things, always of the same group; each once, in the order drawn."""
+    def predicates(self, subject: Thing, object_: Thing, edge: Relation, draws: Draws) -> Iterator[str]:
+        """Other predicates between such things, always of the same group; each once, in the order drawn."""
         first, second = self._called(subject), self._called(object_)
-        key = (first, subject.kind, second, object_.kind, group)
-        return self._predicates.drawn(key, _PREDICATE_SEEN, draws)
+        key = (first, subject.kind, second, object_.kind, edge.group)
+        return self._predicates.drawn(key, _PREDICATE_SEEN, edge.predicate, draws)
 
     def nouns(self, place: "NounPlace", draws: Draws) -> Iterator[str]:
-        """Nouns on one side of a predicate whose other side is known; each once."""
+        """Other nouns on one side of a predicate whose other side is known; each once."""
         other = place.other
         key = (place.side, place.predicate, self._called(other), other.kind, place.kind)
-        return self._nouns.drawn(key, _DESCRIBED_SEEN if place.described else _NOUN_SEEN, draws)
+        return self._nouns.drawn(key, _DESCRIBED_SEEN if place.described else _NOUN_SEEN, place.noun, draws)
 
-    def attributes(self, attribute_kind: str, thing: Thing, draws: Draws) -> Iterator[str]:
-        """Attributes of one kind said of such a thing; each once."""
-        return self._attributes.drawn((attribute_kind, self._called(thing), thing.kind), _ATTRIBUTE_SEEN, draws)
+    def attributes(self, word: str, thing: Thing, draws: Draws) -> Iterator[str]:
+        """Other attributes of the kind of one, said of such a thing; each once."""
+        key = (self._lexicon.attribute(word).kind, self._called(thing), thing.kind)
+        return self._attributes.drawn(key, _ATTRIBUTE_SEEN, word, draws)
+
+    def waits(self, noun: str, draws: Draws) -> bool:
+        """Whether a noun had better stay: drawn with the share of the images that show such a thing.
+
+        What is in nearly every picture can hardly ever be put in, so its absence would tell that a text is false.
+        """
+        if self._statistics.num_graphs == 0 or isinstance(self._draw, Uniform):
+            return False
+        number = self._statistics.present[self._lexicon.noun(noun).meaning]
+        return draws.below(self._statistics.num_graphs) < number
 
     def _called(self, thing: Thing) -> str:
         return self._lexicon.noun(thing.name).meaning
 
 
 _FEW = 6  # a pool of fewer words is topped up from the next wider one
-_MOST_DRAWS = 16  # from one place: a word drawn twice is not said twice
+_MOST_DRAWS = 8  # from one place; a word drawn twice is not given twice
 _FINE = 1 << 20  # steps of a share
 
 
@@ -154,40 +174,36 @@ class _Pool:
     def __init__(self, counts: Counts, seen: tuple[Rungs, ...], free: Rungs, params: Params) -> None:
         self._totals: dict[tuple[tuple[int, ...], tuple[str, ...]], Counter[str]] = {}
         self._free, self._most, self._draw = free, params.most_words, params.draw
-        self._frequent: dict[tuple[tuple[int, ...], tuple[str, ...]], tuple[list[str], list[int]]] = {}
+        self._frequent: dict[tuple[tuple[int, ...], tuple[str, ...]], _Place] = {}
         self._pools: dict[tuple[str, ...], list[str]] = {}
+        self._seen: dict[tuple[Rungs, tuple[str, ...]], list[_Place]] = {}
         rungs = dict.fromkeys(chain(*seen, free))
         for key, count in counts.items():
             for rung in rungs:
                 total = self._totals.setdefault((rung, tuple([key[place] for place in rung])), Counter())
                 total[key[-1]] += count
 
-    def drawn(self, key: tuple[str, ...], seen: Rungs, draws: Draws) -> Iterator[str]:
-        """Words for a place, each once."""
+    def drawn(self, key: tuple[str, ...], seen: Rungs, original: str, draws: Draws) -> Iterator[str]:
+        """Words for a place, each once, and not the one that stands there."""
         draw = self._draw
-        if draw.kind == "uniform":
-            yield from draws.order(self._pool(key))
-            return
-        free, told = int(draw.free_share * _FINE), set[str]()
-        for _ in range(_MOST_DRAWS):
-            freely = free and draws.below(_FINE) < free
-            word = self._any(key, draws) if freely else self._likely(key, seen, draw.prior, draws)
-            if word not in told:
-                told.add(word)
-                yield word
+        if draw.kind == "seen" and draws.below(_FINE) >= draw.free_share * _FINE:
+            others = [other for place in self._places(key, seen) if (other := place.without(original)).total]
+            told: list[str] = []
+            for _ in range(_MOST_DRAWS if others else 0):
+                word = _likely(others, draw.prior, draws)
+                if word not in told:
+                    told.append(word)
+                    yield word
+        else:
+            yield from (word for word in draws.order(self._pool(key)) if word != original)
 
-    def _any(self, key: tuple[str, ...], draws: Draws) -> str:
-        pool = self._pool(key)
-        return pool[draws.below(len(pool))]
-
-    def _likely(self, key: tuple[str, ...], seen: Rungs, prior: int, draws: Draws) -> str:
-        """A word by the counts of the narrowest place that is believed."""
-        for rung in seen[:-1]:
-            words, sums = self._words(rung, key)
-            if words and draws.below(sums[-1] + prior) < sums[-1]:
-                return words[bisect_right(sums, draws.below(sums[-1]))]
-        words, sums = self._words(seen[-1], key)
-        return words[bisect_right(sums, draws.below(sums[-1]))] if words else self._any(key, draws)
+    def _places(self, key: tuple[str, ...], seen: Rungs) -> list["_Place"]:
+        """The places in which anything was seen, the narrowest first."""
+        made = self._seen.get((seen, key))
+        if made is None:
+            found = (self._words(rung, key) for rung in seen)
+            made = self._seen[seen, key] = [place for place in found if place.words]
+        return made
 
     def _pool(self, key: tuple[str, ...]) -> list[str]:
         """The most frequent words under the narrowest places that have a few of them; ties by alphabet."""
@@ -195,19 +211,59 @@ class _Pool:
         if made is None:
             words: dict[str, None] = {}
             for rung in self._free:
-                words.update(dict.fromkeys(self._words(rung, key)[0]))
+                words.update(dict.fromkeys(self._words(rung, key).words))
                 if len(words) >= min(_FEW, self._most):
                     break
             made = self._pools[key] = list(words)[: self._most]
         return made
 
-    def _words(self, rung: tuple[int, ...], key: tuple[str, ...]) -> tuple[list[str], list[int]]:
-        """The most frequent words of one place and the running sums of their counts."""
-        place = (rung, tuple([key[part] for part in rung]))
-        made = self._frequent.get(place)
+    def _words(self, rung: tuple[int, ...], key: tuple[str, ...]) -> "_Place":
+        """The most frequent words of one place."""
+        name = (rung, tuple([key[part] for part in rung]))
+        made = self._frequent.get(name)
         if made is None:
-            total = self._totals.get(place, Counter())
+            total = self._totals.get(name, Counter())
             frequent = sorted(total.items(), key=lambda item: (-item[1], item[0]))[: self._most]
-            made = ([word for word, _ in frequent], list(accumulate(count for _, count in frequent)))
-            self._frequent[place] = made
+            made = self._frequent[name] = _Place([word for word, _ in frequent], [count for _, count in frequent])
         return made
+
+
+class _Place:
+    """Words with the running sums of their counts."""
+
+    def __init__(self, words: list[str], counts: list[int]) -> None:
+        self.words = words
+        self._counts = counts
+        self._sums = list(accumulate(counts))
+        self._at = {word: place for place, word in enumerate(words)}
+
+    def without(self, word: str) -> "_Others":
+        """The same without one word."""
+        at, total = self._at.get(word), self._sums[-1]
+        if at is None:
+            return _Others(self.words, self._sums, total, total, 0)
+        count = self._counts[at]
+        return _Others(self.words, self._sums, total - count, self._sums[at] - count, count)
+
+
+class _Others(NamedTuple):
+    """Words to draw from: those whose sums lie in the `left_out` steps from `start` on are left out."""
+
+    words: list[str]
+    sums: list[int]
+    total: int
+    start: int
+    left_out: int
+
+
+def _likely(places: Sequence[_Others], prior: int, draws: Draws) -> str:
+    """A word by the counts of the narrowest place that is believed; the last one always is."""
+    words, sums, total, start, left_out = places[-1]
+    for place in places[:-1]:
+        drawn = draws.below(place.total + prior)
+        if drawn < place.total:
+            words, sums, total, start, left_out = place
+            break
+    else:
+        drawn = draws.below(total)
+    return words[bisect_right(sums, drawn + left_out if drawn >= start else drawn)]

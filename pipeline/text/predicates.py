@@ -50,14 +50,8 @@ class Predicates:
         self._verbs = {row["word"]: row["meaning"] for row in verbs}
         self._other_postures = both_ways({row["word"]: row["not_with"] for row in verbs if row["not_with"]})
         self.of: Callable[[str], Predicate] = Kept(self._make).__getitem__
-        self._compared = Kept(self._compare)
-
-    def compared(self, claim: str, fact: str, *, living: bool) -> int:
-        """LISTED, OPEN or CONTRARY: what a fact says of a claim about the same two things, both as meanings.
-
-        `living`: the subject is a person or an animal.
-        """
-        return self._compared[claim, fact, living]
+        # (claim, fact, whether the subject lives) -> what the fact says of the claim about the same two things
+        self.compared: Callable[[tuple[str, str, bool]], int] = Kept(self._compare).__getitem__
 
     def _make(self, word: str) -> Predicate:
         said = self._said_as.get(word) or english.said(word)
@@ -102,6 +96,7 @@ class Predicates:
         return first, tuple(dict.fromkeys(found))
 
     def _compare(self, asked: tuple[str, str, bool]) -> int:
+        """LISTED, OPEN or CONTRARY, for two meanings."""
         claim, fact = self.of(asked[0]), self.of(asked[1])
         if claim.meaning == fact.meaning or fact.meaning in self._may_also[claim.meaning]:
             return LISTED

@@ -7,10 +7,9 @@ mirrored ("next to") and inverse ones ("under" for "on"). A caption speaks of "a
 another object that may be called so makes it so. Every answer is the reason for which a candidate is dropped.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from functools import cached_property
-from itertools import groupby
+from itertools import chain, groupby
 from operator import attrgetter
 
 import msgspec
@@ -38,45 +37,48 @@ class Truth:
         self.things: dict[int, Thing] = {
             node: lexicon.thing(one.names, one.synsets) for node, one in self.objects.items()
         }
-        self._kept_alike: dict[Thing, set[int]] = {}
+        self._kept_alike: dict[Thing, list[int]] = {}
         self._kept_facts: dict[tuple[int, int], dict[tuple[int, int], tuple[list[str], list[str]]]] = {}
         self._kept_traits: dict[int, _Traits] = {}
 
     @cached_property
-    def _called(self) -> dict[str, list[int]]:
-        """Meaning -> the objects of which it is one."""
-        return self._grouped("meanings")
-
-    @cached_property
-    def _of_sort(self) -> dict[str, list[int]]:
-        """Meaning -> the objects that may be called so: by it, as a kind of it, or loosely."""
-        return self._grouped("wide")
-
-    def _grouped(self, names: str) -> dict[str, list[int]]:
-        found: defaultdict[str, list[int]] = defaultdict(list)
-        of = attrgetter(names)
+    def _names(self) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
+        """The objects by every meaning of their names, and by all that they may be called."""
+        groups: dict[Thing, list[int]] = {}  # a dozen windows are looked up once
         for node, thing in self.things.items():
-            for name in of(thing):
-                found[name].append(node)
-        return found
+            groups.setdefault(thing, []).append(node)
+        called: dict[str, list[int]] = {}
+        may_be: dict[str, list[int]] = {}
+        for thing, nodes in groups.items():
+            for name in thing.meanings:
+                called.setdefault(name, []).extend(nodes)
+            for name in thing.wide:
+                may_be.setdefault(name, []).extend(nodes)
+        return called, may_be
 
     def of_noun(self, word: str) -> str | None:
         """Why a thing of this name may be in the picture; None if the graph knows nothing of the kind."""
         noun = self.lexicon.noun(word)
-        if noun.meaning in self._of_sort or not noun.wide.isdisjoint(self._called.keys()):
+        called, may_be = self._names
+        if noun.meaning in may_be or not noun.wide.isdisjoint(called):
             return PRESENT
         return None
+
+    def contradicts(self, edge: Relation, predicate: str) -> bool:
+        """Whether a relation shows that another one, said of the same two things, is false."""
+        claim, fact = self._claim(predicate), self.lexicon.predicate(edge.predicate)
+        return self.lexicon.compared((claim.meaning, fact.meaning, self.things[edge.subject].living)) == CONTRARY
 
     def of_relation(self, subject: int, predicate: str, object_: int) -> str | None:
         """Why "subject predicate object" may be true of two things called as these objects; None if it is false.
 
-        A claim is what is said: "has" is said as "with", and who is with it has it with him. Of two things of which the
-        graph says nothing, deeds are false; what it says of them shows a claim false unless it implies it.
+        Of two things of which the graph says nothing, deeds are false; what it says of them shows a claim to be false
+        that it contradicts, unless it says the claim in other words, too.
         """
-        about = self.lexicon.predicate(self.lexicon.predicate(predicate).said)
-        ends = (self.things[subject], self.things[object_])
+        about = self._claim(predicate)
+        ends, compared = (self.things[subject], self.things[object_]), self.lexicon.compared
         for facts in self._facts(subject, object_).values():
-            forth = [self.lexicon.compared(about.meaning, fact, living=ends[0].living) for fact in facts[0]]
+            forth = [compared((about.meaning, fact, ends[0].living)) for fact in facts[0]]
             back = [self._compared_back(about, fact, ends) for fact in facts[1]]
             if about.meaning in facts[0]:
                 return TRUE
@@ -92,7 +94,7 @@ class Truth:
         if about.meaning in self._traits(node).meanings:
             return TRUE
         alike = self._alike(node)
-        for other in sorted(alike) if len(alike) > 1 else ():
+        for other in alike if len(alike) > 1 else ():
             if other == node:
                 continue
             traits = self._traits(other)
@@ -110,20 +112,32 @@ class Truth:
     def _leaving(self) -> dict[int, list[Relation]]:
         return {node: list(edges) for node, edges in groupby(self.graph.relations, key=attrgetter("subject"))}
 
+    @cached_property
+    def _said(self) -> dict[int, list[tuple[int, str]]]:
+        """Subject -> object and meaning of all relations."""
+        predicate = self.lexicon.predicate
+        said: dict[int, list[tuple[int, str]]] = {}
+        for edge in self.graph.relations:
+            said.setdefault(edge.subject, []).append((edge.object, predicate(edge.predicate).meaning))
+        return said
+
     def _facts(self, subject: int, object_: int) -> dict[tuple[int, int], tuple[list[str], list[str]]]:
         """What the graph says from and to things called as two objects, pair by pair of things."""
         found = self._kept_facts.get((subject, object_))
         if found is None:
             found = self._kept_facts[subject, object_] = {}
             ones, others = self._alike(subject), self._alike(object_)
-            for one in sorted(ones | others):
-                for edge in self.leaving(one):
-                    meaning = self.lexicon.predicate(edge.predicate).meaning
-                    if one in ones and edge.object in others:
-                        found.setdefault((one, edge.object), ([], []))[0].append(meaning)
-                    if one in others and edge.object in ones:
-                        found.setdefault((edge.object, one), ([], []))[1].append(meaning)
+            for back, (here, there) in enumerate(((ones, others), (others, ones))):
+                for one in here:
+                    for other, meaning in self._said.get(one, ()):
+                        if other in there:
+                            pair = (other, one) if back else (one, other)
+                            found.setdefault(pair, ([], []))[back].append(meaning)
         return found
+
+    def _claim(self, predicate: str) -> Predicate:
+        """What is claimed is what is said: "has" is said as "with", which is true both ways round."""
+        return self.lexicon.predicate(self.lexicon.predicate(predicate).said)
 
     def _compared_back(self, about: Predicate, fact: str, ends: tuple[Thing, Thing]) -> int:
         """What a fact says of a claim about the same two things that is made the other way round."""
@@ -131,24 +145,22 @@ class Truth:
         living = ends[0].living
         mirrored = {"yes", "alike"} if living == ends[1].living else {"yes"}
         if said.mirrored in mirrored or about.mirrored in mirrored:
-            return compared(about.meaning, fact, living=living)
+            return compared((about.meaning, fact, living))
         if said.inverse:
-            return compared(about.meaning, said.inverse, living=living)
-        return compared(about.inverse, fact, living=ends[1].living) if about.inverse else CONTRARY
+            return compared((about.meaning, said.inverse, living))
+        return compared((about.inverse, fact, ends[1].living)) if about.inverse else CONTRARY
 
-    def _alike(self, node: int) -> set[int]:
+    def _alike(self, node: int) -> list[int]:
         """The objects that may be called as this one is, itself included; any person may be called as any other."""
         thing = self.things[node]
         found = self._kept_alike.get(thing)
         if found is None:
-            found = self._kept_alike[thing] = {node}
-            called, of_sort = self._called, self._of_sort
-            for name in thing.meanings:
-                found.update(of_sort.get(name, ()))
-            for name in thing.wide:
-                found.update(called.get(name, ()))
+            called, may_be = self._names
+            nodes = [may_be[name] for name in thing.meanings]
+            nodes += [called[name] for name in thing.wide if name in called]
             if thing.kind == "person":
-                found.update(of_sort.get("person", ()))
+                nodes.append(may_be.get("person", []))
+            found = self._kept_alike[thing] = sorted(set(chain(*nodes)))
         return found
 
     def _traits(self, node: int) -> "_Traits":

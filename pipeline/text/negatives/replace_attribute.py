@@ -10,12 +10,12 @@ from pipeline.text.truth import SAME, all_exclude
 
 def propose(scene: Scene, draws: Draws) -> Iterator[Edit]:
     """Attributes of the same kind; one that says the same as another attribute of the object is no candidate."""
-    for node, word, kind in draws.order(scene.attribute_places):
+    for node, word, _ in draws.order(scene.attribute_places):
         if not scene.shows(node, word):
             continue
         own = scene.attributes(node)
         value = scene.lexicon.attribute(word).value
-        drawn = scene.pools.attributes(kind, scene.thing(node), draws)
+        drawn = scene.pools.attributes(word, scene.thing(node), draws)
         others = (new for new in drawn if scene.lexicon.attribute(new).value != value)
         for new in islice(others, TRIES_A_PLACE):
             reason = scene.truth.of_attribute(node, new)

@@ -10,19 +10,22 @@ from itertools import islice
 
 import msgspec
 
+from pipeline.core.kept import Kept
 from pipeline.graphs.scene import Relation, SceneGraph
 from pipeline.text import english, wordlists
 from pipeline.text.captions import Piece
+from pipeline.text.draws import Draws
 from pipeline.text.lexicon import Thing
 from pipeline.text.pools import NounPlace, Pools
 from pipeline.text.truth import Truth
-from pipeline.text.draws import Draws
 
 Words = tuple[tuple[int, str], ...]  # piece -> what stands there instead
 
 TRIES_A_PLACE = 4  # words drawn for one place before the next place has its turn
 MORE = "would change more than one thing"
 
+# attribute and noun -> the words before the noun
+_SAID: Kept[tuple[str, str], list[str]] = Kept(lambda pair: english.attribute_said(*pair).split())
 _COUNTING = wordlists.groups("forms", "word", by="form")["counting"]
 
 
@@ -60,6 +63,7 @@ class Scene:
             else:
                 mentions[piece.subject] = [place]
         self.relations = relations  # the pieces that say one
+        self._kept_said: dict[int, list[str] | None] = {}
         self.mentions = mentions  # object id -> the pieces that name it
 
     @cached_property
@@ -111,7 +115,7 @@ class Scene:
     def described(self, node: int, old: str, new: str) -> Words | None:
         """All pieces that say an attribute of an object, with another one instead; None if that does not read."""
         name = self.name(node)
-        before, after = (english.attribute_said(word, name).split(" ") for word in (old, new))
+        before, after = _SAID[old, name], _SAID[new, name]
         made: list[tuple[int, str]] = []
         for place in self.mentions[node]:
             said = self._said(place) or []
@@ -119,7 +123,7 @@ class Scene:
             if start is None:
                 continue
             rest = (said[:start], said[start + len(before) :])
-            if after == [""] or not set(after).isdisjoint(rest[0] + rest[1]):
+            if not after or not set(after).isdisjoint(rest[0] + rest[1]):
                 return None
             made.append((place, self._phrase(place, [*rest[0], *after, *rest[1]], name)))
         return tuple(made)
@@ -127,12 +131,12 @@ class Scene:
     def shows(self, node: int, attribute: str) -> bool:
         """Whether the caption says this attribute of the object; its first mention says most."""
         name = self.name(node)
-        words = english.attribute_said(attribute, name).split(" ")
+        words = _SAID[attribute, name]
         said = self._said(self.mentions[node][0])
-        if words == [""] or not said or _find(said, words) is None:
+        if not words or not said or _find(said, words) is None:
             return False
         others = (other for other in self.attributes(node) if other != attribute)  # "light blue" does not say "blue"
-        return all(_find(english.attribute_said(other, name).split(" "), words) is None for other in others)
+        return all(_find(_SAID[other, name], words) is None for other in others)
 
     def is_described(self, node: int) -> bool:
         """Whether the caption says any attribute of the object."""
@@ -157,6 +161,11 @@ class Scene:
 
     def _said(self, place: int) -> list[str] | None:
         """The words between article and noun of a piece that names an object; None if it does not end in its name."""
+        if place not in self._kept_said:
+            self._kept_said[place] = self._read(place)
+        return self._kept_said[place]
+
+    def _read(self, place: int) -> list[str] | None:
         piece = self.pieces[place]
         phrase = self.text[piece.start : piece.stop]
         name = self.name(piece.subject)
@@ -182,15 +191,27 @@ def _find(words: Sequence[str], wanted: Sequence[str]) -> int | None:
 
 def replaced_nouns(scene: Scene, draws: Draws, side: str) -> Iterator[Edit]:
     """Every subject ("subject") or object ("object") of a relation in the caption, called by nouns of its pool."""
-    for place in draws.order(scene.relations):
+    for place in _in_turn(scene, draws, side):
         piece = scene.pieces[place]
         node, other = (piece.subject, piece.object) if side == "subject" else (piece.object, piece.subject)
         original = scene.name(node)
         meaning = scene.lexicon.noun(original).meaning
         about, thing = scene.lexicon.predicate(piece.predicate), scene.thing(node)
-        where = NounPlace(side, about.meaning, scene.thing(other), thing.kind, scene.is_described(node))
+        where = NounPlace(side, about.meaning, scene.thing(other), original, thing.kind, scene.is_described(node))
         others = (noun for noun in scene.pools.nouns(where, draws) if scene.lexicon.noun(noun).meaning != meaning)
         for noun in islice(others, TRIES_A_PLACE):
             reason = scene.truth.of_noun(noun)
             words = scene.renamed(node, noun) if reason is None else ()
             yield Edit("object", (node,), original, noun, words or (), MORE if words is None else reason)
+
+
+def _in_turn(scene: Scene, draws: Draws, side: str) -> Iterator[int]:
+    """The relations in random order, those last whose noun had better stay."""
+    waiting: list[int] = []
+    for place in draws.order(scene.relations):
+        piece = scene.pieces[place]
+        if scene.pools.waits(scene.name(piece.subject if side == "subject" else piece.object), draws):
+            waiting.append(place)
+        else:
+            yield place
+    yield from waiting
