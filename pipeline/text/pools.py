@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, chain
 from operator import attrgetter
-from typing import Annotated, Literal, NamedTuple, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from pydantic import Field
@@ -107,7 +107,7 @@ class NounPlace(msgspec.Struct, frozen=True, gc=False):
     other: Thing  # on the other side
     noun: str  # to be replaced
     kind: str  # of the thing
-    described: bool  # attributes are said of it, which fit things of its kind
+    bound: bool  # more is said of it, which fits things of its kind
 
 
 Rungs = tuple[tuple[int, ...], ...]  # ever wider places: which parts of a statistic's key stay
@@ -115,7 +115,7 @@ Rungs = tuple[tuple[int, ...], ...]  # ever wider places: which parts of a stati
 _PREDICATE_SEEN: Rungs = ((0, 2, 4), (1, 3, 4), (4,))
 _PREDICATE_FREE: Rungs = ((1, 3, 4), (3, 4), (4,))
 _NOUN_SEEN: Rungs = ((0, 1, 2), (0, 1, 3, 4), (0, 1, 4), (0, 1))
-_DESCRIBED_SEEN: Rungs = ((0, 1, 2, 4), (0, 1, 3, 4), (0, 1, 4), (0, 4))
+_BOUND_SEEN: Rungs = ((0, 1, 2, 4), (0, 1, 3, 4), (0, 1, 4), (0, 4))
 _NOUN_FREE: Rungs = ((0, 1, 4), (0, 4), (0, 1), ())
 _ATTRIBUTE_SEEN: Rungs = ((0, 1), (0, 2), (0,))
 _ATTRIBUTE_FREE: Rungs = ((0, 2), (0,))
@@ -129,7 +129,7 @@ class Pools:
         self._lexicon = statistics.lexicon
         self._draw = params.draw
         self._predicates = _Pool(statistics.predicates, (_PREDICATE_SEEN,), _PREDICATE_FREE, params)
-        self._nouns = _Pool(statistics.nouns, (_NOUN_SEEN, _DESCRIBED_SEEN), _NOUN_FREE, params)
+        self._nouns = _Pool(statistics.nouns, (_NOUN_SEEN, _BOUND_SEEN), _NOUN_FREE, params)
         self._attributes = _Pool(statistics.attributes, (_ATTRIBUTE_SEEN,), _ATTRIBUTE_FREE, params)
 
     def predicates(self, subject: Thing, object_: Thing, edge: Relation, draws: Draws) -> Iterator[str]:
@@ -142,7 +142,7 @@ class Pools:
         """Other nouns on one side of a predicate whose other side is known; each once."""
         other = place.other
         key = (place.side, place.predicate, self._called(other), other.kind, place.kind)
-        return self._nouns.drawn(key, _DESCRIBED_SEEN if place.described else _NOUN_SEEN, place.noun, draws)
+        return self._nouns.drawn(key, _BOUND_SEEN if place.bound else _NOUN_SEEN, place.noun, draws)
 
     def attributes(self, word: str, thing: Thing, draws: Draws) -> Iterator[str]:
         """Other attributes of the kind of one, said of such a thing; each once."""
@@ -164,7 +164,7 @@ class Pools:
 
 
 _FEW = 6  # a pool of fewer words is topped up from the next wider one
-_MOST_DRAWS = 8  # from one place; a word drawn twice is not given twice
+_MOST_DRAWS = 6  # from one place; a word drawn twice is not given twice
 _FINE = 1 << 20  # steps of a share
 
 
@@ -187,10 +187,10 @@ class _Pool:
         """Words for a place, each once, and not the one that stands there."""
         draw = self._draw
         if draw.kind == "seen" and draws.below(_FINE) >= draw.free_share * _FINE:
-            others = [other for place in self._places(key, seen) if (other := place.without(original)).total]
-            told: list[str] = []
-            for _ in range(_MOST_DRAWS if others else 0):
-                word = _likely(others, draw.prior, draws)
+            told = [original]
+            places = _without(self._places(key, seen), original)
+            for _ in range(_MOST_DRAWS if places else 0):
+                word = _likely(places, draw.prior, draws)
                 if word not in told:
                     told.append(word)
                     yield word
@@ -233,37 +233,32 @@ class _Place:
 
     def __init__(self, words: list[str], counts: list[int]) -> None:
         self.words = words
-        self._counts = counts
-        self._sums = list(accumulate(counts))
-        self._at = {word: place for place, word in enumerate(words)}
-
-    def without(self, word: str) -> "_Others":
-        """The same without one word."""
-        at, total = self._at.get(word), self._sums[-1]
-        if at is None:
-            return _Others(self.words, self._sums, total, total, 0)
-        count = self._counts[at]
-        return _Others(self.words, self._sums, total - count, self._sums[at] - count, count)
+        self.sums = list(accumulate(counts))
+        self.total = self.sums[-1] if counts else 0
+        self.spans = {word: (end - count, count) for word, end, count in zip(words, self.sums, counts, strict=True)}
 
 
-class _Others(NamedTuple):
-    """Words to draw from: those whose sums lie in the `left_out` steps from `start` on are left out."""
+# A place without one word: its words and sums, what is left of their total, and where how many steps are left out.
+_Others = tuple[list[str], list[int], int, int, int]
 
-    words: list[str]
-    sums: list[int]
-    total: int
-    start: int
-    left_out: int
+
+def _without(places: Sequence[_Place], word: str) -> list[_Others]:
+    """The places in which there are other words."""
+    others: list[_Others] = []
+    for place in places:
+        start, left_out = place.spans.get(word, (place.total, 0))
+        if place.total > left_out:
+            others.append((place.words, place.sums, place.total - left_out, start, left_out))
+    return others
 
 
 def _likely(places: Sequence[_Others], prior: int, draws: Draws) -> str:
     """A word by the counts of the narrowest place that is believed; the last one always is."""
-    words, sums, total, start, left_out = places[-1]
-    for place in places[:-1]:
-        drawn = draws.below(place.total + prior)
-        if drawn < place.total:
-            words, sums, total, start, left_out = place
+    last = places[-1]
+    for place in places:
+        left = place[2]
+        drawn = draws.below(left if place is last else left + prior)
+        if drawn < left:
             break
-    else:
-        drawn = draws.below(total)
+    words, sums, _, start, left_out = place
     return words[bisect_right(sums, drawn + left_out if drawn >= start else drawn)]

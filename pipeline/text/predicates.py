@@ -35,6 +35,11 @@ class Predicate(msgspec.Struct, frozen=True, eq=False, gc=False):
     placing: bool  # says only where: true of many pairs of which no annotator says it
     known: bool  # listed, or made of a listed preposition
 
+    @property
+    def negated(self) -> bool:
+        """Whether it says that something is not so."""
+        return self.said.startswith(("not ", "without", "no "))
+
 
 class Predicates:
     """The listed predicates with a corpus's aliases. `of` and `compared` keep what they were asked."""

@@ -115,6 +115,19 @@ def test_every_mention_of_a_thing_changes_alike():
         assert text.lower().count("tall") == scene.text.lower().count("tall")
 
 
+def test_what_is_said_not_to_be_so_is_not_made_false_by_another_noun_or_attribute():
+    """Nobody touches a cup where there is none: "a person not touching a red cup" is true without cups."""
+    graph = graph_of([("person",), ("phone", "black")], (0, "not contacting", 1))
+    corpus = [
+        graph_of([("person",), (noun, "red"), ("phone", "red")], (0, "not contacting", 1)) for noun in ("cup", "door")
+    ]
+    assert scene_of(graph).text == "A person not touching a black phone."
+    for rule in ("replace_object", "replace_attribute", "exchange_attributes"):
+        assert all_of(rule, scene_of(graph, *corpus)) == set()
+    seen = graph_of([("person",), ("phone",), ("table",)], (0, "not contacting", 1), (2, "under", 1))
+    assert all_of("replace_object", scene_of(seen, *corpus))
+
+
 WHOLE = graph_of(
     [("man",), ("hat",), ("dog",), ("bench",), ("horse",), ("man",)],
     (0, "wearing", 1), (0, "near", 4), (5, "riding", 4), (0, "sitting on", 3),

@@ -42,9 +42,9 @@ def thing(name: str):
     return LEXICON.thing((name,), ())
 
 
-def nouns(made: Pools, predicate: str, kind: str, *, other: str = "man", described: bool = False, seed: int = 0):
+def nouns(made: Pools, predicate: str, kind: str, *, other: str = "man", bound: bool = False, seed: int = 0):
     return list(
-        made.nouns(NounPlace("object", predicate, thing(other), "thingummy", kind, described), Draws(seed, "nouns"))
+        made.nouns(NounPlace("object", predicate, thing(other), "thingummy", kind, bound), Draws(seed, "nouns"))
     )
 
 
@@ -92,8 +92,8 @@ RIDES = [
 ]
 
 
-def first_of(made: Pools, *, other: str = "man", described: bool = False) -> Counter[str]:
-    return Counter(nouns(made, "riding", "vehicle", other=other, described=described, seed=n)[0] for n in range(3000))
+def first_of(made: Pools, *, other: str = "man", bound: bool = False) -> Counter[str]:
+    return Counter(nouns(made, "riding", "vehicle", other=other, bound=bound, seed=n)[0] for n in range(3000))
 
 
 def test_words_are_drawn_as_often_as_the_corpus_has_them_in_that_place():
@@ -120,8 +120,8 @@ def test_a_stated_share_of_draws_is_free():
     assert free["bone"] == pytest.approx(uniform["bone"] / 2, rel=0.3)
 
 
-def test_a_noun_with_attributes_gives_way_to_its_own_kind():
-    assert set(first_of(pools(RIDES, draw=seen()), described=True)) == {"bike", "bus"}
+def test_a_noun_of_which_more_is_said_gives_way_to_its_own_kind():
+    assert set(first_of(pools(RIDES, draw=seen()), bound=True)) == {"bike", "bus"}
     assert first_of(pools(RIDES, draw=seen()))["horse"] > 1000
 
 

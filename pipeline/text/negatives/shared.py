@@ -66,6 +66,14 @@ class Scene:
         self._kept_said: dict[int, list[str] | None] = {}
         self.mentions = mentions  # object id -> the pieces that name it
 
+    def is_asserted(self, node: int) -> bool:
+        """Whether the caption says that the object is there: who does not touch a cup may do so where there is none."""
+        for place in self.mentions[node]:
+            before = self.pieces[place - 1] if place else None
+            if before is None or before.object != node or not self.lexicon.predicate(before.predicate).negated:
+                return True
+        return False
+
     @cached_property
     def attribute_places(self) -> list[tuple[int, str, str]]:
         """The attributes for which others are known that exclude them: object of the caption, attribute, its kind.
@@ -75,6 +83,8 @@ class Scene:
         attribute, objects, things = self.lexicon.attribute, self.truth.objects, self.truth.things
         places = []
         for node in self.mentions:
+            if not objects[node].attributes or not self.is_asserted(node):
+                continue
             for word in objects[node].attributes:
                 kind = attribute(word).kind
                 if kind and not (kind == "colour" and things[node].kind == "person"):
@@ -130,17 +140,24 @@ class Scene:
 
     def shows(self, node: int, attribute: str) -> bool:
         """Whether the caption says this attribute of the object; its first mention says most."""
+        said = self._said(self.mentions[node][0])
+        if not said:
+            return False
         name = self.name(node)
         words = _SAID[attribute, name]
-        said = self._said(self.mentions[node][0])
-        if not words or not said or _find(said, words) is None:
+        if not words or words[0] not in said or _find(said, words) is None:
             return False
-        others = (other for other in self.attributes(node) if other != attribute)  # "light blue" does not say "blue"
-        return all(_find(_SAID[other, name], words) is None for other in others)
+        for other in self.attributes(node):
+            longer = _SAID[other, name]
+            if len(longer) > len(words) and _find(longer, words) is not None:
+                return False  # "light blue" does not say "blue"
+        return True
 
-    def is_described(self, node: int) -> bool:
-        """Whether the caption says any attribute of the object."""
-        return bool(self._said(self.mentions[node][0]))
+    def is_bound(self, node: int) -> bool:
+        """Whether the caption says more of the object than one relation: an attribute, or other relations."""
+        if self._said(self.mentions[node][0]):
+            return True
+        return sum(node in (self.pieces[place].subject, self.pieces[place].object) for place in self.relations) > 1
 
     def stands(self, place: int, where: int) -> str:
         """The phrase of one piece as it reads where another stands, with that one's capital if it has one."""
@@ -194,10 +211,12 @@ def replaced_nouns(scene: Scene, draws: Draws, side: str) -> Iterator[Edit]:
     for place in _in_turn(scene, draws, side):
         piece = scene.pieces[place]
         node, other = (piece.subject, piece.object) if side == "subject" else (piece.object, piece.subject)
+        if not scene.is_asserted(node):
+            continue
         original = scene.name(node)
         meaning = scene.lexicon.noun(original).meaning
         about, thing = scene.lexicon.predicate(piece.predicate), scene.thing(node)
-        where = NounPlace(side, about.meaning, scene.thing(other), original, thing.kind, scene.is_described(node))
+        where = NounPlace(side, about.meaning, scene.thing(other), original, thing.kind, scene.is_bound(node))
         others = (noun for noun in scene.pools.nouns(where, draws) if scene.lexicon.noun(noun).meaning != meaning)
         for noun in islice(others, TRIES_A_PLACE):
             reason = scene.truth.of_noun(noun)
