@@ -44,6 +44,15 @@ class Thing(msgspec.Struct, frozen=True, eq=False, gc=False):
 
 
 _SENSES = 3  # of a name, the commonest: people call a thing by one of them
+
+
+class Traits(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """What is recorded of an object: what that means, and the kinds of attributes of which there is any."""
+
+    meanings: frozenset[tuple[str, str]]  # also of those it has only by its name ("white top")
+    kinds: frozenset[str]
+
+
 _LIVING = ("person", "animal")
 _ADJECTIVES = ("size", "age", "hardness", "shape", "state", "pattern", "", "colour", "material")
 
@@ -72,6 +81,7 @@ class Lexicon:
         # What a word means; kept for words met before.
         self.noun: Callable[[str], Noun] = Kept(self._make_noun).__getitem__
         self.attribute: Callable[[str], Attribute] = Kept(self._make_attribute).__getitem__
+        self.traits: Callable[[tuple[tuple[str, ...], tuple[str, ...]]], Traits] = Kept(self._make_traits).__getitem__
         self.thing: Callable[[tuple[str, ...], tuple[str, ...]], Thing] = lru_cache(MOST_KEPT)(self._make_thing)
 
     def knows(self, word: str) -> bool:
@@ -136,6 +146,13 @@ class Lexicon:
         row = self._attributes.get(word) or self._attributes.get(word.removeprefix("very "))
         kind, value = (row["kind"], row["value"]) if row else ("", word)
         return Attribute(kind, value, _ADJECTIVES.index(kind.split(".")[0]), (kind, value))
+
+    def _make_traits(self, described: tuple[tuple[str, ...], tuple[str, ...]]) -> Traits:
+        """What the names and attributes of an object say of it."""
+        names, attributes = described
+        own = [self.attribute(word) for word in attributes]
+        inside = [self.attribute(word) for name in names for word in name.split()[:-1]]
+        return Traits(frozenset(about.meaning for about in own + inside), frozenset(about.kind for about in own))
 
 
 def _sense(synset: str) -> slice:

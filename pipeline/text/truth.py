@@ -9,10 +9,8 @@ another object that may be called so makes it so. Every answer is the reason for
 
 from collections.abc import Sequence
 from functools import cached_property
-from itertools import chain, groupby
+from itertools import groupby
 from operator import attrgetter
-
-import msgspec
 
 from pipeline.graphs.scene import Relation, SceneGraph
 from pipeline.text.lexicon import Attribute, Lexicon, Thing
@@ -39,22 +37,24 @@ class Truth:
         }
         self._kept_alike: dict[Thing, list[int]] = {}
         self._kept_facts: dict[tuple[int, int], dict[tuple[int, int], tuple[list[str], list[str]]]] = {}
-        self._kept_traits: dict[int, _Traits] = {}
 
     @cached_property
-    def _names(self) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
-        """The objects by every meaning of their names, and by all that they may be called."""
+    def _groups(self) -> dict[Thing, list[int]]:
+        """The objects that go by the same names."""
         groups: dict[Thing, list[int]] = {}  # a dozen windows are looked up once
         for node, thing in self.things.items():
-            groups.setdefault(thing, []).append(node)
-        called: dict[str, list[int]] = {}
-        may_be: dict[str, list[int]] = {}
-        for thing, nodes in groups.items():
-            for name in thing.meanings:
-                called.setdefault(name, []).extend(nodes)
-            for name in thing.wide:
-                may_be.setdefault(name, []).extend(nodes)
-        return called, may_be
+            if thing in groups:
+                groups[thing].append(node)
+            else:
+                groups[thing] = [node]
+        return groups
+
+    @cached_property
+    def _names(self) -> tuple[frozenset[str], frozenset[str]]:
+        """The meanings of all names in the graph, and all that its things may be called."""
+        none = frozenset[str]()
+        meanings, wide = [thing.meanings for thing in self._groups], [thing.wide for thing in self._groups]
+        return none.union(*meanings), none.union(*wide)
 
     def of_noun(self, word: str) -> str | None:
         """Why a thing of this name may be in the picture; None if the graph knows nothing of the kind."""
@@ -91,14 +91,17 @@ class Truth:
     def of_attribute(self, node: int, word: str) -> str | None:
         """Why an attribute may be true of an object, or of another of its name; None if it is false of all."""
         about = self.lexicon.attribute(word)
-        if about.meaning in self._traits(node).meanings:
+        objects, traits_of = self.objects, self.lexicon.traits
+        if about.meaning in traits_of((objects[node].names, objects[node].attributes)).meanings:
+            return TRUE
+        if self._does(node, about):
             return TRUE
         alike = self._alike(node)
         for other in alike if len(alike) > 1 else ():
             if other == node:
                 continue
-            traits = self._traits(other)
-            if about.meaning in traits.meanings:
+            traits = traits_of((objects[other].names, objects[other].attributes))
+            if about.meaning in traits.meanings or self._does(other, about):
                 return SHARED
             if about.kind not in traits.kinds:
                 return UNKNOWN
@@ -155,37 +158,22 @@ class Truth:
         thing = self.things[node]
         found = self._kept_alike.get(thing)
         if found is None:
-            called, may_be = self._names
-            nodes = [may_be[name] for name in thing.meanings]
-            nodes += [called[name] for name in thing.wide if name in called]
-            if thing.kind == "person":
-                nodes.append(may_be.get("person", []))
-            found = self._kept_alike[thing] = sorted(set(chain(*nodes)))
+            own, wide, person = thing.meanings, thing.wide, thing.kind == "person"
+            found = self._kept_alike[thing] = []
+            for other, nodes in self._groups.items():
+                may_be = not wide.isdisjoint(other.meanings) or not own.isdisjoint(other.wide)
+                if may_be or (person and other.kind == "person"):
+                    found += nodes
+            found.sort()
         return found
 
-    def _traits(self, node: int) -> "_Traits":
-        """The attributes of an object, also those that its name ("white top") and its relations ("parked on") say."""
-        found = self._kept_traits.get(node)
-        if found is None:
-            thing, attribute = self.objects[node], self.lexicon.attribute
-            own = [attribute(word) for word in thing.attributes]
-            meanings = [about.meaning for about in own]
-            for name in thing.names:
-                if " " in name:
-                    meanings += [attribute(word).meaning for word in name.split()[:-1]]
-            for edge in self.leaving(node):
-                verb = self.lexicon.predicate(edge.predicate).verb
-                if verb:
-                    meanings.append(attribute(verb).meaning)
-            found = self._kept_traits[node] = _Traits(meanings, [about.kind for about in own])
-        return found
-
-
-class _Traits(msgspec.Struct, frozen=True, gc=False):
-    """What the attributes of one object mean, and the kinds of which any is recorded."""
-
-    meanings: list[tuple[str, str]]
-    kinds: list[str]
+    def _does(self, node: int, about: Attribute) -> bool:
+        """Whether a relation of an object says an attribute: who sits on a bench is sitting."""
+        if not about.kind.startswith("state"):
+            return False
+        predicate, attribute = self.lexicon.predicate, self.lexicon.attribute
+        verbs = [predicate(meaning).verb for _, meaning in self._said.get(node, ())]
+        return any(attribute(verb).meaning == about.meaning for verb in verbs if verb)
 
 
 def excludes(one: Attribute, other: Attribute) -> bool:

@@ -63,7 +63,6 @@ class Scene:
             else:
                 mentions[piece.subject] = [place]
         self.relations = relations  # the pieces that say one
-        self._kept_said: dict[int, list[str] | None] = {}
         self.mentions = mentions  # object id -> the pieces that name it
 
     def is_asserted(self, node: int) -> bool:
@@ -178,24 +177,25 @@ class Scene:
 
     def _said(self, place: int) -> list[str] | None:
         """The words between article and noun of a piece that names an object; None if it does not end in its name."""
-        if place not in self._kept_said:
-            self._kept_said[place] = self._read(place)
-        return self._kept_said[place]
-
-    def _read(self, place: int) -> list[str] | None:
         piece = self.pieces[place]
-        phrase = self.text[piece.start : piece.stop]
-        name = self.name(piece.subject)
-        words = phrase[: -len(name)].lower().split()
-        if phrase[-len(name) :].lower() != name:
-            return None
-        return words[1:] if words and words[0] in ("a", "an", "the") else words
+        return _BETWEEN[self.text[piece.start : piece.stop], self.name(piece.subject)]
 
     def _phrase(self, place: int, attributes: Sequence[str], noun: str) -> str:
         """How a piece reads with these attributes and noun."""
         piece = self.pieces[place]
         phrase = english.noun_phrase(noun, tuple(attributes), definite=piece.definite)
         return phrase[0].upper() + phrase[1:] if self.text[piece.start].isupper() else phrase
+
+
+def _between(phrase_and_name: tuple[str, str]) -> list[str] | None:
+    phrase, name = phrase_and_name
+    if not phrase.lower().endswith(name):
+        return None
+    words = phrase[: -len(name)].lower().split()
+    return words[1:] if words and words[0] in ("a", "an", "the") else words
+
+
+_BETWEEN = Kept(_between)
 
 
 def _find(words: Sequence[str], wanted: Sequence[str]) -> int | None:
