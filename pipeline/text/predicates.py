@@ -16,6 +16,9 @@ import msgspec
 from pipeline.core.kept import Kept
 from pipeline.text import english, wordlists
 
+Setting = tuple[bool, bool]  # the subject is a person or an animal; one of the two is ground
+_SURFACE = ("on", "in")  # a sign on the road stands next to it
+
 _ANY = "any"  # in may_also: goes with every deed
 
 LISTED = 2  # is true or may be, whatever else is known: the same, implied, or listed to go together
@@ -55,8 +58,8 @@ class Predicates:
         self._verbs = {row["word"]: row["meaning"] for row in verbs}
         self._other_postures = both_ways({row["word"]: row["not_with"] for row in verbs if row["not_with"]})
         self.of: Callable[[str], Predicate] = Kept(self._make).__getitem__
-        # (claim, fact, whether the subject lives) -> what the fact says of the claim about the same two things
-        self.compared: Callable[[tuple[str, str, bool]], int] = Kept(self._compare).__getitem__
+        # claim, fact, setting -> what the fact says of the claim about the same two things
+        self.compared: Callable[[tuple[str, str, Setting]], int] = Kept(self._compare).__getitem__
 
     def _make(self, word: str) -> Predicate:
         said = self._said_as.get(word) or english.said(word)
@@ -100,18 +103,19 @@ class Predicates:
             start += 1
         return first, tuple(dict.fromkeys(found))
 
-    def _compare(self, asked: tuple[str, str, bool]) -> int:
+    def _compare(self, asked: tuple[str, str, Setting]) -> int:
         """LISTED, OPEN or CONTRARY, for two meanings."""
         claim, fact = self.of(asked[0]), self.of(asked[1])
         if claim.meaning == fact.meaning or fact.meaning in self._may_also[claim.meaning]:
             return LISTED
-        if fact.meaning in self._not_with[claim.meaning]:
-            return CONTRARY
         if claim.places and fact.places:
             if claim.meaning in fact.places:
                 return LISTED  # who sits on it is on it
-            excluded = asked[2] and self._exclude(claim.verb, fact.verb)
-            return OPEN if self._same_place(claim, fact) and not excluded else CONTRARY
+            living, ground = asked[2]
+            excluded = living and self._exclude(claim.verb, fact.verb)
+            return OPEN if not excluded and self._same_place(claim, fact, ground=ground) else CONTRARY
+        if fact.meaning in self._not_with[claim.meaning]:
+            return CONTRARY
         if not (claim.known and fact.known):
             return OPEN
         if claim.places or fact.places:
@@ -120,8 +124,12 @@ class Predicates:
         either = self._may_also[claim.meaning] | self._may_also[fact.meaning]
         return OPEN if _ANY in either else CONTRARY
 
-    def _same_place(self, one: Predicate, other: Predicate) -> bool:
-        return any(b not in self._not_with[a] for a in one.places for b in other.places)
+    def _same_place(self, one: Predicate, other: Predicate, *, ground: bool) -> bool:
+        for a in one.places:
+            for b in other.places:
+                if b not in self._not_with[a] or (ground and "next to" in (a, b) and not {a, b}.isdisjoint(_SURFACE)):
+                    return True
+        return False
 
     def _exclude(self, verb: str, other: str) -> bool:
         """Whether two verbs are postures that nobody takes at once."""

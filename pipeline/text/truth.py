@@ -14,7 +14,7 @@ from operator import attrgetter
 
 from pipeline.graphs.scene import Relation, SceneGraph
 from pipeline.text.lexicon import Attribute, Lexicon, Thing
-from pipeline.text.predicates import CONTRARY, LISTED, Predicate
+from pipeline.text.predicates import CONTRARY, LISTED, Predicate, Setting
 
 SAME = "means the same"
 TRUE = "true of the graph"
@@ -67,7 +67,8 @@ class Truth:
     def contradicts(self, edge: Relation, predicate: str) -> bool:
         """Whether a relation shows that another one, said of the same two things, is false."""
         claim, fact = self._claim(predicate), self.lexicon.predicate(edge.predicate)
-        return self.lexicon.compared((claim.meaning, fact.meaning, self.things[edge.subject].living)) == CONTRARY
+        setting = _setting(self.things[edge.subject], self.things[edge.object])
+        return self.lexicon.compared((claim.meaning, fact.meaning, setting)) == CONTRARY
 
     def of_relation(self, subject: int, predicate: str, object_: int) -> str | None:
         """Why "subject predicate object" may be true of two things called as these objects; None if it is false.
@@ -77,8 +78,9 @@ class Truth:
         """
         about = self._claim(predicate)
         ends, compared = (self.things[subject], self.things[object_]), self.lexicon.compared
+        setting = _setting(*ends)
         for facts in self._facts(subject, object_).values():
-            forth = [compared((about.meaning, fact, ends[0].living)) for fact in facts[0]]
+            forth = [compared((about.meaning, fact, setting)) for fact in facts[0]]
             back = [self._compared_back(about, fact, ends) for fact in facts[1]]
             if about.meaning in facts[0]:
                 return TRUE
@@ -145,13 +147,12 @@ class Truth:
     def _compared_back(self, about: Predicate, fact: str, ends: tuple[Thing, Thing]) -> int:
         """What a fact says of a claim about the same two things that is made the other way round."""
         said, compared = self.lexicon.predicate(fact), self.lexicon.compared
-        living = ends[0].living
-        mirrored = {"yes", "alike"} if living == ends[1].living else {"yes"}
+        mirrored = {"yes", "alike"} if ends[0].living == ends[1].living else {"yes"}
         if said.mirrored in mirrored or about.mirrored in mirrored:
-            return compared((about.meaning, fact, living))
+            return compared((about.meaning, fact, _setting(*ends)))
         if said.inverse:
-            return compared((about.meaning, said.inverse, living))
-        return compared((about.inverse, fact, ends[1].living)) if about.inverse else CONTRARY
+            return compared((about.meaning, said.inverse, _setting(*ends)))
+        return compared((about.inverse, fact, _setting(ends[1], ends[0]))) if about.inverse else CONTRARY
 
     def _alike(self, node: int) -> list[int]:
         """The objects that may be called as this one is, itself included; any person may be called as any other."""
@@ -174,6 +175,10 @@ class Truth:
         predicate, attribute = self.lexicon.predicate, self.lexicon.attribute
         verbs = [predicate(meaning).verb for _, meaning in self._said.get(node, ())]
         return any(attribute(verb).meaning == about.meaning for verb in verbs if verb)
+
+
+def _setting(subject: Thing, object_: Thing) -> Setting:
+    return subject.living, "ground" in (subject.kind, object_.kind)
 
 
 def excludes(one: Attribute, other: Attribute) -> bool:

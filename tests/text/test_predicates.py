@@ -79,6 +79,12 @@ def test_postures_exclude_each_other_for_those_that_live():
     assert facts_of("sitting on", ("vase", "table")).of_relation(1, "standing on", 2) == truth.IMPLIED
 
 
+def test_what_is_on_the_ground_may_be_next_to_it():
+    assert facts_of("next to", ("sign", "street")).of_relation(1, "on", 2) == truth.IMPLIED
+    assert facts_of("next to", ("sign", "table")).of_relation(1, "on", 2) is None
+    assert facts_of("under", ("sign", "street")).of_relation(1, "on", 2) is None
+
+
 def test_one_fact_that_speaks_against_a_claim_is_enough_unless_another_implies_it():
     objects = [SceneObject(1, ("person",)), SceneObject(2, ("cup",))]
 
@@ -127,12 +133,12 @@ def test_a_listed_fact_holds_both_ways():
     for meaning in {pair[0] for pair in PAIRS} | {pair[1] for pair in PAIRS}:
         for other in ("on", "under", "wearing", "holding", "touching"):
             forth, back = (
-                PREDICATES.compared((meaning, other, True)),
-                PREDICATES.compared((other, meaning, True)),
+                PREDICATES.compared((meaning, other, (True, False))),
+                PREDICATES.compared((other, meaning, (True, False))),
             )
             assert (forth == CONTRARY) == (back == CONTRARY), (meaning, other)
 
 
 def test_an_implied_place_is_listed_and_a_special_one_open():
-    assert PREDICATES.compared(("on", "sitting on", True)) == LISTED
-    assert CONTRARY < PREDICATES.compared(("sitting on", "on", True)) < LISTED
+    assert PREDICATES.compared(("on", "sitting on", (True, False))) == LISTED
+    assert CONTRARY < PREDICATES.compared(("sitting on", "on", (True, False))) < LISTED
