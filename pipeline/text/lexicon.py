@@ -22,6 +22,7 @@ class Noun(msgspec.Struct, frozen=True, eq=False, gc=False):
     general: frozenset[str]
     wide: frozenset[str]  # these, and what else annotators call such a thing: one's stove is another's oven
     kind: str  # the most general of them: "person", "clothing"; for an unlisted word its meaning
+    wholes: frozenset[str]  # what has such a thing although nobody says so: people wear shirts and have arms
 
 
 class Attribute(msgspec.Struct, frozen=True, eq=False, gc=False):
@@ -74,6 +75,7 @@ class Lexicon:
         self._broader = {row["word"]: row["broader"].split(";") if row["broader"] else [] for row in nouns}
         self._noun_meaning = merged({row["word"]: row["same_as"] or row["word"] for row in nouns}, noun_aliases)
         self._may_be = both_ways({row["word"]: row["may_be"] for row in nouns})
+        self._wholes = wordlists.groups("parts", "whole", by="part")
         predicates = Predicates(predicate_aliases)
         self.predicate = predicates.of
         self.compared = predicates.compared
@@ -124,7 +126,9 @@ class Lexicon:
                     todo.append(name)
         roots = sorted(name for name in general if name != meaning and not self._broader.get(name))
         wide = frozenset(general).union(self._may_be.get(listed, ()), self._listed_above(word, slice(_SENSES)))
-        return Noun(meaning, frozenset(general), wide, roots[0] if roots else head)
+        kind = roots[0] if roots else head
+        wholes = self._wholes.get(listed, frozenset()) | self._wholes.get(kind, frozenset())
+        return Noun(meaning, frozenset(general), wide, kind, wholes)
 
     def _listed_above(self, word: str, senses: slice) -> frozenset[str]:
         """The names that WordNet has for these senses of a name and for all they are kinds of."""

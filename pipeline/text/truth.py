@@ -16,11 +16,14 @@ from pipeline.graphs.scene import Relation, SceneGraph
 from pipeline.text.lexicon import Attribute, Lexicon, Thing
 from pipeline.text.predicates import CONTRARY, LISTED, Predicate, Setting
 
+ANY_PICTURE = "any picture"  # as a whole in words/parts.csv
+
 SAME = "means the same"
 TRUE = "true of the graph"
 IMPLIED = "may be true with what the graph says"
 MIRRORED = "true the other way round"
 PRESENT = "in the picture"
+PART = "nearly always there, said or not"
 SHARED = "true of another object of that name"
 UNKNOWN = "unknown of another object of that name"
 
@@ -62,7 +65,7 @@ class Truth:
         called, may_be = self._names
         if noun.meaning in may_be or not noun.wide.isdisjoint(called):
             return PRESENT
-        return None
+        return None if noun.wholes.isdisjoint(may_be) and ANY_PICTURE not in noun.wholes else PART
 
     def contradicts(self, edge: Relation, predicate: str) -> bool:
         """Whether a relation shows that another one, said of the same two things, is false."""

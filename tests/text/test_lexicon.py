@@ -76,6 +76,12 @@ def test_every_word_that_a_list_points_to_is_listed():
         assert not row["same_as"] or nouns[row["same_as"]] == "", row  # a synonym of a word that is none itself
         assert all(nouns.get(word) == "" for word in filter(None, row["may_be"].split(";"))), row
         assert all(not nouns.get(word) for word in row["broader"].split(";")), row
+    kinds = {kind for row in wordlists.rows("nouns") for kind in row["broader"].split(";")}
+    for row in wordlists.rows("parts"):
+        assert not nouns.get(row["part"]), row
+        assert not nouns.get(row["whole"]), row
+        unlisted = row["part"] not in {*nouns, *kinds}
+        assert not unlisted or row["whole"] == "any picture", row
     assert members.names("pipeline.text.negatives")
 
 
