@@ -19,6 +19,7 @@ from pipeline.text import english, wordlists
 Setting = tuple[bool, bool]  # the subject is a person or an animal; one of the two is ground
 _SURFACE = ("on", "in")  # a sign on the road stands next to it
 
+_NOT = ("not ", "without", "no ")
 _ANY = "any"  # in may_also: goes with every deed
 
 LISTED = 2  # is true or may be, whatever else is known: the same, implied, or listed to go together
@@ -37,11 +38,7 @@ class Predicate(msgspec.Struct, frozen=True, eq=False, gc=False):
     mirrored: str  # "yes": true both ways round, or may be; "alike": between two that live, or two that do not; "no"
     placing: bool  # says only where: true of many pairs of which no annotator says it
     known: bool  # listed, or made of a listed preposition
-
-    @property
-    def negated(self) -> bool:
-        """Whether it says that something is not so."""
-        return self.said.startswith(("not ", "without", "no "))
+    negated: bool  # says that something is not so
 
 
 class Predicates:
@@ -70,14 +67,15 @@ class Predicates:
         if row is None:  # an alias of words that are in no list
             return msgspec.structs.replace(self._made_up(listed, said), said=said)
         places = () if row["kind"] == "act" else (listed,)
-        return Predicate(listed, said, "", places, row["inverse"], row["mirrored"], row["placing"] == "yes", known=True)
+        placing, negated = row["placing"] == "yes", said.startswith(_NOT)
+        return Predicate(listed, said, "", places, row["inverse"], row["mirrored"], placing, True, negated)
 
     def _made_up(self, phrase: str, said: str) -> Predicate:
         """A phrase in no list: its verb and its prepositions, the longest listed ones, "sitting" and "on"."""
         words = phrase.split()
         first, places = self._prepositions(words)
         if not places:
-            return Predicate(phrase, said, "", (), "", "alike", placing=False, known=False)
+            return Predicate(phrase, said, "", (), "", "alike", False, False, said.startswith(_NOT))
         verb = " ".join(words[:first])
         plain = self._verbs.get(verb, verb)
         if not plain and len(places) == 1:
@@ -86,7 +84,8 @@ class Predicates:
         mirrored = "yes" if any(row["mirrored"] == "yes" for row in facts) else "no"
         placing = any(row["placing"] == "yes" for row in facts)
         meaning = " ".join(filter(None, (plain, *places)))
-        return Predicate(meaning, said, plain, places, facts[0]["inverse"], mirrored, placing, known=True)
+        inverse, negated = facts[0]["inverse"], said.startswith(_NOT)
+        return Predicate(meaning, said, plain, places, inverse, mirrored, placing, True, negated)
 
     def _prepositions(self, words: Sequence[str]) -> tuple[int, tuple[str, ...]]:
         """Where the first preposition of a phrase begins, and the meanings of all."""

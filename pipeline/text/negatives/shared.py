@@ -4,6 +4,7 @@ An edit changes words of the caption and nothing else: a noun within its phrase 
 an attribute leaves the others and the noun as they stand. What cannot be put so is no edit.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import islice
@@ -67,11 +68,17 @@ class Scene:
 
     def is_asserted(self, node: int) -> bool:
         """Whether the caption says that the object is there: who does not touch a cup may do so where there is none."""
-        for place in self.mentions[node]:
-            before = self.pieces[place - 1] if place else None
-            if before is None or before.object != node or not self.lexicon.predicate(before.predicate).negated:
-                return True
-        return False
+        places = self.mentions[node]
+        if places[0] == 0:
+            return True
+        befores = [self.pieces[place - 1] for place in places]
+        return any(it.object != node or not self.lexicon.predicate(it.predicate).negated for it in befores)
+
+    @cached_property
+    def _num_relations(self) -> Counter[int]:
+        """Object id -> the relations of it that the caption says."""
+        said = [self.pieces[place] for place in self.relations]
+        return Counter([piece.subject for piece in said] + [piece.object for piece in said])
 
     @cached_property
     def attribute_places(self) -> list[tuple[int, str, str]]:
@@ -156,7 +163,7 @@ class Scene:
         """Whether the caption says more of the object than one relation: an attribute, or other relations."""
         if self._said(self.mentions[node][0]):
             return True
-        return sum(node in (self.pieces[place].subject, self.pieces[place].object) for place in self.relations) > 1
+        return self._num_relations[node] > 1
 
     def stands(self, place: int, where: int) -> str:
         """The phrase of one piece as it reads where another stands, with that one's capital if it has one."""
