@@ -79,6 +79,7 @@ class Lexicon:
         predicates = Predicates(predicate_aliases)
         self.predicate = predicates.of
         self.compared = predicates.compared
+        self.tells = predicates.tells
         self._attributes = {row["word"]: row for row in wordlists.rows("attributes")}
         # What a word means; kept for words met before.
         self.noun: Callable[[str], Noun] = Kept(self._make_noun).__getitem__

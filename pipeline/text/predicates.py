@@ -19,6 +19,7 @@ from pipeline.text import english, wordlists
 Setting = tuple[bool, bool]  # the subject is a person or an animal; one of the two is ground
 _SURFACE = ("on", "in")  # a sign on the road stands next to it
 
+_UNUSUAL = ("of", "far from")  # between two things that are otherwise related
 _NOT = ("not ", "without", "no ")
 _ANY = "any"  # in may_also: goes with every deed
 
@@ -57,6 +58,7 @@ class Predicates:
         self.of: Callable[[str], Predicate] = Kept(self._make).__getitem__
         # claim, fact, setting -> what the fact says of the claim about the same two things
         self.compared: Callable[[tuple[str, str, Setting]], int] = Kept(self._compare).__getitem__
+        self.tells: Callable[[str], bool] = Kept(self._tells).__getitem__  # whether it speaks against anything common
 
     def _make(self, word: str) -> Predicate:
         said = self._said_as.get(word) or english.said(word)
@@ -122,6 +124,11 @@ class Predicates:
             return max(self._done_there(deed.meaning, place) for place in where.places)
         either = self._may_also[claim.meaning] | self._may_also[fact.meaning]
         return OPEN if _ANY in either else CONTRARY
+
+    def _tells(self, fact: str) -> bool:
+        """Whether a meaning excludes any that is usual; "has", "with" and "near" go with nearly all."""
+        usual = (claim for claim in self._facts if claim not in _UNUSUAL)
+        return any(self.compared((claim, fact, (True, False))) == CONTRARY for claim in usual)
 
     def _same_place(self, one: Predicate, other: Predicate, *, ground: bool) -> bool:
         for a in one.places:

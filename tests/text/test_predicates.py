@@ -139,6 +139,14 @@ def test_a_listed_fact_holds_both_ways():
             assert (forth == CONTRARY) == (back == CONTRARY), (meaning, other)
 
 
+@pytest.mark.parametrize(
+    ("word", "tells"),
+    [("has", False), ("with", False), ("near", False), ("on", True), ("wearing", True), ("in front of", True)],
+)
+def test_a_relation_that_goes_with_nearly_all_tells_nothing(word, tells):
+    assert PREDICATES.tells(PREDICATES.of(word).meaning) == tells
+
+
 def test_an_implied_place_is_listed_and_a_special_one_open():
     assert PREDICATES.compared(("on", "sitting on", (True, False))) == LISTED
     assert CONTRARY < PREDICATES.compared(("sitting on", "on", (True, False))) < LISTED

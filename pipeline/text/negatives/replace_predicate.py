@@ -16,6 +16,8 @@ def propose(scene: Scene, draws: Draws) -> Iterator[Edit]:
         edge = scene.relation(place)
         ends = (edge.subject, edge.object)
         original = scene.lexicon.predicate(edge.predicate)
+        if not scene.lexicon.tells(original.meaning):
+            continue
         drawn = scene.pools.predicates(scene.thing(edge.subject), scene.thing(edge.object), edge, draws)
         others = (word for word in drawn if scene.truth.contradicts(edge, word))
         for word in islice(others, TRIES_A_PLACE):
