@@ -61,8 +61,16 @@ def excerpts(caption: str, text: str) -> tuple[str, str]:
     return caption[start : ends[0]], text[start : ends[1]]
 
 
-def write(folder: Path, row: str, samples: Samples, counts: Counts, facts: dict[str, Any], source: Path) -> None:
-    """Write page.json and its drawings into a folder."""
+def write(
+    folder: Path,
+    row: str,
+    samples: Samples,
+    counts: Counts,
+    further: list[pages.Table],
+    facts: dict[str, Any],
+    source: Path,
+) -> None:
+    """Write page.json and its drawings into a folder; `further` are tables that stand before the samples."""
     images = []
     for rule in sorted(samples.chosen):
         for number, entry in enumerate(sorted(samples.chosen[rule], key=lambda kept: (-kept[0], *kept[1:4])), 1):
@@ -81,7 +89,7 @@ def write(folder: Path, row: str, samples: Samples, counts: Counts, facts: dict[
             "They were fitted, and negatives are made of what is left.",
             f"Of {counts.made.total()} negatives the annotation itself shows {samples.num_certain} to be false.",
         ],
-        tables=[_sizes(samples), _rules(counts), _reasons(counts), *_listed(samples)],
+        tables=[_sizes(samples), _rules(counts), _reasons(counts), *further, *_listed(samples)],
         lines=[],
         images=images,
     )

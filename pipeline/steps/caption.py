@@ -9,6 +9,7 @@ from pydantic import Field
 from pipeline.core import tables
 from pipeline.core.progress import say
 from pipeline.core.schemas import CAPTIONS, GRAPHS
+from pipeline.formats.wordnet import WordNet
 from pipeline.graphs.scene import from_json
 from pipeline.text import captions, fitting
 from pipeline.text.captions import Caption, Captioner, pieces_to_json
@@ -23,10 +24,10 @@ class Params(captions.Params):
     max_tokens: int = Field(ge=3)  # CLIP reads 77; start and end are two of them
 
 
-def lexicon_of(graphs: Path) -> Lexicon:
+def lexicon_of(graphs: Path, wordnet: WordNet | None = None) -> Lexicon:
     """The word lists with the aliases of the corpus a graph table was read from."""
     aliases = tables.read_meta(graphs, GRAPHS)["aliases"]
-    return Lexicon(aliases.get("nouns", ()), aliases.get("predicates", ()))
+    return Lexicon(aliases.get("nouns", ()), aliases.get("predicates", ()), wordnet)
 
 
 def caption(params: Params, *, graphs: Path, out: Path) -> dict[str, object]:

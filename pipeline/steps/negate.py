@@ -9,23 +9,28 @@ from pydantic import Field
 
 from pipeline.core import tables
 from pipeline.core.errors import DataError
+from pipeline.core.hashing import file_digest
 from pipeline.core.outputs import whole_folder
 from pipeline.core.params import Params as BaseParams
 from pipeline.core.progress import say
 from pipeline.core.schemas import CAPTIONS, GRAPHS, NEGATIVES
+from pipeline.formats.wordnet import FILES as WORDNET_FILES
+from pipeline.formats.wordnet import WordNet
 from pipeline.graphs.scene import SceneGraph, from_json
 from pipeline.reporting import samples as sampling
+from pipeline.reporting.leak import Leak
 from pipeline.reporting.samples import Sample, Samples
-from pipeline.steps.caption import Params as CaptionParams
 from pipeline.steps.caption import lexicon_of
 from pipeline.text import certainty, pools
 from pipeline.text import negate as making
-from pipeline.text.captions import Captioner, pieces_from_json
+from pipeline.text.captions import pieces_from_json
 from pipeline.text.clip_tokens import ClipTokens, tokens
 from pipeline.text.edits import spans
+from pipeline.text.lexicon import Lexicon
 from pipeline.text.negate import Counts, Negative
 from pipeline.text.negatives.shared import Scene
 from pipeline.text.pools import Pools, Statistics
+from pipeline.text.truth import Truth
 
 
 class Params(BaseParams):
@@ -34,6 +39,8 @@ class Params(BaseParams):
     source: str
     negatives: making.Params
     pools: pools.Params
+    wordnet: str | None  # a folder with WordNet's index.noun and data.noun; null = our own word lists alone
+    leak_images: int = Field(ge=0)  # about so many are measured for the leak of their texts
     samples_a_rule: int = Field(ge=0)
 
 
@@ -41,49 +48,67 @@ def negate(
     params: Params, row: str, *, graphs: Path, captions: Path, source: Path, out: Path, page: Path
 ) -> dict[str, object]:
     """Write the negatives and the page; returns what the log should know."""
-    lexicon = lexicon_of(graphs)
+    wordnet = WordNet(Path(params.wordnet)) if params.wordnet else None
+    lexicon = lexicon_of(graphs, wordnet)
     facts = tables.read_meta(captions, CAPTIONS)
-    telling = CaptionParams.model_validate(facts["params"])
-    captioner, clip = Captioner(telling, lexicon), tokens()
+    max_tokens: int = facts["params"]["max_tokens"]
+    clip = tokens()
     shown_false = certainty.of(tables.read_meta(graphs, GRAPHS)["kind"])
-    words = Pools(_statistics(graphs, Statistics(lexicon)), params.pools)
+    statistics = Statistics(lexicon)
+    num_images = _counted(graphs, statistics)
+    words = Pools(statistics, params.pools)
     rules = making.load(params.negatives)
     counts, samples = Counts(Counter(), Counter()), Samples(params.samples_a_rule)
+    leak = Leak(params.negatives, params.pools, statistics, min(1.0, params.leak_images / max(1, num_images)))
 
     def fits(text: str) -> bool:
-        return clip.count(text) <= telling.max_tokens
+        return clip.count(text) <= max_tokens
 
     with whole_folder(page) as folder:
         with tables.streamed(out, NEGATIVES) as table:
-            for graph_row, graph, told in _joined(graphs, captions):
-                caption = told["fitted"]
-                scene = Scene(graph, caption, pieces_from_json(told["fitted_pieces"]), captioner, words)
-                _count(samples, graph, told, telling.max_tokens)
-                starts = told["fitted_clause_starts"]
-                for made in making.negatives(scene, starts, rules, params.negatives, counts, fits):
+            for graph_row, graph, truth, told in _joined(graphs, captions, lexicon):
+                caption, starts = told["fitted"], told["fitted_clause_starts"]
+                scene = Scene(graph, caption, pieces_from_json(told["fitted_pieces"]), truth, words)
+                _count(samples, graph, told, max_tokens)
+                found = list(making.negatives(scene, starts, rules, params.negatives, counts, fits))
+                leak.add(scene, found)
+                for made in found:
                     certain = shown_false(scene, made.edit)
                     samples.num_certain += certain
                     table.add(_row(graph, scene, made, clip) | {"certain": certain})
                     shown = sampling.excerpts(caption, made.text)
                     samples.offer(Sample(graph, graph_row["image"], graph_row["crop_xywh"], caption, made, shown))
-            table.meta = {"rules": counts.to_json()}
-        sampling.write(folder, row, samples, counts, facts, source)
+            table.meta = {"rules": counts.to_json(), "wordnet": _digests(params.wordnet)}
+        sampling.write(folder, row, samples, counts, [leak.table()], facts, source)
     say(f"negate: {counts.made.total()} negatives; {counts.dropped.total()} candidates dropped")
     return {"negatives": counts.made.total(), "dropped": counts.dropped.total()}
 
 
-def _statistics(graphs: Path, statistics: Statistics) -> Statistics:
-    """Word counts over whole images; regions repeat what these say."""
+def _digests(wordnet: str | None) -> dict[str, str]:
+    """What the files of WordNet are, for they are no dependency of the stage."""
+    return {name: file_digest(Path(wordnet) / name) for name in WORDNET_FILES} if wordnet else {}
+
+
+def _counted(graphs: Path, statistics: Statistics) -> int:
+    """Count the words of whole images, for regions repeat what these say; returns the number of images."""
+    num_images = 0
     for rows in tables.batches(graphs, GRAPHS):
         for row in rows:
             if row["graph"] is not None and not row["region"]:
                 statistics.add(from_json(row["graph"]))
-    return statistics
+                num_images += 1
+    return num_images
 
 
-def _joined(graphs: Path, captions: Path) -> Iterator[tuple[dict[str, Any], SceneGraph, dict[str, Any]]]:
-    """Graph row, graph and caption row of every image and region; both tables stand in the same order."""
+def _joined(
+    graphs: Path, captions: Path, lexicon: Lexicon
+) -> Iterator[tuple[dict[str, Any], SceneGraph, Truth, dict[str, Any]]]:
+    """Graph row, graph, truth of the whole image and caption row of every image and region.
+
+    Both tables stand in the same order, an image before its regions.
+    """
     told = (row for rows in tables.batches(captions, CAPTIONS) for row in rows)
+    truth: Truth | None = None
     for rows in tables.batches(graphs, GRAPHS):
         for row in rows:
             if row["graph"] is None:
@@ -91,7 +116,12 @@ def _joined(graphs: Path, captions: Path) -> Iterator[tuple[dict[str, Any], Scen
             caption = next(told, None)
             if caption is None or (caption["image_id"], caption["region"]) != (row["image_id"], row["region"]):
                 raise DataError(f"{captions}: no caption of image {row['image_id']!r}; run `dvc repro caption`")
-            yield row, from_json(row["graph"]), caption
+            graph = from_json(row["graph"])
+            if not row["region"]:
+                truth = Truth(graph, lexicon)
+            elif truth is None or truth.graph.image_id != row["image_id"]:
+                raise DataError(f"{graphs}: a region without its image {row['image_id']!r}; run `dvc repro graph`")
+            yield row, graph, truth, caption
 
 
 def _count(samples: Samples, graph: SceneGraph, told: dict[str, Any], max_tokens: int) -> None:

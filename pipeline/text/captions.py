@@ -125,7 +125,7 @@ class Captioner:
         """
         if following and thing[1]:
             first = following.split(" ", 1)[0]
-            if first in thing[1]:
+            if first in thing[1] and english.attribute_said(first, thing[0]) == first:  # not "switched-on" before "on"
                 thing = (thing[0], tuple(word for word in thing[1] if word != first))
         return self.plain(thing)
 

@@ -10,7 +10,9 @@ from functools import lru_cache
 import msgspec
 
 from pipeline.core.kept import MOST_KEPT, Kept
+from pipeline.formats.wordnet import WordNet
 from pipeline.text import english, wordlists
+from pipeline.text.predicates import Predicates, both_ways, merged
 
 
 class Noun(msgspec.Struct, frozen=True, eq=False, gc=False):
@@ -18,18 +20,9 @@ class Noun(msgspec.Struct, frozen=True, eq=False, gc=False):
 
     meaning: str
     general: frozenset[str]
+    wide: frozenset[str]  # these, and what else annotators call such a thing: one's stove is another's oven
     kind: str  # the most general of them: "person", "clothing"; for an unlisted word its meaning
-
-
-class Predicate(msgspec.Struct, frozen=True, eq=False, gc=False):
-    """A relation word. `also` holds the meanings that may be true of the same pair together with it."""
-
-    meaning: str
-    said: str  # "" where nothing can be said with it
-    also: frozenset[str]
-    inverse_also: frozenset[str]  # the same for its inverse, read from object to subject
-    mirrored: bool  # true both ways round, or may be
-    placing: bool  # says only where: true of many pairs of which no annotator says it
+    wholes: frozenset[str]  # what has such a thing although nobody says so: people wear shirts and have arms
 
 
 class Attribute(msgspec.Struct, frozen=True, eq=False, gc=False):
@@ -47,31 +40,51 @@ class Thing(msgspec.Struct, frozen=True, eq=False, gc=False):
     name: str  # what it is called: the first name, or the first that is listed ("outlets", not "pluged")
     kind: str  # the most general name, by its synset where its own name is in no list
     meanings: frozenset[str]
-    general: frozenset[str]  # the meanings and all they are a kind of
-    sorts: frozenset[str]  # what other names may refer to it by: its meanings; for people any is "a person"
+    wide: frozenset[str]  # the meanings, all they are a kind of and what else annotators call such a thing
+    living: bool  # a person or an animal
 
 
+_SENSES = 3  # of a name, the commonest: people call a thing by one of them
+
+
+class Traits(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """What is recorded of an object: what that means, and the kinds of attributes of which there is any."""
+
+    meanings: frozenset[tuple[str, str]]  # also of those it has only by its name ("white top")
+    kinds: frozenset[str]
+
+
+_LIVING = ("person", "animal")
 _ADJECTIVES = ("size", "age", "hardness", "shape", "state", "pattern", "", "colour", "material")
 
 
 class Lexicon:
-    """Words of one corpus; `noun_aliases` and `predicate_aliases` are its groups of names that mean the same."""
+    """Words of one corpus; `noun_aliases` and `predicate_aliases` are its groups of names that mean the same.
+
+    With WordNet, a thing may also be called by what that has above its synset, or above the commonest senses of a name.
+    """
 
     def __init__(
-        self, noun_aliases: Iterable[Sequence[str]] = (), predicate_aliases: Iterable[Sequence[str]] = ()
+        self,
+        noun_aliases: Iterable[Sequence[str]] = (),
+        predicate_aliases: Iterable[Sequence[str]] = (),
+        wordnet: WordNet | None = None,
     ) -> None:
+        self._wordnet = wordnet
         nouns = wordlists.rows("nouns")
         self._broader = {row["word"]: row["broader"].split(";") if row["broader"] else [] for row in nouns}
-        self._noun_meaning = _merged({row["word"]: row["same_as"] or row["word"] for row in nouns}, noun_aliases)
-        predicates = wordlists.rows("predicates")
-        self._predicate_meaning = _merged({row["word"]: row["meaning"] for row in predicates}, predicate_aliases)
-        self._said_as = {row["word"]: row["said_as"] for row in predicates if row["said_as"]}
-        self._facts = _PredicateFacts([row for row in predicates if row["word"] == row["meaning"]])
+        self._noun_meaning = merged({row["word"]: row["same_as"] or row["word"] for row in nouns}, noun_aliases)
+        self._may_be = both_ways({row["word"]: row["may_be"] for row in nouns})
+        self._wholes = wordlists.groups("parts", "whole", by="part")
+        predicates = Predicates(predicate_aliases)
+        self.predicate = predicates.of
+        self.compared = predicates.compared
+        self.tells = predicates.tells
         self._attributes = {row["word"]: row for row in wordlists.rows("attributes")}
         # What a word means; kept for words met before.
         self.noun: Callable[[str], Noun] = Kept(self._make_noun).__getitem__
-        self.predicate: Callable[[str], Predicate] = Kept(self._make_predicate).__getitem__
         self.attribute: Callable[[str], Attribute] = Kept(self._make_attribute).__getitem__
+        self.traits: Callable[[tuple[tuple[str, ...], tuple[str, ...]]], Traits] = Kept(self._make_traits).__getitem__
         self.thing: Callable[[tuple[str, ...], tuple[str, ...]], Thing] = lru_cache(MOST_KEPT)(self._make_thing)
 
     def knows(self, word: str) -> bool:
@@ -85,6 +98,7 @@ class Lexicon:
     def _make_thing(self, names: tuple[str, ...], synsets: tuple[str, ...]) -> Thing:
         """What an object of these names and synsets ("gym_shoe.n.01") is."""
         lemmas = [synset.split(".", 1)[0].replace("_", " ") for synset in synsets]
+        above = [self._listed_above(word, _sense(synset)) for word, synset in zip(lemmas, synsets, strict=True)]
         nouns = [self.noun(word) for word in (*names, *lemmas)]
         name = next((word for word in names if self.knows(word)), names[0])
         listed = [word for word in (*names, *lemmas) if self.knows(word)]
@@ -92,26 +106,37 @@ class Lexicon:
             name,
             self.noun(listed[0] if listed else name).kind,
             frozenset(noun.meaning for noun in nouns),
-            frozenset().union(*(noun.general for noun in nouns)),
-            frozenset("person" if noun.kind == "person" else noun.meaning for noun in nouns),
+            frozenset().union(*(noun.wide for noun in nouns), *above),
+            any(noun.kind in _LIVING for noun in nouns),
         )
 
     def _make_noun(self, word: str) -> Noun:
         """What a name means: as listed, else by its last word ("parking meter" is a meter), singular or plural."""
-        meaning = self._meaning_of(word)
+        meaning = listed = self._meaning_of(word)
         general = {meaning}
-        if meaning not in self._broader:
-            head = english.head(meaning)
-            general |= set() if head == meaning else self.noun(head).general
+        head = english.head(meaning)
+        if meaning not in self._broader and head != meaning:
+            listed = self.noun(head).meaning
+            general |= self.noun(head).general
         todo = list(general)
         while todo:
             for broader in self._broader.get(todo.pop(), ()):
-                wide = self._noun_meaning.get(broader, broader)
-                if wide not in general:
-                    general.add(wide)
-                    todo.append(wide)
+                name = self._noun_meaning.get(broader, broader)
+                if name not in general:
+                    general.add(name)
+                    todo.append(name)
         roots = sorted(name for name in general if name != meaning and not self._broader.get(name))
-        return Noun(meaning, frozenset(general), roots[0] if roots else english.head(meaning))
+        wide = frozenset(general).union(self._may_be.get(listed, ()), self._listed_above(word, slice(_SENSES)))
+        kind = roots[0] if roots else head
+        wholes = self._wholes.get(listed, frozenset()) | self._wholes.get(kind, frozenset())
+        return Noun(meaning, frozenset(general), wide, kind, wholes)
+
+    def _listed_above(self, word: str, senses: slice) -> frozenset[str]:
+        """The names that WordNet has for these senses of a name and for all they are kinds of."""
+        if self._wordnet is None:
+            return frozenset()
+        found = (self._wordnet.names(form, senses) for form in (word, *_singulars(word)))
+        return next(filter(None, found), frozenset())
 
     def _meaning_of(self, word: str) -> str:
         forms = [word, *_singulars(word)]
@@ -121,58 +146,25 @@ class Lexicon:
         listed = [form for form in forms[1:] if form.rsplit(" ", 1)[-1] in self._noun_meaning]
         return (listed or forms[1:] or forms)[0]
 
-    def _make_predicate(self, word: str) -> Predicate:
-        """What a predicate means: as listed, else by how it is said and by the preposition it ends in."""
-        said = self._said_as.get(word) or english.said(word)
-        known = self._predicate_meaning.get(word) or self._predicate_meaning.get(said)
-        meaning = known or said or word
-        tail = "" if known else next((t for t in _tails(meaning) if t in self._predicate_meaning), "")
-        ending = self._predicate_meaning.get(tail)
-        also = self._facts.also(meaning) | (self._facts.also(ending) if ending else frozenset())
-        inverse = self._facts.inverse.get(meaning) or (self._facts.inverse.get(ending) if ending else None)
-        inverse_also = self._facts.also(inverse) if inverse else frozenset[str]()
-        mirrored = meaning in self._facts.mirrored or (ending in self._facts.mirrored)
-        placing = meaning in self._facts.placing or (ending in self._facts.placing)
-        return Predicate(meaning, said, also | {meaning}, inverse_also, mirrored, placing)
-
     def _make_attribute(self, word: str) -> Attribute:
         """What an attribute means; unlisted ones have no kind, so nothing is known to exclude them."""
         row = self._attributes.get(word) or self._attributes.get(word.removeprefix("very "))
         kind, value = (row["kind"], row["value"]) if row else ("", word)
         return Attribute(kind, value, _ADJECTIVES.index(kind.split(".")[0]), (kind, value))
 
-
-class _PredicateFacts:
-    """The listed facts by meaning, closed: what may hold together does so both ways."""
-
-    def __init__(self, rows: Sequence[dict[str, str]]) -> None:
-        self.inverse = {row["meaning"]: row["inverse"] for row in rows if row["inverse"]}
-        self.mirrored = {row["meaning"] for row in rows if row["mirrored"] == "yes"}
-        self.placing = {row["meaning"] for row in rows if row["placing"] == "yes"}
-        self._also: dict[str, set[str]] = {row["meaning"]: {row["meaning"]} for row in rows}
-        for row in rows:
-            for other in filter(None, row["may_also"].split(";")):
-                self._also[row["meaning"]].add(other)
-                self._also[other].add(row["meaning"])
-        postures = [row["meaning"] for row in rows if row["posture"] == "yes"]
-        for meaning in postures:  # one cannot sit and stand at once; standing on and standing at go together
-            verb = meaning.split()[0]
-            self._also[meaning] -= {other for other in postures if other.split()[0] != verb}
-            self._also[meaning] |= {other for other in postures if other.split()[0] == verb}
-
-    def also(self, meaning: str) -> frozenset[str]:
-        return frozenset(self._also.get(meaning, ()))
+    def _make_traits(self, described: tuple[tuple[str, ...], tuple[str, ...]]) -> Traits:
+        """What the names and attributes of an object say of it."""
+        names, attributes = described
+        own = [self.attribute(word) for word in attributes]
+        inside = [self.attribute(word) for name in names for word in name.split()[:-1]]
+        return Traits(frozenset(about.meaning for about in own + inside), frozenset(about.kind for about in own))
 
 
-def _merged(meanings: dict[str, str], aliases: Iterable[Sequence[str]]) -> dict[str, str]:
-    """The word lists with a corpus's aliases: a group means what its first listed member means, else its first."""
-    merged = dict(meanings)
-    for group in aliases:
-        words = [word.strip().lower() for word in group]
-        meaning = next((merged[word] for word in words if word in merged), words[0])
-        for word in words:
-            merged.setdefault(word, meaning)
-    return merged
+def _sense(synset: str) -> slice:
+    """The sense that a synset's name counts: the second of "mouse.n.02"."""
+    number = synset.rsplit(".", 1)[-1]
+    sense = int(number) if number.isdecimal() and len(number) < 4 else 0
+    return slice(sense - 1, sense) if sense else slice(_SENSES)
 
 
 def _singulars(word: str) -> list[str]:
@@ -186,8 +178,3 @@ def _singulars(word: str) -> list[str]:
     if word.endswith("ses"):
         return [word[:-1], word[:-2]]  # houses, buses
     return [word[:-1]] if word.endswith("s") else []
-
-
-def _tails(phrase: str) -> list[str]:
-    words = phrase.split()
-    return [" ".join(words[start:]) for start in range(1, len(words))]

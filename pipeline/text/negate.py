@@ -82,7 +82,7 @@ def negatives(
 
     `fits` says whether a text is short enough to be read whole.
     """
-    graph = scene.truth.graph
+    graph = scene.graph
     for rule in sorted(rules):
         draws = Draws(params.seed, "negate", graph.image_id, graph.region, rule)
         index = tries = 0

@@ -1,28 +1,53 @@
 """Word pools: what the corpus says in like places, so that a replaced word is plausible and the negative hard.
 
-Predicates are pooled by what they connect (person -> clothing) and, in Action Genome, by their group; nouns by the
-predicate they are subject or object of and by their kind (a shirt is replaced by other clothing that is worn);
-attributes by their kind and by what they are said of. The most frequent come first; a pool holds at most `most_words`.
+A word is drawn as often as the corpus has it in that place: a noun beside this predicate and this other noun, a
+predicate between these two, an attribute of its kind said of this noun. Counts are smoothed: where a place was seen
+seldom, the draw comes from the next wider one more often (it stays in a place seen n times with chance n / (n + prior):
+a Dirichlet prior, MacKay and Peto 1995). For a share of the places the draw is free, from the words of
+the wider pools, all alike; `uniform` makes all draws so, which is the baseline that a leak is compared with.
 """
 
+from bisect import bisect_right
 from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, chain
+from operator import attrgetter
+from typing import Annotated, Literal, TypeVar
 
+import msgspec
 from pydantic import Field
 
 from pipeline.core.params import Params as BaseParams
-from pipeline.graphs.scene import SceneGraph
-from pipeline.text.lexicon import Lexicon
+from pipeline.graphs.scene import Relation, SceneGraph
+from pipeline.text.draws import Draws
+from pipeline.text.lexicon import Lexicon, Thing
 
 _MOST_COUNTED = 1 << 20  # different entries of one statistic; beyond it only words already met are counted
 
 
+class Uniform(BaseParams):
+    """Every word of a pool is as likely as every other."""
+
+    kind: Literal["uniform"]
+
+
+class Seen(BaseParams):
+    """A word is as likely as the corpus has it in that place."""
+
+    kind: Literal["seen"]
+    prior: int = Field(ge=1)  # a place seen so often is believed half; the rest comes from the next wider place
+    free_share: float = Field(ge=0, le=1)  # of places for which words are drawn as `uniform` does
+
+
 class Params(BaseParams):
-    """How large the pools are."""
+    """How large the pools are and how words are drawn from them."""
 
-    most_words: int = Field(ge=1)
+    most_words: int = Field(ge=1)  # of one place, the most frequent
+    draw: Annotated[Uniform | Seen, Field(discriminator="kind")]
 
 
+K = TypeVar("K")
 Counts = Counter[tuple[str, ...]]
 
 
@@ -31,35 +56,41 @@ class Statistics:
     """Counts over a corpus, the same in whatever order its graphs come (below `_MOST_COUNTED`)."""
 
     lexicon: Lexicon
-    predicates: Counts = field(default_factory=Counter)  # (kind of subject, kind of object, group, predicate)
-    nouns: Counts = field(default_factory=Counter)  # (side, meaning of the predicate, kind of the noun, noun)
-    attributes: Counts = field(default_factory=Counter)  # (kind of the attribute, kind of the noun, attribute)
+    predicates: Counts = field(default_factory=Counter)  # meaning, kind of subject; of object; group, predicate
+    nouns: Counts = field(default_factory=Counter)  # side, predicate, meaning, kind of the other; kind, noun
+    attributes: Counts = field(default_factory=Counter)  # kind of attribute, meaning, kind of the noun, attribute
+    present: Counter[str] = field(default_factory=Counter)  # what anything in a graph may be called
+    num_graphs: int = 0
 
     def add(self, graph: SceneGraph) -> None:
         """Count one graph."""
         lexicon = self.lexicon
         things = {thing.id: lexicon.thing(thing.names, thing.synsets) for thing in graph.objects}
+        called = {node: lexicon.noun(thing.name).meaning for node, thing in things.items()}
         predicates: list[tuple[str, ...]] = []
         nouns: list[tuple[str, ...]] = []
         for edge in graph.relations:
             about = lexicon.predicate(edge.predicate)
             if about.said:
                 one, other = things[edge.subject], things[edge.object]
-                predicates.append((one.kind, other.kind, edge.group, edge.predicate))
-                nouns.append(("subject", about.meaning, one.kind, one.name))
-                nouns.append(("object", about.meaning, other.kind, other.name))
+                first, second = called[edge.subject], called[edge.object]
+                predicates.append((first, one.kind, second, other.kind, edge.group, edge.predicate))
+                nouns.append(("subject", about.meaning, second, other.kind, one.kind, one.name))
+                nouns.append(("object", about.meaning, first, one.kind, other.kind, other.name))
         attributes: list[tuple[str, ...]] = []
         for thing in graph.objects:
             for word in thing.attributes:
                 kind = lexicon.attribute(word).kind
                 if kind:
-                    attributes.append((kind, things[thing.id].kind, word))
+                    attributes.append((kind, called[thing.id], things[thing.id].kind, word))
+        self.num_graphs += 1
+        _count(self.present, frozenset[str]().union(*map(attrgetter("wide"), things.values())))
         _count(self.predicates, predicates)
         _count(self.nouns, nouns)
         _count(self.attributes, attributes)
 
 
-def _count(counts: Counts, keys: list[tuple[str, ...]]) -> None:
+def _count(counts: Counter[K], keys: Collection[K]) -> None:
     if len(counts) + len(keys) <= _MOST_COUNTED:
         counts.update(keys)
         return
@@ -68,57 +99,166 @@ def _count(counts: Counts, keys: list[tuple[str, ...]]) -> None:
             counts[key] += 1
 
 
+class NounPlace(msgspec.Struct, frozen=True, gc=False):
+    """Where a noun stands."""
+
+    side: str  # subject | object
+    predicate: str  # its meaning
+    other: Thing  # on the other side
+    noun: str  # to be replaced
+    kind: str  # of the thing
+    bound: bool  # more is said of it, which fits things of its kind
+
+
+Rungs = tuple[tuple[int, ...], ...]  # ever wider places: which parts of a statistic's key stay
+
+_PREDICATE_SEEN: Rungs = ((0, 2, 4), (1, 3, 4), (4,))
+_PREDICATE_FREE: Rungs = ((1, 3, 4), (3, 4), (4,))
+_NOUN_SEEN: Rungs = ((0, 1, 2), (0, 1, 3, 4), (0, 1, 4), (0, 1))
+_BOUND_SEEN: Rungs = ((0, 1, 2, 4), (0, 1, 3, 4), (0, 1, 4), (0, 4))
+_NOUN_FREE: Rungs = ((0, 1, 4), (0, 4), (0, 1), ())
+_ATTRIBUTE_SEEN: Rungs = ((0, 1), (0, 2), (0,))
+_ATTRIBUTE_FREE: Rungs = ((0, 2), (0,))
+
+
 class Pools:
     """The words to choose from, read from a corpus's statistics."""
 
     def __init__(self, statistics: Statistics, params: Params) -> None:
-        most = params.most_words
-        self._predicates = _Ladder(statistics.predicates, ((0, 1, 2), (1, 2), (2,)), most)
-        self._nouns = _Ladder(statistics.nouns, ((0, 1, 2), (0, 2), (0, 1), ()), most)
-        self._attributes = _Ladder(statistics.attributes, ((0, 1), (0,)), most)
+        self._statistics = statistics
+        self._lexicon = statistics.lexicon
+        self._draw = params.draw
+        self._predicates = _Pool(statistics.predicates, (_PREDICATE_SEEN,), _PREDICATE_FREE, params)
+        self._nouns = _Pool(statistics.nouns, (_NOUN_SEEN, _BOUND_SEEN), _NOUN_FREE, params)
+        self._attributes = _Pool(statistics.attributes, (_ATTRIBUTE_SEEN,), _ATTRIBUTE_FREE, params)
 
-    def predicates(self, subject_kind: str, object_kind: str, group: str) -> list[str]:
-        """Predicates between such things, else to such objects, else any; always of the same group."""
-        return self._predicates.words((subject_kind, object_kind, group))
+    def predicates(self, subject: Thing, object_: Thing, edge: Relation, draws: Draws) -> Iterator[str]:
+        """Other predicates between such things, always of the same group; each once, in the order drawn."""
+        first, second = self._called(subject), self._called(object_)
+        key = (first, subject.kind, second, object_.kind, edge.group)
+        return self._predicates.drawn(key, _PREDICATE_SEEN, edge.predicate, draws)
 
-    def nouns(self, side: str, predicate_meaning: str, noun_kind: str) -> list[str]:
-        """Nouns of one kind on one side ("subject", "object") of a predicate, else of that kind or side, else any."""
-        return self._nouns.words((side, predicate_meaning, noun_kind))
+    def nouns(self, place: "NounPlace", draws: Draws) -> Iterator[str]:
+        """Other nouns on one side of a predicate whose other side is known; each once."""
+        other = place.other
+        key = (place.side, place.predicate, self._called(other), other.kind, place.kind)
+        return self._nouns.drawn(key, _BOUND_SEEN if place.bound else _NOUN_SEEN, place.noun, draws)
 
-    def attributes(self, attribute_kind: str, noun_kind: str) -> list[str]:
-        """Attributes of one kind said of such things, else of anything."""
-        return self._attributes.words((attribute_kind, noun_kind))
+    def attributes(self, word: str, thing: Thing, draws: Draws) -> Iterator[str]:
+        """Other attributes of the kind of one, said of such a thing; each once."""
+        key = (self._lexicon.attribute(word).kind, self._called(thing), thing.kind)
+        return self._attributes.drawn(key, _ATTRIBUTE_SEEN, word, draws)
+
+    def waits(self, noun: str, draws: Draws) -> bool:
+        """Whether a noun had better stay: drawn with the share of the images that show such a thing.
+
+        What is in nearly every picture can hardly ever be put in, so its absence would tell that a text is false.
+        """
+        if self._statistics.num_graphs == 0 or isinstance(self._draw, Uniform):
+            return False
+        number = self._statistics.present[self._lexicon.noun(noun).meaning]
+        return draws.below(self._statistics.num_graphs) < number
+
+    def _called(self, thing: Thing) -> str:
+        return self._lexicon.noun(thing.name).meaning
 
 
 _FEW = 6  # a pool of fewer words is topped up from the next wider one
+_MOST_DRAWS = 6  # from one place; a word drawn twice is not given twice
+_FINE = 1 << 20  # steps of a share
 
 
-class _Ladder:
-    """Words under ever wider keys. A rung is the places of the narrowest key that stay; the last place is the word."""
+class _Pool:
+    """The words of one statistic, the last part of its keys, under narrow and wide places."""
 
-    def __init__(self, counts: Counts, rungs: tuple[tuple[int, ...], ...], most: int) -> None:
-        self._rungs = rungs
-        self._most = most
-        self._made: dict[tuple[str, ...], list[str]] = {}
+    def __init__(self, counts: Counts, seen: tuple[Rungs, ...], free: Rungs, params: Params) -> None:
         self._totals: dict[tuple[tuple[int, ...], tuple[str, ...]], Counter[str]] = {}
+        self._free, self._most, self._draw = free, params.most_words, params.draw
+        self._frequent: dict[tuple[tuple[int, ...], tuple[str, ...]], _Place] = {}
+        self._pools: dict[tuple[str, ...], list[str]] = {}
+        self._seen: dict[tuple[Rungs, tuple[str, ...]], list[_Place]] = {}
+        rungs = dict.fromkeys(chain(*seen, free))
         for key, count in counts.items():
             for rung in rungs:
-                total = self._totals.setdefault((rung, tuple(key[place] for place in rung)), Counter())
+                total = self._totals.setdefault((rung, tuple([key[place] for place in rung])), Counter())
                 total[key[-1]] += count
 
-    def words(self, key: tuple[str, ...]) -> list[str]:
-        """The most frequent words under the narrowest rungs that have a few of them; ties by alphabet."""
-        made = self._made.get(key)
+    def drawn(self, key: tuple[str, ...], seen: Rungs, original: str, draws: Draws) -> Iterator[str]:
+        """Words for a place, each once, and not the one that stands there."""
+        draw = self._draw
+        if draw.kind == "seen" and draws.below(_FINE) >= draw.free_share * _FINE:
+            told = [original]
+            places = _without(self._places(key, seen), original)
+            for _ in range(_MOST_DRAWS if places else 0):
+                word = _likely(places, draw.prior, draws)
+                if word not in told:
+                    told.append(word)
+                    yield word
+        else:
+            yield from (word for word in draws.order(self._pool(key)) if word != original)
+
+    def _places(self, key: tuple[str, ...], seen: Rungs) -> list["_Place"]:
+        """The places in which anything was seen, the narrowest first."""
+        made = self._seen.get((seen, key))
         if made is None:
-            made = self._made[key] = self._make(key)
+            found = (self._words(rung, key) for rung in seen)
+            made = self._seen[seen, key] = [place for place in found if place.words]
         return made
 
-    def _make(self, key: tuple[str, ...]) -> list[str]:
-        words: dict[str, None] = {}
-        for rung in self._rungs:
-            total = self._totals.get((rung, tuple(key[place] for place in rung)), Counter())
-            frequent = sorted(total.items(), key=lambda item: (-item[1], item[0]))
-            words.update(dict.fromkeys(word for word, _ in frequent[: self._most]))
-            if len(words) >= min(_FEW, self._most):
-                break
-        return list(words)[: self._most]
+    def _pool(self, key: tuple[str, ...]) -> list[str]:
+        """The most frequent words under the narrowest places that have a few of them; ties by alphabet."""
+        made = self._pools.get(key)
+        if made is None:
+            words: dict[str, None] = {}
+            for rung in self._free:
+                words.update(dict.fromkeys(self._words(rung, key).words))
+                if len(words) >= min(_FEW, self._most):
+                    break
+            made = self._pools[key] = list(words)[: self._most]
+        return made
+
+    def _words(self, rung: tuple[int, ...], key: tuple[str, ...]) -> "_Place":
+        """The most frequent words of one place."""
+        name = (rung, tuple([key[part] for part in rung]))
+        made = self._frequent.get(name)
+        if made is None:
+            total = self._totals.get(name, Counter())
+            frequent = sorted(total.items(), key=lambda item: (-item[1], item[0]))[: self._most]
+            made = self._frequent[name] = _Place([word for word, _ in frequent], [count for _, count in frequent])
+        return made
+
+
+class _Place:
+    """Words with the running sums of their counts."""
+
+    def __init__(self, words: list[str], counts: list[int]) -> None:
+        self.words = words
+        self.sums = list(accumulate(counts))
+        self.total = self.sums[-1] if counts else 0
+        self.spans = {word: (end - count, count) for word, end, count in zip(words, self.sums, counts, strict=True)}
+
+
+# A place without one word: its words and sums, what is left of their total, and where how many steps are left out.
+_Others = tuple[list[str], list[int], int, int, int]
+
+
+def _without(places: Sequence[_Place], word: str) -> list[_Others]:
+    """The places in which there are other words."""
+    others: list[_Others] = []
+    for place in places:
+        start, left_out = place.spans.get(word, (place.total, 0))
+        if place.total > left_out:
+            others.append((place.words, place.sums, place.total - left_out, start, left_out))
+    return others
+
+
+def _likely(places: Sequence[_Others], prior: int, draws: Draws) -> str:
+    """A word by the counts of the narrowest place that is believed; the last one always is."""
+    last = places[-1]
+    for place in places:
+        left = place[2]
+        drawn = draws.below(left if place is last else left + prior)
+        if drawn < left:
+            break
+    words, sums, _, start, left_out = place
+    return words[bisect_right(sums, drawn + left_out if drawn >= start else drawn)]

@@ -28,6 +28,7 @@ from pipeline.text import captions, covers, negate, pools
 from pipeline.text.captions import Captioner
 from pipeline.text.lexicon import Lexicon
 from pipeline.text.negatives.shared import Scene
+from pipeline.text.truth import Truth
 
 NUM_IMAGES = 2000
 NUM_TIMED = 500
@@ -237,7 +238,9 @@ def test_images_a_second_for_reading_captions_and_negatives(folder: Path, benchm
                 start = time.process_time()
                 statistics.add(graph)
                 seconds["count words"] += time.process_time() - start
-        return pools.Pools(statistics, pools.Params(most_words=64))
+        return pools.Pools(
+            statistics, pools.Params(most_words=64, draw=pools.Seen(kind="seen", prior=4, free_share=0.1))
+        )
 
     def tell(words: pools.Pools) -> None:
         start = time.process_time()
@@ -250,7 +253,7 @@ def test_images_a_second_for_reading_captions_and_negatives(folder: Path, benchm
                 marks.append(time.process_time())
                 told = captioner.caption(graph)
                 marks.append(time.process_time())
-                scene = Scene(graph, told.text, told.pieces, captioner, words)
+                scene = Scene(graph, told.text, told.pieces, Truth(graph, lexicon), words)
                 list(negate.negatives(scene, told.clause_starts, rules, params, counts))
                 marks.append(time.process_time())
                 for what, (one, other) in zip(("read", "caption", "negate"), pairwise(marks), strict=True):

@@ -32,12 +32,16 @@ negate:
     vg:
       source: vg
       negatives: {rules: [swap_roles], per_rule: 1, most_tries: 8, seed: 0}
-      pools: {most_words: 8}
+      pools: {most_words: 8, draw: {kind: uniform}}
+      wordnet: null
+      leak_images: 0
       samples_a_rule: 1
     unknown:
       source: vg
       negatives: {rules: [telepathy], per_rule: 1, most_tries: 8, seed: 0}
-      pools: {most_words: 8}
+      pools: {most_words: 8, draw: {kind: uniform}}
+      wordnet: null
+      leak_images: 0
       samples_a_rule: 1
 """
 OPTIONS = {

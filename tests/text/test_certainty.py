@@ -5,6 +5,9 @@ from pipeline.text import certainty, pools
 from pipeline.text.captions import Captioner, Params
 from pipeline.text.lexicon import Lexicon
 from pipeline.text.negatives.shared import Edit, Scene
+from pipeline.text.truth import Truth
+
+SEEN = pools.Seen(kind="seen", prior=4, free_share=0.1)
 
 LEXICON = Lexicon()
 CAPTIONER = Captioner(Params(max_attributes=2, most_matchings=64), LEXICON)
@@ -14,8 +17,8 @@ def scene(*relations: tuple[int, int, str, str]) -> Scene:
     objects = [SceneObject(n, (name,), words) for n, name, words in ((0, "person", ()), (1, "cup", ("red",)))]
     graph = scene_graph("7", "", (9, 9), objects, [Relation(*edge) for edge in relations])
     told = CAPTIONER.caption(graph)
-    words = pools.Pools(pools.Statistics(LEXICON), pools.Params(most_words=4))
-    return Scene(graph, told.text, told.pieces, CAPTIONER, words)
+    words = pools.Pools(pools.Statistics(LEXICON), pools.Params(most_words=4, draw=SEEN))
+    return Scene(graph, told.text, told.pieces, Truth(graph, LEXICON), words)
 
 
 def certain(edit_of, *relations: tuple[int, int, str, str], kind: str = "action_genome") -> bool:
@@ -28,7 +31,7 @@ def other_noun(shown: Scene) -> Edit:
 
 
 def other_colour(shown: Scene) -> Edit:
-    return Edit("attribute", (1,), "red", "blue", shown.described(1, ("blue",)), None)
+    return Edit("attribute", (1,), "red", "blue", shown.described(1, "red", "blue"), None)
 
 
 def other_relation(shown: Scene) -> Edit:

@@ -15,7 +15,10 @@ from pipeline.text.clip_tokens import CONTEXT, tokens
 from pipeline.text.edits import spans
 from pipeline.text.lexicon import Lexicon
 from pipeline.text.negatives.shared import Scene
+from pipeline.text.truth import Truth
 from pipeline.world import scenes
+
+SEEN = pools.Seen(kind="seen", prior=4, free_share=0.1)
 
 LEXICON = Lexicon()
 CAPTIONER = Captioner(Params(max_attributes=2, most_matchings=64), LEXICON)
@@ -147,11 +150,11 @@ def negatives_of(graphs: list[SceneGraph], most: int):
     statistics = pools.Statistics(LEXICON)
     for graph in graphs:
         statistics.add(graph)
-    words = pools.Pools(statistics, pools.Params(most_words=64))
+    words = pools.Pools(statistics, pools.Params(most_words=64, draw=SEEN))
     params = negate.Params(rules=RULES, per_rule=3, most_tries=40, seed=0)
     for graph in graphs:
         told, _ = fitted(graph, most)
-        scene = Scene(graph, told.text, told.pieces, CAPTIONER, words)
+        scene = Scene(graph, told.text, told.pieces, Truth(graph, LEXICON), words)
         fits = lambda text: tokens().count(text) <= most  # noqa: E731
         counts = negate.Counts(Counter(), Counter())
         for made in negate.negatives(scene, told.clause_starts, negate.load(params), params, counts, fits):
@@ -195,7 +198,13 @@ def test_an_edit_that_changes_what_a_number_counts_is_dropped():
         statistics.add(made)
     told = CAPTIONER.caption(two)
     assert "the first man" in told.text
-    scene = Scene(two, told.text, told.pieces, CAPTIONER, pools.Pools(statistics, pools.Params(most_words=64)))
+    scene = Scene(
+        two,
+        told.text,
+        told.pieces,
+        Truth(two, LEXICON),
+        pools.Pools(statistics, pools.Params(most_words=64, draw=pools.Uniform(kind="uniform"))),
+    )
     texts = [m.text for m in negate.negatives(scene, told.clause_starts, negate.load(params), params, counts)]
     assert not [text for text in texts if text.lower().count("man") != told.text.lower().count("man")]
     assert counts.dropped["replace_subject", negate.RECOUNTED] > 0

@@ -1,7 +1,11 @@
+from collections import Counter
+
+import pytest
+
 from pipeline.graphs.scene import Relation, SceneObject, scene_graph
 from pipeline.text.draws import Draws
 from pipeline.text.lexicon import Lexicon
-from pipeline.text.pools import Params, Pools, Statistics
+from pipeline.text.pools import NounPlace, Params, Pools, Seen, Statistics, Uniform
 
 LEXICON = Lexicon()
 
@@ -20,37 +24,115 @@ GRAPHS = [
 ]
 
 
-def pools(graphs=GRAPHS, most_words: int = 64) -> Pools:
+UNIFORM = Uniform(kind="uniform")
+
+
+def seen(prior: int = 1, free_share: float = 0.0) -> Seen:
+    return Seen(kind="seen", prior=prior, free_share=free_share)
+
+
+def pools(graphs=GRAPHS, most_words: int = 64, draw: Uniform | Seen = UNIFORM) -> Pools:
     statistics = Statistics(LEXICON)
     for one in graphs:
         statistics.add(one)
-    return Pools(statistics, Params(most_words=most_words))
+    return Pools(statistics, Params(most_words=most_words, draw=draw))
 
 
-def test_nouns_come_from_like_places_the_frequent_first():
-    assert pools().nouns("object", "wearing", "clothing") == ["hat", "belt", "scarf", "shirt", "skirt", "suit", "tie"]
+def thing(name: str):
+    return LEXICON.thing((name,), ())
+
+
+def nouns(made: Pools, predicate: str, kind: str, *, other: str = "man", bound: bool = False, seed: int = 0):
+    return list(
+        made.nouns(NounPlace("object", predicate, thing(other), "thingummy", kind, bound), Draws(seed, "nouns"))
+    )
+
+
+def predicates(made: Pools, object_: str, group: str) -> set[str]:
+    edge = Relation(1, 2, "dusting", group)
+    return set(made.predicates(thing("person"), thing(object_), edge, Draws(0, "predicates")))
+
+
+CLOTHES = {"hat", "belt", "scarf", "shirt", "skirt", "suit", "tie"}
+
+
+def test_nouns_come_from_like_places():
+    assert set(nouns(pools(), "wearing", "clothing")) == CLOTHES
 
 
 def test_a_small_pool_is_topped_up_from_wider_ones():
-    words = pools().nouns("object", "holding", "toy")
-    assert words[0] == "ball"
-    assert {"bat", "hat"} <= set(words)
+    words = set(nouns(pools(), "holding", "toy"))
+    assert {"ball", "bat", "hat"} <= words
 
 
 def test_predicates_stay_in_their_group():
-    assert pools().predicates("person", "container", "attention") == ["looking at"]
-    assert pools().predicates("person", "container", "contacting") == ["holding"]
-    assert "looking at" not in pools().predicates("person", "clothing", "")
+    for draw in (UNIFORM, seen()):
+        assert predicates(pools(draw=draw), "cup", "attention") == {"looking at"}
+        assert predicates(pools(draw=draw), "cup", "contacting") == {"holding"}
+        assert "looking at" not in predicates(pools(draw=draw), "shirt", "")
 
 
 def test_attributes_stay_in_their_kind():
-    assert pools().attributes("colour", "vehicle") == ["red"]
-    assert pools().attributes("material", "vehicle") == []
+    for draw in (UNIFORM, seen()):
+        assert set(pools(draw=draw).attributes("blue", thing("car"), Draws(0, "a"))) == {"red"}
+        assert set(pools(draw=draw).attributes("wooden", thing("car"), Draws(0, "a"))) == set()
 
 
-def test_a_pool_holds_at_most_so_many_words_whatever_the_order_of_the_corpus():
-    assert pools(most_words=2).nouns("object", "wearing", "clothing") == ["hat", "belt"]
-    assert pools(GRAPHS[::-1]).nouns("object", "wearing", "clothing") == pools().nouns("object", "wearing", "clothing")
+def test_a_pool_holds_the_most_frequent_words_whatever_the_order_of_the_corpus():
+    assert set(nouns(pools(most_words=2), "wearing", "clothing")) == {"hat", "belt"}
+    assert nouns(pools(GRAPHS[::-1]), "wearing", "clothing") == nouns(pools(), "wearing", "clothing")
+    for made in (pools(GRAPHS[::-1], draw=seen()), pools(draw=seen())):
+        assert nouns(made, "wearing", "clothing") == nouns(pools(draw=seen()), "wearing", "clothing")
+
+
+RIDES = [
+    *[graph("man", "riding", noun) for noun in ("horse",) * 6 + ("bike",) * 3],
+    *[graph("woman", "riding", noun) for noun in ("bus",) * 60],
+    *[graph("dog", "eating", noun) for noun in ("bone", "shoe", "grass", "bread", "meat", "ball")],
+]
+
+
+def first_of(made: Pools, *, other: str = "man", bound: bool = False) -> Counter[str]:
+    return Counter(nouns(made, "riding", "vehicle", other=other, bound=bound, seed=n)[0] for n in range(3000))
+
+
+def test_words_are_drawn_as_often_as_the_corpus_has_them_in_that_place():
+    """The shares of a draw that stays in a place seen n times with chance n / (n + prior), in closed form."""
+    prior = 3
+    made = first_of(pools(RIDES, draw=seen(prior)))
+    stay = 9 / (9 + prior)  # of men riding
+    wide = 63 / (63 + prior)  # of people riding vehicles: bus 60, bike 3; the next place, vehicles that are ridden, too
+    assert made["horse"] / 3000 == pytest.approx(stay * 6 / 9 + (1 - stay) * 0.0, abs=0.03)
+    assert made["bus"] / 3000 == pytest.approx((1 - stay) * (wide + (1 - wide)) * 60 / 63, abs=0.03)
+    assert "bone" not in made
+
+
+def test_a_larger_prior_believes_a_rare_place_less():
+    assert first_of(pools(RIDES, draw=seen(200)))["bus"] > 3 * first_of(pools(RIDES, draw=seen(1)))["bus"]
+
+
+def test_a_stated_share_of_draws_is_free():
+    uniform = first_of(pools(RIDES))
+    free = first_of(pools(RIDES, draw=seen(1, free_share=0.5)))
+    none = first_of(pools(RIDES, draw=seen(1)))
+    assert uniform["bone"] > 100
+    assert none["bone"] == 0
+    assert free["bone"] == pytest.approx(uniform["bone"] / 2, rel=0.3)
+
+
+def test_a_noun_of_which_more_is_said_gives_way_to_its_own_kind():
+    assert set(first_of(pools(RIDES, draw=seen()), bound=True)) == {"bike", "bus"}
+    assert first_of(pools(RIDES, draw=seen()))["horse"] > 1000
+
+
+def test_what_is_in_nearly_every_picture_waits():
+    def waiting(made: Pools, noun: str) -> float:
+        return sum(made.waits(noun, Draws(n, "waits")) for n in range(1000)) / 1000
+
+    made = pools(RIDES, draw=seen())
+    assert waiting(made, "person") == pytest.approx(69 / 75, abs=0.04)
+    assert waiting(made, "zebra") == 0
+    assert waiting(pools(RIDES), "person") == 0
 
 
 def test_draws_are_named_and_fair():
@@ -70,4 +152,4 @@ def test_beyond_the_most_entries_only_words_already_met_are_counted(monkeypatch)
     statistics = Statistics(LEXICON)
     for noun in ("hat", "shirt", "hat"):
         statistics.add(graph("man", "wears", noun))
-    assert {key[-1]: count for key, count in statistics.nouns.items()} == {"man": 3, "hat": 2}
+    assert {key[-1]: count for key, count in statistics.nouns.items()} == {"man": 2, "hat": 2}

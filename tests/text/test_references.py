@@ -24,7 +24,10 @@ from pipeline.text.clip_tokens import tokens
 from pipeline.text.lexicon import Lexicon
 from pipeline.text.negatives.shared import Scene
 from pipeline.text.telling import Piece, UntellableError, tell
+from pipeline.text.truth import Truth
 from pipeline.world import genomes, scenes
+
+SEEN = pools.Seen(kind="seen", prior=4, free_share=0.1)
 
 ORDINALS = ("first", "second", "third", "fourth", "fifth")
 UNIQUE = {"air", "background", "foreground", "ground", "horizon", "moon", "ocean", "sea", "sky", "sun"}
@@ -124,12 +127,12 @@ def test_in_the_negatives_too_every_the_is_one():
     graphs = list(demo_scenes())
     for graph in graphs:
         statistics.add(graph)
-    words = pools.Pools(statistics, pools.Params(most_words=64))
+    words = pools.Pools(statistics, pools.Params(most_words=64, draw=SEEN))
     rules = ["exchange_attributes", "replace_attribute", "replace_object", "replace_predicate", "replace_subject"]
     params = negate.Params(rules=rules, per_rule=1, most_tries=16, seed=0)
     for graph in graphs:
         whole = CAPTIONER.caption(graph)
-        scene = Scene(graph, whole.text, whole.pieces, CAPTIONER, words)
+        scene = Scene(graph, whole.text, whole.pieces, Truth(graph, CAPTIONER.lexicon), words)
         for made in negate.negatives(scene, whole.clause_starts, negate.load(params), params, counts):
             assert misread(made.text, moved(whole.pieces, dict(made.edit.words))) == []
     assert counts.made.total() > 1000

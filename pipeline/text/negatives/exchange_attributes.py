@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from pipeline.text.draws import Draws
-from pipeline.text.negatives.shared import TRIES_A_PLACE, Edit, Scene, Words, with_attribute
+from pipeline.text.negatives.shared import MORE, TRIES_A_PLACE, Edit, Scene, Words
 from pipeline.text.truth import SAME, all_exclude
 
 
@@ -36,5 +36,8 @@ def _judged(scene: Scene, ends: tuple[int, int], originals: tuple[str, str]) -> 
             return (), reason or SAME
     words: Words = ()
     for node, old, new in zip(ends, originals, reversed(originals), strict=True):
-        words += scene.described(node, with_attribute(scene, node, old, new))
+        changed = scene.described(node, old, new)
+        if not changed:
+            return (), MORE
+        words += changed
     return words, None

@@ -4,22 +4,22 @@ from collections.abc import Iterator
 from itertools import islice
 
 from pipeline.text.draws import Draws
-from pipeline.text.negatives.shared import TRIES_A_PLACE, Edit, Scene, with_attribute
+from pipeline.text.negatives.shared import MORE, TRIES_A_PLACE, Edit, Scene
 from pipeline.text.truth import SAME, all_exclude
 
 
 def propose(scene: Scene, draws: Draws) -> Iterator[Edit]:
     """Attributes of the same kind; one that says the same as another attribute of the object is no candidate."""
-    for node, word, kind in draws.order(scene.attribute_places):
+    for node, word, _ in draws.order(scene.attribute_places):
         if not scene.shows(node, word):
             continue
         own = scene.attributes(node)
-        pool = scene.pools.attributes(kind, scene.kind(node))
-        for new in islice(draws.order(pool), TRIES_A_PLACE):
-            if scene.lexicon.attribute(new).value == scene.lexicon.attribute(word).value:
-                continue
+        value = scene.lexicon.attribute(word).value
+        drawn = scene.pools.attributes(word, scene.thing(node), draws)
+        others = (new for new in drawn if scene.lexicon.attribute(new).value != value)
+        for new in islice(others, TRIES_A_PLACE):
             reason = scene.truth.of_attribute(node, new)
             if reason is None and not all_exclude(own, new, scene.lexicon):
                 reason = SAME
-            words = scene.described(node, with_attribute(scene, node, word, new)) if reason is None else ()
-            yield Edit("attribute", (node,), word, new, words, reason)
+            words = scene.described(node, word, new) if reason is None else ()
+            yield Edit("attribute", (node,), word, new, words or (), MORE if words is None else reason)

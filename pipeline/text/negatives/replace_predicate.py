@@ -8,14 +8,19 @@ from pipeline.text.negatives.shared import TRIES_A_PLACE, Edit, Scene
 
 
 def propose(scene: Scene, draws: Draws) -> Iterator[Edit]:
-    """Predicates that the corpus has between such things, in Action Genome of the same group."""
+    """Predicates that the corpus has between such things, in Action Genome of the same group.
+
+    One that the relation itself allows ("sitting on" beside "on") is no candidate.
+    """
     for place in draws.order(scene.relations):
         edge = scene.relation(place)
+        ends = (edge.subject, edge.object)
         original = scene.lexicon.predicate(edge.predicate)
-        pool = scene.pools.predicates(scene.kind(edge.subject), scene.kind(edge.object), edge.group)
-        for word in islice(draws.order(pool), TRIES_A_PLACE):
-            new = scene.lexicon.predicate(word)
-            if new.said == original.said:
-                continue
+        if not scene.lexicon.tells(original.meaning):
+            continue
+        drawn = scene.pools.predicates(scene.thing(edge.subject), scene.thing(edge.object), edge, draws)
+        others = (word for word in drawn if scene.truth.contradicts(edge, word))
+        for word in islice(others, TRIES_A_PLACE):
+            said = scene.lexicon.predicate(word).said
             reason = scene.truth.of_relation(edge.subject, word, edge.object)
-            yield Edit("relation", (edge.subject, edge.object), original.said, new.said, ((place, new.said),), reason)
+            yield Edit("relation", ends, original.said, said, ((place, said),), reason)

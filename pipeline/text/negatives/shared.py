@@ -1,21 +1,33 @@
-"""What the rules work on: a graph with its caption, and the edits they propose."""
+"""What the rules work on: a graph with its caption, and the edits they propose.
 
+An edit changes words of the caption and nothing else: a noun within its phrase keeps the attributes that were said,
+an attribute leaves the others and the noun as they stand. What cannot be put so is no edit.
+"""
+
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import islice
 
 import msgspec
 
+from pipeline.core.kept import Kept
 from pipeline.graphs.scene import Relation, SceneGraph
-from pipeline.text.captions import Captioner
+from pipeline.text import english, wordlists
 from pipeline.text.draws import Draws
-from pipeline.text.pools import Pools
+from pipeline.text.lexicon import Thing
+from pipeline.text.pools import NounPlace, Pools
 from pipeline.text.telling import Piece
 from pipeline.text.truth import Truth
 
 Words = tuple[tuple[int, str], ...]  # piece -> what stands there instead
 
 TRIES_A_PLACE = 4  # words drawn for one place before the next place has its turn
+MORE = "would change more than one thing"
+
+# attribute and noun -> the words before the noun
+_SAID: Kept[tuple[str, str], list[str]] = Kept(lambda pair: english.attribute_said(*pair).split())
+_COUNTING = wordlists.groups("forms", "word", by="form")["counting"]
 
 
 class Edit(msgspec.Struct, frozen=True, gc=False):
@@ -30,17 +42,18 @@ class Edit(msgspec.Struct, frozen=True, gc=False):
 
 
 class Scene:
-    """A graph, its caption and its truths, with the words to choose from."""
+    """A graph, its caption and what is true, with the words to choose from.
 
-    def __init__(
-        self, graph: SceneGraph, text: str, pieces: Sequence[Piece], captioner: Captioner, pools: Pools
-    ) -> None:
+    `truth` may be of more than the graph: a region is judged by its whole image.
+    """
+
+    def __init__(self, graph: SceneGraph, text: str, pieces: Sequence[Piece], truth: Truth, pools: Pools) -> None:
+        self.graph = graph
         self.text = text
         self.pieces = pieces
-        self.captioner = captioner
-        self.lexicon = captioner.lexicon
+        self.lexicon = truth.lexicon
         self.pools = pools
-        self.truth = Truth(graph, captioner.lexicon)
+        self.truth = truth
         relations: list[int] = []
         mentions: dict[int, list[int]] = {}
         for place, piece in enumerate(pieces):
@@ -53,6 +66,20 @@ class Scene:
         self.relations = relations  # the pieces that say one
         self.mentions = mentions  # object id -> the pieces that name it
 
+    def is_asserted(self, node: int) -> bool:
+        """Whether the caption says that the object is there: who does not touch a cup may do so where there is none."""
+        places = self.mentions[node]
+        if places[0] == 0:
+            return True
+        befores = [self.pieces[place - 1] for place in places]
+        return any(it.object != node or not self.lexicon.predicate(it.predicate).negated for it in befores)
+
+    @cached_property
+    def _num_relations(self) -> Counter[int]:
+        """Object id -> the relations of it that the caption says."""
+        said = [self.pieces[place] for place in self.relations]
+        return Counter([piece.subject for piece in said] + [piece.object for piece in said])
+
     @cached_property
     def attribute_places(self) -> list[tuple[int, str, str]]:
         """The attributes for which others are known that exclude them: object of the caption, attribute, its kind.
@@ -62,6 +89,8 @@ class Scene:
         attribute, objects, things = self.lexicon.attribute, self.truth.objects, self.truth.things
         places = []
         for node in self.mentions:
+            if not objects[node].attributes or not self.is_asserted(node):
+                continue
             for word in objects[node].attributes:
                 kind = attribute(word).kind
                 if kind and not (kind == "colour" and things[node].kind == "person"):
@@ -78,29 +107,63 @@ class Scene:
         """What the caption calls an object."""
         return self.truth.things[node].name
 
+    def thing(self, node: int) -> Thing:
+        """What an object is."""
+        return self.truth.things[node]
+
     def attributes(self, node: int) -> tuple[str, ...]:
         """The recorded attributes of an object."""
         return self.truth.objects[node].attributes
 
-    def kind(self, node: int) -> str:
-        """The most general name of an object."""
-        return self.truth.things[node].kind
+    def renamed(self, node: int, noun: str) -> Words | None:
+        """All pieces that name an object, with another noun and the same attributes; None if that does not read."""
+        alone = english.takes_no_article
+        made: list[tuple[int, str]] = []
+        for place in self.mentions[node]:
+            said = self._said(place)
+            if said is None or not set(said).isdisjoint(noun.split(" ")):
+                return None
+            if not _COUNTING.isdisjoint(said) and alone(noun) != alone(self.name(node)):
+                return None  # "two cats" and no "two cat"
+            made.append((place, self._phrase(place, said, noun)))
+        return tuple(made)
 
-    def renamed(self, node: int, noun: str) -> Words:
-        """All pieces that name an object, with another noun."""
-        return tuple((place, self._named(place, noun, self._shown(place, node))) for place in self.mentions[node])
-
-    def described(self, node: int, attributes: tuple[str, ...]) -> Words:
-        """All pieces that name an object with its attributes, with other ones."""
+    def described(self, node: int, old: str, new: str) -> Words | None:
+        """All pieces that say an attribute of an object, with another one instead; None if that does not read."""
         name = self.name(node)
-        places = [place for place in self.mentions[node] if self._shown(place, node)]
-        return tuple((place, self._named(place, name, attributes)) for place in places)
+        before, after = _SAID[old, name], _SAID[new, name]
+        made: list[tuple[int, str]] = []
+        for place in self.mentions[node]:
+            said = self._said(place) or []
+            start = _find(said, before)
+            if start is None:
+                continue
+            rest = (said[:start], said[start + len(before) :])
+            if not after or not set(after).isdisjoint(rest[0] + rest[1]):
+                return None
+            made.append((place, self._phrase(place, [*rest[0], *after, *rest[1]], name)))
+        return tuple(made)
 
     def shows(self, node: int, attribute: str) -> bool:
         """Whether the caption says this attribute of the object; its first mention says most."""
-        place = self.mentions[node][0]
-        phrase = self.captioner.phrase((self.name(node), self.attributes(node)), self._following(place))
-        return attribute in phrase.says
+        said = self._said(self.mentions[node][0])
+        if not said:
+            return False
+        name = self.name(node)
+        words = _SAID[attribute, name]
+        if not words or words[0] not in said or _find(said, words) is None:
+            return False
+        for other in self.attributes(node):
+            longer = _SAID[other, name]
+            if len(longer) > len(words) and _find(longer, words) is not None:
+                return False  # "light blue" does not say "blue"
+        return True
+
+    def is_bound(self, node: int) -> bool:
+        """Whether the caption says more of the object than one relation: an attribute, or other relations."""
+        if self._said(self.mentions[node][0]):
+            return True
+        return self._num_relations[node] > 1
 
     def stands(self, place: int, where: int) -> str:
         """The phrase of one piece as it reads where another stands, with that one's capital if it has one."""
@@ -119,42 +182,62 @@ class Scene:
             end = piece.stop
         return "".join((*parts, text[end:]))
 
-    def _named(self, place: int, noun: str, attributes: tuple[str, ...]) -> str:
-        """The piece that names an object, with another noun or other attributes, in the form it had."""
+    def _said(self, place: int) -> list[str] | None:
+        """The words between article and noun of a piece that names an object; None if it does not end in its name."""
         piece = self.pieces[place]
-        both = self.captioner.phrase((noun, attributes), self._following(place))
-        phrase = both.numbered(piece.number, definite=piece.definite)
+        return _BETWEEN[self.text[piece.start : piece.stop], self.name(piece.subject)]
+
+    def _phrase(self, place: int, attributes: Sequence[str], noun: str) -> str:
+        """How a piece reads with these attributes and noun."""
+        piece = self.pieces[place]
+        phrase = english.noun_phrase(noun, tuple(attributes), definite=piece.definite)
         return phrase[0].upper() + phrase[1:] if self.text[piece.start].isupper() else phrase
 
-    def _following(self, place: int) -> str:
-        """How the relation is said that follows an object in its clause; "" if none does."""
-        following = self.pieces[place + 1].predicate if place + 1 < len(self.pieces) else ""
-        return self.lexicon.predicate(following).said if following else ""
 
-    def _shown(self, place: int, node: int) -> tuple[str, ...]:
-        """The attributes where the piece says them: a second mention may leave them out."""
-        return self.attributes(node) if self.pieces[place].described else ()
+def _between(phrase_and_name: tuple[str, str]) -> list[str] | None:
+    phrase, name = phrase_and_name
+    if not phrase.lower().endswith(name):
+        return None
+    words = phrase[: -len(name)].lower().split()
+    return words[1:] if words and words[0] in ("a", "an", "the") else words
 
 
-def with_attribute(scene: Scene, node: int, old: str, new: str) -> tuple[str, ...]:
-    """The attributes of an object with one replaced; others that mean the same as the old one go."""
-    about = scene.lexicon.attribute(old)
-    own = scene.attributes(node)
-    kept = [word for word in own if word == old or scene.lexicon.attribute(word).value != about.value]
-    return tuple(new if word == old else word for word in kept)
+_BETWEEN = Kept(_between)
+
+
+def _find(words: Sequence[str], wanted: Sequence[str]) -> int | None:
+    """Where some words stand in a row among others; None if nowhere."""
+    for start in range(len(words) - len(wanted) + 1):
+        if words[start : start + len(wanted)] == wanted:
+            return start
+    return None
 
 
 def replaced_nouns(scene: Scene, draws: Draws, side: str) -> Iterator[Edit]:
     """Every subject ("subject") or object ("object") of a relation in the caption, called by nouns of its pool."""
-    for place in draws.order(scene.relations):
+    for place in _in_turn(scene, draws, side):
         piece = scene.pieces[place]
-        node = piece.subject if side == "subject" else piece.object
+        node, other = (piece.subject, piece.object) if side == "subject" else (piece.object, piece.subject)
+        if not scene.is_asserted(node):
+            continue
         original = scene.name(node)
         meaning = scene.lexicon.noun(original).meaning
-        pool = scene.pools.nouns(side, scene.lexicon.predicate(piece.predicate).meaning, scene.kind(node))
-        for noun in islice(draws.order(pool), TRIES_A_PLACE):
-            if scene.lexicon.noun(noun).meaning == meaning:
-                continue
+        about, thing = scene.lexicon.predicate(piece.predicate), scene.thing(node)
+        where = NounPlace(side, about.meaning, scene.thing(other), original, thing.kind, scene.is_bound(node))
+        others = (noun for noun in scene.pools.nouns(where, draws) if scene.lexicon.noun(noun).meaning != meaning)
+        for noun in islice(others, TRIES_A_PLACE):
             reason = scene.truth.of_noun(noun)
             words = scene.renamed(node, noun) if reason is None else ()
-            yield Edit("object", (node,), original, noun, words, reason)
+            yield Edit("object", (node,), original, noun, words or (), MORE if words is None else reason)
+
+
+def _in_turn(scene: Scene, draws: Draws, side: str) -> Iterator[int]:
+    """The relations in random order, those last whose noun had better stay."""
+    waiting: list[int] = []
+    for place in draws.order(scene.relations):
+        piece = scene.pieces[place]
+        if scene.pools.waits(scene.name(piece.subject if side == "subject" else piece.object), draws):
+            waiting.append(place)
+        else:
+            yield place
+    yield from waiting

@@ -1,0 +1,76 @@
+"""The table of how much of every rule's negatives text alone gives away, beside the same rules with uniform draws."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from pipeline.core import pages
+from pipeline.text import negate, pools
+from pipeline.text.draws import Draws
+from pipeline.text.leak import Figure, Pairs
+from pipeline.text.negate import Counts, Negative
+from pipeline.text.negatives.shared import Scene
+from pipeline.text.pools import Pools, Statistics
+
+_FINE = 1 << 20  # steps of a share
+_HEADER = [
+    "rule",
+    "words drawn",
+    "pairs tested",
+    "share told by words",
+    "95 % from",
+    "to",
+    "share told by words and their neighbours",
+    "95 % from ",
+    "to ",
+]
+
+
+class Leak:
+    """Gathers a share of the images' captions and negatives; the choice of images does not depend on their order."""
+
+    def __init__(self, params: negate.Params, drawn: pools.Params, statistics: Statistics, share: float) -> None:
+        self._params = params
+        self._share = share
+        self._rules = negate.load(params)
+        self._name = drawn.draw.kind
+        uniform = pools.Uniform(kind="uniform")
+        self._uniform = (
+            Pools(statistics, drawn.model_copy(update={"draw": uniform})) if self._name != "uniform" else None
+        )
+        self._pairs: dict[tuple[str, str], tuple[Pairs, Pairs]] = {}
+
+    def add(self, scene: Scene, made: Iterable[Negative]) -> None:
+        """Take the negatives of a caption and others of it with uniform draws, if its image is one of those chosen."""
+        graph = scene.graph
+        if Draws(self._params.seed, "measured", graph.image_id).below(_FINE) >= self._share * _FINE:
+            return
+        self._keep(scene, self._name, made)
+        if self._uniform is not None:
+            other = Scene(graph, scene.text, scene.pieces, scene.truth, self._uniform)
+            unused = Counts(Counter(), Counter())
+            self._keep(other, "uniform", negate.negatives(other, [0], self._rules, self._params, unused))
+
+    def table(self) -> pages.Table:
+        """One line for every rule and way of drawing."""
+        rows: list[list[pages.Cell]] = []
+        for (rule, name), (words, neighbours) in sorted(self._pairs.items()):
+            figures = (words.figure(), neighbours.figure())
+            tested = figures[0].num_tested if figures[0] else 0
+            rows.append([rule, name, tested, *(cell for figure in figures for cell in _cells(figure))])
+        return pages.Table(title="Told by the text alone (0.5 is no leak)", header=_HEADER, rows=rows)
+
+    def _keep(self, scene: Scene, name: str, made: Iterable[Negative]) -> None:
+        seed, image_id = self._params.seed, scene.graph.image_id
+        for negative in made:
+            key = (negative.rule, name)
+            if key not in self._pairs:
+                self._pairs[key] = (Pairs(seed, neighbours=False), Pairs(seed, neighbours=True))
+            for pairs in self._pairs[key]:
+                pairs.add(image_id, scene.text, negative.text)
+
+
+def _cells(figure: Figure | None) -> tuple[float | None, ...]:
+    """Share and interval; empty cells where too few pairs were measured."""
+    if figure is None:
+        return (None, None, None)
+    return tuple(round(number, 3) for number in (figure.accuracy, figure.low, figure.high))
