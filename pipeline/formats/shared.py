@@ -84,13 +84,18 @@ class LabelledClip:
     fault: str | None = None
 
 
+def check_same_size(path: Path, size: tuple[int, ...], first: tuple[int, ...]) -> None:
+    """Refuse a clip whose pictures are not all as large as the first."""
+    if size != first:
+        raise FormatError(f"{path}: the picture size changes within the clip; replace it")
+
+
 def check_picture(path: Path, picture: npt.NDArray[Any], first: npt.NDArray[Any], num_frames: int) -> None:
     """Refuse a frame that is not as large as the first, and frames that together are more than MOST_BYTES.
 
     A file of some kilobytes can unpack to pictures that fill any memory.
     """
-    if picture.shape != first.shape:
-        raise FormatError(f"{path}: the picture size changes within the clip; replace it")
+    check_same_size(path, picture.shape, first.shape)
     if num_frames * picture.nbytes > MOST_BYTES:
         height, width = picture.shape[:2]
         raise FormatError(

@@ -20,7 +20,7 @@ from pipeline.core import outside
 from pipeline.core.errors import FormatError
 from pipeline.core.outputs import whole
 from pipeline.formats import segments
-from pipeline.formats.shared import Footage, Indices, check_picture
+from pipeline.formats.shared import Footage, Indices, check_picture, check_same_size
 
 Frames = npt.NDArray[Any]
 Pixels = Literal["rgb24", "gray", "gray16le"]
@@ -56,16 +56,18 @@ def facts(path: Path, stop: int | None = None) -> VideoFacts:
 
     Raises FormatError if it does not decode or has fewer than two frames.
     """
-    num_frames, size = 0, (0, 0)
+    num_frames, size = 0, None  # of the pictures: the header may say otherwise
     with _opened(path) as (container, stream):
         for frame in container.decode(stream):
             _check_size(path, frame)
-            num_frames, size = num_frames + 1, (frame.height, frame.width)  # the header may say otherwise
+            size = size or (frame.height, frame.width)
+            check_same_size(path, (frame.height, frame.width), size)
+            num_frames += 1
             if num_frames == stop:
                 break
         rate = stream.average_rate
         bits = _bits(stream)
-    if num_frames < _MIN_FRAMES:
+    if size is None or num_frames < _MIN_FRAMES:
         raise FormatError(f"{path}: {num_frames} frames decode, a clip needs at least {_MIN_FRAMES}; replace the file")
     return VideoFacts(num_frames, *size, float(rate) if rate else None, bits)
 

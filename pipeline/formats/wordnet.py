@@ -7,7 +7,8 @@ wndb(5WN)). Licence lines begin with a space.
 
 from pathlib import Path
 
-from pipeline.core.errors import DataError, FormatError
+from pipeline.core.errors import FormatError
+from pipeline.core.outside import content
 
 FILES = ("index.noun", "data.noun")
 _MOST_BYTES = 1 << 26  # of a file; WordNet 3.1 has 16 MB
@@ -20,8 +21,8 @@ class WordNet:
     """Names of things and what they are kinds of."""
 
     def __init__(self, folder: Path) -> None:
-        """DataError without the files; FormatError where they are no WordNet."""
-        self._index, self._data = (_read(folder / name) for name in FILES)
+        """FormatError without the files, and where they are no WordNet."""
+        self._index, self._data = (content(folder / name, _MOST_BYTES, "a file of WordNet") for name in FILES)
         self._data_path = folder / FILES[1]
         self._offsets = _offsets(folder / FILES[0], self._index)
 
@@ -56,15 +57,6 @@ class WordNet:
             raise FormatError(
                 f"{self._data_path}: no synset at byte {offset}; take both files of one WordNet"
             ) from None
-
-
-def _read(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise FormatError(f"{path}: more than {_MOST_BYTES} bytes; expected a file of WordNet")
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}; expected WordNet's {' and '.join(FILES)} there") from None
 
 
 def _offsets(path: Path, text: bytes) -> dict[bytes, tuple[int, ...]]:

@@ -1,5 +1,6 @@
 import os
 from contextlib import suppress
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -163,3 +164,20 @@ def test_the_size_is_that_of_the_pictures_whatever_the_header_says(tmp_path):
     path.write_bytes(content)
     found = video.facts(path)
     assert (found.height, found.width) == video.read(path, [0]).shape[1:3] == (16, 24)
+
+
+def test_pictures_of_two_sizes_are_no_clip(tmp_path):
+    path = tmp_path / "a.avi"
+    with av.open(path, "w") as container:
+        stream = container.add_stream("mjpeg", rate=10, width=32, height=32, pix_fmt="yuvj420p")
+        for number, side in enumerate((32, 32, 16)):
+            encoder = av.CodecContext.create("mjpeg", "w")
+            encoder.width = encoder.height = side
+            encoder.pix_fmt, encoder.time_base = "yuvj420p", Fraction(1, 10)
+            picture = av.VideoFrame.from_ndarray(np.zeros((side, side, 3), np.uint8)).reformat(format="yuvj420p")
+            picture.pts = number
+            for packet in [*encoder.encode(picture), *encoder.encode(None)]:
+                packet.stream = stream
+                container.mux(packet)
+    with pytest.raises(FormatError, match="the picture size changes within the clip"):
+        video.facts(path)

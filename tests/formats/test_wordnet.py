@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.errors import DataError, FormatError
+from pipeline.core.errors import FormatError
 from pipeline.formats.wordnet import WordNet
 from pipeline.text.lexicon import Lexicon
 
@@ -81,10 +81,10 @@ def test_a_circle_of_synsets_ends(tmp_path):
 
 
 def test_missing_files_are_said_in_one_line(tmp_path):
-    with pytest.raises(DataError, match=r"index\.noun: No such file.*expected WordNet"):
+    with pytest.raises(FormatError, match=r"index\.noun: no such file; expected a file of WordNet"):
         WordNet(tmp_path)
     (tmp_path / "index.noun").mkdir()
-    with pytest.raises(DataError, match="expected WordNet"):
+    with pytest.raises(FormatError, match="expected a file of WordNet"):
         WordNet(tmp_path)
 
 
@@ -123,5 +123,5 @@ def test_a_synset_that_counts_more_than_it_has_is_refused_at_once(tmp_path):
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path, monkeypatch):
     monkeypatch.setattr("pipeline.formats.wordnet._MOST_BYTES", 10)
-    with pytest.raises(FormatError, match="more than 10 bytes"):
+    with pytest.raises(FormatError, match="larger than 10 bytes"):
         WordNet(write(tmp_path))

@@ -31,6 +31,7 @@ from pipeline.formats import (
     video,
     visual_genome,
     word_vectors,
+    wordnet,
 )
 from pipeline.formats.unpickling import Built, Constructor
 from pipeline.text import prompts
@@ -257,6 +258,12 @@ def read_film(folder: Path) -> None:
         assert first
         footage(video.footage(path))
         footage(video.grey_footage(path))
+
+
+def read_wordnet(folder: Path) -> None:
+    found = wordnet.WordNet(folder)
+    for word in ("hat", "ball", "no such word"):
+        assert all(isinstance(name, str) for name in found.names(word, slice(None)))
 
 
 def read_stamp(folder: Path) -> None:

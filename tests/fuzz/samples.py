@@ -273,6 +273,13 @@ def film(folder: Path) -> None:
     video.write(folder / "g.mkv", frames[..., 0].astype(np.uint16) * 257, frames_per_second=10, codec="ffv1")
 
 
+def wordnet(folder: Path) -> None:
+    """A hat, which is a kind of ball."""
+    hat = "00000000 06 n 01 hat 0 001 @ 00000052 n 0000 | worn\n"
+    (folder / "data.noun").write_text(hat.ljust(52, "\n") + "00000052 06 n 01 ball 0 000 | thrown\n")
+    (folder / "index.noun").write_text("ball n 1 0 1 0 00000052\nhat n 1 1 @ 1 0 00000000\n")
+
+
 def stamped(folder: Path) -> None:
     """A source folder and its stamp."""
     (folder / "set").mkdir()

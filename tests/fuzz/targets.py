@@ -35,6 +35,7 @@ from pipeline.formats import (
     video,
     visual_genome,
     word_vectors,
+    wordnet,
 )
 from pipeline.text import prompts
 from tests.fuzz import containers, evil, readings, samples
@@ -190,6 +191,7 @@ TARGETS = {
         (video.facts, video.read, video.footage, video.grey_footage),
         {".avi": evil.BYTES, ".mp4": evil.BYTES, ".mkv": evil.BYTES},
     ),
+    "wordnet": Target(samples.wordnet, readings.read_wordnet, (wordnet.WordNet,), {".noun": evil.TEXT}),
     "stamp": Target(samples.stamped, readings.read_stamp, (stamp.read,), {".stamp": evil.TEXT}),
     "params": Target(samples.parameters, readings.read_params, (params.read, params.load), {".yaml": containers.YAML}),
 }

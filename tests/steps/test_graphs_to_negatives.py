@@ -9,82 +9,18 @@ import pytest
 from PIL import Image
 
 from pipeline.commands.show_graph import show_graph
-from pipeline.compute.shared import Compute
 from pipeline.core import pages, stamp, tables
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.schemas import CAPTIONS, GRAPHS, NEGATIVES
 from pipeline.formats import action_genome
-from pipeline.graphs import parts
 from pipeline.graphs.corpora.visual_genome import RegionParams
 from pipeline.graphs.scene import from_json
-from pipeline.steps.caption import Params as CaptionParams
 from pipeline.steps.caption import caption
-from pipeline.steps.graph import ActionGenomeRow, VisualGenomeRow, graph
-from pipeline.steps.negate import Params, negate
-from pipeline.steps.synthesize import synthesize
-from pipeline.text import negate as making
-from pipeline.text import pools
+from pipeline.steps.graph import graph
+from pipeline.steps.negate import negate
 from pipeline.text.captions import pieces_from_json
 from pipeline.text.clip_tokens import tokens
-from pipeline.world.genomes import ActionGenomeWorld, VisualGenomeWorld
-
-INLINE = Compute(engine="inline", num_workers=1)
-VG = VisualGenomeWorld(kind="visual_genome", seed=0, images=12, width=96, height=72)
-AG = ActionGenomeWorld(kind="action_genome", seed=0, videos=8, frames=6, width=96, height=72)
-TELL = CaptionParams(max_attributes=2, most_matchings=64, max_tokens=77)
-PARTS = parts.Params(val_share=0.5, seed=0)
-RULES = [
-    "exchange_attributes",
-    "replace_attribute",
-    "replace_object",
-    "replace_predicate",
-    "replace_subject",
-    "swap_roles",
-]
-
-
-def vg_row(**changes) -> VisualGenomeRow:
-    regions = RegionParams(most=2, min_inside=0.8, max_area=0.5)
-    return VisualGenomeRow(
-        **({"kind": "visual_genome", "source": "s", "regions": regions, "parts": PARTS, "max_rejected": 0.0} | changes)
-    )
-
-
-AG_ROW = ActionGenomeRow(kind="action_genome", source="s", parts=PARTS, max_rejected=0.0)
-
-
-def negating(**changes) -> Params:
-    usual = {
-        "source": "s",
-        "negatives": making.Params(rules=RULES, per_rule=1, most_tries=16, seed=0),
-        "pools": pools.Params(most_words=64, draw=pools.Seen(kind="seen", prior=4, free_share=0.1)),
-        "wordnet": None,
-        "leak_images": 1000,
-        "samples_a_rule": 2,
-    }
-    return Params(**(usual | changes))
-
-
-def run(root: Path, row, source: Path, params: Params | None = None) -> None:
-    graph(row, source=source, out=root / "graph.parquet")
-    caption(TELL, graphs=root / "graph.parquet", out=root / "caption.parquet")
-    paths = {"graphs": root / "graph.parquet", "captions": root / "caption.parquet"}
-    negate(params or negating(), "demo", **paths, source=source, out=root / "negate.parquet", page=root / "page")
-
-
-@pytest.fixture(scope="module")
-def worlds(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("worlds")
-    synthesize(VG, INLINE, row="vg", out=root / "vg", page=root / "pages" / "vg")
-    synthesize(AG, INLINE, row="ag", out=root / "ag", page=root / "pages" / "ag")
-    return root
-
-
-@pytest.fixture(scope="module", params=["vg", "ag"])
-def done(request, worlds, tmp_path_factory) -> tuple[str, Path, Path]:
-    root = tmp_path_factory.mktemp(request.param)
-    run(root, vg_row() if request.param == "vg" else AG_ROW, worlds / request.param)
-    return request.param, root, worlds / request.param
+from tests.steps.genomes import AG_ROW, RULES, TELL, VG, negating, run, vg_row
 
 
 def test_every_graph_has_its_caption_and_negatives_by_id(done):
@@ -327,96 +263,6 @@ def test_truncated_json_is_one_clear_line_and_no_half_table(worlds, tmp_path):
     with pytest.raises(FormatError, match="expected a JSON list of images"):
         graph(vg_row(), source=source, out=tmp_path / "graph.parquet")
     assert not list(tmp_path.glob("graph*"))
-
-
-def leak_of(root: Path) -> list[list[pages.Cell]]:
-    tables_of_page = pages.read(root / "page" / pages.FILE).tables
-    return next(table.rows for table in tables_of_page if table.title.startswith("Told by the text"))
-
-
-def test_the_page_tells_the_leak_of_every_rule_beside_that_of_uniform_draws(done):
-    kind, root, _ = done
-    rows = leak_of(root)
-    told = [(row[0], row[1]) for row in rows]
-    assert {("replace_object", "seen"), ("replace_object", "uniform"), ("swap_roles", "seen")} <= set(told)
-    for _, _, number, *shares in rows:
-        assert number >= 0
-        for share, low, high in (shares[:3], shares[3:]):
-            assert share is None or 0 <= low <= share <= high <= 1
-    swaps = next(row for row in rows if row[:2] == ["swap_roles", "seen"])
-    assert swaps[3] == 0.5  # the same words
-    if kind == "vg":
-        assert swaps[6] > 0.8  # but not the same neighbours
-
-
-def test_the_leak_is_measured_on_the_number_of_images_asked_for(worlds, tmp_path):
-    run(tmp_path, vg_row(), worlds / "vg", negating(leak_images=0))
-    assert leak_of(tmp_path) == []
-    run(tmp_path, vg_row(), worlds / "vg", negating(leak_images=6))
-    assert leak_of(tmp_path)
-
-
-def test_uniform_draws_are_measured_once_and_make_other_negatives(worlds, done, tmp_path):
-    if done[0] == "ag":
-        pytest.skip("the other corpus")
-    uniform = pools.Params(most_words=64, draw=pools.Uniform(kind="uniform"))
-    run(tmp_path, vg_row(), worlds / "vg", negating(pools=uniform))
-    assert {row[1] for row in leak_of(tmp_path)} == {"uniform"}
-    texts = [
-        {row["text"] for row in tables.read_rows(root / "negate.parquet", NEGATIVES)} for root in (tmp_path, done[1])
-    ]
-    assert texts[0] != texts[1]
-
-
-def test_a_region_names_nothing_that_its_image_shows_elsewhere(done):
-    _, root, _ = done
-    graphs = {
-        (r["image_id"], r["region"]): from_json(r["graph"]) for r in tables.read_rows(root / "graph.parquet", GRAPHS)
-    }
-    for row in tables.read_rows(root / "negate.parquet", NEGATIVES):
-        if row["place"] == "object":
-            names = {name for thing in graphs[row["image_id"], ""].objects for name in thing.names}
-            assert row["new"] not in names, row
-
-
-def test_a_region_without_its_image_is_refused(worlds, tmp_path):
-    run(tmp_path, vg_row(), worlds / "vg")
-    rows = tables.read_rows(tmp_path / "graph.parquet", GRAPHS)
-    whole = next(row["image_id"] for row in rows if row["region"])
-    for name, format_ in (("graph", GRAPHS), ("caption", CAPTIONS)):
-        path = tmp_path / f"{name}.parquet"
-        kept, meta = tables.read_rows(path, format_), tables.read_meta(path, format_)
-        kept = [row for row in kept if (row["image_id"], row["region"]) != (whole, "")]
-        with tables.streamed(tmp_path / f"{name}2.parquet", format_) as table:
-            for row in kept:
-                table.add(row)
-            table.meta = meta
-    paths = {"graphs": tmp_path / "graph2.parquet", "captions": tmp_path / "caption2.parquet", "source": worlds / "vg"}
-    with pytest.raises(DataError, match=f"a region without its image '{whole}'"):
-        negate(negating(), "demo", **paths, out=tmp_path / "negate2.parquet", page=tmp_path / "page2")
-
-
-def test_wordnet_is_used_where_it_is_named(worlds, tmp_path):
-    """In this one a hat is a kind of ball, so that no hat is called a ball where there is one."""
-    folder = tmp_path / "wordnet"
-    folder.mkdir()
-    hat = "00000000 06 n 01 hat 0 001 @ 00000052 n 0000 | worn\n"
-    (folder / "data.noun").write_text(hat.ljust(51) + "\n" * (52 - len(hat)) + "00000052 06 n 01 ball 0 000 | thrown\n")
-    (folder / "index.noun").write_text("ball n 1 0 1 0 00000052\nhat n 1 1 @ 1 0 00000000\n")
-    news = []
-    for name, wordnet in (("without", None), ("with", str(folder))):
-        (tmp_path / name).mkdir()
-        run(tmp_path / name, vg_row(), worlds / "vg", negating(wordnet=wordnet))
-        graphs = tables.read_rows(tmp_path / name / "graph.parquet", GRAPHS)
-        hats = {row["image_id"] for row in graphs if row["graph"] and '"hat"' in row["graph"]}
-        rows = tables.read_rows(tmp_path / name / "negate.parquet", NEGATIVES)
-        news.append({row["new"] for row in rows if row["place"] == "object" and row["image_id"] in hats})
-        digests = tables.read_meta(tmp_path / name / "negate.parquet", NEGATIVES)["wordnet"]
-        assert set(digests) == (set() if wordnet is None else {"index.noun", "data.noun"})
-    assert "ball" in news[0]
-    assert "ball" not in news[1]
-    with pytest.raises(DataError, match="expected WordNet"):
-        run(tmp_path / "with", vg_row(), worlds / "vg", negating(wordnet=str(tmp_path / "nowhere")))
 
 
 def test_captions_of_other_graphs_are_refused(worlds, tmp_path):
