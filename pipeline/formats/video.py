@@ -12,7 +12,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
-import av
 import numpy as np
 import numpy.typing as npt
 
@@ -134,6 +133,8 @@ def write(path: Path, frames: Frames, *, frames_per_second: int, codec: str) -> 
 
     `codec` is "libx264" or "mpeg4" (lossy, 8 bit) or "ffv1" (lossless, also 16 bit; container avi or mkv).
     """
+    import av
+
     source = "rgb24" if frames.ndim == 4 else ("gray16le" if frames.dtype == np.uint16 else "gray")
     stored = source if codec == "ffv1" and frames.ndim == 3 else ("bgr0" if codec == "ffv1" else "yuv420p")
     container_format = {".mp4": "mp4", ".avi": "avi", ".mkv": "matroska"}[path.suffix]
@@ -156,6 +157,8 @@ def write(path: Path, frames: Frames, *, frames_per_second: int, codec: str) -> 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
     """Open the first video stream; every fault of the decoder becomes a FormatError with the path."""
+    import av  # .1 s: only who decodes pays, and whoever knows a dataset imports this module
+
     outside.check_file(path, "a video")
     try:
         # Old avi files carry titles in any encoding; they are none of our business.

@@ -29,13 +29,14 @@ def _deterministic_torch(seed: int, num_threads: int) -> Iterator[None]:
 
     # cuBLAS is deterministic only with a workspace of fixed size, and reads this before its first use.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    # Not `use_deterministic_algorithms`, which does the same and imports the compiler: more than a second.
+    threads, mode = torch.get_num_threads(), torch.get_deterministic_debug_mode()
     torch.set_num_threads(num_threads)
-    torch.use_deterministic_algorithms(True)
+    torch.set_deterministic_debug_mode("error")
     try:
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             yield
     finally:
-        torch.use_deterministic_algorithms(strict)
+        torch.set_deterministic_debug_mode(mode)
         torch.set_num_threads(threads)

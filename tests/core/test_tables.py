@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -58,3 +60,12 @@ def test_a_foreign_a_broken_and_a_missing_file_are_refused(tmp_path: Path) -> No
         tables.read(broken, PROMPTS)
     with pytest.raises(FormatError, match="no such table"):
         tables.read(tmp_path / "missing", PROMPTS)
+
+
+def test_a_table_is_read_without_pandas(tmp_path):
+    tables.write(tmp_path / "t.parquet", PROMPTS, [prompt(1), prompt(0)])
+    code = "import sys; from pathlib import Path; from pipeline.core import tables, schemas; "
+    code += "rows = tables.read_rows(Path(sys.argv[1]), schemas.PROMPTS); assert len(rows) == 2; "
+    code += "sys.exit(bool({'pandas', 'pyarrow.dataset'} & set(sys.modules)))"
+    root = Path(tables.__file__).parents[2]
+    assert subprocess.run([sys.executable, "-c", code, str(tmp_path / "t.parquet")], cwd=root).returncode == 0

@@ -1,4 +1,7 @@
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -209,3 +212,11 @@ def test_a_deterministic_block_leaves_torch_as_it_was():
         assert torch.equal(first, torch.rand(3))
     assert torch.equal(state, torch.get_rng_state())
     assert (threads, False) == (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled())
+
+
+def test_a_deterministic_block_imports_no_compiler():
+    code = "import sys, torch; from pipeline.training.determinism import deterministic\n"
+    code += "with deterministic(0, 1): torch.nn.Conv2d(1, 1, 3)(torch.rand(1, 1, 8, 8))\n"
+    code += "sys.exit(bool({'torch._dynamo', 'torch._inductor'} & set(sys.modules)))"
+    root = Path(loop.__file__).parents[2]
+    assert subprocess.run([sys.executable, "-c", code], cwd=root).returncode == 0
