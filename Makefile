@@ -18,7 +18,7 @@ test: .venv/installed-test
 	ruff format --check .
 	mypy
 	lint-imports
-	pytest -n $(JOBS) --dist loadgroup --ignore tests/benchmarks
+	pytest -n $(JOBS) --ignore tests/benchmarks
 
 bench: .venv/installed-test
 	pytest tests/benchmarks --benchmark-only

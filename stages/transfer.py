@@ -17,7 +17,7 @@ def main(
     out: Annotated[Path, typer.Option(help="The folder to write.")],
 ) -> None:
     """Solve the seen-unseen program of every split, compose prototypes, and score the test clips."""
-    from pipeline.models.tasks import Inputs  # torch comes in here, not with --help
+    from pipeline.models.tasks import Inputs  # OR-Tools and matplotlib come in here, not with --help
     from pipeline.reporting import transfer as page_of
     from pipeline.steps import transfer
 

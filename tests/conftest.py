@@ -38,6 +38,7 @@ class Checkout:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         env = {**os.environ, "PATH": path, "HF_HUB_OFFLINE": "1", "DVC_SITE_CACHE_DIR": str(self.folder / ".site")}
         env |= {"PYTHONPATH": str(self.folder), **variables}  # its own code, not that of this checkout
+        env.pop("PYTHONDONTWRITEBYTECODE", None)  # users have compiled files beside their sources
         done = subprocess.run(command, cwd=self.folder, env=env, capture_output=True, text=True)
         output = done.stdout + done.stderr
         assert done.returncode == code, output[-4000:]

@@ -14,11 +14,11 @@ from pipeline.core.hashing import file_digest, value_digest
 
 ROOT = Path(__file__).parents[2]
 _PACKAGES = ("pipeline", "stages")
-# Modules whose change cannot change an output: messages, times and exit codes; and the engines, which never change
-# the bytes (tests/compute).
+# Modules whose change cannot change an output: progress, times and exit codes; what only names code; and the engines,
+# which never change the bytes (tests/compute).
 _SILENT = frozenset(
     {
-        *(f"pipeline.core.{name}" for name in ("command", "errors", "progress", "runs")),
+        *(f"pipeline.core.{name}" for name in ("closure", "command", "progress", "runs")),
         *(f"pipeline.compute.{name}" for name in ("inline", "processes")),
     }
 )
@@ -116,7 +116,7 @@ class _Module:
         """
         folder, siblings = self._file.parent, {path.stem for path in self._file.parent.glob("*.py")}
         for path in folder.glob(f"*/{self._file.stem}.*"):
-            if path.suffix != ".py":
+            if _is_data(path):
                 yield path
         if not self._looks_beside_itself:
             return
@@ -136,8 +136,13 @@ def _is_name(text: str) -> bool:
 
 def _data_files(path: Path) -> list[Path]:
     if path.is_dir() and not (path / "__init__.py").exists():
-        return [file for file in path.rglob("*") if file.is_file() and file.suffix not in (".py", ".pyc")]
-    return [path] if path.is_file() and path.suffix != ".py" else []
+        return [file for file in path.rglob("*") if _is_data(file)]
+    return [path] if _is_data(path) else []
+
+
+def _is_data(path: Path) -> bool:
+    """Whether a path is a file that is neither source nor compiled."""
+    return path.is_file() and path.suffix not in (".py", ".pyc") and path.parent.name != "__pycache__"
 
 
 def _run_nodes(tree: ast.AST) -> Iterator[ast.AST]:

@@ -7,11 +7,12 @@ from types import ModuleType
 
 from pipeline.core.errors import ParamsError
 
-SHARED = "shared"  # the module of a folder that holds what its members have in common; it is no member
+# What stands in a folder beside its members: what they have in common, and a folder of members of another kind.
+NO_MEMBERS = frozenset(("shared", "recipes"))
 
 
 def names(package: str) -> list[str]:
-    """The members of a package, e.g. names("pipeline.datasets"): its modules but `shared` and private ones.
+    """The members of a package, e.g. names("pipeline.datasets"): its modules but `shared`, `recipes` and private ones.
 
     Nothing of the package is imported.
     """
@@ -21,7 +22,7 @@ def names(package: str) -> list[str]:
     found = {path.stem for folder in folders if folder.is_dir() for path in folder.iterdir() if _is_member(path)}
     if not any((folder / "__init__.py").is_file() for folder in folders):
         raise ParamsError(f"there is no package '{package}'")
-    return sorted(found - {SHARED})
+    return sorted(found - NO_MEMBERS)
 
 
 def load(package: str, name: str) -> ModuleType:

@@ -63,7 +63,7 @@ def _text(file: Path) -> str:
     try:
         return outside.text(file, _MOST_BYTES, "parameters in YAML")
     except FormatError as error:
-        raise ParamsError(f"{error}; save it as UTF-8, or run `unseen profile use demo --force`") from None
+        raise ParamsError(f"{error}; mend it, or run `unseen profile use demo --force`") from None
 
 
 def _check_size(file: Path, tree: dict[Any, Any]) -> None:

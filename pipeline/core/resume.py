@@ -1,7 +1,7 @@
-"""Finished parts of a long stage, kept under .cache/ so that a killed run goes on where it stopped."""
+"""Finished parts of a long stage, kept under .cache/: a killed run goes on, and a longer row adds to what is there."""
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from pipeline.core.hashing import value_digest
@@ -27,10 +27,14 @@ class Parts:
                 make(scratch)
         return kept
 
-    def part(self, name: str, key: Mapping[str, object], make: Callable[[Path], None], into: Path) -> None:
-        """Copy the finished part `name` to `into`, made first if need be."""
-        shutil.copytree(self.finish(name, key, make), into, dirs_exist_ok=True)
+    def part(self, name: str, key: Mapping[str, object], make: Callable[[Path], None], into: Path) -> Path:
+        """Copy the finished part `name` to `into`, made first if need be; returns its own folder."""
+        kept = self.finish(name, key, make)
+        shutil.copytree(kept, into, dirs_exist_ok=True)
+        return kept
 
-    def clear(self) -> None:
-        """Forget the parts; called once the stage's output stands whole."""
-        remove(self.folder)
+    def keep_only(self, used: Collection[Path]) -> None:
+        """Forget the parts of other keys than a run has used; called once the stage's output stands whole."""
+        for path in self.folder.iterdir():
+            if path not in used:
+                remove(path)

@@ -14,7 +14,7 @@ Row = dict[str, Any]
 FIGURES = ("top1", "top5", "class_mean")
 _METHOD = ("dataset", "split_table", "protocol", "modality", "encoder", "method", "variant", "embeddings")
 # One summary for each combination of these; the splits and seeds below it are averaged.
-_SUMMARY = (*_METHOD, "selection", "inference", "refit", "label_space")
+_SUMMARY = (*_METHOD, "selection", "inference", "refit", "label_space", "num_classes")
 
 
 def row(method: Mapping[str, Any], about: Provenance, selection: str, setting: str, counts: Mapping[str, int]) -> Row:
@@ -58,10 +58,12 @@ def summaries(rows: Sequence[Row]) -> list[Row]:
 def headline(found: Sequence[Row]) -> dict[str, float | int]:
     """The honest summaries as a flat dict of numbers, which `dvc metrics show` prints as columns."""
     numbers: dict[str, float | int] = {}
-    for one in found:
-        if not one["leaky"]:
-            space = one["label_space"]
-            numbers |= {f"{space}_top1": one["mean"], f"{space}_chance": one["chance"], "num_splits": one["n"]}
+    honest = [one for one in found if not one["leaky"]]
+    for one in honest:
+        space = one["label_space"]
+        if len({other["num_classes"] for other in honest if other["label_space"] == space}) > 1:
+            space += f"_of_{one['num_classes']}"  # halves beside full: questions of unlike difficulty
+        numbers |= {f"{space}_top1": one["mean"], f"{space}_chance": one["chance"], "num_splits": one["n"]}
     return numbers
 
 

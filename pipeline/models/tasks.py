@@ -81,7 +81,7 @@ class Task:
         """Of everything that is learnt from, selected on and scored."""
         texts = [self.texts.label_KT, *([] if self.texts.context_KT is None else [self.texts.context_KT])]
         arrays = [self.fit.features_ND, self.val.features_ND, self.test_ND, *texts]
-        clips = [self.fit.class_ids, self.val.class_ids, self.test_ids, self.num_missing]
+        clips = [self.fit.class_ids, self.val.class_ids, self.test_ids]
         classes = [self.val_classes, self.spaces, self.encoder_classes, self.texts.class_ids]
         return value_digest([self.split, self.seed, clips, classes, [array_digest(array) for array in arrays]])
 

@@ -111,10 +111,11 @@ def panels(results: Sequence[Result]) -> list[Panel]:
 
 def questions(results: Sequence[Result]) -> list[tuple[str, str, str | None, str, list[tuple[str, Row]]]]:
     """(dataset, split table, protocol, candidates, [(result, summary)]): what may be compared, best first."""
-    groups: dict[tuple[str, ...], list[tuple[str, Row]]] = {}
+    groups: dict[tuple[str, str, str, int], list[tuple[str, Row]]] = {}
     for result in results:
         for one in result.summaries:
-            groups.setdefault((one["dataset"], one["split_table"], one["label_space"]), []).append((result.name, one))
+            key = (one["dataset"], one["split_table"], one["label_space"], one["num_classes"])
+            groups.setdefault(key, []).append((result.name, one))
     found = []
     for key in sorted(groups, key=_order):
         members = sorted(groups[key], key=lambda pair: (pair[1]["leaky"], -pair[1]["mean"]))
@@ -135,8 +136,8 @@ def breakdowns(result: Result) -> list[Breakdown]:
     return found
 
 
-def _order(key: tuple[str, ...]) -> tuple[int, tuple[str, ...]]:
-    return list(_SPACES).index(key[2]), key
+def _order(key: tuple[str | int, ...]) -> tuple[int, tuple[str | int, ...]]:
+    return list(_SPACES).index(str(key[2])), key
 
 
 def _panel(group: Sequence[tuple[str, Row]]) -> Panel:

@@ -73,13 +73,14 @@ def align(
     features = store.Store(inputs.features, "extract")
     plan = selection.Plan(row.method, row.variant, settings, row.refit, compute.num_threads)
     parts = Parts("align", key, cache)
+    used = []
     with whole_folder(out) as scratch:
         for task in track(tasks, total=len(tasks), what=f"{key}, trainings"):
             make = partial(selection.learn, task, method(row.method), plan)
-            parts.part(task.name, plan.key(task), make, scratch / "parts" / task.name)
+            used.append(parts.part(task.name, plan.key(task), make, scratch / "parts" / task.name))
         _assemble(scratch, key, row, features.attrs, settings, tasks)
         remove(scratch / "parts")
-    parts.clear()
+    parts.keep_only(used)
 
 
 def _assemble(

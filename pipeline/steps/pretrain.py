@@ -64,12 +64,13 @@ def pretrain(row: Row, compute: Compute, *, key: str, arrays: Path, split: Path,
     parts, digest = Parts("pretrain", key), path_digest(arrays)
     pairs = [_Pair(row, key, arrays, split, name, seed, parts, digest) for name in row.splits for seed in row.seeds]
     with whole_folder(out) as scratch:
-        for finished in compute_engines.run(compute, _finish, pairs):
+        used = list(compute_engines.run(compute, _finish, pairs))
+        for finished in used:
             shutil.copytree(finished, scratch, dirs_exist_ok=True)
         abouts = [checkpoint.load(scratch / pair.file)[1] for pair in pairs]
         _write_history(scratch / "history.csv", abouts)
         pages.write(scratch, page_of.page(key, abouts, Store(arrays, "preprocess").attrs["rejected"]))
-    parts.clear()
+    parts.keep_only(used)
     return {"encoders": len(abouts), "epochs": sum(len(about["history"]) for about in abouts)}
 
 

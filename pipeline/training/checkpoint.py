@@ -28,7 +28,7 @@ def save(path: Path, module: Weights, about: dict[str, Any]) -> None:
 
 
 def _array(value: "npt.NDArray[Any] | Tensor") -> npt.NDArray[Any]:
-    return np.ascontiguousarray(value if isinstance(value, np.ndarray) else value.detach().cpu().numpy())
+    return np.asarray(value if isinstance(value, np.ndarray) else value.detach().cpu().numpy(), order="C")
 
 
 def load(path: Path) -> "tuple[dict[str, Tensor], dict[str, Any]]":

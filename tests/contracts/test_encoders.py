@@ -22,7 +22,6 @@ ENCODERS = [
     (modality, encoder)
     for modality in members.names("pipeline.modalities")
     for encoder in members.names(f"pipeline.modalities.{modality}")
-    if encoder != "recipes"
 ]
 IDS = ["toy/a", "toy/b", "toy/c"]
 

@@ -7,8 +7,8 @@ from pipeline.core.closure import Code
 FILES = {
     "pipeline/__init__.py": '"""Says what it is for."""\n',
     "pipeline/core/__init__.py": "",
-    "pipeline/core/errors.py": "MESSAGE = 1\n",
-    "pipeline/core/base.py": "from pipeline.core import errors\nimport math\n",
+    "pipeline/core/progress.py": "WIDTH = 1\n",
+    "pipeline/core/base.py": "from pipeline.core import progress\nimport math\n",
     "pipeline/shelf/__init__.py": "from pipeline.core import base\n",
     "pipeline/shelf/shared.py": "from pathlib import Path\nHERE = Path(__file__).parent / 'lists'\n",
     "pipeline/shelf/apple.py": '"""An apple."""\nfrom pipeline.shelf.shared import HERE\n\n# green\nSIZE = 1\n',
@@ -58,9 +58,9 @@ def test_what_is_imported_inside_a_function_counts_and_what_never_runs_does_not(
     assert "pipeline/core/never.py" not in files
 
 
-def test_messages_and_times_change_no_output(root: Path) -> None:
+def test_progress_and_times_change_no_output(root: Path) -> None:
     before = Code(root).digest("stages.pick")
-    assert edited(root, "pipeline/core/errors.py", "1", "2").digest("stages.pick") == before
+    assert edited(root, "pipeline/core/progress.py", "1", "2").digest("stages.pick") == before
 
 
 @pytest.mark.parametrize(("old", "new"), [("# green", "# red"), ("An apple.", "A ripe one."), ("\n\n# green", "")])
@@ -84,6 +84,15 @@ def test_another_comment_docstring_or_blank_line_changes_no_digest(root: Path, o
 def test_another_value_list_or_import_changes_it(root: Path, name: str, old: str, new: str) -> None:
     before = Code(root).digest("pipeline.shelf.apple")
     assert edited(root, name, old, new).digest("pipeline.shelf.apple") != before
+
+
+def test_compiled_code_changes_no_digest(root: Path) -> None:
+    before = [Code(root).digest(name) for name in ("pipeline.shelf.apple", "stages.pick")]
+    for folder in ("pipeline/shelf", "pipeline/shelf/lists"):
+        (root / folder / "__pycache__").mkdir()
+        for name in ("apple", "shared", "lists"):
+            (root / folder / "__pycache__" / f"{name}.cpython-311.pyc").write_bytes(b"compiled")
+    assert [Code(root).digest(name) for name in ("pipeline.shelf.apple", "stages.pick")] == before
 
 
 def test_a_statement_that_is_a_text_but_no_docstring_counts(root: Path) -> None:

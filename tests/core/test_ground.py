@@ -118,12 +118,12 @@ def test_parts_of_another_key_are_not_taken(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "v").read_text() == "2"
 
 
-def test_a_finished_stage_forgets_its_parts(tmp_path: Path) -> None:
+def test_a_finished_stage_keeps_the_parts_it_is_made_of_and_no_others(tmp_path: Path) -> None:
     parts = resume.Parts("pretrain", "row", tmp_path)
     for value in (1, 2):  # the second after an edit, say
-        parts.part("s0", {"value": value}, lambda folder: None, tmp_path / "out")
-    parts.clear()
-    assert list(tmp_path.glob("parts/**/s0*")) == []
+        last = parts.part("s0", {"value": value}, lambda folder: None, tmp_path / "out")
+    parts.keep_only([last])
+    assert list(tmp_path.glob("parts/**/s0*")) == [last]
 
 
 def test_the_run_log_has_a_line_for_success_and_for_failure(tmp_path: Path) -> None:

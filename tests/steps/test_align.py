@@ -245,7 +245,6 @@ def test_a_part_rests_on_its_plan(inputs, plan):
         lambda t: replace(t, encoder_classes=t.encoder_classes[1:]),
         lambda t: replace(t, val_classes=t.val_classes[1:]),
         lambda t: replace(t, seed=1),
-        lambda t: replace(t, num_missing=1),
     ],
 )
 def test_a_part_rests_on_all_of_its_task(inputs, edit):

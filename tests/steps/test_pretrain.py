@@ -171,7 +171,7 @@ def test_a_killed_run_goes_on_and_gives_the_weights_of_an_undisturbed_one(left, 
     assert trained == ["s0-0.safetensors", "s1-0.safetensors", "s1-0.safetensors"]
     for file in undisturbed.iterdir():
         assert file.read_bytes() == (resumed / file.name).read_bytes()
-    assert list((CACHE / "parts" / "pretrain").iterdir()) == []
+    assert len(list((CACHE / "parts" / "pretrain" / "k").iterdir())) == 2
 
 
 @pytest.mark.parametrize("changed", ["arrays", "split", "row"])
@@ -194,6 +194,19 @@ def test_a_row_that_gains_a_split_or_seed_trains_only_that(world, monkeypatch):
     write_split(world, s1_0={"role": "unused"})  # the table has other bytes, and of s0 the same rows
     run(world, out="killed", splits=["s0", "s1"], seeds=[0, 1])
     assert trained[2:] == ["s0-1.safetensors", "s1-0.safetensors", "s1-1.safetensors"]
+
+
+def test_a_finished_row_that_gains_a_seed_trains_only_that(world, monkeypatch):
+    trained, original = [], step._train
+
+    def train(folder, **told):
+        trained.append(told["pair"].file)
+        original(folder, **told)
+
+    monkeypatch.setattr(step, "_train", train)
+    run(world, splits=["s0"])
+    run(world, splits=["s0"], seeds=[0, 1])
+    assert trained == ["s0-0.safetensors", "s0-1.safetensors"]
 
 
 def test_finished_weights_rest_on_the_code_that_trains_them(world, monkeypatch):

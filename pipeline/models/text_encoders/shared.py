@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.core.closure import Code
 from pipeline.core.errors import DataError
 from pipeline.core.hashing import value_digest
 from pipeline.core.outputs import whole
@@ -85,7 +86,7 @@ def _loaded(folder: Path, num_threads: int) -> Any:
 
 def encode_cached(encoder: TextEncoder, texts: Sequence[str], root: Path = CACHE) -> Vectors:
     """Vectors (N, D) of texts, from `root`/texts where an earlier run left them whole, else from the encoder."""
-    folder = root / "texts" / _cache_name(encoder.weights_hash)
+    folder = root / "texts" / _cache_name(encoder)
     known = {text: _kept(folder, text) for text in texts}
     missing = [text for text, vector in known.items() if vector is None]
     if missing:
@@ -95,8 +96,12 @@ def encode_cached(encoder: TextEncoder, texts: Sequence[str], root: Path = CACHE
     return np.stack([vector for text in texts if (vector := known[text]) is not None])
 
 
-def _cache_name(weights_hash: str) -> str:
-    return value_digest({"weights": weights_hash, **{name: version(name) for name in _LIBRARIES}})[:32]
+def _cache_name(encoder: TextEncoder) -> str:
+    """All that decides a vector beside its text: weights, libraries, and the code of the encoder's class."""
+    module = type(encoder).__module__
+    code = Code().digest(module) if module.startswith("pipeline.") else module
+    facts = {"weights": encoder.weights_hash, "code": code, "num_threads": getattr(encoder, "num_threads", None)}
+    return value_digest({**facts, **{name: version(name) for name in _LIBRARIES}})[:32]
 
 
 def _entry(folder: Path, text: str) -> Path:

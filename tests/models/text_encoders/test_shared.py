@@ -3,7 +3,8 @@ import hashlib
 import numpy as np
 import pytest
 
-from pipeline.models.text_encoders import shared
+from pipeline.core import closure
+from pipeline.models.text_encoders import shared, word_vectors
 
 
 class Counting:
@@ -44,6 +45,23 @@ def test_another_version_of_a_library_starts_afresh(tmp_path, monkeypatch):
     encoder = Counting()
     shared.encode_cached(encoder, ["wave"], tmp_path)
     assert encoder.asked == ["wave"]
+
+
+def test_other_code_of_the_encoder_starts_afresh(tmp_path, monkeypatch):
+    """What reads word vectors decides them as the file does."""
+    (tmp_path / "words.txt").write_text("wave 1 0\nclap 0 1\n")
+
+    def encoded():
+        chosen = word_vectors.Params(path=str(tmp_path / "words.txt"), unit_words=False)
+        return shared.encode_cached(word_vectors.encoder(chosen, num_threads=1), ["wave clap"], tmp_path)
+
+    before = encoded()
+    monkeypatch.setattr(word_vectors.word_vectors, "text_vectors", lambda texts, *_, **__: (before + 1, {}))
+    assert np.array_equal(encoded(), before)
+    files = closure.Code().files("pipeline.models.text_encoders.word_vectors")
+    assert {"pipeline/formats/word_vectors.py", "pipeline/formats/class_names.py"} <= set(files)
+    monkeypatch.setattr(closure.Code, "files", lambda self, *modules: files | {modules[0]: "edited"})
+    assert np.array_equal(encoded(), before + 1)
 
 
 def flip(content):
