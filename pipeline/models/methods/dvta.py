@@ -111,7 +111,8 @@ def blended(text_SKH: Tensor, blend_BKS: Tensor) -> Tensor:
 
 def leaky_sigmoid(x: Tensor, gamma: float) -> Tensor:
     """Eq. 7: a sigmoid above 0, gamma exp(gamma x) at and below. It jumps at 0 from gamma to 1/2."""
-    return torch.where(x > 0, x.sigmoid(), gamma * (gamma * x.clamp(max=0)).exp())
+    below = torch.where(x > 0, torch.zeros_like(x), x)  # not `clamp`, whose slope at its bound depends on the version
+    return torch.where(x > 0, x.sigmoid(), gamma * (gamma * below).exp())
 
 
 def alignment_loss(direct_BK: Tensor, augmented_BK: Tensor, label_B: Tensor) -> Tensor:
