@@ -9,12 +9,11 @@ from pydantic import Field
 from pipeline.core import tables
 from pipeline.core.progress import say
 from pipeline.core.schemas import CAPTIONS, GRAPHS
-from pipeline.formats.wordnet import WordNet
 from pipeline.graphs.scene import from_json
 from pipeline.text import captions, fitting
 from pipeline.text.captions import Caption, Captioner, pieces_to_json
 from pipeline.text.clip_tokens import ClipTokens, tokens
-from pipeline.text.lexicon import Lexicon
+from pipeline.text.lexicon import of_corpus
 from pipeline.text.telling import Piece, Told
 
 
@@ -24,15 +23,9 @@ class Params(captions.Params):
     max_tokens: int = Field(ge=3)  # CLIP reads 77; start and end are two of them
 
 
-def lexicon_of(graphs: Path, wordnet: WordNet | None = None) -> Lexicon:
-    """The word lists with the aliases of the corpus a graph table was read from."""
-    aliases = tables.read_meta(graphs, GRAPHS)["aliases"]
-    return Lexicon(aliases.get("nouns", ()), aliases.get("predicates", ()), wordnet)
-
-
 def caption(params: Params, *, graphs: Path, out: Path) -> dict[str, object]:
     """Write a caption for every graph that was not rejected; returns what the log should know."""
-    captioner, clip = Captioner(params, lexicon_of(graphs)), tokens()
+    captioner, clip = Captioner(params, of_corpus(tables.read_meta(graphs, GRAPHS))), tokens()
     num_captions = num_components = num_cut_short = num_fitted = 0
     with tables.streamed(out, CAPTIONS) as table:
         for rows in tables.batches(graphs, GRAPHS):

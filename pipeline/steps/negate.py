@@ -20,13 +20,12 @@ from pipeline.graphs.scene import SceneGraph, from_json
 from pipeline.reporting import samples as sampling
 from pipeline.reporting.leak import Leak
 from pipeline.reporting.samples import Sample, Samples
-from pipeline.steps.caption import lexicon_of
 from pipeline.text import certainty, pools
 from pipeline.text import negate as making
 from pipeline.text.captions import pieces_from_json
 from pipeline.text.clip_tokens import ClipTokens, tokens
 from pipeline.text.edits import spans
-from pipeline.text.lexicon import Lexicon
+from pipeline.text.lexicon import Lexicon, of_corpus
 from pipeline.text.negate import Counts, Negative
 from pipeline.text.negatives.shared import Scene
 from pipeline.text.pools import Pools, Statistics
@@ -49,7 +48,7 @@ def negate(
 ) -> dict[str, object]:
     """Write the negatives and the page; returns what the log should know."""
     wordnet = WordNet(Path(params.wordnet)) if params.wordnet else None
-    lexicon = lexicon_of(graphs, wordnet)
+    lexicon = of_corpus(tables.read_meta(graphs, GRAPHS), wordnet)
     facts = tables.read_meta(captions, CAPTIONS)
     max_tokens: int = facts["params"]["max_tokens"]
     clip = tokens()

@@ -4,8 +4,9 @@ Built from the word lists in words/ and from the alias files of a corpus. Everyt
 results are kept: corpora repeat a few thousand words a million times.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 
@@ -178,3 +179,9 @@ def _singulars(word: str) -> list[str]:
     if word.endswith("ses"):
         return [word[:-1], word[:-2]]  # houses, buses
     return [word[:-1]] if word.endswith("s") else []
+
+
+def of_corpus(meta: Mapping[str, Any], wordnet: WordNet | None = None) -> Lexicon:
+    """The word lists with the aliases of a corpus, which the metadata of its graph table hold."""
+    aliases = meta["aliases"]
+    return Lexicon(aliases.get("nouns", ()), aliases.get("predicates", ()), wordnet)

@@ -150,12 +150,12 @@ def test_features_that_are_no_numbers_are_refused(world, value):
 
 
 @pytest.mark.parametrize("asked", [Asked("other", "random", ["s0"], [0], 0.0), Asked("toy", "xsub", ["s0"], [0], 0.0)])
-def test_inputs_of_another_dataset_or_protocol_are_refused(world, asked):
+def test_inputs_of_another_dataset_or_split_table_are_refused(world, asked):
     with pytest.raises(DataError, match="not of dataset"):
         tasks.joined(world(), asked)
 
 
-def test_features_of_an_encoder_of_another_protocol_are_refused(world):
+def test_features_of_an_encoder_of_another_split_table_are_refused(world):
     """Its split may bear the same name and classes, and yet its encoder learn from subjects that test here."""
     assert tasks.joined(world(about={"split_table": "random"}), ASKED)
     with pytest.raises(DataError, match=r"f\.zarr: not of dataset 'toy', split table 'random'"):

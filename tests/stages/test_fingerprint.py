@@ -50,6 +50,15 @@ def test_a_dataset_stands_on_its_own_lists_and_formats(digests: dict[str, str]) 
     assert "formats/ntu_skeleton.py" not in own
 
 
+def test_all_package_data_stand_in_some_digest(digests: dict[str, str]) -> None:
+    """Profiles are read by the command line alone."""
+    listed = subprocess.run(["git", "ls-files", "pipeline"], cwd=ROOT, capture_output=True, text=True, check=True)
+    data = {name for name in listed.stdout.split() if not name.endswith(".py") and "/profiles/" not in name}
+    named = {line.split("  ")[1] for text in digests.values() for line in text.splitlines()}
+    assert sorted(data - named) == []
+    assert len(data) > 30
+
+
 def test_the_stage_imports_none_of_what_it_reads(tmp_path: Path) -> None:
     code = "import sys; from stages import fingerprint; fingerprint.main(out=__import__('pathlib').Path(sys.argv[1])); "
     code += "sys.exit(bool({'torch', 'numpy', 'pipeline.modalities', 'pipeline.datasets'} & set(sys.modules)))"
