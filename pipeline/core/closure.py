@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
+from pipeline.core.errors import FormatError
 from pipeline.core.hashing import file_digest, value_digest
 
 ROOT = Path(__file__).parents[2]
@@ -87,7 +88,10 @@ class _Module:
         self._root = root
         self._file = file
         source = file.read_bytes()
-        self._tree = ast.parse(source)
+        try:
+            self._tree = ast.parse(source)
+        except SyntaxError as error:
+            raise FormatError(f"{file}, line {error.lineno}: not Python: {error.msg}; mend it") from None
         self._looks_beside_itself = b"__file__" in source
 
     @cached_property

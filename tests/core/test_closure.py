@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.closure import Code
+from pipeline.core.errors import FormatError
 
 FILES = {
     "pipeline/__init__.py": '"""Says what it is for."""\n',
@@ -100,6 +101,11 @@ def test_a_statement_that_is_a_text_but_no_docstring_counts(root: Path) -> None:
     after = edited(root, "pipeline/shelf/apple.py", "SIZE = 1", "SIZE = 1\nNAME = 'x'").digest("pipeline.shelf.apple")
     assert after != before
     assert edited(root, "pipeline/shelf/apple.py", "'x'", "'y'").digest("pipeline.shelf.apple") != after
+
+
+def test_code_that_is_no_python_is_one_line_that_says_where(root: Path) -> None:
+    with pytest.raises(FormatError, match=r"apple\.py, line 5: not Python: .*; mend it"):
+        edited(root, "pipeline/shelf/apple.py", "SIZE = 1", "SIZE = = 1").digest("pipeline.shelf.apple")
 
 
 def test_a_module_that_is_not_there_is_refused(root: Path) -> None:
