@@ -20,6 +20,7 @@ from pydantic import Field
 
 from pipeline.core.params import Params as BaseParams
 from pipeline.graphs.scene import Relation, SceneGraph
+from pipeline.text.clauses import told_of_pairs
 from pipeline.text.draws import Draws
 from pipeline.text.lexicon import Lexicon, Thing
 
@@ -69,14 +70,13 @@ class Statistics:
         called = {node: lexicon.noun(thing.name).meaning for node, thing in things.items()}
         predicates: list[tuple[str, ...]] = []
         nouns: list[tuple[str, ...]] = []
-        for edge in graph.relations:
-            about = lexicon.predicate(edge.predicate)
-            if about.said:
-                one, other = things[edge.subject], things[edge.object]
-                first, second = called[edge.subject], called[edge.object]
-                predicates.append((first, one.kind, second, other.kind, edge.group, edge.predicate))
-                nouns.append(("subject", about.meaning, second, other.kind, one.kind, one.name))
-                nouns.append(("object", about.meaning, first, one.kind, other.kind, other.name))
+        for edge in _told(graph, lexicon):
+            meaning = lexicon.predicate(edge.predicate).meaning
+            one, other = things[edge.subject], things[edge.object]
+            first, second = called[edge.subject], called[edge.object]
+            predicates.append((first, one.kind, second, other.kind, edge.group, edge.predicate))
+            nouns.append(("subject", meaning, second, other.kind, one.kind, one.name))
+            nouns.append(("object", meaning, first, one.kind, other.kind, other.name))
         attributes: list[tuple[str, ...]] = []
         for thing in graph.objects:
             for word in thing.attributes:
@@ -88,6 +88,12 @@ class Statistics:
         _count(self.predicates, predicates)
         _count(self.nouns, nouns)
         _count(self.attributes, attributes)
+
+
+def _told(graph: SceneGraph, lexicon: Lexicon) -> Sequence[Relation]:
+    """The relations that captions say, so that a negative has no words of its own ("not looking at")."""
+    edges = [edge for edge in graph.relations if lexicon.predicate(edge.predicate).said]
+    return told_of_pairs(edges) if any(edge.group for edge in edges) else edges
 
 
 def _count(counts: Counter[K], keys: Collection[K]) -> None:
