@@ -134,6 +134,9 @@ class Pools:
         self._statistics = statistics
         self._lexicon = statistics.lexicon
         self._draw = params.draw
+        self._of_kind: dict[str, set[str]] = {}
+        for *_, kind, noun in statistics.nouns:
+            self._of_kind.setdefault(kind, set()).add(noun)
         self._predicates = _Pool(statistics.predicates, (_PREDICATE_SEEN,), _PREDICATE_FREE, params)
         self._nouns = _Pool(statistics.nouns, (_NOUN_SEEN, _BOUND_SEEN), _NOUN_FREE, params)
         self._attributes = _Pool(statistics.attributes, (_ATTRIBUTE_SEEN,), _ATTRIBUTE_FREE, params)
@@ -149,6 +152,11 @@ class Pools:
         other = place.other
         key = (place.side, place.predicate, self._called(other), other.kind, place.kind)
         return self._nouns.drawn(key, _BOUND_SEEN if place.bound else _NOUN_SEEN, place.noun, draws)
+
+    def knows_others(self, thing: Thing) -> bool:
+        """Whether the corpus has another noun of a thing's kind."""
+        called = self._called(thing)
+        return any(self._lexicon.noun(word).meaning != called for word in self._of_kind.get(thing.kind, ()))
 
     def attributes(self, word: str, thing: Thing, draws: Draws) -> Iterator[str]:
         """Other attributes of the kind of one, said of such a thing; each once."""

@@ -137,8 +137,9 @@ REGION = crop(WHOLE, "7", (0, 0, 29, 10), 0.95)  # the dog is 90 % inside
 
 def test_a_region_is_judged_by_the_whole_image():
     assert {thing.names[0] for thing in REGION.objects} == {"man", "hat"}
-    corpus = [graph_of([(noun,), ("hat",)], (0, "wearing", 1)) for noun in ("dog", "bench", "zebra")]
-    assert all_of("replace_subject", scene_of(REGION, *corpus, whole=WHOLE)) == {"A zebra wearing a hat."}
+    corpus = [graph_of([(noun,), ("hat",)], (0, "wearing", 1)) for noun in ("dog", "bench", "zebra", "woman")]
+    texts = {"A zebra wearing a hat.", "A woman wearing a hat."}
+    assert all_of("replace_subject", scene_of(REGION, *corpus, whole=WHOLE)) == texts
     assert "A dog wearing a hat." in all_of("replace_subject", scene_of(REGION, *corpus))
 
 
@@ -146,6 +147,30 @@ def test_a_relation_of_a_region_is_judged_by_those_of_the_whole_image():
     part = crop(WHOLE, "8", (0, 0, 50, 10), 0.95)
     corpus = graph_of([("man",), ("horse",)], (0, "riding", 1))
     assert "A man riding a horse." not in " ".join(all_of("replace_predicate", scene_of(part, corpus, whole=WHOLE)))
+
+
+def bound(graph: SceneGraph) -> list[bool]:
+    scene = scene_of(graph)
+    return [scene.is_bound(node) for node in sorted(scene.mentions)]
+
+
+def test_a_look_at_a_cup_and_its_hold_are_one_tie():
+    things = [SceneObject(0, ("person",)), SceneObject(1, ("cup",)), SceneObject(2, ("box",))]
+    edges = [Relation(0, 1, "looking at", "attention"), Relation(0, 1, "holding", "contacting")]
+    assert bound(scene_graph("1", "", (9, 9), things[:2], edges)) == [False, False]
+    edges.append(Relation(0, 2, "touching", "contacting"))
+    assert bound(scene_graph("1", "", (9, 9), things, edges)) == [True, False, False]
+
+
+def test_a_person_becomes_no_thing_where_the_corpus_has_no_other_word_for_people():
+    graph = graph_of([("person",), ("bed",)], (1, "beside", 0))
+    corpus = [graph_of([("broom",), ("table",)], (1, "beside", 0))]
+    assert all_of("replace_object", scene_of(graph, *corpus)) == set()
+    assert all_of("replace_subject", scene_of(graph, *corpus)) == {"A table beside a person.", "A broom beside a person."}
+    corpus.append(graph_of([("woman",), ("table",)], (1, "beside", 0)))
+    assert "A bed beside a woman." not in all_of("replace_object", scene_of(graph, *corpus))  # she is a person
+    man = graph_of([("man",), ("bed",)], (1, "beside", 0))
+    assert "A bed beside a woman." in all_of("replace_object", scene_of(man, *corpus))
 
 
 @pytest.mark.parametrize(

@@ -75,10 +75,10 @@ class Scene:
         return any(it.object != node or not self.lexicon.predicate(it.predicate).negated for it in befores)
 
     @cached_property
-    def _num_relations(self) -> Counter[int]:
-        """Object id -> the relations of it that the caption says."""
-        said = [self.pieces[place] for place in self.relations]
-        return Counter([piece.subject for piece in said] + [piece.object for piece in said])
+    def _num_ties(self) -> Counter[int]:
+        """Object id -> to how many others the caption relates it: a look at a cup and its hold are one tie."""
+        ties = {frozenset((self.pieces[place].subject, self.pieces[place].object)) for place in self.relations}
+        return Counter(node for tie in ties for node in tie)
 
     @cached_property
     def attribute_places(self) -> list[tuple[int, str, str]]:
@@ -160,10 +160,10 @@ class Scene:
         return True
 
     def is_bound(self, node: int) -> bool:
-        """Whether the caption says more of the object than one relation: an attribute, or other relations."""
+        """Whether the caption says more of the object than relations to one other: an attribute, or a third."""
         if self._said(self.mentions[node][0]):
             return True
-        return self._num_relations[node] > 1
+        return self._num_ties[node] > 1
 
     def stands(self, place: int, where: int) -> str:
         """The phrase of one piece as it reads where another stands, with that one's capital if it has one."""
@@ -218,11 +218,11 @@ def replaced_nouns(scene: Scene, draws: Draws, side: str) -> Iterator[Edit]:
     for place in _in_turn(scene, draws, side):
         piece = scene.pieces[place]
         node, other = (piece.subject, piece.object) if side == "subject" else (piece.object, piece.subject)
-        if not scene.is_asserted(node):
-            continue
-        original = scene.name(node)
+        original, thing = scene.name(node), scene.thing(node)
+        if not scene.is_asserted(node) or (thing.kind == "person" and not scene.pools.knows_others(thing)):
+            continue  # where all people are "person", no thing does what a person does
         meaning = scene.lexicon.noun(original).meaning
-        about, thing = scene.lexicon.predicate(piece.predicate), scene.thing(node)
+        about = scene.lexicon.predicate(piece.predicate)
         where = NounPlace(side, about.meaning, scene.thing(other), original, thing.kind, scene.is_bound(node))
         others = (noun for noun in scene.pools.nouns(where, draws) if scene.lexicon.noun(noun).meaning != meaning)
         for noun in islice(others, TRIES_A_PLACE):
