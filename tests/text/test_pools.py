@@ -128,6 +128,12 @@ def test_a_noun_of_which_more_is_said_gives_way_to_its_own_kind():
     assert first_of(pools(RIDES, draw=seen()))["horse"] > 1000
 
 
+def test_and_where_the_corpus_has_none_of_its_kind_to_what_stands_there():
+    made = pools(RIDES, draw=seen())
+    assert set(nouns(made, "eating", "building", bound=True)) <= {"bone", "shoe", "grass", "bread", "meat", "ball"}
+    assert nouns(made, "eating", "building", bound=True)
+
+
 def test_what_is_in_nearly_every_picture_waits():
     def waiting(made: Pools, noun: str) -> float:
         return sum(made.waits(noun, Draws(n, "waits")) for n in range(1000)) / 1000
