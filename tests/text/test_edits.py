@@ -149,6 +149,17 @@ def test_a_relation_of_a_region_is_judged_by_those_of_the_whole_image():
     assert "A man riding a horse." not in " ".join(all_of("replace_predicate", scene_of(part, corpus, whole=WHOLE)))
 
 
+def test_a_car_is_counted_among_the_vehicles():
+    graph = graph_of([("car",), ("vehicle",), ("bench",), ("ball",)], (0, "hitting", 1), (1, "on", 2), (1, "near", 3))
+    corpus = [
+        graph_of([("lamp",), ("vehicle",)], (0, "hitting", 1)), graph_of([("lamp",), ("bench",)], (0, "on", 1))
+    ]  # fmt: skip
+    scene = scene_of(graph, *corpus)
+    assert scene.text.startswith("A car hitting a second vehicle")
+    texts = all_of("replace_subject", scene) | all_of("swap_roles", scene)
+    assert [text for text in texts if text.startswith(("A lamp hitting a second", "A second vehicle hitting"))] == []
+
+
 def bound(graph: SceneGraph) -> list[bool]:
     scene = scene_of(graph)
     return [scene.is_bound(node) for node in sorted(scene.mentions)]
