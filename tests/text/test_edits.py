@@ -187,6 +187,8 @@ def test_a_person_becomes_no_thing_where_the_corpus_has_no_other_word_for_people
 @pytest.mark.parametrize(
     ("noun", "present"),
     [("fridge", "refrigerator"), ("sidewalk", "pavement"), ("oven", "stove"), ("doughnut", "donut"),
+     ("people", "woman"), ("couple", "man"), ("crowd", "player"), ("group of people", "boys"), ("girl", "people"),
+     ("herd", "cow"), ("flock", "sheep"), ("herd", "giraffes"), ("flock", "geese"), ("traffic", "car"),
      ("shirt", "sweater"), ("boy", "kid"), ("vehicle", "sports car"), ("sports car", "vehicle"), ("truck", "car")],
 )  # fmt: skip
 def test_what_may_be_another_name_of_a_thing_is_in_the_picture(noun, present):
@@ -197,7 +199,8 @@ def test_what_may_be_another_name_of_a_thing_is_in_the_picture(noun, present):
     ("noun", "present", "reason"),
     [("shirt", "man", PART), ("left arm", "lady", PART), ("pants", "dog", None), ("tail", "dog", PART),
      ("hat", "man", None), ("wheels", "car", PART), ("window", "house", PART), ("cheese", "pizza", PART),
-     ("shadow", "zeppelin", PART), ("wheel", "man", None), ("wall", "man", None)],
+     ("shadow", "zeppelin", PART), ("kitchen", "oven", PART), ("living room", "sofa", PART), ("city", "street", PART),
+     ("people", "dog", None), ("herd", "man", None), ("man", "woman", None), ("traffic", "boat", None), ("wheel", "man", None), ("wall", "man", None)],
 )  # fmt: skip
 def test_what_is_nearly_always_there_is_no_false_noun(noun, present, reason):
     """Nobody records that a man in the street wears a shirt."""
