@@ -99,6 +99,14 @@ def test_a_noun_that_repeats_an_attribute_or_does_not_fit_a_number_is_left_out()
     assert all_of("replace_subject", scene_of(stone, *corpus)) == {"A stone dog on a street."}
 
 
+def test_a_colour_that_was_recorded_as_a_thing_keeps_its_own():
+    graph = graph_of([("color", "red"), ("door", "wooden"), ("wall", "blue")], (0, "on", 1), (2, "near", 1))
+    corpus = graph_of([("color", "green"), ("wall", "green")])
+    for rule in ("replace_attribute", "exchange_attributes"):
+        assert [text for text in all_of(rule, scene_of(graph, corpus)) if "A red color" not in text] == []
+    assert all_of("replace_attribute", scene_of(graph, corpus))
+
+
 def test_light_blue_is_not_taken_for_blue():
     graph = graph_of([("car", "light blue", "blue"), ("street",)], (0, "on", 1))
     texts = all_of("replace_attribute", scene_of(graph, graph_of([("car", "red")])))

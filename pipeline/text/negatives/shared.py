@@ -27,7 +27,8 @@ MORE = "would change more than one thing"
 
 # attribute and noun -> the words before the noun
 _SAID: Kept[tuple[str, str], list[str]] = Kept(lambda pair: english.attribute_said(*pair).split())
-_COUNTING = wordlists.groups("forms", "word", by="form")["counting"]
+_FORMS = wordlists.groups("forms", "word", by="form")
+_COUNTING, _ASPECTS = _FORMS["counting"], _FORMS["aspect"]
 
 
 class Edit(msgspec.Struct, frozen=True, gc=False):
@@ -84,12 +85,13 @@ class Scene:
     def attribute_places(self) -> list[tuple[int, str, str]]:
         """The attributes for which others are known that exclude them: object of the caption, attribute, its kind.
 
-        The colours of people are left alone: "white" says something else of them than of a wall.
+        The colours of people are left alone: "white" says something else of them than of a wall. So are
+        colours and patterns that were recorded as things: "a red color" is true of whatever is red.
         """
         attribute, objects, things = self.lexicon.attribute, self.truth.objects, self.truth.things
         places = []
         for node in self.mentions:
-            if not objects[node].attributes or not self.is_asserted(node):
+            if not objects[node].attributes or not self.is_asserted(node) or english.head(self.name(node)) in _ASPECTS:
                 continue
             for word in objects[node].attributes:
                 kind = attribute(word).kind
