@@ -94,6 +94,10 @@ def test_a_noun_that_repeats_an_attribute_or_does_not_fit_a_number_is_left_out()
     graph = graph_of([("cats", "two"), ("roof",)], (0, "on", 1))
     corpus = [graph_of([(noun,), ("roof",)], (0, "on", 1)) for noun in ("dog", "dogs")]
     assert all_of("replace_subject", scene_of(graph, *corpus)) == {"Two dogs on a roof."}
+    for word in ("some", "a bunch of", "pair of", "various", "other", "couple of", "lots of", "group of", "several"):
+        texts = all_of("replace_subject", scene_of(graph_of([("cats", word), ("roof",)], (0, "on", 1)), *corpus))
+        assert [text for text in texts if text.endswith("dog on a roof.")] == []
+        assert len(texts) == 1
     stone = graph_of([("wall", "stone"), ("street",)], (0, "on", 1))
     corpus = [graph_of([(noun,), ("street",)], (0, "on", 1)) for noun in ("stone lion", "dog")]
     assert all_of("replace_subject", scene_of(stone, *corpus)) == {"A stone dog on a street."}
