@@ -111,6 +111,17 @@ def test_a_colour_that_was_recorded_as_a_thing_keeps_its_own():
     assert all_of("replace_attribute", scene_of(graph, corpus))
 
 
+@pytest.mark.parametrize(
+    ("name", "rule", "text"),
+    [('"stop"', "swap_roles", 'A board above "stop". A dog near a cat.'),
+     ('"stop"', "replace_subject", "A logo above a board. A dog near a cat."),
+     ("2 boats", "replace_subject", "A logo above a board. A dog near a cat.")],
+)  # fmt: skip
+def test_a_sentence_opens_with_a_capital_though_its_caption_opened_with_none(name, rule, text):
+    graph = graph_of([(name,), ("board",), ("dog",), ("cat",)], (0, "above", 1), (2, "near", 3))
+    assert text in all_of(rule, scene_of(graph, graph_of([("logo",), ("board",)], (0, "above", 1))))
+
+
 def test_light_blue_is_not_taken_for_blue():
     graph = graph_of([("car", "light blue", "blue"), ("street",)], (0, "on", 1))
     texts = all_of("replace_attribute", scene_of(graph, graph_of([("car", "red")])))

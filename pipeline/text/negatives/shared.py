@@ -168,10 +168,10 @@ class Scene:
         return self._num_ties[node] > 1
 
     def stands(self, place: int, where: int) -> str:
-        """The phrase of one piece as it reads where another stands, with that one's capital if it has one."""
+        """The phrase of one piece as it reads where another stands, with a capital where a sentence opens."""
         piece, other = self.pieces[place], self.pieces[where]
         phrase = self.text[piece.start : piece.stop]
-        first = phrase[0].upper() if self.text[other.start].isupper() else phrase[0].lower()
+        first = phrase[0].upper() if self._opens(other.start) else phrase[0].lower()
         return first + phrase[1:]
 
     def edited(self, edit: Edit) -> str:
@@ -193,7 +193,11 @@ class Scene:
         """How a piece reads with these attributes and noun."""
         piece = self.pieces[place]
         phrase = english.noun_phrase(noun, tuple(attributes), definite=piece.definite)
-        return phrase[0].upper() + phrase[1:] if self.text[piece.start].isupper() else phrase
+        return phrase[0].upper() + phrase[1:] if self._opens(piece.start) else phrase
+
+    def _opens(self, start: int) -> bool:
+        """Whether a sentence begins there, with a digit or a quotation mark maybe."""
+        return start == 0 or self.text[start - 2 : start] == ". "
 
 
 def _between(phrase_and_name: tuple[str, str]) -> list[str] | None:
