@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.core import members
 from pipeline.formats import action_genome, visual_genome
 from pipeline.graphs.corpora import action_genome as ag_corpus
 from pipeline.graphs.corpora import visual_genome as vg_corpus
@@ -131,14 +132,26 @@ def test_in_the_negatives_too_every_the_is_one():
     for graph in graphs:
         statistics.add(graph)
     words = pools.Pools(statistics, pools.Params(most_words=64, draw=SEEN))
-    rules = ["exchange_attributes", "replace_attribute", "replace_object", "replace_predicate", "replace_subject"]
-    params = negate.Params(rules=rules, per_rule=1, most_tries=16, seed=0)
+    params = negate.Params(rules=members.names(negate.RULES), per_rule=1, most_tries=16, seed=0)
     for graph in graphs:
         whole = CAPTIONER.caption(graph)
-        scene = Scene(graph, whole.text, whole.pieces, Truth(graph, CAPTIONER.lexicon), words)
-        for made in negate.negatives(scene, whole.clause_starts, negate.load(params), params, counts):
-            assert misread(made.text, moved(whole.pieces, dict(made.edit.words))) == []
-    assert counts.made.total() > 1000
+        for told in (whole, fitting.fitted(whole, CAPTIONER, tokens(), 40)[0]):
+            scene = Scene(graph, told.text, told.pieces, Truth(graph, CAPTIONER.lexicon), words)
+            for made in negate.negatives(scene, told.clause_starts, negate.load(params), params, counts):
+                assert misread(made.text, pieces_of(made, told.pieces)) == []
+    assert counts.made.total() > 2000
+    assert counts.made["swap_roles"] > 300
+
+
+def pieces_of(made: negate.Negative, pieces: Sequence[Piece]) -> list[Piece]:
+    """What the pieces of a negative name, and where they stand; a swap exchanges the objects that two of them name."""
+    found = list(pieces)
+    if made.rule == "swap_roles":
+        (one, _), (other, _) = made.edit.words
+        first, second = pieces[one], pieces[other]
+        for place, piece, named in ((one, first, second), (other, second, first)):
+            found[place] = msgspec.structs.replace(piece, subject=named.subject, definite=named.definite)
+    return moved(found, dict(made.edit.words))
 
 
 def moved(pieces: Sequence[Piece], words: dict[int, str]) -> list[Piece]:
