@@ -192,8 +192,8 @@ NEGATIVES = Format(
             pa.field("seed", pa.int64(), nullable=False),  # what every choice was drawn from
             pa.field("caption", pa.string(), nullable=False),  # the true caption, fitted to the tokens that CLIP reads
             pa.field("text", pa.string(), nullable=False),  # the same caption with one edit, false of the graph
-            # The annotation itself shows that the text is false. Else it is only likely, as where a corpus annotates
-            # some objects and the text names another (pipeline/text/certainty.py); a loss may leave such rows out.
+            # The annotation itself shows that the text is false. Else it is only likely, as where the text names an
+            # object that nobody annotated (pipeline/text/certainty.py); a loss may leave such rows out.
             pa.field("certain", pa.bool_(), nullable=False),
             pa.field("clause", pa.int32(), nullable=False),  # the first clause that differs, from 0
             pa.field("place", pa.string(), nullable=False),  # what was edited: object | relation | attribute

@@ -1,7 +1,7 @@
 """The table of how much of every rule's negatives text alone gives away, beside the same rules with uniform draws."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from pipeline.core import pages
 from pipeline.text import negate, pools
@@ -39,8 +39,11 @@ class Leak:
         )
         self._pairs: dict[tuple[str, str], tuple[Pairs, Pairs]] = {}
 
-    def add(self, scene: Scene, made: Iterable[Negative]) -> None:
-        """Take the negatives of a caption and others of it with uniform draws, if its image is one of those chosen."""
+    def add(self, scene: Scene, made: Iterable[Negative], fits: Callable[[str], bool]) -> None:
+        """Take the negatives of a caption and others of it with uniform draws, if its image is one of those chosen.
+
+        `fits` says of the others, too, whether a text is short enough to be read whole.
+        """
         graph = scene.graph
         if Draws(self._params.seed, "measured", graph.image_id).below(_FINE) >= self._share * _FINE:
             return
@@ -48,7 +51,8 @@ class Leak:
         if self._uniform is not None:
             other = Scene(graph, scene.text, scene.pieces, scene.truth, self._uniform)
             unused = Counts(Counter(), Counter())
-            self._keep(other, "uniform", negate.negatives(other, [0], self._rules, self._params, unused))
+            others = negate.negatives(other, [0], self._rules, self._params, unused, fits)
+            self._keep(other, "uniform", others)
 
     def table(self) -> pages.Table:
         """One line for every rule and way of drawing."""

@@ -70,7 +70,7 @@ def write(
     facts: dict[str, Any],
     source: Path,
 ) -> None:
-    """Write page.json and its drawings into a folder; `further` are tables that stand before the samples."""
+    """Write page.json and its drawings into a folder; `further` are tables that stand beside what was made."""
     images = []
     for rule in sorted(samples.chosen):
         for number, entry in enumerate(sorted(samples.chosen[rule], key=lambda kept: (-kept[0], *kept[1:4])), 1):
@@ -83,13 +83,20 @@ def write(
         text=[
             "Every caption tells a scene graph in the fewest clauses.",
             "Every negative changes one thing in a caption and is false of the graph.",
+            "A swap exchanges two phrases, and with them what stands beside them in the clause.",
             "The samples are random; what was changed is marked in the drawing.",
             f"{facts['num_cut_short']} of {facts['num_components']} components of graphs were cut short.",
             f"{_share(facts['num_fitted'], facts['num_captions'])} of the captions have more than {most} tokens.",
             "They were fitted, and negatives are made of what is left.",
             f"Of {counts.made.total()} negatives the annotation itself shows {samples.num_certain} to be false.",
         ],
-        tables=[_sizes(samples), _rules(counts), _reasons(counts), *further, *_listed(samples)],
+        tables=[
+            _sizes(samples),
+            _rules(counts, facts["num_captions"]),
+            *further,
+            _reasons(counts),
+            *_listed(samples),
+        ],
         lines=[],
         images=images,
     )
@@ -124,13 +131,16 @@ def _sizes(samples: Samples) -> pages.Table:
     return pages.Table(title="Sizes", header=header, rows=rows)
 
 
-def _rules(counts: Counts) -> pages.Table:
+def _rules(counts: Counts, num_captions: int) -> pages.Table:
     dropped: Counter[str] = Counter()
     for (rule, _), number in counts.dropped.items():
         dropped[rule] += number
     rules = sorted({*counts.made, *dropped})
-    rows: list[list[pages.Cell]] = [[rule, counts.made[rule], dropped[rule]] for rule in rules]
-    return pages.Table(title="Negatives per rule", header=["rule", "made", "candidates dropped"], rows=rows)
+    rows: list[list[pages.Cell]] = [
+        [rule, counts.made[rule], round(counts.made[rule] / max(1, num_captions), 3), dropped[rule]] for rule in rules
+    ]
+    header = ["rule", "made", "made for each caption", "candidates dropped"]
+    return pages.Table(title="Negatives per rule", header=header, rows=rows)
 
 
 def _reasons(counts: Counts) -> pages.Table:

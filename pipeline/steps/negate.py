@@ -70,7 +70,7 @@ def negate(
                 scene = Scene(graph, caption, pieces_from_json(told["fitted_pieces"]), truth, words)
                 _count(samples, graph, told, max_tokens)
                 found = list(making.negatives(scene, starts, rules, params.negatives, counts, fits))
-                leak.add(scene, found)
+                leak.add(scene, found, fits)
                 for made in found:
                     certain = shown_false(scene, made.edit)
                     samples.num_certain += certain

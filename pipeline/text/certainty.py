@@ -1,6 +1,7 @@
 """Whether the annotation itself shows that a negative is false, or it is only likely.
 
-Visual Genome describes the whole picture in some fifty regions: what passes the truth filter counts as shown.
+Visual Genome describes the whole picture in some fifty regions: what passes the truth filter counts as shown of the
+things that it names. That a thing it does not name is absent is not shown: annotators name some of what they see.
 
 Action Genome annotates the objects of the action alone, of 35 classes, and of each its look, contacts and places
 towards the person. Shown is therefore that a person does not hold the cup beside her (all contacts of the pair are
@@ -35,11 +36,11 @@ _ONLY_PEOPLE = frozenset(  # do this to things, and things do not do it to peopl
 
 def of(kind: str) -> Shown:
     """The judge for the graphs of a corpus, by the kind of its row."""
-    return {"visual_genome": _always, "action_genome": _in_action_genome}[kind]
+    return {"visual_genome": _in_visual_genome, "action_genome": _in_action_genome}[kind]
 
 
-def _always(_: Scene, __: Edit) -> bool:
-    return True
+def _in_visual_genome(_: Scene, edit: Edit) -> bool:
+    return edit.place != "object"
 
 
 def _in_action_genome(scene: Scene, edit: Edit) -> bool:

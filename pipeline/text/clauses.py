@@ -34,12 +34,11 @@ def told_of_pairs(relations: Iterable[Relation]) -> list[Relation]:
 
     A pair may have a look, contacts and places. Looks and contacts are said; a place where there is no contact, for
     who holds a cup says where it is; that somebody does not look or touch only where nothing else is known. Places are
-    said of the object, and that it is "in" the person is not: of a doorway it is meant the other way round.
+    said of the object, and that it is "in" the person is not: of a doorway it is meant the other way round. Of a pair
+    of which nothing else is known, nothing is said.
     """
     pairs: dict[tuple[int, int], list[Relation]] = {}
     for edge in relations:
-        if (edge.group, edge.predicate) == _SENSELESS:
-            continue
         ends = (edge.subject, edge.object) if edge.subject < edge.object else (edge.object, edge.subject)
         pairs.setdefault(ends, []).append(edge)
     told: list[Relation] = []
@@ -49,7 +48,8 @@ def told_of_pairs(relations: Iterable[Relation]) -> list[Relation]:
             told.append(min(edges, key=_telling))
             continue
         touched = any(edge.group == "contacting" for edge in known)
-        told += [edge for edge in known if not (touched and edge.group == "spatial")]
+        sensible = (edge for edge in known if (edge.group, edge.predicate) != _SENSELESS)
+        told += [edge for edge in sensible if not (touched and edge.group == "spatial")]
     return sorted(told, key=_telling)
 
 

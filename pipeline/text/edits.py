@@ -1,5 +1,7 @@
 """What an edit does to a caption beside its words: where they stand, and whether "the second man" is still the same."""
 
+from itertools import combinations
+
 from pipeline.text import english
 from pipeline.text.negatives.shared import Edit, Scene
 
@@ -20,18 +22,22 @@ def spans(scene: Scene, edit: Edit) -> tuple[Spans, Spans]:
 
 def recounts(scene: Scene, edit: Edit) -> bool:
     """Whether an edit may change what "the second man" counts: it would mean another then, or nobody."""
-    numbered = {piece.subject for piece in scene.pieces if piece.number}
-    if not numbered:
+    heads = {_head(scene, piece.subject) for piece in scene.pieces if piece.number}
+    if not heads:
         return False
-    sorts = {_sort(scene, node) for node in numbered}
     changed = {scene.pieces[place].subject for place, _ in edit.words if scene.pieces[place].object < 0}
-    counted = [sort for sort in (_sort(scene, node) for node in changed) if sort in sorts]
+    counted = [heads & _sorts(scene, node) for node in changed]
     if edit.place == "relation":
-        return len(counted) > len(set(counted))  # the two that change places are counted together
-    return bool(counted)
+        return any(one & other for one, other in combinations(counted, 2))  # the two that change places
+    return any(counted)
 
 
-def _sort(scene: Scene, node: int) -> str:
+def _head(scene: Scene, node: int) -> str:
     """The last word of an object's name; all people are counted together."""
     name = scene.name(node)
     return "person" if scene.lexicon.noun(name).kind == "person" else english.head(name)
+
+
+def _sorts(scene: Scene, node: int) -> frozenset[str]:
+    """The words under which an object may be counted: a car is also "a second vehicle"."""
+    return scene.lexicon.noun(scene.name(node)).general | {_head(scene, node)}

@@ -1,7 +1,8 @@
 """How an object is named, and which other names a definite phrase fits: "the dog" fits "an old dog" and "a puppy".
 
 What a phrase fits is judged as a reader of the caption must: by its words alone. Attributes recorded but not said do
-not count, and beside "a table" nobody takes "the desk" for it; but a guy is a man, and a man is a person.
+not count, and beside "a table" nobody takes "the desk" for it; but a puppy is a dog, a guy is a man, and a man is a
+person.
 """
 
 from collections.abc import Sequence
@@ -54,7 +55,7 @@ def phrase_of(noun: str, attributes: Sequence[str], says: frozenset[str], lexico
         definite,
         says,
         head=last,
-        sorts=(lexicon.noun(noun).general | about.general) - {about.meaning} | {last},
+        sorts=lexicon.noun(noun).general | about.general | {last},
         words=_meanings([*attributes, *inside], lexicon),
         counted=not english.takes_no_article(noun),
         unique=indefinite == definite,

@@ -20,6 +20,7 @@ from pydantic import Field
 
 from pipeline.core.params import Params as BaseParams
 from pipeline.graphs.scene import Relation, SceneGraph
+from pipeline.text.clauses import told_of_pairs
 from pipeline.text.draws import Draws
 from pipeline.text.lexicon import Lexicon, Thing
 
@@ -69,14 +70,13 @@ class Statistics:
         called = {node: lexicon.noun(thing.name).meaning for node, thing in things.items()}
         predicates: list[tuple[str, ...]] = []
         nouns: list[tuple[str, ...]] = []
-        for edge in graph.relations:
-            about = lexicon.predicate(edge.predicate)
-            if about.said:
-                one, other = things[edge.subject], things[edge.object]
-                first, second = called[edge.subject], called[edge.object]
-                predicates.append((first, one.kind, second, other.kind, edge.group, edge.predicate))
-                nouns.append(("subject", about.meaning, second, other.kind, one.kind, one.name))
-                nouns.append(("object", about.meaning, first, one.kind, other.kind, other.name))
+        for edge in _told(graph, lexicon):
+            meaning = lexicon.predicate(edge.predicate).meaning
+            one, other = things[edge.subject], things[edge.object]
+            first, second = called[edge.subject], called[edge.object]
+            predicates.append((first, one.kind, second, other.kind, edge.group, edge.predicate))
+            nouns.append(("subject", meaning, second, other.kind, one.kind, one.name))
+            nouns.append(("object", meaning, first, one.kind, other.kind, other.name))
         attributes: list[tuple[str, ...]] = []
         for thing in graph.objects:
             for word in thing.attributes:
@@ -88,6 +88,12 @@ class Statistics:
         _count(self.predicates, predicates)
         _count(self.nouns, nouns)
         _count(self.attributes, attributes)
+
+
+def _told(graph: SceneGraph, lexicon: Lexicon) -> Sequence[Relation]:
+    """The relations that captions say, so that a negative has no words of its own ("not looking at")."""
+    edges = [edge for edge in graph.relations if lexicon.predicate(edge.predicate).said]
+    return told_of_pairs(edges) if any(edge.group for edge in edges) else edges
 
 
 def _count(counts: Counter[K], keys: Collection[K]) -> None:
@@ -115,7 +121,7 @@ Rungs = tuple[tuple[int, ...], ...]  # ever wider places: which parts of a stati
 _PREDICATE_SEEN: Rungs = ((0, 2, 4), (1, 3, 4), (4,))
 _PREDICATE_FREE: Rungs = ((1, 3, 4), (3, 4), (4,))
 _NOUN_SEEN: Rungs = ((0, 1, 2), (0, 1, 3, 4), (0, 1, 4), (0, 1))
-_BOUND_SEEN: Rungs = ((0, 1, 2, 4), (0, 1, 3, 4), (0, 1, 4), (0, 4))
+_BOUND_SEEN: Rungs = ((0, 1, 2, 4), (0, 1, 3, 4), (0, 1, 4), (0, 4), (0, 1))
 _NOUN_FREE: Rungs = ((0, 1, 4), (0, 4), (0, 1), ())
 _ATTRIBUTE_SEEN: Rungs = ((0, 1), (0, 2), (0,))
 _ATTRIBUTE_FREE: Rungs = ((0, 2), (0,))
@@ -128,6 +134,9 @@ class Pools:
         self._statistics = statistics
         self._lexicon = statistics.lexicon
         self._draw = params.draw
+        self._of_kind: dict[str, set[str]] = {}
+        for *_, kind, noun in statistics.nouns:
+            self._of_kind.setdefault(kind, set()).add(noun)
         self._predicates = _Pool(statistics.predicates, (_PREDICATE_SEEN,), _PREDICATE_FREE, params)
         self._nouns = _Pool(statistics.nouns, (_NOUN_SEEN, _BOUND_SEEN), _NOUN_FREE, params)
         self._attributes = _Pool(statistics.attributes, (_ATTRIBUTE_SEEN,), _ATTRIBUTE_FREE, params)
@@ -143,6 +152,11 @@ class Pools:
         other = place.other
         key = (place.side, place.predicate, self._called(other), other.kind, place.kind)
         return self._nouns.drawn(key, _BOUND_SEEN if place.bound else _NOUN_SEEN, place.noun, draws)
+
+    def knows_others(self, thing: Thing) -> bool:
+        """Whether the corpus has another noun of a thing's kind."""
+        called = self._called(thing)
+        return any(self._lexicon.noun(word).meaning != called for word in self._of_kind.get(thing.kind, ()))
 
     def attributes(self, word: str, thing: Thing, draws: Draws) -> Iterator[str]:
         """Other attributes of the kind of one, said of such a thing; each once."""

@@ -15,7 +15,7 @@ from pipeline.world.genomes import ActionGenomeWorld, VisualGenomeWorld
 
 INLINE = Compute(engine="inline", num_workers=1)
 VG = VisualGenomeWorld(kind="visual_genome", seed=0, images=12, width=96, height=72)
-AG = ActionGenomeWorld(kind="action_genome", seed=0, videos=8, frames=6, width=96, height=72)
+AG = ActionGenomeWorld(kind="action_genome", seed=0, videos=16, frames=5, width=96, height=72)
 TELL = CaptionParams(max_attributes=2, most_matchings=64, max_tokens=77)
 PARTS = parts.Params(val_share=0.5, seed=0)
 RULES = [

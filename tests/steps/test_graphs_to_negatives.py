@@ -134,7 +134,7 @@ def test_the_flag_says_what_the_annotation_shows(done):
     kind, root, _ = done
     rows = tables.read_rows(root / "negate.parquet", NEGATIVES)
     if kind == "vg":
-        assert all(row["certain"] for row in rows)
+        assert all(row["certain"] == (row["place"] != "object") for row in rows)
     else:
         assert {row["certain"] for row in rows if row["rule"].startswith("replace_") and row["place"] == "object"} == {
             False
@@ -187,6 +187,12 @@ def test_the_page_shows_samples_of_every_rule_and_statistics(done):
     false = tables.read_rows(root / "negate.parquet", NEGATIVES)
     certain = sum(row["certain"] for row in false)
     assert f"Of {len(false)} negatives the annotation itself shows {certain} to be false." in page.text
+    assert "A swap exchanges two phrases, and with them what stands beside them in the clause." in page.text
+    rules = next(table.rows for table in page.tables if table.title == "Negatives per rule")
+    num_captions = len(tables.read_rows(root / "caption.parquet", CAPTIONS))
+    for rule, made, share, _ in rules:
+        assert made == sum(row["rule"] == rule for row in false)
+        assert share == pytest.approx(made / num_captions, abs=6e-4)
     assert {table.title for table in page.tables} == {
         "Sizes",
         "Negatives per rule",
@@ -195,8 +201,7 @@ def test_the_page_shows_samples_of_every_rule_and_statistics(done):
         "Samples",
     }
     assert all((root / "page" / image.file).is_file() for image in page.images)
-    rules = len(RULES) - (2 if kind == "ag" else 0)
-    assert len(page.images) == 2 * rules
+    assert len(page.images) == 2 * (len(RULES) - (2 if kind == "ag" else 0))
 
 
 def test_the_number_of_samples_is_what_was_asked_for(worlds, tmp_path):

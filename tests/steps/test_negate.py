@@ -8,8 +8,13 @@ from pipeline.core import pages, tables
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.schemas import CAPTIONS, GRAPHS, NEGATIVES
 from pipeline.graphs.scene import from_json
+from pipeline.reporting.leak import Leak
 from pipeline.steps.negate import negate
 from pipeline.text import pools
+from pipeline.text.captions import pieces_from_json
+from pipeline.text.lexicon import Lexicon
+from pipeline.text.negatives.shared import Scene
+from pipeline.text.truth import Truth
 from tests.steps.genomes import negating, run, vg_row
 
 
@@ -50,6 +55,25 @@ def test_uniform_draws_are_measured_once_and_make_other_negatives(worlds, done, 
         {row["text"] for row in tables.read_rows(root / "negate.parquet", NEGATIVES)} for root in (tmp_path, done[1])
     ]
     assert texts[0] != texts[1]
+
+
+def test_the_uniform_draws_too_give_no_text_that_is_not_read_whole(done):
+    _, root, _ = done
+    lexicon, settings = Lexicon(), negating(leak_images=6)
+    graphs = tables.read_rows(root / "graph.parquet", GRAPHS)
+    told = tables.read_rows(root / "caption.parquet", CAPTIONS)
+    statistics = pools.Statistics(lexicon)
+    made = [from_json(row["graph"]) for row in graphs]
+    for graph in made:
+        statistics.add(graph)
+    words = pools.Pools(statistics, settings.pools)
+    for most, expected in ((0, set()), (999, {"uniform"})):
+        leak = Leak(settings.negatives, settings.pools, statistics, 1.0)
+        for graph, row in zip(made, told, strict=True):
+            pieces = pieces_from_json(row["fitted_pieces"])
+            scene = Scene(graph, row["fitted"], pieces, Truth(graph, lexicon), words)
+            leak.add(scene, [], lambda text, most=most: len(text) <= most)
+        assert {row[1] for row in leak.table().rows} == expected
 
 
 def test_a_region_names_nothing_that_its_image_shows_elsewhere(done):

@@ -164,7 +164,8 @@ UNSURE, OTHER = (0, 1, "unsure", "attention"), (0, 1, "other relationship", "con
         ([UNSURE, TOUCHES_NOT], "A person not touching a cup."),
         ([UNSURE, OTHER], "A person, a cup."),
         ([(1, 0, "in", "spatial")], "A person, a cup."),
-        ([(1, 0, "in", "spatial"), LOOKS_AWAY], "A person not looking at a cup."),
+        ([(1, 0, "in", "spatial"), LOOKS_AWAY], "A person, a cup."),  # the place is known, only the wrong way round
+        ([(1, 0, "in", "spatial"), TOUCHES_NOT, BEFORE], "A cup in front of a person."),
         ([UNSURE, OTHER, BEFORE], "A cup in front of a person."),
         ([LOOKS_AWAY, HOLDS, BEFORE], "A person holding a cup."),
         ([LOOKS, HOLDS, BEFORE], "A person looking at a cup, the person holding the cup."),

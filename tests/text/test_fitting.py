@@ -193,9 +193,10 @@ def test_an_edit_that_changes_what_a_number_counts_is_dropped():
     counts = negate.Counts(Counter(), Counter())
     params = negate.Params(rules=["replace_subject"], per_rule=9, most_tries=40, seed=0)
     statistics = pools.Statistics(LEXICON)
-    for made in (two, scene_graph("8", "", (9, 9), [SceneObject(1, ("bear",)), SceneObject(2, ("hat3",))],
-                                  [Relation(1, 2, "wearing")])):  # fmt: skip
-        statistics.add(made)
+    statistics.add(two)
+    for name in ("bear", "woman"):
+        ends = [SceneObject(1, (name,)), SceneObject(2, ("hat3",))]
+        statistics.add(scene_graph("8", "", (9, 9), ends, [Relation(1, 2, "wearing")]))
     told = CAPTIONER.caption(two)
     assert "the first man" in told.text
     scene = Scene(

@@ -2,10 +2,13 @@ from collections import Counter
 
 import pytest
 
+from pipeline.formats import action_genome
+from pipeline.graphs.corpora import action_genome as ag_corpus
 from pipeline.graphs.scene import Relation, SceneObject, scene_graph
 from pipeline.text.draws import Draws
 from pipeline.text.lexicon import Lexicon
 from pipeline.text.pools import NounPlace, Params, Pools, Seen, Statistics, Uniform
+from pipeline.world import genomes
 
 LEXICON = Lexicon()
 
@@ -125,6 +128,12 @@ def test_a_noun_of_which_more_is_said_gives_way_to_its_own_kind():
     assert first_of(pools(RIDES, draw=seen()))["horse"] > 1000
 
 
+def test_and_where_the_corpus_has_none_of_its_kind_to_what_stands_there():
+    made = pools(RIDES, draw=seen())
+    assert set(nouns(made, "eating", "building", bound=True)) <= {"bone", "shoe", "grass", "bread", "meat", "ball"}
+    assert nouns(made, "eating", "building", bound=True)
+
+
 def test_what_is_in_nearly_every_picture_waits():
     def waiting(made: Pools, noun: str) -> float:
         return sum(made.waits(noun, Draws(n, "waits")) for n in range(1000)) / 1000
@@ -153,3 +162,16 @@ def test_beyond_the_most_entries_only_words_already_met_are_counted(monkeypatch)
     for noun in ("hat", "shirt", "hat"):
         statistics.add(graph("man", "wears", noun))
     assert {key[-1]: count for key, count in statistics.nouns.items()} == {"man": 2, "hat": 2}
+
+
+def test_what_captions_of_action_genome_do_not_say_is_not_counted(tmp_path):
+    world = genomes.ActionGenomeWorld(kind="action_genome", seed=0, videos=16, frames=4, width=64, height=64)
+    list(genomes.write_action_genome(world, tmp_path))
+    frames = [made.graph for made in ag_corpus.readings(action_genome.Annotations(tmp_path)) if made.graph]
+    assert any(edge.predicate.startswith("not ") for graph in frames for edge in graph.relations)
+    statistics = Statistics(LEXICON)
+    for one in frames:
+        statistics.add(one)
+    counted = {key[-1] for key in statistics.predicates}
+    assert {"looking at", "holding"} <= counted
+    assert [word for word in counted if word.startswith("not ")] == []

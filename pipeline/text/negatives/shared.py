@@ -27,7 +27,8 @@ MORE = "would change more than one thing"
 
 # attribute and noun -> the words before the noun
 _SAID: Kept[tuple[str, str], list[str]] = Kept(lambda pair: english.attribute_said(*pair).split())
-_COUNTING = wordlists.groups("forms", "word", by="form")["counting"]
+_FORMS = wordlists.groups("forms", "word", by="form")
+_COUNTING, _ASPECTS = _FORMS["counting"], _FORMS["aspect"]
 
 
 class Edit(msgspec.Struct, frozen=True, gc=False):
@@ -75,21 +76,22 @@ class Scene:
         return any(it.object != node or not self.lexicon.predicate(it.predicate).negated for it in befores)
 
     @cached_property
-    def _num_relations(self) -> Counter[int]:
-        """Object id -> the relations of it that the caption says."""
-        said = [self.pieces[place] for place in self.relations]
-        return Counter([piece.subject for piece in said] + [piece.object for piece in said])
+    def _num_ties(self) -> Counter[int]:
+        """Object id -> to how many others the caption relates it: a look at a cup and its hold are one tie."""
+        ties = {frozenset((self.pieces[place].subject, self.pieces[place].object)) for place in self.relations}
+        return Counter(node for tie in ties for node in tie)
 
     @cached_property
     def attribute_places(self) -> list[tuple[int, str, str]]:
         """The attributes for which others are known that exclude them: object of the caption, attribute, its kind.
 
-        The colours of people are left alone: "white" says something else of them than of a wall.
+        The colours of people are left alone: "white" says something else of them than of a wall. So are
+        colours and patterns that were recorded as things: "a red color" is true of whatever is red.
         """
         attribute, objects, things = self.lexicon.attribute, self.truth.objects, self.truth.things
         places = []
         for node in self.mentions:
-            if not objects[node].attributes or not self.is_asserted(node):
+            if not objects[node].attributes or not self.is_asserted(node) or english.head(self.name(node)) in _ASPECTS:
                 continue
             for word in objects[node].attributes:
                 kind = attribute(word).kind
@@ -160,16 +162,16 @@ class Scene:
         return True
 
     def is_bound(self, node: int) -> bool:
-        """Whether the caption says more of the object than one relation: an attribute, or other relations."""
+        """Whether the caption says more of the object than relations to one other: an attribute, or a third."""
         if self._said(self.mentions[node][0]):
             return True
-        return self._num_relations[node] > 1
+        return self._num_ties[node] > 1
 
     def stands(self, place: int, where: int) -> str:
-        """The phrase of one piece as it reads where another stands, with that one's capital if it has one."""
+        """The phrase of one piece as it reads where another stands, with a capital where a sentence opens."""
         piece, other = self.pieces[place], self.pieces[where]
         phrase = self.text[piece.start : piece.stop]
-        first = phrase[0].upper() if self.text[other.start].isupper() else phrase[0].lower()
+        first = phrase[0].upper() if self._opens(other.start) else phrase[0].lower()
         return first + phrase[1:]
 
     def edited(self, edit: Edit) -> str:
@@ -191,7 +193,11 @@ class Scene:
         """How a piece reads with these attributes and noun."""
         piece = self.pieces[place]
         phrase = english.noun_phrase(noun, tuple(attributes), definite=piece.definite)
-        return phrase[0].upper() + phrase[1:] if self.text[piece.start].isupper() else phrase
+        return phrase[0].upper() + phrase[1:] if self._opens(piece.start) else phrase
+
+    def _opens(self, start: int) -> bool:
+        """Whether a sentence begins there, with a digit or a quotation mark maybe."""
+        return start == 0 or self.text[start - 2 : start] == ". "
 
 
 def _between(phrase_and_name: tuple[str, str]) -> list[str] | None:
@@ -218,11 +224,11 @@ def replaced_nouns(scene: Scene, draws: Draws, side: str) -> Iterator[Edit]:
     for place in _in_turn(scene, draws, side):
         piece = scene.pieces[place]
         node, other = (piece.subject, piece.object) if side == "subject" else (piece.object, piece.subject)
-        if not scene.is_asserted(node):
-            continue
-        original = scene.name(node)
+        original, thing = scene.name(node), scene.thing(node)
+        if not scene.is_asserted(node) or (thing.kind == "person" and not scene.pools.knows_others(thing)):
+            continue  # where all people are "person", no thing does what a person does
         meaning = scene.lexicon.noun(original).meaning
-        about, thing = scene.lexicon.predicate(piece.predicate), scene.thing(node)
+        about = scene.lexicon.predicate(piece.predicate)
         where = NounPlace(side, about.meaning, scene.thing(other), original, thing.kind, scene.is_bound(node))
         others = (noun for noun in scene.pools.nouns(where, draws) if scene.lexicon.noun(noun).meaning != meaning)
         for noun in islice(others, TRIES_A_PLACE):
