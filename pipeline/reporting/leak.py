@@ -15,11 +15,11 @@ _FINE = 1 << 20  # steps of a share
 _HEADER = [
     "rule",
     "words drawn",
-    "pairs tested",
-    "share told by words",
+    "pairs",
+    "told by words",
     "95 % from",
     "to",
-    "share told by words and their neighbours",
+    "told with neighbours",
     "95 % from ",
     "to ",
 ]
