@@ -116,7 +116,9 @@ def _vocabulary() -> tuple[dict[str, int], list[tuple[str, str]]]:
     package = find_spec("open_clip")
     path = Path(package.origin).parent / _VOCABULARY if package and package.origin else Path(_VOCABULARY)
     if not path.is_file():
-        raise DataError("CLIP's vocabulary is missing: open-clip-torch; run `pip install -r requirements.txt`")
+        raise DataError(
+            "CLIP's vocabulary is not installed: package open_clip_torch; run `pip install -r requirements.txt`"
+        )
     with gzip.open(path) as file:
         lines = file.read(_MOST_BYTES).decode().split("\n")
     merges = [(one, other) for one, other in map(str.split, lines[1 : _NUM_MERGES + 1])]
