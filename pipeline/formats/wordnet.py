@@ -51,7 +51,10 @@ class WordNet:
             num_names = int(parts[3], 16)
             names = [name.decode().replace("_", " ").lower() for name in parts[4 : 4 + 2 * num_names : 2]]
             first = 5 + 2 * num_names
-            pointers = [parts[at : at + 4] for at in range(first, first + 4 * int(parts[first - 1]), 4)]
+            num_pointers = int(parts[first - 1])
+            if not 0 <= 4 * num_pointers <= len(parts) - first:  # a line may claim any number of them
+                raise ValueError
+            pointers = [parts[at : at + 4] for at in range(first, first + 4 * num_pointers, 4)]
             return names, [int(to) for symbol, to, kind, _ in pointers if symbol in _BROADER and kind == b"n"]
         except (ValueError, IndexError):
             raise FormatError(

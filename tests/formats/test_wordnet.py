@@ -125,3 +125,12 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path, monkeypatch):
     monkeypatch.setattr("pipeline.formats.wordnet._MOST_BYTES", 10)
     with pytest.raises(FormatError, match="larger than 10 bytes"):
         WordNet(write(tmp_path))
+
+
+@pytest.mark.parametrize("number", ["9" * 300, "-1", "002"])
+def test_a_synset_that_claims_pointers_it_does_not_have_is_refused(tmp_path, number):
+    folder = write(tmp_path / "wordnet")
+    data = folder / "data.noun"
+    data.write_text(data.read_text().replace("rodent 0 001", f"rodent 0 {number}"))
+    with pytest.raises(FormatError, match="no synset at byte"):
+        WordNet(folder).names("rodent", ALL)
