@@ -4,25 +4,19 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any
 
-from pipeline.core import members, params
+from pipeline.core import params
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.outputs import write_json
 from pipeline.core.runs import CACHE
 from pipeline.formats.class_names import read_names, words
 from pipeline.labels import overlap as lists
 from pipeline.labels.overlap import Match
+from pipeline.models.text_encoders import shared as text_encoders
 from pipeline.models.text_encoders.shared import TextEncoder, Vectors, encode_cached
 
-ENCODERS = "pipeline.models.text_encoders"
 _OPTION = Path("--model")  # where a fault stands, in place of params.yaml
-
-
-class _Member(Protocol):
-    Params: type[params.Params]
-
-    def encoder(self, params: params.Params, *, num_threads: int) -> TextEncoder: ...
 
 
 @dataclass(frozen=True)
@@ -122,14 +116,14 @@ def label_vectors(encoder: TextEncoder, names: Sequence[str], cache: Path = CACH
 
 def text_encoder(name: str, model: str, *, num_threads: int) -> TextEncoder:
     """A text encoder by file name, with its own params as JSON, as the option --model gives them."""
-    member = cast(_Member, members.load(ENCODERS, name))
+    chosen = text_encoders.member(name)
     try:
         given = json.loads(model)
     except (ValueError, RecursionError) as error:
         raise ParamsError(
             f"--model: not JSON: {error}; expected such as '{{\"name\": ...}}', found {model!r}"
         ) from None
-    return member.encoder(params.parse(member.Params, given, f"encoder {name}", _OPTION), num_threads=num_threads)
+    return chosen.encoder(params.parse(chosen.Params, given, f"encoder {name}", _OPTION), num_threads=num_threads)
 
 
 def lines(found: Audit) -> Iterator[str]:

@@ -2,17 +2,17 @@
 
 from collections import defaultdict
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any
 
 from pydantic import Field
 
-from pipeline.core import members, params, store, tables
+from pipeline.core import params, store, tables
 from pipeline.core.errors import DataError
 from pipeline.core.runs import CACHE
 from pipeline.core.schemas import PROMPTS
-from pipeline.models.text_encoders.shared import TextEncoder, encode_cached
+from pipeline.models.text_encoders import shared as text_encoders
+from pipeline.models.text_encoders.shared import encode_cached
 
-ENCODERS = "pipeline.models.text_encoders"
 MAX_CLASSES, MAX_TEXTS = 10_000, 100  # what the ids "CCCC-II" can count
 
 
@@ -30,17 +30,11 @@ class Row(params.Params):
     model: dict[str, Any]  # the Params of that encoder
 
 
-class _Member(Protocol):
-    Params: type[params.Params]
-
-    def encoder(self, params: params.Params, *, num_threads: int) -> TextEncoder: ...
-
-
 def embed(row: Row, compute: Compute, *, prompts: Path, out: Path, cache: Path = CACHE) -> None:
     """Write the store of class texts: group = prompt type, ids "CCCC-II" (class, text), array `pooled` (N, D)."""
-    member = cast(_Member, members.load(ENCODERS, row.encoder))
-    model = params.parse(member.Params, row.model, "embed.rows: model")
-    encoder = member.encoder(model, num_threads=compute.num_threads)
+    chosen = text_encoders.member(row.encoder)
+    model = params.parse(chosen.Params, row.model, "embed.rows: model")
+    encoder = chosen.encoder(model, num_threads=compute.num_threads)
     by_type = _texts(prompts)
     vectors = {kind: encode_cached(encoder, list(texts.values()), cache) for kind, texts in by_type.items()}
     dim = next(iter(vectors.values())).shape[1]

@@ -43,6 +43,7 @@ class _Pair:
     seed: int
     parts: Parts
     arrays_digest: str
+    code: str  # digest of what trains it
 
     @property
     def section(self) -> str:
@@ -62,7 +63,10 @@ def pretrain(row: Row, compute: Compute, *, key: str, arrays: Path, split: Path,
     Raises LeakError if a clip to learn from is of an unseen class.
     """
     parts, digest = Parts("pretrain", key), path_digest(arrays)
-    pairs = [_Pair(row, key, arrays, split, name, seed, parts, digest) for name in row.splits for seed in row.seeds]
+    code = Code().digest("pipeline.training.encoders", f"pipeline.modalities.{row.modality}.{row.encoder}")
+    pairs = [
+        _Pair(row, key, arrays, split, name, seed, parts, digest, code) for name in row.splits for seed in row.seeds
+    ]
     with whole_folder(out) as scratch:
         used = list(compute_engines.run(compute, _finish, pairs))
         for finished in used:
@@ -86,7 +90,7 @@ def _part_key(pair: _Pair, lessons: Lessons) -> dict[str, object]:
     """All that decides the weights of one pair."""
     row = pair.row
     return {
-        "code": Code().digest("pipeline.training.encoders", f"pipeline.modalities.{row.modality}.{row.encoder}"),
+        "code": pair.code,
         "row": row.model_dump(exclude={"splits", "seeds"}),
         "seed": pair.seed,
         "arrays": pair.arrays_digest,

@@ -2,6 +2,7 @@
 
 # Shapes: N clips, S settings, K classes.
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,15 @@ class Plan:
     refit: str
     num_threads: int
 
+    @cached_property
+    def code(self) -> str:
+        """Digest of the code that makes a part."""
+        return Code().digest(__name__, f"pipeline.models.methods.{self.method}")
+
     def key(self, task: Task) -> dict[str, object]:
         """All that decides the bytes of one task's part, the code that makes it included."""
         return {
-            "code": Code().digest(__name__, f"pipeline.models.methods.{self.method}"),
+            "code": self.code,
             "plan": [self.method, self.variant, self.settings.model_dump(), self.refit, self.num_threads],
             "task": task.digest,
         }

@@ -210,7 +210,7 @@ def test_a_finished_row_that_gains_a_seed_trains_only_that(world, monkeypatch):
 
 
 def test_finished_weights_rest_on_the_code_that_trains_them(world, monkeypatch):
-    digests = iter(["first", "first", "edited", "edited"])
+    digests = iter(["first", "edited"])
     monkeypatch.setattr(step.Code, "digest", lambda self, *modules: asked.append(modules) or next(digests))
     asked, trained = [], killed_in_the_second(monkeypatch)
     with pytest.raises(KeyboardInterrupt):

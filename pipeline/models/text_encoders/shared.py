@@ -6,11 +6,12 @@ import os
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.core import members, params
 from pipeline.core.closure import Code
 from pipeline.core.errors import DataError
 from pipeline.core.hashing import value_digest
@@ -35,6 +36,21 @@ class TextEncoder(Protocol):
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors (N, D), row i of text i."""
         ...
+
+
+class Member(Protocol):
+    """What each file of this folder offers."""
+
+    Params: type[params.Params]
+
+    def encoder(self, params: params.Params, *, num_threads: int) -> TextEncoder:
+        """The encoder of these params."""
+        ...
+
+
+def member(name: str) -> Member:
+    """A file of this folder; a name that is none is a ParamsError that lists those there are."""
+    return cast(Member, members.load("pipeline.models.text_encoders", name))
 
 
 class SentenceEncoder:
