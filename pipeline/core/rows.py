@@ -66,7 +66,8 @@ class RowReader:
         if chunk not in self._checked:
             self._content(file, start, self._chunk_rows * self._row_bytes)
             self._checked.add(chunk)
-        if os.preadv(file, [rows.reshape(-1).view(np.uint8)], start + offset * self._row_bytes) != rows.nbytes:
+        into: Any = rows.reshape(-1).view(np.uint8)
+        if os.preadv(file, [into], start + offset * self._row_bytes) != rows.nbytes:
             raise self._damaged("a shard is cut short")
 
     def _opened(self, shard: int) -> int:

@@ -36,6 +36,9 @@ class Engine(Protocol):
     def set_up(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> nn.Module:
         """Move the module to the device; returns it as loss functions are to call it."""
 
+    def seed(self, seed: int) -> None:
+        """Seed what torch draws from, on the device too."""
+
     def batch(self, arrays: Arrays) -> Batch:
         """Tensors on the device."""
 
@@ -57,6 +60,10 @@ class Here:
     def set_up(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> nn.Module:  # noqa: ARG002 - one interface
         """The module as it is."""
         return module
+
+    def seed(self, seed: int) -> None:
+        """Seed the CPU's generator alone: `torch.manual_seed` takes a trace of the stack for every GPU to come."""
+        torch.default_generator.manual_seed(seed)
 
     def batch(self, arrays: Arrays) -> Batch:
         """Tensors over the same memory."""
@@ -113,7 +120,7 @@ class Learner:
             steps = data.steps(seed, self.epoch)
             if self.step == 0:  # else the state of a killed run, its generator's included, has just been put back
                 # Dropout too depends on seed, epoch and rank alone.
-                torch.manual_seed(derived_seed(seed, "epoch", self.epoch, self.engine.rank))
+                self.engine.seed(derived_seed(seed, "epoch", self.epoch, self.engine.rank))
                 self.totals = Totals(self.engine.device)
             if self.average is not None:
                 self.average.take_back()
