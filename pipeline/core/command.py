@@ -1,8 +1,11 @@
 """How a stage runs as a command: options in, an UnseenError out as one line and exit code 1."""
 
 import errno
+import json
+import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
@@ -42,5 +45,10 @@ def guarded(app: Callable[[], Any]) -> None:
 
 
 def _stop(message: str) -> NoReturn:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    message = " ".join(message.split())
+    launcher = os.environ.get("TORCHELASTIC_ERROR_FILE")
+    if launcher is None:
+        print(f"error: {message}", file=sys.stderr)
+    else:  # one of several processes, which may all say the same: who has started them says it once
+        Path(launcher).write_text(json.dumps({"message": message}))
     raise SystemExit(1) from None

@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
@@ -43,7 +43,7 @@ class Readers:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
-    def stream(self, which: int, requests: Iterable[Request]) -> Iterator[Arrays]:
+    def stream(self, which: int, requests: Iterable[Request]) -> Generator[Arrays]:
         """The batches of one source in the order asked for; at most `queue_length` lie ready.
 
         Raises DataError, naming rows, for whatever a source stumbles over.

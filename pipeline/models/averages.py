@@ -51,6 +51,10 @@ class Totals:
         num_rows, *sums = vector.tolist()
         self._num_rows, self._sums = int(num_rows), dict(zip(names, sums, strict=True))
 
+    def local_means(self) -> dict[str, float]:
+        """Means over the rows of this rank so far, to be shown."""
+        return self.means([self.vector()])
+
     def means(self, vectors: Sequence[Tensor]) -> dict[str, float]:
         """Means of the sums of all ranks, whose vectors are given in their order."""
         num_rows, *sums = torch.stack(list(vectors)).sum(dim=0).tolist()
@@ -64,7 +68,7 @@ class Average:
     """
 
     def __init__(self, module: nn.Module, decay: float) -> None:
-        self._weights = dict(module.named_parameters())
+        self._weights = {name: weight for name, weight in module.named_parameters() if weight.requires_grad}
         self._decay = decay
         self.average = {name: weight.detach().clone() for name, weight in self._weights.items()}
         self._aside: dict[str, Tensor] = {}  # the weights themselves, while the module holds the average
@@ -88,3 +92,9 @@ class Average:
         for name, weight in self._aside.items():
             self._weights[name].copy_(weight)
         self._aside = {}
+
+    @torch.no_grad()
+    def put_back(self, average: dict[str, Tensor]) -> None:
+        """Go on from an average of the same weights."""
+        for name, value in average.items():
+            self.average[name].copy_(value)

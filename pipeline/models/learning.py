@@ -4,8 +4,7 @@
 Where it computes is an engine's business: `Here` in this process, in full precision; `training.engines` has the other.
 """
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from itertools import islice
@@ -22,8 +21,9 @@ from pipeline.models.averages import Average, Totals
 
 Batch = dict[str, Tensor]
 LossFn = Callable[[nn.Module, Batch], tuple[Tensor, dict[str, Tensor]]]  # loss and metrics, means over the batch
-Read = Callable[[Iterable[tuple[Rows, int]]], Iterator[Arrays]]
+Read = Callable[[Iterable[tuple[Rows, int]]], Generator[Arrays]]
 Metrics = dict[str, float]
+State = tuple[dict[str, Tensor], dict[str, Any]]  # tensors by name, and what is JSON
 
 
 class Engine(Protocol):
@@ -42,7 +42,7 @@ class Engine(Protocol):
     def batch(self, arrays: Arrays) -> Batch:
         """Tensors on the device."""
 
-    def joining(self, module: nn.Module, join: bool) -> AbstractContextManager[Any]:
+    def joining(self, *, join: bool) -> AbstractContextManager[Any]:
         """Around forward and backward; where `join` is true the gradients become the means over the ranks."""
 
     def backward(self, loss: Tensor) -> None:
@@ -50,6 +50,9 @@ class Engine(Protocol):
 
     def gathered(self, values: Tensor) -> list[Tensor]:
         """A tensor of one size of each rank, on the CPU; all ranks ask at once."""
+
+    def share_buffers(self, module: nn.Module) -> None:
+        """Give every rank the buffers (running means of normalisation) of rank 0."""
 
 
 class Here:
@@ -69,7 +72,7 @@ class Here:
         """Tensors over the same memory."""
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
-    def joining(self, module: nn.Module, join: bool) -> AbstractContextManager[Any]:  # noqa: ARG002 - one interface
+    def joining(self, *, join: bool) -> AbstractContextManager[Any]:  # noqa: ARG002 - one interface
         """There is nobody to join with."""
         return nullcontext()
 
@@ -80,6 +83,9 @@ class Here:
     def gathered(self, values: Tensor) -> list[Tensor]:
         """The tensor itself."""
         return [values]
+
+    def share_buffers(self, module: nn.Module) -> None:
+        """There is nobody to share with."""
 
 
 @dataclass(frozen=True)
@@ -106,18 +112,19 @@ class Learner:
         self.average = None if course.ema is None else Average(module, course.ema)
         self.epoch = 0  # finished
         self.step = 0  # steps taken of the epoch that is not
+        self.steps: Sequence[Rows] = ()  # of that epoch
         self.totals = Totals(engine.device)
         self.rate = 0.0
 
     def epochs(
         self, data: Source, read: Read, seed: int, after_step: Callable[[int], None] | None = None
-    ) -> Iterator[Metrics]:
+    ) -> Generator[Metrics]:
         """Train to the end of the course; yields `epoch` (from 1), `loss` and what the loss function names.
 
         `read` gives the batches of requests in their order. `after_step` is told the number of rows of each step.
         """
         while self.epoch < self.course.num_epochs:
-            steps = data.steps(seed, self.epoch)
+            self.steps = steps = data.steps(seed, self.epoch)
             if self.step == 0:  # else the state of a killed run, its generator's included, has just been put back
                 # Dropout too depends on seed, epoch and rank alone.
                 self.engine.seed(derived_seed(seed, "epoch", self.epoch, self.engine.rank))
@@ -125,14 +132,14 @@ class Learner:
             if self.average is not None:
                 self.average.take_back()
             self.called.train()
-            with closing(read(self._requests(steps, seed))) as arrays:  # type: ignore[type-var]
+            with closing(read(self._requests(steps, seed))) as arrays:
                 for rows in islice(steps, self.step, None):
                     self._step(rows, len(steps), arrays)
                     if self.totals.fault(wait=False) is not None:
-                        self.check(steps)
+                        self.check()
                     if after_step is not None:
                         after_step(len(rows))
-            self.check(steps)
+            self.check()
             self.epoch, self.step = self.epoch + 1, 0
             if self.average is not None:
                 self.average.show()
@@ -142,11 +149,11 @@ class Learner:
         """Means over the rows of the epoch so far, of all ranks."""
         return self.totals.means(self.engine.gathered(self.totals.vector()))
 
-    def check(self, steps: Sequence[Rows]) -> None:
+    def check(self) -> None:
         """Refuse the first step whose loss was no number; on a GPU this waits for it."""
         fault = self.totals.fault(wait=True)
         if fault is not None:
-            self.course.refuse(self.epoch + 1, fault + 1, steps[fault])
+            self.course.refuse(self.epoch + 1, fault + 1, self.steps[fault])
 
     def _requests(self, steps: Sequence[Rows], seed: int) -> Iterator[tuple[Rows, int]]:
         """What this rank reads for the steps that are left."""
@@ -173,7 +180,7 @@ class Learner:
         self.optimizer.zero_grad()
         shares = self._shares(rows)
         for number, share in enumerate(shares, 1):
-            with self.engine.joining(self.called, number == len(shares)):
+            with self.engine.joining(join=number == len(shares)):
                 loss, metrics = self.loss_fn(self.called, self.engine.batch(next(arrays)))
                 self.totals.add(self.step, {"loss": loss, **metrics}, len(share))
                 # Ranks and micro-batches may differ by a row: each counts as many rows as it has.
@@ -186,7 +193,46 @@ class Learner:
             self.average.add()
         self.step += 1
 
+    def state(self) -> State:
+        """All that the rest of the course depends on; every rank must ask."""
+        tensors = {f"module.{name}": value for name, value in self.module.state_dict().items()}
+        for number, values in self.optimizer.state_dict()["state"].items():
+            kept = {name: value for name, value in values.items() if isinstance(value, Tensor)}
+            tensors |= {f"optimizer.{number}.{name}": value for name, value in kept.items()}
+        if self.average is not None:
+            tensors |= {f"average.{name}": value for name, value in self.average.average.items()}
+        for rank, vector in enumerate(self.engine.gathered(self.totals.vector())):
+            tensors[f"totals.{rank}"] = vector
+        for rank, random in enumerate(self.engine.gathered(self._random())):
+            tensors[f"random.{rank}"] = random
+        return tensors, {"epoch": self.epoch, "step": self.step, "totals": self.totals.names}
 
-def half_cosine(done: float) -> float:
-    """From 1 at the start (0) down to 0 at the end (1)."""
-    return 0.5 * (1 + math.cos(math.pi * done))
+    def put_back(self, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
+        """Go on from a state of a learner of the same module and course."""
+        self.epoch, self.step = about["epoch"], about["step"]
+        self.module.load_state_dict(below(tensors, "module."))
+        held: dict[int, dict[str, Tensor]] = {}
+        for name, value in below(tensors, "optimizer.").items():
+            number, key = name.split(".", 1)
+            held.setdefault(int(number), {})[key] = value
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": held, "param_groups": groups})
+        if self.average is not None:
+            self.average.put_back(below(tensors, "average."))
+        self.totals.put_back(about["totals"], tensors[f"totals.{self.engine.rank}"])
+        random = tensors[f"random.{self.engine.rank}"]
+        torch.set_rng_state(random[: torch.get_rng_state().numel()])
+        if self.engine.device.type == "cuda":
+            torch.cuda.set_rng_state(random[torch.get_rng_state().numel() :], self.engine.device)
+
+    def _random(self) -> Tensor:
+        """The states of the generators that dropout draws from: the CPU's, then the GPU's."""
+        states = [torch.get_rng_state()]
+        if self.engine.device.type == "cuda":
+            states.append(torch.cuda.get_rng_state(self.engine.device))
+        return torch.cat(states)
+
+
+def below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with a prefix, named without it."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

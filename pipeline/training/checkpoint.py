@@ -1,6 +1,7 @@
 """Weights as safetensors, with what they are in the one metadata key "unseen", so that two runs write alike."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,12 @@ _KEY = "unseen"
 
 def save(path: Path, module: Weights, about: dict[str, Any]) -> None:
     """Write a module's state; `about` is any JSON object: what it takes to rebuild the module, and who trained it."""
-    state = {name: _array(value) for name, value in module.state_dict().items()}
+    write(path, module.state_dict(), about)
+
+
+def write(path: Path, tensors: "Mapping[str, npt.NDArray[Any] | Tensor]", about: dict[str, Any]) -> None:
+    """Write tensors by name."""
+    state = {name: _array(value) for name, value in tensors.items()}
     text = json.dumps(about, sort_keys=True, allow_nan=False)
     with whole(path) as scratch:
         save_file(state, scratch, metadata={_KEY: text})

@@ -11,6 +11,7 @@ from pipeline.training import checkpoint
 from stages import pretrain
 
 COMPUTE = {"engine": "inline", "num_workers": 1}
+RUNNING = {"num_workers": 0, "queue_length": 2, "checkpoint_every": None}
 ROW = {
     "dataset": "toy",
     "split_table": "random",
@@ -28,8 +29,12 @@ ROW = {
         "warmup_epochs": 0,
         "patience": 1,
         "batch_size": 4,
+        "accumulate": 1,
+        "clip_norm": None,
+        "ema": None,
         "precision": "32",
         "num_threads": 1,
+        "devices": 1,
     },
 }
 
@@ -50,7 +55,7 @@ def project(tmp_path, monkeypatch):
 
 
 def run(**changes):
-    tree = {"pretrain": {"compute": COMPUTE, "rows": {"k": {**ROW, **changes}}}}
+    tree = {"pretrain": {"compute": COMPUTE, "running": RUNNING, "rows": {"k": {**ROW, **changes}}}}
     Path("params.yaml").write_text(yaml.safe_dump(tree))
     pretrain.main(row="k", arrays=Path("x.zarr"), split=Path("s.parquet"), out=Path("features/pretrain/k"))
 

@@ -1,16 +1,17 @@
 import csv
+import json
 
 import numpy as np
 import pytest
 
 from pipeline.compute.shared import Compute
 from pipeline.core import pages, store, tables
-from pipeline.core.errors import LeakError
+from pipeline.core.errors import LeakError, ParamsError
 from pipeline.core.params import parse
 from pipeline.core.resume import CACHE
 from pipeline.core.schemas import SPLIT
 from pipeline.steps import pretrain as step
-from pipeline.training import checkpoint
+from pipeline.training import checkpoint, loop
 
 ROW = {
     "dataset": "toy",
@@ -29,10 +30,15 @@ ROW = {
         "warmup_epochs": 0,
         "patience": 2,
         "batch_size": 4,
+        "accumulate": 1,
+        "clip_norm": None,
+        "ema": None,
         "precision": "32",
         "num_threads": 1,
+        "devices": 1,
     },
 }
+RUNNING = loop.Running(num_workers=0, queue_length=2, checkpoint_every=1)
 
 
 @pytest.fixture
@@ -76,11 +82,11 @@ def write_split(world, **changes):
     tables.write(world / "split.parquet", SPLIT, rows, {"splits": groups})
 
 
-def run(world, out="w", engine="inline", **changes):
+def run(world, out="w", engine="inline", running=RUNNING, **changes):
     row = parse(step.Row, {**ROW, **changes}, "row")
     compute = Compute(engine=engine, num_workers=2)
     inputs = {"arrays": world / "x.zarr", "split": world / "split.parquet"}
-    return step.pretrain(row, compute, key="k", **inputs, out=world / out), world / out
+    return step.pretrain(row, compute, running, key="k", **inputs, out=world / out), world / out
 
 
 def test_worker_processes_leave_the_same_bytes(left, world):
@@ -144,6 +150,26 @@ def test_two_runs_write_the_same_bytes_and_another_seed_others(left, world):
     other = run(world, out="other", seeds=[1], splits=["s0"])[1]
     weights, others = (checkpoint.load(f)[0] for f in (first / "s0-0.safetensors", other / "s0-1.safetensors"))
     assert not any(np.array_equal(weights[name], others[name]) for name in weights if name.endswith("weight_KOC"))
+
+
+def test_worker_processes_that_read_leave_the_same_bytes(left, world):
+    running = loop.Running(num_workers=2, queue_length=1, checkpoint_every=None)
+    folder = run(world, out="read", splits=["s0"], running=running)[1]
+    assert (folder / "s0-0.safetensors").read_bytes() == (left[1] / "s0-0.safetensors").read_bytes()
+
+
+def test_several_devices_need_the_inline_engine(world):
+    with pytest.raises(ParamsError, match=r"k: devices: 2 need pretrain\.compute\.engine: inline, not 'processes'"):
+        run(world, engine="processes", training={**ROW["training"], "devices": 2})
+
+
+def test_the_run_log_tells_how_long_the_loop_waited_for_data(world):
+    run(world, splits=["s0"])
+    (line,) = (CACHE / "runs" / "training.jsonl").read_text().splitlines()
+    facts = json.loads(line)
+    assert (facts["row"], facts["state"], facts["device"], facts["devices"]) == ("k s0-0", "finished", "cpu", 1)
+    assert 0 < facts["waiting_for_data"] < 1
+    assert facts["rows_per_second"] > 0
 
 
 def killed_in_the_second(monkeypatch):
@@ -234,6 +260,9 @@ def test_a_clip_of_an_unseen_class_stops_training(world):
         {"label_smoothing": 0.0},
         {"training": {**ROW["training"], "batch_size": 2}},
         {"training": {**ROW["training"], "warmup_epochs": 1}},
+        {"training": {**ROW["training"], "accumulate": 2}},
+        {"training": {**ROW["training"], "clip_norm": 0.1}},
+        {"training": {**ROW["training"], "ema": 0.5}},
     ],
 )
 def test_every_option_changes_the_weights(change, left, world):

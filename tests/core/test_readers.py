@@ -1,0 +1,86 @@
+"""Worker processes read the bytes that the loop itself would, in order, and say what they stumble over."""
+
+import os
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from pipeline.core.errors import DataError, FormatError
+from pipeline.core.readers import Readers
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Rows with noise from the seed; some rows are faulty."""
+
+    fault: str = ""
+
+    def steps(self, seed, epoch):
+        return [np.arange(start, start + 4) for start in range(0, 40, 4)]
+
+    def read(self, rows, seed):
+        if 21 in rows and self.fault == "format":
+            raise FormatError("clip.avi: not a film")
+        if 21 in rows and self.fault == "bug":
+            raise KeyError("x")
+        if 21 in rows and self.fault == "killed":
+            os._exit(9)
+        if self.fault == "slow":
+            time.sleep(0.2)
+        return {"x": rows[:, None] + np.random.default_rng(seed).random((len(rows), 3)), "row": rows}
+
+    def names(self, rows):
+        return [f"clip-{row}" for row in rows]
+
+
+def read(num_workers, source, queue_length=2):
+    requests = [(rows, 100 + number) for number, rows in enumerate(source.steps(0, 0))]
+    with Readers((Drawn(), source), num_workers, queue_length) as readers:
+        return list(readers.stream(1, requests))
+
+
+@pytest.mark.parametrize("num_workers", [1, 2])
+def test_the_number_of_workers_changes_no_byte(num_workers):
+    here, there = read(0, Drawn()), read(num_workers, Drawn())
+    assert [batch["row"].tolist() for batch in there] == [rows.tolist() for rows in Drawn().steps(0, 0)]
+    for first, second in zip(here, there, strict=True):
+        assert first["x"].tobytes() == second["x"].tobytes()
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+@pytest.mark.parametrize(
+    ("fault", "kind", "told"),
+    [("format", FormatError, r"clip\.avi: not a film"), ("bug", DataError, "KeyError: 'x'")],
+)
+def test_what_a_source_stumbles_over_comes_with_the_names_of_the_rows(num_workers, fault, kind, told):
+    with pytest.raises(kind, match=f"^reading clip-20, clip-21, clip-22, clip-23: {told}$"):
+        read(num_workers, Drawn(fault))
+
+
+def test_a_killed_reader_is_one_line():
+    with pytest.raises(DataError, match="a process that reads batches was killed .*fewer num_workers"):
+        read(1, Drawn("killed"))
+
+
+def test_no_more_is_read_than_may_lie_ready():
+    asked = []
+
+    def requests():
+        for number, rows in enumerate(Drawn().steps(0, 0)):
+            asked.append(number)
+            yield rows, number
+
+    with Readers((Drawn(),), 1, 2) as readers:
+        stream = readers.stream(0, requests())
+        assert asked == []
+        next(stream)
+        assert len(asked) == 1 + 1 + 2  # taken, in the worker's hands, ready
+        stream.close()
+
+
+def test_the_time_waited_is_told():
+    with Readers((Drawn("slow"),), 0, 1) as readers:
+        next(readers.stream(0, [(np.arange(4), 0)]))
+        assert 0.2 <= readers.seconds_waited < 5
