@@ -8,7 +8,7 @@ import typer
 from pipeline.compute.shared import Compute
 from pipeline.core import command, params, runs
 from pipeline.steps import pretrain
-from pipeline.training import launch, loop
+from pipeline.training import launch, loop, ranks
 
 
 def main(
@@ -23,7 +23,7 @@ def main(
     running = params.load(loop.Running, "pretrain.running")
     if launch.spread(chosen.training.devices):
         return
-    with runs.recorded("pretrain", row) as facts:
+    with runs.recorded("pretrain", row, writes=ranks.leads()) as facts:
         facts.update(pretrain.pretrain(chosen, compute, running, key=row, arrays=arrays, split=split, out=out))
 
 

@@ -9,7 +9,7 @@ from pipeline import modalities
 from pipeline.core import runs
 from pipeline.core.params import Params
 from pipeline.core.seeds import derived_seed
-from pipeline.training import checkpoint, classify, loop
+from pipeline.training import checkpoint, classify, loop, ranks
 from pipeline.training.determinism import deterministic
 from pipeline.training.lessons import Classes, Lessons, Prepared
 
@@ -31,7 +31,8 @@ class Plan(Params):
 def train(file: Path, plan: Plan, prepared: Prepared, lessons: Lessons, seed: int, task: classify.Task) -> None:
     """Write the weights of the best epoch."""
     named_seed = derived_seed(seed, "pretrain", lessons.split)
-    with runs.recorded("training", task.what) as facts, deterministic(named_seed, plan.training.num_threads):
+    log = runs.recorded("training", task.what, writes=ranks.leads())
+    with log as facts, deterministic(named_seed, plan.training.num_threads):
         layout = prepared.attrs["layout"]
         encoder = modalities.sense(plan.modality).build(plan.encoder, plan.options, layout, task.section)
         fitted = classify.train(

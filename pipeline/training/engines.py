@@ -4,6 +4,7 @@ Both give the same bytes where both can run (one device, CPU, "32"), which is wh
 Fabric, whose import costs two seconds, stays out.
 """
 
+import logging
 import os
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
@@ -37,6 +38,8 @@ class OnFabric:
     def __init__(self, devices: int, precision: Precision) -> None:
         from lightning_fabric import Fabric  # 2 s to import: only who needs it pays
 
+        for chatty in ("lightning_fabric", "lightning_utilities"):  # they tell what params say
+            logging.getLogger(chatty).setLevel(logging.WARNING)
         on_this_machine = int(os.environ["LOCAL_WORLD_SIZE"]) if devices > 1 else 1
         self._fabric = Fabric(
             accelerator="auto",

@@ -46,9 +46,14 @@ def _start(devices: int) -> None:
     module = sys.modules["__main__"].__spec__
     assert module is not None  # of `python -m`
     config = LaunchConfig(
-        min_nodes=1, max_nodes=1, nproc_per_node=devices, rdzv_backend="c10d", rdzv_endpoint="localhost:0"
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=devices,
+        run_id=f"unseen-{os.getpid()}",
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        max_restarts=0,
     )
-    config.max_restarts = 0
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # it tells failures at great length
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # as torchrun does; training sets its own threads
     try:

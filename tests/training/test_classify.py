@@ -53,9 +53,7 @@ class Rows:
 def train(label_smoothing=0.0, seed=0):
     with deterministic(seed, 1):
         encoder = Linear()
-        fitted = classify.train(
-            encoder, Rows(), LESSONS, PARAMS, label_smoothing=label_smoothing, seed=seed, task=TASK
-        )
+        fitted = classify.train(encoder, Rows(), LESSONS, PARAMS, label_smoothing=label_smoothing, seed=seed, task=TASK)
     return encoder, fitted
 
 

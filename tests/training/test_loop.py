@@ -185,7 +185,9 @@ def test_a_loss_that_is_not_finite_stops_at_its_step_and_leaves_the_names_of_its
         return module(batch["x"]).sum() / (0 if len(calls) == 6 else 1), {}
 
     data = make_data()
-    with pytest.raises(DataError, match=r"t s0-0: .* not finite in epoch 2, step 2: lower optimizer\.lr .* listed in ") as e:
+    with pytest.raises(
+        DataError, match=r"t s0-0: .* not finite in epoch 2, step 2: lower optimizer\.lr .* listed in "
+    ) as e:
         list(loop.epochs(nn.Linear(3, 2), data, failing, make_params(), RUNNING, seed=0, what="t s0-0"))
     found = json.loads((tmp_path / str(e.value).split()[-1]).read_text())
     rows = order(30, 8, 0, 1)[1]
