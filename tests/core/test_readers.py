@@ -60,7 +60,7 @@ def test_what_a_source_stumbles_over_comes_with_the_names_of_the_rows(num_worker
 
 
 def test_a_killed_reader_is_one_line():
-    with pytest.raises(DataError, match="a process that reads batches was killed .*fewer num_workers"):
+    with pytest.raises(DataError, match=r"a process that reads batches was killed .*fewer num_workers"):
         read(1, Drawn("killed"))
 
 
