@@ -17,6 +17,7 @@ from typing import Self
 
 from pipeline.core.batches import Arrays, Rows, Source
 from pipeline.core.errors import DataError, UnseenError
+from pipeline.core.shared_arrays import Shared, put, take
 
 Request = tuple[Rows, int]  # rows, and the seed of what is drawn for them
 
@@ -63,11 +64,11 @@ class Readers:
             yield _read(self._sources[which], rows, seed)
 
     def _ahead(self, pool: ProcessPoolExecutor, which: int, requests: Iterator[Request]) -> Iterator[Arrays]:
-        reading: deque[Future[Arrays]] = deque()
+        reading: deque[Future[Arrays | Shared]] = deque()
         try:
             reading.extend(pool.submit(_read_there, which, *each) for each in islice(requests, self._at_once))
             while reading:
-                arrays = reading.popleft().result()
+                arrays = take(reading.popleft().result())
                 reading.extend(pool.submit(_read_there, which, *each) for each in islice(requests, 1))
                 yield arrays
         except BrokenProcessPool:
@@ -77,7 +78,8 @@ class Readers:
             ) from None
         finally:
             for each in reading:
-                each.cancel()
+                if not each.cancel() and each.exception() is None:
+                    take(each.result())
 
 
 def _begin(sources: list[Source]) -> None:
@@ -93,8 +95,8 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _read_there(which: int, rows: Rows, seed: int) -> Arrays:
-    return _read(_sources[which], rows, seed)
+def _read_there(which: int, rows: Rows, seed: int) -> Arrays | Shared:
+    return put(_read(_sources[which], rows, seed))
 
 
 def _read(source: Source, rows: Rows, seed: int) -> Arrays:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from pipeline.core import shared_arrays
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.readers import Readers
 
@@ -47,6 +48,27 @@ def test_the_number_of_workers_changes_no_byte(num_workers):
     assert [batch["row"].tolist() for batch in there] == [rows.tolist() for rows in Drawn().steps(0, 0)]
     for first, second in zip(here, there, strict=True):
         assert first["x"].tobytes() == second["x"].tobytes()
+
+
+@pytest.mark.parametrize("least_bytes", [0, 1 << 30], ids=["shared memory", "pipe"])
+def test_arrays_are_handed_over_as_they_are(least_bytes, monkeypatch):
+    """Of several types and shapes, one of them without rows; and nothing stays in shared memory."""
+    monkeypatch.setattr(shared_arrays, "_LEAST_BYTES", least_bytes)
+    arrays = {"x": np.arange(12.0).reshape(3, 4)[:, ::2], "is": np.array([True, False]), "none": np.zeros((0, 2))}
+    given = shared_arrays.put(arrays)
+    assert isinstance(given, dict) == (least_bytes > 0)
+    found = shared_arrays.take(given)
+    assert [array.dtype for array in found.values()] == [array.dtype for array in arrays.values()]
+    assert all(np.array_equal(found[name], array) for name, array in arrays.items())
+    if least_bytes == 0:
+        with pytest.raises(FileNotFoundError):
+            shared_arrays.take(given)
+
+
+def test_without_room_in_shared_memory_arrays_go_through_the_pipe(monkeypatch, tmp_path):
+    monkeypatch.setattr(shared_arrays, "_ROOM", tmp_path / "none")
+    arrays = {"x": np.zeros(1 << 20)}
+    assert shared_arrays.put(arrays) is arrays
 
 
 @pytest.mark.parametrize("num_workers", [0, 1])

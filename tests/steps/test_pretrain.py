@@ -10,6 +10,7 @@ from pipeline.core.errors import LeakError, ParamsError
 from pipeline.core.params import parse
 from pipeline.core.resume import CACHE
 from pipeline.core.schemas import SPLIT
+from pipeline.models.learning import Learner
 from pipeline.steps import pretrain as step
 from pipeline.training import checkpoint, loop
 
@@ -198,6 +199,25 @@ def test_a_killed_run_goes_on_and_gives_the_weights_of_an_undisturbed_one(left, 
     for file in undisturbed.iterdir():
         assert file.read_bytes() == (resumed / file.name).read_bytes()
     assert len(list((CACHE / "parts" / "pretrain" / "k").iterdir())) == 2
+
+
+def test_a_run_killed_within_a_training_goes_on_there(left, world, monkeypatch):
+    taken, original = [], Learner._step
+
+    def step_once(self, *told):
+        if len(taken) == 1:
+            taken.append("killed")
+            raise KeyboardInterrupt
+        taken.append(self.epoch)
+        original(self, *told)
+
+    monkeypatch.setattr(Learner, "_step", step_once)
+    with pytest.raises(KeyboardInterrupt):
+        run(world, out="killed", splits=["s0"])
+    resumed = run(world, out="killed", splits=["s0"])[1]
+    assert taken == [0, "killed", 1]
+    assert (resumed / "s0-0.safetensors").read_bytes() == (left[1] / "s0-0.safetensors").read_bytes()
+    assert [path.suffix for path in (CACHE / "parts" / "pretrain" / "k").iterdir()] != [".unfinished"]
 
 
 @pytest.mark.parametrize("changed", ["arrays", "split", "row"])
