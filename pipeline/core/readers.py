@@ -6,6 +6,7 @@ against the loop. What a batch holds is a function of its rows and seed, so the 
 
 import multiprocessing
 import os
+import signal
 import threading
 import time
 from collections import deque
@@ -84,6 +85,7 @@ class Readers:
 
 def _begin(sources: list[Source]) -> None:
     _sources[:] = sources
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the caller, who ends the workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -1,8 +1,11 @@
 """Worker processes read the bytes that the loop itself would, in order, and say what they stumble over."""
 
 import os
+import subprocess
+import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -84,6 +87,22 @@ def test_what_a_source_stumbles_over_comes_with_the_names_of_the_rows(num_worker
 def test_a_killed_reader_is_one_line():
     with pytest.raises(DataError, match=r"a process that reads batches was killed .*fewer num_workers"):
         read(1, Drawn("killed"))
+
+
+def test_readers_end_with_a_killed_parent():
+    """Else they would wait for it for good."""
+    code = "import multiprocessing, sys, time; from tests.core.test_readers import *\n"
+    code += "if __name__ == '__main__':\n    readers = Readers((Drawn(),), 1, 2)\n"
+    code += "    next(readers.stream(0, [(np.arange(4), 0)]))\n"
+    code += "    print(*(child.pid for child in multiprocessing.active_children()), flush=True)\n    time.sleep(60)\n"
+    root = Path(__file__).parents[2]
+    with subprocess.Popen([sys.executable, "-c", code], cwd=root, stdout=subprocess.PIPE, text=True) as parent:
+        worker = int(parent.stdout.readline())
+        parent.kill()
+    end = time.monotonic() + 20
+    while Path(f"/proc/{worker}").exists() and "Z" not in Path(f"/proc/{worker}/stat").read_text().split()[2]:
+        assert time.monotonic() < end, "the worker still runs"
+        time.sleep(0.05)
 
 
 def test_no_more_is_read_than_may_lie_ready():

@@ -110,6 +110,7 @@ def main(folder, wanted):
         if ranks.leads():
             checkpoint.save(folder / f"{what}.safetensors", module, about)
             (folder / f"{what}.json").write_text(json.dumps(calls))
+    assert ("lightning_fabric" in sys.modules) == (DEVICES > 1)  # its import costs two seconds
 
 
 if __name__ == "__main__":
