@@ -15,7 +15,7 @@ Rows = npt.NDArray[np.int64]
 
 
 class Source(Protocol):
-    """Rows to learn from, numbered from 0. It is sent to reader processes, so it can be pickled and holds no data."""
+    """Rows to learn from, numbered from 0. It is sent to reader processes, so it can be pickled and holds little."""
 
     def steps(self, seed: int, epoch: int) -> Sequence[Rows]:
         """The rows of every step of an epoch, of all ranks together; a rank takes every `num_ranks`-th of each step."""

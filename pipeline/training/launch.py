@@ -60,4 +60,8 @@ def _start(devices: int) -> None:
         elastic_launch(config, sys.executable)("-m", module.name, *sys.argv[1:])
     except ChildFailedError as error:
         told = [failure.message for failure in error.failures.values() if Path(failure.error_file).is_file()]
-        raise DataError(told[0] if told else f"one of {devices} processes failed: see above") from None
+        first = error.get_first_failure()[1]
+        why = first.message if first.exitcode < 0 else "see above"
+        raise DataError(
+            told[0] if told else f"one of {devices} processes failed ({why}); run the stage again"
+        ) from None

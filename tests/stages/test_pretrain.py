@@ -105,14 +105,14 @@ def run_command():
 
 
 def test_a_row_on_two_devices_starts_both_and_one_of_them_writes(project):
-    write_params(training={**ROW["training"], "devices": 2, "num_epochs": 2})
+    write_params(training={**ROW["training"], "devices": 2, "num_epochs": 2}, seeds=[3, 4])
     code, told = run_command()
     assert code == 0, told
     about = checkpoint.load(Path("w/s0-3.safetensors"))[1]
     assert (about["training_classes"], len(about["history"])) == ([0, 1], 2)
     (line,) = Path(".cache/runs/pretrain.jsonl").read_text().splitlines()
-    assert json.loads(line)["encoders"] == 1
-    assert told.count("k s0-3: epoch") == 1
+    assert json.loads(line)["encoders"] == 2
+    assert [told.count(f"k s0-{seed}: epoch") for seed in (3, 4)] == [1, 1]
 
 
 def test_what_fails_on_one_of_two_devices_is_one_line(project):

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline.core.errors import FormatError
-from pipeline.training import checkpoint, ranks
+from pipeline.core.errors import FormatError, ParamsError
+from pipeline.training import checkpoint, launch, ranks
 from tests.training import trainee
 
 ROOT = Path(__file__).parents[2]
@@ -73,3 +73,21 @@ def test_one_process_gathers_what_it_has():
     tensor = torch.ones(2, 3)
     assert ranks.gathered(tensor) is tensor
     assert (ranks.rank(), ranks.num_ranks(), ranks.leads()) == (0, 1, True)
+
+
+def test_where_ranks_measure_different_batches_nothing_is_joined(monkeypatch):
+    for name, value in (("TORCHELASTIC_RUN_ID", "r"), ("WORLD_SIZE", "2"), ("RANK", "1")):
+        monkeypatch.setenv(name, value)
+    tensor = torch.ones(2, 3)
+    assert not ranks.leads()
+    with ranks.alone():
+        assert ranks.gathered(tensor) is tensor
+    with pytest.raises(ValueError, match="process group"):
+        ranks.gathered(tensor)
+
+
+def test_more_devices_than_gpus_are_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(ParamsError, match="asks for devices: 3, but this machine has 2 GPUs"):
+        launch.spread(3)
