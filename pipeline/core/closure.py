@@ -19,7 +19,10 @@ _PACKAGES = ("pipeline", "stages")
 # run and batches are read, which never changes the bytes (tests/compute, tests/core/test_readers.py).
 _SILENT = frozenset(
     {
-        *(f"pipeline.core.{name}" for name in ("closure", "command", "progress", "readers", "runs", "shared_arrays")),
+        *(
+            f"pipeline.core.{name}"
+            for name in ("closure", "command", "orphans", "progress", "readers", "runs", "shared_arrays")
+        ),
         *(f"pipeline.compute.{name}" for name in ("inline", "processes")),
     }
 )

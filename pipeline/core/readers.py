@@ -5,17 +5,17 @@ against the loop. What a batch holds is a function of its rows and seed, so the 
 """
 
 import multiprocessing
-import os
 import signal
-import threading
 import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from itertools import islice
 from typing import Self
 
+from pipeline.core import orphans
 from pipeline.core.batches import Arrays, Rows, Source
 from pipeline.core.errors import DataError, UnseenError
 from pipeline.core.shared_arrays import Shared, put, take
@@ -52,19 +52,20 @@ class Readers:
         """
         waiting = iter(requests)
         found = self._inline(which, waiting) if self._pool is None else self._ahead(self._pool, which, waiting)
-        while True:
-            start = time.perf_counter()
-            arrays = next(found, None)
-            self.seconds_waited += time.perf_counter() - start
-            if arrays is None:
-                return
-            yield arrays
+        with closing(found):
+            while True:
+                start = time.perf_counter()
+                arrays = next(found, None)
+                self.seconds_waited += time.perf_counter() - start
+                if arrays is None:
+                    return
+                yield arrays
 
-    def _inline(self, which: int, requests: Iterator[Request]) -> Iterator[Arrays]:
+    def _inline(self, which: int, requests: Iterator[Request]) -> Generator[Arrays]:
         for rows, seed in requests:
             yield _read(self._sources[which], rows, seed)
 
-    def _ahead(self, pool: ProcessPoolExecutor, which: int, requests: Iterator[Request]) -> Iterator[Arrays]:
+    def _ahead(self, pool: ProcessPoolExecutor, which: int, requests: Iterator[Request]) -> Generator[Arrays]:
         reading: deque[Future[Arrays | Shared]] = deque()
         try:
             reading.extend(pool.submit(_read_there, which, *each) for each in islice(requests, self._at_once))
@@ -86,15 +87,9 @@ class Readers:
 def _begin(sources: list[Source]) -> None:
     _sources[:] = sources
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the caller, who ends the workers
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A killed parent cannot end its workers, which would wait for it for good."""
     parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    if parent is not None and parent.pid is not None:
+        orphans.end_with(parent.pid)
 
 
 def _read_there(which: int, rows: Rows, seed: int) -> Arrays | Shared:

@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+from pipeline.core import orphans
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.training import ranks
 
@@ -21,6 +22,7 @@ def spread(devices: int) -> bool:
                 f"params.yaml asks for devices: {devices}, but torchrun has started {ranks.num_ranks()} processes; "
                 f"start `torchrun --nproc-per-node {devices}`, or set devices to {ranks.num_ranks()}"
             )
+        orphans.end_with(os.getppid())
         return False
     if devices == 1:
         return False

@@ -91,3 +91,13 @@ def test_more_devices_than_gpus_are_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with pytest.raises(ParamsError, match="asks for devices: 3, but this machine has 2 GPUs"):
         launch.spread(3)
+
+
+def test_a_rank_ends_with_torchruns_agent(monkeypatch):
+    """Else it would go on training, and writing, beside the run that is started next."""
+    for name, value in (("TORCHELASTIC_RUN_ID", "r"), ("WORLD_SIZE", "2"), ("RANK", "1")):
+        monkeypatch.setenv(name, value)
+    watched = []
+    monkeypatch.setattr(launch.orphans, "end_with", watched.append)
+    assert not launch.spread(2)
+    assert watched == [os.getppid()]
