@@ -135,8 +135,6 @@ class Learner:
             with closing(read(self._requests(steps, seed))) as arrays:
                 for rows in islice(steps, self.step, None):
                     self._step(rows, len(steps), arrays)
-                    if self.totals.fault(wait=False) is not None:
-                        self.check()
                     if after_step is not None:
                         after_step(len(rows))
             self.check()
@@ -183,6 +181,8 @@ class Learner:
             with self.engine.joining(join=number == len(shares)):
                 loss, metrics = self.loss_fn(self.called, self.engine.batch(next(arrays)))
                 self.totals.add(self.step, {"loss": loss, **metrics}, len(share))
+                if self.totals.fault(wait=False) is not None:
+                    self.check()  # before the gradients reach the weights, and other ranks
                 # Ranks and micro-batches may differ by a row: each counts as many rows as it has.
                 weight = len(share) * self.engine.num_ranks / len(rows)
                 self.engine.backward(loss if weight == 1 else loss * weight)

@@ -117,7 +117,7 @@ def test_a_row_on_two_devices_starts_both_and_one_of_them_writes(project):
 
 def test_what_fails_on_one_of_two_devices_is_one_line(project):
     write_arrays(no_number=1)
-    write_params(training={**ROW["training"], "devices": 2})
+    write_params(training={**ROW["training"], "devices": 2, "num_epochs": 3})
     code, told = run_command()
     assert code == 1, told
     (line,) = told.strip().splitlines()

@@ -184,16 +184,17 @@ def test_a_loss_that_is_not_finite_stops_at_its_step_and_leaves_the_names_of_its
         calls.append(batch["x"])
         return module(batch["x"]).sum() / (0 if len(calls) == 6 else 1), {}
 
-    data = make_data()
+    module, data = nn.Linear(3, 2), make_data()
     with pytest.raises(
         DataError, match=r"t s0-0: .* not finite in epoch 2, step 2: lower optimizer\.lr .* listed in "
     ) as e:
-        list(loop.epochs(nn.Linear(3, 2), data, failing, make_params(), RUNNING, seed=0, what="t s0-0"))
+        list(loop.epochs(module, data, failing, make_params(), RUNNING, seed=0, what="t s0-0"))
     found = json.loads((tmp_path / str(e.value).split()[-1]).read_text())
     rows = order(30, 8, 0, 1)[1]
     assert found == {"epoch": 2, "step": 2, "rows": [f"row {row}" for row in rows]}
     assert torch.equal(calls[-1], torch.from_numpy(data.arrays["x"][rows]))
     assert len(calls) == 6
+    assert all(weight.isfinite().all() for weight in module.parameters())
 
 
 def test_a_held_out_loss_that_is_not_finite_is_refused():
