@@ -19,8 +19,9 @@ from pipeline.core.params import Params
 from pipeline.core.prepared import Clips
 from pipeline.core.progress import track
 from pipeline.core.store import GroupWriter
+from pipeline.models import checkpoint
 from pipeline.models.encoder import Encoder, PictureEncoder, encoder_of
-from pipeline.training import checkpoint, encoding
+from pipeline.training import encoding
 from pipeline.training.encoding import Batches, Masked
 
 

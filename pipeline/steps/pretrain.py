@@ -17,8 +17,9 @@ from pipeline.core.hashing import path_digest
 from pipeline.core.outputs import whole, whole_folder
 from pipeline.core.resume import Parts
 from pipeline.core.store import Store
+from pipeline.models import checkpoint
 from pipeline.reporting import pretrain as page_of
-from pipeline.training import checkpoint, encoders
+from pipeline.training import encoders
 from pipeline.training.lessons import Lessons, Prepared, read_lessons
 
 COLUMNS = ("loss", "accuracy", "held_out_loss", "held_out_accuracy")

@@ -8,7 +8,8 @@ from pydantic import Field
 from pipeline import modalities
 from pipeline.core.params import Params
 from pipeline.core.seeds import derived_seed
-from pipeline.training import checkpoint, classify, loop
+from pipeline.models import checkpoint
+from pipeline.training import classify, loop
 from pipeline.training.determinism import deterministic
 from pipeline.training.lessons import Classes, Lessons, Prepared
 

@@ -6,8 +6,8 @@ import torch
 
 from pipeline.core import members
 from pipeline.core.errors import DataError
+from pipeline.models import checkpoint
 from pipeline.models.encoder import Encoder, PictureEncoder, encoder_of
-from pipeline.training import checkpoint
 from pipeline.training.determinism import deterministic
 from pipeline.training.encoding import Batches, encode, refuse_empty
 

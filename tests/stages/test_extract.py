@@ -8,7 +8,7 @@ import yaml
 from pipeline.core import store
 from pipeline.core.errors import LeakError, ParamsError
 from pipeline.modalities import skeleton
-from pipeline.training import checkpoint
+from pipeline.models import checkpoint
 from stages import extract
 
 WHOSE = {"dataset": "toy", "split_table": "random", "modality": "skeleton", "recipe": "dvta50", "encoder": "stgcn"}

@@ -7,7 +7,7 @@ import yaml
 from pipeline.core import store, tables
 from pipeline.core.errors import ParamsError
 from pipeline.core.schemas import SPLIT
-from pipeline.training import checkpoint
+from pipeline.models import checkpoint
 from stages import pretrain
 
 COMPUTE = {"engine": "inline", "num_workers": 1}

@@ -7,8 +7,8 @@ from pipeline.core.errors import DataError, FormatError, LeakError, ParamsError
 from pipeline.core.hashing import file_digest
 from pipeline.core.params import parse
 from pipeline.modalities import skeleton
+from pipeline.models import checkpoint
 from pipeline.steps.extract import Row, extract
-from pipeline.training import checkpoint
 from pipeline.training.encoding import Batches, hidden
 
 OPTIONS = {"plan": "reduced", "dropout": 0.5}

@@ -9,8 +9,8 @@ from pipeline.core.errors import LeakError
 from pipeline.core.params import parse
 from pipeline.core.resume import CACHE
 from pipeline.core.schemas import SPLIT
+from pipeline.models import checkpoint
 from pipeline.steps import pretrain as step
-from pipeline.training import checkpoint
 
 ROW = {
     "dataset": "toy",
