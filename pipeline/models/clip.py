@@ -164,8 +164,8 @@ def start(path: Path, seed: int = 0) -> Clip:
     if path.is_dir():
         return load(path, seed)[0]
     said = open_clips.read_start(path)
-    clip = _drawn(said.architecture, seed, said.origin, said.pretrained)
     weights = open_clips.weights_file(said)
+    clip = _drawn(said.architecture, seed, said.origin, said.pretrained)
     if weights is not None:
         open_clips.fill(clip.model, weights)
     return clip
