@@ -17,8 +17,7 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from pipeline.core import pictures
-from pipeline.core.errors import DataError, FormatError
-from pipeline.core.hashing import file_digest, value_digest
+from pipeline.core.errors import FormatError
 from pipeline.core.pairs import Picture, Vectors
 from pipeline.core.seeds import derived_seed
 from pipeline.models import checkpoint, open_clips
@@ -176,7 +175,7 @@ def load(folder: Path, seed: int) -> tuple[Clip, dict[str, Any]]:
 
     FormatError for a file that is none of ours or does not fit its architecture.
     """
-    file = _file(folder, seed)
+    file = open_clips.weights_of(folder, seed)
     state, about = checkpoint.load(file, made_by="finetune")
     architecture = about.get("architecture")
     if not isinstance(architecture, str | dict):
@@ -191,34 +190,6 @@ def load(folder: Path, seed: int) -> tuple[Clip, dict[str, Any]]:
 def save(path: Path, clip: Clip, about: dict[str, Any]) -> None:
     """Write weights that `load` reads, with `about` (any JSON object), their architecture and what they began as."""
     checkpoint.save(path, clip, {**about, "architecture": clip.architecture, "pretrained": clip.pretrained})
-
-
-def seeds(path: Path) -> list[int] | None:
-    """The seeds of a row of finetune, ascending; None for a start file. DataError for a folder without weights."""
-    if not path.is_dir():
-        return None
-    found = sorted(int(file.stem) for file in path.glob("*.safetensors") if file.stem.isdecimal())
-    if not found:
-        raise DataError(f"{path}: no weights there; run `dvc repro finetune@{path.name}`")
-    return found
-
-
-def identity(path: Path, seed: int = 0) -> str:
-    """SHA-256 that names what `start` gives, without building it."""
-    if path.is_dir():
-        return file_digest(_file(path, seed))
-    said = open_clips.read_start(path)
-    weights = open_clips.weights_file(said)
-    return value_digest([said.architecture, seed if weights is None else file_digest(weights)])
-
-
-def _file(folder: Path, seed: int) -> Path:
-    file = folder / f"{seed}.safetensors"
-    if not file.is_file():
-        raise DataError(
-            f"{file}: no such weights, there are seeds {seeds(folder)}; add the seed to the row of finetune"
-        )
-    return file
 
 
 def _drawn(architecture: Architecture, seed: int, pretrained: str | None, tag: str | None = None) -> Clip:

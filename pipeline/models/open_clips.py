@@ -18,6 +18,7 @@ import msgspec
 
 from pipeline.core import outside
 from pipeline.core.errors import DataError, FormatError, ParamsError
+from pipeline.core.hashing import file_digest, value_digest
 from pipeline.formats import typed_json
 
 if TYPE_CHECKING:
@@ -56,6 +57,35 @@ def weights_file(start: Start) -> Path | None:
     if start.pretrained is not None:
         return _cached(start.architecture, start.pretrained)
     return None if start.checkpoint is None else Path(start.checkpoint)
+
+
+def seeds(path: Path) -> list[int] | None:
+    """The seeds of a row of finetune, ascending; None for a start file. DataError for a folder without weights."""
+    if not path.is_dir():
+        return None
+    found = sorted(int(file.stem) for file in path.glob("*.safetensors") if file.stem.isdecimal())
+    if not found:
+        raise DataError(f"{path}: no weights there; run `dvc repro finetune@{path.name}`")
+    return found
+
+
+def identity(path: Path, seed: int = 0) -> str:
+    """SHA-256 that names what `start` gives, without building it."""
+    if path.is_dir():
+        return file_digest(weights_of(path, seed))
+    said = read_start(path)
+    weights = weights_file(said)
+    return value_digest([said.architecture, seed if weights is None else file_digest(weights)])
+
+
+def weights_of(folder: Path, seed: int) -> Path:
+    """The weights of a seed in the folder of a row of finetune. DataError for a seed that is not there."""
+    file = folder / f"{seed}.safetensors"
+    if not file.is_file():
+        raise DataError(
+            f"{file}: no such weights, there are seeds {seeds(folder)}; add the seed to the row of finetune"
+        )
+    return file
 
 
 def build(architecture: Architecture, tag: str | None) -> "nn.Module":

@@ -141,23 +141,25 @@ def _task(name: tuple[str, int], source: Source, texts: store.Store, classes: Cl
         test_ND=_vectors(source, used["unseen_test"]),
         spaces={"unseen": sorted(classes["unseen"]), "all": everything},
         encoder_classes=source.training_classes,
-        texts=class_texts(texts, everything),
+        texts=class_texts(texts, everything, seed),
         num_missing=found.num_missing,
     )
 
 
 def _group(features: store.Store, split: str, seed: int) -> str:
-    """The features of a split's encoder: the only one, or of several the one of the same seed; else one for all."""
-    of_split = {name: features.group_attrs(name) for name in features.groups()}
-    of_split = {name: attrs for name, attrs in of_split.items() if attrs.get("split") == split} or {
-        name: attrs for name, attrs in of_split.items() if name == "all"
-    }
-    same_seed = [name for name, attrs in of_split.items() if attrs.get("seed") == seed]
-    chosen = list(of_split) if len(of_split) == 1 else same_seed
+    """The features of a split's encoder: the only one, or of several the one of the same seed; else of one for all.
+
+    Those of one for all splits are `all-<seed>`, or `all` where it has no seeds.
+    """
+    attrs = {name: features.group_attrs(name) for name in features.groups()}
+    of_split = [name for name in attrs if attrs[name].get("split") == split]
+    for_all = [name for name in (f"all-{seed}", "all") if name in attrs][:1]
+    same_seed = [name for name in of_split if attrs[name].get("seed") == seed]
+    chosen = (of_split if len(of_split) == 1 else same_seed) if of_split else for_all
     if len(chosen) != 1:
         raise DataError(
             f"{features.path}: no features for split '{split}', seed {seed}: its groups are {features.groups()}; "
-            "add the split to the rows of pretrain and extract"
+            "add the split or the seed to the rows of pretrain or finetune, and extract"
         )
     return chosen[0]
 

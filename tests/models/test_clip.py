@@ -243,7 +243,7 @@ def test_the_seed_draws_the_weights_whatever_ran_before(tmp_path):
     again, other = clip.start(path, seed=1).state_dict(), clip.start(path, seed=2).state_dict()
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not torch.equal(first["model.visual.proj"], other["model.visual.proj"])
-    assert clip.identity(path, 1) == clip.identity(path, 1) != clip.identity(path, 2)
+    assert open_clips.identity(path, 1) == open_clips.identity(path, 1) != open_clips.identity(path, 2)
 
 
 def test_activations_computed_again_give_the_same_gradients(tmp_path):
@@ -273,12 +273,12 @@ class TestWeightsOfARow:
         assert all(torch.equal(value, expected[name]) for name, value in found.state_dict().items())
         assert about == {"seed": 3, "named_classes": {"demo": [1]}, "architecture": SMALL, "pretrained": None}
         assert all(weight.requires_grad for weight in found.parameters())
-        assert clip.seeds(row) == [0, 3]
-        assert clip.seeds(TINY) is None
+        assert open_clips.seeds(row) == [0, 3]
+        assert open_clips.seeds(TINY) is None
 
     def test_a_row_can_be_started_from(self, row):
         assert torch.equal(clip.start(row, 3).model.visual.proj, clip.load(row, 3)[0].model.visual.proj)
-        assert clip.identity(row, 3) != clip.identity(row, 0)
+        assert open_clips.identity(row, 3) != open_clips.identity(row, 0)
 
     def test_what_they_began_as_stays_known(self, tmp_path):
         model = clip.start(start_file(tmp_path))

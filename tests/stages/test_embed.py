@@ -10,7 +10,7 @@ from stages import embed
 PARAMS = {
     "embed": {
         "compute": {"num_threads": 1},
-        "rows": {"toy-minilm": {"dataset": "toy", "encoder": "minilm", "model": {}}},
+        "rows": {"toy-minilm": {"dataset": "toy", "encoder": "minilm", "weights": "requirements.txt", "model": {}}},
     }
 }
 

@@ -7,17 +7,25 @@ The regression from visual to semantic space is the plain baseline of zero-shot 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, field_validator
 
-from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, MethodParams, standardisation, unit
+from pipeline.models.methods.shared import (
+    Array,
+    Candidate,
+    ClassTexts,
+    Clips,
+    MethodParams,
+    Text,
+    standardisation,
+    targets,
+    unit,
+)
 
 Doubles = npt.NDArray[np.float64]
-
-Text = Literal["label", "mean"]
 
 
 class Params(MethodParams):
@@ -75,11 +83,6 @@ def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> It
         found = Regression(mean_D, scale_D, w_DT.T.astype(np.float32), mean_T.astype(np.float32))
         loss = float(np.square(x_ND @ w_DT + mean_T - y_NT).sum(axis=1).mean())
         yield Candidate(setting, loss, partial(_scores, found, params.text_type), found)
-
-
-def targets(texts: ClassTexts, text: Text) -> Array:
-    """The vectors (K, T) that a clip of each class should be mapped to. Raises DataError without contexts."""
-    return texts.label_KT if text == "label" else unit(texts.label_KT + texts.contexts())
 
 
 def standardised(features_ND: Array, mean_D: Array, scale_D: Array) -> Doubles:

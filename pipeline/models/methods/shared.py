@@ -3,7 +3,7 @@
 # Shapes: N clips, D feature size, K classes, T text size.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,8 @@ from pipeline.core.weights import Weights
 
 Array = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
+
+Text = Literal["label", "mean"]  # of a class: its label's vector, or the mean direction of label and context
 
 SMALLEST_DEVIATION = 1e-8  # below it a feature counts as constant
 
@@ -90,17 +92,26 @@ class Method(Protocol):
         ...
 
 
-def class_texts(store: Store, class_ids: Sequence[int]) -> ClassTexts:
-    """Vectors of classes from a store of the embed stage. Raises DataError for a class or a size that is not there."""
-    has_context = "context" in store.groups()
-    label_KT = _class_vectors(store, "label", class_ids)
-    context_KT = _class_vectors(store, "context", class_ids) if has_context else None
+def seeded(kind: str, seed: int | None) -> str:
+    """The group of a kind of text in a store of the embed stage; None: of an encoder that has no seeds."""
+    return kind if seed is None else f"{kind}@{seed}"
+
+
+def class_texts(store: Store, class_ids: Sequence[int], seed: int | None = None) -> ClassTexts:
+    """Vectors of classes from a store of the embed stage: those of a seed, where its encoder was trained with several.
+
+    Raises DataError for a class, a seed or a size that is not there.
+    """
+    kinds = {name.partition("@")[0] for name in store.groups()}
+    label_KT = _class_vectors(store, "label", class_ids, seed)
+    context_KT = _class_vectors(store, "context", class_ids, seed) if "context" in kinds else None
     return ClassTexts(tuple(class_ids), label_KT, context_KT)
 
 
-def _class_vectors(store: Store, kind: str, class_ids: Sequence[int]) -> Array:
-    vectors_NT = store.read(kind, "pooled")
-    owners = np.array([int(id_.split("-")[0]) for id_ in store.ids(kind)])
+def _class_vectors(store: Store, kind: str, class_ids: Sequence[int], seed: int | None) -> Array:
+    group = _group(store, kind, seed)
+    vectors_NT = store.read(group, "pooled")
+    owners = np.array([int(id_.split("-")[0]) for id_ in store.ids(group)])
     missing = sorted(set(class_ids) - set(owners.tolist()))
     if missing:
         raise DataError(f"{store.path}: no '{kind}' text for classes {missing}; run `dvc repro prompt embed`")
@@ -112,9 +123,27 @@ def _class_vectors(store: Store, kind: str, class_ids: Sequence[int]) -> Array:
     return np.stack([class_vector(vectors_NT[owners == class_id]) for class_id in class_ids])
 
 
+def _group(store: Store, kind: str, seed: int | None) -> str:
+    """The group of a kind: that of the seed, else the one for all seeds."""
+    of_kind = [name for name in store.groups() if name.partition("@")[0] == kind]
+    for name in (seeded(kind, seed), kind):
+        if name in of_kind:
+            return name
+    if of_kind:
+        raise DataError(
+            f"{store.path}: no '{kind}' texts for seed {seed}, there are {of_kind}; add the seed to the row of finetune"
+        )
+    raise DataError(f"{store.path}: no '{kind}' texts, there are {store.groups()}; run `dvc repro prompt embed`")
+
+
 def class_vector(vectors_NT: Array) -> Array:
     """One unit vector (T) for the texts of a class: the mean direction of its texts."""
     return unit(unit(vectors_NT).mean(axis=0))
+
+
+def targets(texts: ClassTexts, text: Text) -> Array:
+    """The vectors (K, T) that clips of each class are compared with. Raises DataError without contexts."""
+    return texts.label_KT if text == "label" else unit(texts.label_KT + texts.contexts())
 
 
 def standardisation(features_ND: Array) -> tuple[Array, Array]:

@@ -40,6 +40,34 @@ def test_a_class_without_text_is_refused_by_its_id(tmp_path):
         shared.class_texts(texts_store(tmp_path / "t.zarr", {"0001-00": [1, 0]}), [1, 5])
 
 
+def test_of_texts_of_several_seeds_those_of_the_seed_are_read(tmp_path):
+    with store.create(tmp_path / "t.zarr", {"dim": 2}) as writer:
+        for kind, seed, vector in (
+            ("label", 0, [1, 0]),
+            ("label", 3, [0, 1]),
+            ("context", 0, [0, 1]),
+            ("context", 3, [1, 0]),
+        ):
+            writer.group(shared.seeded(kind, seed), ["0001-00"]).put("pooled", np.array([vector], "f4"))
+    two = store.Store(tmp_path / "t.zarr", "embed")
+    for seed, label in ((0, [1, 0]), (3, [0, 1])):
+        found = shared.class_texts(two, [1], seed)
+        assert found.label_KT.tolist() == [label]
+        assert found.contexts().tolist() == [label[::-1]]
+    with pytest.raises(DataError, match=r"no 'label' texts for seed 2, there are \['label@0', 'label@3'\]"):
+        shared.class_texts(two, [1], 2)
+
+
+def test_texts_without_seeds_serve_every_seed(tmp_path):
+    texts = texts_store(tmp_path / "t.zarr", {"0001-00": [1, 0]})
+    assert shared.class_texts(texts, [1], 5).label_KT.tolist() == [[1, 0]]
+
+
+def test_a_store_without_labels_says_what_it_holds(tmp_path):
+    with pytest.raises(DataError, match=r"no 'label' texts, there are \['context'\]"):
+        shared.class_texts(texts_store(tmp_path / "t.zarr", {}, {"0001-00": [1, 0]}), [1])
+
+
 def test_vectors_of_another_size_than_the_store_says_are_refused(tmp_path):
     with pytest.raises(DataError, match=r"'label' vectors have shape \(1, 2\), expected \(texts, 3\)"):
         shared.class_texts(texts_store(tmp_path / "t.zarr", {"0001-00": [1, 0]}, dim=3), [1])
