@@ -7,6 +7,10 @@ from PIL import Image
 
 from pipeline.core.errors import DataError
 
+# Of red, green and blue in the pictures that CLIP was trained with (Radford et al. 2021): what its towers expect.
+MEAN = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
+DEVIATION = np.array([0.26862954, 0.26130258, 0.27577711], np.float32)
+
 _MOST_SIDES = 64  # the longer side in shorter ones: a picture of 2 x 8192 would be enlarged to gigabytes
 
 

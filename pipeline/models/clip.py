@@ -47,7 +47,7 @@ class Clip(nn.Module):
         self.architecture, self.pretrained = architecture, pretrained
         self.model = model
         size = model.visual.image_size
-        self.height, self.width = size if isinstance(size, tuple) else (size, size)
+        self.height, self.width = (size, size) if isinstance(size, int) else (int(side) for side in size)
         self.context_length = int(model.context_length)
         own = open_clips.own_tokenizer(architecture)
         assert own or isinstance(architecture, str)

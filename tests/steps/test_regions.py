@@ -65,7 +65,7 @@ def weights(world, encoder):
 
 
 def regions_of(world, **changes):
-    asked = {**WHOSE, "tokens": False, "masked": None, "regions": True, **changes}
+    asked = {**WHOSE, "weights": "w", "options": {}, "tokens": False, "masked": None, "regions": True, **changes}
     row, batches = parse(extract.Row, asked, "row"), encoding.Batches(batch_size=2, num_threads=1)
     extract.extract(row, batches, key="k", arrays=world / "x.zarr", weights=world / "w", out=world / "f.zarr")
     return store.Store(world / "f.zarr", "extract")

@@ -10,12 +10,10 @@ from pydantic import Field
 
 from pipeline.core import params, pictures
 from pipeline.core.boxes import View
+from pipeline.core.pictures import DEVIATION, MEAN
 from pipeline.core.sampling import Sampling, frame_indices
 from pipeline.formats.shared import Footage
 from pipeline.modalities.shared import sampled
-
-MEAN = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
-DEVIATION = np.array([0.26862954, 0.26130258, 0.27577711], np.float32)
 
 
 class Params(params.Params):
