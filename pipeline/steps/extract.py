@@ -154,7 +154,7 @@ def _named(about: dict[str, Any], dataset: str, file: Path) -> list[int]:
             f"{file}: does not say which classes of '{dataset}' its training texts name; add '{dataset}' to the "
             "audited datasets of the row of finetune and train it again"
         )
-    return sorted(found)
+    return sorted(set(found))
 
 
 def _put(group: GroupWriter, encoder: Encoder, clips: Clips, boxes: list[Boxes], row: Row, batches: Batches) -> None:
