@@ -111,6 +111,27 @@ def test_a_checkpoint_of_open_clips_own_class_is_read(tmp_path):
     assert found.pretrained == str(tmp_path / "w.pt")
 
 
+def test_a_tag_is_read_from_the_local_cache_with_its_colours(tmp_path, monkeypatch):
+    snapshot = tmp_path / "hub/models--toy--small/snapshots/abc"
+    snapshot.mkdir(parents=True)
+    (tmp_path / "hub/models--toy--small/refs").mkdir()
+    (tmp_path / "hub/models--toy--small/refs/main").write_text("abc")
+    expected = clip.start(start_file(tmp_path), seed=9).model.state_dict()
+    save_file(expected, snapshot / "open_clip_model.safetensors")
+    of_tag = {"hf_hub": "toy/small/", "mean": (0.1, 0.2, 0.3), "std": (0.4, 0.5, 0.6)}
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(open_clips, "_tag", lambda architecture, tag: of_tag)
+    path = start_file(tmp_path, pretrained="web")
+    found = clip.start(path)
+    assert all(torch.equal(value, expected[name]) for name, value in found.model.state_dict().items())
+    assert found.pretrained == "web"
+    torch.testing.assert_close(found.mean_C, torch.tensor([0.1, 0.2, 0.3]))
+    torch.testing.assert_close(found.deviation_C, torch.tensor([0.4, 0.5, 0.6]))
+    assert open_clips.identity(path, 1) == open_clips.identity(path, 2)  # nothing is drawn
+    clip.save(tmp_path / "row/0.safetensors", found, {})
+    assert torch.equal(clip.start(tmp_path / "row").mean_C, found.mean_C)
+
+
 def test_leaving_out_the_padding_changes_neither_vectors_nor_gradients():
     model = clip.start(TINY, seed=1).double()
     token_NL = torch.from_numpy(model.tokenizer(TEXTS))
