@@ -1,8 +1,9 @@
 """Models of open_clip from this machine alone: architectures by name or by value, weights by tag or by file.
 
 A start file says what a model starts from: {"architecture": name or configuration, "pretrained": tag or null,
-"checkpoint": file or null}; with neither tag nor file its weights are drawn. Nothing is ever fetched. open_clip takes
-seconds to import, so it is imported where a model is made.
+"checkpoint": file or null}; with neither tag nor file its weights are drawn. Nothing is ever fetched. DVC watches the
+start file alone: for other weights at the same place, give them another name. open_clip takes seconds to import, so it
+is imported where a model is made.
 """
 
 import difflib

@@ -24,20 +24,23 @@ class Tokenizer:
 
     def __call__(self, texts: Sequence[str]) -> Tokens:
         """token_NL, padded behind the end; CLIP's own pad with 0. DataError for a text that would be cut short."""
-        for text in texts:
-            num_tokens = self.count(text)
-            if num_tokens > self.context_length:
-                raise DataError(
-                    f"a text of {num_tokens} tokens, this CLIP reads {self.context_length}: {text[:60]!r}; shorten it"
-                )
         if self.architecture is not None:
+            for text in texts:
+                self._check(self.count(text), text)
             token_NL: Tokens = _theirs(self.architecture)(list(texts), context_length=self.context_length).numpy()
             return token_NL
         token_NL = np.zeros((len(texts), self.context_length), np.int64)
         for row_L, text in zip(token_NL, texts, strict=True):
             ids = clip_tokens.tokens().ids(text)
+            self._check(len(ids), text)
             row_L[: len(ids)] = ids
         return token_NL
+
+    def _check(self, num_tokens: int, text: str) -> None:
+        if num_tokens > self.context_length:
+            raise DataError(
+                f"a text of {num_tokens} tokens, this CLIP reads {self.context_length}: {text[:60]!r}; shorten it"
+            )
 
     def count(self, text: str) -> int:
         """The tokens of a text, start and end counted, however many."""

@@ -246,6 +246,17 @@ def test_another_vocabulary_is_counted_by_its_own_tokenizer(monkeypatch):
     assert mine(["ab"])[0].tolist() == [97, 98, *[32] * 6]
 
 
+def test_in_half_precision_the_vectors_are_nearly_the_same(tiny):
+    token_NL = torch.from_numpy(tiny.tokenizer(TEXTS))
+    x_NCHW = torch.randn(3, 3, 48, 48, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        whole = tiny.texts(token_NL), tiny.images(x_NCHW)
+        with torch.autocast("cpu", torch.bfloat16):
+            half = tiny.texts(token_NL), tiny.images(x_NCHW)
+    for one, other in zip(whole, half, strict=True):
+        assert torch.cosine_similarity(one, other.float()).min() > 0.999
+
+
 def test_vectors_are_of_the_model_at_rest_and_leave_it_as_it_was(tmp_path):
     config = {**SMALL, "vision_cfg": {**SMALL["vision_cfg"], "patch_dropout": 0.5}}
     model = clip.start(start_file(tmp_path, architecture=config)).train()

@@ -254,6 +254,16 @@ def test_two_classes_of_one_text_vector_are_refused(world: World) -> None:
         world.run()
 
 
+def test_texts_of_every_seed_are_audited(world: World) -> None:
+    with store.create(world.inputs.embeddings, {"dataset": "tiny"}) as texts:
+        for seed in (0, 5):
+            vectors = np.eye(4, dtype=np.float32)
+            vectors[3] += vectors[1] * seed * 1e6
+            texts.group(f"label@{seed}", [f"{c:04d}-00" for c in range(4)]).put("pooled", vectors)
+    with pytest.raises(LeakError, match="group 'label@5': classes 1 and 3 have the same text vector"):
+        world.run()
+
+
 def test_a_class_without_a_text_is_refused(world: World) -> None:
     world.write_texts(np.eye(3, dtype=np.float32))
     with pytest.raises(DataError, match=r"no text of classes \[3\]"):
