@@ -47,6 +47,7 @@ class Source:
     features: store.Store
     group: str
     training_classes: list[int]
+    pretrained: str | None  # the weights of the web that the encoder began as
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Task:
     encoder_classes: list[int]  # which the features' encoder was trained on
     texts: ClassTexts
     num_missing: int  # clips of these roles without features
+    pretrained: str | None  # the weights of the web that the features' encoder began as; nobody knows what they saw
 
     @property
     def name(self) -> str:
@@ -119,7 +121,8 @@ def joined(inputs: Inputs, asked: Asked) -> list[Task]:
         of_split = [row for row in rows if row["split"] == split]
         for seed in asked.seeds:
             group = _group(features, split, seed)
-            source = Source(features, group, _innocent(features, group, split, meta["splits"][split]))
+            pretrained = features.group_attrs(group).get("pretrained")
+            source = Source(features, group, _innocent(features, group, split, meta["splits"][split]), pretrained)
             tasks.append(_task((split, seed), source, texts, meta["splits"][split], _there(source, of_split, asked)))
     return tasks
 
@@ -143,6 +146,7 @@ def _task(name: tuple[str, int], source: Source, texts: store.Store, classes: Cl
         encoder_classes=source.training_classes,
         texts=class_texts(texts, everything, seed),
         num_missing=found.num_missing,
+        pretrained=source.pretrained,
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.core import scores, store, tables
+from pipeline.core import pages, scores, store, tables
 from pipeline.core.errors import DataError, LeakError, ParamsError
 from pipeline.core.params import parse
 from pipeline.core.schemas import PROMPTS, SPLIT
@@ -129,7 +129,7 @@ def test_a_row_that_does_not_fit_is_refused(world, changes, message):
 def test_a_clip_is_recognised_by_text_with_the_weights_of_its_seed(world):
     """Features and texts of two seeds, joined by seed: every score is the cosine of the wrapper's own vectors."""
     for seed in (0, 5):
-        train(world, seed, named_classes={"toy": [0]})
+        train(world, seed, named_classes={"toy": [0]}, pretrained="laion2b_s34b_b79k" if seed else None)
     run(world)
     names = {class_id: f"a person {word}" for class_id, word in enumerate(("claps", "waves", "sits", "jumps"))}
     lines = [
@@ -163,6 +163,9 @@ def test_a_clip_is_recognised_by_text_with_the_weights_of_its_seed(world):
     inputs = Inputs(features=world / "f.zarr", embeddings=world / "t.zarr", split=world / "s.parquet")
     settings = cosine.Params(text_type="label")
     align.align("k", row, settings, align.Compute(num_threads=1), inputs, out=world / "out", cache=world / "cache")
+    (text,) = pages.read(world / "out" / pages.FILE).text
+    assert "which trains nothing" in text
+    assert "The features' encoder began as laion2b_s34b_b79k, weights of the web" in text
     found = [each for each in scores.read(world / "out", "align") if each.provenance.label_space == "unseen"]
     assert [each.provenance.seed for each in found] == [0, 5]
     x_NTCHW = torch.from_numpy(store.Store(world / "x.zarr", "").rows("all", "x", IDS[4:])).movedim(1, 2)

@@ -19,8 +19,13 @@ class Params(MethodParams):
     text_type: Text  # the label's vector, or the mean direction of label and context
 
     @property
+    def trains(self) -> bool:
+        """Nothing is learnt."""
+        return False
+
+    @property
     def settings(self) -> list[str]:
-        """There is nothing to choose: nothing is trained."""
+        """There is nothing to choose."""
         return ["0"]
 
     @property

@@ -77,6 +77,11 @@ class MethodParams(params.Params):
         raise NotImplementedError
 
     @property
+    def trains(self) -> bool:
+        """Whether anything is learnt from the training clips."""
+        return True
+
+    @property
     def setting_name(self) -> str:
         """What a setting is, for charts: "epoch" or the name of the grid."""
         raise NotImplementedError
