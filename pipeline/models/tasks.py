@@ -12,7 +12,7 @@ from pipeline.core.errors import DataError, LeakError
 from pipeline.core.hashing import array_digest, value_digest
 from pipeline.core.rejects import Rejects
 from pipeline.core.schemas import SPLIT
-from pipeline.models.methods.shared import Array, ClassTexts, Clips, class_texts
+from pipeline.models.methods.shared import Array, ClassTexts, Clips, class_texts, text_group
 
 ROLES = ("fit", "val", "unseen_test")  # which a task uses
 
@@ -48,6 +48,7 @@ class Source:
     group: str
     training_classes: list[int]
     pretrained: str | None  # the weights of the web that the encoder began as
+    weights_hash: str | None
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ class Task:
     texts: ClassTexts
     num_missing: int  # clips of these roles without features
     pretrained: str | None  # the weights of the web that the features' encoder began as; nobody knows what they saw
+    one_space: bool  # features and texts may be compared: nothing says that they are of different weights
 
     @property
     def name(self) -> str:
@@ -121,8 +123,9 @@ def joined(inputs: Inputs, asked: Asked) -> list[Task]:
         of_split = [row for row in rows if row["split"] == split]
         for seed in asked.seeds:
             group = _group(features, split, seed)
-            pretrained = features.group_attrs(group).get("pretrained")
-            source = Source(features, group, _innocent(features, group, split, meta["splits"][split]), pretrained)
+            attrs = features.group_attrs(group)
+            seen = _innocent(features, group, split, meta["splits"][split])
+            source = Source(features, group, seen, attrs.get("pretrained"), attrs.get("weights_hash"))
             tasks.append(_task((split, seed), source, texts, meta["splits"][split], _there(source, of_split, asked)))
     return tasks
 
@@ -147,7 +150,15 @@ def _task(name: tuple[str, int], source: Source, texts: store.Store, classes: Cl
         texts=class_texts(texts, everything, seed),
         num_missing=found.num_missing,
         pretrained=source.pretrained,
+        one_space=_text_weights(texts, seed) in (source.weights_hash, None) or source.weights_hash is None,
     )
+
+
+def _text_weights(texts: store.Store, seed: int) -> str | None:
+    """The hash of the weights that made the texts' vectors, where the store says it."""
+    of_seed = texts.group_attrs(text_group(texts, "label", seed)).get("weights_hash")
+    found: str | None = of_seed or texts.attrs.get("weights_hash")
+    return found
 
 
 def _group(features: store.Store, split: str, seed: int) -> str:

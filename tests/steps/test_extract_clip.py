@@ -126,18 +126,17 @@ def test_a_row_that_does_not_fit_is_refused(world, changes, message):
         run(world, **changes)
 
 
-def test_a_clip_is_recognised_by_text_with_the_weights_of_its_seed(world):
-    """Features and texts of two seeds, joined by seed: every score is the cosine of the wrapper's own vectors."""
-    for seed in (0, 5):
-        train(world, seed, named_classes={"toy": [0]}, pretrained="laion2b_s34b_b79k" if seed else None)
-    run(world)
-    names = {class_id: f"a person {word}" for class_id, word in enumerate(("claps", "waves", "sits", "jumps"))}
+NAMES = {class_id: f"a person {word}" for class_id, word in enumerate(("claps", "waves", "sits", "jumps"))}
+
+
+def recognise(world, weights):
+    """Features of the row, compared with texts of some weights."""
     lines = [
         {"class_id": class_id, "class_name": text, "type": "label", "index": 0, "text": text}
-        for class_id, text in names.items()
+        for class_id, text in NAMES.items()
     ]
     tables.write(world / "p.parquet", PROMPTS, lines)
-    texts = embed.Row(dataset="toy", encoder="clip", weights=str(world / "row"), model={})
+    texts = embed.Row(dataset="toy", encoder="clip", weights=str(world / weights), model={})
     compute = embed.Compute(num_threads=1)
     embed.embed(texts, compute, prompts=world / "p.parquet", out=world / "t.zarr", cache=world / "cache")
     roles = ("fit", "val", "unseen_test", "unseen_test")
@@ -163,6 +162,14 @@ def test_a_clip_is_recognised_by_text_with_the_weights_of_its_seed(world):
     inputs = Inputs(features=world / "f.zarr", embeddings=world / "t.zarr", split=world / "s.parquet")
     settings = cosine.Params(text_type="label")
     align.align("k", row, settings, align.Compute(num_threads=1), inputs, out=world / "out", cache=world / "cache")
+
+
+def test_a_clip_is_recognised_by_text_with_the_weights_of_its_seed(world):
+    """Features and texts of two seeds, joined by seed: every score is the cosine of the wrapper's own vectors."""
+    for seed in (0, 5):
+        train(world, seed, named_classes={"toy": [0]}, pretrained="laion2b_s34b_b79k" if seed else None)
+    run(world)
+    recognise(world, "row")
     (text,) = pages.read(world / "out" / pages.FILE).text
     assert "which trains nothing" in text
     assert "The features' encoder began as laion2b_s34b_b79k, weights of the web" in text
@@ -174,4 +181,12 @@ def test_a_clip_is_recognised_by_text_with_the_weights_of_its_seed(world):
         with torch.inference_mode():
             clip_ND = model.clips(x_NTCHW, "mean_unit").numpy()
         clip_ND /= np.linalg.norm(clip_ND, axis=1, keepdims=True)
-        np.testing.assert_allclose(each.values[:, 0], clip_ND @ model.text_vectors([names[2], names[3]]).T, atol=1e-5)
+        np.testing.assert_allclose(each.values[:, 0], clip_ND @ model.text_vectors([NAMES[2], NAMES[3]]).T, atol=1e-5)
+
+
+def test_features_and_texts_of_different_weights_are_not_compared(world):
+    for seed in (0, 5):
+        train(world, seed, named_classes={"toy": [0]})
+    run(world)
+    with pytest.raises(DataError, match=r"cosine compares features with texts, but those of f and t .* \(s0-0, s0-5\)"):
+        recognise(world, "start.json")

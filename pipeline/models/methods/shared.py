@@ -114,7 +114,7 @@ def class_texts(store: Store, class_ids: Sequence[int], seed: int | None = None)
 
 
 def _class_vectors(store: Store, kind: str, class_ids: Sequence[int], seed: int | None) -> Array:
-    group = _group(store, kind, seed)
+    group = text_group(store, kind, seed)
     vectors_NT = store.read(group, "pooled")
     owners = np.array([int(id_.split("-")[0]) for id_ in store.ids(group)])
     missing = sorted(set(class_ids) - set(owners.tolist()))
@@ -128,8 +128,8 @@ def _class_vectors(store: Store, kind: str, class_ids: Sequence[int], seed: int 
     return np.stack([class_vector(vectors_NT[owners == class_id]) for class_id in class_ids])
 
 
-def _group(store: Store, kind: str, seed: int | None) -> str:
-    """The group of a kind: that of the seed, else the one for all seeds."""
+def text_group(store: Store, kind: str, seed: int | None) -> str:
+    """The group of a kind of text: that of the seed, else the one for all seeds. DataError where there is neither."""
     of_kind = [name for name in store.groups() if name.partition("@")[0] == kind]
     for name in (seeded(kind, seed), kind):
         if name in of_kind:
