@@ -10,6 +10,7 @@ import difflib
 import logging
 import os
 import pickle
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -163,12 +164,14 @@ def read_weights(path: Path) -> "dict[str, Tensor]":
         if path.suffix == ".safetensors":
             found: Any = load_file(path)
         else:
-            found = torch.load(path, map_location="cpu", weights_only=True)
+            with warnings.catch_warnings():  # of an archive of TorchScript, which is then refused
+                warnings.filterwarnings("ignore", "'torch.load' received a zip file", UserWarning)
+                found = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise FormatError(
             f"{path}: a pickle that holds code or other values beside weights; it is not run, bring safetensors"
         ) from None
-    except (SafetensorError, RuntimeError, ValueError, EOFError, OSError, LookupError, UserWarning) as error:
+    except (SafetensorError, RuntimeError, ValueError, EOFError, OSError, LookupError) as error:
         raise FormatError(
             f"{path}: not readable as weights ({_line(error)[:200]}); bring them as safetensors"
         ) from None

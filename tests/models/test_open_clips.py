@@ -121,6 +121,15 @@ class TestRefusals:
         assert "w.pt: a pickle that holds code or other values" in message
         assert not Path("pwned").exists()
 
+    @pytest.mark.filterwarnings(
+        "ignore:`torch.jit:FutureWarning"
+    )  # what made the released OpenAI files is on its way out
+    def test_an_archive_of_torchscript_which_is_code(self, tmp_path):
+        torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), tmp_path / "w.pt")
+        message = self.refusal(FormatError, start_file(tmp_path, checkpoint=str(tmp_path / "w.pt")))
+        assert "TorchScript archives" in message
+        assert message.endswith("bring them as safetensors")
+
     @pytest.mark.parametrize("name", ["w.pt", "w.safetensors"])
     @pytest.mark.parametrize("content", [b"", b"noise" * 40, b"PK\x03\x04" + b"\0" * 60])
     def test_a_damaged_checkpoint(self, tmp_path, name, content):
