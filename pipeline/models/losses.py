@@ -31,6 +31,9 @@ def graph_negatives(image_ND: Tensor, text_ND: Tensor, negative_NKD: Tensor, has
     caption and negative, so several negatives enter as pairs, not as one softmax over all of them, whose value without
     any knowledge would grow with their number. The mean is taken over an item's negatives and then over the items that
     have any, so that every picture weighs alike. `has_NK` is False at padding; a batch without negatives gives 0.
+
+    The gradient towards s+ is -a / (1 + e^(a (s+ - s-))). At scale 1 that is -0.43 where the caption leads by 0.3 and
+    -0.57 where the negative does: nearly the same pull however right the pair is. At scale 100 it is -1e-11 and -100.
     """
     with torch.autocast(image_ND.device.type, enabled=False):
         image_ND = _unit(image_ND)

@@ -117,6 +117,29 @@ def test_hidden_pixels_change_no_prediction(masked_input: str, frames: int) -> N
         assert not torch.equal(model(tower, changed_where(x_NTCHW, ~hidden), hidden), found[0])
 
 
+def test_the_mask_token_stands_in_the_tower_or_in_the_decoder() -> None:
+    wide = {"dim": 32, "depth": 1, "heads": 2}
+    x_NTCHW, hidden = clips(), some_hidden()
+    for masked_input, size in (("mask_token", 16), ("dropped", 32)):
+        model = autoencoder(masked_input=masked_input, decoder=wide)
+        assert model.token is not None
+        assert model.token.shape == (size,)
+        tokens = model.encode(tiny(), x_NTCHW, hidden).patch_NTGPE[hidden]
+        assert tokens.any() == (masked_input == "mask_token")
+        before = model(tiny(), x_NTCHW, hidden).detach()
+        with torch.no_grad():
+            model.token += torch.linspace(-1, 1, size)
+        assert not torch.allclose(model(tiny(), x_NTCHW, hidden), before)
+
+
+def test_the_decoder_starts_as_that_of_mae_does() -> None:
+    for name, layer in autoencoder().decoder.named_modules():
+        if isinstance(layer, torch.nn.Linear):
+            most = math.sqrt(6 / sum(layer.weight.shape))
+            assert 0.9 * most < layer.weight.abs().max() <= most, name
+            assert not layer.bias.any()
+
+
 @pytest.mark.parametrize("masking", ["random", "graph"])
 def test_loss_on_hidden_patches_only(masking: str) -> None:
     x_NTCHW, model = clips(), autoencoder(masking=masking)

@@ -22,7 +22,8 @@ def test_a_patch_meets_a_box_when_they_share_an_area() -> None:
     corners = draws.random((40, 2, 3, 2, 2)) * 1.4 - 0.2  # also beyond the frame, and with corners in either order
     some = np.concatenate([corners.min(axis=3), corners.max(axis=3)], axis=3)
     some[::7, :, 1] = 0
-    some[::5, :, 0, 2] = some[::5, :, 0, 0]
+    some[::5, :, 0, 2] = some[::5, :, 0, 0]  # without a width
+    some[::3, :, :, 3] = some[::3, :, :, 1]  # without a height
     found = patch_masks.meets(some, REACH)
     rows, columns = REACH
     for n, t, g, p in np.ndindex(40, 2, 3, 4):
@@ -33,10 +34,12 @@ def test_a_patch_meets_a_box_when_they_share_an_area() -> None:
         assert found[n, t, g, p] == (max(overlaps) > 0)
 
 
-def test_a_box_that_ends_at_an_edge_does_not_meet_what_lies_behind_it() -> None:
+@pytest.mark.parametrize("row", [0, 1])
+@pytest.mark.parametrize("column", [0, 1])
+def test_a_box_that_ends_or_begins_at_an_edge_does_not_meet_what_lies_behind_it(row: int, column: int) -> None:
     halves = np.arange(3) / 2, np.arange(3) / 2
-    found = patch_masks.meets(boxes((0.0, 0.0, 0.5, 0.5)), halves)
-    assert found[0, 0].tolist() == [[True, False], [False, False]]
+    found = patch_masks.meets(boxes((column / 2, row / 2, (column + 1) / 2, (row + 1) / 2)), halves)
+    assert np.argwhere(found[0, 0]).tolist() == [[row, column]]
 
 
 @pytest.mark.parametrize(("share", "num"), [(0.01, 1), (0.3, 4), (0.75, 9), (0.99, 11)])
