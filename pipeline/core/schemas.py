@@ -104,7 +104,9 @@ PREDICTIONS = Format(
 
 GRAPHS = Format(
     "graphs",
-    version=2,  # meta: {"kind": visual_genome | action_genome, "aliases", "rejected", "left_out"}
+    # Meta: {"kind": visual_genome | action_genome, "aliases", "rejected", "left_out"}, and "source", the folder as in
+    # params, with "stamp", the SHA-256 of its stamp: so that the table stands for the pictures as well.
+    version=3,
     key=("image_id", "region"),
     stage="graph",
     schema=pa.schema(
