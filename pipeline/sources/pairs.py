@@ -30,6 +30,12 @@ from pipeline.text.lexicon import Lexicon
 _PAIRS, _VIDEOS = "pairs.arrow", "videos.arrow"
 
 
+class Compositions(compositions.Params):
+    """What is held out, and the rows of graph whose words make up compositions: all that train, in every row alike."""
+
+    words_of: list[str]
+
+
 class Params(BaseParams):
     """What is mixed and what is kept out."""
 
@@ -41,7 +47,7 @@ class Params(BaseParams):
     clip_batch_size: int = Field(ge=1)  # rows of an all-video step
     num_negatives: int = Field(ge=0)  # drawn for each graph pair, each time anew; those with fewer have fewer
     only_certain: bool  # negatives that the annotation itself shows to be false
-    compositions: compositions.Params  # held out of every training text and picture
+    compositions: Compositions  # held out of every training text and picture
     crop: Cut
     general: parts.Params  # shard samples held out, to see what training forgets
     max_rejected: float = Field(ge=0, le=1)  # of the pictures
@@ -93,10 +99,8 @@ def read(
     `size` is the model's (H, W), `tokenize` turns texts into int64 (N, L) and can be pickled, `scratch` is a folder for
     what readers map, to be kept as long as they read. Raises DataError where nothing is left to train on.
     """
-    corpora = [
-        told.opened(name, folders.graphs, folders.captions, folders.negatives, folders.root) for name in params.corpora
-    ]
-    screen = Screen(params.audit, params.withheld, _held_out(params.compositions, corpora))
+    corpora = [_opened(name, folders) for name in params.corpora]
+    screen = Screen(params.audit, params.withheld, _held_out(params, folders))
     gathering = Gathering(screen, only_certain=params.only_certain)
     pairs, clip_pairs = _gathered(gathering, corpora, scratch, wants_negatives=params.num_negatives > 0)
     split = samples.read(folders.shards, screen, params.general) if folders.shards is not None else None
@@ -127,10 +131,18 @@ def read(
     return Pairs(train, gathering.heldout, general, screen.named_classes(), dict(sorted(counts.items())), places)
 
 
-def _held_out(params: compositions.Params, corpora: Sequence[Tables]) -> HeldOut | None:
+def _opened(name: str, folders: Folders) -> Tables:
+    return told.opened(name, folders.graphs, folders.captions, folders.negatives, folders.root)
+
+
+def _held_out(params: Params, folders: Folders) -> HeldOut | None:
     """What is held out, by the words of all corpora at once; the tables are gone through once more for them."""
-    if not params.share:
+    how = params.compositions
+    if not how.share:
         return None
+    if not how.words_of or not set(params.corpora) <= set(how.words_of):
+        raise DataError(f"compositions.words_of: {how.words_of} lacks some of {params.corpora}; give all that train")
+    corpora = [_opened(name, folders) for name in how.words_of]
     words = Words()
     for corpus in corpora:
         for graph in told.graphs(corpus):
@@ -138,7 +150,7 @@ def _held_out(params: compositions.Params, corpora: Sequence[Tables]) -> HeldOut
     nouns, predicates = (
         [group for corpus in corpora for group in corpus.aliases.get(kind, [])] for kind in ("nouns", "predicates")
     )
-    return HeldOut(params, Lexicon(nouns, predicates), words)
+    return HeldOut(how, Lexicon(nouns, predicates), words)
 
 
 def _gathered(

@@ -49,22 +49,40 @@ def plan(amounts: Amounts) -> Plan:
         return Plan(amounts, amounts.num_texts // amounts.batch_size, 0)
     if amounts.texts_per_graph and not amounts.num_texts:
         raise DataError("texts_per_graph: there are no shard samples to mix in; give shards or set it to 0")
-    graphs_a_step = Fraction(amounts.batch_size) / (1 + amounts.texts_per_graph)
-    share = Fraction(amounts.video_share).limit_denominator(1000)
-    a_step = (1 - share) * graphs_a_step + share * amounts.clip_batch_size
-    num_video_steps = (
-        round(share * amounts.num_pairs / a_step) if share < 1 else amounts.num_clips // amounts.clip_batch_size
-    )
+    num_video_steps = _num_video_steps(amounts)
     shown = num_video_steps * amounts.clip_batch_size
     if shown > amounts.num_clips:
         raise DataError(
-            f"video_share: {float(share):g} of the steps would show {shown} clips an epoch, the corpora have "
+            f"video_share: {amounts.video_share:g} of the steps would show {shown} clips an epoch, the corpora have "
             f"{amounts.num_clips} annotated frames of videos; lower it or clip_batch_size"
         )
-    num_image_steps = int((amounts.num_pairs - shown) / graphs_a_step) if share < 1 else 0
+    num_image_steps = _num_image_steps(amounts, num_video_steps) if amounts.video_share < 1 else 0
     if num_image_steps + num_video_steps == 0:
-        _check_enough(amounts.num_pairs, int(graphs_a_step), "graph pairs")
+        _check_enough(amounts.num_pairs, int(_graphs_a_step(amounts)), "graph pairs")
     return Plan(amounts, num_image_steps, num_video_steps)
+
+
+def _graphs_a_step(amounts: Amounts) -> Fraction:
+    return Fraction(amounts.batch_size) / (1 + amounts.texts_per_graph)
+
+
+def _num_image_steps(amounts: Amounts, num_video_steps: int) -> int:
+    """How many all-image steps the pairs make that are not shown as clips."""
+    return int((amounts.num_pairs - num_video_steps * amounts.clip_batch_size) / _graphs_a_step(amounts))
+
+
+def _num_video_steps(amounts: Amounts) -> int:
+    """The number that comes nearest to the share."""
+    share = Fraction(amounts.video_share).limit_denominator(1000)
+    if share == 1:
+        return amounts.num_clips // amounts.clip_batch_size
+    a_step = (1 - share) * _graphs_a_step(amounts) + share * amounts.clip_batch_size
+    fewest = int(share * amounts.num_pairs / a_step)
+
+    def off(number: int) -> Fraction:
+        return abs(share * (_num_image_steps(amounts, number) + number) - number)
+
+    return min(fewest, fewest + 1, key=off)
 
 
 def _check_enough(found: int, needed: int, what: str) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pipeline.core.errors import DataError
 from pipeline.datasets import shared as datasets
+from pipeline.formats.named_classes import ClassNames
 from pipeline.graphs.scene import SceneGraph
 from pipeline.text.compositions import HeldOut
-from pipeline.text.named import ClassNames
 
 COMPOSITION = "says a held-out composition"
 SHOWN = "shows a held-out composition"

@@ -1,6 +1,6 @@
 """Compositions: who does what to whom, and what is how. Some are held out of training, by a hash of their meaning.
 
-A composition is a relation between two nouns, or an attribute of a noun; "a mug under a cloth" and "a cloth on a cup"
+A composition is a relation between two nouns, or an attribute of a noun; "a table under a mug" and "a cup on a table"
 are one. Graphs tell theirs; of any other text they are read off its words: a noun phrase ends in a known noun, a known
 relation word stands between two of them ("a man is holding a small red cup"). Passive and inverted wordings ("on the
 table stands a cup") are not understood.
@@ -17,6 +17,7 @@ from pipeline.core.params import Params as BaseParams
 from pipeline.core.seeds import derived_seed
 from pipeline.formats.class_names import stem
 from pipeline.graphs.scene import SceneGraph
+from pipeline.text import wordlists
 from pipeline.text.lexicon import Lexicon
 
 Composition = tuple[str, ...]  # (subject, predicate, object) or (attribute, noun), by what the words mean
@@ -63,7 +64,10 @@ class HeldOut:
         self._holds: Kept[Composition, bool] = Kept(
             lambda composition: derived_seed(params.seed, "composition", *composition) < self._bound
         )
-        self._nouns = _by_stems((noun, lexicon.noun(noun).meaning) for noun in sorted(words.nouns))
+        meanings = {lexicon.noun(noun).meaning for noun in words.nouns}
+        listed = {row["word"] for row in wordlists.rows("nouns")}  # other words for what the corpora name
+        named = ((noun, lexicon.noun(noun).meaning) for noun in (*sorted(words.nouns), *sorted(listed)))
+        self._nouns = _by_stems((noun, meaning) for noun, meaning in named if meaning in meanings)
         told = [(word, lexicon.predicate(word).said) for word in sorted(words.predicates)]
         self._predicates = _by_stems(
             (form, lexicon.predicate(word).meaning) for word, said in told if said for form in (word, said)
@@ -167,9 +171,15 @@ class HeldOut:
         return 0
 
 
+_STACKED = ("on", "above", "under")  # a table is under what stands on it
+
+
 def relation(lexicon: Lexicon, subject: str, predicate: str, object_: str) -> Composition:
     """One composition for a relation, whichever way round it is said."""
     about = lexicon.predicate(predicate)
+    if about.meaning in _STACKED:
+        upper, lower = (subject, object_) if about.meaning != "under" else (object_, subject)
+        return upper, "on", lower
     ways = [(subject, about.meaning, object_)]
     if about.inverse:
         ways.append((object_, about.inverse, subject))

@@ -20,6 +20,7 @@ from pipeline.formats import (
     kinetics_json,
     mat,
     picture_size,
+    pictures,
     pkummd,
     plain_pickle,
     png,
@@ -30,6 +31,7 @@ from pipeline.formats import (
     typed_json,
     video,
     visual_genome,
+    webdataset,
     word_vectors,
     wordnet,
 )
@@ -215,6 +217,26 @@ def read_grey(folder: Path) -> None:
 def read_sizes(folder: Path) -> None:
     for ending in ("jpg", "png"):
         assert all(0 < side < 1 << 16 for side in picture_size.read(folder / f"a.{ending}"))
+
+
+def read_pictures(folder: Path) -> None:
+    for ending in ("jpg", "png"):
+        path = folder / f"a.{ending}"
+        assert pictures.read(path).mode == "RGB"
+        made = pictures.resized(path, ending, lambda width, height: (0.0, 0.0, width / 2, float(height)), (4, 6))
+        assert made.size == (6, 4)
+
+
+def read_shards(folder: Path) -> None:
+    for path in webdataset.shard_paths(folder):
+        shard = webdataset.index(path)
+        texts = list(shard.texts())
+        assert len(texts) == len(shard.keys_N) > 0
+        for number, said in enumerate(texts):
+            text(shard.key(number))
+            text(said)
+            assert shard.text(number) == said
+            assert 0 < len(shard.picture(number)) <= path.stat().st_size
 
 
 def read_pku(folder: Path) -> None:

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import pickle
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from pipeline.formats import (
     thermal_png,
     video,
     visual_genome,
+    webdataset,
 )
 from pipeline.formats.shared import Skeleton
 
@@ -206,6 +208,20 @@ def pictures(folder: Path) -> None:
     picture = Image.fromarray(_random().integers(0, 256, (9, 7, 3), dtype=np.uint8))
     for ending in ("jpg", "png"):
         picture.save(folder / f"a.{ending}")
+
+
+def shard(folder: Path) -> None:
+    """Three samples, as our writer packs them and as img2dataset's does, with a pax header before every member."""
+    content = io.BytesIO()
+    Image.fromarray(_random().integers(0, 256, (9, 7, 3), dtype=np.uint8)).save(content, "JPEG")
+    texts = ("a cup on a table", "ein Käfer", None)
+    packed = [webdataset.Sample(f"{k:09d}", "jpg", content.getvalue(), text, {"k": k}) for k, text in enumerate(texts)]
+    webdataset.write(folder / "00000.tar", packed)
+    with tarfile.open(folder / "00001.tar", "w", format=tarfile.PAX_FORMAT) as tar:
+        for name, part in (("0.jpg", content.getvalue()), ("0.txt", b"a hat"), ("x" * 120 + ".jpg", b"")):
+            member = tarfile.TarInfo(name)
+            member.size, member.mtime = len(part), 1.5
+            tar.addfile(member, io.BytesIO(part))
 
 
 def ntu(folder: Path) -> None:

@@ -24,6 +24,7 @@ from pipeline.formats import (
     mat,
     ntu_skeleton,
     picture_size,
+    pictures,
     pkummd,
     plain_pickle,
     png,
@@ -34,6 +35,7 @@ from pipeline.formats import (
     typed_json,
     video,
     visual_genome,
+    webdataset,
     word_vectors,
     wordnet,
 )
@@ -146,6 +148,12 @@ TARGETS = {
         readings.read_sizes,
         (picture_size.read,),
         {".jpg": evil.BYTES, ".png": containers.PNG},
+    ),
+    "pictures": Target(
+        samples.pictures, readings.read_pictures, (pictures.read,), {".jpg": evil.BYTES, ".png": containers.PNG}
+    ),
+    "webdataset": Target(
+        samples.shard, readings.read_shards, (webdataset.index, webdataset.shard_paths), {".tar": containers.TAR}
     ),
     "ntu_skeleton": Target(
         samples.ntu,
