@@ -7,7 +7,7 @@ table stands a cup") are not understood.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import Field
@@ -67,12 +67,12 @@ class HeldOut:
         meanings = {lexicon.noun(noun).meaning for noun in words.nouns}
         listed = {row["word"] for row in wordlists.rows("nouns")}  # other words for what the corpora name
         named = ((noun, lexicon.noun(noun).meaning) for noun in (*sorted(words.nouns), *sorted(listed)))
-        self._nouns = _by_stems((noun, meaning) for noun, meaning in named if meaning in meanings)
+        self._nouns = _Known((noun, meaning) for noun, meaning in named if meaning in meanings)
         told = [(word, lexicon.predicate(word).said) for word in sorted(words.predicates)]
-        self._predicates = _by_stems(
+        self._predicates = _Known(
             (form, lexicon.predicate(word).meaning) for word, said in told if said for form in (word, said)
         )
-        self._attributes = _by_stems((word, lexicon.attribute(word).value) for word in sorted(words.attributes))
+        self._attributes = _Known((word, lexicon.attribute(word).value) for word in sorted(words.attributes))
         self._stem = Kept(stem)
 
     def of_graph(self, graph: SceneGraph) -> set[Composition]:
@@ -109,7 +109,7 @@ class HeldOut:
         stems = [self._stem[token] for token in tokens]
         last: str | None = None  # the noun before
         between: list[str] = []  # the relation words since
-        for run, predicate in self._runs(tokens, stems):
+        for run, predicates in self._runs(tokens, stems):
             noun, attributes = self._phrase(run)
             if noun is not None:
                 yield from ((attribute, noun) for attribute in attributes)
@@ -118,57 +118,49 @@ class HeldOut:
                 last, between = noun, []
             elif last is not None and not between:
                 yield from ((attribute, last) for attribute in attributes)  # "the ball is red"
-            if predicate:
-                between.append(predicate)
+            between += predicates
 
-    def _runs(self, tokens: Sequence[str], stems: Sequence[str]) -> Iterator[tuple[Stems, str]]:
-        """The words between boundaries, each with the relation word behind it, or ""."""
+    def _runs(self, tokens: Sequence[str], stems: Sequence[str]) -> Iterator[tuple[Stems, list[str]]]:
+        """The words between boundaries, with what the relation word behind them may mean."""
         run: list[str] = []
         place = 0
         while place < len(tokens):
             token = tokens[place]
-            after_noun = bool(run) and self._longest(self._nouns, run, len(run) - 1) > 0
+            after_noun = bool(run) and self._nouns.longest(run, len(run) - 1) > 0
             if token in _OPENING or token in _LINKING or (token == _AND and after_noun):
-                yield tuple(run), ""
+                yield tuple(run), []
                 run = []
                 place += 1
                 continue
-            size = self._longest(self._predicates, stems, place)
-            other = max(self._longest(words, stems, place) for words in (self._nouns, self._attributes))
+            size = self._predicates.longest(stems, place)
+            other = max(words.longest(stems, place) for words in (self._nouns, self._attributes))
             if size > other or (size and size == other and (after_noun or (not run and place))):
-                yield tuple(run), self._predicates[tuple(stems[place : place + size])]
+                yield tuple(run), self._predicates.meanings[tuple(stems[place : place + size])]
                 run = []
                 place += size
             else:
                 run.append(stems[place])
                 place += 1
-        yield tuple(run), ""
+        yield tuple(run), []
 
     def _phrase(self, run: Stems) -> tuple[str | None, list[str]]:
         """What the last noun of a run means, and the attributes before it; all attributes where there is no noun."""
         for stop in range(len(run), 0, -1):
             for start in range(max(0, stop - _MOST_WORDS), stop):
-                noun = self._nouns.get(run[start:stop])
+                noun = self._nouns.meanings.get(run[start:stop])
                 if noun is not None:
-                    return noun, self._values(run[:start])
+                    return noun[0], self._values(run[:start])
         return None, self._values(run)
 
     def _values(self, words: Stems) -> list[str]:
-        found, place = [], 0
+        found: list[str] = []
+        place = 0
         while place < len(words):
-            size = self._longest(self._attributes, words, place)
+            size = self._attributes.longest(words, place)
             if size:
-                found.append(self._attributes[tuple(words[place : place + size])])
+                found += self._attributes.meanings[words[place : place + size]]
             place += size or 1
         return found
-
-    @staticmethod
-    def _longest(known: dict[Stems, str], stems: Sequence[str], place: int) -> int:
-        """How many words from a place on make a known one; 0 = none."""
-        for size in range(min(_MOST_WORDS, len(stems) - place), 0, -1):
-            if tuple(stems[place : place + size]) in known:
-                return size
-        return 0
 
 
 _STACKED = ("on", "above", "under")  # a table is under what stands on it
@@ -188,11 +180,23 @@ def relation(lexicon: Lexicon, subject: str, predicate: str, object_: str) -> Co
     return min(ways)
 
 
-def _by_stems(words: Iterator[tuple[str, str]]) -> dict[Stems, str]:
-    """Words by their stems -> what they mean; of words that share their stems the first."""
-    known: dict[Stems, str] = {}
-    for word, meaning in words:
-        stems = tuple(map(stem, _TOKEN.findall(word.lower())))
-        if stems and len(stems) <= _MOST_WORDS and not set(stems) <= _OPENING | _LINKING:
-            known.setdefault(stems, meaning)
-    return known
+class _Known:
+    """Words of one sort by their stems, with what they mean: "with" may be "have" and "of"."""
+
+    def __init__(self, words: Iterable[tuple[str, str]]) -> None:
+        self.meanings: dict[Stems, list[str]] = {}
+        self._most: dict[str, int] = {}  # first stem -> stems of the longest word that begins so
+        for word, meaning in words:
+            stems = tuple(map(stem, _TOKEN.findall(word.lower())))
+            if stems and len(stems) <= _MOST_WORDS and not set(stems) <= _OPENING | _LINKING:
+                meanings = self.meanings.setdefault(stems, [])
+                meanings += [meaning] if meaning not in meanings else []
+                self._most[stems[0]] = max(len(stems), self._most.get(stems[0], 0))
+
+    def longest(self, stems: Sequence[str], place: int) -> int:
+        """How many stems from a place on make a known word; 0 = none."""
+        most = self._most.get(stems[place], 0)
+        for size in range(min(most, len(stems) - place), 0, -1):
+            if tuple(stems[place : place + size]) in self.meanings:
+                return size
+        return 0

@@ -1,7 +1,11 @@
 import pytest
 
 from pipeline.core.seeds import derived_seed
+from pipeline.formats import visual_genome
+from pipeline.graphs.corpora import visual_genome as corpus
 from pipeline.graphs.scene import Relation, SceneObject, scene_graph
+from pipeline.text.captions import Captioner
+from pipeline.text.captions import Params as CaptionParams
 from pipeline.text.compositions import HeldOut, Params, Words, relation
 from pipeline.text.lexicon import Lexicon
 
@@ -81,3 +85,39 @@ def test_share_and_seed_decide_what_is_held_out_and_nothing_else_does():
     assert 0 < len(expected) < len(held_out().of_graph(KNOWN))
     assert held_out(Params(share=0.4, seed=4)).of_graph(KNOWN) != expected
     assert held_out(Params(share=0.0, seed=3)).of_graph(KNOWN) == set()
+
+
+def test_a_word_that_is_said_for_several_relations_is_all_of_them():
+    words = Words()
+    words.add(graph([("man",), ("hat",)], [(0, 1, "has"), (0, 1, "with")]))
+    assert LEXICON.predicate("has").said == LEXICON.predicate("with").said == "with"
+    held = HeldOut(ALL, LEXICON, words)
+    assert held.of_text("a man with a hat") == {of("man", "has", "hat"), of("man", "with", "hat")}
+
+
+def test_captions_of_real_graphs_say_what_is_read_off_them(real_data):
+    source = real_data / "visual-genome" / "v1.2"
+    with visual_genome.opened(source) as images:
+        graphs = [made.graph for made in corpus.readings(images) if made.graph]
+    words = Words()
+    for one in graphs:
+        words.add(one)
+    held, captioner = (
+        HeldOut(ALL, LEXICON, words),
+        Captioner(CaptionParams(max_attributes=3, most_matchings=64), LEXICON),
+    )
+    told = found = 0
+    for one in graphs:
+        made = captioner.caption(one)
+        things = {
+            thing.id: LEXICON.noun(LEXICON.thing(thing.names, thing.synsets).name).meaning for thing in one.objects
+        }
+        relations = {
+            of(things[piece.subject], piece.predicate, things[piece.object])
+            for piece in made.pieces
+            if piece.object >= 0
+        }
+        told += len(relations)
+        found += len(relations & held.of_text(made.text))
+        assert relations <= held.of_graph(one)
+    assert found >= 0.9 * told > 50
