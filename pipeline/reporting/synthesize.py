@@ -56,7 +56,7 @@ def of_image_texts(world: Path, row: str, folder: Path) -> pages.Page:
 
 
 def _sheet(shard: webdataset.Shard, file: Path) -> None:
-    from PIL import Image, ImageDraw
+    from PIL import Image, ImageDraw, ImageOps
 
     (rows, columns), (width, height) = _SHEET, _CELL
     sheet = Image.new("RGB", (columns * width, rows * height), (255, 255, 255))
@@ -64,8 +64,7 @@ def _sheet(shard: webdataset.Shard, file: Path) -> None:
     for number in range(min(rows * columns, len(shard.keys_N))):
         left, top = number % columns * width, number // columns * height
         picture = pictures.decode(shard.picture(number), shard.key(number))
-        picture.thumbnail((width - 8, height - 48))
-        sheet.paste(picture, (left + 4, top + 4))
+        sheet.paste(ImageOps.contain(picture, (width - 8, height - 48)), (left + 4, top + 4))
         text = "\n".join(textwrap.wrap(shard.text(number), 32)[:3])
         canvas.multiline_text((left + 4, top + height - 42), text, fill=(35, 35, 40))
     sheet.save(file)

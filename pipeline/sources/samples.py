@@ -64,12 +64,13 @@ def key_of(shard: Shard, place: int) -> str:
 def read(folder: Path, screen: Screen, held_out: parts.Params) -> Split:
     """Index every shard of a folder and look through all texts once."""
     shards: list[Shard] = []
-    places: list[tuple[int, int]] = []
+    places: list[npt.NDArray[np.int32]] = []
     general: dict[str, tuple[GeneralPair, Shard, int]] = {}
     counts: Counter[str] = Counter()
     paths = webdataset.shard_paths(folder)
     for path in track(paths, total=len(paths), what="shards"):
         shard = webdataset.index(path)
+        kept: list[int] = []
         counts.update({f"shard samples: {reason}": number for reason, number in shard.left_out.items()})
         for place, text in enumerate(shard.texts()):
             key = key_of(shard, place)
@@ -78,8 +79,10 @@ def read(folder: Path, screen: Screen, held_out: parts.Params) -> Split:
             elif parts.part_of(key, held_out) == parts.VAL:
                 general[key] = (GeneralPair(key, text), shard, place)
             elif screen.passes(text, "shard samples"):
-                places.append((len(shards), place))
+                kept.append(place)
+        places.append(np.stack([np.full(len(kept), len(shards)), kept], axis=1).astype(np.int32))
         shards.append(shard)
-    if not places:
+    train = Samples(shards, np.concatenate(places))
+    if not len(train):
         raise DataError(f"{folder}: no sample of its {len(shards)} shards is left to train on: {dict(screen.dropped)}")
-    return Split(Samples(shards, np.array(places, np.int32)), general, dict(counts))
+    return Split(train, general, dict(counts))

@@ -14,11 +14,11 @@ from pipeline.core import stamp, tables
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.schemas import CAPTIONS, GRAPHS, NEGATIVES
 from pipeline.datasets import shared as datasets
-from pipeline.formats import webdataset
+from pipeline.formats import pictures, webdataset
 from pipeline.formats.named_classes import ClassNames
 from pipeline.formats.webdataset import Sample
 from pipeline.graphs.scene import from_json
-from pipeline.sources import pairs
+from pipeline.sources import clips, pairs
 from pipeline.sources.pairs import Folders, Pairs, Params
 from pipeline.steps.synthesize import synthesize
 from pipeline.world.genomes import ActionGenomeWorld, VisualGenomeWorld
@@ -98,6 +98,13 @@ def rows_of(root, stage, form, name) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
+def action_boxes(row) -> list[tuple[float, ...]]:
+    """Of the ends of a graph's actions, those that have a box."""
+    graph = from_json(row["graph"])
+    ends = {n for k in row["actions"] for n in (graph.relations[k].subject, graph.relations[k].object)}
+    return [thing.box_xywh for thing in graph.objects if thing.id in ends and thing.box_xywh]
+
+
 def test_a_batch_holds_what_the_tables_and_shards_say(root, tmp_path):
     data = read(root, tmp_path)
     source = pickle.loads(pickle.dumps(data.train))  # as a reader process gets it
@@ -147,10 +154,8 @@ def test_pictures_are_cut_to_their_regions_and_boxes_lie_on_them(root, tmp_path)
                 plain = picture.convert("RGB").crop((x, y, x + w, y + h)).resize(SIZE[::-1], Image.Resampling.BICUBIC)
             off = np.abs(np.asarray(plain, int) - batch["frames"][place, 0]).mean()
             assert off < 6, name
-            graph = from_json(row["graph"])
-            ends = {n for k in row["actions"] for n in (graph.relations[k].subject, graph.relations[k].object)}
-            boxes = [thing.box_xywh for thing in graph.objects if thing.id in ends and thing.box_xywh]
-            expected = sorted((bx / w, by / h, (bx + bw) / w, (by + bh) / h) for bx, by, bw, bh in boxes)
+            corners = ((bx / w, by / h, (bx + bw) / w, (by + bh) / h) for bx, by, bw, bh in action_boxes(row))
+            expected = sorted(corners)
             found = batch["action_boxes"][place, 0]
             np.testing.assert_allclose(sorted(found[found.any(1)].tolist()), np.clip(expected, 0, 1), atol=1e-5)
             seen += bool(expected)
@@ -198,6 +203,48 @@ def test_frames_of_a_clip_are_cut_alike(root, tmp_path):
         if frames.shape[1] == 3:
             still += (frames[:, 0, :4] == frames[:, 1, :4]).all(axis=(1, 2, 3)).sum()  # the wall does not move
     assert still
+
+
+def test_every_frame_of_a_clip_has_the_boxes_of_its_own_annotation(root, tmp_path):
+    data = read(root, tmp_path, corpora=["ag"], video_share=0.5).train
+    rows = graph_rows(root)
+    checked = 0
+    for step in data.steps(0, 0):
+        batch = data.read(step, 0)
+        if batch["frames"].shape[1] == 1:
+            continue
+        for place, number in enumerate(step.tolist()):
+            pair = data.pairs.row(number - len(data.pairs))
+            found = clips.frames(Path(pair["picture"]), pair["frame"], data.videos.row(pair["video"]), 3, 1)
+            assert found[1][0] == Path(pair["picture"])  # in the middle
+            for time, (path, _) in enumerate(found):  # every frame on disk is annotated
+                row = rows[f"ag|{path.parent.name}/{path.name}|"]
+                boxes = batch["action_boxes"][place, time]
+                expected = [(x / 96, y / 72, (x + w) / 96, (y + h) / 72) for x, y, w, h in action_boxes(row)]
+                np.testing.assert_allclose(
+                    sorted(boxes[boxes.any(1)].tolist()), np.clip(sorted(expected), 0, 1), atol=1e-5
+                )
+                checked += len(expected)
+                shown = pictures.resized(path, "x", lambda w, h: (0.0, 0.0, w, h), SIZE)
+                assert np.array_equal(np.asarray(shown), batch["frames"][place, time])
+    assert checked > 20
+
+
+def test_no_clip_has_a_frame_beside_one_that_shows_a_held_out_composition(root, tmp_path):
+    held = {"share": 0.1, "seed": 1, "words_of": ["ag"]}
+    data = read(root, tmp_path, corpora=["ag"], compositions=held).train
+    judge = pairs._held_out(
+        params(compositions=held, corpora=["ag"]),
+        Folders(root / "graph", root / "caption", root / "negate", None, root),
+    )
+    rows, hidden = graph_rows(root), 0
+    for number in range(len(data.pairs)):
+        pair = data.pairs.row(number)
+        video = data.videos.row(pair["video"])
+        hidden += not all(video["usable"])
+        for path, _ in clips.frames(Path(pair["picture"]), pair["frame"], video, 5, 1):
+            assert not judge.of_graph(from_json(rows[f"ag|{path.parent.name}/{path.name}|"]["graph"]))
+    assert hidden
 
 
 def test_the_held_out_pairs_are_those_of_part_val_with_all_that_is_false_of_them(root, tmp_path):
