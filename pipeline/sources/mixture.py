@@ -98,9 +98,14 @@ class Mixture:
                     return row, self._decoded(row, seed)
                 except FormatError as error:
                     self._broken[row] = str(error)
-                    rejects = Rejects("pictures", [(self._name(one), why) for one, why in self._broken.items()])
-                    rejects.check(total=len(self.pairs) + len(self.samples or ()), at_most=self.shown.max_rejected)
+                    self._check_broken()
             row = self._next(row)
+
+    def _check_broken(self) -> None:
+        total, at_most = len(self.pairs) + len(self.samples or ()), self.shown.max_rejected
+        if len(self._broken) > at_most * total:
+            rejects = Rejects("pictures", [(self._name(row), why) for row, why in self._broken.items()])
+            rejects.check(total=total, at_most=at_most)
 
     def _next(self, row: int) -> int:
         num_pairs = len(self.pairs)
