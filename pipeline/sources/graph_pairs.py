@@ -107,6 +107,12 @@ class Gathering:
         return row
 
 
+def ascending(video: Row) -> Row:
+    """A row of VIDEOS by the numbers of its frames, which names like "9.png" and "10.png" do not keep in order."""
+    order = sorted(range(len(video["frames"])), key=video["frames"].__getitem__)
+    return {name: [column[place] for place in order] for name, column in video.items()}
+
+
 def _unusable(one: Told) -> str | None:
     """Why a graph cannot train or test anything, or None."""
     if not one.row["has_picture"]:

@@ -17,7 +17,7 @@ from pipeline.formats.webdataset import Shard
 from pipeline.graphs import parts
 from pipeline.sources import mapped, samples, schedule, told
 from pipeline.sources.cutting import Cut
-from pipeline.sources.graph_pairs import PAIRS, VIDEOS, Gathering
+from pipeline.sources.graph_pairs import PAIRS, VIDEOS, Gathering, ascending
 from pipeline.sources.mapped import Mapped
 from pipeline.sources.mixture import Mixture, Shown, Tokenize
 from pipeline.sources.schedule import Amounts
@@ -169,7 +169,7 @@ def _gathered(
             yield row
 
     num_pairs = mapped.write(scratch / _PAIRS, PAIRS, rows())
-    mapped.write(scratch / _VIDEOS, VIDEOS, gathering.videos)
+    mapped.write(scratch / _VIDEOS, VIDEOS, map(ascending, gathering.videos))
     names = [corpus.corpus for corpus in corpora]
     if corpora and not num_pairs:
         raise DataError(f"{names}: no graph pair is left to train on: {dict(gathering.counts)}")

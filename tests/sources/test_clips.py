@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.sources import clips
+from pipeline.sources.graph_pairs import ascending
 
 
 @pytest.fixture
@@ -46,3 +47,8 @@ def test_a_frame_that_is_alone_is_shown_all_the_time(tmp_path):
 def test_the_nearest_of_two_is_the_earlier_where_they_are_as_near(frame, place):
     assert clips.nearest([3, 9, 15], frame) == place
     assert min((abs(frame - at), at) for at in (3, 9, 15))[1] == [3, 9, 15][place]
+
+
+def test_the_frames_of_a_video_are_put_in_the_order_of_their_numbers():
+    video = {"frames": [10, 9, 100], "usable": [True, False, True], "boxes": [[1.0], [], [3.0]]}
+    assert ascending(video) == {"frames": [9, 10, 100], "usable": [False, True, True], "boxes": [[], [1.0], [3.0]]}
