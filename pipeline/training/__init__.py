@@ -1,5 +1,5 @@
 """One training loop for every network, and what the trained ones give.
 
 `lessons` says who may be learnt from, `loop` trains, `determinism` makes runs repeat, `checkpoint` keeps weights,
-`encoding` runs frozen encoders over clips, and over pictures and texts that were held out (`heldout`).
+`encoding` runs frozen encoders over clips, `heldout` any over the pictures and texts that were held out.
 """
