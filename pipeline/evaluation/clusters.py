@@ -23,7 +23,9 @@ def numbered(names: Sequence[str]) -> Ints:
 
 def resamples(num_clusters: int, num_resamples: int, random: np.random.Generator) -> Ints:
     """How often each cluster was drawn, drawn_BC."""
-    share = np.full(num_clusters, 1 / max(1, num_clusters))
+    if not num_clusters:
+        return np.zeros((num_resamples, 0), dtype=np.int64)
+    share = np.full(num_clusters, 1 / num_clusters)
     return random.multinomial(num_clusters, share, size=num_resamples).astype(np.int64)
 
 

@@ -16,12 +16,15 @@ Vectors = npt.NDArray[np.floating[Any]]
 
 TIE = 1e-6
 NOBODY = -1
-_BLOCK_VALUES = 1 << 23  # cosines held at once
+_BLOCK_VALUES = 1 << 23  # numbers held at once
 
 
-def cosines(x_MD: Vectors, y_MD: Vectors) -> Floats:
-    """Cosine of each row with the row beside it; the vectors have the length 1."""
-    found_M: Floats = np.einsum("md,md->m", x_MD, y_MD, dtype=np.float64)
+def cosines(x_PD: Vectors, x_M: Ints, y_UD: Vectors, y_M: Ints) -> Floats:
+    """Cosines of M pairs of rows; the vectors have the length 1."""
+    found_M, at_once = np.empty(len(x_M)), max(1, _BLOCK_VALUES // max(1, x_PD.shape[1]))
+    for start in range(0, len(x_M), at_once):
+        here = slice(start, start + at_once)
+        found_M[here] = np.einsum("md,md->m", x_PD[x_M[here]], y_UD[y_M[here]], dtype=np.float64)
     return found_M
 
 
@@ -61,7 +64,7 @@ def ranks(x_PD: Vectors, y_UD: Vectors, right_x_N: Ints, right_y_N: Ints) -> tup
     What is right stands in N pairs of rows; every x and every y has one at least. A wrong one with the same cosine
     counts as ahead of the right one, so a space in which all is alike finds nothing.
     """
-    right_N = cosines(x_PD[right_x_N], y_UD[right_y_N])
+    right_N = cosines(x_PD, right_x_N, y_UD, right_y_N)
     best_P, best_U = np.full(len(x_PD), -np.inf), np.full(len(y_UD), -np.inf)
     np.maximum.at(best_P, right_x_N, right_N)
     np.maximum.at(best_U, right_y_N, right_N)
@@ -78,7 +81,7 @@ def ranks(x_PD: Vectors, y_UD: Vectors, right_x_N: Ints, right_y_N: Ints) -> tup
 
 
 def named(
-    picture_GD: Vectors, text_UD: Vectors, text_G: Ints, num_candidates: int, seed: np.random.Generator
+    picture_GD: Vectors, text_UD: Vectors, text_G: Ints, num_candidates: int, random: np.random.Generator
 ) -> Floats:
     """1 where a picture's own text is the best of its candidates, else 0; a tie with another text counts as 0.
 
@@ -87,12 +90,13 @@ def named(
     as right as its own. Fewer pairs than `num_candidates` are all candidates.
     """
     num = len(picture_GD)
-    circle, place_G = seed.permutation(num), np.empty(num, dtype=np.int64)
+    circle, place_G = random.permutation(num), np.empty(num, dtype=np.int64)
     place_G[circle] = np.arange(num)
-    own_G = cosines(picture_GD, text_UD[text_G])
+    every_G = np.arange(num)
+    own_G = cosines(picture_GD, every_G, text_UD, text_G)
     right_G = np.ones(num)
     for step in range(1, min(num_candidates, num)):
         other_G = text_G[circle[(place_G + step) % num]]
-        wrong_G = cosines(picture_GD, text_UD[other_G]) >= own_G - TIE
+        wrong_G = cosines(picture_GD, every_G, text_UD, other_G) >= own_G - TIE
         right_G[wrong_G & (other_G != text_G)] = 0.0
     return right_G

@@ -32,6 +32,12 @@ def test_rows_out_of_order_twice_or_unfit_are_refused_and_leave_nothing(tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
+def test_other_columns_are_not_read(tmp_path):
+    tables.write(tmp_path / "p", PROMPTS, [prompt(0), prompt(1)])
+    (rows,) = tables.batches(tmp_path / "p", PROMPTS, ("class_name", "index"))
+    assert rows == [{"class_name": "c0", "index": 0}, {"class_name": "c1", "index": 0}]
+
+
 def test_no_rows_are_a_table_too(tmp_path):
     with tables.streamed(tmp_path / "p", PROMPTS):
         pass

@@ -19,11 +19,13 @@ def dot(a_D, b_D) -> float:
     return math.fsum(float(a) * float(b) for a, b in zip(a_D, b_D, strict=True))
 
 
-def test_a_cosine_is_that_of_exact_sums():
+@pytest.mark.parametrize("block", [1, 23, 1 << 20])
+def test_a_cosine_is_that_of_exact_sums(monkeypatch, block):
+    monkeypatch.setattr(compositional, "_BLOCK_VALUES", block)
     random = generator(0, "cosines")
-    x_ND, y_ND = unit(random, 40), unit(random, 40)
-    expected = [dot(x, y) for x, y in zip(x_ND, y_ND, strict=True)]
-    np.testing.assert_allclose(compositional.cosines(x_ND, y_ND), expected, rtol=0, atol=1e-15)
+    x_PD, y_UD, x_M, y_M = unit(random, 9), unit(random, 7), random.integers(0, 9, 40), random.integers(0, 7, 40)
+    expected = [dot(x_PD[x], y_UD[y]) for x, y in zip(x_M, y_M, strict=True)]
+    np.testing.assert_allclose(compositional.cosines(x_PD, x_M, y_UD, y_M), expected, rtol=0, atol=1e-15)
 
 
 def test_who_wins_and_what_ties():
