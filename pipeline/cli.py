@@ -10,6 +10,7 @@ from pipeline.core.progress import say
 
 Cap = Literal["row", "column", "both"]
 Overlap = Literal["remove", "keep"]
+Kind = Literal["auto", "aro", "sugarcrepe", "vl_checklist", "csv", "jsonl"]
 Profile = typer.Argument(help="A name that `unseen profile list` prints.")
 
 app = typer.Typer(
@@ -169,6 +170,26 @@ def compare_constraints(
         out=out,
     )
     for line in constraints.lines(found):
+        typer.echo(line)
+
+
+@app.command("compositional")
+def tell_captions_apart(
+    file: Annotated[Path, typer.Argument(help="Pictures with a true and a false caption (see --kind).")],
+    weights: Annotated[
+        Path, typer.Option(help="features/finetune/ROW of a row of finetune in params.yaml, or a start file.")
+    ],
+    seed: Annotated[int, typer.Option(help="Which training of the row.")] = 0,
+    images: Annotated[Path | None, typer.Option(help="Folder of the pictures; the file's own unless given.")] = None,
+    kind: Annotated[Kind, typer.Option(help="The layout of FILE.")] = "auto",
+    out: Annotated[Path | None, typer.Option(dir_okay=False, help="Also write the figures as JSON.")] = None,
+) -> None:
+    """Ask an encoder of pictures and texts which caption is true, by rule (ARO, SugarCrepe, VL-CheckList)."""
+    from pipeline.commands import compositional
+
+    texts = compositional.encoder(weights, seed)
+    found = compositional.measured(file, texts, images=images or file.parent, kind=kind, out=out)
+    for line in compositional.lines(found):
         typer.echo(line)
 
 

@@ -13,6 +13,7 @@ from pipeline.formats import (
     activitynet,
     annotations_pickle,
     boxes,
+    caption_pairs,
     class_names,
     clip_manifest,
     depth_png,
@@ -242,6 +243,18 @@ def read_vectors(folder: Path) -> None:
     assert len(found.vectors_ND) == len(found.class_ids_N)
     assert found.class_ids_N.dtype == np.int64
     assert found.vector(0).dtype == np.float32
+
+
+def read_caption_pairs(folder: Path) -> None:
+    for path in sorted(folder.iterdir()) if folder.is_dir() else [folder]:
+        found = caption_pairs.read(path)
+        assert found
+        for one in found:
+            for said in (one.image, one.caption, one.false, one.rule):
+                text(said)
+                assert said.strip()
+            assert (path.parent / one.image).resolve().is_relative_to(path.parent.resolve())
+            assert one.crop_xywh is None or min(one.crop_xywh[2:]) > 0 <= min(one.crop_xywh)
 
 
 def read_words(folder: Path) -> None:

@@ -115,6 +115,20 @@ def kinetics_labels(folder: Path) -> None:
     _json(folder / "kinetics_train_label.json", {"a": entry, "b": entry | {"has_skeleton": False}})
 
 
+def caption_pairs(folder: Path) -> None:
+    """A question of every layout."""
+    box = {"bbox_x": 1, "bbox_y": 2, "bbox_w": 30, "bbox_h": 40}
+    texts = {"true_caption": "a man rides a horse", "false_caption": "a horse rides a man"}
+    told = [{"image_path": "1.jpg", **texts, **box, "relation_name": "riding"}]
+    _json(folder / "aro.json", [*told, {"image_path": "VG/2.jpg", **texts, "attributes": ["red", "big"]}])
+    crepe = {"filename": "000000085329.jpg", "caption": "a cup", "negative_caption": "a cap"}
+    _json(folder / "swap_obj.json", {"0": crepe, "1": crepe})
+    _json(folder / "vl.json", [["VG_100K/1.jpg", {"POS": ["a cup"], "NEG": ["a cap", "no cup"]}]])
+    line = {"image": "1.jpg", "caption": "a cup", "false_caption": ["a cap"], "rule": "odd"}
+    (folder / "a.jsonl").write_text("\n".join(json.dumps(one) for one in (line, line | {"false_caption": "x"})))
+    _table(folder / "a.csv", ("image", "caption", "false_caption", "rule"), ("1.jpg", "a cup", "a cap", "odd"))
+
+
 def activitynet(folder: Path) -> None:
     """Two videos, one without annotations."""
     told = [{"segment": [0.25, 9], "label": "x"}, {"segment": [10, 12.5], "label": "y"}]

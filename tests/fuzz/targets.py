@@ -15,6 +15,7 @@ from pipeline.formats import (
     activitynet,
     annotations_pickle,
     boxes,
+    caption_pairs,
     class_names,
     clip_manifest,
     depth_png,
@@ -90,6 +91,12 @@ TARGETS = {
         readings.read_kinetics_labels,
         (kinetics_json.read_clips, kinetics_json.read_sides, typed_json.read),
         {".json": evil.JSON},
+    ),
+    "caption_pairs": Target(
+        samples.caption_pairs,
+        readings.read_caption_pairs,
+        (caption_pairs.read, typed_json.read_lines),
+        {".json": evil.JSON, ".jsonl": evil.JSON_LINES, ".csv": evil.TEXT},
     ),
     "activitynet": Target(
         samples.activitynet,
