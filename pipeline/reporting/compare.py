@@ -91,15 +91,15 @@ def _text(found: Sequence[Row], candidates: int) -> list[str]:
 
 
 def _summary(found: Sequence[Row]) -> pages.Table:
+    """A line a figure, a column a row of finetune, so that the table keeps to the page."""
     names = list(dict.fromkeys(row["row"] for row in found))
-    by_key = {(row["row"], row["measure"], row["subset"]): row for row in found if _is_overall(row)}
-    header = ["row", "seeds"]
-    columns = [figure for figure in _FIGURES if any((name, *figure[:2]) in by_key for name in names)]
-    rows: list[list[pages.Cell]] = []
-    for name in names:
-        seeds = next(row["seeds"] for row in found if row["row"] == name)
-        rows.append([name, len(seeds), *(_with_interval(by_key[name, measure, sub]) for measure, sub, _ in columns)])
-    return pages.Table(title="All figures, per cent", header=[*header, *(title for *_, title in columns)], rows=rows)
+    seeds = {row["row"]: len(row["seeds"]) for row in found}
+    rows: list[list[pages.Cell]] = [["seeds", None, *(str(seeds[name]) for name in names)]]
+    for measure, subset, title in _FIGURES:
+        mine = [row for row in found if _is_overall(row) and (row["measure"], row["subset"]) == (measure, subset)]
+        if mine:
+            rows.append([title, mine[0]["n"], *map(_with_interval, mine)])
+    return pages.Table(title="All figures, per cent", header=["figure", "questions", *names], rows=rows)
 
 
 def _differences(found: Sequence[Row]) -> pages.Table:

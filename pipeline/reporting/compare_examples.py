@@ -140,13 +140,13 @@ def _check_found(path: Path, missing: Sequence[tuple[object, ...]]) -> None:
 
 
 def _draw(path: Path, crop_xywh: Sequence[int] | None, out: Path) -> None:
-    """The whole picture, made smaller where it is large, with the region framed."""
+    """The whole picture, as large as a page shows well, with the region framed."""
     from PIL import ImageDraw
 
     picture = drawing.load_picture(path, None)
     if picture is None:
         raise DataError(f"{path}: no such picture, though it was held out; run `dvc repro graph`")
-    scale = min(1.0, _SIDE / max(picture.size))
+    scale = _SIDE / max(picture.size)
     picture = picture.resize((max(1, round(picture.width * scale)), max(1, round(picture.height * scale))))
     if crop_xywh is not None:
         x, y, w, h = (side * scale for side in crop_xywh)

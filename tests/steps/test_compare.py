@@ -96,6 +96,15 @@ def test_the_page_tells_the_figures_and_shows_the_questions_that_turned(made):
     assert (page.stage, page.row) == ("compare", "demo")
     titles = [table.title for table in page.tables]
     assert [title.split(",")[0] for title in titles[:3]] == ["All figures", "Differences to the start", "Controls"]
+    summary = page.tables[0]
+    assert (summary.header, summary.rows[0]) == (["figure", "questions", "base", "gn"], ["seeds", None, "1", "2"])
+    found = one(made, "gn", "accuracy")
+    low, high = (f"{100 * end:.1f}" for end in found["ci95"])
+    assert summary.rows[1][:2] == ["accuracy", found["n"]]
+    assert summary.rows[1][3] == f"{100 * found['value']:.1f} ({low}\u00a0to\u00a0{high})"
+    assert page.tables[1].rows[0][1:3] == ["gn", f"{100 * found['difference']:+.1f}"]
+    controls = {(row[0], row[1], row[2]): row[5] for row in page.tables[2].rows}
+    assert controls["gn", "text only", "all"].startswith("holds: within the start's interval")
     rules = {row["rule"] for row in figures(made)["rows"]}
     assert {chart.title.split(": ")[-1] for chart in page.marks} == rules - {"all"} | {
         "Caption against negative, all rules"
@@ -133,7 +142,7 @@ def test_an_example_has_the_texts_and_the_picture_of_its_question(made):
             true, false = texts @ picture.astype(np.float64)
             assert f"{true - false:+.4f} {words}" in image.caption
         with Image.open(made / "compare/demo" / image.file) as drawn:
-            assert drawn.size == (96, 72)
+            assert drawn.size == (460, 345)
 
 
 def test_a_region_is_framed_in_the_whole_picture(root):
