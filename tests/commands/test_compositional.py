@@ -2,6 +2,7 @@
 
 import json
 from types import SimpleNamespace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from pipeline import cli
 from pipeline.commands import compositional
 from pipeline.core.errors import DataError
 from pipeline.core.seeds import generator
+from pipeline.formats.caption_pairs import KINDS
 from tests.steps.comparisons import unit
 
 NUM = 30
@@ -160,3 +162,7 @@ def test_the_command_prints_a_table_and_writes_json(folder, monkeypatch, is_row)
     beside = (folder / "asked.jsonl").rename(folder / "pictures/asked.jsonl")
     again = CliRunner().invoke(cli.app, ["compositional", str(beside), "--weights", str(weights)])
     assert again.stdout == result.stdout
+
+
+def test_the_command_knows_every_layout():
+    assert get_args(cli.Kind) == ("auto", *KINDS)

@@ -12,6 +12,8 @@ from pipeline.core import pages, tables
 from pipeline.core.errors import DataError
 from pipeline.core.hashing import path_digest
 from pipeline.core.schemas import GRAPHS, NEGATIVES
+from pipeline.core.seeds import generator
+from pipeline.evaluation import compositional
 from pipeline.steps.compare import Row
 from pipeline.training import heldout
 from tests.steps import comparisons
@@ -58,6 +60,46 @@ def test_accuracy_is_that_of_the_vectors_in_a_loop(made):
     unseen = [m for m in right if kept.unseen_M[m] and kept.rules[m] == "swap_roles"]
     found = one(made, "base", "accuracy", "swap_roles", subset="unseen")
     assert (found["value"], found["n"]) == (pytest.approx(np.mean([right[m] for m in unseen])), len(unseen))
+
+
+def test_retrieval_is_that_of_the_vectors_in_a_loop(made):
+    """Pairs of one caption, or of one picture, are right for each other."""
+    kept = heldout.read(heldout.file(made / "finetune" / "base", 0))
+    cosine = kept.picture_PD.astype(np.float64) @ kept.text_TD.astype(np.float64).T
+    pairs_of = list(zip(kept.picture_N.tolist(), kept.caption_N.tolist(), strict=True))
+    texts, pictures = sorted(set(kept.caption_N.tolist())), sorted(set(kept.picture_N.tolist()))
+    assert len(texts) < len(pairs_of)  # some captions are said of several pictures
+    found = {"picture_to_text": [], "text_to_picture": []}
+    for picture, text in pairs_of:
+        own = max(cosine[picture, t] for p, t in pairs_of if p == picture)
+        ahead = [t for t in texts if cosine[picture, t] >= own and (picture, t) not in pairs_of]
+        found["picture_to_text"].append(len(ahead))
+        own = max(cosine[p, text] for p, t in pairs_of if t == text)
+        ahead = [p for p in pictures if cosine[p, text] >= own and (p, text) not in pairs_of]
+        found["text_to_picture"].append(len(ahead))
+    for name, ahead in found.items():
+        for k in (1, 5):
+            assert one(made, "base", f"{name}_r{k}")["value"] == pytest.approx(np.mean(np.array(ahead) < k))
+
+
+def test_text_alone_is_asked_of_the_pictures_of_others_in_a_loop(root):
+    compared(root, measure=MEASURE.model_copy(update={"shuffles": 2}))
+    kept = heldout.read(heldout.file(root / "finetune" / "base", 0))
+    films = {row["image_id"]: row["video"] for row in tables.read_rows(root / "graph/ag.parquet", GRAPHS)}
+    named = [key.split("|") for key in kept.pairs]
+    corpora = np.unique([corpus for corpus, _, _ in named], return_inverse=True)[1]
+    films = np.unique([f"{corpus}|{films.get(image, image)}" for corpus, image, _ in named], return_inverse=True)[1]
+    right = []
+    for number in range(2):
+        other = compositional.strangers(films, corpora, generator(MEASURE.seed, "pictures of others", number))
+        for m, n in enumerate(kept.pair_M):
+            assert films[other[n]] != films[n]
+            picture = kept.picture_PD[kept.picture_N[other[n]]].astype(np.float64)
+            true, false = (
+                kept.text_TD[row].astype(np.float64) @ picture for row in (kept.caption_N[n], kept.negative_M[m])
+            )
+            right.append(true > false)
+    assert one(root, "base", "text_only")["value"] == pytest.approx(np.mean(right))
 
 
 def test_a_better_encoder_is_better_and_the_controls_hold(made):
