@@ -10,6 +10,7 @@
 the file's name as its rule.
 """
 
+import codecs
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -104,7 +105,7 @@ def _told(path: Path) -> str:
     if path.suffix in (".csv", ".jsonl"):
         return path.suffix[1:]
     with outside.opened(path, _WHAT) as file:
-        start = file.read(4096).decode("utf-8", "ignore").lstrip("\ufeff \t\r\n")
+        start = file.read(4096).removeprefix(codecs.BOM_UTF8).decode("utf-8", "ignore").lstrip()
     inner = start[1:].lstrip()
     if start.startswith("["):
         is_crepe = inner.startswith("{") and '"negative_caption"' in start and '"true_caption"' not in start

@@ -41,6 +41,12 @@ def test_sugarcrepe_names_its_rule_by_its_file(tmp_path):
         assert caption_pairs.read(written(tmp_path / "swap_obj.json", value)) == [expected, expected]
 
 
+def test_a_mark_of_byte_order_and_white_space_are_passed_over(tmp_path):
+    file = tmp_path / "swap_obj.json"
+    file.write_bytes(b"\xef\xbb\xbf \n" + json.dumps([CREPE]).encode())
+    assert len(caption_pairs.read(file)) == 1
+
+
 def test_vl_checklist_sets_each_true_text_against_each_false_one(tmp_path):
     file = written(tmp_path / "action.json", [["a/1.jpg", {"POS": ["a", "b"], "NEG": ["c", "d"]}]])
     found = caption_pairs.read(file)
