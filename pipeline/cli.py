@@ -25,6 +25,8 @@ app.add_typer(profile_app, name="profile")
 app.add_typer(raw_app, name="raw")
 graph_app = typer.Typer(help="Scene graphs, their captions and negatives.", no_args_is_help=True)
 app.add_typer(graph_app, name="graph")
+prompts_app = typer.Typer(help="Texts of classes.", no_args_is_help=True)
+app.add_typer(prompts_app, name="prompts")
 
 
 @profile_app.command("list")
@@ -65,6 +67,22 @@ def raw_scan(
     from pipeline.commands import raw
 
     raw.scan(dataset, Path("data/raw") / dataset)
+
+
+@prompts_app.command("request")
+def prompts_request(
+    dataset: Annotated[str, typer.Argument(help="A file of pipeline/datasets, by name.")],
+    type_: Annotated[str, typer.Option("--type", help="A type of class texts: context, paragraph, synonym, ...")],
+    out: Annotated[Path, typer.Option(dir_okay=False, help="The JSON Lines to write, a request a class.")],
+    classes: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Your class list, where the dataset ships none.")
+    ] = None,
+) -> None:
+    """Write what to ask a language model about every class; the prompt stage reads the answers."""
+    from pipeline.commands import prompts
+
+    num_requests = prompts.request(dataset, type_, classes=classes, out=out)
+    say(f'{num_requests} requests in {out}; answer each with a line {{"id": ..., "answer": ...}}')
 
 
 @graph_app.command("show")

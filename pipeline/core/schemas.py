@@ -69,16 +69,17 @@ SPLIT = Format(
 
 PROMPTS = Format(
     "prompts",
-    version=1,
+    version=2,
     key=("class_id", "type", "index"),
     stage="prompt",
     schema=pa.schema(
         [
             pa.field("class_id", pa.int32(), nullable=False),
             pa.field("class_name", pa.string(), nullable=False),
-            pa.field("type", pa.string(), nullable=False),  # label | context | a column of the user's CSV
+            pa.field("type", pa.string(), nullable=False),  # label | context | ... | a column of the user's CSV
             pa.field("index", pa.int32(), nullable=False),  # from 0, where a type has several texts a class
             pa.field("text", pa.string(), nullable=False),
+            pa.field("origin", pa.string(), nullable=False),  # template | ours | csv:<hash> | model:<name>:<hash>
         ]
     ),
 )

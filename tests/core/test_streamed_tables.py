@@ -6,7 +6,15 @@ from pipeline.core.schemas import PROMPTS, SPLIT
 
 
 def prompt(class_id: int, **more: object) -> dict[str, object]:
-    return {"class_id": class_id, "class_name": f"c{class_id}", "type": "label", "index": 0, "text": "t", **more}
+    return {
+        "class_id": class_id,
+        "class_name": f"c{class_id}",
+        "type": "label",
+        "index": 0,
+        "origin": "template",
+        "text": "t",
+        **more,
+    }
 
 
 def test_rows_written_one_by_one_come_back_in_batches_with_their_meta(tmp_path, monkeypatch):

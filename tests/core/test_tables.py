@@ -12,7 +12,15 @@ from pipeline.core.schemas import PROMPTS, Format
 
 
 def prompt(class_id: int, index: int = 0, **more: object) -> dict[str, object]:
-    return {"class_id": class_id, "class_name": f"c{class_id}", "type": "label", "index": index, "text": "t", **more}
+    return {
+        "class_id": class_id,
+        "class_name": f"c{class_id}",
+        "type": "label",
+        "index": index,
+        "origin": "template",
+        "text": "t",
+        **more,
+    }
 
 
 def test_rows_come_back_in_key_order_with_their_meta(tmp_path: Path) -> None:

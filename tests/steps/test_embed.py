@@ -7,7 +7,7 @@ from pipeline.core.schemas import PROMPTS
 from pipeline.models.text_encoders import minilm
 from pipeline.steps import embed
 
-ROW = embed.Row(dataset="toy", encoder="minilm", model={})
+ROW = embed.Row(dataset="toy", encoder="minilm", model={}, means={})
 COMPUTE = embed.Compute(num_threads=1)
 TEXTS = [(1, "label", 0, "clap"), (0, "label", 0, "wave"), (0, "label", 1, "wave a hand"), (0, "context", 0, "hello")]
 
@@ -28,7 +28,18 @@ def letters(monkeypatch):
 
 def prompts(path, texts=TEXTS):
     names = ("class_id", "type", "index", "text")
-    tables.write(path, PROMPTS, [{**dict(zip(names, t, strict=True)), "class_name": f"class {t[0]}"} for t in texts])
+    tables.write(
+        path,
+        PROMPTS,
+        [
+            {
+                **dict(zip(names, t, strict=True)),
+                "class_name": f"class {t[0]}",
+                "origin": "ours",
+            }
+            for t in texts
+        ],
+    )
     return path
 
 

@@ -79,7 +79,17 @@ class World:
             texts.group("label", [f"{c:04d}-00" for c in range(len(vectors))]).put("pooled", vectors)
 
     def write_prompts(self, names: list[str]) -> None:
-        rows = [{"class_id": c, "class_name": n, "type": "label", "index": 0, "text": n} for c, n in enumerate(names)]
+        rows = [
+            {
+                "class_id": c,
+                "class_name": n,
+                "type": "label",
+                "index": 0,
+                "origin": "template",
+                "text": n,
+            }
+            for c, n in enumerate(names)
+        ]
         tables.write(self.inputs.prompts, PROMPTS, rows)
 
     def write_scores(self, values: Any = None, method: dict[str, str] = METHOD, **changes: Any) -> None:

@@ -71,7 +71,14 @@ def inputs(tmp_path_factory):
     meta = {"dataset": "toy", "split_table": "random", "protocol": "none", "splits": {"s0": CLASSES}}
     tables.write(folder / "split.parquet", SPLIT, lines, meta)
     names = [
-        {"class_id": c, "class_name": f"class {c}", "type": "label", "index": 0, "text": f"class {c}"}
+        {
+            "class_id": c,
+            "class_name": f"class {c}",
+            "type": "label",
+            "index": 0,
+            "origin": "template",
+            "text": f"class {c}",
+        }
         for c in range(18)
     ]
     tables.write(folder / "prompts.parquet", PROMPTS, names, {"dataset": "toy"})

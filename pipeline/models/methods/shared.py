@@ -1,8 +1,8 @@
 """What a zero-shot method is, and the texts of classes as vectors. No torch: closed forms start without it."""
 
 # Shapes: N clips, D feature size, K classes, T text size.
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,6 +15,8 @@ from pipeline.core.weights import Weights
 
 Array = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
+
+LABEL_AND_CONTEXT = "mean"  # the text type that stands for the mean direction of label and context
 
 SMALLEST_DEVIATION = 1e-8  # below it a feature counts as constant
 
@@ -34,17 +36,33 @@ class ClassTexts:
     class_ids: tuple[int, ...]
     label_KT: Array
     context_KT: Array | None  # None where the store holds no sentences about the context
+    further: Mapping[str, Array] = field(default_factory=dict)  # (K, T) of the other types of text, and of their means
 
     def of(self, class_ids: Sequence[int]) -> "ClassTexts":
         """The same vectors for a choice of classes, in the order asked for. All must be there."""
         rows = self.rows(class_ids)
         context_KT = None if self.context_KT is None else self.context_KT[rows]
-        return ClassTexts(tuple(class_ids), self.label_KT[rows], context_KT)
+        further = {kind: vectors_KT[rows] for kind, vectors_KT in self.further.items()}
+        return ClassTexts(tuple(class_ids), self.label_KT[rows], context_KT, further)
 
     def rows(self, class_ids: Sequence[int]) -> Rows:
         """The row of each class."""
         place = {class_id: row for row, class_id in enumerate(self.class_ids)}
         return np.array([place[class_id] for class_id in class_ids], dtype=np.int64)
+
+    def of_type(self, kind: str) -> Array:
+        """Vectors (K, T) of one type of text. Raises DataError, with the types there are, for one that is not there."""
+        if kind == LABEL_AND_CONTEXT:
+            return unit(self.label_KT + self.contexts())
+        if kind == "label":
+            return self.label_KT
+        if kind == "context":
+            return self.contexts()
+        if kind not in self.further:
+            context = [] if self.context_KT is None else ["context", LABEL_AND_CONTEXT]
+            found = ", ".join(["label", *context, *sorted(self.further)])
+            raise DataError(f"the class texts have no type '{kind}'; they have {found}; run `dvc repro prompt embed`")
+        return self.further[kind]
 
     def contexts(self) -> Array:
         """The context vectors (K, T). Raises DataError if the texts have none."""
@@ -95,7 +113,10 @@ def class_texts(store: Store, class_ids: Sequence[int]) -> ClassTexts:
     has_context = "context" in store.groups()
     label_KT = _class_vectors(store, "label", class_ids)
     context_KT = _class_vectors(store, "context", class_ids) if has_context else None
-    return ClassTexts(tuple(class_ids), label_KT, context_KT)
+    further = {
+        kind: _class_vectors(store, kind, class_ids) for kind in store.groups() if kind not in ("label", "context")
+    }
+    return ClassTexts(tuple(class_ids), label_KT, context_KT, further)
 
 
 def _class_vectors(store: Store, kind: str, class_ids: Sequence[int]) -> Array:

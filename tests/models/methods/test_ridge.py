@@ -61,7 +61,7 @@ def test_every_option_changes_the_scores(toy, changed):
 
 def test_the_mean_text_is_half_way_between_label_and_context(toy):
     _, texts = toy
-    target_KT = ridge.targets(texts, "mean")
+    target_KT = texts.of_type("mean")
     expected = [(one @ other) for one, other in zip(target_KT, texts.label_KT, strict=True)]
     np.testing.assert_allclose(np.linalg.norm(target_KT, axis=1), 1, rtol=1e-6)
     assert expected == pytest.approx([(a @ b) for a, b in zip(target_KT, texts.context_KT, strict=True)], abs=1e-6)
