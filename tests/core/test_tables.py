@@ -54,7 +54,7 @@ def test_another_version_names_the_stage_to_rerun(tmp_path: Path) -> None:
     path = tmp_path / "p.parquet"
     tables.write(path, PROMPTS, [prompt(0)])
     later = Format("prompts", PROMPTS.version + 1, PROMPTS.key, PROMPTS.stage, PROMPTS.schema)
-    with pytest.raises(FormatError, match="version 1, expected 'prompts' version 2; run `dvc repro prompt`"):
+    with pytest.raises(FormatError, match="version 2, expected 'prompts' version 3; run `dvc repro prompt`"):
         tables.read(path, later)
 
 
