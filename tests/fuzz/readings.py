@@ -1,5 +1,6 @@
 """Every reader asked for all that it gives, and what must be true of that: finite boxes, shapes, texts to store."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from pipeline.formats import (
     action_genome,
     activitynet,
     annotations_pickle,
+    answers,
     boxes,
     class_names,
     clip_manifest,
@@ -34,7 +36,10 @@ from pipeline.formats import (
     wordnet,
 )
 from pipeline.formats.unpickling import Built, Constructor
-from pipeline.text import prompts
+from pipeline.text import captions, requests, sources
+
+CLASSES = ["wave", "sit down"]
+WORDED = captions.Params(max_attributes=3, most_matchings=64)
 
 
 def text(value: object) -> None:
@@ -169,9 +174,26 @@ def read_names(folder: Path) -> None:
 
 
 def read_descriptions(folder: Path) -> None:
-    for told in prompts.from_csv(only(folder), ["wave", "sit down"]):
+    for told in sources.from_csv(only(folder), CLASSES, WORDED):
         text(told.text)
         assert told.class_id in (0, 1)
+
+
+def read_answers(folder: Path) -> None:
+    for id_, answer in answers.read(only(folder)).items():
+        text(id_)
+        assert answer.strip()
+        assert len(answer) <= answers.MOST_CHARACTERS
+
+
+def read_answered(kind: str) -> Callable[[Path], None]:
+    def reading(folder: Path) -> None:
+        found = requests.from_answers(only(folder), "m", kind, "toy", CLASSES, WORDED)
+        assert {told.class_id for told in found} == {0, 1}
+        for told in found:
+            text(told.text)
+
+    return reading
 
 
 def read_classes(folder: Path) -> None:

@@ -153,6 +153,31 @@ def descriptions(folder: Path) -> None:
     )
 
 
+def class_graph_table(folder: Path) -> None:
+    """A user's scene graphs of classes."""
+    header = ("name", "subject", "relation", "object")
+    rows = (
+        ("wave", "person", "raising", "hand [open, left]"),
+        ("wave", "hand [open, left]", "beside", "head"),
+        ("sit down", "person", "on", "chair"),
+    )
+    _table(folder / "g.csv", header, *rows)
+
+
+def model_answers(folder: Path) -> None:
+    """A language model's answers."""
+    wave = {"id": "toy/0000/context", "answer": "A hand\nmoves. It stops."}
+    told = (wave, {"answer": "x", "model": "m", "id": "toy/0001/context"})
+    (folder / "a.jsonl").write_text("".join(json.dumps(one) + "\n" for one in told))
+
+
+def relations_by_model(folder: Path) -> None:
+    """A language model's scene graphs."""
+    answer = "person | holding | cup [white]\ncup [white] | on | table"
+    told = ({"id": f"toy/000{number}/scene_graph", "answer": answer} for number in (0, 1))
+    (folder / "a.jsonl").write_text("".join(json.dumps(one) + "\n" for one in told))
+
+
 _CLIPS = (
     ("clip_id", "modality", "path", "label", "subject", "split"),
     ("a", "video", "v.mp4#seconds=3-7.5", "wave", "3", "train"),

@@ -14,6 +14,7 @@ from pipeline.formats import (
     action_genome,
     activitynet,
     annotations_pickle,
+    answers,
     boxes,
     class_names,
     clip_manifest,
@@ -37,7 +38,7 @@ from pipeline.formats import (
     word_vectors,
     wordnet,
 )
-from pipeline.text import prompts
+from pipeline.text import requests, sources
 from tests.fuzz import containers, evil, readings, samples
 from tests.fuzz.evil import Damage
 
@@ -103,7 +104,20 @@ TARGETS = {
     "missing_skeletons": Target(
         samples.missing_list, readings.read_missing, (datasets.read_missing_skeletons,), {".txt": evil.TEXT}
     ),
-    "prompts": Target(samples.descriptions, readings.read_descriptions, (prompts.from_csv,), {".csv": evil.TEXT}),
+    "class_texts": Target(samples.descriptions, readings.read_descriptions, (sources.from_csv,), {".csv": evil.TEXT}),
+    "class_graphs": Target(
+        samples.class_graph_table, readings.read_descriptions, (sources.from_csv,), {".csv": evil.TEXT}
+    ),
+    "answers": Target(samples.model_answers, readings.read_answers, (answers.read,), {".jsonl": evil.JSON}),
+    "answers.texts": Target(
+        samples.model_answers, readings.read_answered("context"), (requests.from_answers,), {".jsonl": evil.JSON}
+    ),
+    "answers.graphs": Target(
+        samples.relations_by_model,
+        readings.read_answered("scene_graph"),
+        (requests.from_answers,),
+        {".jsonl": evil.JSON},
+    ),
     "clip_manifest": Target(
         samples.manifest,
         readings.read_manifest,

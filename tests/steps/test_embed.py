@@ -82,3 +82,38 @@ def test_more_than_the_ids_can_count_is_refused(tmp_path, text):
 def test_a_table_without_texts_is_refused(tmp_path):
     with pytest.raises(DataError, match="no texts in it"):
         embedded(tmp_path, texts=[])
+
+
+def test_a_mean_of_types_is_the_mean_direction_of_the_classes_vectors(tmp_path):
+    texts = [*TEXTS, (1, "context", 0, "banana")]
+    plain = embedded(tmp_path, texts=texts)
+    found = embedded(tmp_path, "mean.zarr", ROW.model_copy(update={"means": {"both": ["label", "context"]}}), texts)
+    assert found.groups() == ["both", "context", "label"]
+    assert found.ids("both") == ["0000-00", "0001-00"]
+    for kind in ("context", "label"):
+        assert np.array_equal(found.read(kind, "pooled"), plain.read(kind, "pooled"))
+
+    def direction(*vectors):
+        mean = np.mean([np.array(one, np.float64) / np.linalg.norm(one) for one in vectors], axis=0)
+        return mean / np.linalg.norm(mean)
+
+    expected = [direction(direction([1, 4], [3, 11]), direction([0, 5])), direction([1, 4], [3, 6])]
+    np.testing.assert_allclose(found.read("both", "pooled"), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("means", "message"),
+    [
+        ({"both": ["label", "legs"]}, "means.both: no texts of type 'legs'; the types are context, label"),
+        ({"label": ["label"]}, "means.label: the name is taken"),
+        ({"mean": ["label"]}, "means.mean: the name is taken"),
+    ],
+)
+def test_a_mean_of_unknown_types_or_under_a_taken_name_is_refused(tmp_path, means, message):
+    with pytest.raises(ParamsError, match=message):
+        embedded(tmp_path, row=ROW.model_copy(update={"means": means}))
+
+
+def test_a_mean_of_a_type_that_lacks_a_class_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"means\.both: class 0001 has not texts of all of label, context"):
+        embedded(tmp_path, row=ROW.model_copy(update={"means": {"both": ["label", "context"]}}))

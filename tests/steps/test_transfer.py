@@ -61,7 +61,7 @@ def inputs(tmp_path_factory):
         group = {"split": "s0", "seed": 0, "training_classes": FIT}
         writer.group("s0-0", ids, group).put("pooled", features_ND.astype(np.float32))
     with store.create(folder / "t.zarr", {"dataset": "toy", "dim": 2}) as writer:
-        for kind, vectors in (("label", label_KT), ("context", context_KT)):
+        for kind, vectors in (("label", label_KT), ("context", context_KT), ("hands", context_KT[:, ::-1].copy())):
             writer.group(kind, [f"{c:04d}-00" for c in range(18)]).put("pooled", vectors)
     lines = []
     for id_ in ids:
@@ -189,6 +189,7 @@ NO_RULES = EXTRA | {"forbidden": [], "max_seen": None}
     ("base", "change"),
     [
         ({}, {"text_type": "context"}),
+        ({}, {"text_type": "hands"}),
         ({}, {"inference": "seen_label_then_text"}),
         ({}, {"inference": "reverse_transfer"}),
         ({}, {"constraints": "none"}),

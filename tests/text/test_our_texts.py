@@ -147,7 +147,9 @@ def test_a_scene_graph_is_told_in_one_sentence_that_says_all_of_it(dataset):
         made = captioner.caption(graph)
         assert made.num_components == 1, names(dataset)[class_id]
         told = {(piece.subject, piece.object, piece.predicate) for piece in made.pieces if piece.object >= 0}
-        assert told == {(edge.subject, edge.object, edge.predicate) for edge in graph.relations}, names(dataset)[class_id]
+        assert told == {(edge.subject, edge.object, edge.predicate) for edge in graph.relations}, names(dataset)[
+            class_id
+        ]
 
 
 def test_who_wrote_them_is_told():
