@@ -14,6 +14,7 @@ from pipeline.core.schemas import PROMPTS
 from pipeline.models.methods.shared import LABEL_AND_CONTEXT, class_vector
 from pipeline.models.text_encoders import shared as text_encoders
 from pipeline.models.text_encoders.shared import Vectors, encode_cached
+from pipeline.text.prompts import TypeName
 
 MAX_CLASSES, MAX_TEXTS = 10_000, 100  # what the ids "CCCC-II" can count
 
@@ -30,7 +31,7 @@ class Row(params.Params):
     dataset: str
     encoder: str  # a file of pipeline/models/text_encoders
     model: dict[str, Any]  # the Params of that encoder
-    means: dict[str, Annotated[list[str], Field(min_length=1)]]  # groups beside the types: mean directions of types
+    means: dict[TypeName, Annotated[list[str], Field(min_length=1)]]  # by name, types whose mean direction is stored
 
 
 def embed(row: Row, compute: Compute, *, prompts: Path, out: Path, cache: Path = CACHE) -> None:

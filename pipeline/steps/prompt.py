@@ -14,7 +14,7 @@ from pipeline.datasets import shared
 from pipeline.reporting import prompt as page_of
 from pipeline.text import captions, prompts, sources
 from pipeline.text.class_tables import LABEL
-from pipeline.text.prompts import Text
+from pipeline.text.prompts import Text, TypeName
 from pipeline.text.sources import Source
 
 
@@ -29,7 +29,7 @@ class Row(Params):
     dataset: str
     templates: list[str] = Field(min_length=1, max_length=prompts.MOST_TEXTS)
     descriptions: str
-    sources: dict[str, Annotated[list[Source], Field(min_length=1)]]
+    sources: dict[TypeName, Annotated[list[Source], Field(min_length=1)]]
 
     @field_validator("templates")
     @classmethod

@@ -3,9 +3,14 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
 
 from pipeline.core.errors import DataError
 from pipeline.text.class_tables import LABEL, ClassRow
+
+TypeName = Annotated[str, Field(pattern=r"^[^\W_][\w -]*$")]  # it becomes the name of a group of vectors
 
 TEMPLATE = "template"  # the origin of texts that a template makes
 MOST_TEXTS = 100  # of one type and class; the vectors' ids "CCCC-II" count them

@@ -11,6 +11,7 @@ from pathlib import Path
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.hashing import file_digest
 from pipeline.formats import answers
+from pipeline.graphs.scene import SceneGraph
 from pipeline.text import class_graphs
 from pipeline.text.captions import Params
 from pipeline.text.class_graphs import TYPE as SCENE_GRAPH
@@ -79,7 +80,7 @@ def from_answers(file: Path, model: str, type_: str, dataset: str, names: Sequen
         raise DataError(f"{file}: no answer for {len(missing)} of {len(names)} classes, first '{missing[0]}'")
     origin = f"model:{model}:{file_digest(file)[:HASH_DIGITS]}"
     if type_ == SCENE_GRAPH:
-        graphs = [(class_id, class_graphs.graph(_triples(found[id_], id_), id_)) for id_, class_id in wanted.items()]
+        graphs = [(class_id, _graph(found[id_], f"{file}: '{id_}'")) for id_, class_id in wanted.items()]
         return class_graphs.texts(graphs, params, origin, str(file))
     split = _splitter(type_)
     texts = []
@@ -115,11 +116,12 @@ def _lines(answer: str) -> list[str]:
     return [line for line in lines if line]
 
 
-def _triples(answer: str, where: str) -> list[class_graphs.Triple]:
+def _graph(answer: str, where: str) -> SceneGraph:
+    """The scene graph of lines such as "person | holding | cup"."""
     found = []
     for line in _lines(answer):
         cells = [cell.strip() for cell in line.split("|")]
         if len(cells) != len(class_graphs.COLUMNS):
-            raise DataError(f"'{where}': line '{line}', expected such as 'person | holding | cup'")
+            raise DataError(f"{where}: line '{line}', expected such as 'person | holding | cup'")
         found.append((cells[0], cells[1], cells[2]))
-    return found
+    return class_graphs.graph(found, where)

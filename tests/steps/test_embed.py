@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.core import hashing, store, tables
+from pipeline.core import hashing, params, store, tables
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.schemas import PROMPTS
 from pipeline.models.text_encoders import minilm
@@ -112,6 +112,11 @@ def test_a_mean_of_types_is_the_mean_direction_of_the_classes_vectors(tmp_path):
 def test_a_mean_of_unknown_types_or_under_a_taken_name_is_refused(tmp_path, means, message):
     with pytest.raises(ParamsError, match=message):
         embedded(tmp_path, row=ROW.model_copy(update={"means": means}))
+
+
+def test_a_mean_whose_name_is_none_of_a_group_is_refused():
+    with pytest.raises(ParamsError, match="should match pattern"):
+        params.parse(embed.Row, ROW.model_dump() | {"means": {"a/b": ["label"]}}, "embed.rows.toy")
 
 
 def test_a_mean_of_a_type_that_lacks_a_class_is_refused(tmp_path):

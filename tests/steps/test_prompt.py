@@ -153,6 +153,12 @@ def test_a_source_outside_the_folder_is_refused(name):
             row(sources={"hands": [source]})
 
 
+@pytest.mark.parametrize("kind", ["", "a/b", "..", "_x", " a"])
+def test_a_type_that_cannot_name_a_group_of_vectors_is_refused(kind):
+    with pytest.raises(ParamsError, match=r"sources\..*should match pattern"):
+        row(sources={kind: ["t.csv"]})
+
+
 def test_labels_have_no_source_but_the_templates():
     with pytest.raises(ParamsError, match="type 'label' is made from the templates"):
         row(sources={"label": ["t.csv"]})
