@@ -10,6 +10,7 @@ from pipeline.core.progress import say
 
 Cap = Literal["row", "column", "both"]
 Overlap = Literal["remove", "keep"]
+Kind = Literal["auto", "aro", "sugarcrepe", "vl_checklist", "csv", "jsonl"]
 Profile = typer.Argument(help="A name that `unseen profile list` prints.")
 
 app = typer.Typer(
@@ -25,6 +26,8 @@ app.add_typer(profile_app, name="profile")
 app.add_typer(raw_app, name="raw")
 graph_app = typer.Typer(help="Scene graphs, their captions and negatives.", no_args_is_help=True)
 app.add_typer(graph_app, name="graph")
+prompts_app = typer.Typer(help="Texts of classes.", no_args_is_help=True)
+app.add_typer(prompts_app, name="prompts")
 
 
 @profile_app.command("list")
@@ -65,6 +68,22 @@ def raw_scan(
     from pipeline.commands import raw
 
     raw.scan(dataset, Path("data/raw") / dataset)
+
+
+@prompts_app.command("request")
+def prompts_request(
+    dataset: Annotated[str, typer.Argument(help="A file of pipeline/datasets, by name.")],
+    type_: Annotated[str, typer.Option("--type", help="A type of class texts: context, paragraph, synonym, ...")],
+    out: Annotated[Path, typer.Option(dir_okay=False, help="The JSON Lines to write, a request a class.")],
+    classes: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Your class list, where the dataset ships none.")
+    ] = None,
+) -> None:
+    """Write what to ask a language model about every class; the prompt stage reads the answers."""
+    from pipeline.commands import prompts
+
+    num_requests = prompts.request(dataset, type_, classes=classes, out=out)
+    say(f'{num_requests} requests in {out}; answer each with a line {{"id": ..., "answer": ...}}')
 
 
 @graph_app.command("show")
@@ -169,6 +188,26 @@ def compare_constraints(
         out=out,
     )
     for line in constraints.lines(found):
+        typer.echo(line)
+
+
+@app.command("compositional")
+def tell_captions_apart(
+    file: Annotated[Path, typer.Argument(help="Pictures with a true and a false caption (see --kind).")],
+    weights: Annotated[
+        Path, typer.Option(help="features/finetune/ROW of a row of finetune in params.yaml, or a start file.")
+    ],
+    seed: Annotated[int, typer.Option(help="Which training of the row.")] = 0,
+    images: Annotated[Path | None, typer.Option(help="Folder of the pictures; the file's own unless given.")] = None,
+    kind: Annotated[Kind, typer.Option(help="The layout of FILE.")] = "auto",
+    out: Annotated[Path | None, typer.Option(dir_okay=False, help="Also write the figures as JSON.")] = None,
+) -> None:
+    """Ask an encoder of pictures and texts which caption is true, by rule (ARO, SugarCrepe, VL-CheckList)."""
+    from pipeline.commands import compositional
+
+    texts = compositional.encoder(weights, seed)
+    found = compositional.measured(file, texts, images=images or file.parent, kind=kind, out=out)
+    for line in compositional.lines(found):
         typer.echo(line)
 
 

@@ -17,8 +17,8 @@ def main(
     """Encode every text of every class."""
     chosen = params.row(embed.Row, "embed", row)
     compute = params.load(embed.Compute, "embed.compute")
-    with runs.recorded("embed", row):
-        embed.embed(chosen, compute, prompts=prompts, out=out)
+    with runs.recorded("embed", row) as facts:
+        facts.update(embed.embed(chosen, compute, prompts=prompts, out=out))
 
 
 if __name__ == "__main__":

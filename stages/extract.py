@@ -13,7 +13,9 @@ from pipeline.training import encoding
 def main(
     row: Annotated[str, typer.Option(help="A key of extract.rows in params.yaml.")],
     arrays: Annotated[Path, typer.Option(help="The prepared arrays.")],
-    weights: Annotated[Path, typer.Option(help="The folder of weights that pretrain left.")],
+    weights: Annotated[
+        Path, typer.Option(help="The folder of weights that pretrain or finetune left, or a start file.")
+    ],
     out: Annotated[Path, typer.Option(help="The store to write.")],
 ) -> None:
     """Encode every clip with every encoder of the row."""

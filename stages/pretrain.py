@@ -8,6 +8,7 @@ import typer
 from pipeline.compute.shared import Compute
 from pipeline.core import command, params, runs
 from pipeline.steps import pretrain
+from pipeline.training import launch, loop, ranks
 
 
 def main(
@@ -19,8 +20,11 @@ def main(
     """Train one encoder per split and seed of the row."""
     chosen = params.row(pretrain.Row, "pretrain", row)
     compute = params.load(Compute, "pretrain.compute")
-    with runs.recorded("pretrain", row) as facts:
-        facts.update(pretrain.pretrain(chosen, compute, key=row, arrays=arrays, split=split, out=out))
+    running = params.load(loop.Running, "pretrain.running")
+    if launch.spread(chosen.training.devices):
+        return
+    with runs.recorded("pretrain", row, writes=ranks.leads()) as facts:
+        facts.update(pretrain.pretrain(chosen, compute, running, key=row, arrays=arrays, split=split, out=out))
 
 
 if __name__ == "__main__":

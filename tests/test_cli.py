@@ -10,7 +10,7 @@ from pipeline.commands import profile
 from pipeline.core.errors import ParamsError
 
 
-@pytest.mark.parametrize("command", [[], ["profile"], ["raw"], ["profile", "use"], ["raw", "scan"]])
+@pytest.mark.parametrize("command", [[], ["profile"], ["raw"], ["profile", "use"], ["raw", "scan"], ["compositional"]])
 def test_help_is_there_for_every_command(command: list[str]) -> None:
     result = CliRunner().invoke(app, [*command, "--help"])
     assert result.exit_code == 0
@@ -19,7 +19,12 @@ def test_help_is_there_for_every_command(command: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [["overlap", "ucf101", "hmdb51"], ["constraints", "demo-skeleton-stgcn-prototypes"], ["graph", "show", "3"]],
+    [
+        ["overlap", "ucf101", "hmdb51"],
+        ["constraints", "demo-skeleton-stgcn-prototypes"],
+        ["graph", "show", "3"],
+        ["compositional", "swap_obj.json", "--weights", "features/finetune/demo-gn"],
+    ],
 )
 def test_an_out_that_is_a_folder_is_refused_before_any_work(command: list[str], tmp_path: Path) -> None:
     (tmp_path / "precious").touch()
@@ -29,7 +34,9 @@ def test_an_out_that_is_a_folder_is_refused_before_any_work(command: list[str], 
     assert (tmp_path / "precious").exists()
 
 
-@pytest.mark.parametrize("command", [["profile", "use"], ["profile", "show"], ["raw", "scan"], ["constraints"]])
+@pytest.mark.parametrize(
+    "command", [["profile", "use"], ["profile", "show"], ["raw", "scan"], ["constraints"], ["compositional"]]
+)
 def test_help_says_where_a_name_comes_from(command: list[str]) -> None:
     told = CliRunner().invoke(app, [*command, "--help"]).output
     assert any(place in told for place in ("unseen profile list", "pipeline/datasets", "params.yaml"))

@@ -97,6 +97,12 @@ def test_every_digest_that_a_stage_depends_on_is_written(tmp_path: Path) -> None
     assert sorted(needed - written) == []
 
 
+@pytest.mark.parametrize("instance", [param for param in INSTANCES if param.values[0].stage == "prompt"])
+def test_all_texts_that_a_row_of_prompt_reads_are_dependencies(instance: dag.Instance) -> None:
+    _, _, descriptions = instance.cmd.partition("--descriptions ")
+    assert {"pipeline/datasets/classes", descriptions.split()[0]} <= set(instance.deps)
+
+
 def test_no_file_of_code_is_a_dependency_of_a_stage_but_through_its_digest() -> None:
     deps = {dep for param in INSTANCES for dep in param.values[0].deps if param.values[0].stage != "fingerprint"}
     assert sorted(dep for dep in deps if dep.endswith(".py")) == []

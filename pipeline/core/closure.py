@@ -15,11 +15,14 @@ from pipeline.core.hashing import file_digest, value_digest
 
 ROOT = Path(__file__).parents[2]
 _PACKAGES = ("pipeline", "stages")
-# Modules whose change cannot change an output: progress, times and exit codes; what only names code; and the engines,
-# which never change the bytes (tests/compute).
+# Modules whose change cannot change an output: progress, times and exit codes; what only names code; and where tasks
+# run and batches are read, which never changes the bytes (tests/compute, tests/core/test_readers.py).
 _SILENT = frozenset(
     {
-        *(f"pipeline.core.{name}" for name in ("closure", "command", "progress", "runs")),
+        *(
+            f"pipeline.core.{name}"
+            for name in ("closure", "command", "orphans", "progress", "readers", "runs", "shared_arrays")
+        ),
         *(f"pipeline.compute.{name}" for name in ("inline", "processes")),
     }
 )

@@ -1,8 +1,11 @@
 """How a stage runs as a command: options in, an UnseenError out as one line and exit code 1."""
 
 import errno
+import json
+import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
@@ -20,6 +23,7 @@ _REFUSED = {
     errno.EPERM,
     errno.EROFS,
 }
+_LAUNCHER = "TORCHELASTIC_ERROR_FILE"  # where a process that torchrun's agent has started leaves its error
 
 
 def run(main: Callable[..., Any]) -> None:
@@ -39,8 +43,17 @@ def guarded(app: Callable[[], Any]) -> None:
         if error.errno not in _REFUSED:
             raise
         _stop(f"{error.filename or 'the disk'}: {error.strerror}; give another path, or mend this one")
+    except RuntimeError as error:
+        if _LAUNCHER not in os.environ or "closed by peer" not in str(error):
+            raise
+        raise SystemExit(1) from None  # another of the processes has gone, and says why
 
 
 def _stop(message: str) -> NoReturn:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    message = " ".join(message.split())
+    launcher = os.environ.get(_LAUNCHER)
+    if launcher is None:
+        print(f"error: {message}", file=sys.stderr)
+    else:  # one of several processes, which may all say the same: who has started them says it once
+        Path(launcher).write_text(json.dumps({"message": message}))
     raise SystemExit(1) from None

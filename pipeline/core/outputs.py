@@ -33,8 +33,9 @@ def whole(path: Path) -> Iterator[Path]:
     except BaseException:
         remove(scratch)
         raise
-    remove(path)
-    scratch.rename(path)
+    if scratch.is_dir() or path.is_dir():
+        remove(path)
+    scratch.replace(path)  # at once: whoever is killed here has left the old file or the new one
 
 
 @contextmanager

@@ -67,6 +67,23 @@ class Lines(_Part):
     series: list[Series] = Field(min_length=1)
 
 
+class Mark(_Part):
+    """One share (0 to 1) with its interval, if it has one, under a name."""
+
+    name: str
+    value: float = Field(ge=0, le=1)
+    ci95: tuple[float, float] | None = Field(strict=False)  # JSON has lists
+
+
+class Marks(_Part):
+    """One chart of shares above each other on a common axis from 0 to 1; `reference` is where guessing would be."""
+
+    title: str
+    note: str
+    reference: float = Field(ge=0, le=1)
+    marks: list[Mark] = Field(min_length=1)
+
+
 class Image(_Part):
     """A PNG beside the page; `alt` says what it shows to one who cannot see it."""
 
@@ -76,7 +93,7 @@ class Image(_Part):
 
 
 class Page(_Part):
-    """One page of the report; every key is present, lists may be empty."""
+    """One page of the report; every key but `marks` is present, lists may be empty."""
 
     title: str
     stage: str
@@ -84,6 +101,7 @@ class Page(_Part):
     text: list[str]  # paragraphs
     tables: list[Table]
     lines: list[Lines]
+    marks: list[Marks] = Field(default_factory=list)
     images: list[Image]
 
 

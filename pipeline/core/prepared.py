@@ -54,27 +54,34 @@ def read_boxes(store: Store, group: str) -> list[Boxes]:
 
 
 class Clips:
-    """The clips of a preprocess store, in memory as they are stored: padding is added to those that are asked for."""
+    """The clips of a preprocess store, read when they are asked for: of a large dataset memory holds a batch.
+
+    Padding that the store leaves out is there again. It can be pickled: a process that reads opens the files anew.
+    """
 
     def __init__(self, path: Path) -> None:
         self.store = Store(path, "preprocess")
         self.ids = self.store.ids(GROUP)
+        self._array = self.store.reader(GROUP, ARRAY)
         self._num_frames: int | None = self.store.attrs.get(PADDED_TO)
-        if self._num_frames is None:
-            self._x_NCT: Floats = self.store.read(GROUP, ARRAY)
-        else:
-            self._rows: list[Floats] = self.store.read_ragged(GROUP, ARRAY)
+        offsets = np.arange(len(self.ids) + 1)  # a dense row is one row
+        self._offsets = offsets if self._num_frames is None else self.store.read(GROUP, f"{ARRAY}.offsets")
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def __getitem__(self, rows: slice | Sequence[int]) -> Floats:
+    def __getitem__(self, rows: slice | Sequence[int] | npt.NDArray[np.int64]) -> Floats:
         """x_NCT of some clips, all of one length."""
+        numbers = np.arange(len(self.ids))[rows]
         if self._num_frames is None:
-            return self._x_NCT[rows]
-        chosen = self._rows[rows] if isinstance(rows, slice) else [self._rows[row] for row in rows]
-        channels, *rest = self._rows[0].shape[1:]
-        x_NCT = np.zeros((len(chosen), channels, self._num_frames, *rest), np.float32)
-        for x_CT, row_TC in zip(x_NCT, chosen, strict=True):
-            x_CT[:, : len(row_TC)] = np.moveaxis(row_TC, 0, 1)
+            x_NCT = np.empty((len(numbers), *self._array.shape[1:]), np.float32)
+            self._array.read((row, x_CT[None]) for row, x_CT in zip(numbers.tolist(), x_NCT, strict=True))
+            return x_NCT
+        channels, *rest = self._array.shape[1:]
+        x_NCT = np.zeros((len(numbers), channels, self._num_frames, *rest), np.float32)
+        for row, x_CT in zip(numbers.tolist(), x_NCT, strict=True):
+            first, end = self._offsets[row : row + 2].tolist()
+            row_TC = np.empty((end - first, channels, *rest), np.float32)
+            self._array.read([(first, row_TC)])
+            x_CT[:, : end - first] = np.moveaxis(row_TC, 0, 1)
         return x_NCT

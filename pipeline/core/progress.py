@@ -2,12 +2,17 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 T = TypeVar("T")
 
 _SECONDS_BETWEEN_LINES = 10.0
+_SECONDS_BETWEEN_LOOKS = 0.5
 
 
 def track(items: Iterable[T], *, total: int, what: str) -> Iterator[T]:
@@ -18,18 +23,66 @@ def track(items: Iterable[T], *, total: int, what: str) -> Iterator[T]:
         yield from _lines(items, total, what)
 
 
+@contextmanager
+def live(total: int, what: str, done: int = 0, *, shown: bool = True) -> Iterator[Callable[[Callable[[], str]], None]]:
+    """For loops that have more to tell than a count: yields what is to be called after each of `total` steps.
+
+    It is given a function that says how things are, which is called only when that is about to be shown.
+    """
+    if not shown:
+        yield _nothing
+    elif sys.stderr.isatty():
+        with _bars() as bar:
+            task = bar.add_task(what, total=total, completed=done)
+            yield lambda told: _move(bar, task, what, told)
+    else:
+        yield _Lines(total, what, done).after_step
+
+
+def _nothing(told: Callable[[], str]) -> None:
+    """What processes that do not speak call."""
+
+
+class _Lines:
+    """A line every few seconds."""
+
+    def __init__(self, total: int, what: str, done: int) -> None:
+        self._total, self._what, self._done, self._first = total, what, done, done
+        self._start = self._last = time.monotonic()
+
+    def after_step(self, told: Callable[[], str]) -> None:
+        self._done += 1
+        now = time.monotonic()
+        if now - self._last >= _SECONDS_BETWEEN_LINES and self._done < self._total:
+            left = (self._total - self._done) * (now - self._start) / (self._done - self._first)
+            say(f"{self._what}: {self._done}/{self._total}, {told()}, {left:.0f} s left")
+            self._last = now
+
+
 def say(text: str) -> None:
     """One line for the log, on standard error so that standard output stays data."""
     print(text, file=sys.stderr, flush=True)
 
 
-def _bar(items: Iterable[T], total: int, what: str) -> Iterator[T]:
+def _bars() -> "Progress":
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    return Progress(*columns, console=Console(stderr=True))
+
+
+def _bar(items: Iterable[T], total: int, what: str) -> Iterator[T]:
+    with _bars() as bar:
         yield from bar.track(items, total=total, description=what)
+
+
+def _move(bar: "Progress", task: "TaskID", what: str, told: Callable[[], str]) -> None:
+    """A step further; what is told is brought up to date a few times a second."""
+    bar.update(task, advance=1)
+    shown, now = bar.tasks[task].fields.get("shown", 0.0), time.monotonic()
+    if now - shown >= _SECONDS_BETWEEN_LOOKS:
+        bar.update(task, description=f"{what}: {told()}", shown=now)
 
 
 def _lines(items: Iterable[T], total: int, what: str) -> Iterator[T]:

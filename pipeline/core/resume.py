@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pipeline.core.hashing import value_digest
 from pipeline.core.outputs import remove, whole_folder
@@ -21,17 +22,32 @@ class Parts:
 
     def finish(self, name: str, key: Mapping[str, object], make: Callable[[Path], None]) -> Path:
         """The folder of the finished part `name`; `make(folder)` computes it if no earlier run did."""
-        kept = self.folder / f"{name}-{value_digest(key)[:32]}"
+        kept = self._kept(name, key)
         if not kept.is_dir():
             with whole_folder(kept) as scratch:
                 make(scratch)
+        remove(self.unfinished(name, key))
         return kept
+
+    def assist(self, name: str, key: Mapping[str, object], make: Callable[[Path], None]) -> None:
+        """Compute along where another process finishes the part, and keep nothing: what a rank above 0 does."""
+        if not self._kept(name, key).is_dir():
+            with TemporaryDirectory() as scratch:
+                make(Path(scratch))
+
+    def unfinished(self, name: str, key: Mapping[str, object]) -> Path:
+        """Where `make` may keep how far it is; removed when the part is finished."""
+        kept = self._kept(name, key)
+        return kept.with_name(f"{kept.name}.unfinished")
 
     def part(self, name: str, key: Mapping[str, object], make: Callable[[Path], None], into: Path) -> Path:
         """Copy the finished part `name` to `into`, made first if need be; returns its own folder."""
         kept = self.finish(name, key, make)
         shutil.copytree(kept, into, dirs_exist_ok=True)
         return kept
+
+    def _kept(self, name: str, key: Mapping[str, object]) -> Path:
+        return self.folder / f"{name}-{value_digest(key)[:32]}"
 
     def keep_only(self, used: Collection[Path]) -> None:
         """Forget the parts of other keys than a run has used; called once the stage's output stands whole."""

@@ -12,8 +12,11 @@ CACHE = Path(".cache")  # what a checkout may lose: the run log, finished parts,
 
 
 @contextmanager
-def recorded(stage: str, row: str, root: Path = CACHE) -> Iterator[dict[str, object]]:
-    """Time a block and append a line; what the block puts into the dict (counts, device, rates) is kept with it."""
+def recorded(stage: str, row: str, root: Path = CACHE, *, writes: bool = True) -> Iterator[dict[str, object]]:
+    """Time a block and append a line; what the block puts into the dict (counts, device, rates) is kept with it.
+
+    Of several processes that do the block together one writes.
+    """
     facts: dict[str, object] = {"stage": stage, "row": row, "started": datetime.now(UTC).isoformat(timespec="seconds")}
     start = time.perf_counter()
     try:
@@ -25,7 +28,8 @@ def recorded(stage: str, row: str, root: Path = CACHE) -> Iterator[dict[str, obj
     finally:
         facts["seconds"] = round(time.perf_counter() - start, 3)
         facts["machine"] = platform.machine()
-        log = root / "runs" / f"{stage}.jsonl"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(facts, sort_keys=True, default=str) + "\n")
+        if writes:
+            log = root / "runs" / f"{stage}.jsonl"
+            log.parent.mkdir(parents=True, exist_ok=True)
+            with log.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(facts, sort_keys=True, default=str) + "\n")

@@ -69,16 +69,17 @@ SPLIT = Format(
 
 PROMPTS = Format(
     "prompts",
-    version=1,
+    version=2,
     key=("class_id", "type", "index"),
     stage="prompt",
     schema=pa.schema(
         [
             pa.field("class_id", pa.int32(), nullable=False),
             pa.field("class_name", pa.string(), nullable=False),
-            pa.field("type", pa.string(), nullable=False),  # label | context | a column of the user's CSV
+            pa.field("type", pa.string(), nullable=False),  # label | context | ... | a column of the user's CSV
             pa.field("index", pa.int32(), nullable=False),  # from 0, where a type has several texts a class
             pa.field("text", pa.string(), nullable=False),
+            pa.field("origin", pa.string(), nullable=False),  # template | ours | csv:<hash> | model:<name>:<hash>
         ]
     ),
 )
@@ -104,7 +105,9 @@ PREDICTIONS = Format(
 
 GRAPHS = Format(
     "graphs",
-    version=2,  # meta: {"kind": visual_genome | action_genome, "aliases", "rejected", "left_out"}
+    # Meta: {"kind": visual_genome | action_genome, "aliases", "rejected", "left_out"}, and "source", the folder as in
+    # params, with "stamp", the SHA-256 of its stamp: so that the table stands for the pictures as well.
+    version=3,
     key=("image_id", "region"),
     stage="graph",
     schema=pa.schema(

@@ -61,6 +61,14 @@ def write(folder: Path, stamped: Iterable[StampedFile]) -> int:
     return len(lines)
 
 
+def digest(folder: Path) -> str:
+    """SHA-256 of a folder's stamp: the same as long as the folder holds what it held."""
+    path = stamp_path(folder)
+    if not path.is_file():
+        raise DataError(f"{path}: no stamp; run `unseen raw scan {folder.name}`")
+    return file_digest(path)
+
+
 def read(folder: Path) -> list[StampedFile]:
     """The files a folder held when it was stamped, sorted by path."""
     path = stamp_path(folder)

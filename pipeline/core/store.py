@@ -22,6 +22,7 @@ from zarr.codecs import Crc32cCodec
 
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.outputs import whole
+from pipeline.core.rows import RowReader
 
 VERSION = 1
 CHUNK_ROWS = 256
@@ -210,6 +211,12 @@ class Store:
         offsets = self.read(group, f"{name}.offsets")
         values = self.read(group, name) if len(offsets) > 1 else np.empty(0)
         return [values[start:stop] for start, stop in pairwise(offsets)]
+
+    def reader(self, group: str, name: str) -> RowReader:
+        """An array of which rows are read when they are asked for."""
+        if name not in self._group(group):
+            raise FormatError(f"{self.path}: group '{group}' has no array '{name}'; {self._remedy}")
+        return RowReader(self.path / group / name, self._remedy)
 
     def rows(self, group: str, name: str, ids: Sequence[str]) -> Array:
         """Rows of a dense array by id, in the order asked for; an id that is not there is a DataError."""

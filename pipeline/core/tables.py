@@ -1,7 +1,7 @@
 """Parquet tables: written sorted, unique and alike on every run; read only where name and version fit."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -66,11 +66,11 @@ def streamed(path: Path, form: Format) -> Iterator[RowWriter]:
         file.add_key_value_metadata(_header_of(form, writer.meta))
 
 
-def batches(path: Path, form: Format) -> Iterator[list[dict[str, Any]]]:
-    """The rows of a table in key order, some thousand at a time; checked like `read`."""
+def batches(path: Path, form: Format, columns: Sequence[str] | None = None) -> Iterator[list[dict[str, Any]]]:
+    """The rows of a table in key order, some thousand at a time; checked like `read`. Other columns are not read."""
     _header(path, form)
     with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=_BATCH_ROWS):
+        for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=columns):
             yield batch.to_pylist()
 
 

@@ -124,7 +124,13 @@ def accuracy(rank_N: Ints, truth_N: Sequence[int], *, num_resamples: int, genera
 
 def interval_over_splits(values: Sequence[float]) -> Interval | None:
     """95 % Student t interval of the mean of independent splits, clipped to [0, 1]; None for fewer than two."""
-    from scipy.special import stdtrit  # .2 s to import, and only several splits need it
+    interval = interval_of_mean(values)
+    return (max(0.0, interval[0]), min(1.0, interval[1])) if interval else None
+
+
+def interval_of_mean(values: Sequence[float]) -> Interval | None:
+    """95 % Student t interval of the mean of independent figures, such as differences; None for fewer than two."""
+    from scipy.special import stdtrit  # .2 s to import, and only several figures need it
 
     num = len(values)
     if num < 2:
@@ -132,7 +138,7 @@ def interval_over_splits(values: Sequence[float]) -> Interval | None:
     t_point = float(stdtrit(num - 1, 0.5 + COVERAGE / 2))  # the two-sided point of Student's t
     half = t_point * float(np.std(values, ddof=1)) / num**0.5
     middle = float(np.mean(values))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    return middle - half, middle + half
 
 
 def _cells(rank_N: Ints, truth_N: Sequence[int]) -> Ints:

@@ -5,6 +5,7 @@ reader is strict: no NaN or Infinity, no numbers beyond their type, no half of a
 """
 
 import codecs
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +15,7 @@ from pipeline.core import outside
 from pipeline.core.errors import FormatError
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 # What a decoder raises for hostile input; ValidationError, where the JSON is none of the expected, is a DecodeError.
 ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, MemoryError)
@@ -21,9 +23,18 @@ ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, MemoryError)
 
 def read(path: Path, decoder: "msgspec.json.Decoder[T]", most_bytes: int, what: str) -> T:
     """The value of a file. FormatError where it is larger than `most_bytes`, no JSON or not `what`."""
+    return _decoded(path, decoder.decode, most_bytes, what)
+
+
+def read_lines(path: Path, decoder: "msgspec.json.Decoder[T]", most_bytes: int, what: str) -> list[T]:
+    """The values of a file that has one a line; empty lines are none. FormatError as `read`."""
+    return _decoded(path, decoder.decode_lines, most_bytes, what)
+
+
+def _decoded(path: Path, decode: Callable[[bytes], V], most_bytes: int, what: str) -> V:
     content = outside.content(path, most_bytes, what).removeprefix(codecs.BOM_UTF8)
     try:
-        return decoder.decode(content)
+        return decode(content)
     except msgspec.ValidationError as error:
         raise FormatError(f"{path}: not {what} ({error}); replace the file") from None
     except ERRORS as error:

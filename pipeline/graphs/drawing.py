@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.core.errors import DataError
+from pipeline.formats import pictures
 from pipeline.graphs.scene import SceneGraph
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 Point = tuple[float, float]
 
 _PANEL = 460  # width and height of either half, pixels
-_MOST_PIXELS = 64 << 20  # of a picture from outside; more is a decompression bomb or no photograph
 _INK, _EDGE, _MARK = (35, 35, 40), (120, 125, 135), (200, 60, 40)
 _NODE, _MARKED_NODE = (224, 234, 246), (250, 220, 205)
 
@@ -34,24 +33,8 @@ def neighbourhood(graph: SceneGraph, start: Sequence[int], most: int) -> list[in
 
 
 def load_picture(path: Path, crop_xywh: Sequence[int] | None) -> "Image | None":
-    """The picture of a graph, cut to its region; None where there is no such file. DataError if it is no picture."""
-    from PIL import Image
-
-    if not path.is_file():
-        return None
-    try:
-        with Image.open(path) as file:
-            if file.width * file.height > _MOST_PIXELS:
-                raise DataError(f"{path}: {file.width} x {file.height} pixels, at most {_MOST_PIXELS} are read")
-            picture = file.convert("RGB")
-    except DataError:
-        raise
-    except Exception as error:  # what Pillow raises for a damaged picture has no common family
-        raise DataError(f"{path}: not a readable picture ({type(error).__name__}); fetch it again") from None
-    if crop_xywh is None:
-        return picture
-    x, y, w, h = crop_xywh
-    return picture.crop((x, y, x + w, y + h))
+    """The picture of a graph, cut to its region; None where there is no such file. FormatError if it is no picture."""
+    return pictures.read(path, crop_xywh) if path.is_file() else None
 
 
 def draw(graph: SceneGraph, nodes: Sequence[int], marked: Sequence[int], picture: "Image | None") -> "Image":

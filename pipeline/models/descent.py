@@ -1,9 +1,10 @@
-"""Training of the methods that learn by gradients: parameters, the loop, draws, and a linear map to start from."""
+"""Training of the methods that learn by gradients: parameters, their course, draws, and a linear map to start from."""
 
 # Shapes: N clips, D feature size, K classes, T text size.
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 import numpy as np
 import torch
@@ -11,7 +12,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from pipeline.core import seeds
+from pipeline.core.batches import Memory, dealt
 from pipeline.core.errors import DataError
+from pipeline.models import learning
 from pipeline.models.methods.shared import Array, MethodParams, Rows, standardisation
 
 
@@ -82,25 +85,49 @@ def descend(
 
     Raises DataError when the loss is no longer a number.
     """
+
+    def loss_fn(_: nn.Module, batch: learning.Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        return loss_of(batch["rows"].numpy()), {}
+
     optimizer = torch.optim.AdamW(module.parameters(), lr=params.lr, weight_decay=params.weight_decay)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=params.epochs)
-    kept = set(params.settings)
-    for epoch in range(1, params.epochs + 1):
-        total = 0.0
-        for rows in _batches(num_clips, params.batch_size, seed, epoch):
-            loss = loss_of(rows)
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            total += loss.item() * len(rows)
-        schedule.step()
-        if not math.isfinite(total):
-            raise DataError(f"the loss is not finite in epoch {epoch}: lower lr in params.yaml or check the features")
-        if str(epoch) in kept:
-            yield str(epoch), total / num_clips
+    rates = annealed(params.lr, params.epochs)
+    course = learning.Course(
+        num_epochs=params.epochs,
+        rate=lambda step, steps_in_epoch: rates[step // steps_in_epoch],
+        accumulate=1,
+        clip_norm=None,
+        ema=None,
+        refuse=_refuse,
+    )
+    data, kept = _Numbers({"rows": np.arange(num_clips)}, params.batch_size), set(params.settings)
+    learner = learning.Learner(module, optimizer, loss_fn, course, learning.Here())
+    for row in learner.epochs(data, lambda requests: (data.read(*request) for request in requests), seed):
+        if str(row["epoch"]) in kept:
+            yield str(row["epoch"]), row["loss"]
 
 
-def _batches(num_clips: int, batch_size: int, seed: int, epoch: int) -> list[Rows]:
-    """Shuffled row numbers in batches that differ by at most one row, so that none is too small to contrast."""
-    order = seeds.generator(seed, "batches", epoch).permutation(num_clips)
-    return np.array_split(order, -(-num_clips // batch_size))
+def annealed(lr: float, num_epochs: int) -> list[float]:
+    """The learning rate of each epoch, along half a cosine down to 0.
+
+    Each from the one before, as torch's CosineAnnealingLR has it: the closed form differs in the last bits.
+    """
+    rates = [lr]
+    for epoch in range(1, num_epochs):
+        now, before = (1 + math.cos(math.pi * each / num_epochs) for each in (epoch, epoch - 1))
+        rates.append(now / before * rates[-1])
+    return rates
+
+
+class _Numbers(Memory):
+    """Row numbers of clips that a method holds as tensors itself."""
+
+    def steps(self, seed: int, epoch: int) -> list[Rows]:
+        """Shuffled batches that differ by at most one row, so that none is too small to contrast."""
+        shuffled = seeds.generator(seed, "batches", epoch + 1).permutation(len(self.arrays["rows"]))
+        return dealt(shuffled, self.batch_size)
+
+
+def _refuse(epoch: int, step: int, rows: Rows) -> NoReturn:  # noqa: ARG001 - one interface; a clip has no name here
+    raise DataError(
+        f"the loss is not finite in epoch {epoch}, step {step}: lower lr in params.yaml or check the features"
+    )

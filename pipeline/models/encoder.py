@@ -13,7 +13,8 @@ Of pictures also (`PictureEncoder`):
 
 # Shapes: N clips, D feature size; of pictures S frames of the map, G x P cells.
 from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -47,6 +48,21 @@ class PictureEncoder(Encoder, Protocol):
 
     def places(self, x_NCTHW: Tensor, /) -> Tensor:
         """places_NDSGP: what it finds at each frame and place that are left; its D need not be `dim`."""
+
+
+@runtime_checkable
+class SplitlessMember(Protocol):
+    """The file of an encoder whose weights belong to no split: those of a path serve all splits."""
+
+    RECIPE: str  # which leaves clips as the encoder sees them
+
+    def seeds(self, weights: Path) -> list[int] | None:
+        """The seeds whose weights lie there; None where the weights have none."""
+
+    def frozen(
+        self, weights: Path, seed: int | None, options: dict[str, Any], section: str
+    ) -> "tuple[nn.Module, dict[str, Any]]":
+        """The encoder of a seed, at rest, and of its weights: `weights_hash`, `pretrained`, `named_classes`."""
 
 
 def encoder_of(module: nn.Module) -> Encoder:

@@ -12,7 +12,7 @@ from pipeline.core.errors import DataError, LeakError
 from pipeline.core.hashing import array_digest, value_digest
 from pipeline.core.rejects import Rejects
 from pipeline.core.schemas import SPLIT
-from pipeline.models.methods.shared import Array, ClassTexts, Clips, class_texts
+from pipeline.models.methods.shared import Array, ClassTexts, Clips, class_texts, text_group
 
 ROLES = ("fit", "val", "unseen_test")  # which a task uses
 
@@ -47,6 +47,8 @@ class Source:
     features: store.Store
     group: str
     training_classes: list[int]
+    pretrained: str | None  # the weights of the web that the encoder began as
+    weights_hash: str | None
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ class Task:
     encoder_classes: list[int]  # which the features' encoder was trained on
     texts: ClassTexts
     num_missing: int  # clips of these roles without features
+    pretrained: str | None  # the weights of the web that the features' encoder began as; nobody knows what they saw
+    one_space: bool  # features and texts may be compared: nothing says that they are of different weights
 
     @property
     def name(self) -> str:
@@ -119,7 +123,9 @@ def joined(inputs: Inputs, asked: Asked) -> list[Task]:
         of_split = [row for row in rows if row["split"] == split]
         for seed in asked.seeds:
             group = _group(features, split, seed)
-            source = Source(features, group, _innocent(features, group, split, meta["splits"][split]))
+            attrs = features.group_attrs(group)
+            seen = _innocent(features, group, split, meta["splits"][split])
+            source = Source(features, group, seen, attrs.get("pretrained"), attrs.get("weights_hash"))
             tasks.append(_task((split, seed), source, texts, meta["splits"][split], _there(source, of_split, asked)))
     return tasks
 
@@ -141,23 +147,34 @@ def _task(name: tuple[str, int], source: Source, texts: store.Store, classes: Cl
         test_ND=_vectors(source, used["unseen_test"]),
         spaces={"unseen": sorted(classes["unseen"]), "all": everything},
         encoder_classes=source.training_classes,
-        texts=class_texts(texts, everything),
+        texts=class_texts(texts, everything, seed),
         num_missing=found.num_missing,
+        pretrained=source.pretrained,
+        one_space=_text_weights(texts, seed) in (source.weights_hash, None) or source.weights_hash is None,
     )
 
 
+def _text_weights(texts: store.Store, seed: int) -> str | None:
+    """The hash of the weights that made the texts' vectors, where the store says it."""
+    of_seed = texts.group_attrs(text_group(texts, "label", seed)).get("weights_hash")
+    found: str | None = of_seed or texts.attrs.get("weights_hash")
+    return found
+
+
 def _group(features: store.Store, split: str, seed: int) -> str:
-    """The features of a split's encoder: the only one, or of several the one of the same seed; else one for all."""
-    of_split = {name: features.group_attrs(name) for name in features.groups()}
-    of_split = {name: attrs for name, attrs in of_split.items() if attrs.get("split") == split} or {
-        name: attrs for name, attrs in of_split.items() if name == "all"
-    }
-    same_seed = [name for name, attrs in of_split.items() if attrs.get("seed") == seed]
-    chosen = list(of_split) if len(of_split) == 1 else same_seed
+    """The features of a split's encoder: the only one, or of several the one of the same seed; else of one for all.
+
+    Those of one for all splits are `all-<seed>`, or `all` where it has no seeds.
+    """
+    attrs = {name: features.group_attrs(name) for name in features.groups()}
+    of_split = [name for name in attrs if attrs[name].get("split") == split]
+    for_all = [name for name in (f"all-{seed}", "all") if name in attrs][:1]
+    same_seed = [name for name in of_split if attrs[name].get("seed") == seed]
+    chosen = (of_split if len(of_split) == 1 else same_seed) if of_split else for_all
     if len(chosen) != 1:
         raise DataError(
             f"{features.path}: no features for split '{split}', seed {seed}: its groups are {features.groups()}; "
-            "add the split to the rows of pretrain and extract"
+            "add the split or the seed to the rows of pretrain or finetune, and extract"
         )
     return chosen[0]
 
@@ -165,7 +182,8 @@ def _group(features: store.Store, split: str, seed: int) -> str:
 def _innocent(features: store.Store, group: str, split: str, classes: Classes) -> list[int]:
     """The encoder's training classes. Raises LeakError if an unseen class, or one that selection calls so, is there.
 
-    The val classes are let pass in adopted features: their encoder is what it is, trained on all seen classes.
+    Val classes are allowed for adopted features, and for an encoder that belongs to no split, such as CLIP: a choice by
+    them is then called `validation_seen`.
     """
     attrs = features.group_attrs(group)
     trained = attrs.get("training_classes")
@@ -173,7 +191,7 @@ def _innocent(features: store.Store, group: str, split: str, classes: Classes) -
         raise LeakError(f"{features.path}: group '{group}' does not say what its encoder was trained on")
     remedies = {"unseen": "train it on seen classes", "val": "selection needs one trained on `fit`"}
     for role, remedy in remedies.items():
-        if role == "val" and attrs.get("adopted"):
+        if role == "val" and (attrs.get("adopted") or group.partition("-")[0] == "all"):
             continue
         seen = sorted(set(trained) & set(classes[role]))
         if seen:

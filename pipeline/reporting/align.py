@@ -16,6 +16,7 @@ class About:
     variant: str
     refit: str
     setting_name: str
+    trains: bool
 
 
 @dataclass(frozen=True)
@@ -50,14 +51,22 @@ def page(key: str, about: About, parts: Sequence[Part]) -> pages.Page:
 
 
 def _text(about: About, parts: Sequence[Part]) -> str:
-    text = (
-        f"Method {about.method}, variant {about.variant}, trained on the fit classes; its {about.setting_name} is the "
-        "best on the val classes, which stand in for unseen ones. "
-    )
-    if about.refit == "seen":
+    text = f"Method {about.method}, variant {about.variant}, "
+    if about.trains:
+        text += (
+            f"trained on the fit classes; its {about.setting_name} is the best on the val classes, which stand in for "
+            "unseen ones. "
+        )
+    else:
+        text += "which trains nothing: features and texts lie in one space. "
+    if about.trains and about.refit == "seen":
         text += "The scores are of a second training on fit and val clips. "
     if any(part.task.selection == "validation_seen" for part in parts):
-        text += "The adopted features' encoder was trained on the val classes too."
+        text += "The adopted features' encoder was trained on the val classes too. "
+    for pretrained in sorted({part.task.pretrained for part in parts if part.task.pretrained}):
+        text += (
+            f"The features' encoder began as {pretrained}, weights of the web: which classes they saw is not known. "
+        )
     return text.strip()
 
 

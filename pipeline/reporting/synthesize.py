@@ -1,17 +1,21 @@
 """The page of a demo world: how much of what there is, and pictures of it."""
 
 import shutil
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
 from pipeline.core import pages, stamp
+from pipeline.formats import pictures, webdataset
 from pipeline.world import overlay
 from pipeline.world.filming import Films
 from pipeline.world.recordings import Performance, World, all_senses, is_filmed
 
 _SHOWN = 2  # pictures of a world that is files alone
+_SHEET = (3, 4)  # rows and columns of samples on a sheet
+_CELL = (200, 190)  # width and height of one, pixels
 
 
 def of_performances(world: World, row: str, performed: Sequence[Performance], folder: Path) -> pages.Page:
@@ -39,6 +43,31 @@ def of_files(world: Path, row: str, text: str, folder: Path) -> pages.Page:
         images.append(pages.Image(file=f"{number}.png", alt=f"Picture {name} of the world", caption=name))
     counts: list[list[pages.Cell]] = [["pictures", len(pictures)], ["other files", len(files) - len(pictures)]]
     return _page(row, text, pages.Table(title="Files", header=["what", "files"], rows=counts), images)
+
+
+def of_image_texts(world: Path, row: str, folder: Path) -> pages.Page:
+    """How many samples the shards have, and a sheet of the first with their texts, written into the folder."""
+    shards = [webdataset.index(path) for path in webdataset.shard_paths(world)]
+    _sheet(shards[0], folder / "samples.png")
+    counts: list[list[pages.Cell]] = [[shard.path.name, len(shard.keys_N)] for shard in shards]
+    sheet = pages.Image(file="samples.png", alt="Small pictures, each above its text", caption=shards[0].path.name)
+    text = "Pictures with a sentence each, in shards as img2dataset writes them."
+    return _page(row, text, pages.Table(title="Samples", header=["shard", "samples"], rows=counts), [sheet])
+
+
+def _sheet(shard: webdataset.Shard, file: Path) -> None:
+    from PIL import Image, ImageDraw, ImageOps
+
+    (rows, columns), (width, height) = _SHEET, _CELL
+    sheet = Image.new("RGB", (columns * width, rows * height), (255, 255, 255))
+    canvas = ImageDraw.Draw(sheet)
+    for number in range(min(rows * columns, len(shard.keys_N))):
+        left, top = number % columns * width, number // columns * height
+        picture = pictures.decode(shard.picture(number), shard.key(number))
+        sheet.paste(ImageOps.contain(picture, (width - 8, height - 48)), (left + 4, top + 4))
+        text = "\n".join(textwrap.wrap(shard.text(number), 32)[:3])
+        canvas.multiline_text((left + 4, top + height - 42), text, fill=(35, 35, 40))
+    sheet.save(file)
 
 
 def _page(row: str, text: str, table: pages.Table, images: list[pages.Image]) -> pages.Page:

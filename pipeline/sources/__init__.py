@@ -1,1 +1,1 @@
-"""A dataset's source folder: which clips it holds (`listing`, `vectors`) and what they look like (`decoding`)."""
+"""What source folders hold: clips (`listing`, `vectors`, `decoding`), and pictures with sentences (`pairs`)."""

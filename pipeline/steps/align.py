@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from pipeline.core import members, pages, scores, store
+from pipeline.core.errors import DataError
 from pipeline.core.outputs import remove, whole_folder
 from pipeline.core.params import Params
 from pipeline.core.progress import track
@@ -70,6 +71,8 @@ def align(
     """
     asked = Asked(row.dataset, row.split_table, row.splits, row.seeds, row.max_missing)
     tasks = joined(inputs, asked)
+    if not settings.trains:
+        _check_one_space(tasks, row)
     features = store.Store(inputs.features, "extract")
     plan = selection.Plan(row.method, row.variant, settings, row.refit, compute.num_threads)
     parts = Parts("align", key, cache)
@@ -81,6 +84,16 @@ def align(
         _assemble(scratch, key, row, features.attrs, settings, tasks)
         remove(scratch / "parts")
     parts.keep_only(used)
+
+
+def _check_one_space(tasks: Sequence[Task], row: Row) -> None:
+    """Without a map between them, features and texts must be of the same weights."""
+    apart = [task.name for task in tasks if not task.one_space]
+    if apart:
+        raise DataError(
+            f"align.rows: {row.method} compares features with texts, but those of {row.features} and {row.embeddings} "
+            f"are of different weights ({', '.join(apart)}); name features and embeddings of the same CLIP"
+        )
 
 
 def _assemble(
@@ -106,7 +119,7 @@ def _assemble(
             (folder / selection.WEIGHTS).rename(scratch / "weights" / f"{task.name}.safetensors")
     _write_history(scratch / "history.csv", tasks, parts)
     shown = [page_of.Part(task, parts[task.name]["history"], parts[task.name]["selected"]) for task in tasks]
-    told = page_of.About(row.method, row.variant, row.refit, settings.setting_name)
+    told = page_of.About(row.method, row.variant, row.refit, settings.setting_name, settings.trains)
     pages.write(scratch, page_of.page(key, told, shown))
 
 

@@ -1,17 +1,23 @@
 """embed: class texts -> vectors. One store per dataset and text encoder, one group per kind of text."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import numpy as np
 from pydantic import Field
 
 from pipeline.core import params, store, tables
-from pipeline.core.errors import DataError
+from pipeline.core.errors import DataError, ParamsError
+from pipeline.core.hashing import value_digest
+from pipeline.core.progress import say
 from pipeline.core.runs import CACHE
 from pipeline.core.schemas import PROMPTS
+from pipeline.models.methods.shared import LABEL_AND_CONTEXT, class_vector, seeded
 from pipeline.models.text_encoders import shared as text_encoders
-from pipeline.models.text_encoders.shared import encode_cached
+from pipeline.models.text_encoders.shared import Cutting, TextEncoder, TrainedMember, Vectors, encode_cached
+from pipeline.text.prompts import TypeName
 
 MAX_CLASSES, MAX_TEXTS = 10_000, 100  # what the ids "CCCC-II" can count
 
@@ -27,21 +33,92 @@ class Row(params.Params):
 
     dataset: str
     encoder: str  # a file of pipeline/models/text_encoders
+    weights: str  # where its weights come from: requirements.txt for a pinned package, a start file, or a finetune row
     model: dict[str, Any]  # the Params of that encoder
+    means: dict[TypeName, Annotated[list[str], Field(min_length=1)]]  # by name, types whose mean direction is stored
 
 
-def embed(row: Row, compute: Compute, *, prompts: Path, out: Path, cache: Path = CACHE) -> None:
-    """Write the store of class texts: group = prompt type, ids "CCCC-II" (class, text), array `pooled` (N, D)."""
-    chosen = text_encoders.member(row.encoder)
-    model = params.parse(chosen.Params, row.model, "embed.rows: model")
-    encoder = chosen.encoder(model, num_threads=compute.num_threads)
+def embed(row: Row, compute: Compute, *, prompts: Path, out: Path, cache: Path = CACHE) -> dict[str, int]:
+    """Write the store of class texts: group = prompt type, ids "CCCC-II" (class, text), array `pooled` (N, D).
+
+    A mean of types that the row asks for is a group like them, of one vector a class. An encoder trained with several
+    seeds leaves a group `<type>@<seed>` of each. The numbers are of texts, and of those that the encoder read in
+    pieces, which the store's `num_cut` counts as well.
+    """
     by_type = _texts(prompts)
-    vectors = {kind: encode_cached(encoder, list(texts.values()), cache) for kind, texts in by_type.items()}
-    dim = next(iter(vectors.values())).shape[1]
-    about = {"dataset": row.dataset, "encoder": row.encoder, "weights_hash": encoder.weights_hash, "dim": dim}
+    texts = [text for some in by_type.values() for text in some.values()]
+    encoders = _encoders(row, compute)
+    vectors = {
+        seed: {kind: encode_cached(encoder, list(some.values()), cache) for kind, some in by_type.items()}
+        for seed, encoder in encoders.items()
+    }
+    about: dict[str, Any] = {"dataset": row.dataset, "encoder": row.encoder, "weights_hash": _digest(encoders)}
+    about["dim"] = next(iter(next(iter(vectors.values())).values())).shape[1]
+    first = next(iter(encoders.values()))
+    num_cut = first.num_cut(texts) if isinstance(first, Cutting) else 0
+    if num_cut:
+        about["num_cut"] = num_cut
+        say(f"{row.dataset}, {row.encoder}: {num_cut} of {len(texts)} texts are too long and were read in pieces")
     with store.create(out, about) as writer:
-        for kind, texts in by_type.items():
-            writer.group(kind, list(texts)).put("pooled", vectors[kind])
+        for seed, of_kind in vectors.items():
+            of_seed = {} if seed is None else {"seed": seed, "weights_hash": encoders[seed].weights_hash}
+            groups = {kind: (list(by_type[kind]), vectors_ND) for kind, vectors_ND in of_kind.items()}
+            groups |= {name: _mean(name, types, by_type, of_kind) for name, types in row.means.items()}
+            for kind, (ids, vectors_ND) in groups.items():
+                writer.group(seeded(kind, seed), ids, of_seed).put("pooled", vectors_ND)
+    return {"texts": len(texts), "cut": num_cut}
+
+
+def _encoders(row: Row, compute: Compute) -> dict[int | None, TextEncoder]:
+    """The row's encoder by seed; None where there is one for all seeds."""
+    chosen = text_encoders.member(row.encoder)
+    where = "embed.rows: model"
+    if not isinstance(chosen, TrainedMember):
+        model = params.parse(chosen.Params, row.model, where)
+        return {None: chosen.encoder(model, num_threads=compute.num_threads)}
+    if row.model:
+        raise ParamsError(f"{where}: the weights of '{row.encoder}' are named by the key weights; set model to {{}}")
+    found: dict[int | None, TextEncoder] = {}
+    seeds: Sequence[int | None] = chosen.seeds(Path(row.weights)) or [None]
+    for seed in seeds:
+        told = {"weights": row.weights, "seed": seed or 0}
+        found[seed] = chosen.encoder(params.parse(chosen.Params, told, where), num_threads=compute.num_threads)
+    return found
+
+
+def _digest(encoders: dict[int | None, TextEncoder]) -> str:
+    hashes = [encoder.weights_hash for encoder in encoders.values()]
+    return hashes[0] if len(hashes) == 1 else value_digest(hashes)
+
+
+def _mean(
+    name: str, types: list[str], by_type: dict[str, dict[str, str]], vectors: dict[str, Vectors]
+) -> tuple[list[str], Vectors]:
+    """The mean direction (K, D) of each class's vectors of some types, and the ids "CCCC-00" of the K classes."""
+    unknown = [kind for kind in types if kind not in by_type]
+    if unknown or name in (*by_type, LABEL_AND_CONTEXT):
+        what = f"no texts of type '{unknown[0]}'" if unknown else "the name is taken"
+        raise ParamsError(
+            f"embed.rows: means.{name}: {what}; the types are {', '.join(by_type)}, and "
+            f"'{LABEL_AND_CONTEXT}' is what methods call the mean of label and context"
+        )
+    rows = [_rows_of_classes(by_type[kind]) for kind in types]
+    uneven = sorted(set().union(*rows) - set(rows[0]).intersection(*rows))
+    if uneven:
+        raise DataError(f"embed.rows: means.{name}: class {uneven[0]} has not texts of all of {', '.join(types)}")
+    mean = [
+        class_vector(np.stack([class_vector(vectors[kind][of[owner]]) for kind, of in zip(types, rows, strict=True)]))
+        for owner in rows[0]
+    ]
+    return [f"{owner}-00" for owner in rows[0]], np.stack(mean)
+
+
+def _rows_of_classes(texts: dict[str, str]) -> dict[str, list[int]]:
+    """The rows of each class's texts, by the class as their ids name it."""
+    rows: dict[str, list[int]] = defaultdict(list)
+    for row, id_ in enumerate(texts):
+        rows[id_.split("-")[0]].append(row)
+    return rows
 
 
 def _texts(prompts: Path) -> dict[str, dict[str, str]]:

@@ -20,6 +20,7 @@ from pipeline.core.store import Store
 from pipeline.evaluation import leakage, metrics, tables
 from pipeline.evaluation.leakage import Clip
 from pipeline.evaluation.tables import Row
+from pipeline.text.prompts import PARTS_OF_LABELS
 
 
 class Bootstrap(Params):
@@ -131,9 +132,11 @@ def _check_belong(row: EvaluateRow, method: Mapping[str, Any], split_meta: Mappi
 
 
 def _check_texts(path: Path, truth: _Truth) -> None:
-    """Every prompt type must tell all classes apart."""
+    """Every prompt type must tell all classes apart, but for those that are parts of labels."""
     store = Store(path, "embed")
     for group in store.groups():
+        if group.partition("@")[0] in PARTS_OF_LABELS:
+            continue
         texts_ND = store.read(group, "pooled").astype(np.float64)
         texts_ND /= np.maximum(np.linalg.norm(texts_ND, axis=1, keepdims=True), 1e-12)
         class_N = np.array([int(text_id.split("-")[0]) for text_id in store.ids(group)])

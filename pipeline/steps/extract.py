@@ -5,13 +5,16 @@ hidden, and vectors of the people and things that the dataset has boxes of.
 """
 
 # Shapes: N clips, D feature size, K variants or boxes.
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pipeline import modalities
-from pipeline.core import prepared, store
+from pipeline.core import members, prepared, store
 from pipeline.core.boxes import Boxes
 from pipeline.core.errors import DataError, FormatError, LeakError, ParamsError
 from pipeline.core.hashing import file_digest
@@ -19,8 +22,10 @@ from pipeline.core.params import Params
 from pipeline.core.prepared import Clips
 from pipeline.core.progress import track
 from pipeline.core.store import GroupWriter
-from pipeline.models.encoder import Encoder, PictureEncoder, encoder_of
-from pipeline.training import checkpoint, encoding
+from pipeline.modalities import Modality
+from pipeline.models import checkpoint
+from pipeline.models.encoder import Encoder, PictureEncoder, SplitlessMember, encoder_of
+from pipeline.training import encoding
 from pipeline.training.encoding import Batches, Masked
 
 
@@ -28,10 +33,12 @@ class Row(Params):
     """Whose arrays go through which encoders, and what is kept beside `pooled`."""
 
     dataset: str
-    split_table: str
+    split_table: str | None  # whose splits the weights were trained on; null where they belong to none
     modality: str
     recipe: str
     encoder: str
+    weights: str  # features/pretrain/<row>, features/finetune/<row> or a start file
+    options: dict[str, Any]  # of the encoder, as far as its weights do not tell
     tokens: bool
     masked: Masked | None
     regions: bool
@@ -55,36 +62,99 @@ class About(BaseModel):
     unseen_classes: list[int]
 
 
+@dataclass(frozen=True)
+class Found:
+    """One encoder, the group that its vectors go to, and what the group says of itself."""
+
+    group: str
+    encoder: Encoder
+    weights_hash: str
+    attrs: dict[str, Any]
+
+
 def extract(row: Row, batches: Batches, *, key: str, arrays: Path, weights: Path, out: Path) -> dict[str, int]:
     """Write the store of a row: per weights file `<split>-<seed>` a group of that name with array `pooled` (N, D).
 
+    Weights that belong to no split give a group `all-<seed>`, or `all` where they have no seeds.
     Where the row asks, the group also has `tokens` (N, ..., D), whose mean over the middle axes is `pooled`, `masked`
     (N, K, D), the vectors of K variants of each clip, and ragged `regions` (K, D'), what the encoder finds in each of a
     clip's `boxes` (K, 5), beside `box_labels` (K), both as core.prepared has them.
-    Raises LeakError if an encoder was trained on a class that its split calls unseen, or is not the one its file name
-    says; DataError, naming the clip, for one without a body.
+    Raises LeakError if an encoder was trained on a class that its split calls unseen, is not the one its file name
+    says, or does not tell what it has seen; DataError, naming the clip, for one without a body.
     """
     clips = Clips(arrays)
     sense = modalities.sense(row.modality)
     encoding.refuse_empty(sense.is_empty, clips, batches)
-    files = sorted(weights.glob("*.safetensors"))
-    if not files:
-        raise DataError(f"{weights}: no weights there; run `dvc repro pretrain@{key}`")
-    attrs = row.model_dump(include={"dataset", "split_table", "modality", "encoder", "recipe"})
+    loads = _of_no_split(row, weights) if row.split_table is None else _of_splits(sense, row, weights, clips)
+    attrs = row.model_dump(include={"dataset", "split_table", "modality", "encoder", "recipe"}, exclude_none=True)
     boxes = _boxes(clips) if row.regions else []
     if row.regions:
         attrs[prepared.BOX_LABELS] = clips.store.attrs[prepared.BOX_LABELS]
     with store.create(out, attrs) as writer:
-        for file in track(files, total=len(files), what=f"{key}: encoders"):
-            state, metadata = checkpoint.load(file)
-            about = check(metadata, file, row, clips.store.attrs["layout"])
-            module = sense.build(about.encoder, about.options, about.layout, str(file))
-            checkpoint.restore(module, state, file)
-            kept = about.model_dump(include={"split", "seed", "training_classes", "encoder", "modality"})
-            kept |= row.model_dump(include={"masked"}, exclude_none=True)
-            group = writer.group(file.stem, clips.ids, {**kept, "weights_hash": file_digest(file)})
-            _put(group, encoder_of(module), clips, boxes, row, batches)
-    return {"clips": len(clips), "encoders": len(files)}
+        for load in track(loads, total=len(loads), what=f"{key}: encoders"):
+            found = load()
+            masked = row.model_dump(include={"masked"}, exclude_none=True)
+            told = {**found.attrs, **masked, "weights_hash": found.weights_hash}
+            _put(writer.group(found.group, clips.ids, told), found.encoder, clips, boxes, row, batches)
+    return {"clips": len(clips), "encoders": len(loads)}
+
+
+def _of_splits(sense: Modality, row: Row, weights: Path, clips: Clips) -> list[Callable[[], Found]]:
+    """The encoders that pretrain left, each loaded when it is called for."""
+    if row.options:
+        raise ParamsError(f"extract.rows: options: the weights of {row.encoder} bring their own; set it to {{}}")
+    files = sorted(weights.glob("*.safetensors"))
+    if not files:
+        raise DataError(f"{weights}: no weights there; run `dvc repro pretrain@{weights.name}`")
+
+    def load(file: Path) -> Found:
+        state, metadata = checkpoint.load(file)
+        about = check(metadata, file, row, clips.store.attrs["layout"])
+        module = sense.build(about.encoder, about.options, about.layout, str(file))
+        checkpoint.restore(module, state, file)
+        kept = about.model_dump(include={"split", "seed", "training_classes", "encoder", "modality"})
+        return Found(file.stem, encoder_of(module), file_digest(file), kept)
+
+    return [partial(load, file) for file in files]
+
+
+def _of_no_split(row: Row, weights: Path) -> list[Callable[[], Found]]:
+    """The encoders of a start file or of a row of finetune, each loaded when it is called for."""
+    member = members.load(f"pipeline.modalities.{row.modality}", row.encoder)
+    if not isinstance(member, SplitlessMember):
+        raise ParamsError(
+            f"extract.rows: split_table: {row.encoder} is trained on a split; name the table of its splits"
+        )
+    if row.recipe != member.RECIPE:
+        raise ParamsError(
+            f"extract.rows: recipe: {row.encoder} sees pictures as the recipe '{member.RECIPE}' leaves them, "
+            f"not '{row.recipe}'"
+        )
+
+    def load(seed: int | None) -> Found:
+        module, about = member.frozen(weights, seed, row.options, "extract.rows: options")
+        file = weights if seed is None else weights / f"{seed}.safetensors"
+        kept: dict[str, Any] = {"training_classes": [] if seed is None else _named(about, row.dataset, file)}
+        kept |= {} if seed is None else {"seed": seed}
+        kept |= {"pretrained": about["pretrained"]} if about.get("pretrained") else {}
+        kept |= {"encoder": row.encoder, "modality": row.modality, "options": row.options}
+        name = "all" if seed is None else f"all-{seed}"
+        return Found(name, encoder_of(module), about["weights_hash"], kept)
+
+    seeds: Sequence[int | None] = member.seeds(weights) or [None]
+    return [partial(load, seed) for seed in seeds]
+
+
+def _named(about: dict[str, Any], dataset: str, file: Path) -> list[int]:
+    """The classes of a dataset that the texts which weights were trained with name."""
+    named = about.get("named_classes")
+    found = named.get(dataset) if isinstance(named, dict) else None
+    if not isinstance(found, list) or not all(isinstance(class_id, int) for class_id in found):
+        raise LeakError(
+            f"{file}: does not say which classes of '{dataset}' its training texts name; add '{dataset}' to the "
+            "audited datasets of the row of finetune and train it again"
+        )
+    return sorted(set(found))
 
 
 def _put(group: GroupWriter, encoder: Encoder, clips: Clips, boxes: list[Boxes], row: Row, batches: Batches) -> None:
@@ -119,7 +189,7 @@ def check(metadata: dict[str, Any], file: Path, row: Row, layout: str) -> About:
     seen = sorted(set(about.training_classes) & set(about.unseen_classes))
     if seen:
         raise LeakError(f"{file}: trained on classes {seen}, which split '{about.split}' calls unseen")
-    wanted = {**row.model_dump(exclude={"tokens", "masked", "regions"}), "layout": layout}
+    wanted = {**row.model_dump(exclude={"weights", "options", "tokens", "masked", "regions"}), "layout": layout}
     found = about.model_dump(include=set(wanted))
     if found != wanted:
         raise DataError(f"{file}: is of {found}, the row asks for {wanted}; mend extract.rows in params.yaml")

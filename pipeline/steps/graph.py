@@ -94,7 +94,14 @@ def _write(
             for fault in reading.faults:
                 faults.add(reading.image_id, fault)
         rejects.check(total=total, at_most=row.max_rejected)
-        table.meta = {"kind": row.kind, "aliases": aliases, "rejected": rejects.counts(), "left_out": faults.counts()}
+        table.meta = {
+            "kind": row.kind,
+            "source": row.source,
+            "stamp": stamp.digest(source),
+            "aliases": aliases,
+            "rejected": rejects.counts(),
+            "left_out": faults.counts(),
+        }
     say(f"graph: {num_graphs} graphs, {num_regions} of them regions")
     say(f"graph: rejected {rejects.counts()}; left out of graphs {faults.counts()}")
     return {"graphs": num_graphs, "rejected": len(rejects.rows), "left_out": len(faults.rows)}

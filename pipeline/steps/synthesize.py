@@ -12,6 +12,7 @@ from pipeline.core.outputs import remove, whole_folder
 from pipeline.core.progress import track
 from pipeline.reporting import synthesize as page_of
 from pipeline.world.genomes import ActionGenomeWorld, VisualGenomeWorld, write_action_genome, write_visual_genome
+from pipeline.world.image_texts import ImageTextWorld, write_image_texts
 from pipeline.world.recordings import Performance, World, performances, record
 from pipeline.world.vectors import VectorsWorld, write_vectors
 
@@ -19,7 +20,7 @@ _BLOCK_PERFORMANCES = 10
 _GENOME = "People and things in pictures, annotated in the files of the real dataset."
 _VECTORS = "Vectors of clips, as if computed elsewhere."
 
-AnyWorld = World | VisualGenomeWorld | ActionGenomeWorld | VectorsWorld
+AnyWorld = World | VisualGenomeWorld | ActionGenomeWorld | ImageTextWorld | VectorsWorld
 
 
 class Row(RootModel[Annotated[AnyWorld, Field(discriminator="kind")]]):
@@ -44,6 +45,8 @@ def synthesize(world: AnyWorld, compute: Compute, *, row: str, out: Path, page: 
     with whole_folder(page) as folder:
         if isinstance(world, World):
             shown = page_of.of_performances(world, row, performances(world), folder)
+        elif isinstance(world, ImageTextWorld):
+            shown = page_of.of_image_texts(out, row, folder)
         else:
             text = _VECTORS if isinstance(world, VectorsWorld) else _GENOME
             shown = page_of.of_files(out, row, text, folder)
@@ -61,6 +64,8 @@ def _write(world: AnyWorld, compute: Compute, folder: Path) -> None:
         total, what, parts = world.images, "images", write_visual_genome(world, folder)
     elif isinstance(world, ActionGenomeWorld):
         total, what, parts = world.videos, "videos", write_action_genome(world, folder)
+    elif isinstance(world, ImageTextWorld):
+        total, what, parts = world.num_shards, "shards", write_image_texts(world, folder)
     else:
         write_vectors(world, folder)
         return

@@ -6,7 +6,7 @@ The labels of test clips are not in any input. Programs take milliseconds, so a 
 import csv
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -55,7 +55,7 @@ class Row(Params):
     split_table: str
     features: str  # a store below features/
     embeddings: str  # a row of embed
-    text_type: Literal["label", "context"]  # which texts relate the classes
+    text_type: Annotated[str, Field(min_length=1)]  # which texts relate the classes: a type, or a mean of types
     method: Literal["prototypes"]
     inference: Inference
     constraints: Constraints
@@ -131,7 +131,7 @@ def _seen(task: Task, row: Row) -> list[int]:
 
 def _known(task: Task, row: Row, names: dict[int, str], refit: str) -> Knowledge:
     """What is known of the classes; texts of all, clips of those that `refit` lets in."""
-    texts_KT = task.texts.contexts() if row.text_type == "context" else task.texts.label_KT
+    texts_KT = task.texts.of_type(row.text_type)
     clips = task.training(refit)
     unnamed = [class_id for class_id in task.texts.class_ids if class_id not in names]
     if unnamed:

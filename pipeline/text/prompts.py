@@ -1,108 +1,79 @@
-"""Class texts: a sentence from each class name, and the descriptions of a CSV file."""
+"""Class texts: sentences from each class name, and the texts of tables."""
 
-import csv
-import io
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Annotated
 
-from pipeline.core import outside
-from pipeline.core.errors import DataError, FormatError
-from pipeline.datasets.shared import normalised
+from pydantic import Field
 
-LABEL = "label"  # the prompt type that is made from the template
+from pipeline.core.errors import DataError
+from pipeline.text.class_tables import LABEL, ClassRow
 
-_MAX_BYTES = 16 << 20
-_KEYS = ("class_id", "name")
+TypeName = Annotated[str, Field(pattern=r"^[^\W_][\w -]*$")]  # it becomes the name of a group of vectors
+
+TEMPLATE = "template"  # the origin of texts that a template makes
+PARTS_OF_LABELS = frozenset(("noun", "verb"))  # types whose texts several classes share
+MOST_TEXTS = 100  # of one type and class; the vectors' ids "CCCC-II" count them
 
 
 @dataclass(frozen=True)
 class Text:
-    """One text of a class; `index` counts the texts of one type and class from 0."""
+    """One text of a class; `index` counts the texts of one type and class from 0.
+
+    `origin` says where it comes from: "template", "ours" (ships with the project), "csv:<hash>" or
+    "model:<name>:<hash>", the hash being the first digits of the file's SHA-256.
+    """
 
     class_id: int
     type: str
     index: int
     text: str
+    origin: str
 
 
-def from_template(template: str, names: Sequence[str]) -> list[Text]:
-    """A `label` text for each class name, put where the template says {name}.
+def from_templates(templates: Sequence[str], names: Sequence[str]) -> list[Text]:
+    """The `label` texts of each class, one a template: the name put where the template says {name}.
 
-    >>> from_template("a person does: {name}", ["wave"])[0].text
-    'a person does: wave'
+    >>> [text.text for text in from_templates(["a person does: {name}", "{name}"], ["wave"])]
+    ['a person does: wave', 'wave']
     """
-    return [Text(class_id, LABEL, 0, template.replace("{name}", name)) for class_id, name in enumerate(names)]
+    return [
+        Text(class_id, LABEL, index, template.replace("{name}", name), TEMPLATE)
+        for class_id, name in enumerate(names)
+        for index, template in enumerate(templates)
+    ]
 
 
-def from_csv(file: Path, names: Sequence[str]) -> list[Text]:
-    """The texts of a CSV file: a row a class (or several: several texts), a column a prompt type.
+def from_rows(rows: Sequence[ClassRow], names: Sequence[str], origin: str, where: str) -> list[Text]:
+    """The texts of a CSV file's rows: a row a class (or several: several texts), a column a prompt type.
 
-    The columns `name` or `class_id`, or both, tell the class; a column without any text is left out. Raises
-    FormatError for a file that is no such table, DataError for classes missing or unknown and for single empty texts.
+    A column without any text is left out. Raises DataError for single empty texts; `where` is the file.
     """
-    header, rows = _table(file)
-    number = {normalised(name): class_id for class_id, name in enumerate(names)}
-    types = [name for name in header if name not in _KEYS and any(row[name].strip() for _, row in rows)]
+    types = [name for name in rows[0].cells if any(row.cells[name].strip() for row in rows)] if rows else []
     texts: list[Text] = []
-    count = dict.fromkeys(range(len(names)), 0)
-    for line, row in rows:
-        class_id = _class_id(row, names, number, f"{file}: line {line}")
+    count: Counter[int] = Counter()
+    for row in rows:
         for name in types:
-            if not row[name].strip():
-                raise DataError(f"{file}: line {line}: no text under '{name}' for class '{names[class_id]}'")
-            texts.append(Text(class_id, name, count[class_id], " ".join(row[name].split())))
-        count[class_id] += 1
-    missing = [names[class_id] for class_id, found in count.items() if not found]
-    if missing:
-        raise DataError(f"{file}: no row for {len(missing)} of {len(names)} classes, first '{missing[0]}'")
+            if not row.cells[name].strip():
+                raise DataError(f"{where}: line {row.line}: no text under '{name}' for class '{names[row.class_id]}'")
+            texts.append(Text(row.class_id, name, count[row.class_id], " ".join(row.cells[name].split()), origin))
+        count[row.class_id] += 1
     return texts
 
 
-def _class_id(row: dict[str, str], names: Sequence[str], number: dict[str, int], where: str) -> int:
-    """The class of a row, by its name, its number, or both if they agree."""
-    found = set()
-    if "name" in row:
-        if normalised(row["name"]) not in number:
-            raise DataError(f"{where}: no class is named '{row['name']}'")
-        found.add(number[normalised(row["name"])])
-    if "class_id" in row:
-        text = row["class_id"].strip()
-        if not (text.isdecimal() and text.isascii() and len(text) < 10 and int(text) < len(names)):
-            raise DataError(f"{where}: class_id should be a number from 0 to {len(names) - 1}, found '{text}'")
-        found.add(int(text))
-    if len(found) > 1:
-        raise DataError(f"{where}: class {row['class_id']} is '{names[int(row['class_id'])]}', not '{row['name']}'")
-    return found.pop()
-
-
-def _table(file: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
-    """Column names, and each row with its line number."""
-    reader = csv.reader(io.StringIO(_content(file), newline=""), strict=True)
-    rows: list[tuple[int, dict[str, str]]] = []
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        _check_header(file, header)
-        for cells in reader:
-            if cells and len(cells) != len(header):
-                raise FormatError(
-                    f"{file}: line {reader.line_num}: {len(cells)} columns, the first line names {len(header)}"
-                )
-            if cells:
-                rows.append((reader.line_num, dict(zip(header, cells, strict=True))))
-    except csv.Error as error:
-        raise FormatError(f"{file}: line {reader.line_num}: not CSV ({error})") from None
-    return header, rows
-
-
-def _check_header(file: Path, header: list[str]) -> None:
-    if not set(header) & set(_KEYS):
-        raise FormatError(f"{file}: the first line should name a column 'name' or 'class_id', found {header[:8]}")
-    if len(set(header)) < len(header) or "" in header:
-        raise FormatError(f"{file}: the columns should have different names, found {header[:20]}")
-    if LABEL in header:
-        raise FormatError(f"{file}: column '{LABEL}' is made from the template; rename it")
-
-
-def _content(file: Path) -> str:
-    return outside.text(file, _MAX_BYTES, "a CSV file of descriptions", "utf-8-sig")
+def joined(parts: Iterable[Sequence[Text]], names: Sequence[str], where: str) -> list[Text]:
+    """Texts of one type from several sources, counted on. DataError where a class has more than can be counted."""
+    count: Counter[int] = Counter()
+    texts: list[Text] = []
+    for part in parts:
+        first = Counter(count)
+        for text in part:
+            texts.append(Text(text.class_id, text.type, first[text.class_id] + text.index, text.text, text.origin))
+            count[text.class_id] += 1
+    for class_id, number in sorted(count.items()):
+        if number > MOST_TEXTS:
+            raise DataError(
+                f"{where}: {number} texts of class '{names[class_id]}', at most {MOST_TEXTS} can be counted; give fewer"
+            )
+    return texts

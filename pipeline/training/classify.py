@@ -1,12 +1,24 @@
 """An encoder learns as a classifier of its training classes, through a linear layer that is thrown away."""
 
 # Shapes: N clips, C channels, T frames, V joints, M bodies, D feature size, K training classes.
-import torch
+from dataclasses import dataclass
+from pathlib import Path
+
 from torch import Tensor, nn
 
 from pipeline.models.encoder import encoder_of
 from pipeline.training import loop
-from pipeline.training.lessons import Lessons, Prepared
+from pipeline.training.lessons import LabelledClips, Lessons, Prepared
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one training is called and how it runs; none of it changes the weights."""
+
+    section: str  # where params.yaml gives the encoder's options
+    what: str  # names progress
+    running: loop.Running
+    resume: Path | None  # where the state of an unfinished training is kept
 
 
 class Classifier(nn.Module):
@@ -31,21 +43,30 @@ def train(
     *,
     label_smoothing: float,
     seed: int,
-    what: str,
+    task: Task,
 ) -> loop.Fitted:
     """Leave in the encoder the weights of the epoch that knew most held-out clips; to be run within `deterministic`."""
-    place = {class_id: index for index, class_id in enumerate(lessons.training_classes)}
 
-    def batch(rows: list[int], labels: list[int]) -> loop.Batch:
-        targets = torch.tensor([place[label] for label in labels])
-        return {"x": torch.from_numpy(prepared.x_NCTVM[rows]), "label": targets}
+    def clips(rows: list[int], labels: list[int], *, shuffled: bool) -> LabelledClips:
+        return LabelledClips(prepared, rows, labels, lessons.training_classes, params.batch_size, shuffled)
 
-    def loss_fn(module: nn.Module, rows: loop.Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        logit_NK = module(rows["x"])
-        loss = nn.functional.cross_entropy(logit_NK, rows["label"], label_smoothing=label_smoothing)
-        return loss, {"accuracy": (logit_NK.argmax(1) == rows["label"]).float().mean()}
+    def loss_fn(module: nn.Module, batch: loop.Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        logit_NK = module(batch["x"])
+        loss = nn.functional.cross_entropy(logit_NK, batch["label"], label_smoothing=label_smoothing)
+        return loss, {"accuracy": (logit_NK.argmax(1) == batch["label"]).float().mean()}
 
-    data = batch(lessons.rows, lessons.labels)
-    held_out = batch(lessons.held_out_rows, lessons.held_out_labels)
-    classifier = Classifier(encoder, len(place))
-    return loop.fit(classifier, data, held_out, loss_fn, params, seed=seed, watch="accuracy", what=what)
+    data = clips(lessons.rows, lessons.labels, shuffled=True)
+    held_out = clips(lessons.held_out_rows, lessons.held_out_labels, shuffled=False)
+    classifier = Classifier(encoder, len(lessons.training_classes))
+    return loop.fit(
+        classifier,
+        data,
+        held_out,
+        loss_fn,
+        params,
+        task.running,
+        seed=seed,
+        watch="accuracy",
+        what=task.what,
+        resume=task.resume,
+    )

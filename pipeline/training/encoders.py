@@ -6,9 +6,11 @@ from typing import Any
 from pydantic import Field
 
 from pipeline import modalities
+from pipeline.core import runs
 from pipeline.core.params import Params
 from pipeline.core.seeds import derived_seed
-from pipeline.training import checkpoint, classify, loop
+from pipeline.models import checkpoint
+from pipeline.training import classify, loop, ranks
 from pipeline.training.determinism import deterministic
 from pipeline.training.lessons import Classes, Lessons, Prepared
 
@@ -27,11 +29,13 @@ class Plan(Params):
     training: loop.Params
 
 
-def train(file: Path, plan: Plan, prepared: Prepared, lessons: Lessons, seed: int, *, section: str, what: str) -> None:
-    """Write the weights of the best epoch; `section` is where params.yaml gives the options, `what` names progress."""
+def train(file: Path, plan: Plan, prepared: Prepared, lessons: Lessons, seed: int, task: classify.Task) -> None:
+    """Write the weights of the best epoch."""
     named_seed = derived_seed(seed, "pretrain", lessons.split)
-    with deterministic(named_seed, plan.training.num_threads):
-        encoder = modalities.sense(plan.modality).build(plan.encoder, plan.options, prepared.attrs["layout"], section)
+    log = runs.recorded("training", task.what, writes=ranks.leads())
+    with log as facts, deterministic(named_seed, plan.training.num_threads):
+        layout = prepared.attrs["layout"]
+        encoder = modalities.sense(plan.modality).build(plan.encoder, plan.options, layout, task.section)
         fitted = classify.train(
             encoder,
             prepared,
@@ -39,8 +43,9 @@ def train(file: Path, plan: Plan, prepared: Prepared, lessons: Lessons, seed: in
             plan.training,
             label_smoothing=plan.label_smoothing,
             seed=named_seed,
-            what=what,
+            task=task,
         )
+        facts.update(fitted.facts)
     checkpoint.save(file, encoder, _about(plan, prepared, lessons, seed, fitted))
 
 

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from pipeline.core import tables
+from pipeline.core.batches import Arrays, Rows, in_turn, order
 from pipeline.core.errors import DataError, LeakError
 from pipeline.core.prepared import Clips
 from pipeline.core.schemas import SPLIT
@@ -29,7 +32,7 @@ class Lessons:
 
 
 class Prepared:
-    """The arrays of a preprocess row, in memory."""
+    """The arrays of a preprocess row; they stay on disk."""
 
     def __init__(self, arrays: Path) -> None:
         self.path = arrays
@@ -38,6 +41,36 @@ class Prepared:
         self.ids = self.x_NCTVM.ids
         self.place = {clip_id: place for place, clip_id in enumerate(self.ids)}
         self.rejected = {clip_id for clip_id, _ in self.attrs["rejected"]}
+
+
+@dataclass(frozen=True)
+class LabelledClips:
+    """A source of prepared clips `x` and the places of their classes among the training classes, `label`.
+
+    Rows are shuffled over all clips, however many there are: a clip of a store is read by itself, at any place.
+    """
+
+    prepared: Prepared
+    rows: list[int]  # of the prepared arrays
+    labels: list[int]  # class ids
+    training_classes: list[int]
+    batch_size: int
+    shuffled: bool
+
+    def steps(self, seed: int, epoch: int) -> list[Rows]:
+        """Numbers of clips, 0 to N - 1."""
+        num_rows = len(self.rows)
+        return order(num_rows, self.batch_size, seed, epoch) if self.shuffled else in_turn(num_rows, self.batch_size)
+
+    def read(self, rows: Rows, seed: int) -> Arrays:  # noqa: ARG002 - nothing is drawn
+        """x_NCTVM and label_N."""
+        place = {class_id: number for number, class_id in enumerate(self.training_classes)}
+        label_N = np.array([place[self.labels[row]] for row in rows.tolist()], dtype=np.int64)
+        return {"x": self.prepared.x_NCTVM[[self.rows[row] for row in rows.tolist()]], "label": label_N}
+
+    def names(self, rows: Rows) -> list[str]:
+        """Clip ids."""
+        return [self.prepared.ids[self.rows[row]] for row in rows.tolist()]
 
 
 def read_lessons(split: Path, name: str, classes: Classes, prepared: Prepared) -> Lessons:

@@ -1,34 +1,44 @@
-"""The loop: rows in memory -> a trained module and what happened at each epoch.
+"""The loop: rows of a source -> a trained module and what happened at each epoch.
 
-    data = {"x": x_NCTVM, "label": label_N}                  # every tensor has the same number of rows
+    data = Memory({"x": x_NCTVM, "label": label_N}, batch_size=16)     # or any other Source
     def loss_fn(module, batch): ...                          # -> loss, {"accuracy": ...}, means over the batch
     with deterministic(seed, params.num_threads):
-        fitted = fit(module, data, held_out, loss_fn, params, seed=seed, watch="accuracy", what="encoder s0-0")
+        fitted = fit(module, data, held_out, loss_fn, params, running, seed=seed, watch="accuracy", what="encoder s0-0")
 
 `fit` stops early and leaves the best epoch's weights in the module; `epochs` is the bare loop for callers that look at
-every epoch themselves.
+every epoch themselves. With several devices a loss function reaches the weights by calling the module, once a batch.
+The steps themselves stand in `models.learning`.
 """
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn, Self
 
-import numpy as np
-import numpy.typing as npt
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from pipeline.core import params as core_params
+from pipeline.core.batches import Rows, Source
 from pipeline.core.errors import DataError
-from pipeline.core.progress import say, track
-from pipeline.core.seeds import derived_seed, generator
+from pipeline.core.outputs import write_json
+from pipeline.core.progress import live, say
+from pipeline.core.readers import Readers
+from pipeline.core.runs import CACHE
+from pipeline.core.seeds import derived_seed
+from pipeline.models.averages import Totals
+from pipeline.models.learning import Batch, Course, Engine, Learner, LossFn, Metrics, State
+from pipeline.training import engines, ranks, unfinished
 
-Batch = dict[str, Tensor]
-LossFn = Callable[[nn.Module, Batch], tuple[Tensor, dict[str, Tensor]]]
-Metrics = dict[str, float]
+__all__ = ["Batch", "Fitted", "LossFn", "Metrics", "Params", "Running", "epochs", "fit", "measure"]
+
+Probe = Callable[[nn.Module], Metrics]
 
 
 class Adam(core_params.Params):
@@ -37,6 +47,7 @@ class Adam(core_params.Params):
     name: Literal["adam", "adamw"]
     lr: float = Field(gt=0)
     weight_decay: float = Field(ge=0)
+    fused: bool  # one pass over all weights: other last bits, and of millions of weights ten times as fast
 
 
 class Sgd(core_params.Params):
@@ -49,108 +60,211 @@ class Sgd(core_params.Params):
 
 
 class Params(core_params.Params):
-    """How a module is trained."""
+    """How a module is trained: all that decides its bytes."""
 
     optimizer: Annotated[Adam | Sgd, Field(discriminator="name")]
     num_epochs: int = Field(ge=1)  # the cosine schedule ends here, early stopping may end sooner
     warmup_epochs: int = Field(ge=0)  # the learning rate rises linearly over these
     patience: int = Field(ge=1)  # epochs without a better held-out metric before stopping
-    batch_size: int = Field(ge=1)
-    precision: Literal["32", "bf16-mixed"]
-    num_threads: int = Field(ge=1)
+    batch_size: int = Field(ge=1)  # of a step, all devices and micro-batches together
+    accumulate: int = Field(ge=1)  # micro-batches a step, one after the other on each device, for want of memory
+    clip_norm: float | None = Field(gt=0)  # most length of a step's gradient; null = as it is
+    ema: float | None = Field(gt=0, lt=1)  # decay a step of the moving average that is measured and kept; null = none
+    precision: engines.Precision
+    num_threads: int = Field(ge=1)  # of each device's process
+    devices: int = Field(ge=1)  # processes, each on a GPU of its own where there are any
+
+    @model_validator(mode="after")
+    def _every_device_has_rows(self) -> Self:
+        if self.batch_size < self.accumulate * self.devices:
+            raise ValueError("batch_size is less than accumulate times devices")
+        return self
+
+
+class Running(core_params.Params):
+    """How a training is run; it changes no byte of what is learnt."""
+
+    num_workers: int = Field(ge=0)  # processes that read batches ahead, for each device; 0 = the loop reads
+    queue_length: int = Field(ge=1)  # batches that may lie ready
+    checkpoint_every: int | None = Field(ge=1)  # steps after which a killed run can go on; null = from the start
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """The chosen epoch (from 1) and one row of metrics for every epoch that was run."""
+    """The chosen epoch (from 1), one row of metrics for every epoch that was run, and for the run log how it went."""
 
     epoch: int
     history: list[Metrics]
+    facts: dict[str, object]
 
 
-def fit(
+class _Chosen:
+    """The best epoch so far; of equal ones that with the least held-out loss. With nothing to watch, the last one."""
+
+    def __init__(self, module: nn.Module, watch: str | None) -> None:
+        self.history: list[Metrics] = []
+        self.epoch, self.merit = 0, (-math.inf, -math.inf)
+        self._module, self._watch = module, watch
+        self.weights = copy.deepcopy(module.state_dict())
+
+    def add(self, row: Metrics, held_out: Metrics) -> None:
+        self.history.append({**row, **{f"held_out_{name}": value for name, value in held_out.items()}})
+        if self._watch is None:
+            merit = (float(len(self.history)), 0.0)
+        else:
+            merit = ({**row, **held_out}[self._watch], -held_out["loss"])
+        if merit > self.merit:
+            self.epoch, self.merit = len(self.history), merit
+            self.weights = copy.deepcopy(self._module.state_dict())
+
+    def state(self) -> State:
+        if self.epoch == 0:
+            return {}, {"history": [], "epoch": 0, "merit": None}
+        return dict(self.weights), {"history": self.history, "epoch": self.epoch, "merit": self.merit}
+
+    def put_back(self, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
+        self.history, self.epoch = about["history"], about["epoch"]
+        if self.epoch:
+            self.merit, self.weights = tuple(about["merit"]), tensors
+
+
+def fit(  # noqa: PLR0913 - what is trained, how, and by keyword what this training is called
     module: nn.Module,
-    data: Batch,
-    held_out: Batch,
+    data: Source,
+    held_out: Source | None,
     loss_fn: LossFn,
     params: Params,
+    running: Running,
     *,
     seed: int,
-    watch: str,
+    watch: str | None,
     what: str,
+    resume: Path | None = None,
+    probe: Probe | None = None,
 ) -> Fitted:
     """Train until `watch` (higher is better) has not risen on the held-out rows for `patience` epochs.
 
     The module ends with the weights of the best epoch; of equal ones that with the least held-out loss. History rows
-    hold `epoch`, the means over the training rows and, as `held_out_...`, those over the held-out rows.
+    hold `epoch`, the means over the training rows, what `probe` finds and, as `held_out_...`, the means over the
+    held-out rows. Without held-out rows and anything to watch all epochs are run and the last one is kept. A killed run
+    goes on from the file `resume`, which the caller removes when all is done.
     """
-    history: list[Metrics] = []
-    best, best_merit, best_state = 0, (-math.inf, -math.inf), copy.deepcopy(module.state_dict())
-    for row in track(epochs(module, data, loss_fn, params, seed=seed), total=params.num_epochs, what=f"{what}, epochs"):
-        measured = measure(module, held_out, loss_fn, params.batch_size)
-        history.append({**row, **{f"held_out_{name}": value for name, value in measured.items()}})
-        merit = (measured[watch], -measured["loss"])
-        if merit > best_merit:
-            best, best_merit, best_state = len(history), merit, copy.deepcopy(module.state_dict())
-        if len(history) - best >= params.patience:
-            break
-    module.load_state_dict(best_state)
+    chosen = _Chosen(module, watch)
+    with ExitStack() as stack:
+        sources = (data,) if held_out is None else (data, held_out)
+        readers = stack.enter_context(Readers(sources, running.num_workers, running.queue_length))
+        training = _Training(module, data, loss_fn, params, seed, what)
+        training.keep(resume, running.checkpoint_every, chosen)
+        for row in stack.enter_context(closing(training.run(readers))):
+            measured = {} if held_out is None else measure(module, held_out, loss_fn, readers, training.engine)
+            chosen.add({**row, **(probe(module) if probe else {})}, measured)
+            if len(chosen.history) - chosen.epoch >= params.patience:
+                break
+    module.load_state_dict(chosen.weights)
     module.to("cpu")
-    say(f"{what}: epoch {best} of {len(history)} is best, held-out {watch} {best_merit[0]:.3f}")
-    return Fitted(best, history)
+    if watch is not None and ranks.leads():
+        say(f"{what}: epoch {chosen.epoch} of {len(chosen.history)} is best, held-out {watch} {chosen.merit[0]:.3f}")
+    return Fitted(chosen.epoch, chosen.history, training.facts(readers))
 
 
-def epochs(module: nn.Module, data: Batch, loss_fn: LossFn, params: Params, *, seed: int) -> Iterator[Metrics]:
+def epochs(
+    module: nn.Module, data: Source, loss_fn: LossFn, params: Params, running: Running, *, seed: int, what: str
+) -> Iterator[Metrics]:
     """Train epoch by epoch and yield `epoch` (from 1), `loss` and what loss_fn names: means over the rows.
 
-    To be run within `deterministic`. Between two epochs the caller may do with the module what it likes but train it.
+    To be run within `deterministic`. Between epochs the caller may use, but not train, the module.
     """
-    from lightning_fabric import Fabric  # 2 s to import: only who trains pays
-
-    fabric = Fabric(accelerator="auto", devices=1, precision=params.precision)
-    optimizer = _optimizer(module, params)
-    wrapped, wrapped_optimizer = fabric.setup(module, optimizer)
-    num_rows = _num_rows(data)
-    num_steps = -(-num_rows // params.batch_size)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, num_steps, params))
-    for epoch in range(params.num_epochs):
-        # Dropout too depends on seed, epoch and rank alone.
-        torch.manual_seed(derived_seed(seed, "epoch", epoch, fabric.global_rank))
-        wrapped.train()
-        totals: dict[str, Tensor] = {}
-        for rows in order(num_rows, num_steps, seed, epoch, rank=fabric.global_rank, num_ranks=fabric.world_size):
-            batch = fabric.to_device({name: tensor[torch.from_numpy(rows)] for name, tensor in data.items()})
-            wrapped_optimizer.zero_grad()
-            loss, metrics = loss_fn(wrapped, batch)
-            fabric.backward(loss)
-            wrapped_optimizer.step()
-            schedule.step()
-            _add(totals, {"loss": loss, **metrics}, len(rows))
-        yield {"epoch": epoch + 1, **_means(totals, epoch)}
+    training = _Training(module, data, loss_fn, params, seed, what)
+    with Readers((data,), running.num_workers, running.queue_length) as readers:
+        yield from training.run(readers)
 
 
-def measure(module: nn.Module, data: Batch, loss_fn: LossFn, batch_size: int) -> Metrics:
-    """Means of `loss` and loss_fn's metrics over rows the module does not learn from."""
-    device = next(module.parameters()).device
-    totals: dict[str, Tensor] = {}
+class _Training:
+    """One module on its way, with what surrounds the steps: progress, the file to resume from, figures for the log."""
+
+    def __init__(self, module: nn.Module, data: Source, loss_fn: LossFn, params: Params, seed: int, what: str) -> None:
+        self._data, self._params, self._seed, self._what = data, params, seed, what
+        self.engine: Engine = engines.engine(params.devices, params.precision)
+        self.learner = Learner(module, _optimizer(module, params), loss_fn, self._course(), self.engine)
+        self._kept: unfinished.Kept | None = None
+        self._num_rows, self._start = 0, time.perf_counter()
+
+    def keep(self, file: Path | None, every: int | None, chosen: _Chosen) -> None:
+        """Go on from a file where there is one, and write it every so many steps."""
+        if file is not None:
+            self._kept = unfinished.Kept(file, every, self.learner, chosen)
+
+    def run(self, readers: Readers) -> Generator[Metrics]:
+        """The epochs."""
+        num_steps = len(self._data.steps(self._seed, 0))
+        done = self.learner.epoch * num_steps + self.learner.step
+        with live(self._params.num_epochs * num_steps, f"{self._what}, steps", done, shown=ranks.leads()) as advance:
+
+            def after_step(num_rows: int) -> None:
+                self._num_rows += num_rows
+                if self._kept is not None:
+                    self._kept.after_step()
+                advance(self._told)
+
+            yield from self.learner.epochs(self._data, partial(readers.stream, 0), self._seed, after_step)
+
+    def facts(self, readers: Readers) -> dict[str, object]:
+        """For the run log: rates and the share of time in which the loop waited for data."""
+        seconds = time.perf_counter() - self._start
+        return {
+            "rows_per_second": round(self._num_rows / seconds, 1),
+            "waiting_for_data": round(readers.seconds_waited / seconds, 4),
+            "device": str(self.engine.device),
+            "devices": self.engine.num_ranks,
+        }
+
+    def _told(self) -> str:
+        losses = ", ".join(f"{name} {value:.3f}" for name, value in self.learner.totals.local_means().items())
+        rate = self._num_rows / (time.perf_counter() - self._start)
+        epoch = min(self.learner.epoch + 1, self._params.num_epochs)
+        return f"epoch {epoch}, {losses}, lr {self.learner.rate:.2e}, {rate:.0f} rows/s"
+
+    def _course(self) -> Course:
+        params = self._params
+        return Course(
+            num_epochs=params.num_epochs,
+            rate=lambda step, steps_in_epoch: params.optimizer.lr * rate(step, steps_in_epoch, params),
+            accumulate=params.accumulate,
+            clip_norm=params.clip_norm,
+            ema=params.ema,
+            refuse=self._refuse,
+        )
+
+    def _refuse(self, epoch: int, step: int, rows: Rows) -> NoReturn:
+        name = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in self._what)
+        file = CACHE / "faults" / f"{name}-{self.engine.rank}.json"
+        write_json(file, {"epoch": epoch, "step": step, "rows": self._data.names(rows)})
+        raise DataError(
+            f"{self._what}: the loss is not finite in epoch {epoch}, step {step}: lower optimizer.lr in params.yaml "
+            f"or check the rows listed in {file}"
+        )
+
+
+def measure(module: nn.Module, data: Source, loss_fn: LossFn, readers: Readers, engine: Engine) -> Metrics:
+    """Means of `loss` and loss_fn's metrics over rows the module does not learn from, the readers' second source.
+
+    Each rank has whole steps, so that a loss over a batch is that of one device.
+    """
+    engine.share_buffers(module)
+    steps = data.steps(0, 0)
+    # Where there are fewer steps than ranks every rank takes all of them, and the means are the same.
+    mine = range(len(steps)) if len(steps) < engine.num_ranks else range(engine.rank, len(steps), engine.num_ranks)
+    requests = ((steps[step], derived_seed(0, "held-out", step)) for step in mine)
+    totals = Totals(engine.device)
     module.eval()
-    with torch.no_grad():
-        for start in range(0, _num_rows(data), batch_size):
-            batch = {name: tensor[start : start + batch_size].to(device) for name, tensor in data.items()}
-            loss, metrics = loss_fn(module, batch)
-            _add(totals, {"loss": loss, **metrics}, _num_rows(batch))
-    return _means(totals, None)
-
-
-def order(
-    num_rows: int, num_steps: int, seed: int, epoch: int, *, rank: int, num_ranks: int
-) -> list[npt.NDArray[np.int64]]:
-    """Row numbers of each step of an epoch on one rank: a function of seed, epoch, step and rank alone.
-
-    All ranks together see every row once; batches differ by at most one row, so none is too small to normalise.
-    """
-    shuffled = generator(seed, "order", epoch).permutation(num_rows)
-    return [batch[rank::num_ranks] for batch in np.array_split(shuffled, num_steps)]
+    with torch.no_grad(), ranks.alone(), closing(readers.stream(1, requests)) as batches:
+        for step, arrays in zip(mine, batches, strict=True):
+            loss, metrics = loss_fn(module, engine.batch(arrays))
+            totals.add(step, {"loss": loss, **metrics}, len(steps[step]))
+    means = totals.means(engine.gathered(totals.vector()))
+    if not math.isfinite(means["loss"]):
+        raise DataError("the loss is not finite on held-out rows: lower optimizer.lr in params.yaml or check the input")
+    return means
 
 
 def rate(step: int, steps_in_epoch: int, params: Params) -> float:
@@ -162,30 +276,10 @@ def rate(step: int, steps_in_epoch: int, params: Params) -> float:
 
 
 def _optimizer(module: nn.Module, params: Params) -> torch.optim.Optimizer:
-    weights, chosen = module.parameters(), params.optimizer
+    weights, chosen = [weight for weight in module.parameters() if weight.requires_grad], params.optimizer
     if isinstance(chosen, Sgd):
         return torch.optim.SGD(
             weights, lr=chosen.lr, weight_decay=chosen.weight_decay, momentum=chosen.momentum, nesterov=True
         )
     kind = torch.optim.AdamW if chosen.name == "adamw" else torch.optim.Adam
-    return kind(weights, lr=chosen.lr, weight_decay=chosen.weight_decay)
-
-
-def _num_rows(data: Batch) -> int:
-    counts = {name: len(tensor) for name, tensor in data.items()}
-    if len(set(counts.values())) != 1 or 0 in counts.values():
-        raise DataError(f"training needs the same number of rows, at least one, in every tensor; found {counts}")
-    return next(iter(counts.values()))
-
-
-def _add(totals: dict[str, Tensor], metrics: dict[str, Tensor], num_rows: int) -> None:
-    for name, value in {"rows": torch.ones(()), **metrics}.items():
-        totals[name] = totals.get(name, torch.zeros((), dtype=torch.float64)) + value.detach().cpu().double() * num_rows
-
-
-def _means(totals: dict[str, Tensor], epoch: int | None) -> Metrics:
-    means = {name: float(total / totals["rows"]) for name, total in totals.items() if name != "rows"}
-    if not math.isfinite(means["loss"]):
-        where = "on held-out rows" if epoch is None else f"in epoch {epoch + 1}"
-        raise DataError(f"the loss is not finite {where}: lower optimizer.lr in params.yaml or check the input")
-    return means
+    return kind(weights, lr=chosen.lr, weight_decay=chosen.weight_decay, fused=chosen.fused)

@@ -11,9 +11,9 @@ import numpy as np
 from pipeline.core import seeds
 from pipeline.core.closure import Code
 from pipeline.core.outputs import write_json
+from pipeline.models import checkpoint
 from pipeline.models.methods.shared import Array, Method, MethodParams
 from pipeline.models.tasks import Task
-from pipeline.training import checkpoint
 from pipeline.training.determinism import deterministic
 
 WEIGHTS = "weights.safetensors"

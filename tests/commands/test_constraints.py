@@ -68,7 +68,17 @@ def table(tmp_path_factory):
     ]
     meta = {"dataset": "toy", "split_table": "random", "protocol": "none", "splits": {"s0": CLASSES, "s1": CLASSES}}
     tables.write(folder / "split.parquet", SPLIT, lines, meta)
-    names = [{"class_id": c, "class_name": f"class {c}", "type": "label", "index": 0, "text": "x"} for c in range(13)]
+    names = [
+        {
+            "class_id": c,
+            "class_name": f"class {c}",
+            "type": "label",
+            "index": 0,
+            "origin": "template",
+            "text": "x",
+        }
+        for c in range(13)
+    ]
     tables.write(folder / "prompts.parquet", PROMPTS, names)
     clips = [clip_row(id_, int(id_[4:6])) for id_ in ids]
     unread = {"modality": "video", "class_id": -1, "reason": "unknown class: 'x'"}  # says nothing of the skeleton

@@ -16,6 +16,7 @@ from pipeline.formats import clip_manifest, ntu_skeleton, video
 from pipeline.formats.class_names import spelling
 from pipeline.formats.shared import Skeleton
 from pipeline.steps import ingest, prompt
+from pipeline.text import captions
 
 DATASETS = members.names("pipeline.datasets")
 RECORDED = [name for name in DATASETS if not shared.load(name).vectors]  # the others publish vectors: test_adopt.py
@@ -237,8 +238,12 @@ def test_a_recording_in_the_native_format_ingests(recorded, tmp_path):
 
 def test_the_class_list_that_a_user_brings_becomes_the_class_texts(tmp_path):
     write_manifest(tmp_path)
-    row = {"dataset": "manifest", "template": "{name}", "descriptions": "data/raw/manifest/classes.csv"}
+    keys = {"templates": ["{name}"], "descriptions": "data/raw/manifest/classes.csv", "sources": {}}
+    row = {"dataset": "manifest", **keys}
     chosen = params.parse(prompt.Row, row, "prompt.rows.manifest")
-    prompt.prompt(chosen, descriptions=tmp_path / "classes.csv", out=tmp_path / "prompt.parquet")
-    rows = tables.read_rows(tmp_path / "prompt.parquet", prompt.PROMPTS)
+    worded = captions.Params(max_attributes=3, most_matchings=64)
+    out, page = tmp_path / "prompt.parquet", tmp_path / "page"
+    for descriptions in (tmp_path / "classes.csv", tmp_path):
+        prompt.prompt(chosen, worded, descriptions=descriptions, out=out, page=page)
+    rows = tables.read_rows(out, prompt.PROMPTS)
     assert [(row["class_id"], row["class_name"]) for row in rows] == [(0, "pour water"), (1, "stir")]

@@ -6,8 +6,8 @@ import torch
 
 from pipeline.core import members
 from pipeline.core.errors import DataError
+from pipeline.models import checkpoint
 from pipeline.models.encoder import Encoder, PictureEncoder, encoder_of
-from pipeline.training import checkpoint
 from pipeline.training.determinism import deterministic
 from pipeline.training.encoding import Batches, encode, refuse_empty
 
@@ -16,8 +16,21 @@ SAMPLES = {
     ("skeleton", "stgcn"): ({"plan": "reduced", "dropout": 0.5}, "kinect20", (3, 9, 20, 2)),
     ("depth", "r2plus1d"): ({"widths": [4, 8], "dropout": 0.5}, "depth_mm", (1, 6, 12, 16)),
     ("thermal", "r2plus1d"): ({"widths": [4, 8], "dropout": 0.5}, "grey8", (1, 6, 12, 16)),
+    ("video", "clip"): (
+        {
+            "architecture": {
+                "embed_dim": 12,
+                "vision_cfg": {"image_size": [48, 64], "patch_size": 16, "layers": 1, "width": 16, "head_width": 8},
+                "text_cfg": {"context_length": 77, "vocab_size": 49408, "layers": 1, "width": 8, "heads": 2},
+            },
+            "pooling": "mean_unit",
+        },
+        "rgb",
+        (3, 6, 48, 64),
+    ),
     ("video", "framecnn"): ({"widths": [4, 8], "dim": 12, "dropout": 0.5}, "rgb", (3, 6, 12, 16)),
 }
+OF_ONE_SIZE = {("video", "clip")}  # networks that see pictures of no other
 ENCODERS = [
     (modality, encoder)
     for modality in members.names("pipeline.modalities")
@@ -120,17 +133,18 @@ class TestEncoder:
         if not isinstance(build(name), PictureEncoder):
             return
         middles = []
+        size = (17, 48, 64) if name in OF_ONE_SIZE else (17, 49, 65)
         for seed in range(6):
             encoder = build(name, seed).eval()
-            shape = (1, SAMPLES[name][2][0], 17, 49, 65)
+            shape = (1, SAMPLES[name][2][0], *size)
             x = torch.rand(shape, generator=torch.Generator().manual_seed(seed)).requires_grad_()
-            cell = (17 // encoder.stride[0] // 2, 49 // encoder.stride[1] // 2, 65 // encoder.stride[2] // 2)
+            cell = tuple(length // stride // 2 for length, stride in zip(size, encoder.stride, strict=True))
             encoder.places(x)[(0, slice(None), *cell)].square().sum().backward()
             weight_THW = x.grad[0].abs().sum(0)
             weight_THW = weight_THW * (weight_THW > 0.1 * weight_THW.max())  # the clip's mean frame is everywhere
             if not weight_THW.any():  # a cell that is 0 depends on nothing
                 continue
-            where = torch.stack(torch.meshgrid(*(torch.arange(n).float() for n in (17, 49, 65)), indexing="ij"))
+            where = torch.stack(torch.meshgrid(*(torch.arange(n).float() for n in size), indexing="ij"))
             middles.append((where * weight_THW).flatten(1).sum(1) / weight_THW.sum())
         assert len(middles) >= 3
         expected = [index * stride for index, stride in zip(cell, encoder.stride, strict=True)]

@@ -1,4 +1,7 @@
-"""What every file of pipeline/models/methods must pass, in a toy world that a linear map solves."""
+"""What every file of pipeline/models/methods must pass, in a toy world that a linear map solves.
+
+A method without a map is given clips that lie in the space of the texts, as those of a CLIP do.
+"""
 
 # Shapes: N clips, D feature size, K classes, T text size.
 from collections.abc import Iterator
@@ -15,34 +18,40 @@ from pipeline.steps.align import METHODS, method
 
 DESCENT = {"batch_size": 32, "epochs": 12, "keep_every": 5, "weight_decay": 0.0}
 PARAMS: dict[str, dict[str, Any]] = {
+    "cosine": {"text_type": "label"},
     "devise": {**DESCENT, "margin": 0.1, "lr": 1e-2},
     "dvta": {**DESCENT, "sde": True, "gamma": 0.01, "temperature": 0.1, "lr": 1e-2},
     "ridge": {"text_type": "label", "lambdas": [0.01, 1.0]},
 }
-SETTINGS = {"devise": ["5", "10", "12"], "dvta": ["5", "10", "12"], "ridge": ["0.01", "1.0"]}
+SETTINGS = {"cosine": ["0"], "devise": ["5", "10", "12"], "dvta": ["5", "10", "12"], "ridge": ["0.01", "1.0"]}
 SEEN, UNSEEN = list(range(30)), list(range(30, 36))
 DIM, TEXT_DIM = 16, 12
+WITHOUT_A_MAP = {"cosine"}
+
+
+def world(name: str) -> tuple[ClassTexts, Clips, Clips]:
+    """Texts of all classes, clips of the seen and of the unseen: a clip is its class's text, mapped, and noise."""
+    return made(name in WITHOUT_A_MAP)
 
 
 @cache
-def world() -> tuple[ClassTexts, Clips, Clips]:
-    """Texts of all classes, clips of the seen and of the unseen: a clip is its class's text, mapped, and noise."""
+def made(one_space: bool) -> tuple[ClassTexts, Clips, Clips]:
     random = np.random.default_rng(5)
     label_KT = unit(random.normal(size=(36, TEXT_DIM)).astype(np.float32))
     context_KT = unit(label_KT + 0.2 * random.normal(size=label_KT.shape).astype(np.float32))
     texts = ClassTexts((*SEEN, *UNSEEN), label_KT, context_KT)
-    map_TD = random.normal(size=(TEXT_DIM, DIM))
+    map_TD = np.eye(TEXT_DIM) if one_space else random.normal(size=(TEXT_DIM, DIM))
 
     def clips(class_ids: list[int]) -> Clips:
         each = tuple(class_id for class_id in class_ids for _ in range(8))
-        noise_ND = 0.3 * random.normal(size=(len(each), DIM))
+        noise_ND = 0.3 * random.normal(size=(len(each), map_TD.shape[1]))
         return Clips((label_KT[list(each)] @ map_TD + noise_ND).astype(np.float32), each)
 
     return texts, clips(SEEN), clips(UNSEEN)
 
 
 def trained(name: str, seed: int = 0) -> Iterator[Candidate]:
-    texts, seen, _ = world()
+    texts, seen, _ = world(name)
     member: Method = method(name)
     params = member.Params.model_validate(PARAMS[name])
     return member.candidates(seen, texts.of(SEEN), params, seed)
@@ -54,8 +63,8 @@ def last(name: str) -> Candidate:
     return candidate
 
 
-def scores(candidate: Candidate, features_ND: Array, class_ids: list[int]) -> Array:
-    return candidate.score(features_ND, world()[0].of(class_ids))
+def scores(name: str, candidate: Candidate, features_ND: Array, class_ids: list[int]) -> Array:
+    return candidate.score(features_ND, world(name)[0].of(class_ids))
 
 
 def test_every_method_has_its_toy_parameters() -> None:
@@ -65,27 +74,27 @@ def test_every_method_has_its_toy_parameters() -> None:
 @pytest.mark.parametrize("name", PARAMS)
 class TestMethod:
     def test_unseen_classes_are_told_apart_well_above_chance(self, name: str) -> None:
-        _, _, unseen = world()
-        guesses = np.array(UNSEEN)[scores(last(name), unseen.features_ND, UNSEEN).argmax(axis=1)]
+        _, _, unseen = world(name)
+        guesses = np.array(UNSEEN)[scores(name, last(name), unseen.features_ND, UNSEEN).argmax(axis=1)]
         assert np.mean(guesses == np.array(unseen.class_ids)) > 3 / len(UNSEEN)
 
     def test_scores_are_finite_float32_of_clips_by_classes(self, name: str) -> None:
-        _, _, unseen = world()
-        score_NK = scores(last(name), unseen.features_ND, UNSEEN)
+        _, _, unseen = world(name)
+        score_NK = scores(name, last(name), unseen.features_ND, UNSEEN)
         assert (score_NK.dtype, score_NK.shape) == (np.float32, (48, 6))
         assert np.isfinite(score_NK).all()
 
     def test_a_permutation_of_the_classes_permutes_the_scores(self, name: str) -> None:
-        _, _, unseen = world()
+        _, _, unseen = world(name)
         order = np.array([3, 0, 5, 1, 4, 2])
-        straight_NK = scores(last(name), unseen.features_ND, UNSEEN)
-        permuted_NK = scores(last(name), unseen.features_ND, [UNSEEN[place] for place in order])
+        straight_NK = scores(name, last(name), unseen.features_ND, UNSEEN)
+        permuted_NK = scores(name, last(name), unseen.features_ND, [UNSEEN[place] for place in order])
         np.testing.assert_allclose(permuted_NK, straight_NK[:, order], rtol=1e-5, atol=1e-6)
 
     def test_the_score_of_a_clip_does_not_depend_on_its_mates(self, name: str) -> None:
-        _, _, unseen = world()
-        together_NK = scores(last(name), unseen.features_ND, UNSEEN)
-        alone_NK = np.concatenate([scores(last(name), row_D[None], UNSEEN) for row_D in unseen.features_ND[:5]])
+        _, _, unseen = world(name)
+        together_NK = scores(name, last(name), unseen.features_ND, UNSEEN)
+        alone_NK = np.concatenate([scores(name, last(name), row_D[None], UNSEEN) for row_D in unseen.features_ND[:5]])
         np.testing.assert_allclose(alone_NK, together_NK[:5], rtol=1e-5, atol=1e-6)
 
     def test_the_same_seed_gives_the_same_bytes(self, name: str) -> None:
@@ -106,10 +115,10 @@ class TestMethod:
 
     def test_the_training_order_of_the_clips_does_not_decide_their_class(self, name: str) -> None:
         """Joins are by id: texts in another order, and more of them, train the same."""
-        texts, seen, unseen = world()
+        texts, seen, unseen = world(name)
         shuffled = texts.of([*UNSEEN, *reversed(SEEN)])
         params = method(name).Params.model_validate(PARAMS[name])
         first = next(method(name).candidates(seen, shuffled, params, 0))
         score_NK = first.score(unseen.features_ND, texts.of(UNSEEN))
-        expected_NK = scores(next(trained(name)), unseen.features_ND, UNSEEN)
+        expected_NK = scores(name, next(trained(name)), unseen.features_ND, UNSEEN)
         np.testing.assert_allclose(score_NK, expected_NK, rtol=1e-4, atol=1e-5)

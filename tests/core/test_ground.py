@@ -1,5 +1,6 @@
 """The small parts of the ground: outputs, hashing, seeds, rejects, resume, runs, progress, command."""
 
+import io
 import json
 from pathlib import Path
 
@@ -28,6 +29,21 @@ def test_a_failure_keeps_the_old_output_and_leaves_no_scratch(tmp_path: Path) ->
         (scratch / "half" / "there").write_text("x")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_is_written_anew_is_never_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is killed at any moment has left the old file or the new one."""
+    path = tmp_path / "state"
+    path.write_text("old")
+
+    def killed(self: Path, target: Path) -> Path:
+        assert target.read_text() == "old"
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", killed)
+    with pytest.raises(KeyboardInterrupt), outputs.whole(path) as scratch:
+        scratch.write_text("new")
+    assert path.read_text() == "old"
 
 
 def test_a_file_never_takes_the_place_of_a_folder(tmp_path: Path) -> None:
@@ -118,6 +134,38 @@ def test_parts_of_another_key_are_not_taken(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "v").read_text() == "2"
 
 
+def test_how_far_a_part_is_goes_with_the_part(tmp_path: Path) -> None:
+    parts = resume.Parts("pretrain", "row", tmp_path)
+    state = parts.unfinished("a", {"x": 1})
+    assert parts.unfinished("a", {"x": 2}) != state
+
+    def killed(folder: Path) -> None:
+        state.write_text("half")
+        raise KeyboardInterrupt
+
+    def goes_on(folder: Path) -> None:
+        (folder / "w").write_text(state.read_text())
+
+    with pytest.raises(KeyboardInterrupt):
+        parts.finish("a", {"x": 1}, killed)
+    finished = parts.finish("a", {"x": 1}, goes_on)
+    assert (finished / "w").read_text() == "half"
+    assert list(parts.folder.iterdir()) == [finished]
+
+
+def test_who_assists_computes_along_and_keeps_nothing(tmp_path: Path) -> None:
+    parts, done = resume.Parts("pretrain", "row", tmp_path), []
+
+    def make(folder: Path) -> None:
+        done.append((folder / "w").write_text("x"))
+
+    parts.assist("a", {"x": 1}, make)
+    assert (len(done), parts.folder.exists()) == (1, False)
+    parts.finish("a", {"x": 1}, make)
+    parts.assist("a", {"x": 1}, make)  # rank 0 has it already, so nobody computes
+    assert len(done) == 2
+
+
 def test_a_finished_stage_keeps_the_parts_it_is_made_of_and_no_others(tmp_path: Path) -> None:
     parts = resume.Parts("pretrain", "row", tmp_path)
     for value in (1, 2):  # the second after an edit, say
@@ -129,6 +177,8 @@ def test_a_finished_stage_keeps_the_parts_it_is_made_of_and_no_others(tmp_path: 
 def test_the_run_log_has_a_line_for_success_and_for_failure(tmp_path: Path) -> None:
     with runs.recorded("align", "a", tmp_path) as facts:
         facts["num_clips"] = 3
+    with runs.recorded("align", "a", tmp_path, writes=False):
+        pass
     with pytest.raises(ZeroDivisionError), runs.recorded("align", "b", tmp_path):
         _ = 1 / 0
     lines = [json.loads(line) for line in (tmp_path / "runs" / "align.jsonl").read_text().splitlines()]
@@ -144,6 +194,56 @@ def test_progress_passes_every_item_and_prints_plain_lines(
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
     assert lines[0].startswith("clips: 1/3, ")
+
+
+def test_a_loop_tells_how_things_are_only_where_that_is_shown(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def told() -> str:
+        asked.append(1)
+        return "loss 0.5"
+
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 0.0)
+    with progress.live(5, "encoder", done=2) as advance:
+        for _ in range(3):
+            advance(told)
+    with progress.live(5, "encoder", shown=False) as advance:
+        advance(told)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.rsplit(", ", 1)[0] for line in lines] == ["encoder: 3/5, loss 0.5", "encoder: 4/5, loss 0.5"]
+    assert len(asked) == 2
+
+
+def test_a_terminal_gets_a_bar_with_what_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("COLUMNS", "100")
+    with progress.live(4, "encoder") as advance:
+        for step in range(4):
+            advance(lambda step=step: f"loss {step}")
+    assert "encoder: loss 0" in terminal.getvalue()
+    assert "4/4" in terminal.getvalue()
+
+
+def test_of_several_processes_each_leaves_its_error_for_who_has_started_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def app() -> None:
+        raise DataError("x.parquet: two\nlines")
+
+    def bereft() -> None:
+        raise RuntimeError("[pair.cc:554] Connection closed by peer")
+
+    monkeypatch.setenv("TORCHELASTIC_ERROR_FILE", str(tmp_path / "error.json"))
+    for failing in (app, bereft):
+        with pytest.raises(SystemExit) as caught:
+            command.guarded(failing)
+        assert caught.value.code == 1
+    assert capsys.readouterr().err == ""
+    assert json.loads((tmp_path / "error.json").read_text()) == {"message": "x.parquet: two lines"}
 
 
 def test_what_a_file_says_cannot_break_the_line_or_steer_the_terminal() -> None:

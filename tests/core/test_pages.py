@@ -8,6 +8,8 @@ from pydantic import ValidationError
 from pipeline.core import pages
 from pipeline.core.errors import FormatError
 
+MARK = {"name": "swap", "value": 0.75, "ci95": [0.5, 1.0]}
+
 
 def page(**changes: Any) -> dict[str, Any]:
     whole = {
@@ -24,6 +26,7 @@ def page(**changes: Any) -> dict[str, Any]:
                 "series": [{"name": "s0", "x": [1, 2], "y": [0.5, 0.25]}],
             }
         ],
+        "marks": [{"title": "Rules", "note": "", "reference": 0.5, "marks": [MARK, MARK | {"ci95": None}]}],
         "images": [{"file": "clip.png", "alt": "a clip", "caption": ""}],
     }
     return whole | changes
@@ -40,6 +43,10 @@ def test_a_page_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert pages.read(tmp_path / pages.FILE) == pages.Page.model_validate(page())
 
 
+def test_a_page_of_before_there_were_marks_has_none() -> None:
+    assert pages.Page.model_validate({key: value for key, value in page().items() if key != "marks"}).marks == []
+
+
 @pytest.mark.parametrize(
     ("value", "words"),
     [
@@ -47,6 +54,11 @@ def test_a_page_comes_back_as_it_was_written(tmp_path: Path) -> None:
         (page(extra=1), "extra: Extra inputs"),
         ({"title": "x"}, "stage: Field required"),
         (page(tables=[{"title": "", "header": ["a", "b"], "rows": [[1]]}]), "tables.0: .*row 0 has 1 cells"),
+        (page(marks=[{"title": "", "note": "", "reference": 0, "marks": []}]), "marks.0.marks: List should have"),
+        (
+            page(marks=[{"title": "", "note": "", "reference": 0, "marks": [MARK | {"value": 75.0}]}]),
+            "marks.0.marks.0.value: .*less than or equal to 1",
+        ),
         (page(images=[{"file": "../secret.png", "alt": "x", "caption": ""}]), "images.0.file: .*below the page"),
         (page(images=[{"file": "/etc/x.png", "alt": "x", "caption": ""}]), "images.0.file: .*below the page"),
         (page(images=[{"file": "a.svg", "alt": "x", "caption": ""}]), "images.0.file: .*png"),

@@ -1,3 +1,7 @@
+import pickle
+import tracemalloc
+
+import google_crc32c
 import numpy as np
 import pytest
 
@@ -74,3 +78,61 @@ def test_a_store_without_boxes_says_so(tmp_path):
     found = written(tmp_path / "x.zarr", clips(9, 9))
     with pytest.raises(FormatError, match=r"no array 'boxes.offsets'; run `dvc repro preprocess`"):
         prepared.read_boxes(found.store, "all")
+
+
+def read_shuffled(found, num_rows):
+    """Bytes that were read, and the most that Python and NumPy held meanwhile."""
+    order, num_bytes = np.random.default_rng(0).permutation(num_rows), 0
+    tracemalloc.start()
+    for start in range(0, num_rows, 32):
+        num_bytes += found[order[start : start + 32]].nbytes
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return num_bytes, peak
+
+
+@pytest.mark.parametrize("is_ragged", [False, True])
+def test_an_epoch_over_a_store_holds_little_more_than_a_batch_and_a_chunk(tmp_path, is_ragged):
+    num_rows, shape = 3000, (3, 16, 25, 2)
+    held = [16, *[12] * (num_rows - 1)] if is_ragged else [16] * num_rows
+    attrs = {prepared.PADDED_TO: 16} if is_ragged else {}
+    with store.create(tmp_path / "x.zarr", attrs) as writer:
+        group = writer.group(prepared.GROUP, [f"c{number:04}" for number in range(num_rows)])
+        prepared.put(group, shape, held, (np.full(shape, row, np.float32) for row in range(num_rows)))
+    found = prepared.Clips(tmp_path / "x.zarr")
+    num_bytes, peak = read_shuffled(found, num_rows)
+    assert num_bytes == num_rows * 9600
+    assert peak < 0.2 * num_bytes  # a chunk of 256 rows is a twelfth
+
+
+def test_clips_can_be_sent_to_another_process(tmp_path):
+    x = clips(9, 4, 0, 7)
+    found = written(tmp_path / "x.zarr", x)
+    assert np.array_equal(found[[2]], x[[2]])  # a file is open
+    again = pickle.loads(pickle.dumps(found))
+    assert again.ids == found.ids
+    np.testing.assert_array_equal(again[[3, 1]], x[[3, 1]])
+
+
+@pytest.mark.parametrize("damage", ["flipped", "cut", "index", "gone"])
+def test_a_damaged_shard_is_noticed_where_it_is_read(tmp_path, damage):
+    found = written(tmp_path / "x.zarr", clips(9, 9, 9, 9))
+    (shard,) = (path for path in (tmp_path / "x.zarr/all/x/c").rglob("*") if path.is_file())
+    data = shard.read_bytes()
+    damaged = {"flipped": data[:7] + bytes([data[7] ^ 1]) + data[8:], "cut": data[:40], "index": data[:-1] + b"?"}
+    if damage == "gone":
+        shard.unlink()
+    else:
+        shard.write_bytes(damaged[damage])
+    with pytest.raises(FormatError, match=r"x\.zarr/all/x: .*; run `dvc repro preprocess`"):
+        found[[0]]
+
+
+def test_a_chunk_outside_its_shard_is_refused(tmp_path):
+    found = written(tmp_path / "x.zarr", clips(9, 9))
+    (shard,) = (path for path in (tmp_path / "x.zarr/all/x/c").rglob("*") if path.is_file())
+    data = shard.read_bytes()
+    index = (1 << 40).to_bytes(8, "little") + data[-12:-4]
+    shard.write_bytes(data[:-20] + index + google_crc32c.value(index).to_bytes(4, "little"))
+    with pytest.raises(FormatError, match="a chunk lies outside its shard"):
+        found[[0]]

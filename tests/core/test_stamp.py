@@ -188,3 +188,15 @@ def test_a_link_to_itself_and_a_pipe_are_refused(folder):
     os.mkfifo(folder / "pipe")
     with pytest.raises(DataError, match="pipe: neither a file nor a folder"):
         stamp.files(folder)
+
+
+def test_the_digest_of_a_stamp_changes_with_the_files_and_wants_a_stamp(folder):
+    with pytest.raises(DataError, match="no stamp; run `unseen raw scan"):
+        stamp.digest(folder)
+    stamp.write(folder, stamp.scan(folder))
+    before = stamp.digest(folder)
+    stamp.write(folder, stamp.scan(folder))
+    assert stamp.digest(folder) == before
+    (folder / "new").touch()
+    stamp.write(folder, stamp.scan(folder))
+    assert stamp.digest(folder) != before

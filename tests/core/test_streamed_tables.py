@@ -6,7 +6,15 @@ from pipeline.core.schemas import PROMPTS, SPLIT
 
 
 def prompt(class_id: int, **more: object) -> dict[str, object]:
-    return {"class_id": class_id, "class_name": f"c{class_id}", "type": "label", "index": 0, "text": "t", **more}
+    return {
+        "class_id": class_id,
+        "class_name": f"c{class_id}",
+        "type": "label",
+        "index": 0,
+        "origin": "template",
+        "text": "t",
+        **more,
+    }
 
 
 def test_rows_written_one_by_one_come_back_in_batches_with_their_meta(tmp_path, monkeypatch):
@@ -30,6 +38,12 @@ def test_rows_out_of_order_twice_or_unfit_are_refused_and_leave_nothing(tmp_path
         for row in rows:
             table.add(row)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_other_columns_are_not_read(tmp_path):
+    tables.write(tmp_path / "p", PROMPTS, [prompt(0), prompt(1)])
+    (rows,) = tables.batches(tmp_path / "p", PROMPTS, ("class_name", "index"))
+    assert rows == [{"class_name": "c0", "index": 0}, {"class_name": "c1", "index": 0}]
 
 
 def test_no_rows_are_a_table_too(tmp_path):

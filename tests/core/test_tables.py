@@ -12,7 +12,15 @@ from pipeline.core.schemas import PROMPTS, Format
 
 
 def prompt(class_id: int, index: int = 0, **more: object) -> dict[str, object]:
-    return {"class_id": class_id, "class_name": f"c{class_id}", "type": "label", "index": index, "text": "t", **more}
+    return {
+        "class_id": class_id,
+        "class_name": f"c{class_id}",
+        "type": "label",
+        "index": index,
+        "origin": "template",
+        "text": "t",
+        **more,
+    }
 
 
 def test_rows_come_back_in_key_order_with_their_meta(tmp_path: Path) -> None:
@@ -46,7 +54,7 @@ def test_another_version_names_the_stage_to_rerun(tmp_path: Path) -> None:
     path = tmp_path / "p.parquet"
     tables.write(path, PROMPTS, [prompt(0)])
     later = Format("prompts", PROMPTS.version + 1, PROMPTS.key, PROMPTS.stage, PROMPTS.schema)
-    with pytest.raises(FormatError, match="version 1, expected 'prompts' version 2; run `dvc repro prompt`"):
+    with pytest.raises(FormatError, match="version 2, expected 'prompts' version 3; run `dvc repro prompt`"):
         tables.read(path, later)
 
 

@@ -38,6 +38,36 @@ _KINDS = (
 )
 
 
+_TAR_FIELDS = ((0, 100), (124, 136), (156, 157), (257, 265), (345, 500))  # name, bytes, type, magic, prefix
+
+
+def tar(rng: Random, data: bytes) -> bytes:
+    """Change fields of a member's header, or a record of a pax header; the header's sum stays right."""
+    content = bytearray(data)
+    heads = [at for at in range(0, len(data) - 511, 512) if data[at + 257 : at + 262] == b"ustar"]
+    at = rng.choice(heads)
+    if rng.random() < 0.3:  # what stands behind the header
+        odd = (b"30 path=../../x\n", b"19 size=99999999999", b"0 a=b\n", b"9" * 30, b"12 size=-1\n", rng.randbytes(16))
+        part = rng.choice(odd)
+        content[at + 512 : at + 512 + len(part)] = part
+        return bytes(content)
+    first, stop = rng.choice(_TAR_FIELDS)
+    size = stop - first
+    values = (
+        rng.randbytes(size),
+        bytes(size),
+        b"7" * size,
+        b"\x80" + rng.randbytes(size),
+        b"../" * size,
+        b"x.jpg" + bytes(size),
+        bytes([rng.choice(b"0125LKxgSV7")]) * size,
+    )
+    content[at + first : at + stop] = rng.choice(values)[:size]
+    content[at + 148 : at + 156] = b" " * 8
+    content[at + 148 : at + 156] = b"%06o\0 " % sum(content[at : at + 512])
+    return bytes(content)
+
+
 def png(rng: Random, data: bytes) -> bytes:
     """Change the chunks of a PNG; their sums stay right, save now and then."""
     chunks = _chunks(data)
@@ -344,6 +374,7 @@ def yaml(rng: Random, data: bytes) -> bytes:
 
 
 PNG: tuple[Damage, ...] = (png, png, png, png, *evil.BYTES)
+TAR: tuple[Damage, ...] = (tar, tar, *evil.BYTES)
 NPY: tuple[Damage, ...] = (npy, npy, npy, *evil.BYTES)
 PARQUET: tuple[Damage, ...] = (parquet, *evil.BYTES)
 PICKLE: tuple[Damage, ...] = (

@@ -224,6 +224,14 @@ def json_value(rng: Random, data: bytes) -> bytes:
     return text.encode()
 
 
+def json_line(rng: Random, data: bytes) -> bytes:
+    """The same in one line of a file that has a JSON text a line."""
+    many = data.split(b"\n")
+    place = rng.randrange(len(many))
+    many[place] = json_value(rng, many[place])
+    return b"\n".join(many)
+
+
 def _places(tree: object) -> list[tuple]:
     found, waiting = [], [tree]
     while waiting:
@@ -238,3 +246,4 @@ def _places(tree: object) -> list[tuple]:
 BYTES: tuple[Damage, ...] = (flip, flip, cut, remove, repeat, insert, length, length)
 TEXT: tuple[Damage, ...] = (number, number, number, word, word, lines, lines, flip, cut, insert, repeat)
 JSON: tuple[Damage, ...] = (json_value, json_value, json_value, json_value, number, flip, cut, insert, repeat)
+JSON_LINES: tuple[Damage, ...] = (json_line, json_line, json_line, number, lines, flip, cut, insert, repeat)

@@ -1,5 +1,6 @@
 """Every reader asked for all that it gives, and what must be true of that: finite boxes, shapes, texts to store."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from pipeline.formats import (
     action_genome,
     activitynet,
     annotations_pickle,
+    answers,
     boxes,
+    caption_pairs,
     class_names,
     clip_manifest,
     depth_png,
@@ -20,6 +23,7 @@ from pipeline.formats import (
     kinetics_json,
     mat,
     picture_size,
+    pictures,
     pkummd,
     plain_pickle,
     png,
@@ -30,11 +34,15 @@ from pipeline.formats import (
     typed_json,
     video,
     visual_genome,
+    webdataset,
     word_vectors,
     wordnet,
 )
 from pipeline.formats.unpickling import Built, Constructor
-from pipeline.text import prompts
+from pipeline.text import captions, requests, sources
+
+CLASSES = ["wave", "sit down"]
+WORDED = captions.Params(max_attributes=3, most_matchings=64)
 
 
 def text(value: object) -> None:
@@ -169,9 +177,26 @@ def read_names(folder: Path) -> None:
 
 
 def read_descriptions(folder: Path) -> None:
-    for told in prompts.from_csv(only(folder), ["wave", "sit down"]):
+    for told in sources.from_csv(only(folder), CLASSES, WORDED):
         text(told.text)
         assert told.class_id in (0, 1)
+
+
+def read_answers(folder: Path) -> None:
+    for id_, answer in answers.read(only(folder)).items():
+        text(id_)
+        assert answer.strip()
+        assert len(answer) <= answers.MOST_CHARACTERS
+
+
+def read_answered(kind: str) -> Callable[[Path], None]:
+    def reading(folder: Path) -> None:
+        found = requests.from_answers(only(folder), "m", kind, "toy", CLASSES, WORDED)
+        assert {told.class_id for told in found} == {0, 1}
+        for told in found:
+            text(told.text)
+
+    return reading
 
 
 def read_classes(folder: Path) -> None:
@@ -217,6 +242,26 @@ def read_sizes(folder: Path) -> None:
         assert all(0 < side < 1 << 16 for side in picture_size.read(folder / f"a.{ending}"))
 
 
+def read_pictures(folder: Path) -> None:
+    for ending in ("jpg", "png"):
+        path = folder / f"a.{ending}"
+        assert pictures.read(path).mode == "RGB"
+        made = pictures.resized(path, ending, lambda width, height: (0.0, 0.0, width / 2, float(height)), (4, 6))
+        assert made.size == (6, 4)
+
+
+def read_shards(folder: Path) -> None:
+    for path in webdataset.shard_paths(folder):
+        shard = webdataset.index(path)
+        texts = list(shard.texts())
+        assert len(texts) == len(shard.keys_N) > 0
+        for number, said in enumerate(texts):
+            text(shard.key(number))
+            text(said)
+            assert shard.text(number) == said
+            assert 0 < len(shard.picture(number)) <= path.stat().st_size
+
+
 def read_pku(folder: Path) -> None:
     path = only(folder)
     assert pkummd.read_part(path.with_name(path.name + "#frames=1-3")).num_frames == 2
@@ -242,6 +287,18 @@ def read_vectors(folder: Path) -> None:
     assert len(found.vectors_ND) == len(found.class_ids_N)
     assert found.class_ids_N.dtype == np.int64
     assert found.vector(0).dtype == np.float32
+
+
+def read_caption_pairs(folder: Path) -> None:
+    for path in sorted(folder.iterdir()) if folder.is_dir() else [folder]:
+        found = caption_pairs.read(path)
+        assert found
+        for one in found:
+            for said in (one.image, one.caption, one.false, one.rule):
+                text(said)
+                assert said.strip()
+            assert (path.parent / one.image).resolve().is_relative_to(path.parent.resolve())
+            assert one.crop_xywh is None or min(one.crop_xywh[2:]) > 0 <= min(one.crop_xywh)
 
 
 def read_words(folder: Path) -> None:

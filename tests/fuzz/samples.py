@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import pickle
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from pipeline.formats import (
     thermal_png,
     video,
     visual_genome,
+    webdataset,
 )
 from pipeline.formats.shared import Skeleton
 
@@ -115,6 +117,20 @@ def kinetics_labels(folder: Path) -> None:
     _json(folder / "kinetics_train_label.json", {"a": entry, "b": entry | {"has_skeleton": False}})
 
 
+def caption_pairs(folder: Path) -> None:
+    """A question of every layout."""
+    box = {"bbox_x": 1, "bbox_y": 2, "bbox_w": 30, "bbox_h": 40}
+    texts = {"true_caption": "a man rides a horse", "false_caption": "a horse rides a man"}
+    told = [{"image_path": "1.jpg", **texts, **box, "relation_name": "riding"}]
+    _json(folder / "aro.json", [*told, {"image_path": "VG/2.jpg", **texts, "attributes": ["red", "big"]}])
+    crepe = {"filename": "000000085329.jpg", "caption": "a cup", "negative_caption": "a cap"}
+    _json(folder / "swap_obj.json", {"0": crepe, "1": crepe})
+    _json(folder / "vl.json", [["VG_100K/1.jpg", {"POS": ["a cup"], "NEG": ["a cap", "no cup"]}]])
+    line = {"image": "1.jpg", "caption": "a cup", "false_caption": ["a cap"], "rule": "odd"}
+    (folder / "a.jsonl").write_text("\n".join(json.dumps(one) for one in (line, line | {"false_caption": "x"})))
+    _table(folder / "a.csv", ("image", "caption", "false_caption", "rule"), ("1.jpg", "a cup", "a cap", "odd"))
+
+
 def activitynet(folder: Path) -> None:
     """Two videos, one without annotations."""
     told = [{"segment": [0.25, 9], "label": "x"}, {"segment": [10, 12.5], "label": "y"}]
@@ -151,6 +167,31 @@ def descriptions(folder: Path) -> None:
     _table(
         folder / "d.csv", ("class_id", "name", "long", "short"), (0, "wave", "a, b", "c"), (1, "sit  Down", "d", "e")
     )
+
+
+def class_graph_table(folder: Path) -> None:
+    """A user's scene graphs of classes."""
+    header = ("name", "subject", "relation", "object")
+    rows = (
+        ("wave", "person", "raising", "hand [open, left]"),
+        ("wave", "hand [open, left]", "beside", "head"),
+        ("sit down", "person", "on", "chair"),
+    )
+    _table(folder / "g.csv", header, *rows)
+
+
+def model_answers(folder: Path) -> None:
+    """A language model's answers."""
+    wave = {"id": "toy/0000/context", "answer": "A hand\nmoves. It stops."}
+    told = (wave, {"answer": "x", "model": "m", "id": "toy/0001/context"})
+    (folder / "a.jsonl").write_text("".join(json.dumps(one) + "\n" for one in told))
+
+
+def relations_by_model(folder: Path) -> None:
+    """A language model's scene graphs."""
+    answer = "person | holding | cup [white]\ncup [white] | on | table"
+    told = ({"id": f"toy/000{number}/scene_graph", "answer": answer} for number in (0, 1))
+    (folder / "a.jsonl").write_text("".join(json.dumps(one) + "\n" for one in told))
 
 
 _CLIPS = (
@@ -206,6 +247,20 @@ def pictures(folder: Path) -> None:
     picture = Image.fromarray(_random().integers(0, 256, (9, 7, 3), dtype=np.uint8))
     for ending in ("jpg", "png"):
         picture.save(folder / f"a.{ending}")
+
+
+def shard(folder: Path) -> None:
+    """Three samples, as our writer packs them and as img2dataset's does, with a pax header before every member."""
+    content = io.BytesIO()
+    Image.fromarray(_random().integers(0, 256, (9, 7, 3), dtype=np.uint8)).save(content, "JPEG")
+    texts = ("a cup on a table", "ein Käfer", None)
+    packed = [webdataset.Sample(f"{k:09d}", "jpg", content.getvalue(), text, {"k": k}) for k, text in enumerate(texts)]
+    webdataset.write(folder / "00000.tar", packed)
+    with tarfile.open(folder / "00001.tar", "w", format=tarfile.PAX_FORMAT) as tar:
+        for name, part in (("0.jpg", content.getvalue()), ("0.txt", b"a hat"), ("x" * 120 + ".jpg", b"")):
+            member = tarfile.TarInfo(name)
+            member.size, member.mtime = len(part), 1.5
+            tar.addfile(member, io.BytesIO(part))
 
 
 def ntu(folder: Path) -> None:

@@ -14,7 +14,9 @@ from pipeline.formats import (
     action_genome,
     activitynet,
     annotations_pickle,
+    answers,
     boxes,
+    caption_pairs,
     class_names,
     clip_manifest,
     depth_png,
@@ -24,6 +26,7 @@ from pipeline.formats import (
     mat,
     ntu_skeleton,
     picture_size,
+    pictures,
     pkummd,
     plain_pickle,
     png,
@@ -34,10 +37,11 @@ from pipeline.formats import (
     typed_json,
     video,
     visual_genome,
+    webdataset,
     word_vectors,
     wordnet,
 )
-from pipeline.text import prompts
+from pipeline.text import requests, sources
 from tests.fuzz import containers, evil, readings, samples
 from tests.fuzz.evil import Damage
 
@@ -91,6 +95,12 @@ TARGETS = {
         (kinetics_json.read_clips, kinetics_json.read_sides, typed_json.read),
         {".json": evil.JSON},
     ),
+    "caption_pairs": Target(
+        samples.caption_pairs,
+        readings.read_caption_pairs,
+        (caption_pairs.read, typed_json.read_lines),
+        {".json": evil.JSON, ".jsonl": evil.JSON_LINES, ".csv": evil.TEXT},
+    ),
     "activitynet": Target(
         samples.activitynet,
         readings.read_activitynet,
@@ -103,7 +113,20 @@ TARGETS = {
     "missing_skeletons": Target(
         samples.missing_list, readings.read_missing, (datasets.read_missing_skeletons,), {".txt": evil.TEXT}
     ),
-    "prompts": Target(samples.descriptions, readings.read_descriptions, (prompts.from_csv,), {".csv": evil.TEXT}),
+    "class_texts": Target(samples.descriptions, readings.read_descriptions, (sources.from_csv,), {".csv": evil.TEXT}),
+    "class_graphs": Target(
+        samples.class_graph_table, readings.read_descriptions, (sources.from_csv,), {".csv": evil.TEXT}
+    ),
+    "answers": Target(samples.model_answers, readings.read_answers, (answers.read,), {".jsonl": evil.JSON}),
+    "answers.texts": Target(
+        samples.model_answers, readings.read_answered("context"), (requests.from_answers,), {".jsonl": evil.JSON}
+    ),
+    "answers.graphs": Target(
+        samples.relations_by_model,
+        readings.read_answered("scene_graph"),
+        (requests.from_answers,),
+        {".jsonl": evil.JSON},
+    ),
     "clip_manifest": Target(
         samples.manifest,
         readings.read_manifest,
@@ -146,6 +169,12 @@ TARGETS = {
         readings.read_sizes,
         (picture_size.read,),
         {".jpg": evil.BYTES, ".png": containers.PNG},
+    ),
+    "pictures": Target(
+        samples.pictures, readings.read_pictures, (pictures.read,), {".jpg": evil.BYTES, ".png": containers.PNG}
+    ),
+    "webdataset": Target(
+        samples.shard, readings.read_shards, (webdataset.index, webdataset.shard_paths), {".tar": containers.TAR}
     ),
     "ntu_skeleton": Target(
         samples.ntu,

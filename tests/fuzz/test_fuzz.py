@@ -16,7 +16,7 @@ CASES = 200
 SEED = 0
 
 # Not read on their own: they write, check what others have read, or are made by a reader.
-NO_READERS = {"check_exists", "check_picture", "check_same_size", "Index", "visual_genome.Annotations"}
+NO_READERS = {"check_exists", "check_picture", "check_same_size", "Index", "Shard", "visual_genome.Annotations"}
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is bounded on Linux only")
 

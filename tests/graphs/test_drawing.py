@@ -4,7 +4,8 @@ from contextlib import suppress
 import pytest
 from PIL import Image
 
-from pipeline.core.errors import DataError
+from pipeline.core.errors import FormatError
+from pipeline.formats import pictures
 from pipeline.graphs import drawing
 from pipeline.graphs.scene import Relation, SceneObject, scene_graph
 
@@ -41,14 +42,14 @@ def test_a_picture_is_cut_to_its_region_and_a_missing_one_is_none(tmp_path):
 @pytest.mark.parametrize("content", [b"no picture", b"\x89PNG\r\n\x1a\n" + b"\x00" * 30])
 def test_a_file_that_is_no_picture_is_one_clear_line(tmp_path, content):
     (tmp_path / "a.png").write_bytes(content)
-    with pytest.raises(DataError, match="not a readable picture"):
+    with pytest.raises(FormatError, match="not a readable picture"):
         drawing.load_picture(tmp_path / "a.png", None)
 
 
 def test_a_picture_of_too_many_pixels_is_not_decoded(tmp_path, monkeypatch):
-    monkeypatch.setattr(drawing, "_MOST_PIXELS", 10)
+    monkeypatch.setattr(pictures, "MOST_PIXELS", 10)
     Image.new("RGB", (20, 10)).save(tmp_path / "a.png")
-    with pytest.raises(DataError, match="at most 10"):
+    with pytest.raises(FormatError, match="at most 10"):
         drawing.load_picture(tmp_path / "a.png", None)
 
 
@@ -59,5 +60,5 @@ def test_a_damaged_chunk_of_a_picture_is_one_clear_line(tmp_path, chunk):
     empty = b"\0\0\0\0" + chunk + zlib.crc32(chunk).to_bytes(4, "big")
     for place, content in ((33, empty), (33, b"\x80" + empty[1:]), (len(raw) - 12, empty[:7])):
         (tmp_path / "a.png").write_bytes(raw[:place] + content + raw[place:])
-        with suppress(DataError):
+        with suppress(FormatError):
             drawing.load_picture(tmp_path / "a.png", None)

@@ -17,11 +17,12 @@ def test_a_linear_map_standardises_and_ignores_what_was_constant_in_training():
 
 
 def test_every_row_is_in_one_batch_of_an_epoch_and_no_batch_is_tiny():
-    batches = descent._batches(9, 4, seed=0, epoch=1)
+    data = descent._Numbers({"rows": np.arange(9)}, 4)
+    batches = data.steps(0, 0)
     assert sorted(np.concatenate(batches).tolist()) == list(range(9))
     assert [len(batch) for batch in batches] == [3, 3, 3]
-    assert np.concatenate(batches).tolist() != np.concatenate(descent._batches(9, 4, seed=0, epoch=2)).tolist()
-    assert np.concatenate(batches).tolist() != np.concatenate(descent._batches(9, 4, seed=1, epoch=1)).tolist()
+    assert np.concatenate(batches).tolist() != np.concatenate(data.steps(0, 1)).tolist()
+    assert np.concatenate(batches).tolist() != np.concatenate(data.steps(1, 0)).tolist()
 
 
 def test_the_loss_of_an_epoch_weighs_batches_by_their_clips():
@@ -56,8 +57,19 @@ def test_the_learning_rate_falls_along_half_a_cosine():
 
 def test_a_loss_that_is_no_number_stops_the_training():
     module = torch.nn.Linear(1, 1)
-    with pytest.raises(DataError, match=r"not finite in epoch 1.*lower lr"):
+    with pytest.raises(DataError, match=r"not finite in epoch 1, step 1: lower lr"):
         next(descent.descend(module, lambda rows: module.weight.sum() * float("nan"), 8, DESCENT, seed=0))
+
+
+def test_the_rates_are_those_of_torch_to_the_last_bit():
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=3e-4)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=37)
+    expected = []
+    for _ in range(37):
+        expected.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert descent.annealed(3e-4, 37) == expected
 
 
 def test_the_last_epoch_is_always_kept():

@@ -114,6 +114,18 @@ def test_an_encoder_without_a_split_serves_every_split(world):
     assert [(task.name, task.encoder_classes) for task in found] == [("s1-0", []), ("s0-0", [])]
 
 
+def test_of_encoders_without_a_split_that_of_the_seed_is_taken_else_the_one_for_all(world):
+    groups = {"all": {"training_classes": []}, "all-1": {"training_classes": [3], "seed": 1}}
+    found = tasks.joined(world(groups), Asked("toy", "random", ["s0"], [1, 0], 0.0))
+    assert [task.encoder_classes for task in found] == [[3], []]
+
+
+def test_without_that_of_the_seed_the_features_are_refused(world):
+    groups = {"all-1": {"training_classes": [3], "seed": 1}}
+    with pytest.raises(DataError, match=r"split 's0', seed 0: its groups are \['all-1'\].*finetune"):
+        tasks.joined(world(groups), ASKED)
+
+
 @pytest.mark.parametrize(("split", "seed"), [("s1", 0), ("s0", 2)])
 def test_a_split_or_seed_without_features_is_refused(world, split, seed):
     groups = {f"s0-{seed}": {**GROUP, "seed": seed} for seed in (0, 1)}

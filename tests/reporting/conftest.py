@@ -64,6 +64,7 @@ class Inputs:
                 {"title": "Kept epochs", "header": ["split", "epoch", "accuracy"], "rows": [["s0", 3, 0.81234]]}
             ],
             "lines": [{"title": "Loss", "x_label": "epoch", "y_label": "cross-entropy", "series": series}],
+            "marks": [{"title": "Rules & co", "note": "Told < guessed", "reference": 0.5, "marks": MARKS}],
             "images": [{"file": "clip.png", "alt": "a red dot", "caption": "One frame."}],
         }
         folder = self.root / "features" / stage / row
@@ -99,6 +100,7 @@ class Inputs:
 
 
 LINES = {"s0, training": 0.0, "s0, held out": -0.2}
+MARKS = [{"name": "swap", "value": 0.754, "ci95": [0.6, 0.9]}, {"name": "<b>odd</b>", "value": 0.25, "ci95": None}]
 NAMES = ["sit down", "stand up", "raise both arms", "kick with the right leg", "bend & turn", "clap", "swing left arm"]
 
 

@@ -171,6 +171,16 @@ def test_tables_and_pictures_can_be_read_without_seeing_them(html: dict[str, str
             assert tag != "svg" or "aria-hidden" in attrs or "preserveaspectratio" in attrs or attrs["role"] == "img"
 
 
+def test_a_chart_of_marks_says_its_numbers_and_escapes_its_words(html: dict[str, str]) -> None:
+    page = html["pretrain-demo-skeleton-stgcn.html"]
+    assert "<h2>Rules &amp; co</h2>" in page
+    assert "Told &lt; guessed" in page
+    assert '75.4<span class="unit"> %</span></b> <small>60.0 – 90.0</small>' in page
+    assert "&lt;b&gt;odd&lt;/b&gt;" in page
+    assert page.count('class="mark"') == 2
+    assert page.count('class="whisker"') == 3
+
+
 def test_images_are_inside_the_page(html: dict[str, str]) -> None:
     (data,) = re.findall(r'src="data:image/png;base64,([^"]+)"', html["pretrain-demo-skeleton-stgcn.html"])
     assert base64.b64decode(data).startswith(b"\x89PNG")

@@ -10,7 +10,15 @@ from stages import embed
 PARAMS = {
     "embed": {
         "compute": {"num_threads": 1},
-        "rows": {"toy-minilm": {"dataset": "toy", "encoder": "minilm", "model": {}}},
+        "rows": {
+            "toy-minilm": {
+                "dataset": "toy",
+                "encoder": "minilm",
+                "weights": "requirements.txt",
+                "model": {},
+                "means": {},
+            }
+        },
     }
 }
 
@@ -27,7 +35,14 @@ def prompts(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(minilm, "encoder", lambda params, *, num_threads: Constant())
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(PARAMS))
-    text = {"class_id": 0, "class_name": "wave", "type": "label", "index": 0, "text": "a person waves"}
+    text = {
+        "class_id": 0,
+        "class_name": "wave",
+        "type": "label",
+        "index": 0,
+        "origin": "template",
+        "text": "a person waves",
+    }
     tables.write(tmp_path / "toy.parquet", PROMPTS, [text])
     return tmp_path / "toy.parquet"
 

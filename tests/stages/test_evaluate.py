@@ -45,7 +45,17 @@ def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     meta = {"dataset": "toy", "split_table": "random", "protocol": "xsub", "splits": parts}
     roles = [{"split": "s0", "clip_id": i, "role": "unseen_test", "class_id": None, "held_out": False} for i in ids]
     tables.write(inputs["split"], SPLIT, roles, meta)
-    names = [{"class_id": c, "class_name": n, "type": "label", "index": 0, "text": n} for c, n in enumerate("abcd")]
+    names = [
+        {
+            "class_id": c,
+            "class_name": n,
+            "type": "label",
+            "index": 0,
+            "origin": "template",
+            "text": n,
+        }
+        for c, n in enumerate("abcd")
+    ]
     tables.write(inputs["prompts"], PROMPTS, names)
     with store.create(inputs["embeddings"], {}) as texts:
         texts.group("label", [f"{c:04d}-00" for c in range(4)]).put("pooled", np.eye(4, dtype=np.float32))

@@ -8,11 +8,11 @@ import yaml
 from pipeline.core import store
 from pipeline.core.errors import LeakError, ParamsError
 from pipeline.modalities import skeleton
-from pipeline.training import checkpoint
+from pipeline.models import checkpoint
 from stages import extract
 
 WHOSE = {"dataset": "toy", "split_table": "random", "modality": "skeleton", "recipe": "dvta50", "encoder": "stgcn"}
-ROW = {**WHOSE, "tokens": False, "masked": None, "regions": False}
+ROW = {**WHOSE, "weights": "features/pretrain/k", "options": {}, "tokens": False, "masked": None, "regions": False}
 OPTIONS = {"plan": "reduced", "dropout": 0.1}
 WEIGHTS = Path("features/pretrain/k/s0-0.safetensors")
 OUT = Path("features/extract/k.zarr")

@@ -1,3 +1,8 @@
+import json
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -7,10 +12,12 @@ import yaml
 from pipeline.core import store, tables
 from pipeline.core.errors import ParamsError
 from pipeline.core.schemas import SPLIT
-from pipeline.training import checkpoint
+from pipeline.models import checkpoint
 from stages import pretrain
 
 COMPUTE = {"engine": "inline", "num_workers": 1}
+IDS = [f"toy/{clip}" for clip in range(4)]
+RUNNING = {"num_workers": 0, "queue_length": 2, "checkpoint_every": None}
 ROW = {
     "dataset": "toy",
     "split_table": "random",
@@ -28,30 +35,43 @@ ROW = {
         "warmup_epochs": 0,
         "patience": 1,
         "batch_size": 4,
+        "accumulate": 1,
+        "clip_norm": None,
+        "ema": None,
         "precision": "32",
         "num_threads": 1,
+        "devices": 1,
     },
 }
+
+
+def write_arrays(no_number=None):
+    x = np.random.default_rng(0).normal(size=(4, 3, 4, 20, 1)).astype(np.float32)
+    if no_number is not None:
+        x[no_number] = np.nan
+    with store.create(Path("x.zarr"), {"layout": "kinect20", "rejected": []}) as writer:
+        writer.group("all", IDS).put("x", x)
 
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """A checkout with arrays of four clips and a split."""
     monkeypatch.chdir(tmp_path)
-    ids = [f"toy/{clip}" for clip in range(4)]
-    x = np.random.default_rng(0).normal(size=(4, 3, 4, 20, 1)).astype(np.float32)
-    with store.create(Path("x.zarr"), {"layout": "kinect20", "rejected": []}) as writer:
-        writer.group("all", ids).put("x", x)
+    write_arrays()
     rows = [
         {"split": "s0", "clip_id": clip, "role": "fit", "class_id": i % 2, "held_out": i == 3}
-        for i, clip in enumerate(ids)
+        for i, clip in enumerate(IDS)
     ]
     tables.write(Path("s.parquet"), SPLIT, rows, {"splits": {"s0": {"fit": [0, 1], "val": [], "unseen": [2]}}})
 
 
-def run(**changes):
-    tree = {"pretrain": {"compute": COMPUTE, "rows": {"k": {**ROW, **changes}}}}
+def write_params(**changes):
+    tree = {"pretrain": {"compute": COMPUTE, "running": RUNNING, "rows": {"k": {**ROW, **changes}}}}
     Path("params.yaml").write_text(yaml.safe_dump(tree))
+
+
+def run(**changes):
+    write_params(**changes)
     pretrain.main(row="k", arrays=Path("x.zarr"), split=Path("s.parquet"), out=Path("features/pretrain/k"))
 
 
@@ -74,3 +94,41 @@ def test_a_row_becomes_a_folder_of_weights(project):
 def test_a_row_that_does_not_fit_is_refused(changes, fault, project):
     with pytest.raises(ParamsError, match=fault):
         run(**changes)
+
+
+def run_command():
+    """The stage as dvc starts it."""
+    command = [sys.executable, "-m", "stages.pretrain", "--row", "k", "--arrays", "x.zarr", "--split", "s.parquet"]
+    environment = os.environ | {"PYTHONPATH": str(Path(pretrain.__file__).parents[1])}
+    done = subprocess.run([*command, "--out", "w"], env=environment, capture_output=True, text=True)
+    return done.returncode, done.stderr
+
+
+def test_a_row_on_two_devices_starts_both_and_one_of_them_writes(project):
+    write_params(training={**ROW["training"], "devices": 2, "num_epochs": 2}, seeds=[3, 4])
+    code, told = run_command()
+    assert code == 0, told
+    about = checkpoint.load(Path("w/s0-3.safetensors"))[1]
+    assert (about["training_classes"], len(about["history"])) == ([0, 1], 2)
+    (line,) = Path(".cache/runs/pretrain.jsonl").read_text().splitlines()
+    assert json.loads(line)["encoders"] == 2
+    assert [told.count(f"k s0-{seed}: epoch") for seed in (3, 4)] == [1, 1]
+
+
+def test_what_fails_on_one_of_two_devices_is_one_line(project):
+    write_arrays(no_number=1)
+    write_params(training={**ROW["training"], "devices": 2, "num_epochs": 3})
+    code, told = run_command()
+    assert code == 1, told
+    (line,) = told.strip().splitlines()
+    told = re.fullmatch(r"error: k s0-3: the loss is not finite in epoch 1, step 1: .* listed in (\S+)", line)
+    assert "toy/1" in json.loads(Path(told[1]).read_text())["rows"]
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+def test_another_number_of_processes_than_params_say_is_refused(devices, project, monkeypatch):
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "r")
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    monkeypatch.setenv("RANK", "0")
+    with pytest.raises(ParamsError, match=f"asks for devices: {devices}, but torchrun has started 3 processes"):
+        run(training={**ROW["training"], "devices": devices})

@@ -7,13 +7,20 @@ from pipeline.core.schemas import PROMPTS
 from pipeline.datasets import shared
 from stages import prompt
 
-ROW = {"dataset": "utd_mhad", "template": "a {name}", "descriptions": "pipeline/datasets/classes/utd_mhad.csv"}
+ROW = {
+    "dataset": "utd_mhad",
+    "templates": ["a {name}"],
+    "descriptions": "pipeline/datasets/classes/utd_mhad.csv",
+    "sources": {"context": ["class_list"]},
+}
+CAPTIONS = {"max_attributes": 3, "most_matchings": 64}
 
 
 def run(project, row):
-    (project / "params.yaml").write_text(yaml.safe_dump({"prompt": {"rows": {"utd_mhad": row}}}))
+    (project / "params.yaml").write_text(yaml.safe_dump({"prompt": {"captions": CAPTIONS, "rows": {"utd_mhad": row}}}))
     out = project / "prompt.parquet"
-    prompt.main(row="utd_mhad", descriptions=shared.class_file("utd_mhad"), out=out)
+    prompt.main(row="utd_mhad", descriptions=shared.class_file("utd_mhad"), out=out, page=project / "page")
+    assert (project / "page" / "page.json").is_file()
     return tables.read_rows(out, PROMPTS)
 
 
@@ -27,6 +34,6 @@ def test_a_row_of_the_params_becomes_a_table(project):
     assert run(project, ROW)[1]["text"] == "a swipe left"
 
 
-def test_a_row_without_a_template_is_refused(project):
-    with pytest.raises(ParamsError, match="missing key 'template'"):
-        run(project, {key: value for key, value in ROW.items() if key != "template"})
+def test_a_row_without_templates_is_refused(project):
+    with pytest.raises(ParamsError, match="missing key 'templates'"):
+        run(project, {key: value for key, value in ROW.items() if key != "templates"})

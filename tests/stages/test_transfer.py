@@ -57,7 +57,17 @@ def options(tmp_path, monkeypatch):
     ]
     meta = {"dataset": "toy", "split_table": "random", "splits": {"s0": {"fit": [0, 1], "val": [2], "unseen": [3]}}}
     tables.write(tmp_path / "s.parquet", SPLIT, lines, meta)
-    names = [{"class_id": c, "class_name": f"c{c}", "type": "label", "index": 0, "text": "x"} for c in ROLE]
+    names = [
+        {
+            "class_id": c,
+            "class_name": f"c{c}",
+            "type": "label",
+            "index": 0,
+            "origin": "template",
+            "text": "x",
+        }
+        for c in ROLE
+    ]
     tables.write(tmp_path / "p.parquet", PROMPTS, names)
     names = {"features": "f.zarr", "embeddings": "t.zarr", "split": "s.parquet", "prompts": "p.parquet", "out": "out"}
     return {name: tmp_path / file for name, file in names.items()}

@@ -222,7 +222,17 @@ def aligned(world, **changes):
     with store.create(world.root / "t.zarr", {"dataset": NAME, "dim": 12}) as writer:
         writer.group("label", [f"{c:04d}-00" for c in range(60)]).put("pooled", TEXTS_KT)
     names = [known.name for known in shared.classes(NAME)]
-    lines = [{"class_id": c, "class_name": n, "type": "label", "index": 0, "text": n} for c, n in enumerate(names)]
+    lines = [
+        {
+            "class_id": c,
+            "class_name": n,
+            "type": "label",
+            "index": 0,
+            "origin": "template",
+            "text": n,
+        }
+        for c, n in enumerate(names)
+    ]
     tables.write(world.root / "prompts.parquet", PROMPTS, lines)
     row = align.Row(
         dataset=NAME,

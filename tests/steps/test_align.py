@@ -12,11 +12,12 @@ from pipeline.core import closure, hashing, pages, scores, store, tables
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.params import parse
 from pipeline.core.schemas import SPLIT
+from pipeline.models import checkpoint
 from pipeline.models.methods import ridge
 from pipeline.models.methods.shared import Candidate, Clips, unit
 from pipeline.models.tasks import Asked, Inputs
 from pipeline.steps import align
-from pipeline.training import checkpoint, selection
+from pipeline.training import selection
 
 FIT, VAL, UNSEEN = list(range(12)), [12, 13, 14], [15, 16, 17]
 CLASSES = {"fit": FIT, "val": VAL, "unseen": UNSEEN}

@@ -1,13 +1,16 @@
+import json
+
 import numpy as np
 import pytest
 
-from pipeline.core import hashing, store, tables
+from pipeline.core import hashing, params, store, tables
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.schemas import PROMPTS
+from pipeline.models import clip, open_clips
 from pipeline.models.text_encoders import minilm
 from pipeline.steps import embed
 
-ROW = embed.Row(dataset="toy", encoder="minilm", model={})
+ROW = embed.Row(dataset="toy", encoder="minilm", weights="requirements.txt", model={}, means={})
 COMPUTE = embed.Compute(num_threads=1)
 TEXTS = [(1, "label", 0, "clap"), (0, "label", 0, "wave"), (0, "label", 1, "wave a hand"), (0, "context", 0, "hello")]
 
@@ -28,7 +31,18 @@ def letters(monkeypatch):
 
 def prompts(path, texts=TEXTS):
     names = ("class_id", "type", "index", "text")
-    tables.write(path, PROMPTS, [{**dict(zip(names, t, strict=True)), "class_name": f"class {t[0]}"} for t in texts])
+    tables.write(
+        path,
+        PROMPTS,
+        [
+            {
+                **dict(zip(names, t, strict=True)),
+                "class_name": f"class {t[0]}",
+                "origin": "ours",
+            }
+            for t in texts
+        ],
+    )
     return path
 
 
@@ -71,3 +85,68 @@ def test_more_than_the_ids_can_count_is_refused(tmp_path, text):
 def test_a_table_without_texts_is_refused(tmp_path):
     with pytest.raises(DataError, match="no texts in it"):
         embedded(tmp_path, texts=[])
+
+
+class TestWeightsOfOurOwn:
+    """CLIP's text tower: of a start file, and of a row of finetune with several seeds."""
+
+    LONG = "a person lifts the left arm and then the right one. " * 10
+    TEXTS = (*TEXTS, (1, "context", 0, LONG))
+
+    @pytest.fixture
+    def start(self, tmp_path):
+        vision = {"image_size": 16, "patch_size": 8, "layers": 1, "width": 16, "head_width": 8}
+        text = {"context_length": 77, "vocab_size": 49408, "layers": 1, "width": 8, "heads": 2}
+        architecture = {"embed_dim": 4, "vision_cfg": vision, "text_cfg": text}
+        path = tmp_path / "start.json"
+        path.write_text(json.dumps({"architecture": architecture, "pretrained": None, "checkpoint": None}))
+        return path
+
+    def run(self, tmp_path, weights, out="toy-clip.zarr"):
+        return embedded(
+            tmp_path,
+            out,
+            embed.Row(dataset="toy", encoder="clip", weights=str(weights), model={}, means={}),
+            self.TEXTS,
+        )
+
+    def test_a_start_file_gives_a_group_a_type_and_counts_what_it_cut(self, tmp_path, start, capsys):
+        found = self.run(tmp_path, start)
+        assert found.groups() == ["context", "label"]
+        assert (found.attrs["dim"], found.attrs["num_cut"]) == (4, 1)
+        assert found.attrs["weights_hash"] == open_clips.identity(start)
+        expected = clip.start(start).text_vectors(["hello", self.LONG])
+        np.testing.assert_allclose(found.read("context", "pooled"), expected, atol=1e-6)
+        assert "toy, clip: 1 of 5 texts are too long and were read in pieces" in capsys.readouterr().err
+
+    def test_every_seed_of_a_row_gives_groups_of_its_own(self, tmp_path, start):
+        models = {seed: clip.start(start, seed) for seed in (0, 7)}
+        for seed, model in models.items():
+            clip.save(tmp_path / f"row/{seed}.safetensors", model, {})
+        found = self.run(tmp_path, tmp_path / "row")
+        assert found.groups() == ["context@0", "context@7", "label@0", "label@7"]
+        for seed, model in models.items():
+            expected = model.text_vectors(["wave", "wave a hand", "clap"])
+            np.testing.assert_allclose(found.read(f"label@{seed}", "pooled"), expected, atol=1e-6)
+            hash_ = open_clips.identity(tmp_path / "row", seed)
+            assert found.group_attrs(f"label@{seed}") == {"seed": seed, "weights_hash": hash_}
+
+    def test_warm_and_cold_runs_write_the_same_bytes(self, tmp_path, start):
+        self.run(tmp_path, start, "cold.zarr")
+        self.run(tmp_path, start, "warm.zarr")
+        assert hashing.path_digest(tmp_path / "cold.zarr") == hashing.path_digest(tmp_path / "warm.zarr")
+
+    def test_weights_are_named_in_one_place(self, tmp_path, start):
+        row = embed.Row(dataset="toy", encoder="clip", weights=str(start), model={"seed": 1}, means={})
+        with pytest.raises(ParamsError, match="are named by the key weights"):
+            embedded(tmp_path, row=row)
+
+
+def test_a_mean_whose_name_is_none_of_a_group_is_refused():
+    with pytest.raises(ParamsError, match="should match pattern"):
+        params.parse(embed.Row, ROW.model_dump() | {"means": {"a/b": ["label"]}}, "embed.rows.toy")
+
+
+def test_a_mean_of_a_type_that_lacks_a_class_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"means\.both: class 0001 has not texts of all of label, context"):
+        embedded(tmp_path, row=ROW.model_copy(update={"means": {"both": ["label", "context"]}}))

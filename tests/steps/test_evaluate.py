@@ -79,7 +79,17 @@ class World:
             texts.group("label", [f"{c:04d}-00" for c in range(len(vectors))]).put("pooled", vectors)
 
     def write_prompts(self, names: list[str]) -> None:
-        rows = [{"class_id": c, "class_name": n, "type": "label", "index": 0, "text": n} for c, n in enumerate(names)]
+        rows = [
+            {
+                "class_id": c,
+                "class_name": n,
+                "type": "label",
+                "index": 0,
+                "origin": "template",
+                "text": n,
+            }
+            for c, n in enumerate(names)
+        ]
         tables.write(self.inputs.prompts, PROMPTS, rows)
 
     def write_scores(self, values: Any = None, method: dict[str, str] = METHOD, **changes: Any) -> None:
@@ -251,6 +261,24 @@ def test_two_classes_of_one_text_vector_are_refused(world: World) -> None:
     vectors[3] = 2 * vectors[1]
     world.write_texts(vectors)
     with pytest.raises(LeakError, match="classes 1 and 3 have the same text vector"):
+        world.run()
+
+
+def test_several_classes_may_share_a_verb(world: World) -> None:
+    with store.create(world.inputs.embeddings, {"dataset": "tiny"}) as texts:
+        for kind in ("label", "noun", "verb"):
+            vectors = np.eye(4, dtype=np.float32) if kind == "label" else np.ones((4, 4), np.float32)
+            texts.group(kind, [f"{c:04d}-00" for c in range(4)]).put("pooled", vectors)
+    world.run()
+
+
+def test_texts_of_every_seed_are_audited(world: World) -> None:
+    with store.create(world.inputs.embeddings, {"dataset": "tiny"}) as texts:
+        for seed in (0, 5):
+            vectors = np.eye(4, dtype=np.float32)
+            vectors[3] += vectors[1] * seed * 1e6
+            texts.group(f"label@{seed}", [f"{c:04d}-00" for c in range(4)]).put("pooled", vectors)
+    with pytest.raises(LeakError, match="group 'label@5': classes 1 and 3 have the same text vector"):
         world.run()
 
 

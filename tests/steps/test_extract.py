@@ -7,13 +7,13 @@ from pipeline.core.errors import DataError, FormatError, LeakError, ParamsError
 from pipeline.core.hashing import file_digest
 from pipeline.core.params import parse
 from pipeline.modalities import skeleton
+from pipeline.models import checkpoint
 from pipeline.steps.extract import Row, extract
-from pipeline.training import checkpoint
 from pipeline.training.encoding import Batches, hidden
 
 OPTIONS = {"plan": "reduced", "dropout": 0.5}
 WHOSE = {"dataset": "toy", "split_table": "random", "modality": "skeleton", "recipe": "dvta50", "encoder": "stgcn"}
-ROW = {**WHOSE, "tokens": False, "masked": None, "regions": False}
+ROW = {**WHOSE, "weights": "w", "options": {}, "tokens": False, "masked": None, "regions": False}
 MASKED = {"part": "joints", "share": 0.3, "num_variants": 3, "seed": 0}
 ABOUT = {
     **WHOSE,
@@ -219,5 +219,5 @@ def test_a_clip_without_a_body_is_refused_by_name(world):
 
 def test_a_folder_without_weights_is_refused(world):
     (world / "w/s0-0.safetensors").unlink()
-    with pytest.raises(DataError, match="no weights there; run `dvc repro pretrain@k`"):
+    with pytest.raises(DataError, match="no weights there; run `dvc repro pretrain@w`"):
         run(world)

@@ -176,8 +176,27 @@ def test_the_same_bytes_on_two_runs_and_in_any_order_of_the_files(done, tmp_path
             (other / name).write_bytes(pickle.dumps(dict(reversed(value.items()))))
     stamp.write(other, stamp.scan(other))
     run(tmp_path, vg_row() if kind == "vg" else AG_ROW, other)
-    for name in ("graph.parquet", "caption.parquet", "negate.parquet", "page/page.json"):
+    for name in ("caption.parquet", "negate.parquet", "page/page.json"):
         assert (tmp_path / name).read_bytes() == (root / name).read_bytes(), name
+    one, two = (tables.read(folder / "graph.parquet", GRAPHS) for folder in (tmp_path, root))
+    assert one.equals(two)
+    one, two = (tables.read_meta(folder / "graph.parquet", GRAPHS) for folder in (tmp_path, root))
+    assert one == two | {"stamp": stamp.digest(other)}  # the files are others
+
+
+def test_a_graph_table_says_where_its_pictures_are_and_changes_with_them(done, tmp_path):
+    kind, root, source = done
+    other = tmp_path / kind
+    shutil.copytree(source, other)
+    picture = min(other.rglob("*.png"))
+    picture.write_bytes(picture.read_bytes() + b" ")
+    stamp.write(other, stamp.scan(other))
+    graph(vg_row() if kind == "vg" else AG_ROW, source=other, out=tmp_path / "graph.parquet")
+    meta = tables.read_meta(tmp_path / "graph.parquet", GRAPHS)
+    before = tables.read_meta(root / "graph.parquet", GRAPHS)
+    assert meta["source"] == before["source"] == "s"
+    assert meta["stamp"] == stamp.digest(other) != before["stamp"] == stamp.digest(source)
+    assert tables.read(tmp_path / "graph.parquet", GRAPHS).equals(tables.read(root / "graph.parquet", GRAPHS))
 
 
 def test_the_page_shows_samples_of_every_rule_and_statistics(done):

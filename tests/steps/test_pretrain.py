@@ -1,16 +1,19 @@
 import csv
+import json
 
 import numpy as np
 import pytest
 
 from pipeline.compute.shared import Compute
 from pipeline.core import pages, store, tables
-from pipeline.core.errors import LeakError
+from pipeline.core.errors import LeakError, ParamsError
 from pipeline.core.params import parse
 from pipeline.core.resume import CACHE
 from pipeline.core.schemas import SPLIT
+from pipeline.models import checkpoint
+from pipeline.models.learning import Learner
 from pipeline.steps import pretrain as step
-from pipeline.training import checkpoint
+from pipeline.training import loop
 
 ROW = {
     "dataset": "toy",
@@ -24,15 +27,20 @@ ROW = {
     "seeds": [0],
     "label_smoothing": 0.1,
     "training": {
-        "optimizer": {"name": "adam", "lr": 0.005, "weight_decay": 0.0},
+        "optimizer": {"name": "adam", "lr": 0.005, "weight_decay": 0.0, "fused": False},
         "num_epochs": 2,
         "warmup_epochs": 0,
         "patience": 2,
         "batch_size": 4,
+        "accumulate": 1,
+        "clip_norm": None,
+        "ema": None,
         "precision": "32",
         "num_threads": 1,
+        "devices": 1,
     },
 }
+RUNNING = loop.Running(num_workers=0, queue_length=2, checkpoint_every=1)
 
 
 @pytest.fixture
@@ -76,11 +84,11 @@ def write_split(world, **changes):
     tables.write(world / "split.parquet", SPLIT, rows, {"splits": groups})
 
 
-def run(world, out="w", engine="inline", **changes):
+def run(world, out="w", engine="inline", running=RUNNING, **changes):
     row = parse(step.Row, {**ROW, **changes}, "row")
     compute = Compute(engine=engine, num_workers=2)
     inputs = {"arrays": world / "x.zarr", "split": world / "split.parquet"}
-    return step.pretrain(row, compute, key="k", **inputs, out=world / out), world / out
+    return step.pretrain(row, compute, running, key="k", **inputs, out=world / out), world / out
 
 
 def test_worker_processes_leave_the_same_bytes(left, world):
@@ -146,6 +154,26 @@ def test_two_runs_write_the_same_bytes_and_another_seed_others(left, world):
     assert not any(np.array_equal(weights[name], others[name]) for name in weights if name.endswith("weight_KOC"))
 
 
+def test_worker_processes_that_read_leave_the_same_bytes(left, world):
+    running = loop.Running(num_workers=2, queue_length=1, checkpoint_every=None)
+    folder = run(world, out="read", splits=["s0"], running=running)[1]
+    assert (folder / "s0-0.safetensors").read_bytes() == (left[1] / "s0-0.safetensors").read_bytes()
+
+
+def test_several_devices_need_the_inline_engine(world):
+    with pytest.raises(ParamsError, match=r"k: devices: 2 need pretrain\.compute\.engine: inline, not 'processes'"):
+        run(world, engine="processes", training={**ROW["training"], "devices": 2})
+
+
+def test_the_run_log_tells_how_long_the_loop_waited_for_data(world):
+    run(world, splits=["s0"])
+    (line,) = (CACHE / "runs" / "training.jsonl").read_text().splitlines()
+    facts = json.loads(line)
+    assert (facts["row"], facts["state"], facts["device"], facts["devices"]) == ("k s0-0", "finished", "cpu", 1)
+    assert 0 < facts["waiting_for_data"] < 1
+    assert facts["rows_per_second"] > 0
+
+
 def killed_in_the_second(monkeypatch):
     """Interrupt the second training from now on, once; returns the list of those that were begun, which grows."""
     trained = []
@@ -172,6 +200,25 @@ def test_a_killed_run_goes_on_and_gives_the_weights_of_an_undisturbed_one(left, 
     for file in undisturbed.iterdir():
         assert file.read_bytes() == (resumed / file.name).read_bytes()
     assert len(list((CACHE / "parts" / "pretrain" / "k").iterdir())) == 2
+
+
+def test_a_run_killed_within_a_training_goes_on_there(left, world, monkeypatch):
+    taken, original = [], Learner._step
+
+    def step_once(self, *told):
+        if len(taken) == 1:
+            taken.append("killed")
+            raise KeyboardInterrupt
+        taken.append(self.epoch)
+        original(self, *told)
+
+    monkeypatch.setattr(Learner, "_step", step_once)
+    with pytest.raises(KeyboardInterrupt):
+        run(world, out="killed", splits=["s0"])
+    resumed = run(world, out="killed", splits=["s0"])[1]
+    assert taken == [0, "killed", 1]
+    assert (resumed / "s0-0.safetensors").read_bytes() == (left[1] / "s0-0.safetensors").read_bytes()
+    assert [path.suffix for path in (CACHE / "parts" / "pretrain" / "k").iterdir()] != [".unfinished"]
 
 
 @pytest.mark.parametrize("changed", ["arrays", "split", "row"])
@@ -234,6 +281,9 @@ def test_a_clip_of_an_unseen_class_stops_training(world):
         {"label_smoothing": 0.0},
         {"training": {**ROW["training"], "batch_size": 2}},
         {"training": {**ROW["training"], "warmup_epochs": 1}},
+        {"training": {**ROW["training"], "accumulate": 2}},
+        {"training": {**ROW["training"], "clip_norm": 0.1}},
+        {"training": {**ROW["training"], "ema": 0.5}},
     ],
 )
 def test_every_option_changes_the_weights(change, left, world):

@@ -12,10 +12,11 @@ from pipeline.core.params import parse
 from pipeline.formats import boxes, ntu_skeleton, video
 from pipeline.formats.shared import Skeleton
 from pipeline.modalities import video as sense
+from pipeline.models import checkpoint
 from pipeline.models.regions import Lattice, pooled
 from pipeline.sources import decoding
 from pipeline.steps import extract, ingest, preprocess
-from pipeline.training import checkpoint, encoding
+from pipeline.training import encoding
 
 NAME = "S001C001P001R00{}A001"
 IDS = [f"demo/{NAME.format(clip)}" for clip in (1, 2, 3)]
@@ -64,7 +65,7 @@ def weights(world, encoder):
 
 
 def regions_of(world, **changes):
-    asked = {**WHOSE, "tokens": False, "masked": None, "regions": True, **changes}
+    asked = {**WHOSE, "weights": "w", "options": {}, "tokens": False, "masked": None, "regions": True, **changes}
     row, batches = parse(extract.Row, asked, "row"), encoding.Batches(batch_size=2, num_threads=1)
     extract.extract(row, batches, key="k", arrays=world / "x.zarr", weights=world / "w", out=world / "f.zarr")
     return store.Store(world / "f.zarr", "extract")

@@ -61,7 +61,7 @@ def inputs(tmp_path_factory):
         group = {"split": "s0", "seed": 0, "training_classes": FIT}
         writer.group("s0-0", ids, group).put("pooled", features_ND.astype(np.float32))
     with store.create(folder / "t.zarr", {"dataset": "toy", "dim": 2}) as writer:
-        for kind, vectors in (("label", label_KT), ("context", context_KT)):
+        for kind, vectors in (("label", label_KT), ("context", context_KT), ("hands", context_KT[:, ::-1].copy())):
             writer.group(kind, [f"{c:04d}-00" for c in range(18)]).put("pooled", vectors)
     lines = []
     for id_ in ids:
@@ -71,7 +71,14 @@ def inputs(tmp_path_factory):
     meta = {"dataset": "toy", "split_table": "random", "protocol": "none", "splits": {"s0": CLASSES}}
     tables.write(folder / "split.parquet", SPLIT, lines, meta)
     names = [
-        {"class_id": c, "class_name": f"class {c}", "type": "label", "index": 0, "text": f"class {c}"}
+        {
+            "class_id": c,
+            "class_name": f"class {c}",
+            "type": "label",
+            "index": 0,
+            "origin": "template",
+            "text": f"class {c}",
+        }
         for c in range(18)
     ]
     tables.write(folder / "prompts.parquet", PROMPTS, names, {"dataset": "toy"})
@@ -182,6 +189,7 @@ NO_RULES = EXTRA | {"forbidden": [], "max_seen": None}
     ("base", "change"),
     [
         ({}, {"text_type": "context"}),
+        ({}, {"text_type": "hands"}),
         ({}, {"inference": "seen_label_then_text"}),
         ({}, {"inference": "reverse_transfer"}),
         ({}, {"constraints": "none"}),

@@ -1,8 +1,11 @@
 import pytest
 
+from pipeline.core import hashing
 from pipeline.core.errors import DataError, FormatError
-from pipeline.text import prompts
+from pipeline.text import captions, prompts, sources
 from pipeline.text.prompts import Text
+
+WORDED = captions.Params(max_attributes=3, most_matchings=64)
 
 NAMES = ["wave", "clap hands", "sit, then stand"]
 
@@ -10,14 +13,42 @@ NAMES = ["wave", "clap hands", "sit, then stand"]
 def read(tmp_path, text, *, encoding="utf-8"):
     file = tmp_path / "d.csv"
     file.write_bytes(text.encode(encoding))
-    return prompts.from_csv(file, NAMES)
+    return sources.from_csv(file, NAMES, WORDED)
 
 
-def test_a_label_is_the_name_in_its_place_in_the_template():
-    assert prompts.from_template("now: {name}!", ["a{b}", "{name}"]) == [
-        Text(0, "label", 0, "now: a{b}!"),
-        Text(1, "label", 0, "now: {name}!"),
+def test_a_label_is_the_name_in_its_place_in_every_template():
+    assert prompts.from_templates(["now: {name}!", "{name}"], ["a{b}", "{name}"]) == [
+        Text(0, "label", 0, "now: a{b}!", "template"),
+        Text(0, "label", 1, "a{b}", "template"),
+        Text(1, "label", 0, "now: {name}!", "template"),
+        Text(1, "label", 1, "{name}", "template"),
     ]
+
+
+def test_texts_of_several_sources_are_counted_on_and_keep_their_origins():
+    one = [Text(0, "x", 0, "a", "ours"), Text(0, "x", 1, "b", "ours"), Text(1, "x", 0, "c", "ours")]
+    other = [Text(0, "x", 0, "d", "csv:1"), Text(1, "x", 0, "e", "csv:1"), Text(1, "x", 1, "f", "csv:1")]
+    found = prompts.joined([one, other], ["p", "q"], "here")
+    assert [(text.class_id, text.index, text.text, text.origin) for text in found] == [
+        (0, 0, "a", "ours"),
+        (0, 1, "b", "ours"),
+        (1, 0, "c", "ours"),
+        (0, 2, "d", "csv:1"),
+        (1, 1, "e", "csv:1"),
+        (1, 2, "f", "csv:1"),
+    ]
+
+
+def test_more_texts_of_a_class_than_can_be_counted_are_refused():
+    many = [Text(0, "x", index, str(index), "ours") for index in range(101)]
+    assert len(prompts.joined([many[:100]], ["p"], "here")) == 100
+    with pytest.raises(DataError, match="here: 101 texts of class 'p', at most 100"):
+        prompts.joined([many], ["p"], "here")
+
+
+def test_a_file_of_the_user_is_named_by_its_digest(tmp_path):
+    found = read(tmp_path, "class_id,hands\n0,a\n1,b\n2,c\n")
+    assert {text.origin for text in found} == {f"csv:{hashing.file_digest(tmp_path / 'd.csv')[:16]}"}
 
 
 @pytest.mark.parametrize(
@@ -54,7 +85,7 @@ def test_a_column_without_any_text_is_no_type(tmp_path):
         ("class,hands\n0,a\n", "should name a column 'name' or 'class_id'"),
         ("class_id,hands,hands\n0,a,a\n", "different names"),
         ("class_id,hands,\n0,a,\n", "different names"),
-        ("class_id,label\n0,a\n", "column 'label' is made from the template; rename it"),
+        ("class_id,label\n0,a\n", "column 'label' is made from the templates; rename it"),
         ("class_id,hands\n0,a\n1\n", "line 3: 1 columns, the first line names 2"),
         ("class_id,hands\n0,a,b\n", "line 2: 3 columns"),
         ('class_id,hands\n0,"a\n', "not CSV"),
@@ -92,17 +123,17 @@ def test_a_file_that_is_not_utf8_is_refused(tmp_path):
 def test_a_file_that_is_not_there_or_a_folder_is_refused(tmp_path):
     for path in (tmp_path / "gone.csv", tmp_path):
         with pytest.raises(FormatError, match=r"no such file|a folder, expected"):
-            prompts.from_csv(path, NAMES)
+            sources.from_csv(path, NAMES, WORDED)
 
 
 def test_a_file_too_large_to_be_descriptions_is_refused(tmp_path):
     with (tmp_path / "d.csv").open("wb") as file:
         file.truncate(64 << 20)
     with pytest.raises(FormatError, match="larger than 16 MiB"):
-        prompts.from_csv(tmp_path / "d.csv", NAMES)
+        sources.from_csv(tmp_path / "d.csv", NAMES, WORDED)
 
 
 def test_a_class_of_five_thousand_digits_is_refused(tmp_path):
     (tmp_path / "d.csv").write_text(f"class_id,a\n{'1' * 5000},x\n")
     with pytest.raises(DataError, match="class_id should be a number"):
-        prompts.from_csv(tmp_path / "d.csv", NAMES)
+        sources.from_csv(tmp_path / "d.csv", NAMES, WORDED)

@@ -13,18 +13,23 @@ from pipeline.training.lessons import Lessons
 PARAMS = parse(
     loop.Params,
     {
-        "optimizer": {"name": "adam", "lr": 0.1, "weight_decay": 0.0},
+        "optimizer": {"name": "adam", "lr": 0.1, "weight_decay": 0.0, "fused": False},
         "num_epochs": 15,
         "warmup_epochs": 0,
         "patience": 15,
         "batch_size": 8,
+        "accumulate": 1,
+        "clip_norm": None,
+        "ema": None,
         "precision": "32",
         "num_threads": 1,
+        "devices": 1,
     },
     "training",
 )
 # Classes 4 and 9 lie on two sides of a line; rows 20 to 23 are held out.
 LESSONS = Lessons("s0", list(range(20)), [4, 9] * 10, list(range(20, 24)), [4, 9] * 2, [4, 9], [0])
+TASK = classify.Task("section", "test", loop.Running(num_workers=0, queue_length=1, checkpoint_every=None), None)
 
 
 class Linear(nn.Module):
@@ -48,9 +53,7 @@ class Rows:
 def train(label_smoothing=0.0, seed=0):
     with deterministic(seed, 1):
         encoder = Linear()
-        fitted = classify.train(
-            encoder, Rows(), LESSONS, PARAMS, label_smoothing=label_smoothing, seed=seed, what="test"
-        )
+        fitted = classify.train(encoder, Rows(), LESSONS, PARAMS, label_smoothing=label_smoothing, seed=seed, task=TASK)
     return encoder, fitted
 
 

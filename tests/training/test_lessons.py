@@ -1,10 +1,13 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 from pipeline.core import store, tables
+from pipeline.core.batches import Memory
 from pipeline.core.errors import DataError, LeakError
 from pipeline.core.schemas import SPLIT
-from pipeline.training.lessons import Prepared, read_lessons
+from pipeline.training.lessons import LabelledClips, Prepared, read_lessons
 
 GROUPS = {"s0": {"fit": [0, 1], "val": [2], "unseen": [3]}}
 # id: role, class as the split table tells it, held out
@@ -41,6 +44,21 @@ def test_fit_clips_teach_and_held_out_ones_examine(tmp_path):
     assert (lessons.rows, lessons.labels) == ([0, 1], [0, 1])
     assert (lessons.held_out_rows, lessons.held_out_labels) == ([2], [1])
     assert (lessons.training_classes, lessons.unseen_classes) == ([0, 1], [3])
+
+
+def test_clips_of_a_store_come_as_those_in_memory_do(tmp_path):
+    arrays = prepared(tmp_path)
+    clips = LabelledClips(arrays, [1, 4, 2, 6], [9, 5, 5, 9], [5, 9], batch_size=3, shuffled=True)
+    memory = Memory({"x": np.array([[1.0], [4.0], [2.0], [6.0]]), "label": np.array([1, 0, 0, 1])}, 3)
+    for epoch in range(2):
+        for rows, expected in zip(clips.steps(7, epoch), memory.steps(7, epoch), strict=True):
+            assert rows.tolist() == expected.tolist()
+            found = clips.read(rows, 0)
+            assert found["x"].tolist() == memory.read(rows, 0)["x"].tolist()
+            assert found["label"].tolist() == memory.read(rows, 0)["label"].tolist()
+    assert clips.names(np.array([3, 0])) == ["d/g", "d/b"]
+    held_out = dataclasses.replace(clips, shuffled=False)
+    assert [rows.tolist() for rows in held_out.steps(7, 0)] == [[0, 1, 2], [3]]
 
 
 def test_seen_adds_the_validation_classes(tmp_path):

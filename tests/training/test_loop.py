@@ -1,3 +1,4 @@
+import json
 import math
 import subprocess
 import sys
@@ -9,29 +10,44 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from pipeline.core.batches import Memory, order
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.params import parse
-from pipeline.training import loop
+from pipeline.core.readers import Readers
+from pipeline.models.learning import Here
+from pipeline.training import engines, loop
 from pipeline.training.determinism import deterministic
 
 
 def make_params(**changes):
     values = {
-        "optimizer": {"name": "adam", "lr": 0.05, "weight_decay": 0.0},
+        "optimizer": {"name": "adam", "lr": 0.05, "weight_decay": 0.0, "fused": False},
         "num_epochs": 4,
         "warmup_epochs": 1,
         "patience": 4,
         "batch_size": 8,
+        "accumulate": 1,
+        "clip_norm": None,
+        "ema": None,
         "precision": "32",
         "num_threads": 1,
+        "devices": 1,
     }
     return parse(loop.Params, {**values, **changes}, "training")
 
 
-def make_data(num_rows=30, seed=0):
+RUNNING = loop.Running(num_workers=0, queue_length=1, checkpoint_every=None)
+
+
+def make_data(num_rows=30, seed=0, batch_size=8, shuffled=True):
     rng = np.random.default_rng(seed)
-    x = torch.from_numpy(rng.normal(size=(num_rows, 3)).astype(np.float32))
-    return {"x": x, "label": (x[:, 0] > 0).long()}
+    x = rng.normal(size=(num_rows, 3)).astype(np.float32)
+    return Memory({"x": x, "label": (x[:, 0] > 0).astype(np.int64)}, batch_size, shuffled)
+
+
+def measured(module, data, loss_fn):
+    with Readers((data, data), 0, 1) as readers:
+        return loop.measure(module, data, loss_fn, readers, Here())
 
 
 def loss_fn(module, batch):
@@ -44,31 +60,15 @@ def train(seed=0, **changes):
     params = make_params(**changes)
     with deterministic(seed, params.num_threads):
         module = nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5), nn.Linear(8, 2))
+        held_out = make_data(10, 1, shuffled=False)
         fitted = loop.fit(
-            module, make_data(), make_data(10, 1), loss_fn, params, seed=seed, watch="accuracy", what="test"
+            module, make_data(), held_out, loss_fn, params, RUNNING, seed=seed, watch="accuracy", what="test"
         )
     return module, fitted
 
 
 def weights(module):
     return b"".join(tensor.numpy().tobytes() for tensor in module.state_dict().values())
-
-
-def test_every_row_is_seen_once_an_epoch_by_all_ranks_together():
-    seen = [row for rank in range(3) for rows in loop.order(31, 4, 7, 2, rank=rank, num_ranks=3) for row in rows]
-    assert sorted(seen) == list(range(31))
-
-
-def test_the_order_is_a_function_of_seed_and_epoch():
-    first = np.concatenate(loop.order(31, 4, 7, 2, rank=0, num_ranks=1))
-    assert np.array_equal(first, np.concatenate(loop.order(31, 4, 7, 2, rank=0, num_ranks=1)))
-    assert not np.array_equal(first, np.concatenate(loop.order(31, 4, 7, 3, rank=0, num_ranks=1)))
-    assert not np.array_equal(first, np.concatenate(loop.order(31, 4, 8, 2, rank=0, num_ranks=1)))
-
-
-def test_no_batch_is_much_smaller_than_another():
-    sizes = [len(rows) for rows in loop.order(33, 5, 0, 0, rank=0, num_ranks=1)]
-    assert sizes == [7, 7, 7, 6, 6]
 
 
 def test_the_rate_rises_linearly_and_falls_along_half_a_cosine():
@@ -91,7 +91,7 @@ def test_what_is_drawn_between_two_epochs_does_not_change_the_next():
     for num_drawn in (0, 3):
         with deterministic(0, 1):
             module = nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5), nn.Linear(8, 2))
-            for _ in loop.epochs(module, make_data(), loss_fn, make_params(), seed=0):
+            for _ in loop.epochs(module, make_data(), loss_fn, make_params(), RUNNING, seed=0, what="t"):
                 torch.rand(num_drawn)
         found.append(weights(module))
     assert found[0] == found[1]
@@ -109,7 +109,7 @@ def test_the_best_epoch_on_held_out_rows_is_kept():
     rows = fitted.history
     best = max(rows, key=lambda row: (row["held_out_accuracy"], -row["held_out_loss"]))
     assert fitted.epoch == best["epoch"]
-    again = loop.measure(module, make_data(10, 1), loss_fn, batch_size=4)
+    again = measured(module, make_data(10, 1, batch_size=4, shuffled=False), loss_fn)
     assert again["loss"] == pytest.approx(best["held_out_loss"], rel=1e-5)
 
 
@@ -117,16 +117,15 @@ def test_training_stops_when_patience_is_spent():
     # Accuracy is at its best from the start and the loss only grows: the first epoch wins.
     params = make_params(num_epochs=9, patience=2, warmup_epochs=0)
     module = nn.Linear(1, 1)
-    held_out = {"worth": torch.zeros(2)}
+    held_out = Memory({"worth": np.zeros(2)}, 8, shuffled=False)
     calls = iter(range(100))
 
     def worsening(module, batch):
         loss = module(torch.ones(1, 1)).sum() * 0 + next(calls)
         return loss, {"accuracy": torch.ones(())}
 
-    fitted = loop.fit(
-        module, {"worth": torch.zeros(3)}, held_out, worsening, params, seed=0, watch="accuracy", what="t"
-    )
+    data = Memory({"worth": np.zeros(3)}, 8)
+    fitted = loop.fit(module, data, held_out, worsening, params, RUNNING, seed=0, watch="accuracy", what="t")
     assert (fitted.epoch, len(fitted.history)) == (1, 3)
 
 
@@ -134,22 +133,39 @@ def test_training_stops_when_patience_is_spent():
     ("optimizer", "expected"),
     [
         ({"name": "sgd", "lr": 0.5, "weight_decay": 0.0, "momentum": 0.9}, 1 - 0.5 * 2 * 1.9),  # Nesterov: g + m g
-        ({"name": "adam", "lr": 0.5, "weight_decay": 0.0}, 0.5),
-        ({"name": "adamw", "lr": 0.5, "weight_decay": 0.1}, 1 - 0.5 * 0.1 - 0.5),
+        ({"name": "adam", "lr": 0.5, "weight_decay": 0.0, "fused": False}, 0.5),
+        ({"name": "adamw", "lr": 0.5, "weight_decay": 0.1, "fused": False}, 1 - 0.5 * 0.1 - 0.5),
     ],
 )
 def test_the_first_step_is_that_of_the_named_optimizer(optimizer, expected):
     module = nn.Linear(1, 1, bias=False)
     nn.init.ones_(module.weight)
     params = make_params(optimizer=optimizer, num_epochs=1, warmup_epochs=0)
-    square = {"x": torch.ones(1, 1)}
-    list(loop.epochs(module, square, lambda m, b: (m(b["x"]).square().sum(), {}), params, seed=0))
+    square = Memory({"x": np.ones((1, 1), np.float32)}, 8)
+    list(loop.epochs(module, square, lambda m, b: (m(b["x"]).square().sum(), {}), params, RUNNING, seed=0, what="t"))
     assert module.weight.item() == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+def test_one_pass_over_all_weights_goes_the_same_way(name):
+    module = nn.Linear(3, 2)
+    kinds = [
+        loop._optimizer(module, make_params(optimizer={"name": name, "lr": 0.1, "weight_decay": 0.1, "fused": fused}))
+        for fused in (False, True)
+    ]
+    assert [kind.defaults["fused"] for kind in kinds] == [False, True]
+    steps = []
+    for kind in kinds:
+        nn.init.constant_(module.weight, 0.3)
+        module.weight.grad = torch.tensor([[1.0, -2.0, 0.5], [0.0, 3.0, -1.0]])
+        kind.step()
+        steps.append(module.weight.detach().clone())
+    assert torch.allclose(*steps, atol=1e-7)
+
+
 def test_means_weigh_batches_by_their_rows():
-    data = {"value": torch.tensor([1.0, 2.0, 3.0, 10.0])}
-    mean = loop.measure(nn.Linear(1, 1), data, lambda m, b: (b["value"].mean(), {}), batch_size=3)
+    data = Memory({"value": np.array([1.0, 2.0, 3.0, 10.0])}, 3, shuffled=False)
+    mean = measured(nn.Linear(1, 1), data, lambda m, b: (b["value"].mean(), {}))
     assert mean == {"loss": 4.0}
 
 
@@ -158,7 +174,7 @@ def test_bf16_computes_the_matrix_product_in_bf16():
 
     def spy(module, batch):
         logits = module(batch["x"])
-        seen.append(module.module[0].weight.dtype)
+        seen.append(next(module.parameters()).dtype)
         return logits.float().square().mean(), {"value": logits.float().sum()}
 
     def run(precision):
@@ -168,7 +184,8 @@ def test_bf16_computes_the_matrix_product_in_bf16():
             optimizer={"name": "sgd", "lr": 1e-9, "weight_decay": 0.0, "momentum": 0.5},
         )
         with deterministic(0, 1):
-            return next(loop.epochs(nn.Sequential(nn.Linear(3, 8)), make_data(), spy, params, seed=0))["value"]
+            trained = loop.epochs(nn.Sequential(nn.Linear(3, 8)), make_data(), spy, params, RUNNING, seed=0, what="t")
+            return next(trained)["value"]
 
     full, mixed = run("32"), run("bf16-mixed")
     assert full != mixed
@@ -176,23 +193,134 @@ def test_bf16_computes_the_matrix_product_in_bf16():
     assert set(seen) == {torch.float32}  # the weights stay in full precision
 
 
-def test_a_loss_that_is_not_finite_is_refused():
-    with pytest.raises(DataError, match=r"not finite in epoch 1: lower optimizer\.lr"):
-        list(loop.epochs(nn.Linear(3, 2), make_data(), lambda m, b: (m(b["x"]).sum() / 0, {}), make_params(), seed=0))
+def test_a_loss_that_is_not_finite_stops_at_its_step_and_leaves_the_names_of_its_rows(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    calls = []
+
+    def failing(module, batch):
+        calls.append(batch["x"])
+        return module(batch["x"]).sum() / (0 if len(calls) == 6 else 1), {}
+
+    module, data = nn.Linear(3, 2), make_data()
+    with pytest.raises(
+        DataError, match=r"t s0-0: .* not finite in epoch 2, step 2: lower optimizer\.lr .* listed in "
+    ) as e:
+        list(loop.epochs(module, data, failing, make_params(), RUNNING, seed=0, what="t s0-0"))
+    found = json.loads((tmp_path / str(e.value).split()[-1]).read_text())
+    rows = order(30, 8, 0, 1)[1]
+    assert found == {"epoch": 2, "step": 2, "rows": [f"row {row}" for row in rows]}
+    assert torch.equal(calls[-1], torch.from_numpy(data.arrays["x"][rows]))
+    assert len(calls) == 6
+    assert all(weight.isfinite().all() for weight in module.parameters())
 
 
-@pytest.mark.parametrize("data", [{"x": torch.zeros(2), "label": torch.zeros(3)}, {"x": torch.zeros(0)}, {}])
-def test_rows_that_do_not_pair_are_refused(data):
-    with pytest.raises(DataError, match="the same number of rows"):
-        loop.measure(nn.Linear(1, 1), data, loss_fn, 2)
+def test_a_held_out_loss_that_is_not_finite_is_refused():
+    with pytest.raises(DataError, match="not finite on held-out rows"):
+        measured(nn.Linear(3, 2), make_data(), lambda m, b: (m(b["x"]).sum() / 0, {}))
+
+
+def square_error(module, batch):
+    return (module(batch["x"]).squeeze(1) - batch["label"]).square().mean(), {}
+
+
+def stepped(num_rows=10, **changes):
+    """The weight after one epoch in float64, from a fixed start; SGD with nearly no momentum."""
+    sgd = {"name": "sgd", "lr": 0.1, "weight_decay": 0.0, "momentum": 1e-9}
+    params = make_params(optimizer=sgd, num_epochs=1, warmup_epochs=0, **changes)
+    module = nn.Linear(3, 1, bias=False).double()
+    nn.init.ones_(module.weight)
+    data = make_data(num_rows)
+    data = Memory({name: array.astype(np.float64) for name, array in data.arrays.items()}, params.batch_size)
+    list(loop.epochs(module, data, square_error, params, RUNNING, seed=0, what="t"))
+    return module.weight.detach().numpy().ravel(), data.arrays
+
+
+@pytest.mark.parametrize("accumulate", [2, 3])
+def test_the_gradient_of_micro_batches_is_that_of_the_batch(accumulate):
+    """Ten rows in three micro-batches of four, three and three."""
+    whole, parts = stepped(batch_size=10)[0], stepped(batch_size=10, accumulate=accumulate)[0]
+    np.testing.assert_allclose(parts, whole, rtol=1e-12)
+
+
+def test_a_step_with_fewer_rows_than_micro_batches_is_refused():
+    with pytest.raises(DataError, match="a step of 2 rows cannot be shared by 1 devices in 3 parts each"):
+        stepped(num_rows=2, batch_size=3, accumulate=3)
+
+
+def test_a_long_gradient_is_cut_to_the_norm():
+    _, rows = stepped(batch_size=10)
+    gradient = 2 * ((rows["x"].sum(axis=1) - rows["label"])[:, None] * rows["x"]).mean(axis=0)
+    length = np.linalg.norm(gradient)
+    for norm in (0.5 * length, 2 * length):
+        expected = 1 - 0.1 * gradient * min(1, norm / length)
+        np.testing.assert_allclose(stepped(batch_size=10, clip_norm=norm)[0], expected, rtol=1e-5)
+
+
+def test_what_is_measured_and_kept_is_the_moving_average_of_the_weights():
+    """Against the closed form, from the weights of each step of a training without one."""
+    steps = []
+
+    def spy(module, batch):
+        if module.training:
+            steps.append(module.weight.detach().clone())
+        return square_error(module, batch)
+
+    def run(ema, shown):
+        torch.manual_seed(0)
+        module = nn.Linear(3, 1)
+        for _ in loop.epochs(module, make_data(), spy, make_params(num_epochs=2, ema=ema), RUNNING, seed=0, what="t"):
+            shown.append(module.weight.detach().double().clone())
+
+    plain, averaged = [], []
+    run(None, plain)
+    weights = [weight.double() for weight in steps[:8]] + [plain[-1]]  # before the first step, after each of eight
+    steps.clear()
+    run(0.7, averaged)
+    for epoch, num_steps in enumerate((4, 8)):
+        expected = 0.7**num_steps * weights[0]
+        expected = expected + sum(0.3 * 0.7 ** (num_steps - i) * weights[i] for i in range(1, num_steps + 1))
+        torch.testing.assert_close(averaged[epoch], expected, rtol=1e-5, atol=1e-7)
+    assert torch.equal(torch.stack(steps[:8]).double(), torch.stack(weights[:8]))  # training itself goes on as without
+
+
+def test_a_probe_is_asked_after_every_epoch_and_can_be_watched():
+    scores = iter([0.1, 0.9, 0.5])
+    fitted = loop.fit(
+        nn.Linear(3, 2),
+        make_data(),
+        make_data(10, 1, shuffled=False),
+        loss_fn,
+        make_params(num_epochs=3),
+        RUNNING,
+        seed=0,
+        watch="retention",
+        what="t",
+        probe=lambda module: {"retention": next(scores)},
+    )
+    assert [row["retention"] for row in fitted.history] == [0.1, 0.9, 0.5]
+    assert fitted.epoch == 2
+
+
+def test_fabric_and_plain_torch_give_the_same_bytes(monkeypatch):
+    plain, _ = train(seed=5)
+    monkeypatch.setattr(engines, "Here", lambda: engines.OnFabric(1, "32"))
+    assert weights(train(seed=5)[0]) == weights(plain)
+
+
+def test_one_process_cannot_be_several_devices():
+    with pytest.raises(ParamsError, match="asks for devices: 2, but 1 processes train together; start `torchrun"):
+        train(devices=2)
 
 
 @pytest.mark.parametrize(
     "change",
     [
         {"precision": "16"},
+        {"accumulate": 3, "devices": 3},
+        {"ema": 1.0},
+        {"clip_norm": 0.0},
         {"patience": 0},
-        {"optimizer": {"name": "adam", "lr": 0.1, "weight_decay": 0.0, "momentum": 0.9}},
+        {"optimizer": {"name": "adam", "lr": 0.1, "weight_decay": 0.0, "fused": False, "momentum": 0.9}},
         {"optimizer": {"name": "lion", "lr": 0.1, "weight_decay": 0.0}},
     ],
 )

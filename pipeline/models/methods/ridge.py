@@ -7,7 +7,7 @@ The regression from visual to semantic space is the plain baseline of zero-shot 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
@@ -17,13 +17,11 @@ from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, 
 
 Doubles = npt.NDArray[np.float64]
 
-Text = Literal["label", "mean"]
-
 
 class Params(MethodParams):
     """Which texts are the target, and the penalties to choose from."""
 
-    text_type: Text  # the label's vector, or the mean direction of label and context
+    text_type: Annotated[str, Field(min_length=1)]  # a type of class texts, a mean of types, "mean": label and context
     lambdas: list[Annotated[float, Field(gt=0)]] = Field(min_length=1)  # penalty a clip: 1 = as strong as unit features
 
     @field_validator("lambdas")
@@ -66,7 +64,7 @@ class Regression:
 
 def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[Candidate]:  # noqa: ARG001 - no chance in it
     """One solution a penalty: W = (X'X/N + lambda I)^-1 X'Y/N with X standardised and Y centred, in float64."""
-    y_NT = targets(texts, params.text_type)[texts.rows(clips.class_ids)].astype(np.float64)
+    y_NT = texts.of_type(params.text_type)[texts.rows(clips.class_ids)].astype(np.float64)
     mean_D, scale_D = standardisation(clips.features_ND)
     mean_T = y_NT.mean(axis=0)
     x_ND = standardised(clips.features_ND, mean_D, scale_D)
@@ -75,11 +73,6 @@ def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> It
         found = Regression(mean_D, scale_D, w_DT.T.astype(np.float32), mean_T.astype(np.float32))
         loss = float(np.square(x_ND @ w_DT + mean_T - y_NT).sum(axis=1).mean())
         yield Candidate(setting, loss, partial(_scores, found, params.text_type), found)
-
-
-def targets(texts: ClassTexts, text: Text) -> Array:
-    """The vectors (K, T) that a clip of each class should be mapped to. Raises DataError without contexts."""
-    return texts.label_KT if text == "label" else unit(texts.label_KT + texts.contexts())
 
 
 def standardised(features_ND: Array, mean_D: Array, scale_D: Array) -> Doubles:
@@ -95,5 +88,5 @@ def solution(x_ND: Doubles, y_NT: Doubles, penalty: float) -> Doubles:
     return w_DT
 
 
-def _scores(found: Regression, text: Text, features_ND: Array, texts: ClassTexts) -> Array:
-    return found.cosines(features_ND, targets(texts, text))
+def _scores(found: Regression, text_type: str, features_ND: Array, texts: ClassTexts) -> Array:
+    return found.cosines(features_ND, texts.of_type(text_type))

@@ -1,8 +1,8 @@
 """What a zero-shot method is, and the texts of classes as vectors. No torch: closed forms start without it."""
 
 # Shapes: N clips, D feature size, K classes, T text size.
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,6 +15,8 @@ from pipeline.core.weights import Weights
 
 Array = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
+
+LABEL_AND_CONTEXT = "mean"  # the text type that stands for the mean direction of label and context
 
 SMALLEST_DEVIATION = 1e-8  # below it a feature counts as constant
 
@@ -34,17 +36,33 @@ class ClassTexts:
     class_ids: tuple[int, ...]
     label_KT: Array
     context_KT: Array | None  # None where the store holds no sentences about the context
+    further: Mapping[str, Array] = field(default_factory=dict)  # (K, T) of the other types of text, and of their means
 
     def of(self, class_ids: Sequence[int]) -> "ClassTexts":
         """The same vectors for a choice of classes, in the order asked for. All must be there."""
         rows = self.rows(class_ids)
         context_KT = None if self.context_KT is None else self.context_KT[rows]
-        return ClassTexts(tuple(class_ids), self.label_KT[rows], context_KT)
+        further = {kind: vectors_KT[rows] for kind, vectors_KT in self.further.items()}
+        return ClassTexts(tuple(class_ids), self.label_KT[rows], context_KT, further)
 
     def rows(self, class_ids: Sequence[int]) -> Rows:
         """The row of each class."""
         place = {class_id: row for row, class_id in enumerate(self.class_ids)}
         return np.array([place[class_id] for class_id in class_ids], dtype=np.int64)
+
+    def of_type(self, kind: str) -> Array:
+        """Vectors (K, T) of one type of text. Raises DataError, with the types there are, for one that is not there."""
+        if kind == LABEL_AND_CONTEXT:
+            return unit(self.label_KT + self.contexts())
+        if kind == "label":
+            return self.label_KT
+        if kind == "context":
+            return self.contexts()
+        if kind not in self.further:
+            context = [] if self.context_KT is None else ["context", LABEL_AND_CONTEXT]
+            found = ", ".join(["label", *context, *sorted(self.further)])
+            raise DataError(f"the class texts have no type '{kind}'; they have {found}; run `dvc repro prompt embed`")
+        return self.further[kind]
 
     def contexts(self) -> Array:
         """The context vectors (K, T). Raises DataError if the texts have none."""
@@ -75,6 +93,11 @@ class MethodParams(params.Params):
         raise NotImplementedError
 
     @property
+    def trains(self) -> bool:
+        """Whether anything is learnt from the training clips."""
+        return True
+
+    @property
     def setting_name(self) -> str:
         """What a setting is, for charts: "epoch" or the name of the grid."""
         raise NotImplementedError
@@ -90,17 +113,25 @@ class Method(Protocol):
         ...
 
 
-def class_texts(store: Store, class_ids: Sequence[int]) -> ClassTexts:
-    """Vectors of classes from a store of the embed stage. Raises DataError for a class or a size that is not there."""
-    has_context = "context" in store.groups()
-    label_KT = _class_vectors(store, "label", class_ids)
-    context_KT = _class_vectors(store, "context", class_ids) if has_context else None
-    return ClassTexts(tuple(class_ids), label_KT, context_KT)
+def seeded(kind: str, seed: int | None) -> str:
+    """The group of a kind of text in a store of the embed stage; None: of an encoder that has no seeds."""
+    return kind if seed is None else f"{kind}@{seed}"
 
 
-def _class_vectors(store: Store, kind: str, class_ids: Sequence[int]) -> Array:
-    vectors_NT = store.read(kind, "pooled")
-    owners = np.array([int(id_.split("-")[0]) for id_ in store.ids(kind)])
+def class_texts(store: Store, class_ids: Sequence[int], seed: int | None = None) -> ClassTexts:
+    """Vectors of classes from a store of the embed stage: those of a seed, where its encoder was trained with several.
+
+    Raises DataError for a class, a seed or a size that is not there.
+    """
+    kinds = ["label", *sorted({name.partition("@")[0] for name in store.groups()} - {"label"})]
+    vectors = {kind: _class_vectors(store, kind, class_ids, seed) for kind in kinds}
+    return ClassTexts(tuple(class_ids), vectors.pop("label"), vectors.pop("context", None), vectors)
+
+
+def _class_vectors(store: Store, kind: str, class_ids: Sequence[int], seed: int | None) -> Array:
+    group = text_group(store, kind, seed)
+    vectors_NT = store.read(group, "pooled")
+    owners = np.array([int(id_.split("-")[0]) for id_ in store.ids(group)])
     missing = sorted(set(class_ids) - set(owners.tolist()))
     if missing:
         raise DataError(f"{store.path}: no '{kind}' text for classes {missing}; run `dvc repro prompt embed`")
@@ -110,6 +141,19 @@ def _class_vectors(store: Store, kind: str, class_ids: Sequence[int]) -> Array:
             "run `dvc repro embed`"
         )
     return np.stack([class_vector(vectors_NT[owners == class_id]) for class_id in class_ids])
+
+
+def text_group(store: Store, kind: str, seed: int | None) -> str:
+    """The group of a kind of text: that of the seed, else the one for all seeds. DataError where there is neither."""
+    of_kind = [name for name in store.groups() if name.partition("@")[0] == kind]
+    for name in (seeded(kind, seed), kind):
+        if name in of_kind:
+            return name
+    if of_kind:
+        raise DataError(
+            f"{store.path}: no '{kind}' texts for seed {seed}, there are {of_kind}; add the seed to the row of finetune"
+        )
+    raise DataError(f"{store.path}: no '{kind}' texts, there are {store.groups()}; run `dvc repro prompt embed`")
 
 
 def class_vector(vectors_NT: Array) -> Array:

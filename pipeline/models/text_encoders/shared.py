@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ from pipeline.core.runs import CACHE
 Vectors = npt.NDArray[np.float32]
 
 # What decides a vector besides the weights; another version starts an empty cache, so warm and cold runs agree.
-_LIBRARIES = ("sentence-transformers", "tokenizers", "torch", "transformers")
+_LIBRARIES = ("open_clip_torch", "sentence-transformers", "tokenizers", "torch", "transformers")
 _DIGEST_BYTES = 32
 
 
@@ -38,6 +38,15 @@ class TextEncoder(Protocol):
         ...
 
 
+@runtime_checkable
+class Cutting(Protocol):
+    """A text encoder that reads texts too long for it in pieces."""
+
+    def num_cut(self, texts: Sequence[str]) -> int:
+        """How many of the texts these are."""
+        ...
+
+
 class Member(Protocol):
     """What each file of this folder offers."""
 
@@ -45,6 +54,15 @@ class Member(Protocol):
 
     def encoder(self, params: params.Params, *, num_threads: int) -> TextEncoder:
         """The encoder of these params."""
+        ...
+
+
+@runtime_checkable
+class TrainedMember(Member, Protocol):
+    """A file whose weights come from a path, of which its Params are told `weights` and `seed`."""
+
+    def seeds(self, weights: Path) -> list[int] | None:
+        """The seeds whose weights lie there; None where the weights have none."""
         ...
 
 

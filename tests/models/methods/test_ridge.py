@@ -17,10 +17,10 @@ from pipeline.models.methods.shared import ClassTexts, Clips, unit
 @pytest.fixture
 def toy():
     random = np.random.default_rng(1)
-    label_KT, context_KT = (unit(random.normal(size=(5, 4)).astype(np.float32)) for _ in range(2))
+    label_KT, context_KT, hands_KT = (unit(random.normal(size=(5, 4)).astype(np.float32)) for _ in range(3))
     features_ND = (3 + 2 * random.normal(size=(30, 6))).astype(np.float32)
     return Clips(features_ND, tuple(random.integers(0, 5, 30).tolist())), ClassTexts(
-        tuple(range(5)), label_KT, context_KT
+        tuple(range(5)), label_KT, context_KT, {"hands": hands_KT}
     )
 
 
@@ -52,7 +52,7 @@ def test_scores_are_cosines_of_the_regression_with_the_texts(toy):
     assert candidate.loss == pytest.approx(np.square(mapped_NT - y_NT).sum(1).mean(), rel=1e-5)
 
 
-@pytest.mark.parametrize("changed", [{"text_type": "mean"}, {"lambdas": [3.0]}], ids=str)
+@pytest.mark.parametrize("changed", [{"text_type": "mean"}, {"text_type": "hands"}, {"lambdas": [3.0]}], ids=str)
 def test_every_option_changes_the_scores(toy, changed):
     clips, texts = toy
     scores = [candidate.score(clips.features_ND, texts) for candidate in (fitted(toy), fitted(toy, **changed))]
@@ -61,7 +61,7 @@ def test_every_option_changes_the_scores(toy, changed):
 
 def test_the_mean_text_is_half_way_between_label_and_context(toy):
     _, texts = toy
-    target_KT = ridge.targets(texts, "mean")
+    target_KT = texts.of_type("mean")
     expected = [(one @ other) for one, other in zip(target_KT, texts.label_KT, strict=True)]
     np.testing.assert_allclose(np.linalg.norm(target_KT, axis=1), 1, rtol=1e-6)
     assert expected == pytest.approx([(a @ b) for a, b in zip(target_KT, texts.context_KT, strict=True)], abs=1e-6)
@@ -71,6 +71,15 @@ def test_the_mean_text_needs_contexts(toy):
     clips, texts = toy
     with pytest.raises(DataError, match="no 'context' sentences"):
         fitted((clips, ClassTexts(texts.class_ids, texts.label_KT, None)), text_type="mean")
+
+
+def test_any_type_of_text_is_a_target_and_an_unknown_one_is_refused_with_those_there_are(toy):
+    clips, texts = toy
+    as_label = (clips, ClassTexts(texts.class_ids, texts.further["hands"], None))
+    expected = fitted(as_label).score(clips.features_ND, as_label[1])
+    assert np.array_equal(fitted(toy, text_type="hands").score(clips.features_ND, texts), expected)
+    with pytest.raises(DataError, match="no type 'legs'; they have label, context, mean, hands; run `dvc repro prompt"):
+        fitted(toy, text_type="legs")
 
 
 @pytest.mark.parametrize("lambdas", [[], [0.0], [1.0, 0.1], [1.0, 1.0]], ids=str)

@@ -35,9 +35,48 @@ def test_contexts_stand_beside_the_labels(tmp_path):
     assert shared.class_texts(two, [0, 1]).of([1]).contexts().tolist() == [[1, 0]]
 
 
+def test_other_types_and_means_stand_beside_them_by_name(tmp_path):
+    with store.create(tmp_path / "t.zarr", {"dataset": "toy", "dim": 2}) as writer:
+        for kind, vectors in (("label", [[1, 0], [0, 1]]), ("all", [[0, 2], [3, 0]])):
+            writer.group(kind, ["0000-00", "0001-00"]).put("pooled", np.array(vectors, "f4"))
+    texts = shared.class_texts(store.Store(tmp_path / "t.zarr", "embed"), [0, 1])
+    assert texts.of([1]).of_type("all").tolist() == [[1, 0]]
+    assert texts.of_type("label").tolist() == [[1, 0], [0, 1]]
+    with pytest.raises(DataError, match="no type 'hands'; they have label, all; run `dvc repro prompt embed`"):
+        texts.of_type("hands")
+
+
 def test_a_class_without_text_is_refused_by_its_id(tmp_path):
     with pytest.raises(DataError, match=r"no 'label' text for classes \[5\].*prompt"):
         shared.class_texts(texts_store(tmp_path / "t.zarr", {"0001-00": [1, 0]}), [1, 5])
+
+
+def test_of_texts_of_several_seeds_those_of_the_seed_are_read(tmp_path):
+    with store.create(tmp_path / "t.zarr", {"dim": 2}) as writer:
+        for kind, seed, vector in (
+            ("label", 0, [1, 0]),
+            ("label", 3, [0, 1]),
+            ("context", 0, [0, 1]),
+            ("context", 3, [1, 0]),
+        ):
+            writer.group(shared.seeded(kind, seed), ["0001-00"]).put("pooled", np.array([vector], "f4"))
+    two = store.Store(tmp_path / "t.zarr", "embed")
+    for seed, label in ((0, [1, 0]), (3, [0, 1])):
+        found = shared.class_texts(two, [1], seed)
+        assert found.label_KT.tolist() == [label]
+        assert found.contexts().tolist() == [label[::-1]]
+    with pytest.raises(DataError, match=r"no 'label' texts for seed 2, there are \['label@0', 'label@3'\]"):
+        shared.class_texts(two, [1], 2)
+
+
+def test_texts_without_seeds_serve_every_seed(tmp_path):
+    texts = texts_store(tmp_path / "t.zarr", {"0001-00": [1, 0]})
+    assert shared.class_texts(texts, [1], 5).label_KT.tolist() == [[1, 0]]
+
+
+def test_a_store_without_labels_says_what_it_holds(tmp_path):
+    with pytest.raises(DataError, match=r"no 'label' texts, there are \['context'\]"):
+        shared.class_texts(texts_store(tmp_path / "t.zarr", {}, {"0001-00": [1, 0]}), [1])
 
 
 def test_vectors_of_another_size_than_the_store_says_are_refused(tmp_path):

@@ -6,7 +6,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from pipeline.core.errors import FormatError
-from pipeline.training import checkpoint
+from pipeline.models import checkpoint
 
 ABOUT = {"training_classes": [3, 1], "split": "s0", "seed": 0}
 

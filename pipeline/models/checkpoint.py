@@ -1,6 +1,7 @@
 """Weights as safetensors, with what they are in the one metadata key "unseen", so that two runs write alike."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,12 @@ _KEY = "unseen"
 
 def save(path: Path, module: Weights, about: dict[str, Any]) -> None:
     """Write a module's state; `about` is any JSON object: what it takes to rebuild the module, and who trained it."""
-    state = {name: _array(value) for name, value in module.state_dict().items()}
+    write(path, module.state_dict(), about)
+
+
+def write(path: Path, tensors: "Mapping[str, npt.NDArray[Any] | Tensor]", about: dict[str, Any]) -> None:
+    """Write tensors by name."""
+    state = {name: _array(value) for name, value in tensors.items()}
     text = json.dumps(about, sort_keys=True, allow_nan=False)
     with whole(path) as scratch:
         save_file(state, scratch, metadata={_KEY: text})
@@ -31,22 +37,21 @@ def _array(value: "npt.NDArray[Any] | Tensor") -> npt.NDArray[Any]:
     return np.asarray(value if isinstance(value, np.ndarray) else value.detach().cpu().numpy(), order="C")
 
 
-def load(path: Path) -> "tuple[dict[str, Tensor], dict[str, Any]]":
-    """The state and `about` of a file; FormatError for anything but whole weights of ours."""
+def load(path: Path, made_by: str = "pretrain") -> "tuple[dict[str, Tensor], dict[str, Any]]":
+    """The state and `about` of a file; FormatError, naming the stage to run, for anything but whole weights of ours."""
+    remedy = f"run `dvc repro {made_by}`"
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {})[_KEY])
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except FileNotFoundError:
-        raise FormatError(f"{path}: no such weights; run `dvc repro pretrain`") from None
+        raise FormatError(f"{path}: no such weights; {remedy}") from None
     except (SafetensorError, OSError) as error:
-        raise FormatError(
-            f"{path}: not safetensors ({' '.join(str(error).split())}); run `dvc repro pretrain`"
-        ) from None
+        raise FormatError(f"{path}: not safetensors ({' '.join(str(error).split())}); {remedy}") from None
     except (KeyError, ValueError):
-        raise FormatError(f"{path}: weights without readable metadata '{_KEY}'; run `dvc repro pretrain`") from None
+        raise FormatError(f"{path}: weights without readable metadata '{_KEY}'; {remedy}") from None
     if not isinstance(about, dict):
-        raise FormatError(f"{path}: metadata '{_KEY}' is no JSON object; run `dvc repro pretrain`")
+        raise FormatError(f"{path}: metadata '{_KEY}' is no JSON object; {remedy}")
     return state, about
 
 

@@ -1,0 +1,166 @@
+"""compositional: a file of pictures with true and false captions -> how often an encoder tells them apart, by rule."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.core.errors import DataError
+from pipeline.core.outputs import write_json
+from pipeline.core.pairs import ImageText, Picture, Vectors
+from pipeline.core.progress import track
+from pipeline.core.seeds import generator
+from pipeline.evaluation import clusters, compositional
+from pipeline.evaluation.comparison import ALL
+from pipeline.formats import caption_pairs
+from pipeline.formats.caption_pairs import Box, CaptionPair
+from pipeline.graphs import drawing
+
+_RESAMPLES, _SHUFFLES, _SEED = 2000, 8, 0
+_AT_ONCE = 64  # pictures or texts
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+_Shown = tuple[str, Box | None]  # a picture's name and the part of it
+
+
+@dataclass(frozen=True)
+class Line:
+    """One rule, or all. `text_only` is the accuracy with the pictures of others; None where there are no others."""
+
+    rule: str
+    n: int
+    num_images: int
+    accuracy: float
+    ci95: tuple[float, float] | None
+    text_only: float | None
+    text_only_ci95: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The lines, all rules first; questions whose picture is not there are left out and counted."""
+
+    lines: list[Line]
+    mean_of_rules: float  # every rule counts alike, as ARO reports it
+    num_missing: int
+
+
+def encoder(weights: Path, seed: int) -> ImageText:
+    """A seed's encoder of a row of finetune (a folder), or what a start file says."""
+    clip: Any = import_module("pipeline.models.clip")
+    found: ImageText = clip.load(weights, seed)[0] if weights.is_dir() else clip.start(weights)
+    return found
+
+
+def measured(file: Path, texts: ImageText, *, images: Path, kind: str, out: Path | None) -> Measured:
+    """Ask an encoder all questions of a file; with `out` the figures are also written as JSON.
+
+    Raises DataError where not one picture is in the folder `images`, or one does not decode.
+    """
+    asked = caption_pairs.read(file, kind)
+    there = {image: (images / image).is_file() for image in dict.fromkeys(one.image for one in asked)}
+    questions = [one for one in asked if there[one.image]]
+    if not questions:
+        raise DataError(
+            f"{file}: none of its {len(there)} pictures is in {images}, first {asked[0].image!r}; "
+            "--images names the folder they are in"
+        )
+    found = _measured(questions, texts, images, len(asked) - len(questions))
+    if out is not None:
+        drawn = {"num_resamples": _RESAMPLES, "shuffles": _SHUFFLES, "seed": _SEED}
+        write_json(out, {"file": file.name, **asdict(found), **drawn})
+    return found
+
+
+def lines(found: Measured) -> Iterator[str]:
+    """The table as a person reads it, in per cent."""
+    width = max(len(line.rule) for line in found.lines)
+    yield f"{'rule':{width}}  questions  images  accuracy  95 % interval  text alone  95 % interval"
+    for line in found.lines:
+        alone = "-" if line.text_only is None else f"{100 * line.text_only:.1f}"
+        counts = f"{line.rule:{width}}  {line.n:9}  {line.num_images:6}"
+        right = f"{100 * line.accuracy:8.1f}  {_span(line.ci95):>13}"
+        yield f"{counts}  {right}  {alone:>10}  {_span(line.text_only_ci95):>13}"
+    mean = f"{100 * found.mean_of_rules:.1f}"
+    yield f"mean of the rules: {mean}; a tie counts half; text alone: with the pictures of other questions"
+    if found.num_missing:
+        yield f"{found.num_missing} questions left out: their pictures are not there"
+
+
+def _measured(questions: Sequence[CaptionPair], texts: ImageText, images: Path, num_missing: int) -> Measured:
+    said, text_UD = _texts(questions, texts)
+    shown, picture_PD = _pictures(questions, texts, images)
+    true_M, false_M = (_rows(said, [getattr(one, name) for one in questions]) for name in ("caption", "false"))
+    picture_M = _rows(shown, [(one.image, one.crop_xywh) for one in questions])
+    cluster_M = clusters.numbered([one.image for one in questions])
+
+    def won(pictures_M: Ints) -> Floats:
+        true, false = (compositional.cosines(picture_PD, pictures_M, text_UD, text_M) for text_M in (true_M, false_M))
+        return compositional.won(true, false)
+
+    pool_M = np.zeros(len(questions), dtype=np.int64)
+    others = [
+        compositional.strangers(cluster_M, pool_M, generator(_SEED, "others", number)) for number in range(_SHUFFLES)
+    ]
+    alone_M = np.mean([np.where(other_M < 0, np.nan, won(picture_M[other_M])) for other_M in others], axis=0)
+    drawn_BC = clusters.resamples(int(cluster_M.max()) + 1, _RESAMPLES, generator(_SEED, "images"))
+    outcome_SM = np.stack([won(picture_M), alone_M])
+    rule_M = np.array([one.rule for one in questions])
+    rules = sorted(set(rule_M.tolist()))
+    every = np.ones(len(questions), dtype=np.bool_)
+    table = [_line(ALL, outcome_SM, cluster_M, drawn_BC, every)]
+    table += [_line(rule, outcome_SM, cluster_M, drawn_BC, rule_M == rule) for rule in rules]
+    return Measured(table, float(np.mean([line.accuracy for line in table[1:]])), num_missing)
+
+
+def _line(rule: str, outcome_SM: Floats, cluster_M: Ints, drawn_BC: Ints, chosen: npt.NDArray[np.bool_]) -> Line:
+    value_S, resampled_BS = clusters.means(outcome_SM[:, chosen], cluster_M[chosen], drawn_BC)
+    num_images = len(np.unique(cluster_M[chosen]))
+    intervals = [clusters.interval(resampled_B, num_images) for resampled_B in resampled_BS.T]
+    alone = float(value_S[1]) if np.isfinite(value_S[1]) else None
+    return Line(rule, int(chosen.sum()), num_images, float(value_S[0]), intervals[0], alone, intervals[1])
+
+
+def _rows(place: dict[Any, int], wanted: Sequence[Any]) -> Ints:
+    return np.array([place[one] for one in wanted], dtype=np.int64)
+
+
+def _texts(questions: Sequence[CaptionPair], texts: ImageText) -> tuple[dict[str, int], Vectors]:
+    """Every text once."""
+    every = list(dict.fromkeys(text for one in questions for text in (one.caption, one.false)))
+    starts = range(0, len(every), _AT_ONCE)
+    parts = [texts.text_vectors(every[at : at + _AT_ONCE]) for at in track(starts, total=len(starts), what="texts")]
+    return {text: row for row, text in enumerate(every)}, np.concatenate(parts)
+
+
+def _pictures(questions: Sequence[CaptionPair], texts: ImageText, images: Path) -> tuple[dict[_Shown, int], Vectors]:
+    """Every part of a picture once."""
+    every = list(dict.fromkeys((one.image, one.crop_xywh) for one in questions))
+    starts = range(0, len(every), _AT_ONCE)
+    parts = [
+        texts.image_vectors([_cut(images / name, box) for name, box in every[at : at + _AT_ONCE]])
+        for at in track(starts, total=len(starts), what="pictures")
+    ]
+    return {one: row for row, one in enumerate(every)}, np.concatenate(parts)
+
+
+def _cut(path: Path, box: Box | None) -> Picture:
+    """A picture, or what of its part lies in it."""
+    picture = drawing.load_picture(path, None)
+    if picture is None:
+        raise DataError(f"{path}: gone while it was being read; put it back")
+    if box is not None:
+        x, y, w, h = box
+        if x >= picture.width or y >= picture.height:
+            raise DataError(f"{path}: the box {box} lies outside its {picture.width} x {picture.height} pixels")
+        picture = picture.crop((x, y, min(x + w, picture.width), min(y + h, picture.height)))
+    return np.asarray(picture)
+
+
+def _span(ci95: tuple[float, float] | None) -> str:
+    return f"{100 * ci95[0]:.1f}-{100 * ci95[1]:.1f}" if ci95 else "-"

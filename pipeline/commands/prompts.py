@@ -1,0 +1,29 @@
+"""prompts: the classes of a dataset -> requests that any language model can answer, one a class, as JSON Lines."""
+
+import json
+from pathlib import Path
+
+from pipeline.core import members
+from pipeline.core.errors import ParamsError
+from pipeline.core.outputs import whole
+from pipeline.datasets import shared
+from pipeline.text import requests
+
+
+def request(dataset: str, type_: str, *, classes: Path | None, out: Path) -> int:
+    """Write the requests for texts of one type; returns their number.
+
+    `classes` is the user's own class list, of a dataset that ships none. Raises ParamsError for a dataset or type that
+    is not known.
+    """
+    known = members.names("pipeline.datasets")
+    if dataset not in known:
+        raise ParamsError(f"no dataset '{dataset}': the datasets are {', '.join(known)}")
+    if classes is None and not shared.class_file(dataset).is_file():
+        raise ParamsError(f"dataset '{dataset}' ships no class list; give yours with --classes FILE")
+    names = [one.name for one in shared.classes(dataset, own=classes)]
+    asked = requests.requests(dataset, names, type_)
+    with whole(out) as scratch:
+        lines = [json.dumps(vars(one), ensure_ascii=False) + "\n" for one in asked]
+        scratch.write_text("".join(lines), encoding="utf-8")
+    return len(asked)

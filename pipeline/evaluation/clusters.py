@@ -1,0 +1,53 @@
+"""Means over questions with intervals that know which questions belong together: those of one image or one video.
+
+A resample draws as many clusters as there are, with replacement, and all questions of a cluster come with it. All
+figures see the same resamples, so that the difference of two of them is resampled as a pair.
+"""
+
+# Shapes: M questions, C clusters, B resamples, S encoders that answered the same questions.
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.evaluation.metrics import COVERAGE, Interval
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+def numbered(names: Sequence[str]) -> Ints:
+    """A number from 0 for each name, alike for names that are alike, in sorted order."""
+    return np.unique(np.asarray(names, dtype=np.str_), return_inverse=True)[1].astype(np.int64)
+
+
+def resamples(num_clusters: int, num_resamples: int, random: np.random.Generator) -> Ints:
+    """How often each cluster was drawn, drawn_BC."""
+    if not num_clusters:
+        return np.zeros((num_resamples, 0), dtype=np.int64)
+    share = np.full(num_clusters, 1 / num_clusters)
+    return random.multinomial(num_clusters, share, size=num_resamples).astype(np.int64)
+
+
+def means(outcome_SM: Floats, cluster_M: Ints, drawn_BC: Ints) -> tuple[Floats, Floats]:
+    """The means (S), and those of all resamples (B, S); NaN where a resample has none of these questions."""
+    num_clusters = drawn_BC.shape[1]
+    count_C = np.bincount(cluster_M, minlength=num_clusters).astype(np.float64)
+    sums_SC = np.stack([np.bincount(cluster_M, one_M, minlength=num_clusters) for one_M in outcome_SM])
+    asked = np.flatnonzero(count_C)  # rare rules occur in few clusters
+    drawn = drawn_BC[:, asked].astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        resampled_BS: Floats = (drawn @ sums_SC[:, asked].T) / (drawn @ count_C[asked])[:, None]
+    return outcome_SM.mean(axis=1), resampled_BS
+
+
+def interval(resampled_B: Floats, num_clusters: int) -> Interval | None:
+    """95 % percentile interval; None where the questions are of fewer than two clusters, which say nothing of others.
+
+    Resamples without any of the questions are left out.
+    """
+    found = resampled_B[np.isfinite(resampled_B)]
+    if num_clusters < 2 or not len(found):
+        return None
+    low, high = np.quantile(found, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
+    return float(low), float(high)

@@ -1,0 +1,221 @@
+"""The rows of `reports/compare/<name>.json`: how trainings answer compositional questions beside their start.
+
+Every figure is a mean over questions. Its interval is over images (videos), the mean over seeds being resampled; with
+two seeds or more there is one over seeds as well, Student's. A difference is to the start, on the same resamples.
+"""
+
+# Shapes: M captions against negatives, N pairs, G general pairs, S encoders (row and seed), B resamples, C clusters.
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.core.errors import DataError
+from pipeline.evaluation import clusters
+from pipeline.evaluation.metrics import Interval, interval_of_mean
+
+Row = dict[str, Any]
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+Words = npt.NDArray[np.str_]
+
+ALL = "all"
+SUBSETS = ("all", "certain", "unseen", "unseen_certain")
+
+
+@dataclass(frozen=True, eq=False)
+class Questions:
+    """What every encoder was asked; `cluster` numbers the image, or the video, that a question is of."""
+
+    rule_M: Words
+    corpus_M: Words
+    cluster_M: Ints
+    certain_M: Bools
+    unseen_M: Bools
+    corpus_N: Words
+    cluster_N: Ints
+    num_general: int
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What one encoder said."""
+
+    row: str
+    seed: int
+    margin_M: Floats  # cosine of the true caption less that of the false one
+    won_M: Floats  # 1, 1/2 (tie) or 0
+    text_only_M: Floats  # the same with the pictures of others, a mean of several; NaN where there are no others
+    order_N: Floats  # 1, 1/2 or 0 for the caption against its own shuffled words; NaN where they have no other order
+    text_rank_N: Ints  # of the caption among all, for the picture
+    picture_rank_N: Ints  # of the picture among all, for the caption
+    named_G: Floats
+
+
+class _Figure(NamedTuple):
+    """One figure to be had of everybody's answers."""
+
+    measure: str
+    rule: str
+    corpus: str
+    subset: str
+    asked: Bools
+
+
+_OUTCOMES: dict[str, Callable[[Answers], Floats]] = {
+    "accuracy": lambda said: said.won_M,
+    "text_only": lambda said: said.text_only_M,
+    "word_order": lambda said: said.order_N,
+    "picture_to_text_r1": lambda said: _within(said.text_rank_N, 1),
+    "picture_to_text_r5": lambda said: _within(said.text_rank_N, 5),
+    "text_to_picture_r1": lambda said: _within(said.picture_rank_N, 1),
+    "text_to_picture_r5": lambda said: _within(said.picture_rank_N, 5),
+    "retention": lambda said: said.named_G,
+}
+RETRIEVAL = tuple(name for name in _OUTCOMES if "_to_" in name)
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """How often each cluster is in each resample: of the images of graphs, and of the general pairs."""
+
+    graphs_BC: Ints
+    general_BC: Ints
+
+
+def rows(asked: Questions, start: Sequence[Answers], tuned: Sequence[Answers], drawn: Drawn) -> list[Row]:
+    """One row a figure and a finetune row, those of the start first.
+
+    A tuned seed is set against the start of the same seed; a start of one seed is set against all.
+    """
+    everybody = [*start, *tuned]
+    partner = [_partner(said, start) for said in everybody]
+    names = list(dict.fromkeys(said.row for said in everybody))
+    found = [row for figure in _figures(asked) for row in _rows_of(figure, everybody, partner, asked, drawn)]
+    return sorted(found, key=lambda row: names.index(row["row"]))
+
+
+def controls(found: Sequence[Row]) -> list[Row]:
+    """What each control says: per rule of text alone, and of the order of words; `holds` is null where unknown."""
+    by_key = {(row["row"], row["measure"], row["rule"], row["corpus"]): row for row in found if row["subset"] == ALL}
+    start = found[0]["row"] if found else ""
+    verdicts: list[Row] = []
+    for (name, measure, rule, corpus), row in by_key.items():
+        if corpus == ALL and measure == "text_only" and name != start:
+            before = by_key[start, measure, rule, corpus]
+            verdicts.append(_verdict(row, before["ci95"], before["value"]))
+        elif corpus == ALL and measure == "word_order":
+            verdicts.append(_verdict(row, None, None))
+    return verdicts
+
+
+def headline(found: Sequence[Row]) -> dict[str, float]:
+    """The first figures of every row as a flat dict of numbers, which `dvc metrics show` prints as columns."""
+    shown = {("accuracy", ALL): "accuracy", ("accuracy", "unseen"): "unseen_accuracy", ("retention", ALL): "retention"}
+    numbers: dict[str, float] = {}
+    for row in found:
+        name = shown.get((row["measure"], row["subset"]))
+        if name and (row["rule"], row["corpus"]) == (ALL, ALL):
+            numbers[f"{row['row']}_{name}"] = row["value"]
+            if row["difference"] is not None:
+                numbers[f"{row['row']}_{name}_difference"] = row["difference"]
+    return numbers
+
+
+def _within(rank_N: Ints, k: int) -> Floats:
+    return (rank_N <= k).astype(np.float64)
+
+
+def _partner(said: Answers, start: Sequence[Answers]) -> int:
+    """Place of the start's answers that one's are set against."""
+    seeds = [one.seed for one in start]
+    if said.seed in seeds:
+        return seeds.index(said.seed)
+    if len(seeds) == 1:
+        return 0
+    raise DataError(
+        f"finetune row '{said.row}' has seed {said.seed}, its start '{start[0].row}' has {seeds}; "
+        "give both the same seeds, or the start a single one"
+    )
+
+
+def _figures(asked: Questions) -> Iterator[_Figure]:
+    """Every figure that at least one question is for."""
+    everything = np.ones(asked.num_general, dtype=np.bool_)
+    corpora = [ALL, *sorted(set(asked.corpus_M.tolist()) | set(asked.corpus_N.tolist()))]
+    subset_M = {
+        "certain": asked.certain_M,
+        "unseen": asked.unseen_M,
+        "unseen_certain": asked.unseen_M & asked.certain_M,
+    }
+    for corpus in corpora:
+        here_M = (asked.corpus_M == corpus) | (corpus == ALL)
+        here_N = (asked.corpus_N == corpus) | (corpus == ALL)
+        for rule in [ALL, *sorted(set(asked.rule_M.tolist()))]:
+            mine_M = here_M & ((asked.rule_M == rule) | (rule == ALL))
+            for subset in SUBSETS:
+                yield _Figure("accuracy", rule, corpus, subset, mine_M & subset_M.get(subset, True))
+            yield _Figure("text_only", rule, corpus, ALL, mine_M)
+        for measure in ("word_order", *RETRIEVAL):
+            yield _Figure(measure, ALL, corpus, ALL, here_N)
+    yield _Figure("retention", ALL, ALL, ALL, everything)
+
+
+def _rows_of(
+    figure: _Figure, everybody: Sequence[Answers], partner: Sequence[int], asked: Questions, drawn: Drawn
+) -> Iterator[Row]:
+    outcome_SQ = np.stack([_OUTCOMES[figure.measure](said) for said in everybody])
+    chosen = figure.asked & np.isfinite(outcome_SQ[0])  # what cannot be asked is so for everybody
+    if not chosen.any():
+        return
+    cluster_Q, drawn_BC = _clusters(len(chosen), figure, asked, drawn)
+    of_asked = cluster_Q[chosen]
+    value_S, resampled_BS = clusters.means(outcome_SQ[:, chosen], of_asked, drawn_BC)
+    num_images = len(np.unique(of_asked))
+    about = {key: getattr(figure, key) for key in ("measure", "rule", "corpus", "subset")}
+    about |= {"n": int(chosen.sum()), "num_images": num_images}
+    places: dict[str, list[int]] = {}
+    for place, said in enumerate(everybody):
+        places.setdefault(said.row, []).append(place)
+    for name, mine in places.items():
+        row = {"row": name, "seeds": [everybody[place].seed for place in mine], **about}
+        row |= _figure_of("value", "", value_S[mine], resampled_BS[:, mine], num_images)
+        theirs = [partner[place] for place in mine]
+        if theirs == mine:
+            yield row | dict.fromkeys(("difference", "difference_ci95", "difference_seeds_ci95"))
+        else:
+            gain_BS = resampled_BS[:, mine] - resampled_BS[:, theirs]
+            yield row | _figure_of("difference", "difference_", value_S[mine] - value_S[theirs], gain_BS, num_images)
+
+
+def _clusters(num: int, figure: _Figure, asked: Questions, drawn: Drawn) -> tuple[Ints, Ints]:
+    if figure.measure == "retention":
+        return np.arange(num), drawn.general_BC
+    return (asked.cluster_M if figure.measure in ("accuracy", "text_only") else asked.cluster_N), drawn.graphs_BC
+
+
+def _figure_of(name: str, prefix: str, value_S: Floats, resampled_BS: Floats, num_images: int) -> Row:
+    """Mean over seeds, its interval over images, and that over seeds."""
+    return {
+        name: float(value_S.mean()),
+        f"{prefix}ci95": _listed(clusters.interval(resampled_BS.mean(axis=1), num_images)),
+        f"{prefix}seeds_ci95": _listed(interval_of_mean(value_S.tolist())),
+    }
+
+
+def _listed(interval: Interval | None) -> list[float] | None:
+    return list(interval) if interval else None
+
+
+def _verdict(row: Row, start_ci95: list[float] | None, start: float | None) -> Row:
+    """Text alone: within the start's interval. Order of words: the whole interval above one half."""
+    holds: bool | None
+    if row["measure"] == "text_only":
+        holds = start_ci95[0] <= row["value"] <= start_ci95[1] if start_ci95 else None
+    else:
+        holds = row["ci95"][0] > 0.5 if row["ci95"] else None
+    kept = {key: row[key] for key in ("row", "rule", "value", "ci95", "n")}
+    return {"control": row["measure"], **kept, "start": start, "start_ci95": start_ci95, "holds": holds}

@@ -1,0 +1,115 @@
+"""CLIP's picture tower on each frame, pooled over time: features beside which class texts lie, for zero-shot by text.
+
+Its weights belong to no split: they come from a start file, or from a row of finetune, and say which classes the texts
+that they were trained with name.
+"""
+
+# Shapes: N clips, M = N * T frames, C = 3 colours, T frames, H x W pixels, D feature size, G x P patches.
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pipeline.core import params as core_params
+from pipeline.core import pictures
+from pipeline.core.errors import DataError, ParamsError
+from pipeline.models import clip as clips
+from pipeline.models import open_clips
+from pipeline.models.clip import Clip, Pooling
+
+RECIPE = "clip"
+
+
+class Pooled(core_params.Params):
+    """What its weights do not tell."""
+
+    pooling: Pooling
+
+
+class Params(Pooled):
+    """A tower of its own."""
+
+    architecture: str | dict[str, Any]  # as open_clip names or configures it
+
+
+class Encoder(nn.Module):
+    """Clips as the recipe `clip` leaves them, of the tower's size -> one vector a clip. `dim` is its size."""
+
+    parts: ClassVar[dict[str, int]] = {"frames": 2}  # what of a clip can be hidden -> its axis in x_NCTHW
+    recolour_C: Tensor
+    shift_C: Tensor
+
+    def __init__(self, params: Pooled, in_channels: int, clip: Clip | None = None) -> None:  # noqa: ARG002 - always 3
+        super().__init__()
+        if clip is None:
+            assert isinstance(params, Params)
+            clip = Clip(params.architecture, open_clips.build(params.architecture, None), None)
+        self.clip, self.pooling = clip, params.pooling
+        self.dim = clip.dim
+        patch = getattr(clip.model.visual, "patch_size", (clip.height, clip.width))
+        self.stride = (1, int(patch[0]), int(patch[1]))  # of `places` in frames, rows and columns
+        deviation_C = clip.deviation_C
+        recolour_C = torch.from_numpy(pictures.DEVIATION) / deviation_C
+        shift_C = (torch.from_numpy(pictures.MEAN) - clip.mean_C) / deviation_C
+        self.register_buffer("recolour_C", recolour_C, persistent=False)
+        self.register_buffer("shift_C", shift_C, persistent=False)
+
+    def forward(self, x_NCTHW: Tensor) -> Tensor:
+        """feature_ND: the mean of the tokens."""
+        return self._found(x_NCTHW).mean(dim=1)
+
+    def with_tokens(self, x_NCTHW: Tensor) -> tuple[Tensor, Tensor]:
+        """The feature, and what it is the mean of: tokens_NTD, each frame's vector as the pooling weighs it."""
+        found_NTD = self._found(x_NCTHW)
+        return found_NTD.mean(dim=1), found_NTD
+
+    def places(self, x_NCTHW: Tensor) -> Tensor:
+        """places_NDTGP: the patches of each frame, in the space of the texts.
+
+        A patch's middle lies half a stride behind the row that the contract gives it, so each cell is the mean of the
+        patches around that row: one more cell than patches.
+        """
+        visual = self.clip.model.visual
+        if not isinstance(getattr(visual, "proj", None), Tensor) or getattr(visual, "attn_pool", None) is not None:
+            raise ParamsError("clip: this architecture keeps no map of places; set regions to false")
+        x_NTCHW = self._coloured(x_NCTHW)
+        told = visual.forward_intermediates(
+            x_NTCHW.flatten(0, 1), indices=1, normalize_intermediates=True, intermediates_only=True
+        )
+        patch_MDGP = torch.einsum("mwgp,wd->mdgp", told["image_intermediates"][0], visual.proj)
+        place_MDGP = functional.avg_pool2d(functional.pad(patch_MDGP, (1, 1, 1, 1), mode="replicate"), 2, stride=1)
+        place_NTDGP = place_MDGP.reshape(*x_NTCHW.shape[:2], *place_MDGP.shape[1:])
+        return place_NTDGP.transpose(1, 2)
+
+    def _found(self, x_NCTHW: Tensor) -> Tensor:
+        return self.clip.frames(self._coloured(x_NCTHW), self.pooling)
+
+    def _coloured(self, x_NCTHW: Tensor) -> Tensor:
+        """x_NTCHW in the colours that the weights were trained with."""
+        if x_NCTHW.shape[-2:] != (self.clip.height, self.clip.width):
+            height, width = x_NCTHW.shape[-2:]
+            raise DataError(
+                f"clip: pictures of {height} x {width} pixels, this tower sees {self.clip.height} x {self.clip.width}; "
+                "set the size in the row of preprocess"
+            )
+        x_NTHWC = x_NCTHW.movedim(1, -1) * self.recolour_C + self.shift_C
+        return x_NTHWC.movedim(-1, 2)
+
+
+def seeds(weights: Path) -> list[int] | None:
+    """The seeds of a row of finetune; None for a start file."""
+    return open_clips.seeds(weights)
+
+
+def frozen(weights: Path, seed: int | None, options: dict[str, Any], section: str) -> tuple[Encoder, dict[str, Any]]:
+    """The encoder of a seed, at rest, and what is known of its weights; None: of a start file."""
+    pooled = core_params.parse(Pooled, options, section)
+    if seed is None:
+        clip = clips.start(weights)
+        about: dict[str, Any] = {"pretrained": clip.pretrained}
+    else:
+        clip, about = clips.load(weights, seed)
+    encoder = Encoder(pooled, 3, clip)
+    return encoder.requires_grad_(False).eval(), {**about, "weights_hash": open_clips.identity(weights, seed or 0)}

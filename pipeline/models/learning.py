@@ -1,0 +1,238 @@
+"""The one loop body: steps of gradient descent over the batches of a source, epoch by epoch.
+
+`training.loop` runs encoders through it, with files, ranks and early stopping around; `descent` the zero-shot methods.
+Where it computes is an engine's business: `Here` in this process, in full precision; `training.engines` has the other.
+"""
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, NoReturn, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pipeline.core.batches import Arrays, Rows, Source
+from pipeline.core.errors import DataError
+from pipeline.core.seeds import derived_seed
+from pipeline.models.averages import Average, Totals
+
+Batch = dict[str, Tensor]
+LossFn = Callable[[nn.Module, Batch], tuple[Tensor, dict[str, Tensor]]]  # loss and metrics, means over the batch
+Read = Callable[[Iterable[tuple[Rows, int]]], Generator[Arrays]]
+Metrics = dict[str, float]
+State = tuple[dict[str, Tensor], dict[str, Any]]  # tensors by name, and what is JSON
+
+
+class Engine(Protocol):
+    """Where a module learns: its device and precision, and the other ranks, of which each has a share of every step."""
+
+    rank: int
+    num_ranks: int
+    device: torch.device
+
+    def set_up(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> nn.Module:
+        """Move the module to the device; returns it as loss functions are to call it."""
+
+    def seed(self, seed: int) -> None:
+        """Seed what torch draws from, on the device too."""
+
+    def batch(self, arrays: Arrays) -> Batch:
+        """Tensors on the device."""
+
+    def joining(self, *, join: bool) -> AbstractContextManager[Any]:
+        """Around forward and backward; where `join` is true the gradients become the means over the ranks."""
+
+    def backward(self, loss: Tensor) -> None:
+        """Add gradients."""
+
+    def gathered(self, values: Tensor) -> list[Tensor]:
+        """A tensor of one size of each rank, on the CPU; all ranks ask at once."""
+
+    def share_buffers(self, module: nn.Module) -> None:
+        """Give every rank the buffers (running means of normalisation) of rank 0."""
+
+
+class Here:
+    """This process alone, on the CPU, in full precision."""
+
+    rank, num_ranks, device = 0, 1, torch.device("cpu")
+
+    def set_up(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> nn.Module:  # noqa: ARG002 - one interface
+        """The module as it is."""
+        return module
+
+    def seed(self, seed: int) -> None:
+        """Seed the CPU's generator alone: `torch.manual_seed` takes a trace of the stack for every GPU to come."""
+        torch.default_generator.manual_seed(seed)
+
+    def batch(self, arrays: Arrays) -> Batch:
+        """Tensors over the same memory."""
+        return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+    def joining(self, *, join: bool) -> AbstractContextManager[Any]:  # noqa: ARG002 - one interface
+        """There is nobody to join with."""
+        return nullcontext()
+
+    def backward(self, loss: Tensor) -> None:
+        """Add gradients."""
+        loss.backward()  # type: ignore[no-untyped-call]
+
+    def gathered(self, values: Tensor) -> list[Tensor]:
+        """The tensor itself."""
+        return [values]
+
+    def share_buffers(self, module: nn.Module) -> None:
+        """There is nobody to share with."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """How the steps go."""
+
+    num_epochs: int
+    rate: Callable[[int, int], float]  # learning rate at a step of the training, given the number of steps an epoch
+    accumulate: int  # micro-batches a step, whose gradients are added to that of the step's mean loss
+    clip_norm: float | None  # most length of the gradient of all weights
+    ema: float | None  # decay of the moving average of the weights, which is what is measured and kept
+    refuse: Callable[[int, int, Rows], NoReturn]  # epoch, step (both from 1) and its rows, when a loss is no number
+
+
+class Learner:
+    """A module that learns. Between two epochs the caller may use, but not train, the module: it holds the average."""
+
+    def __init__(
+        self, module: nn.Module, optimizer: torch.optim.Optimizer, loss_fn: LossFn, course: Course, engine: Engine
+    ) -> None:
+        self.module, self.optimizer, self.course, self.engine = module, optimizer, course, engine
+        self.loss_fn = loss_fn
+        self.called = engine.set_up(module, optimizer)
+        self.average = None if course.ema is None else Average(module, course.ema)
+        self.epoch = 0  # finished
+        self.step = 0  # steps taken of the epoch that is not
+        self.steps: Sequence[Rows] = ()  # of that epoch
+        self.totals = Totals(engine.device)
+        self.rate = 0.0
+
+    def epochs(
+        self, data: Source, read: Read, seed: int, after_step: Callable[[int], None] | None = None
+    ) -> Generator[Metrics]:
+        """Train to the end of the course; yields `epoch` (from 1), `loss` and what the loss function names.
+
+        `read` gives the batches of requests in their order. `after_step` is told the number of rows of each step.
+        """
+        while self.epoch < self.course.num_epochs:
+            self.steps = steps = data.steps(seed, self.epoch)
+            if self.step == 0:  # else the state of a killed run, its generator's included, has just been put back
+                # Dropout too depends on seed, epoch and rank alone.
+                self.engine.seed(derived_seed(seed, "epoch", self.epoch, self.engine.rank))
+                self.totals = Totals(self.engine.device)
+            if self.average is not None:
+                self.average.take_back()
+            self.called.train()
+            with closing(read(self._requests(steps, seed))) as arrays:
+                for rows in islice(steps, self.step, None):
+                    self._step(rows, len(steps), arrays)
+                    if after_step is not None:
+                        after_step(len(rows))
+            self.check()
+            self.epoch, self.step = self.epoch + 1, 0
+            if self.average is not None:
+                self.average.show()
+            yield {"epoch": self.epoch, **self.means()}
+
+    def means(self) -> Metrics:
+        """Means over the rows of the epoch so far, of all ranks."""
+        return self.totals.means(self.engine.gathered(self.totals.vector()))
+
+    def check(self) -> None:
+        """Refuse the first step whose loss was no number; on a GPU this waits for it."""
+        fault = self.totals.fault(wait=True)
+        if fault is not None:
+            self.course.refuse(self.epoch + 1, fault + 1, self.steps[fault])
+
+    def _requests(self, steps: Sequence[Rows], seed: int) -> Iterator[tuple[Rows, int]]:
+        """What this rank reads for the steps that are left."""
+        for step, rows in enumerate(islice(steps, self.step, None), self.step):
+            for number, share in enumerate(self._shares(rows)):
+                yield share, derived_seed(seed, "read", self.epoch, step, self.engine.rank, number)
+
+    def _shares(self, rows: Rows) -> list[Rows]:
+        """The micro-batches of this rank."""
+        num_ranks, accumulate = self.engine.num_ranks, self.course.accumulate
+        if num_ranks == accumulate == 1:
+            return [rows]
+        if len(rows) < num_ranks * accumulate:
+            raise DataError(
+                f"a step of {len(rows)} rows cannot be shared by {num_ranks} devices in {accumulate} parts each: "
+                "lower devices or accumulate in params.yaml, or give more rows"
+            )
+        return np.array_split(rows[self.engine.rank :: num_ranks], accumulate)
+
+    def _step(self, rows: Rows, steps_in_epoch: int, arrays: Iterator[Arrays]) -> None:
+        self.rate = self.course.rate(self.epoch * steps_in_epoch + self.step, steps_in_epoch)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate
+        self.optimizer.zero_grad()
+        shares = self._shares(rows)
+        for number, share in enumerate(shares, 1):
+            with self.engine.joining(join=number == len(shares)):
+                loss, metrics = self.loss_fn(self.called, self.engine.batch(next(arrays)))
+                self.totals.add(self.step, {"loss": loss, **metrics}, len(share))
+                if self.totals.fault(wait=False) is not None:
+                    self.check()  # before the gradients reach the weights, and other ranks
+                # Ranks and micro-batches may differ by a row: each counts as many rows as it has.
+                weight = len(share) * self.engine.num_ranks / len(rows)
+                self.engine.backward(loss if weight == 1 else loss * weight)
+        if self.course.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.module.parameters(), self.course.clip_norm)
+        self.optimizer.step()
+        if self.average is not None:
+            self.average.add()
+        self.step += 1
+
+    def state(self) -> State:
+        """All that the rest of the course depends on; every rank must ask."""
+        tensors = {f"module.{name}": value for name, value in self.module.state_dict().items()}
+        for number, values in self.optimizer.state_dict()["state"].items():
+            kept = {name: value for name, value in values.items() if isinstance(value, Tensor)}
+            tensors |= {f"optimizer.{number}.{name}": value for name, value in kept.items()}
+        if self.average is not None:
+            tensors |= {f"average.{name}": value for name, value in self.average.average.items()}
+        for rank, vector in enumerate(self.engine.gathered(self.totals.vector())):
+            tensors[f"totals.{rank}"] = vector
+        for rank, random in enumerate(self.engine.gathered(self._random())):
+            tensors[f"random.{rank}"] = random
+        return tensors, {"epoch": self.epoch, "step": self.step, "totals": self.totals.names}
+
+    def put_back(self, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
+        """Go on from a state of a learner of the same module and course."""
+        self.epoch, self.step = about["epoch"], about["step"]
+        self.module.load_state_dict(below(tensors, "module."))
+        held: dict[int, dict[str, Tensor]] = {}
+        for name, value in below(tensors, "optimizer.").items():
+            number, key = name.split(".", 1)
+            held.setdefault(int(number), {})[key] = value
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": held, "param_groups": groups})
+        if self.average is not None:
+            self.average.put_back(below(tensors, "average."))
+        self.totals.put_back(about["totals"], tensors[f"totals.{self.engine.rank}"])
+        random = tensors[f"random.{self.engine.rank}"]
+        torch.set_rng_state(random[: torch.get_rng_state().numel()])
+        if self.engine.device.type == "cuda":
+            torch.cuda.set_rng_state(random[torch.get_rng_state().numel() :], self.engine.device)
+
+    def _random(self) -> Tensor:
+        """The states of the generators that dropout draws from: the CPU's, then the GPU's."""
+        states = [torch.get_rng_state()]
+        if self.engine.device.type == "cuda":
+            states.append(torch.cuda.get_rng_state(self.engine.device))
+        return torch.cat(states)
+
+
+def below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with a prefix, named without it."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,59 @@
+"""The text tower of a CLIP: of a start file, or of the weights that finetune left. No text is truncated in silence."""
+
+# Shapes: N texts, D size of a vector.
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.core import params
+from pipeline.models import open_clips
+from pipeline.models.text_encoders.shared import Vectors
+from pipeline.models.tokenizer import Tokenizer
+
+
+class Params(params.Params):
+    """Which weights."""
+
+    weights: str  # a start file, or the folder of a row of finetune
+    seed: int  # of that row; of a start file without weights, what they are drawn from
+
+
+class ClipTexts:
+    """Texts in the space of a CLIP, as unit vectors; it is loaded at the first use, for it costs seconds."""
+
+    def __init__(self, weights: Path, seed: int, num_threads: int) -> None:
+        self.weights, self.seed = weights, seed
+        self.weights_hash = open_clips.identity(weights, seed)
+        self.num_threads = num_threads  # of torch; another number may change last bits
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Vectors (N, D); of a text longer than the tower reads, the mean direction of its pieces."""
+        import torch
+
+        torch.set_num_threads(self.num_threads)
+        # One at a time: a batch is padded to its longest text, which changes the last bits of its mates.
+        return np.concatenate([self._clip.text_vectors([text]) for text in texts])
+
+    def num_cut(self, texts: Sequence[str]) -> int:
+        """How many texts are longer than the tower reads."""
+        tokenizer: Tokenizer = self._clip.tokenizer
+        return tokenizer.num_cut(texts)
+
+    @cached_property
+    def _clip(self) -> Any:
+        from pipeline.models import clip
+
+        return clip.start(self.weights, self.seed)
+
+
+def seeds(weights: Path) -> list[int] | None:
+    """The seeds of a row of finetune; None for a start file."""
+    return open_clips.seeds(weights)
+
+
+def encoder(params: Params, *, num_threads: int) -> ClipTexts:
+    """The tower. Raises DataError for weights that are not there, FormatError for those that are none."""
+    return ClipTexts(Path(params.weights), params.seed, num_threads)

@@ -1,0 +1,184 @@
+"""The page of a comparison: what fine-tuning changed on held-out compositions, its controls, and examples."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.core import pages
+from pipeline.evaluation.comparison import ALL, RETRIEVAL
+from pipeline.evaluation.compositional import TIE
+
+Row = dict[str, Any]
+
+# Measure, subset and how the page calls it.
+_FIGURES = (
+    ("accuracy", ALL, "accuracy"),
+    ("accuracy", "unseen", "accuracy, unseen compositions"),
+    ("accuracy", "certain", "accuracy, certain negatives"),
+    ("text_only", ALL, "text alone"),
+    ("word_order", ALL, "word order"),
+    *((name, ALL, name.replace("_to_", " to ").replace("_r", ", R@")) for name in RETRIEVAL),
+    ("retention", ALL, "retention"),
+)
+_SUBSETS = (ALL, "unseen", "certain")
+_SAYS = {
+    ("text_only", True): "holds: within the start's interval, so the texts alone tell no more than before",
+    ("text_only", False): "does not hold: outside the start's interval, so the negatives leak in text",
+    ("word_order", True): "holds: the caption is preferred to its own words in another order",
+    ("word_order", False): "does not hold: a caption and its shuffled words are not told apart",
+}
+_UNKNOWN = "not known: the questions are of fewer than two images"
+
+
+def write(folder: Path, key: str, candidates: int, figures: dict[str, Any], shown: Sequence[pages.Image]) -> None:
+    """Write page.json of what stands in the JSON beside it; the files of `shown` stand in the folder already.
+
+    `candidates` is the number of texts that a general picture is asked among.
+    """
+    found: list[Row] = figures["rows"]
+    page = pages.Page(
+        title=f"Fine-tuning compared: {key}",
+        stage="compare",
+        row=key,
+        text=_text(found, candidates),
+        tables=[
+            _summary(found),
+            _differences(found),
+            _controls(figures["controls"]),
+            _turned(figures["examples"]),
+            _by_rule(found),
+        ],
+        lines=[],
+        marks=list(_charts(found)),
+        images=list(shown),
+    )
+    pages.write(folder, page)
+
+
+def _turned(examples: Sequence[Row]) -> pages.Table:
+    """How many questions each row won and lost."""
+    rows: list[list[pages.Cell]] = [[one[name] for name in ("row", "seed", "n", "won", "lost")] for one in examples]
+    return pages.Table(title="Questions that turned", header=["row", "seed", "questions", "won", "lost"], rows=rows)
+
+
+def _text(found: Sequence[Row], candidates: int) -> list[str]:
+    asked = (
+        "A picture held out of training is shown with its caption and with a text that one edit has made false. The "
+        "answer is right where the caption's cosine with the picture is the greater one; two cosines less than "
+        f"{TIE:g} apart are a tie, which counts one half."
+    )
+    start = found[0]["row"] if found else "none"
+    means = (
+        f"Every row is set against its start, {start}, on the same pictures and texts. Figures are means over seeds. "
+        "Intervals are 95 %: over images, which are resampled with all their regions (a video with all its frames), "
+        "and over seeds where there are two or more."
+    )
+    controlled = (
+        "Text alone: the same question with the pictures of other images of the corpus. What is told then is told by "
+        "the texts; of twenty such figures one leaves the start's interval by chance. Word order: the caption against "
+        "its own words in another order."
+    )
+    searched = (
+        "Retrieval is over all held-out captions, the same caption of another picture being right as well; a wrong "
+        f"one that ties stands ahead. Retention: a general picture finds its text among {candidates}, so guessing is "
+        f"right {1 / candidates:.1%} of the time."
+    )
+    shown = (
+        "The pictures below were drawn at random among the questions won (the start preferred the false text, the "
+        "row the caption) and lost (the other way round); a frame marks the region asked about."
+    )
+    return [asked, means, controlled, searched, shown]
+
+
+def _summary(found: Sequence[Row]) -> pages.Table:
+    """A line a figure, a column a row of finetune, so that the table keeps to the page."""
+    names = list(dict.fromkeys(row["row"] for row in found))
+    seeds = {row["row"]: len(row["seeds"]) for row in found}
+    rows: list[list[pages.Cell]] = [["seeds", None, *(str(seeds[name]) for name in names)]]
+    for measure, subset, title in _FIGURES:
+        mine = [row for row in found if _is_overall(row) and (row["measure"], row["subset"]) == (measure, subset)]
+        if mine:
+            rows.append([title, mine[0]["n"], *map(_with_interval, mine)])
+    return pages.Table(title="All figures, per cent", header=["figure", "questions", *names], rows=rows)
+
+
+def _differences(found: Sequence[Row]) -> pages.Table:
+    rows: list[list[pages.Cell]] = []
+    for measure, subset, title in _FIGURES:
+        for row in found:
+            if (
+                _is_overall(row)
+                and (row["measure"], row["subset"]) == (measure, subset)
+                and row["difference"] is not None
+            ):
+                spans = (_span(row["difference_ci95"]), _span(row["difference_seeds_ci95"]))
+                rows.append([title, row["row"], _points(row["difference"]), *spans, row["n"], row["num_images"]])
+    header = ["figure", "row", "difference", "95 % over images", "95 % over seeds", "questions", "images or samples"]
+    return pages.Table(title="Differences to the start, percentage points", header=header, rows=rows)
+
+
+def _controls(verdicts: Sequence[Row]) -> pages.Table:
+    rows: list[list[pages.Cell]] = []
+    for one in verdicts:
+        start = _with_interval({"value": one["start"], "ci95": one["start_ci95"]}) if one["start"] is not None else "–"
+        says = _SAYS.get((one["control"], one["holds"]), _UNKNOWN)
+        rows.append([one["row"], one["control"].replace("_", " "), one["rule"], _with_interval(one), start, says])
+    header = ["row", "control", "rule", "per cent", "at the start", "what it says"]
+    return pages.Table(title="Controls", header=header, rows=rows)
+
+
+def _by_rule(found: Sequence[Row]) -> pages.Table:
+    """The rules as they come, of each all corpora first; what is both unseen and certain stands in the JSON alone."""
+    names = list(dict.fromkeys(row["row"] for row in found))
+    lines: dict[tuple[str, str, str], list[Row]] = {}
+    for row in found:
+        if row["measure"] == "accuracy" and row["subset"] in _SUBSETS:
+            lines.setdefault((row["rule"], row["corpus"], row["subset"]), []).append(row)
+    rows: list[list[pages.Cell]] = []
+    for key in sorted(lines, key=lambda key: (key[0] != ALL, key[0], key[1] != ALL, key[1], _SUBSETS.index(key[2]))):
+        first = lines[key][0]
+        rows.append([*key, first["n"], first["num_images"], *map(_with_interval, lines[key])])
+    header = ["rule", "corpus", "negatives", "questions", "images", *names]
+    return pages.Table(title="Accuracy by rule and corpus, per cent", header=header, rows=rows)
+
+
+def _charts(found: Sequence[Row]) -> Iterator[pages.Marks]:
+    """One chart a rule: the start and what came of it."""
+    rules = list(dict.fromkeys(row["rule"] for row in found if row["measure"] == "accuracy"))
+    for rule in rules:
+        mine = [row for row in found if (row["measure"], row["rule"], row["corpus"]) == ("accuracy", rule, ALL)]
+        shown = [row for row in mine if row["subset"] in (ALL, "unseen")]
+        titles = {ALL: "", "unseen": ", unseen compositions"}
+        number = {row["subset"]: row["n"] for row in shown}
+        of_unseen = f", {number['unseen']} of them of unseen compositions" if "unseen" in number else ""
+        yield pages.Marks(
+            title="Caption against negative, all rules" if rule == ALL else f"Caption against negative: {rule}",
+            note=f"{number[ALL]} questions{of_unseen}. The dashed line is guessing; lines show the 95 % interval over "
+            "images.",
+            reference=0.5,
+            marks=[
+                pages.Mark(name=row["row"] + titles[row["subset"]], value=row["value"], ci95=_pair(row["ci95"]))
+                for row in shown
+            ],
+        )
+
+
+def _is_overall(row: Row) -> bool:
+    return (row["rule"], row["corpus"]) == (ALL, ALL)
+
+
+def _pair(ci95: Sequence[float] | None) -> tuple[float, float] | None:
+    return (ci95[0], ci95[1]) if ci95 else None
+
+
+def _with_interval(row: Row) -> str:
+    return f"{100 * row['value']:.1f}" + (f" ({_span(row['ci95'])})" if row["ci95"] else "")
+
+
+def _span(ci95: Sequence[float] | None) -> str:
+    """Spaces that do not break keep an interval in one line."""
+    return f"{100 * ci95[0]:.1f}\u00a0to\u00a0{100 * ci95[1]:.1f}" if ci95 else "–"
+
+
+def _points(difference: float) -> str:
+    return f"{100 * difference:+.1f}"

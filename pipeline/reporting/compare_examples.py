@@ -1,0 +1,156 @@
+"""Pictures of held-out questions that a fine-tuned row answers otherwise than its start: drawn at random, not picked.
+
+A question is won where the start preferred the false text and the tuned row the caption, lost the other way round.
+Of several seeds the first is shown.
+"""
+
+# Shapes: M captions against negatives.
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.core import pages, tables
+from pipeline.core.errors import DataError
+from pipeline.core.schemas import GRAPHS, NEGATIVES
+from pipeline.core.seeds import generator
+from pipeline.evaluation.comparison import Answers
+from pipeline.graphs import drawing
+
+_SIDE = 460  # longest side of a picture on the page, pixels
+_LINE, _OUTLINE = (255, 205, 40), (30, 30, 30)
+_TURNS = {"won": (0.0, 1.0), "lost": (1.0, 0.0)}  # outcome before and after
+
+
+_Asked = tuple[str, str, str, int]  # what names a negative in its table
+_KEY = ("image_id", "region", "rule", "index")
+
+
+@dataclass(frozen=True)
+class Example:
+    """One question that turned."""
+
+    row: str
+    turn: str  # won | lost
+    place: int  # of the question
+    name: str  # of its picture's file
+
+
+class Examples:
+    """Which questions turned, how many, and a few of them; `negatives` are keys as of the held-out vectors."""
+
+    def __init__(
+        self, negatives: Sequence[str], start: Sequence[Answers], tuned: Sequence[Answers], most: int, seed: int
+    ) -> None:
+        self._negatives = negatives
+        first: dict[str, Answers] = {}
+        for said in tuned:
+            first.setdefault(said.row, said)
+        before = {said.seed: said for said in start}
+        self._pairs = {row: (before.get(said.seed, start[0]), said) for row, said in first.items()}
+        self._chosen = [one for row in self._pairs for turn in _TURNS for one in self._drawn(row, turn, most, seed)]
+
+    def counts(self) -> list[dict[str, Any]]:
+        """How many questions each row won and lost; a tie of either side is neither."""
+        found = []
+        for row, (start, tuned) in self._pairs.items():
+            turned = {turn: int(self._turned(row, turn).sum()) for turn in _TURNS}
+            found.append(
+                {"row": row, "seed": tuned.seed, "start_seed": start.seed, "n": len(self._negatives), **turned}
+            )
+        return found
+
+    def show(self, folder: Path, graphs: Path, negatives: Path) -> list[pages.Image]:
+        """Draw the examples into a folder, their texts and pictures looked up in the tables of their corpora."""
+        found: list[pages.Image] = []
+        for corpus in sorted({self._negatives[one.place].split("|", 1)[0] for one in self._chosen}):
+            asked = {one: _parted(self._negatives[one.place]) for one in self._chosen if self._is_of(one, corpus)}
+            told = _told(negatives / f"{corpus}.parquet", set(asked.values()))
+            graph_table = graphs / f"{corpus}.parquet"
+            places = _places(graph_table, {named[:2] for named in asked.values()})
+            source = Path(tables.read_meta(graph_table, GRAPHS)["source"])
+            for one, named in asked.items():
+                picture, crop_xywh = places[named[:2]]
+                _draw(source / picture, crop_xywh, folder / one.name)
+                found.append(self._image(one, corpus, named, *told[named]))
+        order = [one.name for one in self._chosen]
+        return sorted(found, key=lambda image: order.index(image.file))
+
+    def _turned(self, row: str, turn: str) -> Any:
+        (start, tuned), (before, after) = self._pairs[row], _TURNS[turn]
+        return (start.won_M == before) & (tuned.won_M == after)
+
+    def _drawn(self, row: str, turn: str, most: int, seed: int) -> list[Example]:
+        turned = np.flatnonzero(self._turned(row, turn))
+        chosen = generator(seed, "examples", row, turn).permutation(turned)[:most]
+        return [Example(row, turn, int(place), f"{row}-{turn}-{number}.png") for number, place in enumerate(chosen, 1)]
+
+    def _is_of(self, one: Example, corpus: str) -> bool:
+        return self._negatives[one.place].startswith(f"{corpus}|")
+
+    def _image(self, one: Example, corpus: str, named: _Asked, caption: str, text: str) -> pages.Image:
+        start, tuned = (said.margin_M[one.place] for said in self._pairs[one.row])
+        image_id, region, rule, _ = named
+        where = f"{corpus}, image {image_id}" + (f", region {region}" if region else "")
+        return pages.Image(
+            file=one.name,
+            alt=f"{where}: {caption}",
+            caption=f"{one.row} {one.turn} ({rule}; {where}): true “{caption}”, "
+            f"false “{text}”. Margin of the true text {start:+.4f} at the start, {tuned:+.4f} after.",
+        )
+
+
+def _parted(id_: str) -> _Asked:
+    key, rule, index = id_.rsplit("|", 2)
+    image_id, region = key.split("|", 1)[1].rsplit("|", 1)
+    return image_id, region, rule, int(index)
+
+
+def _told(path: Path, wanted: set[_Asked]) -> dict[_Asked, tuple[str, str]]:
+    """Caption and false text."""
+    found = {}
+    for rows in tables.batches(path, NEGATIVES, (*_KEY, "caption", "text")):
+        for row in rows:
+            named = (row["image_id"], row["region"], row["rule"], row["index"])
+            if named in wanted:
+                found[named] = (row["caption"], row["text"])
+    _check_found(path, sorted(wanted - found.keys()))
+    return found
+
+
+def _places(path: Path, wanted: set[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, list[int] | None]]:
+    """Picture, relative to the source folder, and the part of it that a region is."""
+    found = {}
+    for rows in tables.batches(path, GRAPHS, ("image_id", "region", "image", "crop_xywh")):
+        for row in rows:
+            if (row["image_id"], row["region"]) in wanted and row["image"] is not None:
+                found[row["image_id"], row["region"]] = (row["image"], row["crop_xywh"])
+    _check_found(path, sorted(wanted - found.keys()))
+    return found
+
+
+def _check_found(path: Path, missing: Sequence[tuple[object, ...]]) -> None:
+    if missing:
+        raise DataError(
+            f"{path}: lacks {len(missing)} of the held-out pairs' pictures or texts, first {missing[0]!r}; "
+            "run `dvc repro finetune`"
+        )
+
+
+def _draw(path: Path, crop_xywh: Sequence[int] | None, out: Path) -> None:
+    """The whole picture, as large as a page shows well, with the region framed."""
+    from PIL import ImageDraw
+
+    picture = drawing.load_picture(path, None)
+    if picture is None:
+        raise DataError(f"{path}: no such picture, though it was held out; run `dvc repro graph`")
+    scale = _SIDE / max(picture.size)
+    picture = picture.resize((max(1, round(picture.width * scale)), max(1, round(picture.height * scale))))
+    if crop_xywh is not None:
+        x, y, w, h = (side * scale for side in crop_xywh)
+        canvas = ImageDraw.Draw(picture)
+        for colour, width in ((_OUTLINE, 4), (_LINE, 2)):
+            canvas.rectangle((x, y, x + w, y + h), outline=colour, width=width)
+    picture.save(out)

@@ -1,0 +1,129 @@
+"""The three tables of a corpus joined: every graph with its caption, its negatives and where its picture lies."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.core import stamp, tables
+from pipeline.core.errors import DataError
+from pipeline.core.schemas import CAPTIONS, GRAPHS, NEGATIVES
+from pipeline.graphs.scene import SceneGraph, from_json
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Where the tables of a corpus stand, and the folder below which its pictures do."""
+
+    corpus: str
+    graphs: Path
+    captions: Path
+    negatives: Path
+    source: Path
+    meta: Row
+
+    @property
+    def aliases(self) -> dict[str, list[list[str]]]:
+        """The corpus's groups of names that mean the same."""
+        found: dict[str, list[list[str]]] = self.meta["aliases"]
+        return found
+
+
+@dataclass(frozen=True)
+class Told:
+    """One graph: its row, its caption's row and the rows of its negatives."""
+
+    row: Row
+    graph: SceneGraph
+    caption: Row
+    negatives: list[Row]
+
+    @property
+    def region(self) -> str:
+        """The part of the picture; "" = all of it."""
+        return str(self.row["region"])
+
+
+def opened(corpus: str, graphs: Path, captions: Path, negatives: Path, root: Path) -> Tables:
+    """The tables of a corpus. DataError where its pictures are not those that the graphs were read with."""
+    file = f"{corpus}.parquet"
+    meta = tables.read_meta(graphs / file, GRAPHS)
+    source = root / meta["source"]
+    if stamp.digest(source) != meta["stamp"]:
+        raise DataError(f"{source}: its files are not those that {graphs / file} was made of; run `dvc repro graph`")
+    return Tables(corpus, graphs / file, captions / file, negatives / file, source, meta)
+
+
+def graphs(corpus: Tables) -> Iterator[SceneGraph]:
+    """Every graph."""
+    for rows in tables.batches(corpus.graphs, GRAPHS):
+        yield from (from_json(row["graph"]) for row in rows if row["graph"] is not None)
+
+
+def pictures(corpus: Tables) -> Iterator[list[Told]]:
+    """Every picture with all that is told of it, the whole before its regions."""
+    for _, told in groupby(_joined(corpus), key=lambda one: one.row["image_id"]):
+        yield list(told)
+
+
+def _joined(corpus: Tables) -> Iterator[Told]:
+    captions = (row for rows in tables.batches(corpus.captions, CAPTIONS) for row in rows)
+    negatives = groupby((row for rows in tables.batches(corpus.negatives, NEGATIVES) for row in rows), key=_key)
+    waiting = next(negatives, None)
+    for rows in tables.batches(corpus.graphs, GRAPHS):
+        for row in rows:
+            if row["graph"] is None:
+                continue
+            caption = next(captions, None)
+            if caption is None or _key(caption) != _key(row):
+                raise DataError(f"{corpus.captions}: no caption of image {row['image_id']!r}; run `dvc repro caption`")
+            of_row: list[Row] = []
+            if waiting is not None and waiting[0] == _key(row):
+                of_row = list(waiting[1])
+                waiting = next(negatives, None)
+            yield Told(row, from_json(row["graph"]), caption, of_row)
+    if waiting is not None:
+        raise DataError(f"{corpus.negatives}: negatives of {waiting[0]}, which has no graph; run `dvc repro negate`")
+
+
+def _key(row: Row) -> tuple[str, str]:
+    return row["image_id"], row["region"]
+
+
+def crop_of(told: Told, whole: Told) -> tuple[int, int, int, int] | None:
+    """What of the picture file a row shows; crops are annotated in pixels of a size that the file may not have."""
+    box = told.row["crop_xywh"]
+    if box is None:
+        return None
+    size = (told.row["picture_width"], told.row["picture_height"])
+    said = (whole.row["width"], whole.row["height"])
+    left, wide = _side(box[0], box[2], said[0], size[0])
+    top, high = _side(box[1], box[3], said[1], size[1])
+    return left, top, wide, high
+
+
+def _side(start: int, length: int, said: int | None, have: int) -> tuple[int, int]:
+    """First pixel and length along one side of `have` pixels, of which the annotation counts `said`."""
+    scale = have / said if said else 1.0
+    first = min(round(start * scale), have - 1)
+    return first, min(max(1, round(length * scale)), have - first)
+
+
+def action_boxes(told: Told) -> npt.NDArray[np.float32]:
+    """The boxes (B, 4) of both ends of every action, each once, as shares of the row's picture; x1 y1 x2 y2."""
+    graph, row = told.graph, told.row
+    width, height = row["width"] or row["picture_width"], row["height"] or row["picture_height"]
+    ends = [
+        node for place in row["actions"] for node in (graph.relations[place].subject, graph.relations[place].object)
+    ]
+    things = graph.by_id()
+    boxes = [things[node].box_xywh for node in dict.fromkeys(ends)]
+    corners = [(x, y, x + w, y + h) for x, y, w, h in filter(None, boxes)]
+    shares_B4 = np.array(corners, np.float64).reshape(-1, 4) / (width, height, width, height)
+    return np.asarray(np.clip(shares_B4, 0.0, 1.0), np.float32)

@@ -1,0 +1,184 @@
+"""finetune: pictures, what is true and what is false of them -> CLIP weights, and the vectors of what was held out."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from pydantic import Field
+
+from pipeline.core import pages, stamp
+from pipeline.core.closure import Code
+from pipeline.core.hashing import file_digest
+from pipeline.core.outputs import whole, whole_folder
+from pipeline.core.resume import Parts
+from pipeline.core.seeds import derived_seed
+from pipeline.models import clip as clips
+from pipeline.models import open_clips
+from pipeline.reporting import finetune as page_of
+from pipeline.sources import pairs
+from pipeline.training import finetune as finetuning
+from pipeline.training import heldout, loop, ranks
+from pipeline.training.probe import Probe, Selection, parted
+
+
+class Row(finetuning.Plan):
+    """One CLIP, trained once a seed."""
+
+    start: str  # a start file of pipeline/models/clips, or the folder of a row of finetune
+    shards: str  # the folder of image-text shards
+    data: pairs.Params
+    selection: Selection  # what of the held-out pairs is chosen by, and never reported
+    seeds: list[int] = Field(min_length=1)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Where the inputs of a row stand; the tables of a corpus are `<corpus>.parquet` in the folders."""
+
+    start: Path
+    shards: Path
+    graphs: Path
+    captions: Path
+    negatives: Path
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One seed of a row; `digests` name all that it reads."""
+
+    row: Row
+    key: str
+    inputs: Inputs
+    running: loop.Running
+    seed: int
+    digests: dict[str, str]
+    parts: Parts
+
+
+def finetune(row: Row, running: loop.Running, inputs: Inputs, *, key: str, out: Path) -> dict[str, object]:
+    """Write per seed `<seed>.safetensors` and `heldout-<seed>.zarr`, beside them history.csv and page.json.
+
+    A killed run goes on in the middle of an epoch. Of several ranks all compute and the first writes. Returns what the
+    run log should know.
+    """
+    parts = Parts("finetune", key)
+    facts: dict[str, object] = {}
+    tasks = [_Task(row, key, inputs, running, seed, _digests(row, inputs, seed), parts) for seed in row.seeds]
+    if not ranks.leads():
+        for task in tasks:
+            parts.assist(str(task.seed), _part_key(task), partial(_train, task=task, facts=facts))
+        return facts
+    with whole_folder(out) as scratch:
+        used = [
+            parts.part(str(task.seed), _part_key(task), partial(_train, task=task, facts=facts), scratch)
+            for task in tasks
+        ]
+        abouts = [clips.load(scratch, seed)[1] for seed in row.seeds]
+        _write_history(scratch / "history.csv", abouts)
+        pages.write(scratch, page_of.page(key, abouts, abouts[0]["counts"]))
+    parts.keep_only(used)
+    return facts
+
+
+def _digests(row: Row, inputs: Inputs, seed: int) -> dict[str, str]:
+    """Of the start, the shards and every table that the row reads."""
+    tables = [
+        folder / f"{corpus}.parquet"
+        for corpus in row.data.corpora
+        for folder in (inputs.graphs, inputs.captions, inputs.negatives)
+    ]
+    stamped = {"shards": file_digest(stamp.stamp_path(inputs.shards)), "start": open_clips.identity(inputs.start, seed)}
+    return {**stamped, **{f"{table.parent.name}/{table.name}": file_digest(table) for table in tables}}
+
+
+def _part_key(task: _Task) -> dict[str, object]:
+    """All that decides the weights of one seed."""
+    code = Code().digest("pipeline.training.finetune", "pipeline.training.heldout", "pipeline.sources.pairs")
+    return {
+        "code": code,
+        "row": task.row.model_dump(mode="json", exclude={"seeds"}),
+        "seed": task.seed,
+        "inputs": task.digests,
+    }
+
+
+def _train(folder: Path, *, task: _Task, facts: dict[str, Any]) -> None:
+    """One seed: train, keep the weights with what they are, and encode what was held out to be reported."""
+    row, seed = task.row, derived_seed(task.seed, "finetune", task.key)
+    clip = clips.start(task.inputs.start, task.seed)
+    with TemporaryDirectory() as readable:
+        data = _data(task, clip, Path(readable))
+        by, left = parted(data.heldout, data.general, row.selection)
+        tuned, went = finetuning.train(
+            clip,
+            row,
+            data.train,
+            Probe(*by, data.picture),
+            task.running,
+            seed=seed,
+            what=f"{task.key} {task.seed}",
+            resume=task.parts.unfinished(str(task.seed), _part_key(task)),
+        )
+        facts[f"seed {task.seed}"] = went
+        if not ranks.leads():
+            return
+        heldout.write(heldout.file(folder, task.seed), clip, *left, data.picture, row.data.compositions.seed)
+        clips.save(folder / f"{task.seed}.safetensors", clip, _about(task, data, tuned))
+
+
+def _data(task: _Task, clip: clips.Clip, readable: Path) -> pairs.Pairs:
+    inputs = task.inputs
+    folders = pairs.Folders(inputs.graphs, inputs.captions, inputs.negatives, inputs.shards, Path())
+    return pairs.read(
+        task.row.data,
+        folders,
+        size=(clip.height, clip.width),
+        tokenize=clip.tokenizer,
+        batch_size=task.row.training.batch_size,
+        scratch=readable,
+    )
+
+
+def _about(task: _Task, data: pairs.Pairs, tuned: finetuning.Tuned) -> dict[str, Any]:
+    """What the weights say of themselves: what they saw, and how they came about."""
+    mixing = task.row.mixing
+    kept = tuned.mixed[mixing.shares.index(tuned.share)] if mixing is not None else tuned.history[-1]
+    return {
+        "row": task.key,
+        "seed": task.seed,
+        "start": task.row.start,
+        "named_classes": _named_classes(task, data),
+        "counts": data.counts,
+        "history": tuned.history,
+        "shares": mixing.shares if mixing is not None else [],
+        "mixed": tuned.mixed,
+        "share": tuned.share,
+        "kept": kept,
+    }
+
+
+def _named_classes(task: _Task, data: pairs.Pairs) -> dict[str, list[int]]:
+    """By dataset the classes that training texts name, the start's included; datasets that both were asked about."""
+    if not task.inputs.start.is_dir():
+        return data.named_classes
+    before: dict[str, list[int]] = clips.load(task.inputs.start, task.seed)[1]["named_classes"]
+    return {
+        dataset: sorted({*named, *before[dataset]})
+        for dataset, named in data.named_classes.items()
+        if dataset in before
+    }
+
+
+def _write_history(path: Path, abouts: Sequence[dict[str, Any]]) -> None:
+    columns = sorted({name for about in abouts for row in about["history"] for name in row} - {"epoch"})
+    with whole(path) as scratch, scratch.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["seed", "epoch", *columns])
+        for about in abouts:
+            for row in about["history"]:
+                numbers = [f"{row[name]:.6f}" if name in row else "" for name in columns]
+                writer.writerow([about["seed"], int(row["epoch"]), *numbers])

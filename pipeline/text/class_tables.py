@@ -1,0 +1,93 @@
+"""CSV files that say something of classes: a row a class, or several, that name it by `name` or `class_id` or both."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.core import outside
+from pipeline.core.errors import DataError, FormatError
+from pipeline.datasets.shared import normalised
+
+LABEL = "label"  # the prompt type that is made from the templates
+
+_MAX_BYTES = 16 << 20
+_KEYS = ("class_id", "name")
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """One row: the line it ends in, its class, and what stands in its other columns."""
+
+    line: int
+    class_id: int
+    cells: dict[str, str]
+
+
+def read(file: Path, names: Sequence[str]) -> list[ClassRow]:
+    """The rows of a file, in its order.
+
+    Raises FormatError for a file that is no such table, DataError for classes missing or unknown.
+    """
+    rows = _table(file)
+    number = {normalised(name): class_id for class_id, name in enumerate(names)}
+    found = [
+        ClassRow(
+            line,
+            _class_id(row, names, number, f"{file}: line {line}"),
+            {name: cell for name, cell in row.items() if name not in _KEYS},
+        )
+        for line, row in rows
+    ]
+    known = {row.class_id for row in found}
+    missing = [name for class_id, name in enumerate(names) if class_id not in known]
+    if missing:
+        raise DataError(f"{file}: no row for {len(missing)} of {len(names)} classes, first '{missing[0]}'")
+    return found
+
+
+def _class_id(row: dict[str, str], names: Sequence[str], number: dict[str, int], where: str) -> int:
+    """The class of a row, by its name, its number, or both if they agree."""
+    found = set()
+    if "name" in row:
+        if normalised(row["name"]) not in number:
+            raise DataError(f"{where}: no class is named '{row['name']}'")
+        found.add(number[normalised(row["name"])])
+    if "class_id" in row:
+        text = row["class_id"].strip()
+        if not (text.isdecimal() and text.isascii() and len(text) < 10 and int(text) < len(names)):
+            raise DataError(f"{where}: class_id should be a number from 0 to {len(names) - 1}, found '{text}'")
+        found.add(int(text))
+    if len(found) > 1:
+        raise DataError(f"{where}: class {row['class_id']} is '{names[int(row['class_id'])]}', not '{row['name']}'")
+    return found.pop()
+
+
+def _table(file: Path) -> list[tuple[int, dict[str, str]]]:
+    """Each row with its line number."""
+    text = outside.text(file, _MAX_BYTES, "a CSV file of descriptions", "utf-8-sig")
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows: list[tuple[int, dict[str, str]]] = []
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        _check_header(file, header)
+        for cells in reader:
+            if cells and len(cells) != len(header):
+                raise FormatError(
+                    f"{file}: line {reader.line_num}: {len(cells)} columns, the first line names {len(header)}"
+                )
+            if cells:
+                rows.append((reader.line_num, dict(zip(header, cells, strict=True))))
+    except csv.Error as error:
+        raise FormatError(f"{file}: line {reader.line_num}: not CSV ({error})") from None
+    return rows
+
+
+def _check_header(file: Path, header: list[str]) -> None:
+    if not set(header) & set(_KEYS):
+        raise FormatError(f"{file}: the first line should name a column 'name' or 'class_id', found {header[:8]}")
+    if len(set(header)) < len(header) or "" in header:
+        raise FormatError(f"{file}: the columns should have different names, found {header[:20]}")
+    if LABEL in header:
+        raise FormatError(f"{file}: column '{LABEL}' is made from the templates; rename it")

@@ -1,0 +1,32 @@
+import pickle
+
+import pyarrow as pa
+
+from pipeline.sources import mapped
+from pipeline.sources.mapped import Mapped
+
+SCHEMA = pa.schema([("name", pa.string()), ("boxes", pa.list_(pa.float32()))])
+
+
+def rows(number):
+    return [{"name": f"row {k}", "boxes": [float(k)] * (k % 3)} for k in range(number)]
+
+
+def test_rows_are_read_by_their_numbers_across_batches(tmp_path):
+    assert mapped.write(tmp_path / "a.arrow", SCHEMA, iter(rows(5000))) == 5000
+    table = Mapped(tmp_path / "a.arrow")
+    assert len(table) == 5000
+    assert [table.row(k) for k in (0, 2047, 2048, 4999)] == [rows(5000)[k] for k in (0, 2047, 2048, 4999)]
+
+
+def test_pickled_it_is_its_path(tmp_path):
+    mapped.write(tmp_path / "a.arrow", SCHEMA, rows(3000))
+    table = Mapped(tmp_path / "a.arrow")
+    table.row(1)
+    content = pickle.dumps(table)
+    assert len(content) < 500
+    assert pickle.loads(content).row(2999) == rows(3000)[2999]
+
+
+def test_no_rows_are_a_table_of_none(tmp_path):
+    assert mapped.write(tmp_path / "a.arrow", SCHEMA, []) == len(Mapped(tmp_path / "a.arrow")) == 0

@@ -1,0 +1,123 @@
+import pytest
+
+from pipeline.core.seeds import derived_seed
+from pipeline.formats import visual_genome
+from pipeline.graphs.corpora import visual_genome as corpus
+from pipeline.graphs.scene import Relation, SceneObject, scene_graph
+from pipeline.text.captions import Captioner
+from pipeline.text.captions import Params as CaptionParams
+from pipeline.text.compositions import HeldOut, Params, Words, relation
+from pipeline.text.lexicon import Lexicon
+
+LEXICON = Lexicon()
+ALL = Params(share=0.9999999, seed=0)
+
+
+def graph(objects, relations=()):
+    things = [SceneObject(number, (name,), tuple(words)) for number, (name, *words) in enumerate(objects)]
+    return scene_graph("1", "", (9, 9), things, [Relation(*edge) for edge in relations])
+
+
+KNOWN = graph(
+    [("man",), ("cup", "red", "small"), ("table", "wooden"), ("hat",), ("orange",), ("parking meter", "light blue")],
+    [(0, 1, "holding"), (1, 2, "on"), (2, 1, "under"), (0, 3, "wearing"), (0, 2, "to the left of"), (0, 4, "next to")],
+)
+
+
+def held_out(params=ALL) -> HeldOut:
+    words = Words()
+    words.add(KNOWN)
+    return HeldOut(params, LEXICON, words)
+
+
+def of(subject, predicate, object_):
+    return relation(LEXICON, subject, predicate, object_)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("A man holding a small red cup.", {of("man", "holding", "cup"), ("red", "cup"), ("small", "cup")}),
+        ("the man is holding the cup", {of("man", "holding", "cup")}),
+        ("Gentlemen hold cups", {of("man", "holding", "cup")}),
+        ("a man and a cup", set()),
+        ("a cup on a table, a man wearing a hat", {of("cup", "on", "table"), of("man", "wearing", "hat")}),
+        ("a cup. on a table", set()),
+        ("the cup is red", {("red", "cup")}),
+        ("a cup that is small and red", {("red", "cup"), ("small", "cup")}),
+        ("an orange on a table", {of("orange", "on", "table")}),
+        ("a man next to a meter", {of("man", "next to", "parking meter")}),
+        ("a light blue parking meter", {("blue", "parking meter")}),
+        ("a red and wooden table", {("red", "table"), ("wooden", "table")}),
+        ("a man to the left of a table", {of("man", "to the left of", "table")}),
+        ("what a nice day", set()),
+    ],
+)  # fmt: skip
+def test_the_compositions_of_a_text_are_read_off_its_words(text, said):
+    assert set(held_out().said(text)) == held_out().of_text(text) == said
+
+
+def test_a_relation_is_one_composition_whichever_way_round_it_is_said():
+    assert of("cup", "on", "table") == of("table", "under", "cup")
+    assert of("man", "to the left of", "cup") == of("cup", "to the right of", "man")
+    assert of("man", "next to", "cup") == of("cup", "next to", "man")
+    assert of("man", "holding", "cup") != of("cup", "holding", "man")
+    assert held_out().of_text("a table under a cup") == held_out().of_text("a cup on a table")
+
+
+def test_a_graph_shows_what_a_caption_of_it_may_not_say():
+    assert held_out().of_graph(KNOWN) >= {of("man", "holding", "cup"), ("red", "cup"), ("wooden", "table")}
+
+
+def test_synonyms_are_one_composition():
+    lexicon = Lexicon([("cup", "mug")], [("holding", "gripping")])
+    words = Words()
+    words.add(KNOWN)
+    words.add(graph([("man",), ("mug",)], [(0, 1, "gripping")]))
+    held = HeldOut(ALL, lexicon, words)
+    assert held.of_text("a man gripping a mug") == held.of_text("a man holding a cup") != set()
+
+
+def test_share_and_seed_decide_what_is_held_out_and_nothing_else_does():
+    some = Params(share=0.4, seed=3)
+    expected = {one for one in held_out().of_graph(KNOWN) if derived_seed(3, "composition", *one) < 0.4 * 2**63}
+    assert held_out(some).of_graph(KNOWN) == expected
+    assert 0 < len(expected) < len(held_out().of_graph(KNOWN))
+    assert held_out(Params(share=0.4, seed=4)).of_graph(KNOWN) != expected
+    assert held_out(Params(share=0.0, seed=3)).of_graph(KNOWN) == set()
+
+
+def test_a_word_that_is_said_for_several_relations_is_all_of_them():
+    words = Words()
+    words.add(graph([("man",), ("hat",)], [(0, 1, "has"), (0, 1, "with")]))
+    assert LEXICON.predicate("has").said == LEXICON.predicate("with").said == "with"
+    held = HeldOut(ALL, LEXICON, words)
+    assert held.of_text("a man with a hat") == {of("man", "has", "hat"), of("man", "with", "hat")}
+
+
+def test_captions_of_real_graphs_say_what_is_read_off_them(real_data):
+    source = real_data / "visual-genome" / "v1.2"
+    with visual_genome.opened(source) as images:
+        graphs = [made.graph for made in corpus.readings(images) if made.graph]
+    words = Words()
+    for one in graphs:
+        words.add(one)
+    held, captioner = (
+        HeldOut(ALL, LEXICON, words),
+        Captioner(CaptionParams(max_attributes=3, most_matchings=64), LEXICON),
+    )
+    told = found = 0
+    for one in graphs:
+        made = captioner.caption(one)
+        things = {
+            thing.id: LEXICON.noun(LEXICON.thing(thing.names, thing.synsets).name).meaning for thing in one.objects
+        }
+        relations = {
+            of(things[piece.subject], piece.predicate, things[piece.object])
+            for piece in made.pieces
+            if piece.object >= 0
+        }
+        told += len(relations)
+        found += len(relations & held.of_text(made.text))
+        assert relations <= held.of_graph(one)
+    assert found >= 0.9 * told > 50
