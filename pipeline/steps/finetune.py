@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.core import pages, stamp
 from pipeline.core.closure import Code
-from pipeline.core.hashing import file_digest
+from pipeline.core.errors import DataError
+from pipeline.core.hashing import file_digest, value_digest
 from pipeline.core.outputs import whole, whole_folder
 from pipeline.core.resume import Parts
 from pipeline.core.seeds import derived_seed
+from pipeline.datasets.shared import class_file
 from pipeline.models import clip as clips
 from pipeline.models import open_clips
 from pipeline.reporting import finetune as page_of
@@ -34,6 +36,15 @@ class Row(finetuning.Plan):
     selection: Selection  # what of the held-out pairs is chosen by, and never reported
     seeds: list[int] = Field(min_length=1)
 
+    @model_validator(mode="after")
+    def _losses_have_something_to_learn_from(self) -> Self:
+        wanted = [name for name in ("negatives", "reconstruction") if getattr(self.objective, name) is not None]
+        if wanted and not (self.data.graphs_train and self.data.corpora):
+            raise ValueError(f"objective.{wanted[0]} learns from graph pairs; name data.corpora and set graphs_train")
+        if "negatives" in wanted and not self.data.num_negatives:
+            raise ValueError("objective.negatives learns from false captions; set data.num_negatives to 1 or more")
+        return self
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -48,7 +59,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class _Task:
-    """One seed of a row; `digests` name all that it reads."""
+    """One seed of a row; `digests` name all that it runs and reads."""
 
     row: Row
     key: str
@@ -67,7 +78,9 @@ def finetune(row: Row, running: loop.Running, inputs: Inputs, *, key: str, out: 
     """
     parts = Parts("finetune", key)
     facts: dict[str, object] = {}
-    tasks = [_Task(row, key, inputs, running, seed, _digests(row, inputs, seed), parts) for seed in row.seeds]
+    digests = _digests(row, inputs)
+    starts = {seed: open_clips.identity(inputs.start, seed) for seed in row.seeds}
+    tasks = [_Task(row, key, inputs, running, seed, {**digests, "start": starts[seed]}, parts) for seed in row.seeds]
     if not ranks.leads():
         for task in tasks:
             parts.assist(str(task.seed), _part_key(task), partial(_train, task=task, facts=facts))
@@ -84,26 +97,36 @@ def finetune(row: Row, running: loop.Running, inputs: Inputs, *, key: str, out: 
     return facts
 
 
-def _digests(row: Row, inputs: Inputs, seed: int) -> dict[str, str]:
-    """Of the start, the shards and every table that the row reads."""
+def _digests(row: Row, inputs: Inputs) -> dict[str, str]:
+    """Of the code, the shards and every table that the row reads."""
+    code = Code()
+    modules = ("pipeline.training.finetune", "pipeline.training.heldout", "pipeline.sources.pairs")
     tables = [
         folder / f"{corpus}.parquet"
         for corpus in row.data.corpora
         for folder in (inputs.graphs, inputs.captions, inputs.negatives)
     ]
-    stamped = {"shards": file_digest(stamp.stamp_path(inputs.shards)), "start": open_clips.identity(inputs.start, seed)}
-    return {**stamped, **{f"{table.parent.name}/{table.name}": file_digest(table) for table in tables}}
+    tables += [inputs.graphs / f"{corpus}.parquet" for corpus in row.data.compositions.words_of]
+    lists = [class_file(dataset) for dataset in {*row.data.audit, *row.data.withheld}]
+    return {
+        # of the step its own lines alone, which say what is kept: an edit of its page needs no training
+        "code": value_digest([code.files(*modules), code.own(__name__)]),
+        "shards": stamp.digest(inputs.shards),
+        **{f"{table.parent.name}/{table.name}": _table_digest(table) for table in tables},
+        **{f"classes/{file.name}": file_digest(file) for file in lists if file.is_file()},
+    }
+
+
+def _table_digest(table: Path) -> str:
+    if not table.is_file():
+        raise DataError(f"{table}: no such table; run `dvc repro {table.parent.name}`, or mend data.corpora")
+    return file_digest(table)
 
 
 def _part_key(task: _Task) -> dict[str, object]:
     """All that decides the weights of one seed."""
-    code = Code().digest("pipeline.training.finetune", "pipeline.training.heldout", "pipeline.sources.pairs")
-    return {
-        "code": code,
-        "row": task.row.model_dump(mode="json", exclude={"seeds"}),
-        "seed": task.seed,
-        "inputs": task.digests,
-    }
+    row = task.row.model_dump(mode="json", exclude={"seeds"})
+    return {"row": row, "seed": task.seed, "digests": task.digests}
 
 
 def _train(folder: Path, *, task: _Task, facts: dict[str, Any]) -> None:

@@ -48,6 +48,8 @@ class OnFabric:
             num_nodes=devices // on_this_machine,
             precision=precision,
         )
+        # Of what a module is given autocast alone says what is rounded: boxes are not to be.
+        self._fabric.strategy.precision.convert_input = lambda data: data
         if devices > 1:
             self._fabric.launch()
         self.rank, self.num_ranks = self._fabric.global_rank, self._fabric.world_size

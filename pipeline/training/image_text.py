@@ -109,8 +109,10 @@ def loss_of(objective: Objective) -> Callable[[nn.Module, Batch], tuple[Tensor, 
             metrics["negatives"] = false.detach()
         if objective.reconstruction is not None:
             joined = ranks.gathered(seen["parts"])  # one number a process
-            # A process adds its own patches alone: once gradients are averaged it is the mean over the patches of all.
-            own = seen["error"] * seen["parts"].sum() * len(joined) / joined.sum().clamp(min=1)
+            # A process adds its own patches alone, and its loss counts as many times as it has rows: the mean over the
+            # rows of all processes is the mean over the patches of all.
+            rows = len(image_ND) / len(seen["image"])
+            own = seen["error"] * seen["parts"].sum() * rows / joined.sum().clamp(min=1)
             loss = loss + objective.reconstruction.weight * own
             metrics |= {"reconstruction": own.detach(), "fell_back": seen["fell_back"].sum()}
         return loss, metrics

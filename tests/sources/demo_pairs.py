@@ -84,17 +84,17 @@ def action_boxes(row) -> list[tuple[float, ...]]:
     return [thing.box_xywh for thing in graph.objects if thing.id in ends and thing.box_xywh]
 
 
-def made(root: Path) -> Path:
+def made(root: Path, vg: VisualGenomeWorld = VG, ag: ActionGenomeWorld = AG, num_texts: int = len(TEXTS)) -> Path:
     """Fill a folder with the worlds, the tables of the stages and two shards."""
-    for world, name, row in ((VG, "vg", vg_row(source="vg")), (AG, "ag", AG_ROW.model_copy(update={"source": "ag"}))):
+    for world, name, row in ((vg, "vg", vg_row(source="vg")), (ag, "ag", AG_ROW.model_copy(update={"source": "ag"}))):
         synthesize(world, INLINE, row=name, out=root / name, page=root / "pages" / name)
         run(root / "made" / name, row, root / name)
         for stage in ("graph", "caption", "negate"):
             (root / stage).mkdir(exist_ok=True)
             shutil.copy(root / "made" / name / f"{stage}.parquet", root / stage / f"{name}.parquet")
     (root / "shards").mkdir()
-    for shard in range(2):
-        part = enumerate(TEXTS[shard * 60 : shard * 60 + 60])
+    for shard, texts in enumerate((TEXTS[: num_texts // 2], TEXTS[num_texts // 2 : num_texts])):
+        part = enumerate(texts)
         samples = (Sample(f"{shard:05d}{k:04d}", "jpg", jpeg(k), f"{text} {k}", {}) for k, text in part)
         webdataset.write(root / "shards" / f"{shard:05d}.tar", samples)
     return root
