@@ -49,7 +49,7 @@ class OnFabric:
             precision=precision,
         )
         # Of what a module is given autocast alone says what is rounded: boxes are not to be.
-        self._fabric.strategy.precision.convert_input = lambda data: data
+        setattr(self._fabric.strategy.precision, "convert_input", _as_it_is)  # noqa: B010 - a method, to mypy
         if devices > 1:
             self._fabric.launch()
         self.rank, self.num_ranks = self._fabric.global_rank, self._fabric.world_size
@@ -95,3 +95,7 @@ class OnFabric:
         if self.num_ranks > 1:
             for buffer in module.buffers():
                 distributed.broadcast(buffer, 0)
+
+
+def _as_it_is(data: Any) -> Any:
+    return data

@@ -24,7 +24,6 @@ from pipeline.training.probe import Probe, Selection, parted
 from tests.steps import finetuning
 from tests.steps.finetuning import ROW, changed, data_of, run
 
-
 KILLED_AT = 9  # steps that are begun; an epoch has six or so
 
 

@@ -12,13 +12,14 @@ import pytest
 import torch
 
 from pipeline.core.errors import FormatError, ParamsError
-from pipeline.training import checkpoint, launch, ranks
-from tests.training import trainee
+from pipeline.models import checkpoint
+from pipeline.training import launch, ranks
+from tests.training import joined, trainee
 
 ROOT = Path(__file__).parents[2]
 
 
-def start(folder, num_ranks, *what):
+def start(folder, num_ranks, *what, module="trainee"):
     """The exit codes of the ranks, each with the variables that torchrun gives it."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -29,7 +30,7 @@ def start(folder, num_ranks, *what):
     for rank in range(num_ranks):
         variables = {**shared, "RANK": rank, "LOCAL_RANK": rank} if num_ranks > 1 else {}
         environment = {**os.environ, "PYTHONPATH": str(ROOT), **{name: str(value) for name, value in variables.items()}}
-        command = [sys.executable, "-m", "tests.training.trainee", str(folder), *what]
+        command = [sys.executable, "-m", f"tests.training.{module}", str(folder), *what]
         running.append(subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True))
     for each in running:
         each.told = each.communicate(timeout=300)[1]
@@ -51,6 +52,18 @@ def test_the_gradient_of_two_processes_is_that_of_the_large_batch(killed):
     expected = trainee.gradient().state_dict()
     for name, weight in expected.items():
         torch.testing.assert_close(found[name], weight, rtol=1e-11, atol=1e-12)
+
+
+def test_two_processes_learn_from_pictures_and_texts_what_one_would(tmp_path):
+    """All losses at once; of seven rows one rank has four, and in one case it has all the graphs."""
+    ended = start(tmp_path, 2, *joined.CASES, module="joined")
+    assert {each.returncode for each in ended} == {0}, [each.told for each in ended]
+    for case in joined.CASES:
+        found, before = checkpoint.load(tmp_path / f"{case}.safetensors")[0], joined.learner(case).state_dict()
+        for name, weight in joined.stepped(case).state_dict().items():
+            torch.testing.assert_close(found[name] - before[name], weight - before[name], rtol=1e-7, atol=1e-10)
+        learnt = {name for name in before if not torch.equal(before[name], found[name])}
+        assert any(name.startswith("autoencoder.decoder") for name in learnt) == (case != "no graphs")
 
 
 def test_a_killed_training_goes_on_within_the_epoch_to_the_same_bytes(killed):

@@ -16,7 +16,8 @@ from torch.nn import functional
 
 from pipeline.core.batches import Memory
 from pipeline.core.params import parse
-from pipeline.training import checkpoint, loop, ranks
+from pipeline.models import checkpoint
+from pipeline.training import loop, ranks
 from pipeline.training.determinism import deterministic
 
 DEVICES = int(os.environ.get("WORLD_SIZE", "1"))
