@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Architecture = str | dict[str, Any]
 
 _MOST_BYTES = 1 << 20  # of a start file
+_WEIGHTS = "weights of a CLIP"
 _MOST_NAMED = 3  # names of weights in a message
 _FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")  # as open_clip names them on the hub
 
@@ -55,10 +56,13 @@ def read_start(path: Path) -> Start:
 
 
 def weights_file(start: Start) -> Path | None:
-    """The file that a start's weights come from, or None. DataError where it is not on this machine."""
+    """The file that a start's weights come from, or None. DataError or FormatError where it is not on this machine."""
     if start.pretrained is not None:
         return _cached(start.architecture, start.pretrained)
-    return None if start.checkpoint is None else Path(start.checkpoint)
+    if start.checkpoint is None:
+        return None
+    outside.check_file(Path(start.checkpoint), _WEIGHTS)
+    return Path(start.checkpoint)
 
 
 def seeds(path: Path) -> list[int] | None:
@@ -159,13 +163,14 @@ def read_weights(path: Path) -> "dict[str, Tensor]":
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    outside.check_file(path, "weights of a CLIP")
+    outside.check_file(path, _WEIGHTS)
     try:
         if path.suffix == ".safetensors":
             found: Any = load_file(path)
         else:
-            with warnings.catch_warnings():  # of an archive of TorchScript, which is then refused
+            with warnings.catch_warnings():  # of an archive of TorchScript and of plain pickles, which are then refused
                 warnings.filterwarnings("ignore", "'torch.load' received a zip file", UserWarning)
+                warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
                 found = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise FormatError(

@@ -4,14 +4,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from pydantic import Field
 
 from pipeline.core.batches import Rows, Source
-from pipeline.core.errors import DataError
+from pipeline.core.errors import DataError, FormatError
 from pipeline.core.pairs import GeneralPair, GraphPair, Picture
 from pipeline.core.params import Params as BaseParams
+from pipeline.core.rejects import Rejects
 from pipeline.formats import pictures
 from pipeline.formats.pictures import Region
 from pipeline.formats.webdataset import Shard
@@ -28,6 +30,9 @@ from pipeline.text import compositions
 from pipeline.text.compositions import HeldOut, Words
 from pipeline.text.lexicon import Lexicon
 
+P = TypeVar("P", GraphPair, GeneralPair)
+
+BROKEN = "held-out pairs: a picture that does not decode"
 _PAIRS, _VIDEOS = "pairs.arrow", "videos.arrow"
 
 
@@ -68,6 +73,7 @@ class Pairs:
     counts: dict[str, int]  # what there is and what was left out, and why
     _size: tuple[int, int]
     _crop: Cut
+    _max_rejected: float
     _places: dict[str, tuple[GeneralPair, Shard, int]]
 
     def picture(self, pair: GraphPair | GeneralPair) -> Picture:
@@ -86,6 +92,23 @@ class Pairs:
             return at_rest(self._crop, (float(x), float(y), float(w), float(h)), self._size)
 
         return np.asarray(pictures.resized(source, where, shown, self._size), np.uint8)
+
+    def decoding(self, pairs: Sequence[P]) -> list[P]:
+        """Those of some held-out pairs whose pictures decode; the others are counted. DataError where more than
+        `max_rejected` of them do not.
+        """
+        kept, rejected = [], []
+        for pair in pairs:
+            try:
+                self.picture(pair)
+                kept.append(pair)
+            except FormatError as error:
+                rejected.append((pair.key, str(error)))
+        rejects = Rejects("held-out pictures", rejected)
+        rejects.check(total=len(pairs), at_most=self._max_rejected)
+        if rejected:
+            self.counts[BROKEN] = self.counts.get(BROKEN, 0) + len(rejected)
+        return kept
 
 
 @dataclass(frozen=True)
@@ -150,6 +173,7 @@ def read(
         dict(sorted(counts.items())),
         size,
         params.crop,
+        params.max_rejected,
         places,
     )
 

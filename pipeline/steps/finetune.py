@@ -135,7 +135,10 @@ def _train(folder: Path, *, task: _Task, facts: dict[str, Any]) -> None:
     clip = clips.start(task.inputs.start, task.seed)
     with TemporaryDirectory() as readable:
         data = _data(task, clip, Path(readable))
-        by, left = parted(data.heldout, data.general, row.selection)
+        by, left = (
+            (data.decoding(pairs_), data.decoding(general))
+            for pairs_, general in parted(data.heldout, data.general, row.selection)
+        )
         tuned, went = finetuning.train(
             clip,
             row,

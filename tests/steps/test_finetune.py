@@ -18,6 +18,7 @@ from pipeline.core.schemas import GRAPHS
 from pipeline.models import checkpoint, open_clips
 from pipeline.models import clip as clips
 from pipeline.models.learning import Learner
+from pipeline.sources import pairs
 from pipeline.steps import finetune as step
 from pipeline.training import heldout, loop
 from pipeline.training.probe import Probe, Selection, parted
@@ -113,18 +114,18 @@ class TestWhatIsWritten:
 
     def test_what_is_selected_on_is_not_reported(self, world, left, tmp_path):
         data = data_of(ROW, tmp_path)
-        (by, told), (pairs, general) = parted(data.heldout, data.general, Selection.model_validate(ROW["selection"]))
+        (by, told), (asked, general) = parted(data.heldout, data.general, Selection.model_validate(ROW["selection"]))
         found = heldout.read(heldout.file(left, 0))
-        assert sorted(found.pairs) == sorted(pair.key for pair in pairs)
+        assert sorted(found.pairs) == sorted(pair.key for pair in asked)
         assert sorted(found.general) == sorted(pair.key for pair in general)
         assert not {pair.key for pair in by} & set(found.pairs)
         assert not {pair.key for pair in told} & set(found.general)
 
     def test_the_vectors_are_those_of_the_weights(self, world, left, tmp_path):
         data, found, tuned = data_of(ROW, tmp_path), heldout.read(heldout.file(left, 0)), clips.load(left, 0)[0]
-        pairs = {pair.key: pair for pair in data.heldout}
+        by_key = {pair.key: pair for pair in data.heldout}
         for row in range(0, len(found.pairs), 7):
-            pair = pairs[found.pairs[row]]
+            pair = by_key[found.pairs[row]]
             image, text = tuned.image_vectors([data.picture(pair)])[0], tuned.text_vectors([pair.caption])[0]
             np.testing.assert_allclose(found.picture_PD[found.picture_N[row]], image, atol=1e-5)
             np.testing.assert_allclose(found.text_TD[found.caption_N[row]], text, atol=1e-5)
@@ -401,3 +402,21 @@ def test_the_words_of_other_corpora_need_their_graphs_alone(root, world):
         Path(f"{folder}/ag.parquet").unlink()
     row = changed("data.corpora", ["vg"], changed("data.video_share", 0.0))
     assert about(run(row))["counts"]["graph pairs that train"] > 0
+
+
+@pytest.mark.parametrize("fewest", [0.0, 0.2])
+def test_held_out_pictures_that_do_not_decode_are_left_out_and_counted(fewest, root, world, tmp_path):
+    """As those that train are: some are borne where the row bears them."""
+    held_out = data_of(ROW, tmp_path).heldout
+    own_folder(root, Path("vg"))
+    image = held_out[0].picture
+    lost = [pair for pair in held_out if pair.picture == image]
+    image.write_bytes(b"none")
+    row = changed("data.max_rejected", fewest)
+    if not fewest:
+        with pytest.raises(DataError, match=r"held-out pictures: \d of \d+ items rejected, at most 0%"):
+            run(row)
+        return
+    found = run(row)
+    assert about(found)["counts"][pairs.BROKEN] == len(lost)
+    assert not {pair.key for pair in lost} & set(heldout.read(heldout.file(found, 0)).pairs)
