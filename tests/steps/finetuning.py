@@ -1,12 +1,18 @@
 """A tiny CLIP, tiny tables and shards, and a row of finetune over them, for the tests of step and stage."""
 
 import copy
+import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from pipeline.core import stamp
+from pipeline.core.hashing import path_digest
 from pipeline.core.params import parse
+from pipeline.models import checkpoint
 from pipeline.models import clip as clips
 from pipeline.sources import pairs
 from pipeline.steps import finetune
@@ -119,3 +125,36 @@ def data_of(row: dict[str, Any], scratch: Path) -> pairs.Pairs:
     folders = pairs.Folders(where.graphs, where.captions, where.negatives, where.shards, Path())
     size, batch_size = (clip.height, clip.width), told.training.batch_size
     return pairs.read(told.data, folders, size=size, tokenize=clip.tokenizer, batch_size=batch_size, scratch=scratch)
+
+
+class NoCode:
+    """Finding the code that a run rests on takes as long as the run."""
+
+    def files(self, *modules: str) -> dict[str, str]:
+        return {}
+
+    def own(self, module: str) -> dict[str, str]:
+        return {}
+
+
+def about(folder: Path, seed: int = 0) -> dict:
+    return checkpoint.load(folder / f"{seed}.safetensors")[1]
+
+
+def weights(folder: Path, seed: int = 0) -> dict[str, torch.Tensor]:
+    return checkpoint.load(folder / f"{seed}.safetensors")[0]
+
+
+def history(folder: Path) -> list[dict[str, str]]:
+    with (folder / "history.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def same(one: Path, other: Path) -> bool:
+    return path_digest(one) == path_digest(other)
+
+
+def own_folder(root: Path, folder: Path) -> None:
+    """A copy in place of the link."""
+    folder.unlink()
+    shutil.copytree(root / folder.name, folder)

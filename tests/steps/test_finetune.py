@@ -1,6 +1,5 @@
 """The step against what its parts find alone: what is written, what it says of itself, and that nothing is lost."""
 
-import csv
 import json
 import shutil
 from pathlib import Path
@@ -11,31 +10,20 @@ import torch
 
 from pipeline.core import pages, tables
 from pipeline.core.errors import DataError, ParamsError
-from pipeline.core.hashing import path_digest
 from pipeline.core.params import parse
 from pipeline.core.resume import CACHE
 from pipeline.core.schemas import GRAPHS
-from pipeline.models import checkpoint, open_clips
 from pipeline.models import clip as clips
+from pipeline.models import open_clips
 from pipeline.models.learning import Learner
 from pipeline.sources import pairs
 from pipeline.steps import finetune as step
 from pipeline.training import heldout, loop
 from pipeline.training.probe import Probe, Selection, parted
 from tests.steps import finetuning
-from tests.steps.finetuning import ROW, changed, data_of, run
+from tests.steps.finetuning import ROW, NoCode, about, changed, data_of, history, own_folder, run, same, weights
 
 KILLED_AT = 9  # steps that are begun; an epoch has six or so
-
-
-class NoCode:
-    """Finding the code that a run rests on takes as long as the run."""
-
-    def files(self, *modules: str) -> dict[str, str]:
-        return {}
-
-    def own(self, module: str) -> dict[str, str]:
-        return {}
 
 
 @pytest.fixture(autouse=True)
@@ -43,86 +31,50 @@ def no_code(monkeypatch):
     monkeypatch.setattr(step, "Code", NoCode)
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory) -> Path:
-    return finetuning.made(tmp_path_factory.mktemp("inputs"))
-
-
-@pytest.fixture
-def world(root, tmp_path, monkeypatch) -> Path:
-    """A checkout of its own, which is the working directory."""
-    monkeypatch.chdir(tmp_path)
-    return finetuning.linked(root, tmp_path)
-
-
-@pytest.fixture(scope="module")
-def left(root, tmp_path_factory) -> Path:
-    """What one undisturbed run of ROW leaves."""
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("left")
-        patch.chdir(folder)
-        patch.setattr(step, "Code", NoCode)
-        finetuning.linked(root, folder)
-        return folder / run()
-
-
-def about(folder: Path, seed: int = 0) -> dict:
-    return checkpoint.load(folder / f"{seed}.safetensors")[1]
-
-
-def weights(folder: Path, seed: int = 0) -> dict[str, torch.Tensor]:
-    return checkpoint.load(folder / f"{seed}.safetensors")[0]
-
-
-def history(folder: Path) -> list[dict[str, str]]:
-    with (folder / "history.csv").open() as file:
-        return list(csv.DictReader(file))
-
-
-def same(one: Path, other: Path) -> bool:
-    return path_digest(one) == path_digest(other)
-
-
 class TestWhatIsWritten:
-    def test_weights_vectors_history_and_a_page(self, left):
-        assert sorted(path.name for path in left.iterdir()) == [
+    def test_weights_vectors_history_and_a_page(self, tuned_row):
+        assert sorted(path.name for path in tuned_row.iterdir()) == [
             "0.safetensors",
             "heldout-0.zarr",
             "history.csv",
             "page.json",
         ]
-        rows = history(left)
+        rows = history(tuned_row)
         assert [row["epoch"] for row in rows] == ["0", "1"]
         assert rows[0]["loss"] == ""
         for name in ("loss", "contrastive", "negatives", "reconstruction", "told_apart", "retention"):
             assert float(rows[1][name]) >= 0
-        page = pages.read(left / "page.json")
+        page = pages.read(tuned_row / "page.json")
         assert (page.stage, page.row) == ("finetune", "k")
         assert "Class names found in the training texts: demo: 0 classes." in page.text[1]
         assert len(page.lines) == 6
 
-    def test_epoch_0_is_the_start_on_the_selection_pairs(self, world, left, tmp_path):
+    def test_epoch_0_is_the_start_on_the_selection_pairs(self, tuning, tuned_row, tmp_path):
         data = data_of(ROW, tmp_path)
         by, rest = parted(data.heldout, data.general, Selection.model_validate(ROW["selection"]))
         assert all(by)
         assert all(rest)
         probe = Probe(*by, data.picture)
         start = clips.start(Path("start.json"), 0)
-        assert about(left)["history"][0] == pytest.approx({"epoch": 0, **probe.measure(start)})
-        tuned = clips.load(left, 0)[0]
-        assert about(left)["kept"] == pytest.approx(probe.measure(tuned))
+        assert about(tuned_row)["history"][0] == pytest.approx({"epoch": 0, **probe.measure(start)})
+        tuned = clips.load(tuned_row, 0)[0]
+        assert about(tuned_row)["kept"] == pytest.approx(probe.measure(tuned))
 
-    def test_what_is_selected_on_is_not_reported(self, world, left, tmp_path):
+    def test_what_is_selected_on_is_not_reported(self, tuning, tuned_row, tmp_path):
         data = data_of(ROW, tmp_path)
         (by, told), (asked, general) = parted(data.heldout, data.general, Selection.model_validate(ROW["selection"]))
-        found = heldout.read(heldout.file(left, 0))
+        found = heldout.read(heldout.file(tuned_row, 0))
         assert sorted(found.pairs) == sorted(pair.key for pair in asked)
         assert sorted(found.general) == sorted(pair.key for pair in general)
         assert not {pair.key for pair in by} & set(found.pairs)
         assert not {pair.key for pair in told} & set(found.general)
 
-    def test_the_vectors_are_those_of_the_weights(self, world, left, tmp_path):
-        data, found, tuned = data_of(ROW, tmp_path), heldout.read(heldout.file(left, 0)), clips.load(left, 0)[0]
+    def test_the_vectors_are_those_of_the_weights(self, tuning, tuned_row, tmp_path):
+        data, found, tuned = (
+            data_of(ROW, tmp_path),
+            heldout.read(heldout.file(tuned_row, 0)),
+            clips.load(tuned_row, 0)[0],
+        )
         by_key = {pair.key: pair for pair in data.heldout}
         for row in range(0, len(found.pairs), 7):
             pair = by_key[found.pairs[row]]
@@ -130,8 +82,8 @@ class TestWhatIsWritten:
             np.testing.assert_allclose(found.picture_PD[found.picture_N[row]], image, atol=1e-5)
             np.testing.assert_allclose(found.text_TD[found.caption_N[row]], text, atol=1e-5)
 
-    def test_the_weights_say_what_they_are(self, left):
-        said = about(left)
+    def test_the_weights_say_what_they_are(self, tuned_row):
+        said = about(tuned_row)
         assert (said["row"], said["seed"], said["start"], said["pretrained"]) == ("k", 0, "start.json", None)
         assert said["architecture"] == finetuning.ARCHITECTURE
         assert said["counts"]["shard samples: names a withheld class"] > 0
@@ -140,30 +92,30 @@ class TestWhatIsWritten:
         assert said["kept"] == said["mixed"][said["shares"].index(said["share"])]
         json.dumps(said, allow_nan=False)
 
-    def test_withheld_classes_are_named_by_no_text(self, world, left):
+    def test_withheld_classes_are_named_by_no_text(self, tuning, tuned_row):
         told = changed("data.withheld", {}, changed("mixing", None))
         assert about(run(told))["named_classes"] == {"demo": [13]}
 
 
 class TestBytes:
-    def test_a_second_run_and_one_from_finished_parts_leave_the_same(self, world, left, monkeypatch):
-        assert same(run(), left)
+    def test_a_second_run_and_one_from_finished_parts_leave_the_same(self, tuning, tuned_row, monkeypatch):
+        assert same(run(), tuned_row)
 
         def refused(folder, **told):
             raise AssertionError("nothing is to be trained again")
 
         monkeypatch.setattr(step, "_train", refused)
-        assert same(run(out="again"), left)
+        assert same(run(out="again"), tuned_row)
         shutil.rmtree(CACHE / "parts")
         with pytest.raises(AssertionError):
             run(out="last")
 
-    def test_processes_that_read_ahead_change_nothing(self, world, left):
+    def test_processes_that_read_ahead_change_nothing(self, tuning, tuned_row):
         running = loop.Running(num_workers=1, queue_length=1, checkpoint_every=None)
-        assert same(run(running=running), left)
+        assert same(run(running=running), tuned_row)
 
     @pytest.mark.parametrize("changes", [{}, {"learns.lora": {"image": {"rank": 2, "alpha": 4.0}, "text": None}}])
-    def test_a_run_killed_within_an_epoch_goes_on_there(self, world, left, monkeypatch, changes):
+    def test_a_run_killed_within_an_epoch_goes_on_there(self, tuning, tuned_row, monkeypatch, changes):
         row = ROW
         for path, value in {"training.ema": 0.5, "training.num_epochs": 2, **changes}.items():
             row = changed(path, value, row)
@@ -186,7 +138,7 @@ class TestBytes:
         assert min(taken[KILLED_AT]) > 0  # within the second epoch
         assert all(path.suffix != ".unfinished" for path in (CACHE / "parts" / "finetune" / "k").iterdir())
 
-    def test_seeds_stand_beside_each_other_and_a_new_one_is_all_that_is_trained(self, world, left, monkeypatch):
+    def test_seeds_stand_beside_each_other_and_a_new_one_is_all_that_is_trained(self, tuning, tuned_row, monkeypatch):
         run()
         trained, original = [], step._train
 
@@ -198,12 +150,12 @@ class TestBytes:
         both = run(changed("seeds", [3, 0]), out="both")
         assert trained == [3]
         for name in ("0.safetensors", "heldout-0.zarr"):
-            assert same(both / name, left / name)
+            assert same(both / name, tuned_row / name)
         assert not torch.equal(weights(both, 3)["model.logit_scale"], weights(both, 0)["model.logit_scale"])
         assert [row["seed"] for row in history(both)] == ["3", "3", "0", "0"]
 
     @pytest.mark.parametrize("what", ["code", "start", "shards", "graph", "caption", "negate", "class list"])
-    def test_weights_rest_on_all_that_they_were_made_of(self, what, root, world, monkeypatch):
+    def test_weights_rest_on_all_that_they_were_made_of(self, what, genomes, tuning, monkeypatch):
         row = parse(step.Row, ROW, "row")
         before = step._digests(row, finetuning.inputs()), open_clips.identity(Path("start.json"))
         if what == "code":
@@ -215,28 +167,22 @@ class TestBytes:
             monkeypatch.setattr(step, "class_file", lambda dataset: Path("demo.csv"))
         else:
             name = "shards.stamp" if what == "shards" else f"{what}/vg.parquet"
-            Path(name).parent.is_symlink() and own_folder(root, Path(what))
+            Path(name).parent.is_symlink() and own_folder(genomes, Path(what))
             content = Path(name).read_bytes()
             Path(name).unlink()
             Path(name).write_bytes(content + b"#")
         after = step._digests(row, finetuning.inputs()), open_clips.identity(Path("start.json"))
         assert sum(before[0][name] != after[0][name] for name in before[0]) + (before[1] != after[1]) == 1
 
-    def test_tables_of_which_only_the_words_count_are_watched_too(self, world):
+    def test_tables_of_which_only_the_words_count_are_watched_too(self, tuning):
         row = changed("data.corpora", ["vg"])
         digests = step._digests(parse(step.Row, row, "row"), finetuning.inputs())
         assert {"graph/ag.parquet", "graph/vg.parquet", "caption/vg.parquet"} < set(digests)
         assert "caption/ag.parquet" not in digests
 
 
-def own_folder(root: Path, folder: Path) -> None:
-    """A copy in place of the link."""
-    folder.unlink()
-    shutil.copytree(root / folder.name, folder)
-
-
 class TestStarts:
-    def test_a_row_starts_from_the_weights_of_its_seed_and_has_heard_what_they_heard(self, world):
+    def test_a_row_starts_from_the_weights_of_its_seed_and_has_heard_what_they_heard(self, tuning):
         base = changed("data.withheld", {}, changed("mixing", None))
         base = changed("data.corpora", [], changed("data.compositions.share", 0.0, base))
         base = changed("objective", {**ROW["objective"], "negatives": None, "reconstruction": None}, base)
@@ -254,7 +200,7 @@ class TestStarts:
 
 
 class TestMixing:
-    def test_without_it_the_last_weights_are_kept(self, world, left):
+    def test_without_it_the_last_weights_are_kept(self, tuning, tuned_row):
         last = run(changed("mixing", None), out="last")
         said = about(last)
         assert (said["shares"], said["mixed"], said["share"], said["kept"]) == ([], [], 1.0, said["history"][-1])
@@ -262,7 +208,7 @@ class TestMixing:
         for name, weight in weights(last).items():
             assert torch.equal(weights(whole)[name], weight)
 
-    def test_a_share_lies_between_start_and_what_was_learnt(self, world):
+    def test_a_share_lies_between_start_and_what_was_learnt(self, tuning):
         last = weights(run(changed("mixing", None), out="last"))
         start = clips.start(Path("start.json"), 0).state_dict()
         found = run(changed("mixing", {"shares": [0.25], "max_loss": 1.0}), out="mixed")
@@ -273,7 +219,7 @@ class TestMixing:
 
 class TestWhatLearns:
     @pytest.mark.parametrize("tower", ["image", "text"])
-    def test_a_frozen_tower_is_that_of_the_start(self, world, tower):
+    def test_a_frozen_tower_is_that_of_the_start(self, tuning, tower):
         found = weights(run(changed("learns.freeze", tower, changed("mixing", None))))
         start = clips.start(Path("start.json"), 0).state_dict()
         kept = {name for name, weight in found.items() if torch.equal(weight, start[name])}
@@ -281,7 +227,7 @@ class TestWhatLearns:
         assert of_tower - {"model.logit_scale", "mean_C", "deviation_C"} <= kept
         assert {"model.logit_scale", "model.visual.proj", "model.text.text_projection"} - kept - of_tower
 
-    def test_low_rank_changes_are_folded_into_weights_of_the_plain_architecture(self, world):
+    def test_low_rank_changes_are_folded_into_weights_of_the_plain_architecture(self, tuning):
         both = {"image": {"rank": 2, "alpha": 4.0}, "text": {"rank": 1, "alpha": 2.0}}
         folder = run(changed("learns.lora", both, changed("mixing", None)))
         found, start = clips.load(folder, 0)[0].state_dict(), clips.start(Path("start.json"), 0).state_dict()
@@ -290,7 +236,7 @@ class TestWhatLearns:
         assert torch.linalg.matrix_rank(found[name] - start[name], atol=1e-6) == 2
         assert torch.equal(found["model.visual.conv1.weight"], start["model.visual.conv1.weight"])
 
-    def test_mixed_precision_learns_about_the_same(self, world):
+    def test_mixed_precision_learns_about_the_same(self, tuning):
         full = weights(run(changed("mixing", None), out="full"))
         half = weights(run(changed("training.precision", "bf16-mixed", changed("mixing", None)), out="half"))
         start = clips.start(Path("start.json"), 0).state_dict()
@@ -301,68 +247,7 @@ class TestWhatLearns:
         assert torch.cosine_similarity(one.flatten(), other.flatten(), dim=0) > 0.9
 
 
-OPTIONS = {
-    "objective.pooling": "central",
-    "objective.negatives": None,
-    "objective.negatives.weight": 3.0,
-    "objective.negatives.scale": "paper",
-    "objective.reconstruction": None,
-    "objective.reconstruction.weight": 3.0,
-    "objective.reconstruction.autoencoder.decoder.dim": 32,
-    "objective.reconstruction.autoencoder.decoder.depth": 2,
-    "objective.reconstruction.autoencoder.decoder.heads": 4,
-    "objective.reconstruction.autoencoder.masking": "random",
-    "objective.reconstruction.autoencoder.share": 0.75,
-    "objective.reconstruction.autoencoder.ratio": 0.25,
-    "objective.reconstruction.autoencoder.masked_input": "dropped",
-    "learns.freeze": "image",
-    "learns.lora.image": {"rank": 2, "alpha": 2.0},
-    "learns.lora.text": {"rank": 2, "alpha": 2.0},
-    "mixing": None,
-    "mixing.shares": [0.25],
-    "data.corpora": ["vg"],  # of pictures, so that no step shows clips
-    "data.texts_per_graph": 2.0,
-    "data.video_share": 0.5,
-    "data.clip_frames": 3,
-    "data.clip_stride": 2,
-    "data.clip_batch_size": 3,
-    "data.num_negatives": 1,
-    "data.only_certain": True,
-    "data.compositions.share": 0.1,
-    "data.compositions.seed": 2,
-    "data.crop": {"kind": "centre"},
-    "data.general.val_share": 0.1,
-    "data.general.seed": 1,
-    "data.withheld": {},
-    "selection.share": 0.2,
-    "selection.max_pairs": 2,
-    "selection.seed": 1,
-    "training.optimizer.lr": 0.001,
-    "training.batch_size": 16,
-    "training.accumulate": 2,
-    "training.clip_norm": 0.01,
-    "training.ema": 0.5,
-    "training.num_epochs": 2,
-    "training.warmup_epochs": 1,
-}
-
-
-@pytest.mark.parametrize("option", OPTIONS)
-def test_every_option_changes_what_is_written(option, world, left):
-    row = changed(option, OPTIONS[option])
-    if option == "data.corpora":
-        row = changed("data.video_share", 0.0, row)
-    found = run(row)
-    one, other = weights(left), weights(found)
-    if option.split(".")[0] in ("selection", "mixing"):
-        assert not same(found / "history.csv", left / "history.csv") or not same(
-            found / "page.json", left / "page.json"
-        )
-    else:
-        assert any(not torch.equal(one[name], other[name]) for name in one)
-
-
-def test_a_start_that_others_are_set_beside_learns_from_no_graph(world):
+def test_a_start_that_others_are_set_beside_learns_from_no_graph(tuning):
     plain = changed("objective", {**ROW["objective"], "negatives": None, "reconstruction": None})
     plain = changed("data.video_share", 0.0, plain)
     with_graphs, without = run(plain, out="with"), run(changed("data.graphs_train", False, plain), out="without")
@@ -388,27 +273,27 @@ def test_a_row_that_could_learn_nothing_is_refused(option, value, reason):
 
 
 @pytest.mark.parametrize("folder", ["graph", "caption", "negate"])
-def test_a_table_that_is_not_there_is_one_line(folder, root, world):
-    own_folder(root, Path(folder))
+def test_a_table_that_is_not_there_is_one_line(folder, genomes, tuning):
+    own_folder(genomes, Path(folder))
     Path(f"{folder}/ag.parquet").unlink()
     with pytest.raises(DataError, match=rf"{folder}/ag\.parquet: no such table; run `dvc repro {folder}`"):
         run()
 
 
-def test_the_words_of_other_corpora_need_their_graphs_alone(root, world):
+def test_the_words_of_other_corpora_need_their_graphs_alone(genomes, tuning):
     assert tables.read_meta(Path("graph/ag.parquet"), GRAPHS)["source"] == "ag"
     for folder in ("caption", "negate"):
-        own_folder(root, Path(folder))
+        own_folder(genomes, Path(folder))
         Path(f"{folder}/ag.parquet").unlink()
     row = changed("data.corpora", ["vg"], changed("data.video_share", 0.0))
     assert about(run(row))["counts"]["graph pairs that train"] > 0
 
 
 @pytest.mark.parametrize("fewest", [0.0, 0.2])
-def test_held_out_pictures_that_do_not_decode_are_left_out_and_counted(fewest, root, world, tmp_path):
+def test_held_out_pictures_that_do_not_decode_are_left_out_and_counted(fewest, genomes, tuning, tmp_path):
     """As those that train are: some are borne where the row bears them."""
     held_out = data_of(ROW, tmp_path).heldout
-    own_folder(root, Path("vg"))
+    own_folder(genomes, Path("vg"))
     image = held_out[0].picture
     lost = [pair for pair in held_out if pair.picture == image]
     image.write_bytes(b"none")
