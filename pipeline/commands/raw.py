@@ -1,8 +1,11 @@
-"""raw: a dataset's or corpus's folder as its owners publish it -> the stamp beside it, the only raw dependency."""
+"""raw: a dataset's or corpus's folder as its owners publish it -> the stamp beside it, the only raw dependency.
+
+A folder of image-text shards may have any name; it is known by its tars.
+"""
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -13,6 +16,7 @@ from pipeline.datasets import shared
 from pipeline.sources import listing
 
 DATASETS, CORPORA = "pipeline.datasets", "pipeline.graphs.corpora"
+SHARDS = {"*.tar": "shard", "*_stats.json": "statistics", "*.parquet": "list"}  # as img2dataset writes them
 
 
 @dataclass(frozen=True)
@@ -26,9 +30,17 @@ class Scan:
 def scan(dataset: str, folder: Path) -> Scan:
     """Write the stamp of a dataset's folder; files that the dataset does not know are stamped too, and counted."""
     datasets, corpora = members.names(DATASETS), members.names(CORPORA)
-    if dataset not in {*datasets, *corpora}:
-        raise ParamsError(f"no dataset '{dataset}': the datasets are {datasets}, of scene graphs {corpora}")
-    kind_of = _corpus(dataset) if dataset in corpora else _dataset(dataset)
+    if dataset in datasets:
+        kind_of = _dataset(dataset)
+    elif dataset in corpora:
+        kind_of = _matching(members.load(CORPORA, dataset).FILES)
+    elif any(folder.glob("*.tar")):
+        kind_of = _matching(SHARDS)
+    else:
+        raise ParamsError(
+            f"no dataset '{dataset}': the datasets are {datasets}, of scene graphs {corpora}; a folder of image-text "
+            f"shards may have any name, but there is no *.tar in {folder}"
+        )
     total = len(stamp.files(folder))
     stamped = list(progress.track(stamp.scan(folder), total=total, what=f"{dataset}: files"))
     stamp.write(folder, stamped)
@@ -49,9 +61,8 @@ def _dataset(name: str) -> Callable[[str], str | None]:
     return lambda path: next((kind for kind, files in kinds.items() if any(file.search(path) for file in files)), None)
 
 
-def _corpus(name: str) -> Callable[[str], str | None]:
-    """Path -> what a file of a scene-graph corpus is."""
-    patterns: dict[str, str] = members.load(CORPORA, name).FILES
+def _matching(patterns: Mapping[str, str]) -> Callable[[str], str | None]:
+    """Path -> what a file of a scene-graph corpus or of shards is."""
     return lambda path: next((kind for pattern, kind in patterns.items() if fnmatch(path, pattern)), None)
 
 

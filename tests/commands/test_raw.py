@@ -76,3 +76,18 @@ def test_a_scene_graph_corpus_is_scanned_like_a_dataset(tmp_path):
         (folder / name).write_text(name)
     assert raw.scan("visual_genome", folder) == raw.Scan({"alias": 1, "annotation": 1, "picture": 1}, ["notes.md"])
     assert len(stamp.read(folder)) == 4
+
+
+def test_a_folder_of_shards_is_scanned_under_any_name(tmp_path, capsys):
+    folder = tmp_path / "laion"
+    folder.mkdir()
+    for name in ("00000.tar", "00001.tar", "00000_stats.json", "00000.parquet", "notes.md"):
+        (folder / name).write_text(name)
+    assert raw.scan("laion", folder) == raw.Scan({"list": 1, "shard": 2, "statistics": 1}, ["notes.md"])
+    assert [file.path for file in stamp.read(folder)][:2] == ["00000.parquet", "00000.tar"]
+    assert "laion: 1 list files, 2 shard files, 1 statistics files in" in capsys.readouterr().err
+
+
+def test_a_name_of_nothing_with_no_shards_is_told_what_would_do(folder):
+    with pytest.raises(ParamsError, match=r"no dataset 'laion'.*there is no \*\.tar in .*utd_mhad"):
+        raw.scan("laion", folder)
