@@ -1,7 +1,7 @@
 """Graph pairs, clips and shard samples as one source of training batches."""
 
 # Shapes: N rows, T frames, H x W pixels, L tokens, K negatives, B boxes, 4 = x1 y1 x2 y2 as shares of the frame.
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,11 +17,10 @@ from pipeline.formats.pictures import Region
 from pipeline.sources import clips, schedule
 from pipeline.sources.cutting import Boxes, Centre, Random, Squash, cut, seen_boxes
 from pipeline.sources.mapped import Mapped
-from pipeline.sources.samples import Samples
+from pipeline.sources.samples import Samples, Tokenize
 from pipeline.sources.schedule import Plan
 from pipeline.sources.told import Row
 
-Tokenize = Callable[[Sequence[str]], npt.NDArray[np.int64]]
 Frames = npt.NDArray[np.uint8]
 
 
@@ -123,7 +122,9 @@ class Mixture:
             assert self.samples is not None
             sample = row - 2 * num_pairs
             frame, _ = self._frame(self.samples.picture(sample), self._name(row), None, _NO_BOXES, (seed, row))
-            return Item(frame[None], [_NO_BOXES], self.samples.text(sample), (), has_graph=False)
+            pieces = self.tokenize.pieces(self.samples.text(sample))  # of a text too long, another one each time
+            text = pieces[int(generator(seed, "piece", row).integers(len(pieces)))]
+            return Item(frame[None], [_NO_BOXES], text, (), has_graph=False)
         pair = self.pairs.row(row % num_pairs)
         shots = self._clip(pair) if row >= num_pairs else [(Path(pair["picture"]), _boxes(pair["boxes"]))]
         seen = [self._frame(path, str(path), pair["crop_xywh"], boxes, (seed, row)) for path, boxes in shots]

@@ -22,7 +22,8 @@ from pipeline.sources import mapped, samples, schedule, told
 from pipeline.sources.cutting import Cut, at_rest
 from pipeline.sources.graph_pairs import PAIRS, VIDEOS, Gathering, ascending
 from pipeline.sources.mapped import Mapped
-from pipeline.sources.mixture import Mixture, Shown, Tokenize
+from pipeline.sources.mixture import Mixture, Shown
+from pipeline.sources.samples import Tokenize
 from pipeline.sources.schedule import Amounts
 from pipeline.sources.screening import Screen
 from pipeline.sources.told import Row, Tables
@@ -133,14 +134,14 @@ def read(
 ) -> Pairs:
     """Look through tables and shards once; pictures are decoded when the source is read.
 
-    `size` is the model's (H, W), `tokenize` turns texts into int64 (N, L) and can be pickled, `scratch` is a folder for
-    what readers map, to be kept as long as they read. Raises DataError where nothing is left to train on.
+    `size` is the model's (H, W), `tokenize` turns texts into int64 (N, L) or into pieces that fit, `scratch` is a
+    folder for what readers map, to be kept as long as they read. Raises DataError where nothing is left to train on.
     """
     corpora = [_opened(name, folders) for name in params.corpora]
     screen = Screen(params.audit, params.withheld, _held_out(params, folders))
     gathering = Gathering(screen, only_certain=params.only_certain)
     pairs, clip_pairs = _gathered(gathering, corpora, scratch, params)
-    split = samples.read(folders.shards, screen, params.general) if folders.shards is not None else None
+    split = samples.read(folders.shards, screen, params.general, tokenize) if folders.shards is not None else None
     amounts = Amounts(
         num_pairs=len(pairs),
         num_clips=len(clip_pairs),

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,18 @@ from pipeline.formats import webdataset
 from pipeline.formats.webdataset import Shard
 from pipeline.graphs import parts
 from pipeline.sources.screening import Screen
+
+_IN_PIECES = "shard samples: text too long, a piece of it is read"
+
+
+class Tokenize(Protocol):
+    """What a model reads texts by. It is sent to reader processes, so it can be pickled."""
+
+    def __call__(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:
+        """token_NL of texts that fit, padded with 0."""
+
+    def pieces(self, text: str) -> list[str]:
+        """The text in as few pieces as fit; most texts are their only piece."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +74,8 @@ def key_of(shard: Shard, place: int) -> str:
     return f"{shard.path.stem}/{shard.key(place)}"
 
 
-def read(folder: Path, screen: Screen, held_out: parts.Params) -> Split:
-    """Index every shard of a folder and look through all texts once."""
+def read(folder: Path, screen: Screen, held_out: parts.Params, tokenize: Tokenize) -> Split:
+    """Index every shard of a folder and look through all texts once; those too long to be read whole are counted."""
     shards: list[Shard] = []
     places: list[npt.NDArray[np.int32]] = []
     general: dict[str, tuple[GeneralPair, Shard, int]] = {}
@@ -80,6 +93,8 @@ def read(folder: Path, screen: Screen, held_out: parts.Params) -> Split:
                 general[key] = (GeneralPair(key, text), shard, place)
             elif screen.passes(text, "shard samples"):
                 kept.append(place)
+                if len(tokenize.pieces(text)) > 1:
+                    counts[_IN_PIECES] += 1
         places.append(np.stack([np.full(len(kept), len(shards)), kept], axis=1).astype(np.int32))
         shards.append(shard)
     train = Samples(shards, np.concatenate(places))

@@ -9,9 +9,12 @@ from PIL import Image
 
 from pipeline.core import stamp
 from pipeline.core.schemas import CAPTIONS, NEGATIVES
-from pipeline.formats import pictures
-from pipeline.sources import clips
-from tests.sources.demo_pairs import SIZE, TEXTS, action_boxes, graph_rows, read, rows_of, tokenize
+from pipeline.formats import pictures, webdataset
+from pipeline.formats.webdataset import Sample
+from pipeline.models.tokenizer import Tokenizer
+from pipeline.sources import clips, pairs
+from pipeline.sources.pairs import Folders
+from tests.sources.demo_pairs import SIZE, TEXTS, action_boxes, graph_rows, jpeg, params, read, rows_of, tokenize
 from tests.steps.genomes import run, vg_row
 
 
@@ -156,3 +159,26 @@ def test_shards_alone_and_graphs_alone(root, tmp_path):
     graphs = read(root, tmp_path / "b", shards=None, texts_per_graph=0.0)
     assert graphs.train.read(graphs.train.steps(0, 0)[0], 0)["has_graph"].all()
     assert graphs.general == []
+
+
+def test_of_a_long_text_of_a_shard_one_piece_is_read_another_time_another(tmp_path):
+    (tmp_path / "shards").mkdir()
+    texts = ["a red cup|a blue cup|a dog on a sofa", "a cat"] * 10
+    some = (Sample(f"{k:09}", "jpg", jpeg(k), text, {}) for k, text in enumerate(texts))
+    webdataset.write(tmp_path / "shards" / "00000.tar", some)
+    data = read(tmp_path, tmp_path, corpora=[], video_share=0.0, general={"val_share": 0.0, "seed": 0})
+    assert data.counts["shard samples: text too long, a piece of it is read"] == 10
+    seen = {tuple(data.train.read(np.array([0]), seed)["tokens"][0]) for seed in range(30)}
+    assert seen == {tuple(tokenize([piece])[0]) for piece in texts[0].split("|")}
+    assert data.train.read(np.array([1]), 0)["tokens"].tolist() == tokenize(["a cat"]).tolist()
+
+
+def test_texts_of_shards_longer_than_clip_reads_do_not_end_a_training(tmp_path):
+    (tmp_path / "shards").mkdir()
+    text = "a very long description of a picture, " * 20
+    webdataset.write(tmp_path / "shards" / "00000.tar", [Sample("0", "jpg", jpeg(3), text, {})])
+    folders = Folders(tmp_path, tmp_path, tmp_path, tmp_path / "shards", tmp_path)
+    told = params(corpora=[], video_share=0.0, general={"val_share": 0.0, "seed": 0})
+    data = pairs.read(told, folders, size=SIZE, tokenize=Tokenizer(None, 77), batch_size=1, scratch=tmp_path)
+    token_L = data.train.read(np.array([0]), 0)["tokens"][0]
+    assert 60 < np.count_nonzero(token_L) <= 77
