@@ -62,7 +62,10 @@ def profile_use(
 
 @raw_app.command("scan")
 def raw_scan(
-    dataset: Annotated[str, typer.Argument(help="A dataset or scene-graph corpus by name, or any folder of shards.")],
+    dataset: Annotated[
+        str,
+        typer.Argument(help="A file of pipeline/datasets or pipeline/graphs/corpora by name, or a folder of shards."),
+    ],
 ) -> None:
     """Hash every file of data/raw/DATASET and write data/raw/DATASET.stamp beside it."""
     from pipeline.commands import raw

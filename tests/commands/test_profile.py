@@ -5,6 +5,8 @@ import yaml
 
 from pipeline.commands import profile
 from pipeline.core.errors import DataError, FormatError, ParamsError
+from pipeline.models import open_clips
+from pipeline.steps import compare, finetune
 
 DVC_YAML = "stages:\n  embed:\n    foreach: ${embed.rows}\n    do: {cmd: x, outs: ['features/embed/${key}']}\n"
 
@@ -85,3 +87,17 @@ def test_an_unknown_profile_lists_those_there_are(root: Path) -> None:
 
 def test_a_profile_opens_with_what_it_is_for(root: Path) -> None:
     assert profile.summary("one") == "the first"
+
+
+@pytest.mark.parametrize("name", profile.names())
+def test_rows_that_fine_tune_are_understood_and_compared_with_rows_there_are(name: str) -> None:
+    """Rows at full scale are run by nobody in the tests."""
+    tree = yaml.safe_load(profile.text(name))
+    rows = {key: finetune.Row.model_validate(row) for key, row in tree["finetune"]["rows"].items()}
+    for row in rows.values():
+        assert row.start.removeprefix("features/finetune/") in rows or open_clips.read_start(Path(row.start))
+        assert set(row.data.corpora) <= set(tree["graph"]["rows"])
+    for row in (compare.Row.model_validate(row) for row in tree["compare"]["rows"].values()):
+        asked = {"data": {"corpora", "compositions", "general"}, "selection": True, "shards": True}
+        held_out = [rows[key].model_dump(include=asked) for key in (row.start, *row.tuned)]
+        assert all(each == held_out[0] for each in held_out)  # else `compare` refuses them
