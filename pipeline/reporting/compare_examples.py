@@ -97,7 +97,7 @@ class Examples:
         return pages.Image(
             file=one.name,
             alt=f"{where}: {caption}",
-            caption=f"{one.row} {one.turn} ({rule}; {where}): true “{caption}”, "
+            caption=f"{one.row} {one.turn} ({rule.replace('_', ' ')}; {where}): true “{caption}”, "
             f"false “{text}”. Margin of the true text {start:+.4f} at the start, {tuned:+.4f} after.",
         )
 

@@ -14,6 +14,7 @@ from pipeline.core.hashing import path_digest
 from pipeline.core.schemas import GRAPHS, NEGATIVES
 from pipeline.core.seeds import generator
 from pipeline.evaluation import compositional
+from pipeline.reporting import compare as page_of
 from pipeline.steps.compare import Row
 from pipeline.training import heldout
 from tests.steps import comparisons
@@ -146,10 +147,10 @@ def test_the_page_tells_the_figures_and_shows_the_questions_that_turned(made):
     assert summary.rows[1][3] == f"{100 * found['value']:.1f} ({low}\u00a0to\u00a0{high})"
     assert page.tables[1].rows[0][1:3] == ["gn", f"{100 * found['difference']:+.1f}"]
     controls = {(row[0], row[1], row[2]): row[5] for row in page.tables[2].rows}
-    assert controls["gn", "text only", "all"].startswith("holds: within the start's interval")
+    assert controls["gn", "text alone", "all"].startswith("holds: within the start's interval")
     rules = {row["rule"] for row in figures(made)["rows"]}
-    assert {chart.title.split(": ")[-1] for chart in page.marks} == rules - {"all"} | {
-        "Caption against negative, all rules"
+    assert {chart.title.split(": ")[-1] for chart in page.marks} == {
+        "Caption against negative, all rules" if rule == "all" else rule.replace("_", " ") for rule in rules
     }
     (counts,) = figures(made)["examples"]
     assert counts["won"] > 2
@@ -157,6 +158,31 @@ def test_the_page_tells_the_figures_and_shows_the_questions_that_turned(made):
     shown = [image.file for image in page.images]
     assert shown[:2] == ["gn-won-1.png", "gn-won-2.png"]
     assert len(shown) == 2 + min(2, counts["lost"])
+
+
+def test_the_page_says_no_figure_twice_by_rule_and_corpus(made):
+    page = pages.read(made / "compare/demo" / pages.FILE)
+    by_rule = next(table for table in page.tables if table.title.startswith("Accuracy by rule"))
+    number = {tuple(row[:3]): row[3] for row in by_rule.rows}
+    assert number["all", "all", "all"] == one(made, "gn", "accuracy")["n"]
+    assert one(made, "gn", "accuracy", "swap_roles", subset="unseen")["n"] == number["swap roles", "all", "unseen"]
+    for (rule, corpus, subset), asked in number.items():
+        if corpus != "all" and (rule, "all", subset) in number:
+            assert asked < number[rule, "all", subset]
+        if subset != "all" and (rule, corpus, "all") in number:
+            assert asked < number[rule, corpus, "all"]
+
+
+@pytest.mark.parametrize(
+    ("start", "value", "said"),
+    [(0.41, 0.49, "nearer to guessing"), (0.41, 0.62, "the negatives leak"), (0.5, 0.6, "the negatives leak")],
+)
+def test_texts_that_tell_less_than_at_the_start_are_called_no_leak(tmp_path, start, value, said):
+    control = {"row": "gn", "control": "text_only", "rule": "swap_roles", "value": value, "ci95": None, "n": 9}
+    control |= {"start": start, "start_ci95": [start - 0.04, start + 0.04], "holds": False}
+    page_of.write(tmp_path, "demo", 16, {"rows": [], "controls": [control], "examples": []}, [])
+    (row,) = next(table for table in pages.read(tmp_path / pages.FILE).tables if table.title == "Controls").rows
+    assert said in row[5]
 
 
 def test_an_example_has_the_texts_and_the_picture_of_its_question(made):
@@ -172,7 +198,7 @@ def test_an_example_has_the_texts_and_the_picture_of_its_question(made):
             row
             for corpus, row in negatives
             if f"true “{row['caption']}”, false “{row['text']}”" in image.caption
-            and f"({row['rule']}; {corpus}, image {row['image_id']}" in image.caption
+            and f"({row['rule'].replace('_', ' ')}; {corpus}, image {row['image_id']}" in image.caption
             and (f", region {row['region']})" in image.caption if row["region"] else "region" not in image.caption)
         ]
         corpus = image.caption.split("; ")[1].split(",")[0]
