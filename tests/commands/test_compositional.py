@@ -1,7 +1,6 @@
 """The command over small pictures and an encoder that knows what they are called."""
 
 import json
-from types import SimpleNamespace
 from typing import get_args
 
 import numpy as np
@@ -14,6 +13,7 @@ from pipeline.commands import compositional
 from pipeline.core.errors import DataError
 from pipeline.core.seeds import generator
 from pipeline.formats.caption_pairs import KINDS
+from pipeline.models import clip
 from tests.steps.comparisons import unit
 
 NUM = 30
@@ -144,16 +144,12 @@ def test_the_command_prints_a_table_and_writes_json(folder, monkeypatch, is_row)
     weights = folder / "weights"
     weights.mkdir() if is_row else weights.touch()
     asked: list[tuple] = []
-    clip = SimpleNamespace(
-        load=lambda path, seed: (asked.append((path, seed)) or Encoder(), {}),
-        start=lambda path: asked.append((path,)) or Encoder(),
-    )
-    monkeypatch.setattr(compositional, "import_module", lambda name: clip)
+    monkeypatch.setattr(clip, "start", lambda path, seed: asked.append((path, seed)) or Encoder())
     options = ["--weights", str(weights), "--images", str(folder / "pictures"), "--out", str(folder / "out.json")]
     command = ["compositional", str(folder / "asked.jsonl"), *options, "--seed", "3"]
     result = CliRunner().invoke(cli.app, command)
     assert result.exit_code == 0, result.output
-    assert asked == [(weights, 3) if is_row else (weights,)]
+    assert asked == [(weights, 3)]
     rows = [line.split() for line in result.stdout.splitlines() if line.startswith(("all", "far", "same"))]
     assert rows[1][:5] == ["far", "30", "30", "100.0", "100.0-100.0"]
     written = json.loads((folder / "out.json").read_text())
