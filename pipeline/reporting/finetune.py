@@ -21,7 +21,7 @@ def page(key: str, abouts: Sequence[Mapping[str, Any]], counts: Mapping[str, int
         title=f"CLIP training: {key}",
         stage="finetune",
         row=key,
-        text=[_measured(abouts[0]), _saw(abouts[0])],
+        text=[_measured(abouts[0]), _saw(abouts[0]), *_replaced(abouts)],
         tables=[_trainings(abouts), *_mixed(abouts), _counts(counts)],
         lines=[_lines(name, abouts) for name in KNOWN if any(name in row for row in abouts[0]["history"])],
         images=[],
@@ -42,6 +42,15 @@ def _saw(about: Mapping[str, Any]) -> str:
     if about["pretrained"] is not None:
         said += f" The weights began as {about['pretrained']}; what that training saw is not known."
     return said
+
+
+def _replaced(abouts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What stood in the place of pictures that do not decode, where there were any."""
+    shares = {about["seed"]: [row["replaced"] for row in about["history"] if "replaced" in row] for about in abouts}
+    told = [f"seed {seed}: {sum(some) / len(some):.3%}" for seed, some in shares.items() if any(some)]
+    if not told:
+        return []
+    return [f"Rows shown in the place of one whose picture does not decode: {', '.join(told)}."]
 
 
 def _trainings(abouts: Sequence[Mapping[str, Any]]) -> pages.Table:

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.batches import Arrays, Rows
-from pipeline.core.errors import FormatError
+from pipeline.core.errors import DataError, FormatError
+from pipeline.core.progress import say
 from pipeline.core.rejects import Rejects
 from pipeline.core.seeds import generator
 from pipeline.formats import pictures
@@ -70,14 +71,16 @@ class Mixture:
 
     def read(self, rows: Rows, seed: int) -> Arrays:
         """frames uint8 (N, T, H, W, 3), tokens (N, L), negatives (N, K, L), has_negative (N, K), action_boxes
-        (N, T, B, 4), has_graph (N), rows (N).
+        (N, T, B, 4), has_graph (N), rows (N), replaced (N).
 
-        Where a picture does not decode the next row of its kind stands in `rows` and everywhere. DataError where more
-        than `max_rejected` of them do not; FormatError is not raised for pictures.
+        Where a picture does not decode the next row of its kind stands in `rows` and everywhere, and `replaced` is
+        true. DataError where more than `max_rejected` of them do not, or none of a kind does; FormatError is not raised
+        for pictures.
         """
         found = [self._item(row, seed) for row in rows.tolist()]
         items = [item for _, item in found]
         tokens = self.tokenize([item.caption for item in items])
+        shown_N = np.array([row for row, _ in found], np.int64)
         negatives, has_negative = self._negatives(items, tokens.shape[1])
         return {
             "frames": np.stack([item.frames for item in items]),
@@ -86,21 +89,28 @@ class Mixture:
             "has_negative": has_negative,
             "action_boxes": _padded([item.boxes for item in items]),
             "has_graph": np.array([item.has_graph for item in items]),
-            "rows": np.array([row for row, _ in found], np.int64),
+            "rows": shown_N,
+            "replaced": shown_N != rows,
         }
 
     def _item(self, row: int, seed: int) -> tuple[int, Item]:
         """A row's item and its number; of a row whose picture is broken that of the next."""
+        first = row
         while True:
             if row not in self._broken:
                 try:
                     return row, self._decoded(row, seed)
                 except FormatError as error:
-                    self._broken[row] = str(error)
-                    self._check_broken()
+                    self._reject(row, str(error))
             row = self._next(row)
+            if row == first:
+                raise DataError(f"pictures: none of its kind decodes, as {self._broken[row]}; mend them")
 
-    def _check_broken(self) -> None:
+    def _reject(self, row: int, why: str) -> None:
+        """Remember a broken row. The first that a reader finds is said; how many were replaced the loop counts."""
+        if not self._broken:
+            say(f"pictures: {why}; where one does not decode the next is read")
+        self._broken[row] = why
         total, at_most = len(self.pairs) + len(self.samples or ()), self.shown.max_rejected
         if len(self._broken) > at_most * total:
             rejects = Rejects("pictures", [(self._name(row), why) for row, why in self._broken.items()])

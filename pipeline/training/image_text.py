@@ -94,7 +94,10 @@ class ImageTextModel(nn.Module):
 
 
 def loss_of(objective: Objective) -> Callable[[nn.Module, Batch], tuple[Tensor, Batch]]:
-    """The loss of a batch of an ImageTextModel, and its parts; of several processes, of their batches together."""
+    """The loss of a batch of an ImageTextModel, and its parts; of several processes, of their batches together.
+
+    `replaced`, where a source tells it, is the share of rows that stand for one whose picture does not decode.
+    """
 
     def total(module: nn.Module, batch: Batch) -> tuple[Tensor, Batch]:
         seen = cast(Batch, module(batch))
@@ -115,6 +118,8 @@ def loss_of(objective: Objective) -> Callable[[nn.Module, Batch], tuple[Tensor, 
             own = seen["error"] * seen["parts"].sum() * rows / joined.sum().clamp(min=1)
             loss = loss + objective.reconstruction.weight * own
             metrics |= {"reconstruction": own.detach(), "fell_back": seen["fell_back"].sum()}
+        if "replaced" in batch:
+            metrics["replaced"] = batch["replaced"].double().mean()
         return loss, metrics
 
     return total

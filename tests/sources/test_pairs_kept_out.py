@@ -106,7 +106,7 @@ def broken_shard(folder: Path, number_broken: int) -> None:
     webdataset.write(folder / "00000.tar", samples)
 
 
-def test_pictures_that_do_not_decode_are_replaced_and_too_many_are_a_failure(root, tmp_path):
+def test_pictures_that_do_not_decode_are_replaced_and_too_many_are_a_failure(root, tmp_path, capsys):
     broken_shard(tmp_path / "shards", 3)
     folders = Folders(root / "graph", root / "caption", root / "negate", tmp_path / "shards", root)
 
@@ -120,9 +120,23 @@ def test_pictures_that_do_not_decode_are_replaced_and_too_many_are_a_failure(roo
     assert sorted(set(step.tolist()) - set(batch["rows"].tolist())) == [0, 1, 2]
     assert batch["rows"][step < 3].tolist() == [3, 3, 3]
     assert batch["tokens"].tolist() == tokenize([f"text {row}" for row in batch["rows"].tolist()]).tolist()
+    assert batch["replaced"].tolist() == (step < 3).tolist()
+    fine.read(step, 1)
+    said = capsys.readouterr().err.splitlines()  # once a reader
+    assert len(said) == 1
+    assert "00000/00000000" in said[0]
     strict = source(0.05)
     with pytest.raises(DataError, match=r"pictures: 3 of 40 items rejected, at most 5% .*00000/00000000"):
         strict.read(strict.steps(0, 0)[0], 0)
+
+
+def test_a_kind_without_a_single_picture_that_decodes_ends_the_reading(root, tmp_path):
+    broken_shard(tmp_path / "shards", 40)
+    folders = Folders(root / "graph", root / "caption", root / "negate", tmp_path / "shards", root)
+    told = params(corpora=[], video_share=0.0, max_rejected=1.0, general={"val_share": 0.0, "seed": 0})
+    source = pairs.read(told, folders, size=SIZE, tokenize=tokenize, batch_size=40, scratch=tmp_path).train
+    with pytest.raises(DataError, match=r"none of its kind decodes, as .*00000/0000000"):
+        source.read(source.steps(0, 0)[0], 0)
 
 
 @pytest.mark.parametrize(

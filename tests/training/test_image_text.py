@@ -69,6 +69,12 @@ def test_the_contrastive_loss_is_eq_2(clip: clips.Clip) -> None:
     assert set(metrics) == {"contrastive"}
 
 
+def test_rows_in_the_place_of_broken_ones_are_counted(clip: clips.Clip) -> None:
+    some = batch(clip) | {"replaced": torch.tensor([True, False, False, False, False, True])}
+    metrics = loss_of(objective())(ImageTextModel(clip, objective()).eval(), some)[1]
+    assert float(metrics["replaced"]) == pytest.approx(2 / 6)
+
+
 @pytest.mark.parametrize("scale", ["paper", "logit"])
 def test_negatives_are_weighed_as_eq_4_says(clip: clips.Clip, scale: str) -> None:
     some, how = batch(clip), objective(negatives={"weight": 2.0, "scale": scale})
