@@ -67,7 +67,7 @@ class Gathering:
                 elif shown or not trains:
                     self.heldout.append(self._pair(corpus, one, whole))
                     self.counts[f"graph pairs: {SHOWN}"] += trains
-                elif self._screen.passes(one.caption["fitted"], "graph pairs"):
+                elif self._screen.passes(one.caption["fitted"], "graph pairs", by_clause=True):
                     yield self._row(corpus, one, whole, video)
 
     def _row(self, corpus: Tables, one: Told, whole: Told, video: int | None) -> Row:
@@ -77,7 +77,7 @@ class Gathering:
             "picture": str(corpus.source / one.row["image"]),
             "crop_xywh": tables.crop_of(one, whole),
             "caption": one.caption["fitted"],
-            "negatives": [text for text in wanted if self._screen.passes(text, "negatives")],
+            "negatives": [text for text in wanted if self._screen.passes(text, "negatives", by_clause=True)],
             "boxes": tables.action_boxes(one).reshape(-1).tolist(),
             "video": video,
             "frame": one.row["frame"],
@@ -102,7 +102,7 @@ class Gathering:
             self.videos.append({"frames": [], "usable": [], "boxes": []})
         video: dict[str, list[Any]] = self.videos[row]
         video["frames"].append(whole.row["frame"])
-        video["usable"].append(usable and self._screen.fault(whole.caption["fitted"]) != WITHHELD)
+        video["usable"].append(usable and self._screen.fault(whole.caption["fitted"], by_clause=True) != WITHHELD)
         video["boxes"].append(tables.action_boxes(whole).reshape(-1).tolist() if whole.row["width"] else [])
         return row
 

@@ -1,4 +1,4 @@
-"""What may train: no text that says a held-out composition or names a withheld class. What is named is listed."""
+"""What may train: no text that may say a held-out composition or names a withheld class. What is named is listed."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,19 +26,22 @@ class Screen:
         self._named: set[tuple[str, int]] = set()
         self.dropped: Counter[str] = Counter()
 
-    def fault(self, text: str) -> str | None:
-        """Why a text may not train, or None; the classes of a text that may are remembered."""
+    def fault(self, text: str, *, by_clause: bool = False) -> str | None:
+        """Why a text may not train, or None; the classes of a text that may are remembered.
+
+        `by_clause` for texts told of graphs, as HeldOut.may_say has it.
+        """
         named = self._classes.named(text)
         if self._withheld and not self._withheld.isdisjoint(named):
             return WITHHELD
-        if self._held_out is not None and self._held_out.of_text(text):
+        if self._held_out is not None and self._held_out.may_be_in(text, by_clause=by_clause):
             return COMPOSITION
         self._named.update(named)
         return None
 
-    def passes(self, text: str, what: str) -> bool:
+    def passes(self, text: str, what: str, *, by_clause: bool = False) -> bool:
         """As `fault`, counted under what the text is of: "shard samples: names a withheld class"."""
-        fault = self.fault(text)
+        fault = self.fault(text, by_clause=by_clause)
         if fault is not None:
             self.dropped[f"{what}: {fault}"] += 1
         return fault is None

@@ -2,12 +2,18 @@
 
 A composition is a relation between two nouns, or an attribute of a noun; "a table under a mug" and "a cup on a table"
 are one. Graphs tell theirs; of any other text they are read off its words: a noun phrase ends in a known noun, a known
-relation word stands between two of them ("a man is holding a small red cup"). Passive and inverted wordings ("on the
-table stands a cup") are not understood.
+relation word stands between two of them ("a man is holding a small red cup").
+
+Texts are read in two ways. What one says (`said`) is its nearest reading: the noun before the relation word is the
+subject, the one behind it the object. What it may say (`may_say`) is every reading that a sentence leaves open, so that
+nothing held out slips into training: any noun before may be the subject ("a man in a hat holding a cup"), all nouns up
+to the next relation word are objects ("a shirt and a hat"), attributes alone may be of any noun around them. Neither
+understands passive and inverted wordings ("on the table stands a cup"), words that stand for a noun of another sentence
+("it", "he"), and words that are in no corpus and no word list.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from pydantic import Field
@@ -15,21 +21,15 @@ from pydantic import Field
 from pipeline.core.kept import Kept
 from pipeline.core.params import Params as BaseParams
 from pipeline.core.seeds import derived_seed
-from pipeline.formats.class_names import stem
 from pipeline.graphs.scene import SceneGraph
 from pipeline.text import wordlists
 from pipeline.text.lexicon import Lexicon
+from pipeline.text.noun_phrases import Known, Noun, Phrase, Reader
 
 Composition = tuple[str, ...]  # (subject, predicate, object) or (attribute, noun), by what the words mean
-Stems = tuple[str, ...]
 
 _SEEDS = 1 << 63  # different values of derived_seed
-_MOST_WORDS = 5  # of one name or relation word
-_TOKEN = re.compile(r"[^\W_]+(?:['-][^\W_]+)*|[.,;:!?()\"]")
-_STOPS = frozenset('.,;:!?()"')
-_OPENING = frozenset(("a", "an", "the", "some", "his", "her", "its", "their", "this", "that", "one", "two", "three"))
-_AND = "and"
-_LINKING = frozenset(("is", "are", "was", "were", "be", "been", "being", "who", "which", "there"))
+_REACH = 16  # nouns before a relation word that may be its subject
 
 
 class Params(BaseParams):
@@ -64,103 +64,133 @@ class HeldOut:
         self._holds: Kept[Composition, bool] = Kept(
             lambda composition: derived_seed(params.seed, "composition", *composition) < self._bound
         )
-        meanings = {lexicon.noun(noun).meaning for noun in words.nouns}
+        self._adjectives = {row["word"]: lexicon.attribute(row["word"]).value for row in wordlists.rows("attributes")}
+        self.noun: Callable[[str], Noun] = Kept(self._make_noun).__getitem__
+        meanings = {self.noun(noun).meaning for noun in words.nouns}
         listed = {row["word"] for row in wordlists.rows("nouns")}  # other words for what the corpora name
-        named = ((noun, lexicon.noun(noun).meaning) for noun in (*sorted(words.nouns), *sorted(listed)))
-        self._nouns = _Known((noun, meaning) for noun, meaning in named if meaning in meanings)
+        named = ((noun, self.noun(noun)) for noun in (*sorted(words.nouns), *sorted(listed)))
+        nouns = Known((name, noun) for name, noun in named if noun.meaning in meanings)
         told = [(word, lexicon.predicate(word).said) for word in sorted(words.predicates)]
-        self._predicates = _Known(
+        predicates = Known(
             (form, lexicon.predicate(word).meaning) for word, said in told if said for form in (word, said)
         )
-        self._attributes = _Known((word, lexicon.attribute(word).value) for word in sorted(words.attributes))
-        self._stem = Kept(stem)
+        self._reader = Reader(nouns, _attributes(lexicon, words), predicates)
 
     def of_graph(self, graph: SceneGraph) -> set[Composition]:
         """The held-out compositions that a graph shows, said or not."""
         lexicon = self._lexicon
-        called = {
-            thing.id: lexicon.noun(lexicon.thing(thing.names, thing.synsets).name).meaning for thing in graph.objects
-        }
+        called = {thing.id: self.noun(lexicon.thing(thing.names, thing.synsets).name) for thing in graph.objects}
         found = {
-            relation(lexicon, called[edge.subject], edge.predicate, called[edge.object])
+            relation(lexicon, called[edge.subject].meaning, edge.predicate, called[edge.object].meaning)
             for edge in graph.relations
             if lexicon.predicate(edge.predicate).said
         }
         for thing in graph.objects:
-            found.update((lexicon.attribute(word).value, called[thing.id]) for word in thing.attributes)
+            values = {lexicon.attribute(word).value for word in thing.attributes}
+            values.update(value for name in thing.names for value in self.noun(name).attributes)
+            found.update((value, called[thing.id].meaning) for value in values)
         return {composition for composition in found if self._holds[composition]}
 
     def of_text(self, text: str) -> set[Composition]:
         """The held-out compositions that a text says."""
         return {composition for composition in self.said(text) if self._holds[composition]} if self._bound else set()
 
+    def may_be_in(self, text: str, *, by_clause: bool = False) -> bool:
+        """Whether any reading of a text says a held-out composition; `by_clause` as for `may_say`."""
+        return bool(self._bound) and any(self._holds[one] for one in self.may_say(text, by_clause=by_clause))
+
     def said(self, text: str) -> Iterator[Composition]:
-        """All compositions that a text says."""
-        segment: list[str] = []
-        for token in [*_TOKEN.findall(text.lower()), "."]:
-            if token not in _STOPS:
-                segment.append(token)
-            elif segment:
-                yield from self._of_segment(segment)
-                segment = []
+        """The compositions of a text's nearest reading."""
+        for sentence in self._reader.sentences(text):
+            last: str | None = None  # the noun before
+            between: list[str] = []  # the relation words since
+            for phrase in sentence:
+                if phrase.noun is not None:
+                    yield from ((attribute, phrase.noun) for attribute in phrase.attributes)
+                    if last is not None:
+                        yield from (relation(self._lexicon, last, word, phrase.noun) for word in between)
+                    last, between = phrase.noun, []
+                elif last is not None and not between:
+                    yield from ((attribute, last) for attribute in phrase.attributes)  # "the ball is red"
+                between += phrase.predicates
+                if phrase.stopped:
+                    last, between = None, []
 
-    def _of_segment(self, tokens: Sequence[str]) -> Iterator[Composition]:
-        """The compositions between two stops: noun phrases in a row and what stands between them."""
-        stems = [self._stem[token] for token in tokens]
-        last: str | None = None  # the noun before
-        between: list[str] = []  # the relation words since
-        for run, predicates in self._runs(tokens, stems):
-            noun, attributes = self._phrase(run)
-            if noun is not None:
-                yield from ((attribute, noun) for attribute in attributes)
-                if last is not None:
-                    yield from (relation(self._lexicon, last, word, noun) for word in between)
-                last, between = noun, []
-            elif last is not None and not between:
-                yield from ((attribute, last) for attribute in attributes)  # "the ball is red"
-            between += predicates
+    def may_say(self, text: str, *, by_clause: bool = False) -> Iterator[Composition]:
+        """The compositions of all readings of a text, those of the nearest among them.
 
-    def _runs(self, tokens: Sequence[str], stems: Sequence[str]) -> Iterator[tuple[Stems, list[str]]]:
-        """The words between boundaries, with what the relation word behind them may mean."""
-        run: list[str] = []
-        place = 0
-        while place < len(tokens):
-            token = tokens[place]
-            after_noun = bool(run) and self._nouns.longest(run, len(run) - 1) > 0
-            if token in _OPENING or token in _LINKING or (token == _AND and after_noun):
-                yield tuple(run), []
-                run = []
-                place += 1
-                continue
-            size = self._predicates.longest(stems, place)
-            other = max(words.longest(stems, place) for words in (self._nouns, self._attributes))
-            if size > other or (size and size == other and (after_noun or (not run and place))):
-                yield tuple(run), self._predicates.meanings[tuple(stems[place : place + size])]
-                run = []
-                place += size
-            else:
-                run.append(stems[place])
-                place += 1
-        yield tuple(run), []
+        `by_clause` for captions told of graphs, in which a comma parts clauses that each have their own subject.
+        """
+        for sentence in self._reader.sentences(text):
+            for part in _clauses(sentence) if by_clause else [sentence]:
+                yield from self._related(part)
+                yield from _described(part)
 
-    def _phrase(self, run: Stems) -> tuple[str | None, list[str]]:
-        """What the last noun of a run means, and the attributes before it; all attributes where there is no noun."""
-        for stop in range(len(run), 0, -1):
-            for start in range(max(0, stop - _MOST_WORDS), stop):
-                noun = self._nouns.meanings.get(run[start:stop])
-                if noun is not None:
-                    return noun[0], self._values(run[:start])
-        return None, self._values(run)
+    def _related(self, sentence: list[Phrase]) -> Iterator[Composition]:
+        """Relations of each noun to all nouns that stand before its relation words."""
+        nouns: deque[str] = deque(maxlen=_REACH)
+        subjects: list[str] = []
+        between: list[str] = []
+        has_object = False
+        for phrase in sentence:
+            if phrase.noun is not None:
+                for subject in subjects:
+                    yield from (relation(self._lexicon, subject, word, phrase.noun) for word in between)
+                nouns.append(phrase.noun)
+                has_object = True
+            if phrase.predicates:
+                between = [*([] if has_object else between), *phrase.predicates]
+                subjects, has_object = list(dict.fromkeys(nouns)), False
 
-    def _values(self, words: Stems) -> list[str]:
-        found: list[str] = []
-        place = 0
-        while place < len(words):
-            size = self._attributes.longest(words, place)
-            if size:
-                found += self._attributes.meanings[words[place : place + size]]
-            place += size or 1
-        return found
+    def _make_noun(self, name: str) -> Noun:
+        """What a name means beside the attributes that it begins with; a "hot dog" is no dog."""
+        words, noun = name.split(" "), self._lexicon.noun(name)
+        size = 0
+        values: list[str] = []
+        while found := [stop for stop in range(size + 1, len(words)) if " ".join(words[size:stop]) in self._adjectives]:
+            values.append(self._adjectives[" ".join(words[size : found[-1]])])
+            size = found[-1]
+        rest = self._lexicon.noun(" ".join(words[size:])).meaning
+        if values and set(words[:size]).isdisjoint(noun.meaning.split(" ")):
+            return Noun(noun.meaning, tuple(values))
+        return Noun(rest, tuple(values)) if values and rest in noun.general else Noun(noun.meaning, ())
+
+
+def _attributes(lexicon: Lexicon, words: Words) -> Known[str]:
+    """The attributes that the corpora have, alone or in the names of things, and other words for them."""
+    listed = {row["word"] for row in wordlists.rows("attributes")}
+    inside = {word for noun in words.nouns for word in noun.split(" ")[:-1]} & listed
+    values = {lexicon.attribute(word).value for word in words.attributes | inside}
+    named = ((word, lexicon.attribute(word).value) for word in sorted(words.attributes | listed))
+    return Known((word, value) for word, value in named if value in values)
+
+
+def _clauses(sentence: list[Phrase]) -> Iterator[list[Phrase]]:
+    """What stands between two stops."""
+    clause: list[Phrase] = []
+    for phrase in sentence:
+        clause.append(phrase)
+        if phrase.stopped:
+            yield clause
+            clause = []
+
+
+def _described(sentence: list[Phrase]) -> Iterator[Composition]:
+    """Attributes of nouns: their own, those before an "and" without an article, and those that stand alone."""
+    nouns: deque[str] = deque(maxlen=_REACH)
+    alone: list[str] = []  # since the last relation word: "a red, small ball"
+    before: list[str] = []
+    for phrase in sentence:
+        if phrase.noun is not None:
+            own = [*phrase.attributes, *(before if phrase.joined else [])]
+            yield from ((attribute, phrase.noun) for attribute in (*own, *alone))
+            nouns.append(phrase.noun)
+            before = own
+        else:
+            yield from ((attribute, noun) for attribute in phrase.attributes for noun in nouns)
+            alone += phrase.attributes
+        if phrase.predicates:
+            alone = []
 
 
 _STACKED = ("on", "above", "under")  # a table is under what stands on it
@@ -178,25 +208,3 @@ def relation(lexicon: Lexicon, subject: str, predicate: str, object_: str) -> Co
     if about.mirrored == "yes":
         ways.append((object_, about.meaning, subject))
     return min(ways)
-
-
-class _Known:
-    """Words of one sort by their stems, with what they mean: "with" may be "have" and "of"."""
-
-    def __init__(self, words: Iterable[tuple[str, str]]) -> None:
-        self.meanings: dict[Stems, list[str]] = {}
-        self._most: dict[str, int] = {}  # first stem -> stems of the longest word that begins so
-        for word, meaning in words:
-            stems = tuple(map(stem, _TOKEN.findall(word.lower())))
-            if stems and len(stems) <= _MOST_WORDS and not set(stems) <= _OPENING | _LINKING:
-                meanings = self.meanings.setdefault(stems, [])
-                meanings += [meaning] if meaning not in meanings else []
-                self._most[stems[0]] = max(len(stems), self._most.get(stems[0], 0))
-
-    def longest(self, stems: Sequence[str], place: int) -> int:
-        """How many stems from a place on make a known word; 0 = none."""
-        most = self._most.get(stems[place], 0)
-        for size in range(min(most, len(stems) - place), 0, -1):
-            if tuple(stems[place : place + size]) in self.meanings:
-                return size
-        return 0
