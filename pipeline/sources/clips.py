@@ -13,16 +13,18 @@ def frames(picture: Path, frame: int, video: dict[str, Any], num_frames: int, st
     """The pictures of a clip, each with the place of its annotated frame in `video`.
 
     `stride` counts frames on disk, the annotated one stands in the middle (the later of two), and a video that ends
-    stands still. Frames whose nearest annotated frame shows what is kept out of training are as if they were not there.
+    stands still. It ends where the nearest annotated frame shows what is kept out of training.
     """
     annotated, usable = video["frames"], video["usable"]
     known = [(number, path, nearest(annotated, number)) for number, path in _on_disk(picture.parent)]
-    there = [(path, place, number) for number, path, place in known if usable[place]]
-    centre = next((place for place, (_, _, number) in enumerate(there) if number == frame), None)
+    centre = next((at for at, (number, _, place) in enumerate(known) if number == frame and usable[place]), None)
     if centre is None:  # another name than its number, or alone
         return [(picture, annotated.index(frame))] * num_frames
+    hidden = [at for at, (_, _, place) in enumerate(known) if not usable[place]]
+    first = max((at + 1 for at in hidden if at < centre), default=0)
+    last = min((at - 1 for at in hidden if at > centre), default=len(known) - 1)
     places = (centre + stride * (step - num_frames // 2) for step in range(num_frames))
-    return [there[min(max(place, 0), len(there) - 1)][:2] for place in places]
+    return [known[min(max(place, first), last)][1:] for place in places]
 
 
 def nearest(annotated: Sequence[int], frame: int) -> int:

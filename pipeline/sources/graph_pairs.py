@@ -40,10 +40,14 @@ VIDEOS = pa.schema(
 
 
 class Gathering:
-    """Goes through the tables of corpora once: `training` gives what trains, the rest is kept here."""
+    """Goes through the tables of corpora once: `training` gives what trains, the rest is kept here.
 
-    def __init__(self, screen: Screen, *, only_certain: bool) -> None:
+    Without `trains` all is gone through alike, but nothing learns from it.
+    """
+
+    def __init__(self, screen: Screen, *, only_certain: bool, trains: bool) -> None:
         self._screen = screen
+        self._trains = trains
         self._only_certain = only_certain
         self._video_rows: dict[tuple[str, str], int] = {}
         self.videos: list[Row] = []
@@ -67,8 +71,11 @@ class Gathering:
                 elif shown or not trains:
                     self.heldout.append(self._pair(corpus, one, whole))
                     self.counts[f"graph pairs: {SHOWN}"] += trains
-                elif self._screen.passes(one.caption["fitted"], "graph pairs", by_clause=True):
+                elif self._passes(one.caption["fitted"], "graph pairs"):
                     yield self._row(corpus, one, whole, video)
+
+    def _passes(self, text: str, what: str) -> bool:
+        return self._screen.passes(text, what, by_clause=True, trains=self._trains)
 
     def _row(self, corpus: Tables, one: Told, whole: Told, video: int | None) -> Row:
         wanted = [row["text"] for row in one.negatives if row["certain"] or not self._only_certain]
@@ -77,7 +84,7 @@ class Gathering:
             "picture": str(corpus.source / one.row["image"]),
             "crop_xywh": tables.crop_of(one, whole),
             "caption": one.caption["fitted"],
-            "negatives": [text for text in wanted if self._screen.passes(text, "negatives", by_clause=True)],
+            "negatives": [text for text in wanted if self._passes(text, "negatives")],
             "boxes": tables.action_boxes(one).reshape(-1).tolist(),
             "video": video,
             "frame": one.row["frame"],
@@ -103,7 +110,7 @@ class Gathering:
         video: dict[str, list[Any]] = self.videos[row]
         video["frames"].append(whole.row["frame"])
         video["usable"].append(usable and self._screen.fault(whole.caption["fitted"], by_clause=True) != WITHHELD)
-        video["boxes"].append(tables.action_boxes(whole).reshape(-1).tolist() if whole.row["width"] else [])
+        video["boxes"].append(tables.action_boxes(whole).reshape(-1).tolist())
         return row
 
 

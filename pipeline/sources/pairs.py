@@ -139,7 +139,7 @@ def read(
     """
     corpora = [_opened(name, folders) for name in params.corpora]
     screen = Screen(params.audit, params.withheld, _held_out(params, folders))
-    gathering = Gathering(screen, only_certain=params.only_certain)
+    gathering = Gathering(screen, only_certain=params.only_certain, trains=params.graphs_train)
     pairs, clip_pairs = _gathered(gathering, corpora, scratch, params)
     split = samples.read(folders.shards, screen, params.general, tokenize) if folders.shards is not None else None
     amounts = Amounts(

@@ -27,23 +27,24 @@ class Screen:
         self.dropped: Counter[str] = Counter()
 
     def fault(self, text: str, *, by_clause: bool = False) -> str | None:
-        """Why a text may not train, or None; the classes of a text that may are remembered.
-
-        `by_clause` for texts told of graphs, as HeldOut.may_say has it.
-        """
+        """Why a text may not train, or None; `by_clause` for texts told of graphs, as HeldOut.may_say has it."""
         named = self._classes.named(text)
         if self._withheld and not self._withheld.isdisjoint(named):
             return WITHHELD
         if self._held_out is not None and self._held_out.may_be_in(text, by_clause=by_clause):
             return COMPOSITION
-        self._named.update(named)
         return None
 
-    def passes(self, text: str, what: str, *, by_clause: bool = False) -> bool:
-        """As `fault`, counted under what the text is of: "shard samples: names a withheld class"."""
+    def passes(self, text: str, what: str, *, by_clause: bool = False, trains: bool = True) -> bool:
+        """As `fault`, counted under what the text is of: "shard samples: names a withheld class".
+
+        The classes of a text that passes are remembered where it `trains`.
+        """
         fault = self.fault(text, by_clause=by_clause)
         if fault is not None:
             self.dropped[f"{what}: {fault}"] += 1
+        elif trains:
+            self._named.update(self._classes.named(text))
         return fault is None
 
     def shows(self, graph: SceneGraph) -> bool:

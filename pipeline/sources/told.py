@@ -116,9 +116,14 @@ def _side(start: int, length: int, said: int | None, have: int) -> tuple[int, in
 
 
 def action_boxes(told: Told) -> npt.NDArray[np.float32]:
-    """The boxes (B, 4) of both ends of every action, each once, as shares of the row's picture; x1 y1 x2 y2."""
+    """The boxes (B, 4) of both ends of every action, each once, as shares of the row's picture; x1 y1 x2 y2.
+
+    None where neither the annotation nor the picture has a size.
+    """
     graph, row = told.graph, told.row
     width, height = row["width"] or row["picture_width"], row["height"] or row["picture_height"]
+    if not width or not height:
+        return np.zeros((0, 4), np.float32)
     ends = [
         node for place in row["actions"] for node in (graph.relations[place].subject, graph.relations[place].object)
     ]

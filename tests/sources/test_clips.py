@@ -34,8 +34,10 @@ def test_the_stride_counts_frames_on_disk_and_a_video_that_ends_stands_still(vid
     assert numbers(video, 19, told([1, 19]), 4, 3) == ([7, 13, 19, 19], [1, 19, 19, 19])
 
 
-def test_frames_beside_one_that_is_kept_out_are_as_if_they_were_not_there(video):
+def test_a_clip_stands_still_before_frames_beside_one_that_is_kept_out(video):
     assert numbers(video, 9, told([3, 9, 15], hidden=[3])) == ([7, 7, 9, 11], [9, 9, 9, 9])
+    assert numbers(video, 3, told([3, 9, 15], hidden=[9]), 6) == ([1, 1, 1, 3, 5, 5], [3] * 6)  # does not jump to 13
+    assert numbers(video, 15, told([3, 9, 15], hidden=[9]), 4, 2) == ([13, 13, 15, 19], [15] * 4)
 
 
 def test_a_frame_that_is_alone_is_shown_all_the_time(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.core import stamp, tables
 from pipeline.core.errors import DataError, FormatError
-from pipeline.core.schemas import NEGATIVES
+from pipeline.core.schemas import GRAPHS, NEGATIVES
 from pipeline.datasets import shared as datasets
 from pipeline.formats import webdataset
 from pipeline.formats.named_classes import ClassNames
@@ -95,6 +95,17 @@ def test_the_classes_that_texts_name_are_listed_and_withheld_ones_dropped(root, 
         == jumps
         == len(texts) - len(trained) - sum(len(row["negatives"]) for row in trained) - len(less.train.samples)
     )
+
+
+def test_a_row_that_trains_on_shards_alone_has_not_heard_what_graphs_name(root, tmp_path, monkeypatch):
+    def told_of_graphs(names, text):
+        return set() if text[-1].isdigit() else {("demo", 3)}  # texts of shards end in a number
+
+    monkeypatch.setattr(ClassNames, "named", told_of_graphs)
+    some, none = (
+        read(root, tmp_path / str(k), graphs_train=bool(k), video_share=0.0).named_classes["demo"] for k in (1, 0)
+    )
+    assert (some, none) == ([3], [])
 
 
 def broken_shard(folder: Path, number_broken: int) -> None:
@@ -209,3 +220,15 @@ def test_a_held_out_picture_is_cut_as_those_that_train(root, tmp_path):
         shown[kind] = read(root, tmp_path / kind, crop=crop).picture(pair)
     assert (shown["squash"] == shown["random"]).all()  # all of it
     assert (shown["squash"] != shown["centre"]).any()
+
+
+def test_frames_without_an_annotated_size_have_the_boxes_that_their_pictures_size_gives(root, tmp_path):
+    other = tmp_path / "root"
+    shutil.copytree(root, other)
+    file = other / "graph" / "ag.parquet"
+    meta, rows = tables.read_meta(file, GRAPHS), tables.read_rows(file, GRAPHS)
+    tables.write(file, GRAPHS, [{**row, "width": None, "height": None} for row in rows], meta)
+    one, two = (read(folder, tmp_path / str(k), corpora=["ag"]).train.videos for k, folder in enumerate((root, other)))
+    boxes = [[table.row(k)["boxes"] for k in range(len(table))] for table in (one, two)]
+    assert boxes[0] == boxes[1]
+    assert any(map(any, boxes[0]))
