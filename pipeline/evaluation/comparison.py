@@ -211,11 +211,15 @@ def _listed(interval: Interval | None) -> list[float] | None:
 
 
 def _verdict(row: Row, start_ci95: list[float] | None, start: float | None) -> Row:
-    """Text alone: within the start's interval. Order of words: the whole interval above one half."""
-    holds: bool | None
+    """Text alone: false where it tells more than before: above the start's interval, and its own above one half.
+
+    Order of words: true where the whole interval is above one half.
+    """
+    holds: bool | None = None
     if row["measure"] == "text_only":
-        holds = start_ci95[0] <= row["value"] <= start_ci95[1] if start_ci95 else None
-    else:
-        holds = row["ci95"][0] > 0.5 if row["ci95"] else None
-    kept = {key: row[key] for key in ("row", "rule", "value", "ci95", "n")}
+        if start_ci95 and row["ci95"]:
+            holds = not (row["value"] > start_ci95[1] and row["ci95"][0] > 0.5)
+    elif row["ci95"]:
+        holds = row["ci95"][0] > 0.5
+    kept = {key: row[key] for key in ("row", "rule", "value", "ci95", "n", "difference", "difference_ci95")}
     return {"control": row["measure"], **kept, "start": start, "start_ci95": start_ci95, "holds": holds}

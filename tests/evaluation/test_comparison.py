@@ -149,11 +149,26 @@ def test_the_controls_hold_or_not():
     backward = answers("backward", 0, text_only_M=np.full(M, 0.1))
     found = comparison.controls(comparison.rows(ASKED, [start], [same, leaky, backward], DRAWN))
     holds = {(one["row"], one["control"], one["rule"]): one["holds"] for one in found}
-    assert [holds[row, "text_only", ALL] for row in ("same", "leaky", "backward")] == [True, False, False]
+    assert [holds[row, "text_only", ALL] for row in ("same", "leaky", "backward")] == [True, False, True]
     assert {rule for row, _, rule in holds if row == "leaky"} == {ALL, "swap", "replace"}
     assert ("base", "text_only", ALL) not in holds
     assert [holds[row, "word_order", ALL] for row in ("same", "leaky")] == [True, False]
     assert found[0]["start_ci95"] is None or found[0]["start"] is not None
+    by_row = {one["row"]: one for one in found if (one["control"], one["rule"]) == ("text_only", ALL)}
+    assert by_row["leaky"]["difference"] == pytest.approx(0.4)
+    assert by_row["leaky"]["difference_ci95"][0] > 0
+
+
+def test_texts_that_tell_no_more_than_guessing_do_not_leak():
+    start = answers("base", 0, text_only_M=np.tile([0.1, 0.3], M // 2))
+    guessing = answers("guessing", 0, text_only_M=np.tile([0.2, 0.8], M // 2))
+    (found,) = (
+        one
+        for one in comparison.controls(comparison.rows(ASKED, [start], [guessing], DRAWN))
+        if (one["control"], one["rule"]) == ("text_only", ALL)
+    )
+    assert found["value"] > found["start_ci95"][1]
+    assert found["holds"]
 
 
 def test_the_headline_is_flat_and_of_all_rules_and_corpora():

@@ -146,7 +146,7 @@ def test_the_page_tells_the_figures_and_shows_the_questions_that_turned(made):
     assert summary.rows[1][:2] == ["accuracy", found["n"]]
     assert summary.rows[1][3] == f"{100 * found['value']:.1f} ({low}\u00a0to\u00a0{high})"
     assert page.tables[1].rows[0][1:3] == ["gn", f"{100 * found['difference']:+.1f}"]
-    controls = {(row[0], row[1], row[2]): row[5] for row in page.tables[2].rows}
+    controls = {(row[0], row[1], row[2]): row[-1] for row in page.tables[2].rows}
     assert controls["gn", "text alone", "all"].startswith("holds: within the start's interval")
     rules = {row["rule"] for row in figures(made)["rows"]}
     assert {chart.title.split(": ")[-1] for chart in page.marks} == {
@@ -174,15 +174,23 @@ def test_the_page_says_no_figure_twice_by_rule_and_corpus(made):
 
 
 @pytest.mark.parametrize(
-    ("start", "value", "said"),
-    [(0.41, 0.49, "nearer to guessing"), (0.41, 0.62, "the negatives leak"), (0.5, 0.6, "the negatives leak")],
+    ("start", "value", "holds", "said"),
+    [
+        (0.41, 0.49, True, "holds: moved out of the start's interval, towards guessing"),
+        (0.41, 0.62, False, "does not hold: above"),
+        (0.5, 0.6, False, "the negatives leak"),
+        (0.5, 0.56, True, "the texts alone do not tell the caption above guessing"),
+        (0.5, 0.52, True, "holds: within"),
+    ],
 )
-def test_texts_that_tell_less_than_at_the_start_are_called_no_leak(tmp_path, start, value, said):
+def test_only_texts_that_tell_more_than_at_the_start_are_called_a_leak(tmp_path, start, value, holds, said):
     control = {"row": "gn", "control": "text_only", "rule": "swap_roles", "value": value, "ci95": None, "n": 9}
-    control |= {"start": start, "start_ci95": [start - 0.04, start + 0.04], "holds": False}
+    control |= {"start": start, "start_ci95": [start - 0.04, start + 0.04], "holds": holds}
+    control |= {"difference": value - start, "difference_ci95": [0.01, 0.02]}
     page_of.write(tmp_path, "demo", 16, {"rows": [], "controls": [control], "examples": []}, [])
     (row,) = next(table for table in pages.read(tmp_path / pages.FILE).tables if table.title == "Controls").rows
-    assert said in row[5]
+    assert row[5] == f"{100 * (value - start):+.1f} (1.0\u00a0to\u00a02.0)"
+    assert said in row[6]
 
 
 def test_an_example_has_the_texts_and_the_picture_of_its_question(made):
