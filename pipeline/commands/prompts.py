@@ -14,13 +14,16 @@ def request(dataset: str, type_: str, *, classes: Path | None, out: Path) -> int
     """Write the requests for texts of one type; returns their number.
 
     `classes` is the user's own class list, of a dataset that ships none. Raises ParamsError for a dataset or type that
-    is not known.
+    is not known, and for a class list that would not be read.
     """
     known = members.names("pipeline.datasets")
     if dataset not in known:
         raise ParamsError(f"no dataset '{dataset}': the datasets are {', '.join(known)}")
-    if classes is None and not shared.class_file(dataset).is_file():
+    ships = shared.class_file(dataset).is_file()
+    if classes is None and not ships:
         raise ParamsError(f"dataset '{dataset}' ships no class list; give yours with --classes FILE")
+    if classes is not None and ships:
+        raise ParamsError(f"dataset '{dataset}' comes with its class list; leave out --classes {classes}")
     names = [one.name for one in shared.classes(dataset, own=classes)]
     asked = requests.requests(dataset, names, type_)
     with whole(out) as scratch:

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -43,6 +44,12 @@ def test_the_classes_of_a_manifest_are_the_user_s(tmp_path):
 def test_what_cannot_be_asked_is_one_clear_line_and_writes_nothing(tmp_path, dataset, kind, message):
     with pytest.raises(ParamsError, match=message):
         prompts.request(dataset, kind, classes=None, out=tmp_path / "asked.jsonl")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_class_list_that_would_not_be_read_is_refused(tmp_path):
+    with pytest.raises(ParamsError, match=r"'demo' comes with its class list; leave out --classes mine\.csv"):
+        prompts.request("demo", "verb", classes=Path("mine.csv"), out=tmp_path / "asked.jsonl")
     assert list(tmp_path.iterdir()) == []
 
 
