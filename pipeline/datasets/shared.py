@@ -140,7 +140,7 @@ def _number(dataset: Dataset, text: str | None) -> int | None:
 
 def read_classes(file: Path) -> list[ActionClass]:
     """A class list; FormatError unless ids are 0, 1, 2, ... and every class has a name of one line."""
-    table = rows.read_csv(file, ("class_id", "name", "context"))
+    table = rows.read_csv(file, ("class_id", "name", "context"), "a class list")
     for class_id, row in enumerate(table):
         if row["class_id"] != str(class_id) or not row["name"] or not row["name"].isprintable():
             raise FormatError(f"{file}: expected class {class_id} with a name, found {row}")

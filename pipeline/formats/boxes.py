@@ -24,7 +24,7 @@ _FRAME = re.compile(r"[0-9]{1,8}")
 
 def read(path: Path) -> Boxes:
     """The boxes of a recording, in the order of the file. Raises FormatError, with the line, for one that is none."""
-    table = [_box(path, number, row) for number, row in rows.numbered_csv(path, COLUMNS)]
+    table = [_box(path, number, row) for number, row in rows.numbered_csv(path, COLUMNS, "a table of boxes")]
     return Boxes(
         np.array([frame for frame, _, _ in table], np.int64),
         np.array([corners for _, _, corners in table], np.float32).reshape(-1, 4),

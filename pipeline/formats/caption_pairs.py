@@ -29,6 +29,7 @@ _MOST_CHARACTERS = 10_000  # of a text; CLIP reads some 300
 _MOST_OF_RULE = 200  # characters
 _MOST_PIXELS = 1 << 20  # a side
 _WHAT = "pictures with a true and a false caption"
+_EVERY = "every question needs a true and a false text"
 
 Box = tuple[int, int, int, int]
 
@@ -85,7 +86,8 @@ _Said = tuple[str, Box | None, str, str, str | None]  # as CaptionPair, the rule
 def read(path: Path, kind: str = "auto") -> list[CaptionPair]:
     """The questions of a file, in its order; `kind` is one of `KINDS`, or auto: told by the file's ending and start.
 
-    Raises FormatError for a file that is none, an empty text, and the name of a picture that leads out of its folder.
+    Raises FormatError for a file that is none, an empty text, two that are the same, and the name of a picture that leads
+    out of its folder.
     """
     chosen = _told(path) if kind == "auto" else kind
     found: list[CaptionPair] = []
@@ -94,6 +96,8 @@ def read(path: Path, kind: str = "auto") -> list[CaptionPair]:
         if number > _MOST_QUESTIONS:
             raise FormatError(f"{path}: more than {_MOST_QUESTIONS} questions; part the file")
         named = _rule(where, (rule or "").strip() or path.stem)
+        if caption.split() == false.split():
+            raise FormatError(f"{where}: the true and the false caption are the same: {caption[:80]!r}")
         found.append(CaptionPair(_name(where, image), crop_xywh, _text(where, caption), _text(where, false), named))
     if not found:
         raise FormatError(f"{path}: no question in it; expected {_WHAT}")
@@ -131,17 +135,23 @@ def _read_sugarcrepe(path: Path) -> Iterator[_Said]:
 
 def _read_vl_checklist(path: Path) -> Iterator[_Said]:
     """Each true text against each false one."""
-    for image, texts in typed_json.read(path, _VL_CHECKLIST, _MOST_BYTES, f"VL-CheckList's {_WHAT}"):
+    for number, (image, texts) in enumerate(
+        typed_json.read(path, _VL_CHECKLIST, _MOST_BYTES, f"VL-CheckList's {_WHAT}"), 1
+    ):
+        if not texts.POS or not texts.NEG:
+            raise FormatError(f"{path}: entry {number}: no {'NEG' if texts.POS else 'POS'} text; {_EVERY}")
         yield from ((image, None, true, false, None) for true in texts.POS for false in texts.NEG)
 
 
 def _read_csv(path: Path) -> Iterator[_Said]:
-    for row in rows.read_csv(path, ("image", "caption", "false_caption")):
+    for row in rows.read_csv(path, ("image", "caption", "false_caption"), _WHAT):
         yield row["image"], None, row["caption"], row["false_caption"], row.get("rule")
 
 
 def _read_jsonl(path: Path) -> Iterator[_Said]:
-    for one in typed_json.read_lines(path, _LINES, _MOST_BYTES, f"lines of {_WHAT}"):
+    for number, one in enumerate(typed_json.read_lines(path, _LINES, _MOST_BYTES, f"lines of {_WHAT}"), 1):
+        if not one.false_caption:
+            raise FormatError(f"{path}: entry {number}: no false_caption; {_EVERY}")
         every = [one.false_caption] if isinstance(one.false_caption, str) else one.false_caption
         yield from ((one.image, None, one.caption, false, one.rule) for false in every)
 
@@ -159,9 +169,10 @@ KINDS = tuple(_READERS)
 def _box(where: str, sides: tuple[Any, ...]) -> Box | None:
     if all(side is None for side in sides):
         return None
-    if not all(side is not None and math.isfinite(side) and 0 <= side <= _MOST_PIXELS for side in sides):
+    if not all(side is not None and math.isfinite(side) and abs(side) <= _MOST_PIXELS for side in sides):
         raise FormatError(f"{where}: box {sides}, expected x, y, width and height in pixels")
     x, y, w, h = (int(side) for side in sides)
+    x, y, w, h = max(x, 0), max(y, 0), w + min(x, 0), h + min(y, 0)  # what of it lies in the picture
     if w < 1 or h < 1:
         raise FormatError(f"{where}: box {sides} has no pixel in it")
     return x, y, w, h
@@ -182,7 +193,7 @@ def _rule(where: str, rule: str) -> str:
 
 def _text(where: str, text: str) -> str:
     if not text.strip():
-        raise FormatError(f"{where}: an empty caption; every question needs a true and a false text")
+        raise FormatError(f"{where}: an empty caption; {_EVERY}")
     if len(text) > _MOST_CHARACTERS:
         raise FormatError(f"{where}: a caption of {len(text)} characters, at most {_MOST_CHARACTERS} are read")
     return text

@@ -13,6 +13,7 @@ from pipeline.core.errors import FormatError
 
 _MOST_BYTES = 256 << 20
 _MOST_VALUES = 16_000_000  # some 100 bytes each in memory; Kinetics-700 has 3 million
+_CLIPS = "a list of clips"
 
 Row = dict[str, str]
 Rows = list[Row]
@@ -26,14 +27,14 @@ def read(path: Path, columns: tuple[str, ...]) -> Rows:
     return read_parquet(path, columns) if path.suffix == ".parquet" else read_csv(path, columns)
 
 
-def read_csv(path: Path, columns: tuple[str, ...]) -> Rows:
-    """The rows of a CSV file in UTF-8; its first line names the columns."""
-    return [row for _, row in numbered_csv(path, columns)]
+def read_csv(path: Path, columns: tuple[str, ...], what: str = _CLIPS) -> Rows:
+    """The rows of a CSV file in UTF-8; its first line names the columns. `what` is expected, for messages."""
+    return [row for _, row in numbered_csv(path, columns, what)]
 
 
-def numbered_csv(path: Path, columns: tuple[str, ...]) -> list[tuple[int, Row]]:
+def numbered_csv(path: Path, columns: tuple[str, ...], what: str = _CLIPS) -> list[tuple[int, Row]]:
     """The rows of a CSV file, each with the number of the line that it ends in, from 1; empty lines are no rows."""
-    reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
+    reader = csv.reader(io.StringIO(_text(path, what), newline=""), strict=True)
     found: list[tuple[int, Row]] = []
     try:
         header = [name.strip() for name in next(reader, [])]
@@ -45,7 +46,7 @@ def numbered_csv(path: Path, columns: tuple[str, ...]) -> list[tuple[int, Row]]:
                 )
             if cells:
                 found.append((reader.line_num, {n: cell.strip() for n, cell in zip(header, cells, strict=True)}))
-                _check_size(path, len(found) * len(header))
+                _check_size(path, len(found) * len(header), what=what)
     except csv.Error as error:
         raise FormatError(f"{path}: line {reader.line_num}: not CSV ({error}); mend the file") from None
     return found
@@ -99,10 +100,10 @@ def _text_bytes(column: pa.ChunkedArray) -> int:
     return total
 
 
-def _check_size(path: Path, num_values: int, num_bytes: int = 0) -> None:
+def _check_size(path: Path, num_values: int, num_bytes: int = 0, what: str = _CLIPS) -> None:
     if num_values > _MOST_VALUES or num_bytes > _MOST_BYTES:
         most = f"{_MOST_VALUES} values and {_MOST_BYTES >> 20} MiB"
-        raise FormatError(f"{path}: too large for a list of clips, at most {most} are read")
+        raise FormatError(f"{path}: too large for {what}, at most {most} are read")
 
 
 def _check(path: Path, header: list[str], columns: tuple[str, ...]) -> None:
@@ -111,5 +112,5 @@ def _check(path: Path, header: list[str], columns: tuple[str, ...]) -> None:
         raise FormatError(f"{path}: expected the columns {', '.join(columns)}, each once, found {header[:12]}")
 
 
-def _text(path: Path) -> str:
-    return outside.text(path, _MOST_BYTES, "a list of clips", "utf-8-sig")
+def _text(path: Path, what: str) -> str:
+    return outside.text(path, _MOST_BYTES, what, "utf-8-sig")

@@ -92,12 +92,18 @@ def test_a_layout_may_be_named(tmp_path, kind):
         ([ARO | {"true_caption": "x" * 10001}], "a caption of 10001 characters"),
         ([ARO | {"relation_name": "\u001b[2J"}], "question 1: rule"),
         ([ARO | {"bbox_w": 0}], "has no pixel in it"),
-        ([ARO | {"bbox_x": -1}], "expected x, y, width and height"),
+        ([ARO | {"bbox_x": -50}], "has no pixel in it"),
+        ([ARO | {"bbox_x": -(1 << 40)}], "expected x, y, width and height"),
+        (
+            [ARO, ARO | {"false_caption": " the man is  on the horse"}],
+            "question 2: the true and the false caption are the",
+        ),
+        ([["1.jpg", {"POS": ["a"], "NEG": []}]], "entry 1: no NEG text; every question needs"),
         ([ARO | {"bbox_w": None}], "expected x, y, width and height"),
         ([ARO | {"bbox_w": 1 << 40}], "expected x, y, width and height"),
         ([], "no question in it"),
         ({}, "no question in it"),
-        ([["1.jpg", {"POS": [], "NEG": ["a"]}]], "no question in it"),
+        ([["1.jpg", {"POS": [], "NEG": ["a"]}]], "entry 1: no POS text; every question needs"),
         ([{"image": "1.jpg"}], "not ARO's pictures with a true and a false caption"),
         ({"0": {"filename": "1.jpg", "caption": "a"}}, "not SugarCrepe's"),
         ([["1.jpg", {"POS": "a", "NEG": ["b"]}]], "not VL-CheckList's"),
@@ -108,6 +114,23 @@ def test_what_is_no_such_file_is_one_clear_line(tmp_path, value, words):
     with pytest.raises(FormatError) as stopped:
         caption_pairs.read(written(tmp_path / "a.json", value))
     assert words in str(stopped.value)
+
+
+@pytest.mark.parametrize("false", [[], ""])
+def test_a_line_without_a_false_text_is_one_clear_line(tmp_path, false):
+    lines = "\n".join(json.dumps(one) for one in (LINE, {**LINE, "false_caption": false}))
+    with pytest.raises(FormatError, match="entry 2: no false_caption; every question needs a true and a false text"):
+        caption_pairs.read(written(tmp_path / "a.jsonl", lines))
+
+
+def test_a_box_that_begins_before_the_picture_is_cut_at_its_edge(tmp_path):
+    (one,) = caption_pairs.read(written(tmp_path / "a.json", [ARO | {"bbox_x": -3, "bbox_y": -1.5}]))
+    assert one.crop_xywh == (0, 0, 47, 59)
+
+
+def test_a_table_that_is_not_there_says_what_was_expected(tmp_path):
+    with pytest.raises(FormatError, match="expected pictures with a true and a false caption"):
+        caption_pairs.read(tmp_path / "gone.csv")
 
 
 def test_a_file_that_is_not_there_is_one_clear_line(tmp_path):
