@@ -101,7 +101,10 @@ def index(path: Path) -> Shard:
             walk.add(name, kind, start, size)
     walk.end_sample()
     if not walk.keys:
-        raise FormatError(f"{path}: an empty shard: no sample with a picture and a text; remove it or fetch it again")
+        why = f" (left out: {dict(sorted(walk.left_out.items()))})" if walk.left_out else ""
+        raise FormatError(
+            f"{path}: an empty shard: no sample with a picture and a text{why}; remove it or fetch it again"
+        )
     spans_N4 = np.array(walk.spans, np.int64).reshape(-1, 4)
     return Shard(path, np.array(walk.keys), spans_N4, dict(sorted(walk.left_out.items())))
 
