@@ -45,6 +45,10 @@ class Words:
             for class_id in shown
         }
 
+    def unsaid(self) -> list[int]:
+        """The classes that nothing can be said of: whatever is true of them names another one."""
+        return sorted(class_id for class_id, said in self._of_class.items() if not said)
+
     def of_action(self, class_id: int, rng: np.random.Generator) -> str:
         """A caption of somebody who does an action."""
         said = self._of_class[class_id]

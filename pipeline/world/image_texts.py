@@ -63,6 +63,8 @@ class ImageTextWorld(Params):
         unknown = [class_id for class_id in self.classes if not 0 <= class_id < len(ACTIONS)]
         if unknown:
             raise ValueError(f"demo has no classes {unknown}, only 0 to {len(ACTIONS) - 1}")
+        if unsaid := captioning.Words(self.classes).unsaid():
+            raise ValueError(f"classes {unsaid} have no caption that names none but {self.classes}; leave them out")
         return self
 
 

@@ -4,6 +4,7 @@ import tarfile
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from PIL import Image
 
 from pipeline.compute.shared import Compute
@@ -92,6 +93,15 @@ def test_no_caption_names_a_class_that_is_not_shown():
     alone = captioning.Words([7])  # its name has all words of "raise left arm and lift right knee" but one
     said = {alone.of_action(7, rng) for _ in range(300)}
     assert {named for text in said for _, named in names.named(text)} <= {7}
+
+
+def test_classes_of_which_nothing_can_be_said_alone_are_one_clear_line():
+    assert captioning.Words([12]).unsaid() == [12]
+    assert captioning.Words(range(len(ACTIONS))).unsaid() == []
+    with pytest.raises(
+        ValidationError, match=r"classes \[12\] have no caption that names none but \[12\]; leave them out"
+    ):
+        ImageTextWorld.model_validate({**WORLD.model_dump(), "classes": [12]})
 
 
 def test_every_class_can_be_told_and_the_sides_are_its_own():
