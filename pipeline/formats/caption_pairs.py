@@ -86,8 +86,8 @@ _Said = tuple[str, Box | None, str, str, str | None]  # as CaptionPair, the rule
 def read(path: Path, kind: str = "auto") -> list[CaptionPair]:
     """The questions of a file, in its order; `kind` is one of `KINDS`, or auto: told by the file's ending and start.
 
-    Raises FormatError for a file that is none, an empty text, two that are the same, and the name of a picture that leads
-    out of its folder.
+    Raises FormatError for a file that is none, an empty text, two that are the same, and the name of a picture that
+    leads out of its folder.
     """
     chosen = _told(path) if kind == "auto" else kind
     found: list[CaptionPair] = []

@@ -7,6 +7,7 @@ Of several seeds the first is shown.
 # Shapes: M captions against negatives.
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
@@ -97,9 +98,22 @@ class Examples:
         return pages.Image(
             file=one.name,
             alt=f"{where}: {caption}",
-            caption=f"{one.row} {one.turn} ({rule.replace('_', ' ')}; {where}): true “{caption}”, "
-            f"false “{text}”. Margin of the true text {start:+.4f} at the start, {tuned:+.4f} after.",
+            caption=f"{one.row} {one.turn} ({rule.replace('_', ' ')}; {where}): true “{_marked(caption, text)}”, "
+            f"false “{_marked(text, caption)}”. Margin of the true text {start:+.4f} at the start, {tuned:+.4f} after.",
         )
+
+
+def _marked(text: str, other: str) -> str:
+    """A text with the words that another does not have in their place in brackets."""
+    words, others = text.split(" "), other.split(" ")
+    if len(words) == len(others):  # an exchange: no block of words was moved
+        return " ".join(word if word == its else f"[{word}]" for word, its in zip(words, others, strict=True))
+    told = []
+    for kind, start, stop, _, _ in SequenceMatcher(None, words, others, autojunk=False).get_opcodes():
+        if start < stop:
+            said = " ".join(words[start:stop])
+            told.append(said if kind == "equal" else f"[{said}]")
+    return " ".join(told)
 
 
 def _parted(id_: str) -> _Asked:

@@ -15,6 +15,7 @@ from pipeline.core.schemas import GRAPHS, NEGATIVES
 from pipeline.core.seeds import generator
 from pipeline.evaluation import compositional
 from pipeline.reporting import compare as page_of
+from pipeline.reporting import compare_examples as examples
 from pipeline.steps.compare import Row
 from pipeline.training import heldout
 from tests.steps import comparisons
@@ -138,14 +139,14 @@ def test_the_page_tells_the_figures_and_shows_the_questions_that_turned(made):
     page = pages.read(made / "compare/demo" / pages.FILE)
     assert (page.stage, page.row) == ("compare", "demo")
     titles = [table.title for table in page.tables]
-    assert [title.split(",")[0] for title in titles[:3]] == ["All figures", "Differences to the start", "Controls"]
-    summary = page.tables[0]
+    assert [title.split(",")[0] for title in titles[:3]] == ["Differences to the start", "All figures", "Controls"]
+    summary = page.tables[1]
     assert (summary.header, summary.rows[0]) == (["figure", "questions", "base", "gn"], ["seeds", None, "1", "2"])
     found = one(made, "gn", "accuracy")
     low, high = (f"{100 * end:.1f}" for end in found["ci95"])
     assert summary.rows[1][:2] == ["accuracy", found["n"]]
     assert summary.rows[1][3] == f"{100 * found['value']:.1f} ({low}\u00a0to\u00a0{high})"
-    assert page.tables[1].rows[0][1:3] == ["gn", f"{100 * found['difference']:+.1f}"]
+    assert page.tables[0].rows[0][1:3] == ["gn", f"{100 * found['difference']:+.1f}"]
     controls = {(row[0], row[1], row[2]): row[-1] for row in page.tables[2].rows}
     assert controls["gn", "text alone", "all"].startswith("holds: within the start's interval")
     rules = {row["rule"] for row in figures(made)["rows"]}
@@ -202,10 +203,12 @@ def test_an_example_has_the_texts_and_the_picture_of_its_question(made):
     ]
     said = {name: heldout.read(heldout.file(made / "finetune" / name, 0)) for name in ("base", "gn")}
     for image in page.images:
+        assert 1 <= image.caption.count("[") == image.caption.count("]")  # the words that were edited
+        plain = image.caption.replace("[", "").replace("]", "")
         (row,) = [
             row
             for corpus, row in negatives
-            if f"true “{row['caption']}”, false “{row['text']}”" in image.caption
+            if f"true “{row['caption']}”, false “{row['text']}”" in plain
             and f"({row['rule'].replace('_', ' ')}; {corpus}, image {row['image_id']}" in image.caption
             and (f", region {row['region']})" in image.caption if row["region"] else "region" not in image.caption)
         ]
@@ -219,6 +222,12 @@ def test_an_example_has_the_texts_and_the_picture_of_its_question(made):
             assert f"{true - false:+.4f} {words}" in image.caption
         with Image.open(made / "compare/demo" / image.file) as drawn:
             assert drawn.size == (460, 345)
+
+
+def test_edited_words_are_marked():
+    assert examples._marked("a red cup on a table", "a blue cup on a table") == "a [red] cup on a table"
+    assert examples._marked("a man holding a cup", "a cup holding a man") == "a [man] holding a [cup]"
+    assert examples._marked("a cup", "a small cup") == "a cup"
 
 
 def test_a_region_is_framed_in_the_whole_picture(root):

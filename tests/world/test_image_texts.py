@@ -4,8 +4,8 @@ import tarfile
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 from PIL import Image
+from pydantic import ValidationError
 
 from pipeline.compute.shared import Compute
 from pipeline.core import pages
