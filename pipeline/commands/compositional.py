@@ -118,7 +118,9 @@ def _measured(questions: Sequence[CaptionPair], texts: ImageText, images: Path, 
     return Measured(table, float(np.mean([line.accuracy for line in table[1:]])), num_missing)
 
 
-def _line(rule: str, outcome_SM: Floats, cluster_M: Ints, drawn_BC: Ints, chosen: npt.NDArray[np.bool_]) -> Line:
+def _line(
+    rule: str, outcome_SM: Floats, cluster_M: Ints, drawn_BC: clusters.Counts, chosen: npt.NDArray[np.bool_]
+) -> Line:
     value_S, resampled_BS = clusters.means(outcome_SM[:, chosen], cluster_M[chosen], drawn_BC)
     num_images = len(np.unique(cluster_M[chosen]))
     intervals = [clusters.interval(resampled_B, num_images) for resampled_B in resampled_BS.T]

@@ -14,6 +14,9 @@ from pipeline.evaluation.metrics import COVERAGE, Interval
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Counts = npt.NDArray[np.int16]  # of one cluster in one resample: 32,767 of one are never drawn
+
+_BLOCK_VALUES = 1 << 23  # numbers held at once
 
 
 def numbered(names: Sequence[str]) -> Ints:
@@ -21,24 +24,33 @@ def numbered(names: Sequence[str]) -> Ints:
     return np.unique(np.asarray(names, dtype=np.str_), return_inverse=True)[1].astype(np.int64)
 
 
-def resamples(num_clusters: int, num_resamples: int, random: np.random.Generator) -> Ints:
+def resamples(num_clusters: int, num_resamples: int, random: np.random.Generator) -> Counts:
     """How often each cluster was drawn, drawn_BC."""
-    if not num_clusters:
-        return np.zeros((num_resamples, 0), dtype=np.int64)
-    share = np.full(num_clusters, 1 / num_clusters)
-    return random.multinomial(num_clusters, share, size=num_resamples).astype(np.int64)
+    drawn_BC = np.zeros((num_resamples, num_clusters), dtype=np.int16)
+    share = np.full(num_clusters, 1 / max(1, num_clusters))
+    for here in _blocks(num_resamples, num_clusters):
+        drawn_BC[here] = random.multinomial(num_clusters, share, size=len(drawn_BC[here])) if num_clusters else 0
+    return drawn_BC
 
 
-def means(outcome_SM: Floats, cluster_M: Ints, drawn_BC: Ints) -> tuple[Floats, Floats]:
+def means(outcome_SM: Floats, cluster_M: Ints, drawn_BC: Counts) -> tuple[Floats, Floats]:
     """The means (S), and those of all resamples (B, S); NaN where a resample has none of these questions."""
     num_clusters = drawn_BC.shape[1]
     count_C = np.bincount(cluster_M, minlength=num_clusters).astype(np.float64)
     sums_SC = np.stack([np.bincount(cluster_M, one_M, minlength=num_clusters) for one_M in outcome_SM])
     asked = np.flatnonzero(count_C)  # rare rules occur in few clusters
-    drawn = drawn_BC[:, asked].astype(np.float64)
-    with np.errstate(invalid="ignore"):
-        resampled_BS: Floats = (drawn @ sums_SC[:, asked].T) / (drawn @ count_C[asked])[:, None]
+    resampled_BS: Floats = np.empty((len(drawn_BC), len(outcome_SM)))
+    for here in _blocks(len(drawn_BC), len(asked)):
+        drawn = drawn_BC[here][:, asked].astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            resampled_BS[here] = (drawn @ sums_SC[:, asked].T) / (drawn @ count_C[asked])[:, None]
     return outcome_SM.mean(axis=1), resampled_BS
+
+
+def _blocks(num_rows: int, num_columns: int) -> list[slice]:
+    """Rows in blocks of bounded size."""
+    at_once = max(1, _BLOCK_VALUES // max(1, num_columns))
+    return [slice(start, start + at_once) for start in range(0, num_rows, at_once)]
 
 
 def interval(resampled_B: Floats, num_clusters: int) -> Interval | None:

@@ -82,8 +82,8 @@ RETRIEVAL = tuple(name for name in _OUTCOMES if "_to_" in name)
 class Drawn:
     """How often each cluster is in each resample: of the images of graphs, and of the general pairs."""
 
-    graphs_BC: Ints
-    general_BC: Ints
+    graphs_BC: clusters.Counts
+    general_BC: clusters.Counts
 
 
 def rows(asked: Questions, start: Sequence[Answers], tuned: Sequence[Answers], drawn: Drawn) -> list[Row]:
@@ -191,7 +191,7 @@ def _rows_of(
             yield row | _figure_of("difference", "difference_", value_S[mine] - value_S[theirs], gain_BS, num_images)
 
 
-def _clusters(num: int, figure: _Figure, asked: Questions, drawn: Drawn) -> tuple[Ints, Ints]:
+def _clusters(num: int, figure: _Figure, asked: Questions, drawn: Drawn) -> tuple[Ints, clusters.Counts]:
     if figure.measure == "retention":
         return np.arange(num), drawn.general_BC
     return (asked.cluster_M if figure.measure in ("accuracy", "text_only") else asked.cluster_N), drawn.graphs_BC

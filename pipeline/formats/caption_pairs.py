@@ -135,9 +135,8 @@ def _read_sugarcrepe(path: Path) -> Iterator[_Said]:
 
 def _read_vl_checklist(path: Path) -> Iterator[_Said]:
     """Each true text against each false one."""
-    for number, (image, texts) in enumerate(
-        typed_json.read(path, _VL_CHECKLIST, _MOST_BYTES, f"VL-CheckList's {_WHAT}"), 1
-    ):
+    found = typed_json.read(path, _VL_CHECKLIST, _MOST_BYTES, f"VL-CheckList's {_WHAT}")
+    for number, (image, texts) in enumerate(found, 1):
         if not texts.POS or not texts.NEG:
             raise FormatError(f"{path}: entry {number}: no {'NEG' if texts.POS else 'POS'} text; {_EVERY}")
         yield from ((image, None, true, false, None) for true in texts.POS for false in texts.NEG)

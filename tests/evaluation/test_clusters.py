@@ -27,6 +27,18 @@ def test_every_resample_holds_the_questions_of_the_clusters_drawn():
         np.testing.assert_allclose(row_S, outcome_SM[:, rows].mean(axis=1))
 
 
+def test_blocks_change_neither_what_is_drawn_nor_its_means(monkeypatch):
+    whole_BC = clusters.resamples(9, 40, generator(3, "blocks"))
+    outcome_SM, cluster_M = np.eye(2)[[0, 1, 1, 0, 1] * 6].T, np.arange(30) % 9
+    whole = clusters.means(outcome_SM, cluster_M, whole_BC)
+    monkeypatch.setattr(clusters, "_BLOCK_VALUES", 30)  # three rows at once
+    drawn_BC = clusters.resamples(9, 40, generator(3, "blocks"))
+    assert drawn_BC.dtype == np.int16  # a quarter of what NumPy draws into
+    np.testing.assert_array_equal(drawn_BC, whole_BC)
+    np.testing.assert_array_equal(drawn_BC, generator(3, "blocks").multinomial(9, np.full(9, 1 / 9), size=40))
+    np.testing.assert_array_equal(clusters.means(outcome_SM, cluster_M, drawn_BC)[1], whole[1])
+
+
 def test_the_difference_of_two_is_resampled_as_a_pair():
     """Where one encoder is always right by .25 more, the difference has no spread, though each of them has."""
     random = generator(1, "paired")
