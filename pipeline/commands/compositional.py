@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -52,15 +51,15 @@ class Measured:
 
 def encoder(weights: Path, seed: int) -> ImageText:
     """A seed's encoder of a row of finetune (a folder), or what a start file says."""
-    clip: Any = import_module("pipeline.models.clip")
-    found: ImageText = clip.load(weights, seed)[0] if weights.is_dir() else clip.start(weights)
-    return found
+    from pipeline.models import clip  # with torch and open_clip: seconds
+
+    return clip.start(weights, seed)
 
 
 def measured(file: Path, texts: ImageText, *, images: Path, kind: str, out: Path | None) -> Measured:
     """Ask an encoder all questions of a file; with `out` the figures are also written as JSON.
 
-    Raises DataError where not one picture is in the folder `images`, or one does not decode.
+    Raises DataError where not one picture is in the folder `images`, FormatError where one does not decode.
     """
     asked = caption_pairs.read(file, kind)
     there = {image: (images / image).is_file() for image in dict.fromkeys(one.image for one in asked)}

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from pipeline import cli
 from pipeline.commands import compositional
-from pipeline.core.errors import DataError
+from pipeline.core.errors import DataError, FormatError
 from pipeline.core.seeds import generator
 from pipeline.formats.caption_pairs import KINDS
 from pipeline.models import clip
@@ -121,7 +121,7 @@ def test_a_box_is_cut_out_and_at_the_edge_of_the_picture(folder):
 
 def test_a_picture_that_does_not_decode_is_one_clear_line(folder):
     (folder / "pictures/3.png").write_bytes(b"\x89PNG\r\n\x1a\n cut short")
-    with pytest.raises(DataError, match=r"3\.png: not a readable picture"):
+    with pytest.raises(FormatError, match=r"3\.png: not a readable picture"):
         measured(folder)
 
 

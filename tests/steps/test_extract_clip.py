@@ -132,11 +132,11 @@ NAMES = {class_id: f"a person {word}" for class_id, word in enumerate(("claps", 
 def recognise(world, weights):
     """Features of the row, compared with texts of some weights."""
     lines = [
-        {"class_id": class_id, "class_name": text, "type": "label", "index": 0, "text": text}
+        {"class_id": class_id, "class_name": text, "type": "label", "index": 0, "text": text, "origin": "ours"}
         for class_id, text in NAMES.items()
     ]
     tables.write(world / "p.parquet", PROMPTS, lines)
-    texts = embed.Row(dataset="toy", encoder="clip", weights=str(world / weights), model={})
+    texts = embed.Row(dataset="toy", encoder="clip", weights=str(world / weights), model={}, means={})
     compute = embed.Compute(num_threads=1)
     embed.embed(texts, compute, prompts=world / "p.parquet", out=world / "t.zarr", cache=world / "cache")
     roles = ("fit", "val", "unseen_test", "unseen_test")

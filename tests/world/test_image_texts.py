@@ -16,7 +16,7 @@ from pipeline.datasets import shared as datasets
 from pipeline.formats import webdataset
 from pipeline.formats.named_classes import ClassNames
 from pipeline.steps.synthesize import Row, synthesize
-from pipeline.world import captioning
+from pipeline.world import captioning, image_texts
 from pipeline.world.actions import ACTIONS
 from pipeline.world.image_texts import ImageTextWorld
 from pipeline.world.scenes import scene
@@ -121,13 +121,35 @@ def test_what_is_said_of_a_scene_is_true_of_it():
     relations = {"on": 0, "under": 0, "to the left of": 0, "holding": 0}
     for number in range(40):
         made_scene = scene(1, number, 96, 72)
-        text = captioning.of_scene(made_scene, rng)
+        text, told = captioning.of_scene(made_scene, rng)
+        assert all(thing.noun in text.split() for thing in told), text
         nouns = {thing.noun for thing in made_scene.things}
         words = {word for thing in made_scene.things for word in thing.words}
         assert set(text.split()) <= words | nouns | PLAIN, text
         for predicate in relations:
             relations[predicate] += f" {predicate} " in text
     assert all(relations.values()), relations
+
+
+def test_what_the_caption_tells_of_is_in_the_picture():
+    rng = np.random.default_rng(0)
+    smaller = 0
+    for number in range(60):
+        made_scene = scene(1, number, 192, 144)
+        _, told = captioning.of_scene(made_scene, rng)
+        left, top, right, bottom = image_texts._around(told, made_scene)
+        assert 0 <= left < right <= 192
+        assert 0 <= top < bottom <= 144
+        assert (right - left) * 144 == pytest.approx((bottom - top) * 192, abs=192)  # nothing is stretched
+        for thing in told:
+            x, y, wide, high = thing.box
+            if thing.number:
+                assert (left, top) <= (max(0, x), max(0, y))
+                assert top <= max(0, y)
+                assert min(192, x + wide) <= right
+                assert min(144, y + high) <= bottom
+        smaller += right - left < 96
+    assert smaller > 10  # mostly it is a part of the scene
 
 
 def test_people_are_shown_where_their_motion_shows(tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.commands import overlap
-from pipeline.core.errors import DataError, FormatError
+from pipeline.core.errors import DataError
 from pipeline.models import clip
 from pipeline.models.text_encoders import clip as member
 from pipeline.models.text_encoders.shared import Cutting, TrainedMember, encode_cached
@@ -64,7 +64,7 @@ def test_a_command_names_the_weights_as_json(start):
 
 
 def test_weights_that_are_not_there_are_refused_at_once(start, tmp_path):
-    with pytest.raises(FormatError, match="no such file; expected a start file of CLIP"):
+    with pytest.raises(DataError, match="no such start file"):
         encoder(tmp_path / "none.json")
     clip.save(tmp_path / "row/2.safetensors", clip.start(start), {})
     with pytest.raises(DataError, match=r"no such weights, there are seeds \[2\]"):
