@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NoReturn, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -169,7 +168,8 @@ class Learner:
                 f"a step of {len(rows)} rows cannot be shared by {num_ranks} devices in {accumulate} parts each: "
                 "lower devices or accumulate in params.yaml, or give more rows"
             )
-        return np.array_split(rows[self.engine.rank :: num_ranks], accumulate)
+        # Every so-manieth row each: rows of one kind may stand together in a step, and losses are means over some.
+        return [rows[self.engine.rank :: num_ranks][number::accumulate] for number in range(accumulate)]
 
     def _step(self, rows: Rows, steps_in_epoch: int, arrays: Iterator[Arrays]) -> None:
         self.rate = self.course.rate(self.epoch * steps_in_epoch + self.step, steps_in_epoch)
