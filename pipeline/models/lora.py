@@ -72,6 +72,8 @@ def prepare(model: nn.Module, params: Params) -> None:
     Raises ParamsError for low-rank changes of a tower that is not a transformer of open_clip, and for freezing one with
     batch normalisation, which would learn its statistics all the same.
     """
+    if isinstance(bias := getattr(model, "logit_bias", None), nn.Parameter):
+        bias.requires_grad_(False)  # of a sigmoid loss; InfoNCE does not know it
     for tower in TOWERS:
         low_rank: LowRank | None = getattr(params.lora, tower)
         if params.freeze == tower and any(isinstance(m, _BatchNorm) for _, m in _tower_modules(model, tower)):

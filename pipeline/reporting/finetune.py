@@ -10,6 +10,7 @@ KNOWN = {  # column of the history: title, what the axis shows
     "contrastive": ("Contrastive loss (eq. 2)", "loss"),
     "negatives": ("Graph-negative loss (eq. 3)", "loss"),
     "reconstruction": ("Error of rebuilt patches", "mean squared error"),
+    "fell_back": ("Graph pairs without action boxes, masked at random", "share"),
     "told_apart": ("Captions told apart from false ones, selection pairs", "share"),
     "retention": ("Retention: general pictures whose own text is the nearest of 16", "share"),
 }

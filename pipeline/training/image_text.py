@@ -6,6 +6,7 @@ adds the two; where the plan says so, a decoder rebuilds the pictures of the gra
 
 # Shapes: N pairs, M of them of graphs, T frames, H x W pixels, C channels, K false texts, D size of a vector, S patches
 # of Q values.
+import math
 from collections.abc import Callable
 from typing import Literal, cast
 
@@ -57,8 +58,10 @@ class ImageTextModel(nn.Module):
 
     def forward(self, batch: Batch) -> Batch:
         """`image`, `text` (N, D), `negative` (N, K, D), `scale`, and of the decoder `error`, `parts`, `fell_back`."""
+        with torch.no_grad():  # the weight itself: bounded in the forward pass, it would get no gradient at its bound
+            self.clip.model.logit_scale.clamp_(max=math.log(MAX_SCALE))
         x_NTCHW = self.clip.prepare(batch["frames"])
-        seen = {"text": self.clip.texts(batch["tokens"]), "scale": self.clip.scale.clamp(max=MAX_SCALE)}
+        seen = {"text": self.clip.texts(batch["tokens"]), "scale": self.clip.scale}
         if self.objective.negatives is not None:
             seen["negative"] = self._negatives(batch, seen["text"])
         if self.autoencoder is None:
@@ -79,6 +82,8 @@ class ImageTextModel(nn.Module):
         hidden one pass serves both.
         """
         has_N, visual = batch["has_graph"], self.clip.model.visual
+        if not bool(has_N.any()):
+            return self._nothing_rebuilt(autoencoder, x_NTCHW)
         x_MTCHW = x_NTCHW[has_N]
         hidden, fell_back = autoencoder.hidden(batch["action_boxes"][has_N], _drawn())
         if hidden is None:
@@ -89,8 +94,14 @@ class ImageTextModel(nn.Module):
             image_ND = self.clip.clips(x_NTCHW, self.objective.pooling)
             predicted_MSQ = autoencoder(visual, x_MTCHW, hidden)
         parts = predicted_MSQ.new_full((1,), predicted_MSQ[..., 0].numel()) if hidden is None else hidden.sum()[None]
-        error = autoencoder.loss(predicted_MSQ, x_MTCHW, hidden) if len(x_MTCHW) else predicted_MSQ.sum()
-        return {"image": image_ND, "error": error, "parts": parts.float(), "fell_back": fell_back.sum()[None].float()}
+        error = autoencoder.loss(predicted_MSQ, x_MTCHW, hidden)
+        return {"image": image_ND, "error": error, "parts": parts.float(), "fell_back": fell_back.float().mean()}
+
+    def _nothing_rebuilt(self, autoencoder: mae.MaskedAutoencoder, x_NTCHW: Tensor) -> Batch:
+        """A batch without graph pairs; the decoder's weights take part all the same, with gradients of 0."""
+        none = torch.stack([weight.sum() for weight in autoencoder.parameters()]).sum() * 0.0
+        image_ND = self.clip.clips(x_NTCHW, self.objective.pooling)
+        return {"image": image_ND, "error": none, "parts": none.detach()[None].float(), "fell_back": none.detach()}
 
 
 def loss_of(objective: Objective) -> Callable[[nn.Module, Batch], tuple[Tensor, Batch]]:
@@ -117,7 +128,7 @@ def loss_of(objective: Objective) -> Callable[[nn.Module, Batch], tuple[Tensor, 
             rows = len(image_ND) / len(seen["image"])
             own = seen["error"] * seen["parts"].sum() * rows / joined.sum().clamp(min=1)
             loss = loss + objective.reconstruction.weight * own
-            metrics |= {"reconstruction": own.detach(), "fell_back": seen["fell_back"].sum()}
+            metrics |= {"reconstruction": own.detach(), "fell_back": seen["fell_back"]}
         if "replaced" in batch:
             metrics["replaced"] = batch["replaced"].double().mean()
         return loss, metrics

@@ -113,7 +113,7 @@ def test_only_graph_pairs_are_rebuilt_and_only_their_action_boxes_hidden(clip: c
     model = ImageTextModel(clip, how).eval()
     seen = model(some)
     grid = clip.model.visual.grid_size
-    assert float(seen["fell_back"]) == 1  # the fourth graph pair has no boxes
+    assert float(seen["fell_back"]) == 1 / 4  # the fourth graph pair has no boxes
     assert 0 < float(seen["parts"]) < 4 * 2 * grid[0] * grid[1]
     loss, metrics = loss_of(how)(model, some)
     assert loss.item() == pytest.approx(
@@ -136,7 +136,7 @@ def test_draws_follow_torch_s_seed(clip: clips.Clip) -> None:
 
     def error(seed: int) -> float:
         torch.manual_seed(seed)
-        return float(model(some)["error"].detach())
+        return model(some)["error"].item()
 
     assert error(1) == error(1)
     assert error(1) != error(2)
@@ -155,3 +155,44 @@ def test_what_no_row_may_say_is_refused() -> None:
     with pytest.raises(ValueError, match="Input should be 'paper' or 'logit'"):
         objective(negatives={"weight": 1.0, "scale": "temperature"})
     assert issubclass(Objective, Params)
+
+
+@pytest.mark.parametrize("masking", ["none", "random", "graph"])
+@pytest.mark.parametrize("masked_input", ["mask_token", "dropped"])
+def test_a_batch_without_graph_pairs_gives_the_decoder_gradients_of_0(
+    clip: clips.Clip, masking: str, masked_input: str
+) -> None:
+    some = batch(clip)
+    some["has_graph"][:] = False
+    masked = {**MASKED, "masking": masking, "masked_input": masked_input}
+    how = objective(reconstruction={"weight": 1.0, "autoencoder": masked})
+    model = ImageTextModel(clip, how).train()
+    assert model.autoencoder is not None
+    loss, metrics = loss_of(how)(model, some)
+    loss.backward()
+    assert metrics["reconstruction"].item() == 0
+    gradients = [weight.grad for weight in model.autoencoder.parameters()]
+    assert all(gradient is not None and not gradient.any() for gradient in gradients)
+    clip.zero_grad()
+
+
+def test_a_logit_scale_at_its_bound_can_leave_it(clip: clips.Clip) -> None:
+    some = batch(clip)
+    scale = clip.model.logit_scale
+    before = scale.detach().clone()
+    with torch.no_grad():
+        scale.fill_(4.6052)  # a little more than ln 100
+    loss, _ = loss_of(objective())(ImageTextModel(clip, objective()).train(), some)
+    loss.backward()
+    assert scale.grad is not None
+    assert scale.grad.abs().item() > 0
+    assert clip.scale.item() == pytest.approx(100, abs=1e-3)
+    clip.zero_grad()
+    with torch.no_grad():
+        scale.copy_(before)
+
+
+def test_the_share_of_pairs_without_boxes_is_told(clip: clips.Clip) -> None:
+    how = objective(reconstruction={"weight": 1.0, "autoencoder": MASKED})
+    metrics = loss_of(how)(ImageTextModel(clip, how).eval(), batch(clip))[1]
+    assert metrics["fell_back"].item() == pytest.approx(1 / 4)
