@@ -195,7 +195,10 @@ def save(path: Path, clip: Clip, about: dict[str, Any]) -> None:
 def _drawn(architecture: Architecture, seed: int, pretrained: str | None, tag: str | None = None) -> Clip:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derived_seed(seed, "clip"))
-        return Clip(architecture, open_clips.build(architecture, tag), pretrained).eval()
+        model = open_clips.build(architecture, tag)
+        if open_clips.own_tokenizer(architecture):
+            open_clips.check_vocabulary(architecture)
+        return Clip(architecture, model, pretrained).eval()
 
 
 def _is_causal(model: Any) -> bool:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 Architecture = str | dict[str, Any]
 
+VOCABULARY = 49_408  # byte pairs of CLIP's tokenizer, start and end included
+
 _MOST_BYTES = 1 << 20  # of a start file
 _WEIGHTS = "weights of a CLIP"
 _MOST_NAMED = 3  # names of weights in a message
@@ -48,7 +50,13 @@ class Start(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def read_start(path: Path) -> Start:
-    """A start file. FormatError for anything else."""
+    """A start file. FormatError for anything else, DataError, with those of the project, where there is none."""
+    if not path.exists():
+        ours = sorted(file.name for file in (Path(__file__).parent / "clips").glob("*.json"))
+        raise DataError(
+            f"{path}: no such start file and no such row of finetune; in pipeline/models/clips there are "
+            f"{', '.join(ours)}, and a row is given as the folder features/finetune/<row>"
+        )
     start = typed_json.read(path, msgspec.json.Decoder(Start), _MOST_BYTES, "a start file of CLIP")
     if start.pretrained and start.checkpoint:
         raise FormatError(f"{path}: names both a tag ('pretrained') and a file ('checkpoint'); set one of them to null")
@@ -184,6 +192,15 @@ def read_weights(path: Path) -> "dict[str, Tensor]":
     if not isinstance(state, dict) or not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise FormatError(f"{path}: holds no weights by name; expected a model's state")
     return {name.removeprefix("module."): value for name, value in state.items()}  # of a model on several devices
+
+
+def check_vocabulary(architecture: Architecture) -> None:
+    """Raise ParamsError for a text tower that has no vectors for some of CLIP's byte pairs."""
+    num_words = configuration(architecture)["text_cfg"].get("vocab_size", VOCABULARY)
+    if num_words < VOCABULARY:
+        raise ParamsError(
+            f"{_short(architecture)}: text_cfg.vocab_size is {num_words}, CLIP's vocabulary has {VOCABULARY} byte pairs"
+        )
 
 
 def own_tokenizer(architecture: Architecture) -> bool:

@@ -12,18 +12,19 @@ from pydantic import Field, model_validator
 
 from pipeline.core import pages, stamp
 from pipeline.core.closure import Code
-from pipeline.core.errors import DataError
+from pipeline.core.errors import DataError, LeakError
 from pipeline.core.hashing import file_digest, value_digest
 from pipeline.core.outputs import whole, whole_folder
 from pipeline.core.resume import Parts
 from pipeline.core.seeds import derived_seed
 from pipeline.datasets.shared import class_file
+from pipeline.models import checkpoint, open_clips
 from pipeline.models import clip as clips
-from pipeline.models import open_clips
 from pipeline.reporting import finetune as page_of
 from pipeline.sources import pairs
 from pipeline.training import finetune as finetuning
 from pipeline.training import heldout, loop, ranks
+from pipeline.training.determinism import deterministic
 from pipeline.training.probe import Probe, Selection, parted
 
 
@@ -43,6 +44,17 @@ class Row(finetuning.Plan):
             raise ValueError(f"objective.{wanted[0]} learns from graph pairs; name data.corpora and set graphs_train")
         if "negatives" in wanted and not self.data.num_negatives:
             raise ValueError("objective.negatives learns from false captions; set data.num_negatives to 1 or more")
+        return self
+
+    @model_validator(mode="after")
+    def _steps_suit_each_other(self) -> Self:
+        training, data = self.training, self.data
+        if data.video_share and data.clip_batch_size < training.accumulate * training.devices:
+            raise ValueError("data.clip_batch_size is less than training's accumulate times devices")
+        if training.warmup_epochs >= training.num_epochs:
+            raise ValueError("training.warmup_epochs leaves no epoch of num_epochs at the full learning rate")
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError("seeds: expected each value once")
         return self
 
 
@@ -132,6 +144,7 @@ def _part_key(task: _Task) -> dict[str, object]:
 def _train(folder: Path, *, task: _Task, facts: dict[str, Any]) -> None:
     """One seed: train, keep the weights with what they are, and encode what was held out to be reported."""
     row, seed = task.row, derived_seed(task.seed, "finetune", task.key)
+    _check_start(task)
     clip = clips.start(task.inputs.start, task.seed)
     with TemporaryDirectory() as readable:
         data = _data(task, clip, Path(readable))
@@ -152,7 +165,8 @@ def _train(folder: Path, *, task: _Task, facts: dict[str, Any]) -> None:
         facts[f"seed {task.seed}"] = went
         if not ranks.leads():
             return
-        heldout.write(heldout.file(folder, task.seed), clip, *left, data.picture, row.data.compositions.seed)
+        with deterministic(seed, row.training.num_threads):
+            heldout.write(heldout.file(folder, task.seed), clip, *left, data.picture, row.data.compositions.seed)
         clips.save(folder / f"{task.seed}.safetensors", clip, _about(task, data, tuned))
 
 
@@ -177,6 +191,7 @@ def _about(task: _Task, data: pairs.Pairs, tuned: finetuning.Tuned) -> dict[str,
         "row": task.key,
         "seed": task.seed,
         "start": task.row.start,
+        "kept_out": _kept_out(task.row),
         "named_classes": _named_classes(task, data),
         "counts": data.counts,
         "history": tuned.history,
@@ -189,14 +204,40 @@ def _about(task: _Task, data: pairs.Pairs, tuned: finetuning.Tuned) -> dict[str,
 
 def _named_classes(task: _Task, data: pairs.Pairs) -> dict[str, list[int]]:
     """By dataset the classes that training texts name, the start's included; datasets that both were asked about."""
-    if not task.inputs.start.is_dir():
+    start = _said_of_start(task)
+    if start is None:
         return data.named_classes
-    before: dict[str, list[int]] = clips.load(task.inputs.start, task.seed)[1]["named_classes"]
+    before: dict[str, list[int]] = start["named_classes"]
     return {
         dataset: sorted({*named, *before[dataset]})
         for dataset, named in data.named_classes.items()
         if dataset in before
     }
+
+
+def _said_of_start(task: _Task) -> dict[str, Any] | None:
+    """What the weights of another row say of themselves; None for a start file."""
+    if not task.inputs.start.is_dir():
+        return None
+    return checkpoint.load(open_clips.weights_of(task.inputs.start, task.seed), made_by="finetune")[1]
+
+
+def _kept_out(row: Row) -> dict[str, Any]:
+    """What a row reports on, so that no training before it may have had it; of classes `named_classes` tells."""
+    return row.data.model_dump(mode="json", include={"compositions", "general"})
+
+
+def _check_start(task: _Task) -> None:
+    """Raise LeakError for a start that was trained on what this row holds out."""
+    start = _said_of_start(task)
+    if start is None:
+        return
+    differing = [name for name, wanted in _kept_out(task.row).items() if start["kept_out"][name] != wanted]
+    if differing:
+        raise LeakError(
+            f"{task.inputs.start}: trained with another data.{differing[0]} than this row's, so that it may have seen "
+            "what is held out here; give both rows the same"
+        )
 
 
 def _write_history(path: Path, abouts: Sequence[dict[str, Any]]) -> None:

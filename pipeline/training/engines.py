@@ -7,6 +7,7 @@ Fabric, whose import costs two seconds, stays out.
 import logging
 import os
 from contextlib import AbstractContextManager, nullcontext
+from datetime import timedelta
 from typing import Any, Literal
 
 import torch
@@ -16,6 +17,8 @@ from pipeline.core.batches import Arrays
 from pipeline.core.errors import ParamsError
 from pipeline.models.learning import Batch, Engine, Here
 from pipeline.training import ranks
+
+_PATIENCE = timedelta(hours=24)  # of ranks that wait while the first encodes what was held out
 
 Precision = Literal["32", "bf16-mixed"]
 
@@ -32,18 +35,25 @@ def engine(devices: int, precision: Precision) -> Engine:
     return OnFabric(devices, precision)
 
 
+def own_device() -> torch.device:
+    """Where this process computes: its accelerator, or the CPU."""
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    return torch.device("cpu") if accelerator is None else torch.device(accelerator.type, ranks.local_rank())
+
+
 class OnFabric:
     """The process's own device, with the other ranks' by distributed data parallelism."""
 
     def __init__(self, devices: int, precision: Precision) -> None:
         from lightning_fabric import Fabric  # 2 s to import: only who needs it pays
+        from lightning_fabric.strategies.ddp import DDPStrategy
 
         for chatty in ("lightning_fabric", "lightning_utilities"):  # they tell what params say
             logging.getLogger(chatty).setLevel(logging.WARNING)
         on_this_machine = int(os.environ["LOCAL_WORLD_SIZE"]) if devices > 1 else 1
         self._fabric = Fabric(
             accelerator="auto",
-            strategy="ddp" if devices > 1 else "auto",
+            strategy=DDPStrategy(timeout=_PATIENCE) if devices > 1 else "auto",
             devices=on_this_machine,
             num_nodes=devices // on_this_machine,
             precision=precision,

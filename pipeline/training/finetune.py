@@ -4,17 +4,20 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 from torch import Tensor
 
 from pipeline.core.batches import Source
+from pipeline.core.errors import DataError
 from pipeline.core.params import Params
 from pipeline.models import lora
 from pipeline.models.clip import Clip
 from pipeline.models.interpolation import interpolated
 from pipeline.training import loop
 from pipeline.training.determinism import deterministic
+from pipeline.training.engines import own_device
 from pipeline.training.image_text import ImageTextModel, Objective, loss_of
 from pipeline.training.probe import Probe
 
@@ -28,7 +31,7 @@ class Mixing(Params):
     retention less `max_loss`; where all forget more, the one that retains most. Of equals the smallest share.
     """
 
-    shares: list[float] = Field(min_length=1)
+    shares: list[Annotated[float, Field(ge=0, le=1)]] = Field(min_length=1)
     max_loss: float = Field(ge=0, le=1)
 
 
@@ -37,6 +40,7 @@ class Plan(Params):
 
     objective: Objective
     learns: lora.Params
+    checkpoint_gradients: bool  # of the towers' blocks: computed again in the backward pass, memory for time
     mixing: Mixing | None  # null: the weights as training leaves them
     training: loop.Params
 
@@ -71,8 +75,10 @@ def train(
     resume: Path,
 ) -> tuple[Tuned, dict[str, object]]:
     """Leave in the CLIP the weights that are kept; also returns how the training went, for the run log."""
+    clip.to(own_device()).checkpoint_gradients(plan.checkpoint_gradients)
     with deterministic(seed, plan.training.num_threads):
         before = probe.measure(clip)
+        _check_choice(plan.mixing, before)
         start = copy.deepcopy(clip.state_dict())
         learner = ImageTextModel(clip, plan.objective)
         lora.prepare(clip.model, plan.learns)
@@ -89,10 +95,18 @@ def train(
             resume=resume,
             probe=lambda _: probe.measure(clip),
         )
-        lora.merge(clip.model)
+        lora.merge(clip.to(own_device()).model)
         mixed, share = _mixed(clip, start, probe, plan.mixing, before)
     history = [{"epoch": 0, **before}, *fitted.history]
     return Tuned(history, mixed, share), fitted.facts
+
+
+def _check_choice(mixing: Mixing | None, before: Measured) -> None:
+    if mixing is not None and len(mixing.shares) > 1 and "told_apart" not in before:
+        raise DataError(
+            "mixing: several shares, and no selection pair with a false caption to choose by; raise selection.share, "
+            "or give one share"
+        )
 
 
 def _mixed(

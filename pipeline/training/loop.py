@@ -105,26 +105,26 @@ class _Chosen:
         self.history: list[Metrics] = []
         self.epoch, self.merit = 0, (-math.inf, -math.inf)
         self._module, self._watch = module, watch
-        self.weights = copy.deepcopy(module.state_dict())
+        self.weights = None if watch is None else copy.deepcopy(module.state_dict())
 
     def add(self, row: Metrics, held_out: Metrics) -> None:
         self.history.append({**row, **{f"held_out_{name}": value for name, value in held_out.items()}})
         if self._watch is None:
-            merit = (float(len(self.history)), 0.0)
-        else:
-            merit = ({**row, **held_out}[self._watch], -held_out["loss"])
+            self.epoch = len(self.history)
+            return
+        merit = ({**row, **held_out}[self._watch], -held_out["loss"])
         if merit > self.merit:
             self.epoch, self.merit = len(self.history), merit
             self.weights = copy.deepcopy(self._module.state_dict())
 
     def state(self) -> State:
-        if self.epoch == 0:
-            return {}, {"history": [], "epoch": 0, "merit": None}
+        if self.epoch == 0 or self.weights is None:
+            return {}, {"history": self.history, "epoch": self.epoch, "merit": None}
         return dict(self.weights), {"history": self.history, "epoch": self.epoch, "merit": self.merit}
 
     def put_back(self, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
         self.history, self.epoch = about["history"], about["epoch"]
-        if self.epoch:
+        if self.epoch and self._watch is not None:
             self.merit, self.weights = tuple(about["merit"]), tensors
 
 
@@ -160,7 +160,8 @@ def fit(  # noqa: PLR0913 - what is trained, how, and by keyword what this train
             chosen.add({**row, **(probe(module) if probe else {})}, measured)
             if len(chosen.history) - chosen.epoch >= params.patience:
                 break
-    module.load_state_dict(chosen.weights)
+    if chosen.weights is not None:
+        module.load_state_dict(chosen.weights)
     module.to("cpu")
     if watch is not None and ranks.leads():
         say(f"{what}: epoch {chosen.epoch} of {len(chosen.history)} is best, held-out {watch} {chosen.merit[0]:.3f}")

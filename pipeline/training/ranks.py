@@ -24,6 +24,11 @@ def rank() -> int:
     return int(os.environ["RANK"]) if under_torchrun() else 0
 
 
+def local_rank() -> int:
+    """Of the processes on this machine, from 0."""
+    return int(os.environ["LOCAL_RANK"]) if under_torchrun() else 0
+
+
 def num_ranks() -> int:
     """The world size; 1 for a single process."""
     return int(os.environ["WORLD_SIZE"]) if under_torchrun() else 1

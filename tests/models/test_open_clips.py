@@ -173,4 +173,16 @@ class TestRefusals:
         assert "names both a tag" in self.refusal(FormatError, path)
 
     def test_a_start_file_that_is_not_there(self, tmp_path):
-        assert "no such file; expected a start file of CLIP" in self.refusal(FormatError, tmp_path / "ViT-B-31.json")
+        told = self.refusal(DataError, tmp_path / "ViT-B-31.json")
+        assert "no such start file" in told
+        assert "ViT-B-32.json" in told
+
+
+def test_a_text_tower_that_lacks_some_of_clip_s_words_is_refused(tmp_path):
+    vision = {"image_size": 16, "patch_size": 8, "layers": 1, "width": 16, "head_width": 8}
+    text = {"context_length": 77, "vocab_size": 1000, "layers": 1, "width": 8, "heads": 2}
+    path = tmp_path / "start.json"
+    architecture = {"embed_dim": 4, "vision_cfg": vision, "text_cfg": text}
+    path.write_text(json.dumps({"architecture": architecture, "pretrained": None, "checkpoint": None}))
+    with pytest.raises(ParamsError, match="vocab_size is 1000, CLIP's vocabulary has 49408"):
+        clip.start(path)

@@ -47,6 +47,7 @@ ROW: dict[str, Any] = {
         "reconstruction": {"weight": 1.0, "autoencoder": MASKED},
     },
     "learns": {"freeze": "none", "lora": {"image": None, "text": None}},
+    "checkpoint_gradients": False,
     "mixing": {"shares": [0.5, 1.0], "max_loss": 0.05},
     "training": {
         "optimizer": {"name": "adamw", "lr": 0.003, "weight_decay": 0.05, "fused": False},

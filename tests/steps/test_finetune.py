@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pipeline.core import pages, tables
-from pipeline.core.errors import DataError, ParamsError
+from pipeline.core.errors import DataError, LeakError, ParamsError
 from pipeline.core.params import parse
 from pipeline.core.resume import CACHE
 from pipeline.core.schemas import GRAPHS
@@ -47,7 +47,7 @@ class TestWhatIsWritten:
         page = pages.read(tuned_row / "page.json")
         assert (page.stage, page.row) == ("finetune", "k")
         assert "Class names found in the training texts: demo: 0 classes." in page.text[1]
-        assert len(page.lines) == 6
+        assert len(page.lines) == 7
 
     def test_epoch_0_is_the_start_on_the_selection_pairs(self, tuning, tuned_row, tmp_path):
         data = data_of(ROW, tmp_path)
@@ -184,7 +184,7 @@ class TestBytes:
 class TestStarts:
     def test_a_row_starts_from_the_weights_of_its_seed_and_has_heard_what_they_heard(self, tuning):
         base = changed("data.withheld", {}, changed("mixing", None))
-        base = changed("data.corpora", [], changed("data.compositions.share", 0.0, base))
+        base = changed("data.corpora", [], base)
         base = changed("objective", {**ROW["objective"], "negatives": None, "reconstruction": None}, base)
         base = changed("data.video_share", 0.0, changed("seeds", [2], base))
         start = run(base, out="base", key="base")
@@ -264,12 +264,32 @@ def test_a_start_that_others_are_set_beside_learns_from_no_graph(tuning):
         ("data.graphs_train", False, "objective.negatives learns from graph pairs; name data.corpora and set graphs"),
         ("data.corpora", [], "objective.negatives learns from graph pairs"),
         ("seeds", [], "seeds"),
+        ("seeds", [0, 0], "seeds: expected each value once"),
         ("mixing.shares", [], "mixing.shares"),
+        ("mixing.shares", [1.5], r"mixing\.shares\.0"),
+        ("training.warmup_epochs", 1, r"training\.warmup_epochs leaves no epoch"),
+        ("training.accumulate", 8, r"data\.clip_batch_size is less than"),
     ],
 )
 def test_a_row_that_could_learn_nothing_is_refused(option, value, reason):
     with pytest.raises(ParamsError, match=reason):
         parse(step.Row, changed(option, value), "finetune.rows.k")
+
+
+def test_shares_that_nothing_chooses_between_are_refused(tuning):
+    with pytest.raises(DataError, match="mixing: several shares, and no selection pair with a false caption"):
+        run(changed("selection.share", 0.0))
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("compositions.seed", 2), ("general.seed", 1)],
+)
+def test_a_start_that_may_have_seen_what_is_held_out_is_refused(option, value, tuning):
+    start = run(changed("mixing", None), out="features/start")
+    row = changed(f"data.{option}", value, changed("start", str(start)))
+    with pytest.raises(LeakError, match=rf"trained with another data\.{option.split('.')[0]} than this row's"):
+        run(row, out="tuned")
 
 
 @pytest.mark.parametrize("folder", ["graph", "caption", "negate"])

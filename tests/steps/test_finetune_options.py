@@ -54,7 +54,6 @@ OPTIONS = {
     "training.clip_norm": 0.01,
     "training.ema": 0.5,
     "training.num_epochs": 2,
-    "training.warmup_epochs": 1,
 }
 
 
@@ -71,3 +70,14 @@ def test_every_option_changes_what_is_written(option, tuning, tuned_row):
         )
     else:
         assert any(not torch.equal(one[name], other[name]) for name in one)
+
+
+def test_the_warm_up_changes_what_is_learnt(tuning):
+    two = changed("training.num_epochs", 2)
+    one, other = (weights(run(changed("training.warmup_epochs", num, two), out=f"w{num}")) for num in (0, 1))
+    assert any(not torch.equal(one[name], other[name]) for name in one)
+
+
+def test_activations_computed_again_give_the_same_weights(tuning, tuned_row):
+    found = weights(run(changed("checkpoint_gradients", True)))
+    assert all(torch.allclose(weight, found[name], atol=1e-5) for name, weight in weights(tuned_row).items())

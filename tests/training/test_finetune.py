@@ -82,6 +82,7 @@ def test_an_architecture_of_open_clip_trains_two_steps_with_all_losses(tmp_path:
                 "reconstruction": {"weight": 1.0, "autoencoder": {**masked, "decoder": decoder}},
             },
             "learns": {"freeze": "none", "lora": {"image": None, "text": None}},
+            "checkpoint_gradients": False,
             "mixing": None,
             "training": {
                 "optimizer": {"name": "sgd", "lr": 0.01, "weight_decay": 0.0, "momentum": 0.9},
