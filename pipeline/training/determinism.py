@@ -27,8 +27,6 @@ def deterministic(seed: int, num_threads: int) -> Iterator[None]:
 def _deterministic_torch(seed: int, num_threads: int) -> Iterator[None]:
     import torch
 
-    from pipeline.training import ranks
-
     # cuBLAS is deterministic only with a workspace of fixed size, and reads this before its first use.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # Not `use_deterministic_algorithms`, which does the same and imports the compiler: more than a second.
@@ -36,7 +34,7 @@ def _deterministic_torch(seed: int, num_threads: int) -> Iterator[None]:
     torch.set_num_threads(num_threads)
     torch.set_deterministic_debug_mode("error")
     try:
-        own = [ranks.local_rank()] if torch.cuda.is_available() else []  # not those of other ranks
+        own = [int(os.environ.get("LOCAL_RANK", "0"))] if torch.cuda.is_available() else []  # not other ranks'
         with torch.random.fork_rng(devices=own):
             torch.manual_seed(seed)
             yield

@@ -39,7 +39,7 @@ OPTIONS = {
     "data.clip_batch_size": 3,
     "data.num_negatives": 1,
     "data.only_certain": True,
-    "data.compositions.share": 0.1,
+    "data.compositions.share": 0.05,
     "data.compositions.seed": 2,
     "data.crop": {"kind": "centre"},
     "data.general.val_share": 0.1,
