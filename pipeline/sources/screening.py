@@ -28,24 +28,28 @@ class Screen:
 
     def fault(self, text: str, *, by_clause: bool = False) -> str | None:
         """Why a text may not train, or None; `by_clause` for texts told of graphs, as HeldOut.may_say has it."""
-        named = self._classes.named(text)
-        if self._withheld and not self._withheld.isdisjoint(named):
-            return WITHHELD
-        if self._held_out is not None and self._held_out.may_be_in(text, by_clause=by_clause):
-            return COMPOSITION
-        return None
+        return self._judged(text, by_clause)[0]
 
     def passes(self, text: str, what: str, *, by_clause: bool = False, trains: bool = True) -> bool:
         """As `fault`, counted under what the text is of: "shard samples: names a withheld class".
 
         The classes of a text that passes are remembered where it `trains`.
         """
-        fault = self.fault(text, by_clause=by_clause)
+        fault, named = self._judged(text, by_clause)
         if fault is not None:
             self.dropped[f"{what}: {fault}"] += 1
         elif trains:
-            self._named.update(self._classes.named(text))
+            self._named.update(named)
         return fault is None
+
+    def _judged(self, text: str, by_clause: bool) -> tuple[str | None, Iterable[tuple[str, int]]]:
+        """As `fault`, and the classes that the text names."""
+        named = self._classes.named(text)
+        if not self._withheld.isdisjoint(named):
+            return WITHHELD, named
+        if self._held_out is not None and self._held_out.may_be_in(text, by_clause=by_clause):
+            return COMPOSITION, named
+        return None, named
 
     def shows(self, graph: SceneGraph) -> bool:
         """Whether a picture shows a held-out composition, said or not."""
