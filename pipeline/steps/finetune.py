@@ -102,7 +102,7 @@ def finetune(row: Row, running: loop.Running, inputs: Inputs, *, key: str, out: 
             parts.part(str(task.seed), _part_key(task), partial(_train, task=task, facts=facts), scratch)
             for task in tasks
         ]
-        abouts = [clips.load(scratch, seed)[1] for seed in row.seeds]
+        abouts = [_said(scratch, seed) for seed in row.seeds]
         _write_history(scratch / "history.csv", abouts)
         pages.write(scratch, page_of.page(key, abouts, abouts[0]["counts"]))
     parts.keep_only(used)
@@ -217,9 +217,12 @@ def _named_classes(task: _Task, data: pairs.Pairs) -> dict[str, list[int]]:
 
 def _said_of_start(task: _Task) -> dict[str, Any] | None:
     """What the weights of another row say of themselves; None for a start file."""
-    if not task.inputs.start.is_dir():
-        return None
-    return checkpoint.load(open_clips.weights_of(task.inputs.start, task.seed), made_by="finetune")[1]
+    return _said(task.inputs.start, task.seed) if task.inputs.start.is_dir() else None
+
+
+def _said(folder: Path, seed: int) -> dict[str, Any]:
+    """What a row's weights say of themselves, without building their CLIP."""
+    return checkpoint.load(open_clips.weights_of(folder, seed), made_by="finetune")[1]
 
 
 def _kept_out(row: Row) -> dict[str, Any]:
