@@ -140,7 +140,7 @@ def test_templates_given_twice_or_not_at_all_are_refused():
         row(templates=[])
 
 
-@pytest.mark.parametrize("path", ["/tmp/x.csv", "../x.csv", "a/../../x.csv", "a\\x.csv"])
+@pytest.mark.parametrize("path", ["/x.csv", "../x.csv", "a/../../x.csv", "a\\x.csv"])
 def test_descriptions_outside_the_project_are_refused(path):
     with pytest.raises(ParamsError, match="lies in the project and is named relative to it"):
         row(descriptions=path)
