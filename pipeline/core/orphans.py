@@ -4,7 +4,7 @@ import os
 import threading
 import time
 
-_SECONDS_BETWEEN_LOOKS = 0.5
+_SECONDS_BETWEEN_LOOKS = 0.05  # a stage started again at once should not meet the ranks of the one before
 
 
 def end_with(parent: int) -> None:

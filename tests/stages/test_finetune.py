@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 import yaml
@@ -75,6 +76,15 @@ def finished(out: str) -> None:
     assert running.returncode == 0, error
 
 
+def killed_whole(running: "subprocess.Popen[str]") -> None:
+    """Kill a stage and its ranks at one moment: a rank that outlives it by half a second could end this small run."""
+    ranks = psutil.Process(running.pid).children(recursive=True)
+    for process in (running, *ranks):
+        process.kill()
+    running.communicate()
+    psutil.wait_procs(ranks)
+
+
 def killed_on_the_way() -> dict[str, int]:
     """Start the stage, kill it once it has kept its state within the second epoch, and say how far it was."""
     running = started("killed")
@@ -82,8 +92,7 @@ def killed_on_the_way() -> dict[str, int]:
         for file in Path(".cache/parts").glob("finetune/k/*.unfinished"):
             at = checkpoint.load(file)[1]["learner"]
             if at["epoch"] >= 1 and at["step"] > 0:
-                running.kill()
-                running.communicate()
+                killed_whole(running)
                 return {"epoch": at["epoch"], "step": at["step"]}
         time.sleep(0.01)
     raise AssertionError(f"it ended by itself: {running.communicate()[1]}")
