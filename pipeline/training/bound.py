@@ -1,0 +1,76 @@
+"""Weights of bound encoders: what they say of themselves, and the encoder rebuilt from them."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pipeline import modalities
+from pipeline.core.errors import FormatError
+from pipeline.models import checkpoint
+from pipeline.models.bound import Bound
+
+
+class HubAbout(BaseModel):
+    """What an encoder was bound to."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    modality: str
+    recipe: str
+    recipe_options: dict[str, Any]
+    encoder: str
+    options: dict[str, Any]
+    layout: str
+    weights: str  # below the checkout: a row of finetune or pretrain, or a start file
+    seed: int | None  # of the weights, None: a start file
+    weights_hash: str  # as in the stores of vectors that they gave
+    learned: bool  # it was trained along: then its weights lie beside the senses', as the sense `hub`
+
+
+class About(BaseModel):
+    """What it takes to rebuild a bound encoder, to prepare clips as it was trained, and to audit what it saw."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    sense: str  # a key of the row's senses
+    modality: str
+    recipe: str
+    recipe_options: dict[str, Any]
+    encoder: str
+    options: dict[str, Any]
+    layout: str
+    dim: int  # of the hub's vectors
+    dataset: str  # whose splits these are
+    split_table: str
+    split: str
+    seed: int
+    pairs: str  # fit | fit_and_val | all
+    paired: dict[str, list[int]]  # classes of the clips that were bound, by dataset
+    training_classes: list[int]  # of `dataset`: whose labels or texts any weight was taught
+    unseen_classes: list[int]
+    pretrained: str | None  # weights of the web that any part began as
+    temperature: float  # at the end of training
+    hub: HubAbout
+    epoch: int
+    history: list[dict[str, float]]
+
+
+def save(path: Path, module: Bound, about: About) -> None:
+    """Write weights that `load` reads."""
+    checkpoint.save(path, module, about.model_dump())
+
+
+def load(path: Path) -> tuple[Bound, About]:
+    """The encoder at rest. FormatError for a file that bind did not write or whose weights do not fit."""
+    state, metadata = checkpoint.load(path, made_by="bind")
+    try:
+        about = About.model_validate(metadata)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(map(str, fault["loc"]))
+        raise FormatError(f"{path}: metadata '{where}': {fault['msg']}; run `dvc repro bind`") from None
+    sense = modalities.sense(about.modality)
+    module = Bound(sense.build(about.encoder, about.options, about.layout, str(path)), about.dim)
+    checkpoint.restore(module, state, path)
+    return module, about
