@@ -101,6 +101,7 @@ class _Work:
     arrays: Arrays
     hub: Hub
     trainings: list[Training]
+    code: Code
     used: list[Path] = field(default_factory=list)  # folders of finished parts
 
 
@@ -113,12 +114,12 @@ def bind(row: Row, batches: Batches, running: loop.Running, inputs: Inputs, *, k
     work = _prepared(row, batches, running, inputs, key)
     if not ranks.leads():
         for training in work.trainings:
-            work.parts.assist(training.name, training.decided_by(), _make(work, training))
+            work.parts.assist(training.name, training.decided_by, _make(work, training))
         return {}
     with whole_folder(out) as scratch:
         for training in work.trainings:
-            part_key = training.decided_by()
-            work.used.append(work.parts.part(training.name, part_key, _make(work, training), scratch))
+            make = _make(work, training)
+            work.used.append(work.parts.part(training.name, training.decided_by, make, scratch))
         abouts = [
             bound.load(places.weights(scratch, name, training.split, training.seed))[1]
             for training in work.trainings
@@ -142,7 +143,7 @@ def bind(row: Row, batches: Batches, running: loop.Running, inputs: Inputs, *, k
 def _prepared(row: Row, batches: Batches, running: loop.Running, inputs: Inputs, key: str) -> _Work:
     splits = [(row.dataset, row.split_table), *((each.dataset, each.split_table) for each in row.pairs.further)]
     arrays = _arrays(row, inputs.arrays, [dataset for dataset, _ in splits], key)
-    parts = Parts("bind", key)
+    parts, code = Parts("bind", key), Code()
     hub = Hub(
         row.hub,
         _asked(row, key),
@@ -150,6 +151,7 @@ def _prepared(row: Row, batches: Batches, running: loop.Running, inputs: Inputs,
         {dataset: prepared[HUB] for dataset, prepared in arrays.prepared.items()},
         batches,
         parts,
+        code,
     )
     tables_of = {dataset: name and inputs.splits / f"{dataset}-{name}.parquet" for dataset, name in splits}
     events = {dataset: paired.read_events(inputs.clips / f"{dataset}.parquet") for dataset, _ in splits}
@@ -167,9 +169,9 @@ def _prepared(row: Row, batches: Batches, running: loop.Running, inputs: Inputs,
             for dataset, _ in splits
         ]
         trainings.append(
-            Training(row, key, names, split, seed, arrays, recorded, unseen[split], hub, inputs.pretrained)
+            Training(row, key, names, split, seed, arrays, recorded, unseen[split], hub, inputs.pretrained, code)
         )
-    return _Work(row, key, batches, running, parts, arrays, hub, trainings)
+    return _Work(row, key, batches, running, parts, arrays, hub, trainings, code)
 
 
 def _asked(row: Row, key: str) -> frozen.Asked:
@@ -215,7 +217,7 @@ def _unseen(table: Path, row: Row) -> dict[str, list[int]]:
 
 
 def _make(work: _Work, training: Training) -> Callable[[Path], None]:
-    resume = work.parts.unfinished(training.name, training.decided_by())
+    resume = work.parts.unfinished(training.name, training.decided_by)
 
     def make(folder: Path) -> None:
         bound_encoders.train(training, folder, work.running, resume)
@@ -244,7 +246,7 @@ def _of_bound(work: _Work, file: Path, name: str) -> Vectors:
     module, about = bound.load(file)
     prepared = work.arrays.prepared[work.row.dataset][name]
     part_key = {
-        "code": Code().digest("pipeline.training.hub", f"pipeline.modalities.{about.modality}.{about.encoder}"),
+        "code": work.code.digest("pipeline.training.hub", f"pipeline.modalities.{about.modality}.{about.encoder}"),
         "weights": file_digest(file),
         "arrays": work.arrays.digests[work.row.dataset][name],
         "batches": work.batches.model_dump(),

@@ -24,7 +24,10 @@ _AS_A_WHOLE = {"text.negatives": ("pipeline.text.negatives",), "modalities": ("p
 
 
 def fingerprint(*, out: Path) -> dict[str, int]:
-    """Write `<stage>.txt`, `<folder>.<member>.txt` and, of folders as a whole, `<folder>.txt`: a line per file, its digest and its path."""
+    """Write `<stage>.txt`, `<folder>.<member>.txt` and, of folders that are read whole, `<folder>.txt`.
+
+    Each has a line per file, its digest and its path.
+    """
     code = Code()
     stages = {path.stem for path in (ROOT / "stages").glob("*.py")} - {"__init__", "fingerprint"}
     targets = {stage: [f"stages.{stage}"] for stage in sorted(stages)}
@@ -42,9 +45,7 @@ def fingerprint(*, out: Path) -> dict[str, int]:
 def _each(packages: Iterable[str]) -> list[str]:
     modalities = members.names("pipeline.modalities")
     return [
-        package.replace("*", modality)
-        for package in packages
-        for modality in (modalities if "*" in package else [""])
+        package.replace("*", modality) for package in packages for modality in (modalities if "*" in package else [""])
     ]
 
 

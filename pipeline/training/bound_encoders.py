@@ -60,6 +60,7 @@ class Training:
     unseen_classes: list[int]
     hub: hub.Hub
     pretrained: Path  # where rows of pretrain left their weights
+    code: Code
 
     @property
     def name(self) -> str:
@@ -113,6 +114,7 @@ class Training:
         layout: str = self.arrays.prepared[self.plan.dataset][name].attrs["layout"]
         return layout
 
+    @cached_property
     def decided_by(self) -> dict[str, object]:
         """All that decides the weights: the key of the part."""
         plan, found = self.plan, self.hub.found(self.group)
@@ -125,7 +127,7 @@ class Training:
         }
         used = (HUB, *self.names)
         return {
-            "code": Code().digest(__name__, *members),
+            "code": self.code.digest(__name__, *members),
             "plan": plan.model_dump(include={"dataset", "split_table", "hub", "pairs"}),
             "senses": {name: sense.model_dump() for name, sense in senses.items()},
             "seed": self.seed,

@@ -44,9 +44,10 @@ class Hub:
         prepared: Mapping[str, Prepared],
         batches: encoding.Batches,
         parts: Parts,
+        code: Code,
     ) -> None:
         self.plan, self._weights, self._prepared = plan, weights, prepared
-        self._batches, self._parts = batches, parts
+        self._batches, self._parts, self._code = batches, parts, code
         self._loads = frozen.encoders(asked, weights, next(iter(prepared.values())).attrs["layout"])
         if plan.learns and asked.split_table is not None:
             raise ParamsError(f"{asked.where}: learns: the weights of {plan.encoder} are of splits; set it to false")
@@ -80,7 +81,7 @@ class Hub:
         """All that decides the vectors of a dataset's clips, whose arrays have the digest `arrays`."""
         member = f"pipeline.modalities.{self.plan.modality}.{self.plan.encoder}"
         return {
-            "code": Code().digest(__name__, member),
+            "code": self._code.digest(__name__, member),
             "hub": self.plan.model_dump(exclude={"learns", "weights"}),
             "weights": self.found(group).weights_hash,
             "dataset": dataset,
