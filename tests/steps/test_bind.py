@@ -336,3 +336,18 @@ def test_what_is_held_out_is_not_learnt_from(world: Path) -> None:
         changed_x = [x[clip_id] * (2 if clip_id in ids else 1) for clip_id in IDS]
         writer.group("all", IDS).put("x", np.stack(changed_x).astype(np.float32))
     assert same(first, weights(run(world, row)))
+
+
+def test_a_rank_that_does_not_lead_computes_along_and_writes_nothing(world: Path, monkeypatch) -> None:
+    monkeypatch.setattr("pipeline.training.ranks.leads", lambda: False)
+    trained, original = [], bound_encoders.train
+
+    def train(training, folder, *told):
+        original(training, folder, *told)
+        trained.append((folder / "skeleton/s0-0.safetensors").is_file())
+
+    monkeypatch.setattr(bound_encoders, "train", train)
+    run(world, ONE)
+    assert trained == [True]
+    assert not (world / "out").exists()
+    assert not step.Parts("bind", "k").folder.exists()
