@@ -5,6 +5,8 @@ first (with their gradients), so that the loss is that of the whole batch.
 """
 
 # Shapes: N items, D size of a vector, K negatives of an item, S patches of an item, Q values of a patch.
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -12,16 +14,26 @@ from torch.nn import functional
 Scale = Tensor | float
 
 
-def info_nce(image_ND: Tensor, text_ND: Tensor, scale: Scale) -> Tensor:
-    """Mean over both directions of the cross entropy of `scale` x cosine; item i of both belongs together (eq. 2).
+def info_nce(image_ND: Tensor, text_ND: Tensor, scale: Scale, left_out_NN: Tensor | None = None) -> Tensor:
+    """Mean over both directions of the cross entropy of `scale` x cosine; item i of both belongs together (eq. 2, 5).
 
+    Equation 5 of Action-SGFA adds the two directions where this is their mean, half of it: under Adam the same
+    training. `left_out_NN` is True where items i and j are no negatives of each other; an item and itself always count.
     Vectors may have any length. Computed in float32 at least, whatever is around it is computed in.
     """
     with torch.autocast(image_ND.device.type, enabled=False):
-        logits_NN = scale * (_unit(image_ND) @ _unit(text_ND).T)
+        logits_NN = without(scale * (_unit(image_ND) @ _unit(text_ND).T), left_out_NN)
         own_N = torch.arange(len(logits_NN), device=logits_NN.device)
         there, back = functional.cross_entropy(logits_NN, own_N), functional.cross_entropy(logits_NN.T, own_N)
         return (there + back) / 2
+
+
+def without(value_NN: Tensor, left_out_NN: Tensor | None) -> Tensor:
+    """The values of all pairs, -inf where a pair is left out and not an item's own."""
+    if left_out_NN is None:
+        return value_NN
+    own_NN = torch.eye(len(value_NN), dtype=torch.bool, device=value_NN.device)
+    return value_NN.masked_fill(left_out_NN & ~own_NN, -math.inf)
 
 
 def graph_negatives(image_ND: Tensor, text_ND: Tensor, negative_NKD: Tensor, has_NK: Tensor, scale: Scale) -> Tensor:

@@ -5,27 +5,19 @@ hidden, and vectors of the people and things that the dataset has boxes of.
 """
 
 # Shapes: N clips, D feature size, K variants or boxes.
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from pipeline import modalities
-from pipeline.core import members, prepared, store
+from pipeline.core import prepared, store
 from pipeline.core.boxes import Boxes
-from pipeline.core.errors import DataError, FormatError, LeakError, ParamsError
-from pipeline.core.hashing import file_digest
+from pipeline.core.errors import ParamsError
 from pipeline.core.params import Params
 from pipeline.core.prepared import Clips
 from pipeline.core.progress import track
 from pipeline.core.store import GroupWriter
-from pipeline.modalities import Modality
-from pipeline.models import checkpoint
-from pipeline.models.encoder import Encoder, PictureEncoder, SplitlessMember, encoder_of
-from pipeline.training import encoding
+from pipeline.models.encoder import Encoder, PictureEncoder
+from pipeline.training import encoding, frozen
 from pipeline.training.encoding import Batches, Masked
 
 
@@ -44,34 +36,6 @@ class Row(Params):
     regions: bool
 
 
-class About(BaseModel):
-    """What weights say of themselves, as far as it decides whether and how they are used."""
-
-    model_config = ConfigDict(strict=True, frozen=True)
-
-    dataset: str
-    split_table: str
-    modality: str
-    recipe: str
-    encoder: str
-    options: dict[str, Any]
-    layout: str
-    split: str
-    seed: int
-    training_classes: list[int]
-    unseen_classes: list[int]
-
-
-@dataclass(frozen=True)
-class Found:
-    """One encoder, the group that its vectors go to, and what the group says of itself."""
-
-    group: str
-    encoder: Encoder
-    weights_hash: str
-    attrs: dict[str, Any]
-
-
 def extract(row: Row, batches: Batches, *, key: str, arrays: Path, weights: Path, out: Path) -> dict[str, int]:
     """Write the store of a row: per weights file `<split>-<seed>` a group of that name with array `pooled` (N, D).
 
@@ -85,13 +49,13 @@ def extract(row: Row, batches: Batches, *, key: str, arrays: Path, weights: Path
     clips = Clips(arrays)
     sense = modalities.sense(row.modality)
     encoding.refuse_empty(sense.is_empty, clips, batches)
-    loads = _of_no_split(row, weights) if row.split_table is None else _of_splits(sense, row, weights, clips)
+    loads = frozen.encoders(_asked(row), weights, clips.store.attrs["layout"])
     attrs = row.model_dump(include={"dataset", "split_table", "modality", "encoder", "recipe"}, exclude_none=True)
     boxes = _boxes(clips) if row.regions else []
     if row.regions:
         attrs[prepared.BOX_LABELS] = clips.store.attrs[prepared.BOX_LABELS]
     with store.create(out, attrs) as writer:
-        for load in track(loads, total=len(loads), what=f"{key}: encoders"):
+        for load in track(loads.values(), total=len(loads), what=f"{key}: encoders"):
             found = load()
             masked = row.model_dump(include={"masked"}, exclude_none=True)
             told = {**found.attrs, **masked, "weights_hash": found.weights_hash}
@@ -99,62 +63,10 @@ def extract(row: Row, batches: Batches, *, key: str, arrays: Path, weights: Path
     return {"clips": len(clips), "encoders": len(loads)}
 
 
-def _of_splits(sense: Modality, row: Row, weights: Path, clips: Clips) -> list[Callable[[], Found]]:
-    """The encoders that pretrain left, each loaded when it is called for."""
-    if row.options:
-        raise ParamsError(f"extract.rows: options: the weights of {row.encoder} bring their own; set it to {{}}")
-    files = sorted(weights.glob("*.safetensors"))
-    if not files:
-        raise DataError(f"{weights}: no weights there; run `dvc repro pretrain@{weights.name}`")
-
-    def load(file: Path) -> Found:
-        state, metadata = checkpoint.load(file)
-        about = check(metadata, file, row, clips.store.attrs["layout"])
-        module = sense.build(about.encoder, about.options, about.layout, str(file))
-        checkpoint.restore(module, state, file)
-        kept = about.model_dump(include={"split", "seed", "training_classes", "encoder", "modality"})
-        return Found(file.stem, encoder_of(module), file_digest(file), kept)
-
-    return [partial(load, file) for file in files]
-
-
-def _of_no_split(row: Row, weights: Path) -> list[Callable[[], Found]]:
-    """The encoders of a start file or of a row of finetune, each loaded when it is called for."""
-    member = members.load(f"pipeline.modalities.{row.modality}", row.encoder)
-    if not isinstance(member, SplitlessMember):
-        raise ParamsError(
-            f"extract.rows: split_table: {row.encoder} is trained on a split; name the table of its splits"
-        )
-    if row.recipe != member.RECIPE:
-        raise ParamsError(
-            f"extract.rows: recipe: {row.encoder} sees pictures as the recipe '{member.RECIPE}' leaves them, "
-            f"not '{row.recipe}'"
-        )
-
-    def load(seed: int | None) -> Found:
-        module, about = member.frozen(weights, seed, row.options, "extract.rows: options")
-        file = weights if seed is None else weights / f"{seed}.safetensors"
-        kept: dict[str, Any] = {"training_classes": [] if seed is None else _named(about, row.dataset, file)}
-        kept |= {} if seed is None else {"seed": seed}
-        kept |= {"pretrained": about["pretrained"]} if about.get("pretrained") else {}
-        kept |= {"encoder": row.encoder, "modality": row.modality, "options": row.options}
-        name = "all" if seed is None else f"all-{seed}"
-        return Found(name, encoder_of(module), about["weights_hash"], kept)
-
-    seeds: Sequence[int | None] = member.seeds(weights) or [None]
-    return [partial(load, seed) for seed in seeds]
-
-
-def _named(about: dict[str, Any], dataset: str, file: Path) -> list[int]:
-    """The classes of a dataset that the texts which weights were trained with name."""
-    named = about.get("named_classes")
-    found = named.get(dataset) if isinstance(named, dict) else None
-    if not isinstance(found, list) or not all(isinstance(class_id, int) for class_id in found):
-        raise LeakError(
-            f"{file}: does not say which classes of '{dataset}' its training texts name; add '{dataset}' to the "
-            "audited datasets of the row of finetune and train it again"
-        )
-    return sorted(set(found))
+def _asked(row: Row) -> frozen.Asked:
+    return frozen.Asked(
+        row.dataset, row.split_table, row.modality, row.recipe, row.encoder, row.options, where="extract.rows"
+    )
 
 
 def _put(group: GroupWriter, encoder: Encoder, clips: Clips, boxes: list[Boxes], row: Row, batches: Batches) -> None:
@@ -171,29 +83,6 @@ def _put(group: GroupWriter, encoder: Encoder, clips: Clips, boxes: list[Boxes],
             raise ParamsError(f"extract.rows: regions: {row.encoder} keeps no map of places; set it to false")
         group.put_ragged("regions", encoding.encode_regions(encoder, clips, boxes, batches))
         prepared.put_boxes(group, boxes, clips.store.attrs[prepared.BOX_LABELS])
-
-
-def check(metadata: dict[str, Any], file: Path, row: Row, layout: str) -> About:
-    """What the weights of a file are; refuses those that the row does not mean, or that saw an unseen class."""
-    try:
-        about = About.model_validate(metadata)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        where = ".".join(map(str, fault["loc"]))
-        raise FormatError(f"{file}: metadata '{where}': {fault['msg']}; run `dvc repro pretrain`") from None
-    if file.stem != f"{about.split}-{about.seed}":
-        raise LeakError(
-            f"{file}: holds the encoder of split '{about.split}', seed {about.seed}: another split's encoder has seen "
-            "other classes; run `dvc repro pretrain`"
-        )
-    seen = sorted(set(about.training_classes) & set(about.unseen_classes))
-    if seen:
-        raise LeakError(f"{file}: trained on classes {seen}, which split '{about.split}' calls unseen")
-    wanted = {**row.model_dump(exclude={"weights", "options", "tokens", "masked", "regions"}), "layout": layout}
-    found = about.model_dump(include=set(wanted))
-    if found != wanted:
-        raise DataError(f"{file}: is of {found}, the row asks for {wanted}; mend extract.rows in params.yaml")
-    return about
 
 
 def _boxes(clips: Clips) -> list[Boxes]:

@@ -4,6 +4,7 @@ DVC compares files, and a stage's code is some forty of them: as dependencies th
 every stage. Each stage depends on its digest instead, and on those of the members that its row names.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.core import members
@@ -18,18 +19,22 @@ _ONE_BY_ONE = (
     "pipeline.models.methods",
     "pipeline.models.text_encoders",
 )
-_AS_A_WHOLE = ("pipeline.text.negatives",)  # of which a row names several
+# Of which a row names several: by the digest's name.
+_AS_A_WHOLE = {"text.negatives": ("pipeline.text.negatives",), "modalities": ("pipeline.modalities.*",)}
 
 
 def fingerprint(*, out: Path) -> dict[str, int]:
-    """Write `<stage>.txt`, `<folder>.<member>.txt` and `<folder>.txt`: a line per file, its digest and its path."""
+    """Write `<stage>.txt`, `<folder>.<member>.txt` and, of folders that are read whole, `<folder>.txt`.
+
+    Each has a line per file, its digest and its path.
+    """
     code = Code()
     stages = {path.stem for path in (ROOT / "stages").glob("*.py")} - {"__init__", "fingerprint"}
     targets = {stage: [f"stages.{stage}"] for stage in sorted(stages)}
-    for package in _packages():
+    for package in _each(_ONE_BY_ONE):
         targets |= {_short(f"{package}.{name}"): [f"{package}.{name}"] for name in members.names(package)}
-    for package in _AS_A_WHOLE:
-        targets[_short(package)] = [f"{package}.{name}" for name in members.names(package)]
+    for whole, packages in _AS_A_WHOLE.items():
+        targets[whole] = [f"{package}.{name}" for package in _each(packages) for name in members.names(package)]
     with whole_folder(out) as folder:
         for name, modules in targets.items():
             lines = [f"{digest}  {path}\n" for path, digest in code.files(*modules).items()]
@@ -37,12 +42,10 @@ def fingerprint(*, out: Path) -> dict[str, int]:
     return {"digests": len(targets)}
 
 
-def _packages() -> list[str]:
+def _each(packages: Iterable[str]) -> list[str]:
     modalities = members.names("pipeline.modalities")
     return [
-        package.replace("*", modality)
-        for package in _ONE_BY_ONE
-        for modality in (modalities if "*" in package else [""])
+        package.replace("*", modality) for package in packages for modality in (modalities if "*" in package else [""])
     ]
 
 

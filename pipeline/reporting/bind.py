@@ -1,0 +1,116 @@
+"""The page of a row of bind: how each sense learnt to find its clips, and which clips and classes were paired."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pipeline.core import pages
+from pipeline.training.bound import About
+
+_OF = {
+    "fit": "the clips that the split gives to training (role fit)",
+    "fit_and_val": "the clips that the split gives to training and validation (roles fit and val)",
+    "all": "all clips, those of unseen classes among them, as the papers' transductive rows have it",
+}
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The pairs of one training: the senses that learnt together, and how many clips the rules named."""
+
+    senses: tuple[str, ...]
+    split: str
+    seed: int
+    training: int
+    held_out: int
+    wanted: int
+
+
+def page(
+    key: str, abouts: Sequence[About], counts: Sequence[Counted], class_names: Mapping[str, Sequence[str]]
+) -> pages.Page:
+    """The page of a row: `abouts` are its weights' in order, `class_names` by dataset and class id."""
+    return pages.Page(
+        title=f"Binding: {key}",
+        stage="bind",
+        row=key,
+        text=_text(abouts[0]),
+        tables=[_senses(abouts), _pairs(counts), _classes(abouts[0], class_names)],
+        lines=[
+            _lines("Loss on the pairs learnt from", "InfoNCE, mean of both directions", "loss", abouts),
+            _lines("Loss on held-out pairs", "InfoNCE, mean of both directions", "held_out_loss", abouts),
+            _lines("Recall at 1 within a batch of held-out pairs", "share", "held_out_recall", abouts),
+            _lines("The same of a guess", "share", "held_out_chance", abouts),
+        ],
+        images=[],
+    )
+
+
+def _text(about: About) -> list[str]:
+    hub = about.hub
+    rest = "learns along" if hub.learned else "stays as it is"
+    what = (
+        f"Each sense of {about.dataset} (split table {about.split_table}) learns to give the vector that the hub, "
+        f"{hub.encoder} over {hub.modality} with the weights {hub.weights}, gives of the same clip; the hub {rest}. "
+        "No text and no label is read. "
+        f"Paired are {_OF[about.pairs]}, where both hub and sense have recorded them."
+    )
+    recall = (
+        "Recall is the share of clips whose own partner is the nearest of their batch, the mean of both directions; "
+        "clips that the row leaves out as negatives do not compete. A guess finds one in as many as there are "
+        "candidates. The epoch with the best recall on held-out pairs is kept."
+    )
+    return [
+        what,
+        recall,
+        "A temperature divides cosines in the loss: the lower, the more the nearest wrong clips weigh.",
+    ]
+
+
+def _senses(abouts: Sequence[About]) -> pages.Table:
+    header = ["sense", "split", "seed", "encoder", "epochs", "best epoch", "recall at 1", "of a guess", "temperature"]
+    rows: list[list[pages.Cell]] = []
+    for about in abouts:
+        kept = about.history[about.epoch - 1]
+        figures = [kept["held_out_recall"], kept["held_out_chance"], about.temperature]
+        whose: list[pages.Cell] = [about.sense, about.split, about.seed, f"{about.encoder} over {about.modality}"]
+        rows.append([*whose, len(about.history), about.epoch, *(round(figure, 4) for figure in figures)])
+    return pages.Table(title="Senses, measured on held-out pairs", header=header, rows=rows)
+
+
+def _pairs(counts: Sequence[Counted]) -> pages.Table:
+    header = ["senses", "split", "seed", "pairs learnt from", "held-out pairs", "clips without hub or sense"]
+    rows: list[list[pages.Cell]] = [
+        [
+            ", ".join(each.senses),
+            each.split,
+            each.seed,
+            each.training,
+            each.held_out,
+            each.wanted - each.training - each.held_out,
+        ]
+        for each in counts
+    ]
+    return pages.Table(title="Pairs", header=header, rows=rows)
+
+
+def _classes(about: About, class_names: Mapping[str, Sequence[str]]) -> pages.Table:
+    """Of the first weights; what of them is unseen is told, for the rows that pair all clips."""
+    rows: list[list[pages.Cell]] = []
+    for dataset, paired in about.paired.items():
+        unseen = about.unseen_classes if dataset == about.dataset else []
+        names = [class_names[dataset][class_id] for class_id in paired]
+        rows.append([dataset, len(paired), len(set(paired) & set(unseen)), "; ".join(names)])
+    header = ["dataset", "classes", "of them unseen", "names"]
+    return pages.Table(title=f"Classes of the paired clips, split {about.split}", header=header, rows=rows)
+
+
+def _lines(title: str, y_label: str, column: str, abouts: Sequence[About]) -> pages.Lines:
+    series = [
+        pages.Series(
+            name=f"{about.sense} {about.split}-{about.seed}",
+            x=[row["epoch"] for row in about.history],
+            y=[round(row[column], 6) for row in about.history],
+        )
+        for about in abouts
+    ]
+    return pages.Lines(title=title, x_label="epoch", y_label=y_label, series=series)

@@ -1,0 +1,159 @@
+"""Frozen encoders, loaded from weights that say what they saw: of a split's training, or of none, such as CLIP's."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pipeline import modalities
+from pipeline.core import members
+from pipeline.core.errors import DataError, FormatError, LeakError, ParamsError
+from pipeline.core.hashing import file_digest
+from pipeline.models import checkpoint
+from pipeline.models.encoder import Encoder, SplitlessMember, encoder_of
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which encoder a row means; `where` is the part of params.yaml that errors name."""
+
+    dataset: str
+    split_table: str | None  # None: weights that belong to no split
+    modality: str
+    recipe: str
+    encoder: str
+    options: dict[str, Any]  # as far as its weights do not tell
+    where: str
+
+
+class About(BaseModel):
+    """What weights say of themselves, as far as it decides whether and how they are used."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    dataset: str
+    split_table: str
+    modality: str
+    recipe: str
+    encoder: str
+    options: dict[str, Any]
+    layout: str
+    split: str
+    seed: int
+    training_classes: list[int]
+    unseen_classes: list[int]
+
+
+@dataclass(frozen=True)
+class Found:
+    """One encoder, the group that its vectors go to, and what the group says of itself."""
+
+    group: str
+    encoder: Encoder
+    weights_hash: str
+    attrs: dict[str, Any]
+
+
+Loads = dict[str, Callable[[], Found]]  # by group
+
+
+def is_splitless(modality: str, encoder: str) -> bool:
+    """Whether the weights of an encoder belong to no split."""
+    return isinstance(members.load(f"pipeline.modalities.{modality}", encoder), SplitlessMember)
+
+
+def encoders(asked: Asked, weights: Path, layout: str) -> Loads:
+    """The encoders of a folder of weights or of a start file, each loaded when it is called for.
+
+    Weights of a split are of the group `<split>-<seed>`, others of `all-<seed>`, or `all` where they have no seeds.
+    Raises ParamsError for what the row should say otherwise, and DataError for weights that are not there; a load also
+    LeakError if an encoder was trained on a class that its split calls unseen, is not the one its file name says, or
+    does not tell what it has seen.
+    """
+    return _of_no_split(asked, weights) if asked.split_table is None else _of_splits(asked, weights, layout)
+
+
+def _of_splits(asked: Asked, weights: Path, layout: str) -> Loads:
+    """The encoders that pretrain left."""
+    if asked.options:
+        raise ParamsError(f"{asked.where}: options: the weights of {asked.encoder} bring their own; set it to {{}}")
+    files = sorted(weights.glob("*.safetensors"))
+    if not files:
+        raise DataError(f"{weights}: no weights there; run `dvc repro pretrain@{weights.name}`")
+    sense = modalities.sense(asked.modality)
+
+    def load(file: Path) -> Found:
+        state, metadata = checkpoint.load(file)
+        about = check(metadata, file, asked, layout)
+        module = sense.build(about.encoder, about.options, about.layout, str(file))
+        checkpoint.restore(module, state, file)
+        kept = about.model_dump(include={"split", "seed", "training_classes", "encoder", "modality"})
+        return Found(file.stem, encoder_of(module), file_digest(file), kept)
+
+    return {file.stem: partial(load, file) for file in files}
+
+
+def _of_no_split(asked: Asked, weights: Path) -> Loads:
+    """The encoders of a start file or of a row of finetune."""
+    member = members.load(f"pipeline.modalities.{asked.modality}", asked.encoder)
+    if not isinstance(member, SplitlessMember):
+        raise ParamsError(
+            f"{asked.where}: split_table: {asked.encoder} is trained on a split; name the table of its splits"
+        )
+    if asked.recipe != member.RECIPE:
+        raise ParamsError(
+            f"{asked.where}: recipe: {asked.encoder} sees pictures as the recipe '{member.RECIPE}' leaves them, "
+            f"not '{asked.recipe}'"
+        )
+
+    def load(name: str, seed: int | None) -> Found:
+        module, about = member.frozen(weights, seed, asked.options, f"{asked.where}: options")
+        file = weights if seed is None else weights / f"{seed}.safetensors"
+        kept: dict[str, Any] = {"training_classes": [] if seed is None else _named(about, asked.dataset, file)}
+        kept |= {} if seed is None else {"seed": seed}
+        kept |= {"pretrained": about["pretrained"]} if about.get("pretrained") else {}
+        kept |= {"encoder": asked.encoder, "modality": asked.modality, "options": asked.options}
+        return Found(name, encoder_of(module), about["weights_hash"], kept)
+
+    seeds: Sequence[int | None] = member.seeds(weights) or [None]
+    names = {"all" if seed is None else f"all-{seed}": seed for seed in seeds}
+    return {name: partial(load, name, seed) for name, seed in names.items()}
+
+
+def _named(about: dict[str, Any], dataset: str, file: Path) -> list[int]:
+    """The classes of a dataset that the texts which weights were trained with name."""
+    named = about.get("named_classes")
+    found = named.get(dataset) if isinstance(named, dict) else None
+    if not isinstance(found, list) or not all(isinstance(class_id, int) for class_id in found):
+        raise LeakError(
+            f"{file}: does not say which classes of '{dataset}' its training texts name; add '{dataset}' to the "
+            "audited datasets of the row of finetune and train it again"
+        )
+    return sorted(set(found))
+
+
+def check(metadata: dict[str, Any], file: Path, asked: Asked, layout: str) -> About:
+    """What the weights of a file are; refuses those that the row does not mean, or that saw an unseen class."""
+    try:
+        about = About.model_validate(metadata)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(map(str, fault["loc"]))
+        raise FormatError(f"{file}: metadata '{where}': {fault['msg']}; run `dvc repro pretrain`") from None
+    if file.stem != f"{about.split}-{about.seed}":
+        raise LeakError(
+            f"{file}: holds the encoder of split '{about.split}', seed {about.seed}: another split's encoder has seen "
+            "other classes; run `dvc repro pretrain`"
+        )
+    seen = sorted(set(about.training_classes) & set(about.unseen_classes))
+    if seen:
+        raise LeakError(f"{file}: trained on classes {seen}, which split '{about.split}' calls unseen")
+    whose = {name: getattr(asked, name) for name in ("dataset", "split_table", "modality", "recipe", "encoder")}
+    wanted = {**whose, "layout": layout}
+    found = about.model_dump(include=set(wanted))
+    if found != wanted:
+        raise DataError(f"{file}: is of {found}, the row asks for {wanted}; mend {asked.where} in params.yaml")
+    return about

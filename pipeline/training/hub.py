@@ -1,0 +1,125 @@
+"""The hub that senses are bound to: frozen encoders, and their vectors of every dataset, computed once."""
+
+# Shapes: N clips, D size of a vector.
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline import modalities
+from pipeline.core.closure import Code
+from pipeline.core.errors import DataError, ParamsError
+from pipeline.core.params import Params
+from pipeline.core.resume import Parts
+from pipeline.core.store import Store, create
+from pipeline.models.encoder import Encoder
+from pipeline.training import encoding, frozen, ranks
+from pipeline.training.frozen import Found
+from pipeline.training.lessons import Prepared
+
+Array = npt.NDArray[np.float32]
+
+
+class Plan(Params):
+    """Whose vectors senses are bound to."""
+
+    modality: str
+    recipe: str
+    encoder: str
+    options: dict[str, Any]  # of the encoder, as far as its weights do not tell
+    weights: str  # a start file, features/finetune/<row> or features/pretrain/<row>
+    learns: bool  # trained along with the senses, where the paper's stays as it is
+
+
+class Hub:
+    """The encoders of a row's hub, by group as in extract: `<split>-<seed>`, or `all-<seed>` and `all`."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        asked: frozen.Asked,
+        weights: Path,
+        prepared: Mapping[str, Prepared],
+        batches: encoding.Batches,
+        parts: Parts,
+        code: Code,
+    ) -> None:
+        self.plan, self._weights, self._prepared = plan, weights, prepared
+        self._batches, self._parts, self._code = batches, parts, code
+        self._loads = frozen.encoders(asked, weights, next(iter(prepared.values())).attrs["layout"])
+        if plan.learns and asked.split_table is not None:
+            raise ParamsError(f"{asked.where}: learns: the weights of {plan.encoder} are of splits; set it to false")
+        self._found: dict[str, Found] = {}
+        self._vectors: dict[tuple[str, str], Array] = {}
+        self.used: list[Path] = []  # folders of finished parts
+
+    def group(self, split: str, seed: int) -> str:
+        """The encoder of a split: the only one, or of several that of the seed; else one that belongs to no split."""
+        of_split = [name for name in self._loads if name.rpartition("-")[0] == split and split != "all"]
+        same = [name for name in (f"{split}-{seed}", f"all-{seed}", "all") if name in self._loads]
+        chosen = of_split if len(of_split) == 1 else same
+        if not chosen:
+            raise DataError(
+                f"{self._weights}: no weights for split '{split}', seed {seed}, only {sorted(self._loads)}; mend the "
+                "splits and seeds of the row of bind, or add to those of the weights' row"
+            )
+        return chosen[0]
+
+    def found(self, group: str) -> Found:
+        """An encoder at rest, and what its weights say of themselves."""
+        if group not in self._found:
+            self._found[group] = self._loads[group]()
+        return self._found[group]
+
+    def fresh(self, group: str) -> Encoder:
+        """The same encoder once more, to be changed."""
+        return self._loads[group]().encoder
+
+    def said(self, dataset: str, group: str, arrays: str) -> dict[str, object]:
+        """All that decides the vectors of a dataset's clips, whose arrays have the digest `arrays`."""
+        member = f"pipeline.modalities.{self.plan.modality}.{self.plan.encoder}"
+        return {
+            "code": self._code.digest(__name__, member),
+            "hub": self.plan.model_dump(exclude={"learns", "weights"}),
+            "weights": self.found(group).weights_hash,
+            "dataset": dataset,
+            "arrays": arrays,
+            "batches": self._batches.model_dump(),
+        }
+
+    def vectors(self, dataset: str, group: str, arrays: str) -> Array:
+        """unit_ND of all clips that the hub's arrays hold, in their order; ranks above 0 compute their own."""
+        known = (dataset, group)
+        if known not in self._vectors:
+            self._vectors[known] = self._computed(dataset, group, arrays)
+        return self._vectors[known]
+
+    def _computed(self, dataset: str, group: str, arrays: str) -> Array:
+        if not ranks.leads():
+            return self._encoded(dataset, group)
+        clips = self._prepared[dataset].x_NCTVM
+
+        def make(folder: Path) -> None:
+            with create(folder / "hub.zarr", {}) as writer:
+                writer.group(group, clips.ids).put("pooled", self._encoded(dataset, group))
+
+        self.used.append(self._parts.finish(f"hub-{dataset}-{group}", self.said(dataset, group, arrays), make))
+        vector_ND: Array = Store(self.used[-1] / "hub.zarr", "bind").read(group, "pooled")
+        return vector_ND
+
+    def _encoded(self, dataset: str, group: str) -> Array:
+        return encoded(self.plan.modality, self.found(group).encoder, self._prepared[dataset], self._batches)
+
+
+def encoded(modality: str, encoder: Encoder, prepared: Prepared, batches: encoding.Batches) -> Array:
+    """unit_ND of all clips of a store. Raises DataError, naming the clip, for one in which nothing is."""
+    clips = prepared.x_NCTVM
+    encoding.refuse_empty(modalities.sense(modality).is_empty, clips, batches)
+    vector_ND = encoding.encode(encoder, clips, batches)
+    length_N1 = np.linalg.norm(vector_ND.astype(np.float64), axis=1, keepdims=True)
+    if not (np.isfinite(length_N1) & (length_N1 > 0)).all():
+        raise DataError(f"{prepared.path}: a vector of {modality} has no direction; check the weights of its encoder")
+    unit_ND: Array = (vector_ND / length_N1).astype(np.float32)
+    return unit_ND

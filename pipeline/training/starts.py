@@ -1,0 +1,60 @@
+"""What a bound encoder begins as: weights drawn by its seed, those of a supervised training, or the hub's own tower."""
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from pipeline.core import members
+from pipeline.core.bound import HUB
+from pipeline.core.errors import DataError, ParamsError
+from pipeline.models import checkpoint
+from pipeline.training import frozen
+from pipeline.training.binding import Sense, clip_of
+
+PRETRAIN = "features/pretrain/"
+
+
+def file_of(sense: Sense, pretrained: Path, split: str, seed: int, where: str) -> Path | None:
+    """The weights that a sense starts from, of the same split and seed; None where it starts from no file."""
+    if sense.start is None or sense.start == HUB:
+        return None
+    name = sense.start.removeprefix(PRETRAIN)
+    if name == sense.start or not name or "/" in name or name in (".", ".."):
+        raise ParamsError(f"{where}.start: expected null, '{HUB}' or '{PRETRAIN}<row>', found '{sense.start}'")
+    file = pretrained / name / f"{split}-{seed}.safetensors"
+    if not file.is_file():
+        there = sorted(each.stem for each in file.parent.glob("*.safetensors"))
+        raise DataError(
+            f"{file}: no such weights, only {there}: a sense starts from those of its own split and seed; add them to "
+            f"pretrain.rows.{name}, or mend {where}.start"
+        )
+    return file
+
+
+def said(sense: Sense, file: Path, asked: frozen.Asked, layout: str) -> frozen.About:
+    """What the weights of a start are. Refuses those of another encoder, and those that saw an unseen class."""
+    about = frozen.check(checkpoint.load(file)[1], file, asked, layout)
+    if about.options != sense.options:
+        raise DataError(
+            f"{file}: its encoder has the options {about.options}, the row asks for {sense.options}; mend {asked.where}"
+        )
+    return about
+
+
+def fill(encoder: nn.Module, sense: Sense, file: Path | None, hub: Any, where: str) -> None:
+    """Put the start's weights into a new encoder, ready to learn."""
+    if file is not None:
+        learns = [(weight, weight.requires_grad) for weight in encoder.parameters()]
+        checkpoint.restore(encoder, checkpoint.load(file)[0], file)
+        for weight, does in learns:
+            weight.requires_grad_(does)
+        encoder.train()
+    elif sense.start == HUB:
+        member = members.load(f"pipeline.modalities.{sense.modality}", sense.encoder)
+        start_from, clip = getattr(member, "start_from", None), clip_of(hub)
+        if start_from is None:
+            raise ParamsError(f"{where}.start: {sense.encoder} cannot start from a picture tower; set it to null")
+        if clip is None:
+            raise ParamsError(f"{where}.start: the hub is no CLIP: it has no picture tower; set it to null")
+        start_from(encoder, clip.model.visual)
