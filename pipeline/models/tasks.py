@@ -14,7 +14,8 @@ from pipeline.core.rejects import Rejects
 from pipeline.core.schemas import SPLIT
 from pipeline.models.methods.shared import Array, ClassTexts, Clips, class_texts, text_group
 
-ROLES = ("fit", "val", "unseen_test")  # which a task uses
+ROLES = ("fit", "val", "unseen_test")  # which every task uses
+OF_UNSEEN = ("unseen", "all")  # label spaces in which test clips of unseen classes are scored
 
 Line = dict[str, Any]  # of the split table
 Classes = dict[str, list[int]]  # class ids by role: fit, val, unseen
@@ -38,6 +39,12 @@ class Asked:
     splits: Sequence[str]
     seeds: Sequence[int]
     max_missing: float  # share of a split's clips that may have no features
+    spaces: Sequence[str] = OF_UNSEEN  # which label spaces are scored; `gzsl`: test clips of seen classes too
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Of the clips that are needed."""
+        return (*ROLES, "seen_test") if "gzsl" in self.spaces else ROLES
 
 
 @dataclass(frozen=True)
@@ -66,8 +73,10 @@ class Task:
     fit: Clips
     val: Clips
     val_classes: list[int]
-    test_ids: list[str]
+    test_ids: list[str]  # of the unseen classes
     test_ND: Array
+    seen_test_ids: list[str]  # of the seen classes: none where no label space asks for them
+    seen_test_ND: Array
     spaces: dict[str, list[int]]  # candidates of each label space, ascending
     encoder_classes: list[int]  # which the features' encoder was trained on
     texts: ClassTexts
@@ -84,8 +93,8 @@ class Task:
     def digest(self) -> str:
         """Of everything that is learnt from, selected on and scored."""
         texts = [self.texts.label_KT, *([] if self.texts.context_KT is None else [self.texts.context_KT])]
-        arrays = [self.fit.features_ND, self.val.features_ND, self.test_ND, *texts]
-        clips = [self.fit.class_ids, self.val.class_ids, self.test_ids]
+        arrays = [self.fit.features_ND, self.val.features_ND, self.test_ND, self.seen_test_ND, *texts]
+        clips = [self.fit.class_ids, self.val.class_ids, self.test_ids, self.seen_test_ids]
         classes = [self.val_classes, self.spaces, self.encoder_classes, self.texts.class_ids]
         return value_digest([self.split, self.seed, clips, classes, [array_digest(array) for array in arrays]])
 
@@ -93,6 +102,14 @@ class Task:
     def selection(self) -> str:
         """What to call a choice made on the val clips: an adopted encoder was trained on them, which flatters it."""
         return "validation_seen" if set(self.encoder_classes) & set(self.val_classes) else "validation"
+
+    def tested(self, space: str) -> tuple[list[str], Array]:
+        """Ids, sorted, and vectors of the clips that are scored in a label space."""
+        if space != "gzsl":
+            return self.test_ids, self.test_ND
+        ids = [*self.test_ids, *self.seen_test_ids]
+        order = sorted(range(len(ids)), key=ids.__getitem__)
+        return [ids[place] for place in order], np.concatenate([self.test_ND, self.seen_test_ND])[order]
 
     def training(self, refit: str) -> Clips:
         """The clips of the last training."""
@@ -117,7 +134,7 @@ def joined(inputs: Inputs, asked: Asked) -> list[Task]:
     unknown = sorted(set(asked.splits) - set(meta["splits"]))
     if unknown:
         raise DataError(f"{inputs.split}: no split {unknown}, there are {sorted(meta['splits'])}; mend params.yaml")
-    rows = [row for row in tables.read_rows(inputs.split, SPLIT) if row["role"] in ROLES and not row["held_out"]]
+    rows = [row for row in tables.read_rows(inputs.split, SPLIT) if row["role"] in asked.roles and not row["held_out"]]
     tasks = []
     for split in asked.splits:
         of_split = [row for row in rows if row["split"] == split]
@@ -126,17 +143,21 @@ def joined(inputs: Inputs, asked: Asked) -> list[Task]:
             attrs = features.group_attrs(group)
             seen = _innocent(features, group, split, meta["splits"][split])
             source = Source(features, group, seen, attrs.get("pretrained"), attrs.get("weights_hash"))
-            tasks.append(_task((split, seed), source, texts, meta["splits"][split], _there(source, of_split, asked)))
+            found = _there(source, of_split, asked)
+            tasks.append(_task((split, seed), source, texts, meta["splits"][split], found, asked))
     return tasks
 
 
-def _task(name: tuple[str, int], source: Source, texts: store.Store, classes: Classes, found: _Found) -> Task:
+def _task(
+    name: tuple[str, int], source: Source, texts: store.Store, classes: Classes, found: _Found, asked: Asked
+) -> Task:
     split, seed = name
-    used = {role: [row for row in found.rows if row["role"] == role] for role in ROLES}
+    used = {role: [row for row in found.rows if row["role"] == role] for role in asked.roles}
     empty = [role for role, rows in used.items() if not rows]
     if empty:
         raise DataError(f"split '{split}': no clips with features in {empty}; run `dvc repro split extract`")
     everything = sorted({*classes["fit"], *classes["val"], *classes["unseen"]})
+    seen_test = used.get("seen_test", [])
     return Task(
         split=split,
         seed=seed,
@@ -145,7 +166,9 @@ def _task(name: tuple[str, int], source: Source, texts: store.Store, classes: Cl
         val_classes=sorted(classes["val"]),
         test_ids=[row["clip_id"] for row in used["unseen_test"]],
         test_ND=_vectors(source, used["unseen_test"]),
-        spaces={"unseen": sorted(classes["unseen"]), "all": everything},
+        seen_test_ids=[row["clip_id"] for row in seen_test],
+        seen_test_ND=_vectors(source, seen_test),
+        spaces={space: sorted(classes["unseen"]) if space == "unseen" else everything for space in asked.spaces},
         encoder_classes=source.training_classes,
         texts=class_texts(texts, everything, seed),
         num_missing=found.num_missing,

@@ -30,12 +30,15 @@ class Part:
 
 def page(key: str, about: About, parts: Sequence[Part]) -> pages.Page:
     """The page of a row."""
-    header = ["split", "seed", f"chosen {about.setting_name}", "val top-1", "fit", "val", "unseen test", "left out"]
+    generalised = any(part.task.seen_test_ids for part in parts)
+    test = ["unseen test", *(["seen test"] if generalised else [])]
+    header = ["split", "seed", f"chosen {about.setting_name}", "val top-1", "fit", "val", *test, "left out"]
     rows: list[list[pages.Cell]] = []
     for part in parts:
         task, chosen = part.task, part.history[part.selected]
-        counts = [len(task.fit.class_ids), len(task.val.class_ids), len(task.test_ids), task.num_missing]
-        rows.append([task.split, task.seed, chosen["setting"], chosen["val_top1"], *counts])
+        counts = [len(task.fit.class_ids), len(task.val.class_ids), len(task.test_ids)]
+        counts += [len(task.seen_test_ids)] if generalised else []
+        rows.append([task.split, task.seed, chosen["setting"], chosen["val_top1"], *counts, task.num_missing])
     return pages.Page(
         title=f"Alignment: {key}",
         stage="align",

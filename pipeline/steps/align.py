@@ -48,8 +48,9 @@ class Row(Params):
     seeds: list[int] = Field(min_length=1)
     refit: Literal["none", "seen"]  # none: scores of what was trained on fit; seen: trained again on fit and val
     max_missing: float = Field(ge=0, lt=1)  # share of a split's clips that may have no features
+    spaces: list[Literal["unseen", "all", "gzsl"]] = Field(min_length=1)  # label spaces, as core.scores says
 
-    @field_validator("splits", "seeds")
+    @field_validator("splits", "seeds", "spaces")
     @classmethod
     def _once(cls, values: list[Any]) -> list[Any]:
         if len(set(values)) != len(values):
@@ -69,7 +70,7 @@ def align(
 
     Raises LeakError for features of an encoder that saw an unseen or val class, DataError for inputs that do not fit.
     """
-    asked = Asked(row.dataset, row.split_table, row.splits, row.seeds, row.max_missing)
+    asked = Asked(row.dataset, row.split_table, row.splits, row.seeds, row.max_missing, row.spaces)
     tasks = joined(inputs, asked)
     if not settings.trains:
         _check_one_space(tasks, row)
@@ -115,7 +116,7 @@ def _assemble(
             for space in task.spaces:
                 provenance = _provenance(task, row, settings, space, parts[task.name]["selected"])
                 values = np.load(folder / f"{space}.npy", allow_pickle=False)
-                scores.write(writer, scores.Scores(provenance, task.test_ids, values))
+                scores.write(writer, scores.Scores(provenance, task.tested(space)[0], values))
             (folder / selection.WEIGHTS).rename(scratch / "weights" / f"{task.name}.safetensors")
     _write_history(scratch / "history.csv", tasks, parts)
     shown = [page_of.Part(task, parts[task.name]["history"], parts[task.name]["selected"]) for task in tasks]

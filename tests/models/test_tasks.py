@@ -1,5 +1,7 @@
 """Joining and refusing, over stores of a few numbers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -22,8 +24,8 @@ def vector(class_id, number):
     return [class_id, number, 1]
 
 
-def split_rows(split):
-    """Three clips a class; of each fit class one is held out; one clip is of a seen test subject."""
+def split_rows(split, seen_test):
+    """Three clips a class; of each fit class one is held out; some are of a seen test subject."""
     rows = [
         {
             "split": split,
@@ -35,7 +37,8 @@ def split_rows(split):
         for c, role in ROLE_OF_CLASS.items()
         for n in range(3)
     ]
-    return [*rows, {"split": split, "clip_id": "toy/x", "role": "seen_test", "class_id": None, "held_out": False}]
+    seen = {"split": split, "role": "seen_test", "class_id": None, "held_out": False}
+    return [*rows, *({"clip_id": id_, **seen} for id_ in seen_test)]
 
 
 GROUP = {"split": "s0", "seed": 0, "training_classes": [0, 3]}
@@ -45,8 +48,8 @@ GROUP = {"split": "s0", "seed": 0, "training_classes": [0, 3]}
 def world(tmp_path):
     """Writes the three inputs; keywords change what is in them."""
 
-    def write(groups=None, left_out=(), dataset="toy", dim=4, value=None, about=None):
-        ids = sorted({clip_id(c, n) for c in range(4) for n in range(3)} - set(left_out))
+    def write(groups=None, left_out=(), dataset="toy", dim=4, value=None, about=None, more=()):
+        ids = sorted({*(clip_id(c, n) for c in range(4) for n in range(3)), *more} - set(left_out))
         numbers = [[int(part) for part in id_.removeprefix("toy/").split("-")] for id_ in ids]
         rows = np.array([vector(*pair) for pair in numbers], np.float32)
         if value is not None:
@@ -58,7 +61,9 @@ def world(tmp_path):
         with store.create(tmp_path / "t.zarr", {"dataset": "toy", "dim": dim}) as writer:
             writer.group("label", [f"{c:04d}-00" for c in range(4)]).put("pooled", np.eye(4, dtype=np.float32))
         meta = {"dataset": "toy", "split_table": "random", "splits": {"s0": CLASSES, "s1": CLASSES}}
-        tables.write(tmp_path / "s.parquet", SPLIT, [*split_rows("s0"), *split_rows("s1")], meta)
+        tables.write(
+            tmp_path / "s.parquet", SPLIT, [row for split in ("s0", "s1") for row in split_rows(split, more)], meta
+        )
         return Inputs(features=tmp_path / "f.zarr", embeddings=tmp_path / "t.zarr", split=tmp_path / "s.parquet")
 
     return write
@@ -75,6 +80,33 @@ def test_a_task_holds_each_role_by_id(world):
     assert task.spaces == {"unseen": [2], "all": [0, 1, 2, 3]}
     assert task.encoder_classes == [0, 3]
     assert task.texts.class_ids == (0, 1, 2, 3)
+
+
+GZSL = Asked("toy", "random", ["s0"], [0], 0.0, ["unseen", "gzsl"])
+
+
+def test_test_clips_of_seen_classes_are_there_where_a_label_space_asks_for_them(world):
+    (task,) = tasks.joined(world(more=["toy/0-9"]), GZSL)
+    assert task.spaces == {"unseen": [2], "gzsl": [0, 1, 2, 3]}
+    assert task.tested("unseen") == (task.test_ids, task.test_ND)
+    ids, vectors_ND = task.tested("gzsl")
+    assert ids == ["toy/0-9", *task.test_ids]
+    assert vectors_ND.tolist() == [vector(0, 9), *task.test_ND.tolist()]
+    (plain,) = tasks.joined(world(more=["toy/0-9"]), ASKED)
+    assert (plain.seen_test_ids, plain.seen_test_ND.shape) == ([], (0, 3))
+
+
+def test_a_test_clip_of_a_seen_class_without_features_is_missed_only_where_it_is_asked_for(world):
+    inputs = world(left_out=["toy/0-9"], more=["toy/0-9", "toy/3-9"])
+    assert tasks.joined(inputs, ASKED)[0].num_missing == 0
+    with pytest.raises(DataError, match=r"1 of 12 items rejected.*toy/0-9: no features"):
+        tasks.joined(inputs, GZSL)
+    assert tasks.joined(inputs, replace(GZSL, max_missing=0.2))[0].seen_test_ids == ["toy/3-9"]
+
+
+def test_a_split_without_test_clips_of_seen_classes_has_no_such_label_space(world):
+    with pytest.raises(DataError, match=r"no clips with features in \['seen_test'\]"):
+        tasks.joined(world(), GZSL)
 
 
 def test_the_last_training_is_on_fit_or_on_all_seen(world):
