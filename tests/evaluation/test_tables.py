@@ -90,6 +90,21 @@ def test_what_was_made_in_two_ways_is_never_averaged_together(name: str, values:
     assert [(one[name], one["mean"]) for one in found] == list(zip(values, (0.2, 0.6), strict=True))
 
 
+def test_a_summary_over_all_clips_has_seen_unseen_and_harmonic_mean_over_splits() -> None:
+    figures = [(0.8, 0.2, 0.32), (0.6, 0.2, 0.3), (0.5, 0.3, 0.375)]
+    names = ("top1_seen", "top1_unseen", "harmonic_mean")
+    who = [("s0", 0), ("s0", 1), ("s1", 0)]
+    rows = [
+        row(*one, 0.4, space="gzsl") | dict(zip(names, of, strict=True)) for one, of in zip(who, figures, strict=True)
+    ]
+    (found,) = tables.summaries(rows)
+    assert [found[name] for name in names] == pytest.approx([0.6, 0.25, (0.31 + 0.375) / 2])
+    assert found["top1_seen_ci95"][0] < 0.6 < found["top1_seen_ci95"][1]
+    numbers = tables.headline([found])
+    assert numbers["gzsl_harmonic_mean"] == found["harmonic_mean"]
+    assert "harmonic_mean" not in tables.summaries([row("s0", 0, 0.2)])[0]
+
+
 def test_the_headline_never_holds_a_figure_selected_on_the_test_set() -> None:
     found = tables.summaries([row("s0", 0, 0.9, "oracle"), row("s0", 0, 0.2), row("s0", 0, 0.9, "oracle", "all")])
     assert tables.headline(found) == {"unseen_top1": 0.2, "unseen_chance": 0.5, "num_splits": 1}

@@ -217,6 +217,41 @@ def test_splits_with_unlike_numbers_of_classes_are_not_averaged_in_one_panel(inp
     assert all(f"tiny, random split s{number}" in text for number in range(3))
 
 
+def columns(html: str) -> list[tuple[list[str], list[list[str]]]]:
+    """Header and rows of every table of figures, as text."""
+    found = []
+    for table in re.findall(r'<table class="figures.*?</table>', html, re.S):
+        rows = [re.findall(r"<t[hd].*?</t[hd]>", row, re.S) for row in re.findall(r"<tr.*?</tr>", table, re.S)]
+        header, *body = [[" ".join(re.sub(r"<[^>]*>", " ", cell).split()) for cell in row] for row in rows]
+        found.append((header, body))
+    return found
+
+
+def test_rows_of_unlike_questions_share_no_table_and_no_panel(inputs: Any) -> None:
+    who = {"dataset": "demo", "split_table": "random", "protocol": "xsub", "method": "ridge", "embeddings": "x"}
+    who |= {"modality": "skeleton", "encoder": "stgcn", "variant": "plain"}
+    names = ["sit", "stand", "kick", "clap", "bend"]
+    inputs.write_result("demo-skeleton-stgcn-ridge", who, ["s0"], names, 0.4, ["all", "gzsl"])
+    pages = inputs.report()
+    figures = json.loads((inputs.root / "reports/evaluate/demo-skeleton-stgcn-ridge.json").read_text())
+    own = columns(pages["evaluate-demo-skeleton-stgcn-ridge.html"])
+    assert [len(body) for _, body in own] == [1, 1, 1]
+    top1 = [body[0][header.index("Top-1")] for header, body in own]
+    assert top1 == [site.percent(row["top1"]) for row in figures["rows"]]
+    assert [header[-3:] == ["Seen", "Unseen", "Harmonic mean"] for header, _ in own] == [False, False, True]
+    assert own[2][1][0][-3:] == ["75.3", "12.3", "21.2"]
+    groups = [[row[0] for row in body if len(row) == 1] for _, body in columns(pages["index.html"])[:3]]
+    kinds = ["among the unseen classes", "among all classes, seen and unseen", "among all classes, for all clips"]
+    assert [{row[row.index("among") :] for row in group} for group in groups] == [{kind} for kind in kinds]
+    text = text_of(pages["index.html"])
+    assert "seen 75.3, unseen 12.3, harmonic mean 21.2" in text[text.index("Test clips of seen classes too") :]
+
+
+def test_without_test_clips_of_seen_classes_nothing_is_said_of_them(html: dict[str, str]) -> None:
+    assert "Test clips of seen classes too" not in html["index.html"]
+    assert len(columns(html["evaluate-demo-skeleton-stgcn-ridge.html"])) == 2
+
+
 def test_every_panel_names_its_seeds(inputs: Any) -> None:
     file = inputs.root / "reports/evaluate/tiny-skeleton-stgcn-ridge.json"
     figures = json.loads(file.read_text())
