@@ -57,6 +57,11 @@ class Source:
     pretrained: str | None  # the weights of the web that the encoder began as
     weights_hash: str | None
 
+    @property
+    def senses(self) -> tuple[str, ...]:
+        """Whose vectors stand end to end; none where the store does not say."""
+        return tuple(self.features.attrs.get("senses", ()))
+
 
 @dataclass(frozen=True)
 class _Found:
@@ -94,7 +99,7 @@ class Task:
         """Of everything that is learnt from, selected on and scored."""
         texts = [self.texts.label_KT, *([] if self.texts.context_KT is None else [self.texts.context_KT])]
         arrays = [self.fit.features_ND, self.val.features_ND, self.test_ND, self.seen_test_ND, *texts]
-        clips = [self.fit.class_ids, self.val.class_ids, self.test_ids, self.seen_test_ids]
+        clips = [self.fit.class_ids, self.val.class_ids, self.test_ids, self.seen_test_ids, self.fit.senses]
         classes = [self.val_classes, self.spaces, self.encoder_classes, self.texts.class_ids]
         return value_digest([self.split, self.seed, clips, classes, [array_digest(array) for array in arrays]])
 
@@ -116,7 +121,7 @@ class Task:
         if refit == "none":
             return self.fit
         features_ND = np.concatenate([self.fit.features_ND, self.val.features_ND])
-        return Clips(features_ND, self.fit.class_ids + self.val.class_ids)
+        return Clips(features_ND, self.fit.class_ids + self.val.class_ids, self.fit.senses)
 
 
 def joined(inputs: Inputs, asked: Asked) -> list[Task]:
@@ -237,7 +242,7 @@ def _there(source: Source, rows: Sequence[Line], asked: Asked) -> _Found:
 
 
 def _clips(source: Source, rows: Sequence[Line]) -> Clips:
-    return Clips(_vectors(source, rows), tuple(row["class_id"] for row in rows))
+    return Clips(_vectors(source, rows), tuple(row["class_id"] for row in rows), source.senses)
 
 
 def _vectors(source: Source, rows: Sequence[Line]) -> Array:

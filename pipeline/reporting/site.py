@@ -49,8 +49,8 @@ def write(folder: Path, title: str, evidence: Evidence, picture: str) -> None:
         own = [panel for panel in panels if any(line.result == result.name for line in panel.lines)]
         breakdowns = views.breakdowns(result)
         spaces = views.by_space(result)
-        shown = {"result": result, "panels": own, "breakdowns": breakdowns, "spaces": spaces}
-        _page(site, folder, result_file(result), "result.html", **shown)
+        parts = {"result": result, "panels": own, "breakdowns": breakdowns, "spaces": spaces}
+        _page(site, folder, result_file(result), "result.html", **parts)
     for shown in evidence.shown:
         images = [base64.b64encode(image).decode() for image in shown.images]
         _page(site, folder, shown_file(shown), "page.html", shown=shown, images=images)

@@ -115,9 +115,9 @@ def panels(results: Sequence[Result]) -> list[Panel]:
 
 
 def questions(results: Sequence[Result]) -> list[tuple[str, list[_Group]]]:
-    """Label space, and (dataset, split table, protocol, candidates, [(result, summary)]): what may be compared, best first.
+    """Label space, and (dataset, split table, protocol, candidates, [(result, summary)]): what may be compared.
 
-    Unlike questions get a table each, so that they share no column.
+    The best summary of a group is first. Unlike questions get a table each, so that they share no column.
     """
     groups: dict[tuple[str, str, str, int], list[tuple[str, Row]]] = {}
     for result in results:

@@ -120,7 +120,7 @@ def _assemble(
             (folder / selection.WEIGHTS).rename(scratch / "weights" / f"{task.name}.safetensors")
     _write_history(scratch / "history.csv", tasks, parts)
     shown = [page_of.Part(task, parts[task.name]["history"], parts[task.name]["selected"]) for task in tasks]
-    told = page_of.About(row.method, row.variant, row.refit, settings.setting_name, settings.trains)
+    told = page_of.About(row.method, row.variant, row.refit, settings.setting_name, settings.trains, settings.remark)
     pages.write(scratch, page_of.page(key, told, shown))
 
 

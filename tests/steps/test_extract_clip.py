@@ -161,7 +161,7 @@ def recognise(world, weights):
         spaces=["unseen", "all"],
     )
     inputs = Inputs(features=world / "f.zarr", embeddings=world / "t.zarr", split=world / "s.parquet")
-    settings = cosine.Params(text_type="label")
+    settings = cosine.Params(text_type="label", fusion=None)
     align.align("k", row, settings, align.Compute(num_threads=1), inputs, out=world / "out", cache=world / "cache")
 
 
