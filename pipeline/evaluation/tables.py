@@ -29,6 +29,8 @@ def row(method: Mapping[str, Any], about: Provenance, selection: str, setting: s
         "setting": setting,
         "leaky": selection == "oracle",
         "refit": about.refit,
+        "pairs": about.pairs,
+        "pretrained": about.pretrained,
         "label_space": about.label_space,
         "num_classes": len(about.class_ids),
         "chance": metrics.chance(len(about.class_ids)),

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from pipeline.core import store, tables
-from pipeline.core.errors import DataError, LeakError
+from pipeline.core.errors import DataError
 from pipeline.core.hashing import array_digest, value_digest
 from pipeline.core.rejects import Rejects
 from pipeline.core.schemas import SPLIT
+from pipeline.models.innocence import Saw, saw
 from pipeline.models.methods.shared import Array, ClassTexts, Clips, class_texts, text_group
 
 ROLES = ("fit", "val", "unseen_test")  # which every task uses
@@ -53,8 +54,7 @@ class Source:
 
     features: store.Store
     group: str
-    training_classes: list[int]
-    pretrained: str | None  # the weights of the web that the encoder began as
+    saw: Saw
     weights_hash: str | None
 
     @property
@@ -84,6 +84,8 @@ class Task:
     seen_test_ND: Array
     spaces: dict[str, list[int]]  # candidates of each label space, ascending
     encoder_classes: list[int]  # which the features' encoder was trained on
+    pairs: str | None  # which clips it was bound with, a word of core.scores; None: it was not bound
+    paired_classes: list[int]  # of those clips
     texts: ClassTexts
     num_missing: int  # clips of these roles without features
     pretrained: str | None  # the weights of the web that the features' encoder began as; nobody knows what they saw
@@ -105,8 +107,14 @@ class Task:
 
     @property
     def selection(self) -> str:
-        """What to call a choice made on the val clips: an adopted encoder was trained on them, which flatters it."""
-        return "validation_seen" if set(self.encoder_classes) & set(self.val_classes) else "validation"
+        """What to call a choice made on the val clips: an encoder that was trained or bound with them is flattered."""
+        known = {*self.encoder_classes, *self.paired_classes}
+        return "validation_seen" if known & set(self.val_classes) else "validation"
+
+    @property
+    def inference(self) -> str:
+        """How a score comes about: transductive where clips of unseen classes, without labels, took part in binding."""
+        return "transductive" if self.pairs == "all" else "inductive"
 
     def tested(self, space: str) -> tuple[list[str], Array]:
         """Ids, sorted, and vectors of the clips that are scored in a label space."""
@@ -145,9 +153,8 @@ def joined(inputs: Inputs, asked: Asked) -> list[Task]:
         of_split = [row for row in rows if row["split"] == split]
         for seed in asked.seeds:
             group = _group(features, split, seed)
-            attrs = features.group_attrs(group)
-            seen = _innocent(features, group, split, meta["splits"][split])
-            source = Source(features, group, seen, attrs.get("pretrained"), attrs.get("weights_hash"))
+            weights_hash = features.group_attrs(group).get("weights_hash")
+            source = Source(features, group, saw(features, group, split, meta["splits"][split]), weights_hash)
             found = _there(source, of_split, asked)
             tasks.append(_task((split, seed), source, texts, meta["splits"][split], found, asked))
     return tasks
@@ -174,10 +181,12 @@ def _task(
         seen_test_ids=[row["clip_id"] for row in seen_test],
         seen_test_ND=_vectors(source, seen_test),
         spaces={space: sorted(classes["unseen"]) if space == "unseen" else everything for space in asked.spaces},
-        encoder_classes=source.training_classes,
+        encoder_classes=source.saw.training_classes,
+        pairs=source.saw.pairs,
+        paired_classes=source.saw.paired_classes,
         texts=class_texts(texts, everything, seed),
         num_missing=found.num_missing,
-        pretrained=source.pretrained,
+        pretrained=source.saw.pretrained,
         one_space=_text_weights(texts, seed) in (source.weights_hash, None) or source.weights_hash is None,
     )
 
@@ -202,32 +211,9 @@ def _group(features: store.Store, split: str, seed: int) -> str:
     if len(chosen) != 1:
         raise DataError(
             f"{features.path}: no features for split '{split}', seed {seed}: its groups are {features.groups()}; "
-            "add the split or the seed to the rows of pretrain or finetune, and extract"
+            "add the split or the seed to the rows of pretrain, finetune or bind, and extract"
         )
     return chosen[0]
-
-
-def _innocent(features: store.Store, group: str, split: str, classes: Classes) -> list[int]:
-    """The encoder's training classes. Raises LeakError if an unseen class, or one that selection calls so, is there.
-
-    Val classes are allowed for adopted features, and for an encoder that belongs to no split, such as CLIP: a choice by
-    them is then called `validation_seen`.
-    """
-    attrs = features.group_attrs(group)
-    trained = attrs.get("training_classes")
-    if trained is None:
-        raise LeakError(f"{features.path}: group '{group}' does not say what its encoder was trained on")
-    remedies = {"unseen": "train it on seen classes", "val": "selection needs one trained on `fit`"}
-    for role, remedy in remedies.items():
-        if role == "val" and (attrs.get("adopted") or group.partition("-")[0] == "all"):
-            continue
-        seen = sorted(set(trained) & set(classes[role]))
-        if seen:
-            raise LeakError(
-                f"{features.path}: the encoder of group '{group}' was trained on classes {seen}, which split '{split}' "
-                f"calls {role}; {remedy}"
-            )
-    return sorted(trained)
 
 
 def _there(source: Source, rows: Sequence[Line], asked: Asked) -> _Found:

@@ -13,7 +13,7 @@ import jinja2
 from markupsafe import Markup
 
 from pipeline.core.errors import DataError
-from pipeline.reporting import charts, views
+from pipeline.reporting import audit, charts, views
 from pipeline.reporting.evidence import Evidence, Result, Shown
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -50,6 +50,7 @@ def write(folder: Path, title: str, evidence: Evidence, picture: str) -> None:
         breakdowns = views.breakdowns(result)
         spaces = views.by_space(result)
         parts = {"result": result, "panels": own, "breakdowns": breakdowns, "spaces": spaces}
+        parts["audited"] = audit.sentences(result.rows)
         _page(site, folder, result_file(result), "result.html", **parts)
     for shown in evidence.shown:
         images = [base64.b64encode(image).decode() for image in shown.images]

@@ -129,13 +129,16 @@ def _provenance(task: Task, row: Row, settings: MethodParams, space: str, select
         split=task.split,
         seed=task.seed,
         label_space=space,
-        inference="inductive",
+        inference=task.inference,
         selection=task.selection,
         refit=row.refit,
         settings=settings.settings,
         selected=selected,
         class_ids=task.spaces[space],
         training_classes=selection.training_classes(task, row.refit),
+        pairs=task.pairs,
+        paired_classes=task.paired_classes,
+        pretrained=task.pretrained,
     )
 
 

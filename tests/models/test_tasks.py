@@ -128,6 +128,62 @@ def test_an_encoder_that_does_not_say_what_it_saw_is_refused(world):
         tasks.joined(world({"s0-0": {"split": "s0", "seed": 0}}), ASKED)
 
 
+SENSE = {"senses": ["skeleton"]}
+BOUND = {**GROUP, "pairs": "fit", "paired_classes": [3, 0]}
+
+
+def test_of_a_bound_encoder_the_task_says_what_it_was_bound_with(world):
+    (task,) = tasks.joined(world({"s0-0": BOUND}, about=SENSE), ASKED)
+    assert (task.pairs, task.paired_classes, task.inference, task.selection) == (
+        "fit",
+        [0, 3],
+        "inductive",
+        "validation",
+    )
+    assert task.fit.senses == task.val.senses == task.training("seen").senses == ("skeleton",)
+    (plain,) = tasks.joined(world(), ASKED)
+    assert (plain.pairs, plain.paired_classes, plain.inference, plain.fit.senses) == (None, [], "inductive", ())
+
+
+def test_pairs_of_all_clips_make_the_task_transductive(world):
+    every = {**BOUND, "pairs": "all", "paired_classes": [0, 1, 2, 3]}
+    (task,) = tasks.joined(world({"s0-0": every}, about=SENSE), ASKED)
+    assert (task.inference, task.paired_classes, task.selection) == ("transductive", [0, 1, 2, 3], "validation_seen")
+
+
+def test_a_choice_on_val_clips_that_were_bound_is_called_so(world):
+    both = {**BOUND, "pairs": "fit_and_val", "paired_classes": [0, 1, 3]}
+    (task,) = tasks.joined(world({"s0-0": both}, about=SENSE), ASKED)
+    assert (task.inference, task.selection) == ("inductive", "validation_seen")
+
+
+@pytest.mark.parametrize(
+    ("pairs", "paired", "role"), [("fit", [0, 2], "unseen"), ("fit", [0, 1], "val"), ("fit_and_val", [2], "unseen")]
+)
+def test_pairs_of_classes_that_they_may_not_hold_are_refused(world, pairs, paired, role):
+    group = {**BOUND, "pairs": pairs, "paired_classes": paired}
+    with pytest.raises(
+        LeakError, match=rf"bound with clips of classes \[{paired[-1]}\], which split 's0' calls {role}"
+    ):
+        tasks.joined(world({"s0-0": group}, about=SENSE), ASKED)
+
+
+@pytest.mark.parametrize(
+    "group", [GROUP, {**GROUP, "pairs": "fit"}, {**BOUND, "pairs": "seen"}, {**BOUND, "pairs": None}], ids=str
+)
+def test_a_sense_that_does_not_say_what_it_was_bound_with_is_refused(world, group):
+    with pytest.raises(LeakError, match=r"does not say which clips|pairs is .* expected one of"):
+        tasks.joined(world({"s0-0": group}, about=SENSE), ASKED)
+
+
+def test_a_hub_that_read_texts_of_val_classes_makes_choices_on_them_validation_seen(world):
+    """A CLIP belongs to no split: what it read of val classes is told of what is bound to it, and not refused."""
+    group = {**BOUND, "training_classes": [0, 1]}
+    assert tasks.joined(world({"s0-0": group}, about=SENSE), ASKED)[0].selection == "validation_seen"
+    with pytest.raises(LeakError, match=r"trained on classes \[2\], which split 's0' calls unseen"):
+        tasks.joined(world({"s0-0": {**BOUND, "training_classes": [2]}}, about=SENSE), ASKED)
+
+
 def test_one_encoder_serves_all_seeds_of_its_split(world):
     found = tasks.joined(world(), Asked("toy", "random", ["s0"], [0, 5], 0.0))
     assert [task.name for task in found] == ["s0-0", "s0-5"]

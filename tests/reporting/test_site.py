@@ -252,6 +252,40 @@ def test_without_test_clips_of_seen_classes_nothing_is_said_of_them(html: dict[s
     assert len(columns(html["evaluate-demo-skeleton-stgcn-ridge.html"])) == 2
 
 
+def test_a_result_tells_what_its_weights_have_seen(inputs: Any) -> None:
+    name = "tiny-skeleton-stgcn-ridge"
+    file, before = inputs.root / f"reports/evaluate/{name}.json", inputs.report()[f"evaluate-{name}.html"]
+    assert "No label and no text that the weights were taught here names an unseen class" in text_of(before)
+    assert not any(word in text_of(before) for word in ("took part", "weights of the web"))
+    figures = json.loads(file.read_text())
+    for row in figures["rows"]:
+        bound = ["kick", "clap"][: 1 + (row["split"] == "s1")]
+        row |= {"inference": "transductive", "pairs": "all", "paired_unseen": bound, "num_paired_unseen": len(bound)}
+        row["pretrained"] = "ViT-B-32 laion"
+    file.write_text(json.dumps(figures))
+    text = text_of(inputs.report()[f"evaluate-{name}.html"])
+    assert "clips of 1 of the 4 unseen classes of split s0 took part in binding, without their labels (kick);" in text
+    assert (
+        "clips of 2 of the 4 unseen classes of split s1 took part in binding, without their labels (kick, clap);"
+        in text
+    )
+    assert text.count("The encoder began as ViT-B-32 laion, weights of the web") == 1
+    for row in figures["rows"]:
+        row |= {"inference": "inductive", "pairs": "fit", "paired_unseen": [], "num_paired_unseen": 0}
+    file.write_text(json.dumps(figures))
+    text = text_of(inputs.report()[f"evaluate-{name}.html"])
+    assert text.count("The encoder was bound with clips of fit classes alone: no unseen class took part.") == 1
+
+
+def test_transductive_and_inductive_rows_are_two_lines_of_a_panel(inputs: Any) -> None:
+    file = inputs.root / "reports/evaluate/tiny-skeleton-stgcn-ridge.json"
+    figures = json.loads(file.read_text())
+    figures["rows"] += [row | {"inference": "transductive", "pairs": "all"} for row in figures["rows"]]
+    file.write_text(json.dumps(figures))
+    text = text_of(inputs.report()["index.html"])
+    assert (text.count("ridge inductive"), text.count("ridge transductive")) == (2, 2)  # a panel a label space
+
+
 def test_every_panel_names_its_seeds(inputs: Any) -> None:
     file = inputs.root / "reports/evaluate/tiny-skeleton-stgcn-ridge.json"
     figures = json.loads(file.read_text())
