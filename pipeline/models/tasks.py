@@ -137,7 +137,7 @@ def joined(inputs: Inputs, asked: Asked) -> list[Task]:
 
     Raises LeakError for features of an encoder that saw an unseen or val class, DataError for inputs that do not fit.
     """
-    features, texts = store.Store(inputs.features, "extract"), store.Store(inputs.embeddings, "embed")
+    features, texts = store.Store(inputs.features, made_by(inputs.features)), store.Store(inputs.embeddings, "embed")
     meta = tables.read_meta(inputs.split, SPLIT)
     for path, attrs in ((inputs.features, features.attrs), (inputs.embeddings, texts.attrs), (inputs.split, meta)):
         if attrs["dataset"] != asked.dataset or attrs.get("split_table", asked.split_table) != asked.split_table:
@@ -158,6 +158,11 @@ def joined(inputs: Inputs, asked: Asked) -> list[Task]:
             found = _there(source, of_split, asked)
             tasks.append(_task((split, seed), source, texts, meta["splits"][split], found, asked))
     return tasks
+
+
+def made_by(features: Path) -> str:
+    """The stage that writes a store of features, as its folder says."""
+    return next((name for name in reversed(features.parent.parts) if name in ("adopt", "bind")), "extract")
 
 
 def _task(

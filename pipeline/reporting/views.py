@@ -11,7 +11,7 @@ from pipeline.reporting.evidence import Result, Row
 
 _Group = tuple[str, str, str | None, str, list[tuple[str, Row]]]
 
-_DETAILS = ("modality", "encoder", "variant", "embeddings", "inference", "refit")
+_DETAILS = ("modality", "encoder", "variant", "embeddings", "refit")
 _SPACES = {"unseen": "the unseen classes", "all": "all classes, seen and unseen", "gzsl": "all classes, for all clips"}
 
 
@@ -25,6 +25,7 @@ class Line:
     value: float
     ci95: Sequence[float] | None
     leaky: bool
+    transductive: bool
     generalised: tuple[float, ...] | None  # top-1 of the seen and of the unseen classes, and their harmonic mean
 
 
@@ -48,8 +49,8 @@ class Panel:
 
     @property
     def best(self) -> list[Line]:
-        """The lines that did not look at the test answers."""
-        return [line for line in self.lines if not line.leaky]
+        """The lines that looked neither at the answers of test clips nor, in training, at clips of unseen classes."""
+        return [line for line in self.lines if not line.leaky and not line.transductive]
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,8 @@ def _line(members: Sequence[tuple[str, Row]], varying: Sequence[str]) -> Line:
     generalised = None
     if first["label_space"] == "gzsl":
         generalised = tuple(fmean(_of_splits(members, key)) for key in GENERALISED)
-    return Line(name, first["method"], detail, sum(values) / len(values), ci95, first["leaky"], generalised)
+    flags = (first["leaky"], first["inference"] == "transductive")
+    return Line(name, first["method"], detail, sum(values) / len(values), ci95, *flags, generalised)
 
 
 def _of_splits(members: Sequence[tuple[str, Row]], key: str) -> list[float]:

@@ -21,7 +21,7 @@ from pipeline.core.progress import track
 from pipeline.core.resume import Parts
 from pipeline.core.runs import CACHE
 from pipeline.models.methods.shared import Method, MethodParams
-from pipeline.models.tasks import Asked, Inputs, Task, joined
+from pipeline.models.tasks import Asked, Inputs, Task, joined, made_by
 from pipeline.reporting import align as page_of
 from pipeline.training import selection
 
@@ -74,7 +74,7 @@ def align(
     tasks = joined(inputs, asked)
     if not settings.trains:
         _check_one_space(tasks, row)
-    features = store.Store(inputs.features, "extract")
+    features = store.Store(inputs.features, made_by(inputs.features))
     plan = selection.Plan(row.method, row.variant, settings, row.refit, compute.num_threads)
     parts = Parts("align", key, cache)
     used = []
