@@ -34,41 +34,28 @@ def saw(features: store.Store, group: str, split: str, classes: Classes) -> Saw:
     if trained is None:
         raise LeakError(f"{where} does not say what its encoder was trained on")
     pairs, paired = _paired(where, features.attrs, attrs)
-    free = attrs.get("adopted") or pairs or group.partition("-")[0] == "all"
-    remedies = {"unseen": "train it on seen classes", "val": "selection needs one trained on `fit`"}
-    for role in ("unseen",) if free else ("unseen", "val"):
-        _refuse(
-            f"{features.path}: the encoder of group '{group}' was trained on",
-            trained,
-            split,
-            classes,
-            role,
-            remedies[role],
-        )
+
+    def refuse(how: str, found: Sequence[int], role: str, remedy: str) -> None:
+        both = sorted(set(found) & set(classes[role]))
+        if both:
+            raise LeakError(
+                f"{features.path}: the encoder of group '{group}' was {how} classes {both}, which split '{split}' "
+                f"calls {role}; {remedy}"
+            )
+
+    refuse("trained on", trained, "unseen", "train it on seen classes")
+    if not (attrs.get("adopted") or pairs or group.partition("-")[0] == "all"):
+        refuse("trained on", trained, "val", "selection needs one trained on `fit`")
     for role in PAIRS_MAY_NOT_HOLD.get(pairs or "", ()):
-        remedy = f"pairs are said to be of `{pairs}`; run `dvc repro bind`"
-        _refuse(
-            f"{features.path}: the encoder of group '{group}' was bound with clips of",
-            paired,
-            split,
-            classes,
-            role,
-            remedy,
-        )
+        refuse("bound with clips of", paired, role, f"pairs are said to be of `{pairs}`; run `dvc repro bind`")
     return Saw(sorted(trained), pairs, sorted(paired), attrs.get("pretrained"))
 
 
 def _paired(where: str, of_store: Mapping[str, Any], attrs: Mapping[str, Any]) -> tuple[str | None, list[int]]:
-    """Which clips were bound, and their classes. A store that names its senses must say it."""
+    """Which clips were bound, and their classes; none where a hub is at rest. A store that names its senses says it."""
     pairs, paired = attrs.get("pairs"), attrs.get("paired_classes")
     if "senses" in of_store and ("pairs" not in attrs or paired is None):
         raise LeakError(f"{where} does not say which clips its encoder was bound with; run `dvc repro bind`")
     if pairs not in (*PAIRS, None) or (pairs is None and paired):
         raise LeakError(f"{where}: pairs is {pairs!r}, expected one of {PAIRS}; run `dvc repro bind`")
-    return pairs, paired or []
-
-
-def _refuse(what: str, found: Sequence[int], split: str, classes: Classes, role: str, remedy: str) -> None:
-    both = sorted(set(found) & set(classes[role]))
-    if both:
-        raise LeakError(f"{what} classes {both}, which split '{split}' calls {role}; {remedy}")
+    return (pairs, paired) if paired else (None, [])

@@ -71,7 +71,7 @@ def _text(about: About, parts: Sequence[Part]) -> str:
     if about.trains and about.refit == "seen":
         text += "The scores are of a second training on fit and val clips. "
     if any(part.task.selection == "validation_seen" for part in parts):
-        text += "The features' encoder was trained or bound with the val classes too. "
+        text += "The features' encoder was trained on the val classes too, or bound with their clips. "
     if any(part.task.inference == "transductive" for part in parts):
         text += "It is transductive: the encoder was bound with clips of unseen classes, without their labels. "
     for pretrained in sorted({part.task.pretrained for part in parts if part.task.pretrained}):

@@ -151,6 +151,12 @@ def test_pairs_of_all_clips_make_the_task_transductive(world):
     assert (task.inference, task.paired_classes, task.selection) == ("transductive", [0, 1, 2, 3], "validation_seen")
 
 
+def test_a_hub_at_rest_was_bound_with_nothing_though_its_row_pairs_all(world):
+    rest = {**BOUND, "pairs": "all", "paired_classes": []}
+    (task,) = tasks.joined(world({"s0-0": rest}, about={"senses": ["hub"]}), ASKED)
+    assert (task.pairs, task.inference, task.selection) == (None, "inductive", "validation")
+
+
 def test_a_choice_on_val_clips_that_were_bound_is_called_so(world):
     both = {**BOUND, "pairs": "fit_and_val", "paired_classes": [0, 1, 3]}
     (task,) = tasks.joined(world({"s0-0": both}, about=SENSE), ASKED)
