@@ -45,7 +45,16 @@ class _Figures(BaseModel):
         leaky: bool
         chance: float
 
-    rows: list[Entry]
+    class Line(Entry):
+        """What rows have beside it."""
+
+        pairs: str | None
+        paired_unseen: list[str]
+        num_paired_unseen: int
+        num_unseen_classes: int
+        pretrained: str | None
+
+    rows: list[Line]
     summary: list[Entry]
 
 

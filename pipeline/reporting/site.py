@@ -13,7 +13,7 @@ import jinja2
 from markupsafe import Markup
 
 from pipeline.core.errors import DataError
-from pipeline.reporting import charts, views
+from pipeline.reporting import audit, charts, views
 from pipeline.reporting.evidence import Evidence, Result, Shown
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -48,7 +48,10 @@ def write(folder: Path, title: str, evidence: Evidence, picture: str) -> None:
     for result in evidence.results:
         own = [panel for panel in panels if any(line.result == result.name for line in panel.lines)]
         breakdowns = views.breakdowns(result)
-        _page(site, folder, result_file(result), "result.html", result=result, panels=own, breakdowns=breakdowns)
+        spaces = views.by_space(result)
+        parts = {"result": result, "panels": own, "breakdowns": breakdowns, "spaces": spaces}
+        parts["audited"] = audit.sentences(result.rows)
+        _page(site, folder, result_file(result), "result.html", **parts)
     for shown in evidence.shown:
         images = [base64.b64encode(image).decode() for image in shown.images]
         _page(site, folder, shown_file(shown), "page.html", shown=shown, images=images)

@@ -27,6 +27,7 @@ class Clips:
 
     features_ND: Array
     class_ids: tuple[int, ...]  # of each clip
+    senses: tuple[str, ...] = ()  # whose vectors, equally long, stand end to end; none: of one encoder
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,11 @@ class MethodParams(params.Params):
         """What a setting is, for charts: "epoch" or the name of the grid."""
         raise NotImplementedError
 
+    @property
+    def remark(self) -> str:
+        """A sentence that the page must say of the method, if there is one."""
+        return ""
+
 
 class Method(Protocol):
     """What each file of this folder offers."""
@@ -159,6 +165,24 @@ def text_group(store: Store, kind: str, seed: int | None) -> str:
 def class_vector(vectors_NT: Array) -> Array:
     """One unit vector (T) for the texts of a class: the mean direction of its texts."""
     return unit(unit(vectors_NT).mean(axis=0))
+
+
+def of_senses(features: Array, num_senses: int) -> Array:
+    """The vectors of every sense, (clips, senses, size), of features in which they stand end to end."""
+    if features.shape[1] % num_senses:
+        raise DataError(
+            f"features of {features.shape[1]} numbers are not those of {num_senses} senses, equally long; "
+            "run `dvc repro bind`"
+        )
+    return features.reshape(len(features), num_senses, -1)
+
+
+def of_sense(features: Array, senses: Sequence[str], sense: str) -> Array:
+    """The vectors of one sense, (clips, size). Raises DataError for one that the features do not join."""
+    if sense not in senses:
+        joined = f"they join {list(senses)}" if senses else "they are of one encoder"
+        raise DataError(f"the features have no vectors of the sense '{sense}': {joined}; name a fused store of bind")
+    return of_senses(features, len(senses))[:, list(senses).index(sense)]
 
 
 def standardisation(features_ND: Array) -> tuple[Array, Array]:
