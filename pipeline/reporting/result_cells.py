@@ -27,7 +27,7 @@ FIGURES = {
 SPACES = {"unseen": "unseen classes", "all": "classes, seen and unseen", "gzsl": "classes, for test clips of all"}
 
 _LEAKY = "its setting was chosen by its accuracy on the test clips (an oracle): for comparison with such papers only"
-_TRANSDUCTIVE = "transductive: clips of the unseen classes were there, without their labels, before the test"
+_TRANSDUCTIVE = "transductive: clips of unseen classes, without their labels, took part in training"
 
 
 class Asked(Params):
@@ -73,7 +73,7 @@ def cell(at: str, title: str, asked: Asked, usual: Asked, results: Results) -> C
     """The figure that was asked for; `usual` is what its column asks. Raises DataError where it was not measured."""
     rows = _rows(at, asked, results)
     first = rows[0]
-    remarks = [_LEAKY] * asked.oracle + [_TRANSDUCTIVE] * first["inference"].startswith("transductive")
+    remarks = [_LEAKY] * asked.oracle + [_TRANSDUCTIVE] * (first["inference"] == "transductive")
     if (asked.space, asked.figure, asked.splits) != (usual.space, usual.figure, usual.splits):
         remarks.append(f"another question than its column's: {question(asked, first['num_classes'])}")
     measured = _measured(asked.figure, rows)

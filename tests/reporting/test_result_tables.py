@@ -76,7 +76,7 @@ def test_every_option_of_a_column_changes_what_it_shows(changes: dict[str, Any],
         ({"oracle": True}, 0.9, "an oracle"),
         ({"figure": "class_mean"}, 0.2, "another question than its column's: class mean among 5 unseen classes"),
         ({"splits": ["s0"]}, 0.4, "another question than its column's: top-1 among 5 unseen classes, of s0"),
-        ({"inference": "transductive"}, 0.6, "transductive: clips of the unseen classes"),
+        ({"inference": "transductive"}, 0.6, "transductive: clips of unseen classes"),
     ],
 )
 def test_a_cell_may_show_something_else_and_is_marked(changes: dict[str, Any], value: float, told: str) -> None:
