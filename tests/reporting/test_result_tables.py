@@ -106,6 +106,13 @@ def test_equal_remarks_share_a_letter() -> None:
     assert [cells[0].marks for _, cells in table.lines if cells[0]] == ["a", "a, b"]
 
 
+def test_there_are_letters_for_any_number_of_remarks() -> None:
+    rows = [row(0.4, split=f"s{number}") for number in range(30)]
+    cells = {f"x{number}": ALL | {"space": "unseen", "splits": [f"s{number}"]} for number in range(30)}
+    letters = [letter for letter, _ in filled(asked(cells), {"a": rows}).footnotes]
+    assert (letters[25:28], len(set(letters))) == (["z", "aa", "bb"], 30)
+
+
 def test_few_candidates_and_all_classes_never_share_a_column() -> None:
     results = {"a": [row(0.4)], "b": [row(0.4, num_classes=25, chance=0.04)]}
     with pytest.raises(
