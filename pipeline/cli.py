@@ -1,5 +1,6 @@
 """The `unseen` command. Heavy imports stay inside the commands, so that --help answers at once."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -212,6 +213,35 @@ def tell_captions_apart(
     found = compositional.measured(file, texts, images=images or file.parent, kind=kind, out=out)
     for line in compositional.lines(found):
         typer.echo(line)
+
+
+@app.command("table")
+def print_table(
+    name: Annotated[
+        str | None, typer.Argument(help="A key of report.tables in params.yaml; without it all are listed.")
+    ] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="A line a cell, as CSV.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="As a table in Markdown.")] = False,
+) -> None:
+    """Print a table of results as papers print theirs, filled from reports/evaluate."""
+    from pipeline.commands import table
+
+    if as_csv and as_markdown:
+        raise typer.BadParameter("--csv and --markdown: choose one")
+    if name is None:
+        for line in table.listed():
+            typer.echo(line)
+        return
+    filled = table.filled(name, Path("reports/evaluate"))
+    if as_csv:
+        typer.echo(table.as_csv(filled), nl=False)
+    elif sys.stdout.isatty() and not as_markdown:
+        from rich.console import Console
+
+        Console().print(table.rich(filled), *table.notes(filled), sep="\n", markup=False, highlight=False)
+    else:
+        for line in table.markdown(filled) if as_markdown else table.plain(filled):
+            typer.echo(line)
 
 
 def main() -> None:
