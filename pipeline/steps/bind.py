@@ -14,6 +14,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from pipeline import modalities
 from pipeline.core import bound as places
 from pipeline.core import pages, tables
 from pipeline.core.bound import HUB
@@ -25,7 +26,7 @@ from pipeline.core.resume import Parts
 from pipeline.core.schemas import CLIPS, SPLIT
 from pipeline.core.store import Store, create
 from pipeline.reporting import bind as page_of
-from pipeline.training import bound, bound_encoders, bound_vectors, frozen, loop, paired, ranks
+from pipeline.training import bound, bound_encoders, bound_vectors, encoding, frozen, loop, paired, ranks
 from pipeline.training.bound_encoders import Arrays, Training
 from pipeline.training.bound_vectors import Vectors
 from pipeline.training.encoding import Batches
@@ -142,7 +143,7 @@ def bind(row: Row, batches: Batches, running: loop.Running, inputs: Inputs, *, k
 
 def _prepared(row: Row, batches: Batches, running: loop.Running, inputs: Inputs, key: str) -> _Work:
     splits = [(row.dataset, row.split_table), *((each.dataset, each.split_table) for each in row.pairs.further)]
-    arrays = _arrays(row, inputs.arrays, [dataset for dataset, _ in splits], key)
+    arrays = _arrays(row, batches, inputs.arrays, [dataset for dataset, _ in splits], key)
     parts, code = Parts("bind", key), Code()
     hub = Hub(
         row.hub,
@@ -182,8 +183,8 @@ def _asked(row: Row, key: str) -> frozen.Asked:
     return frozen.Asked(row.dataset, split_table, hub.modality, hub.recipe, hub.encoder, hub.options, where)
 
 
-def _arrays(row: Row, folder: Path, datasets: list[str], key: str) -> Arrays:
-    """The prepared clips of hub and senses. Raises DataError where those of two datasets do not fit one encoder."""
+def _arrays(row: Row, batches: Batches, folder: Path, datasets: list[str], key: str) -> Arrays:
+    """The prepared clips of hub and senses. Raises DataError for an empty one, and for datasets that differ."""
     recipes = {HUB: (row.hub.modality, row.hub.recipe)}
     recipes |= {name: (sense.modality, sense.recipe) for name, sense in row.senses.items()}
     prepared = {
@@ -202,6 +203,9 @@ def _arrays(row: Row, folder: Path, datasets: list[str], key: str) -> Arrays:
                 f"bind.rows.{key}: '{name}': one encoder sees clips of one layout and shape, found {forms}; give the "
                 "datasets one recipe with the same options"
             )
+    whose = {of[name].path: (of[name], modality) for of in prepared.values() for name, (modality, _) in recipes.items()}
+    for each, modality in whose.values():
+        encoding.refuse_empty(modalities.sense(modality).is_empty, each.x_NCTVM, batches)
     known = {each.path: path_digest(each.path) for of in prepared.values() for each in of.values()}
     digests = {dataset: {name: known[each.path] for name, each in of.items()} for dataset, of in prepared.items()}
     return Arrays(prepared, digests)
@@ -253,7 +257,7 @@ def _of_bound(work: _Work, file: Path, name: str) -> Vectors:
     }
 
     def make(folder: Path) -> None:
-        unit_ND = encoded(about.modality, module, prepared, work.batches)
+        unit_ND = encoded(module, prepared, work.batches)
         with create(folder / "vectors.zarr", {}) as writer:
             writer.group(file.stem, prepared.ids).put("pooled", unit_ND)
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline import modalities
 from pipeline.core.closure import Code
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.params import Params
@@ -110,16 +109,14 @@ class Hub:
         return vector_ND
 
     def _encoded(self, dataset: str, group: str) -> Array:
-        return encoded(self.plan.modality, self.found(group).encoder, self._prepared[dataset], self._batches)
+        return encoded(self.found(group).encoder, self._prepared[dataset], self._batches)
 
 
-def encoded(modality: str, encoder: Encoder, prepared: Prepared, batches: encoding.Batches) -> Array:
-    """unit_ND of all clips of a store. Raises DataError, naming the clip, for one in which nothing is."""
-    clips = prepared.x_NCTVM
-    encoding.refuse_empty(modalities.sense(modality).is_empty, clips, batches)
-    vector_ND = encoding.encode(encoder, clips, batches)
+def encoded(encoder: Encoder, prepared: Prepared, batches: encoding.Batches) -> Array:
+    """unit_ND of all clips of a store. Raises DataError for a vector of length 0 or that is no number."""
+    vector_ND = encoding.encode(encoder, prepared.x_NCTVM, batches)
     length_N1 = np.linalg.norm(vector_ND.astype(np.float64), axis=1, keepdims=True)
     if not (np.isfinite(length_N1) & (length_N1 > 0)).all():
-        raise DataError(f"{prepared.path}: a vector of {modality} has no direction; check the weights of its encoder")
+        raise DataError(f"{prepared.path}: a clip has a vector without a direction; check the encoder's weights")
     unit_ND: Array = (vector_ND / length_N1).astype(np.float32)
     return unit_ND

@@ -31,6 +31,39 @@ def test_info_nce_is_the_mean_of_both_cross_entropies(vectors, scale: float) -> 
     assert losses.info_nce(image, text, scale).item() == pytest.approx((sum(rows) + sum(columns)) / 10, abs=1e-9)
 
 
+@pytest.mark.parametrize("scale", [1.0, 14.3, 100.0])
+def test_info_nce_leaves_out_pairs_that_are_no_negatives(vectors, scale: float) -> None:
+    image, text, _, _ = vectors
+    performance = [0, 0, 1, 2, 1]
+    table = [[math.exp(scale * cosine(i, t)) for t in text] for i in image]
+    kept = [[n == m or performance[n] != performance[m] for m in range(5)] for n in range(5)]
+    rows = [-math.log(table[n][n] / sum(table[n][m] for m in range(5) if kept[n][m])) for n in range(5)]
+    columns = [-math.log(table[n][n] / sum(table[m][n] for m in range(5) if kept[m][n])) for n in range(5)]
+    left_out = torch.tensor([[performance[n] == performance[m] for m in range(5)] for n in range(5)])
+    found = losses.info_nce(image, text, scale, left_out).item()
+    assert found == pytest.approx((sum(rows) + sum(columns)) / 10, abs=1e-9)
+    assert found < losses.info_nce(image, text, scale).item()
+
+
+def test_pairs_left_out_give_gradients_that_are_numbers_and_those_of_a_shorter_softmax(vectors) -> None:
+    """Item 4 has no negative but item 0; the temperature learns as well."""
+    image, text, _, _ = (each.clone() for each in vectors)
+    left_out = torch.zeros(5, 5, dtype=torch.bool)
+    left_out[4, 1:4] = left_out[1:4, 4] = True
+    log_scale = torch.tensor(1.2, dtype=torch.float64, requires_grad=True)
+    image.requires_grad_(True)
+    losses.info_nce(image, text, log_scale.exp(), left_out).backward()
+    image_2, log_scale_2 = image.detach().clone().requires_grad_(True), log_scale.detach().clone().requires_grad_(True)
+    unit, other = (torch.nn.functional.normalize(each, dim=1) for each in (image_2, text))
+    logits = log_scale_2.exp() * unit @ other.T
+    keep = ~left_out
+    rows = [logits[n, keep[n]].logsumexp(0) + logits[keep[:, n], n].logsumexp(0) - 2 * logits[n, n] for n in range(5)]
+    (torch.stack(rows).sum() / 10).backward()
+    torch.testing.assert_close(image.grad, image_2.grad, rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(log_scale.grad, log_scale_2.grad, rtol=1e-10, atol=1e-12)
+    assert torch.isfinite(image.grad).all()
+
+
 @pytest.mark.parametrize("scale", [1.0, 100.0])
 def test_graph_negatives_are_the_mean_of_an_items_pairs_and_of_items(vectors, scale: float) -> None:
     image, text, negative, has = vectors

@@ -1,6 +1,5 @@
 """A dataset of 32 clips in three senses, a tiny CLIP and a row of bind over them, for the tests of step and stage."""
 
-import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -184,7 +183,7 @@ def write_pretrained(folder: Path, name: str = "s0-0", **changes: Any) -> Path:
 
 def changed(row: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """A row with other values at paths such as hub__learns."""
-    found = copy.deepcopy(row)
+    found: dict[str, Any] = json.loads(json.dumps(row))  # senses share no value
     for path, value in changes.items():
         *parents, last = path.split("__")
         node = found
