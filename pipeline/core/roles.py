@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +33,16 @@ class Clip:
     class_id: int
     is_train: bool | None
     performance: str
+
+
+def performance(row: Mapping[str, Any]) -> str:
+    """What the clips of one event share, all but the camera; a clip that does not say is an event of its own.
+
+    Of a subject whose performances are not told apart, all clips of a class count as one: they may show the same.
+    """
+    if row["subject"] is None and row["replication"] is None:
+        return str(row["clip_id"])
+    return f"{row['class_id']} {row['subject']} {row['setup']} {row['replication']}"
 
 
 def draw_unseen(num_classes: int, num_unseen: int, rng: np.random.Generator) -> list[int]:

@@ -93,7 +93,7 @@ def _clips(
     else:
         trains = [_trains_by_subject(row, subjects, table) for row in accepted]
     return [
-        Clip(row["clip_id"], row["class_id"], is_train, _performance(row))
+        Clip(row["clip_id"], row["class_id"], is_train, roles.performance(row))
         for row, is_train in zip(accepted, trains, strict=True)
     ]
 
@@ -126,16 +126,6 @@ def _listed(rows: Sequence[Mapping[str, Any]], dataset: Dataset, name: str, clas
         is_train = file == synse.TRAIN or (file == synse.ALL_TEST and is_unseen)
         clips.append(Clip(row["clip_id"], row["class_id"], is_train, row["clip_id"]))
     return clips
-
-
-def _performance(row: Mapping[str, Any]) -> str:
-    """What the clips of one event share, all but the camera; a clip that does not say is an event of its own.
-
-    Of a subject whose performances are not told apart, all clips of a class count as one: they may show the same.
-    """
-    if row["subject"] is None and row["replication"] is None:
-        return str(row["clip_id"])
-    return f"{row['class_id']} {row['subject']} {row['setup']} {row['replication']}"
 
 
 def _seed(name: str) -> int | None:
