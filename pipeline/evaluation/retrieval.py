@@ -8,6 +8,7 @@ the ranking: they show the same, so that finding one is no error, and were they 
 
 # Shapes: N clips that both senses have, Q of them at once, D size of a vector, C performances, B resamples, F figures.
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,12 @@ def chance(num_candidates_N: Ints, depth: int) -> float:
     >>> chance(np.array([20, 20]), 5)
     0.25
     """
-    return float(np.mean(np.minimum(depth, num_candidates_N) / num_candidates_N))
+    different, how_often = np.unique(num_candidates_N, return_counts=True)
+    found = [
+        Fraction(min(depth, num) * often, num)
+        for num, often in zip(different.tolist(), how_often.tolist(), strict=True)
+    ]
+    return float(sum(found) / len(num_candidates_N))
 
 
 def figures(rank_N: Ints) -> Floats:
