@@ -24,7 +24,7 @@ SHOWN = 3  # clips that a query finds in each sense, as drawn
 _QUERY_FRAMES, _FRAMES = 8, 3
 _HEIGHT, _LINE, _EDGE = 84, 18, 3  # of a strip, of a line of text, of a frame, pixels
 _INK, _RIGHT = (35, 35, 40), (20, 140, 60)
-_COLOURS = 128  # of the palette that keeps the file small
+_COLOURS = 256  # of the palette that keeps the file small
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +106,8 @@ class Pictures:
         for number, clip_id in enumerate(dict.fromkeys(one.clip_id for one in shown), 1):
             mine = [one for one in shown if one.clip_id == clip_id]
             sheet = self._sheet(clip_id, mine)
-            sheet.quantize(_COLOURS, dither=Image.Dither.NONE).save(folder / f"{number}.png", optimize=True)
+            small = sheet.quantize(_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+            small.save(folder / f"{number}.png")
             images.append(self._image(f"{number}.png", clip_id, mine))
         return images
 
@@ -126,7 +127,7 @@ class Pictures:
 
     def _panel(self, one: Shown, place: int) -> Image.Image:
         found, is_right = one.found[place], one.found[place] == one.clip_id
-        text = f"{self._names[one.target]} {place + 1}: {'RIGHT, ' if is_right else ''}{self._labels[found]}"
+        text = f"{self._names[one.target]} {place + 1}: {'SAME CLIP, ' if is_right else ''}{self._labels[found]}"
         return _labelled(self._strip(one.target, found, _FRAMES), text, _RIGHT if is_right else _INK, framed=is_right)
 
     def _strip(self, sense: str, clip_id: str, num_frames: int) -> Image.Image:
