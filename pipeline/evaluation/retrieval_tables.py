@@ -66,7 +66,8 @@ def tables(found: Sequence[Answers], draw: Draw) -> dict[str, list[Row]]:
         measured = list(_measure(mine, performances, draw(subset, len(performances))))
         made["rows"] += [_of_run(one) for one in measured]
         made["pairs"] += [_mean(some) for some in _grouped(measured, lambda said: (said.query, said.target))]
-        made["kinds"] += [_mean(some) for some in _grouped(measured, lambda said: said.trained)]
+        kinds = _grouped(measured, lambda said: said.trained)
+        made["kinds"] += sorted(map(_mean, kinds), key=lambda row: not row["trained"])
     return made
 
 

@@ -28,7 +28,7 @@ def write(folder: Path, key: str, bound: str, figures: dict[str, Any], shown: Se
             *_examples(figures["examples"]),
         ],
         lines=[],
-        marks=[chart for subset in subsets for chart in _charts(subset, figures["pairs"])],
+        marks=list(_charts(figures["pairs"])),
         images=list(shown),
     )
     pages.write(folder, page)
@@ -92,13 +92,13 @@ def _figures(row: Row) -> list[pages.Cell]:
     return [*cells, _with_interval(row, "median_rank", 1)]
 
 
-def _charts(subset: str, found: Sequence[Row]) -> Iterator[pages.Marks]:
-    """One chart for pairs with the same chance, those that were trained first."""
-    mine = sorted((row for row in found if row["subset"] == subset), key=lambda row: not row["trained"])
+def _charts(found: Sequence[Row]) -> Iterator[pages.Marks]:
+    """One chart for pairs with the same chance, those that were trained first, of all test clips."""
+    mine = sorted((row for row in found if row["subset"] == ALL), key=lambda row: not row["trained"])
     for chance in sorted({row[f"chance_r{_CHARTED}"] for row in mine}):
         rows = [row for row in mine if row[f"chance_r{_CHARTED}"] == chance]
         yield pages.Marks(
-            title=f"Right clip among the first {_CHARTED}, {_SUBSETS[subset]}",
+            title=f"Right clip among the first {_CHARTED}, {_SUBSETS[ALL]}",
             note=f"{_whole(rows[0]['candidates'])} candidates. The dashed line is chance; lines show the 95 % interval "
             "over performances.",
             reference=chance,

@@ -73,6 +73,15 @@ def test_the_nearest_are_in_the_order_of_the_ranks(views):
     assert rank_N[3] == 2
 
 
+def test_a_wrong_clip_that_is_nearly_as_near_stands_ahead_in_the_ranks_and_among_the_nearest():
+    """Less than a millionth: an encoder's own rounding."""
+    cosine = np.array([0.5, 0.5 - 5e-7, 0.4])
+    gallery_ND = np.stack([cosine, np.sqrt(1 - cosine**2)], axis=1)
+    query_ND = np.tile([1.0, 0.0], (3, 1))
+    assert retrieval.ranks(query_ND, gallery_ND, np.arange(3))[0].tolist() == [2, 2, 3]
+    assert retrieval.nearest(query_ND[0], gallery_ND, np.arange(3), 0, 3) == [1, 0, 2]
+
+
 def test_chance_is_what_random_orders_find():
     """k/N; where views are left out the mean of k/N over the queries."""
     assert retrieval.chance(np.array([20, 20]), 5) == 5 / 20
