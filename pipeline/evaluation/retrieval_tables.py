@@ -9,7 +9,7 @@ more (a split's seeds are averaged first), else over seeds.
 # Shapes: N queries, B resamples, F figures.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import mean  # exact: a mean of equal shares is that share
 from typing import Any
 
 import numpy as np
@@ -117,7 +117,7 @@ def _about(said: Sequence[Answers]) -> Row:
         "n": float(np.mean([len(one.rank_N) for one in said])),
         "candidates": float(np.mean([one.num_candidates_N.mean() for one in said])),
         **{
-            f"chance_r{depth}": fmean(retrieval.chance(one.num_candidates_N, depth) for one in said)
+            f"chance_r{depth}": mean(retrieval.chance(one.num_candidates_N, depth) for one in said)
             for depth in retrieval.DEPTHS
         },
     }

@@ -53,6 +53,7 @@ def _text(bound: str, figures: dict[str, Any]) -> list[str]:
         if over
         else "Intervals are 95 %, over performances, which are resampled."
     )
+    bounds = "Where every query is right, or none is, resampling cannot tell how sure that is: the interval is a point."
     subsets = (
         "Clips of unseen and of seen classes apart are asked among their own kind only, so chance is higher there."
     )
@@ -60,7 +61,7 @@ def _text(bound: str, figures: dict[str, Any]) -> list[str]:
         "The queries drawn below were chosen at random, not by success. Vectors are those of the first run. Class "
         "names are told for the reader alone: only the clip itself is right."
     )
-    return [asked, pairs, f"{spans} {subsets}", shown]
+    return [asked, pairs, f"{spans} {bounds} {subsets}", shown]
 
 
 def _kinds(found: Sequence[Row]) -> pages.Table:
@@ -73,11 +74,11 @@ def _kinds(found: Sequence[Row]) -> pages.Table:
 
 def _pairs(subset: str, found: Sequence[Row]) -> pages.Table:
     rows: list[list[pages.Cell]] = [
-        [row["query"], row["target"], _trained(row), _whole(row["n"]), _whole(row["candidates"]), *_figures(row)]
+        [row["query"], row["target"], _trained(row), _whole(row["n"]), *_figures(row)]
         for row in found
         if row["subset"] == subset
     ]
-    header = ["query", "finds", "pair", "queries", "candidates", *_header()]
+    header = ["query", "finds", "pair", "queries", *_header()]
     return pages.Table(title=f"Every pair of senses, {_SUBSETS[subset]}, per cent", header=header, rows=rows)
 
 

@@ -54,6 +54,7 @@ def test_kinds_are_the_means_over_their_pairs():
     )
     assert never["r1_ci95"] == pytest.approx(np.quantile(resampled_BF[:, 0], [0.025, 0.975]).tolist())
     assert never["r1_runs_ci95"] is None
+    assert never["chance_r1"] == 1 / 29
 
 
 def test_several_seeds_give_an_interval_over_seeds():
