@@ -4,20 +4,22 @@
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from pipeline.core.bound import HUB
 from pipeline.core.errors import DataError, UnseenError
 from pipeline.models.methods.shared import Array
-from pipeline.recognition import files, finding, labels, rows, senses, texts
-from pipeline.recognition.finding import Found
+from pipeline.recognition import files, labels, rows, senses, texts
 from pipeline.recognition.labels import Labels
 from pipeline.recognition.rows import Row
 from pipeline.recognition.senses import Sense
 from pipeline.recognition.texts import Texts
 from pipeline.training.bound import About
+
+if TYPE_CHECKING:
+    from pipeline.recognition.finding import Found
 
 
 class Ranked(NamedTuple):
@@ -61,8 +63,10 @@ class Recogniser:
         """Unit vectors (K, D) of labels: of each the mean direction of its prompts."""
         return self._texts.vectors(labels.checked(labels_))
 
-    def search(self, query_D: Array, among: Sequence[str] | None = None, top: int = 10) -> list[Found]:
+    def search(self, query_D: Array, among: Sequence[str] | None = None, top: int = 10) -> "list[Found]":
         """The clips of the pipeline nearest to a vector of `embed` or `texts`, of the senses `among`, or of all."""
+        from pipeline.recognition import finding  # with zarr, which classify does without
+
         names = None if among is None else [self._name(name) for name in among]
         return finding.nearest(self.row, query_D, names, top)
 

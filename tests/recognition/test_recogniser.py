@@ -18,13 +18,9 @@ from pipeline.formats.shared import Skeleton
 from pipeline.models import clip
 from pipeline.recognition import Recogniser, rows
 from pipeline.recognition.texts import softmax
+from tests.recognition.toy import files
 
-ENDING = {"skeleton": ".skeleton", "depth": "", "thermal": ".mkv", "video": ".mp4"}
 ROW = "features/bind/toy"
-
-
-def files(checkout, modality):
-    return [checkout / "data" / modality / f"{name}{ENDING[modality]}" for name in "abc"]
 
 
 @pytest.fixture
@@ -164,6 +160,13 @@ def no_readings(folder):
     return folder / "zeros"
 
 
+def in_the_picture(folder):
+    person = {"pose": [0.5] * 36, "score": [1.0] * 18}
+    told = {"data": [{"frame_index": 1, "skeleton": [person]}], "label": "sit", "label_index": 0}
+    (folder / "people.json").write_text(json.dumps(told))
+    return folder / "people.json"
+
+
 def depth_of_a_joint_file(folder):
     savemat(folder / "joints.mat", {"d_skel": np.ones((20, 3, 3))})
     return folder / "joints.mat"
@@ -175,6 +178,7 @@ def depth_of_a_joint_file(folder):
         ("skeleton", written("a.png", b"\x89PNG"), "ends in '.png'; a clip of skeleton is one of .skeleton, .mat"),
         ("skeleton", written("b.skeleton", b"\x89PNG\r\n"), "b.skeleton"),
         ("skeleton", written("empty.skeleton", b""), "empty.skeleton"),
+        ("skeleton", in_the_picture, "people.json: joints of openpose18, the encoder of 'skeleton' knows ntu25"),
         ("skeleton", nobody, "nobody.skeleton"),
         ("skeleton", lambda folder: folder / "gone.skeleton", "gone.skeleton: no such file or folder"),
         ("depth", depth_of_a_joint_file, "joints.mat: expected one variable 'd_depth', found 0"),

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from pipeline import modalities
 from pipeline.core import bound, store
@@ -156,10 +155,8 @@ def write_store(checkout: Path, name: str, modality: str, recipe: str, options: 
         writer.group("composed-0", [f"demo/{one}" for one in NAMES]).put("pooled", pooled)
 
 
-@pytest.fixture(scope="session")
-def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The checkout; a test that changes it takes a copy."""
-    checkout = tmp_path_factory.mktemp("toy")
+def write(checkout: Path) -> None:
+    """All of it, in an empty folder."""
     write_recordings(checkout)
     hub = write_clip(checkout)
     for name, (recipe, options, *_) in SENSES.items():
@@ -167,4 +164,3 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_store(checkout, name, name, recipe, options, module)
     encoder, _ = hub_member.frozen(checkout / hub.weights, 0, hub.options, "here")
     write_store(checkout, "hub", "video", *HUB, encoder)
-    return checkout
