@@ -13,6 +13,7 @@ from pipeline.core.errors import DataError
 from pipeline.core.store import Store
 from pipeline.models.methods.shared import Array
 from pipeline.recognition.rows import Row
+from pipeline.training.bound import HubAbout
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,12 @@ class Found:
     cosine: float
 
 
-def nearest(row: Row, query_D: Array, senses: Sequence[str] | None, top: int) -> list[Found]:
+def nearest(row: Row, hub: HubAbout, query_D: Array, senses: Sequence[str] | None, top: int) -> list[Found]:
     """The `top` clips of some senses (names in the row, or "hub"; None: all), nearest first, equals by sense and id.
 
     DataError for a sense without a store, listing those there are, and for a query of another space.
     """
-    found = [one for name in _wanted(row, senses) for one in _cosines(row, name, query_D)]
+    found = [one for name in _wanted(row, senses) for one in _cosines(row, hub, name, query_D)]
     return sorted(found, key=lambda one: (-one.cosine, one.sense, one.clip_id))[:top]
 
 
@@ -46,12 +47,17 @@ def _store(row: Row, name: str) -> Path:
     return bound.vectors(row.folder, name)
 
 
-def _cosines(row: Row, name: str, query_D: Array) -> list[Found]:
+def _cosines(row: Row, hub: HubAbout, name: str, query_D: Array) -> list[Found]:
     store = Store(_store(row, name), "bind")
-    vector_ND = store.read(row.group, "pooled")
+    group = _group(store, row.group, hub) if name == HUB else row.group
+    vector_ND = store.read(group, "pooled")
     if vector_ND.shape[1:] != query_D.shape:
         raise DataError(f"{store.path}: vectors of {vector_ND.shape[1]} numbers, the query has {len(query_D)}")
     cosine_N = vector_ND.astype(np.float64) @ query_D.astype(np.float64)
-    return [
-        Found(clip_id, name, cosine) for clip_id, cosine in zip(store.ids(row.group), cosine_N.tolist(), strict=True)
-    ]
+    return [Found(clip_id, name, cosine) for clip_id, cosine in zip(store.ids(group), cosine_N.tolist(), strict=True)]
+
+
+def _group(store: Store, own: str, hub: HubAbout) -> str:
+    """The group of the hub's vectors: of a hub that stayed as it was they serve several trainings."""
+    of_weights = [name for name in store.groups() if store.group_attrs(name)["weights_hash"] == hub.weights_hash]
+    return own if own in store.groups() or not of_weights else of_weights[0]

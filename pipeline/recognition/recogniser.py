@@ -68,7 +68,7 @@ class Recogniser:
         from pipeline.recognition import finding  # with zarr, which classify does without
 
         names = None if among is None else [self._name(name) for name in among]
-        return finding.nearest(self.row, query_D, names, top)
+        return finding.nearest(self.row, self._about.hub, query_D, names, top)
 
     def each(self, paths: Iterable[Path], sense: str) -> "Iterator[tuple[Path, Array | UnseenError]]":
         """Clip by clip its vector, or why it has none."""

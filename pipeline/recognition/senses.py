@@ -97,23 +97,30 @@ def load_hub(row: Row, about: About) -> Sense:
         return _sense(HUB, hub, about.dataset, weights.load(file)[0], file_digest(file))
     module, weights_hash = _frozen(row, hub)
     if weights_hash != hub.weights_hash:
-        raise DataError(f"{hub.weights}: not the weights that {row.folder} was bound to; run `dvc repro bind`")
+        raise rebound(row, hub)
     return _sense(HUB, hub, about.dataset, module, weights_hash)
 
 
+def rebound(row: Row, hub: HubAbout) -> DataError:
+    """What is wrong where a hub's weights are others than those that its senses were bound to."""
+    return DataError(f"{hub.weights}: not the weights that {row.folder} was bound to; run `dvc repro bind`")
+
+
 def _frozen(row: Row, hub: HubAbout) -> tuple[torch.nn.Module, str]:
-    """A frozen hub, and the digest of its weights."""
+    """A hub as it was, and the digest of its weights."""
     path = row.checkout / hub.weights
     member = members.load(f"pipeline.modalities.{hub.modality}", hub.encoder)
     if isinstance(member, SplitlessMember):
         seed = hub.seed if path.is_dir() else None
         module, known = member.frozen(path, seed, hub.options, f"{row.folder}: options of the hub")
         return module, known["weights_hash"]
-    file = path / f"{row.group}.safetensors"
-    state, _ = checkpoint.load(file)
-    module = modalities.sense(hub.modality).build(hub.encoder, hub.options, hub.layout, str(file))
+    file = next((file for file in sorted(path.glob("*.safetensors")) if file_digest(file) == hub.weights_hash), None)
+    if file is None:
+        raise rebound(row, hub)
+    state, known = checkpoint.load(file)  # which tells its own options: the row of bind does not
+    module = modalities.sense(hub.modality).build(hub.encoder, known["options"], hub.layout, str(file))
     checkpoint.restore(module, state, file)
-    return module, file_digest(file)
+    return module, hub.weights_hash
 
 
 def _sense(name: str, about: About | HubAbout, dataset: str, module: torch.nn.Module, weights_hash: str) -> Sense:

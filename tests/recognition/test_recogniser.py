@@ -9,15 +9,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from scipy.io import savemat
 
 from pipeline.core import bound, joint_mapping, store
 from pipeline.core.errors import DataError, FormatError
+from pipeline.core.hashing import file_digest
 from pipeline.formats import depth_png, mat, ntu_skeleton, video
 from pipeline.formats.shared import Skeleton
-from pipeline.models import clip
+from pipeline.modalities import depth
+from pipeline.modalities.video import clip as hub_member
+from pipeline.models import checkpoint, clip
+from pipeline.models.bound import Bound
 from pipeline.recognition import Recogniser, rows
 from pipeline.recognition.texts import softmax
+from pipeline.training import bound as weights
+from pipeline.training.determinism import deterministic
 from tests.recognition.toy import files
 
 ROW = "features/bind/toy"
@@ -35,7 +42,8 @@ def copy(toy, tmp_path):
 
 @pytest.mark.parametrize(("modality", "kept"), [("skeleton",) * 2, ("depth",) * 2, ("thermal",) * 2, ("video", "hub")])
 def test_a_file_alone_is_the_same_clip_in_the_pipeline(toy, recogniser, modality, kept):
-    there = store.Store(bound.vectors(toy / ROW, kept), "bind").read("composed-0", "pooled")
+    group = "all-0" if kept == "hub" else "composed-0"
+    there = store.Store(bound.vectors(toy / ROW, kept), "bind").read(group, "pooled")
     for path, vector_D in zip(files(toy, modality), there, strict=True):
         alone_D = recogniser.embed([path], modality)[0]
         np.testing.assert_allclose(alone_D, vector_D, rtol=1e-5, atol=1e-6)
@@ -272,8 +280,6 @@ def test_a_training_is_found_or_those_there_are_named(copy):
 
 def edited(file, edit):
     """The weights of a sense with other metadata."""
-    from pipeline.models import checkpoint
-
     state, told = checkpoint.load(file)
     edit(told)
     checkpoint.write(file, state, told)
@@ -296,6 +302,55 @@ def test_weights_other_than_those_bound_to_are_refused(copy):
             DataError, match=r"finetune/toy: not the weights that .*toy was bound to; run `dvc repro bind`"
         ):
             use(Recogniser.load(copy / ROW))
+
+
+def test_a_hub_that_learnt_lies_beside_its_senses(copy, recogniser):
+    tower = clip.start(copy / "features/finetune/toy", 0)
+    with torch.no_grad():
+        tower.model.visual.proj.mul_(-1)
+    encoder = hub_member.Encoder(hub_member.Pooled(pooling="mean_unit"), 3, tower)
+    kept = Bound(encoder, 6)
+    torch.nn.init.eye_(kept.projection.weight)
+    _, told = weights.load(bound.weights(copy / ROW, "depth", "composed", 0))
+    hub = told.hub.model_copy(update={"learned": True})
+    told = told.model_copy(
+        update={
+            **hub.model_dump(include={"modality", "recipe", "recipe_options", "encoder", "layout"}),
+            "sense": "hub",
+            "options": {**hub.options, "architecture": tower.architecture},
+            "hub": hub,
+        }
+    )
+    weights.save(bound.weights(copy / ROW, "hub", "composed", 0), kept, told)
+    for file in (copy / ROW).glob("*/composed-0.safetensors"):
+        edited(file, lambda said: said["hub"].update(learned=True))
+    [path] = files(copy, "video")[:1]
+    learnt = Recogniser.load(copy / ROW)
+    assert learnt.row.senses == ("depth", "skeleton", "thermal")
+    np.testing.assert_allclose(learnt.embed([path], "hub"), -recogniser.embed([path], "hub"), atol=1e-5)
+
+
+def test_a_hub_trained_on_a_split_is_the_file_of_its_digest(copy):
+    folder = copy / "features/pretrain/deep"
+    options = {"widths": [4], "dropout": 0.0}
+    for seed in (0, 1):
+        with deterministic(seed, 1):
+            module = depth.build("r2plus1d", options, "depth_mm", "here")
+        checkpoint.save(folder / f"composed-{seed}.safetensors", module, {"options": options})
+    digest = file_digest(folder / "composed-1.safetensors")
+    _, told = weights.load(bound.weights(copy / ROW, "depth", "composed", 0))
+    hub = {
+        **told.model_dump(include={"modality", "recipe", "recipe_options", "encoder", "layout"}),
+        "options": {}, "weights": "features/pretrain/deep", "seed": 1, "weights_hash": digest,
+    }  # fmt: skip
+    for file in (copy / ROW).glob("*/composed-0.safetensors"):
+        edited(file, lambda said: said["hub"].update(hub))
+    sense = Recogniser.load(copy / ROW).sense("hub")
+    assert (sense.modality, sense.weights_hash) == ("depth", digest)
+    assert torch.equal(next(sense.encoder.parameters()), next(module.parameters()))
+    (folder / "composed-1.safetensors").unlink()
+    with pytest.raises(DataError, match="pretrain/deep: not the weights that"):
+        Recogniser.load(copy / ROW).sense("hub")
 
 
 def test_a_sense_that_needs_the_skeleton_of_its_clip_says_so(copy):

@@ -144,7 +144,9 @@ class Prepared:
         return self.x[rows]
 
 
-def write_store(checkout: Path, name: str, modality: str, recipe: str, options: dict, encoder: object) -> None:
+def write_store(
+    checkout: Path, name: str, modality: str, recipe: str, options: dict, encoder: object, group: str = "composed-0"
+) -> None:
     """All clips in one batch, read as their dataset is: what the stages do."""
     sense = modalities.sense(modality)
     read, prepare = sense.read("demo"), sense.prepare(recipe, options, "here")
@@ -152,7 +154,8 @@ def write_store(checkout: Path, name: str, modality: str, recipe: str, options: 
     pooled = unit(encode(encoder_of(encoder), Prepared(x), Batches(batch_size=3, num_threads=1)))
     attrs = {"dataset": "demo", "split_table": "films", "modality": modality, "senses": [name]}
     with store.create(bound.vectors(checkout / "features/bind/toy", name), attrs) as writer:
-        writer.group("composed-0", [f"demo/{one}" for one in NAMES]).put("pooled", pooled)
+        attrs = {"weights_hash": open_clips.identity(checkout / "features/finetune/toy", 0)}
+        writer.group(group, [f"demo/{one}" for one in NAMES], attrs).put("pooled", pooled)
 
 
 def write(checkout: Path) -> None:
@@ -163,4 +166,4 @@ def write(checkout: Path) -> None:
         module = write_sense(checkout / "features/bind/toy", about(name, name, hub))
         write_store(checkout, name, name, recipe, options, module)
     encoder, _ = hub_member.frozen(checkout / hub.weights, 0, hub.options, "here")
-    write_store(checkout, "hub", "video", *HUB, encoder)
+    write_store(checkout, "hub", "video", *HUB, encoder, "all-0")
