@@ -42,4 +42,4 @@ def check(failures: Failures) -> None:
     for _, error in failures:
         say(f"no answer: {error}")
     if failures:
-        raise DataError(f"{len(failures)} clips have no answer, see above; mend them or leave them out")
+        raise DataError(f"clips without an answer: {len(failures)}, see above; mend them or leave them out")

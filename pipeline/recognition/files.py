@@ -32,7 +32,7 @@ class Forms:
         return ", ".join([*self.files, *(["a folder of its PNG frames"] if self.folder else [])])
 
 
-_FORMS = {
+FORMS = {
     "skeleton": Forms(
         dict.fromkeys((".skeleton", ".mat", ".json", ".txt", ".pkl"), _read_skeleton),
         unlisted=frozenset((".txt", ".pkl")),
@@ -51,10 +51,10 @@ def reader(path: Path, modality: str, dataset: str) -> Reader:
     file = Path(segments.file_of(str(path)))
     if not file.exists():
         raise FormatError(f"{path}: no such file or folder; expected a clip of {modality}")
-    if modality not in _FORMS:
+    if modality not in FORMS:
         found: Reader = modalities.sense(modality).read(dataset)
         return found
-    forms = _FORMS[modality]
+    forms = FORMS[modality]
     chosen = forms.folder if file.is_dir() else forms.files.get(file.suffix.lower())
     if chosen is None:
         what = "a folder" if file.is_dir() else f"ends in '{file.suffix}'"
@@ -71,14 +71,14 @@ def clips(paths: Iterable[Path], modality: str) -> list[Path]:
     for path in paths:
         below = list(_below(path, modality)) if path.is_dir() and not _is_clip(path, modality) else [path]
         if not below:
-            forms = _FORMS.get(modality)
+            forms = FORMS.get(modality)
             raise DataError(f"{path}: no clip of {modality} in this folder" + (f"; one is {forms}" if forms else ""))
         found |= dict.fromkeys(below)
     return list(found)
 
 
 def _below(folder: Path, modality: str) -> Iterable[Path]:
-    forms = _FORMS.get(modality)
+    forms = FORMS.get(modality)
     for path in sorted(folder.rglob("*")):
         if path.is_dir():
             if _is_clip(path, modality):
@@ -88,5 +88,5 @@ def _below(folder: Path, modality: str) -> Iterable[Path]:
 
 
 def _is_clip(folder: Path, modality: str) -> bool:
-    forms = _FORMS.get(modality)
+    forms = FORMS.get(modality)
     return forms is not None and forms.folder is not None and any(folder.glob(f"*{_FRAME}"))

@@ -17,7 +17,10 @@ from pipeline.core import tables
 from pipeline.core.errors import DataError, FormatError, UnseenError
 from pipeline.formats import depth_png
 from pipeline.recognition import Recogniser
+from tests.recognition.toy import NAMES
 
+DEPTH = "data/synthesize/demo/nturgb+d_depth"
+FILE, CLIPS = f"data/synthesize/demo/{NAMES[0]}.skeleton", [f"{DEPTH}/{name}" for name in NAMES]
 SKELETON = ["--modality", "skeleton", "--labels", "drink water,wave hand"]
 
 
@@ -36,10 +39,10 @@ def here(toy, tmp_path, monkeypatch):
 
 
 def test_labels_are_ranked_in_aligned_columns(here):
-    output, _, error = run("classify", "data/skeleton/a.skeleton", *SKELETON)
+    output, _, error = run("classify", FILE, *SKELETON)
     assert error is None
     first, head, *rows = output.splitlines()
-    assert first == "data/skeleton/a.skeleton"
+    assert first == FILE
     assert head.split() == ["label", "score", "cosine"]
     assert len({len(row) for row in [head, *rows]}) == 1
     scores = [float(row.split()[-2]) for row in rows]
@@ -48,15 +51,15 @@ def test_labels_are_ranked_in_aligned_columns(here):
 
 
 def test_json_says_the_same_and_from_which_weights(here):
-    output, _, _ = run("classify", "data/skeleton/a.skeleton", *SKELETON, "--json", "--top", "1")
+    output, _, _ = run("classify", FILE, *SKELETON, "--json", "--top", "1")
     told = json.loads(output)
     assert {key: told[key] for key in ("bound", "split", "seed", "sense", "modality")} == {
-        "bound": "toy", "split": "composed", "seed": 0, "sense": "skeleton", "modality": "skeleton",
+        "bound": "demo-sgfa", "split": "composed", "seed": 0, "sense": "skeleton", "modality": "skeleton",
     }  # fmt: skip
     [answer] = told["answers"]
-    recogniser = Recogniser.load("features/bind/toy")
-    [ranked] = recogniser.classify(["data/skeleton/a.skeleton"], ["drink water", "wave hand"], sense="skeleton")
-    assert answer == {"file": "data/skeleton/a.skeleton", "labels": [ranked[0]._asdict()]}
+    recogniser = Recogniser.load("features/bind/demo-sgfa")
+    [ranked] = recogniser.classify([FILE], ["drink water", "wave hand"], sense="skeleton")
+    assert answer == {"file": FILE, "labels": [ranked[0]._asdict()]}
     assert told["failures"] == []
 
 
@@ -67,7 +70,7 @@ def test_labels_of_a_file_may_have_prompts(here):
     for name, text in {"both": None, "one": f"{one}\nwave hand\n", "two": f"{two}\nwave hand\n"}.items():
         if text is not None:
             Path("labels.txt").write_text(text)
-        output, _, _ = run("classify", "data/depth/a", "--sense", "depth", "--labels", "labels.txt", "--json")
+        output, _, _ = run("classify", CLIPS[0], "--sense", "depth", "--labels", "labels.txt", "--json")
         told[name] = {one["label"]: one["cosine"] for one in json.loads(output)["answers"][0]["labels"]}
     assert len({round(each["drink water"], 6) for each in told.values()}) == 3
     assert len({each["wave hand"] for each in told.values()}) == 1
@@ -78,43 +81,41 @@ def test_the_order_of_labels_and_of_files_changes_no_figure(here):
         told = json.loads(run("classify", *files, "--sense", "depth", "--labels", labels, "--json")[0])
         return {(a["file"], one["label"]): one["cosine"] for a in told["answers"] for one in a["labels"]}
 
-    assert cosines(["data/depth/a", "data/depth/b"], "x,y,z") == cosines(["data/depth/b", "data/depth/a"], "z,y,x")
+    assert cosines(CLIPS[:2], "x,y,z") == cosines(CLIPS[1::-1], "z,y,x")
 
 
 def test_a_folder_gives_every_answer_there_is_and_names_the_rest_at_the_end(here):
-    depth_png.write(Path("data/depth/aa"), np.zeros((3, 9, 9), np.uint16))
-    output, said, error = run("classify", "data/depth", "--sense", "depth", "--labels", "x,y")
+    depth_png.write(Path(f"{DEPTH}/blank"), np.zeros((3, 9, 9), np.uint16))
+    output, said, error = run("classify", DEPTH, "--sense", "depth", "--labels", "x,y")
     assert [line for line in output.splitlines() if line.startswith("data/")] == [
-        "data/depth/a", "data/depth/b", "data/depth/c"
+        *CLIPS
     ]  # fmt: skip
-    assert "no answer: data/depth/aa: no reading: every depth pixel is 0" in said
+    assert f"no answer: {DEPTH}/blank: no reading: every depth pixel is 0" in said
     assert isinstance(error, DataError)
-    assert str(error) == "1 clips have no answer, see above; mend them or leave them out"
-    told = json.loads(run("classify", "data/depth", "--sense", "depth", "--labels", "x,y", "--json")[0])
+    assert str(error) == "clips without an answer: 1, see above; mend them or leave them out"
+    told = json.loads(run("classify", DEPTH, "--sense", "depth", "--labels", "x,y", "--json")[0])
     assert [(one["file"], one["reason"]) for one in told["failures"]] == [
-        ("data/depth/aa", "data/depth/aa: no reading: every depth pixel is 0")
+        (f"{DEPTH}/blank", f"{DEPTH}/blank: no reading: every depth pixel is 0")
     ]
 
 
 def test_vectors_are_written_alike_with_what_made_them(here):
     written = []
-    for order in ("abc", "cba"):
-        _, said, error = run(
-            "embed", *[f"data/depth/{name}" for name in order], "--modality", "depth", "--out", "v.parquet"
-        )
+    for order in (CLIPS, CLIPS[::-1]):
+        _, said, error = run("embed", *order, "--modality", "depth", "--out", "v.parquet")
         assert (said, error) == ("3 vectors in v.parquet\n", None)
         written.append(Path("v.parquet").read_bytes())
     assert written[0] == written[1]
     rows = tables.read_rows(Path("v.parquet"), VECTORS)
-    assert [row["file"] for row in rows] == ["data/depth/a", "data/depth/b", "data/depth/c"]
-    expected = Recogniser.load("features/bind/toy").embed([row["file"] for row in rows], "depth")
+    assert [row["file"] for row in rows] == [*CLIPS]
+    expected = Recogniser.load("features/bind/demo-sgfa").embed([row["file"] for row in rows], "depth")
     assert np.array_equal(np.array([row["vector"] for row in rows], np.float32), expected)
     told = tables.read_meta(Path("v.parquet"), VECTORS)
-    assert (told["bound"], told["sense"], len(told["weights_hash"])) == ("toy", "depth", 64)
+    assert (told["bound"], told["sense"], len(told["weights_hash"])) == ("demo-sgfa", "depth", 64)
 
 
 def test_vectors_of_the_hub(here):
-    _, said, _ = run("embed", "data/video", "--sense", "video", "--out", "v.parquet")
+    _, said, _ = run("embed", "data/synthesize/demo/nturgb+d_rgb", "--sense", "video", "--out", "v.parquet")
     assert said == "3 vectors in v.parquet\n"
     assert tables.read_meta(Path("v.parquet"), VECTORS)["sense"] == "hub"
 
@@ -134,10 +135,10 @@ def test_a_search_by_text_and_by_file(here):
     head, *rows = output.splitlines()
     assert head.split() == ["clip", "sense", "cosine"]
     assert len(rows) == 3
-    output, _, _ = run("search", "data/depth/c", "--modality", "depth", "--in", "depth", "--in", "hub", "--json")
+    output, _, _ = run("search", CLIPS[2], "--modality", "depth", "--in", "depth", "--in", "hub", "--json")
     told = json.loads(output)
-    assert told["query"] == "data/depth/c"
-    assert (told["found"][0]["clip_id"], told["found"][0]["sense"]) == ("demo/c", "depth")
+    assert told["query"] == CLIPS[2]
+    assert (told["found"][0]["clip_id"], told["found"][0]["sense"]) == (f"demo/{NAMES[2]}", "depth")
     assert {one["sense"] for one in told["found"]} == {"depth", "hub"}
     assert len(told["found"]) == 6
 
@@ -146,32 +147,36 @@ def test_a_search_by_text_and_by_file(here):
     ("options", "kind", "message"),
     [
         (
-            ["classify", "data/skeleton/a.skeleton", "--sense", "skeleton", "--labels", ""],
+            ["classify", FILE, "--sense", "skeleton", "--labels", ""],
             DataError,
             "--labels: no labels",
         ),
         (
-            ["classify", "data/skeleton/a.skeleton", "--sense", "skeleton", "--labels", "a,,b"],
+            ["classify", FILE, "--sense", "skeleton", "--labels", "a,,b"],
             DataError,
             "an empty label",
         ),
         (
-            ["classify", "data/skeleton/a.skeleton", "--sense", "skeleton", "--labels", "a,A"],
+            ["classify", FILE, "--sense", "skeleton", "--labels", "a,A"],
             DataError,
             "'A' is given twice",
         ),
         (
-            ["classify", "data/skeleton/a.skeleton", "--sense", "skeleton", "--labels", "no.txt"],
+            ["classify", FILE, "--sense", "skeleton", "--labels", "no.txt"],
             FormatError,
             "no.txt: no such file; expected a list of labels",
         ),
         (["classify", "gone.skeleton", *SKELETON], FormatError, "gone.skeleton: no such file or folder"),
         (
-            ["classify", "data/depth/a/Depth-00000001.png", *SKELETON],
+            ["classify", f"{CLIPS[0]}/Depth-00000001.png", *SKELETON],
             FormatError,
             "ends in '.png'; a clip of skeleton is",
         ),
-        (["classify", "data/thermal", *SKELETON], DataError, "data/thermal: no clip of skeleton in this folder"),
+        (
+            ["classify", "data/synthesize/demo/nturgb+d_ir", *SKELETON],
+            DataError,
+            "nturgb+d_ir: no clip of skeleton in this folder",
+        ),
         (
             ["classify", "x", "--sense", "sound", "--labels", "a"],
             DataError,
@@ -180,7 +185,7 @@ def test_a_search_by_text_and_by_file(here):
         (["classify", "x", *SKELETON, "--bound", "features/bind/no"], DataError, "no weights of bind there"),
         (["classify", "x", *SKELETON, "--seed", "4"], DataError, "no such training"),
         (["embed", "x", "--sense", "depth", "--out", "v.npz"], DataError, "v.npz: vectors are written as parquet"),
-        (["search", "data/depth/a"], DataError, "data/depth/a: a file; say of which sense it is with --sense"),
+        (["search", CLIPS[0]], DataError, "001: a file; say of which sense it is with --sense"),
         (["search", "drink", "--in", "sound"], DataError, "no sense 'sound'"),
         (["search", " "], DataError, "no labels"),
     ],
@@ -207,23 +212,23 @@ def test_what_cannot_be_used_is_one_line(here, options, kind, message):
 )
 def test_a_file_of_labels_that_cannot_be_used_is_one_line(here, lines, message):
     Path("labels.txt").write_bytes(lines if isinstance(lines, bytes) else lines.encode())
-    _, _, error = run("classify", "data/depth/a", "--sense", "depth", "--labels", "labels.txt")
+    _, _, error = run("classify", CLIPS[0], "--sense", "depth", "--labels", "labels.txt")
     assert message in str(error)
 
 
 def test_an_answer_to_known_labels_needs_no_open_clip_and_a_failure_its_exit_code(here):
     labels = ["--sense", "skeleton", "--labels", "drink water,wave hand"]
-    Recogniser.load("features/bind/toy").texts(["drink water", "wave hand"])
+    Recogniser.load("features/bind/demo-sgfa").texts(["drink water", "wave hand"])
     heavy = {"open_clip", "transformers", "pandas", "zarr"}
     code = "import sys; from pipeline.cli import main\ntry: main()\n"
     code += f"finally: print(sorted({heavy} & set(sys.modules)), file=sys.stderr)"
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     Path("x.skeleton").write_text("?")
-    command = [sys.executable, "-c", code, "classify", "data/skeleton/a.skeleton", "x.skeleton", *labels]
+    command = [sys.executable, "-c", code, "classify", FILE, "x.skeleton", *labels]
     done = subprocess.run(command, capture_output=True, text=True, env=env)
     assert done.returncode == 1
-    assert done.stdout.startswith("data/skeleton/a.skeleton\n")
+    assert done.stdout.startswith(f"{FILE}\n")
     first, *_, last = done.stderr.splitlines()
     assert first.startswith("no answer: x.skeleton: ")
-    assert "error: 1 clips have no answer, see above; mend them or leave them out" in done.stderr
+    assert "error: clips without an answer: 1, see above; mend them or leave them out" in done.stderr
     assert last == "[]"

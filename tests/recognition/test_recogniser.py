@@ -25,9 +25,9 @@ from pipeline.recognition import Recogniser, rows
 from pipeline.recognition.texts import softmax
 from pipeline.training import bound as weights
 from pipeline.training.determinism import deterministic
-from tests.recognition.toy import files
+from tests.recognition.toy import NAMES, files
 
-ROW = "features/bind/toy"
+ROW = "features/bind/demo-sgfa"
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_the_hub_has_its_own_encoder(toy, recogniser, name):
 def test_clips_are_found_by_a_clip_and_by_a_text(toy, recogniser):
     query_D = recogniser.embed(files(toy, "depth")[1:2], "depth")[0]
     found = recogniser.search(query_D, top=4)
-    assert (found[0].clip_id, found[0].sense) == ("demo/b", "depth")
+    assert (found[0].clip_id, found[0].sense) == (f"demo/{NAMES[1]}", "depth")
     assert found[0].cosine == pytest.approx(1, abs=1e-5)
     assert len(found) == 4
     assert [one.cosine for one in found] == sorted((one.cosine for one in found), reverse=True)
@@ -129,13 +129,12 @@ def test_joints_of_another_sensor_are_mapped_and_that_is_said_once(toy, tmp_path
 
 
 def test_a_folder_is_its_clips_and_a_folder_of_frames_is_one(toy, recogniser):
-    assert recogniser.clips([toy / "data/depth"], "depth") == files(toy, "depth")
-    assert recogniser.clips([toy / "data/depth/b", toy / "data/depth"], "depth") == [
-        toy / "data/depth/b", toy / "data/depth/a", toy / "data/depth/c"
-    ]  # fmt: skip
+    first, second, third = files(toy, "depth")
+    assert recogniser.clips([first.parent], "depth") == [first, second, third]
+    assert recogniser.clips([second, first.parent], "depth") == [second, first, third]
     assert recogniser.clips([toy / "data"], "skeleton") == files(toy, "skeleton")
-    with pytest.raises(DataError, match=r"thermal: no clip of skeleton in this folder; one is \.skeleton, \.mat"):
-        recogniser.clips([toy / "data/thermal"], "skeleton")
+    with pytest.raises(DataError, match=r"_ir: no clip of skeleton in this folder; one is \.skeleton, \.mat"):
+        recogniser.clips([files(toy, "thermal")[0].parent], "skeleton")
 
 
 def blank(folder):
@@ -211,7 +210,7 @@ def test_a_file_that_cannot_be_used_is_named_in_one_line(tmp_path, recogniser, s
 def test_a_clip_that_its_recipe_leaves_empty_is_refused(copy, recogniser, monkeypatch):
     sense = recogniser.sense("depth")
     object.__setattr__(sense, "prepare", lambda _: np.zeros((1, 4, 12, 16), np.float32))
-    with pytest.raises(DataError, match="a: empty: nobody and nothing is in it"):
+    with pytest.raises(DataError, match="A001: empty: nobody and nothing is in it"):
         recogniser.embed(files(copy, "depth")[:1], "depth")
 
 
@@ -234,7 +233,9 @@ def test_labels_that_cannot_be_used_are_refused(recogniser, labels, message):
 
 
 def test_an_unknown_sense_is_refused_with_those_there_are(recogniser):
-    with pytest.raises(DataError, match=r"toy: no sense 'sound', there are depth, skeleton, thermal, hub \(video\)"):
+    with pytest.raises(
+        DataError, match=r"demo-sgfa: no sense 'sound', there are depth, skeleton, thermal, hub \(video\)"
+    ):
         recogniser.sense("sound")
     with pytest.raises(DataError, match=r"no sense 'sound'"):
         recogniser.search(np.ones(6, np.float32), ["sound"])
@@ -254,13 +255,13 @@ def test_two_senses_of_a_modality_go_by_their_names(copy):
 
 def test_a_row_is_found_or_those_there_are_named(copy):
     there = copy / "features/bind"
-    assert rows.only_row(there) == there / "toy"
+    assert rows.only_row(there) == there / "demo-sgfa"
     with pytest.raises(
-        DataError, match=r"other: no weights of bind there \(rows beside it: toy\); run `dvc repro bind`"
+        DataError, match=r"other: no weights of bind there \(rows beside it: demo-sgfa\); run `dvc repro bind`"
     ):
         Recogniser.load(there / "other")
-    shutil.copytree(there / "toy", there / "two")
-    with pytest.raises(DataError, match="several rows, toy, two; name one with --bound"):
+    shutil.copytree(there / "demo-sgfa", there / "two")
+    with pytest.raises(DataError, match="several rows, demo-sgfa, two; name one with --bound"):
         rows.only_row(there)
     with pytest.raises(DataError, match="nothing: no bound encoders; run `dvc repro bind`"):
         rows.only_row(copy / "nothing")
@@ -289,17 +290,17 @@ def test_a_hub_without_texts_says_so_and_can_still_be_searched(copy):
     for file in (copy / ROW).glob("*/composed-0.safetensors"):
         edited(file, lambda told: told["hub"].update(encoder="framecnn"))
     recogniser = Recogniser.load(copy / ROW)
-    with pytest.raises(DataError, match=r"toy: bound to video \(framecnn\), which has no texts"):
+    with pytest.raises(DataError, match=r"demo-sgfa: bound to video \(framecnn\), which has no texts"):
         recogniser.texts(["a"])
     query_D = recogniser.embed(files(copy, "depth")[:1], "depth")[0]
-    assert recogniser.search(query_D, ["depth"], top=1)[0].clip_id == "demo/a"
+    assert recogniser.search(query_D, ["depth"], top=1)[0].clip_id == f"demo/{NAMES[0]}"
 
 
 def test_weights_other_than_those_bound_to_are_refused(copy):
     clip.save(copy / "features/finetune/toy/0.safetensors", clip.start(copy / "start.json", 8), {})
     for use in (lambda one: one.texts(["a"]), lambda one: one.sense("hub")):
         with pytest.raises(
-            DataError, match=r"finetune/toy: not the weights that .*toy was bound to; run `dvc repro bind`"
+            DataError, match=r"finetune/toy: not the weights that .*demo-sgfa was bound to; run `dvc repro bind`"
         ):
             use(Recogniser.load(copy / ROW))
 

@@ -20,7 +20,7 @@ from pipeline.training.bound import About, HubAbout
 from pipeline.training.determinism import deterministic
 from pipeline.training.encoding import Batches, encode
 
-DIM, SIZE, NAMES = 6, 16, ("a", "b", "c")
+DIM, SIZE, NAMES = 6, 16, tuple(f"S001C001P001R002A00{number}" for number in (1, 2, 4))
 SAMPLING = {"num_frames": 4, "stride": 0, "position": 0.5}
 SENSES = {
     "skeleton": ("dvta50", {"num_frames": 9, "num_bodies": 2}, "stgcn", {"plan": "reduced", "dropout": 0.5}, "ntu25"),
@@ -56,15 +56,21 @@ ARCHITECTURE = {
 
 
 def files(checkout: Path, modality: str) -> list[Path]:
-    ending = {"skeleton": ".skeleton", "depth": "", "thermal": ".mkv", "video": ".mp4"}[modality]
-    return [checkout / "data" / modality / f"{name}{ending}" for name in NAMES]
+    """The recordings of a sense, laid out and named as the demo's."""
+    folder, ending = {
+        "skeleton": ("", ".skeleton"),
+        "depth": ("nturgb+d_depth", ""),
+        "thermal": ("nturgb+d_ir", "_ir.avi"),
+        "video": ("nturgb+d_rgb", "_rgb.mp4"),
+    }[modality]
+    return [checkout / "data/synthesize/demo" / folder / f"{name}{ending}" for name in NAMES]
 
 
 def write_recordings(checkout: Path) -> None:
     draw = np.random.default_rng(0)
     for modality in (*SENSES, "video"):
-        (checkout / "data" / modality).mkdir(parents=True)
         for path in files(checkout, modality):
+            path.parent.mkdir(parents=True, exist_ok=True)
             if modality == "skeleton":
                 xyz = draw.normal(size=(2, 12, NTU25.num_joints, 3)).astype(np.float32) + np.float32(3)
                 ntu_skeleton.write(path, Skeleton("ntu25", xyz, (1, 2)), xyz[..., :2], xyz[..., :2])
@@ -153,7 +159,7 @@ def write_store(
     x = np.stack([prepare(read(path)) for path in files(checkout, modality)])
     pooled = unit(encode(encoder_of(encoder), Prepared(x), Batches(batch_size=3, num_threads=1)))
     attrs = {"dataset": "demo", "split_table": "films", "modality": modality, "senses": [name]}
-    with store.create(bound.vectors(checkout / "features/bind/toy", name), attrs) as writer:
+    with store.create(bound.vectors(checkout / "features/bind/demo-sgfa", name), attrs) as writer:
         attrs = {"weights_hash": open_clips.identity(checkout / "features/finetune/toy", 0)}
         writer.group(group, [f"demo/{one}" for one in NAMES], attrs).put("pooled", pooled)
 
@@ -163,7 +169,7 @@ def write(checkout: Path) -> None:
     write_recordings(checkout)
     hub = write_clip(checkout)
     for name, (recipe, options, *_) in SENSES.items():
-        module = write_sense(checkout / "features/bind/toy", about(name, name, hub))
+        module = write_sense(checkout / "features/bind/demo-sgfa", about(name, name, hub))
         write_store(checkout, name, name, recipe, options, module)
     encoder, _ = hub_member.frozen(checkout / hub.weights, 0, hub.options, "here")
     write_store(checkout, "hub", "video", *HUB, encoder, "all-0")
