@@ -4,10 +4,10 @@ Goals: 0.5 s, 1.2 s at up to 30 instances, and 3 s.
 """
 
 import os
+import resource
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -44,12 +44,17 @@ def test_a_clip_is_classified_against_importing_torch_alone(
     command = (sys.executable, "-c", CLASSIFY, "classify", clip, "--sense", "skeleton", "--labels", "drink,wave,sit")
 
     def seconds(*command: str) -> float:
-        start = time.perf_counter()
+        """Processor time of a process, which other load on the machine hardly lengthens."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         run(*command, cwd=checkout)
-        return time.perf_counter() - start
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    benchmark.extra_info["seconds with labels never met, which load CLIP"] = round(seconds(*command), 2)
-    output = benchmark.pedantic(run, command, {"cwd": checkout}, rounds=7)
-    imports = min(seconds(sys.executable, "-c", "import torch") for _ in range(7))
-    benchmark.extra_info["baseline: seconds to import torch"] = round(imports, 2)
-    benchmark.extra_info["peak MiB"] = int(output.split()[-1])
+    first = seconds(*command)
+    output = benchmark.pedantic(run, command, {"cwd": checkout}, rounds=5)
+    benchmark.extra_info |= {
+        "processor seconds": round(min(seconds(*command) for _ in range(3)), 2),
+        "baseline: to import torch": round(min(seconds(sys.executable, "-c", "import torch") for _ in range(3)), 2),
+        "with labels never met, which load CLIP": round(first, 2),
+        "peak MiB": int(output.split()[-1]),
+    }

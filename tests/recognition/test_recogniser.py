@@ -22,6 +22,7 @@ from pipeline.modalities.video import clip as hub_member
 from pipeline.models import checkpoint, clip
 from pipeline.models.bound import Bound
 from pipeline.recognition import Recogniser, rows
+from pipeline.recognition import files as forms
 from pipeline.recognition.texts import softmax
 from pipeline.training import bound as weights
 from pipeline.training.determinism import deterministic
@@ -135,6 +136,14 @@ def test_a_folder_is_its_clips_and_a_folder_of_frames_is_one(toy, recogniser):
     assert recogniser.clips([toy / "data"], "skeleton") == files(toy, "skeleton")
     with pytest.raises(DataError, match=r"_ir: no clip of skeleton in this folder; one is \.skeleton, \.mat"):
         recogniser.clips([files(toy, "thermal")[0].parent], "skeleton")
+
+
+def test_a_modality_without_forms_of_its_own_is_read_as_its_dataset_is(toy, recogniser, monkeypatch):
+    paths = files(toy, "thermal")
+    expected = recogniser.embed(paths, "thermal")
+    monkeypatch.delitem(forms.FORMS, "thermal")
+    assert recogniser.embed(paths, "thermal").tobytes() == expected.tobytes()
+    assert recogniser.clips([paths[0].parent], "thermal") == paths
 
 
 def blank(folder):
