@@ -3,15 +3,17 @@
 # Shapes: N clips, D feature size, K classes, T text size.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.core import params
 from pipeline.core.errors import DataError
-from pipeline.core.store import Store
 from pipeline.core.weights import Weights
+
+if TYPE_CHECKING:  # who only averages vectors starts without zarr
+    from pipeline.core.store import Store
 
 Array = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
@@ -124,7 +126,7 @@ def seeded(kind: str, seed: int | None) -> str:
     return kind if seed is None else f"{kind}@{seed}"
 
 
-def class_texts(store: Store, class_ids: Sequence[int], seed: int | None = None) -> ClassTexts:
+def class_texts(store: "Store", class_ids: Sequence[int], seed: int | None = None) -> ClassTexts:
     """Vectors of classes from a store of the embed stage: those of a seed, where its encoder was trained with several.
 
     Raises DataError for a class, a seed or a size that is not there.
@@ -134,7 +136,7 @@ def class_texts(store: Store, class_ids: Sequence[int], seed: int | None = None)
     return ClassTexts(tuple(class_ids), vectors.pop("label"), vectors.pop("context", None), vectors)
 
 
-def _class_vectors(store: Store, kind: str, class_ids: Sequence[int], seed: int | None) -> Array:
+def _class_vectors(store: "Store", kind: str, class_ids: Sequence[int], seed: int | None) -> Array:
     group = text_group(store, kind, seed)
     vectors_NT = store.read(group, "pooled")
     owners = np.array([int(id_.split("-")[0]) for id_ in store.ids(group)])
@@ -149,7 +151,7 @@ def _class_vectors(store: Store, kind: str, class_ids: Sequence[int], seed: int 
     return np.stack([class_vector(vectors_NT[owners == class_id]) for class_id in class_ids])
 
 
-def text_group(store: Store, kind: str, seed: int | None) -> str:
+def text_group(store: "Store", kind: str, seed: int | None) -> str:
     """The group of a kind of text: that of the seed, else the one for all seeds. DataError where there is neither."""
     of_kind = [name for name in store.groups() if name.partition("@")[0] == kind]
     for name in (seeded(kind, seed), kind):
