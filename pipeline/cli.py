@@ -1,5 +1,6 @@
 """The `unseen` command. Heavy imports stay inside the commands, so that --help answers at once."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,9 +13,19 @@ Cap = Literal["row", "column", "both"]
 Overlap = Literal["remove", "keep"]
 Kind = Literal["auto", "aro", "sugarcrepe", "vl_checklist", "csv", "jsonl"]
 Profile = typer.Argument(help="A name that `unseen profile list` prints.")
+# Of the commands over bound encoders.
+Files = Annotated[list[Path], typer.Argument(help="Clips, or folders of them; a folder of PNG frames is one clip.")]
+SENSE = "A sense of the row (a key of its senses in params.yaml), or a modality that only one of them has."
+Sense = Annotated[str, typer.Option("--sense", "--modality", help=SENSE)]
+Bound = Annotated[
+    Path | None, typer.Option(help="features/bind/ROW of a row of bind in params.yaml; not needed where there is one.")
+]
+Split = Annotated[str | None, typer.Option(help="Which split's training, where the row has several.")]
+Seed = Annotated[int | None, typer.Option(help="Which seed's training, where the row has several.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 app = typer.Typer(
-    help="Zero-shot action recognition: profiles, raw data, scene graphs and lists of classes. "
+    help="Zero-shot action recognition: clips against texts, profiles, raw data, scene graphs and lists of classes. "
     "The pipeline itself runs with `dvc repro`.",
     no_args_is_help=True,
     add_completion=False,
@@ -211,6 +222,104 @@ def tell_captions_apart(
     texts = compositional.encoder(weights, seed)
     found = compositional.measured(file, texts, images=images or file.parent, kind=kind, out=out)
     for line in compositional.lines(found):
+        typer.echo(line)
+
+
+@app.command("table")
+def print_table(
+    name: Annotated[
+        str | None, typer.Argument(help="A key of report.tables in params.yaml; without it all are listed.")
+    ] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="A line a cell, as CSV.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="As a table in Markdown.")] = False,
+) -> None:
+    """Print a table of results as papers print theirs, filled from reports/evaluate."""
+    from pipeline.commands import table
+
+    if as_csv and as_markdown:
+        raise typer.BadParameter("--csv and --markdown: choose one")
+    if name is None:
+        for line in table.listed():
+            typer.echo(line)
+        return
+    filled = table.filled(name, Path("reports/evaluate"))
+    if as_csv:
+        typer.echo(table.as_csv(filled), nl=False)
+    elif sys.stdout.isatty() and not as_markdown:
+        from rich.console import Console
+
+        Console().print(table.rich(filled), *table.notes(filled), sep="\n", markup=False, highlight=False)
+    else:
+        for line in table.markdown(filled) if as_markdown else table.plain(filled):
+            typer.echo(line)
+
+
+@app.command("classify")
+def classify_files(
+    files: Files,
+    sense: Sense,
+    labels: Annotated[
+        str,
+        typer.Option(help="Labels with commas between them, or a file: a `label` or `label: prompt | prompt` a line."),
+    ],
+    bound: Bound = None,
+    split: Split = None,
+    seed: Seed = None,
+    top: Annotated[int, typer.Option(min=1, help="How many labels to print.")] = 5,
+    json: Json = False,
+) -> None:
+    """Say which of some labels clips are most like, with the encoders that `bind` trained."""
+    from pipeline.commands import bound as rows
+    from pipeline.commands import classify
+
+    recogniser = rows.opened(bound, split, seed)
+    failures: rows.Failures = []
+    # All before any is printed: while a bar is shown, what is printed would go where the bar is.
+    answers = list(classify.classify(recogniser, files, sense, labels, top=top, failures=failures))
+    told = [classify.as_json(recogniser, sense, answers, failures)] if json else classify.lines(answers)
+    for line in told:
+        typer.echo(line)
+    rows.check(failures)
+
+
+@app.command("embed")
+def embed_files(
+    files: Files,
+    sense: Sense,
+    out: Annotated[Path, typer.Option(dir_okay=False, help="The table to write, parquet.")],
+    bound: Bound = None,
+    split: Split = None,
+    seed: Seed = None,
+) -> None:
+    """Write the vectors of clips, in the space of the texts and of all other senses."""
+    from pipeline.commands import bound as rows
+    from pipeline.commands import embed
+
+    embed.check_name(out)
+    recogniser = rows.opened(bound, split, seed)
+    failures: rows.Failures = []
+    num_vectors = embed.embed(recogniser, files, sense, out=out, failures=failures)
+    say(f"{num_vectors} vectors" + (f" in {out}" if num_vectors else ""))
+    rows.check(failures)
+
+
+@app.command("search")
+def search_clips(
+    query: Annotated[str, typer.Argument(help="A text; with --sense a file.")],
+    sense: Annotated[str | None, typer.Option("--sense", "--modality", help="Of a file. " + SENSE)] = None,
+    among: Annotated[list[str] | None, typer.Option("--in", help="Look among clips of this sense alone.")] = None,
+    bound: Bound = None,
+    split: Split = None,
+    seed: Seed = None,
+    top: Annotated[int, typer.Option(min=1, help="How many clips to print.")] = 10,
+    json: Json = False,
+) -> None:
+    """Find the pipeline's clips, of any sense, that are most like a text or a file."""
+    from pipeline.commands import bound as rows
+    from pipeline.commands import search
+
+    found = search.search(rows.opened(bound, split, seed), query, sense, among=among or None, top=top)
+    for line in [search.as_json(query, found)] if json else search.lines(found):
         typer.echo(line)
 
 

@@ -123,6 +123,16 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     return Checkout(folder)
 
 
+@pytest.fixture(scope="session")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny checkout with a row of bind over four senses (tests/recognition/toy.py); copy it before changing it."""
+    from tests.recognition import toy as made
+
+    folder = tmp_path_factory.mktemp("toy")
+    made.write(folder)
+    return folder
+
+
 @pytest.fixture
 def checkout(finished: Checkout, tmp_path: Path) -> Checkout:
     """A copy of the finished checkout that a test may change."""

@@ -10,7 +10,21 @@ from pipeline.commands import profile
 from pipeline.core.errors import ParamsError
 
 
-@pytest.mark.parametrize("command", [[], ["profile"], ["raw"], ["profile", "use"], ["raw", "scan"], ["compositional"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        [],
+        ["profile"],
+        ["raw"],
+        ["profile", "use"],
+        ["raw", "scan"],
+        ["compositional"],
+        ["table"],
+        ["classify"],
+        ["embed"],
+        ["search"],
+    ],
+)
 def test_help_is_there_for_every_command(command: list[str]) -> None:
     result = CliRunner().invoke(app, [*command, "--help"])
     assert result.exit_code == 0
@@ -24,6 +38,7 @@ def test_help_is_there_for_every_command(command: list[str]) -> None:
         ["constraints", "demo-skeleton-stgcn-prototypes"],
         ["graph", "show", "3"],
         ["compositional", "swap_obj.json", "--weights", "features/finetune/demo-gn"],
+        ["embed", "a.skeleton", "--sense", "skeleton"],
     ],
 )
 def test_an_out_that_is_a_folder_is_refused_before_any_work(command: list[str], tmp_path: Path) -> None:
@@ -35,7 +50,16 @@ def test_an_out_that_is_a_folder_is_refused_before_any_work(command: list[str], 
 
 
 @pytest.mark.parametrize(
-    "command", [["profile", "use"], ["profile", "show"], ["raw", "scan"], ["constraints"], ["compositional"]]
+    "command",
+    [
+        ["profile", "use"],
+        ["profile", "show"],
+        ["raw", "scan"],
+        ["constraints"],
+        ["compositional"],
+        ["classify"],
+        ["table"],
+    ],
 )
 def test_help_says_where_a_name_comes_from(command: list[str]) -> None:
     told = CliRunner().invoke(app, [*command, "--help"]).output

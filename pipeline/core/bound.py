@@ -6,8 +6,9 @@
     fused-<name>.zarr                    of the clips that several senses have: their unit vectors end to end
 
 The vectors of all stores have the hub's size and length 1 (those of `fused` are as long as all their parts together).
-Attributes of a store: `dataset`, `split_table`, `modality`, `encoder`, `recipe`, `senses` (of `fused` those it joins,
-else one); of a group: `split`, `seed`, `training_classes` (whose labels or texts any weight was taught),
+Attributes of a store: `dataset`, `split_table`, `modality` (of `fused` those it joins, with `+` between), `encoder`,
+`recipe`, `senses` (of `fused` those it joins, else one); of a group: `split`, `seed`, `training_classes` (whose labels
+or texts any weight was taught),
 `paired_classes` (of clips that were bound), `pairs` (fit | fit_and_val | all), `weights_hash` (the hub's, beside which
 class texts lie), `pretrained`.
 """

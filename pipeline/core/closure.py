@@ -19,6 +19,7 @@ _PACKAGES = ("pipeline", "stages")
 # run and batches are read, which never changes the bytes (tests/compute, tests/core/test_readers.py).
 _SILENT = frozenset(
     {
+        "pipeline",
         *(
             f"pipeline.core.{name}"
             for name in ("closure", "command", "orphans", "progress", "readers", "runs", "shared_arrays")

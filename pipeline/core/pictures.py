@@ -1,6 +1,8 @@
 """Pictures at the size a network wants: the middle of the picture, as much as fits, resized by bicubic."""
 
-# Shapes: H x W pixels, C = 3 colours.
+# Shapes: H x W pixels, C = 3 colours; a grey picture has no C.
+from typing import TypeVar
+
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
@@ -14,8 +16,14 @@ DEVIATION = np.array([0.26862954, 0.26130258, 0.27577711], np.float32)
 _MOST_SIDES = 64  # the longer side in shorter ones: a picture of 2 x 8192 would be enlarged to gigabytes
 
 
-def middle(picture_HWC: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDArray[np.uint8]:
-    """The picture resized until it just covers height x width, and its middle of that size."""
+Value = TypeVar("Value", np.uint8, np.float32)
+
+
+def middle(picture_HWC: npt.NDArray[Value], height: int, width: int) -> npt.NDArray[Value]:
+    """The picture resized until it just covers height x width, and its middle of that size.
+
+    Grey pictures may be float32: nothing is rounded then, and at sharp edges values can pass the darkest and brightest.
+    """
     (new_height, new_width), (top, left) = layout(picture_HWC.shape[0], picture_HWC.shape[1], height, width)
     resized = Image.fromarray(picture_HWC).resize((new_width, new_height), Image.Resampling.BICUBIC)
     return np.asarray(resized.crop((left, top, left + width, top + height)))

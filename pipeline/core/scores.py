@@ -14,6 +14,13 @@ import numpy.typing as npt
 from pipeline.core.errors import FormatError
 from pipeline.core.store import Store, StoreWriter
 
+INFERENCE = ("inductive", "transductive")
+PAIRS = (
+    "fit",
+    "fit_and_val",
+    "all",
+)  # clips of these classes were bound; all: those of unseen classes, unlabelled, too
+PAIRS_MAY_NOT_HOLD: dict[str, tuple[str, ...]] = {"fit": ("unseen", "val"), "fit_and_val": ("unseen",), "all": ()}
 STORE = "scores.zarr"  # below the folder of a method row
 
 
@@ -24,15 +31,18 @@ class Provenance:
     split: str
     seed: int
     label_space: str  # unseen | all | gzsl: the candidates of an unseen (or, for gzsl, any) test clip
-    inference: str  # how the scores were made, e.g. "inductive"
-    # How `selected` was chosen: validation | folds | none, or validation_seen where the encoder was trained on the val
-    # classes; `oracle` is computed by evaluate alone.
+    inference: str  # inductive | transductive: clips of unseen classes, without labels, took part in training
+    # How `selected` was chosen: validation | folds | none, or validation_seen where the encoder was trained or bound
+    # with the val classes; `oracle` is computed by evaluate alone.
     selection: str
     refit: str  # none | seen | both
     settings: list[str]  # kept epochs or grid values, in order
     selected: int  # index into settings
     class_ids: list[int]  # the candidates, ascending
     training_classes: list[int]  # of every weight used, the encoder's included
+    pairs: str | None  # which clips the encoder was bound with: one of PAIRS; None: it was not bound
+    paired_classes: list[int]  # of those clips
+    pretrained: str | None  # weights of the web that the encoder began as: nobody knows what they saw
 
 
 @dataclass(frozen=True)

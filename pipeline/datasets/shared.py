@@ -74,7 +74,7 @@ class Dataset:
     terms: str
     published_by: str
     patterns: Mapping[str, re.Pattern[str]]
-    readers: Mapping[str, Callable[[Path], Any]]  # Skeleton or Footage of formats.shared; Boxes
+    readers: Mapping[str, Callable[[Path], Any]]  # a Recording of formats.shared; Boxes
     subjects: Mapping[str, SubjectProtocol | OwnList]
     class_base: int = 0
     letters: Mapping[str, int] = field(default_factory=dict)

@@ -12,13 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.errors import DataError, LeakError
-from pipeline.core.scores import Provenance
+from pipeline.core.scores import INFERENCE, PAIRS, PAIRS_MAY_NOT_HOLD, Provenance
 
 # The words of core.scores that an honest row may use; `oracle` is a selection that evaluate alone makes, and flags.
 _WORDS = {
     "label_space": ("unseen", "all", "gzsl"),
     "selection": ("validation", "validation_seen", "folds", "none"),
     "refit": ("none", "seen", "both"),
+    "inference": INFERENCE,
+    "pairs": (*PAIRS, None),
 }
 TEST_ROLES = {"unseen": {"unseen_test"}, "all": {"unseen_test"}, "gzsl": {"seen_test", "unseen_test"}}
 # A role is for clips of the classes of these parts of the split.
@@ -124,12 +126,34 @@ def check_provenance(about: Provenance, parts: Mapping[str, Sequence[int]]) -> N
     strange = sorted(set(about.training_classes) - seen)
     if strange:
         raise LeakError(f"{name}: the weights were trained on classes {strange} that the split does not call seen")
+    _check_pairs(name, about, parts)
     wanted = unseen if about.label_space == "unseen" else unseen | seen
     if list(about.class_ids) != sorted(wanted):
         odd = sorted(set(about.class_ids) ^ wanted)
         raise LeakError(
             f"{name}: candidates of label space '{about.label_space}' are not its classes in ascending order; "
             f"they differ in {odd}"
+        )
+
+
+def _check_pairs(name: str, about: Provenance, parts: Mapping[str, Sequence[int]]) -> None:
+    """Refuse clips that were bound though nothing says so, and rows that do not bear the name it gives them."""
+    if about.pairs is None and about.paired_classes:
+        raise LeakError(f"{name}: weights were bound with classes {about.paired_classes}, but `pairs` is not said")
+    for part in PAIRS_MAY_NOT_HOLD.get(about.pairs or "", ()):
+        paired = sorted(set(about.paired_classes) & set(parts[part]))
+        if paired:
+            raise LeakError(
+                f"{name}: the weights were bound with clips of the {part} classes {paired}, though pairs are said to "
+                f"be of '{about.pairs}'; run `dvc repro bind`"
+            )
+    if (about.pairs == "all") != (about.inference == "transductive"):
+        raise LeakError(
+            f"{name}: inference is '{about.inference}', but pairs are '{about.pairs}'; rerun the method's stage"
+        )
+    if about.selection == "validation" and set(about.paired_classes) & set(parts["val"]):
+        raise LeakError(
+            f"{name}: chosen on val classes that the weights were bound with: that selection is 'validation_seen'"
         )
 
 

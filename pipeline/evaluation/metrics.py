@@ -130,11 +130,11 @@ def interval_over_splits(values: Sequence[float]) -> Interval | None:
 
 def interval_of_mean(values: Sequence[float]) -> Interval | None:
     """95 % Student t interval of the mean of independent figures, such as differences; None for fewer than two."""
-    from scipy.special import stdtrit  # .2 s to import, and only several figures need it
-
     num = len(values)
     if num < 2:
         return None
+    from scipy.special import stdtrit  # .2 s to import, and only several figures need it
+
     t_point = float(stdtrit(num - 1, 0.5 + COVERAGE / 2))  # the two-sided point of Student's t
     half = t_point * float(np.std(values, ddof=1)) / num**0.5
     middle = float(np.mean(values))

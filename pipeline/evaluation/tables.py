@@ -12,6 +12,7 @@ from pipeline.evaluation.metrics import Accuracy
 Row = dict[str, Any]
 
 FIGURES = ("top1", "top5", "class_mean")
+GENERALISED = ("top1_seen", "top1_unseen", "harmonic_mean")  # of rows over all test clips and classes alone
 _METHOD = ("dataset", "split_table", "protocol", "modality", "encoder", "method", "variant", "embeddings")
 # One summary for each combination of these; the splits and seeds below it are averaged.
 _SUMMARY = (*_METHOD, "selection", "inference", "refit", "label_space", "num_classes")
@@ -28,6 +29,8 @@ def row(method: Mapping[str, Any], about: Provenance, selection: str, setting: s
         "setting": setting,
         "leaky": selection == "oracle",
         "refit": about.refit,
+        "pairs": about.pairs,
+        "pretrained": about.pretrained,
         "label_space": about.label_space,
         "num_classes": len(about.class_ids),
         "chance": metrics.chance(len(about.class_ids)),
@@ -64,6 +67,7 @@ def headline(found: Sequence[Row]) -> dict[str, float | int]:
         if len({other["num_classes"] for other in honest if other["label_space"] == space}) > 1:
             space += f"_of_{one['num_classes']}"  # halves beside full: questions of unlike difficulty
         numbers |= {f"{space}_top1": one["mean"], f"{space}_chance": one["chance"], "num_splits": one["n"]}
+        numbers |= {f"{space}_{name}": one[name] for name in GENERALISED if name in one}
     return numbers
 
 
@@ -78,6 +82,8 @@ def _summary(rows: Sequence[Row]) -> Row:
         mean, interval = _mean_of_splits(by_split, name)
         keys = ("mean", "ci95") if name == "top1" else (name, f"{name}_ci95")
         found |= dict(zip(keys, (mean, interval), strict=True))
+    for name in (name for name in GENERALISED if name in rows[0]):
+        found[name], found[f"{name}_ci95"] = _mean_of_splits(by_split, name)
     return found
 
 

@@ -1,11 +1,14 @@
-"""What readers return, so that later stages need not know the format: `Skeleton`, `Footage` and `LabelledClip`."""
+"""What readers return, so that later stages need not know the format: a `Recording`, as `Skeleton` and `Footage` are.
+
+Annotation files tell `LabelledClip`s.
+"""
 
 # Shapes: M bodies, T frames, V joints, H x W pixels, 3 = x y z (or r g b).
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +20,21 @@ Indices = Sequence[int] | npt.NDArray[np.int64]
 Sides = tuple[list[str], list[str]]  # the recordings of a dataset's own list that train, and those that test
 
 MOST_BYTES = 1 << 30  # of the frames that a recipe looks at: 172 of 1920 x 1080 in colour
+
+
+class Recording(Protocol):
+    """One clip in one modality, whatever its reader gives; `layout` says what an encoder must be built for."""
+
+    @property
+    def layout(self) -> str:
+        """Of a skeleton its joints, of a film what a pixel is."""
+
+    @property
+    def num_frames(self) -> int:
+        """Number of frames, or of moments, T."""
+
+    def fault(self) -> str | None:
+        """Why it cannot be used, or None. Raises FormatError where that shows only in reading."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +53,16 @@ class Skeleton:
     def num_frames(self) -> int:
         """Number of frames T, those without a body included."""
         return int(self.xyz_MTV3.shape[1])
+
+    def fault(self) -> str | None:
+        """No body in any frame, or a body with a coordinate that is no number."""
+        absent_MT = np.isnan(self.xyz_MTV3).all(axis=(2, 3)) | (self.xyz_MTV3 == 0).all(axis=(2, 3))
+        if absent_MT.all():
+            return f"empty: no body in any of {self.num_frames} frames"
+        broken_T = (~absent_MT & ~np.isfinite(self.xyz_MTV3).all(axis=(2, 3))).any(axis=0)
+        if broken_T.any():
+            return f"non-finite: {int(broken_T.sum())} of {self.num_frames} frames, first {int(broken_T.argmax())}"
+        return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +85,10 @@ class Footage:
     def num_frames(self) -> int:
         """Number of frames T; counted once."""
         return self.count()
+
+    def fault(self) -> None:
+        """Nothing more is told without decoding all of it; FormatError if the first frame does not decode."""
+        self.frames([0])
 
     def counted(self, num_frames: int) -> "Footage":
         """The same footage where an earlier stage has already counted the frames."""

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline import modalities
-from pipeline.core import members, params
+from pipeline.core import members, params, pictures
 from pipeline.core.boxes import Boxes, View, check_inside, in_view
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.resampling import area_mean
@@ -97,6 +97,25 @@ def whole_view(footage: Footage, sampling: Sampling) -> View:
     """The view of a recipe that keeps all of a picture."""
     height, width = footage.frames([0]).shape[1:3]
     return View(frame_indices(footage.num_frames, sampling), 0, 0, height, width)
+
+
+def square_view(footage: Footage, sampling: Sampling, size: int) -> View:
+    """The view of a recipe that keeps `squares`."""
+    height, width = footage.frames([0]).shape[1:3]
+    (new_height, new_width), (top, left) = pictures.layout(height, width, size, size)
+    down, across = height / new_height, width / new_width
+    frames = frame_indices(footage.num_frames, sampling)
+    return View(frames, top * down, left * across, size * down, size * across)
+
+
+def squares(picture_THW: npt.NDArray[pictures.Value], size: int) -> npt.NDArray[pictures.Value]:
+    """The middle square of each picture (T, H, W, ...), its side `size`, as CLIP's image towers want them."""
+    return np.stack([pictures.middle(picture, size, size) for picture in picture_THW])
+
+
+def grey_squares(bright_THW: npt.NDArray[np.floating], size: int) -> npt.NDArray[np.float32]:
+    """`squares` of brightness from 0 to 1, which what bicubic resizing adds at edges is cut back to."""
+    return np.clip(squares(bright_THW.astype(np.float32), size), 0, 1)
 
 
 def sampled(footage: Footage, sampling: Sampling) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:

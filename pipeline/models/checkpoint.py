@@ -55,6 +55,17 @@ def load(path: Path, made_by: str = "pretrain") -> "tuple[dict[str, Tensor], dic
     return state, about
 
 
+def tensor(path: Path, name: str, made_by: str = "pretrain") -> "Tensor":
+    """One tensor of a file, the others not read; FormatError for a file that has none of that name."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            found: Tensor = file.get_tensor(name)
+    except (SafetensorError, OSError) as error:
+        told = " ".join(str(error).split())
+        raise FormatError(f"{path}: no '{name}' in it ({told}); run `dvc repro {made_by}`") from None
+    return found
+
+
 def restore(module: "nn.Module", state: "dict[str, Tensor]", path: Path) -> None:
     """Put a loaded state into a module, frozen and in eval mode; FormatError if they do not fit each other."""
     try:

@@ -170,6 +170,13 @@ def start(path: Path, seed: int = 0) -> Clip:
     return clip
 
 
+def scale(path: Path, seed: int = 0) -> float:
+    """The `scale` of what `start` gives; of the weights of a row of finetune without building their model."""
+    if not path.is_dir():
+        return float(start(path, seed).scale.detach())
+    return float(checkpoint.tensor(open_clips.weights_of(path, seed), "model.logit_scale", "finetune").exp())
+
+
 def load(folder: Path, seed: int) -> tuple[Clip, dict[str, Any]]:
     """The weights of a seed, `<seed>.safetensors` in the folder of a row of finetune, and what they say of themselves.
 

@@ -17,6 +17,7 @@ class About:
     refit: str
     setting_name: str
     trains: bool
+    remark: str  # of the method, or nothing
 
 
 @dataclass(frozen=True)
@@ -30,19 +31,25 @@ class Part:
 
 def page(key: str, about: About, parts: Sequence[Part]) -> pages.Page:
     """The page of a row."""
-    header = ["split", "seed", f"chosen {about.setting_name}", "val top-1", "fit", "val", "unseen test", "left out"]
+    generalised = any(part.task.seen_test_ids for part in parts)
+    test = ["unseen test", *(["seen test"] if generalised else [])]
+    header = ["split", "seed", f"chosen {about.setting_name}", "val top-1", "fit", "val", *test, "left out"]
     rows: list[list[pages.Cell]] = []
     for part in parts:
         task, chosen = part.task, part.history[part.selected]
-        counts = [len(task.fit.class_ids), len(task.val.class_ids), len(task.test_ids), task.num_missing]
-        rows.append([task.split, task.seed, chosen["setting"], chosen["val_top1"], *counts])
+        counts = [len(task.fit.class_ids), len(task.val.class_ids), len(task.test_ids)]
+        counts += [len(task.seen_test_ids)] if generalised else []
+        rows.append([task.split, task.seed, chosen["setting"], chosen["val_top1"], *counts, task.num_missing])
+    tried = [] if all(_is_number(at["setting"]) for part in parts for at in part.history) else [_tried(about, parts)]
     return pages.Page(
         title=f"Alignment: {key}",
         stage="align",
         row=key,
         text=[_text(about, parts)],
-        tables=[pages.Table(title="Trainings", header=header, rows=rows)],
-        lines=[
+        tables=[pages.Table(title="Trainings", header=header, rows=rows), *tried],
+        lines=[]
+        if tried
+        else [
             _lines("Accuracy on the val classes", "top-1", "val_top1", about.setting_name, parts),
             _lines("Training loss", "loss", "loss", about.setting_name, parts),
         ],
@@ -59,15 +66,38 @@ def _text(about: About, parts: Sequence[Part]) -> str:
         )
     else:
         text += "which trains nothing: features and texts lie in one space. "
+        if any(len(part.history) > 1 for part in parts):
+            text += f"Its {about.setting_name} are the best on the val classes, which stand in for unseen ones. "
     if about.trains and about.refit == "seen":
         text += "The scores are of a second training on fit and val clips. "
     if any(part.task.selection == "validation_seen" for part in parts):
-        text += "The adopted features' encoder was trained on the val classes too. "
+        text += "The features' encoder was trained on the val classes too, or bound with their clips. "
+    if any(part.task.inference == "transductive" for part in parts):
+        text += "It is transductive: the encoder was bound with clips of unseen classes, without their labels. "
     for pretrained in sorted({part.task.pretrained for part in parts if part.task.pretrained}):
         text += (
             f"The features' encoder began as {pretrained}, weights of the web: which classes they saw is not known. "
         )
-    return text.strip()
+    return (text + about.remark).strip()
+
+
+def _is_number(setting: str) -> bool:
+    try:
+        float(setting)
+    except ValueError:
+        return False
+    return True
+
+
+def _tried(about: About, parts: Sequence[Part]) -> pages.Table:
+    """In place of curves, where settings have no order."""
+    rows: list[list[pages.Cell]] = [
+        [part.task.split, part.task.seed, at["setting"], at["val_top1"], at["loss"]]
+        for part in parts
+        for at in part.history
+    ]
+    header = ["split", "seed", about.setting_name, "val top-1", "loss on the training clips"]
+    return pages.Table(title="Tried on the val classes", header=header, rows=rows)
 
 
 def _lines(title: str, y_label: str, column: str, setting_name: str, parts: Sequence[Part]) -> pages.Lines:

@@ -45,7 +45,16 @@ class _Figures(BaseModel):
         leaky: bool
         chance: float
 
-    rows: list[Entry]
+    class Line(Entry):
+        """What rows have beside it."""
+
+        pairs: str | None
+        paired_unseen: list[str]
+        num_paired_unseen: int
+        num_unseen_classes: int
+        pretrained: str | None
+
+    rows: list[Line]
     summary: list[Entry]
 
 
@@ -107,7 +116,8 @@ def gather(evaluate: Path, page_folders: Sequence[Path], clips: Path, params: Pa
     return Evidence(results, shown, counted, params.read_text(encoding="utf-8"), digests)
 
 
-def _result(file: Path) -> Result:
+def figures(file: Path) -> dict[str, list[Row]]:
+    """`rows` and `summary` of one row of evaluate; raises FormatError where the file does not hold them."""
     remedy = "run `dvc repro evaluate`"
     try:
         raw = json.loads(file.read_text(encoding="utf-8"))
@@ -118,10 +128,15 @@ def _result(file: Path) -> Result:
         raise FormatError(f"{file}: not figures of evaluate: {where}: {fault['msg']}; {remedy}") from None
     except ValueError as error:
         raise FormatError(f"{file}: not JSON: {error}; {remedy}") from None
+    return {"rows": raw["rows"], "summary": raw["summary"]}
+
+
+def _result(file: Path) -> Result:
+    found = figures(file)
     partner = file.with_suffix(".parquet")
     names = tables.read_meta(partner, PREDICTIONS)["class_names"]
     lines = tables.read_rows(partner, PREDICTIONS)
-    return Result(file.stem, raw["rows"], raw["summary"], lines, {int(key): name for key, name in names.items()})
+    return Result(file.stem, found["rows"], found["summary"], lines, {int(key): name for key, name in names.items()})
 
 
 def _shown(file: Path) -> Shown:

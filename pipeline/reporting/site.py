@@ -13,8 +13,9 @@ import jinja2
 from markupsafe import Markup
 
 from pipeline.core.errors import DataError
-from pipeline.reporting import charts, views
+from pipeline.reporting import audit, charts, views
 from pipeline.reporting.evidence import Evidence, Result, Shown
+from pipeline.reporting.result_tables import Filled
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -32,23 +33,29 @@ _LIBRARIES = (
 )
 
 
-def write(folder: Path, title: str, evidence: Evidence, picture: str) -> None:
+def write(folder: Path, title: str, evidence: Evidence, picture: str, tables: Sequence[Filled]) -> None:
     """Write the whole report into an empty folder; `picture` is the pipeline as SVG (`dag.svg`)."""
-    site = _environment(title, evidence)
+    site = _environment(title, evidence, tables)
     panels = views.panels(evidence.results)
     _page(
         site,
         folder,
         "index.html",
         evidence=evidence,
+        tables=tables,
         panels=panels,
         questions=views.questions(evidence.results),
         picture=Markup(picture),  # noqa: S704 - drawn by dag.svg, which escapes
     )
+    for table in tables:
+        _page(site, folder, table_file(table.name), "table.html", table=table)
     for result in evidence.results:
         own = [panel for panel in panels if any(line.result == result.name for line in panel.lines)]
         breakdowns = views.breakdowns(result)
-        _page(site, folder, result_file(result), "result.html", result=result, panels=own, breakdowns=breakdowns)
+        spaces = views.by_space(result)
+        parts = {"result": result, "panels": own, "breakdowns": breakdowns, "spaces": spaces}
+        parts["audited"] = audit.sentences(result.rows)
+        _page(site, folder, result_file(result), "result.html", **parts)
     for shown in evidence.shown:
         images = [base64.b64encode(image).decode() for image in shown.images]
         _page(site, folder, shown_file(shown), "page.html", shown=shown, images=images)
@@ -59,6 +66,11 @@ def write(folder: Path, title: str, evidence: Evidence, picture: str) -> None:
 def result_file(result: Result) -> str:
     """The file name of an evaluate row's page."""
     return f"evaluate-{_safe(result.name)}.html"
+
+
+def table_file(name: str) -> str:
+    """The file name of a table's page."""
+    return f"table-{_safe(name)}.html"
 
 
 def shown_file(shown: Shown) -> str:
@@ -102,7 +114,7 @@ def number(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _environment(title: str, evidence: Evidence) -> jinja2.Environment:
+def _environment(title: str, evidence: Evidence, tables: Sequence[Filled]) -> jinja2.Environment:
     site = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -119,8 +131,10 @@ def _environment(title: str, evidence: Evidence) -> jinja2.Environment:
         "charts": charts,
         "result_file": result_file,
         "shown_file": shown_file,
+        "table_file": table_file,
         "files": {result.name: result_file(result) for result in evidence.results},
         "has_training": bool(evidence.shown),
+        "has_tables": bool(tables),
     }
     return site
 

@@ -3,11 +3,15 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from pipeline.evaluation import metrics
+from pipeline.evaluation.tables import GENERALISED
 from pipeline.reporting.evidence import Result, Row
 
-_DETAILS = ("modality", "encoder", "variant", "embeddings", "inference", "refit")
+_Group = tuple[str, str, str | None, str, list[tuple[str, Row]]]
+
+_DETAILS = ("modality", "encoder", "variant", "embeddings", "refit")
 _SPACES = {"unseen": "the unseen classes", "all": "all classes, seen and unseen", "gzsl": "all classes, for all clips"}
 
 
@@ -21,6 +25,8 @@ class Line:
     value: float
     ci95: Sequence[float] | None
     leaky: bool
+    transductive: bool
+    generalised: tuple[float, ...] | None  # top-1 of the seen and of the unseen classes, and their harmonic mean
 
 
 @dataclass(frozen=True)
@@ -43,8 +49,8 @@ class Panel:
 
     @property
     def best(self) -> list[Line]:
-        """The lines that did not look at the test answers."""
-        return [line for line in self.lines if not line.leaky]
+        """The lines that looked neither at the answers of test clips nor, in training, at clips of unseen classes."""
+        return [line for line in self.lines if not line.leaky and not line.transductive]
 
 
 @dataclass(frozen=True)
@@ -109,18 +115,27 @@ def panels(results: Sequence[Result]) -> list[Panel]:
     return sorted(found, key=lambda panel: (list(_SPACES).index(panel.space), panel.dataset, -panel.num_splits))
 
 
-def questions(results: Sequence[Result]) -> list[tuple[str, str, str | None, str, list[tuple[str, Row]]]]:
-    """(dataset, split table, protocol, candidates, [(result, summary)]): what may be compared, best first."""
+def questions(results: Sequence[Result]) -> list[tuple[str, list[_Group]]]:
+    """Label space, and (dataset, split table, protocol, candidates, [(result, summary)]): what may be compared.
+
+    The best summary of a group is first. Unlike questions get a table each, so that they share no column.
+    """
     groups: dict[tuple[str, str, str, int], list[tuple[str, Row]]] = {}
     for result in results:
         for one in result.summaries:
             key = (one["dataset"], one["split_table"], one["label_space"], one["num_classes"])
             groups.setdefault(key, []).append((result.name, one))
-    found = []
+    found: dict[str, list[_Group]] = {}
     for key in sorted(groups, key=_order):
         members = sorted(groups[key], key=lambda pair: (pair[1]["leaky"], -pair[1]["mean"]))
-        found.append((key[0], key[1], members[0][1]["protocol"], _SPACES[key[2]], members))
-    return found
+        found.setdefault(key[2], []).append((key[0], key[1], members[0][1]["protocol"], _SPACES[key[2]], members))
+    return list(found.items())
+
+
+def by_space(result: Result) -> list[tuple[str, list[Row]]]:
+    """The rows of a result, those of each label space by themselves, under its candidates."""
+    found = [(_SPACES[space], [row for row in result.rows if row["label_space"] == space]) for space in _SPACES]
+    return [(candidates, rows) for candidates, rows in found if rows]
 
 
 def breakdowns(result: Result) -> list[Breakdown]:
@@ -170,13 +185,22 @@ def _panel(group: Sequence[tuple[str, Row]]) -> Panel:
 def _line(members: Sequence[tuple[str, Row]], varying: Sequence[str]) -> Line:
     """Mean over splits (seeds first) with Student's interval; a single row keeps its bootstrap interval."""
     name, first = members[0]
-    by_split: dict[str, list[float]] = {}
-    for _, row in members:
-        by_split.setdefault(row["split"], []).append(row["top1"])
-    values = [sum(seeds) / len(seeds) for seeds in by_split.values()]
+    values = _of_splits(members, "top1")
     ci95 = first["top1_ci95"] if len(members) == 1 else metrics.interval_over_splits(values)
     detail = ", ".join(str(first[key]) for key in varying)
-    return Line(name, first["method"], detail, sum(values) / len(values), ci95, first["leaky"])
+    generalised = None
+    if first["label_space"] == "gzsl":
+        generalised = tuple(fmean(_of_splits(members, key)) for key in GENERALISED)
+    flags = (first["leaky"], first["inference"] == "transductive")
+    return Line(name, first["method"], detail, sum(values) / len(values), ci95, *flags, generalised)
+
+
+def _of_splits(members: Sequence[tuple[str, Row]], key: str) -> list[float]:
+    """A figure of each split, in the mean of its seeds."""
+    by_split: dict[str, list[float]] = {}
+    for _, row in members:
+        by_split.setdefault(row["split"], []).append(row[key])
+    return [sum(seeds) / len(seeds) for seeds in by_split.values()]
 
 
 def _breakdown(

@@ -21,7 +21,7 @@ from pipeline.core.progress import track
 from pipeline.core.resume import Parts
 from pipeline.core.runs import CACHE
 from pipeline.models.methods.shared import Method, MethodParams
-from pipeline.models.tasks import Asked, Inputs, Task, joined
+from pipeline.models.tasks import Asked, Inputs, Task, joined, made_by
 from pipeline.reporting import align as page_of
 from pipeline.training import selection
 
@@ -48,8 +48,9 @@ class Row(Params):
     seeds: list[int] = Field(min_length=1)
     refit: Literal["none", "seen"]  # none: scores of what was trained on fit; seen: trained again on fit and val
     max_missing: float = Field(ge=0, lt=1)  # share of a split's clips that may have no features
+    spaces: list[Literal["unseen", "all", "gzsl"]] = Field(min_length=1)  # label spaces, as core.scores says
 
-    @field_validator("splits", "seeds")
+    @field_validator("splits", "seeds", "spaces")
     @classmethod
     def _once(cls, values: list[Any]) -> list[Any]:
         if len(set(values)) != len(values):
@@ -69,11 +70,11 @@ def align(
 
     Raises LeakError for features of an encoder that saw an unseen or val class, DataError for inputs that do not fit.
     """
-    asked = Asked(row.dataset, row.split_table, row.splits, row.seeds, row.max_missing)
+    asked = Asked(row.dataset, row.split_table, row.splits, row.seeds, row.max_missing, row.spaces)
     tasks = joined(inputs, asked)
     if not settings.trains:
         _check_one_space(tasks, row)
-    features = store.Store(inputs.features, "extract")
+    features = store.Store(inputs.features, made_by(inputs.features))
     plan = selection.Plan(row.method, row.variant, settings, row.refit, compute.num_threads)
     parts = Parts("align", key, cache)
     used = []
@@ -115,11 +116,11 @@ def _assemble(
             for space in task.spaces:
                 provenance = _provenance(task, row, settings, space, parts[task.name]["selected"])
                 values = np.load(folder / f"{space}.npy", allow_pickle=False)
-                scores.write(writer, scores.Scores(provenance, task.test_ids, values))
+                scores.write(writer, scores.Scores(provenance, task.tested(space)[0], values))
             (folder / selection.WEIGHTS).rename(scratch / "weights" / f"{task.name}.safetensors")
     _write_history(scratch / "history.csv", tasks, parts)
     shown = [page_of.Part(task, parts[task.name]["history"], parts[task.name]["selected"]) for task in tasks]
-    told = page_of.About(row.method, row.variant, row.refit, settings.setting_name, settings.trains)
+    told = page_of.About(row.method, row.variant, row.refit, settings.setting_name, settings.trains, settings.remark)
     pages.write(scratch, page_of.page(key, told, shown))
 
 
@@ -128,13 +129,16 @@ def _provenance(task: Task, row: Row, settings: MethodParams, space: str, select
         split=task.split,
         seed=task.seed,
         label_space=space,
-        inference="inductive",
+        inference=task.inference,
         selection=task.selection,
         refit=row.refit,
         settings=settings.settings,
         selected=selected,
         class_ids=task.spaces[space],
         training_classes=selection.training_classes(task, row.refit),
+        pairs=task.pairs,
+        paired_classes=task.paired_classes,
+        pretrained=task.pretrained,
     )
 
 

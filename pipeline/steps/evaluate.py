@@ -58,6 +58,7 @@ class _Case:
     scored: Scores
     clips: dict[str, Clip]  # all of the split, by id
     num_unseen_classes: int
+    paired_unseen: list[str]  # names of unseen classes whose clips took part in binding
 
     @property
     def truth(self) -> list[int]:
@@ -106,7 +107,7 @@ def _truth(inputs: Inputs, modality: str) -> _Truth:
     class_names = parquet.read_meta(inputs.clips, CLIPS)["class_names"]
     if [names[class_id] for class_id in sorted(names)] != class_names:
         raise DataError(f"{inputs.prompts}: its classes are not those of {inputs.clips}; run `dvc repro prompt ingest`")
-    known = {line["clip_id"]: line for line in parquet.read_rows(inputs.clips, CLIPS) if line["modality"] == modality}
+    known = _clips(inputs.clips, modality)
     clips: dict[str, dict[str, Clip]] = {}
     for line in parquet.read_rows(inputs.split, SPLIT):
         if clip := known.get(line["clip_id"]):
@@ -114,6 +115,16 @@ def _truth(inputs: Inputs, modality: str) -> _Truth:
             person = leakage.person(clip, meta["protocol"])
             clips.setdefault(line["split"], {})[line["clip_id"]] = Clip(clip["class_id"], line["role"], person)
     return _Truth(meta, names, clips)
+
+
+def _clips(path: Path, modality: str) -> dict[str, Row]:
+    """Rows of the clips table by id: those of a modality, or those that all of several have ("depth+skeleton")."""
+    of_modality: dict[str, dict[str, Row]] = {one: {} for one in modality.split("+")}
+    for line in parquet.read_rows(path, CLIPS):
+        if line["modality"] in of_modality:
+            of_modality[line["modality"]][line["clip_id"]] = line
+    first, *others = of_modality.values()
+    return {clip_id: line for clip_id, line in first.items() if all(clip_id in other for other in others)}
 
 
 def _check_belong(row: EvaluateRow, method: Mapping[str, Any], split_meta: Mapping[str, Any]) -> None:
@@ -159,7 +170,8 @@ def _audited(scored: Scores, truth: _Truth) -> _Case:
     leakage.check_provenance(about, parts)
     clips = truth.clips.get(about.split, {})
     leakage.check_clips(about, scored.clip_ids, clips)
-    return _Case(scored, clips, len(parts["unseen"]))
+    paired_unseen = [truth.class_names[class_id] for class_id in sorted({*about.paired_classes} & {*parts["unseen"]})]
+    return _Case(scored, clips, len(parts["unseen"]), paired_unseen)
 
 
 def _selections(row: EvaluateRow, case: _Case) -> list[tuple[str, int]]:
@@ -183,6 +195,7 @@ def _measured(
     random = generator(bootstrap.seed, "bootstrap", about.split, about.seed, about.label_space, selection)
     accuracy = metrics.accuracy(rank_N, case.truth, num_resamples=bootstrap.num_resamples, generator=random)
     figures = tables.row(method, about, selection, about.settings[setting], _counts(case)) | tables.figures(accuracy)
+    figures["paired_unseen"] = case.paired_unseen
     if about.label_space == "gzsl":
         figures |= _generalised(rank_N, [case.clips[clip_id].role for clip_id in scored.clip_ids])
     key = {"split": about.split, "seed": about.seed, "selection": selection, "label_space": about.label_space}
@@ -203,6 +216,7 @@ def _counts(case: _Case) -> dict[str, int]:
         "num_clips": num_clips,
         "num_unscored": due - num_clips,
         "num_unseen_classes": case.num_unseen_classes,
+        "num_paired_unseen": len(case.paired_unseen),
     }
 
 

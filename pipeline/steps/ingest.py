@@ -4,7 +4,6 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 from pydantic import Field
 
 from pipeline.core import progress, stamp, tables
@@ -17,7 +16,6 @@ from pipeline.datasets import shared
 from pipeline.datasets.shared import Dataset
 from pipeline.formats import segments
 from pipeline.formats.class_names import spelling
-from pipeline.formats.shared import Footage, Skeleton
 from pipeline.sources import listing, vectors
 from pipeline.sources.listing import Listed, Source
 
@@ -202,12 +200,12 @@ class _Inspector:
         path = self.folder / file.path
         try:
             recording = self.dataset.readers[name.modality](path)
-            reason, num_frames = _looked_at(recording)
+            if isinstance(recording, Boxes):  # many clips may show nothing, or nothing that moves
+                return None, 0
+            num_frames, reason = recording.num_frames, recording.fault()
         except FormatError as error:
             return f"unreadable: {segments.unplaced(str(error), path)}", 0
-        if reason is None and not isinstance(recording, Boxes):  # many clips may show nothing, or nothing that moves
-            reason = self._seen_before(clip)
-        return reason, num_frames
+        return reason or self._seen_before(clip), num_frames
 
     def _seen_before(self, clip: Listed) -> str | None:
         """Why a clip is the same as one before, under whatever name and class; None if it is new."""
@@ -220,26 +218,3 @@ class _Inspector:
         if first == file.path:
             return f"duplicate content: {first} is a clip already, under another name"
         return f"duplicate content: the same bytes as {first}"
-
-
-def _looked_at(recording: Skeleton | Footage | Boxes) -> tuple[str | None, int]:
-    """Why a recording cannot be used (None: it can), and its number of frames, which boxes do not tell."""
-    if isinstance(recording, Boxes):
-        return None, 0
-    if isinstance(recording, Skeleton):
-        return fault(recording), recording.num_frames
-    num_frames = recording.num_frames
-    recording.frames([0])
-    return None, num_frames
-
-
-def fault(skeleton: Skeleton) -> str | None:
-    """Why a skeleton cannot be used, or None: no body in any frame, or a body with a coordinate that is no number."""
-    xyz_MTV3 = skeleton.xyz_MTV3
-    absent_MT = np.isnan(xyz_MTV3).all(axis=(2, 3)) | (xyz_MTV3 == 0).all(axis=(2, 3))
-    if absent_MT.all():
-        return f"empty: no body in any of {skeleton.num_frames} frames"
-    broken_T = (~absent_MT & ~np.isfinite(xyz_MTV3).all(axis=(2, 3))).any(axis=0)
-    if broken_T.any():
-        return f"non-finite: {int(broken_T.sum())} of {skeleton.num_frames} frames, first {int(broken_T.argmax())}"
-    return None

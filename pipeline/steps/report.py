@@ -6,13 +6,15 @@ from pathlib import Path
 from pipeline.core import params as params_file
 from pipeline.core.outputs import whole_folder
 from pipeline.core.params import Params
-from pipeline.reporting import evidence, site
+from pipeline.reporting import evidence, result_tables, site
+from pipeline.reporting.result_tables import Table
 
 
 class Report(Params):
     """Section `report`."""
 
     title: str  # what was run, the heading of the index
+    tables: dict[str, Table]  # by name, of its page and for `unseen table`
 
 
 def report(*, evaluate: Path, pages: Sequence[Path], clips: Path, params: Path, dag: Path, out: Path) -> None:
@@ -20,7 +22,9 @@ def report(*, evaluate: Path, pages: Sequence[Path], clips: Path, params: Path, 
 
     `dag` is the picture of the pipeline, SVG of our own that `unseen dag` draws.
     """
-    title = params_file.load(Report, "report", params).title
+    asked = params_file.load(Report, "report", params)
     found = evidence.gather(evaluate, pages, clips, params, dag)
+    results = {result.name: result.rows for result in found.results}
+    tables = [result_tables.fill(name, table, results) for name, table in asked.tables.items()]
     with whole_folder(out) as folder:
-        site.write(folder, title, found, dag.read_text(encoding="utf-8"))
+        site.write(folder, asked.title, found, dag.read_text(encoding="utf-8"), tables)

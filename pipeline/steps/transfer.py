@@ -171,13 +171,16 @@ def _write_scores(folder: Path, row: Row, attrs: dict[str, Any], found: Sequence
                     split=one.task.split,
                     seed=one.task.seed,
                     label_space=space,
-                    inference="inductive",
+                    inference=one.task.inference,
                     selection=_selection(row, one),
                     refit=row.refit,
                     settings=[trial.setting.name for trial in one.trials],
                     selected=one.selected,
                     class_ids=class_ids,
                     training_classes=sorted({*one.task.encoder_classes, *_seen(one.task, row)}),
+                    pairs=one.task.pairs,
+                    paired_classes=one.task.paired_classes,
+                    pretrained=one.task.pretrained,
                 )
                 scores.write(writer, scores.Scores(provenance, one.task.test_ids, one.values[space]))
 

@@ -54,7 +54,7 @@ def learn(task: Task, member: Method, plan: Plan, folder: Path) -> None:
         scored: dict[str, list[Array]] = {space: [] for space in task.spaces}
         for place, candidate in enumerate(member.candidates(clips, texts, plan.settings, seed)):
             for space, class_ids in task.spaces.items():
-                scored[space].append(candidate.score(task.test_ND, task.texts.of(class_ids)))
+                scored[space].append(candidate.score(task.tested(space)[1], task.texts.of(class_ids)))
             if place == selected:
                 checkpoint.save(folder / WEIGHTS, candidate.module, _about(task, plan, candidate.setting))
     for space, values in scored.items():

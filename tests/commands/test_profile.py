@@ -6,7 +6,7 @@ import yaml
 from pipeline.commands import profile
 from pipeline.core.errors import DataError, FormatError, ParamsError
 from pipeline.models import open_clips
-from pipeline.steps import compare, finetune
+from pipeline.steps import compare, finetune, retrieve
 
 DVC_YAML = "stages:\n  embed:\n    foreach: ${embed.rows}\n    do: {cmd: x, outs: ['features/embed/${key}']}\n"
 
@@ -101,3 +101,11 @@ def test_rows_that_fine_tune_are_understood_and_compared_with_rows_there_are(nam
         asked = {"data": {"corpora", "compositions", "general"}, "selection": True, "shards": True}
         held_out = [rows[key].model_dump(include=asked) for key in (row.start, *row.tuned)]
         assert all(each == held_out[0] for each in held_out)  # else `compare` refuses them
+
+
+@pytest.mark.parametrize("name", profile.names())
+def test_rows_of_retrieve_ask_rows_of_bind_and_splits_that_there_are(name: str) -> None:
+    tree = yaml.safe_load(profile.text(name))
+    for row in (retrieve.Row.model_validate(row) for row in tree["retrieve"]["rows"].values()):
+        assert row.bound in tree["bind"]["rows"]
+        assert f"{row.dataset}-{row.split_table}" in tree["split"]["rows"]

@@ -12,25 +12,42 @@ from pipeline.training.determinism import deterministic
 from pipeline.training.encoding import Batches, encode, refuse_empty
 
 # Options of a small network, what it is built for, and the shape of a clip.
+VIT = {
+    "num_frames": 6,
+    "height": 48,
+    "width": 64,
+    "patch_frames": 2,
+    "patch_height": 12,
+    "patch_width": 16,
+    "dim": 16,
+    "num_blocks": 2,
+    "num_heads": 2,
+    "activation": "gelu",
+    "first_norm": "patches",
+    "pooling": "class",
+    "drop_path": 0.5,
+}
+TOWER = {
+    "embed_dim": 12,
+    "vision_cfg": {"image_size": [48, 64], "patch_size": 16, "layers": 1, "width": 16, "head_width": 8},
+    "text_cfg": {"context_length": 77, "vocab_size": 49408, "layers": 1, "width": 8, "heads": 2},
+}
+CLIP = {"architecture": TOWER, "pooling": "mean_unit"}
+TEMPORAL = {"architecture": TOWER, "frames": "frozen", "num_frames": 6, "num_blocks": 2, "num_heads": 2}
 SAMPLES = {
     ("skeleton", "stgcn"): ({"plan": "reduced", "dropout": 0.5}, "kinect20", (3, 9, 20, 2)),
     ("depth", "r2plus1d"): ({"widths": [4, 8], "dropout": 0.5}, "depth_mm", (1, 6, 12, 16)),
+    ("depth", "clip"): (CLIP, "depth_mm", (1, 6, 48, 64)),
+    ("depth", "vit"): (VIT, "depth_mm", (1, 6, 48, 64)),
     ("thermal", "r2plus1d"): ({"widths": [4, 8], "dropout": 0.5}, "grey8", (1, 6, 12, 16)),
-    ("video", "clip"): (
-        {
-            "architecture": {
-                "embed_dim": 12,
-                "vision_cfg": {"image_size": [48, 64], "patch_size": 16, "layers": 1, "width": 16, "head_width": 8},
-                "text_cfg": {"context_length": 77, "vocab_size": 49408, "layers": 1, "width": 8, "heads": 2},
-            },
-            "pooling": "mean_unit",
-        },
-        "rgb",
-        (3, 6, 48, 64),
-    ),
+    ("thermal", "clip"): (CLIP, "grey8", (1, 6, 48, 64)),
+    ("thermal", "vit"): (VIT | {"pooling": "mean", "first_norm": "tokens"}, "grey8", (1, 6, 48, 64)),
+    ("video", "clip"): (CLIP, "rgb", (3, 6, 48, 64)),
+    ("video", "temporal"): (TEMPORAL, "rgb", (3, 6, 48, 64)),
     ("video", "framecnn"): ({"widths": [4, 8], "dim": 12, "dropout": 0.5}, "rgb", (3, 6, 12, 16)),
 }
-OF_ONE_SIZE = {("video", "clip")}  # networks that see pictures of no other
+# Networks that see clips of no other size.
+OF_ONE_SIZE = {(sense, name) for sense, name in SAMPLES if name in ("clip", "vit", "temporal")}
 ENCODERS = [
     (modality, encoder)
     for modality in members.names("pipeline.modalities")
@@ -133,7 +150,7 @@ class TestEncoder:
         if not isinstance(build(name), PictureEncoder):
             return
         middles = []
-        size = (17, 48, 64) if name in OF_ONE_SIZE else (17, 49, 65)
+        size = SAMPLES[name][2][1:] if name in OF_ONE_SIZE else (17, 49, 65)
         for seed in range(6):
             encoder = build(name, seed).eval()
             shape = (1, SAMPLES[name][2][0], *size)

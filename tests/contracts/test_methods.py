@@ -1,6 +1,7 @@
 """What every file of pipeline/models/methods must pass, in a toy world that a linear map solves.
 
-A method without a map is given clips that lie in the space of the texts, as those of a CLIP do.
+A method without a map is given clips that lie in the space of the texts, as those of a CLIP do; one that reads two
+senses is given those of both, the second beside the first in one space, but noisier.
 """
 
 # Shapes: N clips, D feature size, K classes, T text size.
@@ -18,24 +19,27 @@ from pipeline.steps.align import METHODS, method
 
 DESCENT = {"batch_size": 32, "epochs": 12, "keep_every": 5, "weight_decay": 0.0}
 PARAMS: dict[str, dict[str, Any]] = {
-    "cosine": {"text_type": "label"},
+    "bind_supervised": {"text_type": "label", "lambdas": [0.01, 1.0], "learns_from": "depth", "scores": "skeleton"},
+    "cosine": {"text_type": "label", "fusion": None},
     "devise": {**DESCENT, "margin": 0.1, "lr": 1e-2},
     "dvta": {**DESCENT, "sde": True, "gamma": 0.01, "temperature": 0.1, "lr": 1e-2},
     "ridge": {"text_type": "label", "lambdas": [0.01, 1.0]},
 }
-SETTINGS = {"cosine": ["0"], "devise": ["5", "10", "12"], "dvta": ["5", "10", "12"], "ridge": ["0.01", "1.0"]}
+EPOCHS, LAMBDAS = ["5", "10", "12"], ["0.01", "1.0"]
+SETTINGS = {"bind_supervised": LAMBDAS, "cosine": ["0"], "devise": EPOCHS, "dvta": EPOCHS, "ridge": LAMBDAS}
 SEEN, UNSEEN = list(range(30)), list(range(30, 36))
 DIM, TEXT_DIM = 16, 12
 WITHOUT_A_MAP = {"cosine"}
+TWO_SENSES = {"bind_supervised"}
 
 
 def world(name: str) -> tuple[ClassTexts, Clips, Clips]:
     """Texts of all classes, clips of the seen and of the unseen: a clip is its class's text, mapped, and noise."""
-    return made(name in WITHOUT_A_MAP)
+    return made(name in WITHOUT_A_MAP, ("depth", "skeleton") if name in TWO_SENSES else ())
 
 
 @cache
-def made(one_space: bool) -> tuple[ClassTexts, Clips, Clips]:
+def made(one_space: bool, senses: tuple[str, ...]) -> tuple[ClassTexts, Clips, Clips]:
     random = np.random.default_rng(5)
     label_KT = unit(random.normal(size=(36, TEXT_DIM)).astype(np.float32))
     context_KT = unit(label_KT + 0.2 * random.normal(size=label_KT.shape).astype(np.float32))
@@ -45,7 +49,9 @@ def made(one_space: bool) -> tuple[ClassTexts, Clips, Clips]:
     def clips(class_ids: list[int]) -> Clips:
         each = tuple(class_id for class_id in class_ids for _ in range(8))
         noise_ND = 0.3 * random.normal(size=(len(each), map_TD.shape[1]))
-        return Clips((label_KT[list(each)] @ map_TD + noise_ND).astype(np.float32), each)
+        first_ND = (label_KT[list(each)] @ map_TD + noise_ND).astype(np.float32)
+        beside = [(first_ND + 0.2 * random.normal(size=first_ND.shape)).astype(np.float32) for _ in senses[1:]]
+        return Clips(np.concatenate([first_ND, *beside], axis=1), each, senses)
 
     return texts, clips(SEEN), clips(UNSEEN)
 

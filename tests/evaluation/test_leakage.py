@@ -21,6 +21,9 @@ ABOUT = Provenance(
     selected=0,
     class_ids=[3, 4],
     training_classes=[0, 1],
+    pairs=None,
+    paired_classes=[],
+    pretrained=None,
 )
 CLIPS = {
     "d/train": Clip(0, "fit", 1),
@@ -65,6 +68,38 @@ def test_a_word_that_provenance_does_not_know_is_refused(name: str, value: str) 
     """Whatever is not known to be honest: a setting that was chosen on the test clips is not called by its name."""
     with pytest.raises(LeakError, match=f"split 's0', seed 0: {name} is '{value}', expected one of"):
         leakage.check_provenance(replace(ABOUT, **{name: value}), PARTS)
+
+
+BOUND = replace(ABOUT, pairs="fit", paired_classes=[0, 1])
+EVERY = replace(ABOUT, pairs="all", paired_classes=[0, 1, 2, 3, 4], inference="transductive", selection="none")
+
+
+def test_honest_pairs_pass() -> None:
+    leakage.check_provenance(BOUND, PARTS)
+    leakage.check_provenance(EVERY, PARTS)
+    both = replace(BOUND, pairs="fit_and_val", paired_classes=[0, 1, 2], selection="validation_seen")
+    leakage.check_provenance(both, PARTS)
+
+
+@pytest.mark.parametrize(
+    ("about", "words"),
+    [
+        (replace(BOUND, paired_classes=[0, 3]), r"bound with clips of the unseen classes \[3\], though pairs are said"),
+        (replace(BOUND, paired_classes=[0, 2]), r"bound with clips of the val classes \[2\], though pairs are said"),
+        (replace(BOUND, pairs="fit_and_val", paired_classes=[4]), r"bound with clips of the unseen classes \[4\]"),
+        (replace(BOUND, pairs=None), "bound with classes .* but `pairs` is not said"),
+        (replace(BOUND, pairs="seen"), "pairs is 'seen', expected one of"),
+        (replace(BOUND, inference="transductive"), "inference is 'transductive', but pairs are 'fit'"),
+        (replace(EVERY, inference="inductive"), "inference is 'inductive', but pairs are 'all'"),
+        (replace(ABOUT, inference="guessed"), "inference is 'guessed', expected one of"),
+        (replace(EVERY, selection="validation"), "that selection is 'validation_seen'"),
+        (replace(BOUND, pairs="fit_and_val", paired_classes=[2]), "that selection is 'validation_seen'"),
+    ],
+)
+def test_pairs_that_hold_what_is_not_said_are_one_clear_line(about: Provenance, words: str) -> None:
+    with pytest.raises(LeakError, match=words) as caught:
+        leakage.check_provenance(about, PARTS)
+    assert "\n" not in str(caught.value)
 
 
 def test_weights_trained_on_a_class_the_split_does_not_know_are_refused() -> None:

@@ -21,7 +21,9 @@ METHOD = {
 
 
 def row(split: str, seed: int, top1: float, selection: str = "validation", space: str = "unseen") -> dict[str, Any]:
-    about = Provenance(split, seed, space, "inductive", "validation", "seen", ["1", "2"], 1, [3, 4], [0, 1])
+    about = Provenance(
+        split, seed, space, "inductive", "validation", "seen", ["1", "2"], 1, [3, 4], [0, 1], None, [], None
+    )
     found = tables.row(METHOD, about, selection, "2", {"num_clips": 10, "num_unscored": 0, "num_unseen_classes": 2})
     return found | tables.figures(Accuracy(top1, (0.0, 1.0), 1.0, (1.0, 1.0), top1 / 2, (0.0, 1.0)))
 
@@ -88,6 +90,21 @@ def test_what_was_made_in_two_ways_is_never_averaged_together(name: str, values:
         [row("s0", 0, top1) | {name: value} for value, top1 in zip(values, (0.2, 0.6), strict=True)]
     )
     assert [(one[name], one["mean"]) for one in found] == list(zip(values, (0.2, 0.6), strict=True))
+
+
+def test_a_summary_over_all_clips_has_seen_unseen_and_harmonic_mean_over_splits() -> None:
+    figures = [(0.8, 0.2, 0.32), (0.6, 0.2, 0.3), (0.5, 0.3, 0.375)]
+    names = ("top1_seen", "top1_unseen", "harmonic_mean")
+    who = [("s0", 0), ("s0", 1), ("s1", 0)]
+    rows = [
+        row(*one, 0.4, space="gzsl") | dict(zip(names, of, strict=True)) for one, of in zip(who, figures, strict=True)
+    ]
+    (found,) = tables.summaries(rows)
+    assert [found[name] for name in names] == pytest.approx([0.6, 0.25, (0.31 + 0.375) / 2])
+    assert found["top1_seen_ci95"][0] < 0.6 < found["top1_seen_ci95"][1]
+    numbers = tables.headline([found])
+    assert numbers["gzsl_harmonic_mean"] == found["harmonic_mean"]
+    assert "harmonic_mean" not in tables.summaries([row("s0", 0, 0.2)])[0]
 
 
 def test_the_headline_never_holds_a_figure_selected_on_the_test_set() -> None:

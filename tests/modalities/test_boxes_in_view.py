@@ -22,11 +22,15 @@ CASES = {
     "video-small": ("small", GRID, np.uint8(30), np.uint8(220)),
     "video-clip": ("clip", {"sampling": SAMPLING, "size": 32}, np.uint8(30), np.uint8(220)),
     "thermal-display": ("display", {**GRID, "sensor": "plain", "stretch": "none"}, np.uint8(30), np.uint8(220)),
+    "thermal-clip": ("clip", {"sampling": SAMPLING, "size": 32, "stretch": "none"}, np.uint8(30), np.uint8(220)),
     "thermal-radiometric": ("radiometric", {**GRID, **TEMPERATURES}, np.uint16(29000), np.uint16(31000)),
     "depth-metric-none": ("metric", {**GRID, **DEPTH, "crop": "none"}, np.uint16(1500), np.uint16(3000)),
     "depth-metric-mask": ("metric", {**GRID, **DEPTH, "crop": "mask"}, np.uint16(1500), np.uint16(3000)),
     "depth-metric-skeleton": ("metric", {**GRID, **DEPTH, "crop": "skeleton"}, np.uint16(1500), np.uint16(3000)),
 }
+for grey in ("nearness", "disparity"):
+    options = {"sampling": SAMPLING, "size": 32, "sensor": "demo", "grey": grey}
+    CASES[f"depth-clip-{grey}"] = ("clip", options, np.uint16(1500), np.uint16(3000))
 LAYOUTS = {"video": "rgb", "depth": "depth_mm"}
 HEIGHT, WIDTH, BOX = 72, 96, (40, 24, 52, 42)  # x0 y0 x1 y1
 

@@ -1,5 +1,7 @@
 """Joining and refusing, over stores of a few numbers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -22,8 +24,8 @@ def vector(class_id, number):
     return [class_id, number, 1]
 
 
-def split_rows(split):
-    """Three clips a class; of each fit class one is held out; one clip is of a seen test subject."""
+def split_rows(split, seen_test):
+    """Three clips a class; of each fit class one is held out; some are of a seen test subject."""
     rows = [
         {
             "split": split,
@@ -35,7 +37,8 @@ def split_rows(split):
         for c, role in ROLE_OF_CLASS.items()
         for n in range(3)
     ]
-    return [*rows, {"split": split, "clip_id": "toy/x", "role": "seen_test", "class_id": None, "held_out": False}]
+    seen = {"split": split, "role": "seen_test", "class_id": None, "held_out": False}
+    return [*rows, *({"clip_id": id_, **seen} for id_ in seen_test)]
 
 
 GROUP = {"split": "s0", "seed": 0, "training_classes": [0, 3]}
@@ -45,8 +48,8 @@ GROUP = {"split": "s0", "seed": 0, "training_classes": [0, 3]}
 def world(tmp_path):
     """Writes the three inputs; keywords change what is in them."""
 
-    def write(groups=None, left_out=(), dataset="toy", dim=4, value=None, about=None):
-        ids = sorted({clip_id(c, n) for c in range(4) for n in range(3)} - set(left_out))
+    def write(groups=None, left_out=(), dataset="toy", dim=4, value=None, about=None, more=()):
+        ids = sorted({*(clip_id(c, n) for c in range(4) for n in range(3)), *more} - set(left_out))
         numbers = [[int(part) for part in id_.removeprefix("toy/").split("-")] for id_ in ids]
         rows = np.array([vector(*pair) for pair in numbers], np.float32)
         if value is not None:
@@ -58,7 +61,9 @@ def world(tmp_path):
         with store.create(tmp_path / "t.zarr", {"dataset": "toy", "dim": dim}) as writer:
             writer.group("label", [f"{c:04d}-00" for c in range(4)]).put("pooled", np.eye(4, dtype=np.float32))
         meta = {"dataset": "toy", "split_table": "random", "splits": {"s0": CLASSES, "s1": CLASSES}}
-        tables.write(tmp_path / "s.parquet", SPLIT, [*split_rows("s0"), *split_rows("s1")], meta)
+        tables.write(
+            tmp_path / "s.parquet", SPLIT, [row for split in ("s0", "s1") for row in split_rows(split, more)], meta
+        )
         return Inputs(features=tmp_path / "f.zarr", embeddings=tmp_path / "t.zarr", split=tmp_path / "s.parquet")
 
     return write
@@ -75,6 +80,33 @@ def test_a_task_holds_each_role_by_id(world):
     assert task.spaces == {"unseen": [2], "all": [0, 1, 2, 3]}
     assert task.encoder_classes == [0, 3]
     assert task.texts.class_ids == (0, 1, 2, 3)
+
+
+GZSL = Asked("toy", "random", ["s0"], [0], 0.0, ["unseen", "gzsl"])
+
+
+def test_test_clips_of_seen_classes_are_there_where_a_label_space_asks_for_them(world):
+    (task,) = tasks.joined(world(more=["toy/0-9"]), GZSL)
+    assert task.spaces == {"unseen": [2], "gzsl": [0, 1, 2, 3]}
+    assert task.tested("unseen") == (task.test_ids, task.test_ND)
+    ids, vectors_ND = task.tested("gzsl")
+    assert ids == ["toy/0-9", *task.test_ids]
+    assert vectors_ND.tolist() == [vector(0, 9), *task.test_ND.tolist()]
+    (plain,) = tasks.joined(world(more=["toy/0-9"]), ASKED)
+    assert (plain.seen_test_ids, plain.seen_test_ND.shape) == ([], (0, 3))
+
+
+def test_a_test_clip_of_a_seen_class_without_features_is_missed_only_where_it_is_asked_for(world):
+    inputs = world(left_out=["toy/0-9"], more=["toy/0-9", "toy/3-9"])
+    assert tasks.joined(inputs, ASKED)[0].num_missing == 0
+    with pytest.raises(DataError, match=r"1 of 12 items rejected.*toy/0-9: no features"):
+        tasks.joined(inputs, GZSL)
+    assert tasks.joined(inputs, replace(GZSL, max_missing=0.2))[0].seen_test_ids == ["toy/3-9"]
+
+
+def test_a_split_without_test_clips_of_seen_classes_has_no_such_label_space(world):
+    with pytest.raises(DataError, match=r"no clips with features in \['seen_test'\]"):
+        tasks.joined(world(), GZSL)
 
 
 def test_the_last_training_is_on_fit_or_on_all_seen(world):
@@ -94,6 +126,68 @@ def test_features_of_an_encoder_that_saw_too_much_are_refused(world, classes, ro
 def test_an_encoder_that_does_not_say_what_it_saw_is_refused(world):
     with pytest.raises(LeakError, match="does not say what its encoder was trained on"):
         tasks.joined(world({"s0-0": {"split": "s0", "seed": 0}}), ASKED)
+
+
+SENSE = {"senses": ["skeleton"]}
+BOUND = {**GROUP, "pairs": "fit", "paired_classes": [3, 0]}
+
+
+def test_of_a_bound_encoder_the_task_says_what_it_was_bound_with(world):
+    (task,) = tasks.joined(world({"s0-0": BOUND}, about=SENSE), ASKED)
+    assert (task.pairs, task.paired_classes, task.inference, task.selection) == (
+        "fit",
+        [0, 3],
+        "inductive",
+        "validation",
+    )
+    assert task.fit.senses == task.val.senses == task.training("seen").senses == ("skeleton",)
+    (plain,) = tasks.joined(world(), ASKED)
+    assert (plain.pairs, plain.paired_classes, plain.inference, plain.fit.senses) == (None, [], "inductive", ())
+
+
+def test_pairs_of_all_clips_make_the_task_transductive(world):
+    every = {**BOUND, "pairs": "all", "paired_classes": [0, 1, 2, 3]}
+    (task,) = tasks.joined(world({"s0-0": every}, about=SENSE), ASKED)
+    assert (task.inference, task.paired_classes, task.selection) == ("transductive", [0, 1, 2, 3], "validation_seen")
+
+
+def test_a_hub_at_rest_was_bound_with_nothing_though_its_row_pairs_all(world):
+    rest = {**BOUND, "pairs": "all", "paired_classes": []}
+    (task,) = tasks.joined(world({"s0-0": rest}, about={"senses": ["hub"]}), ASKED)
+    assert (task.pairs, task.inference, task.selection) == (None, "inductive", "validation")
+
+
+def test_a_choice_on_val_clips_that_were_bound_is_called_so(world):
+    both = {**BOUND, "pairs": "fit_and_val", "paired_classes": [0, 1, 3]}
+    (task,) = tasks.joined(world({"s0-0": both}, about=SENSE), ASKED)
+    assert (task.inference, task.selection) == ("inductive", "validation_seen")
+
+
+@pytest.mark.parametrize(
+    ("pairs", "paired", "role"), [("fit", [0, 2], "unseen"), ("fit", [0, 1], "val"), ("fit_and_val", [2], "unseen")]
+)
+def test_pairs_of_classes_that_they_may_not_hold_are_refused(world, pairs, paired, role):
+    group = {**BOUND, "pairs": pairs, "paired_classes": paired}
+    with pytest.raises(
+        LeakError, match=rf"bound with clips of classes \[{paired[-1]}\], which split 's0' calls {role}"
+    ):
+        tasks.joined(world({"s0-0": group}, about=SENSE), ASKED)
+
+
+@pytest.mark.parametrize(
+    "group", [GROUP, {**GROUP, "pairs": "fit"}, {**BOUND, "pairs": "seen"}, {**BOUND, "pairs": None}], ids=str
+)
+def test_a_sense_that_does_not_say_what_it_was_bound_with_is_refused(world, group):
+    with pytest.raises(LeakError, match=r"does not say which clips|pairs is .* expected one of"):
+        tasks.joined(world({"s0-0": group}, about=SENSE), ASKED)
+
+
+def test_a_hub_that_read_texts_of_val_classes_makes_choices_on_them_validation_seen(world):
+    """A CLIP belongs to no split: what it read of val classes is told of what is bound to it, and not refused."""
+    group = {**BOUND, "training_classes": [0, 1]}
+    assert tasks.joined(world({"s0-0": group}, about=SENSE), ASKED)[0].selection == "validation_seen"
+    with pytest.raises(LeakError, match=r"trained on classes \[2\], which split 's0' calls unseen"):
+        tasks.joined(world({"s0-0": {**BOUND, "training_classes": [2]}}, about=SENSE), ASKED)
 
 
 def test_one_encoder_serves_all_seeds_of_its_split(world):

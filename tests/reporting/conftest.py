@@ -35,12 +35,22 @@ class Inputs:
     root: Path
 
     def write_result(
-        self, name: str, method: dict[str, str], splits: list[str], names: list[str], skill: float
+        self,
+        name: str,
+        method: dict[str, str],
+        splits: list[str],
+        names: list[str],
+        skill: float,
+        spaces: Any = ("all",),
     ) -> None:
         """Figures and predictions of a method that is right with probability `skill`, else guesses."""
         rows, lines = [], []
         for split in splits:
-            for space, selection in (("unseen", "validation"), ("all", "validation"), ("unseen", "oracle")):
+            for space, selection in (
+                ("unseen", "validation"),
+                *((one, "validation") for one in spaces),
+                ("unseen", "oracle"),
+            ):
                 if selection == "oracle" and method["method"] != "dvta":
                     continue
                 row, found = _row(method, split, space, selection, len(names), skill)
@@ -99,6 +109,7 @@ class Inputs:
         return {path.relative_to(self.root / out).as_posix(): path.read_text(encoding="utf-8") for path in files}
 
 
+COUNTS = {"num_clips": 48, "num_unscored": 0, "num_unseen_classes": 4, "num_paired_unseen": 0}
 LINES = {"s0, training": 0.0, "s0, held out": -0.2}
 MARKS = [{"name": "swap", "value": 0.754, "ci95": [0.6, 0.9]}, {"name": "<b>odd</b>", "value": 0.25, "ci95": None}]
 NAMES = ["sit down", "stand up", "raise both arms", "kick with the right leg", "bend & turn", "clap", "swing left arm"]
@@ -121,9 +132,14 @@ def _row(
     given = [t if draw.random() < better * (0.4 + 0.3 * unseen.index(t)) else draw.choice(candidates) for t in truth]
     rank = np.array([1 if t == g else draw.randint(2, 7) for t, g in zip(truth, given, strict=True)])
     seen = sorted(set(range(num_classes)) - set(unseen))
-    about = Provenance(split, 0, space, "inductive", "validation", "seen", ["1", "9"], 1, candidates, seen)
+    about = Provenance(
+        split, 0, space, "inductive", "validation", "seen", ["1", "9"], 1, candidates, seen, None, [], None
+    )
     accuracy = metrics.accuracy(rank, truth, num_resamples=500, generator=generator(0, split))
-    row = figures.row(method, about, selection, "9", {"num_clips": 48, "num_unscored": 0, "num_unseen_classes": 4})
+    row = figures.row(method, about, selection, "9", COUNTS)
+    row |= {"paired_unseen": []}
+    if space == "gzsl":
+        row |= {"top1_seen": 0.7531, "top1_unseen": 0.1234, "harmonic_mean": 0.2121}
     key = {"split": split, "seed": 0, "selection": selection, "label_space": space}
     lines = [
         {**key, "clip_id": f"d/{i:03d}", "class_id": t, "predicted": g, "rank": int(r)}

@@ -26,6 +26,7 @@ PARAMS = {
                 "seeds": [0],
                 "refit": "seen",
                 "max_missing": 0.0,
+                "spaces": ["unseen", "all"],
             }
         },
     }

@@ -245,6 +245,7 @@ def aligned(world, **changes):
         seeds=[0],
         refit="seen",
         max_missing=0.0,
+        spaces=["unseen", "all"],
     )
     inputs = Inputs(features=world.out, embeddings=world.root / "t.zarr", split=world.split)
     settings, out = ridge.Params(text_type="label", lambdas=[0.1, 10.0]), world.root / "align"

@@ -33,6 +33,7 @@ ROW = align.Row(
     seeds=[0],
     refit="seen",
     max_missing=0.0,
+    spaces=["unseen", "all"],
 )
 RIDGE = ridge.Params(text_type="label", lambdas=[0.01, 1.0, 1000.0])
 DEVISE = {"margin": 0.1, "lr": 0.01, "weight_decay": 0.0, "batch_size": 16, "epochs": 4, "keep_every": 2}
@@ -73,6 +74,29 @@ def inputs(tmp_path_factory):
     return Inputs(features=folder / "f.zarr", embeddings=folder / "t.zarr", split=folder / "s.parquet")
 
 
+SEEN_TEST = ["toy/00-x", "toy/03-x", "toy/13-x"]
+
+
+@pytest.fixture(scope="module")
+def generalised(inputs, tmp_path_factory):
+    """The same with clips of seen classes that test."""
+    folder, features = tmp_path_factory.mktemp("gzsl"), store.Store(inputs.features, "extract")
+    ids = [*features.ids("s0-0"), *SEEN_TEST]
+    beside = features.rows("s0-0", "pooled", [id_.replace("x", "0") for id_ in SEEN_TEST])
+    vectors = dict(zip(ids, [*features.read("s0-0", "pooled"), *(beside + 0.05)], strict=True))
+    with store.create(folder / "f.zarr", features.attrs) as writer:
+        group = writer.group("s0-0", sorted(ids), features.group_attrs("s0-0"))
+        group.put("pooled", np.stack([vectors[id_] for id_ in sorted(ids)]))
+    lines = [{"split": "s0", "role": "seen_test", "class_id": None, "held_out": False, "clip_id": i} for i in SEEN_TEST]
+    tables.write(
+        folder / "s.parquet",
+        SPLIT,
+        [*tables.read_rows(inputs.split, SPLIT), *lines],
+        tables.read_meta(inputs.split, SPLIT),
+    )
+    return replace(inputs, features=folder / "f.zarr", split=folder / "s.parquet")
+
+
 def aligned(inputs, tmp_path, name="out", settings=RIDGE, **changed):
     row = ROW.model_copy(update=changed)
     align.align("toy-ridge", row, settings, COMPUTE, inputs, out=tmp_path / name, cache=tmp_path / f".cache-{name}")
@@ -102,6 +126,31 @@ def test_unseen_clips_are_scored_against_both_label_spaces(inputs, tmp_path):
     assert found["all"].provenance.class_ids == list(range(18))
     assert found["unseen"].clip_ids == [f"toy/{c}-{n}" for c in UNSEEN for n in range(4)]
     assert top1(found["unseen"]) == 1
+
+
+def test_clips_of_seen_and_unseen_classes_are_scored_over_all_classes_where_the_row_asks(generalised, tmp_path):
+    found = by_space(aligned(generalised, tmp_path, spaces=["unseen", "gzsl"]))
+    assert sorted(found) == ["gzsl", "unseen"]
+    assert found["gzsl"].values.shape == (15, 3, 18)
+    assert found["gzsl"].provenance.class_ids == list(range(18))
+    tested = [f"toy/{c:02d}-{n}" for c in UNSEEN for n in range(4)]
+    assert found["gzsl"].clip_ids == sorted([*SEEN_TEST, *tested])
+    of_unseen = [found["gzsl"].clip_ids.index(clip_id) for clip_id in tested]
+    columns = [found["gzsl"].provenance.class_ids.index(c) for c in UNSEEN]
+    np.testing.assert_allclose(found["gzsl"].values[of_unseen][..., columns], found["unseen"].values, atol=1e-6)
+    page = pages.read(tmp_path / "out" / pages.FILE)
+    assert page.tables[0].header[-2:] == ["seen test", "left out"]
+    assert page.tables[0].rows[0][4:] == [36, 12, 12, 3, 0]
+
+
+def test_what_a_row_does_not_ask_for_does_not_change_what_it_does(generalised, tmp_path):
+    few, more = (
+        by_space(aligned(generalised, tmp_path, str(len(spaces)), spaces=spaces))
+        for spaces in (["unseen", "all"], ["unseen", "all", "gzsl"])
+    )
+    for space in ("unseen", "all"):
+        assert few[space].provenance == more[space].provenance
+        assert few[space].values.tobytes() == more[space].values.tobytes()
 
 
 def test_provenance_says_who_was_trained_on_what(inputs, tmp_path):
@@ -240,6 +289,8 @@ def test_a_part_rests_on_its_plan(inputs, plan):
         lambda t: replace(t, val=Clips(t.val.features_ND[1:], t.val.class_ids[1:])),
         lambda t: replace(t, test_ND=-t.test_ND),
         lambda t: replace(t, test_ids=t.test_ids[::-1]),
+        lambda t: replace(t, seen_test_ids=["toy/00-x"]),
+        lambda t: replace(t, seen_test_ND=t.test_ND),
         lambda t: replace(t, texts=replace(t.texts, label_KT=-t.texts.label_KT)),
         lambda t: replace(t, texts=replace(t.texts, context_KT=None)),
         lambda t: replace(t, spaces={"unseen": t.spaces["unseen"]}),
@@ -323,7 +374,10 @@ def test_dvta_without_contexts_names_the_stage_to_mend(inputs, tmp_path):
         )
 
 
-@pytest.mark.parametrize(("key", "value"), [("refit", "both"), ("seeds", []), ("splits", ["s0", "s0"])])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("refit", "both"), ("seeds", []), ("splits", ["s0", "s0"]), ("spaces", ["seen"]), ("spaces", ["all", "all"])],
+)
 def test_a_row_that_asks_for_what_there_is_not_is_refused(key, value):
     with pytest.raises(ParamsError, match=key):
         parse(align.Row, {**ROW.model_dump(), key: value}, "align.rows.toy")

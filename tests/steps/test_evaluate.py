@@ -106,6 +106,9 @@ class World:
             "selected": 0,
             "class_ids": [2, 3],
             "training_classes": [0, 1],
+            "pairs": None,
+            "paired_classes": [],
+            "pretrained": None,
         }
         clip_ids = changes.pop("clip_ids", ["tiny/c2s2r0", "tiny/c2s2r1", "tiny/c3s2r0", "tiny/c3s2r1"])
         with store.create(self.inputs.scores / scores_format.STORE, method) as out:
@@ -211,6 +214,43 @@ def test_a_class_that_is_both_seen_and_unseen_is_refused(world: World) -> None:
 def test_weights_that_saw_an_unseen_class_are_refused(world: World) -> None:
     world.write_scores(training_classes=[0, 3])
     with pytest.raises(LeakError, match=r"trained on the unseen classes \[3\]"):
+        world.run()
+
+
+ALL = {"pairs": "all", "paired_classes": [0, 1, 2, 3], "inference": "transductive", "selection": "none"}
+
+
+def test_a_row_tells_which_unseen_classes_were_bound_and_what_the_weights_began_as(world: World) -> None:
+    told = ("pairs", "paired_unseen", "num_paired_unseen", "pretrained", "inference")
+    assert [world.run()["rows"][0][key] for key in told] == [None, [], 0, None, "inductive"]
+    world.write_scores(**ALL | {"paired_classes": [0, 1, 3]}, pretrained="ViT-B-32 laion")
+    assert [world.run()["rows"][0][key] for key in told] == ["all", ["clap"], 1, "ViT-B-32 laion", "transductive"]
+    assert world.run()["summary"][0]["inference"] == "transductive"
+
+
+def test_unseen_classes_that_were_bound_in_silence_are_refused(world: World) -> None:
+    world.write_scores(pairs="fit", paired_classes=[0, 3])
+    with pytest.raises(LeakError, match=r"bound with clips of the unseen classes \[3\]"):
+        world.run()
+
+
+def test_scores_of_before_pairs_were_told_are_to_be_made_again(world: World) -> None:
+    with store.create(world.inputs.scores / scores_format.STORE, METHOD) as out:
+        about = {"split": "s0", "seed": 0, "label_space": "unseen", "inference": "inductive", "selection": "validation"}
+        about |= {"refit": "seen", "settings": ["1"], "selected": 0, "class_ids": [2, 3], "training_classes": [0, 1]}
+        out.group("s0-0-unseen", ["tiny/c2s2r0"], about).put("scores", np.zeros((1, 1, 2), np.float32))
+    with pytest.raises(FormatError, match=r"group 's0-0-unseen': .*paired_classes.*; rerun the stage that wrote it"):
+        world.run()
+
+
+def test_of_fused_senses_a_clip_counts_where_all_have_it(world: World) -> None:
+    world.write_scores(method=METHOD | {"modality": "depth+skeleton"})
+    rows = tables.read_rows(world.inputs.clips, CLIPS)
+    beside = [row | {"modality": "depth"} for row in rows]
+    tables.write(world.inputs.clips, CLIPS, rows + beside, {"class_names": NAMES})
+    assert world.run()["rows"][0]["num_unscored"] == 0
+    tables.write(world.inputs.clips, CLIPS, rows + beside[:-1], {"class_names": NAMES})
+    with pytest.raises(DataError, match="'tiny/c3s2r1' is scored but not in the split"):
         world.run()
 
 

@@ -158,9 +158,10 @@ def recognise(world, weights):
         seeds=[0, 5],
         refit="none",
         max_missing=0.0,
+        spaces=["unseen", "all"],
     )
     inputs = Inputs(features=world / "f.zarr", embeddings=world / "t.zarr", split=world / "s.parquet")
-    settings = cosine.Params(text_type="label")
+    settings = cosine.Params(text_type="label", fusion=None)
     align.align("k", row, settings, align.Compute(num_threads=1), inputs, out=world / "out", cache=world / "cache")
 
 

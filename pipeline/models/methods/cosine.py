@@ -1,24 +1,48 @@
 """Zero-shot by text, without any training: a clip is like the class whose text is nearest in the space of both.
 
-That is how CLIP classifies (Radford et al. 2021). The features must come from the tower beside the text encoder.
+That is how CLIP classifies (Radford et al. 2021), and Action-SGFA every sense that is bound to CLIP's pictures. The
+features must come from the tower beside the text encoder, or be bound to that. Of clips that several senses have, the
+vectors can be fused; which weights the senses get is the only choice.
 """
 
-# Shapes: N clips, D feature size, K classes, T text size.
+# Shapes: N clips, S senses, D size of a sense's vector, K classes.
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from pipeline.core import params as parameters
 from pipeline.core.errors import DataError
-from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, MethodParams, unit
+from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, MethodParams, of_senses, unit
+
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Fusion(parameters.Params):
+    """Senses whose vectors stand end to end, in this order, and the weights to choose from, one a sense each time."""
+
+    senses: list[str] = Field(min_length=2)
+    weights: list[list[Weight]] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _fit(self) -> "Fusion":
+        if len(set(self.senses)) != len(self.senses):
+            raise ValueError("senses: expected each once")
+        if any(len(vector) != len(self.senses) or not any(vector) for vector in self.weights):
+            raise ValueError(f"weights: expected {len(self.senses)} numbers each time, not all of them 0")
+        if len({tuple(vector) for vector in self.weights}) != len(self.weights):
+            raise ValueError("weights: expected each choice once")
+        return self
 
 
 class Params(MethodParams):
-    """Which texts a clip is compared with."""
+    """Which texts a clip is compared with, and how the vectors of several senses become one."""
 
     text_type: Annotated[str, Field(min_length=1)]  # a type of class texts, a mean of types, "mean": label and context
+    fusion: Fusion | None  # None: the features are of one encoder
 
     @property
     def trains(self) -> bool:
@@ -27,39 +51,78 @@ class Params(MethodParams):
 
     @property
     def settings(self) -> list[str]:
-        """There is nothing to choose."""
-        return ["0"]
+        """The weights of the senses; without them there is nothing to choose."""
+        if self.fusion is None:
+            return ["0"]
+        return [
+            " + ".join(f"{weight} {sense}" for weight, sense in zip(vector, self.fusion.senses, strict=True))
+            for vector in self.fusion.weights
+        ]
 
     @property
     def setting_name(self) -> str:
         """No epoch of training."""
-        return "epoch"
+        return "weights" if self.fusion else "epoch"
 
 
 @dataclass(frozen=True)
-class Nothing:
-    """What is learnt."""
+class Fused:
+    """What is chosen."""
+
+    weight_S: Array  # of no sense, where the features are of one encoder
+
+    def vectors(self, features: Array) -> Array:
+        """One unit vector a clip, (N, D): the weighted sum of its senses' unit vectors, made unit."""
+        if not len(self.weight_S):
+            return unit(features)
+        vectors_NSD = unit(of_senses(features, len(self.weight_S)))
+        return unit(np.einsum("s,nsd->nd", self.weight_S, vectors_NSD))
 
     def state_dict(self) -> dict[str, Array]:
-        """No weights."""
-        return {}
+        """No weights of a model."""
+        return {"fusion": self.weight_S} if len(self.weight_S) else {}
 
 
 def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[Candidate]:  # noqa: ARG001 - no chance in it
-    """The one candidate; its loss is the mean of 1 - cosine of a training clip and its class."""
+    """One candidate a choice of weights; its loss is the mean of 1 - cosine of a training clip and its class.
 
-    def cosines(features_ND: Array, some: ClassTexts) -> Array:
-        target_KT = some.of_type(params.text_type)
-        _check(features_ND, target_KT)
-        return unit(features_ND) @ target_KT.T
+    Raises DataError for features of other senses than `fusion` names.
+    """
+    _check_senses(clips.senses, params.fusion)
+    choices: list[list[float]] = params.fusion.weights if params.fusion else [[]]
+    for setting, weights in zip(params.settings, choices, strict=True):
+        fused = Fused(np.array(weights, np.float32))
+        cosine_NK = _cosines(fused, params.text_type, clips.features_ND, texts)
+        of_class_N = cosine_NK[np.arange(len(clips.class_ids)), texts.rows(clips.class_ids)]
+        loss = float(1 - of_class_N.mean(dtype=np.float64))
+        yield Candidate(setting, loss, partial(_cosines, fused, params.text_type), fused)
 
-    of_class_N = cosines(clips.features_ND, texts)[np.arange(len(clips.class_ids)), texts.rows(clips.class_ids)]
-    yield Candidate("0", float(1 - of_class_N.mean(dtype=np.float64)), cosines, Nothing())
 
-
-def _check(features_ND: Array, target_KT: Array) -> None:
-    if features_ND.shape[1] != target_KT.shape[1]:
+def _cosines(fused: Fused, text_type: str, features: Array, texts: ClassTexts) -> Array:
+    target_KD = texts.of_type(text_type)
+    vectors_ND = fused.vectors(features)
+    if vectors_ND.shape[1] != target_KD.shape[1]:
         raise DataError(
-            f"cosine: features of {features_ND.shape[1]} numbers, class texts of {target_KT.shape[1]}: they are of "
+            f"cosine: features of {vectors_ND.shape[1]} numbers, class texts of {target_KD.shape[1]}: they are of "
             "different spaces; in align.rows name features and embeddings of the same CLIP"
+        )
+    return vectors_ND @ target_KD.T
+
+
+def _check_senses(found: tuple[str, ...], fusion: Fusion | None) -> None:
+    if fusion is None:
+        if len(found) > 1:
+            raise DataError(
+                f"cosine: the features join the senses {list(found)}; name them and their weights in `fusion` of the "
+                "variant, or features of one sense"
+            )
+    elif len(found) < 2:
+        raise DataError(
+            f"cosine: fusion joins {fusion.senses}, but the features are of one encoder; name a "
+            "fused store of bind, or a variant with `fusion: null`"
+        )
+    elif list(found) != fusion.senses:
+        raise DataError(
+            f"cosine: fusion joins {fusion.senses}, but the features hold {list(found)}; name them in `fusion` in "
+            "that order"
         )

@@ -3,15 +3,17 @@
 # Shapes: N clips, D feature size, K classes, T text size.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.core import params
 from pipeline.core.errors import DataError
-from pipeline.core.store import Store
 from pipeline.core.weights import Weights
+
+if TYPE_CHECKING:  # who only averages vectors starts without zarr
+    from pipeline.core.store import Store
 
 Array = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
@@ -27,6 +29,7 @@ class Clips:
 
     features_ND: Array
     class_ids: tuple[int, ...]  # of each clip
+    senses: tuple[str, ...] = ()  # whose vectors, equally long, stand end to end; none: of one encoder
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,11 @@ class MethodParams(params.Params):
         """What a setting is, for charts: "epoch" or the name of the grid."""
         raise NotImplementedError
 
+    @property
+    def remark(self) -> str:
+        """A sentence that the page must say of the method, if there is one."""
+        return ""
+
 
 class Method(Protocol):
     """What each file of this folder offers."""
@@ -118,7 +126,7 @@ def seeded(kind: str, seed: int | None) -> str:
     return kind if seed is None else f"{kind}@{seed}"
 
 
-def class_texts(store: Store, class_ids: Sequence[int], seed: int | None = None) -> ClassTexts:
+def class_texts(store: "Store", class_ids: Sequence[int], seed: int | None = None) -> ClassTexts:
     """Vectors of classes from a store of the embed stage: those of a seed, where its encoder was trained with several.
 
     Raises DataError for a class, a seed or a size that is not there.
@@ -128,7 +136,7 @@ def class_texts(store: Store, class_ids: Sequence[int], seed: int | None = None)
     return ClassTexts(tuple(class_ids), vectors.pop("label"), vectors.pop("context", None), vectors)
 
 
-def _class_vectors(store: Store, kind: str, class_ids: Sequence[int], seed: int | None) -> Array:
+def _class_vectors(store: "Store", kind: str, class_ids: Sequence[int], seed: int | None) -> Array:
     group = text_group(store, kind, seed)
     vectors_NT = store.read(group, "pooled")
     owners = np.array([int(id_.split("-")[0]) for id_ in store.ids(group)])
@@ -143,7 +151,7 @@ def _class_vectors(store: Store, kind: str, class_ids: Sequence[int], seed: int 
     return np.stack([class_vector(vectors_NT[owners == class_id]) for class_id in class_ids])
 
 
-def text_group(store: Store, kind: str, seed: int | None) -> str:
+def text_group(store: "Store", kind: str, seed: int | None) -> str:
     """The group of a kind of text: that of the seed, else the one for all seeds. DataError where there is neither."""
     of_kind = [name for name in store.groups() if name.partition("@")[0] == kind]
     for name in (seeded(kind, seed), kind):
@@ -159,6 +167,24 @@ def text_group(store: Store, kind: str, seed: int | None) -> str:
 def class_vector(vectors_NT: Array) -> Array:
     """One unit vector (T) for the texts of a class: the mean direction of its texts."""
     return unit(unit(vectors_NT).mean(axis=0))
+
+
+def of_senses(features: Array, num_senses: int) -> Array:
+    """The vectors of every sense, (clips, senses, size), of features in which they stand end to end."""
+    if features.shape[1] % num_senses:
+        raise DataError(
+            f"features of {features.shape[1]} numbers are not those of {num_senses} senses, equally long; "
+            "run `dvc repro bind`"
+        )
+    return features.reshape(len(features), num_senses, -1)
+
+
+def of_sense(features: Array, senses: Sequence[str], sense: str) -> Array:
+    """The vectors of one sense, (clips, size). Raises DataError for one that the features do not join."""
+    if sense not in senses:
+        joined = f"they join {list(senses)}" if senses else "they are of one encoder"
+        raise DataError(f"the features have no vectors of the sense '{sense}': {joined}; name a fused store of bind")
+    return of_senses(features, len(senses))[:, list(senses).index(sense)]
 
 
 def standardisation(features_ND: Array) -> tuple[Array, Array]:

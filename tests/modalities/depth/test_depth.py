@@ -1,13 +1,16 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.joints import KINECT20
+from pipeline.core.sampling import Sampling, frame_indices
 from pipeline.formats import mat
 from pipeline.formats.shared import Footage, Skeleton
 from pipeline.modalities import depth
-from pipeline.modalities.depth.recipes.metric import SENSORS, around, joint_pixels, to_metres, to_unit
+from pipeline.modalities.depth.recipes.metric import around, joint_pixels
+from pipeline.modalities.depth.recipes.shared import SENSORS, to_metres, to_unit
 
 OPTIONS = {
     "sampling": {"num_frames": 4, "stride": 0, "position": 0.5},
@@ -124,7 +127,7 @@ def test_a_box_is_cut_at_the_edge_and_never_empty():
 
 
 def test_an_unknown_recipe_option_or_layout_names_itself():
-    with pytest.raises(ParamsError, match=r"no 'metricc' in .* the recipes are \['metric'\]"):
+    with pytest.raises(ParamsError, match=r"no 'metricc' in .* the recipes are \['clip', 'metric'\]"):
         depth.prepare("metricc", OPTIONS, "here")
     with pytest.raises(ParamsError, match=r"'here' does not fit Params: .*'unit'"):
         depth.prepare("metric", OPTIONS | {"unit": "feet"}, "here")
@@ -137,6 +140,59 @@ def test_a_blank_clip_is_empty():
     x[0] = 0.5
     x[1, 0, 0, 0, 0] = np.nan
     assert depth.is_empty(x).tolist() == [True, True, False]
+
+
+GREY = {"sampling": OPTIONS["sampling"], "size": 12, "sensor": "kinect_v2", "grey": "nearness"}
+
+
+def as_picture(recording: Footage, **changes) -> np.ndarray:
+    return depth.prepare("clip", GREY | changes, "here")(recording)
+
+
+@pytest.mark.parametrize(
+    ("grey", "expected"), [("nearness", [1, 0.875, 0, 0, 0]), ("disparity", [1, 0.5, 1 / 9, 1 / 9, 0])]
+)
+def test_millimetres_become_brightness(grey, expected):
+    """At the range's near end, at 1 m, at its far end, beyond it, and without a reading."""
+    for depth_mm, bright in zip((500, 1000, 4500, 8000, 0), expected, strict=True):
+        picture = np.full((8, 12, 16), depth_mm, np.uint16)
+        picture[:, :6] = 500
+        x = as_picture(footage(picture), grey=grey)
+        assert x.shape == (1, 4, 12, 12)
+        assert x.dtype == np.float32
+        assert x[0, :, 6:] == pytest.approx(bright, abs=1e-6)
+        assert x[0, :, :6] == pytest.approx(1)
+
+
+def test_the_picture_is_the_middle_square_and_stays_between_black_and_white(wall):
+    wall[:, :, :2], wall[:, :, 14:] = 0, 0  # what the square leaves out
+    assert as_picture(footage(wall)) == pytest.approx(0.5)
+    wall[:, 5:7, 5:9] = 500
+    wall[:, 7:9, 5:9] = 0
+    larger = as_picture(footage(wall), size=30)
+    assert (larger.min(), larger.max()) == (0, 1)
+
+
+def test_pictures_are_resized_as_clip_resizes_its_own():
+    square = np.random.default_rng(0).integers(500, 4500, (8, 12, 12)).astype(np.uint16)
+    nearness = (4.5 - square / 1000) / 4
+    levels = np.rint(255 * nearness).astype(np.uint8)
+    expected = [np.asarray(Image.fromarray(picture).resize((7, 7), Image.Resampling.BICUBIC)) for picture in levels]
+    sampled = frame_indices(8, Sampling(**GREY["sampling"]))
+    assert as_picture(footage(square), size=7)[0] == pytest.approx(np.stack(expected)[sampled] / 255, abs=1.5 / 255)
+
+
+def test_a_picture_without_a_reading_is_refused(wall):
+    with pytest.raises(DataError, match="no reading"):
+        as_picture(footage(wall * 0))
+
+
+def test_real_utd_depth_becomes_pictures(real_data):
+    recording = mat.depth_footage(real_data / "utd-mhad" / "Depth" / "a10_s1_t1_depth.mat")
+    x = as_picture(recording, sensor="kinect_v1", size=64)
+    assert x.shape == (1, 4, 64, 64)
+    assert 0.1 < (x > 0.05).mean() < 0.9  # the release keeps the body alone
+    assert 0.2 < x[x > 0.05].mean() < 0.8
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ from pipeline.core.errors import DataError, ParamsError
 from pipeline.formats import video
 from pipeline.formats.shared import Footage
 from pipeline.modalities import thermal
-from pipeline.modalities.thermal.recipes.display import stretched
 from pipeline.modalities.thermal.recipes.radiometric import SENSORS, to_celsius
+from pipeline.modalities.thermal.recipes.shared import stretched
 
 SIZE = {"sampling": {"num_frames": 2, "stride": 0, "position": 0.5}, "height": 4, "width": 5}
 RADIOMETRIC = SIZE | {"sensor": "centikelvin", "low_celsius": 20.0, "high_celsius": 40.0}
@@ -74,6 +74,27 @@ def test_a_single_bright_pixel_is_still_stretched():
 def test_a_blank_clip_is_refused():
     with pytest.raises(DataError, match="blank"):
         thermal.prepare("display", DISPLAY, "here")(footage(np.full((3, 4, 5), 7, np.uint8)))
+
+
+PICTURE = {"sampling": SIZE["sampling"], "size": 8, "stretch": "none"}
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_clip_sees_the_middle_square_of_full_scale(dtype):
+    counts = np.zeros((3, 8, 12), dtype)
+    counts[:, 4:, 2:10] = np.iinfo(dtype).max // 5
+    x = thermal.prepare("clip", PICTURE, "here")(footage(counts))
+    assert x.shape == (1, 2, 8, 8)
+    assert x.dtype == np.float32
+    assert x[0, :, :4] == pytest.approx(0)
+    assert x[0, :, 4:] == pytest.approx(0.2)
+    stretched_x = thermal.prepare("clip", PICTURE | {"stretch": "clip"}, "here")(footage(counts))
+    assert stretched_x[0, :, 4:] == pytest.approx(1)
+
+
+def test_clip_sees_no_blank_clip():
+    with pytest.raises(DataError, match="blank"):
+        thermal.prepare("clip", PICTURE, "here")(footage(np.full((3, 4, 5), 7, np.uint8)))
 
 
 def test_colour_footage_is_not_thermal():

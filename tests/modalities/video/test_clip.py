@@ -6,9 +6,8 @@ import torch
 
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.modalities import video
-from pipeline.modalities.video import clip as member
 from pipeline.modalities.video.recipes import clip as recipe
-from pipeline.models import clip, open_clips
+from pipeline.models import clip, clip_frames, open_clips
 
 VISION = {"image_size": 32, "patch_size": 16, "layers": 1, "width": 16, "head_width": 8}
 TEXT = {"context_length": 77, "vocab_size": 49408, "layers": 1, "width": 8, "heads": 2}
@@ -45,11 +44,11 @@ def test_a_tower_of_other_colours_is_given_its_own():
     tower = clip.Clip(SMALL, open_clips.build(SMALL, None), None)
     tower.mean_C.fill_(0.5)
     tower.deviation_C.fill_(0.25)
-    other = member.Encoder(member.Pooled(pooling="mean"), 3, tower)
+    other = clip_frames.Encoder(clip_frames.Pooled(pooling="mean"), 3, tower)
     with torch.inference_mode():
         expected = tower.clips(tower.prepare(torch.from_numpy(frames)), "mean")
         torch.testing.assert_close(other(prepared(frames)), expected, rtol=1e-3, atol=1e-4)
-    assert torch.equal(encoder._coloured(prepared(frames)), prepared(frames).movedim(2, 1))  # CLIP's own are left alone
+    assert torch.equal(encoder.coloured(prepared(frames)), prepared(frames).movedim(2, 1))  # CLIP's own are left alone
 
 
 def test_pictures_of_another_size_are_refused():

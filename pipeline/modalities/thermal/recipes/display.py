@@ -18,9 +18,7 @@ from pipeline.core.errors import DataError
 from pipeline.core.sampling import Sampling
 from pipeline.formats.shared import Footage
 from pipeline.modalities.shared import on_grid, sampled, whole_view
-
-_FULL_SCALE = {"grey8": 255.0, "grey16": 65535.0}
-_PERCENTILES = (1.0, 99.0)
+from pipeline.modalities.thermal.recipes.shared import FULL_SCALE, Stretch, stretched
 
 
 @dataclass(frozen=True)
@@ -42,13 +40,13 @@ class Params(params.Params):
     height: int = Field(ge=1)
     width: int = Field(ge=1)
     sensor: Literal["kinect_v2_ir", "thermal", "plain"]
-    stretch: Literal["none", "clip"]
+    stretch: Stretch
 
 
 def prepare(footage: Footage, params: Params) -> npt.NDArray[np.float32]:
     """x_CTHW = (brightness - mean) / deviation of the sensor. Raises DataError for a clip of one brightness."""
     counts_THW, _ = sampled(footage, params.sampling)
-    bright_THW = on_grid(counts_THW, params.height, params.width) / np.float32(_FULL_SCALE[footage.layout])
+    bright_THW = on_grid(counts_THW, params.height, params.width) / np.float32(FULL_SCALE[footage.layout])
     if bright_THW.min() == bright_THW.max():
         raise DataError("blank: every pixel has the same brightness")
     if params.stretch == "clip":
@@ -60,11 +58,3 @@ def prepare(footage: Footage, params: Params) -> npt.NDArray[np.float32]:
 def view(footage: Footage, params: Params) -> View:
     """What of the recorded pictures `prepare` shows: all."""
     return whole_view(footage, params.sampling)
-
-
-def stretched(bright_THW: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """The clip's first to last percentile as 0 to 1, cut off outside."""
-    low, high = np.percentile(bright_THW, _PERCENTILES)
-    if high <= low:  # fewer than a hundredth of the pixels differ from the rest
-        low, high = float(bright_THW.min()), float(bright_THW.max())
-    return np.asarray(np.clip((bright_THW - low) / (high - low), 0, 1), np.float32)

@@ -1,0 +1,45 @@
+"""What the commands over bound encoders do alike: open a row, go through files, and say at last which failed."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pipeline.core.errors import DataError, UnseenError
+from pipeline.core.progress import say, track
+from pipeline.models.methods.shared import Array
+from pipeline.recognition import Recogniser, rows
+
+Failures = list[tuple[Path, UnseenError]]
+
+
+def opened(bound: Path | None, split: str | None, seed: int | None) -> Recogniser:
+    """The row in a folder, or the only one there is."""
+    return Recogniser.load(bound or rows.only_row(), split, seed)
+
+
+def about(recogniser: Recogniser, sense: str) -> dict[str, object]:
+    """Which weights an answer comes from, as JSON can hold it."""
+    used, row = recogniser.sense(sense), recogniser.row
+    told = {"bound": row.folder.name, "split": row.split, "seed": row.seed}
+    return {**told, "sense": used.name, "modality": used.modality, "weights_hash": used.weights_hash}
+
+
+def answered(
+    recogniser: Recogniser, paths: Sequence[Path], sense: str, failures: Failures
+) -> Iterator[tuple[Path, Array]]:
+    """Clip by clip its vector, folders gone through; why a clip has none goes into `failures`."""
+    clips = recogniser.clips(paths, sense)
+    for path, found in track(recogniser.each(clips, sense), total=len(clips), what="clips"):
+        if isinstance(found, UnseenError):
+            if len(clips) == 1:
+                raise found
+            failures.append((path, found))
+        else:
+            yield path, found
+
+
+def check(failures: Failures) -> None:
+    """Say why clips have no answer, a line each. DataError where there are such clips."""
+    for _, error in failures:
+        say(f"no answer: {error}")
+    if failures:
+        raise DataError(f"clips without an answer: {len(failures)}, see above; mend them or leave them out")

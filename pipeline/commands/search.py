@@ -1,0 +1,34 @@
+"""search: a text, or a file of any sense -> the clips of the pipeline that are nearest to it, in any sense."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from pipeline.core.errors import DataError
+from pipeline.recognition import Recogniser
+from pipeline.recognition.finding import Found
+
+
+def search(
+    recogniser: Recogniser, query: str, sense: str | None, *, among: Sequence[str] | None, top: int
+) -> list[Found]:
+    """The `top` clips nearest to a text, or with `sense` to a file of that sense."""
+    if sense is None and Path(query).exists():
+        raise DataError(f"{query}: a file; say of which sense it is with --sense")
+    query_D = recogniser.texts([query])[0] if sense is None else recogniser.embed([query], sense)[0]
+    return recogniser.search(query_D, among, top)
+
+
+def lines(found: Sequence[Found]) -> Iterator[str]:
+    """Columns, aligned."""
+    ids, names = ([getattr(one, name) for one in found] for name in ("clip_id", "sense"))
+    wide, narrow = max(map(len, ["clip", *ids])), max(map(len, ["sense", *names]))
+    yield f"     {'clip':{wide}}  {'sense':{narrow}}  cosine"
+    for place, one in enumerate(found, 1):
+        yield f"{place:3}  {one.clip_id:{wide}}  {one.sense:{narrow}}  {one.cosine:6.3f}"
+
+
+def as_json(query: str, found: Sequence[Found]) -> str:
+    """The clips as one JSON value."""
+    return json.dumps({"query": query, "found": [asdict(one) for one in found]}, indent=1, ensure_ascii=False)

@@ -1,0 +1,154 @@
+"""The rows of `reports/retrieve/<name>.json`: how well each sense finds the clips of each other, and against what.
+
+A run is one split and seed. `rows` has a line a pair of senses, subset and run; `pairs` their means over runs; `kinds`
+the means over all pairs that were trained (one of the two is the hub) and over all that never were. Intervals are
+over performances, which are resampled with all their clips, alike for all pairs, and over splits where there are two or
+more (a split's seeds are averaged first), else over seeds.
+"""
+
+# Shapes: N queries, B resamples, F figures.
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from statistics import mean  # exact: a mean of equal shares is that share
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.core.bound import HUB
+from pipeline.evaluation import clusters, retrieval
+from pipeline.evaluation.metrics import Interval, interval_of_mean, interval_over_splits
+
+Row = dict[str, Any]
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Draw = Callable[[str, int], clusters.Counts]  # subset and number of performances -> how often each is in each resample
+
+ALL = "all"
+MEDIAN = "median_rank"
+FIGURES = (*(f"r{depth}" for depth in retrieval.DEPTHS), MEDIAN)
+_ANY = "any"  # sense of a line that is over several pairs
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What the clips of one sense found in another, in one run; N clips that both senses have."""
+
+    query: str
+    target: str
+    subset: str  # a role, or ALL
+    split: str
+    seed: int
+    rank_N: Ints
+    num_candidates_N: Ints
+    performance_N: Ints  # by a number that is the same in all answers
+
+    @property
+    def trained(self) -> bool:
+        """Whether these two senses were bound to each other."""
+        return HUB in (self.query, self.target)
+
+
+@dataclass(frozen=True, eq=False)
+class _Measured:
+    said: Answers
+    value_F: Floats
+    resampled_BF: Floats
+
+
+def tables(found: Sequence[Answers], draw: Draw) -> dict[str, list[Row]]:
+    """`rows`, `pairs` and `kinds`, subset by subset."""
+    subsets = dict.fromkeys(said.subset for said in found)
+    made: dict[str, list[Row]] = {"rows": [], "pairs": [], "kinds": []}
+    for subset in subsets:
+        mine = [said for said in found if said.subset == subset]
+        performances = np.unique(np.concatenate([said.performance_N for said in mine]))
+        measured = list(_measure(mine, performances, draw(subset, len(performances))))
+        made["rows"] += [_of_run(one) for one in measured]
+        made["pairs"] += [_mean(some) for some in _grouped(measured, lambda said: (said.query, said.target))]
+        kinds = _grouped(measured, lambda said: said.trained)
+        made["kinds"] += sorted(map(_mean, kinds), key=lambda row: not row["trained"])
+    return made
+
+
+def headline(kinds: Sequence[Row]) -> dict[str, float]:
+    """Recall over all test clips as a flat dict of numbers, which `dvc metrics show` prints as columns."""
+    numbers: dict[str, float] = {}
+    for row in kinds:
+        if row["subset"] == ALL:
+            name = "trained" if row["trained"] else "never_trained"
+            for depth in retrieval.DEPTHS:
+                numbers[f"{name}_r{depth}"] = row[f"r{depth}"]
+                numbers[f"{name}_chance_r{depth}"] = row[f"chance_r{depth}"]
+    return numbers
+
+
+def _measure(found: Iterable[Answers], performances: Ints, drawn_BC: clusters.Counts) -> Iterable[_Measured]:
+    for said in found:
+        cluster_N = np.searchsorted(performances, said.performance_N)
+        yield _Measured(said, retrieval.figures(said.rank_N), retrieval.resampled(said.rank_N, cluster_N, drawn_BC))
+
+
+def _grouped(measured: Sequence[_Measured], of: Callable[[Answers], object]) -> list[list[_Measured]]:
+    groups: dict[object, list[_Measured]] = {}
+    for one in measured:
+        groups.setdefault(of(one.said), []).append(one)
+    return list(groups.values())
+
+
+def _of_run(one: _Measured) -> Row:
+    said = one.said
+    return {**_about([said]), "split": said.split, "seed": said.seed, **_figures([one])}
+
+
+def _mean(some: Sequence[_Measured]) -> Row:
+    said = [one.said for one in some]
+    return {**_about(said), "runs": len({(one.split, one.seed) for one in said}), **_figures(some), **_over_runs(some)}
+
+
+def _about(said: Sequence[Answers]) -> Row:
+    """Who was asked, among how many, and what guessing finds; `n` and `candidates` are means over what is averaged."""
+    queries, targets = ({getattr(one, name) for one in said} for name in ("query", "target"))
+    return {
+        "query": said[0].query if len(queries) == 1 else _ANY,
+        "target": said[0].target if len(targets) == 1 else _ANY,
+        "trained": said[0].trained,
+        "subset": said[0].subset,
+        "n": float(np.mean([len(one.rank_N) for one in said])),
+        "candidates": float(np.mean([one.num_candidates_N.mean() for one in said])),
+        **{
+            f"chance_r{depth}": mean(retrieval.chance(one.num_candidates_N, depth) for one in said)
+            for depth in retrieval.DEPTHS
+        },
+    }
+
+
+def _figures(some: Sequence[_Measured]) -> Row:
+    """Means over what is averaged, and their intervals over performances."""
+    value_F = np.mean([one.value_F for one in some], axis=0)
+    resampled_BF = np.mean([one.resampled_BF for one in some], axis=0)
+    num_performances = len(np.unique(np.concatenate([one.said.performance_N for one in some])))
+    found: Row = {"performances": num_performances}
+    for name, value, resampled_B in zip(FIGURES, value_F, resampled_BF.T, strict=True):
+        found[name] = float(value)
+        found[f"{name}_ci95"] = _listed(clusters.interval(resampled_B, num_performances))
+    return found
+
+
+def _over_runs(some: Sequence[_Measured]) -> Row:
+    """Intervals over splits, else over seeds; None where there is one run."""
+    values: dict[str, dict[int, list[Floats]]] = {}
+    for one in some:
+        values.setdefault(one.said.split, {}).setdefault(one.said.seed, []).append(one.value_F)
+    of_seed = [[np.mean(pairs, axis=0) for pairs in seeds.values()] for seeds in values.values()]
+    runs = [np.mean(seeds, axis=0) for seeds in of_seed] if len(values) > 1 else of_seed[0]
+    over = "splits" if len(values) > 1 else "seeds" if len(runs) > 1 else None
+    found: Row = {"over": over}
+    for name, values_R in zip(FIGURES, np.stack(runs).T, strict=True):
+        interval = interval_of_mean if name == MEDIAN else interval_over_splits
+        found[f"{name}_runs_ci95"] = _listed(interval(values_R.tolist()))
+    return found
+
+
+def _listed(interval: Interval | None) -> list[float] | None:
+    return list(interval) if interval else None

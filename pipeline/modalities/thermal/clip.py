@@ -1,0 +1,11 @@
+"""CLIP's picture tower on each frame of thermal pictures, shown as grey ones, pooled over time (models.clip_frames)."""
+
+from functools import partial
+
+from pipeline.models import clip_frames
+from pipeline.models.clip_frames import Encoder, Params, Pooled, seeds
+
+__all__ = ["RECIPE", "Encoder", "Params", "Pooled", "frozen", "seeds"]
+
+RECIPE = "clip"
+frozen = partial(clip_frames.frozen, in_channels=1)

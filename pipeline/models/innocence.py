@@ -1,0 +1,61 @@
+"""What the weights behind features have seen, as their store says it; what makes no zero-shot figure is refused."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.core import store
+from pipeline.core.errors import LeakError
+from pipeline.core.scores import PAIRS, PAIRS_MAY_NOT_HOLD
+
+Classes = Mapping[str, Sequence[int]]  # class ids by role: fit, val, unseen
+
+
+@dataclass(frozen=True)
+class Saw:
+    """What made the features of one group."""
+
+    training_classes: list[int]  # whose labels or texts any weight was taught, ascending
+    pairs: str | None  # which clips were bound to the hub's: a word of core.scores; None: the encoder was not bound
+    paired_classes: list[int]  # of those clips, ascending
+    pretrained: str | None  # the weights of the web that the encoder began as
+
+
+def saw(features: store.Store, group: str, split: str, classes: Classes) -> Saw:
+    """What a group's encoder saw. Raises LeakError where an unseen class, or one that selection calls so, is among it.
+
+    Val classes may have been trained on by adopted features, and by an encoder that belongs to no split, such as CLIP,
+    or is bound to one; and they may have been paired where the store says so. A choice by them is then called
+    `validation_seen`. Unseen classes may have been paired, without their labels, where the store says `all`.
+    """
+    attrs = features.group_attrs(group)
+    where = f"{features.path}: group '{group}'"
+    trained = attrs.get("training_classes")
+    if trained is None:
+        raise LeakError(f"{where} does not say what its encoder was trained on")
+    pairs, paired = _paired(where, features.attrs, attrs)
+
+    def refuse(how: str, found: Sequence[int], role: str, remedy: str) -> None:
+        both = sorted(set(found) & set(classes[role]))
+        if both:
+            raise LeakError(
+                f"{features.path}: the encoder of group '{group}' was {how} classes {both}, which split '{split}' "
+                f"calls {role}; {remedy}"
+            )
+
+    refuse("trained on", trained, "unseen", "train it on seen classes")
+    if not (attrs.get("adopted") or pairs or group.partition("-")[0] == "all"):
+        refuse("trained on", trained, "val", "selection needs one trained on `fit`")
+    for role in PAIRS_MAY_NOT_HOLD.get(pairs or "", ()):
+        refuse("bound with clips of", paired, role, f"pairs are said to be of `{pairs}`; run `dvc repro bind`")
+    return Saw(sorted(trained), pairs, sorted(paired), attrs.get("pretrained"))
+
+
+def _paired(where: str, of_store: Mapping[str, Any], attrs: Mapping[str, Any]) -> tuple[str | None, list[int]]:
+    """Which clips were bound, and their classes; none where a hub is at rest. A store that names its senses says it."""
+    pairs, paired = attrs.get("pairs"), attrs.get("paired_classes")
+    if "senses" in of_store and ("pairs" not in attrs or paired is None):
+        raise LeakError(f"{where} does not say which clips its encoder was bound with; run `dvc repro bind`")
+    if pairs not in (*PAIRS, None) or (pairs is None and paired):
+        raise LeakError(f"{where}: pairs is {pairs!r}, expected one of {PAIRS}; run `dvc repro bind`")
+    return (pairs, paired) if paired else (None, [])

@@ -1,0 +1,52 @@
+"""A text link learned from seen classes, for senses that are bound to a hub that has no text beside it.
+
+Action-SGFA binds senses to the picture tower of a CLIP and reads no text and no label: text comes for free. Where a
+dataset has no colour pictures, another sense must be the hub, and nothing ties that to text. This method learns the
+tie: a ridge regression from the hub's vectors of the training clips to the texts of their classes. It is asked through
+another sense, which bind has put into the hub's space and whose vectors the regression has never seen.
+
+Its figures are never rows of Action-SGFA: labels of seen classes are read.
+"""
+
+# Shapes: N clips, D size of all vectors of a clip, K classes.
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+
+from pydantic import model_validator
+
+from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, of_sense
+from pipeline.models.regression import Penalised, Regression, fitted
+
+
+class Params(Penalised):
+    """Which texts are the target, the penalties to choose from, and two senses of a store that `bind` joined."""
+
+    learns_from: str  # whose vectors are mapped to the texts of their classes: the hub
+    scores: str  # whose vectors are mapped, and compared with the texts, where a clip is recognised
+
+    @model_validator(mode="after")
+    def _differ(self) -> "Params":
+        if self.learns_from == self.scores:
+            raise ValueError(f"learns_from and scores are both '{self.scores}'; that is the method ridge")
+        return self
+
+    @property
+    def remark(self) -> str:
+        """That it is another method than the paper's."""
+        return (
+            f"This is no row of Action-SGFA: what ties {self.learns_from} to text was learned from the labels of seen "
+            f"classes; the clips are recognised by {self.scores}."
+        )
+
+
+def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[Candidate]:  # noqa: ARG001 - no chance in it
+    """One solution a penalty. Raises DataError for features that are not of both senses."""
+    of_sense(clips.features_ND, clips.senses, params.scores)
+    learnt = replace(clips, features_ND=of_sense(clips.features_ND, clips.senses, params.learns_from))
+    for setting, (found, loss) in zip(params.settings, fitted(learnt, texts, params), strict=True):
+        yield Candidate(setting, loss, partial(_scores, found, params, clips.senses), found)
+
+
+def _scores(found: Regression, params: Params, senses: tuple[str, ...], features_ND: Array, texts: ClassTexts) -> Array:
+    return found.cosines(of_sense(features_ND, senses, params.scores), texts.of_type(params.text_type))

@@ -1,0 +1,60 @@
+"""Labels as a person gives them: `drink water,wave hand`, or a file with a label a line and perhaps its prompts."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pipeline.core import outside
+from pipeline.core.errors import DataError
+from pipeline.datasets.shared import normalised
+
+_MOST_BYTES = 1 << 20
+_WHAT = "a list of labels: a line each, such as `drink water` or `drink water: a person drinks | someone drinks water`"
+
+Labels = Sequence[str] | Mapping[str, Sequence[str]]  # a label is its own prompt unless others are given
+
+
+def read(text: str) -> dict[str, list[str]]:
+    """The prompts of every label, from labels with commas between them or from the path of a file.
+
+    A file is what ends in `.txt` or is there. FormatError for one that cannot be read, DataError for labels that
+    `checked` refuses and for a label whose prompts are missing.
+    """
+    file = Path(text)
+    if file.suffix != ".txt" and not file.is_file():
+        return checked([label.strip() for label in text.split(",")], "--labels")
+    lines = outside.text(file, _MOST_BYTES, _WHAT).splitlines()
+    given = [_line(line, f"{file}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
+    _check([label for label, _ in given], str(file))
+    return checked(dict(given), str(file))
+
+
+def checked(labels: Labels, where: str = "labels") -> dict[str, list[str]]:
+    """The prompts of every label. DataError for none, for an empty one and for one that is given twice."""
+    if isinstance(labels, str):
+        raise DataError(f"{where}: one text, expected a list of labels; put it in brackets")
+    found = labels if isinstance(labels, Mapping) else {label: [label] for label in labels}
+    _check(list(labels), where)
+    for label, prompts in found.items():
+        if isinstance(prompts, str) or not prompts or not all(prompt.strip() for prompt in prompts):
+            raise DataError(f"{where}: label '{label}': expected a list of prompts, none of them empty")
+    return {label: list(prompts) for label, prompts in found.items()}
+
+
+def _line(line: str, where: str) -> tuple[str, list[str]]:
+    label, colon, rest = line.partition(":")
+    if colon and not rest.strip():
+        raise DataError(f"{where}: no prompts behind the colon; write `label: prompt | prompt`, or the label alone")
+    prompts = [prompt.strip() for prompt in rest.split("|")] if colon else [label.strip()]
+    return label.strip(), prompts
+
+
+def _check(labels: Sequence[str], where: str) -> None:
+    if not any(label.strip() for label in labels):
+        raise DataError(f"{where}: no labels; give at least one, such as 'drink water'")
+    met: set[str] = set()
+    for label in labels:
+        if not label.strip():
+            raise DataError(f"{where}: an empty label among {len(labels)}; take it out")
+        if normalised(label) in met:
+            raise DataError(f"{where}: the label '{label}' is given twice; give each once, with all of its prompts")
+        met.add(normalised(label))

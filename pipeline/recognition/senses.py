@@ -1,0 +1,134 @@
+"""One sense of a bound row, ready for use: recordings through the preprocessing of its training to unit vectors."""
+
+# Shapes: C channels, T frames, V joints, M bodies, D size of the hub's vectors.
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from pipeline import modalities
+from pipeline.core import bound, joint_mapping, members
+from pipeline.core.bound import HUB
+from pipeline.core.errors import DataError, FormatError
+from pipeline.core.hashing import file_digest
+from pipeline.core.joints import LAYOUTS
+from pipeline.core.progress import say
+from pipeline.formats import segments
+from pipeline.formats.shared import Skeleton
+from pipeline.modalities import Modality
+from pipeline.models import checkpoint
+from pipeline.models.encoder import Encoder, SplitlessMember, encoder_of
+from pipeline.models.methods.shared import unit
+from pipeline.recognition import files
+from pipeline.recognition.rows import Row
+from pipeline.training import bound as weights
+from pipeline.training.bound import About, HubAbout
+from pipeline.training.determinism import deterministic
+
+Array = npt.NDArray[np.float32]
+
+_NUM_THREADS = 1  # another number may change last bits
+_IN_THE_PICTURE = frozenset(("openpose18", "coco17"))  # layouts of parts of a picture and a score, not of metres
+
+
+@dataclass(frozen=True)
+class Sense:
+    """An encoder at rest and what prepares clips for it."""
+
+    name: str
+    modality: str
+    dataset: str  # that it was trained on
+    layout: str
+    encoder: Encoder
+    weights_hash: str
+    prepare: Callable[[Any], Array]
+    is_empty: Callable[[Any], npt.NDArray[np.bool_]]
+    mapped: set[str] = field(default_factory=set)  # joint layouts of which it was said that they are mapped
+
+    def vector(self, path: Path) -> Array:
+        """The unit vector (D) of one clip. DataError or FormatError, naming the clip, for one that has none."""
+        try:
+            x_CT = self.prepare(self._known(files.reader(path, self.modality, self.dataset)(path), path))
+        except (DataError, FormatError) as error:
+            if segments.file_of(str(path)) in str(error):
+                raise
+            raise type(error)(f"{path}: {error}") from None
+        if self.is_empty(x_CT[None])[0]:
+            raise DataError(f"{path}: empty: nobody and nothing is in it; give another clip")
+        with deterministic(0, _NUM_THREADS), torch.inference_mode():
+            vector_D = self.encoder(torch.from_numpy(x_CT[None])).numpy()[0]
+        return unit(vector_D)
+
+    def _known(self, recording: Any, path: Path) -> Any:
+        """The recording in the layout that the encoder was trained with."""
+        if recording.layout == self.layout:
+            return recording
+        if not isinstance(recording, Skeleton):
+            raise DataError(f"{path}: pixels are {recording.layout}, the encoder of '{self.name}' knows {self.layout}")
+        if (recording.layout in _IN_THE_PICTURE) != (self.layout in _IN_THE_PICTURE):
+            raise DataError(
+                f"{path}: joints of {recording.layout}, the encoder of '{self.name}' knows {self.layout}: places in a "
+                "picture do not stand for places in space; use weights that were bound to such joints"
+            )
+        if recording.layout not in self.mapped:
+            self.mapped.add(recording.layout)
+            theirs, ours = LAYOUTS[recording.layout].num_joints, LAYOUTS[self.layout].num_joints
+            say(f"{path}: {theirs} joints ({recording.layout}) were mapped to the encoder's {ours} ({self.layout})")
+        xyz_MTV3 = joint_mapping.mapped(recording.xyz_MTV3, recording.layout, self.layout)
+        return replace(recording, layout=self.layout, xyz_MTV3=xyz_MTV3)
+
+
+def load(row: Row, name: str) -> tuple[Sense, About]:
+    """A sense of a row by its name there."""
+    file = bound.weights(row.folder, name, row.split, row.seed)
+    module, about = weights.load(file)
+    return _sense(name, about, about.dataset, module, file_digest(file)), about
+
+
+def load_hub(row: Row, about: About) -> Sense:
+    """The encoder that the senses of a row are bound to. DataError where its weights are others than those."""
+    hub = about.hub
+    if hub.learned:
+        file = bound.weights(row.folder, HUB, row.split, row.seed)
+        return _sense(HUB, hub, about.dataset, weights.load(file)[0], file_digest(file))
+    module, weights_hash = _frozen(row, hub)
+    if weights_hash != hub.weights_hash:
+        raise rebound(row, hub)
+    return _sense(HUB, hub, about.dataset, module, weights_hash)
+
+
+def rebound(row: Row, hub: HubAbout) -> DataError:
+    """What is wrong where a hub's weights are others than those that its senses were bound to."""
+    return DataError(f"{hub.weights}: not the weights that {row.folder} was bound to; run `dvc repro bind`")
+
+
+def _frozen(row: Row, hub: HubAbout) -> tuple[torch.nn.Module, str]:
+    """A hub as it was, and the digest of its weights."""
+    path = row.checkout / hub.weights
+    member = members.load(f"pipeline.modalities.{hub.modality}", hub.encoder)
+    if isinstance(member, SplitlessMember):
+        seed = hub.seed if path.is_dir() else None
+        module, known = member.frozen(path, seed, hub.options, f"{row.folder}: options of the hub")
+        return module, known["weights_hash"]
+    file = next((file for file in sorted(path.glob("*.safetensors")) if file_digest(file) == hub.weights_hash), None)
+    if file is None:
+        raise rebound(row, hub)
+    state, known = checkpoint.load(file)  # which tells its own options: the row of bind does not
+    module = modalities.sense(hub.modality).build(hub.encoder, known["options"], hub.layout, str(file))
+    checkpoint.restore(module, state, file)
+    return module, hub.weights_hash
+
+
+def _sense(name: str, about: About | HubAbout, dataset: str, module: torch.nn.Module, weights_hash: str) -> Sense:
+    if about.recipe_options.get("crop") == "skeleton":
+        raise DataError(
+            f"'{name}' sees {about.modality} cropped to the skeleton of the same clip, which no file alone brings; "
+            "use a row of bind whose recipe crops otherwise"
+        )
+    sense: Modality = modalities.sense(about.modality)
+    prepare = sense.prepare(about.recipe, about.recipe_options, f"recipe of '{name}'")
+    return Sense(name, about.modality, dataset, about.layout, encoder_of(module), weights_hash, prepare, sense.is_empty)

@@ -1,0 +1,32 @@
+"""What the weights behind a result have seen, in one sentence each, of figures that passed the leak audit."""
+
+from collections.abc import Sequence
+
+from pipeline.reporting.evidence import Row
+
+_BOUND = {"fit": "of fit classes alone", "fit_and_val": "of fit and val classes alone"}
+
+
+def sentences(rows: Sequence[Row]) -> list[str]:
+    """Which unseen classes took part in binding, whether texts or labels name any, and which weights came from afar."""
+    told = dict.fromkeys(sentence for sentence in (_paired(row, rows) for row in rows) if sentence)
+    taught = "No label and no text that the weights were taught here names an unseen class: such figures are refused."
+    started = dict.fromkeys(row["pretrained"] for row in rows if row["pretrained"])
+    return [
+        *told,
+        taught,
+        *(f"The encoder began as {name}, weights of the web: nobody knows which classes they saw." for name in started),
+    ]
+
+
+def _paired(row: Row, rows: Sequence[Row]) -> str | None:
+    if row["pairs"] is None:
+        return None
+    if row["pairs"] != "all":
+        return f"The encoder was bound with clips {_BOUND[row['pairs']]}: no unseen class took part."
+    split = f" of split {row['split']}" if len({one["split"] for one in rows}) > 1 else ""
+    num, names = row["num_paired_unseen"], ", ".join(row["paired_unseen"])
+    return (
+        f"Transductive: clips of {num} of the {row['num_unseen_classes']} unseen classes{split} took part in binding, "
+        f"without their labels ({names}); to be compared with no inductive figure."
+    )

@@ -1,0 +1,98 @@
+"""Prepared clips as strips of frames: whatever a recipe left, drawn so that a person sees what the encoder sees.
+
+Skeletons (3, T, V, M) are drawn as bones from the front, pictures (C, T, H, W) in their colours or in grey, stretched
+to the clip's own brightness, for recipes normalise them each in its way; signals of other shapes as a map whose
+columns are the frames.
+"""
+
+# Shapes: C channels, T frames of the clip, F frames shown, V joints, M bodies, H x W pixels, 2 = x y.
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw
+
+from pipeline.core.joints import LAYOUTS
+from pipeline.core.sampling import Sampling, frame_indices, num_nonempty_frames
+
+Floats = npt.NDArray[np.floating[Any]]
+Colour = tuple[int, int, int]
+
+GAP = 2  # pixels between frames
+PAPER: Colour = (255, 255, 255)
+_BODIES: tuple[Colour, ...] = ((30, 90, 160), (190, 90, 30))  # colour of the first body, and of all others
+_MARGIN = 0.08  # around a skeleton, in parts of the frame
+_PERCENTILES = (1.0, 99.0)
+_DOWNWARDS = ("openpose18", "coco17")  # layouts estimated in pictures, whose y points down
+
+
+def strip(x_CT: Floats, layout: str, *, num_frames: int, height: int) -> Image.Image:
+    """Frames of a clip beside each other, spread over what is not empty; `layout` as its store of arrays says."""
+    if layout in LAYOUTS:
+        frames = _bodies(x_CT[:, _spread(x_CT, num_frames)], layout, height)
+    elif x_CT.ndim == 4:
+        frames = [_fitted(frame, height) for frame in _pictures(x_CT[:, _spread(x_CT, num_frames)])]
+    else:
+        flat_RT = np.moveaxis(x_CT, 1, -1).reshape(-1, x_CT.shape[1])
+        frames = [Image.fromarray(_grey(flat_RT)).convert("RGB").resize((num_frames * height, height))]
+    widths = [frame.width for frame in frames]
+    sheet = Image.new("RGB", (sum(widths) + GAP * (len(widths) - 1), height), PAPER)
+    for number, frame in enumerate(frames):
+        sheet.paste(frame, (sum(widths[:number]) + GAP * number, 0))
+    return sheet
+
+
+def _spread(x_CT: Floats, num_frames: int) -> npt.NDArray[np.int64]:
+    filled = max(1, num_nonempty_frames(x_CT))
+    return frame_indices(filled, Sampling(num_frames=num_frames, stride=0, position=0.5))
+
+
+def _pictures(x_CFHW: Floats) -> list[npt.NDArray[np.uint8]]:
+    """Three channels as colours, any other number as the mean brightness."""
+    if len(x_CFHW) != 3:
+        return list(_grey(x_CFHW.mean(axis=0)))
+    return list(np.moveaxis(_grey(x_CFHW), 0, -1))
+
+
+def _grey(x: Floats) -> npt.NDArray[np.uint8]:
+    """The clip's first to last percentile as black to white."""
+    low, high = np.percentile(x, _PERCENTILES)
+    if high <= low:
+        low, high = float(x.min()), float(x.max())
+    share = np.clip((x - low) / max(high - low, 1e-12), 0, 1)
+    return np.asarray(np.round(255 * share), np.uint8)
+
+
+def _fitted(frame: npt.NDArray[np.uint8], height: int) -> Image.Image:
+    picture = Image.fromarray(frame).convert("RGB")
+    width = max(1, round(height * picture.width / picture.height))
+    return picture.resize((width, height), Image.Resampling.BILINEAR)
+
+
+def _bodies(x_3FVM: Floats, layout: str, height: int) -> list[Image.Image]:
+    """Every frame at the same scale, so that a body that moves is seen to move."""
+    xy_FMV2 = x_3FVM[:2].transpose(1, 3, 2, 0).astype(np.float64)
+    if layout not in _DOWNWARDS:
+        xy_FMV2 = xy_FMV2 * (1, -1)
+    known_FMV = (x_3FVM != 0).any(axis=0).transpose(0, 2, 1)
+    present_FM = known_FMV.any(axis=2)
+    known_FMV[:, :, LAYOUTS[layout].centre] |= present_FM  # recipes put the centre into the origin: it is no gap
+    points = xy_FMV2[known_FMV] if known_FMV.any() else np.zeros((1, 2))
+    low, high = points.min(axis=0), points.max(axis=0)
+    width = max(1, round(0.75 * height))
+    scale = (1 - 2 * _MARGIN) * min(width / max(high[0] - low[0], 1e-6), height / max(high[1] - low[1], 1e-6))
+    pixels_FMV2 = (xy_FMV2 - (low + high) / 2) * scale + (width / 2, height / 2)
+    return [
+        _frame(xy_MV2, known_MV, layout, width, height) for xy_MV2, known_MV in zip(pixels_FMV2, known_FMV, strict=True)
+    ]
+
+
+def _frame(xy_MV2: Floats, known_MV: npt.NDArray[np.bool_], layout: str, width: int, height: int) -> Image.Image:
+    picture = Image.new("RGB", (width, height), (244, 244, 240))
+    pen = ImageDraw.Draw(picture)
+    for body in reversed(range(len(xy_MV2))):  # the first one on top
+        colour = _BODIES[min(body, len(_BODIES) - 1)]
+        for joint, parent in LAYOUTS[layout].edges:
+            if known_MV[body, joint] and known_MV[body, parent]:
+                pen.line([*xy_MV2[body, joint], *xy_MV2[body, parent]], fill=colour, width=2)
+    return picture

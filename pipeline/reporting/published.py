@@ -1,0 +1,92 @@
+"""Figures that papers print, digit for digit (papers/published.csv): shown as the paper's, never compared with ours."""
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+_FILE = Path(__file__).parent / "papers" / "published.csv"
+
+
+@dataclass(frozen=True)
+class Paper:
+    """Where figures come from, and why they stand beside ours and not among them."""
+
+    citation: str
+    protocol: str
+
+    @property
+    def source(self) -> str:
+        """The note under every table that quotes it."""
+        return f"paper: {self.citation}. {self.protocol} Its figures are compared with none of ours."
+
+
+PAPERS = {
+    "sgfa": Paper(
+        citation="C. Wei and Z. Deng, Incorporating Scene Graphs into Pre-trained Vision-Language Models for "
+        "Multimodal Open-vocabulary Action Recognition, Tables I to III",
+        protocol="By the chance it prints, its own rows choose among all 60, 120 or 400 classes; it gives neither "
+        "splits, seeds nor intervals, and does not say whether clips of the tested classes took part in pairing.",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One printed cell: per cents as printed; `candidates` and `gain` are None where the paper gives none."""
+
+    paper: str
+    table: str
+    row: str
+    column: str
+    dataset: str
+    modality: str
+    protocol: str  # as far as known
+    candidates: int | None
+    value: str
+    gain: str | None
+    note: str  # what a reader must know of this cell: other candidates, a misprint
+
+
+@cache
+def figures() -> tuple[Figure, ...]:
+    """All printed cells, in the papers' order."""
+    with _FILE.open(encoding="utf-8", newline="") as file:
+        return tuple(_figure(line) for line in csv.DictReader(file))
+
+
+def tables() -> list[str]:
+    """What is known, as paper and table."""
+    return list(dict.fromkeys(f"{one.paper} {one.table}" for one in figures()))
+
+
+def columns(paper: str, table: str) -> list[str]:
+    """The columns of a printed table; none where there is no such table."""
+    return list(dict.fromkeys(one.column for one in figures() if (one.paper, one.table) == (paper, table)))
+
+
+def rows(paper: str, table: str) -> list[str]:
+    """The rows of a printed table; none where there is no such table."""
+    return list(dict.fromkeys(one.row for one in figures() if (one.paper, one.table) == (paper, table)))
+
+
+def figure(paper: str, table: str, row: str | None, column: str) -> Figure | None:
+    """One printed cell, None where the paper leaves it empty."""
+    key = (paper, table, row, column)
+    return next((one for one in figures() if (one.paper, one.table, one.row, one.column) == key), None)
+
+
+def _figure(line: dict[str, str]) -> Figure:
+    return Figure(
+        paper=line["paper"],
+        table=line["table"],
+        row=line["row"],
+        column=line["column"],
+        dataset=line["dataset"],
+        modality=line["modality"],
+        protocol=line["protocol"],
+        candidates=int(line["candidates"]) if line["candidates"] else None,
+        value=line["value"],
+        gain=line["gain"] or None,
+        note=line["note"],
+    )

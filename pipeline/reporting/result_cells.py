@@ -1,0 +1,152 @@
+"""Cells of result tables: from rows of evaluate to a figure with its interval, and what may stand in one column."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import Field
+
+from pipeline.core.errors import DataError
+from pipeline.core.params import Params
+from pipeline.evaluation import metrics
+
+Row = dict[str, Any]  # of reports/evaluate/<row>.json
+Results = Mapping[str, Sequence[Row]]  # by name of the row of evaluate
+Space = Literal["unseen", "all", "gzsl"]
+Figure = Literal["top1", "top5", "class_mean", "top1_seen", "top1_unseen", "harmonic_mean"]
+Over = Literal["splits", "seeds", "clips"]
+
+FIGURES = {
+    "top1": "top-1",
+    "top5": "top-5",
+    "class_mean": "class mean",
+    "top1_seen": "top-1 of the clips of seen classes",
+    "top1_unseen": "top-1 of the clips of unseen classes",
+    "harmonic_mean": "harmonic mean of the top-1 of seen and of unseen classes",
+}
+SPACES = {"unseen": "unseen classes", "all": "classes, seen and unseen", "gzsl": "classes, for test clips of all"}
+
+_LEAKY = "its setting was chosen by its accuracy on the test clips (an oracle): for comparison with such papers only"
+_TRANSDUCTIVE = "transductive: clips of unseen classes, without their labels, took part in training"
+
+
+class Asked(Params):
+    """What a cell shows, where that is not simply its column's figure of a row; what differs is marked.
+
+    `oracle` takes the setting that is best on the test clips; `inference` null the only mode that the row has, and
+    `splits` null all that it has.
+    """
+
+    row: str
+    space: Space
+    figure: Figure
+    splits: list[str] | None = Field(min_length=1)
+    oracle: bool
+    inference: str | None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A figure of ours: the mean over splits, the seeds of each first; `over` says what the interval is over."""
+
+    value: float
+    ci95: Sequence[float] | None
+    over: Over
+    num_splits: int
+    num_seeds: int
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A figure with what it is an answer to. Cells with remarks are compared with no other."""
+
+    title: str  # of its line
+    row: str
+    measured: Measured
+    dataset: str
+    split_table: str
+    num_classes: int
+    remarks: list[str]
+
+
+def cell(at: str, title: str, asked: Asked, usual: Asked, results: Results) -> Cell:
+    """The figure that was asked for; `usual` is what its column asks. Raises DataError where it was not measured."""
+    rows = _rows(at, asked, results)
+    first = rows[0]
+    remarks = [_LEAKY] * asked.oracle + [_TRANSDUCTIVE] * (first["inference"] == "transductive")
+    if (asked.space, asked.figure, asked.splits) != (usual.space, usual.figure, usual.splits):
+        remarks.append(f"another question than its column's: {question(asked, first['num_classes'])}")
+    measured = _measured(asked.figure, rows)
+    return Cell(title, asked.row, measured, first["dataset"], first["split_table"], first["num_classes"], remarks)
+
+
+def question(asked: Asked, num_classes: int) -> str:
+    """What is asked, in words."""
+    told = f"{FIGURES[asked.figure]} among {num_classes} {SPACES[asked.space]}"
+    return told + (f", of {', '.join(asked.splits)}" if asked.splits else "")
+
+
+def check_same_question(at: str, cells: Sequence[Cell]) -> None:
+    """Refuse a column with unlike clips or numbers of classes: few candidates beside all of them, above all."""
+    first = cells[0]
+    for other in cells[1:]:
+        told = [
+            f"'{one.title}' is of {one.dataset}, {one.split_table}, {one.num_classes} classes "
+            f"(chance {100 * metrics.chance(one.num_classes):.1f} %)"
+            for one in (first, other)
+        ]
+        if told[0].partition("is of")[2] != told[1].partition("is of")[2]:
+            raise DataError(f"{at} mixes questions: {', '.join(told)}; give them columns of their own in params.yaml")
+
+
+def best(cells: Sequence[Cell]) -> Cell | None:
+    """The cell whose interval lies above those of all others; None without others or with intervals of unlike kinds."""
+    fair = [one for one in cells if not one.remarks]
+    if len(fair) < 2 or len({one.measured.over for one in fair}) > 1:
+        return None
+    found = max(fair, key=lambda one: one.measured.value)
+    spans = [one.measured.ci95 for one in fair if one is not found]
+    low = found.measured.ci95[0] if found.measured.ci95 else None
+    apart = low is not None and all(span is not None and span[1] < low for span in spans)
+    return found if apart else None
+
+
+def _rows(at: str, asked: Asked, results: Results) -> list[Row]:
+    """The rows (splits x seeds) that a cell is the mean of."""
+    if asked.row not in results:
+        raise DataError(
+            f"{at}: no reports/evaluate/{asked.row}.json; name a row of evaluate and run `dvc repro evaluate`"
+        )
+    wanted = {"label_space": asked.space, "inference": asked.inference}
+    wanted = {key: value for key, value in wanted.items() if value is not None}
+    rows = [row for row in results[asked.row] if all(row[key] == value for key, value in wanted.items())]
+    rows = [row for row in rows if (row["selection"] == "oracle") == asked.oracle]
+    rows = [row for row in rows if asked.splits is None or row["split"] in asked.splits]
+    if not rows or (asked.splits and {row["split"] for row in rows} != set(asked.splits)):
+        told = [f"{key} {value}" for key, value in wanted.items()] + ["the oracle's selection"] * asked.oracle
+        told += [f"splits {', '.join(asked.splits)}"] if asked.splits else []
+        raise DataError(f"{at}: '{asked.row}' was not evaluated for {', '.join(told)}; mend params.yaml")
+    for key, remedy in (
+        ("inference", "name one in the cell"),
+        ("num_classes", "name splits that have the same number"),
+    ):
+        found = sorted({row[key] for row in rows})
+        if len(found) > 1:
+            raise DataError(f"{at}: '{asked.row}' has {key} {' and '.join(map(str, found))}; {remedy}")
+    if asked.figure not in rows[0]:
+        raise DataError(f"{at}: '{asked.row}' has no {asked.figure} for label space {asked.space}; mend params.yaml")
+    return rows
+
+
+def _measured(figure: str, rows: Sequence[Row]) -> Measured:
+    by_split: dict[str, list[float]] = {}
+    for row in rows:
+        by_split.setdefault(row["split"], []).append(row[figure])
+    means = [sum(seeds) / len(seeds) for seeds in by_split.values()]
+    num_seeds = max(map(len, by_split.values()))
+    value = sum(means) / len(means)
+    if len(means) > 1:
+        return Measured(value, metrics.interval_over_splits(means), "splits", len(means), num_seeds)
+    if num_seeds > 1:  # the seeds of one split: how much the training's chance is worth, on these clips and classes
+        return Measured(value, metrics.interval_over_splits([row[figure] for row in rows]), "seeds", 1, num_seeds)
+    return Measured(value, rows[0].get(f"{figure}_ci95"), "clips", 1, 1)

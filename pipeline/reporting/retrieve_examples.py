@@ -1,0 +1,176 @@
+"""Pictures of what clips find in other senses: queries drawn at random, not by success, and what was found first.
+
+The query is a skeleton where the space has one, else the first of its senses. Of several runs the first is shown.
+"""
+
+# Shapes: N clips, D size of a vector.
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+from pipeline.core import pages
+from pipeline.core.errors import DataError
+from pipeline.core.prepared import Clips
+from pipeline.evaluation import retrieval
+from pipeline.evaluation.retrieval_tables import Answers
+from pipeline.reporting import clip_strips
+
+SHOWN = 3  # clips that a query finds in each sense, as drawn
+_QUERY_FRAMES, _FRAMES = 8, 3
+_HEIGHT, _LINE, _EDGE = 84, 18, 3  # of a strip, of a line of text, of a frame, pixels
+_INK, _RIGHT = (35, 35, 40), (20, 140, 60)
+_COLOURS = 256  # of the palette that keeps the file small
+
+
+@dataclass(frozen=True, eq=False)
+class Gallery:
+    """The test clips that the query's sense and another have: their vectors, row by row of the same clip."""
+
+    target: str
+    ids: list[str]
+    performance_N: npt.NDArray[np.int64]
+    query_ND: npt.NDArray[np.float32]
+    target_ND: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What one query found in one sense, best first, and the rank of the right clip."""
+
+    clip_id: str
+    target: str
+    found: tuple[str, ...]
+    rank: int
+
+
+def query_sense(modalities: Mapping[str, str]) -> str:
+    """The sense whose clips are shown as queries, of all senses by name with their modality, the hub last."""
+    skeletons = [name for name, modality in modalities.items() if modality == "skeleton"]
+    return [*skeletons, *modalities][0]
+
+
+def draw(galleries: Sequence[Gallery], most: int, random: np.random.Generator) -> list[Shown]:
+    """At most so many clips that all galleries have, and what each finds in each of them."""
+    common = sorted(set.intersection(*(set(gallery.ids) for gallery in galleries)))
+    chosen = [common[place] for place in random.permutation(len(common))[:most]]
+    return [_found(clip_id, gallery) for clip_id in chosen for gallery in galleries]
+
+
+def _found(clip_id: str, gallery: Gallery) -> Shown:
+    right = gallery.ids.index(clip_id)
+    order = retrieval.nearest(
+        gallery.query_ND[right], gallery.target_ND, gallery.performance_N, right, len(gallery.ids)
+    )
+    return Shown(clip_id, gallery.target, tuple(gallery.ids[n] for n in order[:SHOWN]), order.index(right) + 1)
+
+
+def counts(shown: Sequence[Shown], said: Sequence[Answers]) -> list[dict[str, Any]]:
+    """Of each sense how often the right clip was among the first found: of those drawn, and of all queries."""
+    found = []
+    for one in said:
+        mine = [drawn for drawn in shown if drawn.target == one.target]
+        found.append(
+            {
+                "query": one.query,
+                "target": one.target,
+                "among_first": SHOWN,
+                "drawn": len(mine),
+                "drawn_right": sum(drawn.rank <= SHOWN for drawn in mine),
+                "n": len(one.rank_N),
+                "right": int((one.rank_N <= SHOWN).sum()),
+                "chance": retrieval.chance(one.num_candidates_N, SHOWN),
+            }
+        )
+    return found
+
+
+class Pictures:
+    """Draws what was found, from the prepared arrays of every sense; `labels` say what a clip shows."""
+
+    def __init__(
+        self, query: str, modalities: Mapping[str, str], stores: Mapping[str, Path], labels: Mapping[str, str]
+    ) -> None:
+        self._query = query
+        self._names = {name: name if name == kind else f"{name} ({kind})" for name, kind in modalities.items()}
+        self._clips = {sense: Clips(path) for sense, path in stores.items()}
+        self._labels = labels
+
+    def show(self, folder: Path, shown: Sequence[Shown]) -> list[pages.Image]:
+        """One PNG a query, written into the folder."""
+        images = []
+        for number, clip_id in enumerate(dict.fromkeys(one.clip_id for one in shown), 1):
+            mine = [one for one in shown if one.clip_id == clip_id]
+            sheet = self._sheet(clip_id, mine)
+            small = sheet.quantize(_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+            small.save(folder / f"{number}.png")
+            images.append(self._image(f"{number}.png", clip_id, mine))
+        return images
+
+    def _sheet(self, clip_id: str, mine: Sequence[Shown]) -> Image.Image:
+        text = f"query: {self._names[self._query]} of {_short(clip_id)}, {self._labels[clip_id]}"
+        asking = _labelled(self._strip(self._query, clip_id, _QUERY_FRAMES), text, _INK, framed=False)
+        panels = [[self._panel(one, place) for place in range(len(one.found))] for one in mine]
+        width = max(panel.width for row in panels for panel in row)
+        rows = [asking, *(_beside(row, width) for row in panels)]
+        width = max(row.width for row in rows)
+        sheet = Image.new("RGB", (width, sum(row.height for row in rows)), clip_strips.PAPER)
+        top = 0
+        for row in rows:
+            sheet.paste(row, (0, top))
+            top += row.height
+        return sheet
+
+    def _panel(self, one: Shown, place: int) -> Image.Image:
+        found, is_right = one.found[place], one.found[place] == one.clip_id
+        text = f"{self._names[one.target]} {place + 1}: {'SAME CLIP, ' if is_right else ''}{self._labels[found]}"
+        return _labelled(self._strip(one.target, found, _FRAMES), text, _RIGHT if is_right else _INK, framed=is_right)
+
+    def _strip(self, sense: str, clip_id: str, num_frames: int) -> Image.Image:
+        clips = self._clips[sense]
+        if clip_id not in clips.ids:
+            raise DataError(f"{clips.store.path}: lacks {clip_id}, which has a vector; run `dvc repro preprocess bind`")
+        x_CT = clips[[clips.ids.index(clip_id)]][0]
+        return clip_strips.strip(x_CT, clips.store.attrs["layout"], num_frames=num_frames, height=_HEIGHT)
+
+    def _image(self, file: str, clip_id: str, mine: Sequence[Shown]) -> pages.Image:
+        ranks = ", ".join(f"{one.target} {one.rank}" for one in mine)
+        return pages.Image(
+            file=file,
+            alt=f"{self._query} of clip {clip_id} ({self._labels[clip_id]}) above the first {SHOWN} clips that it "
+            f"finds in {', '.join(one.target for one in mine)}",
+            caption=f"{clip_id}, {self._labels[clip_id]}: above, the {self._query} that asks; below, the first {SHOWN} "
+            f"clips that it finds in each sense, best first, the right one framed green. Rank of the right one: "
+            f"{ranks}.",
+        )
+
+
+def _labelled(picture: Image.Image, text: str, colour: tuple[int, int, int], *, framed: bool) -> Image.Image:
+    """A strip with a line of text above it, cut where it is longer than the strip, and a frame around it."""
+    font = ImageFont.load_default(12)
+    sheet = Image.new("RGB", (picture.width + 2 * _EDGE, picture.height + _LINE + 2 * _EDGE), clip_strips.PAPER)
+    pen = ImageDraw.Draw(sheet)
+    while pen.textlength(text, font=font) > picture.width and len(text) > 1:
+        text = text[:-2] + "…"
+    pen.text((_EDGE, 2), text, fill=colour, font=font)
+    if framed:
+        pen.rectangle((0, _LINE, sheet.width - 1, sheet.height - 1), fill=colour)
+    sheet.paste(picture, (_EDGE, _LINE + _EDGE))
+    return sheet
+
+
+def _beside(panels: Sequence[Image.Image], width: int) -> Image.Image:
+    """Panels in columns of one width, so that those of all senses stand below each other."""
+    step = width + 3 * clip_strips.GAP
+    row = Image.new("RGB", (step * len(panels), max(panel.height for panel in panels)), clip_strips.PAPER)
+    for number, panel in enumerate(panels):
+        row.paste(panel, (step * number, 0))
+    return row
+
+
+def _short(clip_id: str) -> str:
+    return clip_id.partition("/")[2] or clip_id

@@ -1,0 +1,83 @@
+"""What a report keeps apart: unlike questions, and figures of weights that saw clips of unseen classes."""
+
+import json
+import re
+from typing import Any
+
+from pipeline.reporting import site
+from tests.reporting.test_site import text_of
+
+
+def columns(html: str) -> list[tuple[list[str], list[list[str]]]]:
+    """Header and rows of every table of figures, as text."""
+    found = []
+    for table in re.findall(r'<table class="figures.*?</table>', html, re.S):
+        rows = [re.findall(r"<t[hd].*?</t[hd]>", row, re.S) for row in re.findall(r"<tr.*?</tr>", table, re.S)]
+        header, *body = [[" ".join(re.sub(r"<[^>]*>", " ", cell).split()) for cell in row] for row in rows]
+        found.append((header, body))
+    return found
+
+
+def test_rows_of_unlike_questions_share_no_table_and_no_panel(inputs: Any) -> None:
+    who = {"dataset": "demo", "split_table": "random", "protocol": "xsub", "method": "ridge", "embeddings": "x"}
+    who |= {"modality": "skeleton", "encoder": "stgcn", "variant": "plain"}
+    names = ["sit", "stand", "kick", "clap", "bend"]
+    inputs.write_result("demo-skeleton-stgcn-ridge", who, ["s0"], names, 0.4, ["all", "gzsl"])
+    pages = inputs.report()
+    figures = json.loads((inputs.root / "reports/evaluate/demo-skeleton-stgcn-ridge.json").read_text())
+    own = columns(pages["evaluate-demo-skeleton-stgcn-ridge.html"])
+    assert [len(body) for _, body in own] == [1, 1, 1]
+    top1 = [body[0][header.index("Top-1")] for header, body in own]
+    assert top1 == [site.percent(row["top1"]) for row in figures["rows"]]
+    assert [header[-3:] == ["Seen", "Unseen", "Harmonic mean"] for header, _ in own] == [False, False, True]
+    assert own[2][1][0][-3:] == ["75.3", "12.3", "21.2"]
+    groups = [[row[0] for row in body if len(row) == 1] for _, body in columns(pages["index.html"])[:3]]
+    kinds = ["among the unseen classes", "among all classes, seen and unseen", "among all classes, for all clips"]
+    assert [{row[row.index("among") :] for row in group} for group in groups] == [{kind} for kind in kinds]
+    text = text_of(pages["index.html"])
+    assert "seen 75.3, unseen 12.3, harmonic mean 21.2" in text[text.index("Test clips of seen classes too") :]
+
+
+def test_without_test_clips_of_seen_classes_nothing_is_said_of_them(html: dict[str, str]) -> None:
+    assert "Test clips of seen classes too" not in html["index.html"]
+    assert len(columns(html["evaluate-demo-skeleton-stgcn-ridge.html"])) == 2
+
+
+def test_a_result_tells_what_its_weights_have_seen(inputs: Any) -> None:
+    name = "tiny-skeleton-stgcn-ridge"
+    file, before = inputs.root / f"reports/evaluate/{name}.json", inputs.report()[f"evaluate-{name}.html"]
+    assert "No label and no text that the weights were taught here names an unseen class" in text_of(before)
+    assert not any(word in text_of(before) for word in ("took part", "weights of the web"))
+    figures = json.loads(file.read_text())
+    for row in figures["rows"]:
+        bound = ["kick", "clap"][: 1 + (row["split"] == "s1")]
+        row |= {"inference": "transductive", "pairs": "all", "paired_unseen": bound, "num_paired_unseen": len(bound)}
+        row["pretrained"] = "ViT-B-32 laion"
+    file.write_text(json.dumps(figures))
+    text = text_of(inputs.report()[f"evaluate-{name}.html"])
+    assert "clips of 1 of the 4 unseen classes of split s0 took part in binding, without their labels (kick);" in text
+    assert (
+        "clips of 2 of the 4 unseen classes of split s1 took part in binding, without their labels (kick, clap);"
+        in text
+    )
+    assert text.count("The encoder began as ViT-B-32 laion, weights of the web") == 1
+    for row in figures["rows"]:
+        row |= {"inference": "inductive", "pairs": "fit", "paired_unseen": [], "num_paired_unseen": 0}
+    file.write_text(json.dumps(figures))
+    text = text_of(inputs.report()[f"evaluate-{name}.html"])
+    assert text.count("The encoder was bound with clips of fit classes alone: no unseen class took part.") == 1
+
+
+def test_transductive_and_inductive_rows_are_two_lines_of_a_panel(inputs: Any) -> None:
+    file = inputs.root / "reports/evaluate/tiny-skeleton-stgcn-ridge.json"
+    figures = json.loads(file.read_text())
+    assert "transductive" not in text_of(inputs.report()["index.html"])
+    better = {"inference": "transductive", "pairs": "all", "top1": 0.987}
+    figures["rows"] += [row | better for row in figures["rows"]]
+    file.write_text(json.dumps(figures))
+    html = inputs.report()["index.html"]
+    marks = [
+        row for row in re.findall(r"<tr.*?</tr>", html, re.S) if "tiny-skeleton-stgcn-ridge" in row and "<svg" in row
+    ]
+    assert [("98.7" in row, ">transductive</span>" in row) for row in marks] == [(True, True), (False, False)] * 2
+    assert "98.7" not in html[html.index('class="lead"') : html.index("</p>", html.index('class="lead"'))]
