@@ -10,6 +10,8 @@ import torch
 
 from pipeline.core import bound as places
 from pipeline.core import pages, store
+from pipeline.modalities import depth
+from pipeline.modalities.depth import vit
 from pipeline.models import checkpoint, open_clips
 from pipeline.models import clip as clips
 from pipeline.models.learning import Learner
@@ -241,6 +243,35 @@ def test_a_sense_starts_from_supervised_weights_and_says_which_classes_they_saw(
         assert not torch.equal(found[f"encoder.{name}"], begun[name])
     about = bound.load(places.weights(folder, "skeleton", "s0", 0))[1]
     assert about.training_classes == [0, 1, 2, 3]
+
+
+VIT = {
+    "num_frames": 4,
+    "height": 8,
+    "width": 8,
+    "patch_frames": 2,
+    "patch_height": 4,
+    "patch_width": 4,
+    "dim": 16,
+    "num_blocks": 1,
+    "num_heads": 2,
+    "activation": "gelu",
+    "first_norm": "tokens",
+    "pooling": "class",
+    "drop_path": 0.0,
+}
+
+
+def test_a_sense_starts_from_the_hubs_picture_tower(world: Path) -> None:
+    row = changed({**ROW, "senses": {"depth": {**binding.DEPTH, "encoder": "vit", "options": VIT, "start": "hub"}}})
+    row["senses"]["depth"]["training"]["optimizer"]["lr"] = 1e-9
+    begun = depth.build("vit", VIT, "depth_mm", "here")
+    visual = clips.load(world / "features/finetune/tiny", 0)[0].model.visual
+    vit.start_from(begun, visual)
+    found = weights(run(world, row), "depth")
+    assert not torch.equal(found["encoder.stem.weight"], begun.state_dict()["stem.weight"])
+    for name, value in begun.state_dict().items():
+        torch.testing.assert_close(found[f"encoder.{name}"], value, atol=1e-6, rtol=0)
 
 
 def test_a_hub_that_learns_is_left_beside_the_senses(left: Path, world: Path) -> None:
