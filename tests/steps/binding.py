@@ -73,7 +73,7 @@ ROW: dict[str, Any] = {
     "seeds": [0],
 }
 ONE: dict[str, Any] = {**ROW, "senses": {"skeleton": SKELETON}}
-RUNNING = loop.Running(num_workers=0, queue_length=2, checkpoint_every=1)
+RUNNING = loop.Running(num_workers=0, queue_length=2, checkpoint_every=None)
 GROUPS = {"fit": [0, 1, 2, 3], "val": [4, 5], "unseen": [6, 7]}
 IDS = [f"toy/c{label}-p{repetition}-v{view}" for label in range(8) for repetition in range(2) for view in range(2)]
 LABELS = {clip_id: int(clip_id.split("/c")[1][0]) for clip_id in IDS}
