@@ -3,7 +3,7 @@
 A grey picture is to tower and encoder the same. The tower sees brightness g as (g - mean) / deviation in each of three
 colours, so its kernel for grey is the sum over colours of kernel / deviation; what the means add is the same for each
 patch and goes into the positions. Over the frames of a patch the kernel is spread evenly: a still clip gives what one
-frame gave. Along time positions repeat.
+frame gave. Along time positions repeat, and changes between frames, where the encoder sees them too, say nothing yet.
 """
 
 # Shapes: D width of the tower, C = 3 colours, F frames, H x W pixels of a patch, S x G x P patches.
@@ -39,7 +39,8 @@ def start_from(encoder: nn.Module, visual: nn.Module) -> None:
     kernel_DCHW = tower.conv1.weight / deviation_C[:, None, None]
     kernel_DHW = resized_kernel(kernel_DCHW.sum(dim=1), encoder.stride[1:])
     frames = encoder.stride[0]
-    encoder.stem.weight.copy_((kernel_DHW / frames)[:, None, None].expand_as(encoder.stem.weight))
+    encoder.stem.weight.zero_()
+    encoder.stem.weight[:, 0] = (kernel_DHW / frames)[:, None]
     dark_D = -(kernel_DCHW * mean_C[:, None, None]).sum(dim=(1, 2, 3))
     encoder.class_D.copy_(tower.class_embedding)
     place_KD = resized_grid(tower.positional_embedding[1:], tower.grid_size, encoder.grid[1:])
@@ -86,6 +87,8 @@ def _check(encoder: Encoder, tower: "VisionTransformer") -> None:
         "activation": (params.activation, _activation(block)),
         "first_norm": (params.first_norm, "tokens"),
     }
+    if params.sees == "changes":
+        raise ParamsError("vit: an encoder that sees changes alone cannot start from a picture tower; set sees to both")
     for name, (found, expected) in asked.items():
         if found != expected:
             raise ParamsError(f"vit: {name} is {found}, that of the picture tower it starts from {expected}; set it so")

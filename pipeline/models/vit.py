@@ -2,6 +2,7 @@
 
 A patch spans `patch_frames` frames. ImageBind's depth encoder has dim 384, 12 blocks and 8 heads, its thermal one 768,
 12 and 12; both see one frame of 224 x 224 in patches of 16 x 16, norm the patches and take the class token.
+Few clips of a fixed camera teach nothing through pictures of which all but a part stands still: `sees` takes it away.
 """
 
 # Shapes: N clips, C channels, T frames, H x W pixels, D feature size; S x G x P patches in time, rows and columns,
@@ -26,6 +27,7 @@ class Params(core_params.Params):
     num_frames: int = Field(ge=1)
     height: int = Field(ge=1)
     width: int = Field(ge=1)
+    sees: Literal["pictures", "changes", "both"]  # changes: each frame's difference from the clip's mean frame
     patch_frames: int = Field(ge=1)
     patch_height: int = Field(ge=1)
     patch_width: int = Field(ge=1)
@@ -71,7 +73,8 @@ class Encoder(nn.Module):
         self.stride = params.patch  # of `places` in frames, rows and columns
         self.grid = tuple(whole // part for whole, part in zip(params.size, params.patch, strict=True))
         num_patches = self.grid[0] * self.grid[1] * self.grid[2]
-        self.stem = nn.Conv3d(in_channels, self.dim, params.patch, params.patch, bias=False)
+        num_channels = 2 * in_channels if params.sees == "both" else in_channels
+        self.stem = nn.Conv3d(num_channels, self.dim, params.patch, params.patch, bias=False)
         self.class_D = nn.Parameter(torch.empty(self.dim).normal_(std=_SPREAD))
         self.position_LD = nn.Parameter(torch.empty(1 + num_patches, self.dim).normal_(std=_SPREAD))
         self.first_norm = nn.LayerNorm(self.dim)
@@ -111,6 +114,13 @@ class Encoder(nn.Module):
         sides = [span - 1 for span in reversed(spans) for _ in range(2)]
         return functional.avg_pool3d(functional.pad(patch_NDSGP, sides, mode="replicate"), spans, stride=1)
 
+    def _seen(self, x_NCTHW: Tensor) -> Tensor:
+        """x_NCTHW as told by `sees`; of both, the pictures come first."""
+        if self.params.sees == "pictures":
+            return x_NCTHW
+        change_NCTHW = x_NCTHW - x_NCTHW.mean(dim=2, keepdim=True)
+        return change_NCTHW if self.params.sees == "changes" else torch.cat([x_NCTHW, change_NCTHW], dim=1)
+
     def _pooled(self, found_NLD: Tensor) -> Tensor:
         return found_NLD[:, 0] if self.params.pooling == "class" else found_NLD[:, 1:].mean(dim=1)
 
@@ -122,7 +132,7 @@ class Encoder(nn.Module):
                 f"vit: clips of {seen} (frames x height x width), this encoder has positions for {known}; "
                 "set num_frames, height and width in its options to those of the recipe"
             )
-        patch_NKD = self.stem(x_NCTHW).flatten(2).transpose(1, 2)
+        patch_NKD = self.stem(self._seen(x_NCTHW)).flatten(2).transpose(1, 2)
         if self.params.first_norm == "patches":
             patch_NKD = self.first_norm(patch_NKD)
         class_N1D = self.class_D.to(patch_NKD.dtype).expand(len(patch_NKD), 1, -1)

@@ -47,10 +47,16 @@ class Sense:
     weights_hash: str
     prepare: Callable[[Any], Array]
     is_empty: Callable[[Any], npt.NDArray[np.bool_]]
+    crops_to_skeleton: bool
     mapped: set[str] = field(default_factory=set)  # joint layouts of which it was said that they are mapped
 
     def vector(self, path: Path) -> Array:
         """The unit vector (D) of one clip. DataError or FormatError, naming the clip, for one that has none."""
+        if self.crops_to_skeleton:
+            raise DataError(
+                f"{path}: '{self.name}' sees {self.modality} cropped to the skeleton of the same clip, which no file "
+                "alone brings; use a row of bind whose recipe crops otherwise"
+            )
         try:
             x_CT = self.prepare(self._known(files.reader(path, self.modality, self.dataset)(path), path))
         except (DataError, FormatError) as error:
@@ -124,11 +130,8 @@ def _frozen(row: Row, hub: HubAbout) -> tuple[torch.nn.Module, str]:
 
 
 def _sense(name: str, about: About | HubAbout, dataset: str, module: torch.nn.Module, weights_hash: str) -> Sense:
-    if about.recipe_options.get("crop") == "skeleton":
-        raise DataError(
-            f"'{name}' sees {about.modality} cropped to the skeleton of the same clip, which no file alone brings; "
-            "use a row of bind whose recipe crops otherwise"
-        )
     sense: Modality = modalities.sense(about.modality)
     prepare = sense.prepare(about.recipe, about.recipe_options, f"recipe of '{name}'")
-    return Sense(name, about.modality, dataset, about.layout, encoder_of(module), weights_hash, prepare, sense.is_empty)
+    crops = about.recipe_options.get("crop") == "skeleton"
+    encoder = encoder_of(module)
+    return Sense(name, about.modality, dataset, about.layout, encoder, weights_hash, prepare, sense.is_empty, crops)

@@ -11,7 +11,7 @@ from pipeline.models import open_clips, r2plus1d, vit
 
 SMALL = {"num_frames": 16, "height": 48, "width": 64, "patch_frames": 4, "patch_height": 12, "patch_width": 16}
 PICTURE = {"num_frames": 1, "height": 224, "width": 224, "patch_frames": 1, "patch_height": 16, "patch_width": 16}
-OTHERWISE = {"activation": "gelu", "first_norm": "patches", "pooling": "class", "drop_path": 0.0}
+OTHERWISE = {"sees": "pictures", "activation": "gelu", "first_norm": "patches", "pooling": "class", "drop_path": 0.0}
 VISION = {"image_size": 224, "patch_size": 16, "layers": 12, "width": 384, "head_width": 48}
 TEXT = {"context_length": 77, "vocab_size": 49408, "layers": 1, "width": 8, "heads": 2}
 

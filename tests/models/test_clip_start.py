@@ -17,6 +17,7 @@ SAME = {
     "num_frames": 3,
     "height": 24,
     "width": 32,
+    "sees": "pictures",
     "patch_frames": 3,
     "patch_height": 8,
     "patch_width": 8,
@@ -70,6 +71,14 @@ def test_a_still_grey_clip_gives_what_the_tower_gives_of_the_picture(quick):
         feature_ND = encoder(grey().expand(-1, -1, 3, -1, -1))
     assert (feature_ND - before_projection(visual, grey())).abs().max() < 1e-5
     assert before_projection(visual, grey()).std(dim=0).mean() > 0.05  # pictures differ
+
+
+def test_changes_say_nothing_at_first_but_learn():
+    moving = torch.rand(2, 1, 3, 24, 32, generator=torch.Generator().manual_seed(2))
+    pictures, both = started(tower()), started(tower(), sees="both")
+    assert torch.allclose(both(moving), pictures(moving), atol=1e-6)
+    both(moving).square().sum().backward()
+    assert both.stem.weight.grad[:, 1].any()
 
 
 def test_of_several_patches_in_time_each_begins_alike():
@@ -128,6 +137,7 @@ def test_patches_of_another_size_start_near_the_tower():
         ({"num_blocks": 1}, {}, "num_blocks is 1, that of the picture tower it starts from 2"),
         ({"num_heads": 4}, {}, "num_heads is 4, that of the picture tower it starts from 2"),
         ({"activation": "quick_gelu"}, {}, "activation is quick_gelu, that of the picture tower it starts from gelu"),
+        ({"sees": "changes"}, {}, "sees changes alone cannot start from a picture tower; set sees to both"),
         ({"first_norm": "patches"}, {}, "first_norm is patches, that of the picture tower it starts from tokens"),
         ({}, {"mlp_ratio": 2.0}, "no first norm, or blocks of other layers; start from another"),
         ({}, {"no_ln_pre": True}, "no first norm, or blocks of other layers; start from another"),

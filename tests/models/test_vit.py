@@ -11,6 +11,7 @@ SMALL = {
     "num_frames": 4,
     "height": 12,
     "width": 16,
+    "sees": "pictures",
     "patch_frames": 2,
     "patch_height": 4,
     "patch_width": 8,
@@ -62,6 +63,19 @@ def test_a_patch_spans_frames_rows_and_columns(clips):
     found(network, clips), found(network, moved)
     changed_L = (entering[0] != entering[1]).any(dim=(0, 2))
     assert torch.nonzero(changed_L).flatten().tolist() == [1 + (1 * 3 + 1) * 2 + 1]
+
+
+@pytest.mark.parametrize("sees", ["pictures", "changes", "both"])
+def test_a_room_that_stands_still_vanishes_from_changes_alone(clips, sees):
+    room = torch.rand(1, 1, 1, 12, 16, generator=torch.Generator().manual_seed(1))
+    alone, with_room = found(encoder(sees=sees), clips), found(encoder(sees=sees), clips + room)
+    assert torch.allclose(alone, with_room, atol=1e-5) == (sees == "changes")
+
+
+def test_both_are_pictures_and_their_changes_as_further_channels(clips):
+    seen = encoder(sees="both")._seen(clips)
+    assert torch.equal(seen[:, :1], encoder()._seen(clips))
+    assert torch.equal(seen[:, 1:], clips - clips.mean(dim=2, keepdim=True))
 
 
 @pytest.mark.parametrize(

@@ -365,8 +365,10 @@ def test_a_hub_trained_on_a_split_is_the_file_of_its_digest(copy):
 
 def test_a_sense_that_needs_the_skeleton_of_its_clip_says_so(copy):
     edited(copy / ROW / "depth/composed-0.safetensors", lambda told: told["recipe_options"].update(crop="skeleton"))
-    with pytest.raises(DataError, match="'depth' sees depth cropped to the skeleton of the same clip"):
-        Recogniser.load(copy / ROW).sense("depth")
+    recogniser = Recogniser.load(copy / ROW)
+    with pytest.raises(DataError, match="A001: 'depth' sees depth cropped to the skeleton of the same clip"):
+        recogniser.embed(files(copy, "depth"), "depth")
+    assert recogniser.embed(files(copy, "video"), "video").shape == (3, 6)
 
 
 def test_the_package_offers_it_and_stays_light():
