@@ -26,14 +26,22 @@ class Counted:
 
 
 def page(
-    key: str, abouts: Sequence[About], counts: Sequence[Counted], class_names: Mapping[str, Sequence[str]]
+    key: str,
+    abouts: Sequence[About],
+    counts: Sequence[Counted],
+    class_names: Mapping[str, Sequence[str]],
+    *,
+    labels: bool,
 ) -> pages.Page:
-    """The page of a row: `abouts` are its weights' in order, `class_names` by dataset and class id."""
+    """The page of a row: `abouts` are its weights' in order, `class_names` by dataset and class id.
+
+    `labels` is whether clips of one class were left out as negatives of each other.
+    """
     return pages.Page(
         title=f"Binding: {key}",
         stage="bind",
         row=key,
-        text=_text(abouts[0]),
+        text=_text(abouts[0], labels=labels),
         tables=[_senses(abouts), _pairs(counts), _classes(abouts[0], class_names)],
         lines=[
             _lines("Loss on the pairs learnt from", "InfoNCE, mean of both directions", "loss", abouts),
@@ -45,14 +53,18 @@ def page(
     )
 
 
-def _text(about: About) -> list[str]:
+def _text(about: About, *, labels: bool) -> list[str]:
     hub = about.hub
     rest = "learns along" if hub.learned else "stays as it is"
+    read = (
+        "No text is read; labels are, for clips of one class are left out as negatives of each other."
+        if labels
+        else "No text and no label is read."
+    )
     what = (
         f"Each sense of {about.dataset} (split table {about.split_table}) learns to give the vector that the hub, "
         f"{hub.encoder} over {hub.modality} with the weights {hub.weights}, gives of the same clip; the hub {rest}. "
-        "No text and no label is read. "
-        f"Paired are {_OF[about.pairs]}, where both hub and sense have recorded them."
+        f"{read} Paired are {_OF[about.pairs]}, where both hub and sense have recorded them."
     )
     recall = (
         "Recall is the share of clips whose own partner is the nearest of their batch, the mean of both directions; "

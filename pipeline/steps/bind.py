@@ -136,7 +136,7 @@ def bind(row: Row, batches: Batches, running: loop.Running, inputs: Inputs, *, k
             dataset: tables.read_meta(inputs.clips / f"{dataset}.parquet", CLIPS)["class_names"]
             for dataset in work.arrays.prepared
         }
-        pages.write(scratch, page_of.page(key, abouts, _counts(work), names))
+        pages.write(scratch, page_of.page(key, abouts, _counts(work), names, labels=row.pairs.same_class == "skip"))
     work.parts.keep_only([*work.used, *work.hub.used])
     return {"encoders": len(abouts), "pairs": sum(sum(training.pairs.counts.values()) for training in work.trainings)}
 

@@ -82,7 +82,7 @@ class Training:
 
     @cached_property
     def paired_classes(self) -> dict[str, list[int]]:
-        """By dataset the classes of the clips that are paired: for the audit, nothing is learnt from them."""
+        """By dataset the classes of the clips that are paired, for the audit."""
         events = {one.dataset: one.events for one in self.recorded}
         clips = [*self.pairs.training, *self.pairs.held_out]
         return {
@@ -92,8 +92,10 @@ class Training:
 
     @cached_property
     def training_classes(self) -> list[int]:
-        """Whose labels or texts any weight was taught: the hub's, or a start's."""
+        """Whose labels or texts any weight was taught: by the hub, a start, or here by leaving out clips of a class."""
         found = set(self.hub.found(self.group).attrs["training_classes"])
+        if self.plan.pairs.same_class == "skip":
+            found |= set(self.paired_classes[self.plan.dataset])
         for name, file in self.starts.items():
             if file is not None:
                 sense = self.plan.senses[name]

@@ -188,6 +188,14 @@ def test_who_is_paired_is_told(of: str, world: Path) -> None:
     assert (about.pairs, about.paired) == (of, {"toy": paired[of]})
 
 
+def test_a_row_that_leaves_out_clips_of_one_class_says_that_it_has_read_labels(left: Path, world: Path) -> None:
+    folder = run(world, changed(ONE, pairs__same_class="skip", pairs__of="fit_and_val"))
+    about = bound.load(places.weights(folder, "skeleton", "s0", 0))[1]
+    assert about.training_classes == [0, 1, 2, 3, 4, 5]
+    assert "labels are, for clips of one class" in pages.read(folder / "page.json").text[0]
+    assert "no label is read" in pages.read(left / "page.json").text[0]
+
+
 def test_with_all_pairs_no_labels_change_a_byte(world: Path) -> None:
     row = changed(ONE, pairs__of="all")
     first = (run(world, row) / "skeleton/s0-0.safetensors").read_bytes()
@@ -250,6 +258,7 @@ VIT = {
     "num_frames": 4,
     "height": 8,
     "width": 8,
+    "sees": "pictures",
     "patch_frames": 2,
     "patch_height": 4,
     "patch_width": 4,
