@@ -89,7 +89,7 @@ class Hub:
         }
 
     def vectors(self, dataset: str, group: str, arrays: str) -> Array:
-        """unit_ND of all clips that the hub's arrays hold, in their order; ranks above 0 compute their own."""
+        """unit_ND of the prepared clips of the row, in their order; ranks above 0 compute their own."""
         known = (dataset, group)
         if known not in self._vectors:
             self._vectors[known] = self._computed(dataset, group, arrays)
@@ -113,7 +113,7 @@ class Hub:
 
 
 def encoded(encoder: Encoder, prepared: Prepared, batches: encoding.Batches) -> Array:
-    """unit_ND of all clips of a store. Raises DataError for a vector of length 0 or that is no number."""
+    """unit_ND of prepared clips. Raises DataError for a vector of length 0 or that is no number."""
     vector_ND = encoding.encode(encoder, prepared.x_NCTVM, batches)
     length_N1 = np.linalg.norm(vector_ND.astype(np.float64), axis=1, keepdims=True)
     if not (np.isfinite(length_N1) & (length_N1 > 0)).all():

@@ -1,0 +1,44 @@
+"""Which clips the stores of bind hold, and when their vectors are computed."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.core import bound as places
+from pipeline.core import store
+from pipeline.steps import bind as step
+from tests.steps import binding
+from tests.steps.binding import IDS, LABELS, ONE, ROW, run
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(step.Code, "digest", lambda *modules: "code")
+    return binding.made(tmp_path)
+
+
+def test_stores_hold_the_clips_of_the_split_table_of_every_role_and_no_others_are_read(world: Path) -> None:
+    whole = store.Store(places.vectors(run(world, ONE, out="whole"), "hub"), "bind")
+    listed = [clip_id for clip_id in IDS if "p1-v1" not in clip_id]
+    binding.write_split(world, {clip_id: LABELS[clip_id] for clip_id in listed})
+    unlisted = [clip_id for clip_id in IDS if clip_id not in listed]
+    for number, name in enumerate(binding.SENSES):
+        binding.write_arrays(world, name, IDS, number, empty=unlisted)
+    folder = run(world, {**ROW, "fused": {"both": ["hub", "skeleton", "depth"]}})
+    for name, group in (("hub", "all-0"), ("skeleton", "s0-0"), ("depth", "s0-0"), ("fused-both", "s0-0")):
+        assert store.Store(folder / f"{name}.zarr", "bind").ids(group) == listed
+    found = store.Store(places.vectors(folder, "hub"), "bind")
+    np.testing.assert_allclose(found.read("all-0", "pooled"), whole.rows("all-0", "pooled", listed), atol=1e-6)
+
+
+def test_a_split_table_that_names_other_clips_makes_the_vectors_anew(world: Path) -> None:
+    run(world, ONE)
+    listed = [clip_id for clip_id in IDS if "c7-" not in clip_id]
+    binding.write_split(world, {clip_id: LABELS[clip_id] for clip_id in listed})
+    folder = run(world, ONE)
+    for name, group in (("hub", "all-0"), ("skeleton", "s0-0")):
+        found = store.Store(places.vectors(folder, name), "bind")
+        assert found.ids(group) == listed
+        assert found.read(group, "pooled").shape == (28, 4)
