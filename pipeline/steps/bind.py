@@ -132,10 +132,7 @@ def bind(row: Row, batches: Batches, running: loop.Running, inputs: Inputs, *, k
         for name, senses in row.fused.items():
             bound_vectors.write(places.fused(scratch, name), row, senses, _fused(work, senses, name, vectors))
         _write_history(scratch / "history.csv", abouts)
-        names = {
-            dataset: tables.read_meta(inputs.clips / f"{dataset}.parquet", CLIPS)["class_names"]
-            for dataset in work.arrays.prepared
-        }
+        names = work.trainings[0].class_names
         pages.write(scratch, page_of.page(key, abouts, _counts(work), names, labels=row.pairs.same_class == "skip"))
     work.parts.keep_only([*work.used, *work.hub.used])
     return {"encoders": len(abouts), "pairs": sum(sum(training.pairs.counts.values()) for training in work.trainings)}
@@ -156,7 +153,10 @@ def _prepared(row: Row, batches: Batches, running: loop.Running, inputs: Inputs,
         code,
     )
     events = {dataset: paired.read_events(inputs.clips / f"{dataset}.parquet") for dataset, _ in splits}
-    unseen = _unseen(inputs.splits / f"{row.dataset}-{row.split_table}.parquet", row)
+    class_names = {
+        dataset: tables.read_meta(inputs.clips / f"{dataset}.parquet", CLIPS)["class_names"] for dataset in events
+    }
+    roles = _roles(inputs.splits / f"{row.dataset}-{row.split_table}.parquet", row)
     together = [tuple(row.senses)] if row.hub.learns else [(name,) for name in row.senses]
     trainings = []
     for names, split, seed in product(together, row.splits, row.seeds):
@@ -170,7 +170,9 @@ def _prepared(row: Row, batches: Batches, running: loop.Running, inputs: Inputs,
             for dataset, _ in splits
         ]
         trainings.append(
-            Training(row, key, names, split, seed, arrays, recorded, unseen[split], hub, inputs.pretrained, code)
+            Training(
+                row, key, names, split, seed, arrays, recorded, roles[split], class_names, hub, inputs.pretrained, code
+            )
         )
     return _Work(row, key, batches, running, parts, arrays, hub, trainings, code)
 
@@ -215,13 +217,13 @@ def _arrays(row: Row, batches: Batches, folder: Path, tables_of: Mapping[str, Pa
     return Arrays(prepared, digests)
 
 
-def _unseen(table: Path, row: Row) -> dict[str, list[int]]:
-    """The unseen classes of every split of the row."""
+def _roles(table: Path, row: Row) -> dict[str, dict[str, list[int]]]:
+    """The classes of every split of the row, by their role."""
     known = tables.read_meta(table, SPLIT)["splits"]
     missing = sorted(set(row.splits) - set(known))
     if missing:
         raise DataError(f"{table}: no split {missing}, found {sorted(known)}; mend bind.rows in params.yaml")
-    return {split: sorted(known[split]["unseen"]) for split in row.splits}
+    return {split: known[split] for split in row.splits}
 
 
 def _make(work: _Work, training: Training) -> Callable[[Path], None]:

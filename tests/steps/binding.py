@@ -117,7 +117,9 @@ def write_arrays(
         w.group("all", ids).put("x", np.stack(x))
 
 
-def write_clips(folder: Path, labels: dict[str, int], dataset: str = "toy", **changes: Any) -> None:
+def write_clips(
+    folder: Path, labels: dict[str, int], dataset: str = "toy", names: list[str] | None = None, **changes: Any
+) -> None:
     """A clips table whose clips show two performances a class, each from two sides."""
     rows = [
         {
@@ -138,7 +140,7 @@ def write_clips(folder: Path, labels: dict[str, int], dataset: str = "toy", **ch
         for number, (clip_id, label) in enumerate(labels.items())
         for modality in ("depth", "skeleton", "video")
     ]
-    names = [f"class {label}" for label in range(8)]
+    names = names or [f"class {label}" if dataset == "toy" else f"{dataset} {label}" for label in range(8)]
     tables.write(folder / f"data/ingest/{dataset}.parquet", CLIPS, rows, {"dataset": dataset, "class_names": names})
 
 

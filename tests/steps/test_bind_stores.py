@@ -9,7 +9,7 @@ from pipeline.core import bound as places
 from pipeline.core import store
 from pipeline.steps import bind as step
 from tests.steps import binding
-from tests.steps.binding import IDS, LABELS, ONE, ROW, run
+from tests.steps.binding import IDS, LABELS, ONE, ROW, changed, run
 
 
 @pytest.fixture
@@ -42,3 +42,16 @@ def test_a_split_table_that_names_other_clips_makes_the_vectors_anew(world: Path
         found = store.Store(places.vectors(folder, name), "bind")
         assert found.ids(group) == listed
         assert found.read(group, "pooled").shape == (28, 4)
+
+
+@pytest.mark.parametrize(("of", "namesake", "own"), [("fit_and_val", 5, [0, 1, 2, 3, 4]), ("all", 6, [*range(5), 7])])
+def test_classes_of_a_further_dataset_count_by_their_names(of: str, namesake: int, own: list[int], world: Path) -> None:
+    """Where they may be paired: a choice by val classes is known to be flattered, and unseen ones are told."""
+    binding.made(world, "other")
+    binding.write_clips(world, LABELS, "other", [f"class {namesake}", *(f"other {label}" for label in range(1, 8))])
+    there = [clip_id for clip_id in IDS if LABELS[clip_id] not in (5, 6)]
+    for number, name in enumerate(binding.SENSES):
+        binding.write_arrays(world, name, there, number)
+    row = changed(ONE, pairs__of=of, pairs__further=[{"dataset": "other", "split_table": None}])
+    attrs = store.Store(places.vectors(run(world, row), "skeleton"), "bind").group_attrs("s0-0")
+    assert attrs["paired_classes"] == sorted({*own, namesake})
