@@ -200,8 +200,9 @@ def _built(training: Training) -> Binding:
         encoder = modalities.sense(sense.modality).build(
             sense.encoder, sense.options, training.layout(name), f"{where}.options"
         )
-        starts.fill(encoder, sense, training.starts[name], found.encoder, where)
-        arms[name] = Arm(Bound(encoder, found.encoder.dim), sense.temperature)
+        fresh_bound = Bound(encoder, found.encoder.dim)
+        starts.fill(fresh_bound, sense, training.starts[name], found.encoder, where)
+        arms[name] = Arm(fresh_bound, sense.temperature)
     fresh = cast(nn.Module, training.hub.fresh(training.group)) if plan.hub.learns else None
     return Binding(arms, None if fresh is None else binding.learning(fresh))
 
