@@ -255,8 +255,9 @@ def _of_bound(work: _Work, file: Path, name: str) -> Vectors:
     """What a bound encoder gives, kept as a part of its own."""
     module, about = bound.load(file)
     prepared = work.arrays.prepared[work.row.dataset][name]
+    member = f"pipeline.modalities.{about.modality}.{about.encoder}"
     part_key = {
-        "code": work.code.digest("pipeline.training.hub", f"pipeline.modalities.{about.modality}.{about.encoder}"),
+        "code": work.code.digest("pipeline.training.hub", "pipeline.training.bound", member),
         "weights": file_digest(file),
         "arrays": work.arrays.digests[work.row.dataset][name],
         "batches": work.batches.model_dump(),
