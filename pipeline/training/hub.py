@@ -89,23 +89,28 @@ class Hub:
         }
 
     def vectors(self, dataset: str, group: str, arrays: str) -> Array:
-        """unit_ND of the prepared clips of the row, in their order; ranks above 0 compute their own."""
+        """unit_ND of the prepared clips of the row, in their order; ranks above 0 read them if they are finished."""
         known = (dataset, group)
         if known not in self._vectors:
             self._vectors[known] = self._computed(dataset, group, arrays)
         return self._vectors[known]
 
     def _computed(self, dataset: str, group: str, arrays: str) -> Array:
-        if not ranks.leads():
-            return self._encoded(dataset, group)
+        name, key = f"hub-{dataset}-{group}", self.said(dataset, group, arrays)
         clips = self._prepared[dataset].x_NCTVM
 
         def make(folder: Path) -> None:
             with create(folder / "hub.zarr", {}) as writer:
                 writer.group(group, clips.ids).put("pooled", self._encoded(dataset, group))
 
-        self.used.append(self._parts.finish(f"hub-{dataset}-{group}", self.said(dataset, group, arrays), make))
-        vector_ND: Array = Store(self.used[-1] / "hub.zarr", "bind").read(group, "pooled")
+        if ranks.leads():
+            folder = self._parts.finish(name, key, make)
+            self.used.append(folder)
+        elif (there := self._parts.finished(name, key)) is None:
+            return self._encoded(dataset, group)
+        else:
+            folder = there
+        vector_ND: Array = Store(folder / "hub.zarr", "bind").read(group, "pooled")
         return vector_ND
 
     def _encoded(self, dataset: str, group: str) -> Array:

@@ -7,7 +7,9 @@ import pytest
 
 from pipeline.core import bound as places
 from pipeline.core import store
+from pipeline.core.closure import Code
 from pipeline.steps import bind as step
+from pipeline.training import bound_encoders, encoding
 from tests.steps import binding
 from tests.steps.binding import IDS, LABELS, ONE, ROW, changed, run
 
@@ -55,3 +57,24 @@ def test_classes_of_a_further_dataset_count_by_their_names(of: str, namesake: in
     row = changed(ONE, pairs__of=of, pairs__further=[{"dataset": "other", "split_table": None}])
     attrs = store.Store(places.vectors(run(world, row), "skeleton"), "bind").group_attrs("s0-0")
     assert attrs["paired_classes"] == sorted({*own, namesake})
+
+
+def test_a_rank_that_does_not_lead_reads_the_hubs_vectors_where_they_are(world: Path, monkeypatch) -> None:
+    """Of a run that was killed in its training."""
+    monkeypatch.setattr(bound_encoders.binding, "train", lambda *told: 1 / 0)
+    encoded, original = [], encoding.encode
+    monkeypatch.setattr(encoding, "encode", lambda *told: encoded.append(len(told[1])) or original(*told))
+    with pytest.raises(ZeroDivisionError):
+        run(world, ONE)
+    monkeypatch.setattr("pipeline.training.ranks.leads", lambda: False)
+    with pytest.raises(ZeroDivisionError):
+        run(world, ONE)
+    assert encoded == [32]
+
+
+def test_the_code_of_bound_encoders_decides_their_vectors(world: Path, monkeypatch) -> None:
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(step.Code, "digest", lambda self, *modules: asked.append(modules) or "code")
+    run(world, ONE)
+    (of_vectors,) = {modules for modules in asked if len(modules) == 3 and "pipeline.training.hub" in modules}
+    assert {"pipeline/models/bound.py", "pipeline/modalities/skeleton/stgcn.py"} <= set(Code().files(*of_vectors))
