@@ -5,8 +5,10 @@ different frames the store holds them ragged, frames first; whoever reads sees e
 """
 
 # Shapes: N clips, C channels, T frames.
-from collections.abc import Iterable, Sequence
+import copy
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -66,13 +68,21 @@ class Clips:
         self._num_frames: int | None = self.store.attrs.get(PADDED_TO)
         offsets = np.arange(len(self.ids) + 1)  # a dense row is one row
         self._offsets = offsets if self._num_frames is None else self.store.read(GROUP, f"{ARRAY}.offsets")
+        self._rows = np.arange(len(self.ids))
+
+    def only(self, ids: Collection[str]) -> Self:
+        """Those of the clips whose ids are named, in their order."""
+        chosen = copy.copy(self)
+        kept = [place for place, clip_id in enumerate(self.ids) if clip_id in ids]
+        chosen.ids, chosen._rows = [self.ids[place] for place in kept], self._rows[kept]
+        return chosen
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def __getitem__(self, rows: slice | Sequence[int] | npt.NDArray[np.int64]) -> Floats:
         """x_NCT of some clips, all of one length."""
-        numbers = np.arange(len(self.ids))[rows]
+        numbers = self._rows[rows]
         if self._num_frames is None:
             x_NCT = np.empty((len(numbers), *self._array.shape[1:]), np.float32)
             self._array.read((row, x_CT[None]) for row, x_CT in zip(numbers.tolist(), x_NCT, strict=True))

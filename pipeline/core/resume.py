@@ -31,9 +31,14 @@ class Parts:
 
     def assist(self, name: str, key: Mapping[str, object], make: Callable[[Path], None]) -> None:
         """Compute along where another process finishes the part, and keep nothing: what a rank above 0 does."""
-        if not self._kept(name, key).is_dir():
+        if self.finished(name, key) is None:
             with TemporaryDirectory() as scratch:
                 make(Path(scratch))
+
+    def finished(self, name: str, key: Mapping[str, object]) -> Path | None:
+        """The folder of the part `name`, if it is finished."""
+        kept = self._kept(name, key)
+        return kept if kept.is_dir() else None
 
     def unfinished(self, name: str, key: Mapping[str, object]) -> Path:
         """Where `make` may keep how far it is; removed when the part is finished."""

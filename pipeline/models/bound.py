@@ -11,7 +11,8 @@ from pipeline.models.encoder import encoder_of
 class Bound(nn.Module):
     """k = G(M) of Action-SGFA (section III-C): `encoder`, then a linear layer without bias. Keeps the encoder contract.
 
-    Where hubs of several sizes are compared only this layer differs.
+    Where hubs of several sizes are compared only this layer differs. Its weights are drawn; of an encoder that starts
+    from the hub's picture tower they begin as that tower's own projection (training.starts).
     """
 
     def __init__(self, encoder: nn.Module, dim: int) -> None:

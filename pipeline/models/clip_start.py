@@ -6,7 +6,8 @@ patch and goes into the positions. Over the frames of a patch the kernel is spre
 frame gave. Along time positions repeat, and changes between frames, where the encoder sees them too, say nothing yet.
 """
 
-# Shapes: D width of the tower, C = 3 colours, F frames, H x W pixels of a patch, S x G x P patches.
+# Shapes: D width of the tower, E size of its projected vectors, C = 3 colours, F frames, H x W pixels of a patch,
+# S x G x P patches.
 from typing import TYPE_CHECKING
 
 import torch
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
 
 
 @torch.no_grad()
-def start_from(encoder: nn.Module, visual: nn.Module) -> None:
+def start_from(encoder: nn.Module, visual: nn.Module) -> Tensor:
     """Copy the weights of `visual`, a vision transformer of open_clip, into `encoder` (models.vit), in place.
 
+    Returns weight_ED of the tower's projection, which maps the encoder's vectors to the space of pictures and texts.
     With a patch in time and the tower's size and patches, a still clip of brightness 0 to 1 then gives what the tower
     gives for the picture before its projection. A grid of another size gets its positions by bicubic interpolation, and
     a patch of another size its kernel by the pseudo-inverse of bilinear resizing (FlexiViT, Beyer et al. 2023).
@@ -51,6 +53,7 @@ def start_from(encoder: nn.Module, visual: nn.Module) -> None:
     for block, given in zip(encoder.blocks, tower.transformer.resblocks, strict=True):
         assert isinstance(block, Block)
         _copy(block, given)
+    return torch.eye(encoder.dim) if tower.proj is None else tower.proj.detach().T.clone()
 
 
 def resized_kernel(kernel_DHW: Tensor, size: tuple[int, ...]) -> Tensor:

@@ -9,7 +9,7 @@ from pipeline.training.bound import About
 _OF = {
     "fit": "the clips that the split gives to training (role fit)",
     "fit_and_val": "the clips that the split gives to training and validation (roles fit and val)",
-    "all": "all clips, those of unseen classes among them, as the papers' transductive rows have it",
+    "all": "all clips of the split table, those of unseen classes among them, as the papers' transductive rows have it",
 }
 
 

@@ -6,7 +6,7 @@ which the hub's vectors lie tell it apart as well.
 
 import csv
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -20,7 +20,7 @@ from pipeline.core import pages, tables
 from pipeline.core.bound import HUB
 from pipeline.core.closure import Code
 from pipeline.core.errors import DataError
-from pipeline.core.hashing import file_digest, path_digest
+from pipeline.core.hashing import file_digest, path_digest, value_digest
 from pipeline.core.outputs import whole, whole_folder
 from pipeline.core.resume import Parts
 from pipeline.core.schemas import CLIPS, SPLIT
@@ -132,10 +132,7 @@ def bind(row: Row, batches: Batches, running: loop.Running, inputs: Inputs, *, k
         for name, senses in row.fused.items():
             bound_vectors.write(places.fused(scratch, name), row, senses, _fused(work, senses, name, vectors))
         _write_history(scratch / "history.csv", abouts)
-        names = {
-            dataset: tables.read_meta(inputs.clips / f"{dataset}.parquet", CLIPS)["class_names"]
-            for dataset in work.arrays.prepared
-        }
+        names = work.trainings[0].class_names
         pages.write(scratch, page_of.page(key, abouts, _counts(work), names, labels=row.pairs.same_class == "skip"))
     work.parts.keep_only([*work.used, *work.hub.used])
     return {"encoders": len(abouts), "pairs": sum(sum(training.pairs.counts.values()) for training in work.trainings)}
@@ -143,7 +140,8 @@ def bind(row: Row, batches: Batches, running: loop.Running, inputs: Inputs, *, k
 
 def _prepared(row: Row, batches: Batches, running: loop.Running, inputs: Inputs, key: str) -> _Work:
     splits = [(row.dataset, row.split_table), *((each.dataset, each.split_table) for each in row.pairs.further)]
-    arrays = _arrays(row, batches, inputs.arrays, [dataset for dataset, _ in splits], key)
+    tables_of = {dataset: inputs.splits / f"{dataset}-{name}.parquet" if name else None for dataset, name in splits}
+    arrays = _arrays(row, batches, inputs.arrays, tables_of, key)
     parts, code = Parts("bind", key), Code()
     hub = Hub(
         row.hub,
@@ -154,23 +152,27 @@ def _prepared(row: Row, batches: Batches, running: loop.Running, inputs: Inputs,
         parts,
         code,
     )
-    tables_of = {dataset: name and inputs.splits / f"{dataset}-{name}.parquet" for dataset, name in splits}
     events = {dataset: paired.read_events(inputs.clips / f"{dataset}.parquet") for dataset, _ in splits}
-    unseen = _unseen(inputs.splits / f"{row.dataset}-{row.split_table}.parquet", row)
+    class_names = {
+        dataset: tables.read_meta(inputs.clips / f"{dataset}.parquet", CLIPS)["class_names"] for dataset in events
+    }
+    roles = _roles(inputs.splits / f"{row.dataset}-{row.split_table}.parquet", row)
     together = [tuple(row.senses)] if row.hub.learns else [(name,) for name in row.senses]
     trainings = []
     for names, split, seed in product(together, row.splits, row.seeds):
         recorded = [
             paired.Recorded(
                 dataset,
-                tables_of[dataset] or None,
+                tables_of[dataset],
                 {name: arrays.prepared[dataset][name].place for name in (HUB, *names)},
                 events[dataset],
             )
             for dataset, _ in splits
         ]
         trainings.append(
-            Training(row, key, names, split, seed, arrays, recorded, unseen[split], hub, inputs.pretrained, code)
+            Training(
+                row, key, names, split, seed, arrays, recorded, roles[split], class_names, hub, inputs.pretrained, code
+            )
         )
     return _Work(row, key, batches, running, parts, arrays, hub, trainings, code)
 
@@ -183,16 +185,20 @@ def _asked(row: Row, key: str) -> frozen.Asked:
     return frozen.Asked(row.dataset, split_table, hub.modality, hub.recipe, hub.encoder, hub.options, where)
 
 
-def _arrays(row: Row, batches: Batches, folder: Path, datasets: list[str], key: str) -> Arrays:
-    """The prepared clips of hub and senses. Raises DataError for an empty one, and for datasets that differ."""
+def _arrays(row: Row, batches: Batches, folder: Path, tables_of: Mapping[str, Path | None], key: str) -> Arrays:
+    """The prepared clips of hub and senses that a dataset's split table names, or all where it has none.
+
+    Raises DataError for an empty one, and for datasets that differ.
+    """
+    listed = {dataset: None if table is None else paired.named(table) for dataset, table in tables_of.items()}
     recipes = {HUB: (row.hub.modality, row.hub.recipe)}
     recipes |= {name: (sense.modality, sense.recipe) for name, sense in row.senses.items()}
     prepared = {
         dataset: {
-            name: Prepared(folder / dataset / f"{modality}-{recipe}.zarr")
+            name: Prepared(folder / dataset / f"{modality}-{recipe}.zarr", only)
             for name, (modality, recipe) in recipes.items()
         }
-        for dataset in datasets
+        for dataset, only in listed.items()
     }
     for name in recipes:
         forms = {
@@ -206,18 +212,18 @@ def _arrays(row: Row, batches: Batches, folder: Path, datasets: list[str], key: 
     whose = {of[name].path: (of[name], modality) for of in prepared.values() for name, (modality, _) in recipes.items()}
     for each, modality in whose.values():
         encoding.refuse_empty(modalities.sense(modality).is_empty, each.x_NCTVM, batches)
-    known = {each.path: path_digest(each.path) for of in prepared.values() for each in of.values()}
+    known = {path: value_digest([path_digest(path), each.ids]) for path, (each, _) in whose.items()}
     digests = {dataset: {name: known[each.path] for name, each in of.items()} for dataset, of in prepared.items()}
     return Arrays(prepared, digests)
 
 
-def _unseen(table: Path, row: Row) -> dict[str, list[int]]:
-    """The unseen classes of every split of the row."""
+def _roles(table: Path, row: Row) -> dict[str, dict[str, list[int]]]:
+    """The classes of every split of the row, by their role."""
     known = tables.read_meta(table, SPLIT)["splits"]
     missing = sorted(set(row.splits) - set(known))
     if missing:
         raise DataError(f"{table}: no split {missing}, found {sorted(known)}; mend bind.rows in params.yaml")
-    return {split: sorted(known[split]["unseen"]) for split in row.splits}
+    return {split: known[split] for split in row.splits}
 
 
 def _make(work: _Work, training: Training) -> Callable[[Path], None]:
@@ -230,7 +236,7 @@ def _make(work: _Work, training: Training) -> Callable[[Path], None]:
 
 
 def _vectors(work: _Work, trained: Path) -> dict[str, dict[str, Vectors]]:
-    """By sense, the hub among them, and by group the vectors of all clips of the row's dataset."""
+    """By sense, the hub among them, and by group the vectors of the clips that the row's split table names."""
     row, found = work.row, dict[str, dict[str, Vectors]]()
     prepared = work.arrays.prepared[row.dataset]
     for training in work.trainings:
@@ -249,8 +255,9 @@ def _of_bound(work: _Work, file: Path, name: str) -> Vectors:
     """What a bound encoder gives, kept as a part of its own."""
     module, about = bound.load(file)
     prepared = work.arrays.prepared[work.row.dataset][name]
+    member = f"pipeline.modalities.{about.modality}.{about.encoder}"
     part_key = {
-        "code": work.code.digest("pipeline.training.hub", f"pipeline.modalities.{about.modality}.{about.encoder}"),
+        "code": work.code.digest("pipeline.training.hub", "pipeline.training.bound", member),
         "weights": file_digest(file),
         "arrays": work.arrays.digests[work.row.dataset][name],
         "batches": work.batches.model_dump(),

@@ -46,7 +46,7 @@ class About(BaseModel):
     split: str
     seed: int
     pairs: str  # fit | fit_and_val | all
-    paired: dict[str, list[int]]  # classes of the clips that were bound, by dataset
+    paired: dict[str, list[int]]  # classes of the clips that were bound, by dataset; of `dataset` also their namesakes
     training_classes: list[int]  # of `dataset`: whose labels or texts any weight was taught
     unseen_classes: list[int]
     pretrained: str | None  # weights of the web that any part began as

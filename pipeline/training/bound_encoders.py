@@ -20,7 +20,7 @@ from pipeline.core.params import Params
 from pipeline.core.seeds import derived_seed
 from pipeline.models.bound import Bound
 from pipeline.models.encoder import Encoder
-from pipeline.training import binding, bound, frozen, hub, loop, paired, ranks, starts
+from pipeline.training import binding, bound, frozen, hub, loop, paired, paired_classes, ranks, starts
 from pipeline.training.binding import Arm, Binding, Sense
 from pipeline.training.determinism import deterministic
 from pipeline.training.lessons import Prepared
@@ -57,7 +57,8 @@ class Training:
     seed: int
     arrays: Arrays
     recorded: Sequence[paired.Recorded]
-    unseen_classes: list[int]
+    roles: Mapping[str, Sequence[int]]  # class ids of the split: fit, val, unseen
+    class_names: paired_classes.Names
     hub: hub.Hub
     pretrained: Path  # where rows of pretrain left their weights
     code: Code
@@ -66,6 +67,11 @@ class Training:
     def name(self) -> str:
         """As of a part."""
         return f"{'+'.join(self.names)}-{self.split}-{self.seed}"
+
+    @property
+    def unseen_classes(self) -> list[int]:
+        """Of the split."""
+        return sorted(self.roles["unseen"])
 
     @cached_property
     def pairs(self) -> paired.Pairs:
@@ -82,13 +88,12 @@ class Training:
 
     @cached_property
     def paired_classes(self) -> dict[str, list[int]]:
-        """By dataset the classes of the clips that are paired, for the audit."""
-        events = {one.dataset: one.events for one in self.recorded}
-        clips = [*self.pairs.training, *self.pairs.held_out]
-        return {
-            dataset: sorted({of[clip.clip_id].class_id for clip in clips if clip.dataset == dataset})
-            for dataset, of in events.items()
-        }
+        """By dataset the classes of the clips that are paired. LeakError for one that the split keeps back."""
+        own, clips = self.plan.dataset, [*self.pairs.training, *self.pairs.held_out]
+        found = paired_classes.paired_classes(clips, self.recorded, own, self.class_names)
+        where = f"bind.rows.{self.key}.pairs: split '{self.split}'"
+        paired_classes.refuse_held_back(self.plan.pairs.of, found[own], self.roles, where)
+        return found
 
     @cached_property
     def training_classes(self) -> list[int]:
@@ -195,8 +200,9 @@ def _built(training: Training) -> Binding:
         encoder = modalities.sense(sense.modality).build(
             sense.encoder, sense.options, training.layout(name), f"{where}.options"
         )
-        starts.fill(encoder, sense, training.starts[name], found.encoder, where)
-        arms[name] = Arm(Bound(encoder, found.encoder.dim), sense.temperature)
+        fresh_bound = Bound(encoder, found.encoder.dim)
+        starts.fill(fresh_bound, sense, training.starts[name], found.encoder, where)
+        arms[name] = Arm(fresh_bound, sense.temperature)
     fresh = cast(nn.Module, training.hub.fresh(training.group)) if plan.hub.learns else None
     return Binding(arms, None if fresh is None else binding.learning(fresh))
 

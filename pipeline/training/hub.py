@@ -89,23 +89,28 @@ class Hub:
         }
 
     def vectors(self, dataset: str, group: str, arrays: str) -> Array:
-        """unit_ND of all clips that the hub's arrays hold, in their order; ranks above 0 compute their own."""
+        """unit_ND of the prepared clips of the row, in their order; ranks above 0 read them if they are finished."""
         known = (dataset, group)
         if known not in self._vectors:
             self._vectors[known] = self._computed(dataset, group, arrays)
         return self._vectors[known]
 
     def _computed(self, dataset: str, group: str, arrays: str) -> Array:
-        if not ranks.leads():
-            return self._encoded(dataset, group)
+        name, key = f"hub-{dataset}-{group}", self.said(dataset, group, arrays)
         clips = self._prepared[dataset].x_NCTVM
 
         def make(folder: Path) -> None:
             with create(folder / "hub.zarr", {}) as writer:
                 writer.group(group, clips.ids).put("pooled", self._encoded(dataset, group))
 
-        self.used.append(self._parts.finish(f"hub-{dataset}-{group}", self.said(dataset, group, arrays), make))
-        vector_ND: Array = Store(self.used[-1] / "hub.zarr", "bind").read(group, "pooled")
+        if ranks.leads():
+            folder = self._parts.finish(name, key, make)
+            self.used.append(folder)
+        elif (there := self._parts.finished(name, key)) is None:
+            return self._encoded(dataset, group)
+        else:
+            folder = there
+        vector_ND: Array = Store(folder / "hub.zarr", "bind").read(group, "pooled")
         return vector_ND
 
     def _encoded(self, dataset: str, group: str) -> Array:
@@ -113,7 +118,7 @@ class Hub:
 
 
 def encoded(encoder: Encoder, prepared: Prepared, batches: encoding.Batches) -> Array:
-    """unit_ND of all clips of a store. Raises DataError for a vector of length 0 or that is no number."""
+    """unit_ND of prepared clips. Raises DataError for a vector of length 0 or that is no number."""
     vector_ND = encoding.encode(encoder, prepared.x_NCTVM, batches)
     length_N1 = np.linalg.norm(vector_ND.astype(np.float64), axis=1, keepdims=True)
     if not (np.isfinite(length_N1) & (length_N1 > 0)).all():

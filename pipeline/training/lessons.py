@@ -1,7 +1,7 @@
 """Who may be learnt from: the clips of a split's training roles, joined by id to prepared arrays."""
 
 # Shapes: N clips, C channels, T frames, V joints, M bodies.
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -32,11 +32,12 @@ class Lessons:
 
 
 class Prepared:
-    """The arrays of a preprocess row; they stay on disk."""
+    """The arrays of a preprocess row, or of its clips those that are named; they stay on disk."""
 
-    def __init__(self, arrays: Path) -> None:
+    def __init__(self, arrays: Path, only: Collection[str] | None = None) -> None:
         self.path = arrays
-        self.x_NCTVM = Clips(arrays)
+        clips = Clips(arrays)
+        self.x_NCTVM = clips if only is None else clips.only(only)
         self.attrs = self.x_NCTVM.store.attrs
         self.ids = self.x_NCTVM.ids
         self.place = {clip_id: place for place, clip_id in enumerate(self.ids)}

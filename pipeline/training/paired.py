@@ -36,7 +36,7 @@ class Further(Params):
 class Rules(Params):
     """Which clips are paired, and which clips of a batch are no negatives of each other."""
 
-    of: Of  # roles of the split; fit_and_val only for methods with `refit: both`; all is transductive
+    of: Of  # roles of the split; fit_and_val only for methods with `refit: both`; all, of any role, is transductive
     other_views: Literal["skip", "negative"]  # clips of one performance, seen by several cameras
     same_class: Literal["skip", "negative"]  # skip learns from labels
     further: list[Further]
@@ -110,6 +110,11 @@ def read_events(clips: Path) -> dict[str, Event]:
     return {row["clip_id"]: Event(roles.performance(row), row["class_id"]) for row in rows}
 
 
+def named(split_table: Path) -> set[str]:
+    """The clips of a split table, of any split and role."""
+    return {row["clip_id"] for some in tables.batches(split_table, SPLIT, ["clip_id"]) for row in some}
+
+
 def pair(rules: Rules, recorded: Sequence[Recorded], split: str, seed: int) -> Pairs:
     """Join hub and senses by id. Raises DataError where too few clips have both."""
     training: list[tuple[str, str]] = []
@@ -140,22 +145,25 @@ def pair(rules: Rules, recorded: Sequence[Recorded], split: str, seed: int) -> P
 
 def _wanted(of: Of, one: Recorded, split: str, seed: int) -> tuple[set[str], Collection[str]]:
     """The clips of a dataset that may be paired, and which of them are held out."""
-    if of == "all" or one.split_table is None:
-        return set(one.events), _drawn(one, seed)
+    if one.split_table is None:
+        return set(one.events), _drawn(one, set(one.events), seed)
     splits = tables.read_meta(one.split_table, SPLIT)["splits"]
     if split not in splits:
         raise DataError(f"{one.split_table}: no split '{split}', found {sorted(splits)}; mend bind.rows in params.yaml")
     rows = [row for row in tables.read_rows(one.split_table, SPLIT) if row["split"] == split]
+    if of == "all":
+        listed = {row["clip_id"] for row in rows} & set(one.events)
+        return listed, _drawn(one, listed, seed)
     chosen = {row["clip_id"]: row["held_out"] for row in rows if row["role"] in ROLES[of]}
     return set(chosen) & set(one.events), {clip_id for clip_id, held_out in chosen.items() if held_out}
 
 
-def _drawn(one: Recorded, seed: int) -> set[str]:
+def _drawn(one: Recorded, allowed: set[str], seed: int) -> set[str]:
     """A tenth of the performances that hub and senses have, at least one: those whose first clip's id hashes lowest."""
     first: dict[str, str] = {}
-    for clip_id in sorted(one.events):
+    for clip_id in sorted(allowed):
         first.setdefault(one.events[clip_id].performance, clip_id)
-    there = set.intersection(*(set(places) for places in one.places.values())) & set(one.events)
+    there = set.intersection(*(set(places) for places in one.places.values())) & allowed
     shown = {one.events[clip_id].performance for clip_id in there}
     ranked = sorted(shown, key=lambda performance: derived_seed(seed, "held_out", one.dataset, first[performance]))
     chosen = set(ranked[: max(1, round(len(ranked) / 10))])

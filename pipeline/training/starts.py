@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+import torch
 
 from pipeline.core import members
 from pipeline.core.bound import HUB
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.models import checkpoint
+from pipeline.models.bound import Bound
 from pipeline.training import frozen
 from pipeline.training.binding import Sense, clip_of
 
@@ -42,8 +43,9 @@ def said(sense: Sense, file: Path, asked: frozen.Asked, layout: str) -> frozen.A
     return about
 
 
-def fill(encoder: nn.Module, sense: Sense, file: Path | None, hub: Any, where: str) -> None:
-    """Put the start's weights into a new encoder, ready to learn."""
+def fill(bound: Bound, sense: Sense, file: Path | None, hub: Any, where: str) -> None:
+    """Put the start's weights into a new encoder, ready to learn; the hub's tower also gives its projection."""
+    encoder = bound.encoder
     if file is not None:
         learns = [(weight, weight.requires_grad) for weight in encoder.parameters()]
         checkpoint.restore(encoder, checkpoint.load(file)[0], file)
@@ -57,4 +59,5 @@ def fill(encoder: nn.Module, sense: Sense, file: Path | None, hub: Any, where: s
             raise ParamsError(f"{where}.start: {sense.encoder} cannot start from a picture tower; set it to null")
         if clip is None:
             raise ParamsError(f"{where}.start: the hub is no CLIP: it has no picture tower; set it to null")
-        start_from(encoder, clip.model.visual)
+        with torch.no_grad():
+            bound.projection.weight.copy_(start_from(encoder, clip.model.visual))

@@ -114,6 +114,19 @@ def test_clips_can_be_sent_to_another_process(tmp_path):
     np.testing.assert_array_equal(again[[3, 1]], x[[3, 1]])
 
 
+@pytest.mark.parametrize("held", [(9, 4, 0, 7), (9, 9, 9, 9)])
+def test_some_of_the_clips_are_as_among_all(tmp_path, held):
+    x = clips(*held)
+    found = written(tmp_path / "x.zarr", x)
+    some = found.only({found.ids[3], found.ids[1], "no such clip"})
+    assert (some.ids, len(some), len(found)) == ([found.ids[1], found.ids[3]], 2, 4)
+    np.testing.assert_array_equal(some[:], x[[1, 3]])
+    np.testing.assert_array_equal(some[[1, 0]], x[[3, 1]])
+    np.testing.assert_array_equal(some.only({found.ids[3]})[:5], x[[3]])
+    assert some.only(set())[:3].shape == (0, *x.shape[1:])
+    np.testing.assert_array_equal(found[:], x)
+
+
 @pytest.mark.parametrize("damage", ["flipped", "cut", "index", "gone"])
 def test_a_damaged_shard_is_noticed_where_it_is_read(tmp_path, damage):
     found = written(tmp_path / "x.zarr", clips(9, 9, 9, 9))

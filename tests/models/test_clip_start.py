@@ -73,6 +73,23 @@ def test_a_still_grey_clip_gives_what_the_tower_gives_of_the_picture(quick):
     assert before_projection(visual, grey()).std(dim=0).mean() > 0.05  # pictures differ
 
 
+@torch.no_grad()
+def test_mapped_as_it_says_the_vector_is_the_towers_own():
+    visual = tower()
+    encoder = Encoder(Params(**SAME), 1).eval()
+    weight_ED = start_from(encoder, visual)
+    mapped_NE = encoder(grey().expand(-1, -1, 3, -1, -1)) @ weight_ED.T
+    mean_C11, deviation_C11 = (torch.tensor(each)[:, None, None] for each in (visual.image_mean, visual.image_std))
+    torch.testing.assert_close(mapped_NE, visual((grey()[:, 0] - mean_C11) / deviation_C11), atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_a_tower_without_projection_is_mapped_to_itself():
+    visual = tower()
+    visual.proj = None
+    assert torch.equal(start_from(Encoder(Params(**SAME), 1), visual), torch.eye(16))
+
+
 def test_changes_say_nothing_at_first_but_learn():
     moving = torch.rand(2, 1, 3, 24, 32, generator=torch.Generator().manual_seed(2))
     pictures, both = started(tower()), started(tower(), sees="both")

@@ -1,6 +1,7 @@
 """A dataset of 32 clips in three senses, a tiny CLIP and a row of bind over them, for the tests of step and stage."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -97,17 +98,28 @@ def made(folder: Path, dataset: str = "toy") -> Path:
     return folder
 
 
-def write_arrays(folder: Path, name: str, ids: list[str], seed: int = 0, dataset: str = "toy", **changes: Any) -> None:
-    """Prepared clips of a sense; each clip's are its own whatever others there are."""
+def write_arrays(
+    folder: Path,
+    name: str,
+    ids: list[str],
+    seed: int = 0,
+    dataset: str = "toy",
+    empty: Collection[str] = (),
+    **changes: Any,
+) -> None:
+    """Prepared clips of a sense; each clip's are its own whatever others there are. Those of `empty` hold nothing."""
     modality, recipe = name.split("-")
     layout, shape = SENSES[name]
     about = {"dataset": dataset, "modality": modality, "recipe": recipe, "options": {"size": 1}, "layout": layout}
     x = [np.random.default_rng([seed, *clip_id.encode()]).normal(size=shape).astype(np.float32) for clip_id in ids]
+    x = [np.zeros_like(each) if clip_id in empty else each for clip_id, each in zip(ids, x, strict=True)]
     with store.create(folder / f"features/preprocess/{dataset}/{name}.zarr", {**about, "rejected": [], **changes}) as w:
         w.group("all", ids).put("x", np.stack(x))
 
 
-def write_clips(folder: Path, labels: dict[str, int], dataset: str = "toy", **changes: Any) -> None:
+def write_clips(
+    folder: Path, labels: dict[str, int], dataset: str = "toy", names: list[str] | None = None, **changes: Any
+) -> None:
     """A clips table whose clips show two performances a class, each from two sides."""
     rows = [
         {
@@ -128,14 +140,14 @@ def write_clips(folder: Path, labels: dict[str, int], dataset: str = "toy", **ch
         for number, (clip_id, label) in enumerate(labels.items())
         for modality in ("depth", "skeleton", "video")
     ]
-    names = [f"class {label}" for label in range(8)]
+    names = names or [f"class {label}" if dataset == "toy" else f"{dataset} {label}" for label in range(8)]
     tables.write(folder / f"data/ingest/{dataset}.parquet", CLIPS, rows, {"dataset": dataset, "class_names": names})
 
 
 def write_split(folder: Path, labels: dict[str, int], dataset: str = "toy", **changes: Any) -> None:
-    """The roles of IDS; `labels` are what the table says of them, which decides none."""
+    """The roles of clips, some of IDS; `labels` are what the table says of them, which decides none."""
     rows = []
-    for split, clip_id in ((split, clip_id) for split in ("s0", "s1") for clip_id in IDS):
+    for split, clip_id in ((split, clip_id) for split in ("s0", "s1") for clip_id in labels):
         role = next(role for role, group in GROUPS.items() if LABELS[clip_id] in group)
         row = {
             "split": split,

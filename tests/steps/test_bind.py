@@ -277,11 +277,12 @@ def test_a_sense_starts_from_the_hubs_picture_tower(world: Path) -> None:
     row["senses"]["depth"]["training"]["optimizer"]["lr"] = 1e-9
     begun = depth.build("vit", VIT, "depth_mm", "here")
     visual = clips.load(world / "features/finetune/tiny", 0)[0].model.visual
-    vit.start_from(begun, visual)
+    weight_ED = vit.start_from(begun, visual)
     found = weights(run(world, row), "depth")
     assert not torch.equal(found["encoder.stem.weight"], begun.state_dict()["stem.weight"])
     for name, value in begun.state_dict().items():
         torch.testing.assert_close(found[f"encoder.{name}"], value, atol=1e-6, rtol=0)
+    torch.testing.assert_close(found["projection.weight"], weight_ED, atol=1e-6, rtol=0)
 
 
 def test_a_hub_that_learns_is_left_beside_the_senses(left: Path, world: Path) -> None:

@@ -99,6 +99,25 @@ def test_a_further_dataset_whose_sense_has_no_hub(world: Path) -> None:
         run(world, changed(ONE, pairs__further=[{"dataset": "other", "split_table": None}]))
 
 
+NAMES = [*(f"other {label}" for label in range(6)), "other six", "seven others"]
+
+
+@pytest.mark.parametrize(
+    ("of", "name", "fault"),
+    [
+        ("fit", "Class  6", r"`of: fit` pairs clips of the unseen classes \[6\]"),
+        ("fit", "class_4", r"`of: fit` pairs clips of the val classes \[4\]"),
+        ("fit_and_val", "the 7 classes", r"`of: fit_and_val` pairs clips of the unseen classes \[7\]"),
+    ],
+)
+def test_a_further_dataset_that_shows_classes_kept_back_by_name(of: str, name: str, fault: str, world: Path) -> None:
+    binding.made(world, "other")
+    binding.write_clips(world, LABELS, "other", [*NAMES[:7], name])
+    with pytest.raises(LeakError, match=f"k\\.pairs: split 's0': {fault}, by number or, in another dataset, by name"):
+        run(world, changed(ONE, pairs__of=of, pairs__further=[{"dataset": "other", "split_table": None}]))
+    assert not (world / "out").exists()
+
+
 @pytest.mark.parametrize("changes", [{"layout": "ntu25"}, {}])
 def test_datasets_of_another_layout_or_shape(changes: dict[str, Any], world: Path, monkeypatch) -> None:
     if not changes:

@@ -51,6 +51,16 @@ def test_of_all_clips_a_tenth_of_the_performances_is_held_out_whole() -> None:
         assert len(pairs.training) == 28
 
 
+def test_all_are_the_clips_that_the_split_table_names(tmp_path: Path) -> None:
+    listed = {clip_id: label for clip_id, label in LABELS.items() if label != 5}
+    binding.write_split(tmp_path, listed)
+    pairs = pair(rules(of="all"), [recorded(tmp_path / "data/split/toy-random.parquet")], "s0", 0)
+    assert sorted(clip.clip_id for clip in (*pairs.training, *pairs.held_out)) == sorted(listed)
+    assert pairs.wanted == {"toy": 28}
+    with pytest.raises(DataError, match="no split 's9'"):
+        pair(rules(of="all"), [recorded(tmp_path / "data/split/toy-random.parquet")], "s9", 0)
+
+
 def test_who_is_held_out_is_drawn_by_ids_and_seed() -> None:
     drawn = {
         seed: [clip.clip_id for clip in pair(rules(of="all"), [recorded(None)], "s0", seed).held_out]

@@ -86,8 +86,12 @@ class Encoder(nn.Module):
         return found_NTD
 
 
-def start_from(encoder: nn.Module, visual: nn.Module) -> None:
-    """Take the weights of a whole picture tower of open_clip. ParamsError for another architecture or other colours."""
+def start_from(encoder: nn.Module, visual: nn.Module) -> Tensor:
+    """Take the weights of a whole picture tower of open_clip.
+
+    Returns the map from the encoder's vectors to the tower's space, where they are already: identity. ParamsError for
+    another architecture or other colours.
+    """
     assert isinstance(encoder, Encoder)
     own, given = encoder.visual.state_dict(), visual.state_dict()
     alike = own.keys() == given.keys() and all(own[name].shape == given[name].shape for name in own)
@@ -97,3 +101,4 @@ def start_from(encoder: nn.Module, visual: nn.Module) -> None:
             "temporal: the picture tower to start from is of another architecture; name it in the options"
         )
     encoder.visual.load_state_dict(given)
+    return torch.eye(encoder.dim)

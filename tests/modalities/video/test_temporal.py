@@ -75,7 +75,7 @@ def test_it_starts_from_a_whole_tower():
     torch.manual_seed(5)
     other = open_clips.build(SMALL, None)
     encoder = build()
-    temporal.start_from(encoder, other.visual)
+    assert torch.equal(temporal.start_from(encoder, other.visual), torch.eye(6))
     with torch.no_grad():
         unit_MD = torch.nn.functional.normalize(other.visual(clips().movedim(1, 2).flatten(0, 1)), dim=-1)
         torch.testing.assert_close(encoder(clips()), unit_MD.reshape(3, 4, 6).mean(dim=1), rtol=1e-4, atol=1e-6)
