@@ -266,7 +266,7 @@ def test_a_row_is_found_or_those_there_are_named(copy):
     there = copy / "features/bind"
     assert rows.only_row(there) == there / "demo-sgfa"
     with pytest.raises(
-        DataError, match=r"other: no weights of bind there \(rows beside it: demo-sgfa\); run `dvc repro bind`"
+        DataError, match=r"other: no weights of bind there \(rows in it and beside it: demo-sgfa\); run `dvc repro bind`"
     ):
         Recogniser.load(there / "other")
     shutil.copytree(there / "demo-sgfa", there / "two")
