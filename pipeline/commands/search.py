@@ -3,10 +3,9 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 from pipeline.core.errors import DataError
-from pipeline.recognition import Recogniser
+from pipeline.recognition import Recogniser, files
 from pipeline.recognition.finding import Found
 
 
@@ -14,8 +13,12 @@ def search(
     recogniser: Recogniser, query: str, sense: str | None, *, among: Sequence[str] | None, top: int
 ) -> list[Found]:
     """The `top` clips nearest to a text, or with `sense` to a file of that sense."""
-    if sense is None and Path(query).exists():
+    if not query.strip():
+        raise DataError("the query is empty; give words, or a file with --sense")
+    if sense is None and files.there(query):
         raise DataError(f"{query}: a file; say of which sense it is with --sense")
+    if sense is None and files.is_name(query):
+        raise DataError(f"{query}: no such file; give one that is there with --sense, or words")
     query_D = recogniser.texts([query])[0] if sense is None else recogniser.embed([query], sense)[0]
     return recogniser.search(query_D, among, top)
 

@@ -71,12 +71,16 @@ def tables(found: Sequence[Answers], draw: Draw) -> dict[str, list[Row]]:
     return made
 
 
-def headline(kinds: Sequence[Row]) -> dict[str, float]:
-    """Recall over all test clips as a flat dict of numbers, which `dvc metrics show` prints as columns."""
+def headline(kinds: Sequence[Row], *, transductive: bool) -> dict[str, float]:
+    """Recall over all test clips as a flat dict of numbers, which `dvc metrics show` prints as columns.
+
+    Those of `transductive` rows, whose test clips were pairs of the training, have columns of their own.
+    """
     numbers: dict[str, float] = {}
+    whose = "transductive_" if transductive else ""
     for row in kinds:
         if row["subset"] == ALL:
-            name = "trained" if row["trained"] else "never_trained"
+            name = whose + ("trained" if row["trained"] else "never_trained")
             for depth in retrieval.DEPTHS:
                 numbers[f"{name}_r{depth}"] = row[f"r{depth}"]
                 numbers[f"{name}_chance_r{depth}"] = row[f"chance_r{depth}"]

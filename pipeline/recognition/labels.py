@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipeline.core import outside
-from pipeline.core.errors import DataError
+from pipeline.core.errors import DataError, FormatError
 from pipeline.datasets.shared import normalised
+from pipeline.recognition import files
 
 _MOST_BYTES = 1 << 20
 _WHAT = "a list of labels: a line each, such as `drink water` or `drink water: a person drinks | someone drinks water`"
@@ -19,9 +20,11 @@ def read(text: str) -> dict[str, list[str]]:
     A file is what ends in `.txt` or is there. FormatError for one that cannot be read, DataError for labels that
     `checked` refuses and for a label whose prompts are missing.
     """
-    file = Path(text)
-    if file.suffix != ".txt" and not file.is_file():
+    file, found = Path(text), files.there(text)
+    if file.suffix != ".txt" and not (found and found.is_file()):
         return checked([label.strip() for label in text.split(",")], "--labels")
+    if found is None:
+        raise FormatError(f"{text}: no such file; expected {_WHAT}")
     lines = outside.text(file, _MOST_BYTES, _WHAT).splitlines()
     given = [_line(line, f"{file}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
     _check([label for label, _ in given], str(file))

@@ -20,8 +20,13 @@ class Row:
 
     @property
     def checkout(self) -> Path:
-        """The folder that the row's paths start from."""
-        return self.folder.resolve().parents[2]
+        """The folder that the row's paths start from. DataError for a row that lies in none."""
+        folder = self.folder.resolve()
+        if folder.parts[-3:-1] != ROWS.parts:
+            raise DataError(
+                f"{self.folder}: a row of bind needs the hub's weights of its checkout; give it as {ROWS}/<row> there"
+            )
+        return folder.parents[2]
 
     @property
     def group(self) -> str:
@@ -42,8 +47,8 @@ def chosen(folder: Path, split: str | None, seed: int | None) -> Row:
     """The row in a folder. DataError, listing what there is, unless exactly one of its trainings is meant."""
     weights = sorted(folder.glob("*/*-*.safetensors"))
     if not weights:
-        there = ", ".join(_rows(folder.parent)) or "none"
-        raise DataError(f"{folder}: no weights of bind there (rows beside it: {there}); run `dvc repro bind`")
+        there = ", ".join([*_rows(folder), *_rows(folder.parent)]) or "none"
+        raise DataError(f"{folder}: no weights of bind there (rows in it and beside it: {there}); run `dvc repro bind`")
     trainings: dict[tuple[str, int], list[str]] = {}
     for path in weights:
         of_split, _, of_seed = path.stem.rpartition("-")

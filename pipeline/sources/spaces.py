@@ -60,6 +60,12 @@ class Space:
             )
         return ids, x_ND
 
+    @property
+    def transductive(self) -> bool:
+        """Whether any sense was bound with all clips, test clips among them."""
+        stores = (store for name, store in self.stores.items() if name != bound.HUB)
+        return any(store.group_attrs(group).get("pairs") == "all" for store in stores for group in store.groups())
+
     def attrs(self, sense: str) -> dict[str, Any]:
         """What the store of a sense says of itself: modality, recipe, encoder."""
         return self.stores[sense].attrs

@@ -93,7 +93,8 @@ def retrieve(key: str, row: Row, bootstrap: Bootstrap, inputs: Inputs, *, out: P
         return clusters.resamples(num_performances, bootstrap.num_resamples, random)
 
     figures: dict[str, Any] = dict(retrieval_tables.tables(said, draw))
-    figures["headline"] = retrieval_tables.headline(figures["kinds"])
+    figures["transductive"] = space.transductive
+    figures["headline"] = retrieval_tables.headline(figures["kinds"], transductive=space.transductive)
     shown = examples_of.draw([gallery for _, gallery in asked], row.examples, generator(bootstrap.seed, "examples"))
     figures["examples"] = examples_of.counts(shown, [one for one, _ in asked])
     with whole_folder(page) as folder:

@@ -187,7 +187,10 @@ def test_a_search_by_text_and_by_file(here):
         (["embed", "x", "--sense", "depth", "--out", "v.npz"], DataError, "v.npz: vectors are written as parquet"),
         (["search", CLIPS[0]], DataError, "001: a file; say of which sense it is with --sense"),
         (["search", "drink", "--in", "sound"], DataError, "no sense 'sound'"),
-        (["search", " "], DataError, "no labels"),
+        (["search", " "], DataError, "the query is empty; give words"),
+        (["search", ""], DataError, "the query is empty; give words"),
+        (["search", "gone.skeleton"], DataError, "gone.skeleton: no such file; give one that is there"),
+        (["classify", "x", *SKELETON, "--bound", "features/bind"], DataError, "(rows in it and beside it: demo-sgfa)"),
     ],
 )
 def test_what_cannot_be_used_is_one_line(here, options, kind, message):
@@ -196,6 +199,27 @@ def test_what_cannot_be_used_is_one_line(here, options, kind, message):
     assert message in str(error)
     assert "\n" not in str(error)
     assert output == ""
+
+
+def test_many_labels_and_long_texts_are_not_taken_for_names_of_files(here):
+    """A name of a file may have 255 bytes; sixty labels have more."""
+    labels = ",".join(f"action number {number}" for number in range(60))
+    output, _, error = run("classify", FILE, "--sense", "skeleton", "--labels", labels, "--top", "60")
+    assert error is None
+    assert len(output.splitlines()) == 62
+    output, _, error = run("search", "someone drinks water from a cup, " * 20, "--top", "1")
+    assert error is None
+    assert len(output.splitlines()) == 2
+
+
+@pytest.mark.parametrize("where", ["/row", "features/bind/row"])
+def test_a_row_outside_a_checkout_says_what_it_lacks(here, tmp_path, where):
+    """Copied to where its paths lead nowhere, be it as deep as in a checkout or not."""
+    away = tmp_path / "away" / where.strip("/")
+    shutil.copytree(here / "features/bind/demo-sgfa", away)
+    _, _, error = run("classify", FILE, *SKELETON, "--bound", away)
+    assert isinstance(error, UnseenError)
+    assert ("give it as features/bind/<row>" if where == "/row" else "features/finetune/toy: no such") in str(error)
 
 
 @pytest.mark.parametrize(

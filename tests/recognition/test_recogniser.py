@@ -265,9 +265,8 @@ def test_two_senses_of_a_modality_go_by_their_names(copy):
 def test_a_row_is_found_or_those_there_are_named(copy):
     there = copy / "features/bind"
     assert rows.only_row(there) == there / "demo-sgfa"
-    with pytest.raises(
-        DataError, match=r"other: no weights of bind there \(rows beside it: demo-sgfa\); run `dvc repro bind`"
-    ):
+    beside = r"\(rows in it and beside it: demo-sgfa\)"
+    with pytest.raises(DataError, match=f"other: no weights of bind there {beside}; run `dvc repro bind`"):
         Recogniser.load(there / "other")
     shutil.copytree(there / "demo-sgfa", there / "two")
     with pytest.raises(DataError, match="several rows, demo-sgfa, two; name one with --bound"):

@@ -30,7 +30,8 @@ def figures(seeds=(0,), candidates=NUM):
             said.append(Answers(query, target, "all", "s0", seed, found, asked, np.arange(NUM)))
     made = tables(said, draw)
     shown = [Shown("toy/3", "skeleton", ("toy/3", "toy/1"), 1), Shown("toy/4", "skeleton", ("toy/1", "toy/2"), 9)]
-    return {**made, "headline": headline(made["kinds"]), "examples": examples.counts(shown, [said[2]])}
+    told = {"transductive": False, "headline": headline(made["kinds"], transductive=False)}
+    return {**made, **told, "examples": examples.counts(shown, [said[2]])}
 
 
 @pytest.fixture

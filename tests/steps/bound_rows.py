@@ -87,9 +87,10 @@ def write_sense(
     noise: float = 1.2,
     ids=EVERYBODY,
     vectors_of=vectors,
+    about: dict[str, Any] | None = None,
     **attrs: str,
 ) -> None:
-    """The store of one sense; the hub's weights belong to no split."""
+    """The store of one sense, whose groups also say `about`; the hub's weights belong to no split."""
     modality, recipe, _, _ = SENSES[sense]
     told = {"dataset": "toy", "modality": modality, "encoder": "toy", "recipe": recipe, "senses": [sense]}
     told |= {} if sense == bound.HUB else {"split_table": "films"}
@@ -98,8 +99,8 @@ def write_sense(
     with store.create(bound.vectors(root / "bind" / "toy", sense), told | attrs) as writer:
         for name in groups:
             split, seed = name.rsplit("-", 1)
-            about: dict[str, Any] = {"seed": int(seed)} | ({} if split == "all" else {"split": split})
-            writer.group(name, list(ids), about).put("pooled", vectors_of(sense, split, int(seed), noise)[rows])
+            said: dict[str, Any] = {"seed": int(seed)} | ({} if split == "all" else {"split": split}) | (about or {})
+            writer.group(name, list(ids), said).put("pooled", vectors_of(sense, split, int(seed), noise)[rows])
 
 
 def written(root: Path, runs=(("s0", 0),)) -> Path:

@@ -102,6 +102,17 @@ def test_the_bootstrap_has_its_resamples_and_its_seed(root):
     assert drawn[0] != drawn[1] != [row["r1_ci95"] for row in figures(root)["rows"]]
 
 
+def test_test_clips_that_were_pairs_of_the_training_are_said(root):
+    """Their vectors were drawn together in training: to find them is no evidence of alignment."""
+    assert figures(root)["transductive"] is False
+    assert not any("Transductive" in text for text in page(root).text)
+    write_sense(root, "depth", about={"pairs": "all"})
+    retrieved(root)
+    assert figures(root)["transductive"] is True
+    assert page(root).text[0].startswith("Transductive: these senses were bound with all clips")
+    assert {name.partition("_")[0] for name in figures(root)["headline"]} == {"transductive"}
+
+
 def test_splits_and_seeds_are_runs_and_the_hub_is_the_one_of_the_seed(tmp_path):
     runs = (("s0", 0), ("s0", 1), ("s1", 0), ("s1", 1))
     root = bound_rows.written(tmp_path, runs)
