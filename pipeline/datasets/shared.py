@@ -19,10 +19,14 @@ _HEADER_LINES = 3  # the owners' copies explain themselves in three lines, other
 
 @dataclass(frozen=True)
 class SubjectProtocol:
-    """Who trains: the clips whose `column` (subject, camera or setup) is in `train`; all others are for testing."""
+    """Who trains: the clips whose `column` (subject, camera or setup) is in `train`.
+
+    Those in `test` are for testing, None: all others. A protocol to choose settings by leaves out who tests the rest.
+    """
 
     column: str
     train: frozenset[int]
+    test: frozenset[int] | None = None
 
 
 @dataclass(frozen=True)

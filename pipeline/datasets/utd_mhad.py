@@ -22,5 +22,9 @@ DATASET = Dataset(
     },
     readers={"skeleton": mat.read_skeleton, "depth": mat.depth_footage},
     aligned=frozenset({"skeleton", "depth"}),
-    subjects={"xsub": SubjectProtocol("subject", frozenset({1, 3, 5, 7}))},
+    subjects={
+        "xsub": SubjectProtocol("subject", frozenset({1, 3, 5, 7})),
+        # to choose settings by: the training subjects of xsub alone, one of them left out
+        "training_subjects": SubjectProtocol("subject", frozenset({1, 3, 5}), frozenset({7})),
+    },
 )

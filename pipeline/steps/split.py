@@ -104,10 +104,13 @@ def _trains_by_list(row: Mapping[str, Any], protocol: str) -> bool | None:
     return False if protocol in (row["test_lists"] or ()) else None
 
 
-def _trains_by_subject(row: Mapping[str, Any], subjects: SubjectProtocol, table: Path) -> bool:
-    if row[subjects.column] is None:
+def _trains_by_subject(row: Mapping[str, Any], subjects: SubjectProtocol, table: Path) -> bool | None:
+    number = row[subjects.column]
+    if number is None:
         raise DataError(f"{table}: {row['clip_id']} has no {subjects.column}, which decides who trains")
-    return row[subjects.column] in subjects.train
+    if number in subjects.train:
+        return True
+    return False if subjects.test is None or number in subjects.test else None
 
 
 def _listed(rows: Sequence[Mapping[str, Any]], dataset: Dataset, name: str, classes: Classes) -> list[Clip]:

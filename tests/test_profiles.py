@@ -1,0 +1,189 @@
+"""Every row of every profile is understood by its stage and names what is there: rows at full scale nobody runs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from pipeline.commands import profile
+from pipeline.compute.shared import Compute
+from pipeline.core import members
+from pipeline.core.bound import HUB
+from pipeline.core.params import parse
+from pipeline.datasets import shared
+from pipeline.reporting import transfer as transfer_page
+from pipeline.sources import decoding
+from pipeline.steps import (
+    adopt,
+    align,
+    bind,
+    caption,
+    compare,
+    embed,
+    evaluate,
+    extract,
+    finetune,
+    graph,
+    ingest,
+    negate,
+    preprocess,
+    pretrain,
+    prompt,
+    report,
+    retrieve,
+    split,
+    synthesize,
+    transfer,
+)
+from pipeline.text import captions
+from pipeline.training import encoding, loop
+
+Tree = dict[str, Any]
+
+ROWS: dict[str, type[BaseModel]] = {
+    "adopt": adopt.Row,
+    "align": align.Row,
+    "bind": bind.Row,
+    "caption": caption.Params,
+    "compare": compare.Row,
+    "embed": embed.Row,
+    "evaluate": evaluate.EvaluateRow,
+    "extract": extract.Row,
+    "finetune": finetune.Row,
+    "graph": graph.Row,
+    "ingest": ingest.Row,
+    "negate": negate.Params,
+    "preprocess": decoding.Row,
+    "pretrain": pretrain.Row,
+    "prompt": prompt.Row,
+    "retrieve": retrieve.Row,
+    "split": split.Row,
+    "synthesize": synthesize.Row,
+    "transfer": transfer.Row,
+}
+SETTINGS: dict[str, dict[str, type[BaseModel]]] = {
+    "align": {"compute": align.Compute},
+    "bind": {"batches": encoding.Batches, "running": loop.Running},
+    "compare": {"bootstrap": compare.Bootstrap, "measure": compare.Measure},
+    "embed": {"compute": embed.Compute},
+    "evaluate": {"bootstrap": evaluate.Bootstrap},
+    "extract": {"batches": encoding.Batches},
+    "finetune": {"running": loop.Running},
+    "ingest": {"checks": ingest.Checks},
+    "preprocess": {"checks": preprocess.Checks, "compute": Compute},
+    "pretrain": {"compute": Compute, "running": loop.Running},
+    "prompt": {"captions": captions.Params},
+    "retrieve": {"bootstrap": retrieve.Bootstrap},
+    "synthesize": {"compute": Compute},
+    "transfer": {"folds": transfer.Folds, "page": transfer_page.PageParams},
+}
+EVERY = pytest.mark.parametrize("tree", [pytest.param(yaml.safe_load(profile.text(p)), id=p) for p in profile.names()])
+
+
+@EVERY
+def test_the_stages_understand_every_row_and_what_stands_beside_it(tree: Tree) -> None:
+    parse(report.Report, tree["report"], "a profile")
+    for stage, model in ROWS.items():
+        for row in tree[stage]["rows"].values():
+            parse(model, row, "a profile")
+        for name, settings in SETTINGS.get(stage, {}).items() if tree[stage]["rows"] else ():
+            parse(settings, tree[stage][name], "a profile")
+
+
+@EVERY
+def test_the_members_understand_their_options(tree: Tree) -> None:
+    for row in tree["preprocess"]["rows"].values():
+        recipes = f"pipeline.modalities.{row['modality']}.recipes"
+        parse(members.load(recipes, row["recipe"]).Params, row["options"], "a profile")
+    for encoding_row in (*tree["pretrain"]["rows"].values(), *senses(tree)):
+        parse(member(encoding_row).Params, encoding_row["options"], "a profile")
+    for name, variants in tree["align"]["methods"].items():
+        for variant in variants.values():
+            parse(align.method(name).Params, variant, "a profile")
+
+
+@EVERY
+def test_datasets_have_the_splits_and_protocols_that_are_named(tree: Tree) -> None:
+    for key, row in tree["split"]["rows"].items():
+        dataset = shared.load(row["dataset"])
+        assert key == f"{row['dataset']}-{row['name']}"
+        assert row["dataset"] in (tree["ingest"]["rows"] | tree["adopt"]["rows"])
+        assert row["protocol"] in {None, split.FILES, *dataset.subjects}
+
+
+@EVERY
+def test_encoders_see_clips_that_are_prepared_in_the_size_that_they_expect(tree: Tree) -> None:
+    prepared = {(r["dataset"], r["modality"], r["recipe"]): r["options"] for r in tree["preprocess"]["rows"].values()}
+    for row in tree["bind"]["rows"].values():
+        for sense in (row["hub"], *row["senses"].values()):
+            seen = flat(prepared[row["dataset"], sense["modality"], sense["recipe"]])
+            for size in ("num_frames", "height", "width"):
+                assert sense["options"].get(size, seen.get(size)) == seen.get(size)
+    for row in (*tree["pretrain"]["rows"].values(), *tree["extract"]["rows"].values()):
+        assert (row["dataset"], row["modality"], row["recipe"]) in prepared
+
+
+@EVERY
+def test_rows_name_rows_that_there_are(tree: Tree) -> None:
+    stored = set(stores(tree))
+    for row in (*tree["align"]["rows"].values(), *tree["transfer"]["rows"].values()):
+        assert row["features"] in stored
+        assert row["embeddings"] in tree["embed"]["rows"]
+        assert "variant" not in row or row["variant"] in tree["align"]["methods"][row["method"]]
+        assert set(row["splits"]) <= set(tree["split"]["rows"][f"{row['dataset']}-{row['split_table']}"]["splits"])
+    for row in tree["evaluate"]["rows"].values():
+        stage, key = row["scores"].split("/")
+        scored = tree[stage]["rows"][key]
+        assert {name: row[name] for name in ("dataset", "split_table", "embeddings")} == {
+            name: scored[name] for name in ("dataset", "split_table", "embeddings")
+        }
+
+
+@EVERY
+def test_weights_are_of_rows_or_files_that_there_are(tree: Tree) -> None:
+    starts = [sense["start"] for sense in senses(tree) if sense["start"] not in (None, HUB)]
+    hubs = [row["hub"]["weights"] for row in tree["bind"]["rows"].values()]
+    texts = [row["weights"] for row in tree["embed"]["rows"].values()]
+    for path in (*starts, *hubs, *texts, *(row["weights"] for row in tree["extract"]["rows"].values())):
+        _, stage, key = path.split("/") if path.startswith("features/") else ("", "", "")
+        is_brought = path.startswith("data/raw/")
+        assert is_brought or (key in tree[stage]["rows"] if stage else Path(path).is_file()), path
+
+
+def test_a_row_that_is_compared_by_cosine_names_texts_beside_its_features() -> None:
+    """Vectors of one CLIP say nothing beside texts of another."""
+    for name in profile.names():
+        tree = yaml.safe_load(profile.text(name))
+        for row in tree["align"]["rows"].values():
+            if row["method"] == "cosine":
+                stage, key = row["features"].removesuffix(".zarr").split("/")[:2]
+                found = tree[stage]["rows"][key]
+                assert found.get("hub", found)["weights"] == tree["embed"]["rows"][row["embeddings"]]["weights"]
+
+
+def senses(tree: Tree) -> Iterator[Tree]:
+    """Those that rows of bind train."""
+    for row in tree["bind"]["rows"].values():
+        yield from row["senses"].values()
+
+
+def member(row: Tree) -> Any:
+    """The file of an encoder."""
+    return members.load(f"pipeline.modalities.{row['modality']}", row["encoder"])
+
+
+def flat(options: Tree) -> Tree:
+    """Options of a recipe; those of its sampling are its own."""
+    return {**options, **options.get("sampling", {})}
+
+
+def stores(tree: Tree) -> Iterator[str]:
+    """The stores of vectors below features/ that a profile makes."""
+    for stage in ("extract", "adopt"):
+        yield from (f"{stage}/{key}.zarr" for key in tree[stage]["rows"])
+    for key, row in tree["bind"]["rows"].items():
+        yield from (f"bind/{key}/{name}.zarr" for name in (HUB, *row["senses"]))
+        yield from (f"bind/{key}/fused-{name}.zarr" for name in row["fused"])
