@@ -71,7 +71,8 @@ class Encoder(nn.Module):
         super().__init__()
         if clip is None:
             assert isinstance(params, Params)
-            clip = drawn(params.architecture)
+            clip = drawn(params.architecture).requires_grad_(False)
+            clip.model.visual.requires_grad_(True)  # no text comes by: what gets no gradient would stop several devices
         self.clip, self.pooling = clip, params.pooling
         self.dim = clip.dim
         self.stride = stride(clip)  # of `places` in frames, rows and columns

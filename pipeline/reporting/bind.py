@@ -55,7 +55,7 @@ def page(
 
 def _text(about: About, *, labels: bool) -> list[str]:
     hub = about.hub
-    rest = "learns along" if hub.learned else "stays as it is"
+    rest = "learns along, away from its texts, which stay as they are" if hub.learned else "stays as it is"
     read = (
         "No text is read; labels are, for clips of one class are left out as negatives of each other."
         if labels

@@ -15,6 +15,7 @@ from pipeline.core import bound as places
 from pipeline.core import runs
 from pipeline.core.bound import HUB
 from pipeline.core.closure import Code
+from pipeline.core.errors import LeakError
 from pipeline.core.hashing import file_digest
 from pipeline.core.params import Params
 from pipeline.core.seeds import derived_seed
@@ -97,7 +98,10 @@ class Training:
 
     @cached_property
     def training_classes(self) -> list[int]:
-        """Whose labels or texts any weight was taught: by the hub, a start, or here by leaving out clips of a class."""
+        """Whose labels or texts any weight was taught: by the hub, a start, or here by leaving out clips of a class.
+
+        LeakError for an unseen one.
+        """
         found = set(self.hub.found(self.group).attrs["training_classes"])
         if self.plan.pairs.same_class == "skip":
             found |= set(self.paired_classes[self.plan.dataset])
@@ -105,6 +109,11 @@ class Training:
             if file is not None:
                 sense = self.plan.senses[name]
                 found |= set(starts.said(sense, file, self._asked(name), self.layout(name)).training_classes)
+        if taught := sorted(found & set(self.unseen_classes)):
+            raise LeakError(
+                f"bind.rows.{self.key}.hub: {self.plan.hub.weights} was taught classes {taught}, which split "
+                f"'{self.split}' calls unseen; name weights whose labels and captions tell none of them"
+            )
         return sorted(found)
 
     @property

@@ -128,6 +128,14 @@ class TestEncoder:
         assert np.allclose(alone, together, rtol=1e-5, atol=1e-6)
         assert not np.allclose(together[0], together[1], rtol=1e-3)
 
+    def test_all_that_learns_has_a_part_in_the_vector(self, name):
+        """Several devices wait for the gradient of every weight."""
+        encoder = build(name).train()
+        encoder(torch.from_numpy(clips(name))).square().sum().backward()
+        assert [
+            part for part, weight in encoder.named_parameters() if weight.requires_grad and weight.grad is None
+        ] == []
+
     def test_a_vector_is_the_mean_of_its_tokens(self, name, tmp_path):
         encoder, x = restored(name, tmp_path / "w"), clips(name)
         x[1, ..., 1] = 0  # of a skeleton the second body

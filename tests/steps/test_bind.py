@@ -302,6 +302,7 @@ def test_a_hub_that_learns_is_left_beside_the_senses(left: Path, world: Path) ->
     assert all(name.startswith("model.visual.") for name in moved)
     assert not same(weights(left), weights(folder))
     assert len((folder / "history.csv").read_text().splitlines()) == 5
+    assert "learns along, away from its texts" in pages.read(folder / "page.json").text[0]
 
 
 def test_further_datasets_give_pairs_and_are_not_encoded(left: Path, world: Path) -> None:

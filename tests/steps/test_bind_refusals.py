@@ -165,6 +165,14 @@ def test_a_hub_whose_texts_were_not_audited(world: Path) -> None:
         run(world, ONE)
 
 
+def test_a_hub_whose_texts_name_unseen_classes(world: Path) -> None:
+    binding.write_clip(world, 0, named={"toy": [0, 6]})
+    with pytest.raises(
+        LeakError, match=r"k\.hub: features/finetune/tiny was taught classes \[6\], which split 's0' calls"
+    ):
+        run(world, ONE)
+
+
 HUB_OF_SPLITS = {
     "modality": "skeleton",
     "recipe": "dvta50",
