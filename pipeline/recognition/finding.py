@@ -15,6 +15,8 @@ from pipeline.models.methods.shared import Array
 from pipeline.recognition.rows import Row
 from pipeline.training.bound import HubAbout
 
+_AT_ONCE = 4096  # clips in float64
+
 
 @dataclass(frozen=True)
 class Found:
@@ -30,7 +32,7 @@ def nearest(row: Row, hub: HubAbout, query_D: Array, senses: Sequence[str] | Non
 
     DataError for a sense without a store, listing those there are, and for a query of another space.
     """
-    found = [one for name in _wanted(row, senses) for one in _cosines(row, hub, name, query_D)]
+    found = [one for name in _wanted(row, senses) for one in _nearest_of(row, hub, name, query_D, top)]
     return sorted(found, key=lambda one: (-one.cosine, one.sense, one.clip_id))[:top]
 
 
@@ -47,14 +49,19 @@ def _store(row: Row, name: str) -> Path:
     return bound.vectors(row.folder, name)
 
 
-def _cosines(row: Row, hub: HubAbout, name: str, query_D: Array) -> list[Found]:
+def _nearest_of(row: Row, hub: HubAbout, name: str, query_D: Array, top: int) -> list[Found]:
+    """The first clips of one sense, equal ones by id."""
     store = Store(_store(row, name), "bind")
     group = _group(store, row.group, hub) if name == HUB else row.group
     vector_ND = store.read(group, "pooled")
     if vector_ND.shape[1:] != query_D.shape:
         raise DataError(f"{store.path}: vectors of {vector_ND.shape[1]} numbers, the query has {len(query_D)}")
-    cosine_N = vector_ND.astype(np.float64) @ query_D.astype(np.float64)
-    return [Found(clip_id, name, cosine) for clip_id, cosine in zip(store.ids(group), cosine_N.tolist(), strict=True)]
+    cosine_N, ids = np.empty(len(vector_ND)), store.ids(group)
+    for start in range(0, len(vector_ND), _AT_ONCE):
+        here = slice(start, start + _AT_ONCE)
+        cosine_N[here] = vector_ND[here].astype(np.float64) @ query_D.astype(np.float64)
+    order = np.argsort(-cosine_N, kind="stable")[:top].tolist()
+    return [Found(ids[place], name, float(cosine_N[place])) for place in order]
 
 
 def _group(store: Store, own: str, hub: HubAbout) -> str:

@@ -55,6 +55,8 @@ class Recogniser:
 
     def embed(self, files: Iterable[Path | str], sense: str) -> Array:
         """Unit vectors (N, D) of clips, each as if it were alone. Raises as `classify` does."""
+        if isinstance(files, str | Path):
+            raise DataError(f"{files}: one clip, expected a list of clips; put it in brackets")
         loaded = self.sense(sense)
         vectors = [loaded.vector(Path(file)) for file in files]
         return np.stack(vectors) if vectors else np.empty((0, self._about.dim), np.float32)

@@ -13,7 +13,7 @@ import torch
 from pipeline import modalities
 from pipeline.core import bound, joint_mapping, members
 from pipeline.core.bound import HUB
-from pipeline.core.errors import DataError, FormatError
+from pipeline.core.errors import DataError, FormatError, ParamsError
 from pipeline.core.hashing import file_digest
 from pipeline.core.joints import LAYOUTS
 from pipeline.core.progress import say
@@ -91,7 +91,7 @@ class Sense:
 def load(row: Row, name: str) -> tuple[Sense, About]:
     """A sense of a row by its name there."""
     file = bound.weights(row.folder, name, row.split, row.seed)
-    module, about = weights.load(file)
+    module, about = _loaded(file)
     return _sense(name, about, about.dataset, module, file_digest(file)), about
 
 
@@ -100,11 +100,20 @@ def load_hub(row: Row, about: About) -> Sense:
     hub = about.hub
     if hub.learned:
         file = bound.weights(row.folder, HUB, row.split, row.seed)
-        return _sense(HUB, hub, about.dataset, weights.load(file)[0], file_digest(file))
+        return _sense(HUB, hub, about.dataset, _loaded(file)[0], file_digest(file))
     module, weights_hash = _frozen(row, hub)
     if weights_hash != hub.weights_hash:
         raise rebound(row, hub)
     return _sense(HUB, hub, about.dataset, module, weights_hash)
+
+
+def _loaded(file: Path) -> tuple[torch.nn.Module, About]:
+    """An encoder from its weights. FormatError where it knows other options than they tell, as after an update."""
+    try:
+        return weights.load(file)
+    except ParamsError as error:
+        told = str(error).removeprefix("params.yaml: ")
+        raise FormatError(f"{file}: not of this version's encoder: {told}; run `dvc repro bind`") from None
 
 
 def rebound(row: Row, hub: HubAbout) -> DataError:

@@ -23,7 +23,10 @@ def _paired(row: Row, rows: Sequence[Row]) -> str | None:
     if row["pairs"] is None:
         return None
     if row["pairs"] != "all":
-        return f"The encoder was bound with clips {_BOUND[row['pairs']]}: no unseen class took part."
+        return (
+            f"Of {row['dataset']} the encoder was bound with clips {_BOUND[row['pairs']]}: with none of an unseen "
+            "class. If other datasets gave pairs, the page of bind names their classes, which may be like unseen ones."
+        )
     split = f" of split {row['split']}" if len({one["split"] for one in rows}) > 1 else ""
     num, names = row["num_paired_unseen"], ", ".join(row["paired_unseen"])
     return (

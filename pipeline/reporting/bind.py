@@ -69,7 +69,8 @@ def _text(about: About, *, labels: bool) -> list[str]:
     recall = (
         "Recall is the share of clips whose own partner is the nearest of their batch, the mean of both directions; "
         "clips that the row leaves out as negatives do not compete. A guess finds one in as many as there are "
-        "candidates. The epoch with the best recall on held-out pairs is kept."
+        "candidates. The epoch with the best recall on held-out pairs is kept: that recall is the best of all epochs "
+        "on these few clips, and so likely too high; how test clips find each other is on the page of retrieve."
     )
     return [
         what,
@@ -86,7 +87,7 @@ def _senses(abouts: Sequence[About]) -> pages.Table:
         figures = [kept["held_out_recall"], kept["held_out_chance"], about.temperature]
         whose: list[pages.Cell] = [about.sense, about.split, about.seed, f"{about.encoder} over {about.modality}"]
         rows.append([*whose, len(about.history), about.epoch, *(round(figure, 4) for figure in figures)])
-    return pages.Table(title="Senses, measured on held-out pairs", header=header, rows=rows)
+    return pages.Table(title="Senses, on the held-out pairs that chose the epoch", header=header, rows=rows)
 
 
 def _pairs(counts: Sequence[Counted]) -> pages.Table:

@@ -100,15 +100,23 @@ def check_same_question(at: str, cells: Sequence[Cell]) -> None:
 
 
 def best(cells: Sequence[Cell]) -> Cell | None:
-    """The cell whose interval lies above those of all others; None without others or with intervals of unlike kinds."""
+    """The cell whose interval lies above those of all others; None without others or with intervals of unlike kinds.
+
+    An interval that is a point (all clips right or none, or all seeds alike) says nothing of how sure its figure is.
+    """
     fair = [one for one in cells if not one.remarks]
     if len(fair) < 2 or len({one.measured.over for one in fair}) > 1:
         return None
     found = max(fair, key=lambda one: one.measured.value)
-    spans = [one.measured.ci95 for one in fair if one is not found]
-    low = found.measured.ci95[0] if found.measured.ci95 else None
-    apart = low is not None and all(span is not None and span[1] < low for span in spans)
-    return found if apart else None
+    own = _span(found)
+    others = [_span(one) for one in fair if one is not found]
+    return found if own and all(span is not None and span[1] < own[0] for span in others) else None
+
+
+def _span(one: Cell) -> Sequence[float] | None:
+    """The interval of a cell, None where it has no width."""
+    span = one.measured.ci95
+    return span if span and span[0] < span[1] else None
 
 
 def _rows(at: str, asked: Asked, results: Results) -> list[Row]:

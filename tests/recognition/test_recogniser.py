@@ -21,7 +21,7 @@ from pipeline.modalities import depth
 from pipeline.modalities.video import clip as hub_member
 from pipeline.models import checkpoint, clip
 from pipeline.models.bound import Bound
-from pipeline.recognition import Recogniser, rows
+from pipeline.recognition import Recogniser, finding, rows
 from pipeline.recognition import files as forms
 from pipeline.recognition.texts import softmax
 from pipeline.training import bound as weights
@@ -113,6 +113,37 @@ def test_clips_are_found_by_a_clip_and_by_a_text(toy, recogniser):
     vectors = store.Store(bound.vectors(toy / ROW, "thermal"), "bind").read("composed-0", "pooled")
     best = recogniser.search(text_D, ["thermal"], top=1)[0]
     assert best.cosine == pytest.approx((vectors @ text_D).max(), abs=1e-6)
+
+
+def test_many_clips_are_searched_in_parts_and_of_equal_ones_the_first_ids_are_kept(toy, recogniser, monkeypatch):
+    query_D = recogniser.texts(["drink water"])[0]
+    every = recogniser.search(query_D, top=99)
+    monkeypatch.setattr(finding, "_AT_ONCE", 2)
+    assert recogniser.search(query_D, top=99) == every
+    assert recogniser.search(query_D, top=5) == every[:5]
+    assert [one.clip_id for one in recogniser.search(0 * query_D, ["depth"], top=2)] == [
+        f"demo/{name}" for name in NAMES[:2]
+    ]
+
+
+def test_one_clip_that_is_no_list_is_refused(toy, recogniser):
+    """A text is a list of letters."""
+    for one in (files(toy, "skeleton")[0], str(files(toy, "skeleton")[0])):
+        with pytest.raises(DataError, match=r"A001\.skeleton: one clip, expected a list of clips; put it in brackets"):
+            recogniser.classify(one, ["a"], sense="skeleton")
+
+
+def test_weights_of_an_encoder_that_has_learnt_new_options_name_the_stage_to_run(copy):
+    file = bound.weights(copy / ROW, "depth", "composed", 0)
+    _, told = weights.load(file)
+    state, _ = checkpoint.load(file)
+    checkpoint.write(file, state, {**told.model_dump(), "options": {"widths": [4, 8]}})
+    with pytest.raises(
+        FormatError, match=r"composed-0\.safetensors: not of this version's encoder: .*missing key"
+    ) as e:
+        Recogniser.load(copy / ROW).sense("depth")
+    assert "params.yaml" not in str(e.value)
+    assert str(e.value).endswith("run `dvc repro bind`")
 
 
 def test_joints_of_another_sensor_are_mapped_and_that_is_said_once(toy, tmp_path, recogniser, capsys):

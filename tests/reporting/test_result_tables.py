@@ -188,6 +188,8 @@ def test_bold_is_a_cell_whose_interval_lies_above_all_others() -> None:
         ([(0.9, 0.8, 1.0), (0.7, 0.6, 0.8)], {}),  # they touch
         ([(0.9, 0.7, 1.0), (0.6, 0.5, 0.65), (0.4, 0.0, 0.8)], {}),  # the third is less sure than the second
         ([(0.9, 0.8, 1.0)], {}),  # nothing beside it
+        ([(1.0, 1.0, 1.0), (0.5, 0.4, 0.6)], {}),  # all clips were right: the interval has no width
+        ([(0.9, 0.8, 1.0), (0.0, 0.0, 0.0)], {}),  # none was
         ([(0.9, 0.8, 1.0), (0.5, 0.4, 0.6)], {"inference": "transductive"}),
         ([(0.9, 0.8, 1.0), (0.5, 0.4, 0.6)], {"top1_ci95": None}),
     ],

@@ -144,6 +144,8 @@ def test_history_and_page_tell_how_it_went(left: Path) -> None:
     assert page.tables[2].rows == [["toy", 4, 0, "class 0; class 1; class 2; class 3"]]
     assert "stays as it is" in page.text[0]
     assert "(role fit)" in page.text[0]
+    assert "the best of all epochs" in page.text[1]  # a maximum over epochs is no estimate
+    assert page.tables[0].title == "Senses, on the held-out pairs that chose the epoch"
 
 
 def test_two_runs_leave_the_same_bytes_and_another_seed_other_weights(left: Path, world: Path) -> None:
