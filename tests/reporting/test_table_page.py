@@ -136,13 +136,15 @@ def scored(params: dict[str, Any], scores: str) -> list[str]:
 def test_the_tables_of_a_profile_can_be_filled_from_its_own_rows(name: str) -> None:
     """Every row of evaluate that they name is one of the profile's, and no column mixes datasets or split tables."""
     params = yaml.safe_load(profile.text(name))
-    results = {
-        key: [
-            row(0.5, dataset=one["dataset"], split_table=one["split_table"], label_space=space, num_classes=number)
+    results = {}
+    for key, one in params["evaluate"]["rows"].items():
+        about = {"dataset": one["dataset"], "split_table": one["split_table"]}
+        stage, scored_key = one["scores"].split("/")
+        results[key] = [
+            row(0.5, **about, split=split, label_space=space, num_classes=number)
             for space, number in (("unseen", 5), ("all", 25), ("gzsl", 25))
+            for split in params[stage]["rows"][scored_key]["splits"]
             if space in scored(params, one["scores"])
         ]
-        for key, one in params["evaluate"]["rows"].items()
-    }
     for key, table in parse(Report, params["report"], "report").tables.items():
         assert result_tables.fill(key, table, results).lines
