@@ -126,6 +126,13 @@ def test_a_table_of_a_row_that_was_not_evaluated_stops_the_report(inputs: Any) -
         reported(inputs, {"first": asked({"x": "gone"})})
 
 
+OF_SPACE: dict[str, dict[str, Any]] = {
+    "unseen": {"num_classes": 5},
+    "all": {"num_classes": 25},
+    "gzsl": {"num_classes": 25, "top1_seen": 0.5, "top1_unseen": 0.5, "harmonic_mean": 0.5},
+}
+
+
 def scored(params: dict[str, Any], scores: str) -> list[str]:
     """The label spaces that a row of align scores; transfer has no choice."""
     stage, key = scores.split("/")
@@ -141,8 +148,8 @@ def test_the_tables_of_a_profile_can_be_filled_from_its_own_rows(name: str) -> N
         about = {"dataset": one["dataset"], "split_table": one["split_table"]}
         stage, scored_key = one["scores"].split("/")
         results[key] = [
-            row(0.5, **about, split=split, label_space=space, num_classes=number)
-            for space, number in (("unseen", 5), ("all", 25), ("gzsl", 25))
+            row(0.5, **about, split=split, label_space=space, **further)
+            for space, further in OF_SPACE.items()
             for split in params[stage]["rows"][scored_key]["splits"]
             if space in scored(params, one["scores"])
         ]
