@@ -8,6 +8,8 @@ from pathlib import Path
 
 from pipeline.core.errors import DataError
 
+PARTIAL = ".partial"  # ends the name of what is not finished
+
 
 def remove(path: Path) -> None:
     """Delete a file, a folder or a link, if it is there."""
@@ -24,7 +26,7 @@ def whole(path: Path) -> Iterator[Path]:
     Raises DataError where a file would take the place of a folder: whoever names a folder means a file in it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(path.name + ".partial")
+    scratch = path.with_name(path.name + PARTIAL)
     remove(scratch)  # left by a killed run
     try:
         yield scratch

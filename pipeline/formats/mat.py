@@ -29,6 +29,7 @@ MAX_SKELETON_BYTES = 16 << 20  # nearly twenty minutes at 30 frames a second; th
 MAX_DEPTH_BYTES = 256 << 20  # 1,700 frames; the longest recording is 125
 DEPTH_SIZE = (240, 320)
 _MOST_VARIABLES = 1000
+_MOST_SHOWN = 40  # letters of a name, in a message
 
 _HEADER_BYTES = 128
 _MATRIX, _COMPRESSED = 14, 15
@@ -88,9 +89,10 @@ def read_array(
     """
     content, order = _content(path, max_bytes)
     try:
-        found = [matrix for matrix in _matrices(content, order, max_bytes) if matrix.name == name.encode()]
+        held = list(_matrices(content, order, max_bytes))
+        found = [matrix for matrix in held if matrix.name == name.encode()]
         if len(found) != 1:
-            raise _MatError(f"expected one variable '{name}', found {len(found)}")
+            raise _MatError(f"expected one variable '{name}', found {len(found)}{_others(held, found)}")
         _check(found[0], name, kind, shape)
         dtype = np.dtype({"double": "f8", "uint16": "u2"}[kind])
         numbers = _numbers(found[0], order, dtype)
@@ -143,6 +145,12 @@ def _matrices(content: memoryview, order: _Order, max_bytes: int) -> Iterator[_M
             matrix = _matrix(body, order)
             if matrix is not None:
                 yield matrix
+
+
+def _others(held: list[_Matrix], found: list[_Matrix]) -> str:
+    """What a file holds instead: a recording of another sense, say."""
+    names = [ascii(matrix.name[:_MOST_SHOWN].decode("ascii", "replace")) for matrix in held]
+    return "" if found or not held else f"; the file holds {', '.join(names[:3])}" + ", ..." * (len(names) > 3)
 
 
 def _element(content: memoryview, order: _Order, *, padded: bool = True) -> tuple[int, memoryview, memoryview]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline import modalities
 from pipeline.core.errors import DataError, FormatError
+from pipeline.datasets import shared, utd_mhad
 from pipeline.formats import annotations_pickle, clip_manifest, depth_png, mat, segments, thermal_png, video
 
 Reader = Callable[[Path], Any]  # -> Skeleton or Footage
@@ -97,8 +98,18 @@ def _below(folder: Path, modality: str) -> Iterable[Path]:
         if path.is_dir():
             if _is_clip(path, modality):
                 yield path
-        elif forms is None or path.suffix.lower() in set(forms.files) - forms.unlisted:
+        elif (forms is None or _is_listed(path, forms)) and not _is_of_another(path, modality):
             yield path
+
+
+def _is_listed(path: Path, forms: Forms) -> bool:
+    return path.suffix.lower() in set(forms.files) - forms.unlisted
+
+
+def _is_of_another(path: Path, modality: str) -> bool:
+    """Whether UTD-MHAD gives a name to another sense: its files of all senses end alike."""
+    named = shared.named_file(utd_mhad.DATASET, path.name)
+    return named is not None and named.modality != modality
 
 
 def _is_clip(folder: Path, modality: str) -> bool:

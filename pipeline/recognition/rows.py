@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipeline.core.bound import HUB
 from pipeline.core.errors import DataError
+from pipeline.core.outputs import PARTIAL
 
 ROWS = Path("features/bind")
 
@@ -64,4 +65,6 @@ def chosen(folder: Path, split: str | None, seed: int | None) -> Row:
 
 
 def _rows(rows: Path) -> list[str]:
-    return sorted({path.parents[1].name for path in rows.glob("*/*/*-*.safetensors")})
+    """Those that bind finished, below a folder."""
+    found = {path.parents[1].name for path in rows.glob("*/*/*-*.safetensors")}
+    return sorted(name for name in found if not name.endswith(PARTIAL))

@@ -58,7 +58,7 @@ def test_a_value_beyond_float32_stays_visible_as_infinite(tmp_path):
 
 
 WRONG = {
-    "no such variable": ({"d_depth": skeleton()}, "expected one variable 'd_skel', found 0"),
+    "no such variable": ({"d_depth": skeleton()}, "expected one variable 'd_skel', found 0; the file holds 'd_depth'$"),
     "two axes": ({"d_skel": np.zeros((20, 3))}, "should be double 20x3xT, found double 20x3"),
     "25 joints": ({"d_skel": np.zeros((25, 3, 4))}, "found double 25x3x4"),
     "integers": ({"d_skel": np.zeros((20, 3, 4), np.int16)}, "found int16 20x3x4"),
