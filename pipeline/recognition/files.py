@@ -84,9 +84,12 @@ def _below(folder: Path, modality: str) -> Iterable[Path]:
         if path.is_dir():
             if _is_clip(path, modality):
                 yield path
-        elif forms is None or path.suffix.lower() in set(forms.files) - forms.unlisted:
-            if not _is_of_another(path, modality):
-                yield path
+        elif _is_listed(path, forms) and not _is_of_another(path, modality):
+            yield path
+
+
+def _is_listed(path: Path, forms: Forms | None) -> bool:
+    return forms is None or path.suffix.lower() in set(forms.files) - forms.unlisted
 
 
 def _is_of_another(path: Path, modality: str) -> bool:
