@@ -169,14 +169,6 @@ def test_a_folder_is_its_clips_and_a_folder_of_frames_is_one(toy, recogniser):
         recogniser.clips([files(toy, "thermal")[0].parent], "skeleton")
 
 
-def test_a_folder_of_utd_mhad_gives_each_sense_its_own_files(tmp_path, recogniser):
-    """Those of both senses end in .mat; one of another name is tried."""
-    for name in ("a1_s1_t1_depth.mat", "a1_s1_t1_skeleton.mat", "mine.mat"):
-        (tmp_path / name).touch()
-    named = {sense: [path.name for path in recogniser.clips([tmp_path], sense)] for sense in ("depth", "skeleton")}
-    assert named == {"depth": ["a1_s1_t1_depth.mat", "mine.mat"], "skeleton": ["a1_s1_t1_skeleton.mat", "mine.mat"]}
-
-
 def test_a_modality_without_forms_of_its_own_is_read_as_its_dataset_is(toy, recogniser, monkeypatch):
     paths = files(toy, "thermal")
     expected = recogniser.embed(paths, "thermal")

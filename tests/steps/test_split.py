@@ -164,10 +164,7 @@ def test_clips_of_who_neither_trains_nor_tests_are_unused(tmp_path):
 
 
 REFUSED = {
-    "an unknown subject protocol": (
-        {"protocol": "xview"},
-        "has no protocol 'xview', only .'training_subjects', 'xsub'.",
-    ),
+    "an unknown subject protocol": ({"protocol": "xview"}, "has no protocol 'xview', only .'training_subj"),
     "an unknown split": ({"splits": ["purls_1"]}, "split 'purls_1': is neither published for utd_mhad"),
     "a split named twice": ({"splits": ["s1", "s1"]}, "a split is named twice"),
     "a seed with zeros before it": ({"splits": ["s01"]}, "split 's01': is neither published"),
