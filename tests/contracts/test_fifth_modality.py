@@ -185,72 +185,64 @@ print("lengths", (found**2).sum(axis=1))
 """
 
 
-def params() -> dict[str, Any]:
-    """The sections that the stages read."""
-    common = {"dataset": "utd_imu", "split_table": "random"}
-    hub = {"modality": "skeleton", "recipe": "dvta50", "encoder": "stgcn"}
+COMMON = {"dataset": "utd_imu", "split_table": "random"}
+CHOSEN = {"splits": ["s0"], "seeds": [0]}
+COMPUTE = {"engine": "inline", "num_workers": 1}
+RUNNING = {"num_workers": 0, "queue_length": 2, "checkpoint_every": None}
+HUB = {"modality": "skeleton", "recipe": "dvta50", "encoder": "stgcn"}
+SENSE = {
+    "modality": "inertial",
+    "recipe": "window",
+    "encoder": "convolution",
+    "options": {"dim": 8},
+    "start": None,
+    "temperature": {"kind": "fixed", "value": 0.2},
+    "training": TRAINING,
+}
+
+
+def data_params() -> dict[str, Any]:
+    """The sections of the stages that read recordings."""
     prepared = {"dataset": "utd_imu", "source": "data/raw/utd_imu", "boxes": False}
     window = {**prepared, "modality": "inertial", "recipe": "window", "options": {"num_frames": 8}}
     bodies = {**prepared, "modality": "skeleton", "recipe": "dvta50", "options": {"num_frames": 8, "num_bodies": 1}}
-    inertial = {
-        "modality": "inertial",
-        "recipe": "window",
-        "encoder": "convolution",
-        "options": {"dim": 8},
-        "start": None,
-        "temperature": {"kind": "fixed", "value": 0.2},
-        "training": TRAINING,
-    }
-    running = {"num_workers": 0, "queue_length": 2, "checkpoint_every": None}
-    chosen = {"splits": ["s0"], "seeds": [0]}
     split = {"dataset": "utd_imu", "name": "random", "modality": "inertial", "protocol": "xsub", "num_unseen": 5}
-    pairs = {"of": "fit", "other_views": "skip", "same_class": "negative", "further": []}
-    pretrain = {**common, **hub, **chosen, "options": {"plan": "reduced", "dropout": 0.0}, "classes": "fit"}
-    link = {"text_type": "label", "lambdas": [1.0], "learns_from": "hub", "scores": "inertial"}
-    compute = {"engine": "inline", "num_workers": 1}
     return {
         "ingest": {"checks": {"max_rejected": 0.0}, "rows": {"utd_imu": {"source": "data/raw/utd_imu"}}},
         "split": {"rows": {"utd_imu-random": {**split, "splits": ["s0"]}}},
         "preprocess": {
             "checks": {"max_rejected": 0.0},
-            "compute": compute,
+            "compute": COMPUTE,
             "rows": {"inertial": window, "skeleton": bodies},
         },
+    }
+
+
+def learning_params() -> dict[str, Any]:
+    """The sections of the stages that learn."""
+    encoder = {**COMMON, **HUB, **CHOSEN, "options": {"plan": "reduced", "dropout": 0.0}, "classes": "fit"}
+    bound = {
+        **COMMON,
+        **CHOSEN,
+        "hub": {**HUB, "options": {}, "weights": "features/pretrain/hub", "learns": False},
+        "pairs": {"of": "fit", "other_views": "skip", "same_class": "negative", "further": []},
+        "senses": {"inertial": SENSE},
+        "fused": {"both": ["hub", "inertial"]},
+    }
+    asked = {"method": "bind_supervised", "variant": "label", "refit": "none", "max_missing": 0.0, "spaces": ["unseen"]}
+    inputs = {"features": "bind/toy/fused-both.zarr", "embeddings": "texts"}
+    link = {"text_type": "label", "lambdas": [1.0], "learns_from": "hub", "scores": "inertial"}
+    return {
         "pretrain": {
-            "compute": compute,
-            "running": running,
-            "rows": {"hub": {**pretrain, "label_smoothing": 0.0, "training": TRAINING}},
+            "compute": COMPUTE,
+            "running": RUNNING,
+            "rows": {"hub": {**encoder, "label_smoothing": 0.0, "training": TRAINING}},
         },
-        "bind": {
-            "batches": {"batch_size": 32, "num_threads": 1},
-            "running": running,
-            "rows": {
-                "toy": {
-                    **common,
-                    **chosen,
-                    "hub": {**hub, "options": {}, "weights": "features/pretrain/hub", "learns": False},
-                    "pairs": pairs,
-                    "senses": {"inertial": inertial},
-                    "fused": {"both": ["hub", "inertial"]},
-                }
-            },
-        },
+        "bind": {"batches": {"batch_size": 32, "num_threads": 1}, "running": RUNNING, "rows": {"toy": bound}},
         "align": {
             "compute": {"num_threads": 1},
             "methods": {"bind_supervised": {"label": link}},
-            "rows": {
-                "toy": {
-                    **common,
-                    **chosen,
-                    "method": "bind_supervised",
-                    "variant": "label",
-                    "features": "bind/toy/fused-both.zarr",
-                    "embeddings": "texts",
-                    "refit": "none",
-                    "max_missing": 0.0,
-                    "spaces": ["unseen"],
-                }
-            },
+            "rows": {"toy": {**COMMON, **CHOSEN, **asked, **inputs}},
         },
     }
 
@@ -282,7 +274,7 @@ def added(folder: Path) -> None:
 def test_a_fifth_modality_is_added_without_an_edit(tmp_path: Path) -> None:
     added(tmp_path)
     recorded(tmp_path / "data/raw/utd_imu")
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params()))
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(data_params() | learning_params()))
     text_KT = np.random.default_rng(1).normal(size=(27, 6)).astype(np.float32)
     with store.create(tmp_path / "texts.zarr", {"dataset": "utd_imu", "encoder": "toy", "dim": 6}) as writer:
         writer.group("label", [f"{class_id:05d}-0" for class_id in range(27)]).put("pooled", text_KT)

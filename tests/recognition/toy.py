@@ -11,7 +11,7 @@ from pipeline.core.joints import NTU25
 from pipeline.formats import depth_png, ntu_skeleton, video
 from pipeline.formats.shared import Skeleton
 from pipeline.modalities.video import clip as hub_member
-from pipeline.models import clip, open_clips
+from pipeline.models import checkpoint, clip, open_clips
 from pipeline.models.bound import Bound
 from pipeline.models.encoder import encoder_of
 from pipeline.models.methods.shared import unit
@@ -173,3 +173,10 @@ def write(checkout: Path) -> None:
         write_store(checkout, name, name, recipe, options, module)
     encoder, _ = hub_member.frozen(checkout / hub.weights, 0, hub.options, "here")
     write_store(checkout, "hub", "video", *HUB, encoder, "all-0")
+
+
+def edited(file, edit):
+    """The weights of a sense with other metadata."""
+    state, told = checkpoint.load(file)
+    edit(told)
+    checkpoint.write(file, state, told)
