@@ -63,6 +63,20 @@ def reader(path: Path, modality: str, dataset: str) -> Reader:
     return chosen
 
 
+def there(text: str) -> Path | None:
+    """The file or folder that a text names, if there is one; words are often longer than a name may be."""
+    try:
+        found = bool(text) and Path(text).exists()
+    except OSError:
+        found = False
+    return Path(text) if found else None
+
+
+def is_name(text: str) -> bool:
+    """Whether a text ends as files of clips do."""
+    return Path(text).suffix.lower() in {ending for forms in FORMS.values() for ending in forms.files}
+
+
 def clips(paths: Iterable[Path], modality: str) -> list[Path]:
     """The clips that paths name, each once: files, folders of frames, and all that lie in other folders, sorted.
 
