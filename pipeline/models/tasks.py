@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.core import store, tables
+from pipeline.core import groups, store, tables
 from pipeline.core.errors import DataError
 from pipeline.core.hashing import array_digest, value_digest
 from pipeline.core.rejects import Rejects
@@ -204,21 +204,14 @@ def _text_weights(texts: store.Store, seed: int) -> str | None:
 
 
 def _group(features: store.Store, split: str, seed: int) -> str:
-    """The features of a split's encoder: the only one, or of several the one of the same seed; else of one for all.
-
-    Those of one for all splits are `all-<seed>`, or `all` where it has no seeds.
-    """
-    attrs = {name: features.group_attrs(name) for name in features.groups()}
-    of_split = [name for name in attrs if attrs[name].get("split") == split]
-    for_all = [name for name in (f"all-{seed}", "all") if name in attrs][:1]
-    same_seed = [name for name in of_split if attrs[name].get("seed") == seed]
-    chosen = (of_split if len(of_split) == 1 else same_seed) if of_split else for_all
-    if len(chosen) != 1:
+    """The features of a split's encoder."""
+    chosen = groups.of_run(features.groups(), split, seed)
+    if chosen is None:
         raise DataError(
             f"{features.path}: no features for split '{split}', seed {seed}: its groups are {features.groups()}; "
             "add the split or the seed to the rows of pretrain, finetune or bind, and extract"
         )
-    return chosen[0]
+    return chosen
 
 
 def _there(source: Source, rows: Sequence[Line], asked: Asked) -> _Found:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.core import bound
+from pipeline.core import bound, groups
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.store import Store
 
@@ -71,15 +71,14 @@ class Space:
         return self.stores[sense].attrs
 
     def _group(self, store: Store, run: Run) -> str:
-        """The group of a run; of weights that belong to no split the one of the seed, or of all."""
-        wanted = (f"{run.split}-{run.seed}", f"all-{run.seed}", "all")
-        found = [name for name in wanted if name in store.groups()]
-        if not found:
+        """The group of a run."""
+        found = groups.of_run(store.groups(), run.split, run.seed)
+        if found is None:
             raise DataError(
                 f"{store.path}: no vectors for split '{run.split}', seed {run.seed}: its groups are {store.groups()}; "
                 f"run `dvc repro bind@{self._folder.name}`"
             )
-        return found[0]
+        return found
 
     def _check_of(self, name: str, wanted: dict[str, str]) -> None:
         attrs = self.stores[name].attrs

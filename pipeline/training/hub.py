@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.core import groups
 from pipeline.core.closure import Code
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.params import Params
@@ -55,16 +56,14 @@ class Hub:
         self.used: list[Path] = []  # folders of finished parts
 
     def group(self, split: str, seed: int) -> str:
-        """The encoder of a split: the only one, or of several that of the seed; else one that belongs to no split."""
-        of_split = [name for name in self._loads if name.rpartition("-")[0] == split and split != "all"]
-        same = [name for name in (f"{split}-{seed}", f"all-{seed}", "all") if name in self._loads]
-        chosen = of_split if len(of_split) == 1 else same
-        if not chosen:
+        """The encoder of a split."""
+        chosen = groups.of_run(self._loads, split, seed)
+        if chosen is None:
             raise DataError(
                 f"{self._weights}: no weights for split '{split}', seed {seed}, only {sorted(self._loads)}; mend the "
                 "splits and seeds of the row of bind, or add to those of the weights' row"
             )
-        return chosen[0]
+        return chosen
 
     def found(self, group: str) -> Found:
         """An encoder at rest, and what its weights say of themselves."""
