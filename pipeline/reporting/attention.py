@@ -1,0 +1,128 @@
+"""Where a ResT looks: frames and words of a clip with the attention they get, and the regions that get most of it.
+
+ResT figures 1 and 10 to 12. A weight is the mean over the heads of one layer; a row of weights sums to 1.
+"""
+
+# Shapes: S visual tokens, L words, K regions, H x W pixels, 4 = x0 y0 x1 y1 in 0 to 1.
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+Floats = npt.NDArray[np.floating[Any]]
+Pictures = npt.NDArray[np.uint8]
+Colour = tuple[int, int, int]
+
+MOST_REGIONS = 5  # as in the paper's figures
+_HEIGHT = 96  # of a frame, pixels
+_GAP, _CELL, _LINE = 4, 18, 12
+_PAPER: Colour = (255, 255, 255)
+_INK: Colour = (40, 40, 40)
+_FULL: Colour = (27, 108, 168)  # of a cell that gets all
+_OUTLINES: tuple[Colour, ...] = ((230, 60, 50), (245, 160, 30), (60, 170, 90), (50, 130, 220), (160, 80, 190))
+_NAMES = 96  # pixels, for what stands before a row
+
+
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """The attention of one clip: of its CLS token, then of its words, each to visual tokens and to words."""
+
+    frames_SHW3: Pictures  # what the tokens were made of; of a group of frames the first
+    rows: Sequence[str]  # who attends: "CLS" and the words
+    visual_RS: Floats
+    words_RL: Floats
+
+
+def draw(path: Path, clip: Looked) -> None:
+    """Frames above, below them a row of cells for each token that attends: the darker, the more it looks there."""
+    frames = [_scaled(frame) for frame in clip.frames_SHW3]
+    width = max(_CELL, frames[0].width) + _GAP
+    columns = len(frames) * width + clip.words_RL.shape[1] * (_CELL + _GAP)
+    sheet = Image.new("RGB", (_NAMES + columns, _HEIGHT + _GAP + len(clip.rows) * (_CELL + _GAP) + _LINE), _PAPER)
+    for number, frame in enumerate(frames):
+        sheet.paste(frame, (_NAMES + number * width, 0))
+    pen = ImageDraw.Draw(sheet)
+    for row, name in enumerate(clip.rows):
+        top = _HEIGHT + _GAP + row * (_CELL + _GAP)
+        _write(pen, (0, top + 2), name)
+        for number, share in enumerate(clip.visual_RS[row].tolist()):
+            _cell(pen, _NAMES + number * width, top, width - _GAP, share)
+        for number, share in enumerate(clip.words_RL[row].tolist()):
+            _cell(pen, _NAMES + len(frames) * width + number * (_CELL + _GAP), top, _CELL, share)
+    sheet.save(path)
+
+
+def draw_regions(
+    path: Path, frames_SHW3: Pictures, frame_K: npt.NDArray[np.int64], boxes_K4: Floats, share_K: Floats
+) -> None:
+    """Three frames of a clip; in each its five most attended regions framed, brighter where more is looked at.
+
+    `frame_K` says in which of the frames a region lies.
+    """
+    shown = [_regions(frames_SHW3[at], boxes_K4[frame_K == at], share_K[frame_K == at]) for at in spread(frames_SHW3)]
+    sheet = Image.new("RGB", (sum(frame.width + _GAP for frame in shown) - _GAP, shown[0].height), _PAPER)
+    left = 0
+    for frame in shown:
+        sheet.paste(frame, (left, 0))
+        left += frame.width + _GAP
+    sheet.save(path)
+
+
+def spread(frames: Sequence[Any] | Pictures, num_shown: int = 3) -> list[int]:
+    """Places of a few frames from the first to the last.
+
+    >>> spread(list(range(9)))
+    [0, 4, 8]
+    """
+    return sorted({int(place) for place in np.linspace(0, len(frames) - 1, num_shown).round()})
+
+
+def most_attended(share_K: Floats, most: int = MOST_REGIONS) -> list[int]:
+    """Places of the regions that get most, the most first; of equals the earlier.
+
+    >>> most_attended(np.array([0.1, 0.4, 0.4, 0.1]), 2)
+    [1, 2]
+    """
+    return [int(place) for place in np.argsort(-share_K, kind="stable")[:most]]
+
+
+def _regions(frame_HW3: Pictures, boxes_K4: Floats, share_K: Floats) -> Image.Image:
+    """The frame darkened, but for its most attended regions: the first of them in full light."""
+    picture = _scaled(frame_HW3, 2 * _HEIGHT)
+    dark = Image.blend(picture, Image.new("RGB", picture.size, (0, 0, 0)), 0.6)
+    chosen = most_attended(share_K)
+    corners = [_pixels(boxes_K4[place], picture.size) for place in chosen]
+    for place, box in reversed(list(zip(chosen, corners, strict=True))):  # the most attended last, on top
+        light = Image.blend(dark, picture, float(share_K[place] / max(share_K.max(), 1e-12)))
+        dark.paste(light.crop(box), (box[0], box[1]))
+    pen = ImageDraw.Draw(dark)
+    for number, box in reversed(list(enumerate(corners))):
+        pen.rectangle(box, outline=_OUTLINES[number % len(_OUTLINES)], width=2)
+    return dark
+
+
+def _pixels(box_4: Floats, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """A box in pixels, at least one wide and high, inside the picture."""
+    (width, height), (x0, y0, x1, y1) = size, np.clip(box_4, 0, 1).tolist()
+    left, top = min(int(x0 * width), width - 1), min(int(y0 * height), height - 1)
+    return left, top, max(left + 1, round(x1 * width)), max(top + 1, round(y1 * height))
+
+
+def _scaled(frame_HW3: Pictures, height: int = _HEIGHT) -> Image.Image:
+    picture = Image.fromarray(frame_HW3)
+    return picture.resize((max(1, round(height * picture.width / picture.height)), height))
+
+
+def _cell(pen: ImageDraw.ImageDraw, left: int, top: int, width: int, share: float) -> None:
+    """A cell from paper (no attention) to full colour (all of it); the root lets small shares be seen."""
+    depth = float(np.sqrt(np.clip(share, 0, 1)))
+    shade = tuple(round(paper + depth * (full - paper)) for paper, full in zip(_PAPER, _FULL, strict=True))
+    pen.rectangle((left, top, left + width - 1, top + _CELL - 1), fill=shade, outline=(200, 200, 200))
+
+
+def _write(pen: ImageDraw.ImageDraw, at: tuple[int, int], text: str) -> None:
+    pen.text(at, text[:14], fill=_INK, font=ImageFont.load_default())

@@ -1,0 +1,68 @@
+"""Pictures of attention: what gets more is seen to get more."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.reporting import attention
+from pipeline.reporting.attention import Looked
+
+
+@pytest.fixture(name="frames_SHW3")
+def _frames() -> np.ndarray:
+    return np.full((4, 24, 32, 3), 200, np.uint8)
+
+
+def _looked(frames_SHW3: np.ndarray, visual_RS: np.ndarray) -> Looked:
+    return Looked(frames_SHW3, ["CLS", "jump"], visual_RS, np.array([[0.0], [0.25]]))
+
+
+def _pixels(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path).convert("RGB")).astype(int)
+
+
+def test_the_frame_that_gets_all_is_the_darkest(tmp_path: Path, frames_SHW3: np.ndarray) -> None:
+    first, last = np.eye(4)[[0, 0]], np.eye(4)[[3, 3]]
+    for name, visual_RS in (("first", first), ("last", last)):
+        attention.draw(tmp_path / f"{name}.png", _looked(frames_SHW3, visual_RS))
+    one, other = _pixels(tmp_path / "first.png"), _pixels(tmp_path / "last.png")
+    below = slice(attention._HEIGHT + attention._GAP + 2, attention._HEIGHT + attention._CELL)
+    changed = np.flatnonzero((one != other)[below].any(axis=(0, 2)))
+    middle = (one.shape[1] + attention._NAMES) // 2
+    left, right = changed[changed < middle], changed[changed >= middle]
+    assert one[below][:, left].mean() < other[below][:, left].mean()
+    assert one[below][:, right].mean() > other[below][:, right].mean()
+
+
+def test_what_a_token_may_not_see_stays_blank(tmp_path: Path, frames_SHW3: np.ndarray) -> None:
+    attention.draw(tmp_path / "a.png", _looked(frames_SHW3, np.full((2, 4), 0.25)))
+    pixels = _pixels(tmp_path / "a.png")
+    row, column = attention._HEIGHT + attention._GAP + attention._CELL // 2, pixels.shape[1] - attention._CELL // 2
+    assert pixels[row, column - attention._GAP].tolist() == [255, 255, 255]  # CLS to the word
+
+
+def test_the_most_attended_region_is_the_brightest(tmp_path: Path, frames_SHW3: np.ndarray) -> None:
+    boxes_K4 = np.array([[0.0, 0.0, 0.4, 0.4], [0.6, 0.6, 1.0, 1.0]])
+    attention.draw_regions(tmp_path / "r.png", frames_SHW3, np.array([0, 0]), boxes_K4, np.array([0.9, 0.1]))
+    frame = _pixels(tmp_path / "r.png")[: 2 * attention._HEIGHT]
+    height = len(frame)
+    width = height * 32 // 24
+    much, little = frame[height // 5, width // 5], frame[height * 4 // 5, width * 4 // 5]
+    assert much.sum() > little.sum() > frame[height * 4 // 5, width // 5].sum()
+
+
+def test_only_five_regions_are_framed(tmp_path: Path, frames_SHW3: np.ndarray) -> None:
+    boxes_K4 = np.array([[0.1 * k, 0.0, 0.1 * k + 0.08, 0.5] for k in range(8)])
+    share_K = np.array([0.3, 0.2, 0.15, 0.1, 0.1, 0.05, 0.05, 0.05])
+    attention.draw_regions(tmp_path / "all.png", frames_SHW3, np.zeros(8, np.int64), boxes_K4, share_K)
+    attention.draw_regions(tmp_path / "five.png", frames_SHW3, np.zeros(5, np.int64), boxes_K4[:5], share_K[:5])
+    assert (_pixels(tmp_path / "all.png") == _pixels(tmp_path / "five.png")).all()
+
+
+def test_a_box_beyond_the_picture_is_cut(tmp_path: Path, frames_SHW3: np.ndarray) -> None:
+    attention.draw_regions(
+        tmp_path / "r.png", frames_SHW3, np.array([0]), np.array([[0.99999, -1.0, 2.0, 1e-9]]), np.array([1.0])
+    )
+    assert _pixels(tmp_path / "r.png").shape[0] == 2 * attention._HEIGHT
