@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from pipeline.core import params as core_params
+from pipeline.core.errors import ParamsError
 from pipeline.models.rest.attention import Layer, Scheme, allowed
 from pipeline.models.rest.inputs import Seen, Sizes
 from pipeline.models.rest.tokens import MASK, PAD
@@ -39,6 +40,8 @@ class Transformer(nn.Module):
 
     def __init__(self, params: TransformerParams, sizes: Sizes) -> None:
         super().__init__()
+        if params.represents == "mask" and not sizes.num_words:
+            raise ParamsError("rest: represents: mask needs words to learn from; give losses.mlm a weight, or take cls")
         self.params, self.sizes = params, sizes
         dim = params.dim
         self.project = nn.Linear(sizes.visual_dim, dim)
