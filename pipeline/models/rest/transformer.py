@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from pipeline.core import params as core_params
-from pipeline.core.errors import ParamsError
+from pipeline.core.errors import DataError, ParamsError
 from pipeline.models.rest.attention import Layer, Scheme, allowed
 from pipeline.models.rest.inputs import Seen, Sizes
 from pipeline.models.rest.tokens import MASK, PAD
@@ -95,10 +95,18 @@ class Transformer(nn.Module):
             visual_NSD = visual_NSD + self.position_SD[: visual_NSD.shape[1]]
         parts = [self.cls_D.to(visual_NSD.dtype).expand(len(visual_NSD), 1, -1), visual_NSD]
         if word_NW is not None:
+            self._check_room(word_NW)
             parts.append(self.word(word_NW) + self.place_WD[: word_NW.shape[1]])
         num_words = 0 if word_NW is None else word_NW.shape[1]
         may_LL = allowed(visual_NSD.shape[1], num_words, self.params.attention, visual_NSD.device)
         return self.dropout(self.norm(torch.cat(parts, dim=1))), may_LL & _there(seen, word_NW)[:, None, None]
+
+    def _check_room(self, word_NW: Tensor) -> None:
+        if word_NW.shape[1] > self.sizes.max_words:
+            raise DataError(
+                f"rest: names of {word_NW.shape[1]} words, this model has room for {self.sizes.max_words}; encode them "
+                "with the vocabulary beside its weights"
+            )
 
 
 def _vectors(num: int, dim: int) -> nn.Parameter:

@@ -23,6 +23,7 @@ TRANSFORMER = {
     "attention": "single",
     "represents": "cls",
 }
+PAPERS = {"dim": 768, "num_layers": 12, "num_heads": 12, "mlp_dim": 3072, "dropout": 0.1}  # transformer
 RECURRENT = {"kind": "lstm", "dim": 16, "num_layers": 1, "dropout": 0.0}
 
 
