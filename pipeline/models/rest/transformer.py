@@ -13,8 +13,6 @@ from pipeline.models.rest.attention import Layer, Scheme, allowed
 from pipeline.models.rest.inputs import Seen, Sizes
 from pipeline.models.rest.tokens import MASK, PAD
 
-_SPREAD = 0.02  # standard deviation of words, positions and [CLS] before training
-
 
 class TransformerParams(core_params.Params):
     """The size of the transformer, who attends whom, and which token stands for a clip. The paper: 12 x 768."""
@@ -44,15 +42,15 @@ class Transformer(nn.Module):
             raise ParamsError("rest: represents: mask needs words to learn from; give losses.mlm a weight, or take cls")
         self.params, self.sizes = params, sizes
         dim = params.dim
-        self.project = nn.Linear(sizes.visual_dim, dim)
-        self.cls_D = nn.Parameter(torch.empty(dim).normal_(std=_SPREAD))
+        # All that is added or set side by side begins at one scale: beside tokens of length 20 positions of length 1
+        # go unheard, and a small model takes them up late or never.
+        self.project = nn.Sequential(nn.Linear(sizes.visual_dim, dim), nn.LayerNorm(dim))
+        self.cls_D = nn.Parameter(torch.randn(dim))
         # A region tells its place itself, and the order in which a frame's regions come means nothing.
-        self.position_SD = None if sizes.places else _vectors(sizes.max_tokens, dim)
+        self.position_SD = None if sizes.places else nn.Parameter(torch.randn(sizes.max_tokens, dim))
         if sizes.num_words:
             self.word = nn.Embedding(sizes.num_words, dim)
-            nn.init.normal_(self.word.weight, std=_SPREAD)
-            self.place_WD = _vectors(sizes.max_words, dim)
-        self.norm = nn.LayerNorm(dim)
+            self.place_WD = nn.Parameter(torch.randn(sizes.max_words, dim))
         self.dropout = nn.Dropout(params.dropout)
         self.layers = nn.ModuleList(
             Layer(dim, params.num_heads, params.mlp_dim, params.dropout) for _ in range(params.num_layers)
@@ -99,7 +97,7 @@ class Transformer(nn.Module):
             parts.append(self.word(word_NW) + self.place_WD[: word_NW.shape[1]])
         num_words = 0 if word_NW is None else word_NW.shape[1]
         may_LL = allowed(visual_NSD.shape[1], num_words, self.params.attention, visual_NSD.device)
-        return self.dropout(self.norm(torch.cat(parts, dim=1))), may_LL & _there(seen, word_NW)[:, None, None]
+        return self.dropout(torch.cat(parts, dim=1)), may_LL & _there(seen, word_NW)[:, None, None]
 
     def _check_room(self, word_NW: Tensor) -> None:
         if word_NW.shape[1] > self.sizes.max_words:
@@ -107,10 +105,6 @@ class Transformer(nn.Module):
                 f"rest: names of {word_NW.shape[1]} words, this model has room for {self.sizes.max_words}; encode them "
                 "with the vocabulary beside its weights"
             )
-
-
-def _vectors(num: int, dim: int) -> nn.Parameter:
-    return nn.Parameter(torch.empty(num, dim).normal_(std=_SPREAD))
 
 
 def _there(seen: Seen, word_NW: Tensor | None) -> Tensor:

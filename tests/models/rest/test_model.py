@@ -139,9 +139,18 @@ def test_each_size_changes_the_weights():
     assert num_weights(model(size=sizes(5, places=True))) == expected + 7 * d - s * d
     assert num_weights(model(num_layers=3)) == expected + layer
     cell = 2 * d * d + 2 * d
-    streams = t * d + d + v * d + 2 * d + heads
+    streams = t * d + d + 2 * d + v * d + 2 * d + heads
     assert num_weights(model(kind="rnn")) == streams + 2 * cell
     assert num_weights(model(kind="lstm", num_layers=2)) == streams + 2 * 2 * 4 * cell
+
+
+@pytest.mark.parametrize("scale", [0.01, 1, 100])
+def test_positions_begin_at_the_scale_of_tokens(scale):
+    """However long the vectors of a network are, or the order of frames would be learnt late or never."""
+    made = model(dim=64)
+    token_NSD = made.trunk.project(scale * torch.randn(50, 6, 5))
+    for part in (made.trunk.position_SD, made.trunk.cls_D, made.trunk.word.weight, made.trunk.place_WD):
+        assert part.std().item() == pytest.approx(token_NSD.std().item(), rel=0.3)
 
 
 def num_weights(made):
