@@ -1,0 +1,112 @@
+"""ResT's cross-modal transformer over [CLS], the visual tokens of a clip and the words of its class name."""
+
+# Shapes: N clips, S visual tokens, W words, L = 1 + S + W tokens, D size of a token, H heads.
+from typing import Literal
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from pipeline.core import params as core_params
+from pipeline.models.rest.attention import Layer, Scheme, allowed
+from pipeline.models.rest.inputs import Seen, Sizes
+from pipeline.models.rest.tokens import MASK, PAD
+
+_SPREAD = 0.02  # standard deviation of words, positions and [CLS] before training
+
+
+class TransformerParams(core_params.Params):
+    """The size of the transformer, who attends whom, and which token stands for a clip. The paper: 12 x 768."""
+
+    kind: Literal["transformer"]
+    dim: int = Field(ge=1)
+    num_layers: int = Field(ge=1)
+    num_heads: int = Field(ge=1)
+    mlp_dim: int = Field(ge=1)
+    dropout: float = Field(ge=0, lt=1)
+    attention: Scheme
+    represents: Literal["cls", "mask"]  # mask: the output of [MASK], for a model whose [CLS] nothing has taught
+
+    @model_validator(mode="after")
+    def _whole(self) -> "TransformerParams":
+        if self.dim % self.num_heads:
+            raise ValueError(f"dim {self.dim} should be a multiple of num_heads {self.num_heads}")
+        return self
+
+
+class Transformer(nn.Module):
+    """Visual tokens, and words where there are any -> the output of [CLS] and of each word."""
+
+    def __init__(self, params: TransformerParams, sizes: Sizes) -> None:
+        super().__init__()
+        self.params, self.sizes = params, sizes
+        dim = params.dim
+        self.project = nn.Linear(sizes.visual_dim, dim)
+        self.cls_D = nn.Parameter(torch.empty(dim).normal_(std=_SPREAD))
+        # A region tells its place itself, and the order in which a frame's regions come means nothing.
+        self.position_SD = None if sizes.places else _vectors(sizes.max_tokens, dim)
+        if sizes.num_words:
+            self.word = nn.Embedding(sizes.num_words, dim)
+            nn.init.normal_(self.word.weight, std=_SPREAD)
+            self.place_WD = _vectors(sizes.max_words, dim)
+        self.norm = nn.LayerNorm(dim)
+        self.dropout = nn.Dropout(params.dropout)
+        self.layers = nn.ModuleList(
+            Layer(dim, params.num_heads, params.mlp_dim, params.dropout) for _ in range(params.num_layers)
+        )
+
+    def forward(self, seen: Seen, word_NW: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """cls_ND and word_NWD, the outputs of the last layer."""
+        token_NLD, may_N1LL = self._start(seen, word_NW)
+        for layer in self.layers:
+            token_NLD = layer(token_NLD, may_N1LL)
+        words = None if word_NW is None else token_NLD[:, -word_NW.shape[1] :]
+        return token_NLD[:, 0], words
+
+    def represent(self, seen: Seen) -> Tensor:
+        """visual_ND of clips without a name. Words change nothing that [CLS] is, but under "cross" attention.
+
+        There, and where [MASK] represents a clip, the input is [CLS], the clip and [MASK], as in the paper's tests.
+        """
+        asks = self.params.represents == "mask" or (self.params.attention == "cross" and self.sizes.num_words)
+        mask_N1 = torch.full((len(seen.token_NSD), 1), MASK, device=seen.token_NSD.device) if asks else None
+        cls_ND: Tensor
+        word_N1D: Tensor | None
+        cls_ND, word_N1D = self(seen, mask_N1)
+        return cls_ND if self.params.represents == "cls" or word_N1D is None else word_N1D[:, 0]
+
+    def attention(self, seen: Seen, word_NW: Tensor | None) -> list[Tensor]:
+        """weight_NHLL of every layer, first to last."""
+        token_NLD, may_N1LL = self._start(seen, word_NW)
+        found = []
+        for layer in self.layers:
+            assert isinstance(layer, Layer)
+            found.append(layer.weights(token_NLD, may_N1LL))
+            token_NLD = layer(token_NLD, may_N1LL)
+        return found
+
+    def _start(self, seen: Seen, word_NW: Tensor | None) -> tuple[Tensor, Tensor]:
+        """token_NLD of the first layer, and may_N1LL: who attends whom, padding nobody's business."""
+        visual_NSD = self.project(seen.token_NSD)
+        if self.position_SD is not None:
+            visual_NSD = visual_NSD + self.position_SD[: visual_NSD.shape[1]]
+        parts = [self.cls_D.to(visual_NSD.dtype).expand(len(visual_NSD), 1, -1), visual_NSD]
+        if word_NW is not None:
+            parts.append(self.word(word_NW) + self.place_WD[: word_NW.shape[1]])
+        num_words = 0 if word_NW is None else word_NW.shape[1]
+        may_LL = allowed(visual_NSD.shape[1], num_words, self.params.attention, visual_NSD.device)
+        return self.dropout(self.norm(torch.cat(parts, dim=1))), may_LL & _there(seen, word_NW)[:, None, None]
+
+
+def _vectors(num: int, dim: int) -> nn.Parameter:
+    return nn.Parameter(torch.empty(num, dim).normal_(std=_SPREAD))
+
+
+def _there(seen: Seen, word_NW: Tensor | None) -> Tensor:
+    """there_NL: False at padding."""
+    num_clips, num_visual = seen.token_NSD.shape[:2]
+    device = seen.token_NSD.device
+    there_NS = torch.ones(num_clips, num_visual, dtype=torch.bool, device=device)
+    there_NS = there_NS if seen.known_NS is None else seen.known_NS
+    parts = [torch.ones(num_clips, 1, dtype=torch.bool, device=device), there_NS]
+    return torch.cat(parts if word_NW is None else [*parts, word_NW != PAD], dim=1)
