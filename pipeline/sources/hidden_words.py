@@ -1,6 +1,7 @@
 """Clips with the words of their class's name, of which some are hidden, anew each time."""
 
 # Shapes: N clips, K classes, W words.
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,7 +17,7 @@ class Labelled(Source, Protocol):
     """Clips with `label`, the place of their class; the rows of epoch e begin at e times their number."""
 
     @property
-    def ids(self) -> "list[str] | tuple[str, ...]":
+    def ids(self) -> Sequence[str]:
         """Of the clips."""
 
 
@@ -31,6 +32,11 @@ class HiddenWords:
     words_KW: npt.NDArray[np.int64]
     share: float
     seed: int
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """Of the clips."""
+        return self.clips.ids
 
     def steps(self, seed: int, epoch: int) -> list[Rows]:
         """Those of the clips."""

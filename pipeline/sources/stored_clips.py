@@ -54,14 +54,12 @@ class Tokens:
         return found_RD
 
 
-def _check_frames(
-    store: Store, ids: Sequence[str], boxes: Sequence[npt.NDArray[np.floating]], num_frames: int
-) -> None:
+def _check_frames(store: Store, ids: Sequence[str], boxes: Sequence[npt.NDArray[np.floating]], num_frames: int) -> None:
     for clip_id, box_R5 in zip(ids, boxes, strict=True):
         if len(box_R5) and box_R5[:, 0].max() >= num_frames:
             raise DataError(
-                f"{store.path}: {clip_id} has a region in frame {int(box_R5[:, 0].max())}, from 0, but input.num_frames "
-                f"says {num_frames}; give the number of frames of the recipe's clips"
+                f"{store.path}: {clip_id} has a region in frame {int(box_R5[:, 0].max())}, from 0, but input.num_frames"
+                f" says {num_frames}; give the number of frames of the recipe's clips"
             )
 
 

@@ -124,7 +124,8 @@ class VideoClips:
         if self.drawn:
             rng = generator(self.seed, "clip", epoch, clip_id)
             place = Place(int(rng.integers(spare + 1)), *rng.random(2).tolist())
-        return clips_at(footage, self.window, [place])[0]
+        x_KTCHW = clips_at(footage, self.window, [place])
+        return x_KTCHW.reshape(x_KTCHW.shape[1:])
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from pipeline.core.batches import Source
 from pipeline.core.errors import DataError, LeakError
 from pipeline.core.hashing import path_digest, value_digest
 from pipeline.core.params import Params
-from pipeline.core.rejects import Rejects
 from pipeline.core.schemas import CLIPS
 from pipeline.core.store import Store
 from pipeline.sources.hidden_words import Labelled
@@ -52,6 +51,17 @@ class Test(Shown):
 
 
 @dataclass(frozen=True)
+class Asked:
+    """Clips to learn from or to measure on, with the places of their classes."""
+
+    ids: Sequence[str]
+    labels: Sequence[int]
+    batch_size: int
+    seed: int
+    drawn: bool  # in any order, and of videos any window; else in turn, and the middle one
+
+
+@dataclass(frozen=True)
 class Saw:
     """What is known of weights that made what is looked at."""
 
@@ -63,7 +73,9 @@ class Saw:
 class Viewing(Protocol):
     """One dataset's clips that can be looked at."""
 
-    saw: Saw
+    @property
+    def saw(self) -> Saw:
+        """Of whatever made them."""
 
     @property
     def ids(self) -> list[str]:
@@ -77,10 +89,10 @@ class Viewing(Protocol):
     def facts(self) -> dict[str, Any]:
         """`token_dim` and `max_tokens` of stored features; nothing of videos."""
 
-    def lessons(self, ids: Sequence[str], labels: Sequence[int], batch_size: int, seed: int, *, drawn: bool) -> Labelled:
-        """A source of labelled clips; `drawn` in any order, and of videos any window."""
+    def lessons(self, asked: Asked) -> Labelled:
+        """A source of labelled clips."""
 
-    def shown(self, ids: Sequence[str], test: Test, seed: int) -> Source:
+    def shown(self, ids: Sequence[str], seed: int) -> Source:
         """A source of all clips that stand for each recording, along axis 1."""
 
     def decided_by(self, ids: Sequence[str]) -> str:
@@ -93,6 +105,7 @@ class Filmed:
 
     videos: Videos
     window: Window
+    test: Test
     reasons: Mapping[str, str]
     saw: Saw
 
@@ -106,17 +119,19 @@ class Filmed:
         """None: what there is to know stands in the params."""
         return {}
 
-    def lessons(self, ids: Sequence[str], labels: Sequence[int], batch_size: int, seed: int, *, drawn: bool) -> Labelled:
+    def lessons(self, asked: Asked) -> Labelled:
         """Windows, one a video."""
-        return VideoClips(self._of(ids), ids, labels, self.window, seed, batch_size, drawn)
+        videos = self._of(asked.ids)
+        return VideoClips(videos, asked.ids, asked.labels, self.window, asked.seed, asked.batch_size, asked.drawn)
 
-    def shown(self, ids: Sequence[str], test: Test, seed: int) -> Source:
+    def shown(self, ids: Sequence[str], seed: int) -> Source:
         """Windows, several a video."""
-        return ShownClips(self._of(ids), ids, self.window, test, seed, test.batch_size)
+        return ShownClips(self._of(ids), ids, self.window, self.test, seed, self.test.batch_size)
 
     def decided_by(self, ids: Sequence[str]) -> str:
         """Of the files' contents and of where clips lie in them."""
-        told = [[each, *(self.videos.clips[each][key] for key in ("content_hash", "path", "num_frames"))] for each in ids]
+        columns = ("content_hash", "path", "num_frames")
+        told = [[each, *(self.videos.clips[each][column] for column in columns)] for each in ids]
         return value_digest([self.videos.dataset, self.window.model_dump(), told])
 
     def _of(self, ids: Sequence[str]) -> Videos:
@@ -130,6 +145,7 @@ class Stored:
 
     store: Store
     tokens: Tokens
+    test: Test
     saw: Saw
     reasons: Mapping[str, str]
 
@@ -143,37 +159,63 @@ class Stored:
         """Of the tokens."""
         return {"token_dim": self.tokens.dim, "max_tokens": self.tokens.max_tokens}
 
-    def lessons(self, ids: Sequence[str], labels: Sequence[int], batch_size: int, seed: int, *, drawn: bool) -> Labelled:  # noqa: ARG002 - nothing but the order is drawn
+    def lessons(self, asked: Asked) -> Labelled:
         """Tokens of the clips."""
-        return StoredClips(self.tokens, ids, labels, batch_size, drawn)
+        return StoredClips(self.tokens, asked.ids, asked.labels, asked.batch_size, asked.drawn)
 
-    def shown(self, ids: Sequence[str], test: Test, seed: int) -> Source:  # noqa: ARG002 - nothing is drawn
+    def shown(self, ids: Sequence[str], seed: int) -> Source:  # noqa: ARG002 - nothing is drawn
         """Tokens of the clips, one clip each."""
-        return ShownTokens(self.tokens, ids, test.batch_size)
+        return ShownTokens(self.tokens, ids, self.test.batch_size)
 
     def decided_by(self, ids: Sequence[str]) -> str:
         """Of the whole store."""
         return value_digest([path_digest(self.store.path), self.tokens.group, list(ids)])
 
 
-def filmed(dataset: str, files: str, clips: Path, window: Window, max_rejected: float) -> Filmed:
+@dataclass(frozen=True)
+class Place:
+    """Where one dataset's clips stand: the folder of its videos, or the store of its features."""
+
+    names: Sequence[str]  # of its classes
+    clips: Path  # the clips table
+    path: Path
+
+
+def opened(
+    asked: FromVideo | FromStore, test: Test, places: Mapping[str, Place], run: tuple[str, int], max_rejected: float
+) -> dict[str, Viewing]:
+    """What is looked at of each dataset: of stored features those of the encoder of a split and seed."""
+    views: dict[str, Viewing] = {}
+    if isinstance(asked, FromVideo):
+        for dataset, place in places.items():
+            views[dataset] = _filmed(dataset, place, asked.window, test, max_rejected)
+        return views
+    stored = {dataset: _stored(dataset, place, asked, test, run) for dataset, place in places.items()}
+    _refuse_other_encoders(stored)
+    views.update(stored)
+    return views
+
+
+def _filmed(dataset: str, place: Place, window: Window, test: Test, max_rejected: float) -> Filmed:
     """The accepted videos of a clips table, of which those that a window does not fit in may be rejected."""
-    rows = [row for row in tables.read_rows(clips, CLIPS) if row["modality"] == MODALITY and row["reason"] is None]
+    rows = [
+        row for row in tables.read_rows(place.clips, CLIPS) if row["modality"] == MODALITY and row["reason"] is None
+    ]
     kept = {
         row["clip_id"]: {name: row[name] for name in ("path", "num_frames", "content_hash")}
         for row in sorted(rows, key=lambda row: str(row["clip_id"]))
     }
-    videos, rejects = long_enough(Videos(dataset, Path(files), kept), window, max_rejected)
-    return Filmed(videos, window, dict(rejects.rows), Saw([], [], None))
+    videos, rejects = long_enough(Videos(dataset, place.path, kept), window, max_rejected)
+    return Filmed(videos, window, test, dict(rejects.rows), Saw([], [], None))
 
 
-def stored(dataset: str, path: Path, asked: FromStore, run: tuple[str, int], names: Sequence[str]) -> Stored:
-    """The features of the encoder of a split and seed; `names` are those of the dataset's classes.
+def _stored(dataset: str, place: Place, asked: FromStore, test: Test, run: tuple[str, int]) -> Stored:
+    """The features of the encoder of a split and seed.
 
     Raises DataError for a store of another dataset or without that encoder, LeakError where it does not say what its
     encoder has seen.
     """
-    store = Store(path, "extract")
+    path, store = place.path, Store(place.path, "extract")
     if store.attrs["dataset"] != dataset:
         raise DataError(f"{path}: features of '{store.attrs['dataset']}', not of '{dataset}'; mend input.features")
     group = groups.of_run(store.groups(), *run)
@@ -186,12 +228,12 @@ def stored(dataset: str, path: Path, asked: FromStore, run: tuple[str, int], nam
     if "training_classes" not in attrs:
         raise LeakError(f"{path}: group '{group}' does not say what its encoder was trained on")
     classes = [class_id for class_id in attrs["training_classes"] if "training_names" not in attrs]
-    told = attrs.get("training_names", [names[class_id] for class_id in classes])
+    told = attrs.get("training_names", [place.names[class_id] for class_id in classes])
     saw = Saw(sorted(classes), sorted(told), attrs.get("pretrained"))
-    return Stored(store, Tokens(store, group, asked.array, asked.num_frames), saw, {})
+    return Stored(store, Tokens(store, group, asked.array, asked.num_frames), test, saw, {})
 
 
-def refuse_other_encoders(views: Mapping[str, Stored]) -> None:
+def _refuse_other_encoders(views: Mapping[str, Stored]) -> None:
     """DataError where the stored features of datasets are not all of one encoder's weights and size."""
     made_by = {
         dataset: (view.store.group_attrs(view.tokens.group).get("weights_hash"), view.tokens.dim)
@@ -204,13 +246,3 @@ def refuse_other_encoders(views: Mapping[str, Stored]) -> None:
                 f"{views[dataset].store.path}: features of another encoder than {views[first].store.path}; extract "
                 "both with the same weights"
             )
-
-
-def joined(viewing: Viewing, wanted: Sequence[str], where: str, max_rejected: float) -> set[str]:
-    """Which of the clips that a split wants cannot be looked at. Raises DataError where they are too many."""
-    there, rejects = set(viewing.ids), Rejects(where)
-    for clip_id in wanted:
-        if clip_id not in there:
-            rejects.add(clip_id, viewing.reasons.get(clip_id, "not there: neither a video nor stored features of it"))
-    rejects.check(total=len(wanted), at_most=max_rejected)
-    return {clip_id for clip_id, _ in rejects.rows}

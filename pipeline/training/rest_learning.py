@@ -5,10 +5,11 @@ Source: Lin et al., Cross-modal representation learning for zero-shot action rec
 
 # Shapes: N clips, K classes that are taught, E size of a class text, S tokens, D size of a token.
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +20,7 @@ from torch import Tensor, nn
 from pipeline.core import runs
 from pipeline.core.batches import Source
 from pipeline.core.errors import DataError
-from pipeline.core.hashing import file_digest
 from pipeline.core.params import Params
-from pipeline.core.seeds import derived_seed
 from pipeline.models import checkpoint
 from pipeline.models.rest import e2e, frames, losses, macs
 from pipeline.models.rest.e2e import E2E, E2EParams
@@ -91,7 +90,7 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Task:
-    """What one training is called, its seed and how it runs."""
+    """What one training is called, its named seed and how it runs."""
 
     what: str
     seed: int
@@ -100,22 +99,11 @@ class Task:
 
 
 def warm_up(plan: Plan, clips: Clips, num_classes: int, task: Task, file: Path) -> None:
-    """Write the frame encoder of the epoch that knew most held-out clips, by the mean of their tokens."""
+    """Write the frame encoder of the epoch that knew most held-out clips by the mean of their tokens."""
     assert plan.warmup is not None
-    with _recorded(plan.warmup, task) as (facts, seed):
+    with _recorded(plan.warmup, task) as facts:
         classifier = _WarmUp(_frames(plan), num_classes)
-        fitted = loop.fit(
-            classifier,
-            clips.learn,
-            clips.held_out,
-            _class_loss,
-            plan.warmup,
-            task.running,
-            seed=seed,
-            watch="accuracy",
-            what=task.what,
-            resume=task.resume,
-        )
+        fitted = _fit(classifier, clips, _class_loss, plan.warmup, task, "accuracy")
         facts.update(fitted.facts)
     checkpoint.save(file, classifier.frames, {"epoch": fitted.epoch, "history": fitted.history})
 
@@ -124,24 +112,12 @@ def learn(
     plan: Plan, clips: Clips, lesson: Lesson, task: Task, start: Path | None, file: Path, about: Mapping[str, Any]
 ) -> None:
     """Write the weights of the best epoch on held-out clips; the frame encoder begins as in the file `start`."""
-    with _recorded(plan.training, task) as (facts, seed):
+    with _recorded(plan.training, task) as facts:
         module = built(plan, lesson)
         if start is not None:
-            encoder = module.frames
-            assert encoder is not None
-            encoder.load_state_dict(checkpoint.load(start, "rest")[0])
-        fitted = loop.fit(
-            module,
-            clips.learn,
-            clips.held_out,
-            loss_of(plan, lesson.vectors_KE),
-            plan.training,
-            task.running,
-            seed=seed,
-            watch=watched(plan),
-            what=task.what,
-            resume=task.resume,
-        )
+            assert module.frames is not None
+            module.frames.load_state_dict(checkpoint.load(start, "rest")[0])
+        fitted = _fit(module, clips, loss_of(plan, lesson.vectors_KE), plan.training, task, watched(plan))
         facts.update(fitted.facts)
     told = {
         **about,
@@ -153,6 +129,31 @@ def learn(
         "history": fitted.history,
     }
     checkpoint.save(file, module, told)
+
+
+def _fit(
+    module: nn.Module, clips: Clips, loss_fn: loop.LossFn, params: loop.Params, task: Task, watch: str
+) -> loop.Fitted:
+    return loop.fit(
+        module,
+        clips.learn,
+        clips.held_out,
+        loss_fn,
+        params,
+        task.running,
+        seed=task.seed,
+        watch=watch,
+        what=task.what,
+        resume=task.resume,
+    )
+
+
+@contextmanager
+def _recorded(params: loop.Params, task: Task) -> Iterator[dict[str, object]]:
+    """A line of the run log, and the same draws whatever ran before."""
+    log = runs.recorded("training", task.what, writes=ranks.leads())
+    with log as facts, deterministic(task.seed, params.num_threads):
+        yield facts
 
 
 def built(plan: Plan, lesson: Lesson) -> Rest | E2E:
