@@ -74,9 +74,13 @@ def divide(num_classes: int, unseen: Sequence[int], rng: np.random.Generator) ->
 
 
 def assign(clips: Sequence[Clip], classes: Classes) -> dict[str, str]:
-    """The role of each clip, by id. Raises DataError if fit, val, seen_test or unseen_test stays empty."""
+    """The role of each clip, by id. Raises DataError if fit, val, seen_test or unseen_test stays empty.
+
+    Without unseen classes, as in a source of cross-dataset transfer, nobody need test: other datasets do.
+    """
     roles = {clip.clip_id: _role(clip, classes) for clip in clips}
-    empty = sorted({"fit", "val", "seen_test", "unseen_test"} - set(roles.values()))
+    needed = {"fit", "val", "seen_test", "unseen_test"} if classes.unseen else {"fit", "val"}
+    empty = sorted(needed - set(roles.values()))
     if empty:
         raise DataError(
             f"no clip gets the role {' or '.join(empty)}; see that the clips cover the subjects and classes"

@@ -5,7 +5,7 @@ Frames are counted in decode order from 0, because avi files carry no trustworth
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -81,13 +81,14 @@ def read(path: Path, indices: Indices, pixels: Pixels = "rgb24") -> Frames:
     if not wanted or wanted[0] < 0 or wanted != sorted(wanted):
         raise ValueError(f"indices must be ascending and not negative, found {wanted}")
     found: dict[int, Frames] = {}
+    as_pixels = _converter(pixels)
     with _opened(path) as (container, stream):
         missing = iter(sorted(set(wanted)))
         target = next(missing)
         for number, frame in enumerate(container.decode(stream)):
             if number == target:
                 _check_size(path, frame)
-                found[number] = frame.to_ndarray(format=pixels)
+                found[number] = as_pixels(frame)
                 check_picture(path, found[number], found[wanted[0]], len(wanted))
                 if number == wanted[-1]:
                     break
@@ -173,6 +174,19 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
     except (av.FFmpegError, OSError, MemoryError) as error:
         what = " ".join(str(error).split()).replace(f": '{path}'", "")
         raise FormatError(f"{path}: does not decode as video ({what}); replace the file") from None
+
+
+def _converter(pixels: Pixels) -> Callable[[Any], Frames]:
+    """Frames to arrays of some pixels; of a frame alone PyAV would begin anew, with threads, which takes far longer."""
+    from av.video.reformatter import VideoReformatter
+
+    reformatter = VideoReformatter()
+
+    def converted(frame: Any) -> Frames:
+        array: Frames = reformatter.reformat(frame, format=pixels, threads=1).to_ndarray()
+        return array
+
+    return converted
 
 
 def _rate(path: Path) -> float | None:

@@ -1,23 +1,63 @@
 """Source classes that are target classes under another name, and the 0/50 and 0/100 protocols of E2E.
 
-Takes vectors, not encoders. The filter belongs to the stage that trains on the source; a split never applies it.
+Takes vectors, not encoders. The filter belongs to the stages that train on the source; a split never applies it.
 Source: Brattoli et al., Rethinking zero-shot video classification (CVPR 2020), as restated in ResT 4.1.
 """
 
+# Shapes: S source classes, T target classes, D size of a label vector.
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from pipeline.core.errors import DataError
+from pipeline.core.params import Params
 from pipeline.formats.class_names import content_words, read_names, stem, words
 
 Vectors = npt.NDArray[np.float32]
+Places = list[tuple[int, int]]  # rows of the source and of a target
 
 LABELS = Path(__file__).parent / "lists"
+
+Check = Literal["names", "words", "vectors"]
+CHECKS: tuple[Check, ...] = ("names", "words", "vectors")  # from the plainest; what an overlap is told by
+
+
+class OverlapParams(Params):
+    """Which classes of a source are taken out because they are classes of a target, and what their vectors are of.
+
+    `remove` names checks: `names`, the same name but for its spelling; `words`, the same stems in any order;
+    `vectors`, a cosine distance below `threshold` (.05 in E2E). Without any the overlapping classes are kept.
+    """
+
+    remove: list[Check]
+    threshold: float = Field(ge=0, le=2)
+    text_type: Annotated[str, Field(min_length=1)]  # of class texts, whose vectors are compared
+
+
+@dataclass(frozen=True)
+class Target:
+    """The classes of a target dataset: a vector a name, or None where no check reads vectors."""
+
+    names: Sequence[str]
+    vectors_TD: Vectors | None
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """A class of the source that is a class of a target."""
+
+    class_id: int
+    source: str  # its name
+    target: str  # the target's name for it
+    dataset: str  # of the target
+    distance: float | None  # between their vectors; None where no check reads vectors
+    how: Check  # the plainest check that tells
 
 
 @dataclass(frozen=True)
@@ -98,6 +138,51 @@ def threshold_that_keeps(matches: Sequence[Match], num_kept: int) -> tuple[float
     kept = [len(matches) - len(removed(matches, edge)) for edge in edges]
     best = int(np.argmin([abs(number - num_kept) for number in kept]))
     return float(edges[best]), kept[best]
+
+
+def overlapping(
+    source_names: Mapping[int, str],
+    source_SD: Vectors | None,
+    targets: Mapping[str, Target],
+    checks: Collection[Check],
+    threshold: float,
+) -> list[Overlap]:
+    """The source's classes that a check tells to be a target's, by class id; of each the nearest such target.
+
+    `source_names` are by class id and `source_SD` are their vectors in the order of ascending ids. A class that
+    several targets hold is told once: by the plainest check, then the smallest distance, then the name of the dataset.
+    Raises DataError for a vector of length 0.
+    """
+    class_ids = sorted(source_names)
+    names = [source_names[class_id] for class_id in class_ids]
+    found: dict[int, list[tuple[int, float, Overlap]]] = {}
+    for dataset, target in sorted(targets.items()):
+        told: dict[Check, Places] = {}
+        if "names" in checks:
+            told["names"] = _places(same_name(names, target.names), names, target.names)
+        if "words" in checks:
+            told["words"] = _places(same_words(names, target.names), names, target.names)
+        distance_ST = _distances(names, source_SD, target) if "vectors" in checks else None
+        if distance_ST is not None:
+            told["vectors"] = [(row, int(row_T.argmin())) for row, row_T in enumerate(distance_ST)]
+            told["vectors"] = [place for place in told["vectors"] if distance_ST[place] < threshold]
+        for check, places in told.items():
+            for row, column in places:
+                distance = None if distance_ST is None else float(distance_ST[row, column])
+                one = Overlap(class_ids[row], names[row], target.names[column], dataset, distance, check)
+                found.setdefault(class_ids[row], []).append((CHECKS.index(check), distance or 0.0, one))
+    return [min(found[class_id], key=lambda ranked: ranked[:2])[2] for class_id in sorted(found)]
+
+
+def _places(same: Mapping[str, str], source: Sequence[str], targets: Sequence[str]) -> Places:
+    return [(row, targets.index(same[name])) for row, name in enumerate(source) if name in same]
+
+
+def _distances(source: Sequence[str], source_SD: Vectors | None, target: Target) -> npt.NDArray[np.float64]:
+    if source_SD is None or target.vectors_TD is None:
+        raise ValueError("the check 'vectors' needs the vectors of the classes")
+    unit_SD, unit_TD = _unit(source, source_SD), _unit(target.names, target.vectors_TD)
+    return np.maximum(0.0, 1.0 - unit_SD @ unit_TD.T)
 
 
 def half(num_classes: int, seed: int) -> list[int]:

@@ -13,7 +13,7 @@ from pipeline import modalities
 from pipeline.core.boxes import Boxes
 from pipeline.core.closure import Code
 from pipeline.core.errors import DataError, FormatError, UnseenError
-from pipeline.core.hashing import known_digest, value_digest
+from pipeline.core.hashing import value_digest
 from pipeline.core.params import Params
 from pipeline.core.samples import Samples
 from pipeline.core.sampling import num_nonempty_frames
@@ -21,6 +21,7 @@ from pipeline.datasets import shared as datasets
 from pipeline.formats import segments
 from pipeline.formats.shared import Footage
 from pipeline.modalities import shared as films
+from pipeline.sources.recordings import verified
 
 Clip = dict[str, Any]  # a row of the clips table
 
@@ -95,8 +96,8 @@ def decode(block: Block) -> int:
     boxed = films.boxed(row.modality, row.recipe, row.options, block.section) if row.boxes else None
     samples = Samples(block.cache)
     for source in block.clips:
-        path = _verified(block.source, source.clip, row.dataset)
-        beside = {name: _verified(block.source, other, row.dataset) for name, other in source.beside.items()}
+        path = verified(block.source, source.clip, row.dataset)
+        beside = {name: verified(block.source, other, row.dataset) for name, other in source.beside.items()}
         try:
             recording = _recording(read(path), source.clip, row.dataset, beside)
             x_CT = prepare(recording)
@@ -125,15 +126,6 @@ def _reason(error: UnseenError, source: Source, block: Block) -> str:
     for clip in (source.clip, *source.beside.values()):
         reason = segments.unplaced(reason, block.source / clip["path"])
     return reason
-
-
-def _verified(source: Path, clip: Mapping[str, Any], dataset: str) -> Path:
-    file = source / segments.file_of(clip["path"])
-    if not file.exists() or known_digest(file) != clip["content_hash"]:
-        state = "has changed since it was scanned" if file.exists() else "is gone"
-        raise DataError(f"{file}: the file {state}; run `unseen raw scan {dataset}`, then `dvc repro`")
-    path: Path = source / clip["path"]
-    return path
 
 
 def _box_rows(boxes: Boxes) -> list[list[Any]]:

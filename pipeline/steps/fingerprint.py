@@ -20,7 +20,11 @@ _ONE_BY_ONE = (
     "pipeline.models.text_encoders",
 )
 # Of which a row names several: by the digest's name.
-_AS_A_WHOLE = {"text.negatives": ("pipeline.text.negatives",), "modalities": ("pipeline.modalities.*",)}
+_AS_A_WHOLE = {
+    "text.negatives": ("pipeline.text.negatives",),
+    "modalities": ("pipeline.modalities.*",),
+    "datasets": ("pipeline.datasets",),
+}
 
 
 def fingerprint(*, out: Path) -> dict[str, int]:

@@ -21,10 +21,15 @@ from pipeline.labels import overlap
 FILES = "files"  # the protocol of a dataset of vectors: its files say who trains
 _DRAWN = re.compile(r"s(0|[1-9]\d*)")
 _HALF = re.compile(r"half_(0|[1-9]\d{0,8})")
+_WITHOUT = re.compile(r"without((?:_(?:0|[1-9]\d{0,8}))+)")
+SOURCE = "source"  # the split in which no class is unseen
 
 
 class Row(Params):
     """One split table, by its `name`. `splits` names published splits, or draws: s<seed>.
+
+    Of a source of cross-dataset transfer there are two more: in `source` no class is unseen, and in
+    `without_<id>_<id>...` exactly these are, such as those that are classes of a target.
 
     `protocol` says who trains and who tests, such as xsub. With `protocol: null` the dataset is a target of
     cross-dataset transfer: nobody trains, all clips of the unseen classes are test clips, and `splits` are the halves
@@ -33,7 +38,8 @@ class Row(Params):
     Roles are given to the clips that have `modality`: the classes of a split are the same for all modalities, but not
     every clip need be filmed, and a role of a clip that a modality lacks could not be filled.
 
-    Draws have `num_unseen` classes; of named splits it is checked, or null where they differ (halves beside `full`).
+    Draws have `num_unseen` classes; of named splits it is checked, but for `source`, or null where they differ (halves
+    beside `full`).
     """
 
     dataset: str
@@ -141,7 +147,12 @@ def _classes(row: Row, name: str, num_classes: int) -> Classes:
     if row.protocol is None:
         return _target(row, name, num_classes)
     seed = _seed(name)
-    if seed is None:
+    if name == SOURCE:
+        unseen: list[int] = []
+    elif without := _WITHOUT.fullmatch(name):
+        unseen = [int(number) for number in without.group(1).split("_")[1:]]
+        _check_size(row, unseen)
+    elif seed is None:
         unseen = _published(row, name)
     elif row.num_unseen is None:
         raise DataError("is drawn, so num_unseen must say how many classes it has unseen; it is null")
@@ -164,7 +175,10 @@ def _target(row: Row, name: str, num_classes: int) -> Classes:
 def _published(row: Row, name: str) -> list[int]:
     published = shared.published_splits(row.dataset)
     if name not in published:
-        raise DataError(f"is neither published for {row.dataset} ({sorted(published)}) nor a draw such as 's0'")
+        raise DataError(
+            f"is neither published for {row.dataset} ({sorted(published)}) nor a draw such as 's0', nor 'source', nor "
+            "'without_<id>' with the ids of its unseen classes"
+        )
     _check_size(row, published[name])
     return published[name]
 

@@ -1,10 +1,10 @@
 """Who may be learnt from: the clips of a split's training roles, joined by id to prepared arrays."""
 
 # Shapes: N clips, C channels, T frames, V joints, M bodies.
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -29,6 +29,22 @@ class Lessons:
     held_out_labels: list[int]
     training_classes: list[int]
     unseen_classes: list[int]
+
+
+class Held(Protocol):
+    """Clips that can be learnt from, and those that are known to be unusable."""
+
+    @property
+    def path(self) -> Path:
+        """Where they stand."""
+
+    @property
+    def place(self) -> Mapping[str, int]:
+        """The row of each clip."""
+
+    @property
+    def rejected(self) -> Collection[str]:
+        """Clips that are left out."""
 
 
 class Prepared:
@@ -74,13 +90,19 @@ class LabelledClips:
         return [self.prepared.ids[self.rows[row]] for row in rows.tolist()]
 
 
-def read_lessons(split: Path, name: str, classes: Classes, prepared: Prepared) -> Lessons:
-    """The clips of one split that an encoder may learn from; clips that preprocess rejected are left out."""
+def read_lessons(
+    split: Path, name: str, classes: Classes, prepared: Held, only: Collection[int] | None = None
+) -> Lessons:
+    """The clips of one split that an encoder may learn from; clips that were rejected are left out.
+
+    Where `only` names classes, those of other classes are left out too.
+    """
     groups = tables.read_meta(split, SPLIT)["splits"]
     if name not in groups:
-        raise DataError(f"{split}: no split '{name}', found {sorted(groups)}; mend pretrain.rows in params.yaml")
+        raise DataError(f"{split}: no split '{name}', found {sorted(groups)}; mend the row in params.yaml")
     clips = [clip for clip in tables.read_rows(split, SPLIT) if clip["split"] == name]
     learn = [c for c in clips if c["role"] in ROLES[classes] and c["clip_id"] not in prepared.rejected]
+    learn = learn if only is None else [clip for clip in learn if clip["class_id"] in only]
     _check_classes(split, name, learn, allowed=[c for role in ROLES[classes] for c in groups[name][role]])
     lost = [clip["clip_id"] for clip in learn if clip["clip_id"] not in prepared.place]
     if lost:

@@ -46,6 +46,52 @@ def test_a_vector_of_length_zero_is_refused() -> None:
         overlap.nearest(["a", "b"], np.array([[1, 0], [0, 0]], "f4"), ["t"], np.ones((1, 2), "f4"))
 
 
+SOURCE = {7: "tai chi", 2: "climbing a rope", 4: "juggling", 5: "archery"}
+SOURCE_SD = np.array([[1, 0, 0], [0, 3, 4], [0, 0, 2], [1, 1, 1]], "f4")  # by ascending id: 2, 4, 5, 7
+TARGETS = {
+    "y": overlap.Target(["RopeClimbing", "TaiChi"], np.array([[0, 1, 0], [2, 2, 2.2]], "f4")),
+    "x": overlap.Target(["shooting arrows", "tai-chi"], np.array([[0, 0.1, 5], [1, 1, 1]], "f4")),
+}
+
+
+def found(*checks: overlap.Check, threshold: float = 0.05) -> list[tuple[object, ...]]:
+    every = overlap.overlapping(SOURCE, SOURCE_SD, TARGETS, checks, threshold)
+    return [(one.class_id, one.source, one.target, one.dataset, one.how) for one in every]
+
+
+def test_every_check_finds_its_own_and_each_class_is_told_once() -> None:
+    assert found() == []
+    assert found("names") == [(7, "tai chi", "tai-chi", "x", "names")]  # of two targets the first by name
+    tai_chi = (7, "tai chi", "tai-chi", "x")
+    assert found("words") == [(2, "climbing a rope", "RopeClimbing", "y", "words"), (*tai_chi, "words")]
+    assert found("vectors") == [(5, "archery", "shooting arrows", "x", "vectors"), (*tai_chi, "vectors")]
+    every = [(2, "words"), (5, "vectors"), (7, "names")]
+    assert [(one[0], one[-1]) for one in found("vectors", "words", "names")] == every
+    assert [one[0] for one in found("vectors", threshold=0.3)] == [4, 5, 7]
+    assert [one[0] for one in found("vectors", threshold=0.0)] == []
+
+
+def test_an_overlap_tells_the_distance_of_the_two_vectors_where_vectors_are_compared() -> None:
+    by_words = overlap.overlapping(SOURCE, None, TARGETS, ["words"], 0.05)
+    assert [one.distance for one in by_words] == [None, None]
+    every = overlap.overlapping(SOURCE, SOURCE_SD, TARGETS, overlap.CHECKS, 0.05)
+    cosine = 5 / np.hypot(0.1, 5)
+    assert [one.distance for one in every] == pytest.approx([1.0, 1 - cosine, 0.0], abs=1e-9)
+
+
+def test_of_targets_told_alike_the_nearest_is_named() -> None:
+    targets = {"x": TARGETS["y"], "y": TARGETS["x"]}
+    (_, _, last) = overlap.overlapping(SOURCE, SOURCE_SD, targets, overlap.CHECKS, 0.05)
+    assert (last.dataset, last.target, last.how) == ("y", "tai-chi", "names")
+
+
+def test_classes_need_vectors_only_where_a_check_reads_them() -> None:
+    with pytest.raises(DataError, match="'juggling' has a zero"):
+        overlap.overlapping(SOURCE, SOURCE_SD * [[1], [0], [1], [1]], TARGETS, ["vectors"], 0.05)
+    with pytest.raises(ValueError, match="needs the vectors"):
+        overlap.overlapping(SOURCE, None, TARGETS, ["vectors"], 0.05)
+
+
 @pytest.mark.parametrize(
     ("targets", "num_exact", "num_words"),
     [(("ucf101", "hmdb51"), 20, 40), (("ucf101", "hmdb51", "activitynet200"), 87, 115)],

@@ -169,6 +169,11 @@ REFUSED = {
     "a split named twice": ({"splits": ["s1", "s1"]}, "a split is named twice"),
     "a seed with zeros before it": ({"splits": ["s01"]}, "split 's01': is neither published"),
     "another count": ({"splits": ["purls_18_9"]}, "split 'purls_18_9': has 9 unseen classes, num_unseen says 5"),
+    "an id of no class": ({"splits": ["without_27"], "num_unseen": 1}, r"unseen classes \[27\] are out of range"),
+    "a class left out twice": ({"splits": ["without_3_3"], "num_unseen": None}, "an unseen class is listed twice"),
+    "another count of classes left out": ({"splits": ["without_3_9"]}, "has 2 unseen classes, num_unseen says 5"),
+    "no class left out": ({"splits": ["without"]}, "split 'without': is neither published"),
+    "an id with zeros before it": ({"splits": ["without_03"]}, "split 'without_03': is neither published"),
     "all unseen": ({"num_unseen": 27}, "num_unseen is 27, utd_mhad has 27 classes"),
     "too few seen": ({"num_unseen": 22}, "split 's0': 5 seen of 27 classes, 3 of them for validation"),
 }
@@ -302,6 +307,30 @@ def test_halves_and_all_of_a_target_fit_one_table_where_no_number_is_asked_of_th
 def test_a_draw_must_be_told_how_many_classes_are_unseen(tmp_path):
     with pytest.raises(DataError, match="split 's0': is drawn, so num_unseen must say how many"):
         written(tmp_path, num_unseen=None, splits=["s0"])
+
+
+def test_in_the_split_of_a_source_no_class_is_unseen(tmp_path):
+    rows, meta = written(tmp_path, splits=["source", "s0"])
+    parts = meta["splits"]["source"]
+    assert [len(parts[role]) for role in ("fit", "val", "unseen")] == [21, 6, 0]
+    mine = [found for found in rows if found["split"] == "source"]
+    assert Counter(found["role"] for found in mine) == {"fit": 21 * 4, "val": 6 * 4, "seen_test": 27 * 4}
+    assert {found["class_id"] for found in mine if found["role"] == "fit" and not found["held_out"]} == {*parts["fit"]}
+
+
+def test_a_source_needs_no_test_clips_of_its_own(tmp_path):
+    rows, _ = written(tmp_path, clips=[found for found in EVERY if found["subject"] in (1, 3)], splits=["source"])
+    assert {found["role"] for found in rows} == {"fit", "val"}
+    with pytest.raises(DataError, match="split 'source': no clip gets the role fit or val"):
+        written(tmp_path, clips=[found for found in EVERY if found["subject"] in (2, 4)], splits=["source"])
+
+
+def test_the_classes_that_a_split_is_without_are_unseen(tmp_path):
+    rows, meta = written(tmp_path, num_unseen=None, splits=["without_9_2_26", "without_0"])
+    assert meta["splits"]["without_9_2_26"]["unseen"] == [2, 9, 26]
+    assert meta["splits"]["without_0"]["unseen"] == [0]
+    taught = {found["class_id"] for found in rows if found["split"] == "without_0"} - {None}
+    assert taught == {*range(1, 27)}
 
 
 def test_a_target_needs_no_subjects_in_its_clips(tmp_path):

@@ -1,0 +1,157 @@
+"""The page of a row of rest: how it learnt, which classes were left out of the source, and what the network costs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.core import pages
+from pipeline.labels.overlap import Overlap
+from pipeline.sources.taught import Taught
+
+MOST_EXAMPLES = 5  # of clips that could not be looked at, for each dataset
+
+_WATCHED = {
+    "accuracy": "accuracy on held-out clips of the classes that are taught",
+    "word_accuracy": "share of the hidden words of held-out clips that it finds",
+    "cosine": "mean cosine of held-out clips with the text of their class",
+}
+
+
+@dataclass(frozen=True)
+class Told:
+    """One seed of a row."""
+
+    seed: int
+    source: str
+    split: str
+    clips: tuple[int, int]  # learnt from, held out
+    encoded: Mapping[str, int]  # by dataset
+    rejected: Mapping[str, Mapping[str, str]]  # by dataset the clips that could not be looked at, with the reason
+    taught: Taught
+    network: str
+    watched: str
+    warmup: Mapping[str, Any] | None  # epoch and history
+    joint: Mapping[str, Any]
+    pretrained: str | None
+    macs: int  # of one clip
+    parameters: int
+
+    @property
+    def merit(self) -> float:
+        """By which the epoch was chosen."""
+        kept: dict[str, float] = self.joint["history"][self.joint["epoch"] - 1]
+        return kept[f"held_out_{self.watched}"]
+
+
+def page(key: str, told: Sequence[Told]) -> pages.Page:
+    """The page of a row, its seeds in order."""
+    first = told[0]
+    joint = [(f"seed {each.seed}", each.joint) for each in told]
+    warmup = [(f"seed {each.seed}", each.warmup) for each in told if each.warmup is not None]
+    charts = [
+        _lines("Loss on the clips learnt from", "loss", "loss", joint),
+        _lines(f"{_WATCHED[first.watched].capitalize()}", "share", f"held_out_{first.watched}", joint),
+        _lines("Warm-up of the frame encoder: accuracy on held-out clips", "accuracy", "held_out_accuracy", warmup),
+    ]
+    return pages.Page(
+        title=f"Cross-modal transformer: {key}",
+        stage="rest",
+        row=key,
+        text=_text(first),
+        tables=[_networks(told), _encoded(first), *_overlaps(told)],
+        lines=[chart for chart in charts if chart is not None],
+        images=[],
+    )
+
+
+def _text(told: Told) -> list[str]:
+    targets = [dataset for dataset in told.encoded if dataset != told.source]
+    began = "drawn at random" if told.pretrained is None else f"those of {told.pretrained}"
+    what = (
+        f"Trained on {len(told.taught.names)} classes of {told.source} (split {told.split}); its first weights were {began}. The "
+        f"epoch with the best {_WATCHED[told.watched]} is kept. "
+        + (f"The clips of {', '.join(targets)} are encoded afterwards; nothing is learnt from them." if targets else "")
+    )
+    kept = sorted(each.source for each in told.taught.kept)
+    overlap = (
+        f"Classes of the source that are a target's and are taught all the same: {len(kept)} ({'; '.join(kept)}). "
+        "Figures on those classes are not zero-shot."
+        if kept
+        else "No class that is taught is a target's by its name, its words or the distance of its text."
+    )
+    return [what.strip(), *([overlap] if targets else [])]
+
+
+def _networks(told: Sequence[Told]) -> pages.Table:
+    header = [
+        "seed",
+        "network",
+        "parameters",
+        "GMACs a clip",
+        "clips",
+        "held-out clips",
+        "epochs",
+        "best epoch",
+        "merit",
+    ]
+    rows: list[list[pages.Cell]] = [
+        [
+            each.seed,
+            each.network,
+            each.parameters,
+            round(each.macs / 1e9, 4),
+            *each.clips,
+            len(each.joint["history"]),
+            each.joint["epoch"],
+            round(each.merit, 4),
+        ]
+        for each in told
+    ]
+    return pages.Table(title=f"Networks; merit is {_WATCHED[told[0].watched]}", header=header, rows=rows)
+
+
+def _encoded(told: Told) -> pages.Table:
+    rows: list[list[pages.Cell]] = []
+    for dataset, count in told.encoded.items():
+        reasons = told.rejected[dataset]
+        examples = "; ".join(f"{clip_id}: {reasons[clip_id]}" for clip_id in sorted(reasons)[:MOST_EXAMPLES])
+        rows.append([dataset, "source" if dataset == told.source else "target", count, len(reasons), examples])
+    header = ["dataset", "as", "clips encoded", "clips left out", "for example"]
+    return pages.Table(title="Clips", header=header, rows=rows)
+
+
+def _overlaps(told: Sequence[Told]) -> list[pages.Table]:
+    rows: list[list[pages.Cell]] = [
+        [one.seed, verdict, each.source, each.target, each.dataset, each.how, _distance(each)]
+        for one in told
+        for verdict, found in (("left out", one.taught.removed), ("kept", one.taught.kept))
+        for each in found
+    ]
+    header = [
+        "seed",
+        "in training",
+        "class of the source",
+        "class of the target",
+        "target",
+        "told by",
+        "cosine distance",
+    ]
+    return [pages.Table(title="Classes of the source that are a target's", header=header, rows=rows)] if rows else []
+
+
+def _distance(overlap: Overlap) -> float | None:
+    return None if overlap.distance is None else round(overlap.distance, 4)
+
+
+def _lines(
+    title: str, y_label: str, column: str, abouts: Sequence[tuple[str, Mapping[str, Any]]]
+) -> pages.Lines | None:
+    series = [
+        pages.Series(
+            name=name,
+            x=[row["epoch"] for row in about["history"]],
+            y=[round(row[column], 6) for row in about["history"]],
+        )
+        for name, about in abouts
+    ]
+    return pages.Lines(title=title, x_label="epoch", y_label=y_label, series=series) if series else None

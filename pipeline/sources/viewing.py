@@ -1,0 +1,248 @@
+"""What a network looks at of one dataset: windows of its videos, or features of its clips that are stored."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Protocol, Self
+
+from pydantic import Field, model_validator
+
+from pipeline.core import groups, tables
+from pipeline.core.batches import Source
+from pipeline.core.errors import DataError, LeakError
+from pipeline.core.hashing import path_digest, value_digest
+from pipeline.core.params import Params
+from pipeline.core.schemas import CLIPS
+from pipeline.core.store import Store
+from pipeline.sources.hidden_words import Labelled
+from pipeline.sources.stored_clips import Array, ShownTokens, StoredClips, Tokens
+from pipeline.sources.video_clips import MODALITY, Shown, ShownClips, VideoClips, Videos, Window, long_enough
+
+
+class FromVideo(Params):
+    """Windows of video files."""
+
+    kind: Literal["video"]
+    window: Window
+
+
+class FromStore(Params):
+    """Features that are stored, by dataset the path below features/ of a store of one encoder."""
+
+    kind: Literal["stored"]
+    array: Array
+    num_frames: int | None = Field(ge=1)  # of `regions`: frames of the recipe's clips, which say when a region was seen
+    features: dict[str, str]
+
+    @model_validator(mode="after")
+    def _regions_have_frames(self) -> Self:
+        if (self.num_frames is None) == (self.array == "regions"):
+            raise ValueError("num_frames belongs to regions, and to nothing else; else set it to null")
+        return self
+
+
+Input = Annotated[FromVideo | FromStore, Field(discriminator="kind")]
+
+
+class Test(Shown):
+    """The clips that stand for a recording, and how many recordings are encoded at once."""
+
+    batch_size: int = Field(ge=1)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Clips to learn from or to measure on, with the places of their classes."""
+
+    ids: Sequence[str]
+    labels: Sequence[int]
+    batch_size: int
+    seed: int
+    drawn: bool  # in any order, and of videos any window; else in turn, and the middle one
+
+
+@dataclass(frozen=True)
+class Saw:
+    """What is known of weights that made what is looked at."""
+
+    training_classes: list[int]  # of the source
+    training_names: list[str]
+    pretrained: str | None
+
+
+class Viewing(Protocol):
+    """One dataset's clips that can be looked at."""
+
+    @property
+    def saw(self) -> Saw:
+        """Of whatever made them."""
+
+    @property
+    def ids(self) -> list[str]:
+        """Sorted."""
+
+    @property
+    def reasons(self) -> Mapping[str, str]:
+        """Why others cannot."""
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """`token_dim` and `max_tokens` of stored features; nothing of videos."""
+
+    def lessons(self, asked: Asked) -> Labelled:
+        """A source of labelled clips."""
+
+    def shown(self, ids: Sequence[str], seed: int) -> Source:
+        """A source of all clips that stand for each recording, along axis 1."""
+
+    def decided_by(self, ids: Sequence[str]) -> str:
+        """Digest of what is looked at of some clips."""
+
+
+@dataclass(frozen=True)
+class Filmed:
+    """Videos."""
+
+    videos: Videos
+    window: Window
+    test: Test
+    reasons: Mapping[str, str]
+    saw: Saw
+
+    @property
+    def ids(self) -> list[str]:
+        """Sorted."""
+        return sorted(self.videos.clips)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """None: what there is to know stands in the params."""
+        return {}
+
+    def lessons(self, asked: Asked) -> Labelled:
+        """Windows, one a video."""
+        videos = self._of(asked.ids)
+        return VideoClips(videos, asked.ids, asked.labels, self.window, asked.seed, asked.batch_size, asked.drawn)
+
+    def shown(self, ids: Sequence[str], seed: int) -> Source:
+        """Windows, several a video."""
+        return ShownClips(self._of(ids), ids, self.window, self.test, seed, self.test.batch_size)
+
+    def decided_by(self, ids: Sequence[str]) -> str:
+        """Of the files' contents and of where clips lie in them."""
+        columns = ("content_hash", "path", "num_frames")
+        told = [[each, *(self.videos.clips[each][column] for column in columns)] for each in ids]
+        return value_digest([self.videos.dataset, self.window.model_dump(), told])
+
+    def _of(self, ids: Sequence[str]) -> Videos:
+        """Those videos alone: a source is sent to the processes that read."""
+        return Videos(self.videos.dataset, self.videos.files, {each: self.videos.clips[each] for each in ids})
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Stored features."""
+
+    store: Store
+    tokens: Tokens
+    test: Test
+    saw: Saw
+    reasons: Mapping[str, str]
+
+    @property
+    def ids(self) -> list[str]:
+        """Sorted."""
+        return list(self.tokens.place)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Of the tokens."""
+        return {"token_dim": self.tokens.dim, "max_tokens": self.tokens.max_tokens}
+
+    def lessons(self, asked: Asked) -> Labelled:
+        """Tokens of the clips."""
+        return StoredClips(self.tokens, asked.ids, asked.labels, asked.batch_size, asked.drawn)
+
+    def shown(self, ids: Sequence[str], seed: int) -> Source:  # noqa: ARG002 - nothing is drawn
+        """Tokens of the clips, one clip each."""
+        return ShownTokens(self.tokens, ids, self.test.batch_size)
+
+    def decided_by(self, ids: Sequence[str]) -> str:
+        """Of the whole store."""
+        return value_digest([path_digest(self.store.path), self.tokens.group, list(ids)])
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one dataset's clips stand: the folder of its videos, or the store of its features."""
+
+    names: Sequence[str]  # of its classes
+    clips: Path  # the clips table
+    path: Path
+
+
+def opened(
+    asked: FromVideo | FromStore, test: Test, places: Mapping[str, Place], run: tuple[str, int], max_rejected: float
+) -> dict[str, Viewing]:
+    """What is looked at of each dataset: of stored features those of the encoder of a split and seed."""
+    views: dict[str, Viewing] = {}
+    if isinstance(asked, FromVideo):
+        for dataset, place in places.items():
+            views[dataset] = _filmed(dataset, place, asked.window, test, max_rejected)
+        return views
+    stored = {dataset: _stored(dataset, place, asked, test, run) for dataset, place in places.items()}
+    _refuse_other_encoders(stored)
+    views.update(stored)
+    return views
+
+
+def _filmed(dataset: str, place: Place, window: Window, test: Test, max_rejected: float) -> Filmed:
+    """The accepted videos of a clips table, of which those that a window does not fit in may be rejected."""
+    rows = [
+        row for row in tables.read_rows(place.clips, CLIPS) if row["modality"] == MODALITY and row["reason"] is None
+    ]
+    kept = {
+        row["clip_id"]: {name: row[name] for name in ("path", "num_frames", "content_hash")}
+        for row in sorted(rows, key=lambda row: str(row["clip_id"]))
+    }
+    videos, rejects = long_enough(Videos(dataset, place.path, kept), window, max_rejected)
+    return Filmed(videos, window, test, dict(rejects.rows), Saw([], [], None))
+
+
+def _stored(dataset: str, place: Place, asked: FromStore, test: Test, run: tuple[str, int]) -> Stored:
+    """The features of the encoder of a split and seed.
+
+    Raises DataError for a store of another dataset or without that encoder, LeakError where it does not say what its
+    encoder has seen.
+    """
+    path, store = place.path, Store(place.path, "extract")
+    if store.attrs["dataset"] != dataset:
+        raise DataError(f"{path}: features of '{store.attrs['dataset']}', not of '{dataset}'; mend input.features")
+    group = groups.of_run(store.groups(), *run)
+    if group is None:
+        raise DataError(
+            f"{path}: no features for split '{run[0]}', seed {run[1]}: its groups are {store.groups()}; use an encoder "
+            "whose weights belong to no split, or add the split to its rows"
+        )
+    attrs = store.group_attrs(group)
+    if "training_classes" not in attrs:
+        raise LeakError(f"{path}: group '{group}' does not say what its encoder was trained on")
+    classes = [class_id for class_id in attrs["training_classes"] if "training_names" not in attrs]
+    told = attrs.get("training_names", [place.names[class_id] for class_id in classes])
+    saw = Saw(sorted(classes), sorted(told), attrs.get("pretrained"))
+    return Stored(store, Tokens(store, group, asked.array, asked.num_frames), test, saw, {})
+
+
+def _refuse_other_encoders(views: Mapping[str, Stored]) -> None:
+    """DataError where the stored features of datasets are not all of one encoder's weights and size."""
+    made_by = {
+        dataset: (view.store.group_attrs(view.tokens.group).get("weights_hash"), view.tokens.dim)
+        for dataset, view in views.items()
+    }
+    first, *others = made_by
+    for dataset in others:
+        if made_by[dataset] != made_by[first]:
+            raise DataError(
+                f"{views[dataset].store.path}: features of another encoder than {views[first].store.path}; extract "
+                "both with the same weights"
+            )

@@ -1,0 +1,411 @@
+"""rest: a source's videos and class names -> ResT, and what it makes of the clips of the source and of the targets.
+
+What a target's classes are called is read to leave such classes of the source out, and for nothing else; of its clips
+nothing is looked at before the weights stand.
+"""
+
+import csv
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from pipeline.core import pages, tables
+from pipeline.core.closure import Code
+from pipeline.core.errors import ParamsError
+from pipeline.core.hashing import array_digest, file_digest
+from pipeline.core.outputs import whole, whole_folder
+from pipeline.core.params import Params
+from pipeline.core.resume import Parts
+from pipeline.core.schemas import CLIPS
+from pipeline.core.seeds import derived_seed
+from pipeline.core.store import create
+from pipeline.labels.overlap import OverlapParams
+from pipeline.models import checkpoint
+from pipeline.models.rest.tokens import Vocabulary
+from pipeline.reporting import rest as page_of
+from pipeline.sources import viewing
+from pipeline.sources.hidden_words import HiddenWords, Labelled
+from pipeline.sources.taught import Named, Taught, taught
+from pipeline.training import loop, ranks, representing, rest_learning, rest_lessons
+from pipeline.training.lessons import Classes
+from pipeline.training.rest_lessons import RestLessons
+
+METRICS = ("loss", "accuracy", "word_accuracy", "cosine")
+WARMED = "frames.safetensors"  # in the folder of a part
+_WARMUP, _JOINT = "warm-up", "joint"
+
+Part = tuple[str, dict[str, object], Callable[[Path], None]]  # name, key and what makes it
+
+
+class Dataset(Params):
+    """A dataset whose clips are encoded: a target, whose classes may be left out of the source's."""
+
+    files: str | None  # folder of the recordings, as ingest was given it; null where features are stored
+    embeddings: str  # a row of embed
+
+
+class Source(Dataset):
+    """The dataset that is learnt from."""
+
+    dataset: str
+    split_table: str
+    split: str
+
+
+class Row(rest_learning.Plan):
+    """One source, any number of targets, one network a seed."""
+
+    source: Source
+    targets: dict[str, Dataset]
+    classes: Classes
+    overlap: OverlapParams
+    max_rejected: float = Field(ge=0, le=1)  # share of the clips that cannot be looked at, of each dataset
+    input: viewing.Input
+    test: viewing.Test
+    seeds: list[int] = Field(min_length=1)
+
+    @property
+    def datasets(self) -> dict[str, Dataset]:
+        """The source first."""
+        return {self.source.dataset: self.source, **self.targets}
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if self.source.dataset in self.targets or len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("targets, seeds: expected each once, and the source not among the targets")
+        return self
+
+    @model_validator(mode="after")
+    def _input_fits(self) -> Self:
+        files, stores = (
+            {dataset.files is None for dataset in self.datasets.values()},
+            isinstance(self.input, viewing.FromStore),
+        )
+        if stores == (self.frames is not None):
+            raise ValueError(
+                "frames: videos need a frame encoder, stored features have had theirs: there set it to null"
+            )
+        if files != {stores}:
+            raise ValueError("files: expected the folder of each dataset's videos, or null where features are stored")
+        if isinstance(self.input, viewing.FromStore):
+            if set(self.input.features) != set(self.datasets):
+                raise ValueError(f"input.features: expected a store of each of {list(self.datasets)}")
+            if self.test.num_clips > 1:
+                raise ValueError("test.num_clips: of stored features there is one clip; set it to 1")
+        elif self.frames is not None and self.input.window.num_frames % self.frames.group:
+            raise ValueError("input.window.num_frames: expected a multiple of frames.group")
+        return self
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The folders that the inputs of a row lie in."""
+
+    clips: Path
+    splits: Path
+    embeddings: Path
+    extracted: Path
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One seed of a row."""
+
+    row: Row
+    key: str
+    running: loop.Running
+    inputs: Inputs
+    parts: Parts
+    code: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Of its weights and groups."""
+        return f"all-{self.seed}"
+
+    @property
+    def file(self) -> str:
+        """Of its weights."""
+        return f"{self.name}.safetensors"
+
+    @property
+    def view(self) -> viewing.Viewing:
+        """Of the source."""
+        return self.views[self.row.source.dataset]
+
+    @property
+    def split_table(self) -> Path:
+        """Of the source."""
+        return self.inputs.splits / f"{self.row.source.dataset}-{self.row.source.split_table}.parquet"
+
+    @cached_property
+    def names(self) -> dict[str, list[str]]:
+        """The class names of each dataset."""
+        clips = {dataset: self.inputs.clips / f"{dataset}.parquet" for dataset in self.row.datasets}
+        return {dataset: tables.read_meta(path, CLIPS)["class_names"] for dataset, path in clips.items()}
+
+    @cached_property
+    def views(self) -> dict[str, viewing.Viewing]:
+        """What is looked at of each dataset."""
+        row = self.row
+        places = {
+            dataset: viewing.Place(self.names[dataset], self.inputs.clips / f"{dataset}.parquet", self._path(dataset))
+            for dataset in row.datasets
+        }
+        return viewing.opened(row.input, row.test, places, (row.source.split, self.seed), row.max_rejected)
+
+    def _path(self, dataset: str) -> Path:
+        """Where its videos or features lie."""
+        if isinstance(self.row.input, viewing.FromVideo):
+            return Path(self.row.datasets[dataset].files or "")
+        path = self.row.input.features[dataset]
+        if not path.startswith("extract/"):
+            raise ParamsError(
+                f"rest.rows.{self.key}.input.features: '{path}': expected a store that extract makes, such as "
+                "extract/<row>.zarr"
+            )
+        return self.inputs.extracted / path.removeprefix("extract/")
+
+    @cached_property
+    def taught(self) -> Taught:
+        """The classes that are learnt."""
+        source, *targets = [
+            Named(name, self.names[name], self.inputs.embeddings / f"{dataset.embeddings}.zarr")
+            for name, dataset in self.row.datasets.items()
+        ]
+        class_ids = rest_lessons.classes_of(self.split_table, self.row.source.split, self.row.classes)
+        return taught(source, targets, class_ids, self.row.overlap, self.seed)
+
+    @cached_property
+    def lessons(self) -> RestLessons:
+        """Who is learnt from."""
+        row = self.row
+        return rest_lessons.read(
+            self.split_table, row.source.split, row.classes, self.taught.names, self.view, row.max_rejected
+        )
+
+    @cached_property
+    def lesson(self) -> rest_learning.Lesson:
+        """What is learnt beside the clips."""
+        names, asked, frames = list(self.taught.names.values()), self.row.input, self.row.frames
+        if isinstance(asked, viewing.FromVideo):
+            token_dim, max_tokens = None, asked.window.num_frames // (1 if frames is None else frames.group)
+        else:
+            facts = [view.facts for view in self.views.values()]
+            token_dim, max_tokens = facts[0]["token_dim"], max(fact["max_tokens"] for fact in facts)
+        return rest_learning.Lesson(
+            class_names=names,
+            vectors_KE=self.taught.vectors_KE,
+            vocabulary=Vocabulary.of(names) if self.row.words_are_learnt else None,
+            token_dim=token_dim,
+            max_tokens=max_tokens,
+            places=isinstance(asked, viewing.FromStore) and asked.array == "regions",
+        )
+
+    def clips(self, batch_size: int) -> tuple[Labelled, Labelled]:
+        """The clips to learn from and those held out."""
+        seed, found = derived_seed(self.seed, "rest", "clips"), self.lessons
+        learn = viewing.Asked(found.ids, found.labels, batch_size, seed, drawn=True)
+        held_out = viewing.Asked(found.held_out_ids, found.held_out_labels, batch_size, seed, drawn=False)
+        return self.view.lessons(learn), self.view.lessons(held_out)
+
+    def told(self, clips: Labelled) -> Labelled:
+        """Clips with the words of their classes, where words are learnt."""
+        losses, vocabulary = self.row.losses, self.lesson.vocabulary
+        if losses is None or vocabulary is None:
+            return clips
+        seed = derived_seed(self.seed, "rest", "words")
+        return HiddenWords(clips, vocabulary.table(self.lesson.class_names), losses.mask_share, seed)
+
+    def task(self, training: str, part: str, key: dict[str, object]) -> rest_learning.Task:
+        """What a training is called, and where it keeps how far it is."""
+        what, seed = f"{self.key} {self.name} {training}", derived_seed(self.seed, "rest", training)
+        return rest_learning.Task(what, seed, self.running, self.parts.unfinished(part, key))
+
+    @cached_property
+    def warmup(self) -> Part | None:
+        """The part that holds the frame encoder after its warm-up."""
+        params = self.row.warmup
+        if params is None:
+            return None
+        name, key = f"warmup-{self.seed}", {**self._decided_by, "training": params.model_dump()}
+
+        def make(folder: Path) -> None:
+            clips = rest_learning.Clips(*self.clips(params.batch_size))
+            task = self.task(_WARMUP, name, key)
+            rest_learning.warm_up(self.row, clips, len(self.taught.names), task, folder / WARMED)
+
+        return name, key, make
+
+    def weights(self, start: Path | None) -> Part:
+        """The part that holds the weights; `start` is the file of the warm-up."""
+        row, name = self.row, f"weights-{self.seed}"
+        key = {
+            **self._decided_by,
+            **row.model_dump(include={"model", "losses", "training"}),
+            "lesson": [self.lesson.class_names, self.lesson.token_dim, self.lesson.max_tokens, self.lesson.places],
+            "vectors": array_digest(self.taught.vectors_KE) if row.losses is None else None,
+            "warmup": self.warmup and self.warmup[1],
+        }
+
+        def make(folder: Path) -> None:
+            learn, held_out = self.clips(row.training.batch_size)
+            clips = rest_learning.Clips(self.told(learn), self.told(held_out))
+            about = {"source": row.source.model_dump(include={"dataset", "split_table", "split"}), "seed": self.seed}
+            about["training_classes"] = list(self.taught.names)
+            task = self.task(_JOINT, name, key)
+            rest_learning.learn(row, clips, self.lesson, task, start, folder / self.file, about)
+
+        return name, key, make
+
+    @cached_property
+    def _decided_by(self) -> dict[str, object]:
+        """What every training depends on."""
+        found, frames = self.lessons, self.row.frames
+        return {
+            "code": self.code,
+            "plan": self.row.model_dump(include={"frames", "channels_last", "checkpoint_gradients"}),
+            "start": file_digest(Path(frames.weights)) if frames is not None and frames.weights else None,
+            "seed": self.seed,
+            "clips": self.view.decided_by([*found.ids, *found.held_out_ids]),
+            "labels": [found.labels, found.held_out_labels],
+        }
+
+
+def rest(row: Row, running: loop.Running, inputs: Inputs, *, key: str, out: Path) -> dict[str, int]:
+    """Write `all-<seed>.safetensors`, a store `<dataset>.zarr` of each dataset, history.csv and page.json.
+
+    A store has a group `all-<seed>` with `pooled` (N, D) of every clip that could be looked at, and what the weights
+    were taught. A killed run goes on within an epoch, and after the last finished block of clips. Of several ranks all
+    train, and the first encodes and writes.
+    """
+    parts, code = Parts("rest", key), Code().digest(*_modules(row))
+    runs = [_Run(row, key, running, inputs, parts, code, seed) for seed in row.seeds]
+    if not ranks.leads():
+        for run in runs:
+            _assist(run)
+        return {}
+    with whole_folder(out) as scratch:
+        used = [part for run in runs for part in _trained(run, scratch)]
+        for dataset in row.datasets:
+            used += _write_store(scratch / f"{dataset}.zarr", dataset, runs, scratch)
+        told = [_told(run, scratch) for run in runs]
+        _write_history(scratch / "history.csv", told)
+        pages.write(scratch, page_of.page(key, told))
+    parts.keep_only(used)
+    return {"networks": len(runs), "clips": sum(len(view.ids) for view in runs[0].views.values())}
+
+
+def _modules(row: Row) -> list[str]:
+    """The code that decides weights and representations."""
+    datasets = [f"pipeline.datasets.{dataset}" for dataset in row.datasets]
+    sources = [f"pipeline.sources.{name}" for name in ("hidden_words", "taught", "viewing")]
+    return ["pipeline.training.representing", "pipeline.training.rest_learning", *sources, *datasets]
+
+
+def _trained(run: _Run, scratch: Path) -> list[Path]:
+    """Put the weights of a seed into the folder; returns the finished parts that this took."""
+    if run.warmup is None:
+        return [run.parts.part(*run.weights(None), scratch)]
+    warmed = run.parts.finish(*run.warmup)
+    return [warmed, run.parts.part(*run.weights(warmed / WARMED), scratch)]
+
+
+def _assist(run: _Run) -> None:
+    """Train along where rank 0 does `_trained`; it shares the weights that a training begins with."""
+    if run.warmup is not None:
+        run.parts.assist(*run.warmup)
+    run.parts.assist(*run.weights(None))
+
+
+def _write_store(path: Path, dataset: str, runs: Sequence[_Run], weights: Path) -> list[Path]:
+    """The store of a dataset; returns the finished parts that it is made of."""
+    row, used = runs[0].row, list[Path]()
+    kind = "e2e" if row.losses is None else "rest"
+    about = {"dataset": dataset, "modality": "video", "encoder": kind, "source": row.source.dataset}
+    if dataset == row.source.dataset:
+        about["split_table"] = row.source.split_table
+    with create(path, about) as writer:
+        for run in runs:
+            file = weights / run.file
+            decided_by = {"code": run.code, "weights": file_digest(file), "test": row.test.model_dump()}
+            task = representing.Task(
+                f"{dataset}-{run.seed}",
+                decided_by,
+                run.parts,
+                run.running,
+                row.training.precision,
+                row.training.num_threads,
+                derived_seed(run.seed, "rest", "shown"),
+            )
+            found = representing.finished(rest_learning.loaded(row, run.lesson, file), run.views[dataset], task)
+            group = writer.group(run.name, run.views[dataset].ids, _attrs(run, dataset, file))
+            group.put("pooled", representing.pooled(found))
+            used += found
+    return used
+
+
+def _attrs(run: _Run, dataset: str, file: Path) -> dict[str, Any]:
+    """What a group's weights were taught; class ids are the source's, so a target's group has none."""
+    row, saw = run.row, run.view.saw
+    names = {*run.taught.names.values(), *saw.training_names, *run.views[dataset].saw.training_names}
+    own = sorted({*run.taught.names, *saw.training_classes}) if dataset == row.source.dataset else []
+    return {
+        "seed": run.seed,
+        "source": row.source.dataset,
+        "training_classes": own,
+        "training_names": sorted(names),
+        "removed": [[each.source, each.target, each.distance, each.how] for each in run.taught.removed],
+        "kept_overlap": [each.source for each in run.taught.kept],
+        "weights_hash": run.taught.texts_hash if row.losses is None else file_digest(file),
+        "pretrained": _pretrained(run),
+    }
+
+
+def _pretrained(run: _Run) -> str | None:
+    """The weights from elsewhere that the network began as, of which nobody knows what they saw."""
+    frames = run.row.frames
+    if frames is not None and frames.weights is not None:
+        return f"{frames.name} from {Path(frames.weights).name}"
+    return run.view.saw.pretrained
+
+
+def _told(run: _Run, folder: Path) -> page_of.Told:
+    """What the page and the history say of a seed."""
+    row, source = run.row, run.row.source
+    warmup = None if run.warmup is None else checkpoint.load(run.parts.finish(*run.warmup) / WARMED, "rest")[1]
+    first = viewing.Asked(run.view.ids[:1], [0], 1, 0, drawn=False)
+    module = rest_learning.loaded(row, run.lesson, folder / run.file)
+    return page_of.Told(
+        seed=run.seed,
+        source=source.dataset,
+        split=f"{source.split} of {source.split_table}",
+        clips=(len(run.lessons.ids), len(run.lessons.held_out_ids)),
+        encoded={dataset: len(view.ids) for dataset, view in run.views.items()},
+        rejected={dataset: view.reasons for dataset, view in run.views.items()},
+        taught=run.taught,
+        network=f"{row.input.kind if row.frames is None else row.frames.name}, {row.model.kind}",
+        watched=rest_learning.watched(row),
+        warmup=warmup,
+        joint=checkpoint.load(folder / run.file, "rest")[1],
+        pretrained=_pretrained(run),
+        **rest_learning.complexity(module, run.view.lessons(first).read(np.array([0]), 0)),
+    )
+
+
+def _write_history(path: Path, told: Sequence[page_of.Told]) -> None:
+    columns = [*METRICS, *(f"held_out_{name}" for name in METRICS)]
+    with whole(path) as scratch, scratch.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["seed", "training", "epoch", *columns])
+        for each in told:
+            for training, about in ((_WARMUP, each.warmup), (_JOINT, each.joint)):
+                for row in [] if about is None else about["history"]:
+                    numbers = [f"{row[name]:.6f}" if name in row else "" for name in columns]
+                    writer.writerow([each.seed, training, int(row["epoch"]), *numbers])
