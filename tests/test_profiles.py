@@ -39,7 +39,8 @@ from pipeline.steps import (
     transfer,
 )
 from pipeline.text import captions
-from pipeline.training import encoding, loop
+from pipeline.training import encoding, loop, method_rows, selection
+from pipeline.transfer.asked import Folds
 
 Tree = dict[str, Any]
 
@@ -65,7 +66,7 @@ ROWS: dict[str, type[BaseModel]] = {
     "transfer": transfer.Row,
 }
 SETTINGS: dict[str, dict[str, type[BaseModel]]] = {
-    "align": {"compute": align.Compute},
+    "align": {"compute": method_rows.Compute},
     "bind": {"batches": encoding.Batches, "running": loop.Running},
     "compare": {"bootstrap": compare.Bootstrap, "measure": compare.Measure},
     "embed": {"compute": embed.Compute},
@@ -78,7 +79,7 @@ SETTINGS: dict[str, dict[str, type[BaseModel]]] = {
     "prompt": {"captions": captions.Params},
     "retrieve": {"bootstrap": retrieve.Bootstrap},
     "synthesize": {"compute": Compute},
-    "transfer": {"folds": transfer.Folds, "page": transfer_page.PageParams},
+    "transfer": {"folds": Folds, "page": transfer_page.PageParams},
 }
 EVERY = pytest.mark.parametrize("tree", [pytest.param(yaml.safe_load(profile.text(p)), id=p) for p in profile.names()])
 
@@ -102,7 +103,7 @@ def test_the_members_understand_their_options(tree: Tree) -> None:
         parse(member(encoding_row).Params, encoding_row["options"], "a profile")
     for name, variants in tree["align"]["methods"].items():
         for variant in variants.values():
-            parse(align.method(name).Params, variant, "a profile")
+            parse(selection.method(name).Params, variant, "a profile")
 
 
 @EVERY

@@ -24,6 +24,9 @@ ABOUT = Provenance(
     pairs=None,
     paired_classes=[],
     pretrained=None,
+    source=None,
+    source_classes=[],
+    kept_overlap=[],
 )
 CLIPS = {
     "d/train": Clip(0, "fit", 1),

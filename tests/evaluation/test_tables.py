@@ -22,7 +22,22 @@ METHOD = {
 
 def row(split: str, seed: int, top1: float, selection: str = "validation", space: str = "unseen") -> dict[str, Any]:
     about = Provenance(
-        split, seed, space, "inductive", "validation", "seen", ["1", "2"], 1, [3, 4], [0, 1], None, [], None
+        split,
+        seed,
+        space,
+        "inductive",
+        "validation",
+        "seen",
+        ["1", "2"],
+        1,
+        [3, 4],
+        [0, 1],
+        None,
+        [],
+        None,
+        None,
+        [],
+        [],
     )
     found = tables.row(METHOD, about, selection, "2", {"num_clips": 10, "num_unscored": 0, "num_unseen_classes": 2})
     return found | tables.figures(Accuracy(top1, (0.0, 1.0), 1.0, (1.0, 1.0), top1 / 2, (0.0, 1.0)))

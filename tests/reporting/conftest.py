@@ -133,7 +133,22 @@ def _row(
     rank = np.array([1 if t == g else draw.randint(2, 7) for t, g in zip(truth, given, strict=True)])
     seen = sorted(set(range(num_classes)) - set(unseen))
     about = Provenance(
-        split, 0, space, "inductive", "validation", "seen", ["1", "9"], 1, candidates, seen, None, [], None
+        split,
+        0,
+        space,
+        "inductive",
+        "validation",
+        "seen",
+        ["1", "9"],
+        1,
+        candidates,
+        seen,
+        None,
+        [],
+        None,
+        None,
+        [],
+        [],
     )
     accuracy = metrics.accuracy(rank, truth, num_resamples=500, generator=generator(0, split))
     row = figures.row(method, about, selection, "9", COUNTS)

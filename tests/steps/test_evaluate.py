@@ -109,6 +109,9 @@ class World:
             "pairs": None,
             "paired_classes": [],
             "pretrained": None,
+            "source": None,
+            "source_classes": [],
+            "kept_overlap": [],
         }
         clip_ids = changes.pop("clip_ids", ["tiny/c2s2r0", "tiny/c2s2r1", "tiny/c3s2r0", "tiny/c3s2r1"])
         with store.create(self.inputs.scores / scores_format.STORE, method) as out:

@@ -12,15 +12,18 @@ from pipeline.core import hashing, pages, scores, store, tables
 from pipeline.core.errors import DataError, LeakError, ParamsError
 from pipeline.core.params import parse
 from pipeline.core.schemas import PROMPTS, SPLIT
+from pipeline.models import recognised as by_program
 from pipeline.models.methods.shared import Clips
+from pipeline.models.recognised import Recognised
 from pipeline.models.tasks import Asked, Inputs, joined
 from pipeline.reporting import transfer as report
 from pipeline.steps import transfer
+from pipeline.transfer.asked import Folds
 
 UNSEEN, VAL = [3, 8, 13], [4, 9, 12]
 FIT = sorted(set(range(18)) - set(UNSEEN) - set(VAL))
 CLASSES = {"fit": FIT, "val": VAL, "unseen": UNSEEN}
-FOLDS, PAGE = transfer.Folds(num_folds=5, seed=0), report.PageParams(num_clips=8, num_graphs=1)
+FOLDS, PAGE = Folds(num_folds=5, seed=0), report.PageParams(num_clips=8, num_graphs=1)
 ROW = {
     "dataset": "toy",
     "split_table": "random",
@@ -95,11 +98,11 @@ def run(inputs, out, **changes):
     return {found.provenance.label_space: found for found in scores.read(out, "transfer")}
 
 
-def recognised(inputs, **changes) -> transfer.Recognised:
+def recognised(inputs, **changes) -> Recognised:
     """Without files and figures."""
     row = parse(transfer.Row, ROW | changes, "transfer.rows.toy")
     (task,) = joined(where(inputs), Asked("toy", "random", ["s0"], [0], 0.0))
-    return transfer.recognised(task, row, FOLDS, {c: f"class {c}" for c in range(18)})
+    return by_program.recognised(task, row, row.refit, FOLDS, {c: f"class {c}" for c in range(18)})
 
 
 @pytest.fixture(scope="module")
