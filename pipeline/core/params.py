@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from yaml.constructor import SafeConstructor
 
 from pipeline.core import outside
 from pipeline.core.errors import FormatError, ParamsError
@@ -17,6 +18,7 @@ PARAMS_FILE = Path("params.yaml")
 
 _MOST_BYTES = 16 << 20
 _MOST_VALUES = 1_000_000
+_MOST_DEEP = 5_000
 _DAMAGE = (ValueError, LookupError, AttributeError, TypeError, RecursionError)  # of numbers, dates and deep nesting
 
 
@@ -29,11 +31,11 @@ class Params(BaseModel):
 P = TypeVar("P", bound=BaseModel)
 
 
-class _Loader(yaml.SafeLoader):
+class _OnceEach(SafeConstructor):
     """Safe YAML that refuses a key said twice, where plain YAML lets the last one win."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        where = f"{self.name}: line {node.start_mark.line + 1}"
+        where = f"{node.start_mark.name}: line {node.start_mark.line + 1}"
         keys = [self.construct_object(key, deep=deep) for key, _ in node.value]
         if not all(isinstance(key, str | int | float | None) for key in keys):
             raise ParamsError(f"{where}: a key should be a name or a number; write it in quotes")
@@ -43,12 +45,21 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
+class _Loader(_OnceEach, yaml.SafeLoader):
+    """Reads anything, or ends in an error."""
+
+
+class _QuickLoader(_OnceEach, yaml.CSafeLoader):
+    """Nine times as fast, and ends with the process where values stand tens of thousands deep in each other."""
+
+
 def read(file: Path = PARAMS_FILE) -> dict[str, Any]:
     """The whole params file as plain values."""
-    stream = io.StringIO(_text(file))
+    text = _text(file)
+    stream = io.StringIO(text)
     stream.name = str(file)  # for YAML's messages
     try:
-        tree = yaml.load(stream, Loader=_Loader)  # noqa: S506 - a SafeLoader
+        tree = yaml.load(stream, Loader=_QuickLoader if _is_flat(text) else _Loader)  # noqa: S506 - safe both
     except (yaml.YAMLError, *_DAMAGE) as error:
         raise ParamsError(f"{file}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(tree, dict):
@@ -64,6 +75,12 @@ def _text(file: Path) -> str:
         return outside.text(file, _MOST_BYTES, "parameters in YAML")
     except FormatError as error:
         raise ParamsError(f"{error}; mend it, or run `unseen profile use demo --force`") from None
+
+
+def _is_flat(text: str) -> bool:
+    """Whether no value can stand deeper than some thousand others: each level takes a bracket, or room in its line."""
+    most_room = max(map(len, text.splitlines()), default=0)
+    return text.count("[") + text.count("{") + most_room <= _MOST_DEEP
 
 
 def _check_size(file: Path, tree: dict[Any, Any]) -> None:

@@ -5,16 +5,18 @@ Action-SGFA's SG-MAE hides the patches where the scene graph's actions are. A pi
 
 # Shapes: N items, T frames, C channels, H x W pixels, G x P patches of a frame, S = T G P, Q values of a patch,
 # E width of the tower, M width of the decoder, D size of an embedding, B boxes, 4 = x1 y1 x2 y2 as shares (0 to 1).
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 import torch
-from open_clip.transformer import VisionTransformer
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from pipeline.core import params as core_params
 from pipeline.models import losses, patch_masks, vision_tokens
+
+if TYPE_CHECKING:
+    from open_clip.transformer import VisionTransformer
 
 EPSILON = 1e-6  # of MAE, in the variance of a patch
 
@@ -164,7 +166,7 @@ def _waves(num: int, width: int, device: torch.device | str) -> Tensor:
     return torch.cat([angle.sin(), angle.cos()], dim=1)
 
 
-def _edges(tower: VisionTransformer) -> tuple[patch_masks.Floats, patch_masks.Floats]:
+def _edges(tower: "VisionTransformer") -> tuple[patch_masks.Floats, patch_masks.Floats]:
     """Edges of rows and of columns of patches as shares of a frame, of which the last pixels may be in no patch."""
     rows, columns = (
         np.arange(num + 1) * size / pixels

@@ -5,13 +5,15 @@ A picture is a clip of one frame. The tower looks at each frame by itself, as CL
 
 # Shapes: N items, T frames, F = N T frames in all, C channels, H x W pixels, G x P patches of a frame, S = G P,
 # L tokens of a frame (the class token and patches), E width of the tower, D size of its embedding, Q values of a patch.
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from open_clip.transformer import VisionTransformer
 from torch import Tensor, nn
 
 from pipeline.core.errors import ParamsError
+
+if TYPE_CHECKING:
+    from open_clip.transformer import VisionTransformer
 
 
 class Encoded(NamedTuple):
@@ -21,8 +23,10 @@ class Encoded(NamedTuple):
     patch_NTGPE: Tensor  # zeros where the patch was dropped
 
 
-def checked_tower(visual: nn.Module) -> VisionTransformer:
+def checked_tower(visual: nn.Module) -> "VisionTransformer":
     """The vision tower, if it keeps a token for each patch and reads the embedding off its class token."""
+    from open_clip.transformer import VisionTransformer  # seconds, which whoever has a tower has paid
+
     if not isinstance(visual, VisionTransformer):
         raise ParamsError(f"masked patches need a vision transformer such as ViT-B-32, found {type(visual).__name__}")
     if visual.attn_pool is not None or visual.pool_type != "tok":
@@ -38,7 +42,7 @@ def patches(x_NTCHW: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def encode(
-    visual: VisionTransformer, x_NTCHW: Tensor, hidden_NTGP: Tensor | None = None, token_E: Tensor | None = None
+    visual: "VisionTransformer", x_NTCHW: Tensor, hidden_NTGP: Tensor | None = None, token_E: Tensor | None = None
 ) -> Encoded:
     """Run the tower on every frame; with nothing hidden the embedding is what the tower itself gives.
 
@@ -59,7 +63,7 @@ def encode(
     return Encoded(embedding_FD.unflatten(0, frames), patch_FSE.unflatten(1, visual.grid_size).unflatten(0, frames))
 
 
-def _placed(visual: VisionTransformer, patch_FSE: Tensor) -> Tensor:
+def _placed(visual: "VisionTransformer", patch_FSE: Tensor) -> Tensor:
     """token_FLE: the class token and the patches with their positions, as they enter the transformer."""
     class_F1E = visual.class_embedding.to(patch_FSE.dtype).expand(len(patch_FSE), 1, -1)
     token_FLE = torch.cat([class_F1E, patch_FSE], dim=1) + visual.positional_embedding.to(patch_FSE.dtype)
@@ -67,7 +71,7 @@ def _placed(visual: VisionTransformer, patch_FSE: Tensor) -> Tensor:
     return placed_FLE
 
 
-def _without(visual: VisionTransformer, token_FLE: Tensor, hidden_FS: Tensor) -> tuple[Tensor, Tensor]:
+def _without(visual: "VisionTransformer", token_FLE: Tensor, hidden_FS: Tensor) -> tuple[Tensor, Tensor]:
     """pooled_FD and patch_FSE of the tokens left of each frame; patch tokens are put back among zeros.
 
     Frames with fewer tokens than the fullest are filled up with hidden ones, which nothing attends to.
@@ -83,7 +87,7 @@ def _without(visual: VisionTransformer, token_FLE: Tensor, hidden_FS: Tensor) ->
     return pooled_FD, spread_FSE.masked_fill(hidden_FS[:, :, None], 0)
 
 
-def _mask(visual: VisionTransformer, filler_FL: Tensor, dtype: torch.dtype) -> Tensor:
+def _mask(visual: "VisionTransformer", filler_FL: Tensor, dtype: torch.dtype) -> Tensor:
     """What attention adds: -inf towards fillers, for every frame and head and from every token."""
     heads = visual.transformer.resblocks[0].attn.num_heads
     num_frames, num_tokens = filler_FL.shape

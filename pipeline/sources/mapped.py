@@ -34,26 +34,26 @@ class Mapped:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._batches: list[pa.RecordBatch] = []
-        self._ends: list[int] = []
+        self._mapped: tuple[list[pa.RecordBatch], list[int]] | None = None  # batches, and the row that each ends before
 
     def __reduce__(self) -> tuple[type["Mapped"], tuple[Path]]:
         return Mapped, (self.path,)
 
     def __len__(self) -> int:
-        self._open()
-        return self._ends[-1] if self._ends else 0
+        _, ends = self._open()
+        return ends[-1] if ends else 0
 
     def row(self, number: int) -> dict[str, Any]:
         """One row, from 0."""
-        self._open()
-        place = bisect_right(self._ends, number)
-        first = self._ends[place - 1] if place else 0
-        found: dict[str, Any] = self._batches[place].slice(number - first, 1).to_pylist()[0]
+        batches, ends = self._open()
+        place = bisect_right(ends, number)
+        first = ends[place - 1] if place else 0
+        found: dict[str, Any] = batches[place].slice(number - first, 1).to_pylist()[0]
         return found
 
-    def _open(self) -> None:
-        if not self._batches:
+    def _open(self) -> tuple[list[pa.RecordBatch], list[int]]:
+        if self._mapped is None:
             file = pa.ipc.open_file(pa.memory_map(str(self.path)))
-            self._batches = [file.get_batch(number) for number in range(file.num_record_batches)]
-            self._ends = list(accumulate(batch.num_rows for batch in self._batches))
+            batches = [file.get_batch(number) for number in range(file.num_record_batches)]
+            self._mapped = batches, list(accumulate(batch.num_rows for batch in batches))
+        return self._mapped

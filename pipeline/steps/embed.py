@@ -48,8 +48,9 @@ def embed(row: Row, compute: Compute, *, prompts: Path, out: Path, cache: Path =
     by_type = _texts(prompts)
     texts = [text for some in by_type.values() for text in some.values()]
     encoders = _encoders(row, compute)
+    ends = np.cumsum([len(some) for some in by_type.values()])[:-1]
     vectors = {
-        seed: {kind: encode_cached(encoder, list(some.values()), cache) for kind, some in by_type.items()}
+        seed: dict(zip(by_type, np.split(encode_cached(encoder, texts, cache), ends), strict=True))
         for seed, encoder in encoders.items()
     }
     about: dict[str, Any] = {"dataset": row.dataset, "encoder": row.encoder, "weights_hash": _digest(encoders)}

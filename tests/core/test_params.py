@@ -1,7 +1,9 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
+from pipeline import profiles
 from pipeline.core import params
 from pipeline.core.errors import ParamsError
 
@@ -93,6 +95,8 @@ MERGED = "a: &a0 {x: 1}\n" + "".join(f"k{i}: &a{i + 1} {{<<: [*a{i}, *a{i}]}}\n"
         (MERGED, "not YAML"),
         ("a: &a [*a]", "more than 1000000 values"),
         ("a: " + "[" * 5000, "not YAML"),
+        ("a: " + "[" * 60_000 + "]" * 60_000, "not YAML"),
+        ("a:\n" + "- " * 60_000 + "b", "not YAML"),
         ("a: " + "1" * 5000, "not YAML"),
         ("a: 2026-99-99", "not YAML"),
         ("a: !!int ''", "not YAML"),
@@ -107,6 +111,11 @@ def test_a_file_that_means_harm_is_one_clear_line(tmp_path: Path, text: str, mes
     (tmp_path / "params.yaml").write_text(text)
     with pytest.raises(ParamsError, match=message):
         params.read(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize("profile", sorted(Path(profiles.__file__).parent.glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_profile_says_what_plain_yaml_reads(profile: Path) -> None:
+    assert params.read(profile) == yaml.safe_load(profile.read_text())
 
 
 def test_a_folder_in_place_of_the_file_is_said(tmp_path: Path) -> None:

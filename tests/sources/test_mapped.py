@@ -1,6 +1,8 @@
 import pickle
+from pathlib import Path
 
 import pyarrow as pa
+import pytest
 
 from pipeline.sources import mapped
 from pipeline.sources.mapped import Mapped
@@ -30,3 +32,12 @@ def test_pickled_it_is_its_path(tmp_path):
 
 def test_no_rows_are_a_table_of_none(tmp_path):
     assert mapped.write(tmp_path / "a.arrow", SCHEMA, []) == len(Mapped(tmp_path / "a.arrow")) == 0
+
+
+@pytest.mark.parametrize("number", [0, 3])
+def test_the_file_is_opened_once(tmp_path: Path, number: int) -> None:
+    mapped.write(tmp_path / "a.arrow", SCHEMA, rows(number))
+    table = Mapped(tmp_path / "a.arrow")
+    assert len(table) == number
+    (tmp_path / "a.arrow").rename(tmp_path / "b.arrow")
+    assert len(table) == number
