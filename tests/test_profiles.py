@@ -22,6 +22,7 @@ from pipeline.steps import (
     bind,
     caption,
     compare,
+    cross,
     embed,
     evaluate,
     extract,
@@ -50,6 +51,7 @@ ROWS: dict[str, type[BaseModel]] = {
     "bind": bind.Row,
     "caption": caption.Params,
     "compare": compare.Row,
+    "cross": cross.Row,
     "embed": embed.Row,
     "evaluate": evaluate.EvaluateRow,
     "extract": extract.Row,
@@ -135,9 +137,18 @@ def test_rows_name_rows_that_there_are(tree: Tree) -> None:
         assert row["embeddings"] in tree["embed"]["rows"]
         assert "variant" not in row or row["variant"] in tree["align"]["methods"][row["method"]]
         assert set(row["splits"]) <= set(tree["split"]["rows"][f"{row['dataset']}-{row['split_table']}"]["splits"])
+    for row in tree["cross"]["rows"].values():
+        for side in (row["source"], row["target"]):
+            assert side["features"] in stored
+            assert tree["embed"]["rows"][side["embeddings"]]["dataset"] == side["dataset"]
+            splits = {side["split"]} if "split" in side else {*row["splits"]}
+            assert splits <= set(tree["split"]["rows"][f"{side['dataset']}-{side['split_table']}"]["splits"])
+        how = row["how"]
+        assert "variant" not in how or how["variant"] in tree["align"]["methods"][how["method"]]
     for row in tree["evaluate"]["rows"].values():
         stage, key = row["scores"].split("/")
         scored = tree[stage]["rows"][key]
+        scored = scored["target"] if stage == "cross" else scored
         assert {name: row[name] for name in ("dataset", "split_table", "embeddings")} == {
             name: scored[name] for name in ("dataset", "split_table", "embeddings")
         }
@@ -188,3 +199,5 @@ def stores(tree: Tree) -> Iterator[str]:
     for key, row in tree["bind"]["rows"].items():
         yield from (f"bind/{key}/{name}.zarr" for name in (HUB, *row["senses"]))
         yield from (f"bind/{key}/fused-{name}.zarr" for name in row["fused"])
+    for key, row in tree.get("rest", {"rows": {}})["rows"].items():
+        yield from (f"rest/{key}/{name}.zarr" for name in (row["source"]["dataset"], *row["targets"]))

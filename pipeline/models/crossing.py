@@ -5,24 +5,24 @@ there is one task a seed, whose label spaces are the target's splits. In a task 
 above those of the target's, so that neither can be taken for the other.
 """
 
-# Shapes: K classes, T text size.
-from collections.abc import Mapping, Sequence
+# Shapes: K classes.
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field
 
 from pipeline.core import store, tables
-from pipeline.core.errors import DataError, LeakError
+from pipeline.core.errors import DataError
 from pipeline.core.params import Params
 from pipeline.core.schemas import SPLIT
-from pipeline.labels.overlap import CHECKS, Overlap, Target, overlapping
+from pipeline.labels.overlap import Overlap
+from pipeline.models import shared_classes
 from pipeline.models.clip_vectors import Encoded, Line, encoded, opened
 from pipeline.models.methods.shared import ClassTexts, Clips, class_texts
+from pipeline.models.shared_classes import Names, Shared, SharedParams
 from pipeline.models.tasks import Classes, Elsewhere, Inputs, Task, checked, in_one_space, text_weights, used
 
-Names = Mapping[int, str]  # of classes, by id
+ROLES = ("fit", "val")  # of the source's clips that are learnt from
 
 
 class SourceParams(Params):
@@ -44,24 +44,17 @@ class TargetParams(Params):
     embeddings: str
 
 
-class SharedParams(Params):
-    """Classes of the source that are classes of the target, told by their names, their words and their vectors.
-
-    They are left out, and an encoder that was taught one is refused; with `keep` they are learnt, and every figure
-    says so.
-    """
-
-    keep: bool
-    threshold: float = Field(ge=0, le=2)  # cosine distance below which two classes are one; .05 in E2E
-    text_type: Annotated[str, Field(min_length=1)]  # of the class texts whose vectors are compared
-
-
 @dataclass(frozen=True)
 class Side:
     """A dataset's inputs, and the names of its classes."""
 
     inputs: Inputs
     names: Names
+
+    @property
+    def texts(self) -> store.Store:
+        """The class texts."""
+        return store.Store(self.inputs.embeddings, "embed")
 
 
 @dataclass(frozen=True)
@@ -78,35 +71,12 @@ class Asked:
 
 @dataclass(frozen=True)
 class Crossing:
-    """The tasks of a row, one a seed, and the overlap of the two datasets."""
+    """The tasks of a row, one a seed, and what the two datasets share."""
 
     tasks: list[Task]
     names: Names  # of the classes of both, by their ids in the tasks
     overlaps: list[Overlap]  # by the source's own ids
     left_out: list[str]  # classes of the source that are not learnt from, by name
-
-
-def crossed(source: Side, target: Side, asked: Asked) -> Crossing:
-    """Join both datasets by clip and class.
-
-    Raises LeakError for an encoder that was taught classes of the target, DataError for inputs that do not fit.
-    """
-    parts = checked(source.inputs, asked.source.dataset, asked.source.split_table, [asked.source.split])
-    parts_of_target = checked(target.inputs, asked.target.dataset, asked.target.split_table, asked.splits)
-    texts, texts_of_target = (store.Store(side.inputs.embeddings, "embed") for side in (source, target))
-    for seed in asked.seeds:
-        _check_texts(texts, texts_of_target, seed)
-    overlaps = _overlaps(source.names, target.names, texts, texts_of_target, asked)
-    shift = max(target.names) + 1
-    joint = _Joint(source, target, asked, parts[asked.source.split], parts_of_target, overlaps, shift)
-    tasks, left_out = [], set[str]()
-    for seed in asked.seeds:
-        task, without = _task(joint, texts, texts_of_target, seed)
-        tasks.append(task)
-        left_out |= without
-    return Crossing(
-        tasks, _told_apart(source.names, target.names, shift, asked.source.dataset), overlaps, sorted(left_out)
-    )
 
 
 @dataclass(frozen=True)
@@ -115,85 +85,39 @@ class _Joint:
     target: Side
     asked: Asked
     parts: Classes  # of the source's split
-    parts_of_target: dict[str, Classes]
-    overlaps: list[Overlap]
-    shift: int  # between the source's class ids and those in a task
+    splits: dict[str, list[int]]  # of the target: its unseen classes
+    shared: Shared
+
+    @property
+    def shift(self) -> int:
+        """Between a class id of the source and that in a task."""
+        return max(self.target.names) + 1
+
+    def shifted(self, class_ids: Iterable[int]) -> list[int]:
+        """Class ids of the source as they are in a task."""
+        return [self.shift + class_id for class_id in class_ids]
 
 
-def _overlaps(names: Names, others: Names, texts: store.Store, of_target: store.Store, asked: Asked) -> list[Overlap]:
-    """Classes of the source that are any of the target's; the vectors are those of the first seed."""
-    kind, seed = asked.overlap.text_type, asked.seeds[0]
-    source_KT = class_texts(texts, sorted(names), seed).of_type(kind)
-    target_KT = class_texts(of_target, sorted(others), seed).of_type(kind)
-    targets = {asked.target.dataset: Target([others[class_id] for class_id in sorted(others)], target_KT)}
-    return overlapping(names, source_KT, targets, CHECKS, asked.overlap.threshold)
+def crossed(source: Side, target: Side, asked: Asked) -> Crossing:
+    """Join both datasets by clip and class.
 
-
-def _task(joint: _Joint, texts: store.Store, of_target: store.Store, seed: int) -> tuple[Task, set[str]]:
-    """The task of a seed, and the names of the classes that are not learnt from."""
-    asked, shift = joint.asked, joint.shift
-    learnt, scored = _encoded(joint, seed)
-    encoder_names, kept = _taught(learnt, joint)
-    without = set() if asked.overlap.keep else {one.source for one in joint.overlaps} | _removed(learnt)
-    fit, val = ([c for c in joint.parts[role] if joint.source.names[c] not in without] for role in ("fit", "val"))
-    rows, num_missing = _source_rows(joint, learnt, [*fit, *val])
-    test, tests, num_unscored = _target_rows(joint, scored)
-    unseen = {split: sorted(joint.parts_of_target[split]["unseen"]) for split in asked.splits}
-    if not asked.overlap.keep:
-        kept = set()
-    else:
-        kept |= {one.source for one in joint.overlaps if one.class_id in (*fit, *val)}
-    afar = {shift + class_id: name for class_id, name in joint.source.names.items()}
-    sources = {asked.source.dataset, *([learnt.saw.elsewhere.source] if learnt.saw.elsewhere else [])}
-    task = Task(
-        split=asked.source.split,
-        seed=seed,
-        fit=_shifted(learnt.clips(rows["fit"]), shift),
-        val=_shifted(learnt.clips(rows["val"]), shift),
-        val_classes=[shift + class_id for class_id in sorted(val)],
-        test_ids=[row["clip_id"] for row in test],
-        test_ND=scored.vectors(test),
-        seen_test_ids=[],
-        seen_test_ND=scored.vectors([]),
-        spaces=unseen,
-        encoder_classes=sorted({*scored.saw.training_classes, *(shift + c for c in learnt.saw.training_classes)}),
-        pairs=scored.saw.pairs,
-        paired_classes=sorted({*scored.saw.paired_classes, *(shift + c for c in learnt.saw.paired_classes)}),
-        texts=_joined_texts(
-            class_texts(of_target, sorted(set().union(*unseen.values())), seed),
-            class_texts(texts, sorted([*fit, *val]), seed),
-            shift,
-        ),
-        num_missing=num_missing + num_unscored,
-        pretrained=learnt.saw.pretrained,
-        one_space=in_one_space(scored, of_target, seed),
-        elsewhere=Elsewhere("+".join(sorted(sources)), encoder_names, afar, sorted(kept)),
-        tests=tests,
-    )
-    return task, without & {joint.source.names[c] for role in ("fit", "val") for c in joint.parts[role]}
-
-
-def _encoded(joint: _Joint, seed: int) -> tuple[Encoded, Encoded]:
-    """The source's and the target's features of one encoder. Raises DataError where the weights are not the same."""
-    asked = joint.asked
-    features, of_target = opened(joint.source.inputs.features), opened(joint.target.inputs.features)
-    split = asked.source.split
-    learnt = encoded(features, split, seed, joint.parts)
-    unseen = sorted({c for name in asked.splits for c in joint.parts_of_target[name]["unseen"]})
-    classes = {"fit": [], "val": [], "unseen": unseen}
-    scored = encoded(of_target, split, seed, classes, ", ".join(asked.splits))
-    for name in ("modality", "encoder"):
-        if features.attrs[name] != of_target.attrs[name]:
-            raise DataError(
-                f"{of_target.path}: {name} '{of_target.attrs[name]}', but '{features.attrs[name]}' in {features.path}; "
-                "name features of one encoder for source and target"
-            )
-    if learnt.weights_hash is None or learnt.weights_hash != scored.weights_hash:
-        raise DataError(
-            f"{of_target.path}: group '{scored.group}' is not of the weights of {features.path}, group "
-            f"'{learnt.group}'; name features of the same weights for source and target"
-        )
-    return learnt, scored
+    Raises LeakError for an encoder that was taught classes of the target, DataError for inputs that do not fit.
+    """
+    parts = checked(source.inputs, asked.source.dataset, asked.source.split_table, [asked.source.split])
+    of_target = checked(target.inputs, asked.target.dataset, asked.target.split_table, asked.splits)
+    for seed in asked.seeds:
+        _check_texts(source.texts, target.texts, seed)
+    every = [(side.names, class_texts(side.texts, sorted(side.names), asked.seeds[0])) for side in (source, target)]
+    shared = shared_classes.shared(every[0], every[1], asked.target.dataset, asked.overlap)
+    splits = {name: sorted(of_target[name]["unseen"]) for name in asked.splits}
+    joint = _Joint(source, target, asked, parts[asked.source.split], splits, shared)
+    tasks, left_out = [], set[str]()
+    for seed in asked.seeds:
+        learnt, scored = _encoded(joint, seed)
+        tasks.append(_task(joint, learnt, scored, seed))
+        left_out |= shared.left_out(learnt)
+    names = {source.names[class_id] for role in ROLES for class_id in joint.parts[role]}
+    return Crossing(tasks, _told_apart(joint), shared.overlaps, sorted(left_out & names))
 
 
 def _check_texts(texts: store.Store, of_target: store.Store, seed: int) -> None:
@@ -206,49 +130,80 @@ def _check_texts(texts: store.Store, of_target: store.Store, seed: int) -> None:
         )
 
 
-def _taught(learnt: Encoded, joint: _Joint) -> tuple[list[str], set[str]]:
-    """The names of the classes that the encoder was taught, and of those that are classes of the target.
-
-    Raises LeakError for the latter, unless the row keeps them.
-    """
-    afar = learnt.saw.elsewhere
-    names = set(afar.names if afar else ()) | {joint.source.names[c] for c in learnt.saw.training_classes}
-    told = {one.source: one for one in joint.overlaps}
-    theirs = [joint.target.names[class_id] for class_id in sorted(joint.target.names)]
-    strange = dict(enumerate(sorted(names - set(joint.source.names.values()))))  # of a third dataset
-    third = overlapping(strange, None, {joint.asked.target.dataset: Target(theirs, None)}, ("names", "words"), 0.0)
-    told |= {one.source: one for one in third}
-    both = [told[name] for name in sorted(names & set(told))]
-    kept = {*(one.source for one in both), *learnt.features.group_attrs(learnt.group).get("kept_overlap", [])}
-    if kept and not joint.asked.overlap.keep:
-        what = ", ".join(f"'{one.source}' (there '{one.target}', by {one.how})" for one in both) or sorted(kept)
-        without = "_".join(str(one.class_id) for one in joint.overlaps)
-        raise LeakError(
-            f"{learnt.features.path}: the encoder of group '{learnt.group}' was taught classes of "
-            f"'{joint.asked.target.dataset}': {what}; train it on the split 'without_{without}', let the row of rest "
-            "remove them, or set overlap.keep, which every figure will tell"
+def _encoded(joint: _Joint, seed: int) -> tuple[Encoded, Encoded]:
+    """The source's and the target's features of one encoder. Raises DataError where the weights are not the same."""
+    features, of_target = opened(joint.source.inputs.features), opened(joint.target.inputs.features)
+    for name in ("modality", "encoder"):
+        if features.attrs[name] != of_target.attrs[name]:
+            raise DataError(
+                f"{of_target.path}: {name} '{of_target.attrs[name]}', but '{features.attrs[name]}' in {features.path}; "
+                "name features of one encoder for source and target"
+            )
+    split = joint.asked.source.split
+    unseen = {"fit": [], "val": [], "unseen": sorted(set().union(*joint.splits.values()))}
+    learnt = encoded(features, split, seed, joint.parts)
+    scored = encoded(of_target, split, seed, unseen, ", ".join(joint.splits))
+    afar = (
+        scored.saw.elsewhere
+    )  # regressions to label vectors bear the hash of those, so what was taught must agree too
+    agree = afar is None or set(afar.names) == joint.shared.names_taught(learnt)
+    if learnt.weights_hash is None or learnt.weights_hash != scored.weights_hash or not agree:
+        raise DataError(
+            f"{of_target.path}: group '{scored.group}' is not of the weights of {features.path}, group "
+            f"'{learnt.group}'; name features of the same weights for source and target"
         )
-    return sorted(names), kept
+    return learnt, scored
 
 
-def _removed(learnt: Encoded) -> set[str]:
-    """Classes that the encoder's own filter took out, for whichever target."""
-    found: list[list[Any]] = learnt.features.group_attrs(learnt.group).get("removed", [])
-    return {one[0] for one in found}
+def _task(joint: _Joint, learnt: Encoded, scored: Encoded, seed: int) -> Task:
+    without = joint.shared.left_out(learnt)
+    fit, val = ([c for c in joint.parts[role] if joint.source.names[c] not in without] for role in ROLES)
+    rows, num_missing = _source_rows(joint, learnt, [*fit, *val])
+    test, tests, num_unscored = _target_rows(joint, scored)
+    unseen = sorted(set().union(*joint.splits.values()))
+    return Task(
+        split=joint.asked.source.split,
+        seed=seed,
+        fit=_clips(joint, learnt, rows["fit"]),
+        val=_clips(joint, learnt, rows["val"]),
+        val_classes=joint.shifted(sorted(val)),
+        test_ids=[row["clip_id"] for row in test],
+        test_ND=scored.vectors(test),
+        seen_test_ids=[],
+        seen_test_ND=scored.vectors([]),
+        spaces=joint.splits,
+        encoder_classes=[*scored.saw.training_classes, *joint.shifted(learnt.saw.training_classes)],
+        pairs=scored.saw.pairs,
+        paired_classes=[*scored.saw.paired_classes, *joint.shifted(learnt.saw.paired_classes)],
+        texts=_texts(joint, unseen, sorted([*fit, *val]), seed),
+        num_missing=num_missing + num_unscored,
+        pretrained=learnt.saw.pretrained,
+        one_space=in_one_space(scored, joint.target.texts, seed),
+        elsewhere=_elsewhere(joint, learnt, [*fit, *val]),
+        tests=tests,
+    )
+
+
+def _elsewhere(joint: _Joint, learnt: Encoded, classes: Sequence[int]) -> Elsewhere:
+    """What is learnt of the source; `classes` are those whose clips are at hand."""
+    names, kept = joint.shared.taught(learnt)
+    kept |= {one.source for one in joint.shared.overlaps if one.class_id in classes}  # none, but where they are kept
+    third = [learnt.saw.elsewhere.source] if learnt.saw.elsewhere else []
+    datasets = "+".join(sorted({joint.asked.source.dataset, *third}))
+    by_id = {joint.shift + class_id: name for class_id, name in joint.source.names.items()}
+    return Elsewhere(datasets, names, by_id, sorted(kept))
 
 
 def _source_rows(joint: _Joint, learnt: Encoded, classes: Sequence[int]) -> tuple[dict[str, list[Line]], int]:
+    """The clips that are learnt from, by role, and how many have no features."""
     split = joint.asked.source.split
     rows = [
         row
         for row in tables.read_rows(joint.source.inputs.split, SPLIT)
-        if row["split"] == split
-        and row["role"] in ("fit", "val")
-        and not row["held_out"]
-        and row["class_id"] in classes
+        if row["split"] == split and row["role"] in ROLES and not row["held_out"] and row["class_id"] in classes
     ]
     found, num_missing = learnt.there(rows, joint.asked.max_missing)
-    return used(found, ("fit", "val"), split), num_missing
+    return used(found, ROLES, split), num_missing
 
 
 def _target_rows(joint: _Joint, scored: Encoded) -> tuple[list[Line], dict[str, list[int]], int]:
@@ -256,12 +211,12 @@ def _target_rows(joint: _Joint, scored: Encoded) -> tuple[list[Line], dict[str, 
     rows = [
         row
         for row in tables.read_rows(joint.target.inputs.split, SPLIT)
-        if row["split"] in joint.asked.splits and row["role"] == "unseen_test"
+        if row["split"] in joint.splits and row["role"] == "unseen_test"
     ]
     every = {row["clip_id"]: row for row in rows}
     found, num_missing = scored.there([every[clip_id] for clip_id in sorted(every)], joint.asked.max_missing)
     place = {row["clip_id"]: number for number, row in enumerate(found)}
-    tests: dict[str, list[int]] = {split: [] for split in joint.asked.splits}
+    tests: dict[str, list[int]] = {split: [] for split in joint.splits}
     for row in rows:
         if row["clip_id"] in place:
             tests[row["split"]].append(place[row["clip_id"]])
@@ -271,27 +226,26 @@ def _target_rows(joint: _Joint, scored: Encoded) -> tuple[list[Line], dict[str, 
     return found, {split: sorted(places) for split, places in tests.items()}, num_missing
 
 
-def _shifted(clips: Clips, shift: int) -> Clips:
-    return Clips(clips.features_ND, tuple(shift + class_id for class_id in clips.class_ids), clips.senses)
+def _clips(joint: _Joint, learnt: Encoded, rows: Sequence[Line]) -> Clips:
+    clips = learnt.clips(rows)
+    return Clips(clips.features_ND, tuple(joint.shifted(clips.class_ids)), clips.senses)
 
 
-def _joined_texts(target: ClassTexts, source: ClassTexts, shift: int) -> ClassTexts:
-    """The classes of both; of the types of text those that both have."""
-    both = [target, source]
+def _texts(joint: _Joint, unseen: Sequence[int], seen: Sequence[int], seed: int) -> ClassTexts:
+    """Classes of the target, then of the source; of the types of text those that both datasets have."""
+    both = [class_texts(joint.target.texts, unseen, seed), class_texts(joint.source.texts, seen, seed)]
     contexts = [texts.context_KT for texts in both if texts.context_KT is not None]
+    kinds = sorted(set(both[0].further) & set(both[1].further))
     return ClassTexts(
-        (*target.class_ids, *(shift + class_id for class_id in source.class_ids)),
+        (*unseen, *joint.shifted(seen)),
         np.concatenate([texts.label_KT for texts in both]),
         np.concatenate(contexts) if len(contexts) == len(both) else None,
-        {
-            kind: np.concatenate([texts.further[kind] for texts in both])
-            for kind in sorted(set(target.further) & set(source.further))
-        },
+        {kind: np.concatenate([texts.further[kind] for texts in both]) for kind in kinds},
     )
 
 
-def _told_apart(names: Names, others: Names, shift: int, source: str) -> Names:
+def _told_apart(joint: _Joint) -> Names:
     """Names of the classes of both, by id in a task; a class of the source that bears a target's name is told so."""
-    theirs = set(others.values())
-    mine = {shift + c: f"{name} ({source})" if name in theirs else name for c, name in names.items()}
-    return {**others, **mine}
+    theirs, source = set(joint.target.names.values()), joint.asked.source.dataset
+    mine = {c: f"{name} ({source})" if name in theirs else name for c, name in joint.source.names.items()}
+    return {**joint.target.names, **{joint.shift + c: name for c, name in mine.items()}}

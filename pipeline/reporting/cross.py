@@ -1,7 +1,8 @@
 """The page of a cross row: what was learnt where, which classes both datasets have, and how the method chose."""
 
 from pipeline.core import pages
-from pipeline.models.crossing import Crossing, SharedParams, SourceParams, TargetParams
+from pipeline.models.crossing import Crossing, SourceParams, TargetParams
+from pipeline.models.shared_classes import SharedParams
 
 _HOW = {"names": "the same name", "words": "the same words", "vectors": "near vectors"}
 

@@ -19,9 +19,10 @@ from pipeline.core.resume import Parts
 from pipeline.core.runs import CACHE
 from pipeline.models import crossing
 from pipeline.models.clip_vectors import opened
-from pipeline.models.crossing import Crossing, SharedParams, Side, SourceParams, TargetParams
+from pipeline.models.crossing import Crossing, Side, SourceParams, TargetParams
 from pipeline.models.methods.shared import MethodParams
 from pipeline.models.recognised import check_features, recognised
+from pipeline.models.shared_classes import SharedParams
 from pipeline.models.tasks import Inputs, class_names
 from pipeline.reporting import align as method_page
 from pipeline.reporting import cross as page_of

@@ -235,6 +235,34 @@ def test_without_a_refit_val_classes_are_composed_in_the_label_space_of_all(inpu
         assert choice.unseen.names == tuple(f"class {c}" for c in composed)
 
 
+def test_what_is_no_representation_of_the_stage_rest_is_not_composed_by_its_name(inputs, tmp_path) -> None:
+    with pytest.raises(DataError, match="name a store of features/rest with such a one, or say 'prototypes'"):
+        run(inputs, tmp_path / "out", method="rest")
+
+
+@pytest.mark.parametrize("method", ["prototypes", "rest"])
+def test_representations_of_the_stage_rest_are_composed_as_any_features(plain, inputs, tmp_path, method) -> None:
+    """What another dataset has taught them is told by name, whatever clips of this one are learnt from."""
+    folder = tmp_path / "features/rest/row"
+    features = store.Store(inputs / "f.zarr", "extract")
+    told = {
+        "training_classes": [],
+        "source": "yard",
+        "training_names": ["hop"],
+        "kept_overlap": [],
+        "weights_hash": "w",
+    }
+    with store.create(folder / "toy.zarr", {"dataset": "toy", "modality": "video", "encoder": "rest"}) as writer:
+        writer.group("all-0", features.ids("s0-0"), told).put("pooled", features.read("s0-0", "pooled"))
+    row = parse(transfer.Row, ROW | {"method": method}, "transfer.rows.toy")
+    own = replace(where(inputs), features=folder / "toy.zarr")
+    transfer.transfer("toy", row, FOLDS, PAGE, own, prompts=inputs / "prompts.parquet", out=tmp_path / "out")
+    found = {one.provenance.label_space: one for one in scores.read(tmp_path / "out", "transfer")}
+    about = found["unseen"].provenance
+    assert (about.source, about.source_classes, about.training_classes) == ("yard", ["hop"], sorted(FIT + VAL))
+    assert np.array_equal(found["unseen"].values, plain[1]["unseen"].values)
+
+
 def test_variants_are_told_apart(inputs) -> None:
     changes = [{}, {"constraints": "none"}, {"cap": "both"}, {"extra": EXTRA}, {"inference": "reverse_transfer"}]
     names = [parse(transfer.Row, ROW | change, "x").variant for change in changes]
