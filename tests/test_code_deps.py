@@ -17,7 +17,8 @@ Files = dict[str, set[str]]  # by instance
 
 # Code that a stage's digest holds and not every row runs: the genomes' painter, and the rules a row does not name.
 BY_ROW = ("pipeline/world/painting.py", "pipeline/text/negatives/")
-WHOLE = ("data/fingerprint/modalities.txt",)  # of all encoders, of which a row of bind runs some
+# Of all encoders and of all datasets, of which a row of bind or of rest runs some.
+WHOLE = ("data/fingerprint/modalities.txt", "data/fingerprint/datasets.txt")
 
 
 def declared(checkout: Checkout, without: tuple[str, ...] = ()) -> Files:

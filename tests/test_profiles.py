@@ -33,6 +33,7 @@ from pipeline.steps import (
     pretrain,
     prompt,
     report,
+    rest,
     retrieve,
     split,
     synthesize,
@@ -59,6 +60,7 @@ ROWS: dict[str, type[BaseModel]] = {
     "preprocess": decoding.Row,
     "pretrain": pretrain.Row,
     "prompt": prompt.Row,
+    "rest": rest.Row,
     "retrieve": retrieve.Row,
     "split": split.Row,
     "synthesize": synthesize.Row,
@@ -76,6 +78,7 @@ SETTINGS: dict[str, dict[str, type[BaseModel]]] = {
     "preprocess": {"checks": preprocess.Checks, "compute": Compute},
     "pretrain": {"compute": Compute, "running": loop.Running},
     "prompt": {"captions": captions.Params},
+    "rest": {"running": loop.Running},
     "retrieve": {"bootstrap": retrieve.Bootstrap},
     "synthesize": {"compute": Compute},
     "transfer": {"folds": transfer.Folds, "page": transfer_page.PageParams},
@@ -143,6 +146,18 @@ def test_rows_name_rows_that_there_are(tree: Tree) -> None:
 
 
 @EVERY
+def test_rows_of_rest_name_datasets_texts_and_splits_that_there_are(tree: Tree) -> None:
+    for row in tree["rest"]["rows"].values():
+        source = row["source"]
+        table = tree["split"]["rows"][f"{source['dataset']}-{source['split_table']}"]
+        assert source["split"] in table["splits"]
+        for dataset, asked in {source["dataset"]: source, **row["targets"]}.items():
+            assert tree["embed"]["rows"][asked["embeddings"]]["dataset"] == dataset
+            assert asked["files"] in (None, tree["ingest"]["rows"][dataset]["source"])
+        assert set(row["input"].get("features", {}).values()) <= set(stores(tree))
+
+
+@EVERY
 def test_weights_are_of_rows_or_files_that_there_are(tree: Tree) -> None:
     starts = [sense["start"] for sense in senses(tree) if sense["start"] not in (None, HUB)]
     hubs = [row["hub"]["weights"] for row in tree["bind"]["rows"].values()]
@@ -187,3 +202,5 @@ def stores(tree: Tree) -> Iterator[str]:
     for key, row in tree["bind"]["rows"].items():
         yield from (f"bind/{key}/{name}.zarr" for name in (HUB, *row["senses"]))
         yield from (f"bind/{key}/fused-{name}.zarr" for name in row["fused"])
+    for key, row in tree["rest"]["rows"].items():
+        yield from (f"rest/{key}/{dataset}.zarr" for dataset in (row["source"]["dataset"], *row["targets"]))
