@@ -9,8 +9,6 @@ is imported where a model is made.
 import difflib
 import logging
 import os
-import pickle
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,9 +20,10 @@ from pipeline.core import outside
 from pipeline.core.errors import DataError, FormatError, ParamsError
 from pipeline.core.hashing import file_digest, value_digest
 from pipeline.formats import typed_json
+from pipeline.models import foreign_weights
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 Architecture = str | dict[str, Any]
 
@@ -32,7 +31,6 @@ VOCABULARY = 49_408  # byte pairs of CLIP's tokenizer, start and end included
 
 _MOST_BYTES = 1 << 20  # of a start file
 _WEIGHTS = "weights of a CLIP"
-_MOST_NAMED = 3  # names of weights in a message
 _FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")  # as open_clip names them on the hub
 
 
@@ -143,55 +141,13 @@ def fill(model: "nn.Module", path: Path) -> None:
     from open_clip.convert import convert_state_dict
     from open_clip.model import convert_to_custom_text_state_dict
 
-    state = convert_to_custom_text_state_dict(convert_state_dict(model, read_weights(path)))
+    state = convert_to_custom_text_state_dict(convert_state_dict(model, foreign_weights.read(path, _WEIGHTS)))
     state.pop("text.transformer.embeddings.position_ids", None)  # which older releases of transformers kept
     wanted = model.state_dict()
     for name in ("logit_scale", "logit_bias"):  # a number or an array of one
         if name in state and name in wanted and state[name].numel() == 1:
             state[name] = state[name].reshape(wanted[name].shape)
-    missing = sorted(set(wanted) - set(state))
-    unknown = sorted(set(state) - set(wanted))
-    wrong = [name for name in wanted if name in state and state[name].shape != wanted[name].shape]
-    for names, fault in ((missing, "lacks"), (unknown, "has, and the architecture has not,")):
-        if names:
-            more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-            raise FormatError(f"{path}: {fault} {', '.join(names[:_MOST_NAMED])}{more}; is it of this architecture?")
-    if wrong:
-        name = wrong[0]
-        raise FormatError(
-            f"{path}: {name} has the shape {tuple(state[name].shape)}, the architecture's is "
-            f"{tuple(wanted[name].shape)} ({len(wrong)} such in all); is it of this architecture?"
-        )
-    model.load_state_dict(state)
-
-
-def read_weights(path: Path) -> "dict[str, Tensor]":
-    """Weights by name, of safetensors or of torch's format; FormatError for a file that would have to run code."""
-    import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    outside.check_file(path, _WEIGHTS)
-    try:
-        if path.suffix == ".safetensors":
-            found: Any = load_file(path)
-        else:
-            with warnings.catch_warnings():  # of an archive of TorchScript and of plain pickles, which are then refused
-                warnings.filterwarnings("ignore", "'torch.load' received a zip file", UserWarning)
-                warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
-                found = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        raise FormatError(
-            f"{path}: a pickle that holds code or other values beside weights; it is not run, bring safetensors"
-        ) from None
-    except (SafetensorError, RuntimeError, ValueError, EOFError, OSError, LookupError) as error:
-        raise FormatError(
-            f"{path}: not readable as weights ({_line(error)[:200]}); bring them as safetensors"
-        ) from None
-    state = found.get("state_dict", found) if isinstance(found, dict) else None
-    if not isinstance(state, dict) or not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise FormatError(f"{path}: holds no weights by name; expected a model's state")
-    return {name.removeprefix("module."): value for name, value in state.items()}  # of a model on several devices
+    foreign_weights.put(model, state, path)
 
 
 def check_vocabulary(architecture: Architecture) -> None:

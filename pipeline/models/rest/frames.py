@@ -8,25 +8,22 @@ unless a local file is named: ResT is trained from scratch, and whoever begins e
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Annotated, Literal
 
 import torch
 from pydantic import Field, model_validator
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.utils import checkpoint
 
-from pipeline.core import outside
 from pipeline.core import params as core_params
-from pipeline.core.errors import DataError, FormatError
+from pipeline.core.errors import DataError
+from pipeline.models import foreign_weights
 from pipeline.models.rest import architectures
 
 Name = Literal["small", "resnet18", "resnet34", "resnet101", "vgg16", "mobilenet_v2", "googlenet", "r2plus1d", "c3d"]
 
 _NORMS = (nn.BatchNorm2d, nn.BatchNorm3d)
-_WEIGHTS = "a state dict of weights, .safetensors or torch.save's"
+_COUNT = "num_batches_tracked"
 
 
 class FrameParams(core_params.Params):
@@ -61,7 +58,7 @@ class FrameEncoder(nn.Module):
         made = architectures.make(params.name, params.widths)
         self.net, self.dim, self._segments = made.net, made.dim, made.segments
         if params.weights is not None:
-            _fill(self.net, Path(params.weights), made.head)
+            _fill(self.net, Path(params.weights), params.name, made.head)
         mean, deviation = made.colours
         self.register_buffer("mean_C", torch.tensor(mean), persistent=False)
         self.register_buffer("deviation_C", torch.tensor(deviation), persistent=False)
@@ -117,7 +114,7 @@ class FrameEncoder(nn.Module):
     def _once_more(self) -> Iterator[None]:
         """Around what is computed again for the backward pass: running means have had the batch already."""
         norms = [each for each in self.net.modules() if isinstance(each, _NORMS)]
-        before = [(norm.momentum, norm.get_buffer("num_batches_tracked").clone()) for norm in norms]
+        before = [(norm.momentum, norm.get_buffer(_COUNT).clone()) for norm in norms]
         for norm in norms:
             norm.momentum = 0.0
         try:
@@ -125,7 +122,7 @@ class FrameEncoder(nn.Module):
         finally:
             for norm, (momentum, num_batches) in zip(norms, before, strict=True):
                 norm.momentum = momentum
-                norm.get_buffer("num_batches_tracked").copy_(num_batches)
+                norm.get_buffer(_COUNT).copy_(num_batches)
 
 
 def build(params: FrameParams, *, channels_last: bool, checkpoint_gradients: bool) -> FrameEncoder:
@@ -137,26 +134,12 @@ def build(params: FrameParams, *, channels_last: bool, checkpoint_gradients: boo
     return FrameEncoder(params, channels_last=channels_last, checkpoint_gradients=checkpoint_gradients)
 
 
-def _fill(net: nn.Module, file: Path, head: tuple[str, ...]) -> None:
-    """Put another training's weights into a net, those of its classifier left out. FormatError if they do not fit."""
-    state = {name: value for name, value in _read(file).items() if not name.startswith(head)}
-    wanted = net.state_dict()
-    wrong = sorted(name for name, value in state.items() if name in wanted and value.shape != wanted[name].shape)
-    lacking, unknown = sorted(set(wanted) - set(state)), sorted(set(state) - set(wanted))
-    for names, what in ((lacking, "lacks"), (unknown, "has beside the network"), (wrong, "has another size of")):
-        if names:
-            raise FormatError(
-                f"{file}: {what} {len(names)} tensors, first '{names[0]}': not this architecture's weights"
-            )
-    net.load_state_dict(state)
-
-
-def _read(file: Path) -> dict[str, Tensor]:
-    outside.check_file(file, _WEIGHTS)
-    try:
-        state = load_file(file) if file.suffix == ".safetensors" else torch.load(file, "cpu", weights_only=True)
-    except (SafetensorError, RuntimeError, OSError, EOFError, ValueError, KeyError, UnpicklingError) as error:
-        raise FormatError(f"{file}: not {_WEIGHTS} ({' '.join(str(error).split())[:120]})") from None
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise FormatError(f"{file}: not {_WEIGHTS}: expected tensors by name")
-    return state
+def _fill(net: nn.Module, file: Path, name: str, head: tuple[str, ...]) -> None:
+    """Put another training's weights into a net, but those of its classifier. FormatError where they do not fit."""
+    body = {key: value for key, value in net.state_dict().items() if key.endswith(_COUNT)}  # older files have none
+    body |= {
+        key: value
+        for key, value in foreign_weights.read(file, f"weights of {name}").items()
+        if not key.startswith(head)
+    }
+    foreign_weights.put(net, body, file)

@@ -34,7 +34,7 @@ class Output(NamedTuple):
 class Rest(nn.Module):
     """ResT, or its two-stream variants. A batch holds
 
-    - `x`: uint8 frames (N, T, C, H, W), or where `frames` is None tokens (N, S, D);
+    - `x`: uint8 frames (N, T, C, H, W), or tokens where `frames` is None (N, S, D);
     - `known` (N, S), where clips have different numbers of tokens, and `place` (N, S, 7) of regions;
     - `words` (N, W): the class name's words, some of them masked (`tokens.masked`), where words are learnt.
     """

@@ -30,7 +30,7 @@ class Recurrent(nn.Module):
 
     def __init__(self, params: RecurrentParams, sizes: Sizes) -> None:
         super().__init__()
-        self.project = nn.Linear(sizes.visual_dim, params.dim)
+        self.project = nn.Sequential(nn.Linear(sizes.visual_dim, params.dim), nn.LayerNorm(params.dim))
         self.dropout = nn.Dropout(params.dropout)
         self.visual = _cells(params)
         if sizes.num_words:

@@ -8,11 +8,10 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from pipeline.core import params as core_params
+from pipeline.core.errors import DataError, ParamsError
 from pipeline.models.rest.attention import Layer, Scheme, allowed
 from pipeline.models.rest.inputs import Seen, Sizes
 from pipeline.models.rest.tokens import MASK, PAD
-
-_SPREAD = 0.02  # standard deviation of words, positions and [CLS] before training
 
 
 class TransformerParams(core_params.Params):
@@ -39,17 +38,19 @@ class Transformer(nn.Module):
 
     def __init__(self, params: TransformerParams, sizes: Sizes) -> None:
         super().__init__()
+        if params.represents == "mask" and not sizes.num_words:
+            raise ParamsError("rest: represents: mask needs words to learn from; give losses.mlm a weight, or take cls")
         self.params, self.sizes = params, sizes
         dim = params.dim
-        self.project = nn.Linear(sizes.visual_dim, dim)
-        self.cls_D = nn.Parameter(torch.empty(dim).normal_(std=_SPREAD))
+        # All that is added or set side by side begins at one scale: beside tokens of length 20 positions of length 1
+        # go unheard, and a small model takes them up late or never.
+        self.project = nn.Sequential(nn.Linear(sizes.visual_dim, dim), nn.LayerNorm(dim))
+        self.cls_D = nn.Parameter(torch.randn(dim))
         # A region tells its place itself, and the order in which a frame's regions come means nothing.
-        self.position_SD = None if sizes.places else _vectors(sizes.max_tokens, dim)
+        self.position_SD = None if sizes.places else nn.Parameter(torch.randn(sizes.max_tokens, dim))
         if sizes.num_words:
             self.word = nn.Embedding(sizes.num_words, dim)
-            nn.init.normal_(self.word.weight, std=_SPREAD)
-            self.place_WD = _vectors(sizes.max_words, dim)
-        self.norm = nn.LayerNorm(dim)
+            self.place_WD = nn.Parameter(torch.randn(sizes.max_words, dim))
         self.dropout = nn.Dropout(params.dropout)
         self.layers = nn.ModuleList(
             Layer(dim, params.num_heads, params.mlp_dim, params.dropout) for _ in range(params.num_layers)
@@ -92,14 +93,18 @@ class Transformer(nn.Module):
             visual_NSD = visual_NSD + self.position_SD[: visual_NSD.shape[1]]
         parts = [self.cls_D.to(visual_NSD.dtype).expand(len(visual_NSD), 1, -1), visual_NSD]
         if word_NW is not None:
+            self._check_room(word_NW)
             parts.append(self.word(word_NW) + self.place_WD[: word_NW.shape[1]])
         num_words = 0 if word_NW is None else word_NW.shape[1]
         may_LL = allowed(visual_NSD.shape[1], num_words, self.params.attention, visual_NSD.device)
-        return self.dropout(self.norm(torch.cat(parts, dim=1))), may_LL & _there(seen, word_NW)[:, None, None]
+        return self.dropout(torch.cat(parts, dim=1)), may_LL & _there(seen, word_NW)[:, None, None]
 
-
-def _vectors(num: int, dim: int) -> nn.Parameter:
-    return nn.Parameter(torch.empty(num, dim).normal_(std=_SPREAD))
+    def _check_room(self, word_NW: Tensor) -> None:
+        if word_NW.shape[1] > self.sizes.max_words:
+            raise DataError(
+                f"rest: names of {word_NW.shape[1]} words, this model has room for {self.sizes.max_words}; encode them "
+                "with the vocabulary beside its weights"
+            )
 
 
 def _there(seen: Seen, word_NW: Tensor | None) -> Tensor:

@@ -1,0 +1,64 @@
+"""Weights that others trained, from a file on this machine: read without running code, put where they fit exactly."""
+
+import pickle
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.core import outside
+from pipeline.core.errors import FormatError
+
+if TYPE_CHECKING:  # who only names a file starts without torch
+    from torch import Tensor, nn
+
+_MOST_NAMED = 3  # weights in a message
+
+
+def read(path: Path, what: str) -> "dict[str, Tensor]":
+    """Weights by name, of safetensors or of torch's format; `what` they should be: "weights of a CLIP".
+
+    FormatError for a file that is not there, is no weights, or would have to run code.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    outside.check_file(path, what)
+    try:
+        if path.suffix == ".safetensors":
+            found: Any = load_file(path)
+        else:
+            with warnings.catch_warnings():  # of an archive of TorchScript and of plain pickles, which are then refused
+                warnings.filterwarnings("ignore", "'torch.load' received a zip file", UserWarning)
+                warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
+                found = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise FormatError(
+            f"{path}: a pickle that holds code or other values beside weights; it is not run, bring safetensors"
+        ) from None
+    except (SafetensorError, RuntimeError, ValueError, EOFError, OSError, LookupError) as error:
+        told = " ".join(str(error).split())[:200]
+        raise FormatError(f"{path}: not readable as weights ({told}); bring them as safetensors") from None
+    state = found.get("state_dict", found) if isinstance(found, dict) else None
+    if not isinstance(state, dict) or not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise FormatError(f"{path}: holds no weights by name; expected a model's state")
+    return {name.removeprefix("module."): value for name, value in state.items()}  # of a model on several devices
+
+
+def put(model: "nn.Module", state: "dict[str, Tensor]", path: Path) -> None:
+    """Put the weights of a file into a model. FormatError, naming the weight, where they do not fit."""
+    wanted = model.state_dict()
+    missing = sorted(set(wanted) - set(state))
+    unknown = sorted(set(state) - set(wanted))
+    wrong = [name for name in wanted if name in state and state[name].shape != wanted[name].shape]
+    for names, fault in ((missing, "lacks"), (unknown, "has, and the architecture has not,")):
+        if names:
+            more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+            raise FormatError(f"{path}: {fault} {', '.join(names[:_MOST_NAMED])}{more}; is it of this architecture?")
+    if wrong:
+        name = wrong[0]
+        raise FormatError(
+            f"{path}: {name} has the shape {tuple(state[name].shape)}, the architecture's is "
+            f"{tuple(wanted[name].shape)} ({len(wrong)} such in all); is it of this architecture?"
+        )
+    model.load_state_dict(state)
