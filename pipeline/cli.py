@@ -186,6 +186,7 @@ def compare_constraints(
     from pipeline.core import params
     from pipeline.models.tasks import Inputs
     from pipeline.steps import transfer
+    from pipeline.transfer.asked import Folds
 
     chosen = params.row(transfer.Row, "transfer", row)
     inputs = Inputs(
@@ -195,7 +196,7 @@ def compare_constraints(
     )
     found = constraints.constraints(
         chosen,
-        params.load(transfer.Folds, "transfer.folds"),
+        params.load(Folds, "transfer.folds"),
         inputs,
         prompts=Path("data/prompt") / f"{chosen.dataset}.parquet",
         clips=Path("data/ingest") / f"{chosen.dataset}.parquet",

@@ -18,11 +18,12 @@ def main(
     """Train a method on every split and seed of the row, select it on val, and score the test clips."""
     from pipeline.models.tasks import Inputs  # torch comes in here, not with --help
     from pipeline.steps import align
+    from pipeline.training import method_rows, selection
 
     chosen = params.row(align.Row, "align", row)
     section = f"align.methods.{chosen.method}.{chosen.variant}"
-    settings = params.load(align.method(chosen.method).Params, section)
-    compute = params.load(align.Compute, "align.compute")
+    settings = params.load(selection.method(chosen.method).Params, section)
+    compute = params.load(method_rows.Compute, "align.compute")
     inputs = Inputs(features=features, embeddings=embeddings, split=split)
     with runs.recorded("align", row):
         align.align(row, chosen, settings, compute, inputs, out=out)

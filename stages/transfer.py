@@ -20,9 +20,10 @@ def main(
     from pipeline.models.tasks import Inputs  # OR-Tools and matplotlib come in here, not with --help
     from pipeline.reporting import transfer as page_of
     from pipeline.steps import transfer
+    from pipeline.transfer.asked import Folds
 
     chosen = params.row(transfer.Row, "transfer", row)
-    dealt = params.load(transfer.Folds, "transfer.folds")
+    dealt = params.load(Folds, "transfer.folds")
     shown = params.load(page_of.PageParams, "transfer.page")
     inputs = Inputs(features=features, embeddings=embeddings, split=split)
     with runs.recorded("transfer", row):

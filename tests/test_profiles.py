@@ -22,6 +22,7 @@ from pipeline.steps import (
     bind,
     caption,
     compare,
+    cross,
     embed,
     evaluate,
     extract,
@@ -40,7 +41,8 @@ from pipeline.steps import (
     transfer,
 )
 from pipeline.text import captions
-from pipeline.training import encoding, loop
+from pipeline.training import encoding, loop, method_rows, selection
+from pipeline.transfer.asked import Folds
 
 Tree = dict[str, Any]
 
@@ -50,6 +52,7 @@ ROWS: dict[str, type[BaseModel]] = {
     "bind": bind.Row,
     "caption": caption.Params,
     "compare": compare.Row,
+    "cross": cross.Row,
     "embed": embed.Row,
     "evaluate": evaluate.EvaluateRow,
     "extract": extract.Row,
@@ -67,7 +70,7 @@ ROWS: dict[str, type[BaseModel]] = {
     "transfer": transfer.Row,
 }
 SETTINGS: dict[str, dict[str, type[BaseModel]]] = {
-    "align": {"compute": align.Compute},
+    "align": {"compute": method_rows.Compute},
     "bind": {"batches": encoding.Batches, "running": loop.Running},
     "compare": {"bootstrap": compare.Bootstrap, "measure": compare.Measure},
     "embed": {"compute": embed.Compute},
@@ -81,7 +84,7 @@ SETTINGS: dict[str, dict[str, type[BaseModel]]] = {
     "rest": {"running": loop.Running},
     "retrieve": {"bootstrap": retrieve.Bootstrap},
     "synthesize": {"compute": Compute},
-    "transfer": {"folds": transfer.Folds, "page": transfer_page.PageParams},
+    "transfer": {"folds": Folds, "page": transfer_page.PageParams},
 }
 EVERY = pytest.mark.parametrize("tree", [pytest.param(yaml.safe_load(profile.text(p)), id=p) for p in profile.names()])
 
@@ -105,7 +108,7 @@ def test_the_members_understand_their_options(tree: Tree) -> None:
         parse(member(encoding_row).Params, encoding_row["options"], "a profile")
     for name, variants in tree["align"]["methods"].items():
         for variant in variants.values():
-            parse(align.method(name).Params, variant, "a profile")
+            parse(selection.method(name).Params, variant, "a profile")
 
 
 @EVERY
@@ -137,9 +140,18 @@ def test_rows_name_rows_that_there_are(tree: Tree) -> None:
         assert row["embeddings"] in tree["embed"]["rows"]
         assert "variant" not in row or row["variant"] in tree["align"]["methods"][row["method"]]
         assert set(row["splits"]) <= set(tree["split"]["rows"][f"{row['dataset']}-{row['split_table']}"]["splits"])
+    for row in tree["cross"]["rows"].values():
+        for side in (row["source"], row["target"]):
+            assert side["features"] in stored
+            assert tree["embed"]["rows"][side["embeddings"]]["dataset"] == side["dataset"]
+            splits = {side["split"]} if "split" in side else {*row["splits"]}
+            assert splits <= set(tree["split"]["rows"][f"{side['dataset']}-{side['split_table']}"]["splits"])
+        how = row["how"]
+        assert "variant" not in how or how["variant"] in tree["align"]["methods"][how["method"]]
     for row in tree["evaluate"]["rows"].values():
         stage, key = row["scores"].split("/")
         scored = tree[stage]["rows"][key]
+        scored = scored["target"] if stage == "cross" else scored
         assert {name: row[name] for name in ("dataset", "split_table", "embeddings")} == {
             name: scored[name] for name in ("dataset", "split_table", "embeddings")
         }

@@ -13,8 +13,10 @@ from pipeline.core import tables
 from pipeline.core.outputs import write_json
 from pipeline.core.schemas import CLIPS
 from pipeline.evaluation import hubness, metrics
-from pipeline.models.tasks import Asked, Inputs, Task, joined
-from pipeline.steps.transfer import Folds, Row, class_names, recognised
+from pipeline.models.recognised import recognised
+from pipeline.models.tasks import Asked, Inputs, Task, class_names, joined
+from pipeline.steps.transfer import Row
+from pipeline.transfer.asked import Folds
 from pipeline.transfer.folds import Constraints
 from pipeline.transfer.recognise import Inference
 
@@ -76,7 +78,7 @@ def constraints(row: Row, dealt: Folds, inputs: Inputs, *, prompts: Path, clips:
 
 
 def _measured(name: str, task: Task, row: Row, dealt: Folds, names: dict[int, str], truth: dict[str, int]) -> Measured:
-    found = recognised(task, row, dealt, names)
+    found = recognised(task, row, row.refit, dealt, names)
     scores_NK = found.values["unseen"][:, found.selected]
     counts_K = hubness.occurrences(scores_NK)
     rank_N = metrics.ranks(scores_NK, [truth[clip_id] for clip_id in task.test_ids], task.spaces["unseen"])

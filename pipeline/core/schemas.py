@@ -51,7 +51,7 @@ ROLES = ("fit", "val", "seen_test", "unseen_test", "unused")
 
 SPLIT = Format(
     "split",
-    version=2,  # its metadata name the split table and the protocol
+    version=3,  # its metadata name the split table, the protocol and the classes
     key=("split", "clip_id"),
     stage="split",
     schema=pa.schema(

@@ -43,6 +43,9 @@ class Provenance:
     pairs: str | None  # which clips the encoder was bound with: one of PAIRS; None: it was not bound
     paired_classes: list[int]  # of those clips
     pretrained: str | None  # weights of the web that the encoder began as: nobody knows what they saw
+    source: str | None  # the other dataset that weights were taught on; None: nothing was learnt elsewhere
+    source_classes: list[str]  # names of its classes that any weight was taught
+    kept_overlap: list[str]  # of them, those that are classes of the tested dataset and were taught all the same
 
 
 @dataclass(frozen=True)

@@ -158,6 +158,30 @@ def _check_pairs(name: str, about: Provenance, parts: Mapping[str, Sequence[int]
         )
 
 
+def check_source(about: Provenance, namesakes: Mapping[str, str]) -> None:
+    """Refuse weights that another dataset has taught an unseen class, by its name or its words.
+
+    `namesakes` are classes of `about.source_classes` and the unseen class that each is; what the row says it kept may
+    be among them. Class ids of two datasets are not compared: they number unlike classes.
+    """
+    name = f"split '{about.split}', seed {about.seed}"
+    if about.source is None and (about.source_classes or about.kept_overlap):
+        raise LeakError(f"{name}: weights were taught classes of a source that is not said; rerun the method's stage")
+    strange = sorted(set(about.kept_overlap) - set(about.source_classes))
+    if strange:
+        raise LeakError(
+            f"{name}: classes {strange} are said to be kept, but not to be taught; rerun the method's stage"
+        )
+    taught = {one: other for one, other in sorted(namesakes.items()) if one not in about.kept_overlap}
+    if taught:
+        told = ", ".join(f"'{one}' (here '{other}')" for one, other in taught.items())
+        raise LeakError(
+            f"{name}: the weights were taught classes of '{about.source}' that are unseen here: {told}; train them on "
+            "a split `without_<ids>` of these, let the row of rest remove them, or set overlap.keep in the row of "
+            "cross, which every figure will tell"
+        )
+
+
 def check_clips(about: Provenance, clip_ids: Iterable[str], clips: Mapping[str, Clip]) -> None:
     """Refuse scored clips that are no test clips of the split, or whose subject trains as well."""
     name = f"split '{about.split}', seed {about.seed}"

@@ -12,6 +12,15 @@ Classes = Mapping[str, Sequence[int]]  # class ids by role: fit, val, unseen
 
 
 @dataclass(frozen=True)
+class Taught:
+    """What an encoder was taught on another dataset than the one of its features."""
+
+    source: str  # that dataset
+    names: list[str]  # of its classes
+    kept_overlap: list[str]  # of them, those that a filter would have taken out as classes of a target
+
+
+@dataclass(frozen=True)
 class Saw:
     """What made the features of one group."""
 
@@ -19,6 +28,7 @@ class Saw:
     pairs: str | None  # which clips were bound to the hub's: a word of core.scores; None: the encoder was not bound
     paired_classes: list[int]  # of those clips, ascending
     pretrained: str | None  # the weights of the web that the encoder began as
+    elsewhere: "Taught | None"  # None: nothing was learnt from another dataset
 
 
 def saw(features: store.Store, group: str, split: str, classes: Classes) -> Saw:
@@ -48,7 +58,19 @@ def saw(features: store.Store, group: str, split: str, classes: Classes) -> Saw:
         refuse("trained on", trained, "val", "selection needs one trained on `fit`")
     for role in PAIRS_MAY_NOT_HOLD.get(pairs or "", ()):
         refuse("bound with clips of", paired, role, f"pairs are said to be of `{pairs}`; run `dvc repro bind`")
-    return Saw(sorted(trained), pairs, sorted(paired), attrs.get("pretrained"))
+    elsewhere = _elsewhere(where, features.attrs["dataset"], attrs)
+    return Saw(sorted(trained), pairs, sorted(paired), attrs.get("pretrained"), elsewhere)
+
+
+def _elsewhere(where: str, dataset: str, attrs: Mapping[str, Any]) -> Taught | None:
+    """What the encoder was taught on another dataset, by the names of the classes: ids are the other dataset's."""
+    source = attrs.get("source", dataset)
+    if source == dataset:
+        return None
+    names = attrs.get("training_names")
+    if names is None:
+        raise LeakError(f"{where} does not say which classes of '{source}' its encoder was taught; extract it again")
+    return Taught(source, sorted(names), sorted(attrs.get("kept_overlap", [])))
 
 
 def _paired(where: str, of_store: Mapping[str, Any], attrs: Mapping[str, Any]) -> tuple[str | None, list[int]]:

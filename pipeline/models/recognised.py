@@ -1,12 +1,24 @@
 """What semantic transfer finds for one task: scores under every setting, and the programs behind them."""
 
 # Shapes: N clips, C classes.
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
+
+from pipeline.core.errors import DataError
+from pipeline.core.scores import Provenance
+from pipeline.models.clip_vectors import made_by, opened
 from pipeline.models.tasks import Task
+from pipeline.transfer import folds, recognise
+from pipeline.transfer.asked import Composing, Folds
 from pipeline.transfer.folds import Trial
-from pipeline.transfer.recognise import Scored
-from pipeline.transfer.relatedness import Floats
+from pipeline.transfer.prototypes import Setting
+from pipeline.transfer.recognise import Knowledge, Scored
+from pipeline.transfer.relatedness import Floats, unit_rows
+
+Names = Mapping[int, str]  # of classes, by id
 
 
 @dataclass(frozen=True)
@@ -18,3 +30,67 @@ class Recognised:
     selected: int
     values: dict[str, Floats]
     scored: dict[str, list[Scored]]  # by label space, one a setting: the programs behind the values
+
+    @property
+    def first(self) -> str:
+        """The label space that is shown first."""
+        return next(iter(self.values))
+
+    def provenance(self, space: str, asked: Composing, refit: str) -> Provenance:
+        """What must be known of the scores in a label space."""
+        selection = self.task.selection if asked.selection == "val" else "folds"
+        return self.task.provenance(
+            space,
+            selection="none" if len(self.trials) == 1 else selection,
+            refit=refit,
+            settings=[trial.setting.name for trial in self.trials],
+            selected=self.selected,
+        )
+
+
+def check_features(asked: Composing, features: Path) -> None:
+    """Refuse to call by the name of ResT what is composed of other features, or of the regressions of its rival."""
+    found = opened(features).attrs["encoder"] if made_by(features) == "rest" else None
+    if asked.method == "rest" and found != "rest":
+        raise DataError(
+            f"{features}: method 'rest' composes what a transformer of the stage rest has learnt; name a store of "
+            "features/rest with such a one, or say 'prototypes' for any other features"
+        )
+
+
+def recognised(task: Task, asked: Composing, refit: str, dealt: Folds, names: Names) -> Recognised:
+    """Select a setting on seen classes, then score the test clips with every setting of the grid."""
+    settings = folds.settings(asked.grid, asked.constraints, asked.inference)
+    trials = _tried(task, asked, dealt, names, settings)
+    values: dict[str, Floats] = {}
+    scored: dict[str, list[Scored]] = {}
+    known, seen = _known(task, asked, names, refit), sorted(set(task.training(refit).class_ids))
+    for space, class_ids in task.spaces.items():
+        test_ids, test_ND = task.tested(space)
+        clips_NF = unit_rows(test_ND, test_ids, "clip")
+        targets = [class_id for class_id in class_ids if class_id not in seen]
+        columns = [[*seen, *targets].index(class_id) for class_id in class_ids]
+        scored[space] = [recognise.scores(known, seen, targets, clips_NF, at, asked.scheme) for at in settings]
+        values[space] = np.stack([one.values_NC[:, columns] for one in scored[space]], axis=1)
+    return Recognised(task, trials, folds.best(trials), values, scored)
+
+
+def _known(task: Task, asked: Composing, names: Names, refit: str) -> Knowledge:
+    """What is known of the classes; texts of all, clips of those that `refit` lets in."""
+    texts_KT = task.texts.of_type(asked.text_type)
+    clips = task.training(refit)
+    unnamed = [class_id for class_id in task.texts.class_ids if class_id not in names]
+    if unnamed:
+        raise DataError(f"split '{task.split}': classes {unnamed} have no name in the prompts; run `dvc repro prompt`")
+    return Knowledge(names, dict(zip(task.texts.class_ids, texts_KT, strict=True)), clips.features_ND, clips.class_ids)
+
+
+def _tried(task: Task, asked: Composing, dealt: Folds, names: Names, settings: Sequence[Setting]) -> list[Trial]:
+    """The grid scored on seen classes that act as unseen; one setting needs no trial, but is measured all the same."""
+    known = _known(task, asked, names, "seen")
+    if asked.selection == "val":
+        fit = sorted(set(task.fit.class_ids))
+        return folds.tried(known, [task.val_classes], fit, settings, asked.scheme)
+    seen = sorted(set(task.training("seen").class_ids))
+    parts = folds.class_folds(seen, dealt.num_folds, dealt.seed)
+    return folds.tried(known, parts, seen, settings, asked.scheme)

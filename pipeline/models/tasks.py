@@ -1,24 +1,23 @@
 """Tasks: the features, class texts and roles of one (split, seed), joined by id; whatever leaks is refused here."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+# Shapes: N clips, D feature size.
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from pipeline.core import groups, store, tables
+from pipeline.core import store, tables
 from pipeline.core.errors import DataError
 from pipeline.core.hashing import array_digest, value_digest
-from pipeline.core.rejects import Rejects
-from pipeline.core.schemas import SPLIT
-from pipeline.models.innocence import Saw, saw
+from pipeline.core.schemas import PROMPTS, SPLIT
+from pipeline.core.scores import Provenance
+from pipeline.models.clip_vectors import Encoded, Line, encoded, opened
 from pipeline.models.methods.shared import Array, ClassTexts, Clips, class_texts, text_group
 
 ROLES = ("fit", "val", "unseen_test")  # which every task uses
 OF_UNSEEN = ("unseen", "all")  # label spaces in which test clips of unseen classes are scored
 
-Line = dict[str, Any]  # of the split table
 Classes = dict[str, list[int]]  # class ids by role: fit, val, unseen
 
 
@@ -49,24 +48,13 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Source:
-    """The features of one encoder."""
+class Elsewhere:
+    """What a task learns from another dataset than the one whose clips are scored."""
 
-    features: store.Store
-    group: str
-    saw: Saw
-    weights_hash: str | None
-
-    @property
-    def senses(self) -> tuple[str, ...]:
-        """Whose vectors stand end to end; none where the store does not say."""
-        return tuple(self.features.attrs.get("senses", ()))
-
-
-@dataclass(frozen=True)
-class _Found:
-    rows: list[Line]
-    num_missing: int
+    source: str  # that dataset; of several their names, joined by "+"
+    encoder_names: list[str]  # of its classes that the encoder was taught
+    names: Mapping[int, str]  # of the classes of the clips to learn from, by their ids here, where those are of it
+    kept_overlap: list[str]  # names of what was taught though it is a class of the tested dataset
 
 
 @dataclass(frozen=True)
@@ -90,6 +78,8 @@ class Task:
     num_missing: int  # clips of these roles without features
     pretrained: str | None  # the weights of the web that the features' encoder began as; nobody knows what they saw
     one_space: bool  # features and texts may be compared: nothing says that they are of different weights
+    elsewhere: Elsewhere | None = None
+    tests: Mapping[str, list[int]] = field(default_factory=dict)  # of splits that are spaces: places in test_ids
 
     @property
     def name(self) -> str:
@@ -102,7 +92,7 @@ class Task:
         texts = [self.texts.label_KT, *([] if self.texts.context_KT is None else [self.texts.context_KT])]
         arrays = [self.fit.features_ND, self.val.features_ND, self.test_ND, self.seen_test_ND, *texts]
         clips = [self.fit.class_ids, self.val.class_ids, self.test_ids, self.seen_test_ids, self.fit.senses]
-        classes = [self.val_classes, self.spaces, self.encoder_classes, self.texts.class_ids]
+        classes = [self.val_classes, self.spaces, self.encoder_classes, self.texts.class_ids, dict(self.tests)]
         return value_digest([self.split, self.seed, clips, classes, [array_digest(array) for array in arrays]])
 
     @property
@@ -118,6 +108,9 @@ class Task:
 
     def tested(self, space: str) -> tuple[list[str], Array]:
         """Ids, sorted, and vectors of the clips that are scored in a label space."""
+        if space in self.tests:
+            places = self.tests[space]
+            return [self.test_ids[place] for place in places], self.test_ND[places]
         if space != "gzsl":
             return self.test_ids, self.test_ND
         ids = [*self.test_ids, *self.seen_test_ids]
@@ -131,109 +124,129 @@ class Task:
         features_ND = np.concatenate([self.fit.features_ND, self.val.features_ND])
         return Clips(features_ND, self.fit.class_ids + self.val.class_ids, self.fit.senses)
 
+    def training_classes(self, refit: str) -> list[int]:
+        """Every class of the tested dataset that the encoder or the method was trained on, ascending."""
+        return sorted({*self.encoder_classes, *self.training(refit).class_ids} - self._foreign)
+
+    def source_classes(self, refit: str) -> list[str]:
+        """The names of all classes of another dataset that the encoder or the method was taught, sorted."""
+        if self.elsewhere is None:
+            return []
+        learnt = {self.elsewhere.names[c] for c in self.training(refit).class_ids if c in self.elsewhere.names}
+        return sorted({*self.elsewhere.encoder_names, *learnt})
+
+    def provenance(self, space: str, *, selection: str, refit: str, settings: list[str], selected: int) -> Provenance:
+        """What must be known of the scores in a label space, or in a split that stands in its place."""
+        afar, taught = self.elsewhere, self.source_classes(refit)
+        return Provenance(
+            split=space if space in self.tests else self.split,
+            seed=self.seed,
+            label_space="unseen" if space in self.tests else space,
+            inference=self.inference,
+            selection=selection,
+            refit=refit,
+            settings=settings,
+            selected=selected,
+            class_ids=self.spaces[space],
+            training_classes=self.training_classes(refit),
+            pairs=self.pairs,
+            paired_classes=sorted(set(self.paired_classes) - self._foreign),
+            pretrained=self.pretrained,
+            source=afar.source if afar else None,
+            source_classes=taught,
+            kept_overlap=sorted(set(afar.kept_overlap) & set(taught)) if afar else [],
+        )
+
+    @property
+    def _foreign(self) -> set[int]:
+        """Ids that here stand for classes of another dataset."""
+        return set(self.elsewhere.names) if self.elsewhere else set()
+
 
 def joined(inputs: Inputs, asked: Asked) -> list[Task]:
     """The tasks of a row, one a (split, seed).
 
     Raises LeakError for features of an encoder that saw an unseen or val class, DataError for inputs that do not fit.
     """
-    features, texts = store.Store(inputs.features, made_by(inputs.features)), store.Store(inputs.embeddings, "embed")
-    meta = tables.read_meta(inputs.split, SPLIT)
-    for path, attrs in ((inputs.features, features.attrs), (inputs.embeddings, texts.attrs), (inputs.split, meta)):
-        if attrs["dataset"] != asked.dataset or attrs.get("split_table", asked.split_table) != asked.split_table:
-            raise DataError(
-                f"{path}: not of dataset '{asked.dataset}', split table '{asked.split_table}'; mend params.yaml"
-            )
-    unknown = sorted(set(asked.splits) - set(meta["splits"]))
-    if unknown:
-        raise DataError(f"{inputs.split}: no split {unknown}, there are {sorted(meta['splits'])}; mend params.yaml")
+    features, texts = opened(inputs.features), store.Store(inputs.embeddings, "embed")
+    parts = checked(inputs, asked.dataset, asked.split_table, asked.splits)
     rows = [row for row in tables.read_rows(inputs.split, SPLIT) if row["role"] in asked.roles and not row["held_out"]]
     tasks = []
     for split in asked.splits:
         of_split = [row for row in rows if row["split"] == split]
         for seed in asked.seeds:
-            group = _group(features, split, seed)
-            weights_hash = features.group_attrs(group).get("weights_hash")
-            source = Source(features, group, saw(features, group, split, meta["splits"][split]), weights_hash)
-            found = _there(source, of_split, asked)
-            tasks.append(_task((split, seed), source, texts, meta["splits"][split], found, asked))
+            source = encoded(features, split, seed, parts[split])
+            tasks.append(_task((split, seed), source, texts, parts[split], of_split, asked))
     return tasks
 
 
-def made_by(features: Path) -> str:
-    """The stage that writes a store of features, as its folder says."""
-    return next((name for name in reversed(features.parent.parts) if name in ("adopt", "bind")), "extract")
+def checked(inputs: Inputs, dataset: str, split_table: str, splits: Sequence[str]) -> dict[str, Classes]:
+    """The classes of every split of the table. Raises DataError for inputs that are not what a row means by them."""
+    meta = tables.read_meta(inputs.split, SPLIT)
+    told = [(inputs.features, opened(inputs.features).attrs), (inputs.split, meta)]
+    told.insert(1, (inputs.embeddings, store.Store(inputs.embeddings, "embed").attrs))
+    for path, attrs in told:
+        if attrs["dataset"] != dataset or attrs.get("split_table", split_table) != split_table:
+            raise DataError(f"{path}: not of dataset '{dataset}', split table '{split_table}'; mend params.yaml")
+    unknown = sorted(set(splits) - set(meta["splits"]))
+    if unknown:
+        raise DataError(f"{inputs.split}: no split {unknown}, there are {sorted(meta['splits'])}; mend params.yaml")
+    found: dict[str, Classes] = meta["splits"]
+    return found
+
+
+def used(rows: Sequence[Line], roles: Sequence[str], split: str) -> dict[str, list[Line]]:
+    """The rows of each role. Raises DataError for a role that nobody has."""
+    found = {role: [row for row in rows if row["role"] == role] for role in roles}
+    empty = [role for role, of_role in found.items() if not of_role]
+    if empty:
+        raise DataError(f"split '{split}': no clips with features in {empty}; run `dvc repro split extract`")
+    return found
 
 
 def _task(
-    name: tuple[str, int], source: Source, texts: store.Store, classes: Classes, found: _Found, asked: Asked
+    name: tuple[str, int], source: Encoded, texts: store.Store, classes: Classes, rows: Sequence[Line], asked: Asked
 ) -> Task:
     split, seed = name
-    used = {role: [row for row in found.rows if row["role"] == role] for role in asked.roles}
-    empty = [role for role, rows in used.items() if not rows]
-    if empty:
-        raise DataError(f"split '{split}': no clips with features in {empty}; run `dvc repro split extract`")
+    found, num_missing = source.there(rows, asked.max_missing)
+    by_role = used(found, asked.roles, split)
     everything = sorted({*classes["fit"], *classes["val"], *classes["unseen"]})
-    seen_test = used.get("seen_test", [])
+    seen_test = by_role.get("seen_test", [])
+    taught = source.saw.elsewhere
     return Task(
         split=split,
         seed=seed,
-        fit=_clips(source, used["fit"]),
-        val=_clips(source, used["val"]),
+        fit=source.clips(by_role["fit"]),
+        val=source.clips(by_role["val"]),
         val_classes=sorted(classes["val"]),
-        test_ids=[row["clip_id"] for row in used["unseen_test"]],
-        test_ND=_vectors(source, used["unseen_test"]),
+        test_ids=[row["clip_id"] for row in by_role["unseen_test"]],
+        test_ND=source.vectors(by_role["unseen_test"]),
         seen_test_ids=[row["clip_id"] for row in seen_test],
-        seen_test_ND=_vectors(source, seen_test),
+        seen_test_ND=source.vectors(seen_test),
         spaces={space: sorted(classes["unseen"]) if space == "unseen" else everything for space in asked.spaces},
         encoder_classes=source.saw.training_classes,
         pairs=source.saw.pairs,
         paired_classes=source.saw.paired_classes,
         texts=class_texts(texts, everything, seed),
-        num_missing=found.num_missing,
+        num_missing=num_missing,
         pretrained=source.saw.pretrained,
-        one_space=_text_weights(texts, seed) in (source.weights_hash, None) or source.weights_hash is None,
+        one_space=in_one_space(source, texts, seed),
+        elsewhere=Elsewhere(taught.source, taught.names, {}, taught.kept_overlap) if taught else None,
     )
 
 
-def _text_weights(texts: store.Store, seed: int) -> str | None:
+def class_names(prompts: Path) -> dict[int, str]:
+    """Names by class id, from the table of class texts."""
+    return {line["class_id"]: line["class_name"] for line in tables.read_rows(prompts, PROMPTS)}
+
+
+def in_one_space(source: Encoded, texts: store.Store, seed: int) -> bool:
+    """Whether features and texts may be compared: nothing says that they are of different weights."""
+    return text_weights(texts, seed) in (source.weights_hash, None) or source.weights_hash is None
+
+
+def text_weights(texts: store.Store, seed: int) -> str | None:
     """The hash of the weights that made the texts' vectors, where the store says it."""
     of_seed = texts.group_attrs(text_group(texts, "label", seed)).get("weights_hash")
     found: str | None = of_seed or texts.attrs.get("weights_hash")
     return found
-
-
-def _group(features: store.Store, split: str, seed: int) -> str:
-    """The features of a split's encoder."""
-    chosen = groups.of_run(features.groups(), split, seed)
-    if chosen is None:
-        raise DataError(
-            f"{features.path}: no features for split '{split}', seed {seed}: its groups are {features.groups()}; "
-            "add the split or the seed to the rows of pretrain, finetune or bind, and extract"
-        )
-    return chosen
-
-
-def _there(source: Source, rows: Sequence[Line], asked: Asked) -> _Found:
-    """The clips with features. Raises DataError if too many have none."""
-    there = set(source.features.ids(source.group))
-    rejects = Rejects(f"{source.features.path}, group '{source.group}'")
-    for clip_id in (row["clip_id"] for row in rows):
-        if clip_id not in there:
-            rejects.add(clip_id, "no features: preprocess left it out or never had it")
-    rejects.check(total=len(rows), at_most=asked.max_missing)
-    return _Found([row for row in rows if row["clip_id"] in there], len(rejects.rows))
-
-
-def _clips(source: Source, rows: Sequence[Line]) -> Clips:
-    return Clips(_vectors(source, rows), tuple(row["class_id"] for row in rows), source.senses)
-
-
-def _vectors(source: Source, rows: Sequence[Line]) -> Array:
-    vectors_ND = source.features.rows(source.group, "pooled", [row["clip_id"] for row in rows])
-    if vectors_ND.ndim != 2 or not np.isfinite(vectors_ND).all():
-        raise DataError(
-            f"{source.features.path}: group '{source.group}': expected finite vectors (clips, size), found shape "
-            f"{vectors_ND.shape}; run `dvc repro extract`"
-        )
-    return vectors_ND.astype(np.float32, copy=False)

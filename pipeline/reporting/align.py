@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pipeline.core import pages
-from pipeline.models.tasks import Task
+from pipeline.training.method_rows import Learnt
 
 
 @dataclass(frozen=True)
@@ -20,16 +19,7 @@ class About:
     remark: str  # of the method, or nothing
 
 
-@dataclass(frozen=True)
-class Part:
-    """One training: a line of loss and accuracy on val for every setting, and which of them was chosen."""
-
-    task: Task
-    history: Sequence[dict[str, Any]]
-    selected: int
-
-
-def page(key: str, about: About, parts: Sequence[Part]) -> pages.Page:
+def page(key: str, about: About, parts: Sequence[Learnt]) -> pages.Page:
     """The page of a row."""
     generalised = any(part.task.seen_test_ids for part in parts)
     test = ["unseen test", *(["seen test"] if generalised else [])]
@@ -57,7 +47,7 @@ def page(key: str, about: About, parts: Sequence[Part]) -> pages.Page:
     )
 
 
-def _text(about: About, parts: Sequence[Part]) -> str:
+def _text(about: About, parts: Sequence[Learnt]) -> str:
     text = f"Method {about.method}, variant {about.variant}, "
     if about.trains:
         text += (
@@ -89,7 +79,7 @@ def _is_number(setting: str) -> bool:
     return True
 
 
-def _tried(about: About, parts: Sequence[Part]) -> pages.Table:
+def _tried(about: About, parts: Sequence[Learnt]) -> pages.Table:
     """In place of curves, where settings have no order."""
     rows: list[list[pages.Cell]] = [
         [part.task.split, part.task.seed, at["setting"], at["val_top1"], at["loss"]]
@@ -100,7 +90,7 @@ def _tried(about: About, parts: Sequence[Part]) -> pages.Table:
     return pages.Table(title="Tried on the val classes", header=header, rows=rows)
 
 
-def _lines(title: str, y_label: str, column: str, setting_name: str, parts: Sequence[Part]) -> pages.Lines:
+def _lines(title: str, y_label: str, column: str, setting_name: str, parts: Sequence[Learnt]) -> pages.Lines:
     series = [
         pages.Series(
             name=part.task.name,

@@ -12,11 +12,25 @@ def sentences(rows: Sequence[Row]) -> list[str]:
     told = dict.fromkeys(sentence for sentence in (_paired(row, rows) for row in rows) if sentence)
     taught = "No label and no text that the weights were taught here names an unseen class: such figures are refused."
     started = dict.fromkeys(row["pretrained"] for row in rows if row["pretrained"])
+    kept = dict.fromkeys(name for row in rows for name in row["kept_overlap"])
+    if kept:
+        taught = (
+            f"Overlapping classes kept: the weights were taught {len(kept)} classes that are tested here too, under "
+            f"these names or others ({', '.join(kept)}). These are no zero-shot figures."
+        )
     return [
         *told,
+        *(_elsewhere(row) for row in rows[:1] if row["source"]),
         taught,
         *(f"The encoder began as {name}, weights of the web: nobody knows which classes they saw." for name in started),
     ]
+
+
+def _elsewhere(row: Row) -> str:
+    return (
+        f"Learnt from {row['source']}: {row['num_source_classes']} classes, whose names were compared with those of "
+        f"the unseen classes of {row['dataset']}, also by their words in any order."
+    )
 
 
 def _paired(row: Row, rows: Sequence[Row]) -> str | None:

@@ -44,6 +44,8 @@ class _Figures(BaseModel):
         label_space: str
         leaky: bool
         chance: float
+        source: str | None
+        num_kept_overlap: int
 
     class Line(Entry):
         """What rows have beside it."""
@@ -53,6 +55,8 @@ class _Figures(BaseModel):
         num_paired_unseen: int
         num_unseen_classes: int
         pretrained: str | None
+        num_source_classes: int
+        kept_overlap: list[str]
 
     rows: list[Line]
     summary: list[Entry]

@@ -27,6 +27,7 @@ FIGURES = {
 SPACES = {"unseen": "unseen classes", "all": "classes, seen and unseen", "gzsl": "classes, for test clips of all"}
 
 _LEAKY = "its setting was chosen by its accuracy on the test clips (an oracle): for comparison with such papers only"
+_KEPT = "overlapping classes kept ({}): the weights were taught classes that are tested, so it is no zero-shot figure"
 _TRANSDUCTIVE = "transductive: clips of unseen classes, without their labels, took part in training"
 
 
@@ -74,6 +75,8 @@ def cell(at: str, title: str, asked: Asked, usual: Asked, results: Results) -> C
     rows = _rows(at, asked, results)
     first = rows[0]
     remarks = [_LEAKY] * asked.oracle + [_TRANSDUCTIVE] * (first["inference"] == "transductive")
+    if num_kept := max(row["num_kept_overlap"] for row in rows):
+        remarks.append(_KEPT.format(num_kept))
     if (asked.space, asked.figure, asked.splits) != (usual.space, usual.figure, usual.splits):
         remarks.append(f"another question than its column's: {question(asked, first['num_classes'])}")
     measured = _measured(asked.figure, rows)

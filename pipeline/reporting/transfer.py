@@ -15,6 +15,7 @@ from pipeline.core.params import Params
 from pipeline.evaluation import hubness
 from pipeline.models.recognised import Recognised
 from pipeline.reporting import transfer_figures as figures
+from pipeline.transfer.asked import Composing
 from pipeline.transfer.explain import Explanation, Lost, explanations, shared
 from pipeline.transfer.prototypes import Choice
 from pipeline.transfer.relatedness import Floats, relatedness, unit_rows
@@ -41,6 +42,20 @@ class About:
     has_pairs: bool  # side constraints
 
 
+def about(key: str, asked: Composing, embeddings: str) -> About:
+    """The same of a row's params; `embeddings` is the row of embed whose texts relate the classes."""
+    return About(
+        key=key,
+        text_type=asked.text_type,
+        embeddings=embeddings,
+        inference=asked.inference,
+        constraints=asked.constraints,
+        cap=asked.cap,
+        selection=asked.selection,
+        has_pairs=asked.extra is not None,
+    )
+
+
 @dataclass(frozen=True)
 class Map:
     """What the map of one target set shows; clips and prototypes are unit rows."""
@@ -50,12 +65,12 @@ class Map:
     prototypes_UF: Floats
 
 
-def page(folder: Path, about: About, shown: PageParams, found: Sequence[Recognised]) -> Page:
+def page(folder: Path, told: About, shown: PageParams, found: Sequence[Recognised]) -> Page:
     """The page of a row; its figures are written into the folder."""
     first = found[0]
     tables = [_selection_table(found), _hubness_table(found)]
     images: list[Image] = []
-    chosen = first.scored["unseen"][first.selected]
+    chosen = first.scored[first.first][first.selected]
     if chosen.choice and chosen.prototypes_UF is not None:
         tables = [*explained(first.task.name, chosen.choice), _program_table(found), *tables]
         clips_NF, nearest_N = _sample(first, shown.num_clips)
@@ -63,29 +78,30 @@ def page(folder: Path, about: About, shown: PageParams, found: Sequence[Recognis
             folder, chosen.choice, Map(clips_NF, nearest_N, chosen.prototypes_UF), num_graphs=shown.num_graphs
         )
     return Page(
-        title=f"Semantic transfer: {about.key}",
+        title=f"Semantic transfer: {told.key}",
         stage="transfer",
-        row=about.key,
-        text=_text(about, first.task.name),
+        row=told.key,
+        text=_text(told, first),
         tables=tables,
         lines=[],
         images=images,
     )
 
 
-def _text(about: About, first: str) -> list[str]:
+def _text(about: About, first: Recognised) -> list[str]:
     selected = {
         "val": "K, rho and theta are the best on the clips of the val classes, which stand in for unseen ones.",
         "folds": "K, rho and theta are the best over folds of the seen classes that take turns as unseen, as the paper "
         "does. The encoder saw clips of the fit classes among them.",
     }
+    where = f"target split {first.first}" if first.task.tests else f"label space {first.first}"
     how = (
         f"Inference: {about.inference}. Constraints: {about.constraints}, cap on {about.cap}. Classes are related by "
         f"their {about.text_type} texts ({about.embeddings}). "
         "The program is solved anew for each split and label space."
     )
     which = (
-        f"Figures and explanations are of {first}, label space unseen; programs.json holds every program. "
+        f"Figures and explanations are of {first.task.name}, {where}; programs.json holds every program. "
         "No label of a test clip was opened: accuracies stand on the evaluation pages."
     )
     side = (
@@ -98,9 +114,10 @@ def _text(about: About, first: str) -> list[str]:
 
 def _sample(one: Recognised, num_clips: int) -> tuple[Floats, list[int]]:
     """Test clips spread evenly over the sorted ids (unit rows), and the nearest prototype of each."""
-    places = np.unique(np.linspace(0, len(one.task.test_ids) - 1, num_clips).round().astype(np.int64))
-    clips_NF = unit_rows(one.task.test_ND[places], [one.task.test_ids[place] for place in places], "clip")
-    nearest_N = one.values["unseen"][places, one.selected].argmax(axis=1)
+    ids, vectors_ND = one.task.tested(one.first)
+    places = np.unique(np.linspace(0, len(ids) - 1, num_clips).round().astype(np.int64))
+    clips_NF = unit_rows(vectors_ND[places], [ids[place] for place in places], "clip")
+    nearest_N = one.values[one.first][places, one.selected].argmax(axis=1)
     return clips_NF, nearest_N.tolist()
 
 
@@ -126,7 +143,7 @@ def _program_table(found: Sequence[Recognised]) -> Table:
 def _hubness_table(found: Sequence[Recognised]) -> Table:
     rows: list[list[Cell]] = []
     for one in found:
-        counts = hubness.occurrences(one.values["unseen"][:, one.selected])
+        counts = hubness.occurrences(one.values[one.first][:, one.selected])
         values = [hubness.skewness(counts), hubness.skewness_printed(counts), hubness.never_predicted(counts)]
         rows.append([one.task.name, *(round(value, 4) for value in values)])
     header = ["split and seed", "skewness", "skewness as printed (eq. 10)", "prototypes never predicted"]

@@ -11,7 +11,7 @@ from pipeline.reporting.evidence import Result, Row
 
 _Group = tuple[str, str, str | None, str, list[tuple[str, Row]]]
 
-_DETAILS = ("modality", "encoder", "variant", "embeddings", "refit")
+_DETAILS = ("modality", "encoder", "variant", "embeddings", "refit", "source")
 _SPACES = {"unseen": "the unseen classes", "all": "all classes, seen and unseen", "gzsl": "all classes, for all clips"}
 
 
@@ -26,6 +26,7 @@ class Line:
     ci95: Sequence[float] | None
     leaky: bool
     transductive: bool
+    kept_overlap: int  # classes of the source that were taught though they are among those that are tested
     generalised: tuple[float, ...] | None  # top-1 of the seen and of the unseen classes, and their harmonic mean
 
 
@@ -49,8 +50,8 @@ class Panel:
 
     @property
     def best(self) -> list[Line]:
-        """The lines that looked neither at the answers of test clips nor, in training, at clips of unseen classes."""
-        return [line for line in self.lines if not line.leaky and not line.transductive]
+        """The lines whose training and choices knew neither clips, nor answers, nor classes of the test."""
+        return [line for line in self.lines if not (line.leaky or line.transductive or line.kept_overlap)]
 
 
 @dataclass(frozen=True)
@@ -187,11 +188,12 @@ def _line(members: Sequence[tuple[str, Row]], varying: Sequence[str]) -> Line:
     name, first = members[0]
     values = _of_splits(members, "top1")
     ci95 = first["top1_ci95"] if len(members) == 1 else metrics.interval_over_splits(values)
-    detail = ", ".join(str(first[key]) for key in varying)
+    told = {key: first[key] if key != "source" else f"learnt from {first[key] or 'itself'}" for key in varying}
+    detail = ", ".join(map(str, told.values()))
     generalised = None
     if first["label_space"] == "gzsl":
         generalised = tuple(fmean(_of_splits(members, key)) for key in GENERALISED)
-    flags = (first["leaky"], first["inference"] == "transductive")
+    flags = (first["leaky"], first["inference"] == "transductive", first["num_kept_overlap"])
     return Line(name, first["method"], detail, sum(values) / len(values), ci95, *flags, generalised)
 
 

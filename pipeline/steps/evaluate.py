@@ -20,6 +20,7 @@ from pipeline.core.store import Store
 from pipeline.evaluation import leakage, metrics, tables
 from pipeline.evaluation.leakage import Clip
 from pipeline.evaluation.tables import Row
+from pipeline.labels import overlap
 from pipeline.text.prompts import PARTS_OF_LABELS
 
 
@@ -78,14 +79,15 @@ def evaluate(row: EvaluateRow, bootstrap: Bootstrap, inputs: Inputs, *, out: Pat
 
     Raises LeakError where the audit fails, DataError where the inputs do not belong together.
     """
-    method = Store(inputs.scores / scores_format.STORE, "align").attrs
+    stage = inputs.scores.parent.name  # align, transfer or cross, which errors tell to run again
+    method = Store(inputs.scores / scores_format.STORE, stage).attrs
     truth = _truth(inputs, method["modality"])
     _check_belong(row, method, truth.meta)
     method = {**method, "protocol": truth.meta["protocol"]}
     _check_texts(inputs.embeddings, truth)
     rows: list[Row] = []
     lines: list[Row] = []
-    for scored in scores_format.read(inputs.scores, "align"):
+    for scored in scores_format.read(inputs.scores, stage):
         case = _audited(scored, truth)
         for selection, setting in _selections(row, case):
             figures, found = _measured(method, bootstrap, case, selection, setting)
@@ -163,11 +165,14 @@ def _audited(scored: Scores, truth: _Truth) -> _Case:
     """Scores with the labels of their clips, after the audit."""
     about = scored.provenance
     if about.split not in truth.meta["splits"]:
-        raise DataError(f"scores: split '{about.split}' is not in the split table; run `dvc repro split align`")
+        raise DataError(f"scores: split '{about.split}' is not in the split table; rerun split and the method's stage")
     if len(about.settings) != scored.values.shape[1] or not 0 <= about.selected < len(about.settings):
         raise FormatError(f"scores: split '{about.split}': settings and scores do not fit; rerun the method's stage")
     parts = truth.meta["splits"][about.split]
     leakage.check_provenance(about, parts)
+    unseen = [truth.class_names[class_id] for class_id in sorted(parts["unseen"])]
+    same = overlap.same_words(about.source_classes, unseen) | overlap.same_name(about.source_classes, unseen)
+    leakage.check_source(about, same)
     clips = truth.clips.get(about.split, {})
     leakage.check_clips(about, scored.clip_ids, clips)
     paired_unseen = [truth.class_names[class_id] for class_id in sorted({*about.paired_classes} & {*parts["unseen"]})]
@@ -195,7 +200,7 @@ def _measured(
     random = generator(bootstrap.seed, "bootstrap", about.split, about.seed, about.label_space, selection)
     accuracy = metrics.accuracy(rank_N, case.truth, num_resamples=bootstrap.num_resamples, generator=random)
     figures = tables.row(method, about, selection, about.settings[setting], _counts(case)) | tables.figures(accuracy)
-    figures["paired_unseen"] = case.paired_unseen
+    figures["paired_unseen"], figures["kept_overlap"] = case.paired_unseen, about.kept_overlap
     if about.label_space == "gzsl":
         figures |= _generalised(rank_N, [case.clips[clip_id].role for clip_id in scored.clip_ids])
     key = {"split": about.split, "seed": about.seed, "selection": selection, "label_space": about.label_space}
@@ -217,6 +222,7 @@ def _counts(case: _Case) -> dict[str, int]:
         "num_unscored": due - num_clips,
         "num_unseen_classes": case.num_unseen_classes,
         "num_paired_unseen": len(case.paired_unseen),
+        "num_source_classes": len(case.scored.provenance.source_classes),
     }
 
 

@@ -6,7 +6,9 @@ hidden, and vectors of the people and things that the dataset has boxes of.
 
 # Shapes: N clips, D feature size, K variants or boxes.
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from pipeline import modalities
 from pipeline.core import prepared, store
@@ -25,7 +27,9 @@ class Row(Params):
     """Whose arrays go through which encoders, and what is kept beside `pooled`."""
 
     dataset: str
-    split_table: str | None  # whose splits the weights were trained on; null where they belong to none
+    # Whose splits the weights were trained on: a table of the dataset, or <dataset>/<table> of another whose clips are
+    # alike; null where they belong to none.
+    split_table: Annotated[str, Field(pattern=r"^[^/]+(/[^/]+)?$")] | None
     modality: str
     recipe: str
     encoder: str
@@ -43,6 +47,7 @@ def extract(row: Row, batches: Batches, *, key: str, arrays: Path, weights: Path
     Where the row asks, the group also has `tokens` (N, ..., D), whose mean over the middle axes is `pooled`, `masked`
     (N, K, D), the vectors of K variants of each clip, and ragged `regions` (K, D'), what the encoder finds in each of a
     clip's `boxes` (K, 5), beside `box_labels` (K), both as core.prepared has them.
+    An encoder that another dataset has taught tells it: `source`, and `training_names`, the names of its classes.
     Raises LeakError if an encoder was trained on a class that its split calls unseen, is not the one its file name
     says, or does not tell what it has seen; DataError, naming the clip, for one without a body.
     """
@@ -50,7 +55,9 @@ def extract(row: Row, batches: Batches, *, key: str, arrays: Path, weights: Path
     sense = modalities.sense(row.modality)
     encoding.refuse_empty(sense.is_empty, clips, batches)
     loads = frozen.encoders(_asked(row), weights, clips.store.attrs["layout"])
-    attrs = row.model_dump(include={"dataset", "split_table", "modality", "encoder", "recipe"}, exclude_none=True)
+    attrs = row.model_dump(include={"dataset", "modality", "encoder", "recipe"})
+    if row.split_table is not None and "/" not in row.split_table:  # of another dataset, they fit any of this one
+        attrs["split_table"] = row.split_table
     boxes = _boxes(clips) if row.regions else []
     if row.regions:
         attrs[prepared.BOX_LABELS] = clips.store.attrs[prepared.BOX_LABELS]

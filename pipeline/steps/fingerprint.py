@@ -19,10 +19,11 @@ _ONE_BY_ONE = (
     "pipeline.models.methods",
     "pipeline.models.text_encoders",
 )
-# Of which a row names several: by the digest's name.
+# Of which a row names several, or one or none: by the digest's name.
 _AS_A_WHOLE = {
     "text.negatives": ("pipeline.text.negatives",),
     "modalities": ("pipeline.modalities.*",),
+    "models.methods": ("pipeline.models.methods",),
     "datasets": ("pipeline.datasets",),
 }
 

@@ -79,7 +79,7 @@ def split(row: Row, *, clips: Path, out: Path) -> None:
             rows += _roles(candidates, divided[name], name, row)
         except DataError as error:
             raise DataError(f"{where}: split '{name}': {error}") from None
-    tables.write(out, SPLIT, rows, _meta(row, divided))
+    tables.write(out, SPLIT, rows, _meta(row, names, divided))
 
 
 def _clips(
@@ -204,11 +204,12 @@ def _roles(clips: Sequence[Clip], classes: Classes, name: str, row: Row) -> list
     ]
 
 
-def _meta(row: Row, divided: Mapping[str, Classes]) -> dict[str, Any]:
+def _meta(row: Row, names: Sequence[str], divided: Mapping[str, Classes]) -> dict[str, Any]:
     return {
         "dataset": row.dataset,
         "split_table": row.name,
         "protocol": row.protocol,
+        "class_names": list(names),
         "splits": {
             name: {"fit": list(classes.fit), "val": list(classes.val), "unseen": list(classes.unseen)}
             for name, classes in divided.items()

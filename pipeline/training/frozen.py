@@ -20,13 +20,19 @@ from pipeline.models.encoder import Encoder, SplitlessMember, encoder_of
 class Asked:
     """Which encoder a row means; `where` is the part of params.yaml that errors name."""
 
-    dataset: str
-    split_table: str | None  # None: weights that belong to no split
+    dataset: str  # whose clips are encoded
+    split_table: str | None  # of the weights, where of another dataset <dataset>/<table>; None: they belong to no split
     modality: str
     recipe: str
     encoder: str
     options: dict[str, Any]  # as far as its weights do not tell
     where: str
+
+    @property
+    def taught_on(self) -> tuple[str, str | None]:
+        """The dataset and the split table that the weights were trained on."""
+        source, _, table = (self.split_table or "").rpartition("/")
+        return source or self.dataset, table or None
 
 
 class About(BaseModel):
@@ -44,6 +50,7 @@ class About(BaseModel):
     split: str
     seed: int
     training_classes: list[int]
+    training_names: list[str]
     unseen_classes: list[int]
 
 
@@ -91,6 +98,8 @@ def _of_splits(asked: Asked, weights: Path, layout: str) -> Loads:
         module = sense.build(about.encoder, about.options, about.layout, str(file))
         checkpoint.restore(module, state, file)
         kept = about.model_dump(include={"split", "seed", "training_classes", "encoder", "modality"})
+        if about.dataset != asked.dataset:  # its class ids say nothing of those of the clips
+            kept |= {"training_classes": [], "source": about.dataset, "training_names": about.training_names}
         return Found(file.stem, encoder_of(module), file_digest(file), kept)
 
     return {file.stem: partial(load, file) for file in files}
@@ -151,8 +160,9 @@ def check(metadata: dict[str, Any], file: Path, asked: Asked, layout: str) -> Ab
     seen = sorted(set(about.training_classes) & set(about.unseen_classes))
     if seen:
         raise LeakError(f"{file}: trained on classes {seen}, which split '{about.split}' calls unseen")
-    whose = {name: getattr(asked, name) for name in ("dataset", "split_table", "modality", "recipe", "encoder")}
-    wanted = {**whose, "layout": layout}
+    dataset, split_table = asked.taught_on
+    whose = {name: getattr(asked, name) for name in ("modality", "recipe", "encoder")}
+    wanted = {"dataset": dataset, "split_table": split_table, **whose, "layout": layout}
     found = about.model_dump(include=set(wanted))
     if found != wanted:
         raise DataError(f"{file}: is of {found}, the row asks for {wanted}; mend {asked.where} in params.yaml")

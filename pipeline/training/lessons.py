@@ -28,6 +28,7 @@ class Lessons:
     held_out_rows: list[int]
     held_out_labels: list[int]
     training_classes: list[int]
+    training_names: list[str]  # of these classes
     unseen_classes: list[int]
 
 
@@ -97,7 +98,8 @@ def read_lessons(
 
     Where `only` names classes, those of other classes are left out too.
     """
-    groups = tables.read_meta(split, SPLIT)["splits"]
+    meta = tables.read_meta(split, SPLIT)
+    groups = meta["splits"]
     if name not in groups:
         raise DataError(f"{split}: no split '{name}', found {sorted(groups)}; mend the row in params.yaml")
     clips = [clip for clip in tables.read_rows(split, SPLIT) if clip["split"] == name]
@@ -112,13 +114,15 @@ def read_lessons(
         raise DataError(
             f"{split}: '{name}' has {len(train)} clips to train on and {len(held_out)} held out, needs some of each"
         )
+    training_classes = sorted({clip["class_id"] for clip in learn})
     return Lessons(
         split=name,
         rows=[prepared.place[clip["clip_id"]] for clip in train],
         labels=[clip["class_id"] for clip in train],
         held_out_rows=[prepared.place[clip["clip_id"]] for clip in held_out],
         held_out_labels=[clip["class_id"] for clip in held_out],
-        training_classes=sorted({clip["class_id"] for clip in learn}),
+        training_classes=training_classes,
+        training_names=[meta["class_names"][class_id] for class_id in training_classes],
         unseen_classes=sorted(groups[name]["unseen"]),
     )
 

@@ -4,11 +4,11 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from pipeline.core import seeds
+from pipeline.core import members, seeds
 from pipeline.core.closure import Code
 from pipeline.core.outputs import write_json
 from pipeline.models import checkpoint
@@ -16,7 +16,13 @@ from pipeline.models.methods.shared import Array, Method, MethodParams
 from pipeline.models.tasks import Task
 from pipeline.training.determinism import deterministic
 
+METHODS = "pipeline.models.methods"
 WEIGHTS = "weights.safetensors"
+
+
+def method(name: str) -> Method:
+    """A file of the methods' folder."""
+    return cast(Method, members.load(METHODS, name))
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,7 @@ class Plan:
     @cached_property
     def code(self) -> str:
         """Digest of the code that makes a part."""
-        return Code().digest(__name__, f"pipeline.models.methods.{self.method}")
+        return Code().digest(__name__, f"{METHODS}.{self.method}")
 
     def key(self, task: Task) -> dict[str, object]:
         """All that decides the bytes of one task's part, the code that makes it included."""
@@ -62,11 +68,6 @@ def learn(task: Task, member: Method, plan: Plan, folder: Path) -> None:
     write_json(folder / "part.json", {"history": history, "selected": selected})
 
 
-def training_classes(task: Task, refit: str) -> list[int]:
-    """Every class that the encoder or the method was trained on, ascending."""
-    return sorted({*task.encoder_classes, *task.training(refit).class_ids})
-
-
 def _history(task: Task, member: Method, settings: MethodParams, seed: int) -> list[dict[str, Any]]:
     """Loss and accuracy on the val clips, which are told apart from each other's classes, for every setting."""
     seen = task.texts.of(sorted(set(task.fit.class_ids)))
@@ -82,5 +83,11 @@ def _history(task: Task, member: Method, settings: MethodParams, seed: int) -> l
 def _about(task: Task, plan: Plan, setting: str) -> dict[str, Any]:
     about = {"method": plan.method, "variant": plan.variant, "params": plan.settings.model_dump(), "setting": setting}
     dims = {"feature_dim": task.test_ND.shape[1], "text_dim": task.texts.label_KT.shape[1]}
-    classes = training_classes(task, plan.refit)
-    return {**about, **dims, "split": task.split, "seed": task.seed, "training_classes": classes}
+    classes = task.training_classes(plan.refit)
+    return {**about, **dims, "split": task.split, "seed": task.seed, "training_classes": classes} | _source(task, plan)
+
+
+def _source(task: Task, plan: Plan) -> dict[str, Any]:
+    if task.elsewhere is None:
+        return {}
+    return {"source": task.elsewhere.source, "source_classes": task.source_classes(plan.refit)}

@@ -11,6 +11,7 @@ from pipeline.core.params import parse
 from pipeline.core.schemas import CLIPS, PROMPTS, SPLIT
 from pipeline.models.tasks import Inputs
 from pipeline.steps import transfer
+from pipeline.transfer.asked import Folds
 
 CLASSES = {"fit": [0, 1, 2, 4, 6, 8, 10, 11], "val": [3, 5, 9], "unseen": [7, 12]}
 ROW = {
@@ -85,7 +86,7 @@ def table(tmp_path_factory):
     tables.write(folder / "clips.parquet", CLIPS, [*clips, *(clip | unread for clip in clips)])
     found = constraints.constraints(
         parse(transfer.Row, ROW, "x"),
-        transfer.Folds(num_folds=3, seed=0),
+        Folds(num_folds=3, seed=0),
         Inputs(features=folder / "f.zarr", embeddings=folder / "t.zarr", split=folder / "split.parquet"),
         prompts=folder / "prompts.parquet",
         clips=folder / "clips.parquet",

@@ -15,7 +15,7 @@ import torch
 
 from pipeline.core import members
 from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, Method, unit
-from pipeline.steps.align import METHODS, method
+from pipeline.training.selection import METHODS, method
 
 DESCENT = {"batch_size": 32, "epochs": 12, "keep_every": 5, "weight_decay": 0.0}
 PARAMS: dict[str, dict[str, Any]] = {

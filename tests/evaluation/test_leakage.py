@@ -24,6 +24,9 @@ ABOUT = Provenance(
     pairs=None,
     paired_classes=[],
     pretrained=None,
+    source=None,
+    source_classes=[],
+    kept_overlap=[],
 )
 CLIPS = {
     "d/train": Clip(0, "fit", 1),
@@ -99,6 +102,37 @@ def test_honest_pairs_pass() -> None:
 def test_pairs_that_hold_what_is_not_said_are_one_clear_line(about: Provenance, words: str) -> None:
     with pytest.raises(LeakError, match=words) as caught:
         leakage.check_provenance(about, PARTS)
+    assert "\n" not in str(caught.value)
+
+
+AFAR = replace(ABOUT, training_classes=[], source="kinetics700", source_classes=["archery", "shooting arrows"])
+
+
+def test_what_another_dataset_taught_is_compared_by_name() -> None:
+    leakage.check_provenance(AFAR, PARTS)
+    leakage.check_source(AFAR, {})
+    leakage.check_source(replace(AFAR, kept_overlap=["archery"]), {"archery": "Archery"})
+    leakage.check_source(ABOUT, {})
+
+
+@pytest.mark.parametrize(
+    ("about", "namesakes", "words"),
+    [
+        (
+            AFAR,
+            {"archery": "Archery"},
+            r"taught classes of 'kinetics700' that are unseen here: 'archery' \(here 'Archery'",
+        ),
+        (replace(AFAR, kept_overlap=["shooting arrows"]), {"archery": "Archery"}, r"unseen here: 'archery'"),
+        (replace(AFAR, source=None), {}, "a source that is not said"),
+        (replace(AFAR, kept_overlap=["juggling"]), {}, r"\['juggling'\] are said to be kept, but not to be taught"),
+    ],
+)
+def test_an_unseen_class_that_another_dataset_taught_is_one_clear_line(
+    about: Provenance, namesakes: dict[str, str], words: str
+) -> None:
+    with pytest.raises(LeakError, match=words) as caught:
+        leakage.check_source(about, namesakes)
     assert "\n" not in str(caught.value)
 
 

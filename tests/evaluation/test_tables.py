@@ -22,7 +22,22 @@ METHOD = {
 
 def row(split: str, seed: int, top1: float, selection: str = "validation", space: str = "unseen") -> dict[str, Any]:
     about = Provenance(
-        split, seed, space, "inductive", "validation", "seen", ["1", "2"], 1, [3, 4], [0, 1], None, [], None
+        split,
+        seed,
+        space,
+        "inductive",
+        "validation",
+        "seen",
+        ["1", "2"],
+        1,
+        [3, 4],
+        [0, 1],
+        None,
+        [],
+        None,
+        None,
+        [],
+        [],
     )
     found = tables.row(METHOD, about, selection, "2", {"num_clips": 10, "num_unscored": 0, "num_unseen_classes": 2})
     return found | tables.figures(Accuracy(top1, (0.0, 1.0), 1.0, (1.0, 1.0), top1 / 2, (0.0, 1.0)))
@@ -82,6 +97,7 @@ def test_selections_and_label_spaces_are_never_averaged_together() -> None:
     [
         ("inference", ("inductive", "transductive")),
         ("refit", ("none", "seen")),
+        ("source", ("kinetics700", "ucf101")),
         *((name, ("one", "other")) for name in METHOD),
     ],
 )
@@ -90,6 +106,14 @@ def test_what_was_made_in_two_ways_is_never_averaged_together(name: str, values:
         [row("s0", 0, top1) | {name: value} for value, top1 in zip(values, (0.2, 0.6), strict=True)]
     )
     assert [(one[name], one["mean"]) for one in found] == list(zip(values, (0.2, 0.6), strict=True))
+
+
+def test_a_row_whose_weights_were_taught_tested_classes_is_no_headline() -> None:
+    rows = [row("s0", 0, 0.2), row("s0", 0, 0.9) | {"num_kept_overlap": 2}]
+    found = tables.summaries(rows)
+    assert [one["num_kept_overlap"] for one in found] == [0, 2]
+    assert tables.headline(found)["unseen_top1"] == 0.2
+    assert tables.headline(found[1:]) == {}
 
 
 def test_a_summary_over_all_clips_has_seen_unseen_and_harmonic_mean_over_splits() -> None:

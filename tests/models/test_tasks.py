@@ -190,6 +190,24 @@ def test_a_hub_that_read_texts_of_val_classes_makes_choices_on_them_validation_s
         tasks.joined(world({"s0-0": {**BOUND, "training_classes": [2]}}, about=SENSE), ASKED)
 
 
+AFAR = {"training_classes": [], "source": "yard", "training_names": ["hop", "bow"]}
+
+
+def test_what_another_dataset_taught_the_encoder_is_told_by_name(world):
+    (task,) = tasks.joined(world({"all": {**AFAR, "kept_overlap": ["bow"]}}), ASKED)
+    about = task.provenance("all", selection="validation", refit="none", settings=["1"], selected=0)
+    assert (about.source, about.source_classes, about.kept_overlap) == ("yard", ["bow", "hop"], ["bow"])
+    assert about.training_classes == [0, 3]
+    (plain,) = tasks.joined(world({"all": {**AFAR, "source": "toy"}}), ASKED)
+    about = plain.provenance("all", selection="validation", refit="none", settings=["1"], selected=0)
+    assert (about.source, about.source_classes, about.kept_overlap) == (None, [], [])
+
+
+def test_an_encoder_that_does_not_name_what_another_dataset_taught_it_is_refused(world):
+    with pytest.raises(LeakError, match="does not say which classes of 'yard' its encoder was taught"):
+        tasks.joined(world({"all": {"training_classes": [], "source": "yard"}}), ASKED)
+
+
 def test_one_encoder_serves_all_seeds_of_its_split(world):
     found = tasks.joined(world(), Asked("toy", "random", ["s0"], [0, 5], 0.0))
     assert [task.name for task in found] == ["s0-0", "s0-5"]

@@ -109,7 +109,7 @@ class Inputs:
         return {path.relative_to(self.root / out).as_posix(): path.read_text(encoding="utf-8") for path in files}
 
 
-COUNTS = {"num_clips": 48, "num_unscored": 0, "num_unseen_classes": 4, "num_paired_unseen": 0}
+COUNTS = {"num_clips": 48, "num_unscored": 0, "num_unseen_classes": 4, "num_paired_unseen": 0, "num_source_classes": 0}
 LINES = {"s0, training": 0.0, "s0, held out": -0.2}
 MARKS = [{"name": "swap", "value": 0.754, "ci95": [0.6, 0.9]}, {"name": "<b>odd</b>", "value": 0.25, "ci95": None}]
 NAMES = ["sit down", "stand up", "raise both arms", "kick with the right leg", "bend & turn", "clap", "swing left arm"]
@@ -133,11 +133,26 @@ def _row(
     rank = np.array([1 if t == g else draw.randint(2, 7) for t, g in zip(truth, given, strict=True)])
     seen = sorted(set(range(num_classes)) - set(unseen))
     about = Provenance(
-        split, 0, space, "inductive", "validation", "seen", ["1", "9"], 1, candidates, seen, None, [], None
+        split,
+        0,
+        space,
+        "inductive",
+        "validation",
+        "seen",
+        ["1", "9"],
+        1,
+        candidates,
+        seen,
+        None,
+        [],
+        None,
+        None,
+        [],
+        [],
     )
     accuracy = metrics.accuracy(rank, truth, num_resamples=500, generator=generator(0, split))
     row = figures.row(method, about, selection, "9", COUNTS)
-    row |= {"paired_unseen": []}
+    row |= {"paired_unseen": [], "kept_overlap": []}
     if space == "gzsl":
         row |= {"top1_seen": 0.7531, "top1_unseen": 0.1234, "harmonic_mean": 0.2121}
     key = {"split": split, "seed": 0, "selection": selection, "label_space": space}

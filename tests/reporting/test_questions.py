@@ -69,6 +69,41 @@ def test_a_result_tells_what_its_weights_have_seen(inputs: Any) -> None:
     assert text.count(told + "unseen class. If other datasets gave pairs, the page of bind names their classes") == 1
 
 
+def test_a_result_tells_where_it_was_learnt_and_which_overlapping_classes_were_kept(inputs: Any) -> None:
+    name = "tiny-skeleton-stgcn-ridge"
+    file = inputs.root / f"reports/evaluate/{name}.json"
+    figures = json.loads(file.read_text())
+    for one in [*figures["rows"], *figures["summary"]]:
+        one |= {"source": "yard", "num_source_classes": 21}
+    file.write_text(json.dumps(figures))
+    pages = inputs.report()
+    text = text_of(pages[f"evaluate-{name}.html"])
+    assert "Learnt from yard: 21 classes, whose names were compared with those of the unseen classes of tiny" in text
+    assert "learnt from yard" in text_of(pages["index.html"])
+    assert not any(
+        "overlapping classes kept" in text_of(page) for file_, page in pages.items() if file_.endswith(".html")
+    )
+    for one in [*figures["rows"], *figures["summary"]]:
+        one |= {"kept_overlap": ["kick ball"], "num_kept_overlap": 1}
+    file.write_text(json.dumps(figures))
+    pages = inputs.report()
+    text = text_of(pages[f"evaluate-{name}.html"])
+    assert "Overlapping classes kept: the weights were taught 1 classes that are tested here too" in text
+    assert "of the test clips of unseen classes are named right" not in text
+    for page in (f"evaluate-{name}.html", "index.html"):
+        assert "overlapping classes kept: 1" in text_of(pages[page])
+
+
+def test_lines_of_overlapping_classes_are_not_the_best(inputs: Any) -> None:
+    file = inputs.root / "reports/evaluate/demo-skeleton-stgcn-dvta.json"
+    figures = json.loads(file.read_text())
+    for one in figures["rows"]:
+        one |= {"kept_overlap": ["kick ball"], "num_kept_overlap": 1, "source": "yard", "top1": 0.993}
+    file.write_text(json.dumps(figures))
+    lead = text_of(inputs.report()["index.html"])
+    assert "99.3 % ( dvta )" not in lead.partition("where guessing gives")[0]
+
+
 def test_transductive_and_inductive_rows_are_two_lines_of_a_panel(inputs: Any) -> None:
     file = inputs.root / "reports/evaluate/tiny-skeleton-stgcn-ridge.json"
     figures = json.loads(file.read_text())

@@ -93,6 +93,14 @@ def test_a_cell_may_show_something_else_and_is_marked(changes: dict[str, Any], v
     assert told in text
 
 
+def test_a_row_whose_weights_were_taught_tested_classes_is_marked_and_never_the_best() -> None:
+    kept = row(0.9, kept_overlap=["a", "b", "c"], num_kept_overlap=3, source="yard")
+    table = filled(asked({"ridge": "a", "dvta": "b"}), {"a": [kept], "b": [row(0.2)]})
+    shown = [cell for _, (cell,) in table.lines if cell]
+    assert [(cell.marks, cell.bold) for cell in shown] == [("a", False), ("", False)]
+    assert "overlapping classes kept (3)" in table.footnotes[0][1]
+
+
 def test_a_transductive_row_is_marked_without_being_asked() -> None:
     table = filled(asked({"ridge": "a"}), {"a": [row(0.4, inference="transductive")]})
     assert only(table).marks == "a"

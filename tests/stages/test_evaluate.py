@@ -70,7 +70,22 @@ def write_params(**changes: object) -> None:
 
 def write_scores(folder: Path, training_classes: list[int]) -> None:
     about = scores.Provenance(
-        "s0", 0, "unseen", "inductive", "validation", "none", ["1", "2"], 0, [2, 3], training_classes, None, [], None
+        "s0",
+        0,
+        "unseen",
+        "inductive",
+        "validation",
+        "none",
+        ["1", "2"],
+        0,
+        [2, 3],
+        training_classes,
+        None,
+        [],
+        None,
+        None,
+        [],
+        [],
     )
     values = np.zeros((20, 2, 2), dtype=np.float32)
     values[1::4, 1, 1] = 1  # the first setting always says class 2, the second is right on half of class 3 as well

@@ -62,7 +62,8 @@ def project(tmp_path, monkeypatch):
         {"split": "s0", "clip_id": clip, "role": "fit", "class_id": i % 2, "held_out": i == 3}
         for i, clip in enumerate(IDS)
     ]
-    tables.write(Path("s.parquet"), SPLIT, rows, {"splits": {"s0": {"fit": [0, 1], "val": [], "unseen": [2]}}})
+    meta = {"class_names": ["a", "b", "c"], "splits": {"s0": {"fit": [0, 1], "val": [], "unseen": [2]}}}
+    tables.write(Path("s.parquet"), SPLIT, rows, meta)
 
 
 def write_params(**changes):

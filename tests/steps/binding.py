@@ -185,6 +185,7 @@ def write_pretrained(folder: Path, name: str = "s0-0", **changes: Any) -> Path:
         "split": "s0",
         "seed": 0,
         "training_classes": [0, 1, 2, 3],
+        "training_names": ["a", "b", "c", "d"],
         "unseen_classes": [6, 7],
         **changes,
     }

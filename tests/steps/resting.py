@@ -126,7 +126,9 @@ def made(root: Path) -> Path:
         lines.append({"split": "s0", "clip_id": clip_id, "role": role, "class_id": known, "held_out": held_out})
     roles = {"fit": [0, 1, 2, 3], "val": [4], "unseen": [UNSEEN]}
     (root / "split").mkdir()
-    tables.write(root / "split" / "demo-films.parquet", SPLIT, lines, {"splits": {"s0": roles}})
+    tables.write(
+        root / "split" / "demo-films.parquet", SPLIT, lines, {"splits": {"s0": roles}, "class_names": NAMES["demo"]}
+    )
     return root
 
 

@@ -16,6 +16,7 @@ from pipeline.models.methods import ridge
 from pipeline.models.methods.shared import unit
 from pipeline.models.tasks import Inputs
 from pipeline.steps import adopt, align, evaluate, ingest, split
+from pipeline.training import method_rows
 
 NAME = "synse_ntu60"
 UNSEEN = [10, 11, 19, 26, 56]
@@ -249,7 +250,7 @@ def aligned(world, **changes):
     )
     inputs = Inputs(features=world.out, embeddings=world.root / "t.zarr", split=world.split)
     settings, out = ridge.Params(text_type="label", lambdas=[0.1, 10.0]), world.root / "align"
-    align.align("k", row, settings, align.Compute(num_threads=1), inputs, out=out, cache=world.root / "cache")
+    align.align("k", row, settings, method_rows.Compute(num_threads=1), inputs, out=out, cache=world.root / "cache")
     return out
 
 

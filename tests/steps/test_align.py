@@ -17,11 +17,11 @@ from pipeline.models.methods import ridge
 from pipeline.models.methods.shared import Candidate, Clips, unit
 from pipeline.models.tasks import Asked, Inputs
 from pipeline.steps import align
-from pipeline.training import selection
+from pipeline.training import method_rows, selection
 
 FIT, VAL, UNSEEN = list(range(12)), [12, 13, 14], [15, 16, 17]
 CLASSES = {"fit": FIT, "val": VAL, "unseen": UNSEEN}
-COMPUTE = align.Compute(num_threads=1)
+COMPUTE = method_rows.Compute(num_threads=1)
 ROW = align.Row(
     dataset="toy",
     split_table="random",
@@ -178,7 +178,7 @@ class Guesser:
 
 
 def test_the_setting_that_is_best_on_val_is_chosen(inputs, tmp_path, monkeypatch):
-    monkeypatch.setattr(align, "method", lambda name: Guesser)
+    monkeypatch.setattr(selection, "method", lambda name: Guesser)
     joined = align.joined
 
     def few(*args):
@@ -229,7 +229,7 @@ def test_weights_are_those_of_the_chosen_setting_after_the_refit(inputs, tmp_pat
 )
 def test_gradient_methods_repeat_bit_for_bit(inputs, tmp_path, method, extra):
     section = {key: value for key, value in {**DEVISE, **extra}.items() if method == "devise" or key != "margin"}
-    settings = parse(align.method(method).Params, section, "test")
+    settings = parse(selection.method(method).Params, section, "test")
     digests = []
     for name in ("one", "two"):
         folder = aligned(inputs, tmp_path, name, settings, method=method, variant="tuned", seeds=[0, 1])
@@ -348,7 +348,7 @@ def test_a_method_learns_from_the_texts_of_its_training_classes_alone(inputs, tm
             learnt.append((sorted(set(clips.class_ids)), list(texts.class_ids)))
             yield from ridge.candidates(clips, texts, params, seed)
 
-    monkeypatch.setattr(align, "method", lambda name: Curious)
+    monkeypatch.setattr(selection, "method", lambda name: Curious)
     aligned(inputs, tmp_path, refit=refit)
     assert learnt == [(FIT, FIT), (last, last)]
 
@@ -367,7 +367,7 @@ def test_dvta_without_contexts_names_the_stage_to_mend(inputs, tmp_path):
         writer.group("label", texts.ids("label")).put("pooled", texts.read("label", "pooled"))
     section = {**DEVISE, "sde": True, "gamma": 0.01, "temperature": 0.1}
     del section["margin"]
-    settings = parse(align.method("dvta").Params, section, "test")
+    settings = parse(selection.method("dvta").Params, section, "test")
     with pytest.raises(DataError, match=r"no 'context' sentences.*prompt stage"):
         aligned(
             Inputs(inputs.features, bare, inputs.split), tmp_path, settings=settings, method="dvta", variant="tuned"

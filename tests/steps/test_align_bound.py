@@ -17,6 +17,7 @@ from pipeline.core.schemas import SPLIT
 from pipeline.models.methods.shared import Array, MethodParams, unit
 from pipeline.models.tasks import Inputs
 from pipeline.steps import align
+from pipeline.training import method_rows, selection
 
 PARTS = {"fit": [0, 1, 2, 3, 4, 5], "val": [6, 7, 8], "unseen": [9, 10, 11]}
 ALL = [class_id for part in PARTS.values() for class_id in part]
@@ -67,9 +68,9 @@ class World:
     def align(self, inputs: Inputs, settings: dict[str, Any] = COSINE, **changed: Any) -> dict[str, scores.Scores]:
         """The scores by label space."""
         row = parse(align.Row, {**ROW, **changed}, "align.rows.toy")
-        params: MethodParams = parse(align.method(row.method).Params, settings, "test")
+        params: MethodParams = parse(selection.method(row.method).Params, settings, "test")
         out = self.root / "out"
-        align.align("toy", row, params, align.Compute(num_threads=1), inputs, out=out, cache=self.root / ".cache")
+        align.align("toy", row, params, method_rows.Compute(num_threads=1), inputs, out=out, cache=self.root / ".cache")
         return {found.provenance.label_space: found for found in scores.read(out, "align")}
 
     def of(self, sense: str, clip_ids: list[str]) -> Array:

@@ -109,6 +109,9 @@ class World:
             "pairs": None,
             "paired_classes": [],
             "pretrained": None,
+            "source": None,
+            "source_classes": [],
+            "kept_overlap": [],
         }
         clip_ids = changes.pop("clip_ids", ["tiny/c2s2r0", "tiny/c2s2r1", "tiny/c3s2r0", "tiny/c3s2r1"])
         with store.create(self.inputs.scores / scores_format.STORE, method) as out:
@@ -226,6 +229,32 @@ def test_a_row_tells_which_unseen_classes_were_bound_and_what_the_weights_began_
     world.write_scores(**ALL | {"paired_classes": [0, 1, 3]}, pretrained="ViT-B-32 laion")
     assert [world.run()["rows"][0][key] for key in told] == ["all", ["clap"], 1, "ViT-B-32 laion", "transductive"]
     assert world.run()["summary"][0]["inference"] == "transductive"
+
+
+AFAR = {"training_classes": [], "source": "other"}
+
+
+def test_a_row_tells_what_another_dataset_taught_its_weights(world: World) -> None:
+    told = ("source", "num_source_classes", "kept_overlap", "num_kept_overlap")
+    assert [world.run()["rows"][0][key] for key in told] == [None, 0, [], 0]
+    world.write_scores(**AFAR, source_classes=["jump", "sit"], kept_overlap=[])  # "sit" is no unseen class
+    found = world.run()
+    assert [found["rows"][0][key] for key in told] == ["other", 2, [], 0]
+    assert (found["summary"][0]["source"], "unseen_top1" in found["headline"]) == ("other", True)
+
+
+@pytest.mark.parametrize(("name", "mine"), [("Clap", "clap"), ("clapping", "clap"), ("waves", "wave")])
+def test_an_unseen_class_that_another_dataset_taught_is_refused_unless_it_is_said_to_be_kept(
+    world: World, name: str, mine: str
+) -> None:
+    world.write_scores(**AFAR, source_classes=["jump", name])
+    with pytest.raises(LeakError, match=rf"taught classes of 'other' that are unseen here: '{name}' .here '{mine}'"):
+        world.run()
+    world.write_scores(**AFAR, source_classes=["jump", name], kept_overlap=[name])
+    found = world.run()
+    assert (found["rows"][0]["kept_overlap"], found["rows"][0]["num_kept_overlap"]) == ([name], 1)
+    assert found["summary"][0]["num_kept_overlap"] == 1
+    assert found["headline"] == {}
 
 
 def test_unseen_classes_that_were_bound_in_silence_are_refused(world: World) -> None:

@@ -22,6 +22,7 @@ ABOUT = {
     "split": "s0",
     "seed": 0,
     "training_classes": [0, 1],
+    "training_names": ["jump", "run"],
     "unseen_classes": [3],
 }
 IDS = [f"toy/{clip}" for clip in range(5)]
@@ -80,6 +81,33 @@ def test_the_store_says_whose_vectors_they_are(world):
         "modality": "skeleton",
         "weights_hash": file_digest(world / "w/s1-2.safetensors"),
     }
+
+
+def test_an_encoder_of_another_dataset_tells_by_name_what_it_was_taught(world):
+    weights(world, dataset="other")
+    found = run(world, split_table="other/random")[1]
+    assert "split_table" not in found.attrs
+    told = found.group_attrs("s0-0")
+    assert (told["source"], told["training_classes"], told["training_names"]) == ("other", [], ["jump", "run"])
+    assert found.read("s0-0", "pooled").tobytes() == run_own(world).read("s0-0", "pooled").tobytes()
+
+
+def run_own(world):
+    weights(world)
+    return run(world)[1]
+
+
+@pytest.mark.parametrize("table", ["third/random", "other/xview", "other"])
+def test_an_encoder_of_another_dataset_than_the_row_says_is_refused(world, table):
+    weights(world, dataset="other")
+    with pytest.raises(DataError, match=r"is of .*'other'.* the row asks for"):
+        run(world, split_table=table)
+
+
+@pytest.mark.parametrize("table", ["other/", "/random", "a/b/c"])
+def test_a_split_table_of_another_dataset_is_named_by_both(world, table):
+    with pytest.raises(ParamsError, match="split_table"):
+        run(world, split_table=table)
 
 
 def test_the_batch_size_does_not_matter(world):

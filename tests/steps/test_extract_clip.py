@@ -15,6 +15,7 @@ from pipeline.models.methods import cosine
 from pipeline.models.tasks import Inputs
 from pipeline.steps import align, embed
 from pipeline.steps.extract import Row, extract
+from pipeline.training import method_rows
 from pipeline.training.encoding import Batches
 
 VISION = {"image_size": 16, "patch_size": 8, "layers": 1, "width": 16, "head_width": 8}
@@ -162,7 +163,9 @@ def recognise(world, weights):
     )
     inputs = Inputs(features=world / "f.zarr", embeddings=world / "t.zarr", split=world / "s.parquet")
     settings = cosine.Params(text_type="label", fusion=None)
-    align.align("k", row, settings, align.Compute(num_threads=1), inputs, out=world / "out", cache=world / "cache")
+    align.align(
+        "k", row, settings, method_rows.Compute(num_threads=1), inputs, out=world / "out", cache=world / "cache"
+    )
 
 
 def test_a_clip_is_recognised_by_text_with_the_weights_of_its_seed(world):

@@ -81,7 +81,7 @@ def write_split(world, **changes):
             shown = label if role in ("fit", "val") else None
             row = {"split": name, "clip_id": f"toy/{clip:02}", "role": role, "class_id": shown}
             rows.append({**row, "held_out": role == "fit" and clip % 4 == 1, **changes.get(f"{name}_{clip}", {})})
-    tables.write(world / "split.parquet", SPLIT, rows, {"splits": groups})
+    tables.write(world / "split.parquet", SPLIT, rows, {"class_names": list("abcde"), "splits": groups})
 
 
 def run(world, out="w", engine="inline", running=RUNNING, **changes):
@@ -109,6 +109,7 @@ def test_one_encoder_a_split_and_seed_is_left_with_its_story(left):
     about = checkpoint.load(folder / "s1-0.safetensors")[1]
     assert (about["split"], about["seed"], about["classes"]) == ("s1", 0, "fit")
     assert (about["training_classes"], about["unseen_classes"]) == ([3, 4], [0, 1])
+    assert about["training_names"] == ["d", "e"]
     assert about["layout"] == "kinect20"
     assert about["options"] == ROW["options"]
 

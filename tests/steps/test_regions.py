@@ -61,7 +61,8 @@ def prepare(world, **changes):
 
 def weights(world, encoder):
     about = {**WHOSE, "options": ENCODER, "layout": "rgb", "split": "s0", "seed": 0}
-    checkpoint.save(world / "w" / "s0-0.safetensors", encoder, about | {"training_classes": [0], "unseen_classes": [1]})
+    about |= {"training_classes": [0], "training_names": ["sit down"], "unseen_classes": [1]}
+    checkpoint.save(world / "w" / "s0-0.safetensors", encoder, about)
 
 
 def regions_of(world, **changes):

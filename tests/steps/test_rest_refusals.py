@@ -115,7 +115,7 @@ def test_weights_of_another_architecture_are_refused(world: Path) -> None:
     (world / "out").rename(world / "before")
     told = refused(world, changed(frames__weights="before/all-0.safetensors", warmup=None), Exception)
     assert "before/all-0.safetensors" in told
-    assert "not this architecture's weights" in told
+    assert "is it of this architecture?" in told
 
 
 def test_finished_weights_of_another_size_are_refused(world: Path) -> None:

@@ -12,15 +12,18 @@ from pipeline.core import hashing, pages, scores, store, tables
 from pipeline.core.errors import DataError, LeakError, ParamsError
 from pipeline.core.params import parse
 from pipeline.core.schemas import PROMPTS, SPLIT
+from pipeline.models import recognised as by_program
 from pipeline.models.methods.shared import Clips
+from pipeline.models.recognised import Recognised
 from pipeline.models.tasks import Asked, Inputs, joined
 from pipeline.reporting import transfer as report
 from pipeline.steps import transfer
+from pipeline.transfer.asked import Folds
 
 UNSEEN, VAL = [3, 8, 13], [4, 9, 12]
 FIT = sorted(set(range(18)) - set(UNSEEN) - set(VAL))
 CLASSES = {"fit": FIT, "val": VAL, "unseen": UNSEEN}
-FOLDS, PAGE = transfer.Folds(num_folds=5, seed=0), report.PageParams(num_clips=8, num_graphs=1)
+FOLDS, PAGE = Folds(num_folds=5, seed=0), report.PageParams(num_clips=8, num_graphs=1)
 ROW = {
     "dataset": "toy",
     "split_table": "random",
@@ -95,11 +98,11 @@ def run(inputs, out, **changes):
     return {found.provenance.label_space: found for found in scores.read(out, "transfer")}
 
 
-def recognised(inputs, **changes) -> transfer.Recognised:
+def recognised(inputs, **changes) -> Recognised:
     """Without files and figures."""
     row = parse(transfer.Row, ROW | changes, "transfer.rows.toy")
     (task,) = joined(where(inputs), Asked("toy", "random", ["s0"], [0], 0.0))
-    return transfer.recognised(task, row, FOLDS, {c: f"class {c}" for c in range(18)})
+    return by_program.recognised(task, row, row.refit, FOLDS, {c: f"class {c}" for c in range(18)})
 
 
 @pytest.fixture(scope="module")
@@ -230,6 +233,34 @@ def test_without_a_refit_val_classes_are_composed_in_the_label_space_of_all(inpu
         choice = found.scored[space][found.selected].choice
         assert choice.seen.names == tuple(f"class {c}" for c in FIT)
         assert choice.unseen.names == tuple(f"class {c}" for c in composed)
+
+
+def test_what_is_no_representation_of_the_stage_rest_is_not_composed_by_its_name(inputs, tmp_path) -> None:
+    with pytest.raises(DataError, match="name a store of features/rest with such a one, or say 'prototypes'"):
+        run(inputs, tmp_path / "out", method="rest")
+
+
+@pytest.mark.parametrize("method", ["prototypes", "rest"])
+def test_representations_of_the_stage_rest_are_composed_as_any_features(plain, inputs, tmp_path, method) -> None:
+    """What another dataset has taught them is told by name, whatever clips of this one are learnt from."""
+    folder = tmp_path / "features/rest/row"
+    features = store.Store(inputs / "f.zarr", "extract")
+    told = {
+        "training_classes": [],
+        "source": "yard",
+        "training_names": ["hop"],
+        "kept_overlap": [],
+        "weights_hash": "w",
+    }
+    with store.create(folder / "toy.zarr", {"dataset": "toy", "modality": "video", "encoder": "rest"}) as writer:
+        writer.group("all-0", features.ids("s0-0"), told).put("pooled", features.read("s0-0", "pooled"))
+    row = parse(transfer.Row, ROW | {"method": method}, "transfer.rows.toy")
+    own = replace(where(inputs), features=folder / "toy.zarr")
+    transfer.transfer("toy", row, FOLDS, PAGE, own, prompts=inputs / "prompts.parquet", out=tmp_path / "out")
+    found = {one.provenance.label_space: one for one in scores.read(tmp_path / "out", "transfer")}
+    about = found["unseen"].provenance
+    assert (about.source, about.source_classes, about.training_classes) == ("yard", ["hop"], sorted(FIT + VAL))
+    assert np.array_equal(found["unseen"].values, plain[1]["unseen"].values)
 
 
 def test_variants_are_told_apart(inputs) -> None:

@@ -22,6 +22,9 @@ CLIPS = {
 }
 
 
+NAMES = ["jump", "run", "sit", "wave"]
+
+
 def prepared(folder, ids=tuple(CLIPS), rejected=()):
     with store.create(folder / "x.zarr", {"rejected": [[i, "why"] for i in rejected]}) as writer:
         rows = np.arange(len(ids), dtype=np.float32).reshape(-1, 1)
@@ -35,7 +38,7 @@ def split(folder, **changes):
         {"split": "s0", "clip_id": clip, "role": role, "class_id": label, "held_out": held_out}
         for clip, (role, label, held_out) in clips.items()
     ]
-    tables.write(folder / "s.parquet", SPLIT, rows, {"splits": GROUPS})
+    tables.write(folder / "s.parquet", SPLIT, rows, {"class_names": NAMES, "splits": GROUPS})
     return folder / "s.parquet"
 
 
@@ -43,7 +46,8 @@ def test_fit_clips_teach_and_held_out_ones_examine(tmp_path):
     lessons = read_lessons(split(tmp_path), "s0", "fit", prepared(tmp_path))
     assert (lessons.rows, lessons.labels) == ([0, 1], [0, 1])
     assert (lessons.held_out_rows, lessons.held_out_labels) == ([2], [1])
-    assert (lessons.training_classes, lessons.unseen_classes) == ([0, 1], [3])
+    assert (lessons.training_classes, lessons.training_names) == ([0, 1], ["jump", "run"])
+    assert lessons.unseen_classes == [3]
 
 
 def test_clips_of_a_store_come_as_those_in_memory_do(tmp_path):

@@ -90,8 +90,8 @@ def test_a_grid_that_does_not_ascend_from_above_0_is_refused(lambdas):
 
 
 def test_a_closed_form_starts_without_torch():
-    code = "import sys, stages.align; from pipeline.steps import align; align.method('ridge'); "
-    code += "import pipeline.steps.transfer; sys.exit('torch' in sys.modules)"
+    code = "import sys, stages.align; from pipeline.training import selection; selection.method('ridge'); "
+    code += "import pipeline.steps.align, pipeline.steps.transfer; sys.exit('torch' in sys.modules)"
     root = Path(ridge.__file__).parents[3]
     assert subprocess.run([sys.executable, "-c", code], cwd=root).returncode == 0
 

@@ -1,0 +1,88 @@
+"""Classes that two datasets share, and what an encoder was taught of them: they make no zero-shot figure."""
+
+# Shapes: K classes, T text size.
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from pipeline.core.errors import LeakError
+from pipeline.core.params import Params
+from pipeline.labels.overlap import CHECKS, Overlap, Target, overlapping
+from pipeline.models.clip_vectors import Encoded
+from pipeline.models.methods.shared import ClassTexts
+
+Names = Mapping[int, str]  # of classes, by id
+
+
+class SharedParams(Params):
+    """Classes of the source that are classes of the target, told by their names, their words and their vectors.
+
+    They are left out, and an encoder that was taught one is refused; with `keep` they are learnt, and every figure
+    says so.
+    """
+
+    keep: bool
+    threshold: float = Field(ge=0, le=2)  # cosine distance below which two classes are one; .05 in E2E
+    text_type: Annotated[str, Field(min_length=1)]  # of the class texts whose vectors are compared
+
+
+@dataclass(frozen=True)
+class Shared:
+    """The classes of a source that are a target's; `overlaps` are by the source's own ids."""
+
+    names: Names  # of the source's classes
+    target: str  # the dataset
+    target_names: list[str]
+    keep: bool
+    overlaps: list[Overlap]
+
+    def left_out(self, learnt: Encoded) -> set[str]:
+        """Names of classes that are not learnt from: the shared ones, and those that the encoder's filter removed."""
+        if self.keep:
+            return set()
+        removed: list[list[Any]] = _attrs(learnt).get("removed", [])
+        return {one.source for one in self.overlaps} | {one[0] for one in removed}
+
+    def taught(self, learnt: Encoded) -> tuple[list[str], set[str]]:
+        """Names of the classes that the encoder was taught, and of those among them that are classes of the target.
+
+        Raises LeakError for the latter, unless they are kept.
+        """
+        afar = learnt.saw.elsewhere
+        names = set(afar.names if afar else ()) | {self.names[c] for c in learnt.saw.training_classes}
+        told = {one.source: one for one in [*self.overlaps, *self._of_others(names)]}
+        both = [told[name] for name in sorted(names & set(told))]
+        kept = {one.source for one in both} | set(_attrs(learnt).get("kept_overlap", []))
+        if kept and not self.keep:
+            raise LeakError(self._refusal(learnt, both, kept))
+        return sorted(names), kept
+
+    def _of_others(self, names: set[str]) -> list[Overlap]:
+        """The same of classes that the source itself does not have, of which no vectors are at hand."""
+        others = dict(enumerate(sorted(names - set(self.names.values()))))
+        return overlapping(others, None, {self.target: Target(self.target_names, None)}, ("names", "words"), 0.0)
+
+    def _refusal(self, learnt: Encoded, both: list[Overlap], kept: set[str]) -> str:
+        told = ", ".join(f"'{one.source}' (there '{one.target}', by {one.how})" for one in both) or sorted(kept)
+        without = "_".join(str(one.class_id) for one in self.overlaps)
+        remedy = f"train it on the split 'without_{without}', " if self.overlaps else ""
+        return (
+            f"{learnt.features.path}: the encoder of group '{learnt.group}' was taught classes of '{self.target}': "
+            f"{told}; {remedy}let the row of rest remove them, or set overlap.keep, which every figure will tell"
+        )
+
+
+def shared(
+    source: tuple[Names, ClassTexts], target: tuple[Names, ClassTexts], dataset: str, asked: SharedParams
+) -> Shared:
+    """Compare all classes of a source with all of a target `dataset`, by names and class texts of ascending ids."""
+    names, others = source[0], [target[0][class_id] for class_id in sorted(target[0])]
+    source_KT, target_KT = (texts.of_type(asked.text_type) for _, texts in (source, target))
+    found = overlapping(names, source_KT, {dataset: Target(others, target_KT)}, CHECKS, asked.threshold)
+    return Shared(names, dataset, others, asked.keep, found)
+
+
+def _attrs(learnt: Encoded) -> dict[str, Any]:
+    return learnt.features.group_attrs(learnt.group)

@@ -1,0 +1,156 @@
+"""cross: what is learnt from one dataset -> scores of the classes of another, told apart by name, words and vectors.
+
+A method of models/methods, or the seen-unseen program, learns from features and class texts of the source; the clips
+and the classes that are scored are the target's.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, field_validator
+
+from pipeline.core import pages
+from pipeline.core.errors import ParamsError
+from pipeline.core.outputs import whole_folder
+from pipeline.core.params import Params
+from pipeline.core.progress import track
+from pipeline.core.resume import Parts
+from pipeline.core.runs import CACHE
+from pipeline.models import crossing
+from pipeline.models.clip_vectors import opened
+from pipeline.models.crossing import Crossing, Side, SourceParams, TargetParams
+from pipeline.models.methods.shared import MethodParams
+from pipeline.models.recognised import check_features, recognised
+from pipeline.models.shared_classes import SharedParams
+from pipeline.models.tasks import Inputs, class_names
+from pipeline.reporting import align as method_page
+from pipeline.reporting import cross as page_of
+from pipeline.reporting import transfer as program_page
+from pipeline.reporting import transfer_files
+from pipeline.training import method_rows
+from pipeline.training.method_rows import Compute
+from pipeline.training.selection import Plan
+from pipeline.transfer.asked import Composing, Folds
+
+
+class ByMethod(Params):
+    """A file of models/methods and its hyper-parameters: align.methods.<method>.<variant>."""
+
+    method: str
+    variant: str
+
+
+def _kind(how: Any) -> str:
+    method = how.get("method") if isinstance(how, dict) else how.method
+    return "program" if method in ("prototypes", "rest") else "method"
+
+
+How = Annotated[Annotated[Composing, Tag("program")] | Annotated[ByMethod, Tag("method")], Discriminator(_kind)]
+
+
+class Row(Params):
+    """One row of `cross.rows`."""
+
+    source: SourceParams
+    target: TargetParams
+    splits: list[str] = Field(min_length=1)  # of the target: half_<seed> and full
+    seeds: list[int] = Field(min_length=1)
+    overlap: SharedParams
+    max_missing: float = Field(ge=0, lt=1)  # share of the clips of either dataset that may have no features
+    refit: Literal["none", "seen"]  # none: what was learnt from the fit classes of the source; seen: from val too
+    how: How
+
+    @field_validator("splits", "seeds")
+    @classmethod
+    def _once(cls, values: list[Any]) -> list[Any]:
+        if len(set(values)) != len(values):
+            raise ValueError("expected each value once")
+        return values
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Sections of params.yaml that rows of align and transfer share with those of cross."""
+
+    method: MethodParams | None  # None where a row composes
+    compute: Compute
+    folds: Folds
+    page: program_page.PageParams
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where the inputs of one dataset stand."""
+
+    inputs: Inputs
+    prompts: Path
+
+    @property
+    def side(self) -> Side:
+        """With the names of the classes."""
+        return Side(self.inputs, class_names(self.prompts))
+
+
+def cross(
+    key: str, row: Row, settings: Settings, source: Where, target: Where, *, out: Path, cache: Path = CACHE
+) -> None:
+    """Write scores, history and page of one row; of a method also its weights, of the program also the programs.
+
+    Raises LeakError for an encoder that was taught a class of the target, DataError for inputs that do not fit.
+    """
+    if row.source.dataset == row.target.dataset:
+        raise ParamsError(
+            f"cross.rows.{key}: source and target are both '{row.source.dataset}'; rows of align and transfer score a "
+            "dataset's own unseen classes"
+        )
+    asked = crossing.Asked(row.source, row.target, row.splits, row.seeds, row.overlap, row.max_missing)
+    found = crossing.crossed(source.side, target.side, asked)
+    attrs = opened(target.inputs.features).attrs
+    about = {name: attrs[name] for name in ("dataset", "modality", "encoder")}
+    about |= {
+        "split_table": row.target.split_table,
+        "method": row.how.method,
+        "variant": row.how.variant,
+        "embeddings": row.target.embeddings,
+    }
+    parts = Parts("cross", key, cache)
+    used: list[Path] = []
+    with whole_folder(out) as scratch:
+        if isinstance(row.how, Composing):
+            check_features(row.how, source.inputs.features)
+            page = _composed(scratch, key, row, row.how, settings, found, about)
+        else:
+            told = method_rows.Told(f"cross.rows.{key}", key, row.target.features, row.target.embeddings, about)
+            page, used = _learnt(scratch, row, row.how, settings, found, told, parts)
+        pages.write(scratch, page_of.page(key, page, row.source, row.target, row.overlap, found))
+    if used:
+        parts.keep_only(used)
+
+
+def _composed(
+    scratch: Path, key: str, row: Row, how: Composing, settings: Settings, found: Crossing, about: dict[str, Any]
+) -> pages.Page:
+    """Scores by the seen-unseen program."""
+    if extra := how.scheme.extra:
+        extra.check_names(list(found.names.values()))
+    composed = [
+        recognised(task, how, row.refit, settings.folds, found.names)
+        for task in track(found.tasks, total=len(found.tasks), what=f"{key}, transfers")
+    ]
+    transfer_files.write(scratch, composed, how, row.refit, about)
+    told = program_page.about(key, how, row.source.embeddings)
+    return program_page.page(scratch, told, settings.page, composed)
+
+
+def _learnt(
+    scratch: Path, row: Row, how: ByMethod, settings: Settings, found: Crossing, told: method_rows.Told, parts: Parts
+) -> tuple[pages.Page, list[Path]]:
+    """Scores by a method, and the parts that were used."""
+    params = settings.method
+    if params is None:
+        raise ValueError(f"{told.where}: the method {how.method} needs its hyper-parameters")
+    plan = Plan(how.method, how.variant, params, row.refit, settings.compute.num_threads)
+    learnt, used = method_rows.learn(scratch, found.tasks, plan, told, parts)
+    about = method_page.About(how.method, how.variant, row.refit, params.setting_name, params.trains, params.remark)
+    return method_page.page(told.key, about, learnt), used

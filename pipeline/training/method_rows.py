@@ -1,0 +1,106 @@
+"""A row of a method: every task of it learnt, each kept once it is finished, and what they leave in one folder."""
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from pipeline.core import scores, store
+from pipeline.core.errors import DataError
+from pipeline.core.outputs import remove
+from pipeline.core.params import Params
+from pipeline.core.progress import track
+from pipeline.core.resume import Parts
+from pipeline.models.tasks import Task
+from pipeline.training import selection
+from pipeline.training.selection import Plan
+
+HISTORY = ("split", "seed", "setting", "loss", "val_top1")
+
+
+class Compute(Params):
+    """Section `align.compute`: how torch runs."""
+
+    num_threads: int = Field(ge=1)
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """One training: a line of loss and accuracy on val for every setting, and which of them was chosen."""
+
+    task: Task
+    history: list[dict[str, Any]]
+    selected: int
+
+
+@dataclass(frozen=True)
+class Told:
+    """Whose row it is, for errors, logs and the scores."""
+
+    where: str  # the part of params.yaml that errors name
+    key: str
+    features: str  # whose clips are scored, as the row names them
+    embeddings: str
+    about: dict[str, Any]  # attributes of the scores' store
+
+
+def learn(folder: Path, tasks: Sequence[Task], plan: Plan, told: Told, parts: Parts) -> tuple[list[Learnt], list[Path]]:
+    """Leave scores, weights and history in a folder; the second list is of the parts that were used.
+
+    Raises DataError for a method without a map between features and texts that are of different weights.
+    """
+    if not plan.settings.trains:
+        _check_one_space(tasks, plan, told)
+    used, found = [], []
+    for task in track(tasks, total=len(tasks), what=f"{told.key}, trainings"):
+        make = partial(selection.learn, task, selection.method(plan.method), plan)
+        part = folder / "parts" / task.name
+        used.append(parts.part(task.name, plan.key(task), make, part))
+        kept = json.loads((part / "part.json").read_text())
+        found.append(Learnt(task, kept["history"], kept["selected"]))
+    _assemble(folder, found, plan, told)
+    remove(folder / "parts")
+    return found, used
+
+
+def _check_one_space(tasks: Sequence[Task], plan: Plan, told: Told) -> None:
+    """Without a map between them, features and texts must be of the same weights."""
+    apart = [task.name for task in tasks if not task.one_space]
+    if apart:
+        raise DataError(
+            f"{told.where}: {plan.method} compares features with texts, but those of {told.features} and "
+            f"{told.embeddings} are of different weights ({', '.join(apart)}); name features and embeddings of the "
+            "same CLIP"
+        )
+
+
+def _assemble(folder: Path, found: Sequence[Learnt], plan: Plan, told: Told) -> None:
+    """Put the parts together."""
+    (folder / "weights").mkdir()
+    with store.create(folder / scores.STORE, told.about) as writer:
+        for one in found:
+            task, part = one.task, folder / "parts" / one.task.name
+            for space in task.spaces:
+                provenance = task.provenance(
+                    space,
+                    selection=task.selection,
+                    refit=plan.refit,
+                    settings=plan.settings.settings,
+                    selected=one.selected,
+                )
+                values = np.load(part / f"{space}.npy", allow_pickle=False)
+                scores.write(writer, scores.Scores(provenance, task.tested(space)[0], values))
+            (part / selection.WEIGHTS).rename(folder / "weights" / f"{task.name}.safetensors")
+    with (folder / "history.csv").open("w", newline="", encoding="utf-8") as file:
+        lines = csv.writer(file, lineterminator="\n")
+        lines.writerow(HISTORY)
+        for one in found:
+            for at in one.history:
+                figures = [f"{at['loss']:.6f}", f"{at['val_top1']:.6f}"]
+                lines.writerow([one.task.split, one.task.seed, at["setting"], *figures])
