@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from torch import nn
+from torch import Tensor, nn
+
+from pipeline.models.rest import pooling
 
 OVER_TIME = ("r2plus1d", "c3d")  # take groups of frames
 C3D_FRAMES = 16  # its five poolings halve them four times
@@ -54,7 +56,7 @@ def _small(widths: Sequence[int]) -> Architecture:
     for number, (channels, width) in enumerate(pairwise([6, *widths]), 1):
         conv = nn.Conv2d(channels, width, 3, 2, 1, bias=False)
         parts[f"halving{number}"] = nn.Sequential(conv, nn.BatchNorm2d(width), nn.ReLU())
-    parts["grid"] = nn.AdaptiveAvgPool2d(_GRID)
+    parts["grid"] = pooling.Parts(_GRID)
     return Architecture(_in_turn(parts), widths[-1] * _GRID**2, [[name] for name in parts], _AS_THEY_ARE, ())
 
 
@@ -122,15 +124,24 @@ def _c3d() -> Architecture:
         segments.append([f"conv{name}", f"relu{name}"])
         channels = width
         if not name.endswith("a"):
-            frames = 1 if name == "1" else 2
-            padding = (0, 1, 1) if name == "5b" else 0
-            parts[f"pool{name[0]}"] = nn.MaxPool3d((frames, 2, 2), padding=padding)
+            parts[f"pool{name[0]}"] = pooling.Maxima(1 if name == "1" else 2, padding=1 if name == "5b" else 0)
             segments[-1].append(f"pool{name[0]}")
-    # Of 16 frames of 112 x 112 just these places are left, so there the mean changes nothing.
-    parts |= {"places": nn.AdaptiveAvgPool3d((1, 4, 4)), "flat": nn.Flatten(), "fc6": nn.Linear(512 * 16, 4096)}
+    parts |= {"places": _Places(), "flat": nn.Flatten(), "fc6": nn.Linear(512 * 16, 4096)}
     parts["relu6"] = nn.ReLU(inplace=True)
     segments.append(["places", "flat", "fc6", "relu6"])
     return Architecture(_in_turn(parts), 4096, segments, _CLIPS, ("fc7.", "fc8."))
+
+
+class _Places(nn.Module):
+    """4 x 4 places over all frames: just what C3D leaves of 16 frames of 112 x 112, and the means of larger clips."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts = pooling.Parts(4)
+
+    def forward(self, x_MCFHW: Tensor) -> Tensor:
+        found_MCGP: Tensor = self.parts(x_MCFHW.mean(dim=2))
+        return found_MCGP
 
 
 def _blocks(net: nn.Module) -> list[list[str]]:

@@ -3,6 +3,7 @@
 # Shapes: N clips, T frames, S visual tokens, D size of a token, E size of a label vector.
 from typing import Literal
 
+import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
@@ -21,7 +22,7 @@ class E2EParams(core_params.Params):
 class E2E(nn.Module):
     """A batch with `x` -> predicted_NE: the mean of the clip's tokens, and one linear layer.
 
-    `x` holds frames, or tokens (N, S, D) where `frames` is None.
+    `x` holds frames, or tokens (N, S, D) where `frames` is None; of tokens `known` (N, S) is False at padding.
     """
 
     def __init__(self, params: E2EParams, frames: FrameEncoder | None, token_dim: int, vector_dim: int) -> None:
@@ -33,7 +34,9 @@ class E2E(nn.Module):
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         """predicted_NE."""
         token_NSD = batch["x"] if self.frames is None else self.frames(batch["x"])
-        predicted_NE: Tensor = self.regress(self.dropout(token_NSD.mean(dim=1)))
+        known_NS = batch.get("known", torch.ones_like(token_NSD[:, :, 0], dtype=torch.bool))
+        mean_ND = (token_NSD * known_NS[:, :, None]).sum(dim=1) / known_NS.sum(dim=1, keepdim=True).clamp(min=1)
+        predicted_NE: Tensor = self.regress(self.dropout(mean_ND))
         return predicted_NE
 
     def represent(self, batch: dict[str, Tensor]) -> Tensor:

@@ -1,6 +1,6 @@
 """What ResT minimises: cross entropy of the class, plus `mlm` times that of the masked words (paper 3.2.4)."""
 
-# Shapes: N clips, W words, K classes, V words of the vocabulary.
+# Shapes: N clips, W words, M = N W, K classes, V words of the vocabulary.
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor
@@ -38,10 +38,14 @@ def loss(output: Output, batch: dict[str, Tensor], losses: Losses) -> tuple[Tens
     if losses.mlm is not None:
         assert output.word_logit_NWV is not None
         target_NW = batch["word_targets"]
-        logit_NVW = output.word_logit_NWV.float().transpose(1, 2)
-        error_NW = functional.cross_entropy(logit_NVW, target_NW, ignore_index=NO_TARGET, reduction="none")
+        logit_NWV = output.word_logit_NWV.float()
+        # Word by word: over two axes at once the GPU's loss would be refused, for it adds in no fixed order.
+        error_M = functional.cross_entropy(
+            logit_NWV.flatten(0, 1), target_NW.flatten(), ignore_index=NO_TARGET, reduction="none"
+        )
+        error_NW = error_M.reshape(target_NW.shape)
         total = total + losses.mlm * _mean_of_masked(error_NW, target_NW)
-        metrics["word_accuracy"] = _mean_of_masked((logit_NVW.argmax(dim=1) == target_NW).float(), target_NW)
+        metrics["word_accuracy"] = _mean_of_masked((logit_NWV.argmax(dim=2) == target_NW).float(), target_NW)
     return total, metrics
 
 

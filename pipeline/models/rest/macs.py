@@ -1,21 +1,24 @@
 """Multiply-accumulates of a network, counted as it runs: what papers on video networks call GFLOPs (Table 4)."""
 
-import copy
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils import _pytree
 from torch.utils.flop_counter import FlopCounterMode
 
 
-def count(module: nn.Module, *inputs: Any) -> int:
-    """Multiply-accumulates of the convolutions and matrix products in module(*inputs), tensors or batches of them.
+def count(run: Callable[..., Any], *inputs: Any) -> int:
+    """Multiply-accumulates of the convolutions and matrix products in run(*inputs), a module or a method of one.
 
-    Nothing is computed: a copy runs on the meta device, where recurrent layers too come apart into matrix products.
+    The module and all tensors have to be on the meta device: nothing is computed there, and recurrent layers too come
+    apart into matrix products, of which elsewhere none would be seen.
     """
-    there = copy.deepcopy(module).to("meta").eval()
+    devices = {leaf.device.type for leaf in _pytree.tree_leaves(inputs) if isinstance(leaf, Tensor)}
+    if devices != {"meta"}:
+        raise ValueError(f"macs: expected tensors on the meta device, found some on {sorted(devices)}")
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), counter:
-        there(*_pytree.tree_map_only(Tensor, lambda tensor: tensor.to("meta"), inputs))
+        run(*inputs)
     return int(counter.get_total_flops()) // 2

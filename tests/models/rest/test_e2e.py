@@ -22,7 +22,15 @@ def test_a_clip_is_the_linear_map_of_its_mean_token(tokens):
 def test_frames_enter_by_their_encoder(pictures):
     net = encoder().eval()
     model = made(net)
-    assert torch.equal(model({"x": pictures}), model.regress(net(pictures).mean(dim=1)))
+    torch.testing.assert_close(model({"x": pictures}), model.regress(net(pictures).mean(dim=1)))
+
+
+def test_padding_is_not_in_the_mean(tokens):
+    model, known_NS = made(), torch.ones(4, 6, dtype=torch.bool)
+    known_NS[1, 4:] = False
+    found_NE = model({**tokens, "known": known_NS})
+    torch.testing.assert_close(found_NE[1:2], model({"x": tokens["x"][1:2, :4]}))
+    torch.testing.assert_close(found_NE[2:], model(tokens)[2:])
 
 
 def test_dropout_is_of_training_alone(tokens):

@@ -40,14 +40,16 @@ def test_no_gradient_of_the_clip_reaches_a_word(kind, tokens):
     }
 
 
-def test_every_frame_learns_from_the_words(tokens):
-    made, x_NSD = model(), tokens["x"].requires_grad_()
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_frame_learns_from_the_words(kind, tokens):
+    made, x_NSD = model(kind=kind), tokens["x"].requires_grad_()
     made({**tokens, "x": x_NSD}).word_logit_NWV[:, 0].sum().backward()
     assert x_NSD.grad.abs().amax(dim=2).gt(0).all()
 
 
-def test_a_word_sees_those_to_its_left_alone(tokens):
-    made, words_NW = model(), tokens["words"].clone()
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_word_sees_those_to_its_left_alone(kind, tokens):
+    made, words_NW = model(kind=kind), tokens["words"].clone()
     words_NW[:, 1] = 5
     before, after = made(tokens).word_logit_NWV, made({**tokens, "words": words_NW}).word_logit_NWV
     assert torch.equal(before[:, 0], after[:, 0])
@@ -142,6 +144,12 @@ def test_each_size_changes_the_weights():
     streams = t * d + d + 2 * d + v * d + 2 * d + heads
     assert num_weights(model(kind="rnn")) == streams + 2 * cell
     assert num_weights(model(kind="lstm", num_layers=2)) == streams + 2 * 2 * 4 * cell
+
+
+def test_heads_divide_what_the_same_weights_attend(tokens):
+    one, two = model(num_heads=4), model(num_heads=2)
+    two.load_state_dict(one.state_dict())
+    assert not torch.allclose(one(tokens).visual_ND, two(tokens).visual_ND, atol=1e-3)
 
 
 @pytest.mark.parametrize("scale", [0.01, 1, 100])
