@@ -91,7 +91,7 @@ def test_a_class_without_videos_is_named(world: Path) -> None:
     rows = [row for row in clip_rows(world, "demo") if row["class_id"] != 3]
     write_clips(world, "demo", rows)
     told = refused(world, changed(max_rejected=0.5))
-    assert "class 3 'bow' has no video to learn from; bring videos of it" in told
+    assert "class 3 'bow' has no video; bring videos of it" in told
     assert "such as without_3" in told
 
 
