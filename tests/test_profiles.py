@@ -34,6 +34,7 @@ from pipeline.steps import (
     pretrain,
     prompt,
     report,
+    rest,
     retrieve,
     split,
     synthesize,
@@ -62,6 +63,7 @@ ROWS: dict[str, type[BaseModel]] = {
     "preprocess": decoding.Row,
     "pretrain": pretrain.Row,
     "prompt": prompt.Row,
+    "rest": rest.Row,
     "retrieve": retrieve.Row,
     "split": split.Row,
     "synthesize": synthesize.Row,
@@ -79,6 +81,7 @@ SETTINGS: dict[str, dict[str, type[BaseModel]]] = {
     "preprocess": {"checks": preprocess.Checks, "compute": Compute},
     "pretrain": {"compute": Compute, "running": loop.Running},
     "prompt": {"captions": captions.Params},
+    "rest": {"running": loop.Running},
     "retrieve": {"bootstrap": retrieve.Bootstrap},
     "synthesize": {"compute": Compute},
     "transfer": {"folds": Folds, "page": transfer_page.PageParams},
@@ -155,6 +158,18 @@ def test_rows_name_rows_that_there_are(tree: Tree) -> None:
 
 
 @EVERY
+def test_rows_of_rest_name_datasets_texts_and_splits_that_there_are(tree: Tree) -> None:
+    for row in tree["rest"]["rows"].values():
+        source = row["source"]
+        table = tree["split"]["rows"][f"{source['dataset']}-{source['split_table']}"]
+        assert source["split"] in table["splits"]
+        for dataset, asked in {source["dataset"]: source, **row["targets"]}.items():
+            assert tree["embed"]["rows"][asked["embeddings"]]["dataset"] == dataset
+            assert asked["files"] in (None, tree["ingest"]["rows"][dataset]["source"])
+        assert set(row["input"].get("features", {}).values()) <= set(stores(tree))
+
+
+@EVERY
 def test_weights_are_of_rows_or_files_that_there_are(tree: Tree) -> None:
     starts = [sense["start"] for sense in senses(tree) if sense["start"] not in (None, HUB)]
     hubs = [row["hub"]["weights"] for row in tree["bind"]["rows"].values()]
@@ -199,5 +214,5 @@ def stores(tree: Tree) -> Iterator[str]:
     for key, row in tree["bind"]["rows"].items():
         yield from (f"bind/{key}/{name}.zarr" for name in (HUB, *row["senses"]))
         yield from (f"bind/{key}/fused-{name}.zarr" for name in row["fused"])
-    for key, row in tree.get("rest", {"rows": {}})["rows"].items():
-        yield from (f"rest/{key}/{name}.zarr" for name in (row["source"]["dataset"], *row["targets"]))
+    for key, row in tree["rest"]["rows"].items():
+        yield from (f"rest/{key}/{dataset}.zarr" for dataset in (row["source"]["dataset"], *row["targets"]))

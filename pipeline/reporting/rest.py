@@ -1,13 +1,17 @@
 """The page of a row of rest: how it learnt, which classes were left out of the source, and what the network costs."""
 
+import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pipeline.core import pages
+from pipeline.core.outputs import whole
 from pipeline.labels.overlap import Overlap
 from pipeline.sources.taught import Taught
 
+METRICS = ("loss", "accuracy", "word_accuracy", "cosine")
 MOST_EXAMPLES = 5  # of clips that could not be looked at, for each dataset
 
 _WATCHED = {
@@ -43,6 +47,19 @@ class Told:
         return kept[f"held_out_{self.watched}"]
 
 
+def write_history(path: Path, told: Sequence[Told]) -> None:
+    """A row an epoch of each training; what a training does not measure is empty."""
+    columns = [*METRICS, *(f"held_out_{name}" for name in METRICS)]
+    with whole(path) as scratch, scratch.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["seed", "training", "epoch", *columns])
+        for each in told:
+            for training, about in (("warm-up", each.warmup), ("joint", each.joint)):
+                for row in [] if about is None else about["history"]:
+                    numbers = [f"{row[name]:.6f}" if name in row else "" for name in columns]
+                    writer.writerow([each.seed, training, int(row["epoch"]), *numbers])
+
+
 def page(key: str, told: Sequence[Told]) -> pages.Page:
     """The page of a row, its seeds in order."""
     first = told[0]
@@ -68,8 +85,8 @@ def _text(told: Told) -> list[str]:
     targets = [dataset for dataset in told.encoded if dataset != told.source]
     began = "drawn at random" if told.pretrained is None else f"those of {told.pretrained}"
     what = (
-        f"Trained on {len(told.taught.names)} classes of {told.source} (split {told.split}); its first weights were {began}. The "
-        f"epoch with the best {_WATCHED[told.watched]} is kept. "
+        f"Trained on {len(told.taught.names)} classes of {told.source} (split {told.split}); its first weights were "
+        f"{began}. The epoch with the best {_WATCHED[told.watched]} is kept. "
         + (f"The clips of {', '.join(targets)} are encoded afterwards; nothing is learnt from them." if targets else "")
     )
     kept = sorted(each.source for each in told.taught.kept)
@@ -83,17 +100,7 @@ def _text(told: Told) -> list[str]:
 
 
 def _networks(told: Sequence[Told]) -> pages.Table:
-    header = [
-        "seed",
-        "network",
-        "parameters",
-        "GMACs a clip",
-        "clips",
-        "held-out clips",
-        "epochs",
-        "best epoch",
-        "merit",
-    ]
+    header = ["seed", "network", "parameters", "GMACs a clip", "clips", "held out", "epochs", "best epoch", "merit"]
     rows: list[list[pages.Cell]] = [
         [
             each.seed,

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from pipeline.core.errors import DataError
 from pipeline.core.store import Store
 from pipeline.labels.overlap import CHECKS, Overlap, OverlapParams, Target, overlapping
-from pipeline.models.methods.shared import class_texts, text_group
+from pipeline.models.methods.shared import class_texts
+from pipeline.models.tasks import text_weights
 
 Floats = npt.NDArray[np.float32]
 
@@ -65,14 +66,7 @@ def taught(
         )
     rows = [row for row, class_id in enumerate(class_ids) if class_id in left]
     kept = overlapping(left, vectors_SE[rows], others, CHECKS, params.threshold)
-    return Taught(left, vectors_SE[rows], _weights_hash(stores[source.dataset], seed), removed, kept)
-
-
-def _weights_hash(store: Store, seed: int) -> str | None:
-    """Of the encoder that made the texts of a seed."""
-    of_seed = store.group_attrs(text_group(store, "label", seed)).get("weights_hash")
-    found: str | None = of_seed or store.attrs.get("weights_hash")
-    return found
+    return Taught(left, vectors_SE[rows], text_weights(stores[source.dataset], seed), removed, kept)
 
 
 def _opened(named: Named) -> Store:

@@ -4,7 +4,6 @@ What a target's classes are called is read to leave such classes of the source o
 nothing is looked at before the weights stand.
 """
 
-import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +17,7 @@ from pipeline.core import pages, tables
 from pipeline.core.closure import Code
 from pipeline.core.errors import ParamsError
 from pipeline.core.hashing import array_digest, file_digest
-from pipeline.core.outputs import whole, whole_folder
+from pipeline.core.outputs import whole_folder
 from pipeline.core.params import Params
 from pipeline.core.resume import Parts
 from pipeline.core.schemas import CLIPS
@@ -35,9 +34,7 @@ from pipeline.training import loop, ranks, representing, rest_learning, rest_les
 from pipeline.training.lessons import Classes
 from pipeline.training.rest_lessons import RestLessons
 
-METRICS = ("loss", "accuracy", "word_accuracy", "cosine")
 WARMED = "frames.safetensors"  # in the folder of a part
-_WARMUP, _JOINT = "warm-up", "joint"
 
 Part = tuple[str, dict[str, object], Callable[[Path], None]]  # name, key and what makes it
 
@@ -238,7 +235,7 @@ class _Run:
 
         def make(folder: Path) -> None:
             clips = rest_learning.Clips(*self.clips(params.batch_size))
-            task = self.task(_WARMUP, name, key)
+            task = self.task("warm-up", name, key)
             rest_learning.warm_up(self.row, clips, len(self.taught.names), task, folder / WARMED)
 
         return name, key, make
@@ -259,7 +256,7 @@ class _Run:
             clips = rest_learning.Clips(self.told(learn), self.told(held_out))
             about = {"source": row.source.model_dump(include={"dataset", "split_table", "split"}), "seed": self.seed}
             about["training_classes"] = list(self.taught.names)
-            task = self.task(_JOINT, name, key)
+            task = self.task("joint", name, key)
             rest_learning.learn(row, clips, self.lesson, task, start, folder / self.file, about)
 
         return name, key, make
@@ -296,7 +293,7 @@ def rest(row: Row, running: loop.Running, inputs: Inputs, *, key: str, out: Path
         for dataset in row.datasets:
             used += _write_store(scratch / f"{dataset}.zarr", dataset, runs, scratch)
         told = [_told(run, scratch) for run in runs]
-        _write_history(scratch / "history.csv", told)
+        page_of.write_history(scratch / "history.csv", told)
         pages.write(scratch, page_of.page(key, told))
     parts.keep_only(used)
     return {"networks": len(runs), "clips": sum(len(view.ids) for view in runs[0].views.values())}
@@ -397,15 +394,3 @@ def _told(run: _Run, folder: Path) -> page_of.Told:
         pretrained=_pretrained(run),
         **rest_learning.complexity(module, run.view.lessons(first).read(np.array([0]), 0)),
     )
-
-
-def _write_history(path: Path, told: Sequence[page_of.Told]) -> None:
-    columns = [*METRICS, *(f"held_out_{name}" for name in METRICS)]
-    with whole(path) as scratch, scratch.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["seed", "training", "epoch", *columns])
-        for each in told:
-            for training, about in ((_WARMUP, each.warmup), (_JOINT, each.joint)):
-                for row in [] if about is None else about["history"]:
-                    numbers = [f"{row[name]:.6f}" if name in row else "" for name in columns]
-                    writer.writerow([each.seed, training, int(row["epoch"]), *numbers])

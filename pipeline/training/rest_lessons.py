@@ -62,7 +62,7 @@ def read(
     lost = _lost(clips, [line for line in lines if line["class_id"] in taught], split_table, max_rejected)
     held = _Held(split_table, {clip_id: row for row, clip_id in enumerate(clips.ids)}, lost)
     found = lessons.read_lessons(split_table, split, classes, held, taught)
-    _refuse_empty(f"{split_table}: split '{split}'", taught, found.labels)
+    _refuse_empty(f"{split_table}: split '{split}'", taught, [*found.labels, *found.held_out_labels])
     place = {class_id: number for number, class_id in enumerate(taught)}
     return RestLessons(
         [clips.ids[row] for row in found.rows],
@@ -87,6 +87,6 @@ def _refuse_empty(where: str, taught: Mapping[int, str], labels: Sequence[int]) 
     if empty:
         more = f", nor have {len(empty) - 1} others" if len(empty) > 1 else ""
         raise DataError(
-            f"{where}: class {empty[0]} '{taught[empty[0]]}' has no video to learn from{more}; bring videos of it, or "
+            f"{where}: class {empty[0]} '{taught[empty[0]]}' has no video{more}; bring videos of it, or "
             f"name a split without it, such as without_{'_'.join(map(str, empty))}"
         )

@@ -190,3 +190,17 @@ def test_a_part_of_a_video_counts_its_own_frames(videos: Videos) -> None:
 def test_windows_that_do_not_fit_are_refused(changes: dict[str, Any], fault: str) -> None:
     with pytest.raises(ParamsError, match=fault):
         window(**changes)
+
+
+@pytest.mark.parametrize("name", ["v_SoccerJuggling_g23_c01.avi", "SOX5yA1l24A.mp4"])
+def test_a_real_film_is_cut_where_its_frames_say(name: str, real_data: Path) -> None:
+    """A square as high as the picture is the picture's middle, pixel for pixel."""
+    file = real_data / "videos" / name
+    num_frames = video.facts(file).num_frames
+    clip = {"path": name, "num_frames": num_frames, "content_hash": file_digest(file)}
+    whole = video.read(file, range(0, 31, 6))
+    height, width = whole.shape[1:3]
+    shown = window(num_frames=6, stride=6, short_side=height, crop=height)
+    found = clips_at(Videos("ucf101", file.parent, {"c": clip}).opened("c"), shown, [Place(0, 0.5, 0.5)])
+    left = (width - height) // 2
+    assert np.array_equal(found[0], whole[:, :, left : left + height].transpose(0, 3, 1, 2))
