@@ -143,7 +143,11 @@ def _encoded(joint: _Joint, seed: int) -> tuple[Encoded, Encoded]:
     unseen = {"fit": [], "val": [], "unseen": sorted(set().union(*joint.splits.values()))}
     learnt = encoded(features, split, seed, joint.parts)
     scored = encoded(of_target, split, seed, unseen, ", ".join(joint.splits))
-    if learnt.weights_hash is None or learnt.weights_hash != scored.weights_hash:
+    afar = (
+        scored.saw.elsewhere
+    )  # regressions to label vectors bear the hash of those, so what was taught must agree too
+    agree = afar is None or set(afar.names) == joint.shared.names_taught(learnt)
+    if learnt.weights_hash is None or learnt.weights_hash != scored.weights_hash or not agree:
         raise DataError(
             f"{of_target.path}: group '{scored.group}' is not of the weights of {features.path}, group "
             f"'{learnt.group}'; name features of the same weights for source and target"

@@ -45,13 +45,17 @@ class Shared:
         removed: list[list[Any]] = _attrs(learnt).get("removed", [])
         return {one.source for one in self.overlaps} | {one[0] for one in removed}
 
+    def names_taught(self, learnt: Encoded) -> set[str]:
+        """Names of the classes that the encoder was taught, of the source and of any other dataset."""
+        afar = learnt.saw.elsewhere
+        return set(afar.names if afar else ()) | {self.names[c] for c in learnt.saw.training_classes}
+
     def taught(self, learnt: Encoded) -> tuple[list[str], set[str]]:
-        """Names of the classes that the encoder was taught, and of those among them that are classes of the target.
+        """The same names in order, and those among them that are classes of the target.
 
         Raises LeakError for the latter, unless they are kept.
         """
-        afar = learnt.saw.elsewhere
-        names = set(afar.names if afar else ()) | {self.names[c] for c in learnt.saw.training_classes}
+        names = self.names_taught(learnt)
         told = {one.source: one for one in [*self.overlaps, *self._of_others(names)]}
         both = [told[name] for name in sorted(names & set(told))]
         kept = {one.source for one in both} | set(_attrs(learnt).get("kept_overlap", []))

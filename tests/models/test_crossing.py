@@ -139,10 +139,14 @@ def test_an_encoder_that_says_it_kept_an_overlap_is_refused_unless_the_row_keeps
 
 def test_an_encoder_of_a_third_dataset_tells_it_and_is_checked_by_its_names(world):
     third = {"source": "street", "training_classes": []}
-    for place in (world.yard, world.park):
-        place.write_features({"source-0": {**crossed.GROUP, **third, "training_names": ["ride a bike"]}})
+
+    def teach(name):
+        for place in (world.yard, world.park):
+            place.write_features({"source-0": {**crossed.GROUP, **third, "training_names": [name]}})
+
+    teach("ride a bike")
     assert joined(world).tasks[0].elsewhere.source == "street+yard"
-    world.yard.write_features({"source-0": {**crossed.GROUP, **third, "training_names": ["spinning"]}})
+    teach("spinning")
     with pytest.raises(LeakError, match=r"'spinning' .there 'spin', by words"):
         joined(world)
 
@@ -176,6 +180,7 @@ REFUSED = {
         {},
         "weights",
     ),
+    "other classes": ("park", {"source-0": {**crossed.FOREIGN, "training_names": ["hop"]}}, {}, "not of the weights"),
     "no weights": ("park", {"source-0": {"training_classes": []}}, {}, "not of the weights"),
     "another encoder": ("park", {"source-0": crossed.GROUP}, {"encoder": "sttr"}, "encoder 'sttr', but 'stgcn' in"),
     "another sense": ("park", {"source-0": crossed.GROUP}, {"modality": "depth"}, "modality 'depth'"),

@@ -22,7 +22,9 @@ YARD_PARTS = {"fit": [0, 1, 3, 5, 6, 8], "val": [2, 4, 7], "unseen": []}
 PARK_PARTS = {"half_0": [0, 2, 4], "full": [0, 1, 2, 3, 4, 5]}
 TAUGHT = [0, 1, 6, 8]  # fit classes that the park does not have
 GROUP = {"split": "source", "seed": 0, "training_classes": TAUGHT, "weights_hash": "w"}
-FOREIGN = {"split": "source", "seed": 0, "training_classes": [], "weights_hash": "w", "source": "yard"}
+FOREIGN: dict[str, Any] = {"split": "source", "seed": 0, "training_classes": [], "weights_hash": "w", "source": "yard"}
+
+TOLD = {**FOREIGN, "training_names": [YARD[class_id] for class_id in TAUGHT]}
 
 
 def texts_of(names: list[str]) -> Array:
@@ -119,9 +121,8 @@ class World:
         self.yard = Place(root, "yard", YARD, {"source": YARD_PARTS})
         targets = {name: {"fit": [], "val": [], "unseen": unseen} for name, unseen in PARK_PARTS.items()}
         self.park = Place(root, "park", PARK, targets)
-        names = [YARD[class_id] for class_id in TAUGHT]
         self.yard.write({"source-0": GROUP})
-        self.park.write({"source-0": {**FOREIGN, "training_names": names}})
+        self.park.write({"source-0": TOLD})
 
     def teach(self, classes: list[int], **more: Any) -> None:
         """Let the encoder have been taught these classes of the yard."""

@@ -167,7 +167,7 @@ def test_further_splits_and_seeds_are_scored_too(world):
 
 def test_features_in_the_space_of_the_texts_need_no_map(world):
     """As E2E's: vectors that are regressed to label vectors say the weights of those."""
-    for place, group in ((world.yard, crossed.GROUP), (world.park, {**crossed.FOREIGN, "training_names": ["hop"]})):
+    for place, group in ((world.yard, crossed.GROUP), (world.park, crossed.TOLD)):
         place.write_features({"all-0": {**group, "weights_hash": "texts"}}, in_text_space=True)
     found = run(world, how=COSINE)
     assert top1(world, found["full-0"]) == 1.0
@@ -184,7 +184,7 @@ def test_the_method_rest_needs_what_the_stage_rest_has_learnt(world):
 
 @pytest.mark.parametrize(("encoder", "is_refused"), [("rest", False), ("e2e", True)])
 def test_a_store_of_representations_is_composed_by_the_name_of_rest(world, encoder, is_refused):
-    for place, group in ((world.yard, crossed.GROUP), (world.park, {**crossed.FOREIGN, "training_names": ["hop"]})):
+    for place, group in ((world.yard, crossed.GROUP), (world.park, crossed.TOLD)):
         place.move_features(world.root / "features/rest/r")
         place.write_features({"all-0": group}, encoder=encoder)
     if is_refused:
