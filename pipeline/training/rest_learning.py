@@ -208,7 +208,7 @@ def loss_of(plan: Plan, vectors_KE: npt.NDArray[np.float32]) -> loop.LossFn:
 
 def complexity(module: Rest | E2E, batch: Mapping[str, npt.NDArray[Any]]) -> dict[str, int]:
     """`macs`, multiply-accumulates of one clip, and `parameters`; the batch holds one clip."""
-    clip = {name: torch.from_numpy(array).to("meta") for name, array in batch.items() if name != "label"}
+    clip = {name: torch.from_numpy(array) for name, array in batch.items() if name != "label"}
     num_parameters = sum(weight.numel() for weight in module.parameters())
     return {"macs": macs.count(module, clip), "parameters": num_parameters}
 
