@@ -16,6 +16,7 @@ def main(
     splits: Annotated[Path, typer.Option(help="The folder of split tables: who may be learnt from.")],
     embeddings: Annotated[Path, typer.Option(help="The folder of class texts as vectors.")],
     extracted: Annotated[Path, typer.Option(help="The folder of extract, for rows that look at stored features.")],
+    arrays: Annotated[Path, typer.Option(help="The folder of preprocess: pictures that such features are of.")],
     out: Annotated[Path, typer.Option(help="The folder of weights and representations to write.")],
 ) -> None:
     """Train the row's network once a seed, and encode every clip."""
@@ -23,7 +24,7 @@ def main(
     running = params.load(loop.Running, "rest.running")
     if launch.spread(chosen.training.devices):
         return
-    inputs = rest.Inputs(clips, splits, embeddings, extracted)
+    inputs = rest.Inputs(clips, splits, embeddings, extracted, arrays)
     with runs.recorded("rest", row, writes=ranks.leads()) as facts:
         facts.update(rest.rest(chosen, running, inputs, key=row, out=out))
 

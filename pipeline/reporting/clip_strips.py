@@ -31,7 +31,7 @@ def strip(x_CT: Floats, layout: str, *, num_frames: int, height: int) -> Image.I
     if layout in LAYOUTS:
         frames = _bodies(x_CT[:, _spread(x_CT, num_frames)], layout, height)
     elif x_CT.ndim == 4:
-        frames = [_fitted(frame, height) for frame in _pictures(x_CT[:, _spread(x_CT, num_frames)])]
+        frames = [_fitted(frame, height) for frame in pictures(x_CT[:, _spread(x_CT, num_frames)])]
     else:
         flat_RT = np.moveaxis(x_CT, 1, -1).reshape(-1, x_CT.shape[1])
         frames = [Image.fromarray(_grey(flat_RT)).convert("RGB").resize((num_frames * height, height))]
@@ -42,16 +42,16 @@ def strip(x_CT: Floats, layout: str, *, num_frames: int, height: int) -> Image.I
     return sheet
 
 
+def pictures(x_CFHW: Floats) -> npt.NDArray[np.uint8]:
+    """x_FHW3 of prepared pictures: three channels as colours, any other number as the mean brightness."""
+    if len(x_CFHW) != 3:
+        return np.repeat(_grey(x_CFHW.mean(axis=0))[..., None], 3, axis=-1)
+    return np.moveaxis(_grey(x_CFHW), 0, -1)
+
+
 def _spread(x_CT: Floats, num_frames: int) -> npt.NDArray[np.int64]:
     filled = max(1, num_nonempty_frames(x_CT))
     return frame_indices(filled, Sampling(num_frames=num_frames, stride=0, position=0.5))
-
-
-def _pictures(x_CFHW: Floats) -> list[npt.NDArray[np.uint8]]:
-    """Three channels as colours, any other number as the mean brightness."""
-    if len(x_CFHW) != 3:
-        return list(_grey(x_CFHW.mean(axis=0)))
-    return list(np.moveaxis(_grey(x_CFHW), 0, -1))
 
 
 def _grey(x: Floats) -> npt.NDArray[np.uint8]:
@@ -64,7 +64,7 @@ def _grey(x: Floats) -> npt.NDArray[np.uint8]:
 
 
 def _fitted(frame: npt.NDArray[np.uint8], height: int) -> Image.Image:
-    picture = Image.fromarray(frame).convert("RGB")
+    picture = Image.fromarray(frame)
     width = max(1, round(height * picture.width / picture.height))
     return picture.resize((width, height), Image.Resampling.BILINEAR)
 

@@ -60,8 +60,8 @@ def write_history(path: Path, told: Sequence[Told]) -> None:
                     writer.writerow([each.seed, training, int(row["epoch"]), *numbers])
 
 
-def page(key: str, told: Sequence[Told]) -> pages.Page:
-    """The page of a row, its seeds in order."""
+def page(key: str, told: Sequence[Told], images: Sequence[pages.Image]) -> pages.Page:
+    """The page of a row, its seeds in order; `images` stand beside it already."""
     first = told[0]
     joint = [(f"seed {each.seed}", each.joint) for each in told]
     warmup = [(f"seed {each.seed}", each.warmup) for each in told if each.warmup is not None]
@@ -77,7 +77,7 @@ def page(key: str, told: Sequence[Told]) -> pages.Page:
         text=_text(first),
         tables=[_networks(told), _encoded(first), *_overlaps(told)],
         lines=[chart for chart in charts if chart is not None],
-        images=[],
+        images=list(images),
     )
 
 

@@ -50,6 +50,17 @@ class Test(Shown):
     batch_size: int = Field(ge=1)
 
 
+def fault(asked: FromVideo | FromStore, test: Test, datasets: Sequence[str], files: Sequence[str | None]) -> str | None:
+    """What in a row does not fit its input, by the names of params; `files` are the folders of the datasets' videos."""
+    if isinstance(asked, FromVideo):
+        return "files: expected the folder of each dataset's videos" if None in files else None
+    if set(files) != {None}:
+        return "files: expected null, for the features are stored"
+    if set(asked.features) != set(datasets):
+        return f"input.features: expected a store of each of {list(datasets)}"
+    return "test.num_clips: of stored features there is one clip; set it to 1" if test.num_clips > 1 else None
+
+
 @dataclass(frozen=True)
 class Asked:
     """Clips to learn from or to measure on, with the places of their classes."""

@@ -25,8 +25,10 @@ from pipeline.core.seeds import derived_seed
 from pipeline.core.store import create
 from pipeline.labels.overlap import OverlapParams
 from pipeline.models import checkpoint
+from pipeline.models.rest.model import Rest
 from pipeline.models.rest.tokens import Vocabulary
 from pipeline.reporting import rest as page_of
+from pipeline.reporting import rest_pictures
 from pipeline.sources import viewing
 from pipeline.sources.hidden_words import HiddenWords, Labelled
 from pipeline.sources.taught import Named, Taught, taught
@@ -79,22 +81,15 @@ class Row(rest_learning.Plan):
 
     @model_validator(mode="after")
     def _input_fits(self) -> Self:
-        files, stores = (
-            {dataset.files is None for dataset in self.datasets.values()},
-            isinstance(self.input, viewing.FromStore),
-        )
-        if stores == (self.frames is not None):
+        files = [dataset.files for dataset in self.datasets.values()]
+        if fault := viewing.fault(self.input, self.test, list(self.datasets), files):
+            raise ValueError(fault)
+        if isinstance(self.input, viewing.FromStore) == (self.frames is not None):
             raise ValueError(
                 "frames: videos need a frame encoder, stored features have had theirs: there set it to null"
             )
-        if files != {stores}:
-            raise ValueError("files: expected the folder of each dataset's videos, or null where features are stored")
-        if isinstance(self.input, viewing.FromStore):
-            if set(self.input.features) != set(self.datasets):
-                raise ValueError(f"input.features: expected a store of each of {list(self.datasets)}")
-            if self.test.num_clips > 1:
-                raise ValueError("test.num_clips: of stored features there is one clip; set it to 1")
-        elif self.frames is not None and self.input.window.num_frames % self.frames.group:
+        group = 1 if self.frames is None else self.frames.group
+        if isinstance(self.input, viewing.FromVideo) and self.input.window.num_frames % group:
             raise ValueError("input.window.num_frames: expected a multiple of frames.group")
         return self
 
@@ -107,6 +102,7 @@ class Inputs:
     splits: Path
     embeddings: Path
     extracted: Path
+    arrays: Path  # that features were extracted of: pictures of regions are drawn on them
 
 
 @dataclass(frozen=True)
@@ -294,7 +290,7 @@ def rest(row: Row, running: loop.Running, inputs: Inputs, *, key: str, out: Path
             used += _write_store(scratch / f"{dataset}.zarr", dataset, runs, scratch)
         told = [_told(run, scratch) for run in runs]
         page_of.write_history(scratch / "history.csv", told)
-        pages.write(scratch, page_of.page(key, told))
+        pages.write(scratch, page_of.page(key, told, _pictures(runs[0], scratch)))
     parts.keep_only(used)
     return {"networks": len(runs), "clips": sum(len(view.ids) for view in runs[0].views.values())}
 
@@ -394,3 +390,12 @@ def _told(run: _Run, folder: Path) -> page_of.Told:
         pretrained=_pretrained(run),
         **rest_learning.complexity(module, run.view.lessons(first).read(np.array([0]), 0)),
     )
+
+
+def _pictures(run: _Run, folder: Path) -> list[pages.Image]:
+    """Where the network of a seed looks in clips that it has not learnt from."""
+    module, lesson = rest_learning.loaded(run.row, run.lesson, folder / run.file), run.lesson
+    if not isinstance(module, Rest) or not module.attends:
+        return []
+    clips = rest_pictures.drawn(run.view, run.lessons, lesson.class_names, run.inputs.arrays, run.seed)
+    return rest_pictures.pictures(folder, module, clips, lesson.vocabulary, run.row.training.num_threads, run.seed)

@@ -207,7 +207,7 @@ def run(world: Path, row: dict[str, Any] = ROW, out: str = "out", every: int | N
     """The folder that a row leaves; the working directory is the world."""
     chosen = parse(rest.Row, row, "rest.rows.k")
     running = loop.Running(num_workers=0, queue_length=1, checkpoint_every=every)
-    inputs = rest.Inputs(world / "ingest", world / "split", world / "embed", world / "extract")
+    inputs = rest.Inputs(world / "ingest", world / "split", world / "embed", world / "extract", world / "preprocess")
     rest.rest(chosen, running, inputs, key="k", out=world / out)
     return world / out
 

@@ -68,6 +68,11 @@ class Rest(nn.Module):
         visual_ND: Tensor = self.norm(self.trunk.represent(self._seen(batch)))
         return visual_ND
 
+    @property
+    def attends(self) -> bool:
+        """Whether there is attention to show."""
+        return isinstance(self.trunk, Transformer)
+
     def attention(self, batch: Batch) -> list[Tensor]:
         """weight_NHLL of every layer of the transformer. DataError for a model without attention."""
         if not isinstance(self.trunk, Transformer):

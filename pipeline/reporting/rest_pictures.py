@@ -1,0 +1,99 @@
+"""Pictures for the page of a row of rest: where the network looks in a few clips that it has not learnt from.
+
+Clips of seen classes that were held out, drawn at random, not picked: their names may be told.
+"""
+
+# Shapes: T frames, H x W pixels, S visual tokens, K regions, 7 = a region's place.
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.core import pages
+from pipeline.core.prepared import Clips
+from pipeline.core.seeds import generator
+from pipeline.models.rest.model import Rest
+from pipeline.models.rest.tokens import Vocabulary
+from pipeline.reporting import attention, clip_strips
+from pipeline.sources import viewing
+from pipeline.training.attending import Attended, attended
+from pipeline.training.rest_lessons import RestLessons
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+NUM_CLIPS = 4
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One clip: its batch as the network takes it, its class's name, and its prepared frames where regions are of it."""
+
+    clip_id: str
+    class_name: str
+    arrays: Arrays
+    prepared: Clips | None
+
+
+def drawn(
+    view: viewing.Viewing, lessons: RestLessons, class_names: Sequence[str], arrays: Path, seed: int
+) -> list[Shown]:
+    """A few of the held-out clips of a training; `arrays` is the folder that preprocess leaves."""
+    prepared = None
+    if isinstance(view, viewing.Stored) and view.tokens.array == "regions":
+        attrs = view.store.attrs
+        prepared = Clips(arrays / attrs["dataset"] / f"{attrs['modality']}-{attrs['recipe']}.zarr")
+    found = []
+    order = generator(seed, "rest", "pictures").permutation(len(lessons.held_out_ids))
+    for place in sorted(order[:NUM_CLIPS].tolist()):
+        clip_id, label = lessons.held_out_ids[place], lessons.held_out_labels[place]
+        batch = view.lessons(viewing.Asked([clip_id], [label], 1, 0, drawn=False)).read(np.array([0]), 0)
+        found.append(Shown(clip_id, class_names[label], batch, prepared))
+    return found
+
+
+def pictures(
+    folder: Path, module: Rest, clips: Sequence[Shown], vocabulary: Vocabulary | None, num_threads: int, seed: int
+) -> list[pages.Image]:
+    """Write a picture of each clip into a folder; returns how a page shows them."""
+    images = []
+    for number, clip in enumerate(clips, 1):
+        found = attended(module, clip.arrays, clip.class_name, vocabulary, num_threads)
+        file = f"attention-{seed}-{number}.png"
+        if "place" in clip.arrays:
+            images.append(_regions(folder / file, clip, found))
+        elif clip.arrays["x"].ndim == 5:
+            images.append(_frames(folder / file, clip, found))
+    return images
+
+
+def _frames(path: Path, clip: Shown, found: Attended) -> pages.Image:
+    frames_THW3 = np.moveaxis(clip.arrays["x"][0], 1, -1)
+    group = len(frames_THW3) // found.visual_RS.shape[1]
+    attention.draw(path, attention.Looked(frames_THW3[::group], found.rows, found.visual_RS, found.words_RW))
+    what = f"“{clip.class_name}” ({clip.clip_id})"
+    return pages.Image(
+        file=path.name,
+        alt=f"attention over the frames of {what}",
+        caption=f"{what}: how much [CLS] and each word look at each frame and, at the right, at the words; the last "
+        "word is hidden. Last layer, mean over its heads; darker is more.",
+    )
+
+
+def _regions(path: Path, clip: Shown, found: Attended) -> pages.Image:
+    """The five most attended regions of three frames, on the prepared frames (suppl. E of the paper)."""
+    place_K7 = clip.arrays["place"][0][clip.arrays["known"][0]]
+    assert clip.prepared is not None
+    x_CTHW = clip.prepared[[clip.prepared.ids.index(clip.clip_id)]][0]
+    frames_THW3 = clip_strips.pictures(x_CTHW)
+    last = max(len(frames_THW3) - 1, 1)
+    frame_K = np.rint(place_K7[:, 6] * last).astype(np.int64)
+    attention.draw_regions(path, frames_THW3, frame_K, place_K7[:, :4], found.visual_RS[0, : len(place_K7)])
+    what = f"“{clip.class_name}” ({clip.clip_id})"
+    return pages.Image(
+        file=path.name,
+        alt=f"the most attended regions of {what}",
+        caption=f"{what}: in the first, the middle and the last frame the five regions that [CLS] looks at most, the "
+        "brighter the more. Last layer, mean over its heads.",
+    )
