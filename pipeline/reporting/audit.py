@@ -15,8 +15,8 @@ def sentences(rows: Sequence[Row]) -> list[str]:
     kept = dict.fromkeys(name for row in rows for name in row["kept_overlap"])
     if kept:
         taught = (
-            f"Overlapping classes kept: the weights were taught {len(kept)} classes that are tested here too, under "
-            f"these names or others ({', '.join(kept)}). These are no zero-shot figures."
+            f"Overlapping classes kept: the weights were taught what is tested here too, under the names of "
+            f"{rows[0]['source']}: {', '.join(kept)}. These are no zero-shot figures."
         )
     return [
         *told,

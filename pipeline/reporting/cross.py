@@ -30,13 +30,14 @@ def _text(source: SourceParams, target: TargetParams, asked: SharedParams, found
         "candidates are the classes of each split."
     )
     checks = f"by name, by words, or by vectors of {asked.text_type} texts nearer than {asked.threshold:g}"
-    shared = f"{len(found.overlaps)} classes of {source.dataset} are classes of {target.dataset} too ({checks})"
+    names = ", ".join(one.source for one in found.overlaps)
+    shared = f"What {source.dataset} has in common with {target.dataset} ({checks}), {names},"
     if not found.overlaps:
         both = f"No class of {source.dataset} is one of {target.dataset} ({checks})."
     elif asked.keep:
-        both = f"{shared} and were kept: these figures are not zero-shot, and say so."
+        both = f"{shared} was kept: these figures are not zero-shot, and say so."
     else:
-        both = f"{shared}: nothing was learnt from them."
+        both = f"{shared} was left out: nothing was learnt from it."
     beside = sorted(set(found.left_out) - {one.source for one in found.overlaps})
     if beside:
         both += f" Not learnt from either, for the encoder had them removed: {', '.join(beside)}."

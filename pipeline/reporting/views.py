@@ -99,20 +99,15 @@ class Breakdown:
 def panels(results: Sequence[Result]) -> list[Panel]:
     """All panels: those over unseen classes first, and of a dataset those over most splits.
 
-    Splits with unlike numbers of classes get a panel each: their means would mix questions of unlike difficulty.
+    Unlike numbers of classes, as of halves and all of a target, get panels of their own: a mean over them would mix
+    questions of unlike difficulty.
     """
     rows = [(result.name, row) for result in results for row in result.rows]
-    groups: dict[tuple[str, ...], list[tuple[str, Row]]] = {}
+    groups: dict[tuple[str | int, ...], list[tuple[str, Row]]] = {}
     for name, row in rows:
-        groups.setdefault((row["dataset"], row["split_table"], row["label_space"]), []).append((name, row))
-    found = []
-    for key in sorted(groups, key=_order):
-        group = groups[key]
-        if len({row["num_classes"] for _, row in group}) == 1:
-            found.append(_panel(group))
-        else:
-            splits = dict.fromkeys(row["split"] for _, row in group)
-            found += [_panel([one for one in group if one[1]["split"] == split]) for split in splits]
+        key = (row["dataset"], row["split_table"], row["label_space"], row["num_classes"])
+        groups.setdefault(key, []).append((name, row))
+    found = [_panel(groups[key]) for key in sorted(groups, key=_order)]
     return sorted(found, key=lambda panel: (list(_SPACES).index(panel.space), panel.dataset, -panel.num_splits))
 
 
