@@ -16,13 +16,13 @@ import numpy.typing as npt
 from PIL import Image
 from pydantic import Field, model_validator
 
-from pipeline import modalities
 from pipeline.core.batches import Arrays, Rows, in_turn, order
 from pipeline.core.errors import DataError
 from pipeline.core.params import Params
 from pipeline.core.rejects import Rejects
 from pipeline.core.seeds import generator
 from pipeline.formats.shared import Footage
+from pipeline.modalities import video
 from pipeline.sources.recordings import verified
 
 Frames = npt.NDArray[np.uint8]
@@ -79,8 +79,7 @@ class Videos:
     def opened(self, clip_id: str) -> Footage:
         """A video. Raises DataError where its file is not the one that ingest read."""
         clip = self.clips[clip_id]
-        read = modalities.sense(MODALITY).read(self.dataset)
-        footage: Footage = read(verified(self.files, clip, self.dataset))
+        footage = video.read(self.dataset)(verified(self.files, clip, self.dataset))
         return footage.counted(clip["num_frames"])
 
 
