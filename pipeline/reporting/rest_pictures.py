@@ -28,7 +28,7 @@ NUM_CLIPS = 4
 
 @dataclass(frozen=True)
 class Shown:
-    """One clip: its batch as the network takes it, its class's name, and its prepared frames where regions are of it."""
+    """One clip: its batch as the network takes it, its class, and of regions the prepared clips they lie in."""
 
     clip_id: str
     class_name: str

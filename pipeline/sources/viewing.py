@@ -18,6 +18,8 @@ from pipeline.sources.hidden_words import Labelled
 from pipeline.sources.stored_clips import Array, ShownTokens, StoredClips, Tokens
 from pipeline.sources.video_clips import MODALITY, Shown, ShownClips, VideoClips, Videos, Window, long_enough
 
+EXTRACTED = "extract/"  # where stored features lie below features/
+
 
 class FromVideo(Params):
     """Windows of video files."""
@@ -58,6 +60,9 @@ def fault(asked: FromVideo | FromStore, test: Test, datasets: Sequence[str], fil
         return "files: expected null, for the features are stored"
     if set(asked.features) != set(datasets):
         return f"input.features: expected a store of each of {list(datasets)}"
+    for path in asked.features.values():
+        if not path.startswith(EXTRACTED):
+            return f"input.features: '{path}': expected a store that extract makes, such as extract/<row>.zarr"
     return "test.num_clips: of stored features there is one clip; set it to 1" if test.num_clips > 1 else None
 
 

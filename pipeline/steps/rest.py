@@ -15,7 +15,6 @@ from pydantic import Field, model_validator
 
 from pipeline.core import pages, tables
 from pipeline.core.closure import Code
-from pipeline.core.errors import ParamsError
 from pipeline.core.hashing import array_digest, file_digest
 from pipeline.core.outputs import whole_folder
 from pipeline.core.params import Params
@@ -157,13 +156,7 @@ class _Run:
         """Where its videos or features lie."""
         if isinstance(self.row.input, viewing.FromVideo):
             return Path(self.row.datasets[dataset].files or "")
-        path = self.row.input.features[dataset]
-        if not path.startswith("extract/"):
-            raise ParamsError(
-                f"rest.rows.{self.key}.input.features: '{path}': expected a store that extract makes, such as "
-                "extract/<row>.zarr"
-            )
-        return self.inputs.extracted / path.removeprefix("extract/")
+        return self.inputs.extracted / self.row.input.features[dataset].removeprefix(viewing.EXTRACTED)
 
     @cached_property
     def taught(self) -> Taught:
@@ -286,8 +279,8 @@ def rest(row: Row, running: loop.Running, inputs: Inputs, *, key: str, out: Path
         return {}
     with whole_folder(out) as scratch:
         used = [part for run in runs for part in _trained(run, scratch)]
-        for dataset in row.datasets:
-            used += _write_store(scratch / f"{dataset}.zarr", dataset, runs, scratch)
+        for name in row.datasets:
+            used += _write_store(scratch / f"{name}.zarr", name, runs, scratch)
         told = [_told(run, scratch) for run in runs]
         page_of.write_history(scratch / "history.csv", told)
         pages.write(scratch, page_of.page(key, told, _pictures(runs[0], scratch)))

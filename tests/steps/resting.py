@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.core import store, tables
+from pipeline.core import prepared, store, tables
 from pipeline.core.hashing import file_digest
 from pipeline.core.params import parse
 from pipeline.core.schemas import CLIPS, SPLIT
@@ -111,6 +111,11 @@ def class_of(clip_id: str) -> int:
     return (int(number) - 100) // NUM_CLIPS[dataset]
 
 
+def is_held_out(clip_id: str) -> bool:
+    """Of the clips with a training role, whether nothing is learnt from it."""
+    return (int(clip_id.split("/")[1]) - 100) % NUM_CLIPS["demo"] >= 3
+
+
 def made(root: Path) -> Path:
     """Films, clips tables, a split table, class texts and stored features; returns the folder."""
     for dataset in NAMES:
@@ -122,7 +127,7 @@ def made(root: Path) -> Path:
         class_id, number = class_of(clip_id), place % NUM_CLIPS["demo"]
         role = "unseen_test" if class_id == UNSEEN else "seen_test" if number == 5 else "fit" if class_id < 4 else "val"
         known = class_id if role in ("fit", "val") else None
-        held_out = role in ("fit", "val") and number >= 3
+        held_out = role in ("fit", "val") and is_held_out(clip_id)
         lines.append({"split": "s0", "clip_id": clip_id, "role": role, "class_id": known, "held_out": held_out})
     roles = {"fit": [0, 1, 2, 3], "val": [4], "unseen": [UNSEEN]}
     (root / "split").mkdir()
@@ -192,7 +197,8 @@ def _features(root: Path, dataset: str) -> None:
     """Tokens of four steps, the mean of a film's colours; regions of one or two boxes a clip."""
     colour = np.stack([film(clip_id)[:4].mean(axis=(1, 2)) / 255 for clip_id in ids(dataset)]).astype(np.float32)
     known = {"split": "all", "seed": None, "training_classes": [], "weights_hash": "f" * 8, "pretrained": "the web"}
-    with store.create(root / "extract" / f"{dataset}.zarr", {"dataset": dataset, "box_labels": ["hand"]}) as writer:
+    about = {"dataset": dataset, "modality": "video", "recipe": "small"}
+    with store.create(root / "extract" / f"{dataset}.zarr", {**about, "box_labels": ["hand"]}) as writer:
         group = writer.group("all", ids(dataset), known)
         group.put("tokens", colour)
         group.put("pooled", colour.mean(axis=1))
@@ -201,6 +207,9 @@ def _features(root: Path, dataset: str) -> None:
         boxes = [np.tile(np.array([[3, 0.1, 0.2, 0.5, 0.6]], np.float32), (count, 1)) for count in counts]
         group.put_ragged("boxes", boxes)
         group.put_ragged("box_labels", [np.zeros(count, np.int32) for count in counts])
+    with store.create(root / "preprocess" / dataset / "video-small.zarr", {**about, "rejected": []}) as writer:
+        arrays = [film(clip_id)[:4].transpose(3, 0, 1, 2).astype(np.float32) for clip_id in ids(dataset)]
+        prepared.put(writer.group(prepared.GROUP, ids(dataset)), arrays[0].shape, [4] * len(arrays), arrays)
 
 
 def run(world: Path, row: dict[str, Any] = ROW, out: str = "out", every: int | None = None) -> Path:

@@ -25,6 +25,8 @@ from pipeline.training import loop, representing, unfinished
 from tests.steps import resting
 from tests.steps.resting import E2E, ROW, STORED, changed, group, run
 
+PICTURES = [f"attention-0-{number}.png" for number in (1, 2, 3, 4)]  # of clips that were held out
+
 
 @pytest.fixture(scope="module")
 def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -60,6 +62,7 @@ def same(one: Path, other: Path) -> bool:
 def test_a_row_leaves_weights_a_store_for_each_dataset_and_its_history(left: Path) -> None:
     assert sorted(path.name for path in left.iterdir()) == [
         "all-0.safetensors",
+        *PICTURES,
         "demo.zarr",
         "demo_gym.zarr",
         "history.csv",
