@@ -129,7 +129,8 @@ def test_the_page_names_the_classes_left_out_and_what_the_network_costs(left: Pa
     assert "Trained on 3 classes of demo (split s0 of films); its first weights were drawn at random." in page.text[0]
     tables = {table.title.split(";")[0]: table.rows for table in page.tables}
     (overlap,) = tables["Classes of the source that are a target's"]
-    assert overlap[1:6] == ["left out", "jump", "jump", "demo_gym", "names"]
+    assert overlap[:5] == ["left out", "jump", "jump", "demo_gym", "names"]
+    assert page.text[1].startswith("Left out of training, for they are a target's: 1 (jump). No class that is taught")
     (network,) = tables["Networks"]
     assert network[1] == "small, transformer"
     assert (network[4], network[5]) == (9, 6)
