@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol, Self
 
@@ -125,7 +126,7 @@ class Filmed:
     reasons: Mapping[str, str]
     saw: Saw
 
-    @property
+    @cached_property
     def ids(self) -> list[str]:
         """Sorted."""
         return sorted(self.videos.clips)
@@ -165,7 +166,7 @@ class Stored:
     saw: Saw
     reasons: Mapping[str, str]
 
-    @property
+    @cached_property
     def ids(self) -> list[str]:
         """Sorted."""
         return list(self.tokens.place)
@@ -185,7 +186,12 @@ class Stored:
 
     def decided_by(self, ids: Sequence[str]) -> str:
         """Of the whole store."""
-        return value_digest([path_digest(self.store.path), self.tokens.group, list(ids)])
+        return value_digest([self._digest, self.tokens.group, list(ids)])
+
+    @cached_property
+    def _digest(self) -> str:
+        """Of gigabytes, and asked for by every part."""
+        return path_digest(self.store.path)
 
 
 @dataclass(frozen=True)
