@@ -80,16 +80,9 @@ class Row(rest_learning.Plan):
 
     @model_validator(mode="after")
     def _input_fits(self) -> Self:
-        files = [dataset.files for dataset in self.datasets.values()]
-        if fault := viewing.fault(self.input, self.test, list(self.datasets), files):
+        files = {name: dataset.files for name, dataset in self.datasets.items()}
+        if fault := viewing.fault(self.input, self.test, files, self.frames):
             raise ValueError(fault)
-        if isinstance(self.input, viewing.FromStore) == (self.frames is not None):
-            raise ValueError(
-                "frames: videos need a frame encoder, stored features have had theirs: there set it to null"
-            )
-        group = 1 if self.frames is None else self.frames.group
-        if isinstance(self.input, viewing.FromVideo) and self.input.window.num_frames % group:
-            raise ValueError("input.window.num_frames: expected a multiple of frames.group")
         return self
 
 
@@ -257,7 +250,7 @@ class _Run:
         return {
             "code": self.code,
             "plan": self.row.model_dump(include={"frames", "channels_last", "checkpoint_gradients"}),
-            "start": file_digest(Path(frames.weights)) if frames is not None and frames.weights else None,
+            "start": frames and frames.start(),
             "seed": self.seed,
             "clips": self.view.decided_by([*found.ids, *found.held_out_ids]),
             "labels": [found.labels, found.held_out_labels],

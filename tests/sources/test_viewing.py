@@ -34,9 +34,7 @@ def test_ids_are_sorted_once(stored: viewing.Stored) -> None:
     assert stored.ids is stored.ids
 
 
-def test_a_store_is_hashed_once_however_many_parts_ask(
-    stored: viewing.Stored, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_store_is_hashed_once_however_many_parts_ask(stored: viewing.Stored, monkeypatch: pytest.MonkeyPatch) -> None:
     hashed = []
     monkeypatch.setattr(viewing, "path_digest", lambda path: hashed.append(path) or hashing.path_digest(path))
     one, other = stored.decided_by(["d/a"]), stored.decided_by(["d/b"])
