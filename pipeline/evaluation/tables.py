@@ -19,9 +19,13 @@ _SUMMARY = (*_METHOD, "selection", "inference", "refit", "label_space", "num_cla
 
 
 def row(method: Mapping[str, Any], about: Provenance, selection: str, setting: str, counts: Mapping[str, int]) -> Row:
-    """What was measured, without the figures: who, where, how selected, and how many clips and classes."""
+    """What was measured, without the figures: who, where, how selected, and how many clips and classes.
+
+    `macs`, the multiply-accumulates of one clip, stands there where the method's scores say it.
+    """
     return {
         **{key: method[key] for key in _METHOD},
+        **{key: method[key] for key in ("macs",) if key in method},
         "split": about.split,
         "seed": about.seed,
         "inference": about.inference,

@@ -17,8 +17,7 @@ from pipeline.core.params import Params
 from pipeline.core.progress import track
 from pipeline.core.resume import Parts
 from pipeline.core.runs import CACHE
-from pipeline.models import crossing
-from pipeline.models.clip_vectors import opened
+from pipeline.models import clip_vectors, crossing
 from pipeline.models.crossing import Crossing, Side, SourceParams, TargetParams
 from pipeline.models.methods.shared import MethodParams
 from pipeline.models.recognised import check_features, recognised
@@ -106,9 +105,7 @@ def cross(
         )
     asked = crossing.Asked(row.source, row.target, row.splits, row.seeds, row.overlap, row.max_missing)
     found = crossing.crossed(source.side, target.side, asked)
-    attrs = opened(target.inputs.features).attrs
-    about = {name: attrs[name] for name in ("dataset", "modality", "encoder")}
-    about |= {
+    about = clip_vectors.about(target.inputs.features) | {
         "split_table": row.target.split_table,
         "method": row.how.method,
         "variant": row.how.variant,

@@ -81,10 +81,13 @@ def test_evaluate_reads_the_scores_as_those_of_the_target(world, how):
     ]
     assert {(one["source"], one["num_source_classes"], one["num_kept_overlap"]) for one in rows} == {("yard", 7, 0)}
     assert {one["method"] for one in rows} == {how["method"]}
+    assert all("macs" not in one for one in rows)
+    for place, group in ((world.yard, crossed.GROUP), (world.park, crossed.TOLD)):
+        place.write_features({"source-0": group}, macs=30_800_000_000)
     run(world, how=how, **crossed.KEPT)
     evaluate.evaluate(row, evaluate.Bootstrap(num_resamples=50, seed=0), inputs, out=out, predictions=predictions)
     told = json.loads(out.read_text())
-    assert {one["num_kept_overlap"] for one in told["rows"]} == {2}
+    assert {(one["num_kept_overlap"], one["macs"]) for one in told["rows"]} == {(2, 30_800_000_000)}
     assert told["headline"] == {}
 
 
