@@ -25,8 +25,8 @@ from pipeline.models.shared_classes import SharedParams
 from pipeline.models.tasks import Inputs, class_names
 from pipeline.reporting import align as method_page
 from pipeline.reporting import cross as page_of
+from pipeline.reporting import nearest_classes, transfer_files
 from pipeline.reporting import transfer as program_page
-from pipeline.reporting import transfer_files
 from pipeline.training import method_rows
 from pipeline.training.method_rows import Compute
 from pipeline.training.selection import Plan
@@ -137,7 +137,9 @@ def _composed(
     ]
     transfer_files.write(scratch, composed, how, row.refit, about)
     told = program_page.about(key, how, row.source.embeddings)
-    return program_page.page(scratch, told, settings.page, composed)
+    page = program_page.page(scratch, told, settings.page, composed)
+    beside = nearest_classes.table(composed[0], how, row.refit, found.names)
+    return page.model_copy(update={"tables": [*page.tables, *beside]})
 
 
 def _learnt(

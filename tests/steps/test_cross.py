@@ -127,6 +127,28 @@ def test_the_page_tells_what_was_learnt_where_and_what_both_have(world):
     assert "Method ridge" in page.text[2]
 
 
+def test_the_page_shows_a_few_clips_with_their_nearest_classes_in_either_space(world):
+    """Against rows of the other inferences, whose scores are of the same knowledge."""
+    setting = COMPOSED | {"grid": {"num_neighbours": [2], "rho": [2], "theta": [0.0]}}
+    modes = ("visual_prototypes", "reverse_transfer", "seen_label_then_text")
+    found = {mode: run(world, mode, how=setting | {"inference": mode})["half_0-0"] for mode in modes}
+    table = pages.read(world.root / modes[0] / pages.FILE).tables[-1]
+    assert "in visual and in semantic space" in table.title
+    assert table.header[1:] == [
+        "visual space (this row)",
+        "semantic space (reverse_transfer)",
+        "semantic space (seen_label_then_text)",
+    ]
+    assert len({row[0] for row in table.rows}) == 8
+    for clip_id, *told in table.rows:
+        for text, one in zip(told, found.values(), strict=True):
+            values_C = one.values[one.clip_ids.index(clip_id), 0]
+            nearest = sorted(zip(-values_C, one.provenance.class_ids, strict=True))
+            assert text == ", ".join(f"{crossed.PARK[class_id]} ({-value:.2f})" for value, class_id in nearest)
+    for mode in modes[1:]:
+        assert not any("semantic space" in one.title for one in pages.read(world.root / mode / pages.FILE).tables)
+
+
 def test_a_page_without_shared_classes_says_so(world):
     world.park.names = ["zigzag", "leap", "greet", "crouch", "spin", "nod"]
     crossed.ANGLES.update(zigzag=1.35, nod=1.65)
