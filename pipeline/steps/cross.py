@@ -40,12 +40,18 @@ class ByMethod(Params):
     variant: str
 
 
-def _kind(how: Any) -> str:
-    method = how.get("method") if isinstance(how, dict) else how.method
+def _kind(how: Any) -> str | None:
+    method = how.get("method") if isinstance(how, dict) else getattr(how, "method", None)
+    if method is None:
+        return None
     return "program" if method in ("prototypes", "rest") else "method"
 
 
-How = Annotated[Annotated[Composing, Tag("program")] | Annotated[ByMethod, Tag("method")], Discriminator(_kind)]
+_UNSAID = "expected `method`: prototypes or rest with how they compose, or a file of models/methods and its variant"
+How = Annotated[
+    Annotated[Composing, Tag("program")] | Annotated[ByMethod, Tag("method")],
+    Discriminator(_kind, custom_error_type="how", custom_error_message=_UNSAID),
+]
 
 
 class Row(Params):

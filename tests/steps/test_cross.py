@@ -238,6 +238,9 @@ def test_side_constraints_name_classes_of_either_dataset(world):
         ({"how": COMPOSED | {"variant": "x"}}, "variant"),
         ({"how": {"method": "ridge"}}, "variant"),
         ({"how": {"method": "rest"}}, "text_type"),
+        ({"how": None}, r"how.*expected `method`: prototypes or rest"),
+        ({"how": "rest"}, r"how.*expected `method`: prototypes or rest"),
+        ({"how": {"variant": "label"}}, r"how.*expected `method`: prototypes or rest"),
         ({"overlap": {"keep": False, "threshold": 3.0, "text_type": "label"}}, "threshold"),
     ],
 )
