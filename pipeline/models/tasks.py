@@ -93,6 +93,8 @@ class Task:
         arrays = [self.fit.features_ND, self.val.features_ND, self.test_ND, self.seen_test_ND, *texts]
         clips = [self.fit.class_ids, self.val.class_ids, self.test_ids, self.seen_test_ids, self.fit.senses]
         classes = [self.val_classes, self.spaces, self.encoder_classes, self.texts.class_ids, dict(self.tests)]
+        if self.elsewhere is not None:
+            classes.append([self.elsewhere.source, self.elsewhere.encoder_names, sorted(self.elsewhere.names.items())])
         return value_digest([self.split, self.seed, clips, classes, [array_digest(array) for array in arrays]])
 
     @property
