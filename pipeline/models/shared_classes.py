@@ -79,7 +79,10 @@ class Shared:
             )
         without = "_".join(str(one.class_id) for one in self.overlaps)
         remedy = f"train it on the split 'without_{without}', " if self.overlaps else ""
-        return f"{where} classes of '{self.target}': {told}; {remedy}let the row of rest remove them, or set overlap.keep, which every figure will tell"
+        return (
+            f"{where} classes of '{self.target}': {told}; {remedy}let the row of rest remove them, or set "
+            "overlap.keep, which every figure will tell"
+        )
 
 
 def shared(

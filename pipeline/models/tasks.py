@@ -140,6 +140,7 @@ class Task:
     def provenance(self, space: str, *, selection: str, refit: str, settings: list[str], selected: int) -> Provenance:
         """What must be known of the scores in a label space, or in a split that stands in its place."""
         afar, taught = self.elsewhere, self.source_classes(refit)
+        kept = sorted(set(afar.kept_overlap) & {*taught, *self._chosen_by}) if afar else []
         return Provenance(
             split=space if space in self.tests else self.split,
             seed=self.seed,
@@ -155,9 +156,15 @@ class Task:
             paired_classes=sorted(set(self.paired_classes) - self._foreign),
             pretrained=self.pretrained,
             source=afar.source if afar else None,
-            source_classes=taught,
-            kept_overlap=sorted(set(afar.kept_overlap) & set(taught)) if afar else [],
+            source_classes=sorted({*taught, *kept}),
+            kept_overlap=kept,
         )
+
+    @property
+    def _chosen_by(self) -> set[str]:
+        """Names of classes of another dataset by whose clips a setting is chosen."""
+        names = self.elsewhere.names if self.elsewhere else {}
+        return {names[class_id] for class_id in self.val.class_ids if class_id in names}
 
     @property
     def _foreign(self) -> set[int]:

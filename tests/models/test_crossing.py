@@ -245,3 +245,12 @@ def test_what_the_encoder_was_taught_is_part_of_the_digest_of_a_task(world):
     (task,) = joined(world).tasks
     other = replace(task, elsewhere=replace(task.elsewhere, encoder_names=["nod"]))
     assert task.digest != other.digest
+
+
+def test_a_kept_class_that_a_setting_is_chosen_by_flags_the_scores_too(world):
+    world.yard.parts = {"source": {"fit": [0, 1, 6, 8], "val": [3, 7], "unseen": []}}
+    world.yard.write_split()
+    (task,) = joined(world, **crossed.KEPT).tasks
+    about = task.provenance("full", selection="validation", refit="none", settings=["1"], selected=0)
+    assert about.kept_overlap == ["kick ball"]
+    assert about.source_classes == ["hop", "kick ball", "stretch arms", "turn around", "walk"]
