@@ -20,6 +20,12 @@ from pipeline.transfer.explain import Explanation, Lost, explanations, shared
 from pipeline.transfer.prototypes import Choice
 from pipeline.transfer.relatedness import Floats, relatedness, unit_rows
 
+_SELECTED = {
+    "val": "{what} the best on the clips of the val classes, which stand in for unseen ones.",
+    "folds": "{what} the best over folds of the seen classes that take turns as unseen, as the paper does. The encoder "
+    "has learnt from clips of fit classes, or of all of them: top-1 of pseudo-unseen clips is too high.",
+}
+
 
 class PageParams(Params):
     """Section `transfer.page`: what the page of a row shows."""
@@ -89,27 +95,32 @@ def page(folder: Path, told: About, shown: PageParams, found: Sequence[Recognise
 
 
 def _text(about: About, first: Recognised) -> list[str]:
-    selected = {
-        "val": "K, rho and theta are the best on the clips of the val classes, which stand in for unseen ones.",
-        "folds": "K, rho and theta are the best over folds of the seen classes that take turns as unseen, as the paper "
-        "does. The encoder saw clips of the fit classes among them.",
-    }
     where = f"target split {first.first}" if first.task.tests else f"label space {first.first}"
+    opened = "No label of a test clip was opened: accuracies stand on the evaluation pages."
+    related = f"Classes are related by their {about.text_type} texts ({about.embeddings})."
+    if about.inference == "seen_label_then_text":
+        how = (
+            "Inference: seen_label_then_text. A clip gets the class whose text is nearest to that of the seen class it "
+            "looks most like."
+        )
+        return [f"{how} {related}", f"Nothing is composed, and nothing chosen. {opened}"]
+    if about.inference == "reverse_transfer":
+        how = (
+            "Inference: reverse_transfer. A clip gets the class whose text is nearest to a text that is composed for "
+            "the clip, of those of the K seen classes it looks most like. No program is solved, so no constraint holds."
+        )
+        return [f"{how} {related}", _SELECTED[about.selection].format(what="K is"), opened]
     how = (
-        f"Inference: {about.inference}. Constraints: {about.constraints}, cap on {about.cap}. Classes are related by "
-        f"their {about.text_type} texts ({about.embeddings}). "
+        f"Inference: {about.inference}. Constraints: {about.constraints}, cap on {about.cap}. {related} "
         "The program is solved anew for each split and label space."
     )
-    which = (
-        f"Figures and explanations are of {first.task.name}, {where}; programs.json holds every program. "
-        "No label of a test clip was opened: accuracies stand on the evaluation pages."
-    )
+    which = f"Figures and explanations are of {first.task.name}, {where}; programs.json holds every program. {opened}"
     side = (
         ["Pairs of the side constraints apply where the first class is unseen and the second seen."]
         if about.has_pairs
         else []
     )
-    return [how, selected[about.selection], which, *side]
+    return [how, _SELECTED[about.selection].format(what="K, rho and theta are"), which, *side]
 
 
 def _sample(one: Recognised, num_clips: int) -> tuple[Floats, list[int]]:

@@ -99,6 +99,22 @@ def test_a_class_of_the_target_that_was_taught_is_refused_or_kept_and_told(world
     assert found["full-0"].provenance.kept_overlap == ["clap", "kick ball"]
 
 
+@pytest.mark.parametrize(
+    ("inference", "said", "unsaid"),
+    [
+        ("visual_prototypes", ["The program is solved anew", "K, rho and theta are the best"], ["Nothing is composed"]),
+        ("seen_label_then_text", ["Nothing is composed, and nothing chosen."], ["solved anew", "Constraints", "rho"]),
+        ("reverse_transfer", ["No program is solved", "K is the best"], ["solved anew", "Constraints", "rho"]),
+    ],
+)
+def test_the_page_tells_of_a_program_only_where_there_is_one(world, inference, said, unsaid):
+    run(world, how=COMPOSED | {"inference": inference})
+    text = " ".join(pages.read(world.root / "out" / pages.FILE).text)
+    assert f"Inference: {inference}." in text
+    assert [words for words in said if words not in text] == []
+    assert [words for words in unsaid if words in text] == []
+
+
 def test_one_training_serves_all_splits_of_the_target(world):
     run(world, how=RIDGE)
     assert [path.name for path in (world.root / "out/weights").iterdir()] == ["source-0.safetensors"]
