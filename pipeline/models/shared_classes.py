@@ -69,12 +69,19 @@ class Shared:
         return overlapping(others, None, {self.target: Target(self.target_names, None)}, ("names", "words"), 0.0)
 
     def _refusal(self, learnt: Encoded, both: list[Overlap], kept: set[str]) -> str:
-        told = ", ".join(f"'{one.source}' (there '{one.target}', by {one.how})" for one in both) or sorted(kept)
+        told = ", ".join(f"'{one.source}' (there '{one.target}', by {one.how})" for one in both)
+        where = f"{learnt.features.path}: the encoder of group '{learnt.group}' was taught"
+        if not both:
+            names = ", ".join(f"'{name}'" for name in sorted(kept))
+            return (
+                f"{where} {names}, which its row of rest kept although they are classes of its targets; let that row "
+                "remove them, or set overlap.keep, which every figure will tell"
+            )
         without = "_".join(str(one.class_id) for one in self.overlaps)
         remedy = f"train it on the split 'without_{without}', " if self.overlaps else ""
         return (
-            f"{learnt.features.path}: the encoder of group '{learnt.group}' was taught classes of '{self.target}': "
-            f"{told}; {remedy}let the row of rest remove them, or set overlap.keep, which every figure will tell"
+            f"{where} classes of '{self.target}': {told}; {remedy}let the row of rest remove them, or set "
+            "overlap.keep, which every figure will tell"
         )
 
 

@@ -93,6 +93,8 @@ class Task:
         arrays = [self.fit.features_ND, self.val.features_ND, self.test_ND, self.seen_test_ND, *texts]
         clips = [self.fit.class_ids, self.val.class_ids, self.test_ids, self.seen_test_ids, self.fit.senses]
         classes = [self.val_classes, self.spaces, self.encoder_classes, self.texts.class_ids, dict(self.tests)]
+        if self.elsewhere is not None:
+            classes.append([self.elsewhere.source, self.elsewhere.encoder_names, sorted(self.elsewhere.names.items())])
         return value_digest([self.split, self.seed, clips, classes, [array_digest(array) for array in arrays]])
 
     @property
@@ -138,6 +140,7 @@ class Task:
     def provenance(self, space: str, *, selection: str, refit: str, settings: list[str], selected: int) -> Provenance:
         """What must be known of the scores in a label space, or in a split that stands in its place."""
         afar, taught = self.elsewhere, self.source_classes(refit)
+        kept = sorted(set(afar.kept_overlap) & {*taught, *self._chosen_by}) if afar else []
         return Provenance(
             split=space if space in self.tests else self.split,
             seed=self.seed,
@@ -153,9 +156,15 @@ class Task:
             paired_classes=sorted(set(self.paired_classes) - self._foreign),
             pretrained=self.pretrained,
             source=afar.source if afar else None,
-            source_classes=taught,
-            kept_overlap=sorted(set(afar.kept_overlap) & set(taught)) if afar else [],
+            source_classes=sorted({*taught, *kept}),
+            kept_overlap=kept,
         )
+
+    @property
+    def _chosen_by(self) -> set[str]:
+        """Names of classes of another dataset by whose clips a setting is chosen."""
+        names = self.elsewhere.names if self.elsewhere else {}
+        return {names[class_id] for class_id in self.val.class_ids if class_id in names}
 
     @property
     def _foreign(self) -> set[int]:

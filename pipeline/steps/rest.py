@@ -310,7 +310,8 @@ def _write_store(path: Path, dataset: str, runs: Sequence[_Run], weights: Path) 
     """The store of a dataset; returns the finished parts that it is made of."""
     row, used = runs[0].row, list[Path]()
     kind = "e2e" if row.losses is None else "rest"
-    about = {"dataset": dataset, "modality": "video", "encoder": kind, "source": row.source.dataset}
+    about: dict[str, Any] = {"dataset": dataset, "modality": "video", "encoder": kind, "source": row.source.dataset}
+    about["macs"] = _complexity(runs[0], weights)["macs"]
     if dataset == row.source.dataset:
         about["split_table"] = row.source.split_table
     with create(path, about) as writer:
@@ -362,8 +363,6 @@ def _told(run: _Run, folder: Path) -> page_of.Told:
     """What the page and the history say of a seed."""
     row, source = run.row, run.row.source
     warmup = None if run.warmup is None else checkpoint.load(run.parts.finish(*run.warmup) / WARMED, "rest")[1]
-    first = viewing.Asked(run.view.ids[:1], [0], 1, 0, drawn=False)
-    module = rest_learning.loaded(row, run.lesson, folder / run.file)
     return page_of.Told(
         seed=run.seed,
         source=source.dataset,
@@ -377,8 +376,15 @@ def _told(run: _Run, folder: Path) -> page_of.Told:
         warmup=warmup,
         joint=checkpoint.load(folder / run.file, "rest")[1],
         pretrained=_pretrained(run),
-        **rest_learning.complexity(module, run.view.lessons(first).read(np.array([0]), 0)),
+        **_complexity(run, folder),
     )
+
+
+def _complexity(run: _Run, weights: Path) -> dict[str, int]:
+    """What the network of a seed takes for the first clip of the source."""
+    first = viewing.Asked(run.view.ids[:1], [0], 1, 0, drawn=False)
+    module = rest_learning.loaded(run.row, run.lesson, weights / run.file)
+    return rest_learning.complexity(module, run.view.lessons(first).read(np.array([0]), 0))
 
 
 def _pictures(run: _Run, folder: Path) -> list[pages.Image]:

@@ -82,6 +82,9 @@ def test_a_row_leaves_weights_a_store_for_each_dataset_and_its_history(left: Pat
         pooled_ND = found.read("all-0", "pooled")
         assert (pooled_ND.shape[1], pooled_ND.dtype) == (8, np.float32)
         assert (np.linalg.norm(pooled_ND, axis=1) <= 1 + 1e-6).all()
+    macs = {Store(left / f"{dataset}.zarr", "rest").attrs["macs"] for dataset in resting.NAMES}
+    assert len(macs) == 1  # the network's, whoever's clips it sees
+    assert macs.pop() > 10_000
     rows = list(csv.DictReader((left / "history.csv").read_text().splitlines()))
     assert [(row["training"], row["epoch"]) for row in rows] == [("warm-up", "1"), ("joint", "1"), ("joint", "2")]
     assert (rows[0]["word_accuracy"], rows[0]["cosine"]) == ("", "")
@@ -130,7 +133,8 @@ def test_the_page_names_the_classes_left_out_and_what_the_network_costs(left: Pa
     assert "Trained on 3 classes of demo (split s0 of films); its first weights were drawn at random." in page.text[0]
     tables = {table.title.split(";")[0]: table.rows for table in page.tables}
     (overlap,) = tables["Classes of the source that are a target's"]
-    assert overlap[1:6] == ["left out", "jump", "jump", "demo_gym", "names"]
+    assert overlap[:5] == ["left out", "jump", "jump", "demo_gym", "names"]
+    assert page.text[1].startswith("Left out of training, for they are a target's: 1 (jump). No class that is taught")
     (network,) = tables["Networks"]
     assert network[1] == "small, transformer"
     assert (network[4], network[5]) == (9, 6)
