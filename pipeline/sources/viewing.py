@@ -23,6 +23,21 @@ from pipeline.sources.video_clips import MODALITY, Shown, ShownClips, VideoClips
 EXTRACTED = "extract/"  # where stored features lie below features/
 
 
+class DatasetParams(Params):
+    """A dataset whose clips are encoded: a target, whose classes may be left out of the source's."""
+
+    files: str | None  # folder of the recordings, as ingest was given it; null where features are stored
+    embeddings: str  # a row of embed
+
+
+class SourceParams(DatasetParams):
+    """The dataset that is learnt from."""
+
+    dataset: str
+    split_table: str
+    split: str
+
+
 class FromVideo(Params):
     """Windows of video files."""
 

@@ -17,7 +17,6 @@ from pipeline.core import pages, tables
 from pipeline.core.closure import Code
 from pipeline.core.hashing import array_digest, file_digest, value_digest
 from pipeline.core.outputs import whole_folder
-from pipeline.core.params import Params
 from pipeline.core.resume import Parts
 from pipeline.core.schemas import CLIPS
 from pipeline.core.seeds import derived_seed
@@ -40,26 +39,11 @@ WARMED = "frames.safetensors"  # in the folder of a part
 Part = tuple[str, dict[str, object], Callable[[Path], None]]  # name, key and what makes it
 
 
-class Dataset(Params):
-    """A dataset whose clips are encoded: a target, whose classes may be left out of the source's."""
-
-    files: str | None  # folder of the recordings, as ingest was given it; null where features are stored
-    embeddings: str  # a row of embed
-
-
-class Source(Dataset):
-    """The dataset that is learnt from."""
-
-    dataset: str
-    split_table: str
-    split: str
-
-
 class Row(rest_learning.Plan):
     """One source, any number of targets, one network a seed."""
 
-    source: Source
-    targets: dict[str, Dataset]
+    source: viewing.SourceParams
+    targets: dict[str, viewing.DatasetParams]
     classes: Classes
     overlap: OverlapParams
     max_rejected: float = Field(ge=0, le=1)  # share of the clips that cannot be looked at, of each dataset
@@ -68,7 +52,7 @@ class Row(rest_learning.Plan):
     seeds: list[int] = Field(min_length=1)
 
     @property
-    def datasets(self) -> dict[str, Dataset]:
+    def datasets(self) -> dict[str, viewing.DatasetParams]:
         """The source first."""
         return {self.source.dataset: self.source, **self.targets}
 

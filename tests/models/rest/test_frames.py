@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -217,6 +218,10 @@ def test_files_that_are_no_such_weights_are_refused(tmp_path):
     with pytest.raises(FormatError, match="holds no weights by name"):
         encoder(weights=str(tmp_path / "numbered.pth"))
     state = dict(encoder().net.state_dict())
+    for spoilt in (torch.full((6,), torch.nan), torch.ones(6).to_sparse(), torch.ones(6, dtype=torch.complex64)):
+        torch.save({**state, "colours.weight": spoilt}, tmp_path / "spoilt.pth")
+        with pytest.raises(FormatError, match=r"colours\.weight is no dense array of real, finite"):
+            encoder(weights=str(tmp_path / "spoilt.pth"))
     for changes, told in (
         ({"other": torch.zeros(1)}, "has, and the architecture has not, other"),
         ({"colours.weight": torch.zeros(3)}, r"colours\.weight has the shape \(3,\), the architecture's is \(6,\)"),
@@ -225,6 +230,26 @@ def test_files_that_are_no_such_weights_are_refused(tmp_path):
         save_file({name: value for name, value in (state | changes).items() if value is not None}, file)
         with pytest.raises(FormatError, match=told):
             encoder(weights=str(file))
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_damaged_weights_are_one_line(zipped, tmp_path):
+    """A byte changed or the end cut off, at places drawn by chance."""
+    file, random = tmp_path / "w.pth", np.random.default_rng(0)
+    torch.save(dict(encoder().net.state_dict()), file, _use_new_zipfile_serialization=zipped)
+    whole = file.read_bytes()
+    told = []
+    for _ in range(200):
+        place = int(random.integers(len(whole)))
+        file.write_bytes(
+            whole[:place] + (b"" if random.random() < 0.2 else bytes([whole[place] ^ 255]) + whole[place + 1 :])
+        )
+        try:
+            encoder(weights=str(file))
+        except FormatError as error:
+            told.append(str(error))
+    assert len(told) > 20
+    assert all(len(line.splitlines()) == 1 for line in told)
 
 
 @pytest.mark.parametrize(
