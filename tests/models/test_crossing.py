@@ -254,3 +254,10 @@ def test_a_kept_class_that_a_setting_is_chosen_by_flags_the_scores_too(world):
     about = task.provenance("full", selection="validation", refit="none", settings=["1"], selected=0)
     assert about.kept_overlap == ["kick ball"]
     assert about.source_classes == ["hop", "kick ball", "stretch arms", "turn around", "walk"]
+
+
+def test_classes_that_a_row_of_rest_kept_for_another_target_are_not_said_to_be_of_this_one(world):
+    world.teach([0, 1, 3], kept_overlap=["kick ball", "walk"])
+    (task,) = joined(world, **crossed.KEPT).tasks
+    about = task.provenance("full", selection="none", refit="seen", settings=["1"], selected=0)
+    assert about.kept_overlap == ["clap", "kick ball"]  # clap is of the clips at hand
