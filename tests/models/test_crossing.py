@@ -211,7 +211,10 @@ def test_texts_of_two_encoders_are_refused(world, about):
     [
         ({"splits": ["half_7"]}, r"no split \['half_7'\]"),
         ({"source": {**crossed.ROW["source"], "split": "s0"}}, r"no split \['s0'\]"),
-        ({"source": {**crossed.ROW["source"], "dataset": "park"}}, "not of dataset 'park'"),
+        (
+            {"source": {**crossed.ROW["source"], "dataset": "park"}},
+            "not of dataset 'park', split table 't', but of 'yard'; mend",
+        ),
         ({"target": {**crossed.ROW["target"], "split_table": "u"}}, "split table 'u'"),
     ],
 )
