@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.core import outside
 from pipeline.core.errors import FormatError
+from pipeline.core.hashing import file_digest
 
 if TYPE_CHECKING:  # who only names a file starts without torch
     from torch import Tensor, nn
 
 _MOST_NAMED = 3  # weights in a message
+
+
+def digest(path: Path, what: str) -> str:
+    """SHA-256 of a file of weights. FormatError for a file that is not there."""
+    outside.check_file(path, what)
+    return file_digest(path)
 
 
 def read(path: Path, what: str) -> "dict[str, Tensor]":
@@ -40,7 +47,8 @@ def read(path: Path, what: str) -> "dict[str, Tensor]":
         told = " ".join(str(error).split())[:200]
         raise FormatError(f"{path}: not readable as weights ({told}); bring them as safetensors") from None
     state = found.get("state_dict", found) if isinstance(found, dict) else None
-    if not isinstance(state, dict) or not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
+    named = isinstance(state, dict) and all(isinstance(name, str) for name in state)
+    if not named or not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise FormatError(f"{path}: holds no weights by name; expected a model's state")
     return {name.removeprefix("module."): value for name, value in state.items()}  # of a model on several devices
 

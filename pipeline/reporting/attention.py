@@ -1,6 +1,6 @@
 """Where a ResT looks: frames and words of a clip with the attention they get, and the regions that get most of it.
 
-ResT figures 1 and 10 to 12. A weight is the mean over the heads of one layer; a row of weights sums to 1.
+ResT figures 1 and 10 to 12. A weight is the mean over the heads of one layer; what a token gives to [CLS] is not shown.
 """
 
 # Shapes: S visual tokens, L words, K regions, H x W pixels, 4 = x0 y0 x1 y1 in 0 to 1.
@@ -19,12 +19,16 @@ Colour = tuple[int, int, int]
 
 MOST_REGIONS = 5  # as in the paper's figures
 _HEIGHT = 96  # of a frame, pixels
-_GAP, _CELL, _LINE = 4, 18, 12
+_GAP, _CELL, _LINE = 4, 18, 16
+_WORD = 64  # pixels, width of a word's column
 _PAPER: Colour = (255, 255, 255)
 _INK: Colour = (40, 40, 40)
 _FULL: Colour = (27, 108, 168)  # of a cell that gets all
+_DARK = 0.7  # from so deep on a cell's figure is as light as paper
 _OUTLINES: tuple[Colour, ...] = ((230, 60, 50), (245, 160, 30), (60, 170, 90), (50, 130, 220), (160, 80, 190))
 _NAMES = 96  # pixels, for what stands before a row
+_FONT = 11
+_LETTERS = 14  # of a name before a row; over a column fewer
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,27 +36,34 @@ class Looked:
     """The attention of one clip: of its CLS token, then of its words, each to visual tokens and to words."""
 
     frames_SHW3: Pictures  # what the tokens were made of; of a group of frames the first
-    rows: Sequence[str]  # who attends: "CLS" and the words
+    rows: Sequence[str]  # who attends: "[CLS]" and the words
     visual_RS: Floats
     words_RL: Floats
 
 
 def draw(path: Path, clip: Looked) -> None:
-    """Frames above, below them a row of cells for each token that attends: the darker, the more it looks there."""
+    """Frames above, the words beside them; below a row for each token that attends: the darker, the more it looks.
+
+    Each cell says its share in per cent, for shares of few frames differ little.
+    """
     frames = [_scaled(frame) for frame in clip.frames_SHW3]
-    width = max(_CELL, frames[0].width) + _GAP
-    columns = len(frames) * width + clip.words_RL.shape[1] * (_CELL + _GAP)
-    sheet = Image.new("RGB", (_NAMES + columns, _HEIGHT + _GAP + len(clip.rows) * (_CELL + _GAP) + _LINE), _PAPER)
-    for number, frame in enumerate(frames):
-        sheet.paste(frame, (_NAMES + number * width, 0))
+    width = max(2 * _CELL, frames[0].width) + _GAP
+    words = _NAMES + len(frames) * width
+    columns = [(_NAMES + number * width, width - _GAP) for number in range(len(frames))]
+    columns += [(words + number * (_WORD + _GAP), _WORD) for number in range(clip.words_RL.shape[1])]
+    size = sum(columns[-1]) + _GAP, _HEIGHT + _GAP + len(clip.rows) * (_CELL + _GAP)
+    sheet = Image.new("RGB", size, _PAPER)
+    for (left, _), frame in zip(columns, frames, strict=False):
+        sheet.paste(frame, (left, 0))
     pen = ImageDraw.Draw(sheet)
+    for (left, _), name in zip(columns[len(frames) :], clip.rows[1:], strict=True):
+        _write(pen, (left, _HEIGHT - _LINE), name[: _LETTERS - 4])
     for row, name in enumerate(clip.rows):
         top = _HEIGHT + _GAP + row * (_CELL + _GAP)
-        _write(pen, (0, top + 2), name)
-        for number, share in enumerate(clip.visual_RS[row].tolist()):
-            _cell(pen, _NAMES + number * width, top, width - _GAP, share)
-        for number, share in enumerate(clip.words_RL[row].tolist()):
-            _cell(pen, _NAMES + len(frames) * width + number * (_CELL + _GAP), top, _CELL, share)
+        _write(pen, (2 * _GAP, top + 2), name)
+        shares = [*clip.visual_RS[row].tolist(), *clip.words_RL[row].tolist()]
+        for (left, wide), share in zip(columns, shares, strict=True):
+            _cell(pen, left, top, wide, share)
     sheet.save(path)
 
 
@@ -122,7 +133,9 @@ def _cell(pen: ImageDraw.ImageDraw, left: int, top: int, width: int, share: floa
     depth = float(np.sqrt(np.clip(share, 0, 1)))
     shade = tuple(round(paper + depth * (full - paper)) for paper, full in zip(_PAPER, _FULL, strict=True))
     pen.rectangle((left, top, left + width - 1, top + _CELL - 1), fill=shade, outline=(200, 200, 200))
+    if share > 0:
+        _write(pen, (left + _GAP, top + 2), f"{100 * share:.0f} %", _PAPER if depth > _DARK else _INK)
 
 
-def _write(pen: ImageDraw.ImageDraw, at: tuple[int, int], text: str) -> None:
-    pen.text(at, text[:14], fill=_INK, font=ImageFont.load_default())
+def _write(pen: ImageDraw.ImageDraw, at: tuple[int, int], text: str, colour: Colour = _INK) -> None:
+    pen.text(at, text[:_LETTERS], fill=colour, font=ImageFont.load_default(_FONT))

@@ -89,14 +89,20 @@ def _text(told: Told) -> list[str]:
         f"{began}. The epoch with the best {_WATCHED[told.watched]} is kept. "
         + (f"The clips of {', '.join(targets)} are encoded afterwards; nothing is learnt from them." if targets else "")
     )
-    kept = sorted(each.source for each in told.taught.kept)
-    overlap = (
-        f"Classes of the source that are a target's and are taught all the same: {len(kept)} ({'; '.join(kept)}). "
-        "Figures on those classes are not zero-shot."
-        if kept
-        else "No class that is taught is a target's by its name, its words or the distance of its text."
+    return [what.strip(), *([_of_overlaps(told.taught)] if targets else [])]
+
+
+def _of_overlaps(taught: Taught) -> str:
+    left_out, kept = (sorted(each.source for each in found) for found in (taught.removed, taught.kept))
+    told = (
+        f"Left out of training, for they are a target's: {len(left_out)} ({'; '.join(left_out)}). " if left_out else ""
     )
-    return [what.strip(), *([overlap] if targets else [])]
+    if kept:
+        return (
+            f"{told}Classes of the source that are a target's and are taught all the same: {len(kept)} "
+            f"({'; '.join(kept)}). Figures on those classes are not zero-shot."
+        )
+    return f"{told}No class that is taught is a target's by its name, its words or the distance of its text."
 
 
 def _networks(told: Sequence[Told]) -> pages.Table:
@@ -128,21 +134,23 @@ def _encoded(told: Told) -> pages.Table:
 
 
 def _overlaps(told: Sequence[Told]) -> list[pages.Table]:
-    rows: list[list[pages.Cell]] = [
-        [one.seed, verdict, each.source, each.target, each.dataset, each.how, _distance(each)]
-        for one in told
-        for verdict, found in (("left out", one.taught.removed), ("kept", one.taught.kept))
-        for each in found
-    ]
+    """A line a class, with the seeds it is told of: their texts differ only where rows of embed have seeds."""
+    seeds: dict[tuple[pages.Cell, ...], list[str]] = {}
+    for one in told:
+        for verdict, found in (("left out", one.taught.removed), ("kept", one.taught.kept)):
+            for each in found:
+                line = (verdict, each.source, each.target, each.dataset, each.how, _distance(each))
+                seeds.setdefault(line, []).append(str(one.seed))
     header = [
-        "seed",
         "in training",
         "class of the source",
         "class of the target",
         "target",
         "told by",
         "cosine distance",
+        "seeds",
     ]
+    rows: list[list[pages.Cell]] = [[*line, ", ".join(of)] for line, of in seeds.items()]
     return [pages.Table(title="Classes of the source that are a target's", header=header, rows=rows)] if rows else []
 
 

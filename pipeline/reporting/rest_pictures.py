@@ -77,7 +77,8 @@ def _frames(path: Path, clip: Shown, found: Attended) -> pages.Image:
         file=path.name,
         alt=f"attention over the frames of {what}",
         caption=f"{what}: how much [CLS] and each word look at each frame and, at the right, at the words; the last "
-        "word is hidden. Last layer, mean over its heads; darker is more.",
+        "word is hidden. Last layer, mean over its heads, in per cent of all the tokens; what goes to [CLS] is not "
+        "shown. Darker is more.",
     )
 
 

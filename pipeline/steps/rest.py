@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 
 from pipeline.core import pages, tables
 from pipeline.core.closure import Code
-from pipeline.core.hashing import array_digest, file_digest
+from pipeline.core.hashing import array_digest, file_digest, value_digest
 from pipeline.core.outputs import whole_folder
 from pipeline.core.params import Params
 from pipeline.core.resume import Parts
@@ -80,16 +80,9 @@ class Row(rest_learning.Plan):
 
     @model_validator(mode="after")
     def _input_fits(self) -> Self:
-        files = [dataset.files for dataset in self.datasets.values()]
-        if fault := viewing.fault(self.input, self.test, list(self.datasets), files):
+        files = {name: dataset.files for name, dataset in self.datasets.items()}
+        if fault := viewing.fault(self.input, self.test, files, self.frames):
             raise ValueError(fault)
-        if isinstance(self.input, viewing.FromStore) == (self.frames is not None):
-            raise ValueError(
-                "frames: videos need a frame encoder, stored features have had theirs: there set it to null"
-            )
-        group = 1 if self.frames is None else self.frames.group
-        if isinstance(self.input, viewing.FromVideo) and self.input.window.num_frames % group:
-            raise ValueError("input.window.num_frames: expected a multiple of frames.group")
         return self
 
 
@@ -232,8 +225,11 @@ class _Run:
     def weights(self, start: Path | None) -> Part:
         """The part that holds the weights; `start` is the file of the warm-up."""
         row, name = self.row, f"weights-{self.seed}"
+        about = {"source": row.source.model_dump(include={"dataset", "split_table", "split"}), "seed": self.seed}
+        about["training_classes"] = list(self.taught.names)
         key = {
             **self._decided_by,
+            "about": about,
             **row.model_dump(include={"model", "losses", "training"}),
             "lesson": [self.lesson.class_names, self.lesson.token_dim, self.lesson.max_tokens, self.lesson.places],
             "vectors": array_digest(self.taught.vectors_KE) if row.losses is None else None,
@@ -243,8 +239,6 @@ class _Run:
         def make(folder: Path) -> None:
             learn, held_out = self.clips(row.training.batch_size)
             clips = rest_learning.Clips(self.told(learn), self.told(held_out))
-            about = {"source": row.source.model_dump(include={"dataset", "split_table", "split"}), "seed": self.seed}
-            about["training_classes"] = list(self.taught.names)
             task = self.task("joint", name, key)
             rest_learning.learn(row, clips, self.lesson, task, start, folder / self.file, about)
 
@@ -257,7 +251,7 @@ class _Run:
         return {
             "code": self.code,
             "plan": self.row.model_dump(include={"frames", "channels_last", "checkpoint_gradients"}),
-            "start": file_digest(Path(frames.weights)) if frames is not None and frames.weights else None,
+            "start": frames and frames.start(),
             "seed": self.seed,
             "clips": self.view.decided_by([*found.ids, *found.held_out_ids]),
             "labels": [found.labels, found.held_out_labels],
@@ -271,7 +265,7 @@ def rest(row: Row, running: loop.Running, inputs: Inputs, *, key: str, out: Path
     were taught. A killed run goes on within an epoch, and after the last finished block of clips. Of several ranks all
     train, and the first encodes and writes.
     """
-    parts, code = Parts("rest", key), Code().digest(*_modules(row))
+    parts, code = Parts("rest", key), _code(row)
     runs = [_Run(row, key, running, inputs, parts, code, seed) for seed in row.seeds]
     if not ranks.leads():
         for run in runs:
@@ -288,11 +282,13 @@ def rest(row: Row, running: loop.Running, inputs: Inputs, *, key: str, out: Path
     return {"networks": len(runs), "clips": sum(len(view.ids) for view in runs[0].views.values())}
 
 
-def _modules(row: Row) -> list[str]:
-    """The code that decides weights and representations."""
+def _code(row: Row) -> str:
+    """Digest of the code that decides weights and representations: what this module draws by is in it."""
+    code = Code()
     datasets = [f"pipeline.datasets.{dataset}" for dataset in row.datasets]
     sources = [f"pipeline.sources.{name}" for name in ("hidden_words", "taught", "viewing")]
-    return ["pipeline.training.representing", "pipeline.training.rest_learning", *sources, *datasets]
+    learning = [f"pipeline.training.{name}" for name in ("representing", "rest_learning", "rest_lessons")]
+    return value_digest([code.files(*learning, *sources, *datasets), code.own(__name__)])
 
 
 def _trained(run: _Run, scratch: Path) -> list[Path]:

@@ -24,7 +24,7 @@ class Attended:
     Rows do not sum to 1: what a token gives to [CLS] and to itself is left out, or stands with the words.
     """
 
-    rows: list[str]  # "CLS", then the words
+    rows: list[str]  # "[CLS]", then the words
     visual_RS: Floats
     words_RW: Floats
 
@@ -44,4 +44,4 @@ def attended(
     num_words = len(words)
     asking = [0, *range(len(weight_LL) - num_words, len(weight_LL))]
     visual = slice(1, len(weight_LL) - num_words)
-    return Attended(["CLS", *words], weight_LL[asking, visual], weight_LL[asking, len(weight_LL) - num_words :])
+    return Attended(["[CLS]", *words], weight_LL[asking, visual], weight_LL[asking, len(weight_LL) - num_words :])

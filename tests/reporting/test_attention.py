@@ -16,7 +16,7 @@ def _frames() -> np.ndarray:
 
 
 def _looked(frames_SHW3: np.ndarray, visual_RS: np.ndarray) -> Looked:
-    return Looked(frames_SHW3, ["CLS", "jump"], visual_RS, np.array([[0.0], [0.25]]))
+    return Looked(frames_SHW3, ["[CLS]", "jump"], visual_RS, np.array([[0.0], [0.25]]))
 
 
 def _pixels(path: Path) -> np.ndarray:
@@ -41,6 +41,22 @@ def test_what_a_token_may_not_see_stays_blank(tmp_path: Path, frames_SHW3: np.nd
     pixels = _pixels(tmp_path / "a.png")
     row, column = attention._HEIGHT + attention._GAP + attention._CELL // 2, pixels.shape[1] - attention._CELL // 2
     assert pixels[row, column - attention._GAP].tolist() == [255, 255, 255]  # CLS to the word
+
+
+def test_cells_say_their_share_and_columns_of_words_their_word(tmp_path: Path, frames_SHW3: np.ndarray) -> None:
+    """Nearly alike shares, as a small network's are: the colours hardly differ, the figures do."""
+    even, other = np.full((2, 4), 0.25), np.array([[0.25, 0.25, 0.24, 0.26]] * 2)
+    for name, visual_RS in (("even", even), ("other", other)):
+        attention.draw(tmp_path / f"{name}.png", _looked(frames_SHW3, visual_RS))
+    difference = np.abs(_pixels(tmp_path / "even.png") - _pixels(tmp_path / "other.png"))
+    assert difference.max() > 100  # ink, not shade
+    named = _pixels(tmp_path / "even.png")[: attention._HEIGHT, -attention._WORD :]
+    assert (named < 100).any()  # the word stands over its column
+
+
+def test_names_of_rows_stand_whole(tmp_path: Path, frames_SHW3: np.ndarray) -> None:
+    attention.draw(tmp_path / "a.png", _looked(frames_SHW3, np.full((2, 4), 0.25)))
+    assert (_pixels(tmp_path / "a.png")[:, : attention._GAP] == 255).all()
 
 
 def test_the_most_attended_region_is_the_brightest(tmp_path: Path, frames_SHW3: np.ndarray) -> None:

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.core import pages
+from pipeline.core import pages, tables
 from pipeline.core.hashing import file_digest
 from pipeline.core.params import parse
+from pipeline.core.schemas import SPLIT
 from pipeline.core.store import Store
 from pipeline.formats import video
 from pipeline.models import checkpoint
@@ -132,7 +133,8 @@ def test_the_page_names_the_classes_left_out_and_what_the_network_costs(left: Pa
     assert "Trained on 3 classes of demo (split s0 of films); its first weights were drawn at random." in page.text[0]
     tables = {table.title.split(";")[0]: table.rows for table in page.tables}
     (overlap,) = tables["Classes of the source that are a target's"]
-    assert overlap[1:6] == ["left out", "jump", "jump", "demo_gym", "names"]
+    assert overlap[:5] == ["left out", "jump", "jump", "demo_gym", "names"]
+    assert page.text[1].startswith("Left out of training, for they are a target's: 1 (jump). No class that is taught")
     (network,) = tables["Networks"]
     assert network[1] == "small, transformer"
     assert (network[4], network[5]) == (9, 6)
@@ -153,6 +155,19 @@ def test_a_second_run_trains_and_encodes_nothing(left: Path, world: Path, monkey
     for module, name in ((loop, "fit"), (representing, "represented")):
         monkeypatch.setattr(module, name, lambda *_, **__: pytest.fail("it was all there"))
     assert same(run(world, out="second"), left)
+
+
+def test_weights_tell_the_split_that_they_are_asked_for(world: Path) -> None:
+    """The same clips of a split of another name are learnt anew, for the file of the weights says whose they are."""
+    run(world)
+    path = world / "split/demo-films.parquet"
+    lines, meta = tables.read_rows(path, SPLIT), tables.read_meta(path, SPLIT)
+    meta["splits"] = {"s1": meta["splits"]["s0"]}
+    tables.write(path, SPLIT, [{**line, "split": "s1"} for line in lines], meta)
+    row = changed(source__split="s1")
+    again = run(world, row, out="again")
+    shutil.rmtree(".cache")
+    assert same(again, run(world, row, out="afresh"))
 
 
 def test_a_further_seed_keeps_what_is_finished(left: Path, world: Path, monkeypatch: pytest.MonkeyPatch) -> None:

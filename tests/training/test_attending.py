@@ -39,7 +39,7 @@ def _arrays() -> dict[str, np.ndarray]:
 
 def test_it_is_the_mean_over_the_heads_of_the_last_layer(arrays: dict[str, np.ndarray]) -> None:
     found = attended(network(), arrays, NAMES[0], VOCABULARY, 1)
-    assert found.rows == ["CLS", "wave", "left", "[MASK]"]
+    assert found.rows == ["[CLS]", "wave", "left", "[MASK]"]
     numbers = VOCABULARY.encode(NAMES[0])
     batch = {"x": torch.from_numpy(arrays["x"]), "words": torch.tensor([[*numbers[:2], MASK]])}
     with torch.no_grad():
@@ -57,7 +57,7 @@ def test_cls_looks_at_no_word_and_a_word_at_none_to_its_right(arrays: dict[str, 
 
 def test_a_model_of_classes_alone_has_no_words(arrays: dict[str, np.ndarray]) -> None:
     found = attended(network(None), arrays, NAMES[0], None, 1)
-    assert (found.rows, found.visual_RS.shape, found.words_RW.shape) == (["CLS"], (1, 4), (1, 0))
+    assert (found.rows, found.visual_RS.shape, found.words_RW.shape) == (["[CLS]"], (1, 4), (1, 0))
 
 
 def test_a_recurrent_model_has_no_attention(arrays: dict[str, np.ndarray]) -> None:
