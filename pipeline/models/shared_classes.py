@@ -58,7 +58,8 @@ class Shared:
         names = self.names_taught(learnt)
         told = {one.source: one for one in [*self.overlaps, *self._of_others(names)]}
         both = [told[name] for name in sorted(names & set(told))]
-        kept = {one.source for one in both} | set(_attrs(learnt).get("kept_overlap", []))
+        # A row of rest tells what it kept of all its targets; the checks of this row tell which are of this one.
+        kept = {one.source for one in both} or set(_attrs(learnt).get("kept_overlap", []))
         if kept and not self.keep:
             raise LeakError(self._refusal(learnt, both, kept))
         return sorted(names), kept

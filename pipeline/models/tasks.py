@@ -196,7 +196,11 @@ def checked(inputs: Inputs, dataset: str, split_table: str, splits: Sequence[str
     told.insert(1, (inputs.embeddings, store.Store(inputs.embeddings, "embed").attrs))
     for path, attrs in told:
         if attrs["dataset"] != dataset or attrs.get("split_table", split_table) != split_table:
-            raise DataError(f"{path}: not of dataset '{dataset}', split table '{split_table}'; mend params.yaml")
+            table = f", split table '{attrs['split_table']}'" if "split_table" in attrs else ""
+            raise DataError(
+                f"{path}: not of dataset '{dataset}', split table '{split_table}', but of '{attrs['dataset']}'{table}; "
+                "mend params.yaml"
+            )
     unknown = sorted(set(splits) - set(meta["splits"]))
     if unknown:
         raise DataError(f"{inputs.split}: no split {unknown}, there are {sorted(meta['splits'])}; mend params.yaml")

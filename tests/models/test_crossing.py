@@ -211,7 +211,10 @@ def test_texts_of_two_encoders_are_refused(world, about):
     [
         ({"splits": ["half_7"]}, r"no split \['half_7'\]"),
         ({"source": {**crossed.ROW["source"], "split": "s0"}}, r"no split \['s0'\]"),
-        ({"source": {**crossed.ROW["source"], "dataset": "park"}}, "not of dataset 'park'"),
+        (
+            {"source": {**crossed.ROW["source"], "dataset": "park"}},
+            "not of dataset 'park', split table 't', but of 'yard'; mend",
+        ),
         ({"target": {**crossed.ROW["target"], "split_table": "u"}}, "split table 'u'"),
     ],
 )
@@ -254,3 +257,10 @@ def test_a_kept_class_that_a_setting_is_chosen_by_flags_the_scores_too(world):
     about = task.provenance("full", selection="validation", refit="none", settings=["1"], selected=0)
     assert about.kept_overlap == ["kick ball"]
     assert about.source_classes == ["hop", "kick ball", "stretch arms", "turn around", "walk"]
+
+
+def test_classes_that_a_row_of_rest_kept_for_another_target_are_not_said_to_be_of_this_one(world):
+    world.teach([0, 1, 3], kept_overlap=["kick ball", "walk"])
+    (task,) = joined(world, **crossed.KEPT).tasks
+    about = task.provenance("full", selection="none", refit="seen", settings=["1"], selected=0)
+    assert about.kept_overlap == ["clap", "kick ball"]  # clap is of the clips at hand
