@@ -2,7 +2,7 @@
 
 # Shapes: N clips, D feature size.
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from pipeline.core.errors import DataError
 from pipeline.core.hashing import array_digest, value_digest
 from pipeline.core.schemas import PROMPTS, SPLIT
 from pipeline.core.scores import Provenance
+from pipeline.labels.overlap import same_name, same_words
 from pipeline.models.clip_vectors import Encoded, Line, encoded, opened
 from pipeline.models.methods.shared import Array, ClassTexts, Clips, class_texts, text_group
 
@@ -184,9 +185,20 @@ def joined(inputs: Inputs, asked: Asked) -> list[Task]:
     for split in asked.splits:
         of_split = [row for row in rows if row["split"] == split]
         for seed in asked.seeds:
-            source = encoded(features, split, seed, parts[split])
+            source = _with_namesakes(encoded(features, split, seed, parts[split]), inputs.split, parts[split])
             tasks.append(_task((split, seed), source, texts, parts[split], of_split, asked))
     return tasks
+
+
+def _with_namesakes(source: Encoded, split: Path, classes: Classes) -> Encoded:
+    """With the val classes that another dataset has taught the encoder by their names or words among its classes."""
+    if source.saw.elsewhere is None:
+        return source
+    names = tables.read_meta(split, SPLIT)["class_names"]
+    val, taught = {names[class_id]: class_id for class_id in classes["val"]}, source.saw.elsewhere.names
+    known = {*same_name(list(val), taught), *same_words(list(val), taught)}
+    found = sorted({*source.saw.training_classes, *(val[name] for name in known)})
+    return replace(source, saw=replace(source.saw, training_classes=found))
 
 
 def checked(inputs: Inputs, dataset: str, split_table: str, splits: Sequence[str]) -> dict[str, Classes]:
