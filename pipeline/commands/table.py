@@ -122,8 +122,10 @@ def _text(cell: Shown | None) -> str:
     if cell.measured is None:
         return f"{cell.printed.value if cell.printed else ''} (paper){marks}"
     one = cell.measured
+    if one.is_cost:
+        return one.shown + marks
     interval = f" ({percent(one.ci95[0])}-{percent(one.ci95[1])})" if one.ci95 else ""
-    return f"{percent(one.value)}{'*' * cell.bold}{interval} {one.num_splits}x{one.num_seeds}{marks}"
+    return f"{one.shown}{'*' * cell.bold}{interval} {one.num_splits}x{one.num_seeds}{marks}"
 
 
 def _fields(cell: Shown) -> dict[str, object]:
@@ -133,12 +135,12 @@ def _fields(cell: Shown) -> dict[str, object]:
         low, high = _per_cents(one.ci95) if one.ci95 else ("", "")
         return {
             "source": "ours",
-            "value": _per_cents([one.value])[0],
+            "value": f"{one.value / 1e9:.6g}" if one.is_cost else _per_cents([one.value])[0],
             "low": low,
             "high": high,
             "interval_over": one.over if one.ci95 else "",
-            "num_splits": one.num_splits,
-            "num_seeds": one.num_seeds,
+            "num_splits": "" if one.is_cost else one.num_splits,
+            "num_seeds": "" if one.is_cost else one.num_seeds,
             "evaluate_row": cell.row,
         }
     one_printed = cell.printed

@@ -44,8 +44,8 @@ class Provenance:
     paired_classes: list[int]  # of those clips
     pretrained: str | None  # weights of the web that the encoder began as: nobody knows what they saw
     source: str | None  # the other dataset that weights were taught on; None: nothing was learnt elsewhere
-    source_classes: list[str]  # names of its classes that any weight was taught
-    kept_overlap: list[str]  # of them, those that are classes of the tested dataset and were taught all the same
+    source_classes: list[str]  # names of its classes that any weight was taught, and of all of the next line
+    kept_overlap: list[str]  # classes of the tested dataset that were taught, or that a setting was chosen by, even so
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,13 @@ _SUMMARY = (*_METHOD, "selection", "inference", "refit", "label_space", "num_cla
 
 
 def row(method: Mapping[str, Any], about: Provenance, selection: str, setting: str, counts: Mapping[str, int]) -> Row:
-    """What was measured, without the figures: who, where, how selected, and how many clips and classes."""
+    """What was measured, without the figures: who, where, how selected, and how many clips and classes.
+
+    `macs`, the multiply-accumulates of one clip, stands there where the method's scores say it.
+    """
     return {
         **{key: method[key] for key in _METHOD},
+        **{key: method[key] for key in ("macs",) if key in method},
         "split": about.split,
         "seed": about.seed,
         "inference": about.inference,
@@ -71,7 +75,8 @@ def headline(found: Sequence[Row]) -> dict[str, float | int]:
         space = one["label_space"]
         if len({other["num_classes"] for other in honest if other["label_space"] == space}) > 1:
             space += f"_of_{one['num_classes']}"  # halves beside full: questions of unlike difficulty
-        numbers |= {f"{space}_top1": one["mean"], f"{space}_chance": one["chance"], "num_splits": one["n"]}
+        num_splits = "num_splits" if len({other["n"] for other in honest}) == 1 else f"{space}_num_splits"
+        numbers |= {f"{space}_top1": one["mean"], f"{space}_chance": one["chance"], num_splits: one["n"]}
         numbers |= {f"{space}_{name}": one[name] for name in GENERALISED if name in one}
     return numbers
 

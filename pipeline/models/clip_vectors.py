@@ -63,6 +63,15 @@ def opened(path: Path) -> store.Store:
     return store.Store(path, made_by(path))
 
 
+def about(features: Path) -> dict[str, Any]:
+    """What scores repeat of a store: dataset, modality, encoder, and `macs`, the multiply-accumulates of one clip.
+
+    Only representations of the stage rest say the last.
+    """
+    attrs = opened(features).attrs
+    return {name: attrs[name] for name in ("dataset", "modality", "encoder", "macs") if name != "macs" or name in attrs}
+
+
 def made_by(features: Path) -> str:
     """The stage that writes a store of features, as its folder says."""
     return next((name for name in reversed(features.parent.parts) if name in _STAGES), "extract")

@@ -158,6 +158,13 @@ def _encoded(joint: _Joint, seed: int) -> tuple[Encoded, Encoded]:
 def _task(joint: _Joint, learnt: Encoded, scored: Encoded, seed: int) -> Task:
     without = joint.shared.left_out(learnt)
     fit, val = ([c for c in joint.parts[role] if joint.source.names[c] not in without] for role in ROLES)
+    for role, classes in zip(ROLES, (fit, val), strict=True):
+        if joint.parts[role] and not classes:
+            raise DataError(
+                f"{joint.source.inputs.split}: all {role} classes of split '{joint.asked.source.split}' are left out, "
+                f"as classes of '{joint.asked.target.dataset}' or by the row of rest; name another split, lower "
+                "overlap.threshold, or set overlap.keep"
+            )
     rows, num_missing = _source_rows(joint, learnt, [*fit, *val])
     test, tests, num_unscored = _target_rows(joint, scored)
     unseen = sorted(set().union(*joint.splits.values()))

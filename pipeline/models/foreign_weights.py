@@ -1,17 +1,39 @@
 """Weights that others trained, from a file on this machine: read without running code, put where they fit exactly."""
 
 import pickle
+import struct
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core import outside
 from pipeline.core.errors import FormatError
+from pipeline.core.hashing import file_digest
 
 if TYPE_CHECKING:  # who only names a file starts without torch
     from torch import Tensor, nn
 
 _MOST_NAMED = 3  # weights in a message
+# What torch's readers raise on files that are cut off or have a wrong byte.
+_DAMAGED = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+
+
+def digest(path: Path, what: str) -> str:
+    """SHA-256 of a file of weights. FormatError for a file that is not there."""
+    outside.check_file(path, what)
+    return file_digest(path)
 
 
 def read(path: Path, what: str) -> "dict[str, Tensor]":
@@ -31,16 +53,18 @@ def read(path: Path, what: str) -> "dict[str, Tensor]":
             with warnings.catch_warnings():  # of an archive of TorchScript and of plain pickles, which are then refused
                 warnings.filterwarnings("ignore", "'torch.load' received a zip file", UserWarning)
                 warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
+                warnings.filterwarnings("ignore", "Validating sparse tensor", UserWarning)
                 found = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise FormatError(
             f"{path}: a pickle that holds code or other values beside weights; it is not run, bring safetensors"
         ) from None
-    except (SafetensorError, RuntimeError, ValueError, EOFError, OSError, LookupError) as error:
+    except (SafetensorError, *_DAMAGED) as error:
         told = " ".join(str(error).split())[:200]
         raise FormatError(f"{path}: not readable as weights ({told}); bring them as safetensors") from None
     state = found.get("state_dict", found) if isinstance(found, dict) else None
-    if not isinstance(state, dict) or not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
+    named = isinstance(state, dict) and all(isinstance(name, str) for name in state)
+    if not named or not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise FormatError(f"{path}: holds no weights by name; expected a model's state")
     return {name.removeprefix("module."): value for name, value in state.items()}  # of a model on several devices
 
@@ -61,4 +85,14 @@ def put(model: "nn.Module", state: "dict[str, Tensor]", path: Path) -> None:
             f"{path}: {name} has the shape {tuple(state[name].shape)}, the architecture's is "
             f"{tuple(wanted[name].shape)} ({len(wrong)} such in all); is it of this architecture?"
         )
+    for name, value in state.items():
+        _refuse_unusable(path, name, value)
     model.load_state_dict(state)
+
+
+def _refuse_unusable(path: Path, name: str, value: "Tensor") -> None:
+    import torch
+
+    dense = value.layout == torch.strided and value.device.type == "cpu"
+    if not dense or value.is_quantized or value.is_complex() or not value.isfinite().all():
+        raise FormatError(f"{path}: {name} is no dense array of real, finite numbers; bring other weights")

@@ -64,10 +64,14 @@ def saw(features: store.Store, group: str, split: str, classes: Classes) -> Saw:
 
 def _elsewhere(where: str, dataset: str, attrs: Mapping[str, Any]) -> Taught | None:
     """What the encoder was taught on another dataset, by the names of the classes: ids are the other dataset's."""
-    source = attrs.get("source", dataset)
+    source, names = attrs.get("source", dataset), attrs.get("training_names")
     if source == dataset:
+        if names is not None and len(names) > len(set(attrs["training_classes"])):
+            raise LeakError(
+                f"{where} was taught {len(names)} classes, of which {len(set(attrs['training_classes']))} are of "
+                f"'{dataset}': the features that it learnt from knew another dataset; learn from such as knew none"
+            )
         return None
-    names = attrs.get("training_names")
     if names is None:
         raise LeakError(f"{where} does not say which classes of '{source}' its encoder was taught; extract it again")
     return Taught(source, sorted(names), sorted(attrs.get("kept_overlap", [])))

@@ -2,7 +2,7 @@
 
 # Shapes: N clips, C classes.
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from pipeline.transfer import folds, recognise
 from pipeline.transfer.asked import Composing, Folds
 from pipeline.transfer.folds import Trial
 from pipeline.transfer.prototypes import Setting
-from pipeline.transfer.recognise import Knowledge, Scored
+from pipeline.transfer.recognise import Inference, Knowledge, Scored
 from pipeline.transfer.relatedness import Floats, unit_rows
 
 Names = Mapping[int, str]  # of classes, by id
@@ -68,11 +68,32 @@ def recognised(task: Task, asked: Composing, refit: str, dealt: Folds, names: Na
     for space, class_ids in task.spaces.items():
         test_ids, test_ND = task.tested(space)
         clips_NF = unit_rows(test_ND, test_ids, "clip")
-        targets = [class_id for class_id in class_ids if class_id not in seen]
-        columns = [[*seen, *targets].index(class_id) for class_id in class_ids]
+        targets, columns = _candidates(seen, class_ids)
         scored[space] = [recognise.scores(known, seen, targets, clips_NF, at, asked.scheme) for at in settings]
         values[space] = np.stack([one.values_NC[:, columns] for one in scored[space]], axis=1)
     return Recognised(task, trials, folds.best(trials), values, scored)
+
+
+def by_inference(
+    one: Recognised, asked: Composing, refit: str, names: Names, inference: Inference, places: Sequence[int]
+) -> Floats:
+    """Scores (N, classes) of some clips of the first label space by another inference of the same knowledge.
+
+    `refit` and `names` are those that `one` was found with; the setting is the one that it selected.
+    """
+    task, class_ids = one.task, one.task.spaces[one.first]
+    test_ids, test_ND = task.tested(one.first)
+    clips_NF = unit_rows(test_ND[list(places)], [test_ids[place] for place in places], "clip")
+    known, seen = _known(task, asked, names, refit), sorted(set(task.training(refit).class_ids))
+    targets, columns = _candidates(seen, class_ids)
+    setting, scheme = one.trials[one.selected].setting, replace(asked.scheme, inference=inference)
+    return recognise.scores(known, seen, targets, clips_NF, setting, scheme).values_NC[:, columns]
+
+
+def _candidates(seen: Sequence[int], class_ids: Sequence[int]) -> tuple[list[int], list[int]]:
+    """The candidates that are not seen, and where each candidate stands among the seen and those."""
+    targets = [class_id for class_id in class_ids if class_id not in seen]
+    return targets, [[*seen, *targets].index(class_id) for class_id in class_ids]
 
 
 def _known(task: Task, asked: Composing, names: Names, refit: str) -> Knowledge:

@@ -58,7 +58,8 @@ class Shared:
         names = self.names_taught(learnt)
         told = {one.source: one for one in [*self.overlaps, *self._of_others(names)]}
         both = [told[name] for name in sorted(names & set(told))]
-        kept = {one.source for one in both} | set(_attrs(learnt).get("kept_overlap", []))
+        # A row of rest tells what it kept of all its targets; the checks of this row tell which are of this one.
+        kept = {one.source for one in both} or set(_attrs(learnt).get("kept_overlap", []))
         if kept and not self.keep:
             raise LeakError(self._refusal(learnt, both, kept))
         return sorted(names), kept
@@ -69,12 +70,19 @@ class Shared:
         return overlapping(others, None, {self.target: Target(self.target_names, None)}, ("names", "words"), 0.0)
 
     def _refusal(self, learnt: Encoded, both: list[Overlap], kept: set[str]) -> str:
-        told = ", ".join(f"'{one.source}' (there '{one.target}', by {one.how})" for one in both) or sorted(kept)
+        told = ", ".join(f"'{one.source}' (there '{one.target}', by {one.how})" for one in both)
+        where = f"{learnt.features.path}: the encoder of group '{learnt.group}' was taught"
+        if not both:
+            names = ", ".join(f"'{name}'" for name in sorted(kept))
+            return (
+                f"{where} {names}, which its row of rest kept although they are classes of its targets; let that row "
+                "remove them, or set overlap.keep, which every figure will tell"
+            )
         without = "_".join(str(one.class_id) for one in self.overlaps)
         remedy = f"train it on the split 'without_{without}', " if self.overlaps else ""
         return (
-            f"{learnt.features.path}: the encoder of group '{learnt.group}' was taught classes of '{self.target}': "
-            f"{told}; {remedy}let the row of rest remove them, or set overlap.keep, which every figure will tell"
+            f"{where} classes of '{self.target}': {told}; {remedy}let the row of rest remove them, or set "
+            "overlap.keep, which every figure will tell"
         )
 
 

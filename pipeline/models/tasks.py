@@ -2,7 +2,7 @@
 
 # Shapes: N clips, D feature size.
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from pipeline.core.errors import DataError
 from pipeline.core.hashing import array_digest, value_digest
 from pipeline.core.schemas import PROMPTS, SPLIT
 from pipeline.core.scores import Provenance
+from pipeline.labels.overlap import same_name, same_words
 from pipeline.models.clip_vectors import Encoded, Line, encoded, opened
 from pipeline.models.methods.shared import Array, ClassTexts, Clips, class_texts, text_group
 
@@ -93,6 +94,8 @@ class Task:
         arrays = [self.fit.features_ND, self.val.features_ND, self.test_ND, self.seen_test_ND, *texts]
         clips = [self.fit.class_ids, self.val.class_ids, self.test_ids, self.seen_test_ids, self.fit.senses]
         classes = [self.val_classes, self.spaces, self.encoder_classes, self.texts.class_ids, dict(self.tests)]
+        if self.elsewhere is not None:
+            classes.append([self.elsewhere.source, self.elsewhere.encoder_names, sorted(self.elsewhere.names.items())])
         return value_digest([self.split, self.seed, clips, classes, [array_digest(array) for array in arrays]])
 
     @property
@@ -138,6 +141,7 @@ class Task:
     def provenance(self, space: str, *, selection: str, refit: str, settings: list[str], selected: int) -> Provenance:
         """What must be known of the scores in a label space, or in a split that stands in its place."""
         afar, taught = self.elsewhere, self.source_classes(refit)
+        kept = sorted(set(afar.kept_overlap) & {*taught, *self._chosen_by}) if afar else []
         return Provenance(
             split=space if space in self.tests else self.split,
             seed=self.seed,
@@ -153,9 +157,15 @@ class Task:
             paired_classes=sorted(set(self.paired_classes) - self._foreign),
             pretrained=self.pretrained,
             source=afar.source if afar else None,
-            source_classes=taught,
-            kept_overlap=sorted(set(afar.kept_overlap) & set(taught)) if afar else [],
+            source_classes=sorted({*taught, *kept}),
+            kept_overlap=kept,
         )
+
+    @property
+    def _chosen_by(self) -> set[str]:
+        """Names of classes of another dataset by whose clips a setting is chosen."""
+        names = self.elsewhere.names if self.elsewhere else {}
+        return {names[class_id] for class_id in self.val.class_ids if class_id in names}
 
     @property
     def _foreign(self) -> set[int]:
@@ -175,9 +185,20 @@ def joined(inputs: Inputs, asked: Asked) -> list[Task]:
     for split in asked.splits:
         of_split = [row for row in rows if row["split"] == split]
         for seed in asked.seeds:
-            source = encoded(features, split, seed, parts[split])
+            source = _with_namesakes(encoded(features, split, seed, parts[split]), inputs.split, parts[split])
             tasks.append(_task((split, seed), source, texts, parts[split], of_split, asked))
     return tasks
+
+
+def _with_namesakes(source: Encoded, split: Path, classes: Classes) -> Encoded:
+    """With the val classes that another dataset has taught the encoder by their names or words among its classes."""
+    if source.saw.elsewhere is None:
+        return source
+    names = tables.read_meta(split, SPLIT)["class_names"]
+    val, taught = {names[class_id]: class_id for class_id in classes["val"]}, source.saw.elsewhere.names
+    known = {*same_name(list(val), taught), *same_words(list(val), taught)}
+    found = sorted({*source.saw.training_classes, *(val[name] for name in known)})
+    return replace(source, saw=replace(source.saw, training_classes=found))
 
 
 def checked(inputs: Inputs, dataset: str, split_table: str, splits: Sequence[str]) -> dict[str, Classes]:
@@ -187,7 +208,11 @@ def checked(inputs: Inputs, dataset: str, split_table: str, splits: Sequence[str
     told.insert(1, (inputs.embeddings, store.Store(inputs.embeddings, "embed").attrs))
     for path, attrs in told:
         if attrs["dataset"] != dataset or attrs.get("split_table", split_table) != split_table:
-            raise DataError(f"{path}: not of dataset '{dataset}', split table '{split_table}'; mend params.yaml")
+            table = f", split table '{attrs['split_table']}'" if "split_table" in attrs else ""
+            raise DataError(
+                f"{path}: not of dataset '{dataset}', split table '{split_table}', but of '{attrs['dataset']}'{table}; "
+                "mend params.yaml"
+            )
     unknown = sorted(set(splits) - set(meta["splits"]))
     if unknown:
         raise DataError(f"{inputs.split}: no split {unknown}, there are {sorted(meta['splits'])}; mend params.yaml")

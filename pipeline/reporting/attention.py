@@ -1,6 +1,6 @@
 """Where a ResT looks: frames and words of a clip with the attention they get, and the regions that get most of it.
 
-ResT figures 1 and 10 to 12. A weight is the mean over the heads of one layer; a row of weights sums to 1.
+ResT figures 1 and 10 to 12. A weight is the mean over the heads of one layer; what a token gives to [CLS] is not shown.
 """
 
 # Shapes: S visual tokens, L words, K regions, H x W pixels, 4 = x0 y0 x1 y1 in 0 to 1.

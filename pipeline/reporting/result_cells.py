@@ -13,7 +13,7 @@ from pipeline.evaluation import metrics
 Row = dict[str, Any]  # of reports/evaluate/<row>.json
 Results = Mapping[str, Sequence[Row]]  # by name of the row of evaluate
 Space = Literal["unseen", "all", "gzsl"]
-Figure = Literal["top1", "top5", "class_mean", "top1_seen", "top1_unseen", "harmonic_mean"]
+Figure = Literal["top1", "top5", "class_mean", "top1_seen", "top1_unseen", "harmonic_mean", "macs"]
 Over = Literal["splits", "seeds", "clips"]
 
 FIGURES = {
@@ -23,7 +23,9 @@ FIGURES = {
     "top1_seen": "top-1 of the clips of seen classes",
     "top1_unseen": "top-1 of the clips of unseen classes",
     "harmonic_mean": "harmonic mean of the top-1 of seen and of unseen classes",
+    "macs": "multiply-accumulates of one clip through the encoder, in G",
 }
+COST = "macs"  # the figure that is no answer: what the encoder takes for a clip
 SPACES = {"unseen": "unseen classes", "all": "classes, seen and unseen", "gzsl": "classes, for test clips of all"}
 
 _LEAKY = "its setting was chosen by its accuracy on the test clips (an oracle): for comparison with such papers only"
@@ -48,13 +50,26 @@ class Asked(Params):
 
 @dataclass(frozen=True)
 class Measured:
-    """A figure of ours: the mean over splits, the seeds of each first; `over` says what the interval is over."""
+    """A figure of ours: the mean over splits, the seeds of each first; `over` says what the interval is over.
+
+    A share, or with `is_cost` multiply-accumulates, which were counted and have neither interval nor splits.
+    """
 
     value: float
     ci95: Sequence[float] | None
     over: Over
     num_splits: int
     num_seeds: int
+    is_cost: bool = False
+
+    @property
+    def shown(self) -> str:
+        """As text: per cents, or G.
+
+        >>> Measured(0.5417, None, "clips", 1, 1).shown, Measured(30.83e9, None, "clips", 1, 1, is_cost=True).shown
+        ('54.2', '30.8')
+        """
+        return f"{self.value / 1e9:.3g}" if self.is_cost else f"{100 * self.value:.1f}"
 
 
 @dataclass(frozen=True)
@@ -74,6 +89,12 @@ def cell(at: str, title: str, asked: Asked, usual: Asked, results: Results) -> C
     """The figure that was asked for; `usual` is what its column asks. Raises DataError where it was not measured."""
     rows = _rows(at, asked, results)
     first = rows[0]
+    if COST in (asked.figure, usual.figure):
+        if asked.figure != usual.figure:
+            raise DataError(
+                f"{at}: {FIGURES[asked.figure]} in a column of {FIGURES[usual.figure]}; give it a column of its own"
+            )
+        return _cost(title, asked, rows)
     remarks = [_LEAKY] * asked.oracle + [_TRANSDUCTIVE] * (first["inference"] == "transductive")
     if num_kept := max(row["num_kept_overlap"] for row in rows):
         remarks.append(_KEPT.format(num_kept))
@@ -83,8 +104,16 @@ def cell(at: str, title: str, asked: Asked, usual: Asked, results: Results) -> C
     return Cell(title, asked.row, measured, first["dataset"], first["split_table"], first["num_classes"], remarks)
 
 
+def _cost(title: str, asked: Asked, rows: Sequence[Row]) -> Cell:
+    """What a clip takes, which no class and no choice changes."""
+    measured = Measured(rows[0][COST], None, "clips", 1, 1, is_cost=True)
+    return Cell(title, asked.row, measured, rows[0]["dataset"], rows[0]["split_table"], rows[0]["num_classes"], [])
+
+
 def question(asked: Asked, num_classes: int) -> str:
     """What is asked, in words."""
+    if asked.figure == COST:
+        return FIGURES[COST]
     told = f"{FIGURES[asked.figure]} among {num_classes} {SPACES[asked.space]}"
     return told + (f", of {', '.join(asked.splits)}" if asked.splits else "")
 
@@ -142,7 +171,7 @@ def _rows(at: str, asked: Asked, results: Results) -> list[Row]:
         ("num_classes", "name splits that have the same number"),
     ):
         found = sorted({row[key] for row in rows})
-        if len(found) > 1:
+        if len(found) > 1 and asked.figure != COST:
             raise DataError(f"{at}: '{asked.row}' has {key} {' and '.join(map(str, found))}; {remedy}")
     if asked.figure not in rows[0]:
         raise DataError(f"{at}: '{asked.row}' has no {asked.figure} for label space {asked.space}; mend params.yaml")

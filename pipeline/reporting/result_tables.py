@@ -209,7 +209,8 @@ def _ours(
     there = [cell for cell in cells if cell]
     if not there:
         raise ParamsError(f"{at}: no row has a cell in it; give it one or leave the column out")
-    result_cells.check_same_question(at, there)
+    if column.figure != result_cells.COST:
+        result_cells.check_same_question(at, there)
     best = result_cells.best(there)
     shown = [
         Shown(cell.row, cell.measured, None, _letters(cell.remarks, marks), cell is best) if cell else None
@@ -217,7 +218,9 @@ def _ours(
     ]
     first = there[0]
     chance = _per_cent(metrics.chance(first.num_classes)) if column.figure in _GUESSED else None
-    about = f"{first.dataset}, {first.split_table}: {result_cells.question(column.of(''), first.num_classes)}"
+    about = result_cells.question(column.of(""), first.num_classes)
+    if column.figure != result_cells.COST:
+        about = f"{first.dataset}, {first.split_table}: {about}"
     return Head(*_levels(column.heading), chance, about), shown
 
 

@@ -148,10 +148,9 @@ def _write_plots(folder: Path, evidence: Evidence) -> None:
     """Tables that `dvc plots` reads: confusion/<row>.csv, a line a clip; curves/<stage>-<row>.csv, a line a point."""
     for result in evidence.results:
         names = result.class_names
-        honest = [
-            one for one in result.predictions if (one["label_space"], one["selection"] != "oracle") == ("unseen", True)
-        ]
-        pairs = [(names[one["class_id"]], names[one["predicted"]]) for one in honest]
+        by_number = views.answers(result, "unseen")
+        most = by_number[max(by_number)] if by_number else []  # of halves beside all of a target, all of it
+        pairs = [(names[one["class_id"]], names[one["predicted"]]) for one in most]
         _write_csv(folder / "confusion" / f"{_safe(result.name)}.csv", ("truth", "predicted"), pairs)
     for shown in evidence.shown:
         points = [

@@ -86,7 +86,7 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Breakdown:
-    """The honest predictions of one result and label space, over all its splits and seeds."""
+    """The honest predictions of one result and question, over all its splits and seeds."""
 
     space: str
     candidates: str
@@ -114,18 +114,26 @@ def panels(results: Sequence[Result]) -> list[Panel]:
 def questions(results: Sequence[Result]) -> list[tuple[str, list[_Group]]]:
     """Label space, and (dataset, split table, protocol, candidates, [(result, summary)]): what may be compared.
 
-    The best summary of a group is first. Unlike questions get a table each, so that they share no column.
+    The best zero-shot summary of a group is first. Unlike questions get a table each, so that they share no column.
     """
     groups: dict[tuple[str, str, str, int], list[tuple[str, Row]]] = {}
     for result in results:
         for one in result.summaries:
             key = (one["dataset"], one["split_table"], one["label_space"], one["num_classes"])
             groups.setdefault(key, []).append((result.name, one))
+    asked = Counter(key[:3] for key in groups)
     found: dict[str, list[_Group]] = {}
     for key in sorted(groups, key=_order):
-        members = sorted(groups[key], key=lambda pair: (pair[1]["leaky"], -pair[1]["mean"]))
-        found.setdefault(key[2], []).append((key[0], key[1], members[0][1]["protocol"], _SPACES[key[2]], members))
+        dataset, split_table, space, num_classes = key
+        members = sorted(groups[key], key=lambda pair: (_is_dishonest(pair[1]), -pair[1]["mean"]))
+        candidates = _candidates(space, num_classes if asked[key[:3]] > 1 else None)
+        found.setdefault(space, []).append((dataset, split_table, members[0][1]["protocol"], candidates, members))
     return list(found.items())
+
+
+def _is_dishonest(one: Row) -> bool:
+    """Whether its training or its choices knew answers or classes of the test, which zero-shot figures do not."""
+    return bool(one["leaky"] or one["num_kept_overlap"])
 
 
 def by_space(result: Result) -> list[tuple[str, list[Row]]]:
@@ -135,16 +143,34 @@ def by_space(result: Result) -> list[tuple[str, list[Row]]]:
 
 
 def breakdowns(result: Result) -> list[Breakdown]:
-    """Per-class accuracy and confusions of each label space, without the leaky selections."""
+    """Per-class accuracy and confusions of each label space, without the leaky selections.
+
+    Answers among unlike numbers of classes stand apart: their chance is not the same.
+    """
     found = []
-    for space, candidates in _SPACES.items():
-        lines = [one for one in result.predictions if one["label_space"] == space and one["selection"] != "oracle"]
-        chances = [row["chance"] for row in result.rows if row["label_space"] == space]
-        if lines:
-            chance = sum(chances) / len(chances)
+    for space in _SPACES:
+        by_number = answers(result, space)
+        for num_classes, lines in by_number.items():
+            candidates = _candidates(space, num_classes if len(by_number) > 1 else None)
             counts = metrics.confusion([one["class_id"] for one in lines], [one["predicted"] for one in lines])
-            found.append(_breakdown(space, candidates, chance, counts, result.class_names))
+            found.append(_breakdown(space, candidates, metrics.chance(num_classes), counts, result.class_names))
     return found
+
+
+def answers(result: Result, space: str) -> dict[int, list[Row]]:
+    """The honest predictions in a label space by the number of candidates, ascending."""
+    numbers = {row["split"]: row["num_classes"] for row in result.rows if row["label_space"] == space}
+    found: dict[int, list[Row]] = {number: [] for number in sorted(set(numbers.values()))}
+    for one in result.predictions:
+        if one["label_space"] == space and one["selection"] != "oracle":
+            found[numbers[one["split"]]].append(one)
+    return {number: lines for number, lines in found.items() if lines}
+
+
+def _candidates(space: str, num_classes: int | None) -> str:
+    """In words; with their number where splits have unlike ones, as halves of a target beside all of it."""
+    counted = f", {num_classes} at a time" if num_classes is not None and space == "unseen" else ""
+    return _SPACES[space] + counted
 
 
 def _order(key: tuple[str | int, ...]) -> tuple[int, tuple[str | int, ...]]:
@@ -174,7 +200,7 @@ def _panel(group: Sequence[tuple[str, Row]]) -> Panel:
         chance=first["chance"],
         num_splits=len(splits),
         seeds=sorted({row["seed"] for row in rows}),
-        lines=sorted(found, key=lambda line: (line.leaky, -line.value, line.method)),
+        lines=sorted(found, key=lambda line: (line.leaky or line.kept_overlap > 0, -line.value, line.method)),
     )
 
 
@@ -188,7 +214,8 @@ def _line(members: Sequence[tuple[str, Row]], varying: Sequence[str]) -> Line:
     generalised = None
     if first["label_space"] == "gzsl":
         generalised = tuple(fmean(_of_splits(members, key)) for key in GENERALISED)
-    flags = (first["leaky"], first["inference"] == "transductive", first["num_kept_overlap"])
+    num_kept = max(row["num_kept_overlap"] for _, row in members)  # seeds need not be of equally taught encoders
+    flags = (first["leaky"], first["inference"] == "transductive", num_kept)
     return Line(name, first["method"], detail, sum(values) / len(values), ci95, *flags, generalised)
 
 

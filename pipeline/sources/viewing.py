@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol, Self
 
@@ -14,11 +15,27 @@ from pipeline.core.hashing import path_digest, value_digest
 from pipeline.core.params import Params
 from pipeline.core.schemas import CLIPS
 from pipeline.core.store import Store
+from pipeline.models.rest.frames import FrameParams
 from pipeline.sources.hidden_words import Labelled
 from pipeline.sources.stored_clips import Array, ShownTokens, StoredClips, Tokens
 from pipeline.sources.video_clips import MODALITY, Shown, ShownClips, VideoClips, Videos, Window, long_enough
 
 EXTRACTED = "extract/"  # where stored features lie below features/
+
+
+class DatasetParams(Params):
+    """A dataset whose clips are encoded: a target, whose classes may be left out of the source's."""
+
+    files: str | None  # folder of the recordings, as ingest was given it; null where features are stored
+    embeddings: str  # a row of embed
+
+
+class SourceParams(DatasetParams):
+    """The dataset that is learnt from."""
+
+    dataset: str
+    split_table: str
+    split: str
 
 
 class FromVideo(Params):
@@ -52,18 +69,36 @@ class Test(Shown):
     batch_size: int = Field(ge=1)
 
 
-def fault(asked: FromVideo | FromStore, test: Test, datasets: Sequence[str], files: Sequence[str | None]) -> str | None:
+def fault(
+    asked: FromVideo | FromStore, test: Test, files: Mapping[str, str | None], frames: FrameParams | None
+) -> str | None:
     """What in a row does not fit its input, by the names of params; `files` are the folders of the datasets' videos."""
     if isinstance(asked, FromVideo):
-        return "files: expected the folder of each dataset's videos" if None in files else None
-    if set(files) != {None}:
+        return _fault_of_videos(asked.window, files, frames)
+    if frames is not None:
+        return "frames: stored features have had their frame encoder: set it to null"
+    if set(files.values()) != {None}:
         return "files: expected null, for the features are stored"
-    if set(asked.features) != set(datasets):
-        return f"input.features: expected a store of each of {list(datasets)}"
+    if set(asked.features) != set(files):
+        return f"input.features: expected a store of each of {list(files)}"
     for path in asked.features.values():
         if not path.startswith(EXTRACTED):
             return f"input.features: '{path}': expected a store that extract makes, such as extract/<row>.zarr"
-    return "test.num_clips: of stored features there is one clip; set it to 1" if test.num_clips > 1 else None
+    if (test.num_clips, test.positions, test.crop) != (1, "even", "centre"):
+        return "test: of stored features there is one clip; set num_clips: 1, positions: even, crop: centre"
+    return None
+
+
+def _fault_of_videos(window: Window, files: Mapping[str, str | None], frames: FrameParams | None) -> str | None:
+    if None in files.values():
+        return "files: expected the folder of each dataset's videos"
+    if frames is None:
+        return "frames: videos need a frame encoder"
+    if window.num_frames % frames.group:
+        return "input.window.num_frames: expected a multiple of frames.group"
+    if window.crop < frames.least_side:
+        return f"input.window.crop: {frames.name} takes pictures of {frames.least_side} pixels at least"
+    return None
 
 
 @dataclass(frozen=True)
@@ -125,7 +160,7 @@ class Filmed:
     reasons: Mapping[str, str]
     saw: Saw
 
-    @property
+    @cached_property
     def ids(self) -> list[str]:
         """Sorted."""
         return sorted(self.videos.clips)
@@ -165,7 +200,7 @@ class Stored:
     saw: Saw
     reasons: Mapping[str, str]
 
-    @property
+    @cached_property
     def ids(self) -> list[str]:
         """Sorted."""
         return list(self.tokens.place)
@@ -185,7 +220,12 @@ class Stored:
 
     def decided_by(self, ids: Sequence[str]) -> str:
         """Of the whole store."""
-        return value_digest([path_digest(self.store.path), self.tokens.group, list(ids)])
+        return value_digest([self._digest, self.tokens.group, list(ids)])
+
+    @cached_property
+    def _digest(self) -> str:
+        """Of gigabytes, and asked for by every part."""
+        return path_digest(self.store.path)
 
 
 @dataclass(frozen=True)

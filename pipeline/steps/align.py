@@ -13,7 +13,7 @@ from pipeline.core.outputs import whole_folder
 from pipeline.core.params import Params
 from pipeline.core.resume import Parts
 from pipeline.core.runs import CACHE
-from pipeline.models.clip_vectors import opened
+from pipeline.models import clip_vectors
 from pipeline.models.methods.shared import MethodParams
 from pipeline.models.tasks import Asked, Inputs, joined
 from pipeline.reporting import align as page_of
@@ -66,9 +66,7 @@ def align(
 
 
 def _told(key: str, row: Row, inputs: Inputs) -> method_rows.Told:
-    attrs = opened(inputs.features).attrs
-    about = {name: attrs[name] for name in ("dataset", "modality", "encoder")}
-    about |= {
+    about = clip_vectors.about(inputs.features) | {
         "split_table": row.split_table,
         "method": row.method,
         "variant": row.variant,

@@ -17,8 +17,7 @@ from pipeline.core.params import Params
 from pipeline.core.progress import track
 from pipeline.core.resume import Parts
 from pipeline.core.runs import CACHE
-from pipeline.models import crossing
-from pipeline.models.clip_vectors import opened
+from pipeline.models import clip_vectors, crossing
 from pipeline.models.crossing import Crossing, Side, SourceParams, TargetParams
 from pipeline.models.methods.shared import MethodParams
 from pipeline.models.recognised import check_features, recognised
@@ -26,8 +25,8 @@ from pipeline.models.shared_classes import SharedParams
 from pipeline.models.tasks import Inputs, class_names
 from pipeline.reporting import align as method_page
 from pipeline.reporting import cross as page_of
+from pipeline.reporting import nearest_classes, transfer_files
 from pipeline.reporting import transfer as program_page
-from pipeline.reporting import transfer_files
 from pipeline.training import method_rows
 from pipeline.training.method_rows import Compute
 from pipeline.training.selection import Plan
@@ -41,12 +40,18 @@ class ByMethod(Params):
     variant: str
 
 
-def _kind(how: Any) -> str:
-    method = how.get("method") if isinstance(how, dict) else how.method
+def _kind(how: Any) -> str | None:
+    method = how.get("method") if isinstance(how, dict) else getattr(how, "method", None)
+    if method is None:
+        return None
     return "program" if method in ("prototypes", "rest") else "method"
 
 
-How = Annotated[Annotated[Composing, Tag("program")] | Annotated[ByMethod, Tag("method")], Discriminator(_kind)]
+_UNSAID = "expected `method`: prototypes or rest with how they compose, or a file of models/methods and its variant"
+How = Annotated[
+    Annotated[Composing, Tag("program")] | Annotated[ByMethod, Tag("method")],
+    Discriminator(_kind, custom_error_type="how", custom_error_message=_UNSAID),
+]
 
 
 class Row(Params):
@@ -106,9 +111,7 @@ def cross(
         )
     asked = crossing.Asked(row.source, row.target, row.splits, row.seeds, row.overlap, row.max_missing)
     found = crossing.crossed(source.side, target.side, asked)
-    attrs = opened(target.inputs.features).attrs
-    about = {name: attrs[name] for name in ("dataset", "modality", "encoder")}
-    about |= {
+    about = clip_vectors.about(target.inputs.features) | {
         "split_table": row.target.split_table,
         "method": row.how.method,
         "variant": row.how.variant,
@@ -140,7 +143,9 @@ def _composed(
     ]
     transfer_files.write(scratch, composed, how, row.refit, about)
     told = program_page.about(key, how, row.source.embeddings)
-    return program_page.page(scratch, told, settings.page, composed)
+    page = program_page.page(scratch, told, settings.page, composed)
+    beside = nearest_classes.table(composed[0], how, row.refit, found.names)
+    return page.model_copy(update={"tables": [*page.tables, *beside]})
 
 
 def _learnt(

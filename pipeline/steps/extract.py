@@ -6,9 +6,9 @@ hidden, and vectors of the people and things that the dataset has boxes of.
 
 # Shapes: N clips, D feature size, K variants or boxes.
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline import modalities
 from pipeline.core import prepared, store
@@ -38,6 +38,13 @@ class Row(Params):
     tokens: bool
     masked: Masked | None
     regions: bool
+
+    @model_validator(mode="after")
+    def _own_table_is_named_alone(self) -> Self:
+        """Else its features would fit any table of the dataset: one whose test subjects the encoder has seen, too."""
+        if (self.split_table or "").startswith(f"{self.dataset}/"):
+            raise ValueError(f"split_table: of {self.dataset} itself name the table alone")
+        return self
 
 
 def extract(row: Row, batches: Batches, *, key: str, arrays: Path, weights: Path, out: Path) -> dict[str, int]:

@@ -15,9 +15,8 @@ from pydantic import Field, model_validator
 
 from pipeline.core import pages, tables
 from pipeline.core.closure import Code
-from pipeline.core.hashing import array_digest, file_digest
+from pipeline.core.hashing import array_digest, file_digest, value_digest
 from pipeline.core.outputs import whole_folder
-from pipeline.core.params import Params
 from pipeline.core.resume import Parts
 from pipeline.core.schemas import CLIPS
 from pipeline.core.seeds import derived_seed
@@ -40,26 +39,11 @@ WARMED = "frames.safetensors"  # in the folder of a part
 Part = tuple[str, dict[str, object], Callable[[Path], None]]  # name, key and what makes it
 
 
-class Dataset(Params):
-    """A dataset whose clips are encoded: a target, whose classes may be left out of the source's."""
-
-    files: str | None  # folder of the recordings, as ingest was given it; null where features are stored
-    embeddings: str  # a row of embed
-
-
-class Source(Dataset):
-    """The dataset that is learnt from."""
-
-    dataset: str
-    split_table: str
-    split: str
-
-
 class Row(rest_learning.Plan):
     """One source, any number of targets, one network a seed."""
 
-    source: Source
-    targets: dict[str, Dataset]
+    source: viewing.SourceParams
+    targets: dict[str, viewing.DatasetParams]
     classes: Classes
     overlap: OverlapParams
     max_rejected: float = Field(ge=0, le=1)  # share of the clips that cannot be looked at, of each dataset
@@ -68,7 +52,7 @@ class Row(rest_learning.Plan):
     seeds: list[int] = Field(min_length=1)
 
     @property
-    def datasets(self) -> dict[str, Dataset]:
+    def datasets(self) -> dict[str, viewing.DatasetParams]:
         """The source first."""
         return {self.source.dataset: self.source, **self.targets}
 
@@ -80,16 +64,9 @@ class Row(rest_learning.Plan):
 
     @model_validator(mode="after")
     def _input_fits(self) -> Self:
-        files = [dataset.files for dataset in self.datasets.values()]
-        if fault := viewing.fault(self.input, self.test, list(self.datasets), files):
+        files = {name: dataset.files for name, dataset in self.datasets.items()}
+        if fault := viewing.fault(self.input, self.test, files, self.frames):
             raise ValueError(fault)
-        if isinstance(self.input, viewing.FromStore) == (self.frames is not None):
-            raise ValueError(
-                "frames: videos need a frame encoder, stored features have had theirs: there set it to null"
-            )
-        group = 1 if self.frames is None else self.frames.group
-        if isinstance(self.input, viewing.FromVideo) and self.input.window.num_frames % group:
-            raise ValueError("input.window.num_frames: expected a multiple of frames.group")
         return self
 
 
@@ -232,8 +209,11 @@ class _Run:
     def weights(self, start: Path | None) -> Part:
         """The part that holds the weights; `start` is the file of the warm-up."""
         row, name = self.row, f"weights-{self.seed}"
+        about = {"source": row.source.model_dump(include={"dataset", "split_table", "split"}), "seed": self.seed}
+        about["training_classes"] = list(self.taught.names)
         key = {
             **self._decided_by,
+            "about": about,
             **row.model_dump(include={"model", "losses", "training"}),
             "lesson": [self.lesson.class_names, self.lesson.token_dim, self.lesson.max_tokens, self.lesson.places],
             "vectors": array_digest(self.taught.vectors_KE) if row.losses is None else None,
@@ -243,8 +223,6 @@ class _Run:
         def make(folder: Path) -> None:
             learn, held_out = self.clips(row.training.batch_size)
             clips = rest_learning.Clips(self.told(learn), self.told(held_out))
-            about = {"source": row.source.model_dump(include={"dataset", "split_table", "split"}), "seed": self.seed}
-            about["training_classes"] = list(self.taught.names)
             task = self.task("joint", name, key)
             rest_learning.learn(row, clips, self.lesson, task, start, folder / self.file, about)
 
@@ -257,7 +235,7 @@ class _Run:
         return {
             "code": self.code,
             "plan": self.row.model_dump(include={"frames", "channels_last", "checkpoint_gradients"}),
-            "start": file_digest(Path(frames.weights)) if frames is not None and frames.weights else None,
+            "start": frames and frames.start(),
             "seed": self.seed,
             "clips": self.view.decided_by([*found.ids, *found.held_out_ids]),
             "labels": [found.labels, found.held_out_labels],
@@ -271,7 +249,7 @@ def rest(row: Row, running: loop.Running, inputs: Inputs, *, key: str, out: Path
     were taught. A killed run goes on within an epoch, and after the last finished block of clips. Of several ranks all
     train, and the first encodes and writes.
     """
-    parts, code = Parts("rest", key), Code().digest(*_modules(row))
+    parts, code = Parts("rest", key), _code(row)
     runs = [_Run(row, key, running, inputs, parts, code, seed) for seed in row.seeds]
     if not ranks.leads():
         for run in runs:
@@ -288,11 +266,13 @@ def rest(row: Row, running: loop.Running, inputs: Inputs, *, key: str, out: Path
     return {"networks": len(runs), "clips": sum(len(view.ids) for view in runs[0].views.values())}
 
 
-def _modules(row: Row) -> list[str]:
-    """The code that decides weights and representations."""
+def _code(row: Row) -> str:
+    """Digest of the code that decides weights and representations: what this module draws by is in it."""
+    code = Code()
     datasets = [f"pipeline.datasets.{dataset}" for dataset in row.datasets]
     sources = [f"pipeline.sources.{name}" for name in ("hidden_words", "taught", "viewing")]
-    return ["pipeline.training.representing", "pipeline.training.rest_learning", *sources, *datasets]
+    learning = [f"pipeline.training.{name}" for name in ("representing", "rest_learning", "rest_lessons")]
+    return value_digest([code.files(*learning, *sources, *datasets), code.own(__name__)])
 
 
 def _trained(run: _Run, scratch: Path) -> list[Path]:
@@ -314,7 +294,8 @@ def _write_store(path: Path, dataset: str, runs: Sequence[_Run], weights: Path) 
     """The store of a dataset; returns the finished parts that it is made of."""
     row, used = runs[0].row, list[Path]()
     kind = "e2e" if row.losses is None else "rest"
-    about = {"dataset": dataset, "modality": "video", "encoder": kind, "source": row.source.dataset}
+    about: dict[str, Any] = {"dataset": dataset, "modality": "video", "encoder": kind, "source": row.source.dataset}
+    about["macs"] = _complexity(runs[0], weights)["macs"]
     if dataset == row.source.dataset:
         about["split_table"] = row.source.split_table
     with create(path, about) as writer:
@@ -366,8 +347,6 @@ def _told(run: _Run, folder: Path) -> page_of.Told:
     """What the page and the history say of a seed."""
     row, source = run.row, run.row.source
     warmup = None if run.warmup is None else checkpoint.load(run.parts.finish(*run.warmup) / WARMED, "rest")[1]
-    first = viewing.Asked(run.view.ids[:1], [0], 1, 0, drawn=False)
-    module = rest_learning.loaded(row, run.lesson, folder / run.file)
     return page_of.Told(
         seed=run.seed,
         source=source.dataset,
@@ -381,8 +360,15 @@ def _told(run: _Run, folder: Path) -> page_of.Told:
         warmup=warmup,
         joint=checkpoint.load(folder / run.file, "rest")[1],
         pretrained=_pretrained(run),
-        **rest_learning.complexity(module, run.view.lessons(first).read(np.array([0]), 0)),
+        **_complexity(run, folder),
     )
+
+
+def _complexity(run: _Run, weights: Path) -> dict[str, int]:
+    """What the network of a seed takes for the first clip of the source."""
+    first = viewing.Asked(run.view.ids[:1], [0], 1, 0, drawn=False)
+    module = rest_learning.loaded(run.row, run.lesson, weights / run.file)
+    return rest_learning.complexity(module, run.view.lessons(first).read(np.array([0]), 0))
 
 
 def _pictures(run: _Run, folder: Path) -> list[pages.Image]:

@@ -11,7 +11,7 @@ from pydantic import Field
 from pipeline.core import pages
 from pipeline.core.outputs import whole_folder
 from pipeline.core.progress import track
-from pipeline.models.clip_vectors import opened
+from pipeline.models import clip_vectors
 from pipeline.models.recognised import check_features, recognised
 from pipeline.models.tasks import Asked, Inputs, class_names, joined
 from pipeline.reporting import transfer as report
@@ -47,9 +47,7 @@ def transfer(key: str, row: Row, dealt: Folds, shown: PageParams, inputs: Inputs
         recognised(task, row, row.refit, dealt, names)
         for task in track(tasks, total=len(tasks), what=f"{key}, transfers")
     ]
-    attrs = opened(inputs.features).attrs
-    about = {name: attrs[name] for name in ("dataset", "modality", "encoder")}
-    about |= {
+    about = clip_vectors.about(inputs.features) | {
         "split_table": row.split_table,
         "method": row.method,
         "variant": row.variant,

@@ -61,6 +61,16 @@ class Plan(Params):
             raise ValueError("warmup and training: expected one number of devices")
         return self
 
+    @model_validator(mode="after")
+    def _nothing_is_without_effect(self) -> Self:
+        learns = self.frames is not None and self.frames.learns
+        if (self.checkpoint_gradients and not learns) or (self.channels_last and self.frames is None):
+            raise ValueError("checkpoint_gradients is of a frame encoder that learns, channels_last of any: else false")
+        crosses = isinstance(self.model, TransformerParams) and self.model.attention == "cross"
+        if crosses and not self.words_are_learnt:
+            raise ValueError("model.attention: cross needs losses.mlm: without words there is nothing more to attend")
+        return self
+
     @property
     def words_are_learnt(self) -> bool:
         """Whether clips come with the words of their class."""

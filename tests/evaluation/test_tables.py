@@ -134,3 +134,11 @@ def test_a_summary_over_all_clips_has_seen_unseen_and_harmonic_mean_over_splits(
 def test_the_headline_never_holds_a_figure_selected_on_the_test_set() -> None:
     found = tables.summaries([row("s0", 0, 0.9, "oracle"), row("s0", 0, 0.2), row("s0", 0, 0.9, "oracle", "all")])
     assert tables.headline(found) == {"unseen_top1": 0.2, "unseen_chance": 0.5, "num_splits": 1}
+
+
+def test_the_headline_counts_the_splits_of_each_question() -> None:
+    halves = [row(f"half_{draw}", 0, 0.2) | {"num_classes": 2} for draw in range(3)]
+    numbers = tables.headline(tables.summaries([*halves, row("full", 0, 0.1) | {"num_classes": 4}]))
+    assert (numbers["unseen_of_2_top1"], numbers["unseen_of_4_top1"]) == (pytest.approx(0.2), 0.1)
+    assert (numbers["unseen_of_2_num_splits"], numbers["unseen_of_4_num_splits"]) == (3, 1)
+    assert "num_splits" not in numbers

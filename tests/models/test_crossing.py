@@ -132,7 +132,7 @@ def test_classes_that_the_encoders_own_filter_removed_are_not_learnt_from_either
 
 def test_an_encoder_that_says_it_kept_an_overlap_is_refused_unless_the_row_keeps_it(world):
     world.teach([0, 1], kept_overlap=["walk"])
-    with pytest.raises(LeakError, match=r"was taught classes of 'park': \['walk'\]"):
+    with pytest.raises(LeakError, match=r"was taught 'walk', which its row of rest kept .*; let that row remove"):
         joined(world)
     assert "walk" in joined(world, **crossed.KEPT).tasks[0].elsewhere.kept_overlap
 
@@ -211,7 +211,10 @@ def test_texts_of_two_encoders_are_refused(world, about):
     [
         ({"splits": ["half_7"]}, r"no split \['half_7'\]"),
         ({"source": {**crossed.ROW["source"], "split": "s0"}}, r"no split \['s0'\]"),
-        ({"source": {**crossed.ROW["source"], "dataset": "park"}}, "not of dataset 'park'"),
+        (
+            {"source": {**crossed.ROW["source"], "dataset": "park"}},
+            "not of dataset 'park', split table 't', but of 'yard'; mend",
+        ),
         ({"target": {**crossed.ROW["target"], "split_table": "u"}}, "split table 'u'"),
     ],
 )
@@ -229,3 +232,35 @@ def test_context_texts_are_there_only_where_both_datasets_have_them(world):
     assert joined(world).tasks[0].texts.context_KT is not None
     world.park.write_texts(("label",))
     assert joined(world).tasks[0].texts.context_KT is None
+
+
+@pytest.mark.parametrize(("role", "parts"), [("fit", ([3, 5], [0, 1])), ("val", ([0, 1, 6, 8], [3, 5]))])
+def test_a_split_of_which_no_class_is_left_to_learn_or_to_choose_by_is_told(world, role, parts):
+    world.yard.parts = {"source": dict(zip(("fit", "val"), parts, strict=True)) | {"unseen": []}}
+    world.yard.write_split()
+    world.teach([6])
+    told = f"all {role} classes of split 'source' are left out, as classes of 'park'.*overlap.keep"
+    with pytest.raises(DataError, match=told):
+        joined(world)
+
+
+def test_what_the_encoder_was_taught_is_part_of_the_digest_of_a_task(world):
+    (task,) = joined(world).tasks
+    other = replace(task, elsewhere=replace(task.elsewhere, encoder_names=["nod"]))
+    assert task.digest != other.digest
+
+
+def test_a_kept_class_that_a_setting_is_chosen_by_flags_the_scores_too(world):
+    world.yard.parts = {"source": {"fit": [0, 1, 6, 8], "val": [3, 7], "unseen": []}}
+    world.yard.write_split()
+    (task,) = joined(world, **crossed.KEPT).tasks
+    about = task.provenance("full", selection="validation", refit="none", settings=["1"], selected=0)
+    assert about.kept_overlap == ["kick ball"]
+    assert about.source_classes == ["hop", "kick ball", "stretch arms", "turn around", "walk"]
+
+
+def test_classes_that_a_row_of_rest_kept_for_another_target_are_not_said_to_be_of_this_one(world):
+    world.teach([0, 1, 3], kept_overlap=["kick ball", "walk"])
+    (task,) = joined(world, **crossed.KEPT).tasks
+    about = task.provenance("full", selection="none", refit="seen", settings=["1"], selected=0)
+    assert about.kept_overlap == ["clap", "kick ball"]  # clap is of the clips at hand

@@ -61,6 +61,7 @@ def world(tmp_path):
         with store.create(tmp_path / "t.zarr", {"dataset": "toy", "dim": dim}) as writer:
             writer.group("label", [f"{c:04d}-00" for c in range(4)]).put("pooled", np.eye(4, dtype=np.float32))
         meta = {"dataset": "toy", "split_table": "random", "splits": {"s0": CLASSES, "s1": CLASSES}}
+        meta["class_names"] = ["sit", "kick ball", "wave", "clap"]
         tables.write(
             tmp_path / "s.parquet", SPLIT, [row for split in ("s0", "s1") for row in split_rows(split, more)], meta
         )
@@ -198,9 +199,24 @@ def test_what_another_dataset_taught_the_encoder_is_told_by_name(world):
     about = task.provenance("all", selection="validation", refit="none", settings=["1"], selected=0)
     assert (about.source, about.source_classes, about.kept_overlap) == ("yard", ["bow", "hop"], ["bow"])
     assert about.training_classes == [0, 3]
-    (plain,) = tasks.joined(world({"all": {**AFAR, "source": "toy"}}), ASKED)
+    (plain,) = tasks.joined(world({"all": {**AFAR, "source": "toy", "training_classes": [0, 3]}}), ASKED)
     about = plain.provenance("all", selection="validation", refit="none", settings=["1"], selected=0)
     assert (about.source, about.source_classes, about.kept_overlap) == (None, [], [])
+
+
+@pytest.mark.parametrize(
+    ("names", "selection"), [(["hop", "bow"], "validation"), (["hop", "Kicking a ball"], "validation_seen")]
+)
+def test_val_clips_of_a_class_that_another_dataset_taught_flatter_a_choice_by_them(world, names, selection):
+    (task,) = tasks.joined(world({"all": {**AFAR, "training_names": names}}), ASKED)
+    assert task.selection == selection
+
+
+def test_an_encoder_that_learnt_from_features_of_another_dataset_s_encoder_is_refused_at_home(world):
+    """A row of rest over stored features, whose encoder was taught elsewhere: its names would be taken for its own."""
+    told = {"training_classes": [0], "source": "toy", "training_names": ["sit", "wave hand"]}
+    with pytest.raises(LeakError, match=r"was taught 2 classes, of which 1 are of 'toy': the features that it learnt"):
+        tasks.joined(world({"all": told}), ASKED)
 
 
 def test_an_encoder_that_does_not_name_what_another_dataset_taught_it_is_refused(world):
@@ -282,7 +298,7 @@ def test_inputs_of_another_dataset_or_split_table_are_refused(world, asked):
 def test_features_of_an_encoder_of_another_split_table_are_refused(world):
     """Its split may bear the same name and classes, and yet its encoder learn from subjects that test here."""
     assert tasks.joined(world(about={"split_table": "random"}), ASKED)
-    with pytest.raises(DataError, match=r"f\.zarr: not of dataset 'toy', split table 'random'"):
+    with pytest.raises(DataError, match=r"f\.zarr: not of dataset .*'random', but of 'toy', split table 'xview'"):
         tasks.joined(world(about={"split_table": "xview"}), ASKED)
 
 

@@ -4,6 +4,8 @@ import json
 import re
 from typing import Any
 
+from pipeline.core.outputs import write_json
+from pipeline.evaluation import tables
 from pipeline.reporting import site
 from tests.reporting.test_site import text_of
 
@@ -120,3 +122,39 @@ def test_transductive_and_inductive_rows_are_two_lines_of_a_panel(inputs: Any) -
     ]
     assert [("98.7" in row, ">transductive</span>" in row) for row in marks] == [(True, True), (False, False)] * 2
     assert "98.7" not in html[html.index('class="lead"') : html.index("</p>", html.index('class="lead"'))]
+
+
+def test_halves_of_a_target_and_all_of_it_share_no_figure(inputs: Any) -> None:
+    name = "tiny-skeleton-stgcn-ridge"
+    file = inputs.root / f"reports/evaluate/{name}.json"
+    figures = json.loads(file.read_text())
+    for one in figures["rows"]:
+        if (one["split"], one["label_space"]) == ("s2", "unseen"):
+            one |= {"num_classes": 7, "chance": 1 / 7}
+    write_json(file, figures | {"summary": tables.summaries(figures["rows"])})
+    pages = inputs.report()
+    html = pages[f"evaluate-{name}.html"]
+    text = text_of(html)
+    kinds = [f"Class by class, among the unseen classes, {number} at a time" for number in (4, 7)]
+    assert all(kind in text for kind in kinds)
+    told = [f"guessing among {number} classes gives {chance}" for number, chance in ((4, 25.0), (7, 14.3))]
+    assert [text.count(one) for one in told] == [1, 1]
+    parts = [part.partition("Class by class")[0] for part in html.split("Class by class, among the unseen classes")[1:]]
+    assert [sum(map(int, re.findall(r"<small>of (\d+)</small>", part))) for part in parts] == [2 * 48, 48]
+    assert len(pages[f"plots/confusion/{name}.csv"].splitlines()) == 1 + 48
+    groups = [row[0] for _, body in columns(pages["index.html"]) for row in body if len(row) == 1]
+    kinds = ["among the unseen classes, 4 at a time", "among the unseen classes, 7 at a time"]
+    assert [group[group.index("among") :] for group in groups if group.startswith("tiny")][:2] == kinds
+
+
+def test_figures_of_overlapping_classes_stand_below_zero_shot_ones(inputs: Any) -> None:
+    file = inputs.root / "reports/evaluate/demo-skeleton-stgcn-dvta.json"
+    figures = json.loads(file.read_text())
+    for one in figures["rows"]:
+        one |= {"kept_overlap": ["kick ball"], "num_kept_overlap": 1, "source": "yard", "top1": 0.993, "leaky": False}
+    write_json(file, figures | {"summary": tables.summaries(figures["rows"])})
+    index = inputs.report()["index.html"]
+    rows = [row for row in re.findall(r"<tr.*?</tr>", index, re.S) if "demo-skeleton-stgcn-" in row]
+    told = [("overlapping classes kept" in row, "mark hollow" in row) for row in rows]
+    assert [is_kept for is_kept, _ in told[:3]] == [False, True, True]  # of the first panel
+    assert [is_hollow for _, is_hollow in told[:3]] == [False, True, True]

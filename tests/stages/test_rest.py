@@ -20,6 +20,7 @@ FOLDERS = {
     "splits": "split",
     "embeddings": "embed",
     "extracted": "extract",
+    "arrays": "preprocess",
     "out": "w",
 }
 RUNNING = {"num_workers": 0, "queue_length": 2, "checkpoint_every": None}

@@ -59,7 +59,7 @@ class Place:
         """Of a clip."""
         return int(clip_id.partition("/")[2].partition("-")[0])
 
-    def write_features(self, groups: dict[str, dict[str, Any]], *, in_text_space: bool = False, **about: str) -> None:
+    def write_features(self, groups: dict[str, dict[str, Any]], *, in_text_space: bool = False, **about: Any) -> None:
         """Texts, mapped by one map for all datasets, and a little noise, the same in all groups."""
         map_TD = np.eye(2) if in_text_space else np.random.default_rng(0).normal(size=(2, 6))
         row_N = [self.class_id(clip_id) for clip_id in self.ids]

@@ -81,10 +81,13 @@ def test_evaluate_reads_the_scores_as_those_of_the_target(world, how):
     ]
     assert {(one["source"], one["num_source_classes"], one["num_kept_overlap"]) for one in rows} == {("yard", 7, 0)}
     assert {one["method"] for one in rows} == {how["method"]}
+    assert all("macs" not in one for one in rows)
+    for place, group in ((world.yard, crossed.GROUP), (world.park, crossed.TOLD)):
+        place.write_features({"source-0": group}, macs=30_800_000_000)
     run(world, how=how, **crossed.KEPT)
     evaluate.evaluate(row, evaluate.Bootstrap(num_resamples=50, seed=0), inputs, out=out, predictions=predictions)
     told = json.loads(out.read_text())
-    assert {one["num_kept_overlap"] for one in told["rows"]} == {2}
+    assert {(one["num_kept_overlap"], one["macs"]) for one in told["rows"]} == {(2, 30_800_000_000)}
     assert told["headline"] == {}
 
 
@@ -138,6 +141,28 @@ def test_the_page_tells_what_was_learnt_where_and_what_both_have(world):
     page = pages.read(world.root / "out" / pages.FILE)
     assert "kick ball, clap, was kept: these figures are not zero-shot" in page.text[1]
     assert "Method ridge" in page.text[2]
+
+
+def test_the_page_shows_a_few_clips_with_their_nearest_classes_in_either_space(world):
+    """Against rows of the other inferences, whose scores are of the same knowledge."""
+    setting = COMPOSED | {"grid": {"num_neighbours": [2], "rho": [2], "theta": [0.0]}}
+    modes = ("visual_prototypes", "reverse_transfer", "seen_label_then_text")
+    found = {mode: run(world, mode, how=setting | {"inference": mode})["half_0-0"] for mode in modes}
+    table = pages.read(world.root / modes[0] / pages.FILE).tables[-1]
+    assert "in visual and in semantic space" in table.title
+    assert table.header[1:] == [
+        "visual space (this row)",
+        "semantic space (reverse_transfer)",
+        "semantic space (seen_label_then_text)",
+    ]
+    assert len({row[0] for row in table.rows}) == 8
+    for clip_id, *told in table.rows:
+        for text, one in zip(told, found.values(), strict=True):
+            values_C = one.values[one.clip_ids.index(clip_id), 0]
+            nearest = sorted(zip(-values_C, one.provenance.class_ids, strict=True))
+            assert text == ", ".join(f"{crossed.PARK[class_id]} ({-value:.2f})" for value, class_id in nearest)
+    for mode in modes[1:]:
+        assert not any("semantic space" in one.title for one in pages.read(world.root / mode / pages.FILE).tables)
 
 
 def test_a_page_without_shared_classes_says_so(world):
@@ -229,6 +254,9 @@ def test_side_constraints_name_classes_of_either_dataset(world):
         ({"how": COMPOSED | {"variant": "x"}}, "variant"),
         ({"how": {"method": "ridge"}}, "variant"),
         ({"how": {"method": "rest"}}, "text_type"),
+        ({"how": None}, r"how.*expected `method`: prototypes or rest"),
+        ({"how": "rest"}, r"how.*expected `method`: prototypes or rest"),
+        ({"how": {"variant": "label"}}, r"how.*expected `method`: prototypes or rest"),
         ({"overlap": {"keep": False, "threshold": 3.0, "text_type": "label"}}, "threshold"),
     ],
 )

@@ -104,6 +104,13 @@ def test_an_encoder_of_another_dataset_than_the_row_says_is_refused(world, table
         run(world, split_table=table)
 
 
+def test_a_split_table_of_the_dataset_itself_is_named_alone(world):
+    """Else what it leaves would fit other tables of the dataset, by whose test subjects it may have been taught."""
+    weights(world)
+    with pytest.raises(ParamsError, match=r"split_table: of \w+ itself name the table alone"):
+        run(world, split_table=f"{run_own(world).attrs['dataset']}/random")
+
+
 @pytest.mark.parametrize("table", ["other/", "/random", "a/b/c"])
 def test_a_split_table_of_another_dataset_is_named_by_both(world, table):
     with pytest.raises(ParamsError, match="split_table"):

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.core import pages
+from pipeline.core import pages, tables
 from pipeline.core.hashing import file_digest
 from pipeline.core.params import parse
+from pipeline.core.schemas import SPLIT
 from pipeline.core.store import Store
 from pipeline.formats import video
 from pipeline.models import checkpoint
@@ -81,6 +82,9 @@ def test_a_row_leaves_weights_a_store_for_each_dataset_and_its_history(left: Pat
         pooled_ND = found.read("all-0", "pooled")
         assert (pooled_ND.shape[1], pooled_ND.dtype) == (8, np.float32)
         assert (np.linalg.norm(pooled_ND, axis=1) <= 1 + 1e-6).all()
+    macs = {Store(left / f"{dataset}.zarr", "rest").attrs["macs"] for dataset in resting.NAMES}
+    assert len(macs) == 1  # the network's, whoever's clips it sees
+    assert macs.pop() > 10_000
     rows = list(csv.DictReader((left / "history.csv").read_text().splitlines()))
     assert [(row["training"], row["epoch"]) for row in rows] == [("warm-up", "1"), ("joint", "1"), ("joint", "2")]
     assert (rows[0]["word_accuracy"], rows[0]["cosine"]) == ("", "")
@@ -151,6 +155,19 @@ def test_a_second_run_trains_and_encodes_nothing(left: Path, world: Path, monkey
     for module, name in ((loop, "fit"), (representing, "represented")):
         monkeypatch.setattr(module, name, lambda *_, **__: pytest.fail("it was all there"))
     assert same(run(world, out="second"), left)
+
+
+def test_weights_tell_the_split_that_they_are_asked_for(world: Path) -> None:
+    """The same clips of a split of another name are learnt anew, for the file of the weights says whose they are."""
+    run(world)
+    path = world / "split/demo-films.parquet"
+    lines, meta = tables.read_rows(path, SPLIT), tables.read_meta(path, SPLIT)
+    meta["splits"] = {"s1": meta["splits"]["s0"]}
+    tables.write(path, SPLIT, [{**line, "split": "s1"} for line in lines], meta)
+    row = changed(source__split="s1")
+    again = run(world, row, out="again")
+    shutil.rmtree(".cache")
+    assert same(again, run(world, row, out="afresh"))
 
 
 def test_a_further_seed_keeps_what_is_finished(left: Path, world: Path, monkeypatch: pytest.MonkeyPatch) -> None:

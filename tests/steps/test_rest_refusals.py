@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.core import store, tables
-from pipeline.core.errors import DataError, LeakError, ParamsError
+from pipeline.core.errors import DataError, FormatError, LeakError, ParamsError
 from pipeline.core.params import parse
 from pipeline.core.schemas import SPLIT
 from pipeline.models import checkpoint
@@ -47,6 +47,15 @@ def refused(world: Path, row: dict[str, Any], kind: type[Exception] = DataError)
         ({"seeds": [0, 0]}, "seeds: expected each once"),
         ({"targets": {"demo": ROW["targets"]["demo_gym"]}}, "the source not among the targets"),
         ({"frames": None, "warmup": None}, "videos need a frame encoder"),
+        (STORED | {"frames": ROW["frames"]}, "stored features have had their frame encoder"),
+        ({"frames": {**ROW["frames"], "name": "vgg16", "widths": None}}, "vgg16 takes pictures of 32 pixels at least"),
+        ({"frames__widths": [4, 0]}, "greater than or equal to 1"),
+        (STORED | {"channels_last": True}, "channels_last of any"),
+        (STORED | {"checkpoint_gradients": True}, "checkpoint_gradients is of a frame encoder that learns"),
+        ({"frames__learns": False, "warmup": None, "checkpoint_gradients": True}, "of a frame encoder that learns"),
+        ({"model__attention": "cross", "losses__mlm": None}, "cross needs losses.mlm"),
+        (STORED | {"test__positions": "random"}, "of stored features there is one clip"),
+        (STORED | {"test__crop": "random"}, "of stored features there is one clip"),
         ({"source__files": None}, "files: expected the folder"),
         ({"losses": None}, "losses belong to every model but e2e"),
         ({"losses__cls": False}, "represents: cls needs losses.cls"),
@@ -116,6 +125,11 @@ def test_weights_of_another_architecture_are_refused(world: Path) -> None:
     told = refused(world, changed(frames__weights="before/all-0.safetensors", warmup=None), Exception)
     assert "before/all-0.safetensors" in told
     assert "is it of this architecture?" in told
+
+
+@pytest.mark.parametrize(("file", "fault"), [("none.pt", "no such file"), ("films", "a folder")])
+def test_weights_that_are_no_file_are_refused(file: str, fault: str, world: Path) -> None:
+    assert f"{file}: {fault}" in refused(world, changed(frames__weights=file, warmup=None), FormatError)
 
 
 def test_finished_weights_of_another_size_are_refused(world: Path) -> None:

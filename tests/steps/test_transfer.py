@@ -72,6 +72,7 @@ def inputs(tmp_path_factory):
         label = None if part == "unseen_test" else int(id_[4:6])
         lines.append({"split": "s0", "clip_id": id_, "role": part, "class_id": label, "held_out": False})
     meta = {"dataset": "toy", "split_table": "random", "protocol": "none", "splits": {"s0": CLASSES}}
+    meta["class_names"] = [f"class {class_id}" for class_id in range(18)]
     tables.write(folder / "split.parquet", SPLIT, lines, meta)
     names = [
         {

@@ -16,12 +16,14 @@ from pipeline.models.rest import pooling
 
 OVER_TIME = ("r2plus1d", "c3d")  # take groups of frames
 C3D_FRAMES = 16  # its five poolings halve them four times
+LEAST_SIDE = {"vgg16": 32, "googlenet": 15, "c3d": 16}  # pixels of a picture; the others take any
 
 Colours = tuple[tuple[float, float, float], tuple[float, float, float]]
 Segments = Sequence[Sequence[str]]
 
 _IMAGES: Colours = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and deviation of red, green, blue: ImageNet
 _CLIPS: Colours = ((0.43216, 0.394666, 0.37645), (0.22803, 0.22145, 0.216989))  # of Kinetics-400
+_FROM_MINUS_1: Colours = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))  # to 1, as GoogLeNet's weights, once TensorFlow's, expect
 _AS_THEY_ARE: Colours = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 _GRID = 3  # places that are left of a picture by the small net, which pools to no single one: left and right stay apart
 _C3D_WIDTHS = {"1": 64, "2": 128, "3a": 256, "3b": 256, "4a": 512, "4b": 512, "5a": 512, "5b": 512}
@@ -112,7 +114,7 @@ def _googlenet() -> Architecture:
     inceptions = [[name] for name, _ in net.named_children() if name.startswith(("inception", "maxpool"))]
     stem = ["conv1", "maxpool1", "conv2", "conv3", "maxpool2"]
     rest = [segment for segment in inceptions if segment[0] not in stem]
-    return Architecture(net, dim, [stem, *rest, ["avgpool"]], _IMAGES, ("fc.", "aux1.", "aux2."))
+    return Architecture(net, dim, [stem, *rest, ["avgpool"]], _FROM_MINUS_1, ("fc.", "aux1.", "aux2."))
 
 
 def _c3d() -> Architecture:

@@ -22,6 +22,8 @@ from pipeline.models.rest import architectures
 
 Name = Literal["small", "resnet18", "resnet34", "resnet101", "vgg16", "mobilenet_v2", "googlenet", "r2plus1d", "c3d"]
 
+Width = Annotated[int, Field(ge=1)]
+
 _NORMS = (nn.BatchNorm2d, nn.BatchNorm3d)
 _COUNT = "num_batches_tracked"
 
@@ -30,10 +32,21 @@ class FrameParams(core_params.Params):
     """The network, and whether and from where it learns."""
 
     name: Name
-    widths: Annotated[list[int], Field(min_length=1)] | None  # `small`: channels of each halving; null for others
+    widths: Annotated[list[Width], Field(min_length=1)] | None  # `small`: channels of each halving; null for others
     group: int = Field(ge=1)  # frames of a token: 1 for 2-D networks
     weights: str | None  # a state dict of that architecture, .safetensors or torch.save's; null = drawn at random
     learns: bool  # false: the weights stay as they are
+
+    @property
+    def least_side(self) -> int:
+        """Of pictures that its poolings leave something of, pixels."""
+        return architectures.LEAST_SIDE.get(self.name, 1)
+
+    def start(self) -> str | None:
+        """Digest of the file it begins as, if any. FormatError where there is none."""
+        if self.weights is None:
+            return None
+        return foreign_weights.digest(Path(self.weights), f"weights of {self.name}")
 
     @model_validator(mode="after")
     def _fits(self) -> "FrameParams":

@@ -48,8 +48,8 @@ class Seen:
         return cls(token_NSD, batch.get("known"))
 
     def last(self) -> Tensor:
-        """The last token of each clip that is no padding."""
+        """The last token of each clip that is no padding; of a clip of padding alone the first."""
         num_clips, num_tokens = self.token_NSD.shape[:2]
         if self.known_NS is None:
             return torch.full((num_clips,), num_tokens - 1, device=self.token_NSD.device)
-        return self.known_NS.sum(dim=1) - 1
+        return (self.known_NS.sum(dim=1) - 1).clamp(min=0)

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -84,6 +85,8 @@ def test_colours_are_normalised_as_each_networks_weights_expect():
     white = torch.full((1, 1, 3, 4, 4), 255, dtype=torch.uint8)
     seen = encoder(name="resnet18", widths=None)._prepared(white)
     assert seen[0, :, 0, 0].tolist() == pytest.approx([(1 - 0.485) / 0.229, (1 - 0.456) / 0.224, (1 - 0.406) / 0.225])
+    seen = encoder(name="googlenet", widths=None)._prepared(white)
+    assert seen[0, :, 0, 0].tolist() == [1, 1, 1]  # what torchvision's own turns ImageNet's colours into
     seen = encoder(name="r2plus1d", widths=None)._prepared(white)
     assert seen.shape == (1, 3, 1, 4, 4)
     assert seen[0, 0, 0, 0, 0].item() == pytest.approx((1 - 0.43216) / 0.22803)
@@ -170,6 +173,40 @@ def test_weights_of_a_file_are_taken_without_their_classifier(tmp_path, suffix, 
         torch.testing.assert_close(net(pictures).flatten(0, 1), theirs(net._prepared(pictures)))
 
 
+def test_weights_of_googlenet_see_the_colours_they_were_made_with(tmp_path, pictures):
+    from torchvision.models import googlenet
+
+    torch.manual_seed(1)
+    theirs = googlenet(weights=None, aux_logits=False, init_weights=False, transform_input=True).eval()
+    torch.save(theirs.state_dict(), tmp_path / "googlenet.pth")
+    net = encoder(name="googlenet", widths=None, weights=str(tmp_path / "googlenet.pth")).eval()
+    theirs.fc = torch.nn.Identity()
+    as_published = encoder(name="resnet18", widths=None)._prepared(pictures)  # torchvision's recipe: ImageNet's colours
+    with torch.no_grad():
+        torch.testing.assert_close(net(pictures).flatten(0, 1), theirs(as_published), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["vgg16", "googlenet", "c3d", "resnet18", "small"])
+def test_the_least_picture_is_told(name):
+    def through(side):
+        widths = {"small": [4, 4, 4]}.get(name)
+        with torch.device("meta"):
+            net = encoder(name=name, widths=widths, group=NETS.get(name, (1,))[0]).eval()
+        return net(torch.zeros(1, net.group, 3, side, side, dtype=torch.uint8, device="meta"))
+
+    least = frames.FrameParams(
+        name=name,
+        widths=[4] if name == "small" else None,
+        group=16 if name == "c3d" else 1,
+        weights=None,
+        learns=True,
+    ).least_side
+    assert through(least).shape[:2] == (1, 1)
+    if least > 1:
+        with pytest.raises(RuntimeError, match="too small"):
+            through(least - 1)
+
+
 def test_files_that_are_no_such_weights_are_refused(tmp_path):
     file = tmp_path / "weights.safetensors"
     with pytest.raises(FormatError, match=r"weights\.safetensors: no such file; expected weights of small"):
@@ -177,7 +214,14 @@ def test_files_that_are_no_such_weights_are_refused(tmp_path):
     file.write_bytes(b"no weights")
     with pytest.raises(FormatError, match="not readable as weights"):
         encoder(weights=str(file))
+    torch.save({0: torch.zeros(2)}, tmp_path / "numbered.pth")
+    with pytest.raises(FormatError, match="holds no weights by name"):
+        encoder(weights=str(tmp_path / "numbered.pth"))
     state = dict(encoder().net.state_dict())
+    for spoilt in (torch.full((6,), torch.nan), torch.ones(6).to_sparse(), torch.ones(6, dtype=torch.complex64)):
+        torch.save({**state, "colours.weight": spoilt}, tmp_path / "spoilt.pth")
+        with pytest.raises(FormatError, match=r"colours\.weight is no dense array of real, finite"):
+            encoder(weights=str(tmp_path / "spoilt.pth"))
     for changes, told in (
         ({"other": torch.zeros(1)}, "has, and the architecture has not, other"),
         ({"colours.weight": torch.zeros(3)}, r"colours\.weight has the shape \(3,\), the architecture's is \(6,\)"),
@@ -186,6 +230,26 @@ def test_files_that_are_no_such_weights_are_refused(tmp_path):
         save_file({name: value for name, value in (state | changes).items() if value is not None}, file)
         with pytest.raises(FormatError, match=told):
             encoder(weights=str(file))
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_damaged_weights_are_one_line(zipped, tmp_path):
+    """A byte changed or the end cut off, at places drawn by chance."""
+    file, random = tmp_path / "w.pth", np.random.default_rng(0)
+    torch.save(dict(encoder().net.state_dict()), file, _use_new_zipfile_serialization=zipped)
+    whole = file.read_bytes()
+    told = []
+    for _ in range(200):
+        place = int(random.integers(len(whole)))
+        file.write_bytes(
+            whole[:place] + (b"" if random.random() < 0.2 else bytes([whole[place] ^ 255]) + whole[place + 1 :])
+        )
+        try:
+            encoder(weights=str(file))
+        except FormatError as error:
+            told.append(str(error))
+    assert len(told) > 20
+    assert all(len(line.splitlines()) == 1 for line in told)
 
 
 @pytest.mark.parametrize(

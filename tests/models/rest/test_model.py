@@ -105,6 +105,14 @@ def test_of_regions_their_place_counts_and_their_order_does_not(tokens):
         model().represent(visual(tokens, place=place_NS7))
 
 
+@pytest.mark.parametrize("kind", ["transformer", "lstm", "rnn"])
+def test_a_clip_without_regions_is_the_same_beside_any_others(kind):
+    made, nothing_NS = model(kind=kind), torch.zeros(4, 6, dtype=torch.bool)
+    empty = {"x": torch.zeros(4, 6, 5), "known": nothing_NS}
+    alone = {name: value[:, :1] for name, value in empty.items()}
+    torch.testing.assert_close(made.represent(empty), made.represent(alone), rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("changes", [{}, {"kind": "lstm"}, {"attention": "cross"}, {"represents": "mask"}], ids=str)
 def test_padding_is_nobodys_business(changes, tokens):
     made = model(**changes)

@@ -1,0 +1,43 @@
+"""Which classes are nearest to a few test clips in visual and in semantic space, side by side (ResT, Fig. 9)."""
+
+from collections.abc import Sequence
+
+from pipeline.core.pages import Cell, Table
+from pipeline.core.seeds import generator
+from pipeline.models.recognised import Names, Recognised, by_inference
+from pipeline.transfer.asked import Composing
+from pipeline.transfer.recognise import Inference
+from pipeline.transfer.relatedness import Floats
+
+SHOWN = 8  # clips
+NEAREST = 3  # classes a clip and space
+_SEMANTIC: tuple[Inference, ...] = ("reverse_transfer", "seen_label_then_text")
+
+
+def table(one: Recognised, asked: Composing, refit: str, names: Names) -> list[Table]:
+    """One table for a row that composes prototypes in visual space; none for one that compares texts itself.
+
+    The clips are drawn at random by the seed of the encoder; their labels are not opened.
+    """
+    if asked.inference != "visual_prototypes":
+        return []
+    ids, _ = one.task.tested(one.first)
+    random = generator(one.task.seed, "nearest classes", one.task.split, one.first)
+    places = sorted(random.permutation(len(ids))[:SHOWN].tolist())
+    spaces = [one.values[one.first][places, one.selected]]
+    spaces += [by_inference(one, asked, refit, names, inference, places) for inference in _SEMANTIC]
+    candidates = [names[class_id] for class_id in one.task.spaces[one.first]]
+    columns = [_nearest(values_NC, candidates) for values_NC in spaces]
+    rows: list[list[Cell]] = [[ids[place], *told] for place, *told in zip(places, *columns, strict=True)]
+    header = ["test clip", "visual space (this row)", *(f"semantic space ({name})" for name in _SEMANTIC)]
+    title = f"Nearest classes in visual and in semantic space, {one.task.name}, {one.first} (no label is opened)"
+    return [Table(title=title, header=header, rows=rows)]
+
+
+def _nearest(values_NC: Floats, candidates: Sequence[str]) -> list[str]:
+    """Of each clip the names of the classes of highest cosine, with it; of equals the first."""
+    order_NC = (-values_NC).argsort(axis=1, kind="stable")[:, :NEAREST]
+    return [
+        ", ".join(f"{candidates[place]} ({values_C[place]:.2f})" for place in order_C)
+        for values_C, order_C in zip(values_NC, order_NC, strict=True)
+    ]
