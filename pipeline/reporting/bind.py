@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.core import pages
+from pipeline.reporting import histories
 from pipeline.training.bound import About
 
 _OF = {
@@ -37,6 +38,7 @@ def page(
 
     `labels` is whether clips of one class were left out as negatives of each other.
     """
+    learnt = [(f"{about.sense} {about.split}-{about.seed}", about.history) for about in abouts]
     return pages.Page(
         title=f"Binding: {key}",
         stage="bind",
@@ -44,10 +46,10 @@ def page(
         text=_text(abouts[0], labels=labels),
         tables=[_senses(abouts), _pairs(counts), _classes(abouts[0], class_names)],
         lines=[
-            _lines("Loss on the pairs learnt from", "InfoNCE, mean of both directions", "loss", abouts),
-            _lines("Loss on held-out pairs", "InfoNCE, mean of both directions", "held_out_loss", abouts),
-            _lines("Recall at 1 within a batch of held-out pairs", "share", "held_out_recall", abouts),
-            _lines("The same of a guess", "share", "held_out_chance", abouts),
+            histories.lines("Loss on the pairs learnt from", "InfoNCE, mean of both directions", "loss", learnt),
+            histories.lines("Loss on held-out pairs", "InfoNCE, mean of both directions", "held_out_loss", learnt),
+            histories.lines("Recall at 1 within a batch of held-out pairs", "share", "held_out_recall", learnt),
+            histories.lines("The same of a guess", "share", "held_out_chance", learnt),
         ],
         images=[],
     )
@@ -115,15 +117,3 @@ def _classes(about: About, class_names: Mapping[str, Sequence[str]]) -> pages.Ta
         rows.append([dataset, len(paired), len(set(paired) & set(unseen)), "; ".join(names)])
     header = ["dataset", "classes", "of them unseen", "names"]
     return pages.Table(title=f"Classes of the paired clips, split {about.split}", header=header, rows=rows)
-
-
-def _lines(title: str, y_label: str, column: str, abouts: Sequence[About]) -> pages.Lines:
-    series = [
-        pages.Series(
-            name=f"{about.sense} {about.split}-{about.seed}",
-            x=[row["epoch"] for row in about.history],
-            y=[round(row[column], 6) for row in about.history],
-        )
-        for about in abouts
-    ]
-    return pages.Lines(title=title, x_label="epoch", y_label=y_label, series=series)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.core import pages
+from pipeline.reporting import histories
 
 KNOWN = {  # column of the history: title, what the axis shows
     "loss": ("Training loss", "loss"),
@@ -18,13 +19,18 @@ KNOWN = {  # column of the history: title, what the axis shows
 
 def page(key: str, abouts: Sequence[Mapping[str, Any]], counts: Mapping[str, int]) -> pages.Page:
     """The page of a row: `abouts` is the metadata of its weights, `counts` what the data hold and what was left out."""
+    learnt = [(f"seed {about['seed']}", about["history"]) for about in abouts]
     return pages.Page(
         title=f"CLIP training: {key}",
         stage="finetune",
         row=key,
         text=[_measured(abouts[0]), _saw(abouts[0]), *_replaced(abouts)],
         tables=[_trainings(abouts), *_mixed(abouts), _counts(counts)],
-        lines=[_lines(name, abouts) for name in KNOWN if any(name in row for row in abouts[0]["history"])],
+        lines=[
+            histories.lines(*KNOWN[name], name, learnt)
+            for name in KNOWN
+            if any(name in row for row in abouts[0]["history"])
+        ],
         images=[],
     )
 
@@ -91,15 +97,3 @@ def _counts(counts: Mapping[str, int]) -> pages.Table:
     return pages.Table(
         title="What there was to learn from, and what was left out", header=["what", "number"], rows=rows
     )
-
-
-def _lines(name: str, abouts: Sequence[Mapping[str, Any]]) -> pages.Lines:
-    title, axis = KNOWN[name]
-    series = []
-    for about in abouts:
-        points = [(row["epoch"], round(row[name], 6)) for row in about["history"] if name in row]
-        if points:
-            series.append(
-                pages.Series(name=f"seed {about['seed']}", x=[x for x, _ in points], y=[y for _, y in points])
-            )
-    return pages.Lines(title=title, x_label="epoch", y_label=axis, series=series)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from pipeline.core import pages
+from pipeline.reporting import histories
 
 MOST_EXAMPLES = 5  # of rejected clips, for each kind of reason
 
@@ -23,6 +24,7 @@ def page(key: str, abouts: list[dict[str, Any]], rejected: list[list[str]]) -> p
         ]
         for about in abouts
     ]
+    learnt = [(f"{about['split']}-{about['seed']}", about["history"]) for about in abouts]
     row = abouts[0]  # but for split and seed they are one row's
     text = (
         f"{row['encoder']} trained on the {row['classes']} classes of each split of {row['dataset']} "
@@ -37,8 +39,10 @@ def page(key: str, abouts: list[dict[str, Any]], rejected: list[list[str]]) -> p
         text=[text, f"Clips that could not be prepared and so take part in nothing: {len(rejected)}."],
         tables=[pages.Table(title="Encoders", header=header, rows=rows), *_rejected(rejected)],
         lines=[
-            _lines("Training loss", "cross entropy", "loss", abouts),
-            _lines("Accuracy on held-out clips of the training classes", "accuracy", "held_out_accuracy", abouts),
+            histories.lines("Training loss", "cross entropy", "loss", learnt),
+            histories.lines(
+                "Accuracy on held-out clips of the training classes", "accuracy", "held_out_accuracy", learnt
+            ),
         ],
         images=[],
     )
@@ -55,15 +59,3 @@ def _rejected(rejected: list[list[str]]) -> list[pages.Table]:
         [len(clips), clip_id, reason] for clips in kinds.values() for clip_id, reason in clips[:MOST_EXAMPLES]
     ]
     return [pages.Table(title="Not prepared", header=["clips of this kind", "for example", "reason"], rows=rows)]
-
-
-def _lines(title: str, y_label: str, column: str, abouts: list[dict[str, Any]]) -> pages.Lines:
-    series = [
-        pages.Series(
-            name=f"{about['split']}-{about['seed']}",
-            x=[row["epoch"] for row in about["history"]],
-            y=[round(row[column], 6) for row in about["history"]],
-        )
-        for about in abouts
-    ]
-    return pages.Lines(title=title, x_label="epoch", y_label=y_label, series=series)

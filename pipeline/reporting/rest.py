@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.core import pages
 from pipeline.core.outputs import whole
 from pipeline.labels.overlap import Overlap
+from pipeline.reporting import histories
 from pipeline.sources.taught import Taught
 
 METRICS = ("loss", "accuracy", "word_accuracy", "cosine")
@@ -63,20 +64,22 @@ def write_history(path: Path, told: Sequence[Told]) -> None:
 def page(key: str, told: Sequence[Told], images: Sequence[pages.Image]) -> pages.Page:
     """The page of a row, its seeds in order; `images` stand beside it already."""
     first = told[0]
-    joint = [(f"seed {each.seed}", each.joint) for each in told]
-    warmup = [(f"seed {each.seed}", each.warmup) for each in told if each.warmup is not None]
+    joint = [(f"seed {each.seed}", each.joint["history"]) for each in told]
+    warmup = [(f"seed {each.seed}", each.warmup["history"]) for each in told if each.warmup is not None]
     charts = [
-        _lines("Loss on the clips learnt from", "loss", "loss", joint),
-        _lines(f"{_WATCHED[first.watched].capitalize()}", "share", f"held_out_{first.watched}", joint),
-        _lines("Warm-up of the frame encoder: accuracy on held-out clips", "accuracy", "held_out_accuracy", warmup),
+        histories.lines("Loss on the clips learnt from", "loss", "loss", joint),
+        histories.lines(_WATCHED[first.watched].capitalize(), "share", f"held_out_{first.watched}", joint),
     ]
+    if warmup:
+        title = "Warm-up of the frame encoder: accuracy on held-out clips"
+        charts.append(histories.lines(title, "accuracy", "held_out_accuracy", warmup))
     return pages.Page(
         title=f"Cross-modal transformer: {key}",
         stage="rest",
         row=key,
         text=_text(first),
         tables=[_networks(told), _encoded(first), *_overlaps(told)],
-        lines=[chart for chart in charts if chart is not None],
+        lines=charts,
         images=list(images),
     )
 
@@ -156,17 +159,3 @@ def _overlaps(told: Sequence[Told]) -> list[pages.Table]:
 
 def _distance(overlap: Overlap) -> float | None:
     return None if overlap.distance is None else round(overlap.distance, 4)
-
-
-def _lines(
-    title: str, y_label: str, column: str, abouts: Sequence[tuple[str, Mapping[str, Any]]]
-) -> pages.Lines | None:
-    series = [
-        pages.Series(
-            name=name,
-            x=[row["epoch"] for row in about["history"]],
-            y=[round(row[column], 6) for row in about["history"]],
-        )
-        for name, about in abouts
-    ]
-    return pages.Lines(title=title, x_label="epoch", y_label=y_label, series=series) if series else None
