@@ -257,9 +257,9 @@ def rest(row: Row, running: loop.Running, inputs: Inputs, *, key: str, out: Path
         return {}
     with whole_folder(out) as scratch:
         used = [part for run in runs for part in _trained(run, scratch)]
-        for name in row.datasets:
-            used += _write_store(scratch / f"{name}.zarr", name, runs, scratch)
         told = [_told(run, scratch) for run in runs]
+        for name in row.datasets:
+            used += _write_store(scratch / f"{name}.zarr", name, runs, scratch, told[0].macs)
         page_of.write_history(scratch / "history.csv", told)
         pages.write(scratch, page_of.page(key, told, _pictures(runs[0], scratch)))
     parts.keep_only(used)
@@ -290,12 +290,12 @@ def _assist(run: _Run) -> None:
     run.parts.assist(*run.weights(None))
 
 
-def _write_store(path: Path, dataset: str, runs: Sequence[_Run], weights: Path) -> list[Path]:
-    """The store of a dataset; returns the finished parts that it is made of."""
+def _write_store(path: Path, dataset: str, runs: Sequence[_Run], weights: Path, macs: int) -> list[Path]:
+    """The store of a dataset, which says what a clip costs; returns the finished parts that it is made of."""
     row, used = runs[0].row, list[Path]()
     kind = "e2e" if row.losses is None else "rest"
     about: dict[str, Any] = {"dataset": dataset, "modality": "video", "encoder": kind, "source": row.source.dataset}
-    about["macs"] = _complexity(runs[0], weights)["macs"]
+    about["macs"] = macs
     if dataset == row.source.dataset:
         about["split_table"] = row.source.split_table
     with create(path, about) as writer:
