@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.core.batches import Arrays, Rows, Source
+from pipeline.core.batches import Arrays, Rows, Source, in_turn, order
 from pipeline.core.seeds import generator
 from pipeline.models.rest.tokens import masked
 
@@ -19,6 +19,13 @@ class Labelled(Source, Protocol):
     @property
     def ids(self) -> Sequence[str]:
         """Of the clips."""
+
+
+def numbered(num_clips: int, batch_size: int, seed: int, epoch: int, *, shuffled: bool) -> list[Rows]:
+    """The rows of an epoch of labelled clips; clips that come as they lie have the same rows in every epoch."""
+    if not shuffled:
+        return in_turn(num_clips, batch_size)
+    return [rows + epoch * num_clips for rows in order(num_clips, batch_size, seed, epoch)]
 
 
 @dataclass(frozen=True)

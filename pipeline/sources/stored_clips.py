@@ -8,11 +8,12 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.core.batches import Arrays, Rows, in_turn, order
+from pipeline.core.batches import Arrays, Rows, in_turn
 from pipeline.core.errors import DataError
 from pipeline.core.prepared import read_boxes
 from pipeline.core.store import Store
 from pipeline.models.rest import regions
+from pipeline.sources.hidden_words import numbered
 
 Floats = npt.NDArray[np.float32]
 Array = Literal["pooled", "tokens", "regions"]
@@ -74,10 +75,8 @@ class StoredClips:
     shuffled: bool
 
     def steps(self, seed: int, epoch: int) -> list[Rows]:
-        """Rows of the epoch, which are numbered as those of `video_clips`."""
-        if not self.shuffled:
-            return in_turn(len(self.ids), self.batch_size)
-        return [rows + epoch * len(self.ids) for rows in order(len(self.ids), self.batch_size, seed, epoch)]
+        """Rows of the epoch."""
+        return numbered(len(self.ids), self.batch_size, seed, epoch, shuffled=self.shuffled)
 
     def read(self, rows: Rows, seed: int) -> Arrays:  # noqa: ARG002 - nothing is drawn
         """Tokens and label of some rows."""

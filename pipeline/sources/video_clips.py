@@ -16,13 +16,14 @@ import numpy.typing as npt
 from PIL import Image
 from pydantic import Field, model_validator
 
-from pipeline.core.batches import Arrays, Rows, in_turn, order
+from pipeline.core.batches import Arrays, Rows, in_turn
 from pipeline.core.errors import DataError
 from pipeline.core.params import Params
 from pipeline.core.rejects import Rejects
 from pipeline.core.seeds import generator
 from pipeline.formats.shared import Footage
 from pipeline.modalities import video
+from pipeline.sources.hidden_words import numbered
 from pipeline.sources.recordings import verified
 
 Frames = npt.NDArray[np.uint8]
@@ -100,10 +101,7 @@ class VideoClips:
 
     def steps(self, seed: int, epoch: int) -> list[Rows]:
         """Rows of the epoch."""
-        num_clips = len(self.ids)
-        if not self.drawn:
-            return in_turn(num_clips, self.batch_size)
-        return [rows + epoch * num_clips for rows in order(num_clips, self.batch_size, seed, epoch)]
+        return numbered(len(self.ids), self.batch_size, seed, epoch, shuffled=self.drawn)
 
     def read(self, rows: Rows, seed: int) -> Arrays:  # noqa: ARG002 - what is drawn does not depend on the batch
         """x and label of some rows."""
