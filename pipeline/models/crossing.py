@@ -19,8 +19,8 @@ from pipeline.labels.overlap import Overlap
 from pipeline.models import shared_classes
 from pipeline.models.clip_vectors import Encoded, Line, encoded, opened
 from pipeline.models.methods.shared import ClassTexts, Clips, class_texts
-from pipeline.models.shared_classes import Names, Shared, SharedParams
-from pipeline.models.tasks import Classes, Elsewhere, Inputs, Task, checked, in_one_space, text_weights, used
+from pipeline.models.shared_classes import Names, Shared, SharedParams, text_space
+from pipeline.models.tasks import Classes, Elsewhere, Inputs, Task, checked, in_one_space, used
 
 ROLES = ("fit", "val")  # of the source's clips that are learnt from
 
@@ -122,7 +122,7 @@ def crossed(source: Side, target: Side, asked: Asked) -> Crossing:
 
 def _check_texts(texts: store.Store, of_target: store.Store, seed: int) -> None:
     """Class texts of both datasets must lie in one space."""
-    mine, theirs = ((one.attrs.get("encoder"), one.attrs["dim"], text_weights(one, seed)) for one in (texts, of_target))
+    mine, theirs = (text_space(one, seed) for one in (texts, of_target))
     if mine != theirs:
         raise DataError(
             f"{of_target.path}: texts by '{theirs[0]}' of other weights than those of {texts.path} ('{mine[0]}'); "
@@ -143,9 +143,8 @@ def _encoded(joint: _Joint, seed: int) -> tuple[Encoded, Encoded]:
     unseen = {"fit": [], "val": [], "unseen": sorted(set().union(*joint.splits.values()))}
     learnt = encoded(features, split, seed, joint.parts)
     scored = encoded(of_target, split, seed, unseen, ", ".join(joint.splits))
-    afar = (
-        scored.saw.elsewhere
-    )  # regressions to label vectors bear the hash of those, so what was taught must agree too
+    # Regressions to label vectors bear the hash of those vectors, so what was taught must agree too.
+    afar = scored.saw.elsewhere
     agree = afar is None or set(afar.names) == joint.shared.names_taught(learnt)
     if learnt.weights_hash is None or learnt.weights_hash != scored.weights_hash or not agree:
         raise DataError(

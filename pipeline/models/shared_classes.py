@@ -9,9 +9,11 @@ from pydantic import Field
 
 from pipeline.core.errors import LeakError
 from pipeline.core.params import Params
+from pipeline.core.store import Store
 from pipeline.labels.overlap import CHECKS, Overlap, Target, overlapping
 from pipeline.models.clip_vectors import Encoded
 from pipeline.models.methods.shared import ClassTexts
+from pipeline.models.tasks import text_weights
 
 Names = Mapping[int, str]  # of classes, by id
 
@@ -94,6 +96,11 @@ def shared(
     source_KT, target_KT = (texts.of_type(asked.text_type) for _, texts in (source, target))
     found = overlapping(names, source_KT, {dataset: Target(others, target_KT)}, CHECKS, asked.threshold)
     return Shared(names, dataset, others, asked.keep, found)
+
+
+def text_space(texts: Store, seed: int) -> tuple[str | int | None, ...]:
+    """Encoder, size and weights, of all seeds and of one: where they agree, texts of two datasets may be compared."""
+    return (*(texts.attrs.get(name) for name in ("encoder", "dim", "weights_hash")), text_weights(texts, seed))
 
 
 def _attrs(learnt: Encoded) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pipeline.core.errors import DataError
 from pipeline.core.store import Store
 from pipeline.labels.overlap import CHECKS, Overlap, OverlapParams, Target, overlapping
 from pipeline.models.methods.shared import class_texts
+from pipeline.models.shared_classes import text_space
 from pipeline.models.tasks import text_weights
 
 Floats = npt.NDArray[np.float32]
@@ -45,7 +46,7 @@ def taught(
     Raises DataError for texts of different weights, for classes without texts, and where no two classes are left.
     """
     stores = {named.dataset: _opened(named) for named in (source, *targets)}
-    _refuse_other_texts(stores, source.dataset)
+    _refuse_other_texts(stores, source.dataset, seed)
     class_ids = sorted(class_ids)
     vectors_SE = class_texts(stores[source.dataset], class_ids, seed).of_type(params.text_type)
     others = {
@@ -78,8 +79,8 @@ def _opened(named: Named) -> Store:
     return store
 
 
-def _refuse_other_texts(stores: Mapping[str, Store], source: str) -> None:
-    made_by = {dataset: (store.attrs["encoder"], store.attrs.get("weights_hash")) for dataset, store in stores.items()}
+def _refuse_other_texts(stores: Mapping[str, Store], source: str, seed: int) -> None:
+    made_by = {dataset: text_space(store, seed) for dataset, store in stores.items()}
     for dataset, found in made_by.items():
         if found != made_by[source]:
             raise DataError(

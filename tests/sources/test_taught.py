@@ -19,14 +19,14 @@ VECTORS = {
 }
 
 
-def named(root: Path, dataset: str, names: list[str], **about: str) -> Named:
+def named(root: Path, dataset: str, names: list[str], of_seeds: str = "t", **about: str) -> Named:
     path = root / f"{dataset}.zarr"
     told = {"dataset": dataset, "encoder": "tiny", "dim": 6, "weights_hash": "t", **about}
     with store.create(path, told) as writer:
         ids = [f"{class_id:04d}-00" for class_id in range(len(names))]
         for seed in (0, 1):  # of the second the vectors run backwards
             vectors = VECTORS[dataset] if seed == 0 else VECTORS[dataset][:, ::-1].copy()
-            writer.group(f"label@{seed}", ids, {"weights_hash": f"t{seed}"}).put("pooled", vectors)
+            writer.group(f"label@{seed}", ids, {"weights_hash": f"{of_seeds}{seed}"}).put("pooled", vectors)
     return Named(dataset, names, path)
 
 
@@ -75,5 +75,11 @@ def test_a_source_of_which_one_class_is_left_is_refused(datasets: list[Named]) -
 
 def test_texts_by_other_weights_are_refused(datasets: list[Named], tmp_path: Path) -> None:
     other = named(tmp_path / "other", "gym", GYM, weights_hash="u")
+    with pytest.raises(DataError, match="or by other weights; embed both with the same"):
+        taught(datasets[0], [other], [0, 1], params(), seed=0)
+
+
+def test_texts_by_other_weights_of_the_same_seed_are_refused(datasets: list[Named], tmp_path: Path) -> None:
+    other = named(tmp_path / "other", "gym", GYM, of_seeds="u")
     with pytest.raises(DataError, match="or by other weights; embed both with the same"):
         taught(datasets[0], [other], [0, 1], params(), seed=0)
