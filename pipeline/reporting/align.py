@@ -41,13 +41,14 @@ def page(key: str, about: About, parts: Sequence[Learnt]) -> pages.Page:
         counts = [len(task.fit.class_ids), len(task.val.class_ids), len(task.test_ids)]
         counts += [len(task.seen_test_ids)] if generalised else []
         rows.append([task.split, task.seed, chosen["setting"], chosen["val_top1"], *counts, task.num_missing])
+    parted = [_parted(about, parts)] if generalised else []
     tried = [] if all(_is_number(at["setting"]) for part in parts for at in part.history) else [_tried(about, parts)]
     return pages.Page(
         title=f"Alignment: {key}",
         stage="align",
         row=key,
         text=[_text(about, parts)],
-        tables=[pages.Table(title="Trainings", header=header, rows=rows), *tried],
+        tables=[pages.Table(title="Trainings", header=header, rows=rows), *parted, *tried],
         lines=[]
         if tried
         else [
@@ -56,6 +57,17 @@ def page(key: str, about: About, parts: Sequence[Learnt]) -> pages.Page:
         ],
         images=[],
     )
+
+
+def _parted(about: About, parts: Sequence[Learnt]) -> pages.Table:
+    """What is taken from the scores of seen classes where they stand beside unseen ones."""
+    rows: list[list[pages.Cell]] = []
+    for part in parts:
+        taken = part.calibration[part.selected] if part.calibration else 0.0
+        held_out = len(part.task.held_out.class_ids)
+        rows.append([part.task.split, part.task.seed, part.history[part.selected]["setting"], taken, held_out])
+    header = ["split", "seed", f"chosen {about.setting_name}", "taken from seen scores", "held out"]
+    return pages.Table(title="Seen classes beside unseen ones", header=header, rows=rows)
 
 
 def _text(about: About, parts: Sequence[Learnt]) -> str:

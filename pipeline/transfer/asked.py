@@ -48,6 +48,7 @@ class Composing(Params):
         parts: list[str] = [self.constraints if self.inference != "seen_label_then_text" else ""]
         parts += [f"{self.cap} cap" if self.cap != "row" else "", "side constraints" if self.extra else ""]
         parts += [self.inference if self.inference != "visual_prototypes" else ""]
+        parts += ["centred texts" if self.centre == "seen" else ""]
         return ", ".join(part for part in parts if part)
 
     @property

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.core import tables
+from pipeline.core import pages, tables
 from pipeline.core.errors import DataError
 from pipeline.core.schemas import SPLIT
 from pipeline.models import generalised, tasks
@@ -74,6 +74,14 @@ def test_the_gate_is_learnt_from_clips_of_seen_classes(found, rehearsed):
         np.testing.assert_allclose(gate[:, place], expected, atol=1e-5)
     of_unseen = np.array([int(clip_id[4:6]) in UNSEEN for clip_id in found["gzsl"].clip_ids])
     assert gate[of_unseen].mean() > gate[~of_unseen].mean()
+
+
+def test_the_page_says_what_is_taken_from_seen_scores(world, found, tmp_path):
+    page = pages.read(aligned(world, tmp_path, spaces=SPACES) / pages.FILE)
+    table = next(table for table in page.tables if table.title == "Seen classes beside unseen ones")
+    about = found["gzsl"].provenance
+    setting = about.settings[about.selected]
+    assert table.rows == [["s0", 0, setting, pytest.approx(about.calibration[about.selected]), 12]]
 
 
 def test_the_last_training_changes_scores_and_gate_and_no_calibration(world, found, tmp_path):

@@ -217,6 +217,21 @@ def test_every_option_changes_the_scores(inputs, base, change) -> None:
     assert one.shape != other.shape or not np.allclose(one, other)
 
 
+@pytest.mark.parametrize(("refit", "seen"), [("none", FIT), ("seen", sorted(FIT + VAL))])
+def test_texts_are_centred_on_the_classes_that_are_composed_of(inputs, refit, seen) -> None:
+    (task,) = joined(where(inputs), Asked("toy", "random", ["s0"], [0], 0.0))
+    label_KT = task.texts.label_KT.astype(np.float64)
+    centred_KT = label_KT - label_KT[seen].mean(axis=0)
+    centred_KT /= np.linalg.norm(centred_KT, axis=1, keepdims=True)
+    by_hand = replace(task, texts=replace(task.texts, label_KT=centred_KT.astype(np.float32)))
+    names = {c: f"class {c}" for c in range(18)}
+    found = [
+        by_program.recognised(one, parse(transfer.Row, ROW | {"centre": centre}, "x"), refit, FOLDS, names).values
+        for one, centre in ((task, "seen"), (by_hand, "none"))
+    ]
+    np.testing.assert_allclose(found[0]["unseen"], found[1]["unseen"], atol=1e-5)
+
+
 def test_selection_on_folds_measures_other_clips_and_says_so(plain, inputs, tmp_path) -> None:
     found = run(inputs, tmp_path / "out", selection="folds")
     assert found["unseen"].provenance.selection == "folds_seen"  # its encoder was trained on fit classes
@@ -269,8 +284,10 @@ def test_representations_of_the_stage_rest_are_composed_as_any_features(plain, i
 
 def test_variants_are_told_apart(inputs) -> None:
     changes = [{}, {"constraints": "none"}, {"cap": "both"}, {"extra": EXTRA}, {"inference": "reverse_transfer"}]
+    changes += [{"centre": "seen"}]
     names = [parse(transfer.Row, ROW | change, "x").variant for change in changes]
-    assert names == ["all", "none", "all, both cap", "all, side constraints", "all, reverse_transfer"]
+    told = ["all", "none", "all, both cap", "all, side constraints", "all, reverse_transfer", "all, centred texts"]
+    assert names == told
 
 
 @pytest.mark.parametrize(
