@@ -226,6 +226,10 @@ def learning_params() -> dict[str, Any]:
         **CHOSEN,
         "options": {"graph": "paper", "plan": "reduced", "dropout": 0.0},
         "classes": "fit",
+        "label_smoothing": 0.0,
+        "augment": None,
+        "taught_by": "data/ingest/utd_imu.parquet",
+        "text": None,
     }
     bound = {
         **COMMON,
@@ -243,7 +247,7 @@ def learning_params() -> dict[str, Any]:
         "pretrain": {
             "compute": COMPUTE,
             "running": RUNNING,
-            "rows": {"hub": {**encoder, "label_smoothing": 0.0, "training": TRAINING}},
+            "rows": {"hub": {**encoder, "training": TRAINING}},
         },
         "bind": {"batches": {"batch_size": 32, "num_threads": 1}, "running": RUNNING, "rows": {"toy": bound}},
         "align": {

@@ -27,6 +27,9 @@ ROW = {
     "splits": ["s0", "s1"],
     "seeds": [0],
     "label_smoothing": 0.1,
+    "augment": None,
+    "taught_by": "data/ingest/toy.parquet",
+    "text": None,
     "training": {
         "optimizer": {"name": "adam", "lr": 0.005, "weight_decay": 0.0, "fused": False},
         "num_epochs": 2,
@@ -88,8 +91,8 @@ def write_split(world, **changes):
 def run(world, out="w", engine="inline", running=RUNNING, **changes):
     row = parse(step.Row, {**ROW, **changes}, "row")
     compute = Compute(engine=engine, num_workers=2)
-    inputs = {"arrays": world / "x.zarr", "split": world / "split.parquet"}
-    return step.pretrain(row, compute, running, key="k", **inputs, out=world / out), world / out
+    inputs = step.Inputs(world / "x.zarr", world / "split.parquet", world / "texts.zarr")
+    return step.pretrain(row, compute, running, inputs, key="k", out=world / out), world / out
 
 
 def test_worker_processes_leave_the_same_bytes(left, world):

@@ -28,7 +28,7 @@ PARAMS = parse(
     "training",
 )
 # Classes 4 and 9 lie on two sides of a line; rows 20 to 23 are held out.
-LESSONS = Lessons("s0", list(range(20)), [4, 9] * 10, list(range(20, 24)), [4, 9] * 2, [4, 9], ["jump", "run"], [0])
+LESSONS = Lessons("s0", list(range(20)), [4, 9] * 10, list(range(20, 24)), [4, 9] * 2, [4, 9], ["jump", "run"], [0], "")
 TASK = classify.Task("section", "test", loop.Running(num_workers=0, queue_length=1, checkpoint_every=None), None)
 
 
@@ -53,7 +53,8 @@ class Rows:
 def train(label_smoothing=0.0, seed=0):
     with deterministic(seed, 1):
         encoder = Linear()
-        fitted = classify.train(encoder, Rows(), LESSONS, PARAMS, label_smoothing=label_smoothing, seed=seed, task=TASK)
+        teaching = classify.Teaching(label_smoothing, variant=None, text=None)
+        fitted = classify.train(encoder, Rows(), LESSONS, PARAMS, teaching, seed=seed, task=TASK)
     return encoder, fitted
 
 
