@@ -24,7 +24,6 @@ from pipeline.core.outputs import whole, whole_folder
 from pipeline.core.resume import Parts
 from pipeline.core.store import Store
 from pipeline.models import checkpoint
-from pipeline.models.methods.shared import Array
 from pipeline.reporting import pretrain as page_of
 from pipeline.training import classify, encoders, loop, ranks, sentences
 from pipeline.training.lessons import Lessons, Prepared, read_lessons
@@ -137,21 +136,21 @@ def _assist(pair: _Pair) -> None:
 def _part(pair: _Pair) -> tuple[dict[str, object], Callable[[Path], None]]:
     prepared = Prepared(pair.inputs.arrays)
     lessons = read_lessons(pair.inputs.split_table, pair.split, pair.row.classes, prepared)
-    text_KT = _texts(pair, lessons)
-    part_key = _part_key(pair, lessons, text_KT)
+    told = _told(pair, lessons)
+    part_key = _part_key(pair, lessons, told)
     resume = pair.parts.unfinished(pair.file, part_key)
-    return part_key, partial(_train, pair=pair, prepared=prepared, lessons=lessons, text_KT=text_KT, resume=resume)
+    return part_key, partial(_train, pair=pair, prepared=prepared, lessons=lessons, told=told, resume=resume)
 
 
-def _texts(pair: _Pair, lessons: Lessons) -> Array | None:
-    """Of the training classes, where the row has texts teach."""
+def _told(pair: _Pair, lessons: Lessons) -> sentences.Told | None:
+    """The texts of the training classes, where the row has such teach."""
     row = pair.row
     if row.text is None:
         return None
     return sentences.read(row.text, pair.inputs.taught_by, row.dataset, lessons.training_classes, pair.seed)
 
 
-def _part_key(pair: _Pair, lessons: Lessons, text_KT: Array | None) -> dict[str, object]:
+def _part_key(pair: _Pair, lessons: Lessons, told: sentences.Told | None) -> dict[str, object]:
     """All that decides the weights of one pair."""
     row = pair.row
     return {
@@ -160,15 +159,15 @@ def _part_key(pair: _Pair, lessons: Lessons, text_KT: Array | None) -> dict[str,
         "seed": pair.seed,
         "arrays": pair.arrays_digest,
         "lessons": vars(lessons),
-        "texts": None if text_KT is None else array_digest(text_KT),
+        "texts": None if told is None else array_digest(told.text_KT),
     }
 
 
 def _train(
-    folder: Path, *, pair: _Pair, prepared: Prepared, lessons: Lessons, text_KT: Array | None, resume: Path
+    folder: Path, *, pair: _Pair, prepared: Prepared, lessons: Lessons, told: sentences.Told | None, resume: Path
 ) -> None:
     task = classify.Task(pair.section, f"{pair.key} {pair.split}-{pair.seed}", pair.running, resume)
-    encoders.train(folder / pair.file, pair.row, prepared, lessons, text_KT, pair.seed, task)
+    encoders.train(folder / pair.file, pair.row, prepared, lessons, told, pair.seed, task)
 
 
 def _write_history(path: Path, abouts: list[dict[str, Any]]) -> None:

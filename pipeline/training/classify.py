@@ -1,6 +1,6 @@
 """An encoder learns to tell its training classes apart, through linear layers that are thrown away."""
 
-# Shapes: N clips, C channels, T frames, V joints, M bodies, D feature size, K training classes; of texts T their size.
+# Shapes: N clips, C channels, T frames, V joints, M bodies, D feature size, K training classes.
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from pipeline.modalities import Variant
 from pipeline.models.encoder import encoder_of
-from pipeline.models.methods.shared import Array
 from pipeline.training import loop, sentences
 from pipeline.training.lessons import LabelledClips, Lessons, Prepared
 
@@ -29,7 +28,7 @@ class Teaching:
 
     label_smoothing: float
     variant: Variant | None  # drawn of the clips to learn from, never of those held out
-    text: tuple[sentences.Params, Array] | None  # and text_KT of the training classes; None: a classifier
+    told: sentences.Told | None  # texts of the training classes; None: a classifier learns, from labels alone
 
 
 class Classifier(nn.Module):
@@ -79,9 +78,8 @@ def train(
 
 def _learner(encoder: nn.Module, num_classes: int, teaching: Teaching) -> tuple[nn.Module, loop.LossFn]:
     """The encoder with what it learns through, and the loss of a batch."""
-    if teaching.text is not None:
-        params, text_KT = teaching.text
-        return sentences.Reader(encoder, text_KT, params), sentences.loss_of(params, teaching.label_smoothing)
+    if (told := teaching.told) is not None:
+        return sentences.Reader(encoder, told), sentences.loss_of(told.params, teaching.label_smoothing)
 
     def loss_fn(module: nn.Module, batch: loop.Batch) -> tuple[Tensor, dict[str, Tensor]]:
         logit_NK = module(batch["x"])

@@ -11,7 +11,6 @@ from pipeline.core.errors import ParamsError
 from pipeline.core.params import Params
 from pipeline.core.seeds import derived_seed
 from pipeline.models import checkpoint
-from pipeline.models.methods.shared import Array
 from pipeline.training import classify, loop, ranks, sentences
 from pipeline.training.determinism import deterministic
 from pipeline.training.lessons import Classes, Lessons, Prepared
@@ -38,16 +37,15 @@ def train(
     plan: Plan,
     prepared: Prepared,
     lessons: Lessons,
-    text_KT: Array | None,
+    told: sentences.Told | None,
     seed: int,
     task: classify.Task,
 ) -> None:
-    """Write the weights of the best epoch; `text_KT` of the training classes, where the plan has texts teach."""
+    """Write the weights of the best epoch; `told` are the texts of the training classes, where the plan has such."""
     named_seed = derived_seed(seed, "pretrain", lessons.split)
     log = runs.recorded("training", task.what, writes=ranks.leads())
     layout = prepared.attrs["layout"]
-    text = None if plan.text is None or text_KT is None else (plan.text, text_KT)
-    teaching = classify.Teaching(plan.label_smoothing, _variant(plan, layout, f"{task.section}.augment"), text)
+    teaching = classify.Teaching(plan.label_smoothing, _variant(plan, layout, f"{task.section}.augment"), told)
     with log as facts, deterministic(named_seed, plan.training.num_threads):
         options = f"{task.section}.options"
         encoder = modalities.sense(plan.modality).build(plan.encoder, plan.options, layout, options)

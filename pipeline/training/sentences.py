@@ -7,6 +7,7 @@ the same vector. Texts of no other class are read, so what is said of unseen cla
 
 # Shapes: N clips, K training classes, D feature size, T text size.
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -30,13 +31,21 @@ class Params(core_params.Params):
     label_weight: float = Field(ge=0)  # of the classifier's loss, beside 1 for the texts'; 0: there is no classifier
 
 
-def read(params: Params, embeddings: Path, dataset: str, class_ids: Sequence[int], seed: int) -> Array:
-    """text_KT of the training classes, unit vectors. DataError for a store of another dataset or without such texts."""
+@dataclass(frozen=True)
+class Told:
+    """The texts of the training classes, unit vectors, and how they teach."""
+
+    text_KT: Array
+    params: Params
+
+
+def read(params: Params, embeddings: Path, dataset: str, class_ids: Sequence[int], seed: int) -> Told:
+    """The texts of the training classes. DataError for a store of another dataset or without such texts."""
     store = Store(embeddings, "embed")
     if (whose := store.attrs["dataset"]) != dataset:
         raise DataError(f"{embeddings}: class texts of '{whose}', not of '{dataset}'; mend taught_by in params.yaml")
     texts = class_texts(store, class_ids, seed)
-    return Wording.of(params.text_type, params.centre, texts)(texts)
+    return Told(Wording.of(params.text_type, params.centre, texts)(texts), params)
 
 
 class Reader(nn.Module):
@@ -44,14 +53,14 @@ class Reader(nn.Module):
 
     text_KT: Tensor
 
-    def __init__(self, encoder: nn.Module, text_KT: Array, params: Params) -> None:
+    def __init__(self, encoder: nn.Module, told: Told) -> None:
         super().__init__()
-        self.encoder, self.scale = encoder, params.scale
-        num_classes, text_dim = text_KT.shape
+        self.encoder, self.scale = encoder, told.params.scale
+        num_classes, text_dim = told.text_KT.shape
         dim = encoder_of(encoder).dim
-        self.register_buffer("text_KT", torch.from_numpy(text_KT), persistent=False)
+        self.register_buffer("text_KT", torch.from_numpy(told.text_KT), persistent=False)
         self.map = nn.Linear(dim, text_dim)
-        self.head = nn.Linear(dim, num_classes) if params.label_weight else None
+        self.head = nn.Linear(dim, num_classes) if told.params.label_weight else None
 
     def forward(self, x_NCT: Tensor) -> tuple[Tensor, Tensor | None]:
         """logit_NK of the texts, and of the classifier if there is one."""

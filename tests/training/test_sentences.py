@@ -48,13 +48,13 @@ def embeddings(tmp_path):
 
 
 def test_the_texts_are_those_of_the_training_classes_without_what_they_share(embeddings):
-    found = sentences.read(params(), embeddings, "toy", [1, 3, 4], 0)
+    found = sentences.read(params(), embeddings, "toy", [1, 3, 4], 0).text_KT
     chosen = VECTORS[[1, 3, 4]].astype(np.float64)
     np.testing.assert_allclose(found, unit(chosen - chosen.mean(axis=0)), atol=1e-6)
     np.testing.assert_allclose(
-        sentences.read(params(centre="none"), embeddings, "toy", [3], 0), VECTORS[[3]], atol=1e-6
+        sentences.read(params(centre="none"), embeddings, "toy", [3], 0).text_KT, VECTORS[[3]], atol=1e-6
     )
-    plain = sentences.read(params(text_type="label", centre="none"), embeddings, "toy", [3], 0)
+    plain = sentences.read(params(text_type="label", centre="none"), embeddings, "toy", [3], 0).text_KT
     np.testing.assert_allclose(plain, VECTORS[[1]], atol=1e-6)
 
 
@@ -78,7 +78,7 @@ def test_the_loss_is_the_cross_entropy_of_the_cosines_and_of_the_classifier(labe
     """Against the formula, in float64 and clip by clip."""
     torch.manual_seed(0)
     asked, rows = params(label_weight=label_weight), batch()
-    reader = sentences.Reader(Linear(), VECTORS[:3], asked)
+    reader = sentences.Reader(Linear(), sentences.Told(VECTORS[:3], asked))
     loss, metrics = sentences.loss_of(asked, smoothing)(reader, rows)
     weights = {name: value.detach().double().numpy() for name, value in reader.named_parameters()}
     total, hits = 0.0, 0
@@ -100,7 +100,7 @@ def entropy(logit, label, smoothing):
 
 
 def test_a_classifier_stands_beside_only_where_it_has_a_weight():
-    plain, both = (sentences.Reader(Linear(), VECTORS, params(label_weight=w)) for w in (0.0, 0.5))
+    plain, both = (sentences.Reader(Linear(), sentences.Told(VECTORS, params(label_weight=w))) for w in (0.0, 0.5))
     assert [name for name, _ in plain.named_parameters() if name.startswith("head")] == []
     assert plain(torch.zeros(2, 2))[1] is None
     assert both(torch.zeros(2, 2))[1].shape == (2, 5)
@@ -109,7 +109,7 @@ def test_a_classifier_stands_beside_only_where_it_has_a_weight():
 def test_all_that_learns_has_a_part_in_the_loss():
     """Several devices wait for the gradient of every weight."""
     asked = params(label_weight=0.5)
-    reader = sentences.Reader(Linear(), VECTORS[:3], asked)
+    reader = sentences.Reader(Linear(), sentences.Told(VECTORS[:3], asked))
     sentences.loss_of(asked, 0.0)(reader, batch())[0].backward()
     assert [name for name, weight in reader.named_parameters() if weight.grad is None] == []
     assert "text_KT" not in reader.state_dict()
