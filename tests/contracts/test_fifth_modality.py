@@ -170,7 +170,10 @@ split.main(row="utd_imu-random", clips=clips / "utd_imu.parquet", out=table)
 for row, name in (("skeleton", "skeleton-dvta50"), ("inertial", "inertial-window")):
     preprocess.main(row=row, clips=clips / "utd_imu.parquet", source=raw, out=arrays / "utd_imu" / f"{name}.zarr")
 weights = Path("features/pretrain/hub")
-pretrain.main(row="hub", arrays=arrays / "utd_imu/skeleton-dvta50.zarr", split=table, out=weights)
+pretrain.main(
+    row="hub", arrays=arrays / "utd_imu/skeleton-dvta50.zarr", split=table, taught_by=clips / "utd_imu.parquet",
+    out=weights,
+)
 bind.main(
     row="toy", arrays=arrays, splits=table.parent, clips=clips, pretrained=weights.parent, hub=weights,
     out=Path("features/bind/toy"),
