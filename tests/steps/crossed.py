@@ -135,6 +135,7 @@ SIDE = {"split_table": "t", "features": "extract/x.zarr", "embeddings": "arc"}
 COMPOSED = {
     "method": "prototypes",
     "text_type": "label",
+    "centre": "none",
     "inference": "visual_prototypes",
     "constraints": "all",
     "cap": "row",

@@ -30,6 +30,7 @@ ROW = {
     "features": "extract/toy.zarr",
     "embeddings": "toy-minilm",
     "text_type": "label",
+    "centre": "none",
     "method": "prototypes",
     "inference": "visual_prototypes",
     "constraints": "all",
@@ -194,6 +195,7 @@ NO_RULES = EXTRA | {"forbidden": [], "max_seen": None}
     [
         ({}, {"text_type": "context"}),
         ({}, {"text_type": "hands"}),
+        ({}, {"centre": "seen"}),
         ({}, {"inference": "seen_label_then_text"}),
         ({}, {"inference": "reverse_transfer"}),
         ({}, {"constraints": "none"}),
@@ -217,7 +219,7 @@ def test_every_option_changes_the_scores(inputs, base, change) -> None:
 
 def test_selection_on_folds_measures_other_clips_and_says_so(plain, inputs, tmp_path) -> None:
     found = run(inputs, tmp_path / "out", selection="folds")
-    assert found["unseen"].provenance.selection == "folds"
+    assert found["unseen"].provenance.selection == "folds_seen"  # its encoder was trained on fit classes
     lines = [(tmp_path / "out" / "history.csv").read_text(), (plain[0] / "history.csv").read_text()]
     assert ",60," in lines[0]
     assert ",12," in lines[1]
