@@ -15,6 +15,7 @@ def main(
     row: Annotated[str, typer.Option(help="A key of pretrain.rows in params.yaml.")],
     arrays: Annotated[Path, typer.Option(help="The prepared arrays.")],
     split: Annotated[Path, typer.Option(help="The split table: who may be learnt from.")],
+    taught_by: Annotated[Path, typer.Option(help="The table of the clips, or of a row with text the class texts.")],
     out: Annotated[Path, typer.Option(help="The folder of weights to write.")],
 ) -> None:
     """Train one encoder per split and seed of the row."""
@@ -24,7 +25,8 @@ def main(
     if launch.spread(chosen.training.devices):
         return
     with runs.recorded("pretrain", row, writes=ranks.leads()) as facts:
-        facts.update(pretrain.pretrain(chosen, compute, running, key=row, arrays=arrays, split=split, out=out))
+        inputs = pretrain.Inputs(arrays, split, taught_by)
+        facts.update(pretrain.pretrain(chosen, compute, running, inputs, key=row, out=out))
 
 
 if __name__ == "__main__":

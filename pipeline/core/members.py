@@ -7,12 +7,12 @@ from types import ModuleType
 
 from pipeline.core.errors import ParamsError
 
-# What stands in a folder beside its members: what they have in common, and a folder of members of another kind.
-NO_MEMBERS = frozenset(("shared", "recipes"))
+# What stands in a folder beside its members: what they have in common, and what is of another kind.
+NO_MEMBERS = frozenset(("shared", "recipes", "variants"))
 
 
 def names(package: str) -> list[str]:
-    """The members of a package, e.g. names("pipeline.datasets"): its modules but `shared`, `recipes` and private ones.
+    """The members of a package, e.g. names("pipeline.datasets"): its modules but NO_MEMBERS and private ones.
 
     Nothing of the package is imported.
     """

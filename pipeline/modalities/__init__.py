@@ -2,6 +2,7 @@
 
 - `__init__`: `read`, `prepare`, `build` and `is_empty`, without importing torch (`Modality`).
 - `recipes/`: a file per preparation, `Params`, `prepare` and, if it keeps pictures, `view` (`Recipe`).
+- `variants`, where there are some of a clip to learn from (`Varied`).
 - Every other file: an encoder, `Params` and `Encoder` (`models.encoder`).
 """
 
@@ -13,6 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core import members, params
+
+Floats = npt.NDArray[np.float32]
+Variant = Callable[[Floats, np.random.Generator], Floats]  # x_CT... and what draws -> another x_CT...
 
 if TYPE_CHECKING:
     from torch import nn
@@ -38,6 +42,14 @@ class Modality(Protocol):
 
     def is_empty(self, x_NCT: npt.NDArray[np.float32], /) -> npt.NDArray[np.bool_]:
         """Which prepared clips hold nothing: no encoder may see them."""
+
+
+@runtime_checkable
+class Varied(Modality, Protocol):
+    """A modality whose prepared clips have variants to learn from."""
+
+    def augment(self, options: Mapping[str, Any], layout: str, section: str) -> Variant:
+        """The function that draws a variant of a prepared clip of a layout; it can be pickled."""
 
 
 @runtime_checkable

@@ -28,7 +28,7 @@ def page(key: str, abouts: list[dict[str, Any]], rejected: list[list[str]]) -> p
     row = abouts[0]  # but for split and seed they are one row's
     text = (
         f"{row['encoder']} trained on the {row['classes']} classes of each split of {row['dataset']} "
-        f"(split table {row['split_table']}). "
+        f"(split table {row['split_table']}), {_teaching(row)}. "
         "The epoch with the best accuracy on held-out clips of the same classes is kept; unseen classes and test clips "
         "take no part."
     )
@@ -46,6 +46,17 @@ def page(key: str, abouts: list[dict[str, Any]], rejected: list[list[str]]) -> p
         ],
         images=[],
     )
+
+
+def _teaching(about: dict[str, Any]) -> str:
+    """What the weights were taught with, in words."""
+    text, augment = about["text"], about["augment"]
+    told = "by their labels"
+    if text is not None:
+        told = f"by their texts of type {text['text_type']} (centred: {text['centre']})"
+        told += " and their labels" if text["label_weight"] else ""
+    drawn = ", ".join(f"{name} {value:g}" for name, value in (augment or {}).items())
+    return f"{told}, from variants of the clips ({drawn})" if augment else told
 
 
 def _rejected(rejected: list[list[str]]) -> list[pages.Table]:

@@ -1,4 +1,4 @@
-"""An encoder learns as a classifier of its training classes, through a linear layer that is thrown away."""
+"""An encoder learns to tell its training classes apart, through linear layers that are thrown away."""
 
 # Shapes: N clips, C channels, T frames, V joints, M bodies, D feature size, K training classes.
 from dataclasses import dataclass
@@ -6,8 +6,9 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from pipeline.modalities import Variant
 from pipeline.models.encoder import encoder_of
-from pipeline.training import loop
+from pipeline.training import loop, sentences
 from pipeline.training.lessons import LabelledClips, Lessons, Prepared
 
 
@@ -15,10 +16,19 @@ from pipeline.training.lessons import LabelledClips, Lessons, Prepared
 class Task:
     """What one training is called and how it runs; none of it changes the weights."""
 
-    section: str  # where params.yaml gives the encoder's options
+    section: str  # where params.yaml gives the row
     what: str  # names progress
     running: loop.Running
     resume: Path | None  # where the state of an unfinished training is kept
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """What is learnt from beside the clips and their classes."""
+
+    label_smoothing: float
+    variant: Variant | None  # drawn of the clips to learn from, never of those held out
+    told: sentences.Told | None  # texts of the training classes; None: a classifier learns, from labels alone
 
 
 class Classifier(nn.Module):
@@ -40,28 +50,22 @@ def train(
     prepared: Prepared,
     lessons: Lessons,
     params: loop.Params,
+    teaching: Teaching,
     *,
-    label_smoothing: float,
     seed: int,
     task: Task,
 ) -> loop.Fitted:
     """Leave in the encoder the weights of the epoch that knew most held-out clips; to be run within `deterministic`."""
 
-    def clips(rows: list[int], labels: list[int], *, shuffled: bool) -> LabelledClips:
-        return LabelledClips(prepared, rows, labels, lessons.training_classes, params.batch_size, shuffled)
+    def clips(rows: list[int], labels: list[int], *, learnt: bool) -> LabelledClips:
+        classes, variant = lessons.training_classes, teaching.variant if learnt else None
+        return LabelledClips(prepared, rows, labels, classes, params.batch_size, shuffled=learnt, variant=variant)
 
-    def loss_fn(module: nn.Module, batch: loop.Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        logit_NK = module(batch["x"])
-        loss = nn.functional.cross_entropy(logit_NK, batch["label"], label_smoothing=label_smoothing)
-        return loss, {"accuracy": (logit_NK.argmax(1) == batch["label"]).float().mean()}
-
-    data = clips(lessons.rows, lessons.labels, shuffled=True)
-    held_out = clips(lessons.held_out_rows, lessons.held_out_labels, shuffled=False)
-    classifier = Classifier(encoder, len(lessons.training_classes))
+    module, loss_fn = _learner(encoder, len(lessons.training_classes), teaching)
     return loop.fit(
-        classifier,
-        data,
-        held_out,
+        module,
+        clips(lessons.rows, lessons.labels, learnt=True),
+        clips(lessons.held_out_rows, lessons.held_out_labels, learnt=False),
         loss_fn,
         params,
         task.running,
@@ -70,3 +74,16 @@ def train(
         what=task.what,
         resume=task.resume,
     )
+
+
+def _learner(encoder: nn.Module, num_classes: int, teaching: Teaching) -> tuple[nn.Module, loop.LossFn]:
+    """The encoder with what it learns through, and the loss of a batch."""
+    if (told := teaching.told) is not None:
+        return sentences.Reader(encoder, told), sentences.loss_of(told.params, teaching.label_smoothing)
+
+    def loss_fn(module: nn.Module, batch: loop.Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        logit_NK = module(batch["x"])
+        loss = nn.functional.cross_entropy(logit_NK, batch["label"], label_smoothing=teaching.label_smoothing)
+        return loss, {"accuracy": (logit_NK.argmax(1) == batch["label"]).float().mean()}
+
+    return Classifier(encoder, num_classes), loss_fn

@@ -1,4 +1,4 @@
-"""One encoder from its plan: built, trained as a classifier of a split's training classes, written with what it saw."""
+"""One encoder from its plan: built, trained to tell a split's training classes apart, written with what it saw."""
 
 from pathlib import Path
 from typing import Any
@@ -7,10 +7,11 @@ from pydantic import Field
 
 from pipeline import modalities
 from pipeline.core import runs
+from pipeline.core.errors import ParamsError
 from pipeline.core.params import Params
 from pipeline.core.seeds import derived_seed
 from pipeline.models import checkpoint
-from pipeline.training import classify, loop, ranks
+from pipeline.training import classify, loop, ranks, sentences
 from pipeline.training.determinism import deterministic
 from pipeline.training.lessons import Classes, Lessons, Prepared
 
@@ -26,33 +27,48 @@ class Plan(Params):
     options: dict[str, Any]
     classes: Classes  # seen = fit and val classes, only for methods with `refit: both`
     label_smoothing: float = Field(ge=0, lt=1)
+    augment: dict[str, Any] | None  # Params of the modality's variants, of which one takes a clip's place; null: none
+    text: sentences.Params | None  # null: a classifier learns, from labels alone
     training: loop.Params
 
 
-def train(file: Path, plan: Plan, prepared: Prepared, lessons: Lessons, seed: int, task: classify.Task) -> None:
-    """Write the weights of the best epoch."""
+def train(
+    file: Path,
+    plan: Plan,
+    prepared: Prepared,
+    lessons: Lessons,
+    told: sentences.Told | None,
+    seed: int,
+    task: classify.Task,
+) -> None:
+    """Write the weights of the best epoch; `told` are the texts of the training classes, where the plan has such."""
     named_seed = derived_seed(seed, "pretrain", lessons.split)
     log = runs.recorded("training", task.what, writes=ranks.leads())
+    layout = prepared.attrs["layout"]
+    teaching = classify.Teaching(plan.label_smoothing, _variant(plan, layout, f"{task.section}.augment"), told)
     with log as facts, deterministic(named_seed, plan.training.num_threads):
-        layout = prepared.attrs["layout"]
-        encoder = modalities.sense(plan.modality).build(plan.encoder, plan.options, layout, task.section)
-        fitted = classify.train(
-            encoder,
-            prepared,
-            lessons,
-            plan.training,
-            label_smoothing=plan.label_smoothing,
-            seed=named_seed,
-            task=task,
-        )
+        options = f"{task.section}.options"
+        encoder = modalities.sense(plan.modality).build(plan.encoder, plan.options, layout, options)
+        fitted = classify.train(encoder, prepared, lessons, plan.training, teaching, seed=named_seed, task=task)
         facts.update(fitted.facts)
     checkpoint.save(file, encoder, _about(plan, prepared, lessons, seed, fitted))
 
 
+def _variant(plan: Plan, layout: str, section: str) -> modalities.Variant | None:
+    """What draws a clip's variants. ParamsError for a modality that has none, or whose params do not fit."""
+    if plan.augment is None:
+        return None
+    sense = modalities.sense(plan.modality)
+    if not isinstance(sense, modalities.Varied):
+        raise ParamsError(f"{section}: there are no variants of {plan.modality} to learn from; set it to null")
+    return sense.augment(plan.augment, layout, section)
+
+
 def _about(plan: Plan, prepared: Prepared, lessons: Lessons, seed: int, fitted: loop.Fitted) -> dict[str, Any]:
     """What extract needs to rebuild the encoder and to refuse it where it saw too much."""
+    told = {"dataset", "split_table", "modality", "recipe", "encoder", "options", "classes", "augment", "text"}
     return {
-        **plan.model_dump(include={"dataset", "split_table", "modality", "recipe", "encoder", "options", "classes"}),
+        **plan.model_dump(include=told),
         "layout": prepared.attrs["layout"],
         "split": lessons.split,
         "seed": seed,

@@ -14,6 +14,8 @@ from pipeline.core.errors import DataError, LeakError
 from pipeline.core.prepared import Clips
 from pipeline.core.roles import clips_digest
 from pipeline.core.schemas import SPLIT
+from pipeline.core.seeds import generator
+from pipeline.modalities import Variant
 
 Classes = Literal["fit", "seen"]
 ROLES: dict[Classes, tuple[str, ...]] = {"fit": ("fit",), "seen": ("fit", "val")}
@@ -76,17 +78,22 @@ class LabelledClips:
     training_classes: list[int]
     batch_size: int
     shuffled: bool
+    variant: Variant | None = None  # of each clip another one is read, drawn anew in every epoch
 
     def steps(self, seed: int, epoch: int) -> list[Rows]:
         """Numbers of clips, 0 to N - 1."""
         num_rows = len(self.rows)
         return order(num_rows, self.batch_size, seed, epoch) if self.shuffled else in_turn(num_rows, self.batch_size)
 
-    def read(self, rows: Rows, seed: int) -> Arrays:  # noqa: ARG002 - nothing is drawn
-        """x_NCTVM and label_N."""
+    def read(self, rows: Rows, seed: int) -> Arrays:
+        """x_NCTVM and label_N; of a clip the same variant whatever other rows are read with it."""
         place = {class_id: number for number, class_id in enumerate(self.training_classes)}
         label_N = np.array([place[self.labels[row]] for row in rows.tolist()], dtype=np.int64)
-        return {"x": self.prepared.x_NCTVM[[self.rows[row] for row in rows.tolist()]], "label": label_N}
+        x_NCTVM = self.prepared.x_NCTVM[[self.rows[row] for row in rows.tolist()]]
+        if self.variant is not None:
+            drawn = zip(x_NCTVM, rows.tolist(), strict=True)
+            x_NCTVM = np.stack([self.variant(x_CTVM, generator(seed, "variant", row)) for x_CTVM, row in drawn])
+        return {"x": x_NCTVM, "label": label_N}
 
     def names(self, rows: Rows) -> list[str]:
         """Clip ids."""

@@ -170,7 +170,10 @@ split.main(row="utd_imu-random", clips=clips / "utd_imu.parquet", out=table)
 for row, name in (("skeleton", "skeleton-dvta50"), ("inertial", "inertial-window")):
     preprocess.main(row=row, clips=clips / "utd_imu.parquet", source=raw, out=arrays / "utd_imu" / f"{name}.zarr")
 weights = Path("features/pretrain/hub")
-pretrain.main(row="hub", arrays=arrays / "utd_imu/skeleton-dvta50.zarr", split=table, out=weights)
+pretrain.main(
+    row="hub", arrays=arrays / "utd_imu/skeleton-dvta50.zarr", split=table, taught_by=clips / "utd_imu.parquet",
+    out=weights,
+)
 bind.main(
     row="toy", arrays=arrays, splits=table.parent, clips=clips, pretrained=weights.parent, hub=weights,
     out=Path("features/bind/toy"),
@@ -229,6 +232,10 @@ def learning_params() -> dict[str, Any]:
         **CHOSEN,
         "options": {"graph": "paper", "plan": "reduced", "dropout": 0.0},
         "classes": "fit",
+        "label_smoothing": 0.0,
+        "augment": None,
+        "taught_by": "data/ingest/utd_imu.parquet",
+        "text": None,
     }
     bound = {
         **COMMON,
@@ -247,7 +254,7 @@ def learning_params() -> dict[str, Any]:
         "pretrain": {
             "compute": COMPUTE,
             "running": RUNNING,
-            "rows": {"hub": {**encoder, "label_smoothing": 0.0, "training": TRAINING}},
+            "rows": {"hub": {**encoder, "training": TRAINING}},
         },
         "bind": {"batches": {"batch_size": 32, "num_threads": 1}, "running": RUNNING, "rows": {"toy": bound}},
         "align": {

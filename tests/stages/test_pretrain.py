@@ -29,6 +29,9 @@ ROW = {
     "splits": ["s0"],
     "seeds": [3],
     "label_smoothing": 0.0,
+    "augment": None,
+    "taught_by": "data/ingest/toy.parquet",
+    "text": None,
     "training": {
         "optimizer": {"name": "sgd", "lr": 0.01, "weight_decay": 0.0, "momentum": 0.9},
         "num_epochs": 1,
@@ -73,7 +76,8 @@ def write_params(**changes):
 
 def run(**changes):
     write_params(**changes)
-    pretrain.main(row="k", arrays=Path("x.zarr"), split=Path("s.parquet"), out=Path("features/pretrain/k"))
+    inputs = {"arrays": Path("x.zarr"), "split": Path("s.parquet"), "taught_by": Path("c.parquet")}
+    pretrain.main(row="k", **inputs, out=Path("features/pretrain/k"))
 
 
 def test_a_row_becomes_a_folder_of_weights(project):
@@ -103,6 +107,7 @@ def test_a_row_that_does_not_fit_is_refused(changes, fault, project):
 def run_command():
     """The stage as dvc starts it."""
     command = [sys.executable, "-m", "stages.pretrain", "--row", "k", "--arrays", "x.zarr", "--split", "s.parquet"]
+    command += ["--taught-by", "c.parquet"]
     environment = os.environ | {"PYTHONPATH": str(Path(pretrain.__file__).parents[1])}
     done = subprocess.run([*command, "--out", "w"], env=environment, capture_output=True, text=True)
     return done.returncode, done.stderr

@@ -108,14 +108,14 @@ def world(tmp_path, monkeypatch):
         "options": {"graph": "paper", "plan": "reduced", "dropout": 0.0},
     }
     row |= {"classes": "fit", "splits": ["source", "without_4"], "seeds": [0], "label_smoothing": 0.0}
+    row |= {"augment": None, "taught_by": "data/ingest/demo.parquet", "text": None}
     running = loop.Running(num_workers=0, queue_length=2, checkpoint_every=None)
     pretrain.pretrain(
         parse(pretrain.Row, row | {"training": TRAINING}, "test"),
         Compute(engine="inline", num_workers=1),
         running,
+        pretrain.Inputs(demo.root / "x.zarr", demo.split, demo.root / "clips.parquet"),
         key="k",
-        arrays=demo.root / "x.zarr",
-        split=demo.split,
         out=tmp_path / "w",
     )
     demo.extract(tmp_path / "w", "t")

@@ -27,6 +27,9 @@ ROW = {
     "splits": ["s0", "s1"],
     "seeds": [0],
     "label_smoothing": 0.1,
+    "augment": None,
+    "taught_by": "data/ingest/toy.parquet",
+    "text": None,
     "training": {
         "optimizer": {"name": "adam", "lr": 0.005, "weight_decay": 0.0, "fused": False},
         "num_epochs": 2,
@@ -88,8 +91,8 @@ def write_split(world, **changes):
 def run(world, out="w", engine="inline", running=RUNNING, **changes):
     row = parse(step.Row, {**ROW, **changes}, "row")
     compute = Compute(engine=engine, num_workers=2)
-    inputs = {"arrays": world / "x.zarr", "split": world / "split.parquet"}
-    return step.pretrain(row, compute, running, key="k", **inputs, out=world / out), world / out
+    inputs = step.Inputs(world / "x.zarr", world / "split.parquet", world / "texts.zarr")
+    return step.pretrain(row, compute, running, inputs, key="k", out=world / out), world / out
 
 
 def test_worker_processes_leave_the_same_bytes(left, world):
@@ -268,6 +271,94 @@ def test_finished_weights_rest_on_the_code_that_trains_them(world, monkeypatch):
     run(world, out="killed")
     assert trained[2:] == ["s0-0.safetensors", "s1-0.safetensors"]
     assert set(asked) == {("pipeline.training.encoders", "pipeline.modalities.skeleton.stgcn")}
+
+
+TEXT = {"text_type": "label", "centre": "none", "scale": 5.0, "label_weight": 0.0}
+TOLD = {"text": TEXT, "taught_by": "features/embed/toy.zarr"}
+AUGMENT = {"yaw_degrees": 30.0, "scale": 0.1, "time_warp": 0.3, "noise": 0.01}
+
+
+def write_texts(world, seed=0, unseen=()):
+    """Vectors of five classes and two types; those of `unseen` classes have other ones."""
+    vectors = {kind: np.random.default_rng(seed).normal(size=(5, 6)).astype(np.float32) for kind in ("label", "other")}
+    vectors["other"] = vectors["other"][::-1].copy()
+    for of_kind in vectors.values():
+        of_kind[list(unseen)] += 1
+    with store.create(world / "texts.zarr", {"dataset": "toy", "dim": 6}) as writer:
+        for kind, of_kind in vectors.items():
+            writer.group(kind, [f"{number:04d}-00" for number in range(5)]).put("pooled", of_kind)
+
+
+def weights_of(folder):
+    return checkpoint.load(folder / "s0-0.safetensors")[0]
+
+
+def differ(first, second):
+    return any(not np.array_equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"text_type": "other"}, {"text_type": "label+other"}, {"centre": "seen"}, {"scale": 9.0}, {"label_weight": 0.5}],
+)
+def test_texts_teach_and_every_option_of_theirs_changes_the_weights(change, left, world):
+    write_texts(world)
+    told = run(world, out="told", splits=["s0"], **TOLD)[1]
+    assert differ(weights_of(told), weights_of(left[1]))
+    changed = run(world, out="changed", splits=["s0"], **{**TOLD, "text": {**TEXT, **change}})[1]
+    assert differ(weights_of(told), weights_of(changed))
+    about = checkpoint.load(changed / "s0-0.safetensors")[1]
+    assert about["text"] == {**TEXT, **change}
+    assert "by their texts of type" in pages.read(changed / "page.json").text[0]
+
+
+def test_no_text_of_an_unseen_class_changes_a_byte_and_one_of_a_seen_class_does(world):
+    """Nor is what is finished taken again for other texts."""
+    centred = {**TOLD, "text": {**TEXT, "centre": "seen"}}
+    found = []
+    for out, unseen in (("first", ()), ("second", (2, 3, 4)), ("third", (1,))):
+        write_texts(world, unseen=unseen)
+        found.append((run(world, out=out, splits=["s0"], **centred)[1] / "s0-0.safetensors").read_bytes())
+    assert found[0] == found[1]
+    assert found[0] != found[2]
+
+
+@pytest.mark.parametrize("name", [None, *AUGMENT])
+def test_variants_change_the_weights_and_so_does_every_option_of_theirs(name, left, world):
+    first = weights_of(run(world, splits=["s0"], augment=AUGMENT)[1]) if name else weights_of(left[1])
+    options = {**AUGMENT, **({name: 0.0} if name else {})}
+    folder = run(world, out="varied", splits=["s0"], augment=options)[1]
+    assert differ(first, weights_of(folder))
+    assert "from variants of the clips (noise" in pages.read(folder / "page.json").text[0]
+
+
+def test_worker_processes_read_the_same_variants(world):
+    running = loop.Running(num_workers=2, queue_length=1, checkpoint_every=None)
+    folders = [
+        run(world, out=out, splits=["s0"], augment=AUGMENT, running=how)[1]
+        for out, how in (("here", RUNNING), ("there", running))
+    ]
+    first, second = ((folder / "s0-0.safetensors").read_bytes() for folder in folders)
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"text": TEXT}, "taught_by: with text expected a store of class texts, features/embed/<row>.zarr"),
+        ({"taught_by": "features/embed/toy.zarr"}, r"without text the classes are named by data/ingest/toy\.parquet"),
+        ({"taught_by": "data/ingest/other.parquet"}, r"are named by data/ingest/toy\.parquet"),
+        ({"text": {**TEXT, "text_type": "a++b"}, "taught_by": TOLD["taught_by"]}, "text.text_type"),
+        ({"augment": {"yaw_degrees": 3.0}}, r"pretrain\.rows\.k\.augment.*missing"),
+        (
+            {"modality": "depth", "encoder": "r2plus1d", "augment": AUGMENT},
+            r"pretrain\.rows\.k\.augment: there are no variants of depth to learn from; set it to null",
+        ),
+    ],
+)
+def test_what_cannot_teach_is_refused(changes, fault, world):
+    with pytest.raises(ParamsError, match=fault):
+        run(world, **changes)
 
 
 def test_a_clip_of_an_unseen_class_stops_training(world):

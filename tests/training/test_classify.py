@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from pipeline.core.params import parse
-from pipeline.training import classify, loop
+from pipeline.training import classify, loop, sentences
 from pipeline.training.determinism import deterministic
 from pipeline.training.lessons import Lessons
 
@@ -28,7 +28,7 @@ PARAMS = parse(
     "training",
 )
 # Classes 4 and 9 lie on two sides of a line; rows 20 to 23 are held out.
-LESSONS = Lessons("s0", list(range(20)), [4, 9] * 10, list(range(20, 24)), [4, 9] * 2, [4, 9], ["jump", "run"], [0])
+LESSONS = Lessons("s0", list(range(20)), [4, 9] * 10, list(range(20, 24)), [4, 9] * 2, [4, 9], ["jump", "run"], [0], "")
 TASK = classify.Task("section", "test", loop.Running(num_workers=0, queue_length=1, checkpoint_every=None), None)
 
 
@@ -53,7 +53,8 @@ class Rows:
 def train(label_smoothing=0.0, seed=0):
     with deterministic(seed, 1):
         encoder = Linear()
-        fitted = classify.train(encoder, Rows(), LESSONS, PARAMS, label_smoothing=label_smoothing, seed=seed, task=TASK)
+        teaching = classify.Teaching(label_smoothing, variant=None, told=None)
+        fitted = classify.train(encoder, Rows(), LESSONS, PARAMS, teaching, seed=seed, task=TASK)
     return encoder, fitted
 
 
@@ -76,6 +77,34 @@ def test_label_smoothing_keeps_the_loss_above_its_floor():
     floor = -(0.9 * math.log(0.9) + 0.1 * math.log(0.1))
     assert plain < floor <= smooth + 1e-6
     assert smooth == pytest.approx(floor, abs=0.1)
+
+
+def test_variants_are_of_the_clips_to_learn_from_and_never_of_those_held_out():
+    seen = []
+
+    def variant(x, random):
+        seen.append(x.tolist())
+        return x + random.normal(size=x.shape).astype(np.float32)
+
+    plain = train()[0]
+    with deterministic(0, 1):
+        encoder = Linear()
+        teaching = classify.Teaching(0.0, variant=variant, told=None)
+        classify.train(encoder, Rows(), LESSONS, PARAMS, teaching, seed=0, task=TASK)
+    assert len(seen) == 20 * 15
+    assert {tuple(x) for x in seen} == {tuple(x) for x in Rows.x_NCTVM[:20].tolist()}
+    assert not torch.equal(encoder.layer.weight, plain.layer.weight)
+
+
+def test_texts_teach_the_encoder():
+    text_KT = np.array([[1, 0, 0, 0], [0, 1, 0, 0]], np.float32)
+    told = sentences.Params(text_type="label", centre="none", scale=10.0, label_weight=0.0)
+    with deterministic(0, 1):
+        encoder = Linear()
+        teaching = classify.Teaching(0.0, variant=None, told=sentences.Told(text_KT, told))
+        fitted = classify.train(encoder, Rows(), LESSONS, PARAMS, teaching, seed=0, task=TASK)
+    assert fitted.history[-1]["held_out_accuracy"] == 1.0
+    assert not torch.equal(encoder.layer.weight, train()[0].layer.weight)
 
 
 def test_the_classifier_has_an_output_per_training_class():

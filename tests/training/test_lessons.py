@@ -67,6 +67,23 @@ def test_clips_of_a_store_come_as_those_in_memory_do(tmp_path):
     assert [rows.tolist() for rows in held_out.steps(7, 0)] == [[0, 1, 2], [3]]
 
 
+def added(x, random):
+    return x + random.uniform(1, 2, size=x.shape).astype(np.float32)
+
+
+def test_of_a_clip_a_variant_is_read_that_depends_on_clip_and_seed_alone(tmp_path):
+    plain = LabelledClips(prepared(tmp_path), [1, 4, 2, 6], [9, 5, 5, 9], [5, 9], 3, shuffled=True)
+    varied = dataclasses.replace(plain, variant=added)
+    together, alone = varied.read(np.array([3, 0]), 7), varied.read(np.array([0]), 7)
+    assert together["x"].dtype == np.float32
+    assert together["x"][1].tolist() == alone["x"][0].tolist()
+    assert together["label"].tolist() == plain.read(np.array([3, 0]), 7)["label"].tolist()
+    drawn = together["x"] - plain.read(np.array([3, 0]), 7)["x"]
+    assert ((drawn >= 1) & (drawn < 2.01)).all()
+    assert drawn[0] != drawn[1]
+    assert varied.read(np.array([0]), 8)["x"].tolist() != alone["x"].tolist()
+
+
 def test_seen_adds_the_validation_classes(tmp_path):
     lessons = read_lessons(split(tmp_path), "s0", "seen", prepared(tmp_path))
     assert (lessons.rows, lessons.labels) == ([0, 1, 3], [0, 1, 2])

@@ -2,6 +2,7 @@
 
 # Shapes: N clips, C = 3 axes, T frames, V joints, M bodies.
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from pipeline.core.errors import ParamsError
 from pipeline.core.joints import LAYOUTS
 from pipeline.datasets import shared as datasets
 from pipeline.formats.shared import Skeleton
+from pipeline.modalities.skeleton import variants
 
 if TYPE_CHECKING:
     from torch import nn
@@ -48,6 +50,18 @@ def build(encoder: str, options: Mapping[str, Any], layout: str, section: str) -
     member = members.load(__name__, encoder)
     module: nn.Module = member.Encoder(params.parse(member.Params, dict(options), section), LAYOUTS[layout])
     return module
+
+
+def augment(
+    options: Mapping[str, Any], layout: str, section: str
+) -> Callable[[npt.NDArray[np.float32], np.random.Generator], npt.NDArray[np.float32]]:
+    """The function that draws a variant of x_CTVM; `options` are the Params of `variants`."""
+    if layout not in variants.IN_SPACE:
+        raise ParamsError(
+            f"{section}: the joints of layout '{layout}' are places in a picture, and variants are of places in metres "
+            f"({', '.join(variants.IN_SPACE)}); set it to null"
+        )
+    return partial(variants.variant, params=params.parse(variants.Params, dict(options), section))
 
 
 def is_empty(x_NCTVM: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
