@@ -20,7 +20,7 @@ def corrected(values: Sequence[float], test_to_train: float) -> Interval | None:
     num = len(values)
     if num < 2:
         return None
-    return _around(values, float(np.var(values, ddof=1)) * (1 / num + test_to_train), num - 1)
+    return around(float(np.mean(values)), float(np.var(values, ddof=1)) * (1 / num + test_to_train), num - 1)
 
 
 def over_seeds(values: Sequence[Sequence[float]]) -> Interval | None:
@@ -34,7 +34,7 @@ def over_seeds(values: Sequence[Sequence[float]]) -> Interval | None:
         return None
     pooled = sum(float(np.var(seeds)) * len(seeds) for seeds in values) / freedom
     variance = pooled * sum(1 / len(seeds) for seeds in values) / len(values) ** 2
-    return _around([float(np.mean(seeds)) for seeds in values], variance, freedom)
+    return around(float(np.mean([np.mean(seeds) for seeds in values])), variance, freedom)
 
 
 def within_unit(interval: Interval | None) -> Interval | None:
@@ -42,10 +42,9 @@ def within_unit(interval: Interval | None) -> Interval | None:
     return (max(0.0, interval[0]), min(1.0, interval[1])) if interval else None
 
 
-def _around(values: Sequence[float], variance: float, freedom: int) -> Interval:
-    """Student's interval of the mean, whose variance is known with so many degrees of freedom."""
+def around(middle: float, variance: float, freedom: int) -> Interval:
+    """Student's 95 % interval of a mean whose variance is known with so many degrees of freedom."""
     from scipy.special import stdtrit  # .2 s to import, and only several figures need it
 
     half = float(stdtrit(freedom, 0.5 + COVERAGE / 2)) * variance**0.5
-    middle = float(np.mean(values))
     return middle - half, middle + half

@@ -47,8 +47,13 @@ PARTING = {
 _SAME_COSINE = 1 - 1e-6  # equal texts differ by a float32 rounding, different ones by far more
 
 
-# Whatever reads the labels of test clips, after all scores are made: stages, and commands of `unseen`.
-OPENERS = {"the stage evaluate": "pipeline.steps.evaluate", "the command constraints": "pipeline.commands.constraints"}
+# Whatever opens the labels of test clips, and what for; the stages ingest and split make the tables that hold them.
+OPENERS = {
+    "stage evaluate": "to count what was named right, after all scores are made",
+    "stage retrieve": "to write beside the clips that were found",
+    "stage bind": "to tell the classes of the clips that it paired",
+    "command constraints": "to set constraint sets side by side, after all scores are made",
+}
 
 
 @dataclass(frozen=True)
@@ -240,24 +245,24 @@ def num_shared_subjects(clip_ids: Iterable[str], clips: Mapping[str, Clip]) -> i
     return len({clips[clip_id].subject for clip_id in clip_ids} & training - {None})
 
 
-def check_training_clips(about: Provenance, clips: Mapping[str, Clip]) -> None:
+def check_training_clips(
+    about: Provenance, roles: Mapping[str, Iterable[str]], parts: Mapping[str, Sequence[int]]
+) -> None:
     """Refuse weights that read labels of other clips than those the split calls fit, or fit and val.
 
-    Classes alone do not tell: weights trained on all subjects may name the same classes. The digest is of the ids of
-    the clips; that of fit and val is allowed where the weights are said to be taught the val classes.
+    Classes alone do not tell: weights trained on all subjects may name the same classes. `roles` are the ids of the
+    split table by role, whatever modality has them; those of fit and val are allowed where the weights are said to be
+    taught the val classes.
     """
     if about.training_clips in (None, UNKNOWN_CLIPS):
         return
-    classes = {role: {clip.class_id for clip in clips.values() if clip.role == role} for role in TRAINING_ROLES}
-    allowed = [TRAINING_ROLES[:1]]
-    if classes["val"] <= set(about.training_classes):
-        allowed.append(TRAINING_ROLES)
-    digests = [clips_digest(one for one, clip in clips.items() if clip.role in roles) for roles in allowed]
-    if about.training_clips not in digests:
+    taught_val = set(parts["val"]) <= set(about.training_classes)
+    allowed = [TRAINING_ROLES[:1], TRAINING_ROLES] if taught_val else [TRAINING_ROLES[:1]]
+    if about.training_clips not in [clips_digest(one for role in both for one in roles[role]) for both in allowed]:
         raise LeakError(
-            f"split '{about.split}', seed {about.seed}: the encoder's weights were trained on other clips than those "
-            f"that the split calls {' or '.join('+'.join(roles) for roles in allowed)}: another split table, other "
-            "subjects or another dataset; run `dvc repro` of its stage with this split table"
+            f"split '{about.split}', seed {about.seed}: the encoder was trained on other clips than those that the "
+            f"split calls {' or '.join(' and '.join(both) for both in allowed)}, on other subjects perhaps; train it "
+            "with this split table"
         )
 
 

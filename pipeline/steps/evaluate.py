@@ -71,7 +71,8 @@ class _Case:
 class _Truth:
     meta: dict[str, Any]
     class_names: dict[int, str]
-    clips: dict[str, dict[str, Clip]]  # by split and clip id
+    clips: dict[str, dict[str, Clip]]  # by split and clip id, of the modality
+    training: dict[str, dict[str, list[str]]]  # ids by split and training role, of whatever modality
 
 
 def evaluate(row: EvaluateRow, bootstrap: Bootstrap, inputs: Inputs, *, out: Path, predictions: Path) -> None:
@@ -111,7 +112,10 @@ def _truth(inputs: Inputs, modality: str) -> _Truth:
         raise DataError(f"{inputs.prompts}: its classes are not those of {inputs.clips}; run `dvc repro prompt ingest`")
     known = _clips(inputs.clips, modality)
     clips: dict[str, dict[str, Clip]] = {}
+    training: dict[str, dict[str, list[str]]] = {split: {"fit": [], "val": []} for split in meta["splits"]}
     for line in parquet.read_rows(inputs.split, SPLIT):
+        if line["role"] in leakage.TRAINING_ROLES:
+            training[line["split"]][line["role"]].append(line["clip_id"])
         if of_clip := known.get(line["clip_id"]):
             clip = of_clip[0]
             leakage.check_role(line, clip["class_id"], meta["splits"][line["split"]])
@@ -120,7 +124,7 @@ def _truth(inputs: Inputs, modality: str) -> _Truth:
             clips.setdefault(line["split"], {})[line["clip_id"]] = Clip(
                 clip["class_id"], line["role"], person, clip["subject"], contents
             )
-    return _Truth(meta, names, clips)
+    return _Truth(meta, names, clips, training)
 
 
 def _clips(path: Path, modality: str) -> dict[str, list[Row]]:
@@ -177,7 +181,7 @@ def _audited(scored: Scores, truth: _Truth) -> _Case:
     same = overlap.same_words(about.source_classes, unseen) | overlap.same_name(about.source_classes, unseen)
     leakage.check_source(about, same)
     clips = truth.clips.get(about.split, {})
-    leakage.check_training_clips(about, clips)
+    leakage.check_training_clips(about, truth.training[about.split], parts)
     leakage.check_clips(about, scored.clip_ids, clips)
     paired_unseen = [truth.class_names[class_id] for class_id in sorted({*about.paired_classes} & {*parts["unseen"]})]
     return _Case(scored, clips, [*parts["fit"], *parts["val"]], parts["unseen"], paired_unseen)
@@ -211,10 +215,11 @@ def _measured(
     about, scored = case.scored.provenance, case.scored
     scores_NK = scored.values[:, setting]
     rank_N = metrics.ranks(scores_NK, case.truth, about.class_ids)
+    subjects = [case.clips[clip_id].subject for clip_id in scored.clip_ids]
     accuracy = metrics.accuracy(
         rank_N,
         case.truth,
-        [case.clips[clip_id].subject for clip_id in scored.clip_ids],
+        subjects,
         num_candidates=len(about.class_ids),
         num_resamples=bootstrap.num_resamples,
         generator=generator(bootstrap.seed, "bootstrap", about.split, about.seed, about.label_space, selection),
@@ -224,12 +229,10 @@ def _measured(
     if about.label_space == "gzsl":
         figures |= _generalised(case, setting)
     key = {"split": about.split, "seed": about.seed, "selection": selection, "label_space": about.label_space}
-    guesses = metrics.predictions(scores_NK, about.class_ids)
-    lines = [
-        {**key, "clip_id": clip_id, "class_id": true, "predicted": int(guess), "rank": int(rank)}
-        for clip_id, true, guess, rank in zip(scored.clip_ids, case.truth, guesses, rank_N, strict=True)
-    ]
-    return figures, lines
+    guesses = metrics.predictions(scores_NK, about.class_ids).tolist()
+    named = ("clip_id", "subject", "class_id", "predicted", "rank")
+    answers = zip(scored.clip_ids, subjects, case.truth, guesses, rank_N.tolist(), strict=True)
+    return figures, [key | dict(zip(named, answer, strict=True)) for answer in answers]
 
 
 def _counts(case: _Case) -> dict[str, int]:

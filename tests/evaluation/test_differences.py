@@ -98,3 +98,54 @@ def test_another_figure_gives_another_difference() -> None:
     difference = differences.paired(one, other, "ausuc")
     assert difference is not None
     assert difference.mean == pytest.approx(0.3)
+
+
+def answers(right: list[list[int]], seed: int = 0) -> list[dict[str, Any]]:
+    """A list of outcomes for each cell; every second cell is of another class, subjects ascend."""
+    return [
+        {"clip_id": f"{cell}-{number}", "seed": seed, "subject": cell // 2, "class_id": cell % 2, "rank": 2 - outcome}
+        for cell, outcomes in enumerate(right)
+        for number, outcome in enumerate(outcomes)
+    ]
+
+
+def test_the_interval_of_a_single_split_with_cells_of_one_size_is_students_over_cells() -> None:
+    one = [[1, 1, 0], [1, 0, 0], [0, 0, 0], [1, 1, 1], [0, 1, 1]]
+    other = [[0, 0, 0], [1, 0, 0], [1, 0, 0], [1, 0, 0], [0, 0, 1]]
+    leads = [(sum(a) - sum(b)) / 3 for a, b in zip(one, other, strict=True)]
+    found = differences.over_cells(answers(one), answers(other))
+    assert found == pytest.approx(metrics.interval_of_mean(leads))
+
+
+def test_the_interval_of_a_single_split_is_that_of_drawing_cells_with_replacement() -> None:
+    """Forty cells of unlike sizes whose clips are right together, drawn again and again as pairs."""
+    draw = np.random.default_rng(1)
+    sizes = draw.integers(1, 9, size=40)
+    one, other = ([[int(draw.random() < p)] * int(size) for size in sizes] for p in (0.7, 0.4))
+    leads = [(sum(a) - sum(b), len(a)) for a, b in zip(one, other, strict=True)]
+    means = []
+    for _ in range(4_000):
+        drawn = [leads[cell] for cell in draw.integers(0, 40, size=40)]
+        means.append(sum(lead for lead, _ in drawn) / sum(size for _, size in drawn))
+    found = differences.over_cells(answers(one), answers(other))
+    assert found == pytest.approx(tuple(np.quantile(means, [0.025, 0.975])), abs=0.03)
+
+
+def test_clips_of_nobody_known_are_cells_of_their_own_and_seeds_are_averaged() -> None:
+    one = [line | {"subject": None} for line in answers([[1, 0], [1, 1]])]
+    other = [line | {"subject": None} for seed in (0, 1) for line in answers([[0, 0], [seed, 1]], seed)]
+    found = differences.over_cells(one, other)
+    assert found == pytest.approx(metrics.interval_of_mean([1, 0, 0.5, 0]))
+
+
+def test_clips_that_one_did_not_answer_and_a_single_cell_tell_nothing() -> None:
+    assert differences.over_cells(answers([[1, 0]]), answers([[0, 0]])) is None
+    assert differences.over_cells(answers([[1], [1]]), answers([[0]])) is None
+
+
+def test_a_difference_of_one_split_gets_its_interval_and_that_of_several_keeps_its_own() -> None:
+    one, other = answers([[1], [1], [0]]), answers([[0], [0], [0]])
+    single = differences.with_cells(found(rows([0.5]), rows([0.4])), one, other)
+    assert single.ci95 == differences.over_cells(one, other)
+    several = found(AHEAD, rows(HARD))
+    assert differences.with_cells(several, one, other) == several
