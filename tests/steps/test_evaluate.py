@@ -243,9 +243,7 @@ def test_generalised_scores_of_clips_of_one_side_are_refused(world: World) -> No
 FIT, VAL = ["tiny/c0s1r0", "tiny/c0s1r1"], ["tiny/c1s1r0", "tiny/c1s1r1"]
 
 
-@pytest.mark.parametrize(
-    ("clip_ids", "classes"), [(FIT, [0]), (FIT, [0, 1]), (FIT + VAL, [0, 1])]
-)
+@pytest.mark.parametrize(("clip_ids", "classes"), [(FIT, [0]), (FIT, [0, 1]), (FIT + VAL, [0, 1])])
 def test_an_encoder_of_the_clips_that_the_split_lets_train_passes(
     world: World, clip_ids: list[str], classes: list[int]
 ) -> None:
