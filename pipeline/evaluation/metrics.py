@@ -77,6 +77,15 @@ def top_k(rank_N: Ints, k: int) -> float:
     return float(np.mean(rank_N <= k))
 
 
+def top_five(rank_N: Ints, num_candidates: int) -> float | None:
+    """Share of clips whose true class is among the best five; None among five or fewer, where it cannot be wrong.
+
+    >>> top_five(np.array([1, 6]), 6), top_five(np.array([1, 5]), 5)
+    (0.5, None)
+    """
+    return top_k(rank_N, TOP) if num_candidates > TOP else None
+
+
 def per_class(rank_N: Ints, truth_N: Sequence[int]) -> dict[int, tuple[float, int]]:
     """Top-1 accuracy and number of clips of each class that occurs as truth, by class id."""
     truth = np.asarray(truth_N)
@@ -141,17 +150,16 @@ def accuracy(
     if not len(rank_N):
         raise DataError("no scored clips: the split's test clips and the scores have nothing in common")
     counts_G4 = _cells(rank_N, truth_N, subject_N)
-    found = [float(figure[0]) for figure in _figures(counts_G4, np.ones((1, len(counts_G4)), dtype=np.int64))]
     ends: list[Interval | None] = [None, None, None]
     if len(counts_G4) > 1:
         ends = [_percentiles(figure_B) for figure_B in _resampled(counts_G4, num_resamples, generator)]
-    told = num_candidates > TOP
+    top5 = top_five(rank_N, num_candidates)
     return Accuracy(
-        top1=found[0],
+        top1=top_k(rank_N, 1),
         top1_ci95=ends[0],
-        top5=found[1] if told else None,
-        top5_ci95=ends[1] if told else None,
-        class_mean=found[2],
+        top5=top5,
+        top5_ci95=None if top5 is None else ends[1],
+        class_mean=class_mean(rank_N, truth_N),
         class_mean_ci95=ends[2],
         mean_of_batches=mean_of_batches(rank_N),
         num_cells=len(counts_G4),
