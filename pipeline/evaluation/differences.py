@@ -16,6 +16,8 @@ from pipeline.evaluation.metrics import Interval
 Row = dict[str, Any]  # of reports/evaluate/<row>.json
 Answers = Sequence[Row]  # of reports/evaluate/<row>.parquet, of one question
 
+_POINT = 1e-9
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -43,9 +45,16 @@ class Difference:
 
     @property
     def is_noise(self) -> bool | None:
-        """Whether the widest interval known covers 0; None without any."""
+        """Whether the widest interval known covers 0; None without any, or where it is a point beside 0.
+
+        A lead that is the same everywhere has an interval without width, which is not certainty.
+        """
         interval = self.ci95_corrected or self.ci95
-        return None if interval is None else interval[0] <= 0 <= interval[1]
+        if interval is None:
+            return None
+        if interval[1] - interval[0] < _POINT:
+            return True if abs(self.mean) < _POINT else None
+        return interval[0] <= 0 <= interval[1]
 
 
 def paired(one: Sequence[Row], other: Sequence[Row], figure: str = "top1") -> Difference | None:

@@ -71,6 +71,13 @@ def test_a_lead_that_the_plain_interval_alone_tells_is_noise() -> None:
     assert narrow.is_noise is True
 
 
+@pytest.mark.parametrize(("lead", "wanted"), [(0.0, True), (0.1, None)])
+def test_a_lead_that_is_the_same_everywhere_is_not_certain(lead: float, wanted: bool | None) -> None:
+    difference = found(rows([value + lead for value in HARD]), rows(HARD))
+    assert difference.ci95 is not None
+    assert difference.is_noise is wanted
+
+
 def test_only_splits_of_both_are_compared_and_seeds_of_both_are_paired() -> None:
     one = [*rows([0.5, 0.9]), *rows([0.7, 0.9], seed=1), *rows([0.1, 0.1], seed=7)]
     other = [*rows([0.4]), *rows([0.5], seed=1), *rows([1.0], seed=9)]
