@@ -39,12 +39,13 @@ class Compared:
     """Leads of the best line of a panel over all others, or of other pairs of its lines."""
 
     panel: Panel
+    by: str  # the figure, as rows name it
     leads: list[Lead]
 
     @property
     def figure(self) -> str:
         """What the lines are compared by, in words."""
-        return _TOLD[_figure(self.panel)]
+        return _TOLD[self.by]
 
 
 def ahead(panels: Sequence[Panel], results: Sequence[Result]) -> list[Compared]:
@@ -57,7 +58,7 @@ def ahead(panels: Sequence[Panel], results: Sequence[Result]) -> list[Compared]:
         if whole:
             best = max(whole, key=lambda line: _value(line, panel))
             pairs = [(best, line) for line in honest if line is not best]
-            found.append(_compared(panel, pairs, results))
+            found.append(_compared(panel, _figure(panel), pairs, results))
     return [one for one in found if one.leads]
 
 
@@ -67,7 +68,7 @@ def gaps(panels: Sequence[Panel], results: Sequence[Result]) -> list[Compared]:
     for panel in panels:
         own = {_who(line): line for line in panel.lines if not line.leaky}
         pairs = [(line, own[_who(line)]) for line in panel.lines if line.leaky and _who(line) in own]
-        found.append(_compared(panel, pairs, results))
+        found.append(_compared(panel, "top1", pairs, results))  # the figure that an oracle chooses by
     return [one for one in found if one.leads]
 
 
@@ -77,7 +78,7 @@ def between(panels: Sequence[Panel], results: Sequence[Result], one: str, other:
     for panel in panels:
         lines = [line for line in panel.lines if not line.leaky]
         pairs = [(ours, their) for ours in lines for their in lines if (ours.result, their.result) == (one, other)]
-        found.append(_compared(panel, pairs, results))
+        found.append(_compared(panel, _figure(panel), pairs, results))
     return [one for one in found if one.leads]
 
 
@@ -89,23 +90,23 @@ def table(found: Sequence[Compared]) -> Iterator[list[object]]:
         for lead in compared.leads:
             one, ci95, corrected = lead.difference, lead.difference.ci95, lead.difference.ci95_corrected
             yield [
-                *(*asked, panel.num_classes, _figure(panel), lead.one.result, lead.one.rows[0]["selection"]),
+                *(*asked, panel.num_classes, compared.by, lead.one.result, lead.one.rows[0]["selection"]),
                 *(lead.other.result, lead.other.rows[0]["selection"], one.num_splits, one.num_ahead, one.mean),
                 *(*(ci95 or ("", "")), *(corrected or ("", "")), "" if one.is_noise is None else one.is_noise),
             ]
 
 
-def _compared(panel: Panel, pairs: Sequence[tuple[Line, Line]], results: Sequence[Result]) -> Compared:
+def _compared(panel: Panel, by: str, pairs: Sequence[tuple[Line, Line]], results: Sequence[Result]) -> Compared:
     leads = []
     for one, other in pairs:
-        difference = differences.paired(one.rows, other.rows, _figure(panel))
+        difference = differences.paired(one.rows, other.rows, by)
         if difference is not None:
-            if _figure(panel) == "top1":
+            if by == "top1":
                 splits = set(difference.by_split)
                 answers = (_answers(line, splits, results) for line in (one, other))
                 difference = differences.with_cells(difference, *answers)
             leads.append(Lead(one, other, difference))
-    return Compared(panel, sorted(leads, key=lambda lead: (lead.difference.mean, lead.other.result)))
+    return Compared(panel, by, sorted(leads, key=lambda lead: (lead.difference.mean, lead.other.result)))
 
 
 def _answers(line: Line, splits: set[str], results: Sequence[Result]) -> list[Row]:

@@ -147,6 +147,18 @@ def test_the_gap_between_own_choice_and_oracle_stands_beside_both(three: Any) ->
     assert 'class="flag leak"' in section(html, "gaps")
 
 
+def test_the_gap_of_generalised_rows_is_of_the_figure_that_the_oracle_chose_by(inputs: Any) -> None:
+    name = "demo-skeleton-stgcn-ridge"
+    inputs.write_result(name, method("demo", "random", "ridge"), ["s0"], NAMES, 0.4, ["gzsl"])
+    file = inputs.root / f"reports/evaluate/{name}.json"
+    rows = json.loads(file.read_text())["rows"]
+    own = next(row for row in rows if row["label_space"] == "gzsl")
+    rows.append(own | {"selection": "oracle", "leaky": True, "leaks": ["oracle"], "top1": own["top1"] + 0.125})
+    write_json(file, {"rows": rows, "summary": tables.summaries(rows)})
+    (found,) = [one for one in leads.gaps(*panel_of(inputs)) if one.panel.space == "gzsl"]
+    assert (found.by, found.leads[0].difference.mean) == ("top1", pytest.approx(0.125))
+
+
 def test_without_pairs_and_oracles_nothing_is_said_of_them(inputs: Any) -> None:
     for file in (inputs.root / "reports/evaluate").glob("demo-*"):
         file.unlink()
