@@ -189,6 +189,8 @@ def _check_pairs(name: str, about: Provenance, parts: Mapping[str, Sequence[int]
         raise LeakError(
             f"{name}: chosen on val classes that the weights were bound with: that selection is 'validation_seen'"
         )
+    if about.selection == "folds" and set(about.paired_classes) & {*parts["fit"], *parts["val"]}:
+        raise LeakError(f"{name}: chosen on folds of classes that were bound: that selection is 'folds_seen'")
 
 
 def check_source(about: Provenance, namesakes: Mapping[str, str]) -> None:
@@ -252,18 +254,27 @@ def check_training_clips(
 
     Classes alone do not tell: weights trained on all subjects may name the same classes. `roles` are the ids of the
     split table by role, whatever modality has them; those of fit and val are allowed where the weights are said to be
-    taught the val classes.
+    taught the val classes. Refuse as well a choice on classes that the encoder was taught, unless its word says so.
     """
-    if about.training_clips in (None, UNKNOWN_CLIPS):
+    if about.training_clips is None:
+        return
+    name = f"split '{about.split}', seed {about.seed}"
+    if about.selection == "folds":
+        raise LeakError(f"{name}: chosen on folds of classes that the encoder was taught: it is 'folds_seen'")
+    if about.training_clips == UNKNOWN_CLIPS:
         return
     taught_val = set(parts["val"]) <= set(about.training_classes)
     allowed = [TRAINING_ROLES[:1], TRAINING_ROLES] if taught_val else [TRAINING_ROLES[:1]]
-    if about.training_clips not in [clips_digest(one for role in both for one in roles[role]) for both in allowed]:
+    digests = [clips_digest(one for role in both for one in roles[role]) for both in allowed]
+    if about.training_clips not in digests:
         raise LeakError(
-            f"split '{about.split}', seed {about.seed}: the encoder was trained on other clips than those that the "
+            f"{name}: the encoder was trained on other clips than those that the "
             f"split calls {' or '.join(' and '.join(both) for both in allowed)}, on other subjects perhaps; train it "
             "with this split table"
         )
+    chosen_by_fit = about.refit == "both" or about.training_clips == digests[0]  # `both` trains it again once chosen
+    if about.selection == "validation" and not chosen_by_fit:
+        raise LeakError(f"{name}: chosen on val classes that the encoder was taught: it is 'validation_seen'")
 
 
 def leaks(about: Provenance, selection: str) -> list[str]:

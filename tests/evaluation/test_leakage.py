@@ -110,6 +110,10 @@ def test_honest_pairs_pass() -> None:
         (replace(ABOUT, inference="guessed"), "inference is 'guessed', expected one of"),
         (replace(EVERY, selection="validation"), "that selection is 'validation_seen'"),
         (replace(BOUND, pairs="fit_and_val", paired_classes=[2]), "that selection is 'validation_seen'"),
+        (
+            replace(BOUND, selection="folds"),
+            "chosen on folds of classes that were bound: that selection is 'folds_seen'",
+        ),
     ],
 )
 def test_pairs_that_hold_what_is_not_said_are_one_clear_line(about: Provenance, words: str) -> None:
@@ -229,7 +233,31 @@ TAUGHT = {"fit": ["d/a", "d/b"], "val": ["d/c"]}
 )
 def test_weights_of_the_clips_that_the_split_lets_train_pass(clip_ids: list[str], classes: list[int]) -> None:
     about = replace(ABOUT, training_clips=clips_digest(clip_ids), training_classes=classes)
-    leakage.check_training_clips(about, TAUGHT, PARTS)
+    leakage.check_training_clips(replace(about, selection="validation_seen"), TAUGHT, PARTS)
+
+
+@pytest.mark.parametrize(
+    ("clip_ids", "selection", "refit", "word"),
+    [
+        (["d/a", "d/b", "d/c"], "validation", "seen", "validation_seen"),
+        (["d/a", "d/b", "d/c"], "validation", "both", None),  # chosen with an encoder of fit, trained again
+        (["d/a", "d/b"], "validation", "seen", None),
+        (["d/a", "d/b"], "folds", "seen", "folds_seen"),
+        (["d/a", "d/b"], "folds_seen", "seen", None),
+        (["d/a", "d/b", "d/c"], "folds", "both", "folds_seen"),
+        (None, "folds", "none", "folds_seen"),  # an encoder of clips that nobody knows
+    ],
+)
+def test_a_choice_on_classes_that_the_encoder_was_taught_bears_its_name(
+    clip_ids: list[str] | None, selection: str, refit: str, word: str | None
+) -> None:
+    digest = UNKNOWN_CLIPS if clip_ids is None else clips_digest(clip_ids)
+    about = replace(ABOUT, training_clips=digest, training_classes=[0, 1, 2], selection=selection, refit=refit)
+    if word is None:
+        leakage.check_training_clips(about, TAUGHT, PARTS)
+        return
+    with pytest.raises(LeakError, match=f"that the encoder was taught: it is '{word}'"):
+        leakage.check_training_clips(about, TAUGHT, PARTS)
 
 
 @pytest.mark.parametrize("said", [None, UNKNOWN_CLIPS])
