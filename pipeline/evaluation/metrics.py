@@ -4,7 +4,7 @@ Shapes: N clips, K candidate classes, C classes that occur as truth, B bootstrap
 subject and class), H kinds of cells that count alike.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -149,10 +149,11 @@ def accuracy(
     """
     if not len(rank_N):
         raise DataError("no scored clips: the split's test clips and the scores have nothing in common")
-    counts_G4 = _cells(rank_N, truth_N, subject_N)
+    counts_G4 = _counts(rank_N, truth_N, subject_N)
     ends: list[Interval | None] = [None, None, None]
     if len(counts_G4) > 1:
-        ends = [_percentiles(figure_B) for figure_B in _resampled(counts_G4, num_resamples, generator)]
+        blocks = [_figures(*block) for block in draws(counts_G4, num_resamples, generator)]
+        ends = [percentiles(np.concatenate(figure)) for figure in zip(*blocks, strict=True)]
     top5 = top_five(rank_N, num_candidates)
     return Accuracy(
         top1=top_k(rank_N, 1),
@@ -185,33 +186,42 @@ def interval_of_mean(values: Sequence[float]) -> Interval | None:
     return middle - half, middle + half
 
 
-def _cells(rank_N: Ints, truth_N: Sequence[int], subject_N: Sequence[int | None]) -> Ints:
-    """Of each (class, subject): the place of its class, and its clips, those of rank 1, and those of rank 1..TOP."""
-    place_N = np.unique(np.asarray(truth_N), return_inverse=True)[1]
+def cells(truth_N: Sequence[int], subject_N: Sequence[int | None]) -> Ints:
+    """A number from 0 for the (class, subject) of each clip; a clip of nobody known is a cell of its own."""
     keys = [
-        (int(place), *((1, number) if subject is None else (0, subject)))
-        for number, (place, subject) in enumerate(zip(place_N, subject_N, strict=True))
+        (class_id, *((1, number) if subject is None else (0, subject)))
+        for number, (class_id, subject) in enumerate(zip(truth_N, subject_N, strict=True))
     ]
-    cells, cell_N = np.unique(np.array(keys, dtype=np.int64), axis=0, return_inverse=True)
-    clips_N3 = np.stack([np.ones_like(rank_N), rank_N == 1, rank_N <= TOP], axis=1).astype(np.int64)
-    counts_G4 = np.concatenate([cells[:, :1], np.zeros((len(cells), 3), dtype=np.int64)], axis=1)
-    np.add.at(counts_G4[:, 1:], cell_N.ravel(), clips_N3)
-    return counts_G4
+    return np.unique(np.array(keys, dtype=np.int64), axis=0, return_inverse=True)[1].ravel().astype(np.int64)
 
 
-def _resampled(counts_G4: Ints, num_resamples: int, generator: np.random.Generator) -> list[Floats]:
-    """The figures of resamples of as many cells as there are.
+def draws(counts_GX: Ints, num_resamples: int, generator: np.random.Generator) -> Iterator[tuple[Ints, Ints]]:
+    """Resamples of as many cells as there are, in blocks: kinds of cells (H, X), and how often each was drawn (B, H).
 
     Cells that count alike are drawn as one kind, a multinomial over kinds: the same distribution in fewer numbers.
     """
-    kinds_H4, num_H = np.unique(counts_G4, axis=0, return_counts=True)
-    at_once = max(1, _BLOCK_VALUES // len(kinds_H4))
-    blocks = []
+    kinds_HX, num_H = np.unique(counts_GX, axis=0, return_counts=True)
+    at_once = max(1, _BLOCK_VALUES // len(kinds_HX))
     for start in range(0, num_resamples, at_once):
         size = min(at_once, num_resamples - start)
-        drawn_BH = generator.multinomial(len(counts_G4), num_H / len(counts_G4), size=size)
-        blocks.append(_figures(kinds_H4, drawn_BH))
-    return [np.concatenate(figure) for figure in zip(*blocks, strict=True)]
+        yield kinds_HX, generator.multinomial(len(counts_GX), num_H / len(counts_GX), size=size)
+
+
+def percentiles(values_B: Floats) -> Interval:
+    """What lies between the outer fortieths of resampled values."""
+    tail = (1 - COVERAGE) / 2
+    low, high = np.quantile(values_B, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def _counts(rank_N: Ints, truth_N: Sequence[int], subject_N: Sequence[int | None]) -> Ints:
+    """Of each cell: the place of its class, and its clips, those of rank 1, and those of rank 1..TOP."""
+    cell_N = cells(truth_N, subject_N)
+    counts_G4 = np.zeros((int(cell_N.max()) + 1, 4), dtype=np.int64)
+    counts_G4[cell_N, 0] = np.unique(np.asarray(truth_N), return_inverse=True)[1].ravel()
+    for column, is_counted_N in enumerate((np.ones_like(rank_N), rank_N == 1, rank_N <= TOP), start=1):
+        np.add.at(counts_G4[:, column], cell_N, is_counted_N.astype(np.int64))
+    return counts_G4
 
 
 def _figures(kinds_H4: Ints, drawn_BH: Ints) -> tuple[Floats, Floats, Floats]:
@@ -223,9 +233,3 @@ def _figures(kinds_H4: Ints, drawn_BH: Ints) -> tuple[Floats, Floats, Floats]:
     clips_B = drawn_BH @ clips_H
     share_BC = right_BC / np.maximum(clips_BC, 1)
     return drawn_BH @ right_H / clips_B, drawn_BH @ near_H / clips_B, share_BC.sum(axis=1) / (clips_BC > 0).sum(axis=1)
-
-
-def _percentiles(values_B: Floats) -> Interval:
-    tail = (1 - COVERAGE) / 2
-    low, high = np.quantile(values_B, [tail, 1 - tail])
-    return float(low), float(high)

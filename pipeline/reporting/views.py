@@ -30,6 +30,7 @@ class Line:
     kept_overlap: int  # classes of the source that were taught though they are among those that are tested
     leaks: list[str]  # words of leakage.LEAKS
     generalised: dict[str, float] | None  # in the mean over splits, by name in evaluation.tables
+    generalised_ci95: dict[str, Sequence[float] | None]  # as ci95, by the same names
     rows: list[Row]  # of splits and seeds
 
     @property
@@ -231,15 +232,24 @@ def _line(members: Sequence[tuple[str, Row]], varying: Sequence[str]) -> Line:
         method=first["method"],
         detail=", ".join(map(str, told.values())),
         value=fmean(values),
-        ci95=first["top1_ci95"] if len(rows) == 1 else metrics.interval_over_splits(values),
+        ci95=_span(rows, "top1"),
         ci95_corrected=intervals.within_unit(corrected),
         leaky=first["leaky"],
         transductive=first["inference"] == "transductive",
         kept_overlap=max(row["num_kept_overlap"] for row in rows),  # seeds need not be of equally taught encoders
         leaks=list(dict.fromkeys(word for row in rows for word in row["leaks"])),
         generalised=generalised or None,
+        generalised_ci95={key: _span(rows, key) for key in generalised},
         rows=rows,
     )
+
+
+def _span(rows: Sequence[Row], key: str) -> Sequence[float] | None:
+    """Over splits, or over the cells of a single row, where it tells it."""
+    if len(rows) == 1:
+        found: Sequence[float] | None = rows[0].get(f"{key}_ci95")
+        return found
+    return metrics.interval_over_splits([fmean(seeds) for seeds in of_splits(rows, key)])
 
 
 def _breakdown(

@@ -227,7 +227,7 @@ def _measured(
     figures = tables.row(method, about, selection, about.settings[setting], _counts(case)) | tables.figures(accuracy)
     figures["paired_unseen"], figures["kept_overlap"] = case.paired_unseen, about.kept_overlap
     if about.label_space == "gzsl":
-        figures |= _generalised(case, setting)
+        figures |= _generalised(case, setting, subjects, bootstrap)
     key = {"split": about.split, "seed": about.seed, "selection": selection, "label_space": about.label_space}
     guesses = metrics.predictions(scores_NK, about.class_ids).tolist()
     named = ("clip_id", "subject", "class_id", "predicted", "rank")
@@ -251,10 +251,13 @@ def _counts(case: _Case) -> dict[str, int]:
     }
 
 
-def _generalised(case: _Case, setting: int) -> Row:
+def _generalised(case: _Case, setting: int, subjects: list[int | None], bootstrap: Bootstrap) -> Row:
     """Of clips of seen classes and of unseen ones: plain, and calibrated and gated where the method says how."""
     about, scored = case.scored.provenance, case.scored
     asked = generalised.Asked.of(scored.values[:, setting], case.truth, about.class_ids, case.unseen)
     calibration = None if about.calibration is None else about.calibration[setting]
     gate_N = None if scored.gate is None else scored.gate[:, setting]
-    return generalised.figures(asked, calibration=calibration, gate_N=gate_N)
+    right = generalised.answers(asked, calibration=calibration, gate_N=gate_N)
+    random = generator(bootstrap.seed, "bootstrap", about.split, about.seed, "gzsl", about.settings[setting])
+    found = generalised.spans(asked, right, subjects, num_resamples=bootstrap.num_resamples, generator=random)
+    return generalised.figures(asked, right) | {f"{name}_ci95": list(ends) for name, ends in found.items()}

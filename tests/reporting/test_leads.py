@@ -177,12 +177,13 @@ def test_generalised_rows_show_plain_calibrated_and_gated_and_are_compared_by_th
     for row in rows:
         if row["label_space"] == "gzsl":
             row |= {"harmonic_mean_calibrated": 0.4321, "top1_seen_calibrated": 0.5, "top1_unseen_calibrated": 0.38}
-            row["ausuc"] = 0.4567
+            row |= {"ausuc": 0.4567, "harmonic_mean_ci95": [0.1, 0.3], "harmonic_mean_calibrated_ci95": [0.35, 0.5]}
     write_json(file, {"rows": rows, "summary": tables.summaries(rows)})
     html = inputs.report()["index.html"]
     part = html[html.index("Seen, unseen, and both") :]
     lines = {line[0]: line[1:] for line in columns(part)[0][1] if len(line) > 5}
-    assert lines["ridge"] == ["75.3", "12.3", "21.2", "50.0", "38.0", "43.2", "–", "–", "–", "45.7"]
+    plain, calibrated = ["75.3", "12.3", "21.2 10.0 – 30.0"], ["50.0", "38.0", "43.2 35.0 – 50.0"]
+    assert lines["ridge"] == [*plain, *calibrated, "–", "–", "–", "45.7"]
     assert lines["dvta"][3:] == ["–", "–", "–", "–", "–", "–", "34.6"]
     (found,) = [one for one in leads.ahead(*panel_of(inputs)) if one.panel.space == "gzsl"]
     (lead,) = found.leads

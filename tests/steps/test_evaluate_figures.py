@@ -35,6 +35,9 @@ def test_a_generalised_row_has_seen_unseen_and_harmonic_accuracy_and_the_area(wo
     # Points (seen, unseen), after the leads -9, 1 and 9 of the seen classes: (.5, .25), (.5, .5), (0, .75).
     assert row["ausuc"] == pytest.approx(0.5 * (0.5 + 0.75) / 2)
     assert not any(name.endswith(("_calibrated", "_gated")) for name in row)
+    low, high = row["harmonic_mean_ci95"]
+    assert 0 <= low < row["harmonic_mean"] < high <= 1
+    assert "ausuc_ci95" not in row
 
 
 def test_a_number_to_take_from_seen_classes_and_a_gate_are_those_of_the_setting(world: World) -> None:
