@@ -92,9 +92,10 @@ def divide(num_classes: int, unseen: Sequence[int], rng: np.random.Generator) ->
 
 
 def assign(clips: Sequence[Clip], classes: Classes) -> dict[str, str]:
-    """The role of each clip, by id. Raises DataError if fit, val, seen_test or unseen_test stays empty.
+    """The role of each clip, by id.
 
-    Without unseen classes, as in a source of cross-dataset transfer, nobody need test: other datasets do.
+    Raises DataError if fit, val, seen_test or unseen_test stays empty, or an unseen class has no test clip. Without
+    unseen classes, as in a source of cross-dataset transfer, nobody need test: other datasets do.
     """
     roles = {clip.clip_id: _role(clip, classes) for clip in clips}
     needed = {"fit", "val", "seen_test", "unseen_test"} if classes.unseen else {"fit", "val"}
@@ -102,6 +103,12 @@ def assign(clips: Sequence[Clip], classes: Classes) -> dict[str, str]:
     if empty:
         raise DataError(
             f"no clip gets the role {' or '.join(empty)}; see that the clips cover the subjects and classes"
+        )
+    tested = {clip.class_id for clip in clips if roles[clip.clip_id] == "unseen_test"}
+    if missing := sorted(set(classes.unseen) - tested):
+        raise DataError(
+            f"no test clip shows the unseen classes {missing}, which would be chosen among and never be right; see "
+            "that the clips cover them, or name other unseen classes"
         )
     return roles
 

@@ -18,7 +18,7 @@ from pipeline.core.schemas import SPLIT
 from pipeline.labels.overlap import Overlap
 from pipeline.models import shared_classes
 from pipeline.models.clip_vectors import Encoded, Line, encoded, opened
-from pipeline.models.methods.shared import ClassTexts, Clips, class_texts
+from pipeline.models.methods.shared import ClassTexts, Clips, class_texts, text_group
 from pipeline.models.shared_classes import Names, Shared, SharedParams, text_space
 from pipeline.models.tasks import Classes, Elsewhere, Inputs, Task, checked, in_one_space, used
 
@@ -166,6 +166,7 @@ def _task(joint: _Joint, learnt: Encoded, scored: Encoded, seed: int) -> Task:
             )
     rows, num_missing = _source_rows(joint, learnt, [*fit, *val])
     test, tests, num_unscored = _target_rows(joint, scored)
+    _check_width(learnt, scored, rows["fit"], test)
     unseen = sorted(set().union(*joint.splits.values()))
     return Task(
         split=joint.asked.source.split,
@@ -191,6 +192,16 @@ def _task(joint: _Joint, learnt: Encoded, scored: Encoded, seed: int) -> Task:
         elsewhere=_elsewhere(joint, learnt, [*fit, *val]),
         tests=tests,
     )
+
+
+def _check_width(learnt: Encoded, scored: Encoded, fit: Sequence[Line], test: Sequence[Line]) -> None:
+    """What is learnt of vectors of one size cannot be asked about those of another."""
+    mine, theirs = learnt.vectors(fit[:1]).shape[1], scored.vectors(test[:1]).shape[1]
+    if mine != theirs:
+        raise DataError(
+            f"{scored.features.path}: features of {theirs} numbers, but of {mine} in {learnt.features.path}; extract "
+            "source and target with the same encoder"
+        )
 
 
 def _elsewhere(joint: _Joint, learnt: Encoded, classes: Sequence[int]) -> Elsewhere:
@@ -244,13 +255,22 @@ def _texts(joint: _Joint, unseen: Sequence[int], seen: Sequence[int], seed: int)
     """Classes of the target, then of the source; of the types of text those that both datasets have."""
     both = [class_texts(joint.target.texts, unseen, seed), class_texts(joint.source.texts, seen, seed)]
     contexts = [texts.context_KT for texts in both if texts.context_KT is not None]
-    kinds = sorted(set(both[0].further) & set(both[1].further))
+    kinds = [kind for kind in sorted(both[0].further) if _is_of_both(joint, kind, seed)]
     return ClassTexts(
         (*unseen, *joint.shifted(seen)),
         np.concatenate([texts.label_KT for texts in both]),
         np.concatenate(contexts) if len(contexts) == len(both) else None,
         {kind: np.concatenate([texts.further[kind] for texts in both]) for kind in kinds},
     )
+
+
+def _is_of_both(joint: _Joint, kind: str, seed: int) -> bool:
+    """Whether both datasets have a type of text, in one space: groups of no text encoder say what made them."""
+    stores = joint.target.texts, joint.source.texts
+    if not all(kind in {name.partition("@")[0] for name in texts.groups()} for texts in stores):
+        return False
+    attrs = [texts.group_attrs(text_group(texts, kind, seed)) for texts in stores]
+    return len({(str(each.get("dim")), str(each.get("lexicon"))) for each in attrs}) == 1
 
 
 def _told_apart(joint: _Joint) -> Names:

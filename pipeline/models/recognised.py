@@ -10,6 +10,7 @@ import numpy as np
 from pipeline.core.errors import DataError
 from pipeline.core.scores import Provenance
 from pipeline.models.clip_vectors import made_by, opened
+from pipeline.models.methods.shared import Wording
 from pipeline.models.tasks import Task
 from pipeline.transfer import folds, recognise
 from pipeline.transfer.asked import Composing, Folds
@@ -63,7 +64,8 @@ def recognised(task: Task, asked: Composing, refit: str, dealt: Folds, names: Na
     trials = _tried(task, asked, dealt, names, settings)
     values: dict[str, Floats] = {}
     scored: dict[str, list[Scored]] = {}
-    known, seen = _known(task, asked, names, refit), sorted(set(task.training(refit).class_ids))
+    seen = sorted(set(task.training(refit).class_ids))
+    known = _known(task, asked, names, refit, seen)
     for space, class_ids in task.spaces.items():
         test_ids, test_ND = task.tested(space)
         clips_NF = unit_rows(test_ND, test_ids, "clip")
@@ -83,7 +85,8 @@ def by_inference(
     task, class_ids = one.task, one.task.spaces[one.first]
     test_ids, test_ND = task.tested(one.first)
     clips_NF = unit_rows(test_ND[list(places)], [test_ids[place] for place in places], "clip")
-    known, seen = _known(task, asked, names, refit), sorted(set(task.training(refit).class_ids))
+    seen = sorted(set(task.training(refit).class_ids))
+    known = _known(task, asked, names, refit, seen)
     targets, columns = _candidates(seen, class_ids)
     setting, scheme = one.trials[one.selected].setting, replace(asked.scheme, inference=inference)
     return recognise.scores(known, seen, targets, clips_NF, setting, scheme).values_NC[:, columns]
@@ -95,9 +98,9 @@ def _candidates(seen: Sequence[int], class_ids: Sequence[int]) -> tuple[list[int
     return targets, [[*seen, *targets].index(class_id) for class_id in class_ids]
 
 
-def _known(task: Task, asked: Composing, names: Names, refit: str) -> Knowledge:
-    """What is known of the classes; texts of all, clips of those that `refit` lets in."""
-    texts_KT = task.texts.of_type(asked.text_type)
+def _known(task: Task, asked: Composing, names: Names, refit: str, seen: Sequence[int]) -> Knowledge:
+    """What is known of the classes; texts of all, centred on the `seen`, clips of those that `refit` lets in."""
+    texts_KT = Wording.of(asked.text_type, asked.centre, task.texts.of(seen))(task.texts)
     clips = task.training(refit)
     unnamed = [class_id for class_id in task.texts.class_ids if class_id not in names]
     if unnamed:
@@ -107,10 +110,9 @@ def _known(task: Task, asked: Composing, names: Names, refit: str) -> Knowledge:
 
 def _tried(task: Task, asked: Composing, dealt: Folds, names: Names, settings: Sequence[Setting]) -> list[Trial]:
     """The grid scored on seen classes that act as unseen; one setting needs no trial, but is measured all the same."""
-    known = _known(task, asked, names, "seen")
+    seen = sorted(set((task.fit if asked.selection == "val" else task.training("seen")).class_ids))
+    known = _known(task, asked, names, "seen", seen)
     if asked.selection == "val":
-        fit = sorted(set(task.fit.class_ids))
-        return folds.tried(known, [task.val_classes], fit, settings, asked.scheme)
-    seen = sorted(set(task.training("seen").class_ids))
+        return folds.tried(known, [task.val_classes], seen, settings, asked.scheme)
     parts = folds.class_folds(seen, dealt.num_folds, dealt.seed)
     return folds.tried(known, parts, seen, settings, asked.scheme)

@@ -309,6 +309,11 @@ def _task(
     name: tuple[str, int], source: Encoded, texts: store.Store, classes: Classes, rows: Sequence[Line], asked: Asked
 ) -> Task:
     split, seed = name
+    if not classes["fit"]:
+        raise DataError(
+            f"split '{split}': it is of a target, which trains nobody; a row of cross learns from another dataset and "
+            "scores it"
+        )
     found, num_missing = source.there(rows, asked.max_missing)
     by_role = used([row for row in found if not row["held_out"]], asked.roles, split)
     held_out = [row for row in found if row["held_out"]]

@@ -33,7 +33,8 @@ class Composing(Params):
     """How unseen classes are composed of seen ones."""
 
     method: ComposedMethod  # rest: the same of representations that the stage rest has learnt
-    text_type: Annotated[str, Field(min_length=1)]  # which texts relate the classes: a type, or a mean of types
+    text_type: Annotated[str, Field(min_length=1)]  # which texts relate the classes: as methods name them
+    centre: Literal["none", "seen"]  # seen: what the texts of the seen classes share is taken off all of them
     inference: Inference
     constraints: Constraints
     cap: Cap  # of constraint III: a row, as printed, a column, or both

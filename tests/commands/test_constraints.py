@@ -21,6 +21,7 @@ ROW = {
     "features": "f",
     "embeddings": "t",
     "text_type": "label",
+    "centre": "none",
     "method": "prototypes",
     "inference": "visual_prototypes",
     "constraints": "all",

@@ -168,6 +168,14 @@ def test_a_split_with_an_empty_role_is_refused_by_name(classes, is_train, role):
         roles.assign(clips, Classes(fit=(0, 1, 2), val=(3, 4, 5), unseen=(6,)))
 
 
+def test_an_unseen_class_without_a_test_clip_is_refused_by_name():
+    """It would be chosen among and never be right."""
+    clips = [Clip(f"x/{c}-{n}", c, n == 0, f"{c} {n}") for c in range(9) for n in range(2) if (c, n) != (8, 1)]
+    with pytest.raises(DataError, match=r"no test clip shows the unseen classes \[8\].*name other unseen classes"):
+        roles.assign(clips, Classes(fit=(0, 1, 2), val=(3, 4, 5), unseen=(6, 7, 8)))
+    assert roles.assign(clips, Classes(fit=(0, 1, 2), val=(3, 4, 5), unseen=(6, 7)))["x/8-0"] == "unused"
+
+
 def test_a_clip_that_is_on_neither_side_is_unused_whatever_its_class():
     clips = [*clips_of(7, 2, 1), *(Clip(f"x/other{c}", c, None, "") for c in (0, 3, 6))]
     found = roles.assign(clips, Classes(fit=(0, 1, 2), val=(3, 4, 5), unseen=(6,)))

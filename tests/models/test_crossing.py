@@ -264,3 +264,21 @@ def test_classes_that_a_row_of_rest_kept_for_another_target_are_not_said_to_be_o
     (task,) = joined(world, **crossed.KEPT).tasks
     about = task.provenance("full", selection="none", refit="seen", settings=["1"], selected=0)
     assert about.kept_overlap == ["clap", "kick ball"]  # clap is of the clips at hand
+
+
+@pytest.mark.parametrize(
+    ("yards", "kinds"), [({"lexicon": "a", "dim": 3}, ["movement"]), ({"lexicon": "b", "dim": 3}, []), (None, [])]
+)
+def test_texts_that_another_lexicon_tells_are_of_one_dataset_alone(world, yards, kinds):
+    for place, attrs in ((world.yard, yards), (world.park, {"lexicon": "a", "dim": 3})):
+        place.write_texts(more={"movement": attrs} if attrs else {})
+    (task,) = joined(world).tasks
+    assert sorted(task.texts.further) == kinds
+    if kinds:
+        assert task.texts.of_type("movement").shape == (len(task.texts.class_ids), 3)
+
+
+def test_features_of_another_width_are_one_clear_line(world):
+    world.park.write_features({"source-0": crossed.TOLD}, in_text_space=True)
+    with pytest.raises(DataError, match=r"park\.zarr: features of 2 numbers, but of 6 in .*yard\.zarr; extract source"):
+        joined(world)

@@ -23,6 +23,7 @@ PARAMS = {
                 "features": "extract/toy.zarr",
                 "embeddings": "toy-minilm",
                 "text_type": "label",
+                "centre": "none",
                 "method": "prototypes",
                 "inference": "reverse_transfer",
                 "constraints": "I",

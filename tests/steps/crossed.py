@@ -70,13 +70,20 @@ class Place:
             for group, told in groups.items():
                 writer.group(group, self.ids, told).put("pooled", vectors_ND)
 
-    def write_texts(self, kinds: tuple[str, ...] = ("label", "context"), **about: Any) -> None:
-        """A vector a class and kind."""
+    def write_texts(
+        self,
+        kinds: tuple[str, ...] = ("label", "context"),
+        more: dict[str, dict[str, Any]] | None = None,
+        **about: Any,
+    ) -> None:
+        """A vector a class and kind; `more` are attributes of groups of three numbers."""
         attrs = {"dataset": self.name, "dim": 2, "encoder": "arc", "weights_hash": "texts", **about}
         with store.create(self.inputs.embeddings, attrs) as writer:
             for kind in kinds:
                 ids = [f"{c:04d}-00" for c in range(len(self.names))]
                 writer.group(kind, ids).put("pooled", texts_of(self.names))
+            for kind, told in (more or {}).items():
+                writer.group(kind, ids, told).put("pooled", np.ones((len(ids), 3), np.float32))
         lines = [
             {"class_id": c, "class_name": name, "type": "label", "index": 0, "origin": "template", "text": name}
             for c, name in enumerate(self.names)
@@ -135,6 +142,7 @@ SIDE = {"split_table": "t", "features": "extract/x.zarr", "embeddings": "arc"}
 COMPOSED = {
     "method": "prototypes",
     "text_type": "label",
+    "centre": "none",
     "inference": "visual_prototypes",
     "constraints": "all",
     "cap": "row",

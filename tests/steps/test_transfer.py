@@ -30,6 +30,7 @@ ROW = {
     "features": "extract/toy.zarr",
     "embeddings": "toy-minilm",
     "text_type": "label",
+    "centre": "none",
     "method": "prototypes",
     "inference": "visual_prototypes",
     "constraints": "all",
@@ -194,6 +195,7 @@ NO_RULES = EXTRA | {"forbidden": [], "max_seen": None}
     [
         ({}, {"text_type": "context"}),
         ({}, {"text_type": "hands"}),
+        ({}, {"centre": "seen"}),
         ({}, {"inference": "seen_label_then_text"}),
         ({}, {"inference": "reverse_transfer"}),
         ({}, {"constraints": "none"}),
