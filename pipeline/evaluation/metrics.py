@@ -144,8 +144,8 @@ def accuracy(
 
     A subject does an action much alike each time, so the clips of a cell stand or fall together: whole cells are drawn
     with replacement, as many as there are. A clip of nobody known is a cell of its own. A class that a resample misses
-    is left out of that resample's class mean. The interval is for other clips of such subjects and of these classes,
-    not for other classes. Raises DataError without clips.
+    is left out of that resample's class mean. The interval is for other such subjects and other mixes of these classes,
+    not for classes that are not here. Raises DataError without clips.
     """
     if not len(rank_N):
         raise DataError("no scored clips: the split's test clips and the scores have nothing in common")
