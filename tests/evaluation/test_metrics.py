@@ -138,6 +138,21 @@ def test_the_intervals_are_those_of_drawing_cells_of_subject_and_class_with_repl
     assert np.ptp(found.top1_ci95 or ()) > 1.5 * np.ptp(by_clip.top1_ci95 or ())
 
 
+def test_where_clips_of_a_cell_are_alike_intervals_over_cells_cover_the_truth_and_those_over_clips_do_not() -> None:
+    """Each of twenty cells of four clips has a chance of its own to be right, a half in the mean."""
+    draw, covered = np.random.default_rng(0), {"cells": 0, "clips": 0}
+    truth = [class_id for class_id in range(5) for _ in range(16)]
+    subject: list[int | None] = [number // 4 for _ in range(5) for number in range(16)]
+    for trial in range(200):
+        rank = np.where(draw.random(80) < np.repeat(draw.beta(0.5, 0.5, size=20), 4), 1, 2)
+        for name, who in (("cells", subject), ("clips", None)):
+            interval = measured(rank, truth, who, times=200, seed=trial).top1_ci95
+            assert interval is not None
+            covered[name] += interval[0] <= 0.5 <= interval[1]
+    assert covered["cells"] / 200 > 0.9
+    assert covered["clips"] / 200 < 0.87
+
+
 def test_subjects_of_one_number_in_two_classes_are_two_cells_and_uneven_cells_weigh_by_their_clips() -> None:
     """Two cells of one and three clips: a resample is both (1/2), twice the first or twice the second."""
     found = measured(np.array([1, 9, 9, 9]), [0, 1, 1, 1], [5, 5, 5, 5], times=4_000)
