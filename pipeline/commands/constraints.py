@@ -42,7 +42,7 @@ class Measured:
     skewness_printed: float
     never_predicted: float
     top1: float
-    top5: float
+    top5: float | None  # None where there are five candidates or fewer
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Line:
     never_predicted: float
     top1: float
     top1_ci95: tuple[float, float] | None
-    top5: float
+    top5: float | None
 
 
 def constraints(row: Row, dealt: Folds, inputs: Inputs, *, prompts: Path, clips: Path, out: Path | None) -> list[Line]:
@@ -91,7 +91,7 @@ def _measured(name: str, task: Task, row: Row, dealt: Folds, names: dict[int, st
         skewness_printed=hubness.skewness_printed(counts_K),
         never_predicted=hubness.never_predicted(counts_K),
         top1=metrics.top_k(rank_N, 1),
-        top5=metrics.top_k(rank_N, metrics.TOP),
+        top5=metrics.top_five(rank_N, len(task.spaces["unseen"])),
     )
 
 
@@ -109,7 +109,7 @@ def _line(name: str, measured: Sequence[Measured]) -> Line:
         never_predicted=float(np.mean(by_split("never_predicted"))),
         top1=float(np.mean(top1)),
         top1_ci95=metrics.interval_over_splits(top1),
-        top5=float(np.mean(by_split("top5"))),
+        top5=None if any(one.top5 is None for one in measured) else float(np.mean(by_split("top5"))),
     )
 
 
@@ -118,7 +118,8 @@ def lines(found: Sequence[Line]) -> Iterator[str]:
     yield f"{f'{found[0].num_splits} splits':22}  skewness  unused  top-1  95 % interval  top-5"
     for line in found:
         span = f"{100 * line.top1_ci95[0]:.1f}-{100 * line.top1_ci95[1]:.1f}" if line.top1_ci95 else "-"
+        top5 = "-" if line.top5 is None else f"{100 * line.top5:.1f}"
         yield (
             f"{line.variant:22} {line.skewness:9.3f} {line.never_predicted:7.2f} {100 * line.top1:6.1f} {span:>14} "
-            f"{100 * line.top5:6.1f}"
+            f"{top5:>6}"
         )

@@ -1,9 +1,10 @@
 """Accuracies with their intervals, as pure functions of ranks and classes. Fractions, never per cent.
 
-Shapes: N clips, K candidate classes, C classes that occur as truth, B bootstrap resamples.
+Shapes: N clips, K candidate classes, C classes that occur as truth, B bootstrap resamples, G cells (the clips of one
+subject and class), H kinds of cells that count alike.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,18 +19,26 @@ Interval = tuple[float, float]
 
 COVERAGE = 0.95
 TOP = 5
+BATCH = 64  # clips; of the published means over batches
+_BLOCK_VALUES = 1 << 22  # numbers held at once
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """What one set of predictions is worth: each figure with its percentile bootstrap interval."""
+    """What one set of predictions is worth: each figure with its percentile bootstrap interval over cells.
+
+    Intervals are None for a single cell, which says nothing of others. `top5` is None among five candidates or fewer,
+    where it cannot be wrong.
+    """
 
     top1: float
-    top1_ci95: Interval
-    top5: float
-    top5_ci95: Interval
+    top1_ci95: Interval | None
+    top5: float | None
+    top5_ci95: Interval | None
     class_mean: float
-    class_mean_ci95: Interval
+    class_mean_ci95: Interval | None
+    mean_of_batches: float
+    num_cells: int
 
 
 def ranks(scores_NK: npt.NDArray[Any], truth_N: Sequence[int], class_ids_K: Sequence[int]) -> Ints:
@@ -68,6 +77,15 @@ def top_k(rank_N: Ints, k: int) -> float:
     return float(np.mean(rank_N <= k))
 
 
+def top_five(rank_N: Ints, num_candidates: int) -> float | None:
+    """Share of clips whose true class is among the best five; None among five or fewer, where it cannot be wrong.
+
+    >>> top_five(np.array([1, 6]), 6), top_five(np.array([1, 5]), 5)
+    (0.5, None)
+    """
+    return top_k(rank_N, TOP) if num_candidates > TOP else None
+
+
 def per_class(rank_N: Ints, truth_N: Sequence[int]) -> dict[int, tuple[float, int]]:
     """Top-1 accuracy and number of clips of each class that occurs as truth, by class id."""
     truth = np.asarray(truth_N)
@@ -103,23 +121,50 @@ def harmonic_mean(seen: float, unseen: float) -> float:
     return 2 * seen * unseen / (seen + unseen) if seen and unseen else 0.0
 
 
-def accuracy(rank_N: Ints, truth_N: Sequence[int], *, num_resamples: int, generator: np.random.Generator) -> Accuracy:
-    """Top-1, top-5 and class-mean accuracy, each with a 95 % percentile bootstrap interval over clips.
+def mean_of_batches(rank_N: Ints, size: int = BATCH) -> float:
+    """Mean of the accuracies of batches in the order given, as public code averages: a short last batch weighs as much.
 
-    A resample of N clips is described by how many fall into each cell (true class, rank 1 | 2..5 | worse), and these
-    counts are one multinomial draw: the same distribution as drawing N clips with replacement, in B x 3C numbers. A
-    class that a resample misses is left out of that resample's class mean. Clips of one subject resemble each other,
-    which no resampling of clips sees: the interval is for these subjects and classes, not for new ones.
+    >>> mean_of_batches(np.array([1, 1, 2]), size=2)
+    0.5
+    """
+    starts = range(0, len(rank_N), size)
+    return float(np.mean([np.mean(rank_N[start : start + size] == 1) for start in starts]))
+
+
+def accuracy(
+    rank_N: Ints,
+    truth_N: Sequence[int],
+    subject_N: Sequence[int | None],
+    *,
+    num_candidates: int,
+    num_resamples: int,
+    generator: np.random.Generator,
+) -> Accuracy:
+    """Top-1, top-5 and class-mean accuracy, each with a 95 % percentile bootstrap interval over (subject, class) cells.
+
+    A subject does an action much alike each time, so the clips of a cell stand or fall together: whole cells are drawn
+    with replacement, as many as there are. A clip of nobody known is a cell of its own. A class that a resample misses
+    is left out of that resample's class mean. The interval is for other such subjects and other mixes of these classes,
+    not for classes that are not here. Raises DataError without clips.
     """
     if not len(rank_N):
         raise DataError("no scored clips: the split's test clips and the scores have nothing in common")
-    counts_C3 = _cells(rank_N, truth_N)
-    num_clips = int(counts_C3.sum())
-    drawn = generator.multinomial(num_clips, counts_C3.ravel() / num_clips, size=num_resamples)
-    drawn_BC3 = drawn.reshape(num_resamples, *counts_C3.shape)
-    top1_B, top5_B, class_mean_B = _figures(drawn_BC3)
-    top1, top5, mean = (float(figure[0]) for figure in _figures(counts_C3[None]))
-    return Accuracy(top1, _percentiles(top1_B), top5, _percentiles(top5_B), mean, _percentiles(class_mean_B))
+    counts_G4 = _counts(rank_N, truth_N, subject_N)
+    ends: list[Interval | None] = [None, None, None]
+    if len(counts_G4) > 1:
+        blocks = [_figures(*block) for block in draws(counts_G4, num_resamples, generator)]
+        ends = [percentiles(np.concatenate(figure)) for figure in zip(*blocks, strict=True)]
+    top5 = top_five(rank_N, num_candidates)
+    return Accuracy(
+        top1=top_k(rank_N, 1),
+        top1_ci95=ends[0],
+        top5=top5,
+        top5_ci95=None if top5 is None else ends[1],
+        class_mean=class_mean(rank_N, truth_N),
+        class_mean_ci95=ends[2],
+        mean_of_batches=mean_of_batches(rank_N),
+        num_cells=len(counts_G4),
+    )
 
 
 def interval_over_splits(values: Sequence[float]) -> Interval | None:
@@ -141,26 +186,50 @@ def interval_of_mean(values: Sequence[float]) -> Interval | None:
     return middle - half, middle + half
 
 
-def _cells(rank_N: Ints, truth_N: Sequence[int]) -> Ints:
-    """Clips per true class and rank 1 | 2..TOP | worse."""
-    classes, row_N = np.unique(np.asarray(truth_N), return_inverse=True)
-    column_N = np.where(rank_N == 1, 0, np.where(rank_N <= TOP, 1, 2))
-    counts_C3 = np.zeros((len(classes), 3), dtype=np.int64)
-    np.add.at(counts_C3, (row_N, column_N), 1)
-    return counts_C3
+def cells(truth_N: Sequence[int], subject_N: Sequence[int | None]) -> Ints:
+    """A number from 0 for the (class, subject) of each clip; a clip of nobody known is a cell of its own."""
+    keys = [
+        (class_id, *((1, number) if subject is None else (0, subject)))
+        for number, (class_id, subject) in enumerate(zip(truth_N, subject_N, strict=True))
+    ]
+    return np.unique(np.array(keys, dtype=np.int64), axis=0, return_inverse=True)[1].ravel().astype(np.int64)
 
 
-def _figures(counts_BC3: Ints) -> tuple[Floats, Floats, Floats]:
-    """Top-1, top-5 and class-mean accuracy of each resample."""
-    clips_BC = counts_BC3.sum(axis=2)
-    clips_B = clips_BC.sum(axis=1)
-    right_BC = counts_BC3[:, :, 0]
-    share_BC = right_BC / np.maximum(clips_BC, 1)
-    top5_B = counts_BC3[:, :, :2].sum(axis=(1, 2)) / clips_B
-    return right_BC.sum(axis=1) / clips_B, top5_B, share_BC.sum(axis=1) / (clips_BC > 0).sum(axis=1)
+def draws(counts_GX: Ints, num_resamples: int, generator: np.random.Generator) -> Iterator[tuple[Ints, Ints]]:
+    """Resamples of as many cells as there are, in blocks: kinds of cells (H, X), and how often each was drawn (B, H).
+
+    Cells that count alike are drawn as one kind, a multinomial over kinds: the same distribution in fewer numbers.
+    """
+    kinds_HX, num_H = np.unique(counts_GX, axis=0, return_counts=True)
+    at_once = max(1, _BLOCK_VALUES // len(kinds_HX))
+    for start in range(0, num_resamples, at_once):
+        size = min(at_once, num_resamples - start)
+        yield kinds_HX, generator.multinomial(len(counts_GX), num_H / len(counts_GX), size=size)
 
 
-def _percentiles(values_B: Floats) -> Interval:
+def percentiles(values_B: Floats) -> Interval:
+    """What lies between the outer fortieths of resampled values."""
     tail = (1 - COVERAGE) / 2
     low, high = np.quantile(values_B, [tail, 1 - tail])
     return float(low), float(high)
+
+
+def _counts(rank_N: Ints, truth_N: Sequence[int], subject_N: Sequence[int | None]) -> Ints:
+    """Of each cell: the place of its class, and its clips, those of rank 1, and those of rank 1..TOP."""
+    cell_N = cells(truth_N, subject_N)
+    counts_G4 = np.zeros((int(cell_N.max()) + 1, 4), dtype=np.int64)
+    counts_G4[cell_N, 0] = np.unique(np.asarray(truth_N), return_inverse=True)[1].ravel()
+    for column, is_counted_N in enumerate((np.ones_like(rank_N), rank_N == 1, rank_N <= TOP), start=1):
+        np.add.at(counts_G4[:, column], cell_N, is_counted_N.astype(np.int64))
+    return counts_G4
+
+
+def _figures(kinds_H4: Ints, drawn_BH: Ints) -> tuple[Floats, Floats, Floats]:
+    """Top-1, top-5 and class-mean accuracy where each kind of cell was drawn so often."""
+    place_H, clips_H, right_H, near_H = kinds_H4.T
+    of_class_HC = np.eye(int(place_H.max()) + 1)[place_H]
+    clips_BC = drawn_BH @ (clips_H[:, None] * of_class_HC)
+    right_BC = drawn_BH @ (right_H[:, None] * of_class_HC)
+    clips_B = drawn_BH @ clips_H
+    share_BC = right_BC / np.maximum(clips_BC, 1)
+    return drawn_BH @ right_H / clips_B, drawn_BH @ near_H / clips_B, share_BC.sum(axis=1) / (clips_BC > 0).sum(axis=1)

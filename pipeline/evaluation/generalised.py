@@ -1,0 +1,137 @@
+"""Generalised zero-shot figures: test clips of seen and of unseen classes, any class may be the answer.
+
+Plain answers lean to seen classes. `calibrated` takes a number from their scores (calibrated stacking, Chao et al.,
+2016), `gated` decides first on which side a clip is; both were chosen before a test clip was seen. The area under the
+curve of seen and unseen accuracy tells what every such number would give, and chooses none.
+"""
+
+# Shapes: N clips, K candidate classes, P points of a curve, G cells of subject and class, B bootstrap resamples.
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.core.errors import DataError
+from pipeline.evaluation import metrics
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+TRIPLE = ("top1_seen", "top1_unseen", "harmonic_mean")
+WAYS = ("", "_calibrated", "_gated")  # what follows the names of a triple
+AREA = "ausuc"
+_GATE = 0.5
+_NOTHING = 1e-12  # below any share, so that the harmonic mean of nothing is 0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The scores of all test clips, and which classes and clips are seen."""
+
+    scores_NK: Floats
+    truth_N: npt.NDArray[np.int64]
+    class_ids_K: npt.NDArray[np.int64]  # ascending
+    is_seen_K: Bools
+    is_seen_N: Bools  # whether the clip's class is seen
+
+    @classmethod
+    def of(
+        cls, scores_NK: npt.NDArray[Any], truth: Sequence[int], class_ids: Sequence[int], unseen: Collection[int]
+    ) -> "Asked":
+        """Raises DataError where all test clips are of one side: the figures are of two."""
+        truth_N, class_ids_K = np.asarray(truth, dtype=np.int64), np.asarray(class_ids, dtype=np.int64)
+        is_seen_N = ~np.isin(truth_N, sorted(unseen))
+        if is_seen_N.all() or not is_seen_N.any():
+            side = "an unseen" if is_seen_N.all() else "a seen"
+            raise DataError(f"scores of label space gzsl: no test clip is of {side} class; see that the split has some")
+        return cls(scores_NK.astype(np.float64), truth_N, class_ids_K, ~np.isin(class_ids_K, sorted(unseen)), is_seen_N)
+
+
+def answers(asked: Asked, *, calibration: float | None, gate_N: npt.NDArray[Any] | None) -> dict[str, Bools]:
+    """Which clips are named right: plain, calibrated and gated, as far as those are known, under the words of WAYS."""
+    found = {"": asked.scores_NK}
+    if calibration is not None:
+        found["_calibrated"] = asked.scores_NK - calibration * asked.is_seen_K
+    if gate_N is not None:
+        is_kept_NK = (np.asarray(gate_N) > _GATE)[:, None] != asked.is_seen_K
+        found["_gated"] = np.where(is_kept_NK, asked.scores_NK, -np.inf)
+    return {way: _is_right(asked, scores_NK) for way, scores_NK in found.items()}
+
+
+def figures(asked: Asked, right: dict[str, Bools]) -> dict[str, float]:
+    """Of every way the micro accuracy of both sides and their harmonic mean; and the area under the curve."""
+    found: dict[str, float] = {}
+    for way, is_right_N in right.items():
+        seen, unseen = float(is_right_N[asked.is_seen_N].mean()), float(is_right_N[~asked.is_seen_N].mean())
+        values = (seen, unseen, metrics.harmonic_mean(seen, unseen))
+        found |= {name + way: value for name, value in zip(TRIPLE, values, strict=True)}
+    seen_P, unseen_P = curve(asked)
+    return found | {AREA: area(seen_P, unseen_P)}
+
+
+def spans(
+    asked: Asked,
+    right: dict[str, Bools],
+    subject_N: Sequence[int | None],
+    *,
+    num_resamples: int,
+    generator: np.random.Generator,
+) -> dict[str, metrics.Interval]:
+    """95 % percentile bootstrap intervals of the triples over cells of subject and class, as in `metrics.accuracy`.
+
+    Resamples without a clip of one side are left out; none are told where that leaves nothing. The area has none: its
+    curve is not made of sums over cells.
+    """
+    cell_N = metrics.cells(asked.truth_N.tolist(), subject_N)
+    sides = (asked.is_seen_N, ~asked.is_seen_N)
+    counts_G = [np.bincount(cell_N, side) for side in sides]
+    counts_G += [np.bincount(cell_N, side & is_right_N) for is_right_N in right.values() for side in sides]
+    blocks = [
+        drawn_BH @ kinds_HX
+        for kinds_HX, drawn_BH in metrics.draws(np.stack(counts_G, axis=1).astype(np.int64), num_resamples, generator)
+    ]
+    drawn_BX = np.concatenate(blocks)
+    drawn_BX = drawn_BX[(drawn_BX[:, :2] > 0).all(axis=1)]
+    found: dict[str, metrics.Interval] = {}
+    if not len(drawn_BX):
+        return found
+    for place, way in enumerate(right, start=1):
+        share_B2 = drawn_BX[:, 2 * place : 2 * place + 2] / drawn_BX[:, :2]
+        both_B = 2 * share_B2.prod(axis=1) / np.maximum(share_B2.sum(axis=1), _NOTHING)
+        values = (share_B2[:, 0], share_B2[:, 1], both_B)
+        found |= {name + way: metrics.percentiles(value_B) for name, value_B in zip(TRIPLE, values, strict=True)}
+    return found
+
+
+def curve(asked: Asked) -> tuple[Floats, Floats]:
+    """Accuracy of the clips of seen and of unseen classes for every number that may be taken from scores of seen ones.
+
+    The first point is of a number so small that no unseen class is ever named, the last of one so great that no seen
+    one is. Between two neighbouring points the answers of clips with one lead of the seen classes change at once.
+    """
+    seen_NK = np.where(asked.is_seen_K, asked.scores_NK, -np.inf)
+    unseen_NK = np.where(asked.is_seen_K, -np.inf, asked.scores_NK)
+    lead_N = seen_NK.max(axis=1) - unseen_NK.max(axis=1)
+    places = np.unique(lead_N, return_inverse=True)[1].ravel()
+    num = int(places.max()) + 1
+    found = []
+    for best_NK, is_mine_N in ((seen_NK, asked.is_seen_N), (unseen_NK, ~asked.is_seen_N)):
+        hits = np.bincount(places[is_mine_N & _is_right(asked, best_NK)], minlength=num)
+        found.append(np.concatenate([[0], np.cumsum(hits)]) / is_mine_N.sum())
+    below_seen_P, unseen_P = found
+    return below_seen_P[-1] - below_seen_P, unseen_P
+
+
+def area(seen_P: Floats, unseen_P: Floats) -> float:
+    """Area under unseen accuracy over seen accuracy, by trapezoids.
+
+    >>> area(np.array([1.0, 0.0]), np.array([0.0, 1.0]))
+    0.5
+    """
+    return float(np.trapezoid(unseen_P[::-1], seen_P[::-1]))
+
+
+def _is_right(asked: Asked, scores_NK: Floats) -> Bools:
+    return np.asarray(metrics.predictions(scores_NK, asked.class_ids_K.tolist()) == asked.truth_N)
