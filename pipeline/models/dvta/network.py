@@ -56,6 +56,7 @@ class DVTA(nn.Module):
 
     def __init__(self, params: DvtaParams, *, feature_dim: int, text_dim: int) -> None:
         super().__init__()
+        self.dim, self.num_texts = text_dim, len(params.texts)
         self.sde: SdeParams | None = params.sde
         self.direct: bool = params.direct
         self.augmented: AugmentedParams | None = params.augmented
