@@ -17,7 +17,7 @@ from pipeline.core.scores import INFERENCE, PAIRS, PAIRS_MAY_NOT_HOLD, Provenanc
 # The words of core.scores that an honest row may use; `oracle` is a selection that evaluate alone makes, and flags.
 _WORDS = {
     "label_space": ("unseen", "all", "gzsl"),
-    "selection": ("validation", "validation_seen", "folds", "none"),
+    "selection": ("validation", "validation_seen", "folds", "folds_seen", "none"),
     "refit": ("none", "seen", "both"),
     "inference": INFERENCE,
     "pairs": (*PAIRS, None),
@@ -30,7 +30,7 @@ PARTING = {
     "xsub": "subject",
     "xview": "camera",
     "xset": "setup",
-    "training_subjects": "subject",  # of UTD-MHAD
+    "leave_one_out": "subject",
     **dict.fromkeys(("groups1", "groups2", "groups3"), "subject"),  # of UCF101
 }
 _SAME_COSINE = 1 - 1e-6  # equal texts differ by a float32 rounding, different ones by far more

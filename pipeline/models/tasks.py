@@ -29,6 +29,7 @@ class Inputs:
     features: Path
     embeddings: Path  # of the class texts
     split: Path
+    refit_features: Path | None = None  # of an encoder that was trained on all seen classes, for `refit: both`
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,12 @@ class Asked:
     @property
     def roles(self) -> tuple[str, ...]:
         """Of the clips that are needed."""
-        return (*ROLES, "seen_test") if "gzsl" in self.spaces else ROLES
+        return (*ROLES, "seen_test") if self.generalised else ROLES
+
+    @property
+    def generalised(self) -> bool:
+        """Whether clips of seen classes are scored too, which takes clips that nothing was trained on."""
+        return "gzsl" in self.spaces
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,8 @@ class Task:
     fit: Clips
     val: Clips
     val_classes: list[int]
+    unseen: list[int]  # classes, ascending
+    held_out: Clips  # of fit classes, never trained on: none where no label space asks for them
     test_ids: list[str]  # of the unseen classes
     test_ND: Array
     seen_test_ids: list[str]  # of the seen classes: none where no label space asks for them
@@ -81,6 +89,7 @@ class Task:
     pretrained: str | None  # the weights of the web that the features' encoder began as; nobody knows what they saw
     one_space: bool  # features and texts may be compared: nothing says that they are of different weights
     elsewhere: Elsewhere | None = None
+    again: "Task | None" = None  # the same with features of an encoder that was trained on all seen classes
     tests: Mapping[str, list[int]] = field(default_factory=dict)  # of splits that are spaces: places in test_ids
 
     @property
@@ -93,25 +102,33 @@ class Task:
         """Of everything that is learnt from, selected on and scored."""
         texts = [self.texts.label_KT, *([] if self.texts.context_KT is None else [self.texts.context_KT])]
         texts += [self.texts.further[kind] for kind in sorted(self.texts.further)]
-        arrays = [self.fit.features_ND, self.val.features_ND, self.test_ND, self.seen_test_ND, *texts]
-        clips = [self.fit.class_ids, self.val.class_ids, self.test_ids, self.seen_test_ids, self.fit.senses]
+        clips_of = (self.fit, self.val, self.held_out)
+        arrays = [*(clips.features_ND for clips in clips_of), self.test_ND, self.seen_test_ND, *texts]
+        clips = [*(clips.class_ids for clips in clips_of), self.test_ids, self.seen_test_ids, self.fit.senses]
         classes = [
             sorted(self.texts.further),
             self.val_classes,
+            self.unseen,
             self.spaces,
             self.encoder_classes,
             self.texts.class_ids,
             dict(self.tests),
         ]
+        if self.again is not None:
+            classes.append(self.again.digest)
         if self.elsewhere is not None:
             classes.append([self.elsewhere.source, self.elsewhere.encoder_names, sorted(self.elsewhere.names.items())])
         return value_digest([self.split, self.seed, clips, classes, [array_digest(array) for array in arrays]])
 
-    @property
-    def selection(self) -> str:
-        """What to call a choice made on the val clips: an encoder that was trained or bound with them is flattered."""
+    def selection(self, by: str) -> str:
+        """What to call a choice made `by` val classes, or by folds of all seen classes.
+
+        An encoder that was trained or bound with the classes that stand in for unseen ones flatters them.
+        """
         known = {*self.encoder_classes, *self.paired_classes}
-        return "validation_seen" if known & set(self.val_classes) else "validation"
+        of = {*self.val_classes, *(self.fit.class_ids if by == "folds" else ())}
+        word = "folds" if by == "folds" else "validation"
+        return f"{word}_seen" if known & of else word
 
     @property
     def inference(self) -> str:
@@ -128,6 +145,10 @@ class Task:
         ids = [*self.test_ids, *self.seen_test_ids]
         order = sorted(range(len(ids)), key=ids.__getitem__)
         return [ids[place] for place in order], np.concatenate([self.test_ND, self.seen_test_ND])[order]
+
+    def last(self, refit: str) -> "Task":
+        """The task of the last training and of the scores: another where the encoder is trained again too."""
+        return self.again if refit == "both" and self.again is not None else self
 
     def training(self, refit: str) -> Clips:
         """The clips of the last training."""
@@ -199,15 +220,50 @@ def joined(inputs: Inputs, asked: Asked) -> list[Task]:
     Raises LeakError for features of an encoder that saw an unseen or val class, DataError for inputs that do not fit.
     """
     features, texts = opened(inputs.features), store.Store(inputs.embeddings, "embed")
+    again = _refit_features(inputs)
     parts = checked(inputs, asked.dataset, asked.split_table, asked.splits)
-    rows = [row for row in tables.read_rows(inputs.split, SPLIT) if row["role"] in asked.roles and not row["held_out"]]
+    rows = [row for row in tables.read_rows(inputs.split, SPLIT) if _is_asked(row, asked)]
     tasks = []
     for split in asked.splits:
         of_split = [row for row in rows if row["split"] == split]
         for seed in asked.seeds:
             source = _with_namesakes(encoded(features, split, seed, parts[split]), inputs.split, parts[split])
-            tasks.append(_task((split, seed), source, texts, parts[split], of_split, asked))
+            task = _task((split, seed), source, texts, parts[split], of_split, asked)
+            if again is not None:
+                seen = _trained_again(again, split, seed, parts[split])
+                task = replace(task, again=_task((split, seed), seen, texts, parts[split], of_split, asked))
+            tasks.append(task)
     return tasks
+
+
+def _refit_features(inputs: Inputs) -> store.Store | None:
+    """The features of `refit: both`. Raises DataError unless they differ from the others by their weights alone."""
+    if inputs.refit_features is None:
+        return None
+    features, again = opened(inputs.features), opened(inputs.refit_features)
+    for name in ("dataset", "modality", "encoder"):
+        if features.attrs[name] != again.attrs[name]:
+            raise DataError(
+                f"{again.path}: {name} '{again.attrs[name]}', but '{features.attrs[name]}' in {features.path}; name "
+                "features of the same encoder, trained on all seen classes"
+            )
+    return again
+
+
+def _trained_again(features: store.Store, split: str, seed: int, classes: Classes) -> Encoded:
+    """The features of an encoder that was taught all seen classes. DataError for one that was not."""
+    source = encoded(features, split, seed, {"fit": [], "val": [], "unseen": classes["unseen"]})
+    missing = sorted({*classes["fit"], *classes["val"]} - set(source.saw.training_classes))
+    if missing:
+        raise DataError(
+            f"{features.path}: the encoder of group '{source.group}' was not trained on the seen classes {missing} of "
+            f"split '{split}'; `refit: both` needs features of a row of pretrain with `classes: seen`"
+        )
+    return source
+
+
+def _is_asked(row: Line, asked: Asked) -> bool:
+    return row["role"] in asked.roles and (asked.generalised or not row["held_out"])
 
 
 def _with_namesakes(source: Encoded, split: Path, classes: Classes) -> Encoded:
@@ -254,7 +310,13 @@ def _task(
 ) -> Task:
     split, seed = name
     found, num_missing = source.there(rows, asked.max_missing)
-    by_role = used(found, asked.roles, split)
+    by_role = used([row for row in found if not row["held_out"]], asked.roles, split)
+    held_out = [row for row in found if row["held_out"]]
+    if asked.generalised and not held_out:
+        raise DataError(
+            f"split '{split}': no held-out clips with features, by which the label space gzsl is calibrated; "
+            "run `dvc repro split extract`"
+        )
     everything = sorted({*classes["fit"], *classes["val"], *classes["unseen"]})
     seen_test = by_role.get("seen_test", [])
     taught = source.saw.elsewhere
@@ -264,13 +326,15 @@ def _task(
         fit=source.clips(by_role["fit"]),
         val=source.clips(by_role["val"]),
         val_classes=sorted(classes["val"]),
+        unseen=sorted(classes["unseen"]),
+        held_out=source.clips(held_out),
         test_ids=[row["clip_id"] for row in by_role["unseen_test"]],
         test_ND=source.vectors(by_role["unseen_test"]),
         seen_test_ids=[row["clip_id"] for row in seen_test],
         seen_test_ND=source.vectors(seen_test),
         spaces={space: sorted(classes["unseen"]) if space == "unseen" else everything for space in asked.spaces},
         encoder_classes=source.saw.training_classes,
-        training_clips=None,
+        training_clips=source.saw.training_clips,
         pairs=source.saw.pairs,
         paired_classes=source.saw.paired_classes,
         texts=class_texts(texts, everything, seed),

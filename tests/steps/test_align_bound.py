@@ -34,6 +34,8 @@ ROW: dict[str, Any] = {
     "refit": "none",
     "max_missing": 0.0,
     "spaces": ["unseen", "all", "gzsl"],
+    "selection": "val",
+    "num_folds": None,
     "explained": False,
 }
 COSINE = {"text_type": "label", "fusion": None}
@@ -68,7 +70,8 @@ class World:
 
     def align(self, inputs: Inputs, settings: dict[str, Any] = COSINE, **changed: Any) -> dict[str, scores.Scores]:
         """The scores by label space."""
-        row = parse(align.Row, {**ROW, **changed}, "align.rows.toy")
+        asked = {**ROW, **changed}
+        row = parse(align.Row, {**asked, "refit_features": f"{asked['features']}/zarr.json"}, "align.rows.toy")
         params: MethodParams = parse(selection.method(row.method).Params, settings, "test")
         out = self.root / "out"
         align.align("toy", row, params, method_rows.Compute(num_threads=1), inputs, out=out, cache=self.root / ".cache")
@@ -95,7 +98,8 @@ def world(tmp_path: Path) -> World:
         test = "unseen_test" if part == "unseen" else "seen_test"
         role = test if part == "unseen" or clip_id.endswith("3") else part
         told = class_id if role == part else None
-        lines.append({"split": "s0", "clip_id": clip_id, "role": role, "class_id": told, "held_out": False})
+        is_held_out = role == "fit" and clip_id.endswith("2")
+        lines.append({"split": "s0", "clip_id": clip_id, "role": role, "class_id": told, "held_out": is_held_out})
     meta = {"dataset": "toy", "split_table": "films", "splits": {"s0": PARTS}}
     tables.write(tmp_path / "s.parquet", SPLIT, lines, meta)
     return World(tmp_path, ids, vectors, texts)

@@ -9,6 +9,7 @@ from pipeline.core import pages, store, tables
 from pipeline.core.errors import LeakError, ParamsError
 from pipeline.core.params import parse
 from pipeline.core.resume import CACHE
+from pipeline.core.roles import clips_digest
 from pipeline.core.schemas import SPLIT
 from pipeline.models import checkpoint
 from pipeline.models.learning import Learner
@@ -21,7 +22,7 @@ ROW = {
     "modality": "skeleton",
     "recipe": "dvta50",
     "encoder": "stgcn",
-    "options": {"plan": "reduced", "dropout": 0.1},
+    "options": {"graph": "paper", "plan": "reduced", "dropout": 0.1},
     "classes": "fit",
     "splits": ["s0", "s1"],
     "seeds": [0],
@@ -110,6 +111,7 @@ def test_one_encoder_a_split_and_seed_is_left_with_its_story(left):
     assert (about["split"], about["seed"], about["classes"]) == ("s1", 0, "fit")
     assert (about["training_classes"], about["unseen_classes"]) == ([3, 4], [0, 1])
     assert about["training_names"] == ["d", "e"]
+    assert about["training_clips"] == clips_digest([f"toy/{clip:02}" for clip in (6, 7, 8, 9)])
     assert about["layout"] == "kinect20"
     assert about["options"] == ROW["options"]
 
@@ -278,7 +280,8 @@ def test_a_clip_of_an_unseen_class_stops_training(world):
 @pytest.mark.parametrize(
     "change",
     [
-        {"options": {"plan": "reduced", "dropout": 0.6}},
+        {"options": {"graph": "paper", "plan": "reduced", "dropout": 0.6}},
+        {"options": {"graph": "released", "plan": "reduced", "dropout": 0.1}},
         {"label_smoothing": 0.0},
         {"training": {**ROW["training"], "batch_size": 2}},
         {"training": {**ROW["training"], "warmup_epochs": 1}},

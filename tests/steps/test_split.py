@@ -151,20 +151,8 @@ def test_views_of_one_performance_are_held_out_together(tmp_path):
     assert len(held) == round(17 * 4 / 10)
 
 
-def test_clips_of_who_neither_trains_nor_tests_are_unused(tmp_path):
-    """Settings are chosen without the test subjects of the reported splits: 1, 3 and 5 train, 7 is left out."""
-    clips = [clip(c, s, r) for c in range(27) for s in range(1, 9) for r in (1, 2)]
-    rows, _ = written(tmp_path, clips=clips, protocol="training_subjects", splits=["s100"])
-    subject_of = {one["clip_id"]: one["subject"] for one in clips}
-    used = {(subject_of[one["clip_id"]], one["role"].endswith("test")) for one in rows if one["role"] != "unused"}
-    assert used == {(1, False), (3, False), (5, False), (7, True)}
-    assert Counter(one["role"] for one in rows) == {
-        "fit": 17 * 3 * 2, "val": 5 * 3 * 2, "seen_test": 22 * 2, "unseen_test": 5 * 2, "unused": 27 * 4 * 2 + 5 * 3 * 2
-    }  # fmt: skip
-
-
 REFUSED = {
-    "an unknown subject protocol": ({"protocol": "xview"}, "has no protocol 'xview', only .'training_subj"),
+    "an unknown subject protocol": ({"protocol": "xview"}, "has no protocol 'xview', only .'leave_one_out"),
     "an unknown split": ({"splits": ["purls_1"]}, "split 'purls_1': is neither published for utd_mhad"),
     "a split named twice": ({"splits": ["s1", "s1"]}, "a split is named twice"),
     "a seed with zeros before it": ({"splits": ["s01"]}, "split 's01': is neither published"),
