@@ -35,6 +35,13 @@ PAPERS = {
         "in Table 7, and chooses among half of a target's classes (0/50, ten draws) or all (0/100); it says neither "
         "how the halves were drawn nor which epoch was taken.",
     ),
+    "dvta": Paper(
+        citation="J. Kuang et al., Zero-Shot Skeleton-based Action Recognition with Dual Visual-Text Alignment, "
+        "Tables 1 to 9",
+        protocol="It chooses among the unseen classes of a split, by the splits of SynSE or SMIE, on features of "
+        "others; its released code takes the epoch that is best on the test clips of the unseen classes and averages "
+        "accuracies of batches.",
+    ),
 }
 
 
