@@ -191,6 +191,10 @@ class Store:
         """Provenance of one group."""
         return dict(self._group(group).attrs)
 
+    def arrays(self, group: str) -> list[str]:
+        """Names of the arrays of a group, the ids and offsets among them, sorted."""
+        return sorted(self._group(group).array_keys())
+
     def ids(self, group: str) -> list[str]:
         """The sorted ids of a group; row i of every array belongs to id i."""
         text = self.read(group, "ids").tobytes().decode()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.core import pages
+from pipeline.reporting import histories
 from pipeline.training.method_rows import Learnt
 
 
@@ -41,7 +42,7 @@ def page(key: str, about: About, parts: Sequence[Learnt]) -> pages.Page:
         if tried
         else [
             _lines("Accuracy on the val classes", "top-1", "val_top1", about.setting_name, parts),
-            _lines("Training loss", "loss", "loss", about.setting_name, parts),
+            _lines(histories.LOSS, "loss", "loss", about.setting_name, parts),
         ],
         images=[],
     )

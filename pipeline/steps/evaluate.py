@@ -11,7 +11,7 @@ import numpy.typing as npt
 from pipeline.core import scores as scores_format
 from pipeline.core import tables as parquet
 from pipeline.core.errors import DataError, FormatError
-from pipeline.core.outputs import write_json
+from pipeline.core.outputs import whole_folder, write_json
 from pipeline.core.params import Params
 from pipeline.core.schemas import CLIPS, PREDICTIONS, PROMPTS, SPLIT
 from pipeline.core.scores import Scores
@@ -21,6 +21,8 @@ from pipeline.evaluation import leakage, metrics, tables
 from pipeline.evaluation.leakage import Clip
 from pipeline.evaluation.tables import Row
 from pipeline.labels import overlap
+from pipeline.reporting import explained
+from pipeline.reporting.explained_arrays import Told
 from pipeline.text.prompts import PARTS_OF_LABELS
 
 
@@ -74,21 +76,26 @@ class _Truth:
     clips: dict[str, dict[str, Clip]]  # by split and clip id
 
 
-def evaluate(row: EvaluateRow, bootstrap: Bootstrap, inputs: Inputs, *, out: Path, predictions: Path) -> None:
-    """Write the figures of one method row as JSON and its predictions as parquet.
+def evaluate(
+    row: EvaluateRow, bootstrap: Bootstrap, inputs: Inputs, *, out: Path, predictions: Path, shown: Path
+) -> None:
+    """Write the figures of one method row as JSON, its predictions as parquet, and a folder with what explains them.
 
     Raises LeakError where the audit fails, DataError where the inputs do not belong together.
     """
     stage = inputs.scores.parent.name  # align, transfer or cross, which errors tell to run again
-    method = Store(inputs.scores / scores_format.STORE, stage).attrs
+    scores = Store(inputs.scores / scores_format.STORE, stage)
+    method = scores.attrs
     truth = _truth(inputs, method["modality"])
     _check_belong(row, method, truth.meta)
     method = {**method, "protocol": truth.meta["protocol"]}
     _check_texts(inputs.embeddings, truth)
     rows: list[Row] = []
     lines: list[Row] = []
+    told: list[Told] = []
     for scored in scores_format.read(inputs.scores, stage):
         case = _audited(scored, truth)
+        told.append(Told(scored, case.truth))
         for selection, setting in _selections(row, case):
             figures, found = _measured(method, bootstrap, case, selection, setting)
             rows.append(figures)
@@ -97,6 +104,8 @@ def evaluate(row: EvaluateRow, bootstrap: Bootstrap, inputs: Inputs, *, out: Pat
     write_json(out, {"rows": rows, "summary": summary, "headline": tables.headline(summary)})
     names = {str(class_id): name for class_id, name in truth.class_names.items()}
     parquet.write(predictions, PREDICTIONS, lines, {"method": method, "class_names": names})
+    with whole_folder(shown) as folder:
+        explained.write(folder, shown.name, scores, told, truth.class_names, Store(inputs.embeddings, "embed"))
 
 
 def _truth(inputs: Inputs, modality: str) -> _Truth:
