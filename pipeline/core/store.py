@@ -192,7 +192,7 @@ class Store:
         return dict(self._group(group).attrs)
 
     def arrays(self, group: str) -> list[str]:
-        """Names of the arrays of a group, the ids and offsets among them, sorted."""
+        """Names of a group's arrays, sorted."""
         return sorted(self._group(group).array_keys())
 
     def ids(self, group: str) -> list[str]:

@@ -179,6 +179,7 @@ def _task(joint: _Joint, learnt: Encoded, scored: Encoded, seed: int) -> Task:
         seen_test_ND=scored.vectors([]),
         spaces=joint.splits,
         encoder_classes=[*scored.saw.training_classes, *joint.shifted(learnt.saw.training_classes)],
+        training_clips=None,
         pairs=scored.saw.pairs,
         paired_classes=[*scored.saw.paired_classes, *joint.shifted(learnt.saw.paired_classes)],
         texts=_texts(joint, unseen, sorted([*fit, *val]), seed),

@@ -43,11 +43,16 @@ class LinearMap(nn.Module):
         mapped_NT: Tensor = self.linear(self.standardised(features_ND))
         return mapped_NT
 
-    def cosines(self, features_ND: Array, target_KT: Array) -> Array:
-        """Cosine of each clip's vector with unit vectors, (N, K)."""
+    def vectors(self, features_ND: Array) -> Array:
+        """Unit vectors (N, T) in the text space."""
         with torch.no_grad():
             unit_NT = nn.functional.normalize(self(torch.from_numpy(features_ND)), dim=1)
-            return np.asarray((unit_NT @ torch.from_numpy(target_KT).T).numpy(), dtype=np.float32)
+        return np.asarray(unit_NT.numpy(), dtype=np.float32)
+
+    def cosines(self, features_ND: Array, target_KT: Array) -> Array:
+        """Cosine of each clip's vector with unit vectors, (N, K)."""
+        unit_NT = torch.from_numpy(self.vectors(features_ND))
+        return np.asarray((unit_NT @ torch.from_numpy(target_KT).T).numpy(), dtype=np.float32)
 
 
 @contextmanager

@@ -9,15 +9,23 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, field_validator
 
-from pipeline.models.methods.shared import Array, ClassTexts, Clips, MethodParams, standardisation, unit
+from pipeline.models.methods.shared import (
+    Array,
+    ClassTexts,
+    Clips,
+    Cost,
+    Worded,
+    Wording,
+    standardisation,
+    unit,
+)
 
 Doubles = npt.NDArray[np.float64]
 
 
-class Penalised(MethodParams):
+class Penalised(Worded):
     """Which texts are the target, and the penalties to choose from."""
 
-    text_type: Annotated[str, Field(min_length=1)]  # a type of class texts, a mean of types, "mean": label and context
     lambdas: list[Annotated[float, Field(gt=0)]] = Field(min_length=1)  # penalty a clip: 1 = as strong as unit features
 
     @field_validator("lambdas")
@@ -46,16 +54,31 @@ class Regression:
     scale_D: Array
     weight_TD: Array
     bias_T: Array
+    wording: Wording  # of the classes that it is asked about
 
-    def cosines(self, features_ND: Array, target_KT: Array) -> Array:
-        """Cosine of each clip's mapped vector with unit vectors, (N, K)."""
+    def vectors(self, features_ND: Array) -> Array:
+        """Unit vectors (N, T) in the text space."""
         mapped_NT = standardised(features_ND, self.mean_D, self.scale_D) @ self.weight_TD.T + self.bias_T
-        return unit(mapped_NT.astype(np.float32)) @ target_KT.T
+        return unit(mapped_NT.astype(np.float32))
+
+    def scores(self, features_ND: Array, texts: ClassTexts) -> Array:
+        """Cosine of each clip's mapped vector with each class, (N, K)."""
+        return self.vectors(features_ND) @ self.wording(texts).T
+
+    def explained(self, features_ND: Array, texts: ClassTexts) -> dict[str, Array]:
+        """The vectors that are compared, and the cosines."""
+        vectors_NT, text_KT = self.vectors(features_ND), self.wording(texts)
+        return {"direct": vectors_NT @ text_KT.T, "vectors": vectors_NT, "text_vectors": text_KT}
+
+    def cost(self, num_classes: int) -> Cost:
+        """Of the map and the cosines."""
+        size = self.weight_TD.size
+        return Cost(size + self.bias_T.size, size + num_classes * self.bias_T.size)
 
     def state_dict(self) -> dict[str, Array]:
         """The weights by name."""
         weights = {"linear.weight": self.weight_TD, "linear.bias": self.bias_T}
-        return {"mean": self.mean_D, "scale": self.scale_D, **weights}
+        return {"mean": self.mean_D, "scale": self.scale_D, **weights, **self.wording.state_dict()}
 
 
 def fitted(clips: Clips, texts: ClassTexts, params: Penalised) -> Iterator[tuple[Regression, float]]:
@@ -63,13 +86,14 @@ def fitted(clips: Clips, texts: ClassTexts, params: Penalised) -> Iterator[tuple
 
     W = (X'X/N + lambda I)^-1 X'Y/N with X standardised and Y centred, in float64.
     """
-    y_NT = texts.of_type(params.text_type)[texts.rows(clips.class_ids)].astype(np.float64)
+    wording = params.wording(clips, texts)
+    y_NT = wording(texts)[texts.rows(clips.class_ids)].astype(np.float64)
     mean_D, scale_D = standardisation(clips.features_ND)
     mean_T = y_NT.mean(axis=0)
     x_ND = standardised(clips.features_ND, mean_D, scale_D)
     for penalty in params.lambdas:
         w_DT = solution(x_ND, y_NT - mean_T, penalty)
-        found = Regression(mean_D, scale_D, w_DT.T.astype(np.float32), mean_T.astype(np.float32))
+        found = Regression(mean_D, scale_D, w_DT.T.astype(np.float32), mean_T.astype(np.float32), wording)
         yield found, float(np.square(x_ND @ w_DT + mean_T - y_NT).sum(axis=1).mean())
 
 

@@ -73,6 +73,7 @@ class Task:
     seen_test_ND: Array
     spaces: dict[str, list[int]]  # candidates of each label space, ascending
     encoder_classes: list[int]  # which the features' encoder was trained on
+    training_clips: str | None  # digest of the clips whose labels it was taught; None: of this dataset none
     pairs: str | None  # which clips it was bound with, a word of core.scores; None: it was not bound
     paired_classes: list[int]  # of those clips
     texts: ClassTexts
@@ -91,9 +92,17 @@ class Task:
     def digest(self) -> str:
         """Of everything that is learnt from, selected on and scored."""
         texts = [self.texts.label_KT, *([] if self.texts.context_KT is None else [self.texts.context_KT])]
+        texts += [self.texts.further[kind] for kind in sorted(self.texts.further)]
         arrays = [self.fit.features_ND, self.val.features_ND, self.test_ND, self.seen_test_ND, *texts]
         clips = [self.fit.class_ids, self.val.class_ids, self.test_ids, self.seen_test_ids, self.fit.senses]
-        classes = [self.val_classes, self.spaces, self.encoder_classes, self.texts.class_ids, dict(self.tests)]
+        classes = [
+            sorted(self.texts.further),
+            self.val_classes,
+            self.spaces,
+            self.encoder_classes,
+            self.texts.class_ids,
+            dict(self.tests),
+        ]
         if self.elsewhere is not None:
             classes.append([self.elsewhere.source, self.elsewhere.encoder_names, sorted(self.elsewhere.names.items())])
         return value_digest([self.split, self.seed, clips, classes, [array_digest(array) for array in arrays]])
@@ -138,7 +147,16 @@ class Task:
         learnt = {self.elsewhere.names[c] for c in self.training(refit).class_ids if c in self.elsewhere.names}
         return sorted({*self.elsewhere.encoder_names, *learnt})
 
-    def provenance(self, space: str, *, selection: str, refit: str, settings: list[str], selected: int) -> Provenance:
+    def provenance(
+        self,
+        space: str,
+        *,
+        selection: str,
+        refit: str,
+        settings: list[str],
+        selected: int,
+        calibration: list[float] | None = None,
+    ) -> Provenance:
         """What must be known of the scores in a label space, or in a split that stands in its place."""
         afar, taught = self.elsewhere, self.source_classes(refit)
         kept = sorted(set(afar.kept_overlap) & {*taught, *self._chosen_by}) if afar else []
@@ -159,6 +177,8 @@ class Task:
             source=afar.source if afar else None,
             source_classes=sorted({*taught, *kept}),
             kept_overlap=kept,
+            training_clips=self.training_clips,
+            calibration=calibration,
         )
 
     @property
@@ -250,6 +270,7 @@ def _task(
         seen_test_ND=source.vectors(seen_test),
         spaces={space: sorted(classes["unseen"]) if space == "unseen" else everything for space in asked.spaces},
         encoder_classes=source.saw.training_classes,
+        training_clips=None,
         pairs=source.saw.pairs,
         paired_classes=source.saw.paired_classes,
         texts=class_texts(texts, everything, seed),

@@ -5,6 +5,7 @@ Tables have a line for each (split, seed); pictures are of the first. Clips are 
 
 # Shapes: N clips, K classes.
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,33 +21,32 @@ STAGE = "evaluate"
 _NUM_STRIPS = 3  # of hits, and of misses
 _MOST_GUESSES = 5
 
-Method = Mapping[str, Any]  # the attributes of the scores' store
+
+@dataclass(frozen=True)
+class About:
+    """A row of evaluate: its name, the folder of its scores, their attributes, and the store of its class texts."""
+
+    row: str
+    scores: Path
+    method: Mapping[str, Any]
+    texts: Path
 
 
-def write(
-    folder: Path, row: str, scores: Store, told: Sequence[Told], class_names: Mapping[int, str], texts: Store
-) -> None:
+def write(folder: Path, about: About, told: Sequence[Told], class_names: Mapping[int, str]) -> None:
     """Leave the page of a row and its images in a folder, which stays empty where nothing is explained."""
-    found = read(scores, told, class_names)
+    found = read(about.scores, told, class_names)
     if found:
-        attributes = decided.read(texts, found[0].class_ids)
-        images = _similarities(folder, found[0])
-        pages.write(folder, _page(row, found, scores.attrs, attributes, images))
+        pages.write(folder, _page(about, found, _similarities(folder, found[0])))
 
 
-def _page(
-    row: str,
-    found: Sequence[Explained],
-    method: Method,
-    attributes: decided.Attributes | None,
-    images: list[pages.Image],
-) -> pages.Page:
+def _page(about: About, found: Sequence[Explained], images: list[pages.Image]) -> pages.Page:
     first = found[0]
+    attributes = decided.read(Store(about.texts, "embed"), first.class_ids)
     mistakes = decided.table(first, attributes) if attributes else None
     return pages.Page(
-        title=f"What {method['method']} goes by",
+        title=f"What {about.method['method']} goes by",
         stage=STAGE,
-        row=row,
+        row=about.row,
         text=[_text(first, len(found))],
         tables=[
             *explained_tables.modules(found),
@@ -56,7 +56,7 @@ def _page(
         lines=[],
         clouds=[*explained_planes.plane(first), *explained_planes.neighbours(first)],
         bars=explained_tables.histogram(found),
-        clips=_strips(first, method),
+        clips=_strips(first, about.method),
         images=images,
     )
 
@@ -69,7 +69,7 @@ def _text(one: Explained, num: int) -> str:
     )
 
 
-def _strips(one: Explained, method: Method) -> list[pages.Clips]:
+def _strips(one: Explained, method: Mapping[str, Any]) -> list[pages.Clips]:
     """A few clips that were called right and a few that were not, with the best scores."""
     found = []
     for title, right in (("Hits", True), ("Misses", False)):

@@ -3,23 +3,21 @@
 # Shapes: N test clips of unseen classes, K unseen classes, S texts of a class, H size of a vector.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.core import scores as scores_format
 from pipeline.core.errors import FormatError
 from pipeline.core.scores import Scores
 from pipeline.core.seeds import generator
-from pipeline.core.store import Store
 
 Floats = npt.NDArray[np.floating[Any]]
 Places = npt.NDArray[np.int64]
 
-PREFIX = "explain_"  # of the arrays over clips in a group of scores
-TEXTS = "texts"  # ends the name of the group over classes, in place of the label space
 MODULES = {"direct": "direct alignment", "augmented": "augmented alignment"}
-_SPACE = "unseen"
 
 
 @dataclass(frozen=True)
@@ -58,19 +56,16 @@ class Explained:
         return np.sort(order[np.isin(self.truth_N[order], columns)][:most])
 
 
-def read(store: Store, told: Sequence[Told], class_names: Mapping[int, str]) -> list[Explained]:
-    """Those of the scores that a method has explained. Raises FormatError for arrays that do not fit the scores."""
-    found = [_read(store, one, class_names) for one in told if one.scored.provenance.label_space == _SPACE]
-    return [one for one in found if one is not None]
+def read(folder: Path, told: Sequence[Told], class_names: Mapping[int, str]) -> list[Explained]:
+    """Those of the scores in the folder of a row that its method has explained.
+
+    Raises FormatError for arrays that do not fit the scores.
+    """
+    return [_read(folder, one, class_names) for one in told if one.scored.explained]
 
 
-def _read(store: Store, told: Told, class_names: Mapping[int, str]) -> Explained | None:
-    about = told.scored.provenance
-    group = f"{about.split}-{about.seed}-{about.label_space}"
-    names = [name.removeprefix(PREFIX) for name in store.arrays(group) if name.startswith(PREFIX)]
-    if not names:
-        return None
-    arrays = {name: store.read(group, f"{PREFIX}{name}") for name in names}
+def _read(folder: Path, told: Told, class_names: Mapping[int, str]) -> Explained:
+    about, arrays = told.scored.provenance, told.scored.explained
     column = {class_id: place for place, class_id in enumerate(about.class_ids)}
     made = Explained(
         split=about.split,
@@ -84,21 +79,10 @@ def _read(store: Store, told: Told, class_names: Mapping[int, str]) -> Explained
         modules={name: arrays[name] for name in MODULES if name in arrays},
         attention_NKS=arrays.get("attention"),
         vectors_NH=arrays.get("vectors"),
-        text_vectors_KH=_of_classes(store, f"{about.split}-{about.seed}-{TEXTS}", about.class_ids),
+        text_vectors_KH=scores_format.read_texts(folder, folder.parent.name, about),
     )
-    _check(f"{store.path}: group '{group}'", made)
+    _check(f"{folder}: split '{about.split}', seed {about.seed}", made)
     return made
-
-
-def _of_classes(store: Store, group: str, class_ids: Sequence[int]) -> Floats | None:
-    if group not in store.groups():
-        return None
-    row = {int(class_id): place for place, class_id in enumerate(store.ids(group))}
-    missing = sorted(set(class_ids) - set(row))
-    if missing:
-        raise FormatError(f"{store.path}: group '{group}' lacks the classes {missing}; rerun the method's stage")
-    vectors_KH: Floats = store.read(group, "text_vectors")[[row[class_id] for class_id in class_ids]]
-    return vectors_KH
 
 
 def _check(where: str, one: Explained) -> None:

@@ -36,6 +36,7 @@ class Row(Params):
     refit: Literal["none", "seen"]  # none: scores of what was trained on fit; seen: trained again on fit and val
     max_missing: float = Field(ge=0, lt=1)  # share of a split's clips that may have no features
     spaces: list[Literal["unseen", "all", "gzsl"]] = Field(min_length=1)  # label spaces, as core.scores says
+    explained: bool  # keep what lies behind the scores of the unseen clips, for pictures
 
     @field_validator("splits", "seeds", "spaces")
     @classmethod
@@ -54,7 +55,7 @@ def align(
     """
     asked = Asked(row.dataset, row.split_table, row.splits, row.seeds, row.max_missing, row.spaces)
     tasks = joined(inputs, asked)
-    plan = Plan(row.method, row.variant, settings, row.refit, compute.num_threads)
+    plan = Plan(row.method, row.variant, settings, row.refit, compute.num_threads, row.explained)
     parts = Parts("align", key, cache)
     with whole_folder(out) as scratch:
         found, used = method_rows.learn(scratch, tasks, plan, _told(key, row, inputs), parts)
@@ -72,4 +73,4 @@ def _told(key: str, row: Row, inputs: Inputs) -> method_rows.Told:
         "variant": row.variant,
         "embeddings": row.embeddings,
     }
-    return method_rows.Told("align.rows", key, row.features, row.embeddings, about)
+    return method_rows.Told("align.rows", key, row.features, row.embeddings, about, costs=True)

@@ -124,7 +124,9 @@ def cross(
             check_features(row.how, source.inputs.features)
             page = _composed(scratch, key, row, row.how, settings, found, about)
         else:
-            told = method_rows.Told(f"cross.rows.{key}", key, row.target.features, row.target.embeddings, about)
+            told = method_rows.Told(
+                f"cross.rows.{key}", key, row.target.features, row.target.embeddings, about, costs=False
+            )
             page, used = _learnt(scratch, row, row.how, settings, found, told, parts)
         pages.write(scratch, page_of.page(key, page, row.source, row.target, row.overlap, found))
     if used:
@@ -155,7 +157,7 @@ def _learnt(
     params = settings.method
     if params is None:
         raise ValueError(f"{told.where}: the method {how.method} needs its hyper-parameters")
-    plan = Plan(how.method, how.variant, params, row.refit, settings.compute.num_threads)
+    plan = Plan(how.method, how.variant, params, row.refit, settings.compute.num_threads, explained=False)
     learnt, used = method_rows.learn(scratch, found.tasks, plan, told, parts)
     about = method_page.About(how.method, how.variant, row.refit, params.setting_name, params.trains, params.remark)
     return method_page.page(told.key, about, learnt), used

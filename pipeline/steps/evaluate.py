@@ -84,8 +84,7 @@ def evaluate(
     Raises LeakError where the audit fails, DataError where the inputs do not belong together.
     """
     stage = inputs.scores.parent.name  # align, transfer or cross, which errors tell to run again
-    scores = Store(inputs.scores / scores_format.STORE, stage)
-    method = scores.attrs
+    method = Store(inputs.scores / scores_format.STORE, stage).attrs
     truth = _truth(inputs, method["modality"])
     _check_belong(row, method, truth.meta)
     method = {**method, "protocol": truth.meta["protocol"]}
@@ -105,7 +104,9 @@ def evaluate(
     names = {str(class_id): name for class_id, name in truth.class_names.items()}
     parquet.write(predictions, PREDICTIONS, lines, {"method": method, "class_names": names})
     with whole_folder(shown) as folder:
-        explained.write(folder, shown.name, scores, told, truth.class_names, Store(inputs.embeddings, "embed"))
+        explained.write(
+            folder, explained.About(shown.name, inputs.scores, method, inputs.embeddings), told, truth.class_names
+        )
 
 
 def _truth(inputs: Inputs, modality: str) -> _Truth:

@@ -37,6 +37,7 @@ class Learnt:
     task: Task
     history: list[dict[str, Any]]
     selected: int
+    cost: dict[str, int] | None  # a Cost of the first label space, where the method counts it
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Told:
     features: str  # whose clips are scored, as the row names them
     embeddings: str
     about: dict[str, Any]  # attributes of the scores' store
+    costs: bool  # say there what the method takes for a clip, unless `about` says what the encoder does
 
 
 def learn(folder: Path, tasks: Sequence[Task], plan: Plan, told: Told, parts: Parts) -> tuple[list[Learnt], list[Path]]:
@@ -63,7 +65,7 @@ def learn(folder: Path, tasks: Sequence[Task], plan: Plan, told: Told, parts: Pa
         part = folder / "parts" / task.name
         used.append(parts.part(task.name, plan.key(task), make, part))
         kept = json.loads((part / "part.json").read_text())
-        found.append(Learnt(task, kept["history"], kept["selected"]))
+        found.append(Learnt(task, kept["history"], kept["selected"], kept["cost"]))
     _assemble(folder, found, plan, told)
     remove(folder / "parts")
     return found, used
@@ -83,7 +85,8 @@ def _check_one_space(tasks: Sequence[Task], plan: Plan, told: Told) -> None:
 def _assemble(folder: Path, found: Sequence[Learnt], plan: Plan, told: Told) -> None:
     """Put the parts together."""
     (folder / "weights").mkdir()
-    with store.create(folder / scores.STORE, told.about) as writer:
+    cost = (found[0].cost or {}) if told.costs else {}
+    with store.create(folder / scores.STORE, cost | told.about) as writer:
         for one in found:
             task, part = one.task, folder / "parts" / one.task.name
             for space in task.spaces:
@@ -95,7 +98,11 @@ def _assemble(folder: Path, found: Sequence[Learnt], plan: Plan, told: Told) -> 
                     selected=one.selected,
                 )
                 values = np.load(part / f"{space}.npy", allow_pickle=False)
-                scores.write(writer, scores.Scores(provenance, task.tested(space)[0], values))
+                behind = selection.explained(part) if space == "unseen" else {}
+                if "text_vectors" in behind:
+                    scores.write_texts(writer, provenance, behind.pop("text_vectors"))
+                clip_ids = task.tested(space)[0]
+                scores.write(writer, scores.Scores(provenance, clip_ids, values, explained=behind))
             (part / selection.WEIGHTS).rename(folder / "weights" / f"{task.name}.safetensors")
     with (folder / "history.csv").open("w", newline="", encoding="utf-8") as file:
         lines = csv.writer(file, lineterminator="\n")

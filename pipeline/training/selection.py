@@ -1,18 +1,18 @@
 """A method is trained on fit, selected on val, trained once more as `refit` says, and asked about the test clips."""
 
 # Shapes: N clips, S settings, K classes.
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
-from pipeline.core import members, seeds
+from pipeline.core import members, scores, seeds
 from pipeline.core.closure import Code
 from pipeline.core.outputs import write_json
 from pipeline.models import checkpoint
-from pipeline.models.methods.shared import Array, Method, MethodParams
+from pipeline.models.methods.shared import Array, Candidate, Cost, Method, MethodParams
 from pipeline.models.tasks import Task
 from pipeline.training.determinism import deterministic
 
@@ -34,6 +34,7 @@ class Plan:
     settings: MethodParams
     refit: str
     num_threads: int
+    explained: bool  # keep what lies behind the scores of the unseen clips
 
     @cached_property
     def code(self) -> str:
@@ -45,6 +46,7 @@ class Plan:
         return {
             "code": self.code,
             "plan": [self.method, self.variant, self.settings.model_dump(), self.refit, self.num_threads],
+            "explained": self.explained,
             "task": task.digest,
         }
 
@@ -58,14 +60,38 @@ def learn(task: Task, member: Method, plan: Plan, folder: Path) -> None:
         clips = task.training(plan.refit)
         texts = task.texts.of(sorted(set(clips.class_ids)))  # nothing is learnt from the texts of other classes
         scored: dict[str, list[Array]] = {space: [] for space in task.spaces}
+        cost: Cost | None = None
         for place, candidate in enumerate(member.candidates(clips, texts, plan.settings, seed)):
             for space, class_ids in task.spaces.items():
                 scored[space].append(candidate.score(task.tested(space)[1], task.texts.of(class_ids)))
             if place == selected:
                 checkpoint.save(folder / WEIGHTS, candidate.module, _about(task, plan, candidate.setting))
+                cost = candidate.cost(len(_first(task))) if candidate.cost else None
+                if plan.explained:
+                    _explain(task, candidate, folder)
     for space, values in scored.items():
         np.save(folder / f"{space}.npy", np.stack(values, axis=1), allow_pickle=False)
-    write_json(folder / "part.json", {"history": history, "selected": selected})
+    told = {"history": history, "selected": selected, "cost": asdict(cost) if cost else None}
+    write_json(folder / "part.json", told)
+
+
+def _first(task: Task) -> list[int]:
+    """The candidates of the first label space."""
+    return next(iter(task.spaces.values()))
+
+
+def _explain(task: Task, candidate: Candidate, folder: Path) -> None:
+    """Leave what lies behind the scores of the unseen clips among the unseen classes (`explain_<name>.npy`)."""
+    if candidate.explain is None or "unseen" not in task.spaces:
+        return
+    for name, rows in candidate.explain(task.tested("unseen")[1], task.texts.of(task.spaces["unseen"])).items():
+        np.save(folder / f"{scores.EXPLAIN}{name}.npy", np.asarray(rows, np.float32), allow_pickle=False)
+
+
+def explained(folder: Path) -> dict[str, Array]:
+    """What `learn` has left in a folder beside the scores, by name."""
+    files = sorted(folder.glob(f"{scores.EXPLAIN}*.npy"))
+    return {file.stem.removeprefix(scores.EXPLAIN): np.load(file, allow_pickle=False) for file in files}
 
 
 def _history(task: Task, member: Method, settings: MethodParams, seed: int) -> list[dict[str, Any]]:

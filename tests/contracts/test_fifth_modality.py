@@ -230,8 +230,9 @@ def learning_params() -> dict[str, Any]:
         "fused": {"both": ["hub", "inertial"]},
     }
     asked = {"method": "bind_supervised", "variant": "label", "refit": "none", "max_missing": 0.0, "spaces": ["unseen"]}
+    asked |= {"explained": False}
     inputs = {"features": "bind/toy/fused-both.zarr", "embeddings": "texts"}
-    link = {"text_type": "label", "lambdas": [1.0], "learns_from": "hub", "scores": "inertial"}
+    link = {"text_type": "label", "centre": "none", "lambdas": [1.0], "learns_from": "hub", "scores": "inertial"}
     return {
         "pretrain": {
             "compute": COMPUTE,

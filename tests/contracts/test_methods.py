@@ -17,13 +17,14 @@ from pipeline.core import members
 from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, Method, unit
 from pipeline.training.selection import METHODS, method
 
+PENALISED = {"text_type": "label", "centre": "none", "lambdas": [0.01, 1.0]}
 DESCENT = {"batch_size": 32, "epochs": 12, "keep_every": 5, "weight_decay": 0.0}
 PARAMS: dict[str, dict[str, Any]] = {
-    "bind_supervised": {"text_type": "label", "lambdas": [0.01, 1.0], "learns_from": "depth", "scores": "skeleton"},
+    "bind_supervised": {**PENALISED, "learns_from": "depth", "scores": "skeleton"},
     "cosine": {"text_type": "label", "fusion": None},
-    "devise": {**DESCENT, "margin": 0.1, "lr": 1e-2},
+    "devise": {**DESCENT, "margin": 0.1, "lr": 1e-2, "text_type": "label", "centre": "none"},
     "dvta": {**DESCENT, "sde": True, "gamma": 0.01, "temperature": 0.1, "lr": 1e-2},
-    "ridge": {"text_type": "label", "lambdas": [0.01, 1.0]},
+    "ridge": PENALISED,
 }
 EPOCHS, LAMBDAS = ["5", "10", "12"], ["0.01", "1.0"]
 SETTINGS = {"bind_supervised": LAMBDAS, "cosine": ["0"], "devise": EPOCHS, "dvta": EPOCHS, "ridge": LAMBDAS}
@@ -112,6 +113,27 @@ class TestMethod:
             first.module.state_dict().items(), again.module.state_dict().items(), strict=True
         ):
             assert (one, np.asarray(left).tobytes()) == (other, np.asarray(right).tobytes())
+
+    def test_what_lies_behind_the_scores_has_a_row_a_clip_or_a_class(self, name: str) -> None:
+        _, _, unseen = world(name)
+        candidate, texts = last(name), world(name)[0].of(UNSEEN)
+        if candidate.explain is None:
+            return
+        found = candidate.explain(unseen.features_ND, texts)
+        assert set(found) <= {"direct", "augmented", "attention", "vectors", "text_vectors"}
+        for kind in found:
+            rows = len(UNSEEN) if kind == "text_vectors" else len(unseen.class_ids)
+            assert (found[kind].dtype, len(found[kind])) == (np.float32, rows)
+        for kind in {"direct", "augmented", "attention"} & set(found):
+            assert found[kind].shape[1] == len(UNSEEN)
+
+    def test_what_a_clip_costs_grows_with_the_classes(self, name: str) -> None:
+        candidate = last(name)
+        if candidate.cost is None:
+            return
+        one, two, three = (candidate.cost(num_classes) for num_classes in (1, 2, 3))
+        assert one.num_params == three.num_params
+        assert two.macs - one.macs == three.macs - two.macs > 0
 
     def test_candidates_come_as_the_params_say(self, name: str) -> None:
         found = [candidate.setting for candidate in trained(name)]

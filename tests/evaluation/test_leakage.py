@@ -27,6 +27,8 @@ ABOUT = Provenance(
     source=None,
     source_classes=[],
     kept_overlap=[],
+    training_clips=None,
+    calibration=None,
 )
 CLIPS = {
     "d/train": Clip(0, "fit", 1),

@@ -150,6 +150,8 @@ def _row(
         None,
         [],
         [],
+        None,
+        None,
     )
     accuracy = metrics.accuracy(rank, truth, num_resamples=500, generator=generator(0, split))
     row = figures.row(method, about, selection, "9", COUNTS)

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.core import scores as scores_format
 from pipeline.core import store
 from pipeline.core.scores import Provenance, Scores
-from pipeline.core.store import Store
 from pipeline.reporting.explained_arrays import Told
 
 NAMES = {0: "sit", 1: "stand", 2: "wave", 3: "clap", 4: "bow", 5: "jump <up>"}
@@ -20,11 +20,15 @@ MODULES = ("direct", "augmented")
 
 @dataclass
 class Made:
-    """Stores of scores and texts below a folder, and what evaluate tells of them."""
+    """The folder of a row's scores, a store of texts, and what evaluate tells of them."""
 
-    scores: Store
-    texts: Store
+    scores: Path
+    texts: Path
     told: list[Told]
+
+    def behind(self, split: str, name: str) -> Any:
+        """An array that explains the scores of a split."""
+        return next(one.scored.explained[name] for one in self.told if one.scored.provenance.split == split)
 
 
 def make(
@@ -39,7 +43,7 @@ def make(
 ) -> Made:
     """Two trainings by default; `arrays` names what the method explains itself by."""
     told = []
-    with store.create(root / "scores.zarr", METHOD) as out:
+    with store.create(root / "align/row" / scores_format.STORE, METHOD) as out:
         for number, split in enumerate(splits):
             told.append(_training(out, np.random.default_rng(number), split, num_clips, dim, noise, arrays))
     with store.create(root / "texts.zarr", {"dataset": "toy"}) as texts:
@@ -48,7 +52,7 @@ def make(
         if attributes:
             vectors = np.random.default_rng(9).normal(size=(len(NAMES), len(ATTRIBUTES))).astype(np.float32)
             texts.group("movement", ids, {"names": ATTRIBUTES}).put("pooled", vectors)
-    return Made(Store(root / "scores.zarr", "align"), Store(root / "texts.zarr", "embed"), told)
+    return Made(root / "align/row", root / "texts.zarr", told)
 
 
 def _training(
@@ -67,14 +71,13 @@ def _training(
     }
     ids = [f"toy/{number:03d}" for number in range(num_clips)]
     values = np.stack([augmented, direct + 0.1 * augmented], axis=1).astype(np.float32)
-    group = out.group(f"{split}-0-unseen", ids, vars(about(split)))
-    group.put("scores", values)
-    for name in set(left) & set(arrays):
-        group.put(f"explain_{name}", left[name].astype(np.float32))
+    behind = {name: rows.astype(np.float32) for name, rows in left.items() if name in arrays}
+    ids = [f"toy/{number:03d}" for number in range(num_clips)]
+    scored = Scores(about(split), ids, values, explained=behind)
+    scores_format.write(out, scored)
     if "text_vectors" in arrays:
-        texts = out.group(f"{split}-0-texts", [str(class_id) for class_id in UNSEEN])
-        texts.put("text_vectors", text_vectors.astype(np.float32))
-    return Told(Scores(about(split), ids, values), [UNSEEN[column] for column in truth])
+        scores_format.write_texts(out, about(split), text_vectors.astype(np.float32))
+    return Told(scored, [UNSEEN[column] for column in truth])
 
 
 def about(split: str) -> Provenance:
@@ -96,4 +99,6 @@ def about(split: str) -> Provenance:
         source=None,
         source_classes=[],
         kept_overlap=[],
+        training_clips=None,
+        calibration=None,
     )

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,16 @@ import pytest
 from pipeline.core import pages
 from pipeline.core.errors import FormatError
 from pipeline.core.pages import Page
+from pipeline.core.store import Store
 from pipeline.reporting import explained
-from tests.reporting.explaining import ATTRIBUTES, MODULES, NAMES, UNSEEN, Made, make
+from pipeline.reporting.explained_arrays import Told
+from tests.reporting.explaining import ATTRIBUTES, METHOD, MODULES, NAMES, UNSEEN, Made, make
 
 
 def page(root: Path, made: Made, name: str = "row") -> Page:
     folder = root / name
     folder.mkdir()
-    explained.write(folder, "row", made.scores, made.told, NAMES, made.texts)
+    explained.write(folder, explained.About("row", made.scores, METHOD, made.texts), made.told, NAMES)
     return pages.read(folder / pages.FILE)
 
 
@@ -28,7 +31,7 @@ def table(found: Page, title: str) -> list[list[pages.Cell]]:
 def test_a_row_that_explains_nothing_leaves_nothing_and_draws_nothing(tmp_path: Path) -> None:
     made = make(tmp_path, arrays=())
     (tmp_path / "row").mkdir()
-    explained.write(tmp_path / "row", "row", made.scores, made.told, NAMES, made.texts)
+    explained.write(tmp_path / "row", explained.About("row", made.scores, METHOD, made.texts), made.told, NAMES)
     assert list((tmp_path / "row").iterdir()) == []
 
 
@@ -56,10 +59,10 @@ def test_each_alignment_alone_is_measured_against_the_truth_and_against_both(tmp
     first, second = table(page(tmp_path, made), "Each alignment alone")
     assert (first[:3], second[:3]) == (["s0", 0, 24], ["s1", 0, 24])
     truth = np.array([UNSEEN.index(class_id) for class_id in made.told[0].truth])
-    both = made.scores.read("s0-0-unseen", "scores")[:, 1].argmax(axis=1)
+    both = made.told[0].scored.values[:, 1].argmax(axis=1)
     expected = [np.mean(both == truth)]
     for name in MODULES:
-        alone = made.scores.read("s0-0-unseen", f"explain_{name}").argmax(axis=1)
+        alone = made.behind("s0", name).argmax(axis=1)
         expected += [np.mean(alone == truth), np.mean(alone == both)]
     assert first[3:] == pytest.approx(expected, abs=1e-4)
     assert 0 < expected[2] < 1  # the cases tell the columns apart
@@ -68,7 +71,7 @@ def test_each_alignment_alone_is_measured_against_the_truth_and_against_both(tmp
 def test_the_attention_on_the_label_is_summed_up_and_spread(tmp_path: Path) -> None:
     made = make(tmp_path)
     found = page(tmp_path, made)
-    label = [made.scores.read(f"{split}-0-unseen", "explain_attention")[..., 0] for split in ("s0", "s1")]
+    label = [made.behind(split, "attention")[..., 0] for split in ("s0", "s1")]
     of_first = [label[0].min(), label[0].mean(), label[0].max(), label[0].std()]
     assert table(found, "Attention on the label")[0][2:] == pytest.approx(of_first, abs=1e-5)
     (bars,) = found.bars
@@ -110,7 +113,7 @@ def test_vectors_alone_give_planes_and_strips_but_no_matrices_and_no_attention(t
 
 def test_hits_and_misses_are_told_with_their_scores_best_first(tmp_path: Path) -> None:
     made = make(tmp_path)
-    values = made.scores.read("s0-0-unseen", "scores")[:, 1]
+    values = made.told[0].scored.values[:, 1]
     for part in page(tmp_path, made).clips:
         assert (part.dataset, part.modality, len(part.clips)) == ("toy", "skeleton", 3)
         for clip in part.clips:
@@ -123,11 +126,11 @@ def test_hits_and_misses_are_told_with_their_scores_best_first(tmp_path: Path) -
 def test_the_attributes_that_clips_carry_decide_where_vectors_are_attributes(tmp_path: Path) -> None:
     made = make(tmp_path, noise=1.5)  # vectors of 4 numbers, as many as there are attributes
     rows = table(page(tmp_path, made), "Attributes that decided the most frequent mistakes, as the clips were read")
-    values = made.texts.read("movement", "pooled").astype(np.float64)
+    values = Store(made.texts, "embed").read("movement", "pooled").astype(np.float64)
     values /= np.linalg.norm(values, axis=1, keepdims=True)
-    vectors = made.scores.read("s0-0-unseen", "explain_vectors").astype(np.float64)
+    vectors = made.behind("s0", "vectors").astype(np.float64)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    called = made.scores.read("s0-0-unseen", "scores")[:, 1].argmax(axis=1)
+    called = made.told[0].scored.values[:, 1].argmax(axis=1)
     ids = {name: class_id for class_id, name in NAMES.items()}
     truth, guess = ids[rows[0][0]], ids[rows[0][1]]
     mine = (np.array(made.told[0].truth) == truth) & (called == UNSEEN.index(guess))
@@ -149,10 +152,10 @@ def test_texts_without_attributes_decide_nothing(tmp_path: Path) -> None:
 
 
 def test_arrays_that_do_not_fit_the_scores_are_refused(tmp_path: Path) -> None:
-    made = make(tmp_path)
-    other = make(tmp_path / "other", num_clips=9)
+    made, other = make(tmp_path), make(tmp_path / "other", num_clips=9)
+    made.told[0] = Told(replace(made.told[0].scored, explained=other.told[0].scored.explained), made.told[0].truth)
     with pytest.raises(FormatError, match=r"'direct' has shape \(9, 3\).*expected \(24, 3\).*rerun the method's stage"):
-        page(tmp_path, Made(other.scores, made.texts, made.told))
+        page(tmp_path, made)
 
 
 def test_five_clips_are_enough_and_four_have_no_neighbourhood(tmp_path: Path) -> None:

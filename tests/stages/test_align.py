@@ -13,7 +13,7 @@ from stages import align
 PARAMS = {
     "align": {
         "compute": {"num_threads": 1},
-        "methods": {"ridge": {"label": {"text_type": "label", "lambdas": [1.0]}}},
+        "methods": {"ridge": {"label": {"text_type": "label", "centre": "none", "lambdas": [1.0]}}},
         "rows": {
             "toy-skeleton-stgcn-ridge": {
                 "dataset": "toy",
@@ -27,6 +27,7 @@ PARAMS = {
                 "refit": "seen",
                 "max_missing": 0.0,
                 "spaces": ["unseen", "all"],
+                "explained": False,
             }
         },
     }

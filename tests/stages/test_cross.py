@@ -15,7 +15,7 @@ from tests.steps.crossed import World
 PARAMS = {
     "align": {
         "compute": {"num_threads": 1},
-        "methods": {"ridge": {"label": {"text_type": "label", "lambdas": [0.01, 1.0]}}},
+        "methods": {"ridge": {"label": {"text_type": "label", "centre": "none", "lambdas": [0.01, 1.0]}}},
     },
     "transfer": {"folds": {"num_folds": 2, "seed": 0}, "page": {"num_clips": 4, "num_graphs": 0}},
     "cross": {

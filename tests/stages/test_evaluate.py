@@ -90,6 +90,8 @@ def write_scores(folder: Path, training_classes: list[int]) -> None:
         None,
         [],
         [],
+        None,
+        None,
     )
     values = np.zeros((20, 2, 2), dtype=np.float32)
     values[1::4, 1, 1] = 1  # the first setting always says class 2, the second is right on half of class 3 as well

@@ -249,7 +249,7 @@ def aligned(world, **changes):
         spaces=["unseen", "all"],
     )
     inputs = Inputs(features=world.out, embeddings=world.root / "t.zarr", split=world.split)
-    settings, out = ridge.Params(text_type="label", lambdas=[0.1, 10.0]), world.root / "align"
+    settings, out = ridge.Params(text_type="label", centre="none", lambdas=[0.1, 10.0]), world.root / "align"
     align.align("k", row, settings, method_rows.Compute(num_threads=1), inputs, out=out, cache=world.root / "cache")
     return out
 

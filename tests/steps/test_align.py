@@ -1,121 +1,46 @@
 """The align step over a small world in which unseen classes can be told apart by a linear map."""
 
 # Shapes: D feature size, T text size.
-import csv
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from pipeline.core import closure, hashing, pages, scores, store, tables
+from pipeline.core import hashing, pages, scores, store
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.params import parse
-from pipeline.core.schemas import SPLIT
 from pipeline.models import checkpoint
 from pipeline.models.methods import ridge
-from pipeline.models.methods.shared import Candidate, Clips, unit
-from pipeline.models.tasks import Asked, Inputs
+from pipeline.models.methods.shared import Candidate, Clips
+from pipeline.models.tasks import Inputs
 from pipeline.steps import align
-from pipeline.training import method_rows, selection
-
-FIT, VAL, UNSEEN = list(range(12)), [12, 13, 14], [15, 16, 17]
-CLASSES = {"fit": FIT, "val": VAL, "unseen": UNSEEN}
-COMPUTE = method_rows.Compute(num_threads=1)
-ROW = align.Row(
-    dataset="toy",
-    split_table="random",
-    features="extract/toy.zarr",
-    embeddings="toy-minilm",
-    method="ridge",
-    variant="label",
-    splits=["s0"],
-    seeds=[0],
-    refit="seen",
-    max_missing=0.0,
-    spaces=["unseen", "all"],
+from pipeline.training import selection
+from tests.steps import aligning
+from tests.steps.aligning import (
+    DEVISE,
+    FIT,
+    RIDGE,
+    ROW,
+    SEEN_TEST,
+    UNSEEN,
+    VAL,
+    aligned,
+    by_space,
+    history,
+    top1,
+    written,
 )
-RIDGE = ridge.Params(text_type="label", lambdas=[0.01, 1.0, 1000.0])
-DEVISE = {"margin": 0.1, "lr": 0.01, "weight_decay": 0.0, "batch_size": 16, "epochs": 4, "keep_every": 2}
-
-
-def role(class_id):
-    return next(name for name, ids in CLASSES.items() if class_id in ids).replace("unseen", "unseen_test")
 
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("align")
-    random = np.random.default_rng(0)
-    label_KT, context_KT = (unit(random.normal(size=(18, 6)).astype(np.float32)) for _ in range(2))
-    map_TD = random.normal(size=(6, 8))
-    ids = [f"toy/{c:02d}-{n}" for c in range(18) for n in range(4)]
-    features_ND = np.repeat(label_KT @ map_TD, 4, axis=0) + 0.2 * random.normal(size=(72, 8))
-    about = {"dataset": "toy", "modality": "skeleton", "encoder": "stgcn", "recipe": "r"}
-    with store.create(folder / "f.zarr", about) as writer:
-        group = {"split": "s0", "seed": 0, "training_classes": FIT}
-        writer.group("s0-0", ids, group).put("pooled", features_ND.astype(np.float32))
-    with store.create(folder / "t.zarr", {"dataset": "toy", "dim": 6}) as writer:
-        for kind, vectors in (("label", label_KT), ("context", context_KT)):
-            writer.group(kind, [f"{c:04d}-00" for c in range(18)]).put("pooled", vectors)
-    rows = [(id_, int(id_[4:6])) for id_ in ids]
-    lines = [
-        {
-            "split": "s0",
-            "clip_id": id_,
-            "role": role(c),
-            "class_id": None if c in UNSEEN else c,
-            "held_out": role(c) == "fit" and id_.endswith("-3"),
-        }
-        for id_, c in rows
-    ]
-    meta = {"dataset": "toy", "split_table": "random", "splits": {"s0": CLASSES}}
-    tables.write(folder / "s.parquet", SPLIT, lines, meta)
-    return Inputs(features=folder / "f.zarr", embeddings=folder / "t.zarr", split=folder / "s.parquet")
-
-
-SEEN_TEST = ["toy/00-x", "toy/03-x", "toy/13-x"]
+    return written(tmp_path_factory.mktemp("align"))
 
 
 @pytest.fixture(scope="module")
 def generalised(inputs, tmp_path_factory):
-    """The same with clips of seen classes that test."""
-    folder, features = tmp_path_factory.mktemp("gzsl"), store.Store(inputs.features, "extract")
-    ids = [*features.ids("s0-0"), *SEEN_TEST]
-    beside = features.rows("s0-0", "pooled", [id_.replace("x", "0") for id_ in SEEN_TEST])
-    vectors = dict(zip(ids, [*features.read("s0-0", "pooled"), *(beside + 0.05)], strict=True))
-    with store.create(folder / "f.zarr", features.attrs) as writer:
-        group = writer.group("s0-0", sorted(ids), features.group_attrs("s0-0"))
-        group.put("pooled", np.stack([vectors[id_] for id_ in sorted(ids)]))
-    lines = [{"split": "s0", "role": "seen_test", "class_id": None, "held_out": False, "clip_id": i} for i in SEEN_TEST]
-    tables.write(
-        folder / "s.parquet",
-        SPLIT,
-        [*tables.read_rows(inputs.split, SPLIT), *lines],
-        tables.read_meta(inputs.split, SPLIT),
-    )
-    return replace(inputs, features=folder / "f.zarr", split=folder / "s.parquet")
-
-
-def aligned(inputs, tmp_path, name="out", settings=RIDGE, **changed):
-    row = ROW.model_copy(update=changed)
-    align.align("toy-ridge", row, settings, COMPUTE, inputs, out=tmp_path / name, cache=tmp_path / f".cache-{name}")
-    return tmp_path / name
-
-
-def by_space(folder):
-    return {scored.provenance.label_space: scored for scored in scores.read(folder, "align")}
-
-
-def history(folder):
-    with (folder / "history.csv").open() as file:
-        return list(csv.DictReader(file))
-
-
-def top1(scored):
-    truth = np.array([int(id_[4:6]) for id_ in scored.clip_ids])
-    guesses = np.array(scored.provenance.class_ids)[scored.values[:, scored.provenance.selected].argmax(axis=1)]
-    return np.mean(guesses == truth)
+    return aligning.generalised(inputs, tmp_path_factory.mktemp("gzsl"))
 
 
 def test_unseen_clips_are_scored_against_both_label_spaces(inputs, tmp_path):
@@ -151,6 +76,27 @@ def test_what_a_row_does_not_ask_for_does_not_change_what_it_does(generalised, t
     for space in ("unseen", "all"):
         assert few[space].provenance == more[space].provenance
         assert few[space].values.tobytes() == more[space].values.tobytes()
+
+
+def test_what_lies_behind_the_scores_of_the_chosen_setting_is_kept_where_the_row_asks(inputs, tmp_path):
+    folder = aligned(inputs, tmp_path, explained=True)
+    found, plain = by_space(folder), by_space(aligned(inputs, tmp_path, "plain"))
+    about = found["unseen"].provenance
+    assert (about, found["unseen"].values.tobytes()) == (
+        plain["unseen"].provenance,
+        plain["unseen"].values.tobytes(),
+    )
+    assert (sorted(found["unseen"].explained), sorted(found["all"].explained)) == (["direct", "vectors"], [])
+    np.testing.assert_array_equal(found["unseen"].explained["direct"], found["unseen"].values[:, about.selected])
+    text_KT = scores.read_texts(folder, "align", about)
+    direct_NK = found["unseen"].explained["vectors"] @ text_KT.T
+    np.testing.assert_allclose(direct_NK, found["unseen"].explained["direct"], atol=1e-6)
+    assert (plain["unseen"].explained, scores.read_texts(tmp_path / "plain", "align", about)) == ({}, None)
+
+
+def test_the_store_says_what_a_clip_costs(inputs, tmp_path):
+    attrs = store.Store(aligned(inputs, tmp_path) / "scores.zarr", "align").attrs
+    assert (attrs["num_params"], attrs["macs"]) == (8 * 6 + 6, 8 * 6 + 3 * 6)
 
 
 def test_provenance_says_who_was_trained_on_what(inputs, tmp_path):
@@ -195,7 +141,9 @@ def test_the_setting_that_is_best_on_val_is_chosen(inputs, tmp_path, monkeypatch
 
 
 def test_of_equally_good_settings_the_first_is_chosen(inputs, tmp_path):
-    folder = aligned(inputs, tmp_path, settings=ridge.Params(text_type="label", lambdas=[0.01, 0.0100001]))
+    folder = aligned(
+        inputs, tmp_path, settings=ridge.Params(text_type="label", centre="none", lambdas=[0.01, 0.0100001])
+    )
     val = [line["val_top1"] for line in history(folder)]
     assert val[0] == val[1]
     assert by_space(folder)["unseen"].provenance.selected == 0
@@ -228,7 +176,11 @@ def test_weights_are_those_of_the_chosen_setting_after_the_refit(inputs, tmp_pat
     ("method", "extra"), [("devise", {}), ("dvta", {"sde": True, "gamma": 0.01, "temperature": 0.1})]
 )
 def test_gradient_methods_repeat_bit_for_bit(inputs, tmp_path, method, extra):
-    section = {key: value for key, value in {**DEVISE, **extra}.items() if method == "devise" or key != "margin"}
+    section = {
+        key: value
+        for key, value in {**DEVISE, **extra}.items()
+        if method == "devise" or key not in ("margin", "text_type", "centre")
+    }
     settings = parse(selection.method(method).Params, section, "test")
     digests = []
     for name in ("one", "two"):
@@ -238,91 +190,6 @@ def test_gradient_methods_repeat_bit_for_bit(inputs, tmp_path, method, extra):
     found = scores.read(folder, "align")
     assert [s.provenance.settings for s in found] == [["2", "4"]] * 4
     assert np.abs(found[0].values - found[2].values).max() > 0  # of another seed
-
-
-def test_what_a_killed_run_finished_is_not_done_again(inputs, tmp_path, monkeypatch):
-    expected = hashing.path_digest(aligned(inputs, tmp_path, "whole", seeds=[0, 1]))
-    make, made = selection.learn, []
-
-    def dies_at_the_second(task, *args):
-        made.append(task.name)
-        if len(made) == 2:
-            raise KeyboardInterrupt
-        make(task, *args)
-
-    monkeypatch.setattr(selection, "learn", dies_at_the_second)
-    with pytest.raises(KeyboardInterrupt):
-        aligned(inputs, tmp_path, "killed", seeds=[0, 1])
-    assert not (tmp_path / "killed").exists()
-    folder = aligned(inputs, tmp_path, "killed", seeds=[0, 1])
-    assert made == ["s0-0", "s0-1", "s0-1"]
-    assert hashing.path_digest(folder) == expected
-
-
-PLAN = selection.Plan("ridge", "label", RIDGE, "seen", 1)
-
-
-def part_key(inputs, plan=PLAN, splits=("s0",), edit=lambda task: task):
-    task = align.joined(inputs, Asked("toy", "random", splits, [0], 0.0))[0]
-    return hashing.value_digest(plan.key(edit(task)))
-
-
-@pytest.mark.parametrize(
-    "plan",
-    [
-        replace(PLAN, settings=ridge.Params(text_type="label", lambdas=[0.01, 2.0])),
-        replace(PLAN, num_threads=2),
-        replace(PLAN, refit="none"),
-        replace(PLAN, method="devise"),
-    ],
-)
-def test_a_part_rests_on_its_plan(inputs, plan):
-    assert part_key(inputs) == part_key(inputs)
-    assert part_key(inputs, plan) != part_key(inputs)
-
-
-@pytest.mark.parametrize(
-    "edit",
-    [
-        lambda t: replace(t, fit=Clips(t.fit.features_ND + 1e-3, t.fit.class_ids)),
-        lambda t: replace(t, fit=Clips(t.fit.features_ND, (1, *t.fit.class_ids[1:]))),
-        lambda t: replace(t, val=Clips(t.val.features_ND[1:], t.val.class_ids[1:])),
-        lambda t: replace(t, test_ND=-t.test_ND),
-        lambda t: replace(t, test_ids=t.test_ids[::-1]),
-        lambda t: replace(t, seen_test_ids=["toy/00-x"]),
-        lambda t: replace(t, seen_test_ND=t.test_ND),
-        lambda t: replace(t, texts=replace(t.texts, label_KT=-t.texts.label_KT)),
-        lambda t: replace(t, texts=replace(t.texts, context_KT=None)),
-        lambda t: replace(t, spaces={"unseen": t.spaces["unseen"]}),
-        lambda t: replace(t, encoder_classes=t.encoder_classes[1:]),
-        lambda t: replace(t, val_classes=t.val_classes[1:]),
-        lambda t: replace(t, seed=1),
-    ],
-)
-def test_a_part_rests_on_all_of_its_task(inputs, edit):
-    assert part_key(inputs, edit=edit) != part_key(inputs)
-
-
-def test_a_part_rests_on_the_code_that_makes_it_and_on_no_other(inputs, monkeypatch):
-    class Edited(closure.Code):
-        def files(self, *modules):
-            asked.update(super().files(*modules))
-            return {**asked, "pipeline/models/methods/ridge.py": "edited"}
-
-    asked, before = {}, part_key(inputs)
-    monkeypatch.setattr(selection, "Code", Edited)
-    assert part_key(inputs, replace(PLAN)) != before  # a plan of another run: one digests its code once
-    assert {"pipeline/training/selection.py", "pipeline/models/tasks.py", "pipeline/core/seeds.py"} <= set(asked)
-    others = {"pipeline/core/pages.py", "pipeline/steps/align.py", "pipeline/models/methods/dvta.py"}
-    assert others & set(asked) == set()
-
-
-def test_a_row_that_gains_a_split_keeps_the_parts_that_are_finished(inputs, tmp_path):
-    """The table has another split, and so other bytes; of the first split nothing has changed."""
-    rows, meta = tables.read_rows(inputs.split, SPLIT), tables.read_meta(inputs.split, SPLIT)
-    more = [{**row, "split": "s1"} for row in rows]
-    tables.write(tmp_path / "s.parquet", SPLIT, rows + more, {**meta, "splits": {"s0": CLASSES, "s1": CLASSES}})
-    assert part_key(replace(inputs, split=tmp_path / "s.parquet")) == part_key(inputs)
 
 
 def test_classes_that_only_the_encoder_was_trained_on_are_told_too(inputs, tmp_path, monkeypatch):
@@ -365,8 +232,8 @@ def test_dvta_without_contexts_names_the_stage_to_mend(inputs, tmp_path):
     texts = store.Store(inputs.embeddings, "embed")
     with store.create(bare, texts.attrs) as writer:
         writer.group("label", texts.ids("label")).put("pooled", texts.read("label", "pooled"))
-    section = {**DEVISE, "sde": True, "gamma": 0.01, "temperature": 0.1}
-    del section["margin"]
+    section = {key: value for key, value in DEVISE.items() if key not in ("margin", "text_type", "centre")}
+    section |= {"sde": True, "gamma": 0.01, "temperature": 0.1}
     settings = parse(selection.method("dvta").Params, section, "test")
     with pytest.raises(DataError, match=r"no 'context' sentences.*prompt stage"):
         aligned(

@@ -34,6 +34,7 @@ ROW: dict[str, Any] = {
     "refit": "none",
     "max_missing": 0.0,
     "spaces": ["unseen", "all", "gzsl"],
+    "explained": False,
 }
 COSINE = {"text_type": "label", "fusion": None}
 WEIGHTS = [[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [0.5, 0.5, 0.0]]
@@ -196,7 +197,13 @@ def test_a_store_of_other_senses_is_not_fused(world: World, sense: str) -> None:
         world.align(world.write(sense), FUSED)
 
 
-SUPERVISED = {"text_type": "label", "lambdas": [0.01, 1.0], "learns_from": "hub", "scores": "skeleton"}
+SUPERVISED = {
+    "text_type": "label",
+    "centre": "none",
+    "lambdas": [0.01, 1.0],
+    "learns_from": "hub",
+    "scores": "skeleton",
+}
 
 
 def test_a_hub_without_a_text_tower_is_tied_to_texts_by_seen_classes(world: World) -> None:

@@ -20,7 +20,7 @@ from tests.steps.crossed import COMPOSED, PARK_PARTS, ROW, TAUGHT, YARD, World
 RIDGE = {"method": "ridge", "variant": "label"}
 COSINE = {"method": "cosine", "variant": "label"}
 PARAMS: dict[str, dict[str, Any]] = {
-    "ridge": {"text_type": "label", "lambdas": [0.01, 1.0]},
+    "ridge": {"text_type": "label", "centre": "none", "lambdas": [0.01, 1.0]},
     "cosine": {"text_type": "label", "fusion": None},
 }
 

@@ -130,7 +130,7 @@ def run(demo, own, out, name="without_4", keep=False):
         "refit": "seen",
         "how": {"method": "ridge", "variant": "label"},
     }
-    ridge = parse(method("ridge").Params, {"text_type": "label", "lambdas": [1.0]}, "test")
+    ridge = parse(method("ridge").Params, {"text_type": "label", "centre": "none", "lambdas": [1.0]}, "test")
     settings = cross.Settings(
         ridge, Threads(num_threads=1), Folds(num_folds=2, seed=0), PageParams(num_clips=4, num_graphs=0)
     )

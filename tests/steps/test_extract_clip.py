@@ -160,6 +160,7 @@ def recognise(world, weights):
         refit="none",
         max_missing=0.0,
         spaces=["unseen", "all"],
+        explained=False,
     )
     inputs = Inputs(features=world / "f.zarr", embeddings=world / "t.zarr", split=world / "s.parquet")
     settings = cosine.Params(text_type="label", fusion=None)

@@ -10,8 +10,7 @@ Its figures are never rows of Action-SGFA: labels of seen classes are read.
 
 # Shapes: N clips, D size of all vectors of a clip, K classes.
 from collections.abc import Iterator
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
 
 from pydantic import model_validator
 
@@ -45,8 +44,22 @@ def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> It
     of_sense(clips.features_ND, clips.senses, params.scores)
     learnt = replace(clips, features_ND=of_sense(clips.features_ND, clips.senses, params.learns_from))
     for setting, (found, loss) in zip(params.settings, fitted(learnt, texts, params), strict=True):
-        yield Candidate(setting, loss, partial(_scores, found, params, clips.senses), found)
+        asked = Asked(found, clips.senses, params.scores)
+        yield Candidate(setting, loss, asked.scores, found, asked.explained, found.cost)
 
 
-def _scores(found: Regression, params: Params, senses: tuple[str, ...], features_ND: Array, texts: ClassTexts) -> Array:
-    return found.cosines(of_sense(features_ND, senses, params.scores), texts.of_type(params.text_type))
+@dataclass(frozen=True)
+class Asked:
+    """The regression, asked about the vectors of one sense."""
+
+    found: Regression
+    senses: tuple[str, ...]
+    sense: str
+
+    def scores(self, features_ND: Array, texts: ClassTexts) -> Array:
+        """Cosines (N, K)."""
+        return self.found.scores(of_sense(features_ND, self.senses, self.sense), texts)
+
+    def explained(self, features_ND: Array, texts: ClassTexts) -> dict[str, Array]:
+        """The vectors that are compared, and the cosines."""
+        return self.found.explained(of_sense(features_ND, self.senses, self.sense), texts)

@@ -16,7 +16,16 @@ from pydantic import Field, model_validator
 
 from pipeline.core import params as parameters
 from pipeline.core.errors import DataError
-from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, MethodParams, of_senses, unit
+from pipeline.models.methods.shared import (
+    Array,
+    Candidate,
+    ClassTexts,
+    Clips,
+    Cost,
+    MethodParams,
+    of_senses,
+    unit,
+)
 
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -95,7 +104,19 @@ def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> It
         cosine_NK = _cosines(fused, params.text_type, clips.features_ND, texts)
         of_class_N = cosine_NK[np.arange(len(clips.class_ids)), texts.rows(clips.class_ids)]
         loss = float(1 - of_class_N.mean(dtype=np.float64))
-        yield Candidate(setting, loss, partial(_cosines, fused, params.text_type), fused)
+        score, explain = partial(_cosines, fused, params.text_type), partial(_explained, fused, params.text_type)
+        yield Candidate(setting, loss, score, fused, explain, partial(_cost, params.text_type, texts))
+
+
+def _explained(fused: Fused, text_type: str, features: Array, texts: ClassTexts) -> dict[str, Array]:
+    """The vectors that are compared, and the cosines."""
+    vectors = {"vectors": fused.vectors(features), "text_vectors": texts.of_type(text_type)}
+    return {"direct": _cosines(fused, text_type, features, texts), **vectors}
+
+
+def _cost(text_type: str, texts: ClassTexts, num_classes: int) -> Cost:
+    """Of the cosines; nothing is trained."""
+    return Cost(0, num_classes * texts.of_type(text_type).shape[1])
 
 
 def _cosines(fused: Fused, text_type: str, features: Array, texts: ClassTexts) -> Array:

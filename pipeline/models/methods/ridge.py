@@ -3,12 +3,10 @@
 The regression from visual to semantic space is the plain baseline of zero-shot learning (Palatucci et al. 2009).
 """
 
-# Shapes: N clips, D feature size, K classes.
 from collections.abc import Iterator
-from functools import partial
 
-from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips
-from pipeline.models.regression import Penalised, Regression, fitted
+from pipeline.models.methods.shared import Candidate, ClassTexts, Clips
+from pipeline.models.regression import Penalised, fitted
 
 
 class Params(Penalised):
@@ -18,8 +16,4 @@ class Params(Penalised):
 def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[Candidate]:  # noqa: ARG001 - no chance in it
     """One solution a penalty."""
     for setting, (found, loss) in zip(params.settings, fitted(clips, texts, params), strict=True):
-        yield Candidate(setting, loss, partial(_scores, found, params.text_type), found)
-
-
-def _scores(found: Regression, text_type: str, features_ND: Array, texts: ClassTexts) -> Array:
-    return found.cosines(features_ND, texts.of_type(text_type))
+        yield Candidate(setting, loss, found.scores, found, found.explained, found.cost)

@@ -3,10 +3,11 @@
 # Shapes: N clips, D feature size, K classes, T text size.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from pipeline.core import params
 from pipeline.core.errors import DataError
@@ -21,6 +22,10 @@ Rows = npt.NDArray[np.int64]
 LABEL_AND_CONTEXT = "mean"  # the text type that stands for the mean direction of label and context
 
 SMALLEST_DEVIATION = 1e-8  # below it a feature counts as constant
+
+# A type of class texts, a stored mean of types, "mean" (label and context), or several of these joined by "+".
+TextType = Annotated[str, Field(pattern=r"^[^+]+(\+[^+]+)*$")]
+Centre = Literal["none", "seen"]  # of which classes the mean text is taken off
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,49 @@ class ClassTexts:
 
 
 @dataclass(frozen=True)
+class Wording:
+    """The texts of classes as one unit vector each, as a method reads them.
+
+    Parts (types of text) are joined end to end, each as a unit vector, so that all count alike whatever their sizes.
+    Sentences of one kind lie close together: with `means` what they share, told by the classes of the training clips
+    alone, is taken off each part.
+    """
+
+    kinds: tuple[str, ...]
+    means: tuple[Array, ...]  # (T) a part; none: the texts as they are
+
+    @staticmethod
+    def of(text_type: str, centre: Centre, seen: ClassTexts) -> "Wording":
+        """`seen` are the texts of the classes of the training clips, and no others. DataError for an unknown type."""
+        kinds = tuple(text_type.split("+"))
+        vectors = [seen.of_type(kind) for kind in kinds]
+        means = [part_KT.mean(axis=0, dtype=np.float64).astype(np.float32) for part_KT in vectors]
+        return Wording(kinds, tuple(means) if centre == "seen" else ())
+
+    def __call__(self, texts: ClassTexts) -> Array:
+        """Unit vectors (K, T), where T is the sum of the parts' sizes."""
+        parts = [texts.of_type(kind) for kind in self.kinds]
+        if self.means:
+            parts = [unit(part_KT - mean_T) for part_KT, mean_T in zip(parts, self.means, strict=True)]
+        return parts[0] if len(parts) == 1 else unit(np.concatenate(parts, axis=1))
+
+    def state_dict(self) -> dict[str, Array]:
+        """The means by type, as they are kept beside a method's weights."""
+        return {f"text_mean.{kind}": mean_T for kind, mean_T in zip(self.kinds, self.means, strict=False)}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of scoring one clip among some classes whose texts are at hand."""
+
+    num_params: int  # that training changes
+    macs: int  # multiply-accumulates
+
+
+Explain = Callable[[Array, ClassTexts], dict[str, Array]]
+
+
+@dataclass(frozen=True)
 class Candidate:
     """One state of a method that could be chosen. Ask it before the next one is drawn: training goes on in place."""
 
@@ -85,6 +133,10 @@ class Candidate:
     loss: float  # of the training clips
     score: Callable[[Array, ClassTexts], Array]  # features (N, D), K classes -> (N, K), larger is likelier
     module: Weights
+    # What lies behind the scores of features (N, D) and K classes, any of: `direct` and `augmented` (N, K), `attention`
+    # (N, K, S) on S texts, `vectors` (N, H) and `text_vectors` (K, H) in one space.
+    explain: Explain | None = None
+    cost: Callable[[int], Cost] | None = None  # of a clip among so many classes
 
 
 class MethodParams(params.Params):
@@ -109,6 +161,17 @@ class MethodParams(params.Params):
     def remark(self) -> str:
         """A sentence that the page must say of the method, if there is one."""
         return ""
+
+
+class Worded(MethodParams):
+    """Base of those methods that read one vector a class."""
+
+    text_type: TextType
+    centre: Centre
+
+    def wording(self, clips: Clips, texts: ClassTexts) -> Wording:
+        """How classes read, centred on the classes of the clips where asked."""
+        return Wording.of(self.text_type, self.centre, texts.of(sorted(set(clips.class_ids))))
 
 
 class Method(Protocol):
@@ -143,9 +206,10 @@ def _class_vectors(store: "Store", kind: str, class_ids: Sequence[int], seed: in
     missing = sorted(set(class_ids) - set(owners.tolist()))
     if missing:
         raise DataError(f"{store.path}: no '{kind}' text for classes {missing}; run `dvc repro prompt embed`")
-    if vectors_NT.ndim != 2 or vectors_NT.shape[1] != store.attrs["dim"]:
+    dim = store.group_attrs(group).get("dim", store.attrs["dim"])  # groups of no text encoder say their own
+    if vectors_NT.ndim != 2 or vectors_NT.shape[1] != dim:
         raise DataError(
-            f"{store.path}: '{kind}' vectors have shape {vectors_NT.shape}, expected (texts, {store.attrs['dim']}); "
+            f"{store.path}: '{kind}' vectors have shape {vectors_NT.shape}, expected (texts, {dim}); "
             "run `dvc repro embed`"
         )
     return np.stack([class_vector(vectors_NT[owners == class_id]) for class_id in class_ids])

@@ -12,7 +12,7 @@ from pipeline.core.errors import DataError
 from pipeline.models.methods import bind_supervised
 from pipeline.models.methods.shared import ClassTexts, Clips, unit
 
-PARAMS = {"text_type": "label", "lambdas": [0.1], "learns_from": "hub", "scores": "skeleton"}
+PARAMS = {"text_type": "label", "centre": "none", "lambdas": [0.1], "learns_from": "hub", "scores": "skeleton"}
 
 
 @pytest.fixture

@@ -7,7 +7,16 @@ import torch
 from pipeline.models.methods import devise
 from pipeline.models.methods.shared import ClassTexts, Clips, unit
 
-PARAMS = {"margin": 0.1, "lr": 0.01, "weight_decay": 0.0, "batch_size": 4, "epochs": 3, "keep_every": 3}
+PARAMS = {
+    "text_type": "label",
+    "centre": "none",
+    "margin": 0.1,
+    "lr": 0.01,
+    "weight_decay": 0.0,
+    "batch_size": 4,
+    "epochs": 3,
+    "keep_every": 3,
+}
 
 
 def test_the_loss_is_the_hinge_over_all_wrong_labels():
@@ -34,16 +43,30 @@ def test_the_seed_decides_where_training_starts():
     texts = ClassTexts((0, 1), np.eye(2, 5, dtype=np.float32), None)
     clips = Clips(np.random.default_rng(1).normal(size=(4, 6)).astype(np.float32), (0, 1, 0, 1))
     params = devise.Params.model_validate({**PARAMS, "lr": 1e-6, "epochs": 1})
-    starts = [next(devise.candidates(clips, texts, params, seed)).module.linear.weight.detach() for seed in (0, 1)]
+    starts = [
+        next(devise.candidates(clips, texts, params, seed)).module.state_dict()["linear.weight"].clone()
+        for seed in (0, 1)
+    ]
     assert (starts[0] - starts[1]).abs().max() > 0.01
 
 
 @pytest.mark.parametrize(
-    "changed", [{"margin": 0.5}, {"lr": 0.02}, {"weight_decay": 0.5}, {"batch_size": 9}, {"epochs": 2}], ids=str
+    "changed",
+    [
+        {"text_type": "hands"},
+        {"centre": "seen"},
+        {"margin": 0.5},
+        {"lr": 0.02},
+        {"weight_decay": 0.5},
+        {"batch_size": 9},
+        {"epochs": 2},
+    ],
+    ids=str,
 )
 def test_every_option_changes_the_scores(changed):
     random = np.random.default_rng(1)
-    texts = ClassTexts(tuple(range(4)), unit(random.normal(size=(4, 5)).astype(np.float32)), None)
+    label_KT, hands_KT = (unit(random.normal(size=(4, 5)).astype(np.float32)) for _ in range(2))
+    texts = ClassTexts(tuple(range(4)), label_KT, None, {"hands": hands_KT})
     clips = Clips(random.normal(size=(9, 6)).astype(np.float32), (0, 1, 2, 3, 0, 1, 2, 3, 0))
 
     def scored(**params):

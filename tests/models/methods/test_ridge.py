@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from pipeline.core.errors import DataError
 from pipeline.models import regression
-from pipeline.models.methods import ridge
+from pipeline.models.methods import ridge, shared
 from pipeline.models.methods.shared import ClassTexts, Clips, unit
 
 
@@ -26,7 +26,7 @@ def toy():
 
 
 def fitted(toy, **changed):
-    params = ridge.Params.model_validate({"text_type": "label", "lambdas": [0.3], **changed})
+    params = ridge.Params.model_validate({"text_type": "label", "centre": "none", "lambdas": [0.3], **changed})
     return next(ridge.candidates(*toy, params, 0))
 
 
@@ -53,7 +53,28 @@ def test_scores_are_cosines_of_the_regression_with_the_texts(toy):
     assert candidate.loss == pytest.approx(np.square(mapped_NT - y_NT).sum(1).mean(), rel=1e-5)
 
 
-@pytest.mark.parametrize("changed", [{"text_type": "mean"}, {"text_type": "hands"}, {"lambdas": [3.0]}], ids=str)
+def test_what_is_compared_stands_behind_the_scores(toy):
+    clips, texts = toy
+    candidate = fitted(toy, text_type="label+hands", centre="seen")
+    found = candidate.explain(clips.features_ND, texts)
+    score_NK = candidate.score(clips.features_ND, texts)
+    np.testing.assert_array_equal(found["direct"], score_NK)
+    np.testing.assert_allclose(found["vectors"] @ found["text_vectors"].T, score_NK, atol=1e-6)
+    assert candidate.cost(7) == shared.Cost(6 * 8 + 8, 6 * 8 + 7 * 8)
+    assert {"text_mean.label", "text_mean.hands"} <= set(candidate.module.state_dict())
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"text_type": "mean"},
+        {"text_type": "hands"},
+        {"text_type": "label+hands"},
+        {"centre": "seen"},
+        {"lambdas": [3.0]},
+    ],
+    ids=str,
+)
 def test_every_option_changes_the_scores(toy, changed):
     clips, texts = toy
     scores = [candidate.score(clips.features_ND, texts) for candidate in (fitted(toy), fitted(toy, **changed))]
@@ -86,7 +107,7 @@ def test_any_type_of_text_is_a_target_and_an_unknown_one_is_refused_with_those_t
 @pytest.mark.parametrize("lambdas", [[], [0.0], [1.0, 0.1], [1.0, 1.0]], ids=str)
 def test_a_grid_that_does_not_ascend_from_above_0_is_refused(lambdas):
     with pytest.raises(ValidationError):
-        ridge.Params.model_validate({"text_type": "label", "lambdas": lambdas})
+        ridge.Params.model_validate({"text_type": "label", "centre": "none", "lambdas": lambdas})
 
 
 def test_a_closed_form_starts_without_torch():
