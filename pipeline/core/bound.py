@@ -9,9 +9,9 @@ Stores hold the clips that the row's split table names, of every role, as far as
 The vectors of all stores have the hub's size and length 1 (those of `fused` are as long as all their parts together).
 Attributes of a store: `dataset`, `split_table`, `modality` (of `fused` those it joins, with `+` between), `encoder`,
 `recipe`, `senses` (of `fused` those it joins, else one); of a group: `split`, `seed`, `training_classes` (whose labels
-or texts any weight was taught), `paired_classes` (of clips that were bound, of another dataset by their names), `pairs`
-(fit | fit_and_val | all), `weights_hash` (the hub's, beside which class texts lie; of a hub that learned: before it
-did), `pretrained`.
+or texts any weight was taught), `training_clips` (what names the clips whose labels these were, as core.roles has it),
+`paired_classes` (of clips that were bound, of another dataset by their names), `pairs` (fit | fit_and_val | all),
+`weights_hash` (the hub's, beside which class texts lie; of a hub that learned: before it did), `pretrained`.
 """
 
 from pathlib import Path

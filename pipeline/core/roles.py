@@ -1,16 +1,19 @@
 """Who sees what: the classes and clips of one split. Pure functions; every draw comes from a named seed."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pipeline.core.errors import DataError
+from pipeline.core.hashing import value_digest
 
 _FEWEST_VAL_CLASSES = 3
 _FEWEST_FIT_CLASSES = 3
+# In place of a `clips_digest`: weights were taught labels, and nobody knows of which clips.
+UNKNOWN_CLIPS = "unknown"
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,21 @@ def performance(row: Mapping[str, Any]) -> str:
     if row["subject"] is None and row["replication"] is None:
         return str(row["clip_id"])
     return f"{row['class_id']} {row['subject']} {row['setup']} {row['replication']}"
+
+
+def clips_digest(clip_ids: Iterable[str]) -> str:
+    """What names the clips whose labels weights were taught, in any order.
+
+    Weights that another table's split of the same name has trained saw other clips, other subjects' perhaps, and so
+    bear another digest.
+    """
+    return value_digest(sorted(clip_ids))
+
+
+def joint_clips(digests: Iterable[str | None]) -> str | None:
+    """What names the clips of weights that were made of several: `UNKNOWN_CLIPS` where those differ."""
+    known = sorted({digest for digest in digests if digest is not None})
+    return UNKNOWN_CLIPS if len(known) > 1 else next(iter(known), None)
 
 
 def draw_unseen(num_classes: int, num_unseen: int, rng: np.random.Generator) -> list[int]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pipeline.core import store
 from pipeline.core.errors import LeakError
+from pipeline.core.roles import UNKNOWN_CLIPS
 from pipeline.core.scores import PAIRS, PAIRS_MAY_NOT_HOLD
 
 Classes = Mapping[str, Sequence[int]]  # class ids by role: fit, val, unseen
@@ -29,6 +30,9 @@ class Saw:
     paired_classes: list[int]  # of those clips, ascending
     pretrained: str | None  # the weights of the web that the encoder began as
     elsewhere: "Taught | None"  # None: nothing was learnt from another dataset
+    # Digest of the clips of this dataset whose labels the encoder was taught, `UNKNOWN_CLIPS` where its store names
+    # classes and no clips; None: no such label.
+    training_clips: str | None
 
 
 def saw(features: store.Store, group: str, split: str, classes: Classes) -> Saw:
@@ -59,7 +63,8 @@ def saw(features: store.Store, group: str, split: str, classes: Classes) -> Saw:
     for role in PAIRS_MAY_NOT_HOLD.get(pairs or "", ()):
         refuse("bound with clips of", paired, role, f"pairs are said to be of `{pairs}`; run `dvc repro bind`")
     elsewhere = _elsewhere(where, features.attrs["dataset"], attrs)
-    return Saw(sorted(trained), pairs, sorted(paired), attrs.get("pretrained"), elsewhere)
+    clips = attrs.get("training_clips", UNKNOWN_CLIPS if trained else None)
+    return Saw(sorted(trained), pairs, sorted(paired), attrs.get("pretrained"), elsewhere, clips)
 
 
 def _elsewhere(where: str, dataset: str, attrs: Mapping[str, Any]) -> Taught | None:

@@ -14,10 +14,10 @@ from pipeline.core.errors import FormatError
 from pipeline.core.store import Store
 from pipeline.reporting.explained_arrays import Explained
 from pipeline.reporting.explained_planes import unit
+from pipeline.text.prompts import MOVEMENT
 
 Floats = npt.NDArray[np.floating[Any]]
 
-GROUP = "movement"  # of a store of class texts: attributes that were parsed from them
 MOST_PAIRS, _MOST_NAMES = 5, 5
 _HEADER = ["of", "called", "clips", "speaks for the first", "speaks for the second"]
 
@@ -32,15 +32,15 @@ class Attributes:
 
 def read(texts: Store, class_ids: Sequence[int]) -> Attributes | None:
     """The attributes of these classes, where the class texts have been parsed into some."""
-    if GROUP not in texts.groups():
+    if MOVEMENT not in texts.groups():
         return None
-    names = list(texts.group_attrs(GROUP)["names"])
-    vectors_NA, ids = texts.read(GROUP, "pooled"), [int(text_id.split("-")[0]) for text_id in texts.ids(GROUP)]
+    names = list(texts.group_attrs(MOVEMENT)["names"])
+    vectors_NA, ids = texts.read(MOVEMENT, "pooled"), [int(text_id.split("-")[0]) for text_id in texts.ids(MOVEMENT)]
     row = {class_id: place for place, class_id in enumerate(ids)}
     missing = sorted(set(class_ids) - set(row))
     if missing or vectors_NA.shape != (len(ids), len(names)):
         raise FormatError(
-            f"{texts.path}: group '{GROUP}' of shape {vectors_NA.shape} has {len(names)} names and lacks the classes "
+            f"{texts.path}: group '{MOVEMENT}' of shape {vectors_NA.shape}, {len(names)} names, lacks the classes "
             f"{missing}; run `dvc repro embed`"
         )
     return Attributes(names, vectors_NA[[row[class_id] for class_id in class_ids]])

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pipeline.core import store, tables
 from pipeline.core.errors import DataError
 from pipeline.core.params import Params
+from pipeline.core.roles import UNKNOWN_CLIPS
 from pipeline.core.schemas import CLIPS
 from pipeline.formats import synse
 
@@ -44,7 +45,7 @@ def adopt(row: Row, *, clips: Path, source: Path, out: Path) -> dict[str, int]:
             lines.sort(key=lambda line: str(line["clip_id"]))
             trained = sorted({line["class_id"] for line in lines if _part(line) == synse.TRAIN})
             about = {"split": split, "seed": 0, "training_classes": trained, "adopted": True}
-            about |= {"encoder": row.encoder, "modality": modality}
+            about |= {"encoder": row.encoder, "modality": modality, "training_clips": UNKNOWN_CLIPS}
             writer.group(f"{split}-0", [line["clip_id"] for line in lines], about).put(
                 "pooled", _vectors(lines, source)
             )

@@ -18,6 +18,7 @@ from pipeline.core.closure import Code
 from pipeline.core.hashing import array_digest, file_digest, value_digest
 from pipeline.core.outputs import whole_folder
 from pipeline.core.resume import Parts
+from pipeline.core.roles import UNKNOWN_CLIPS
 from pipeline.core.schemas import CLIPS
 from pipeline.core.seeds import derived_seed
 from pipeline.core.store import create
@@ -328,11 +329,18 @@ def _attrs(run: _Run, dataset: str, file: Path) -> dict[str, Any]:
         "source": row.source.dataset,
         "training_classes": own,
         "training_names": sorted(names),
+        "training_clips": _training_clips(run) if own else None,
         "removed": [[each.source, each.target, each.distance, each.how] for each in run.taught.removed],
         "kept_overlap": [each.source for each in run.taught.kept],
         "weights_hash": run.taught.texts_hash if row.losses is None else file_digest(file),
         "pretrained": _pretrained(run),
     }
+
+
+def _training_clips(run: _Run) -> str:
+    """What names the clips that the weights learnt from: known where these are all that the split allows, no others."""
+    others = run.taught.removed or run.view.saw.training_names
+    return UNKNOWN_CLIPS if others else run.lessons.training_clips
 
 
 def _pretrained(run: _Run) -> str | None:

@@ -48,6 +48,7 @@ class About(BaseModel):
     pairs: str  # fit | fit_and_val | all
     paired: dict[str, list[int]]  # classes of the clips that were bound, by dataset; of `dataset` also their namesakes
     training_classes: list[int]  # of `dataset`: whose labels or texts any weight was taught
+    training_clips: str | None  # digest of the clips whose labels these were, as core.roles has it
     unseen_classes: list[int]
     pretrained: str | None  # weights of the web that any part began as
     temperature: float  # at the end of training

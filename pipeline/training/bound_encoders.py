@@ -18,6 +18,7 @@ from pipeline.core.closure import Code
 from pipeline.core.errors import LeakError
 from pipeline.core.hashing import file_digest
 from pipeline.core.params import Params
+from pipeline.core.roles import joint_clips
 from pipeline.core.seeds import derived_seed
 from pipeline.models.bound import Bound
 from pipeline.models.encoder import Encoder
@@ -105,16 +106,30 @@ class Training:
         found = set(self.hub.found(self.group).attrs["training_classes"])
         if self.plan.pairs.same_class == "skip":
             found |= set(self.paired_classes[self.plan.dataset])
-        for name, file in self.starts.items():
-            if file is not None:
-                sense = self.plan.senses[name]
-                found |= set(starts.said(sense, file, self._asked(name), self.layout(name)).training_classes)
+        for said in self._said_by_starts:
+            found |= set(said.training_classes)
         if taught := sorted(found & set(self.unseen_classes)):
             raise LeakError(
                 f"bind.rows.{self.key}.hub: {self.plan.hub.weights} was taught classes {taught}, which split "
                 f"'{self.split}' calls unseen; name weights whose labels and captions tell none of them"
             )
         return sorted(found)
+
+    @cached_property
+    def training_clips(self) -> str | None:
+        """What names the clips whose labels any weight was taught, as core.roles has it."""
+        (own,) = (one for one in self.recorded if one.dataset == self.plan.dataset)
+        here = paired.labelled_clips(self.plan.pairs, own, self.split)
+        said = [about.training_clips for about in self._said_by_starts]
+        return joint_clips([self.hub.found(self.group).attrs.get("training_clips"), here, *said])
+
+    @cached_property
+    def _said_by_starts(self) -> list[frozen.About]:
+        files = {name: file for name, file in self.starts.items() if file is not None}
+        return [
+            starts.said(self.plan.senses[name], file, self._asked(name), self.layout(name))
+            for name, file in files.items()
+        ]
 
     @property
     def group(self) -> str:
@@ -153,6 +168,7 @@ class Training:
             },
             "clips": clips,
             "classes": [self.unseen_classes, self.training_classes, self.paired_classes],
+            "training_clips": self.training_clips,
             "hub": [self.hub.said(plan.dataset, self.group, ""), found.attrs.get("pretrained")],
             "starts": {name: file and file_digest(file) for name, file in self.starts.items()},
         }
@@ -243,6 +259,7 @@ def _about(training: Training, name: str, temperature: float, fitted: loop.Fitte
         pairs=plan.pairs.of,
         paired=training.paired_classes,
         training_classes=training.training_classes,
+        training_clips=training.training_clips,
         unseen_classes=training.unseen_classes,
         pretrained=found.attrs.get("pretrained"),
         temperature=temperature,

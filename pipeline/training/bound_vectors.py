@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.core import store
+from pipeline.core import roles, store
 from pipeline.core.bound import HUB
 from pipeline.core.errors import DataError
 from pipeline.training import bound
@@ -30,7 +30,7 @@ class Vectors:
 
 def of_bound(ids: list[str], unit_ND: Array, about: bound.About) -> Vectors:
     """The vectors of a bound encoder."""
-    said = about.model_dump(include={"split", "seed", "training_classes", "pairs", "pretrained"})
+    said = about.model_dump(include={"split", "seed", "training_classes", "training_clips", "pairs", "pretrained"})
     return Vectors(
         ids,
         unit_ND,
@@ -40,9 +40,8 @@ def of_bound(ids: list[str], unit_ND: Array, about: bound.About) -> Vectors:
 
 def of_hub(ids: list[str], unit_ND: Array, found: Found, pairs: str) -> Vectors:
     """The vectors of a hub at rest, which no pair has changed."""
-    kept: dict[str, Any] = {
-        name: found.attrs[name] for name in ("split", "seed", "training_classes") if name in found.attrs
-    }
+    told_by_weights = ("split", "seed", "training_classes", "training_clips")
+    kept: dict[str, Any] = {name: found.attrs[name] for name in told_by_weights if name in found.attrs}
     told = {"paired_classes": [], "pairs": pairs, "weights_hash": found.weights_hash}
     return Vectors(ids, unit_ND, {**kept, **told, "pretrained": found.attrs.get("pretrained")})
 
@@ -61,6 +60,7 @@ def joined(name: str, parts: Sequence[Vectors], split: str, seed: int) -> Vector
     attrs: dict[str, Any] = {**parts[0].attrs, "split": split, "seed": seed}
     for column in ("training_classes", "paired_classes"):
         attrs[column] = sorted({class_id for part in parts for class_id in part.attrs[column]})
+    attrs["training_clips"] = roles.joint_clips(part.attrs["training_clips"] for part in parts)
     return Vectors(ids, np.concatenate(found, axis=1), attrs)
 
 

@@ -59,6 +59,7 @@ def _about(plan: Plan, prepared: Prepared, lessons: Lessons, seed: int, fitted: 
         "training_classes": lessons.training_classes,
         "training_names": lessons.training_names,
         "unseen_classes": lessons.unseen_classes,
+        "training_clips": lessons.training_clips,
         "num_training_clips": len(lessons.rows),
         "num_held_out_clips": len(lessons.held_out_rows),
         "epoch": fitted.epoch,

@@ -52,6 +52,7 @@ class About(BaseModel):
     training_classes: list[int]
     training_names: list[str]
     unseen_classes: list[int]
+    training_clips: str  # a `clips_digest`
 
 
 @dataclass(frozen=True)
@@ -97,9 +98,10 @@ def _of_splits(asked: Asked, weights: Path, layout: str) -> Loads:
         about = check(metadata, file, asked, layout)
         module = sense.build(about.encoder, about.options, about.layout, str(file))
         checkpoint.restore(module, state, file)
-        kept = about.model_dump(include={"split", "seed", "training_classes", "encoder", "modality"})
+        kept = about.model_dump(include={"split", "seed", "training_classes", "training_clips", "encoder", "modality"})
         if about.dataset != asked.dataset:  # its class ids say nothing of those of the clips
             kept |= {"training_classes": [], "source": about.dataset, "training_names": about.training_names}
+            kept["training_clips"] = None
         return Found(file.stem, encoder_of(module), file_digest(file), kept)
 
     return {file.stem: partial(load, file) for file in files}
@@ -125,6 +127,7 @@ def _of_no_split(asked: Asked, weights: Path) -> Loads:
         kept |= {} if seed is None else {"seed": seed}
         kept |= {"pretrained": about["pretrained"]} if about.get("pretrained") else {}
         kept |= {"encoder": asked.encoder, "modality": asked.modality, "options": asked.options}
+        kept["training_clips"] = None  # classes are named by texts, and no clip has a label
         return Found(name, encoder_of(module), about["weights_hash"], kept)
 
     seeds: Sequence[int | None] = member.seeds(weights) or [None]

@@ -12,6 +12,7 @@ from pipeline.core import tables
 from pipeline.core.batches import Arrays, Rows, in_turn, order
 from pipeline.core.errors import DataError, LeakError
 from pipeline.core.prepared import Clips
+from pipeline.core.roles import clips_digest
 from pipeline.core.schemas import SPLIT
 
 Classes = Literal["fit", "seen"]
@@ -30,6 +31,7 @@ class Lessons:
     training_classes: list[int]
     training_names: list[str]  # of these classes
     unseen_classes: list[int]
+    training_clips: str  # digest of all clips that the split lets it learn from, held-out and rejected ones among them
 
 
 class Held(Protocol):
@@ -103,8 +105,8 @@ def read_lessons(
     if name not in groups:
         raise DataError(f"{split}: no split '{name}', found {sorted(groups)}; mend the row in params.yaml")
     clips = [clip for clip in tables.read_rows(split, SPLIT) if clip["split"] == name]
-    learn = [c for c in clips if c["role"] in ROLES[classes] and c["clip_id"] not in prepared.rejected]
-    learn = learn if only is None else [clip for clip in learn if clip["class_id"] in only]
+    allowed = [c for c in clips if c["role"] in ROLES[classes] and (only is None or c["class_id"] in only)]
+    learn = [clip for clip in allowed if clip["clip_id"] not in prepared.rejected]
     _check_classes(split, name, learn, allowed=[c for role in ROLES[classes] for c in groups[name][role]])
     lost = [clip["clip_id"] for clip in learn if clip["clip_id"] not in prepared.place]
     if lost:
@@ -124,6 +126,7 @@ def read_lessons(
         training_classes=training_classes,
         training_names=[meta["class_names"][class_id] for class_id in training_classes],
         unseen_classes=sorted(groups[name]["unseen"]),
+        training_clips=clips_digest(clip["clip_id"] for clip in allowed),
     )
 
 

@@ -158,6 +158,17 @@ def _wanted(of: Of, one: Recorded, split: str, seed: int) -> tuple[set[str], Col
     return set(chosen) & set(one.events), {clip_id for clip_id, held_out in chosen.items() if held_out}
 
 
+def labelled_clips(rules: Rules, one: Recorded, split: str) -> str | None:
+    """What names the clips of a dataset whose labels the rules read, as core.roles has it; None where they read none.
+
+    As for a classifier these are all that the split table allows, whether a sense has them or not.
+    """
+    if rules.same_class != "skip" or rules.of == "all" or one.split_table is None:
+        return None
+    rows = [row for row in tables.read_rows(one.split_table, SPLIT) if row["split"] == split]
+    return roles.clips_digest(row["clip_id"] for row in rows if row["role"] in ROLES[rules.of])
+
+
 def _drawn(one: Recorded, allowed: set[str], seed: int) -> set[str]:
     """A tenth of the performances that hub and senses have, at least one: those whose first clip's id hashes lowest."""
     first: dict[str, str] = {}

@@ -33,6 +33,7 @@ class RestLessons:
     labels: list[int]
     held_out_ids: list[str]
     held_out_labels: list[int]
+    training_clips: str  # what names all clips that the split lets it learn from, as core.roles has it
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ def read(
         [place[class_id] for class_id in found.labels],
         [clips.ids[row] for row in found.held_out_rows],
         [place[class_id] for class_id in found.held_out_labels],
+        found.training_clips,
     )
 
 

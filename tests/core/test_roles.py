@@ -45,6 +45,20 @@ def assigned(clips, classes, seed):
         return None
 
 
+def test_clips_have_one_name_in_any_order():
+    assert roles.clips_digest(["x/1", "x/2"]) == roles.clips_digest(iter(["x/2", "x/1"]))
+    names = {roles.clips_digest(ids) for ids in (["x/1"], ["x/1", "x/2"], ["x/2"], ["x/1,x/2"])}
+    assert len(names) == 4
+
+
+@pytest.mark.parametrize(
+    ("digests", "joint"),
+    [([], None), ([None, None], None), ([None, "a", "a"], "a"), (["a", "b"], "unknown"), (["unknown", "a"], "unknown")],
+)
+def test_of_several_weights_the_clips_are_known_where_they_are_the_same(digests, joint):
+    assert roles.joint_clips(digests) == joint
+
+
 @given(world=worlds())
 def test_classes_are_divided_without_rest_or_overlap(world):
     num_classes, _, classes, _ = world

@@ -7,8 +7,10 @@ import pytest
 
 from pipeline.core import store, tables
 from pipeline.core.errors import DataError, LeakError
+from pipeline.core.roles import UNKNOWN_CLIPS
 from pipeline.core.schemas import SPLIT
 from pipeline.models import tasks
+from pipeline.models.clip_vectors import encoded
 from pipeline.models.tasks import Asked, Inputs
 
 CLASSES = {"fit": [0, 3], "val": [1], "unseen": [2]}
@@ -122,6 +124,20 @@ def test_the_last_training_is_on_fit_or_on_all_seen(world):
 def test_features_of_an_encoder_that_saw_too_much_are_refused(world, classes, role):
     with pytest.raises(LeakError, match=rf"trained on classes \[{classes[1]}\], which split 's0' calls {role}"):
         tasks.joined(world({"s0-0": {**GROUP, "training_classes": classes}}), ASKED)
+
+
+@pytest.mark.parametrize(
+    ("told", "clips"),
+    [
+        ({"training_clips": "a digest"}, "a digest"),
+        ({}, UNKNOWN_CLIPS),
+        ({"training_clips": None}, None),
+        ({"training_classes": []}, None),
+    ],
+)
+def test_the_clips_that_an_encoder_was_taught_are_told(world, told, clips):
+    found = store.Store(world({"s0-0": {**GROUP, **told}}).features, "extract")
+    assert encoded(found, "s0", 0, CLASSES).saw.training_clips == clips
 
 
 def test_an_encoder_that_does_not_say_what_it_saw_is_refused(world):

@@ -121,6 +121,7 @@ def about(name: str, modality: str, hub: HubAbout, seed: int = 0) -> About:
         pairs="fit",
         paired={"demo": [0]},
         training_classes=[0],
+        training_clips=None,
         unseen_classes=[1],
         pretrained=None,
         temperature=0.8,

@@ -31,6 +31,7 @@ def project(tmp_path, monkeypatch):
 def save(training_classes):
     torch.manual_seed(0)
     about = {**WHOSE, "options": OPTIONS, "layout": "kinect20", "split": "s0", "seed": 0, "unseen_classes": [2]}
+    about["training_clips"] = "clips of fit"
     encoder = skeleton.build("stgcn", OPTIONS, "kinect20", "here")
     checkpoint.save(WEIGHTS, encoder, {**about, "training_classes": training_classes, "training_names": ["a", "b"]})
 

@@ -187,6 +187,7 @@ def write_pretrained(folder: Path, name: str = "s0-0", **changes: Any) -> Path:
         "training_classes": [0, 1, 2, 3],
         "training_names": ["a", "b", "c", "d"],
         "unseen_classes": [6, 7],
+        "training_clips": "clips of fit",
         **changes,
     }
     file = folder / f"features/pretrain/supervised/{name}.safetensors"

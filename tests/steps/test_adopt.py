@@ -9,6 +9,7 @@ import pytest
 from pipeline.commands import raw
 from pipeline.core import stamp, store, tables
 from pipeline.core.errors import DataError, FormatError, LeakError
+from pipeline.core.roles import UNKNOWN_CLIPS
 from pipeline.core.schemas import CLIPS, PROMPTS, SPLIT
 from pipeline.datasets import shared
 from pipeline.formats import synse
@@ -196,6 +197,7 @@ def test_the_store_holds_the_accepted_vectors_by_id(world):
     about = found.group_attrs("synse_5-0")
     assert about["training_classes"] == SEEN
     assert about["adopted"] is True
+    assert about["training_clips"] == UNKNOWN_CLIPS
     ids = found.ids("synse_5-0")
     assert len(ids) == 249
     assert f"{NAME}/synse_5/train/000003" not in ids

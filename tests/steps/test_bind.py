@@ -91,6 +91,7 @@ def test_the_stores_say_whose_vectors_they_are(left: Path) -> None:
         "split": "s0",
         "seed": 0,
         "training_classes": [0, 2],
+        "training_clips": None,
         "paired_classes": [0, 1, 2, 3],
         "pairs": "fit",
         "weights_hash": open_clips.identity(left.parent / "features/finetune/tiny", 0),

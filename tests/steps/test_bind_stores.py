@@ -8,8 +8,9 @@ import pytest
 from pipeline.core import bound as places
 from pipeline.core import store
 from pipeline.core.closure import Code
+from pipeline.core.roles import UNKNOWN_CLIPS, clips_digest
 from pipeline.steps import bind as step
-from pipeline.training import bound_encoders, encoding
+from pipeline.training import bound, bound_encoders, encoding
 from tests.steps import binding
 from tests.steps.binding import IDS, LABELS, ONE, ROW, changed, run
 
@@ -78,3 +79,21 @@ def test_the_code_of_bound_encoders_decides_their_vectors(world: Path, monkeypat
     run(world, ONE)
     (of_vectors,) = {modules for modules in asked if len(modules) == 3 and "pipeline.training.hub" in modules}
     assert {"pipeline/models/bound.py", "pipeline/modalities/skeleton/stgcn.py"} <= set(Code().files(*of_vectors))
+
+
+@pytest.mark.parametrize(
+    ("changes", "clips"),
+    [
+        ({}, None),
+        ({"senses__skeleton__start": "features/pretrain/supervised"}, "clips of fit"),
+        ({"pairs__same_class": "skip", "pairs__of": "fit_and_val"}, clips_digest(c for c in IDS if LABELS[c] < 6)),
+        ({"senses__skeleton__start": "features/pretrain/supervised", "pairs__same_class": "skip"}, UNKNOWN_CLIPS),
+    ],
+)
+def test_weights_and_vectors_name_the_clips_whose_labels_were_read(changes: dict, clips: str, world: Path) -> None:
+    binding.write_pretrained(world)
+    folder = run(world, {**changed(ONE, **changes), "fused": {"both": ["hub", "skeleton"]}})
+    assert bound.load(places.weights(folder, "skeleton", "s0", 0))[1].training_clips == clips
+    for name in ("skeleton", "fused-both"):
+        found = store.Store(folder / f"{name}.zarr", "bind")
+        assert found.group_attrs("s0-0")["training_clips"] == clips

@@ -24,6 +24,7 @@ ABOUT = {
     "training_classes": [0, 1],
     "training_names": ["jump", "run"],
     "unseen_classes": [3],
+    "training_clips": "clips of fit",
 }
 IDS = [f"toy/{clip}" for clip in range(5)]
 
@@ -77,6 +78,7 @@ def test_the_store_says_whose_vectors_they_are(world):
         "split": "s1",
         "seed": 2,
         "training_classes": [0, 1],
+        "training_clips": "clips of fit",
         "encoder": "stgcn",
         "modality": "skeleton",
         "weights_hash": file_digest(world / "w/s1-2.safetensors"),
@@ -89,6 +91,7 @@ def test_an_encoder_of_another_dataset_tells_by_name_what_it_was_taught(world):
     assert "split_table" not in found.attrs
     told = found.group_attrs("s0-0")
     assert (told["source"], told["training_classes"], told["training_names"]) == ("other", [], ["jump", "run"])
+    assert told["training_clips"] is None  # no label of this dataset was read
     assert found.read("s0-0", "pooled").tobytes() == run_own(world).read("s0-0", "pooled").tobytes()
 
 

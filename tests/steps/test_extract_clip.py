@@ -73,6 +73,7 @@ def test_every_seed_of_a_row_gives_a_group(world, pooling):
         assert attrs == {
             "seed": seed,
             "training_classes": named,
+            "training_clips": None,
             "encoder": "clip",
             "modality": "video",
             "options": {"pooling": pooling},

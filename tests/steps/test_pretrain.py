@@ -9,6 +9,7 @@ from pipeline.core import pages, store, tables
 from pipeline.core.errors import LeakError, ParamsError
 from pipeline.core.params import parse
 from pipeline.core.resume import CACHE
+from pipeline.core.roles import clips_digest
 from pipeline.core.schemas import SPLIT
 from pipeline.models import checkpoint
 from pipeline.models.learning import Learner
@@ -110,6 +111,7 @@ def test_one_encoder_a_split_and_seed_is_left_with_its_story(left):
     assert (about["split"], about["seed"], about["classes"]) == ("s1", 0, "fit")
     assert (about["training_classes"], about["unseen_classes"]) == ([3, 4], [0, 1])
     assert about["training_names"] == ["d", "e"]
+    assert about["training_clips"] == clips_digest([f"toy/{clip:02}" for clip in (6, 7, 8, 9)])
     assert about["layout"] == "kinect20"
     assert about["options"] == ROW["options"]
 

@@ -61,7 +61,12 @@ def prepare(world, **changes):
 
 def weights(world, encoder):
     about = {**WHOSE, "options": ENCODER, "layout": "rgb", "split": "s0", "seed": 0}
-    about |= {"training_classes": [0], "training_names": ["sit down"], "unseen_classes": [1]}
+    about |= {
+        "training_classes": [0],
+        "training_names": ["sit down"],
+        "unseen_classes": [1],
+        "training_clips": "clips of fit",
+    }
     checkpoint.save(world / "w" / "s0-0.safetensors", encoder, about)
 
 

@@ -12,6 +12,7 @@ import torch
 from pipeline.core import pages, tables
 from pipeline.core.hashing import file_digest
 from pipeline.core.params import parse
+from pipeline.core.roles import UNKNOWN_CLIPS, clips_digest
 from pipeline.core.schemas import SPLIT
 from pipeline.core.store import Store
 from pipeline.formats import video
@@ -102,10 +103,10 @@ def test_a_group_tells_what_its_weights_were_taught(left: Path) -> None:
         "weights_hash": file_digest(left / "all-0.safetensors"),
         "seed": 0,
     }
-    for dataset, classes in (("demo", [0, 1, 3]), ("demo_gym", [])):
+    for dataset, classes, clips in (("demo", [0, 1, 3], UNKNOWN_CLIPS), ("demo_gym", [], None)):
         attrs = group(left, dataset)[1]
         attrs["removed"] = [[*one[:2], round(one[2], 6), one[3]] for one in attrs["removed"]]
-        assert attrs == {**told, "training_classes": classes}
+        assert attrs == {**told, "training_classes": classes, "training_clips": clips}
     about = checkpoint.load(left / "all-0.safetensors")[1]
     assert about["class_names"] == ["wave left hand", "clap hands", "bow"]
     assert about["vocabulary"]["words"] == ["bow", "clap", "hand", "hands", "left", "wave"]
@@ -274,6 +275,8 @@ def test_classes_that_are_kept_in_spite_of_the_target_are_named(world: Path) -> 
 def test_without_targets_a_row_is_of_one_dataset(world: Path) -> None:
     attrs = group(run(world, changed(targets={})), "demo")[1]
     assert (attrs["training_classes"], attrs["removed"]) == ([0, 1, 2, 3], [])
+    rows = tables.read_rows(world / "split/demo-films.parquet", SPLIT)
+    assert attrs["training_clips"] == clips_digest(row["clip_id"] for row in rows if row["role"] == "fit")
 
 
 def test_e2e_lies_in_the_space_of_the_texts(world: Path) -> None:

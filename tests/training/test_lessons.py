@@ -1,4 +1,6 @@
 import dataclasses
+import hashlib
+import json
 
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ from pipeline.core import store, tables
 from pipeline.core.batches import Memory
 from pipeline.core.errors import DataError, LeakError
 from pipeline.core.schemas import SPLIT
-from pipeline.training.lessons import LabelledClips, Prepared, read_lessons
+from pipeline.training.lessons import ROLES, LabelledClips, Prepared, read_lessons
 
 GROUPS = {"s0": {"fit": [0, 1], "val": [2], "unseen": [3]}}
 # id: role, class as the split table tells it, held out
@@ -69,6 +71,32 @@ def test_seen_adds_the_validation_classes(tmp_path):
     lessons = read_lessons(split(tmp_path), "s0", "seen", prepared(tmp_path))
     assert (lessons.rows, lessons.labels) == ([0, 1, 3], [0, 1, 2])
     assert lessons.training_classes == [0, 1, 2]
+
+
+def digest(*names):
+    return hashlib.sha256(json.dumps([f"d/{name}" for name in names], separators=(",", ":")).encode()).hexdigest()
+
+
+def test_the_clips_of_the_roles_are_named_with_those_held_out(tmp_path):
+    lessons = {classes: read_lessons(split(tmp_path), "s0", classes, prepared(tmp_path)) for classes in ROLES}
+    assert lessons["fit"].training_clips == digest("a", "b", "c")
+    assert lessons["seen"].training_clips == digest("a", "b", "c", "d")
+
+
+def test_a_rejected_clip_does_not_change_the_name_of_the_clips(tmp_path):
+    """So the split table alone tells it, whichever arrays the encoder was trained on."""
+    fewer = prepared(tmp_path, ids=("d/b", "d/c"), rejected=("d/a",))
+    assert read_lessons(split(tmp_path), "s0", "fit", fewer).training_clips == digest("a", "b", "c")
+
+
+def test_clips_of_other_subjects_have_another_name(tmp_path):
+    other = split(tmp_path, a=("unused", None, False), g=("fit", 0, False))
+    assert read_lessons(other, "s0", "fit", prepared(tmp_path)).training_clips == digest("b", "c", "g")
+
+
+def test_of_named_classes_the_clips_of_these_are_named(tmp_path):
+    lessons = read_lessons(split(tmp_path), "s0", "fit", prepared(tmp_path), only=[1])
+    assert lessons.training_clips == digest("b", "c")
 
 
 def test_rows_are_joined_by_id(tmp_path):
