@@ -1,6 +1,7 @@
 """Tables and histogram of a method of two alignments: how right each is alone, and what its attention goes to."""
 
 # Shapes: N clips, K classes, S texts of a class.
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,8 +19,8 @@ def modules(found: Sequence[Explained]) -> list[pages.Table]:
     there = [name for name in MODULES if name in found[0].modules]
     if not there:
         return []
-    header = ["split", "seed", "clips", "top-1 together"]
-    header += [f"{what} {MODULES[name]} alone" for name in there for what in ("top-1 of", "same answer by")]
+    header = ["split", "seed", "clips", "top-1"]
+    header += [f"{what}, {name}" for name in there for what in ("top-1", "same answer")]
     rows: list[list[pages.Cell]] = []
     for one in found:
         row: list[pages.Cell] = [one.split, one.seed, len(one.clip_ids), _share(one.called == one.truth_N)]
@@ -27,7 +28,11 @@ def modules(found: Sequence[Explained]) -> list[pages.Table]:
             alone_N = one.modules[name].argmax(axis=1)
             row += [_share(alone_N == one.truth_N), _share(alone_N == one.called)]
         rows.append(row)
-    return [pages.Table(title="Each alignment alone", header=header, rows=rows)]
+    return [
+        pages.Table(
+            title="Each alignment alone, and how often it gives the answer of all together", header=header, rows=rows
+        )
+    ]
 
 
 def attention(found: Sequence[Explained]) -> list[pages.Table]:
@@ -49,8 +54,9 @@ def histogram(found: Sequence[Explained]) -> list[pages.Bars]:
         return []
     label = np.concatenate([attention_NKS[..., _LABEL].ravel() for attention_NKS in there]).astype(np.float64)
     counts, edges = np.histogram(label, _NUM_BINS if label.min() < label.max() else 1)
+    digits = max(2, 1 - math.floor(math.log10(edges[1] - edges[0])))
     bars = [
-        pages.Bar(name=f"{low:.4f} – {high:.4f}", value=count / len(label), detail=f"{count} pairs")
+        pages.Bar(name=f"{low:.{digits}f} – {high:.{digits}f}", value=count / len(label), detail=f"{count} pairs")
         for count, low, high in zip(counts.tolist(), edges[:-1], edges[1:], strict=True)
     ]
     num_texts = there[0].shape[2]

@@ -14,7 +14,7 @@ Floats = npt.NDArray[np.floating[Any]]
 
 MOST_CLIPS = 128  # a batch of the paper
 _MOST_NAMES = 30  # beyond this the names of an axis would overprint each other
-_PANEL, _MARGIN, _HEIGHT = 2.3, 1.6, 4.2  # inches
+_PANEL, _MARGIN, _HEIGHT = 1.9, 1.4, 4.0  # inches
 _LONGEST_NAME = 28
 
 
@@ -34,9 +34,9 @@ def draw(path: Path, panels: Mapping[str, Floats], truth_N: npt.NDArray[np.int64
         axis.set_title(title, fontsize=9)
         axis.hlines(edges, -0.5, len(names) - 0.5, colors="white", linewidth=0.8)
         few = len(names) <= _MOST_NAMES
-        axis.set_xticks(range(len(names)) if few else [], labels=short if few else [], fontsize=6, rotation=90)
+        axis.set_xticks(range(len(names)) if few else [], labels=short if few else [], fontsize=7, rotation=90)
         rows = _middles(truth_N[order]) if few and place == 0 else {}
-        axis.set_yticks(list(rows), labels=[short[column] for column in rows.values()], fontsize=6)
+        axis.set_yticks(list(rows), labels=[short[column] for column in rows.values()], fontsize=7)
     canvas.save(figure, path)
 
 

@@ -16,6 +16,8 @@ from pipeline.reporting import explained
 from pipeline.reporting.explained_arrays import Told
 from tests.reporting.explaining import ATTRIBUTES, METHOD, MODULES, NAMES, UNSEEN, Made, make
 
+EACH = "Each alignment alone, and how often it gives the answer of all together"
+
 
 def page(root: Path, made: Made, name: str = "row") -> Page:
     folder = root / name
@@ -56,7 +58,7 @@ def test_the_same_arrays_are_the_same_bytes(tmp_path: Path) -> None:
 
 def test_each_alignment_alone_is_measured_against_the_truth_and_against_both(tmp_path: Path) -> None:
     made = make(tmp_path)
-    first, second = table(page(tmp_path, made), "Each alignment alone")
+    first, second = table(page(tmp_path, made), EACH)
     assert (first[:3], second[:3]) == (["s0", 0, 24], ["s1", 0, 24])
     truth = np.array([UNSEEN.index(class_id) for class_id in made.told[0].truth])
     both = made.told[0].scored.values[:, 1].argmax(axis=1)
@@ -148,7 +150,7 @@ def test_the_sentences_alone_tell_classes_apart_where_vectors_are_no_attributes(
 
 def test_texts_without_attributes_decide_nothing(tmp_path: Path) -> None:
     found = page(tmp_path, make(tmp_path, attributes=False))
-    assert [one.title for one in found.tables] == ["Each alignment alone", "Attention on the label"]
+    assert [one.title for one in found.tables] == [EACH, "Attention on the label"]
 
 
 def test_arrays_that_do_not_fit_the_scores_are_refused(tmp_path: Path) -> None:
