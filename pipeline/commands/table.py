@@ -135,7 +135,7 @@ def _fields(cell: Shown) -> dict[str, object]:
         low, high = _per_cents(one.ci95) if one.ci95 else ("", "")
         return {
             "source": "ours",
-            "value": f"{one.value / 1e9:.6g}" if one.is_cost else _per_cents([one.value])[0],
+            "value": f"{one.value / one.unit:.6g}" if one.unit else _per_cents([one.value])[0],
             "low": low,
             "high": high,
             "interval_over": one.over if one.ci95 else "",

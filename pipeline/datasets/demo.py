@@ -1,6 +1,6 @@
 """The demo world: skeletons and films in the layout of NTU RGB+D, made by the stage `synthesize`."""
 
-from pipeline.datasets.shared import ANY_SETUP, Dataset, SubjectProtocol, ntu_patterns
+from pipeline.datasets.shared import ANY_SETUP, Dataset, by_subject, ntu_patterns
 from pipeline.formats import boxes, depth_png, ntu_skeleton, video
 
 DATASET = Dataset(
@@ -21,5 +21,5 @@ DATASET = Dataset(
         "video": video.footage,
         "boxes": boxes.read,
     },
-    subjects={"xsub": SubjectProtocol("subject", frozenset(range(1, 1000, 2)))},  # every other one, however many
+    subjects=by_subject(frozenset(range(1, 1000, 2))),  # every other one, however many
 )

@@ -1,6 +1,6 @@
 """The demo gym, a target of transfer: other people, cameras and rooms than the demo, some of its classes renamed."""
 
-from pipeline.datasets.shared import ANY_SETUP, Dataset, SubjectProtocol, ntu_patterns
+from pipeline.datasets.shared import ANY_SETUP, Dataset, by_subject, ntu_patterns
 from pipeline.formats import boxes, depth_png, ntu_skeleton, video
 
 DATASET = Dataset(
@@ -21,5 +21,5 @@ DATASET = Dataset(
         "video": video.footage,
         "boxes": boxes.read,
     },
-    subjects={"xsub": SubjectProtocol("subject", frozenset(range(1, 1000, 2)))},  # every other one, however many
+    subjects=by_subject(frozenset(range(1, 1000, 2))),  # every other one, however many
 )

@@ -3,7 +3,7 @@
 Its thermal camera is radiometric: folders of 16-bit PNG.
 """
 
-from pipeline.datasets.shared import ANY_SETUP, Dataset, SubjectProtocol, ntu_patterns
+from pipeline.datasets.shared import ANY_SETUP, Dataset, by_subject, ntu_patterns
 from pipeline.formats import boxes, depth_png, ntu_skeleton, thermal_png, video
 
 DATASET = Dataset(
@@ -24,5 +24,5 @@ DATASET = Dataset(
         "video": video.footage,
         "boxes": boxes.read,
     },
-    subjects={"xsub": SubjectProtocol("subject", frozenset(range(1, 1000, 2)))},  # every other one, however many
+    subjects=by_subject(frozenset(range(1, 1000, 2))),  # every other one, however many
 )

@@ -2,7 +2,15 @@
 
 import re
 
-from pipeline.datasets.shared import ANY_SETUP, Annotations, Dataset, FileList, SubjectProtocol, ntu_patterns
+from pipeline.datasets.shared import (
+    ANY_SETUP,
+    Annotations,
+    Dataset,
+    FileList,
+    SubjectProtocol,
+    by_subject,
+    ntu_patterns,
+)
 from pipeline.formats import annotations_pickle, depth_png, ntu_skeleton, video
 
 PICKLES = re.compile(r"\.pkl$")
@@ -27,8 +35,7 @@ DATASET = Dataset(
         "video": video.footage,
     },
     subjects={
-        "xsub": SubjectProtocol(
-            "subject",
+        **by_subject(
             frozenset(
                 {1, 2, 4, 5, 8, 9, *range(13, 20), 25, 27, 28, 31, 34, 35, 38, 45, 46, 47, 49, 50, *range(52, 60)}
             )

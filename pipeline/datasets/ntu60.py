@@ -2,7 +2,7 @@
 
 import re
 
-from pipeline.datasets.shared import Annotations, Dataset, FileList, SubjectProtocol, ntu_patterns
+from pipeline.datasets.shared import Annotations, Dataset, FileList, SubjectProtocol, by_subject, ntu_patterns
 from pipeline.formats import annotations_pickle, depth_png, ntu_skeleton, video
 
 PICKLES = re.compile(r"\.pkl$")
@@ -26,7 +26,7 @@ DATASET = Dataset(
         "video": video.footage,
     },
     subjects={
-        "xsub": SubjectProtocol("subject", frozenset({1, 2, 4, 5, 8, 9, *range(13, 20), 25, 27, 28, 31, 34, 35, 38})),
+        **by_subject(frozenset({1, 2, 4, 5, 8, 9, *range(13, 20), 25, 27, 28, 31, 34, 35, 38})),
         "xview": SubjectProtocol("camera", frozenset({2, 3})),
     },
     missing_skeletons=FileList("NTU_RGBD_samples_with_missing_skeletons.txt", 302),

@@ -21,12 +21,35 @@ _HEADER_LINES = 3  # the owners' copies explain themselves in three lines, other
 class SubjectProtocol:
     """Who trains: the clips whose `column` (subject, camera or setup) is in `train`.
 
-    Those in `test` are for testing, None: all others. A protocol to choose settings by leaves out who tests the rest.
+    Those in `test` are for testing, None: all others; who is in neither is not used.
     """
 
     column: str
     train: frozenset[int]
     test: frozenset[int] | None = None
+
+
+@dataclass(frozen=True)
+class LeaveOneOut:
+    """To choose settings by, without a look at the test subjects: of the training subjects one tests.
+
+    The name of the split says who: `s7_out_3` has the unseen classes of `s7`, and subject 3 tests.
+    """
+
+    column: str
+    train: frozenset[int]
+
+    def without(self, subject: int) -> SubjectProtocol:
+        """Who trains and who tests. Raises DataError for one who is no training subject."""
+        if subject not in self.train:
+            some = ", ".join(str(each) for each in sorted(self.train)[:8])
+            raise DataError(f"leaves out subject {subject}, who is no training subject; name one of {some}")
+        return SubjectProtocol(self.column, self.train - {subject}, frozenset({subject}))
+
+
+def by_subject(train: frozenset[int]) -> dict[str, "SubjectProtocol | LeaveOneOut | OwnList"]:
+    """The protocols of a dataset whose training subjects are published."""
+    return {"xsub": SubjectProtocol("subject", train), "leave_one_out": LeaveOneOut("subject", train)}
 
 
 @dataclass(frozen=True)
@@ -79,7 +102,7 @@ class Dataset:
     published_by: str
     patterns: Mapping[str, re.Pattern[str]]
     readers: Mapping[str, Callable[[Path], Any]]  # a Recording of formats.shared; Boxes
-    subjects: Mapping[str, SubjectProtocol | OwnList]
+    subjects: Mapping[str, SubjectProtocol | LeaveOneOut | OwnList]
     class_base: int = 0
     letters: Mapping[str, int] = field(default_factory=dict)
     annotations: Annotations | None = None

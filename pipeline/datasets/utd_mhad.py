@@ -2,7 +2,7 @@
 
 import re
 
-from pipeline.datasets.shared import Dataset, SubjectProtocol
+from pipeline.datasets.shared import Dataset, by_subject
 from pipeline.formats import mat
 
 DATASET = Dataset(
@@ -22,9 +22,5 @@ DATASET = Dataset(
     },
     readers={"skeleton": mat.read_skeleton, "depth": mat.depth_footage},
     aligned=frozenset({"skeleton", "depth"}),
-    subjects={
-        "xsub": SubjectProtocol("subject", frozenset({1, 3, 5, 7})),
-        # to choose settings by: the training subjects of xsub alone, one of them left out
-        "training_subjects": SubjectProtocol("subject", frozenset({1, 3, 5}), frozenset({7})),
-    },
+    subjects=by_subject(frozenset({1, 3, 5, 7})),
 )

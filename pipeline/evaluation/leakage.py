@@ -41,7 +41,7 @@ PARTING = {
     "xsub": "subject",
     "xview": "camera",
     "xset": "setup",
-    "training_subjects": "subject",  # of UTD-MHAD
+    "leave_one_out": "subject",
     **dict.fromkeys(("groups1", "groups2", "groups3"), "subject"),  # of UCF101
 }
 _SAME_COSINE = 1 - 1e-6  # equal texts differ by a float32 rounding, different ones by far more

@@ -1,7 +1,7 @@
 """Accuracies with their intervals, as pure functions of ranks and classes. Fractions, never per cent.
 
-Shapes: N clips, K candidate classes, C classes that occur as truth, B bootstrap resamples, G cells (clips of one subject
-and class), H kinds of cells that count alike.
+Shapes: N clips, K candidate classes, C classes that occur as truth, B bootstrap resamples, G cells (the clips of one
+subject and class), H kinds of cells that count alike.
 """
 
 from collections.abc import Sequence

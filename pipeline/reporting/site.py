@@ -14,7 +14,9 @@ import jinja2
 from markupsafe import Markup
 
 from pipeline.core.errors import DataError
-from pipeline.reporting import audit, charts, scatter, views
+from pipeline.evaluation.generalised import WAYS
+from pipeline.evaluation.leakage import LEAKS, OPENERS
+from pipeline.reporting import audit, charts, leads, scatter, views
 from pipeline.reporting.evidence import Evidence, Result, Shown
 from pipeline.reporting.page_strips import Strips
 from pipeline.reporting.result_tables import Filled
@@ -42,6 +44,7 @@ def write(folder: Path, title: str, evidence: Evidence, picture: str, tables: Se
     """
     site = _environment(title, evidence, tables, strips)
     panels = views.panels(evidence.results)
+    ahead = leads.ahead(panels, evidence.results)
     _page(
         site,
         folder,
@@ -49,6 +52,8 @@ def write(folder: Path, title: str, evidence: Evidence, picture: str, tables: Se
         evidence=evidence,
         tables=tables,
         panels=panels,
+        ahead=ahead,
+        gaps=leads.gaps(panels, evidence.results),
         questions=views.questions(evidence.results),
         picture=Markup(picture),  # noqa: S704 - drawn by dag.svg, which escapes
     )
@@ -68,6 +73,8 @@ def write(folder: Path, title: str, evidence: Evidence, picture: str, tables: Se
     for shown in evidence.shown:
         _page(site, folder, shown_file(shown), "page.html", shown=shown, images=_images(shown))
     _page(site, folder, "provenance.html", evidence=evidence, versions=versions())
+    if ahead:
+        _write_csv(folder / "differences.csv", leads.HEADER, leads.table(ahead))
     _write_plots(folder / "plots", evidence)
 
 
@@ -97,13 +104,13 @@ def versions() -> list[tuple[str, str]]:
     return found
 
 
-def percent(fraction: float) -> str:
-    """A fraction as per cents with one decimal.
+def percent(fraction: float | None) -> str:
+    """A fraction as per cents with one decimal, a dash where it is not told.
 
-    >>> percent(0.5417)
-    '54.2'
+    >>> percent(0.5417), percent(None)
+    ('54.2', '–')
     """
-    return f"{100 * fraction:.1f}"
+    return "–" if fraction is None else f"{100 * fraction:.1f}"
 
 
 def span(ci95: Sequence[float] | None) -> str:
@@ -147,6 +154,9 @@ def _environment(title: str, evidence: Evidence, tables: Sequence[Filled], strip
         "charts": charts,
         "scatter": scatter,
         "strips": defaultdict(str, {named: _encoded(image) for named, image in strips.items()}),
+        "leaks": LEAKS,
+        "openers": OPENERS,
+        "ways": WAYS,
         "result_file": result_file,
         "shown_file": shown_file,
         "table_file": table_file,

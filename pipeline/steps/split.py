@@ -14,13 +14,14 @@ from pipeline.core.roles import Classes, Clip
 from pipeline.core.schemas import CLIPS, SPLIT
 from pipeline.core.seeds import generator
 from pipeline.datasets import shared
-from pipeline.datasets.shared import Dataset, OwnList, SubjectProtocol
+from pipeline.datasets.shared import Dataset, LeaveOneOut, OwnList, SubjectProtocol
 from pipeline.formats import synse
 from pipeline.labels import overlap
 
 FILES = "files"  # the protocol of a dataset of vectors: its files say who trains
 _DRAWN = re.compile(r"s(0|[1-9]\d*)")
 _HALF = re.compile(r"half_(0|[1-9]\d{0,8})")
+_LEFT_OUT = re.compile(r"(?P<drawn>.+)_out_(?P<subject>0|[1-9]\d{0,8})")
 _WITHOUT = re.compile(r"without((?:_(?:0|[1-9]\d{0,8}))+)")
 SOURCE = "source"  # the split in which no class is unseen
 
@@ -31,7 +32,9 @@ class Row(Params):
     Of a source of cross-dataset transfer there are two more: in `source` no class is unseen, and in
     `without_<id>_<id>...` exactly these are, such as those that are classes of a target.
 
-    `protocol` says who trains and who tests, such as xsub. With `protocol: null` the dataset is a target of
+    `protocol` says who trains and who tests, such as xsub. With `leave_one_out` clips of its training subjects alone
+    are used, to choose settings by: the splits are those of xsub, each with the subject who tests (s<seed>_out_<id>).
+    With `protocol: null` the dataset is a target of
     cross-dataset transfer: nobody trains, all clips of the unseen classes are test clips, and `splits` are the halves
     that E2E draws (half_<seed>, its 0/50) or `full` (0/100).
 
@@ -69,25 +72,39 @@ def split(row: Row, *, clips: Path, out: Path) -> None:
         raise DataError(f"{where}: {clips} has no clip of modality '{row.modality}'")
     of_files = bool(dataset.vectors) and row.protocol == FILES
     parting = dataset.subjects[row.protocol] if row.protocol and not of_files else None
-    everyone = [] if of_files else _clips(known, row.protocol, parting, clips)
+    of_name = of_files or isinstance(parting, LeaveOneOut)  # who trains depends on the split
+    everyone = [] if of_name else _clips(known, row.protocol, parting, clips)
     divided: dict[str, Classes] = {}
     rows: list[dict[str, Any]] = []
     for name in row.splits:
         try:
-            divided[name] = _classes(row, name, len(names))
-            candidates = _listed(known, dataset, name, divided[name]) if of_files else everyone
-            rows += _roles(candidates, divided[name], name, row)
+            drawn, subjects = _left_out(name, parting) if isinstance(parting, LeaveOneOut) else (name, None)
+            divided[name] = _classes(row, drawn, len(names))
+            candidates = _clips(known, row.protocol, subjects, clips) if subjects else everyone
+            candidates = _listed(known, dataset, name, divided[name]) if of_files else candidates
+            rows += _roles(candidates, divided[name], (name, drawn), row)
         except DataError as error:
             raise DataError(f"{where}: split '{name}': {error}") from None
     tables.write(out, SPLIT, rows, _meta(row, names, divided))
 
 
+def _left_out(name: str, subjects: LeaveOneOut) -> tuple[str, SubjectProtocol]:
+    """The split whose classes are meant, and who trains and tests."""
+    found = _LEFT_OUT.fullmatch(name)
+    if not found:
+        raise DataError("does not say which training subject tests; name it, as in 's0_out_3'")
+    return found["drawn"], subjects.without(int(found["subject"]))
+
+
 def _clips(
-    rows: Sequence[Mapping[str, Any]], protocol: str | None, subjects: SubjectProtocol | OwnList | None, table: Path
+    rows: Sequence[Mapping[str, Any]],
+    protocol: str | None,
+    subjects: SubjectProtocol | LeaveOneOut | OwnList | None,
+    table: Path,
 ) -> list[Clip]:
     """The clips that were accepted, and whether they train, test or do neither."""
     accepted = [row for row in rows if row["reason"] is None]
-    if subjects is None or protocol is None:
+    if subjects is None or protocol is None or isinstance(subjects, LeaveOneOut):
         trains: list[bool | None] = [False for _ in accepted]  # of a target nobody trains
     elif isinstance(subjects, OwnList):
         trains = [_trains_by_list(row, protocol) for row in accepted]
@@ -188,9 +205,11 @@ def _check_size(row: Row, unseen: Sequence[int]) -> None:
         raise DataError(f"has {len(unseen)} unseen classes, num_unseen says {row.num_unseen}")
 
 
-def _roles(clips: Sequence[Clip], classes: Classes, name: str, row: Row) -> list[dict[str, Any]]:
+def _roles(clips: Sequence[Clip], classes: Classes, names: tuple[str, str], row: Row) -> list[dict[str, Any]]:
+    """The lines of one split, called by the first of its names; what is drawn is drawn as for the second."""
+    name, drawn = names
     assigned = roles.assign(clips, classes) if row.protocol else roles.assign_target(clips, classes)
-    rng = generator(_seed(name) or 0, "held_out", row.dataset, name)
+    rng = generator(_seed(drawn) or 0, "held_out", row.dataset, drawn)
     out = roles.held_out(clips, assigned, rng) if row.protocol else set()
     return [
         {

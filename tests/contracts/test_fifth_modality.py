@@ -220,7 +220,13 @@ def data_params() -> dict[str, Any]:
 
 def learning_params() -> dict[str, Any]:
     """The sections of the stages that learn."""
-    encoder = {**COMMON, **HUB, **CHOSEN, "options": {"plan": "reduced", "dropout": 0.0}, "classes": "fit"}
+    encoder = {
+        **COMMON,
+        **HUB,
+        **CHOSEN,
+        "options": {"graph": "paper", "plan": "reduced", "dropout": 0.0},
+        "classes": "fit",
+    }
     bound = {
         **COMMON,
         **CHOSEN,

@@ -1,5 +1,7 @@
 """Generalised figures against sweeps that take numbers from scores and name the best class, clip by clip."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -70,7 +72,7 @@ def test_the_area_is_that_of_a_sweep_in_small_steps(seed: int) -> None:
     scores, truth = case(seed)
     points = [told([named(row, taken) for row in scores], truth)[:2] for taken in np.arange(-5.125, 5.2, 0.25)]
     area = 0.0
-    for (seen, unseen), (next_seen, next_unseen) in zip(points, points[1:], strict=False):
+    for (seen, unseen), (next_seen, next_unseen) in itertools.pairwise(points):
         area += (seen - next_seen) * (unseen + next_unseen) / 2
     asked = Asked.of(scores, truth, CLASS_IDS, UNSEEN)
     assert generalised.figures(asked, calibration=None, gate_N=None)["ausuc"] == pytest.approx(area)

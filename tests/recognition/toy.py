@@ -23,7 +23,13 @@ from pipeline.training.encoding import Batches, encode
 DIM, SIZE, NAMES = 6, 16, tuple(f"S001C001P001R002A00{number}" for number in (1, 2, 4))
 SAMPLING = {"num_frames": 4, "stride": 0, "position": 0.5}
 SENSES = {
-    "skeleton": ("dvta50", {"num_frames": 9, "num_bodies": 2}, "stgcn", {"plan": "reduced", "dropout": 0.5}, "ntu25"),
+    "skeleton": (
+        "dvta50",
+        {"num_frames": 9, "num_bodies": 2},
+        "stgcn",
+        {"graph": "paper", "plan": "reduced", "dropout": 0.5},
+        "ntu25",
+    ),
     "depth": (
         "metric",
         {

@@ -320,13 +320,24 @@ def test_a_column_of_costs_has_neither_chance_nor_interval_and_mixes_datasets_an
         cell and cell.measured and (cell.measured.ci95, cell.bold, cell.marks) == (None, False, "") for cell in cells
     )
     head = table.heads[0]
-    assert (head.chance, head.about) == (None, "multiply-accumulates of one clip through the encoder, in G")
+    assert head.chance is None
+    assert head.about.startswith("multiply-accumulates of one clip, in G, through the encoder where that is counted")
+
+
+def test_a_column_of_parameters_is_in_millions() -> None:
+    columns = {"params": {**SKELETON, "figure": "params"}, "macs": COST}
+    results = {"a": [row(0.4, num_params=4_888_195, macs=42_056_960)]}
+    rows = [{"title": "dvta", "cells": {"params": "a", "macs": "a"}, "published": None}]
+    table = filled(asked({}, columns=columns, rows=rows), results)
+    assert [cell.measured.shown for cell in table.lines[0][1] if cell and cell.measured] == ["4.89", "0.0421"]
+    assert table.heads[0].about == "parameters that the method trains, in M"
 
 
 @pytest.mark.parametrize(
     ("column", "cell", "told"),
     [
         (COST, "a", "'a' has no macs for label space unseen"),
+        ({**SKELETON, "figure": "params"}, "a", "'a' has no params for label space unseen"),
         (
             SKELETON,
             {**ALL, "row": "b", "space": "unseen", "figure": "macs"},

@@ -13,7 +13,7 @@ from stages import extract
 
 WHOSE = {"dataset": "toy", "split_table": "random", "modality": "skeleton", "recipe": "dvta50", "encoder": "stgcn"}
 ROW = {**WHOSE, "weights": "features/pretrain/k", "options": {}, "tokens": False, "masked": None, "regions": False}
-OPTIONS = {"plan": "reduced", "dropout": 0.1}
+OPTIONS = {"graph": "paper", "plan": "reduced", "dropout": 0.1}
 WEIGHTS = Path("features/pretrain/k/s0-0.safetensors")
 OUT = Path("features/extract/k.zarr")
 

@@ -24,7 +24,7 @@ ROW = {
     "modality": "skeleton",
     "recipe": "dvta50",
     "encoder": "stgcn",
-    "options": {"plan": "reduced", "dropout": 0.1},
+    "options": {"graph": "paper", "plan": "reduced", "dropout": 0.1},
     "classes": "fit",
     "splits": ["s0"],
     "seeds": [3],
@@ -89,7 +89,10 @@ def test_a_row_becomes_a_folder_of_weights(project):
         ({"classes": "all"}, "key 'classes'"),
         ({"splits": []}, "key 'splits'"),
         ({"training": {**ROW["training"], "epochs": 3}}, r"unknown key 'training\.epochs'"),
-        ({"options": {"plan": "reduced"}}, r"section 'pretrain\.rows\.k\.options' .* missing key 'dropout'"),
+        (
+            {"options": {"graph": "paper", "plan": "reduced"}},
+            r"section 'pretrain\.rows\.k\.options' .* missing key 'dropout'",
+        ),
     ],
 )
 def test_a_row_that_does_not_fit_is_refused(changes, fault, project):

@@ -23,7 +23,7 @@ ARCHITECTURE = {
     "vision_cfg": {"image_size": 16, "patch_size": 8, "layers": 1, "width": 16, "head_width": 8},
     "text_cfg": {"context_length": 77, "vocab_size": 49408, "layers": 1, "width": 8, "heads": 2},
 }
-OPTIONS = {"plan": "reduced", "dropout": 0.1}
+OPTIONS = {"graph": "paper", "plan": "reduced", "dropout": 0.1}
 TRAINING: dict[str, Any] = {
     "optimizer": {"name": "adam", "lr": 0.01, "weight_decay": 0.0, "fused": False},
     "num_epochs": 2,

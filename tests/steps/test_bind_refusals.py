@@ -148,7 +148,11 @@ def test_too_few_pairs(paired: list[str], world: Path) -> None:
         ("s0-0", {"dataset": "other"}, r"is of .*'other'.* mend bind\.rows\.k\.senses\.skeleton"),
         ("s0-0", {"split_table": "drawn"}, "is of .*'drawn'"),
         ("s0-0", {"layout": "ntu25"}, "is of .*'ntu25'"),
-        ("s0-0", {"options": {"plan": "reduced", "dropout": 0.3}}, "has the options .*0.3.*, the row asks for .*0.1"),
+        (
+            "s0-0",
+            {"options": {"graph": "paper", "plan": "reduced", "dropout": 0.3}},
+            "has the options .*0.3.*, the row asks for .*0.1",
+        ),
     ],
 )
 def test_starts_of_another_encoder_or_that_saw_too_much(

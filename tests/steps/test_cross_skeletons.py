@@ -101,7 +101,12 @@ def world(tmp_path, monkeypatch):
     demo, own = Data(tmp_path, "demo", TAUGHT), Data(tmp_path, "manifest", OWN)
     demo.write_split(protocol="xsub", splits=["source", "without_4"])
     own.write_split(protocol=None, splits=["half_0", "full"])
-    row = {"dataset": "demo", "split_table": "t", **WHOSE, "options": {"plan": "reduced", "dropout": 0.0}}
+    row = {
+        "dataset": "demo",
+        "split_table": "t",
+        **WHOSE,
+        "options": {"graph": "paper", "plan": "reduced", "dropout": 0.0},
+    }
     row |= {"classes": "fit", "splits": ["source", "without_4"], "seeds": [0], "label_smoothing": 0.0}
     running = loop.Running(num_workers=0, queue_length=2, checkpoint_every=None)
     pretrain.pretrain(

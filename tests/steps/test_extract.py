@@ -11,7 +11,7 @@ from pipeline.models import checkpoint
 from pipeline.steps.extract import Row, extract
 from pipeline.training.encoding import Batches, hidden
 
-OPTIONS = {"plan": "reduced", "dropout": 0.5}
+OPTIONS = {"graph": "paper", "plan": "reduced", "dropout": 0.5}
 WHOSE = {"dataset": "toy", "split_table": "random", "modality": "skeleton", "recipe": "dvta50", "encoder": "stgcn"}
 ROW = {**WHOSE, "weights": "w", "options": {}, "tokens": False, "masked": None, "regions": False}
 MASKED = {"part": "joints", "share": 0.3, "num_variants": 3, "seed": 0}

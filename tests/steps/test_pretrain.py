@@ -22,7 +22,7 @@ ROW = {
     "modality": "skeleton",
     "recipe": "dvta50",
     "encoder": "stgcn",
-    "options": {"plan": "reduced", "dropout": 0.1},
+    "options": {"graph": "paper", "plan": "reduced", "dropout": 0.1},
     "classes": "fit",
     "splits": ["s0", "s1"],
     "seeds": [0],
@@ -280,7 +280,8 @@ def test_a_clip_of_an_unseen_class_stops_training(world):
 @pytest.mark.parametrize(
     "change",
     [
-        {"options": {"plan": "reduced", "dropout": 0.6}},
+        {"options": {"graph": "paper", "plan": "reduced", "dropout": 0.6}},
+        {"options": {"graph": "released", "plan": "reduced", "dropout": 0.1}},
         {"label_smoothing": 0.0},
         {"training": {**ROW["training"], "batch_size": 2}},
         {"training": {**ROW["training"], "warmup_epochs": 1}},

@@ -1,14 +1,18 @@
 """ST-GCN: graph convolution over joints, then convolution over time (Yan, Xiong, Lin, AAAI 2018).
 
 Written from the paper and the layer plans of its released code; the reduced plan is the encoder of SMIE and DVTA.
-Unlike the released code, bodies that are absent (all zero) do not enter the network: a clip's feature is the mean over
-the bodies it has, not over always two, and normalisation statistics are those of real bodies.
+With `graph: released` a body's feature is that of the released network, whose weights `load_released` reads. Unlike
+there, bodies that are absent (all zero) do not enter the network: a clip's feature is the mean over the bodies it has,
+not over always two, and normalisation statistics are those of real bodies.
 """
 
 # Shapes: N clips, P bodies present in them, C channels, T frames, V joints (W: the same, after the graph), M bodies,
 # K partitions of a joint's neighbours, D feature size, S frames after the strides.
+import re
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -19,14 +23,21 @@ from torch import Tensor, nn
 
 from pipeline.core import params as core_params
 from pipeline.core.joints import JointLayout
+from pipeline.models import foreign_weights
 
 KERNEL_FRAMES = 9
-NUM_PARTITIONS = 3  # itself, neighbours nearer to the centre, neighbours further from it
+NUM_PARTITIONS = 3
+# Bones of the released graph that are not those of the body: joint -> the neighbour that takes the place of its own.
+RELEASED_BONES = {"ntu25": {"hand_tip_left": "thumb_left", "hand_tip_right": "thumb_right"}}
+
+Graph = Literal["paper", "released"]
+Weights = npt.NDArray[np.float64]
 
 
 class Params(core_params.Params):
-    """Size and regularisation of the network."""
+    """Graph, size and regularisation of the network."""
 
+    graph: Graph
     plan: Literal["full", "reduced"]
     dropout: float = Field(ge=0, lt=1)
 
@@ -52,23 +63,36 @@ PLANS = {
 }
 
 
-def partitions(layout: JointLayout) -> npt.NDArray[np.float64]:
+def partitions(layout: JointLayout, graph: Graph) -> Weights:
     """A_KVW: column w holds the weights with which joint w takes in its neighbours v (paper, section 3.3).
 
     Neighbours are the joint itself and those one bone away; all of a joint's weights sum to 1 over both K and V.
-    Partition 0 takes neighbours as far from the centre joint as w itself (w among them), 1 the nearer, 2 the further.
+    Of `paper` partition 0 takes neighbours as far from the centre joint as w itself (w among them), 1 the nearer, 2 the
+    further. In `released`, the graph of the released code, distances beyond one bone all count as the same, partition 0
+    takes w alone, 1 the further and those as far, 2 the nearer, and some bones are others (`RELEASED_BONES`).
     """
-    num_joints = layout.num_joints
-    adjacent_VW = np.eye(num_joints)
-    for child, parent in layout.edges:
-        adjacent_VW[child, parent] = adjacent_VW[parent, child] = 1
+    adjacent_VW = _adjacent(layout, {} if graph == "paper" else RELEASED_BONES.get(layout.name, {}))
     hops_V = _hops(adjacent_VW, layout.centre)
     share_VW = adjacent_VW / adjacent_VW.sum(axis=0)
-    further_VW = hops_V[:, None] - hops_V[None, :]
-    return np.stack([share_VW * (np.sign(further_VW) == sign) for sign in (0, -1, 1)])
+    if graph == "paper":
+        further_VW = hops_V[:, None] - hops_V[None, :]
+        return np.stack([share_VW * (np.sign(further_VW) == sign) for sign in (0, -1, 1)])
+    nearer_VW = np.subtract.outer(np.minimum(hops_V, 2), np.minimum(hops_V, 2)) < 0
+    itself_VW = np.eye(layout.num_joints, dtype=bool)
+    return np.stack([share_VW * chosen_VW for chosen_VW in (itself_VW, ~itself_VW & ~nearer_VW, nearer_VW)])
 
 
-def _hops(adjacent_VW: npt.NDArray[np.float64], centre: int) -> npt.NDArray[np.int64]:
+def _adjacent(layout: JointLayout, others: Mapping[str, str]) -> Weights:
+    """Which joints are one bone apart, each from itself included; `others` name the neighbour of some joints."""
+    adjacent_VW = np.eye(layout.num_joints)
+    for child, parent in layout.edges:
+        other = others.get(layout.names[child])
+        near = parent if other is None else layout.names.index(other)
+        adjacent_VW[child, near] = adjacent_VW[near, child] = 1
+    return adjacent_VW
+
+
+def _hops(adjacent_VW: Weights, centre: int) -> npt.NDArray[np.int64]:
     hops_V = np.full(len(adjacent_VW), -1)
     hops_V[centre] = 0
     queue = deque([centre])
@@ -86,10 +110,10 @@ class GraphConvolution(nn.Module):
 
     adjacency_KVW: Tensor
 
-    def __init__(self, in_channels: int, out_channels: int, layout: JointLayout) -> None:
+    def __init__(self, in_channels: int, out_channels: int, weights_KVW: Weights) -> None:
         super().__init__()
-        self.register_buffer("adjacency_KVW", torch.tensor(partitions(layout), dtype=torch.float32), persistent=False)
-        self.edge_weight_KVW = nn.Parameter(torch.ones(NUM_PARTITIONS, layout.num_joints, layout.num_joints))
+        self.register_buffer("adjacency_KVW", torch.tensor(weights_KVW, dtype=torch.float32), persistent=False)
+        self.edge_weight_KVW = nn.Parameter(torch.ones(weights_KVW.shape))
         bound = in_channels**-0.5  # what PyTorch gives a 1 x 1 convolution, which this is in the released code
         self.weight_KOC = nn.Parameter(torch.empty(NUM_PARTITIONS, out_channels, in_channels).uniform_(-bound, bound))
         self.bias_KO = nn.Parameter(torch.empty(NUM_PARTITIONS, out_channels).uniform_(-bound, bound))
@@ -106,10 +130,10 @@ class GraphConvolution(nn.Module):
 class StgcnBlock(nn.Module):
     """Graph convolution, temporal convolution, residual."""
 
-    def __init__(self, in_channels: int, block: Block, layout: JointLayout, dropout: float) -> None:
+    def __init__(self, in_channels: int, block: Block, weights_KVW: Weights, dropout: float) -> None:
         super().__init__()
         channels, padding = block.channels, (KERNEL_FRAMES - 1) // 2
-        self.graph = GraphConvolution(in_channels, channels, layout)
+        self.graph = GraphConvolution(in_channels, channels, weights_KVW)
         self.time = nn.Sequential(
             nn.BatchNorm2d(channels),
             nn.ReLU(),
@@ -143,11 +167,12 @@ class Encoder(nn.Module):
     def __init__(self, params: Params, layout: JointLayout, in_channels: int = 3) -> None:
         super().__init__()
         plan = PLANS[params.plan]
-        self.dim = plan[-1].channels
+        self.dim, self.num_joints = plan[-1].channels, layout.num_joints
         self.normalise = nn.BatchNorm1d(in_channels * layout.num_joints)
         channels = [in_channels, *(block.channels for block in plan)]
+        weights_KVW = partitions(layout, params.graph)
         self.blocks = nn.Sequential(
-            *(StgcnBlock(c, block, layout, params.dropout) for c, block in zip(channels, plan, strict=False))
+            *(StgcnBlock(c, block, weights_KVW, params.dropout) for c, block in zip(channels, plan, strict=False))
         )
 
     def forward(self, x_NCTVM: Tensor) -> Tensor:
@@ -182,3 +207,39 @@ def _mean_body(body_PD: Tensor, present_NM: Tensor) -> Tensor:
     sum_NMD[present_NM] = body_PD
     num_bodies_N = present_NM.sum(1).clamp(min=1)
     return sum_NMD.sum(1) / num_bodies_N.view(-1, *[1] * (body_PD.dim() - 1))
+
+
+# What weights of the released network are called here.
+_RENAMED = (
+    (r"^data_bn\.", "normalise."),
+    (r"^edge_importance\.(\d+)$", r"blocks.\1.graph.edge_weight_KVW"),
+    (r"^st_gcn_networks\.(\d+)\.gcn\.conv\.weight$", r"blocks.\1.graph.weight_KOC"),
+    (r"^st_gcn_networks\.(\d+)\.gcn\.conv\.bias$", r"blocks.\1.graph.bias_KO"),
+    (r"^st_gcn_networks\.(\d+)\.tcn\.", r"blocks.\1.time."),
+    (r"^st_gcn_networks\.", "blocks."),
+)
+
+
+def load_released(encoder: Encoder, file: Path) -> None:
+    """Put weights of the released network into an encoder of the same plan with `graph: released`.
+
+    Its graph, which is no weight, and its classifier are left out. FormatError for a file whose weights do not fit.
+    """
+    state = {}
+    for name, value in foreign_weights.read(file, "weights of ST-GCN").items():
+        if name == "A" or name.startswith("fcn."):
+            continue
+        for pattern, ours in _RENAMED:
+            name = re.sub(pattern, ours, name)  # noqa: PLW2901 - step by step
+        state[name] = _as_here(name, value, encoder.num_joints)
+    foreign_weights.put(encoder, state, file)
+
+
+def _as_here(name: str, value: Tensor, num_joints: int) -> Tensor:
+    """A released weight as it lies here: partitions apart, and of the first statistics coordinates before joints."""
+    of_graph = name.endswith((".weight_KOC", ".bias_KO")) and value.dim() in (1, 4)
+    if of_graph and len(value) % NUM_PARTITIONS == 0:
+        return value.reshape(NUM_PARTITIONS, -1, *value.shape[1:2])
+    if name.startswith("normalise.") and value.dim() == 1 and len(value) % num_joints == 0:
+        return value.view(num_joints, -1).T.flatten()
+    return value

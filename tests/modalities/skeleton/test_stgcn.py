@@ -16,9 +16,9 @@ def num_weights(module):
     return sum(weight.numel() for weight in module.parameters())
 
 
-def encoder(plan="reduced", layout=TINY, dropout=0.0, seed=0):
+def encoder(plan="reduced", layout=TINY, dropout=0.0, seed=0, graph="paper"):
     torch.manual_seed(seed)
-    return stgcn.Encoder(stgcn.Params(plan=plan, dropout=dropout), layout)
+    return stgcn.Encoder(stgcn.Params(graph=graph, plan=plan, dropout=dropout), layout)
 
 
 def clips(num=2, frames=10, layout=TINY, bodies=2, seed=0):
@@ -46,29 +46,51 @@ def test_the_reduced_plan_has_the_published_number_of_weights():
 def test_partitions_worked_by_hand():
     # Rows give, columns take in. Joint 0 has three neighbours with itself, 1 three, 2 two, 3 two.
     third, half = 1 / 3, 1 / 2
-    itself, nearer, further = stgcn.partitions(TINY)
+    itself, nearer, further = stgcn.partitions(TINY, "paper")
     assert np.allclose(itself, np.diag([third, third, half, half]))
     assert np.allclose(nearer, [[0, third, 0, half], [0, 0, half, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
     assert np.allclose(further, [[0, 0, 0, 0], [third, 0, 0, 0], [0, third, 0, 0], [third, 0, 0, 0]])
 
 
+def test_released_partitions_worked_by_hand():
+    # Joint 2 is two bones from the centre, so from 1 it is "further", and what is further comes before what is nearer.
+    third, half = 1 / 3, 1 / 2
+    itself, further, nearer = stgcn.partitions(TINY, "released")
+    assert np.allclose(itself, np.diag([third, third, half, half]))
+    assert np.allclose(further, [[0, 0, 0, 0], [third, 0, 0, 0], [0, third, 0, 0], [third, 0, 0, 0]])
+    assert np.allclose(nearer, [[0, third, 0, half], [0, 0, half, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
+
+
+def test_released_distances_beyond_a_bone_are_all_the_same():
+    # In a chain 0 - 1 - 2 - 3 joints 2 and 3 count as equally far, so neither takes the other in as the nearer.
+    chain = JointLayout("chain", ("a", "b", "c", "d"), ((1, 0), (2, 1), (3, 2)), 0, (1, 3))
+    _, further, nearer = stgcn.partitions(chain, "released")
+    assert (further[3, 2], further[2, 3]) == (pytest.approx(1 / 3), pytest.approx(1 / 2))
+    assert (nearer[3, 2], nearer[2, 3]) == (0, 0)
+    assert nearer[1, 2] == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize("graph", ["paper", "released"])
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=lambda layout: layout.name)
-def test_every_joint_takes_in_a_mean_of_its_neighbours(layout):
-    weights_KVW = stgcn.partitions(layout)
+def test_every_joint_takes_in_a_mean_of_its_neighbours(layout, graph):
+    weights_KVW = stgcn.partitions(layout, graph)
     assert np.allclose(weights_KVW.sum(axis=(0, 1)), 1)
     degree_V = 1 + np.bincount(np.ravel(layout.edges), minlength=layout.num_joints)
+    if (graph, layout.name) == ("released", "ntu25"):  # a tip hangs on the thumb: hands have a bone less, thumbs more
+        degree_V[[7, 11]] -= 1
+        degree_V[[22, 24]] += 1
     assert np.array_equal((weights_KVW > 0).sum(axis=(0, 1)), degree_V)
 
 
 def test_the_graph_convolution_is_the_papers_sum():
     torch.manual_seed(0)
-    layer = stgcn.GraphConvolution(3, 5, TINY)
+    layer = stgcn.GraphConvolution(3, 5, stgcn.partitions(TINY, "paper"))
     with torch.no_grad():
         layer.edge_weight_KVW.uniform_(0.5, 2)
     x = torch.randn(2, 3, 4, TINY.num_joints)
     found = layer(x).detach().numpy()
     weight, bias, edge = (t.detach().double().numpy() for t in (layer.weight_KOC, layer.bias_KO, layer.edge_weight_KVW))
-    adjacency, x = stgcn.partitions(TINY) * edge, x.double().numpy()
+    adjacency, x = stgcn.partitions(TINY, "paper") * edge, x.double().numpy()
     expected = np.zeros((2, 5, 4, TINY.num_joints))
     sizes = (2, 5, 4, TINY.num_joints, 3, TINY.num_joints)
     for p, o, t, w, k, v in itertools.product(*map(range, sizes)):
