@@ -3,12 +3,12 @@
 import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-
-from PIL import Image
+from typing import TYPE_CHECKING
 
 from pipeline.core.pages import Page
-from pipeline.core.prepared import Clips
-from pipeline.reporting import clip_strips
+
+if TYPE_CHECKING:  # zarr and Pillow come in where a clip is drawn
+    from pipeline.core.prepared import Clips
 
 Named = tuple[str, str, str]  # dataset, modality, clip id
 Strips = Mapping[Named, bytes]  # as PNG
@@ -34,14 +34,20 @@ def draw(shown: Iterable[Page], arrays: Path) -> Strips:
     return drawn
 
 
-def _clips(folder: Path, modality: str) -> Clips | None:
+def _clips(folder: Path, modality: str) -> "Clips | None":
     """The first of the stores of a modality, or of the first one of several ("depth+skeleton")."""
+    from pipeline.core.prepared import Clips
+
     parts = sorted(modality.split("+"), key=lambda part: part != _FIRST)
     stores = [path for part in parts for path in sorted(folder.glob(f"{part}-*.zarr"))]
     return Clips(stores[0]) if stores else None
 
 
-def _strip(clips: Clips, row: int) -> bytes:
+def _strip(clips: "Clips", row: int) -> bytes:
+    from PIL import Image
+
+    from pipeline.reporting import clip_strips
+
     drawn = clip_strips.strip(clips[[row]][0], clips.store.attrs["layout"], num_frames=_NUM_FRAMES, height=_HEIGHT)
     small = drawn.quantize(_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     file = io.BytesIO()
