@@ -40,6 +40,7 @@ def row(method: Mapping[str, Any], about: Provenance, selection: str, setting: s
         "refit": about.refit,
         "pairs": about.pairs,
         "pretrained": about.pretrained,
+        "training_clips": about.training_clips,
         "source": about.source,
         "num_kept_overlap": len(about.kept_overlap),
         "label_space": about.label_space,

@@ -58,6 +58,8 @@ class _Figures(BaseModel):
         num_seen_classes: int
         num_unseen_classes: int
         num_shared_subjects: int
+        num_undigested: int
+        training_clips: str | None
         num_cells: int
         pretrained: str | None
         num_source_classes: int

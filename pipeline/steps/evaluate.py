@@ -254,6 +254,7 @@ def _counts(case: _Case) -> dict[str, int]:
         "num_unscored": due - len(clip_ids),
         "num_seen_classes": len(case.seen),
         "num_unseen_classes": len(case.unseen),
+        "num_undigested": sum(not case.clips[clip_id].contents for clip_id in clip_ids),
         "num_shared_subjects": leakage.num_shared_subjects(clip_ids, case.clips),
         "num_paired_unseen": len(case.paired_unseen),
         "num_source_classes": len(about.source_classes),

@@ -111,7 +111,7 @@ class Inputs:
 
 
 COUNTS = {"num_clips": 48, "num_unscored": 0, "num_seen_classes": 3, "num_unseen_classes": 4, "num_paired_unseen": 0}
-COUNTS |= {"num_source_classes": 0, "num_shared_subjects": 0}
+COUNTS |= {"num_source_classes": 0, "num_shared_subjects": 0, "num_undigested": 0}
 LINES = {"s0, training": 0.0, "s0, held out": -0.2}
 MARKS = [{"name": "swap", "value": 0.754, "ci95": [0.6, 0.9]}, {"name": "<b>odd</b>", "value": 0.25, "ci95": None}]
 NAMES = ["sit down", "stand up", "raise both arms", "kick with the right leg", "bend & turn", "clap", "swing left arm"]

@@ -4,7 +4,10 @@ import json
 import re
 from typing import Any
 
+import pytest
+
 from pipeline.core.outputs import write_json
+from pipeline.core.roles import UNKNOWN_CLIPS
 from pipeline.evaluation import tables
 from pipeline.reporting import site
 from tests.reporting.test_site import text_of
@@ -160,3 +163,23 @@ def test_figures_of_overlapping_classes_stand_below_zero_shot_ones(inputs: Any) 
     told = [("overlapping classes kept" in row, "mark hollow" in row) for row in rows]
     assert [is_kept for is_kept, _ in told[:3]] == [False, True, True]  # of the first panel
     assert [is_hollow for _, is_hollow in told[:3]] == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, "The encoder read the label of no clip of tiny."),
+        ({}, "No test clip has the bytes of a training clip, and no test subject trains."),
+        ({"training_clips": "0a1b"}, "labels of the training clips of the split and of no others: their ids were"),
+        ({"training_clips": UNKNOWN_CLIPS}, "Training clips unknown: the encoder tells its training classes but not"),
+        ({"num_undigested": 7}, "(of up to 7 nobody can tell, for they have no digest), and no test subject"),
+        ({"num_shared_subjects": 3, "protocol": "xview"}, "Up to 3 test subjects train as well: the protocol xview"),
+    ],
+)
+def test_a_result_tells_whether_clips_or_people_of_the_test_train(inputs: Any, changes: Any, told: str) -> None:
+    name = "tiny-skeleton-stgcn-ridge"
+    file = inputs.root / f"reports/evaluate/{name}.json"
+    figures = json.loads(file.read_text())
+    file.write_text(json.dumps(figures | {"rows": [row | changes for row in figures["rows"]]}))
+    text = text_of(inputs.report()[f"evaluate-{name}.html"])
+    assert text.count(told) == 1

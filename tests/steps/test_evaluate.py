@@ -255,7 +255,8 @@ def test_an_encoder_of_the_clips_that_the_split_lets_train_passes(
     world: World, clip_ids: list[str], classes: list[int]
 ) -> None:
     world.write_scores(training_clips=clips_digest(clip_ids), training_classes=classes)
-    assert world.run()["rows"][0]["leaks"] == []
+    row = world.run()["rows"][0]
+    assert (row["leaks"], row["training_clips"]) == ([], clips_digest(clip_ids))
 
 
 @pytest.mark.parametrize(
@@ -286,6 +287,8 @@ def test_a_test_clip_that_trains_under_another_id_is_refused(world: World) -> No
     world.write_clips({"tiny/c3s2r1": {"content_hash": "tiny/c1s1r0"}})
     with pytest.raises(LeakError, match="'tiny/c3s2r1' is the training clip 'tiny/c1s1r0' under another id"):
         world.run()
+    world.write_clips({"tiny/c3s2r1": {"content_hash": ""}, "tiny/c1s1r0": {"content_hash": ""}})
+    assert world.run()["rows"][0]["num_undigested"] == 1
 
 
 def test_a_row_counts_cells_and_subjects_and_names_the_mean_of_batches(world: World) -> None:
