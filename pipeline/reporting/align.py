@@ -69,6 +69,12 @@ def _text(about: About, parts: Sequence[Learnt]) -> str:
         text += (
             f"The features' encoder began as {pretrained}, weights of the web: which classes they saw is not known. "
         )
+    if cost := parts[0].cost:
+        num_classes = len(next(iter(parts[0].task.spaces.values())))
+        text += (
+            f"It trains {cost['num_params']:,} parameters; a clip among {num_classes} classes takes "
+            f"{cost['macs'] / 1e6:.4g} M multiply-accumulates, the encoder's left out. "
+        )
     return (text + about.remark).strip()
 
 

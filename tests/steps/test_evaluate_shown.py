@@ -8,7 +8,7 @@ import pytest
 from pipeline.core import pages, store
 from pipeline.core import scores as scores_format
 from pipeline.core.scores import Scores
-from tests.steps.test_evaluate import METHOD, NAMES, World
+from tests.steps.scored import METHOD, NAMES, World
 
 DIRECT = np.array([[1, 0], [1, 0], [0, 1], [1, 0]], np.float32)
 
