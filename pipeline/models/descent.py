@@ -73,6 +73,11 @@ class Descent(MethodParams):
     keep_every: int = Field(ge=1)  # epochs between two candidates; the last epoch is always one
 
     @property
+    def rates(self) -> list[float]:
+        """The learning rate of each epoch."""
+        return annealed(self.lr, self.epochs)
+
+    @property
     def settings(self) -> list[str]:
         """The kept epochs, from 1."""
         return [str(n) for n in range(1, self.epochs + 1) if n % self.keep_every == 0 or n == self.epochs]
@@ -95,7 +100,7 @@ def descend(
         return loss_of(batch["rows"].numpy()), {}
 
     optimizer = torch.optim.AdamW(module.parameters(), lr=params.lr, weight_decay=params.weight_decay)
-    rates = annealed(params.lr, params.epochs)
+    rates = params.rates
     course = learning.Course(
         num_epochs=params.epochs,
         rate=lambda step, steps_in_epoch: rates[step // steps_in_epoch],
@@ -121,6 +126,17 @@ def annealed(lr: float, num_epochs: int) -> list[float]:
         now, before = (1 + math.cos(math.pi * each / num_epochs) for each in (epoch, epoch - 1))
         rates.append(now / before * rates[-1])
     return rates
+
+
+def warmed_up(lr: float, num_epochs: int, num_warm: int) -> list[float]:
+    """The learning rate of each epoch: up from 0 in equal steps, then along half a cosine towards 0.
+
+    As DVTA's and SMIE's released code have it: nothing is learnt in the first epoch, and the last is not quite at 0.
+    """
+    cold = num_epochs - num_warm
+    return [lr * epoch / num_warm for epoch in range(num_warm)] + [
+        lr * (1 + math.cos(math.pi * epoch / cold)) / 2 for epoch in range(cold)
+    ]
 
 
 class _Numbers(Memory):

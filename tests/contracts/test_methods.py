@@ -16,6 +16,7 @@ import torch
 from pipeline.core import members
 from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, Method, unit
 from pipeline.training.selection import METHODS, method
+from tests.models.dvta.plain import VARIANT
 
 PENALISED = {"text_type": "label", "centre": "none", "lambdas": [0.01, 1.0]}
 DESCENT = {"batch_size": 32, "epochs": 12, "keep_every": 5, "weight_decay": 0.0}
@@ -23,7 +24,7 @@ PARAMS: dict[str, dict[str, Any]] = {
     "bind_supervised": {**PENALISED, "learns_from": "depth", "scores": "skeleton"},
     "cosine": {"text_type": "label", "fusion": None},
     "devise": {**DESCENT, "margin": 0.1, "lr": 1e-2, "text_type": "label", "centre": "none"},
-    "dvta": {**DESCENT, "sde": True, "gamma": 0.01, "temperature": 0.1, "lr": 1e-2},
+    "dvta": {**VARIANT, **DESCENT, "lr": 1e-2},
     "ridge": PENALISED,
 }
 EPOCHS, LAMBDAS = ["5", "10", "12"], ["0.01", "1.0"]
