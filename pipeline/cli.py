@@ -226,6 +226,18 @@ def tell_captions_apart(
         typer.echo(line)
 
 
+@app.command("difference")
+def print_difference(
+    one: Annotated[str, typer.Argument(help="A key of evaluate.rows in params.yaml.")],
+    other: Annotated[str, typer.Argument(help="The one it is compared with.")],
+) -> None:
+    """Set two rows of evaluate against each other, split by split: how far one is ahead, and whether it is noise."""
+    from pipeline.commands import difference
+
+    for line in difference.lines(difference.difference(one, other, Path("reports/evaluate"))):
+        typer.echo(line)
+
+
 @app.command("table")
 def print_table(
     name: Annotated[

@@ -17,14 +17,17 @@ if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
 LEGEND = (
-    "per cents (95 % interval) splits x seeds; an interval is over splits, over the seeds of a single split, or over "
-    "the clips of a single seed"
+    "per cents (95 % interval) splits x seeds; an interval is over splits, after ';' knowing what the splits share, "
+    "over the seeds of a single split, or over the cells of subject and class of a single seed"
 )
-BOLD = "*: its interval lies above those of all other cells of the column, marked ones aside"
+BOLD = (
+    "*: ahead of all other cells of the column, marked ones aside: by paired differences over splits, or by an "
+    "interval above all others"
+)
 _CSV = (
-    *("table", "row", "group", "column", "source", "value", "low", "high", "interval_over", "num_splits", "num_seeds"),
-    *("chance", "question", "evaluate_row", "marks", "printed_row", "dataset", "modality", "candidates", "protocol"),
-    *("printed_gain",),
+    *("table", "row", "group", "column", "source", "value", "low", "high", "low_corrected", "high_corrected"),
+    *("interval_over", "num_splits", "num_seeds", "chance", "question", "evaluate_row", "marks", "printed_row"),
+    *("dataset", "modality", "candidates", "protocol", "printed_gain"),
 )
 
 
@@ -124,7 +127,8 @@ def _text(cell: Shown | None) -> str:
     one = cell.measured
     if one.is_cost:
         return one.shown + marks
-    interval = f" ({percent(one.ci95[0])}-{percent(one.ci95[1])})" if one.ci95 else ""
+    spans = [f"{percent(ends[0])}-{percent(ends[1])}" for ends in (one.ci95, one.ci95_corrected) if ends]
+    interval = f" ({'; '.join(spans)})" if spans else ""
     return f"{one.shown}{'*' * cell.bold}{interval} {one.num_splits}x{one.num_seeds}{marks}"
 
 
@@ -133,11 +137,14 @@ def _fields(cell: Shown) -> dict[str, object]:
     if cell.measured is not None:
         one = cell.measured
         low, high = _per_cents(one.ci95) if one.ci95 else ("", "")
+        low_corrected, high_corrected = _per_cents(one.ci95_corrected) if one.ci95_corrected else ("", "")
         return {
             "source": "ours",
             "value": f"{one.value / 1e9:.6g}" if one.is_cost else _per_cents([one.value])[0],
             "low": low,
             "high": high,
+            "low_corrected": low_corrected,
+            "high_corrected": high_corrected,
             "interval_over": one.over if one.ci95 else "",
             "num_splits": "" if one.is_cost else one.num_splits,
             "num_seeds": "" if one.is_cost else one.num_seeds,

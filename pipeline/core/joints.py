@@ -100,12 +100,13 @@ MEDIAPIPE33 = _layout(
     "pinky_right index_left index_right thumb_left thumb_right hip_left hip_right knee_left knee_right ankle_left "
     "ankle_right heel_left heel_right foot_left foot_right",
     "eye_inner_left>nose eye_left>eye_inner_left eye_outer_left>eye_left eye_inner_right>nose "
-    "eye_right>eye_inner_right eye_outer_right>eye_right ear_left>eye_outer_left ear_right>eye_outer_right mouth_left>nose mouth_right>nose "
-    "shoulder_left>nose shoulder_right>nose elbow_left>shoulder_left elbow_right>shoulder_right wrist_left>elbow_left "
-    "wrist_right>elbow_right pinky_left>wrist_left pinky_right>wrist_right index_left>wrist_left "
-    "index_right>wrist_right thumb_left>wrist_left thumb_right>wrist_right hip_left>shoulder_left "
-    "hip_right>shoulder_right knee_left>hip_left knee_right>hip_right ankle_left>knee_left ankle_right>knee_right "
-    "heel_left>ankle_left heel_right>ankle_right foot_left>heel_left foot_right>heel_right",
+    "eye_right>eye_inner_right eye_outer_right>eye_right ear_left>eye_outer_left ear_right>eye_outer_right "
+    "mouth_left>nose mouth_right>nose shoulder_left>nose shoulder_right>nose elbow_left>shoulder_left "
+    "elbow_right>shoulder_right wrist_left>elbow_left wrist_right>elbow_right pinky_left>wrist_left "
+    "pinky_right>wrist_right index_left>wrist_left index_right>wrist_right thumb_left>wrist_left "
+    "thumb_right>wrist_right hip_left>shoulder_left hip_right>shoulder_right knee_left>hip_left knee_right>hip_right "
+    "ankle_left>knee_left ankle_right>knee_right heel_left>ankle_left heel_right>ankle_right foot_left>heel_left "
+    "foot_right>heel_right",
     centre="nose",
     shoulders=("shoulder_right", "shoulder_left"),
 )

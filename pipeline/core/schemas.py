@@ -86,7 +86,7 @@ PROMPTS = Format(
 
 PREDICTIONS = Format(
     "predictions",
-    version=1,
+    version=2,
     key=("split", "seed", "selection", "label_space", "clip_id"),
     stage="evaluate",
     schema=pa.schema(
@@ -96,6 +96,7 @@ PREDICTIONS = Format(
             pa.field("selection", pa.string(), nullable=False),  # as in core.scores, or oracle
             pa.field("label_space", pa.string(), nullable=False),  # unseen | all | gzsl
             pa.field("clip_id", pa.string(), nullable=False),
+            pa.field("subject", pa.int32()),  # as in the clips table
             pa.field("class_id", pa.int32(), nullable=False),  # the truth
             pa.field("predicted", pa.int32(), nullable=False),  # class_id of the best score
             pa.field("rank", pa.int32(), nullable=False),  # of the truth, from 1

@@ -51,10 +51,9 @@ class Provenance:
     source: str | None  # the other dataset that weights were taught on; None: nothing was learnt elsewhere
     source_classes: list[str]  # names of its classes that any weight was taught, and of all of the next line
     kept_overlap: list[str]  # classes of the tested dataset that were taught, or that a setting was chosen by, even so
-    training_clips: str | None  # digest of the ids whose labels the encoder read; None: of this dataset it read none
-    calibration: (
-        list[float] | None
-    )  # gzsl: by setting, what to take from the scores of seen classes; chosen on fit, val
+    training_clips: str | None  # `clips_digest` of those whose labels the encoder read; None: none of this dataset
+    # Space gzsl: by setting the number to take from the scores of seen classes, chosen on clips of fit and val alone.
+    calibration: list[float] | None
 
 
 @dataclass(frozen=True)

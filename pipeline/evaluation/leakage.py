@@ -1,7 +1,9 @@
 """The leak audit: what must hold before a number may be called zero-shot. One LeakError line says what does not.
 
-It guards against the faults found in published protocols: an encoder that has seen an unseen class, a class that is
-both seen and unseen, test clips of training subjects, and classes that are one under two names.
+It guards against the faults found in published protocols: an encoder that has seen an unseen class, or other clips than
+the split lets it train on, a class that is both seen and unseen, test clips of training subjects, clips that are one
+under two ids, and classes that are one under two names. What is allowed and yet no plain zero-shot figure is named by
+`leaks`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.errors import DataError, LeakError
+from pipeline.core.roles import UNKNOWN_CLIPS, clips_digest
 from pipeline.core.scores import INFERENCE, PAIRS, PAIRS_MAY_NOT_HOLD, Provenance
 
 # The words of core.scores that an honest row may use; `oracle` is a selection that evaluate alone makes, and flags.
@@ -23,6 +26,14 @@ _WORDS = {
     "pairs": (*PAIRS, None),
 }
 TEST_ROLES = {"unseen": {"unseen_test"}, "all": {"unseen_test"}, "gzsl": {"seen_test", "unseen_test"}}
+TRAINING_ROLES = ("fit", "val")
+# What `leaks` may say of a figure that is allowed and marked.
+LEAKS = {
+    "oracle": "the setting was chosen by its accuracy on the test clips",
+    "kept_overlap": "the weights were taught classes that are tested",
+    "transductive": "clips of unseen classes, without their labels, took part in training",
+    "training_clips_unknown": "nobody knows on which clips the encoder was trained, only of which classes",
+}
 # A role is for clips of the classes of these parts of the split.
 _PARTS_OF = {"fit": ("fit",), "val": ("val",), "seen_test": ("fit", "val"), "unseen_test": ("unseen",)}
 # The column of the clips table that parts training from test, by the subject protocol's name.
@@ -36,6 +47,15 @@ PARTING = {
 _SAME_COSINE = 1 - 1e-6  # equal texts differ by a float32 rounding, different ones by far more
 
 
+# Whatever opens the labels of test clips, and what for; the stages ingest and split make the tables that hold them.
+OPENERS = {
+    "stage evaluate": "to count what was named right, after all scores are made",
+    "stage retrieve": "to write beside the clips that were found",
+    "stage bind": "to tell the classes of the clips that it paired",
+    "command constraints": "to set constraint sets side by side, after all scores are made",
+}
+
+
 @dataclass(frozen=True)
 class Clip:
     """What the audit and the metrics need of a clip: truth, role in the split, and who (or what) must not train too."""
@@ -43,6 +63,8 @@ class Clip:
     class_id: int
     role: str
     person: int | str | None  # as the function `person` says; None where the dataset does not tell
+    subject: int | None  # who performs; None where the dataset does not tell
+    contents: tuple[str, ...]  # what it is made of, as the function `content` says, of every modality that is used
 
 
 def person(clip: Mapping[str, Any], protocol: str | None) -> int | str | None:
@@ -56,6 +78,17 @@ def person(clip: Mapping[str, Any], protocol: str | None) -> int | str | None:
     column = PARTING.get(protocol) if protocol else None
     found: int | None = clip[column] if column else None
     return found
+
+
+def content(clip: Mapping[str, Any]) -> str | None:
+    """What names the recorded bytes of a row of the clips table: two ids with the same show the same clip.
+
+    None where the table has no digest, as of clips whose file is missing.
+    """
+    if not clip["content_hash"]:
+        return None
+    part = clip["path"].partition("#")[2]  # of a file of many clips, which share its digest
+    return f"{clip['modality']} {clip['content_hash']} {part}"
 
 
 def check_names(class_names: Mapping[int, str], where: str) -> None:
@@ -183,10 +216,12 @@ def check_source(about: Provenance, namesakes: Mapping[str, str]) -> None:
 
 
 def check_clips(about: Provenance, clip_ids: Iterable[str], clips: Mapping[str, Clip]) -> None:
-    """Refuse scored clips that are no test clips of the split, or whose subject trains as well."""
+    """Refuse scored clips that are no test clips of the split, that train under another id, or whose subject trains."""
     name = f"split '{about.split}', seed {about.seed}"
     roles = TEST_ROLES[about.label_space]
-    training = {clip.person for clip in clips.values() if clip.role in ("fit", "val")} - {None}
+    taught = {clip_id: clip for clip_id, clip in clips.items() if clip.role in TRAINING_ROLES}
+    training = {clip.person for clip in taught.values()} - {None}
+    same = {one: clip_id for clip_id, clip in sorted(taught.items()) for one in clip.contents}
     for clip_id in clip_ids:
         clip = clips.get(clip_id)
         if clip is None:
@@ -197,3 +232,46 @@ def check_clips(about: Provenance, clip_ids: Iterable[str], clips: Mapping[str, 
             raise LeakError(
                 f"{name}: test clip '{clip_id}' shares subject (or camera, or list) {clip.person} with training"
             )
+        if twin := next((same[one] for one in clip.contents if one in same), None):
+            raise LeakError(
+                f"{name}: test clip '{clip_id}' is the training clip '{twin}' under another id, of the same bytes; "
+                "take one of them out of the source folder and scan it again"
+            )
+
+
+def num_shared_subjects(clip_ids: Iterable[str], clips: Mapping[str, Clip]) -> int:
+    """How many performers of scored clips also train: none where subjects part training from test."""
+    training = {clip.subject for clip in clips.values() if clip.role in TRAINING_ROLES}
+    return len({clips[clip_id].subject for clip_id in clip_ids} & training - {None})
+
+
+def check_training_clips(
+    about: Provenance, roles: Mapping[str, Iterable[str]], parts: Mapping[str, Sequence[int]]
+) -> None:
+    """Refuse weights that read labels of other clips than those the split calls fit, or fit and val.
+
+    Classes alone do not tell: weights trained on all subjects may name the same classes. `roles` are the ids of the
+    split table by role, whatever modality has them; those of fit and val are allowed where the weights are said to be
+    taught the val classes.
+    """
+    if about.training_clips in (None, UNKNOWN_CLIPS):
+        return
+    taught_val = set(parts["val"]) <= set(about.training_classes)
+    allowed = [TRAINING_ROLES[:1], TRAINING_ROLES] if taught_val else [TRAINING_ROLES[:1]]
+    if about.training_clips not in [clips_digest(one for role in both for one in roles[role]) for both in allowed]:
+        raise LeakError(
+            f"split '{about.split}', seed {about.seed}: the encoder was trained on other clips than those that the "
+            f"split calls {' or '.join(' and '.join(both) for both in allowed)}, on other subjects perhaps; train it "
+            "with this split table"
+        )
+
+
+def leaks(about: Provenance, selection: str) -> list[str]:
+    """What keeps a figure from being plain zero-shot, in the words of LEAKS; empty for an honest row."""
+    found = {
+        "oracle": selection == "oracle",
+        "kept_overlap": bool(about.kept_overlap),
+        "transductive": about.inference == "transductive",
+        "training_clips_unknown": about.training_clips == UNKNOWN_CLIPS,
+    }
+    return [word for word, holds in found.items() if holds]

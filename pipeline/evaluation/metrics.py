@@ -1,6 +1,7 @@
 """Accuracies with their intervals, as pure functions of ranks and classes. Fractions, never per cent.
 
-Shapes: N clips, K candidate classes, C classes that occur as truth, B bootstrap resamples.
+Shapes: N clips, K candidate classes, C classes that occur as truth, B bootstrap resamples, G cells (the clips of one
+subject and class), H kinds of cells that count alike.
 """
 
 from collections.abc import Sequence
@@ -18,18 +19,26 @@ Interval = tuple[float, float]
 
 COVERAGE = 0.95
 TOP = 5
+BATCH = 64  # clips; of the published means over batches
+_BLOCK_VALUES = 1 << 22  # numbers held at once
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """What one set of predictions is worth: each figure with its percentile bootstrap interval."""
+    """What one set of predictions is worth: each figure with its percentile bootstrap interval over cells.
+
+    Intervals are None for a single cell, which says nothing of others. `top5` is None among five candidates or fewer,
+    where it cannot be wrong.
+    """
 
     top1: float
-    top1_ci95: Interval
-    top5: float
-    top5_ci95: Interval
+    top1_ci95: Interval | None
+    top5: float | None
+    top5_ci95: Interval | None
     class_mean: float
-    class_mean_ci95: Interval
+    class_mean_ci95: Interval | None
+    mean_of_batches: float
+    num_cells: int
 
 
 def ranks(scores_NK: npt.NDArray[Any], truth_N: Sequence[int], class_ids_K: Sequence[int]) -> Ints:
@@ -103,23 +112,50 @@ def harmonic_mean(seen: float, unseen: float) -> float:
     return 2 * seen * unseen / (seen + unseen) if seen and unseen else 0.0
 
 
-def accuracy(rank_N: Ints, truth_N: Sequence[int], *, num_resamples: int, generator: np.random.Generator) -> Accuracy:
-    """Top-1, top-5 and class-mean accuracy, each with a 95 % percentile bootstrap interval over clips.
+def mean_of_batches(rank_N: Ints, size: int = BATCH) -> float:
+    """Mean of the accuracies of batches in the order given, as public code averages: a short last batch weighs as much.
 
-    A resample of N clips is described by how many fall into each cell (true class, rank 1 | 2..5 | worse), and these
-    counts are one multinomial draw: the same distribution as drawing N clips with replacement, in B x 3C numbers. A
-    class that a resample misses is left out of that resample's class mean. Clips of one subject resemble each other,
-    which no resampling of clips sees: the interval is for these subjects and classes, not for new ones.
+    >>> mean_of_batches(np.array([1, 1, 2]), size=2)
+    0.5
+    """
+    starts = range(0, len(rank_N), size)
+    return float(np.mean([np.mean(rank_N[start : start + size] == 1) for start in starts]))
+
+
+def accuracy(
+    rank_N: Ints,
+    truth_N: Sequence[int],
+    subject_N: Sequence[int | None],
+    *,
+    num_candidates: int,
+    num_resamples: int,
+    generator: np.random.Generator,
+) -> Accuracy:
+    """Top-1, top-5 and class-mean accuracy, each with a 95 % percentile bootstrap interval over (subject, class) cells.
+
+    A subject does an action much alike each time, so the clips of a cell stand or fall together: whole cells are drawn
+    with replacement, as many as there are. A clip of nobody known is a cell of its own. A class that a resample misses
+    is left out of that resample's class mean. The interval is for other clips of such subjects and of these classes,
+    not for other classes. Raises DataError without clips.
     """
     if not len(rank_N):
         raise DataError("no scored clips: the split's test clips and the scores have nothing in common")
-    counts_C3 = _cells(rank_N, truth_N)
-    num_clips = int(counts_C3.sum())
-    drawn = generator.multinomial(num_clips, counts_C3.ravel() / num_clips, size=num_resamples)
-    drawn_BC3 = drawn.reshape(num_resamples, *counts_C3.shape)
-    top1_B, top5_B, class_mean_B = _figures(drawn_BC3)
-    top1, top5, mean = (float(figure[0]) for figure in _figures(counts_C3[None]))
-    return Accuracy(top1, _percentiles(top1_B), top5, _percentiles(top5_B), mean, _percentiles(class_mean_B))
+    counts_G4 = _cells(rank_N, truth_N, subject_N)
+    found = [float(figure[0]) for figure in _figures(counts_G4, np.ones((1, len(counts_G4)), dtype=np.int64))]
+    ends: list[Interval | None] = [None, None, None]
+    if len(counts_G4) > 1:
+        ends = [_percentiles(figure_B) for figure_B in _resampled(counts_G4, num_resamples, generator)]
+    told = num_candidates > TOP
+    return Accuracy(
+        top1=found[0],
+        top1_ci95=ends[0],
+        top5=found[1] if told else None,
+        top5_ci95=ends[1] if told else None,
+        class_mean=found[2],
+        class_mean_ci95=ends[2],
+        mean_of_batches=mean_of_batches(rank_N),
+        num_cells=len(counts_G4),
+    )
 
 
 def interval_over_splits(values: Sequence[float]) -> Interval | None:
@@ -141,23 +177,44 @@ def interval_of_mean(values: Sequence[float]) -> Interval | None:
     return middle - half, middle + half
 
 
-def _cells(rank_N: Ints, truth_N: Sequence[int]) -> Ints:
-    """Clips per true class and rank 1 | 2..TOP | worse."""
-    classes, row_N = np.unique(np.asarray(truth_N), return_inverse=True)
-    column_N = np.where(rank_N == 1, 0, np.where(rank_N <= TOP, 1, 2))
-    counts_C3 = np.zeros((len(classes), 3), dtype=np.int64)
-    np.add.at(counts_C3, (row_N, column_N), 1)
-    return counts_C3
+def _cells(rank_N: Ints, truth_N: Sequence[int], subject_N: Sequence[int | None]) -> Ints:
+    """Of each (class, subject): the place of its class, and its clips, those of rank 1, and those of rank 1..TOP."""
+    place_N = np.unique(np.asarray(truth_N), return_inverse=True)[1]
+    keys = [
+        (int(place), *((1, number) if subject is None else (0, subject)))
+        for number, (place, subject) in enumerate(zip(place_N, subject_N, strict=True))
+    ]
+    cells, cell_N = np.unique(np.array(keys, dtype=np.int64), axis=0, return_inverse=True)
+    clips_N3 = np.stack([np.ones_like(rank_N), rank_N == 1, rank_N <= TOP], axis=1).astype(np.int64)
+    counts_G4 = np.concatenate([cells[:, :1], np.zeros((len(cells), 3), dtype=np.int64)], axis=1)
+    np.add.at(counts_G4[:, 1:], cell_N.ravel(), clips_N3)
+    return counts_G4
 
 
-def _figures(counts_BC3: Ints) -> tuple[Floats, Floats, Floats]:
-    """Top-1, top-5 and class-mean accuracy of each resample."""
-    clips_BC = counts_BC3.sum(axis=2)
-    clips_B = clips_BC.sum(axis=1)
-    right_BC = counts_BC3[:, :, 0]
+def _resampled(counts_G4: Ints, num_resamples: int, generator: np.random.Generator) -> list[Floats]:
+    """The figures of resamples of as many cells as there are.
+
+    Cells that count alike are drawn as one kind, a multinomial over kinds: the same distribution in fewer numbers.
+    """
+    kinds_H4, num_H = np.unique(counts_G4, axis=0, return_counts=True)
+    at_once = max(1, _BLOCK_VALUES // len(kinds_H4))
+    blocks = []
+    for start in range(0, num_resamples, at_once):
+        size = min(at_once, num_resamples - start)
+        drawn_BH = generator.multinomial(len(counts_G4), num_H / len(counts_G4), size=size)
+        blocks.append(_figures(kinds_H4, drawn_BH))
+    return [np.concatenate(figure) for figure in zip(*blocks, strict=True)]
+
+
+def _figures(kinds_H4: Ints, drawn_BH: Ints) -> tuple[Floats, Floats, Floats]:
+    """Top-1, top-5 and class-mean accuracy where each kind of cell was drawn so often."""
+    place_H, clips_H, right_H, near_H = kinds_H4.T
+    of_class_HC = np.eye(int(place_H.max()) + 1)[place_H]
+    clips_BC = drawn_BH @ (clips_H[:, None] * of_class_HC)
+    right_BC = drawn_BH @ (right_H[:, None] * of_class_HC)
+    clips_B = drawn_BH @ clips_H
     share_BC = right_BC / np.maximum(clips_BC, 1)
-    top5_B = counts_BC3[:, :, :2].sum(axis=(1, 2)) / clips_B
-    return right_BC.sum(axis=1) / clips_B, top5_B, share_BC.sum(axis=1) / (clips_BC > 0).sum(axis=1)
+    return drawn_BH @ right_H / clips_B, drawn_BH @ near_H / clips_B, share_BC.sum(axis=1) / (clips_BC > 0).sum(axis=1)
 
 
 def _percentiles(values_B: Floats) -> Interval:

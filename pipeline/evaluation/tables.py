@@ -6,14 +6,18 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.scores import Provenance
-from pipeline.evaluation import metrics
+from pipeline.evaluation import intervals, leakage, metrics
+from pipeline.evaluation.generalised import AREA, TRIPLE, WAYS
 from pipeline.evaluation.metrics import Accuracy
 
 Row = dict[str, Any]
 
-FIGURES = ("top1", "top5", "class_mean")
-GENERALISED = ("top1_seen", "top1_unseen", "harmonic_mean")  # of rows over all test clips and classes alone
+FIGURES = ("top1", "top5", "class_mean")  # with an interval in every row
+BATCHES = "mean_of_batches"
+# Of rows over all test clips and classes alone; calibrated and gated where the method's stage chose how.
+GENERALISED = (*(name + way for way in WAYS for name in TRIPLE), AREA)
 _METHOD = ("dataset", "split_table", "protocol", "modality", "encoder", "method", "variant", "embeddings")
+_COSTS = ("macs", "num_params")
 # One summary for each combination of these; the splits and seeds below it are averaged.
 _SUMMARY = (*_METHOD, "selection", "inference", "refit", "label_space", "num_classes", "source", "num_kept_overlap")
 
@@ -21,20 +25,22 @@ _SUMMARY = (*_METHOD, "selection", "inference", "refit", "label_space", "num_cla
 def row(method: Mapping[str, Any], about: Provenance, selection: str, setting: str, counts: Mapping[str, int]) -> Row:
     """What was measured, without the figures: who, where, how selected, and how many clips and classes.
 
-    `macs`, the multiply-accumulates of one clip, stands there where the method's scores say it.
+    `macs` and `num_params`, what one clip costs, stand there where the method's scores say them.
     """
     return {
         **{key: method[key] for key in _METHOD},
-        **{key: method[key] for key in ("macs",) if key in method},
+        **{key: method[key] for key in _COSTS if key in method},
         "split": about.split,
         "seed": about.seed,
         "inference": about.inference,
         "selection": selection,
         "setting": setting,
         "leaky": selection == "oracle",
+        "leaks": leakage.leaks(about, selection),
         "refit": about.refit,
         "pairs": about.pairs,
         "pretrained": about.pretrained,
+        "training_clips": about.training_clips,
         "source": about.source,
         "num_kept_overlap": len(about.kept_overlap),
         "label_space": about.label_space,
@@ -45,11 +51,11 @@ def row(method: Mapping[str, Any], about: Provenance, selection: str, setting: s
 
 
 def figures(accuracy: Accuracy) -> Row:
-    """The figures of one row, each beside its interval."""
-    found: Row = {}
+    """The figures of one row, each beside its interval over cells of subject and class."""
+    found: Row = {BATCHES: accuracy.mean_of_batches, "num_cells": accuracy.num_cells}
     for name in FIGURES:
         found[name] = getattr(accuracy, name)
-        found[f"{name}_ci95"] = list(getattr(accuracy, f"{name}_ci95"))
+        found[f"{name}_ci95"] = _listed(getattr(accuracy, f"{name}_ci95"))
     return found
 
 
@@ -57,10 +63,11 @@ def summaries(rows: Sequence[Row]) -> list[Row]:
     """One summary per dataset, split table, method, selection, inference and label space, in the order of first rows.
 
     `mean`, `ci95` and `n` are of top-1 over splits; a split's seeds are averaged first, for they share its classes.
+    `ci95_corrected` knows that the splits share classes and clips, `ci95_seeds` is of other seeds on the same splits.
     """
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for one in rows:
-        groups.setdefault(tuple(one[key] for key in _SUMMARY), []).append(one)
+        groups.setdefault((*(one[key] for key in _SUMMARY), *one["leaks"]), []).append(one)
     return [_summary(group) for group in groups.values()]
 
 
@@ -81,23 +88,55 @@ def headline(found: Sequence[Row]) -> dict[str, float | int]:
     return numbers
 
 
-def _summary(rows: Sequence[Row]) -> Row:
-    by_split: dict[str, list[Row]] = {}
+def unseen_to_seen(rows: Sequence[Row]) -> float | None:
+    """Unseen classes for each seen one, which tells how much resampled splits share; None where none is seen."""
+    if not all(one["num_seen_classes"] for one in rows):
+        return None
+    return float(np.mean([one["num_unseen_classes"] / one["num_seen_classes"] for one in rows]))
+
+
+def of_splits(rows: Sequence[Row], name: str) -> list[list[float]]:
+    """A figure of every split: those of its seeds."""
+    by_split: dict[str, list[float]] = {}
     for one in rows:
-        by_split.setdefault(one["split"], []).append(one)
+        by_split.setdefault(one["split"], []).append(one[name])
+    return list(by_split.values())
+
+
+def _summary(rows: Sequence[Row]) -> Row:
+    seeds = of_splits(rows, "top1")
     found: Row = {key: rows[0][key] for key in _SUMMARY}
-    found |= {"leaky": rows[0]["leaky"], "n": len(by_split), "num_rows": len(rows)}
-    found["chance"] = _mean_of_splits(by_split, "chance")[0]
+    found |= {"leaky": rows[0]["leaky"], "leaks": rows[0]["leaks"], "n": len(seeds), "num_rows": len(rows)}
+    found["num_seeds"] = max(map(len, seeds))
+    found["chance"] = _mean_of_splits(rows, "chance")[0]
     for name in FIGURES:
-        mean, interval = _mean_of_splits(by_split, name)
+        mean, interval = _mean_of_splits(rows, name)
         keys = ("mean", "ci95") if name == "top1" else (name, f"{name}_ci95")
         found |= dict(zip(keys, (mean, interval), strict=True))
+    found |= _other_intervals(rows, seeds)
+    found[BATCHES] = _mean_of_splits(rows, BATCHES)[0]
     for name in (name for name in GENERALISED if name in rows[0]):
-        found[name], found[f"{name}_ci95"] = _mean_of_splits(by_split, name)
+        found[name], found[f"{name}_ci95"] = _mean_of_splits(rows, name)
     return found
 
 
-def _mean_of_splits(by_split: Mapping[str, Sequence[Row]], name: str) -> tuple[float, list[float] | None]:
-    values = [float(np.mean([one[name] for one in rows])) for rows in by_split.values()]
-    interval = metrics.interval_over_splits(values)
-    return float(np.mean(values)), list(interval) if interval else None
+def _other_intervals(rows: Sequence[Row], seeds: Sequence[Sequence[float]]) -> Row:
+    ratio = unseen_to_seen(rows)
+    means = [float(np.mean(one)) for one in seeds]
+    known = intervals.corrected(means, ratio) if ratio is not None else None
+    return {
+        "ci95_corrected": _listed(intervals.within_unit(known)),
+        "ci95_seeds": _listed(intervals.within_unit(intervals.over_seeds(seeds))),
+    }
+
+
+def _mean_of_splits(rows: Sequence[Row], name: str) -> tuple[float | None, list[float] | None]:
+    """None for a figure that cannot be wrong."""
+    if rows[0][name] is None:
+        return None, None
+    values = [float(np.mean(seeds)) for seeds in of_splits(rows, name)]
+    return float(np.mean(values)), _listed(metrics.interval_over_splits(values))
+
+
+def _listed(interval: metrics.Interval | None) -> list[float] | None:
+    return list(interval) if interval else None

@@ -45,7 +45,12 @@ class Asked:
     @property
     def roles(self) -> tuple[str, ...]:
         """Of the clips that are needed."""
-        return (*ROLES, "seen_test") if "gzsl" in self.spaces else ROLES
+        return (*ROLES, "seen_test") if self.generalised else ROLES
+
+    @property
+    def generalised(self) -> bool:
+        """Whether clips of seen classes are scored too, which takes clips that nothing was trained on."""
+        return "gzsl" in self.spaces
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,8 @@ class Task:
     fit: Clips
     val: Clips
     val_classes: list[int]
+    unseen: list[int]  # classes, ascending
+    held_out: Clips  # of fit classes, never trained on: none where no label space asks for them
     test_ids: list[str]  # of the unseen classes
     test_ND: Array
     seen_test_ids: list[str]  # of the seen classes: none where no label space asks for them
@@ -93,8 +100,9 @@ class Task:
         """Of everything that is learnt from, selected on and scored."""
         texts = [self.texts.label_KT, *([] if self.texts.context_KT is None else [self.texts.context_KT])]
         texts += [self.texts.further[kind] for kind in sorted(self.texts.further)]
-        arrays = [self.fit.features_ND, self.val.features_ND, self.test_ND, self.seen_test_ND, *texts]
-        clips = [self.fit.class_ids, self.val.class_ids, self.test_ids, self.seen_test_ids, self.fit.senses]
+        clips_of = (self.fit, self.val, self.held_out)
+        arrays = [*(clips.features_ND for clips in clips_of), self.test_ND, self.seen_test_ND, *texts]
+        clips = [*(clips.class_ids for clips in clips_of), self.test_ids, self.seen_test_ids, self.fit.senses]
         classes = [
             sorted(self.texts.further),
             self.val_classes,
@@ -200,7 +208,7 @@ def joined(inputs: Inputs, asked: Asked) -> list[Task]:
     """
     features, texts = opened(inputs.features), store.Store(inputs.embeddings, "embed")
     parts = checked(inputs, asked.dataset, asked.split_table, asked.splits)
-    rows = [row for row in tables.read_rows(inputs.split, SPLIT) if row["role"] in asked.roles and not row["held_out"]]
+    rows = [row for row in tables.read_rows(inputs.split, SPLIT) if _is_asked(row, asked)]
     tasks = []
     for split in asked.splits:
         of_split = [row for row in rows if row["split"] == split]
@@ -208,6 +216,10 @@ def joined(inputs: Inputs, asked: Asked) -> list[Task]:
             source = _with_namesakes(encoded(features, split, seed, parts[split]), inputs.split, parts[split])
             tasks.append(_task((split, seed), source, texts, parts[split], of_split, asked))
     return tasks
+
+
+def _is_asked(row: Line, asked: Asked) -> bool:
+    return row["role"] in asked.roles and (asked.generalised or not row["held_out"])
 
 
 def _with_namesakes(source: Encoded, split: Path, classes: Classes) -> Encoded:
@@ -254,7 +266,13 @@ def _task(
 ) -> Task:
     split, seed = name
     found, num_missing = source.there(rows, asked.max_missing)
-    by_role = used(found, asked.roles, split)
+    by_role = used([row for row in found if not row["held_out"]], asked.roles, split)
+    held_out = [row for row in found if row["held_out"]]
+    if asked.generalised and not held_out:
+        raise DataError(
+            f"split '{split}': no held-out clips with features, by which the label space gzsl is calibrated; "
+            "run `dvc repro split extract`"
+        )
     everything = sorted({*classes["fit"], *classes["val"], *classes["unseen"]})
     seen_test = by_role.get("seen_test", [])
     taught = source.saw.elsewhere
@@ -264,13 +282,15 @@ def _task(
         fit=source.clips(by_role["fit"]),
         val=source.clips(by_role["val"]),
         val_classes=sorted(classes["val"]),
+        unseen=sorted(classes["unseen"]),
+        held_out=source.clips(held_out),
         test_ids=[row["clip_id"] for row in by_role["unseen_test"]],
         test_ND=source.vectors(by_role["unseen_test"]),
         seen_test_ids=[row["clip_id"] for row in seen_test],
         seen_test_ND=source.vectors(seen_test),
         spaces={space: sorted(classes["unseen"]) if space == "unseen" else everything for space in asked.spaces},
         encoder_classes=source.saw.training_classes,
-        training_clips=None,
+        training_clips=source.saw.training_clips,
         pairs=source.saw.pairs,
         paired_classes=source.saw.paired_classes,
         texts=class_texts(texts, everything, seed),

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
+from pipeline.core.roles import UNKNOWN_CLIPS
 from pipeline.reporting.evidence import Row
 
 _BOUND = {"fit": "of fit classes alone", "fit_and_val": "of fit and val classes alone"}
 
 
 def sentences(rows: Sequence[Row]) -> list[str]:
-    """Which unseen classes took part in binding, whether texts or labels name any, and which weights came from afar."""
+    """What was compared: unseen classes in binding, texts and labels, training clips, subjects, and weights of afar."""
     told = dict.fromkeys(sentence for sentence in (_paired(row, rows) for row in rows) if sentence)
     taught = "No label and no text that the weights were taught here names an unseen class: such figures are refused."
     started = dict.fromkeys(row["pretrained"] for row in rows if row["pretrained"])
@@ -22,6 +23,8 @@ def sentences(rows: Sequence[Row]) -> list[str]:
         *told,
         *(_elsewhere(row) for row in rows[:1] if row["source"]),
         taught,
+        *dict.fromkeys(map(_clips, rows)),
+        _people(rows),
         *(f"The encoder began as {name}, weights of the web: nobody knows which classes they saw." for name in started),
     ]
 
@@ -31,6 +34,30 @@ def _elsewhere(row: Row) -> str:
         f"Learnt from {row['source']}: {row['num_source_classes']} classes, whose names were compared with those of "
         f"the unseen classes of {row['dataset']}, also by their words in any order."
     )
+
+
+def _clips(row: Row) -> str:
+    """On which clips the encoder was trained."""
+    if row["training_clips"] is None:
+        return f"The encoder read the label of no clip of {row['dataset']}."
+    if row["training_clips"] == UNKNOWN_CLIPS:
+        return (
+            "Training clips unknown: the encoder tells its training classes but not its clips, so that clips of test "
+            "subjects may be among them."
+        )
+    return "The encoder read labels of the training clips of the split and of no others: their ids were compared."
+
+
+def _people(rows: Sequence[Row]) -> str:
+    """Whether who or what is tested also trains."""
+    shared, undigested = (max(row[f"num_{name}"] for row in rows) for name in ("shared_subjects", "undigested"))
+    told = "No test clip has the bytes of a training clip"
+    if undigested:
+        told += f" (of up to {undigested} nobody can tell, for they have no digest)"
+    if shared:
+        parted = f"the protocol {rows[0]['protocol']} parts something else" if rows[0]["protocol"] else "nobody trains"
+        return f"{told}. Up to {shared} test subjects train as well: {parted}."
+    return f"{told}, and no test subject trains."
 
 
 def _paired(row: Row, rows: Sequence[Row]) -> str | None:

@@ -15,11 +15,24 @@ _CHART_HEIGHT = 240
 _UNITS = 1000  # inner coordinates of a line chart, stretched over its place
 
 
-def interval(value: float, ci95: Sequence[float] | None, chance: float, *, hollow: bool) -> Markup:
-    """A dot on a 0 to 1 axis with its interval as a whisker and chance as a dashed line; hollow marks doubtful ones."""
+def interval(
+    value: float,
+    ci95: Sequence[float] | None,
+    chance: float,
+    *,
+    hollow: bool,
+    wider: Sequence[float] | None = None,
+) -> Markup:
+    """A dot on a 0 to 1 axis with its interval as a whisker and chance as a dashed line; hollow marks doubtful ones.
+
+    `wider` is an interval drawn as a thin line beneath.
+    """
     middle = _MARK_HEIGHT // 2
     kind = "mark hollow" if hollow else "mark"
     parts = [_chance(chance, _MARK_HEIGHT)]
+    if wider:
+        low, high = _percent(wider[0]), _percent(wider[1])
+        parts.append(f'<line class="whisker wider" x1="{low}" x2="{high}" y1="{middle}" y2="{middle}"/>')
     if ci95:
         low, high = _percent(ci95[0]), _percent(ci95[1])
         parts.append(f'<line class="whisker" x1="{low}" x2="{high}" y1="{middle}" y2="{middle}"/>')

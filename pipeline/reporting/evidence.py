@@ -46,6 +46,8 @@ class _Figures(BaseModel):
         chance: float
         source: str | None
         num_kept_overlap: int
+        leaks: list[str]
+        mean_of_batches: float
 
     class Line(Entry):
         """What rows have beside it."""
@@ -53,7 +55,12 @@ class _Figures(BaseModel):
         pairs: str | None
         paired_unseen: list[str]
         num_paired_unseen: int
+        num_seen_classes: int
         num_unseen_classes: int
+        num_shared_subjects: int
+        num_undigested: int
+        training_clips: str | None
+        num_cells: int
         pretrained: str | None
         num_source_classes: int
         kept_overlap: list[str]
@@ -113,7 +120,7 @@ def gather(evaluate: Path, page_folders: Sequence[Path], clips: Path, params: Pa
     partners = [file.with_suffix(".parquet") for file in result_files]
     named = [(f"{file.parent.name}/{file.name}", file) for file in [*result_files, *partners, *clips_files]]
     named += [("/".join([*_named(file), file.name]), file) for file in page_files]
-    results = [_result(file) for file in result_files]
+    results = [result(file) for file in result_files]
     shown = [_shown(file) for file in page_files]
     counted = [part for file in clips_files for part in _clips(file)]
     digests = [(name, file_digest(file)) for name, file in [*sorted(named), (params.name, params), (dag.name, dag)]]
@@ -135,7 +142,8 @@ def figures(file: Path) -> dict[str, list[Row]]:
     return {"rows": raw["rows"], "summary": raw["summary"]}
 
 
-def _result(file: Path) -> Result:
+def result(file: Path) -> Result:
+    """One row of evaluate, of its figures and the predictions beside them."""
     found = figures(file)
     partner = file.with_suffix(".parquet")
     names = tables.read_meta(partner, PREDICTIONS)["class_names"]

@@ -8,21 +8,49 @@ from pydantic import Field
 
 from pipeline.core.errors import DataError
 from pipeline.core.params import Params
-from pipeline.evaluation import metrics
+from pipeline.evaluation import differences, intervals, metrics, tables
 
 Row = dict[str, Any]  # of reports/evaluate/<row>.json
 Results = Mapping[str, Sequence[Row]]  # by name of the row of evaluate
 Space = Literal["unseen", "all", "gzsl"]
-Figure = Literal["top1", "top5", "class_mean", "top1_seen", "top1_unseen", "harmonic_mean", "macs"]
-Over = Literal["splits", "seeds", "clips"]
+Figure = Literal[
+    "top1",
+    "top5",
+    "class_mean",
+    "mean_of_batches",
+    "top1_seen",
+    "top1_unseen",
+    "harmonic_mean",
+    "top1_seen_calibrated",
+    "top1_unseen_calibrated",
+    "harmonic_mean_calibrated",
+    "top1_seen_gated",
+    "top1_unseen_gated",
+    "harmonic_mean_gated",
+    "ausuc",
+    "macs",
+]
+Over = Literal["splits", "seeds", "cells"]
 
+_SEEN, _UNSEEN = (f"top-1 of the clips of {side} classes" for side in ("seen", "unseen"))
+_HARMONIC = "harmonic mean of the top-1 of seen and of unseen classes"
 FIGURES = {
     "top1": "top-1",
     "top5": "top-5",
     "class_mean": "class mean",
-    "top1_seen": "top-1 of the clips of seen classes",
-    "top1_unseen": "top-1 of the clips of unseen classes",
-    "harmonic_mean": "harmonic mean of the top-1 of seen and of unseen classes",
+    "mean_of_batches": "mean of batches of 64 clips, as public code averages",
+    "top1_seen": _SEEN,
+    "top1_unseen": _UNSEEN,
+    "harmonic_mean": _HARMONIC,
+    **{
+        name + way: f"{told}, {after}"
+        for way, after in (
+            ("_calibrated", "a number taken from the scores of seen classes"),
+            ("_gated", "the side of each clip decided first"),
+        )
+        for name, told in (("top1_seen", _SEEN), ("top1_unseen", _UNSEEN), ("harmonic_mean", _HARMONIC))
+    },
+    "ausuc": "area under the curve of seen and unseen accuracy",
     "macs": "multiply-accumulates of one clip through the encoder, in G",
 }
 COST = "macs"  # the figure that is no answer: what the encoder takes for a clip
@@ -31,6 +59,7 @@ SPACES = {"unseen": "unseen classes", "all": "classes, seen and unseen", "gzsl":
 _LEAKY = "its setting was chosen by its accuracy on the test clips (an oracle): for comparison with such papers only"
 _KEPT = "overlapping classes kept ({}): the weights were taught classes that are tested, so it is no zero-shot figure"
 _TRANSDUCTIVE = "transductive: clips of unseen classes, without their labels, took part in training"
+_UNKNOWN_CLIPS = "nobody knows on which clips the encoder was trained, only of which classes"
 
 
 class Asked(Params):
@@ -52,7 +81,8 @@ class Asked(Params):
 class Measured:
     """A figure of ours: the mean over splits, the seeds of each first; `over` says what the interval is over.
 
-    A share, or with `is_cost` multiply-accumulates, which were counted and have neither interval nor splits.
+    `ci95_corrected` is that over splits which knows what they share. A share, or with `is_cost` multiply-accumulates,
+    which were counted and have neither interval nor splits.
     """
 
     value: float
@@ -60,13 +90,14 @@ class Measured:
     over: Over
     num_splits: int
     num_seeds: int
+    ci95_corrected: Sequence[float] | None = None
     is_cost: bool = False
 
     @property
     def shown(self) -> str:
         """As text: per cents, or G.
 
-        >>> Measured(0.5417, None, "clips", 1, 1).shown, Measured(30.83e9, None, "clips", 1, 1, is_cost=True).shown
+        >>> Measured(0.5417, None, "cells", 1, 1).shown, Measured(30.83e9, None, "cells", 1, 1, is_cost=True).shown
         ('54.2', '30.8')
         """
         return f"{self.value / 1e9:.3g}" if self.is_cost else f"{100 * self.value:.1f}"
@@ -83,6 +114,8 @@ class Cell:
     split_table: str
     num_classes: int
     remarks: list[str]
+    figure: Figure
+    rows: Sequence[Row]  # that it is the mean of
 
 
 def cell(at: str, title: str, asked: Asked, usual: Asked, results: Results) -> Cell:
@@ -98,16 +131,23 @@ def cell(at: str, title: str, asked: Asked, usual: Asked, results: Results) -> C
     remarks = [_LEAKY] * asked.oracle + [_TRANSDUCTIVE] * (first["inference"] == "transductive")
     if num_kept := max(row["num_kept_overlap"] for row in rows):
         remarks.append(_KEPT.format(num_kept))
+    remarks += [_UNKNOWN_CLIPS] * any("training_clips_unknown" in row["leaks"] for row in rows)
     if (asked.space, asked.figure, asked.splits) != (usual.space, usual.figure, usual.splits):
         remarks.append(f"another question than its column's: {question(asked, first['num_classes'])}")
     measured = _measured(asked.figure, rows)
-    return Cell(title, asked.row, measured, first["dataset"], first["split_table"], first["num_classes"], remarks)
+    return _cell(title, asked, measured, rows, remarks)
 
 
 def _cost(title: str, asked: Asked, rows: Sequence[Row]) -> Cell:
     """What a clip takes, which no class and no choice changes."""
-    measured = Measured(rows[0][COST], None, "clips", 1, 1, is_cost=True)
-    return Cell(title, asked.row, measured, rows[0]["dataset"], rows[0]["split_table"], rows[0]["num_classes"], [])
+    measured = Measured(rows[0][COST], None, "cells", 1, 1, is_cost=True)
+    return _cell(title, asked, measured, rows, [])
+
+
+def _cell(title: str, asked: Asked, measured: Measured, rows: Sequence[Row], remarks: list[str]) -> Cell:
+    first = rows[0]
+    asked_of = (first["dataset"], first["split_table"], first["num_classes"])
+    return Cell(title, asked.row, measured, *asked_of, remarks, asked.figure, rows)
 
 
 def question(asked: Asked, num_classes: int) -> str:
@@ -132,17 +172,25 @@ def check_same_question(at: str, cells: Sequence[Cell]) -> None:
 
 
 def best(cells: Sequence[Cell]) -> Cell | None:
-    """The cell whose interval lies above those of all others; None without others or with intervals of unlike kinds.
+    """The cell that is ahead of all others; None without others or with intervals of unlike kinds.
 
-    An interval that is a point (all clips right or none, or all seeds alike) says nothing of how sure its figure is.
+    Over splits it must be ahead of each by a paired difference that is no noise. Else its interval must lie above
+    those of all others; one that is a point (all clips right or none, or all seeds alike) says nothing of how sure its
+    figure is.
     """
     fair = [one for one in cells if not one.remarks]
     if len(fair) < 2 or len({one.measured.over for one in fair}) > 1:
         return None
     found = max(fair, key=lambda one: one.measured.value)
-    own = _span(found)
-    others = [_span(one) for one in fair if one is not found]
-    return found if own and all(span is not None and span[1] < own[0] for span in others) else None
+    return found if all(_is_ahead(found, one) for one in fair if one is not found) else None
+
+
+def _is_ahead(one: Cell, other: Cell) -> bool:
+    if one.measured.over == "splits":
+        difference = differences.paired(one.rows, other.rows, one.figure)
+        return difference is not None and difference.mean > 0 and difference.is_noise is False
+    own, their = _span(one), _span(other)
+    return own is not None and their is not None and their[1] < own[0]
 
 
 def _span(one: Cell) -> Sequence[float] | None:
@@ -175,18 +223,22 @@ def _rows(at: str, asked: Asked, results: Results) -> list[Row]:
             raise DataError(f"{at}: '{asked.row}' has {key} {' and '.join(map(str, found))}; {remedy}")
     if asked.figure not in rows[0]:
         raise DataError(f"{at}: '{asked.row}' has no {asked.figure} for label space {asked.space}; mend params.yaml")
+    if rows[0][asked.figure] is None:
+        raise DataError(
+            f"{at}: {FIGURES[asked.figure]} among {rows[0]['num_classes']} classes cannot be wrong; ask another figure"
+        )
     return rows
 
 
 def _measured(figure: str, rows: Sequence[Row]) -> Measured:
-    by_split: dict[str, list[float]] = {}
-    for row in rows:
-        by_split.setdefault(row["split"], []).append(row[figure])
-    means = [sum(seeds) / len(seeds) for seeds in by_split.values()]
-    num_seeds = max(map(len, by_split.values()))
+    of_splits = tables.of_splits(rows, figure)
+    means = [sum(seeds) / len(seeds) for seeds in of_splits]
+    num_seeds = max(map(len, of_splits))
     value = sum(means) / len(means)
     if len(means) > 1:
-        return Measured(value, metrics.interval_over_splits(means), "splits", len(means), num_seeds)
+        ratio = tables.unseen_to_seen(rows)
+        corrected = intervals.within_unit(intervals.corrected(means, ratio)) if ratio is not None else None
+        return Measured(value, metrics.interval_over_splits(means), "splits", len(means), num_seeds, corrected)
     if num_seeds > 1:  # the seeds of one split: how much the training's chance is worth, on these clips and classes
         return Measured(value, metrics.interval_over_splits([row[figure] for row in rows]), "seeds", 1, num_seeds)
-    return Measured(value, rows[0].get(f"{figure}_ci95"), "clips", 1, 1)
+    return Measured(value, rows[0].get(f"{figure}_ci95"), "cells", 1, 1)

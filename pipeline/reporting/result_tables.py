@@ -20,7 +20,13 @@ from pipeline.reporting.result_cells import Asked, Cell, Figure, Measured, Resul
 
 Heading = Annotated[list[str], Field(min_length=1, max_length=2)]  # what a group of columns shares comes first
 _UNSTATED = "among how many classes the paper does not state"
-_GUESSED = ("top1", "class_mean", "top1_seen", "top1_unseen")  # figures of which a guess gives one in so many classes
+_GUESSED = (
+    "top1",
+    "class_mean",
+    "mean_of_batches",
+    "top1_seen",
+    "top1_unseen",
+)  # figures of which a guess gives one in so many classes
 
 
 class Question(Params):

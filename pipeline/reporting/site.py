@@ -13,7 +13,9 @@ import jinja2
 from markupsafe import Markup
 
 from pipeline.core.errors import DataError
-from pipeline.reporting import audit, charts, views
+from pipeline.evaluation.generalised import WAYS
+from pipeline.evaluation.leakage import LEAKS, OPENERS
+from pipeline.reporting import audit, charts, leads, views
 from pipeline.reporting.evidence import Evidence, Result, Shown
 from pipeline.reporting.result_tables import Filled
 
@@ -37,6 +39,7 @@ def write(folder: Path, title: str, evidence: Evidence, picture: str, tables: Se
     """Write the whole report into an empty folder; `picture` is the pipeline as SVG (`dag.svg`)."""
     site = _environment(title, evidence, tables)
     panels = views.panels(evidence.results)
+    ahead = leads.ahead(panels, evidence.results)
     _page(
         site,
         folder,
@@ -44,6 +47,8 @@ def write(folder: Path, title: str, evidence: Evidence, picture: str, tables: Se
         evidence=evidence,
         tables=tables,
         panels=panels,
+        ahead=ahead,
+        gaps=leads.gaps(panels, evidence.results),
         questions=views.questions(evidence.results),
         picture=Markup(picture),  # noqa: S704 - drawn by dag.svg, which escapes
     )
@@ -60,6 +65,8 @@ def write(folder: Path, title: str, evidence: Evidence, picture: str, tables: Se
         images = [base64.b64encode(image).decode() for image in shown.images]
         _page(site, folder, shown_file(shown), "page.html", shown=shown, images=images)
     _page(site, folder, "provenance.html", evidence=evidence, versions=versions())
+    if ahead:
+        _write_csv(folder / "differences.csv", leads.HEADER, leads.table(ahead))
     _write_plots(folder / "plots", evidence)
 
 
@@ -89,13 +96,13 @@ def versions() -> list[tuple[str, str]]:
     return found
 
 
-def percent(fraction: float) -> str:
-    """A fraction as per cents with one decimal.
+def percent(fraction: float | None) -> str:
+    """A fraction as per cents with one decimal, a dash where it is not told.
 
-    >>> percent(0.5417)
-    '54.2'
+    >>> percent(0.5417), percent(None)
+    ('54.2', '–')
     """
-    return f"{100 * fraction:.1f}"
+    return "–" if fraction is None else f"{100 * fraction:.1f}"
 
 
 def span(ci95: Sequence[float] | None) -> str:
@@ -129,6 +136,9 @@ def _environment(title: str, evidence: Evidence, tables: Sequence[Filled]) -> ji
         "title": title,
         "style": Markup(style),  # noqa: S704 - our own file
         "charts": charts,
+        "leaks": LEAKS,
+        "openers": OPENERS,
+        "ways": WAYS,
         "result_file": result_file,
         "shown_file": shown_file,
         "table_file": table_file,

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from pipeline.evaluation import metrics
-from pipeline.evaluation.tables import GENERALISED
+from pipeline.evaluation import intervals, metrics
+from pipeline.evaluation.tables import GENERALISED, of_splits, unseen_to_seen
 from pipeline.reporting.evidence import Result, Row
 
 _Group = tuple[str, str, str | None, str, list[tuple[str, Row]]]
@@ -23,11 +23,24 @@ class Line:
     method: str
     detail: str  # what tells it from others of the panel
     value: float
-    ci95: Sequence[float] | None
+    ci95: Sequence[float] | None  # over splits, or over the cells of a single row
+    ci95_corrected: Sequence[float] | None  # over splits, knowing what they share
     leaky: bool
     transductive: bool
     kept_overlap: int  # classes of the source that were taught though they are among those that are tested
-    generalised: tuple[float, ...] | None  # top-1 of the seen and of the unseen classes, and their harmonic mean
+    leaks: list[str]  # words of leakage.LEAKS
+    generalised: dict[str, float] | None  # in the mean over splits, by name in evaluation.tables
+    rows: list[Row]  # of splits and seeds
+
+    @property
+    def num_splits(self) -> int:
+        """That the method was measured on."""
+        return len({row["split"] for row in self.rows})
+
+    @property
+    def is_honest(self) -> bool:
+        """Whether training and choices knew neither clips, nor answers, nor classes of the test."""
+        return not (self.leaky or self.transductive or self.kept_overlap)
 
 
 @dataclass(frozen=True)
@@ -50,8 +63,8 @@ class Panel:
 
     @property
     def best(self) -> list[Line]:
-        """The lines whose training and choices knew neither clips, nor answers, nor classes of the test."""
-        return [line for line in self.lines if not (line.leaky or line.transductive or line.kept_overlap)]
+        """The lines that are plain zero-shot, best first."""
+        return [line for line in self.lines if line.is_honest]
 
 
 @dataclass(frozen=True)
@@ -205,26 +218,28 @@ def _panel(group: Sequence[tuple[str, Row]]) -> Panel:
 
 
 def _line(members: Sequence[tuple[str, Row]], varying: Sequence[str]) -> Line:
-    """Mean over splits (seeds first) with Student's interval; a single row keeps its bootstrap interval."""
+    """Mean over splits (seeds first) with Student's intervals; a single row keeps its bootstrap interval."""
     name, first = members[0]
-    values = _of_splits(members, "top1")
-    ci95 = first["top1_ci95"] if len(members) == 1 else metrics.interval_over_splits(values)
+    rows = [row for _, row in members]
+    values = [fmean(seeds) for seeds in of_splits(rows, "top1")]
+    ratio = unseen_to_seen(rows)
+    corrected = intervals.corrected(values, ratio) if ratio is not None else None
     told = {key: first[key] if key != "source" else f"learnt from {first[key] or 'itself'}" for key in varying}
-    detail = ", ".join(map(str, told.values()))
-    generalised = None
-    if first["label_space"] == "gzsl":
-        generalised = tuple(fmean(_of_splits(members, key)) for key in GENERALISED)
-    num_kept = max(row["num_kept_overlap"] for _, row in members)  # seeds need not be of equally taught encoders
-    flags = (first["leaky"], first["inference"] == "transductive", num_kept)
-    return Line(name, first["method"], detail, sum(values) / len(values), ci95, *flags, generalised)
-
-
-def _of_splits(members: Sequence[tuple[str, Row]], key: str) -> list[float]:
-    """A figure of each split, in the mean of its seeds."""
-    by_split: dict[str, list[float]] = {}
-    for _, row in members:
-        by_split.setdefault(row["split"], []).append(row[key])
-    return [sum(seeds) / len(seeds) for seeds in by_split.values()]
+    generalised = {key: fmean(map(fmean, of_splits(rows, key))) for key in GENERALISED if key in first}
+    return Line(
+        result=name,
+        method=first["method"],
+        detail=", ".join(map(str, told.values())),
+        value=fmean(values),
+        ci95=first["top1_ci95"] if len(rows) == 1 else metrics.interval_over_splits(values),
+        ci95_corrected=intervals.within_unit(corrected),
+        leaky=first["leaky"],
+        transductive=first["inference"] == "transductive",
+        kept_overlap=max(row["num_kept_overlap"] for row in rows),  # seeds need not be of equally taught encoders
+        leaks=list(dict.fromkeys(word for row in rows for word in row["leaks"])),
+        generalised=generalised or None,
+        rows=rows,
+    )
 
 
 def _breakdown(

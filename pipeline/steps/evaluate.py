@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from pipeline.core import scores as scores_format
 from pipeline.core import tables as parquet
@@ -17,11 +16,11 @@ from pipeline.core.schemas import CLIPS, PREDICTIONS, PROMPTS, SPLIT
 from pipeline.core.scores import Scores
 from pipeline.core.seeds import generator
 from pipeline.core.store import Store
-from pipeline.evaluation import leakage, metrics, tables
+from pipeline.evaluation import generalised, leakage, metrics, tables
 from pipeline.evaluation.leakage import Clip
 from pipeline.evaluation.tables import Row
 from pipeline.labels import overlap
-from pipeline.text.prompts import PARTS_OF_LABELS
+from pipeline.text.prompts import MOVEMENT, PARTS_OF_LABELS, TOLD
 
 
 class Bootstrap(Params):
@@ -58,7 +57,8 @@ class _Case:
 
     scored: Scores
     clips: dict[str, Clip]  # all of the split, by id
-    num_unseen_classes: int
+    seen: list[int]  # classes of the split
+    unseen: list[int]
     paired_unseen: list[str]  # names of unseen classes whose clips took part in binding
 
     @property
@@ -71,7 +71,8 @@ class _Case:
 class _Truth:
     meta: dict[str, Any]
     class_names: dict[int, str]
-    clips: dict[str, dict[str, Clip]]  # by split and clip id
+    clips: dict[str, dict[str, Clip]]  # by split and clip id, of the modality
+    training: dict[str, dict[str, list[str]]]  # ids by split and training role, of whatever modality
 
 
 def evaluate(row: EvaluateRow, bootstrap: Bootstrap, inputs: Inputs, *, out: Path, predictions: Path) -> None:
@@ -111,22 +112,29 @@ def _truth(inputs: Inputs, modality: str) -> _Truth:
         raise DataError(f"{inputs.prompts}: its classes are not those of {inputs.clips}; run `dvc repro prompt ingest`")
     known = _clips(inputs.clips, modality)
     clips: dict[str, dict[str, Clip]] = {}
+    training: dict[str, dict[str, list[str]]] = {split: {"fit": [], "val": []} for split in meta["splits"]}
     for line in parquet.read_rows(inputs.split, SPLIT):
-        if clip := known.get(line["clip_id"]):
+        if line["role"] in leakage.TRAINING_ROLES:
+            training[line["split"]][line["role"]].append(line["clip_id"])
+        if of_clip := known.get(line["clip_id"]):
+            clip = of_clip[0]
             leakage.check_role(line, clip["class_id"], meta["splits"][line["split"]])
             person = leakage.person(clip, meta["protocol"])
-            clips.setdefault(line["split"], {})[line["clip_id"]] = Clip(clip["class_id"], line["role"], person)
-    return _Truth(meta, names, clips)
+            contents = tuple(one for one in map(leakage.content, of_clip) if one)
+            clips.setdefault(line["split"], {})[line["clip_id"]] = Clip(
+                clip["class_id"], line["role"], person, clip["subject"], contents
+            )
+    return _Truth(meta, names, clips, training)
 
 
-def _clips(path: Path, modality: str) -> dict[str, Row]:
-    """Rows of the clips table by id: those of a modality, or those that all of several have ("depth+skeleton")."""
+def _clips(path: Path, modality: str) -> dict[str, list[Row]]:
+    """Rows of the clips table by id: those of a modality, or of clips that all of several have ("depth+skeleton")."""
     of_modality: dict[str, dict[str, Row]] = {one: {} for one in modality.split("+")}
     for line in parquet.read_rows(path, CLIPS):
         if line["modality"] in of_modality:
             of_modality[line["modality"]][line["clip_id"]] = line
-    first, *others = of_modality.values()
-    return {clip_id: line for clip_id, line in first.items() if all(clip_id in other for other in others)}
+    everywhere = set.intersection(*(set(found) for found in of_modality.values()))
+    return {clip_id: [found[clip_id] for found in of_modality.values()] for clip_id in sorted(everywhere)}
 
 
 def _check_belong(row: EvaluateRow, method: Mapping[str, Any], split_meta: Mapping[str, Any]) -> None:
@@ -145,10 +153,10 @@ def _check_belong(row: EvaluateRow, method: Mapping[str, Any], split_meta: Mappi
 
 
 def _check_texts(path: Path, truth: _Truth) -> None:
-    """Every prompt type must tell all classes apart, but for those that are parts of labels."""
+    """Every prompt type must tell all classes apart, but for what is parsed of texts or a part of labels."""
     store = Store(path, "embed")
     for group in store.groups():
-        if group.partition("@")[0] in PARTS_OF_LABELS:
+        if group.partition("@")[0] in (*PARTS_OF_LABELS, MOVEMENT, TOLD):
             continue
         texts_ND = store.read(group, "pooled").astype(np.float64)
         texts_ND /= np.maximum(np.linalg.norm(texts_ND, axis=1, keepdims=True), 1e-12)
@@ -166,17 +174,27 @@ def _audited(scored: Scores, truth: _Truth) -> _Case:
     about = scored.provenance
     if about.split not in truth.meta["splits"]:
         raise DataError(f"scores: split '{about.split}' is not in the split table; rerun split and the method's stage")
-    if len(about.settings) != scored.values.shape[1] or not 0 <= about.selected < len(about.settings):
-        raise FormatError(f"scores: split '{about.split}': settings and scores do not fit; rerun the method's stage")
+    _check_settings(scored)
     parts = truth.meta["splits"][about.split]
     leakage.check_provenance(about, parts)
     unseen = [truth.class_names[class_id] for class_id in sorted(parts["unseen"])]
     same = overlap.same_words(about.source_classes, unseen) | overlap.same_name(about.source_classes, unseen)
     leakage.check_source(about, same)
     clips = truth.clips.get(about.split, {})
+    leakage.check_training_clips(about, truth.training[about.split], parts)
     leakage.check_clips(about, scored.clip_ids, clips)
     paired_unseen = [truth.class_names[class_id] for class_id in sorted({*about.paired_classes} & {*parts["unseen"]})]
-    return _Case(scored, clips, len(parts["unseen"]), paired_unseen)
+    return _Case(scored, clips, [*parts["fit"], *parts["val"]], parts["unseen"], paired_unseen)
+
+
+def _check_settings(scored: Scores) -> None:
+    """Whatever there is one of a setting must be there of all."""
+    about, num = scored.provenance, len(scored.provenance.settings)
+    shapes = {scored.values.shape[1], *([] if scored.gate is None else [scored.gate.shape[1]])}
+    if about.calibration is not None:
+        shapes.add(len(about.calibration))
+    if shapes != {num} or not 0 <= about.selected < num:
+        raise FormatError(f"scores: split '{about.split}': settings and scores do not fit; rerun the method's stage")
 
 
 def _selections(row: EvaluateRow, case: _Case) -> list[tuple[str, int]]:
@@ -195,39 +213,48 @@ def _measured(
 ) -> tuple[Row, list[Row]]:
     """The figures and the predictions of one selection."""
     about, scored = case.scored.provenance, case.scored
-    scores_NK: npt.NDArray[np.float32] = scored.values[:, setting]
+    scores_NK = scored.values[:, setting]
     rank_N = metrics.ranks(scores_NK, case.truth, about.class_ids)
-    random = generator(bootstrap.seed, "bootstrap", about.split, about.seed, about.label_space, selection)
-    accuracy = metrics.accuracy(rank_N, case.truth, num_resamples=bootstrap.num_resamples, generator=random)
+    subjects = [case.clips[clip_id].subject for clip_id in scored.clip_ids]
+    accuracy = metrics.accuracy(
+        rank_N,
+        case.truth,
+        subjects,
+        num_candidates=len(about.class_ids),
+        num_resamples=bootstrap.num_resamples,
+        generator=generator(bootstrap.seed, "bootstrap", about.split, about.seed, about.label_space, selection),
+    )
     figures = tables.row(method, about, selection, about.settings[setting], _counts(case)) | tables.figures(accuracy)
     figures["paired_unseen"], figures["kept_overlap"] = case.paired_unseen, about.kept_overlap
     if about.label_space == "gzsl":
-        figures |= _generalised(rank_N, [case.clips[clip_id].role for clip_id in scored.clip_ids])
+        figures |= _generalised(case, setting)
     key = {"split": about.split, "seed": about.seed, "selection": selection, "label_space": about.label_space}
-    guesses = metrics.predictions(scores_NK, about.class_ids)
-    lines = [
-        {**key, "clip_id": clip_id, "class_id": true, "predicted": int(guess), "rank": int(rank)}
-        for clip_id, true, guess, rank in zip(scored.clip_ids, case.truth, guesses, rank_N, strict=True)
-    ]
-    return figures, lines
+    guesses = metrics.predictions(scores_NK, about.class_ids).tolist()
+    named = ("clip_id", "subject", "class_id", "predicted", "rank")
+    answers = zip(scored.clip_ids, subjects, case.truth, guesses, rank_N.tolist(), strict=True)
+    return figures, [key | dict(zip(named, answer, strict=True)) for answer in answers]
 
 
 def _counts(case: _Case) -> dict[str, int]:
-    """How many clips were scored, how many test clips were not (rejected on the way), and the unseen classes."""
-    roles = leakage.TEST_ROLES[case.scored.provenance.label_space]
-    due = sum(clip.role in roles for clip in case.clips.values())
-    num_clips = len(case.scored.clip_ids)
+    """How many clips were scored, how many test clips were not (rejected on the way), and of how many classes."""
+    about, clip_ids = case.scored.provenance, case.scored.clip_ids
+    due = sum(clip.role in leakage.TEST_ROLES[about.label_space] for clip in case.clips.values())
     return {
-        "num_clips": num_clips,
-        "num_unscored": due - num_clips,
-        "num_unseen_classes": case.num_unseen_classes,
+        "num_clips": len(clip_ids),
+        "num_unscored": due - len(clip_ids),
+        "num_seen_classes": len(case.seen),
+        "num_unseen_classes": len(case.unseen),
+        "num_undigested": sum(not case.clips[clip_id].contents for clip_id in clip_ids),
+        "num_shared_subjects": leakage.num_shared_subjects(clip_ids, case.clips),
         "num_paired_unseen": len(case.paired_unseen),
-        "num_source_classes": len(case.scored.provenance.source_classes),
+        "num_source_classes": len(about.source_classes),
     }
 
 
-def _generalised(rank_N: npt.NDArray[np.int64], roles: list[str]) -> Row:
-    """Micro accuracy of the seen and of the unseen test clips, and their harmonic mean."""
-    is_unseen_N = np.array([role == "unseen_test" for role in roles])
-    unseen, seen = metrics.top_k(rank_N[is_unseen_N], 1), metrics.top_k(rank_N[~is_unseen_N], 1)
-    return {"top1_seen": seen, "top1_unseen": unseen, "harmonic_mean": metrics.harmonic_mean(seen, unseen)}
+def _generalised(case: _Case, setting: int) -> Row:
+    """Of clips of seen classes and of unseen ones: plain, and calibrated and gated where the method says how."""
+    about, scored = case.scored.provenance, case.scored
+    asked = generalised.Asked.of(scored.values[:, setting], case.truth, about.class_ids, case.unseen)
+    calibration = None if about.calibration is None else about.calibration[setting]
+    gate_N = None if scored.gate is None else scored.gate[:, setting]
+    return generalised.figures(asked, calibration=calibration, gate_N=gate_N)

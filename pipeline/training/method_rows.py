@@ -37,6 +37,7 @@ class Learnt:
     task: Task
     history: list[dict[str, Any]]
     selected: int
+    calibration: list[float] | None  # by setting: what is taken from the scores of seen classes
     cost: dict[str, int] | None  # a Cost of the first label space, where the method counts it
 
 
@@ -65,7 +66,7 @@ def learn(folder: Path, tasks: Sequence[Task], plan: Plan, told: Told, parts: Pa
         part = folder / "parts" / task.name
         used.append(parts.part(task.name, plan.key(task), make, part))
         kept = json.loads((part / "part.json").read_text())
-        found.append(Learnt(task, kept["history"], kept["selected"], kept["cost"]))
+        found.append(Learnt(task, kept["history"], kept["selected"], kept["calibration"], kept["cost"]))
     _assemble(folder, found, plan, told)
     remove(folder / "parts")
     return found, used
@@ -96,13 +97,14 @@ def _assemble(folder: Path, found: Sequence[Learnt], plan: Plan, told: Told) -> 
                     refit=plan.refit,
                     settings=plan.settings.settings,
                     selected=one.selected,
+                    calibration=one.calibration if space == "gzsl" else None,
                 )
                 values = np.load(part / f"{space}.npy", allow_pickle=False)
                 behind = selection.explained(part) if space == "unseen" else {}
                 if "text_vectors" in behind:
                     scores.write_texts(writer, provenance, behind.pop("text_vectors"))
-                clip_ids = task.tested(space)[0]
-                scores.write(writer, scores.Scores(provenance, clip_ids, values, explained=behind))
+                gate = selection.gate(part) if space == "gzsl" else None
+                scores.write(writer, scores.Scores(provenance, task.tested(space)[0], values, gate, behind))
             (part / selection.WEIGHTS).rename(folder / "weights" / f"{task.name}.safetensors")
     with (folder / "history.csv").open("w", newline="", encoding="utf-8") as file:
         lines = csv.writer(file, lineterminator="\n")

@@ -11,18 +11,28 @@ import numpy as np
 from pipeline.core import members, scores, seeds
 from pipeline.core.closure import Code
 from pipeline.core.outputs import write_json
-from pipeline.models import checkpoint
+from pipeline.models import checkpoint, generalised
+from pipeline.models.generalised import Gate, Scored
 from pipeline.models.methods.shared import Array, Candidate, Cost, Method, MethodParams
 from pipeline.models.tasks import Task
 from pipeline.training.determinism import deterministic
 
 METHODS = "pipeline.models.methods"
 WEIGHTS = "weights.safetensors"
+GATE = "gate.npy"
 
 
 def method(name: str) -> Method:
     """A file of the methods' folder."""
     return cast(Method, members.load(METHODS, name))
+
+
+@dataclass(frozen=True)
+class Parting:
+    """How clips of seen and of unseen classes are told apart under one setting."""
+
+    calibration: float
+    gate: Gate
 
 
 @dataclass(frozen=True)
@@ -52,10 +62,14 @@ class Plan:
 
 
 def learn(task: Task, member: Method, plan: Plan, folder: Path) -> None:
-    """Leave scores (`<label space>.npy`, (N, S, K)), the selected weights and the history of one task in a folder."""
+    """Leave what is learnt of one task in a folder.
+
+    Scores (`<label space>.npy`, (N, S, K)), the gates of generalised scores, the selected weights and, in `part.json`,
+    the history.
+    """
     seed = seeds.derived_seed(task.seed, "align", task.split)
     with deterministic(seed, plan.num_threads):
-        history = _history(task, member, plan.settings, seed)
+        history, parting = _tried(task, member, plan.settings, seed)
         selected = max(range(len(history)), key=lambda place: history[place]["val_top1"])  # the earliest of equals
         clips = task.training(plan.refit)
         texts = task.texts.of(sorted(set(clips.class_ids)))  # nothing is learnt from the texts of other classes
@@ -71,8 +85,23 @@ def learn(task: Task, member: Method, plan: Plan, folder: Path) -> None:
                     _explain(task, candidate, folder)
     for space, values in scored.items():
         np.save(folder / f"{space}.npy", np.stack(values, axis=1), allow_pickle=False)
-    told = {"history": history, "selected": selected, "cost": asdict(cost) if cost else None}
-    write_json(folder / "part.json", told)
+    if parting:
+        _gate(task, parting, scored["gzsl"], folder)
+    calibration = [each.calibration for each in parting] or None
+    told = {"history": history, "selected": selected, "calibration": calibration}
+    write_json(folder / "part.json", told | {"cost": asdict(cost) if cost else None})
+
+
+def _gate(task: Task, parting: list[Parting], scored: list[Array], folder: Path) -> None:
+    """Leave the probabilities that a clip is of an unseen class, (N, S)."""
+    is_seen_K = ~np.isin(task.spaces["gzsl"], task.unseen)
+    gates = [each.gate(score_NK, is_seen_K) for each, score_NK in zip(parting, scored, strict=True)]
+    np.save(folder / GATE, np.stack(gates, axis=1), allow_pickle=False)
+
+
+def gate(folder: Path) -> Array | None:
+    """What `learn` has left of gates."""
+    return np.load(folder / GATE, allow_pickle=False) if (folder / GATE).is_file() else None
 
 
 def _first(task: Task) -> list[int]:
@@ -94,16 +123,32 @@ def explained(folder: Path) -> dict[str, Array]:
     return {file.stem.removeprefix(scores.EXPLAIN): np.load(file, allow_pickle=False) for file in files}
 
 
-def _history(task: Task, member: Method, settings: MethodParams, seed: int) -> list[dict[str, Any]]:
-    """Loss and accuracy on the val clips, which are told apart from each other's classes, for every setting."""
+def _tried(task: Task, member: Method, settings: MethodParams, seed: int) -> tuple[list[dict[str, Any]], list[Parting]]:
+    """For every setting loss and accuracy on the val clips, which are told apart from each other's classes.
+
+    Where test clips of seen classes are scored too, also how seen and unseen ones are parted.
+    """
     seen = task.texts.of(sorted(set(task.fit.class_ids)))
     val = task.texts.of(task.val_classes)
-    history = []
+    history, parting = [], []
     for candidate in member.candidates(task.fit, seen, settings, seed):
         guesses = candidate.score(task.val.features_ND, val).argmax(axis=1)
         top1 = float(np.mean(guesses == val.rows(task.val.class_ids)))
         history.append({"setting": candidate.setting, "loss": candidate.loss, "val_top1": top1})
-    return history
+        if "gzsl" in task.spaces:
+            parting.append(_parting(task, candidate))
+    return history, parting
+
+
+def _parting(task: Task, candidate: Candidate) -> Parting:
+    """How a method that was trained on fit parts held-out clips of its classes from those of val classes."""
+    fit = sorted({*task.fit.class_ids, *task.held_out.class_ids})
+    texts = task.texts.of(sorted([*fit, *task.val_classes]))
+    features_ND = np.concatenate([task.held_out.features_ND, task.val.features_ND])
+    truth_N = texts.rows([*task.held_out.class_ids, *task.val.class_ids])
+    scored = Scored(candidate.score(features_ND, texts), np.isin(texts.class_ids, fit), truth_N)
+    fewest = min(len(fit), len(task.val_classes), len(task.unseen))
+    return Parting(generalised.calibration(scored), generalised.gate(scored, min(generalised.NUM_BEST, fewest)))
 
 
 def _about(task: Task, plan: Plan, setting: str) -> dict[str, Any]:

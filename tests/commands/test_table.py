@@ -96,7 +96,7 @@ def test_csv_has_a_line_a_cell_and_says_whose_it_is(project: Path) -> None:
         ("dvta", "ours", "90"),
     ]
     ours, _, paper, marked = lines
-    assert (ours["low"], ours["high"], ours["interval_over"], ours["evaluate_row"]) == ("60", "80", "clips", "a")
+    assert (ours["low"], ours["high"], ours["interval_over"], ours["evaluate_row"]) == ("60", "80", "cells", "a")
     assert (ours["num_splits"], ours["num_seeds"], ours["chance"], marked["marks"]) == ("1", "1", "20.0", "a")
     assert (paper["dataset"], paper["modality"], paper["candidates"]) == ("ntu60", "skeleton", "60")
     assert "by the printed chance" in paper["protocol"]

@@ -1,10 +1,14 @@
 import math
+import re
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from pipeline.core.errors import DataError, LeakError
+from pipeline.core.roles import UNKNOWN_CLIPS, clips_digest
 from pipeline.core.scores import Provenance
 from pipeline.evaluation import leakage
 from pipeline.evaluation.leakage import Clip
@@ -30,13 +34,20 @@ ABOUT = Provenance(
     training_clips=None,
     calibration=None,
 )
+
+
+def clip(class_id: int, role: str, person: int | str | None, *contents: str) -> Clip:
+    """A clip whose subject parts training from test."""
+    return Clip(class_id, role, person, person if isinstance(person, int) else None, contents)
+
+
 CLIPS = {
-    "d/train": Clip(0, "fit", 1),
-    "d/val": Clip(2, "val", 3),
-    "d/test": Clip(3, "unseen_test", 2),
-    "d/seen": Clip(0, "seen_test", 2),
-    "d/spy": Clip(4, "unseen_test", 3),
-    "d/nobody": Clip(4, "unseen_test", None),
+    "d/train": clip(0, "fit", 1, "skeleton aa ", "depth bb "),
+    "d/val": clip(2, "val", 3, "skeleton cc "),
+    "d/test": clip(3, "unseen_test", 2, "skeleton dd ", "depth ee "),
+    "d/seen": clip(0, "seen_test", 2),
+    "d/spy": clip(4, "unseen_test", 3),
+    "d/nobody": clip(4, "unseen_test", None),
 }
 
 
@@ -172,15 +183,106 @@ def test_seen_test_clips_may_be_scored_in_the_generalised_space() -> None:
 
 
 def test_a_clip_is_parted_by_its_own_list_or_by_what_the_protocol_names() -> None:
-    clip = {"subject": 4, "camera": 2, "setup": None, "train_lists": ["official"], "test_lists": ["list2"]}
-    found = [leakage.person(clip, protocol) for protocol in ("official", "list2", "list1", "xsub", "xview", "groups1")]
+    row = {"subject": 4, "camera": 2, "setup": None, "train_lists": ["official"], "test_lists": ["list2"]}
+    found = [leakage.person(row, protocol) for protocol in ("official", "list2", "list1", "xsub", "xview", "groups1")]
     assert found == ["side train", "side test", None, 4, 2, 4]
 
 
 def test_a_clip_of_the_training_list_is_refused_though_nobody_is_named() -> None:
-    clips = {"d/a": Clip(0, "fit", "side train"), "d/b": Clip(3, "unseen_test", "side train")}
+    clips = {"d/a": clip(0, "fit", "side train"), "d/b": clip(3, "unseen_test", "side train")}
     with pytest.raises(LeakError, match=r"shares subject .or camera, or list. side train with training"):
         leakage.check_clips(ABOUT, ["d/b"], clips)
+
+
+@pytest.mark.parametrize("contents", [("skeleton aa ",), ("skeleton ff ", "depth bb "), ("skeleton cc ",)])
+def test_a_test_clip_that_trains_under_another_id_is_one_clear_line(contents: tuple[str, ...]) -> None:
+    twin = "d/val" if "skeleton cc " in contents else "d/train"
+    clips = CLIPS | {"d/twin": clip(3, "unseen_test", 2, *contents)}
+    with pytest.raises(LeakError, match=f"'d/twin' is the training clip '{twin}' under another id") as caught:
+        leakage.check_clips(ABOUT, ["d/test", "d/twin"], clips)
+    assert "\n" not in str(caught.value)
+
+
+def test_clips_of_one_file_and_of_one_digest_in_two_modalities_are_not_the_same() -> None:
+    row = {"modality": "skeleton", "content_hash": "ab", "path": "0001-L.txt#10-20"}
+    found = [
+        leakage.content(row | changes)
+        for changes in ({}, {"path": "other/0001-L.txt#10-20"}, {"path": "0001-L.txt#21-30"}, {"modality": "depth"})
+    ]
+    assert found[0] == found[1]
+    assert len(set(found)) == 3
+    assert leakage.content(row | {"content_hash": ""}) is None
+
+
+def test_subjects_that_train_and_test_are_counted() -> None:
+    clips = {f"d/{role}{subject}": Clip(0, role, None, subject, ()) for role in ("fit", "val") for subject in (1, 2)}
+    clips |= {f"d/{subject}": Clip(3, "unseen_test", None, subject, ()) for subject in (2, 3, None)}
+    assert leakage.num_shared_subjects(["d/2", "d/3", "d/None"], clips) == 1
+    assert leakage.num_shared_subjects(["d/3", "d/None"], clips) == 0
+
+
+TAUGHT = {"fit": ["d/a", "d/b"], "val": ["d/c"]}
+
+
+@pytest.mark.parametrize(
+    ("clip_ids", "classes"), [(["d/b", "d/a"], [0, 1]), (["d/a", "d/b"], [0, 1, 2]), (["d/a", "d/b", "d/c"], [0, 1, 2])]
+)
+def test_weights_of_the_clips_that_the_split_lets_train_pass(clip_ids: list[str], classes: list[int]) -> None:
+    about = replace(ABOUT, training_clips=clips_digest(clip_ids), training_classes=classes)
+    leakage.check_training_clips(about, TAUGHT, PARTS)
+
+
+@pytest.mark.parametrize("said", [None, UNKNOWN_CLIPS])
+def test_weights_whose_clips_are_not_told_are_not_refused(said: str | None) -> None:
+    leakage.check_training_clips(replace(ABOUT, training_clips=said), TAUGHT, PARTS)
+
+
+@pytest.mark.parametrize(
+    ("clip_ids", "classes", "told"),
+    [
+        (["d/a", "d/b", "d/c"], [0, 1], "calls fit, on other subjects perhaps"),  # val classes are not said to be known
+        (["d/a", "d/b", "d/e"], [0, 1], "calls fit, on"),  # another subject's clip of the same class
+        (["d/a"], [0, 1], "calls fit, on"),
+        (["d/a", "d/b", "d/c", "d/e"], [0, 1, 2], "calls fit or fit and val, on"),
+    ],
+)
+def test_weights_of_other_clips_of_the_same_classes_are_one_clear_line(
+    clip_ids: list[str], classes: list[int], told: str
+) -> None:
+    about = replace(ABOUT, training_clips=clips_digest(clip_ids), training_classes=classes)
+    with pytest.raises(LeakError, match=rf"trained on other clips than those that the split {told}") as caught:
+        leakage.check_training_clips(about, TAUGHT, PARTS)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "selection", "wanted"),
+    [
+        ({}, "validation", []),
+        ({}, "oracle", ["oracle"]),
+        ({"kept_overlap": ["wave"]}, "none", ["kept_overlap"]),
+        ({"inference": "transductive"}, "none", ["transductive"]),
+        ({"training_clips": UNKNOWN_CLIPS}, "validation", ["training_clips_unknown"]),
+        ({"training_clips": UNKNOWN_CLIPS, "inference": "transductive"}, "oracle", list(leakage.LEAKS)),
+    ],
+)
+def test_what_keeps_a_figure_from_being_zero_shot_is_named(changes: Any, selection: str, wanted: list[str]) -> None:
+    wanted = [word for word in wanted if word != "kept_overlap" or "kept_overlap" in changes]
+    assert leakage.leaks(replace(ABOUT, **changes), selection) == wanted
+
+
+def test_whatever_reads_the_classes_of_clips_is_known_and_what_opens_those_of_test_clips_is_named() -> None:
+    """The clips table alone has labels of test clips: a new reader of it is to be looked at, and named in OPENERS."""
+    root, readers = Path(leakage.__file__).parents[1], set()
+    for file in root.rglob("*.py"):
+        code = file.read_text(encoding="utf-8")
+        if re.search(r"read_rows\(.*\bCLIPS\b", code) and "class_id" in code:
+            readers.add(file.relative_to(root).with_suffix("").as_posix())
+    makers = {"steps/split"}
+    training_clips_alone = {"steps/adopt", "sources/viewing"}
+    openers = {"steps/evaluate", "steps/retrieve", "training/paired", "commands/constraints"}
+    assert readers == makers | training_clips_alone | openers
+    assert list(leakage.OPENERS) == ["stage evaluate", "stage retrieve", "stage bind", "command constraints"]
 
 
 def line(role: str, told: int | None) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Every figure against an independent reference: plain loops, resampling clip by clip, numerical integration."""
+"""Every figure against an independent reference: plain loops, resampling cell by cell, numerical integration."""
 
 import math
 import random
@@ -73,19 +73,33 @@ def test_confusion_counts_every_clip_once() -> None:
     assert metrics.confusion([1, 1, 2, 2, 2], [1, 2, 2, 2, 1]) == {(1, 1): 1, (1, 2): 1, (2, 1): 1, (2, 2): 2}
 
 
-def test_class_mean_and_micro_differ_where_classes_are_uneven() -> None:
-    found = metrics.accuracy(
-        np.array([1, 1, 1, 9]), [0, 0, 0, 1], num_resamples=10, generator=generator(0, "bootstrap")
+def measured(
+    rank: np.ndarray, truth: list[int], subject: list[int | None] | None = None, times: int = 10, seed: int = 0
+) -> metrics.Accuracy:
+    """The figures among seven candidates; without subjects every clip stands for itself."""
+    nobody: list[int | None] = [None] * len(truth)
+    return metrics.accuracy(
+        rank,
+        truth,
+        nobody if subject is None else subject,
+        num_candidates=len(CLASS_IDS),
+        num_resamples=times,
+        generator=generator(seed, "bootstrap"),
     )
+
+
+def test_class_mean_and_micro_differ_where_classes_are_uneven() -> None:
+    found = measured(np.array([1, 1, 1, 9]), [0, 0, 0, 1])
     assert (found.top1, found.class_mean) == (0.75, 0.5)
 
 
-def resampled(rank: np.ndarray, truth: list[int], times: int) -> dict[str, list[float]]:
-    """The bootstrap as it is told: draw clips with replacement, compute, repeat."""
+def resampled(rank: np.ndarray, truth: list[int], groups: list[object], times: int) -> dict[str, list[float]]:
+    """The bootstrap as it is told: draw cells with replacement, take all their clips, compute, repeat."""
     draw = random.Random(7)
     values: dict[str, list[float]] = {"top1": [], "top5": [], "class_mean": []}
+    cells = [[i for i, one in enumerate(groups) if one == group] for group in sorted(set(groups), key=str)]
     for _ in range(times):
-        chosen = [draw.randrange(len(truth)) for _ in truth]
+        chosen = [i for _ in cells for i in draw.choice(cells)]
         again, truths = rank[chosen], [truth[i] for i in chosen]
         values["top1"].append(metrics.top_k(again, 1))
         values["top5"].append(metrics.top_k(again, 5))
@@ -93,52 +107,113 @@ def resampled(rank: np.ndarray, truth: list[int], times: int) -> dict[str, list[
     return values
 
 
-def test_the_intervals_are_those_of_drawing_clips_with_replacement() -> None:
-    scores, truth = case(1)
-    rank = metrics.ranks(scores, truth, CLASS_IDS)
-    found = metrics.accuracy(rank, truth, num_resamples=20_000, generator=generator(0, "bootstrap"))
-    for name, values in resampled(rank, truth, 2_000).items():
+def agree(found: metrics.Accuracy, reference: dict[str, list[float]]) -> None:
+    for name, values in reference.items():
         low, high = np.quantile(values, [0.025, 0.975])
         assert getattr(found, f"{name}_ci95") == pytest.approx((low, high), abs=0.02)
+
+
+def test_without_subjects_the_intervals_are_those_of_drawing_clips_with_replacement() -> None:
+    scores, truth = case(1)
+    rank = metrics.ranks(scores, truth, CLASS_IDS)
+    agree(measured(rank, truth, times=20_000), resampled(rank, truth, list(range(60)), 2_000))
+
+
+def test_the_intervals_are_those_of_drawing_cells_of_subject_and_class_with_replacement() -> None:
+    """Clips of one subject and class are right together; three clips are of nobody known."""
+    draw = random.Random(3)
+    truth = [draw.choice(CLASS_IDS) for _ in range(150)]
+    subject = [None if i < 3 else draw.randrange(1, 5) for i in range(150)]
+    is_right = {(s, c): draw.random() < 0.5 for s in range(1, 5) for c in CLASS_IDS}
+    rank = np.array(
+        [1 if is_right.get((s or 0, c)) else draw.randint(2, 7) for s, c in zip(subject, truth, strict=True)]
+    )
+    groups = [i if s is None else (s, c) for i, (s, c) in enumerate(zip(subject, truth, strict=True))]
+    found = measured(rank, truth, subject, times=20_000)
+    agree(found, resampled(rank, truth, groups, 3_000))
+    assert found.num_cells == len(set(groups))
+    by_clip = measured(rank, truth, times=20_000)
+    assert by_clip.num_cells == 150
+    assert found.top1 == by_clip.top1
+    assert np.ptp(found.top1_ci95 or ()) > 1.5 * np.ptp(by_clip.top1_ci95 or ())
+
+
+def test_subjects_of_one_number_in_two_classes_are_two_cells_and_uneven_cells_weigh_by_their_clips() -> None:
+    """Two cells of one and three clips: a resample is both (1/2), twice the first or twice the second."""
+    found = measured(np.array([1, 9, 9, 9]), [0, 1, 1, 1], [5, 5, 5, 5], times=4_000)
+    assert (found.num_cells, found.top1, found.class_mean, found.top1_ci95) == (2, 0.25, 0.5, (0.0, 1.0))
+    values = resampled(np.array([1, 9, 9, 9]), [0, 1, 1, 1], ["a", "b", "b", "b"], 4_000)
+    assert {value: round(4 * values["top1"].count(value) / 4_000) for value in set(values["top1"])} == {
+        0.0: 1,
+        0.25: 2,
+        1.0: 1,
+    }
+
+
+def test_a_single_cell_tells_nothing_of_others() -> None:
+    found = measured(np.array([1, 9]), [0, 0], [5, 5])
+    assert (found.top1, found.top1_ci95, found.top5_ci95, found.class_mean_ci95) == (0.5, None, None, None)
+
+
+def test_among_five_candidates_the_best_five_cannot_be_wrong_and_are_not_told() -> None:
+    for num, told in ((5, None), (6, 0.5)):
+        found = metrics.accuracy(
+            np.array([1, 6]), [0, 1], [1, 2], num_candidates=num, num_resamples=10, generator=generator(0, "b")
+        )
+        assert found.top5 == told
+        assert (found.top5_ci95 is None) == (told is None)
 
 
 @pytest.mark.parametrize(("num_clips", "num_right"), [(26, 4), (27, 23)])
 def test_the_interval_leaves_out_a_fortieth_on_each_side(num_clips: int, num_right: int) -> None:
     """Of N clips with r right a resample has Binomial(N, r / N) right ones, whose quantiles are known."""
     rank = np.array([1] * num_right + [9] * (num_clips - num_right))
-    found = metrics.accuracy(rank, [0] * num_clips, num_resamples=50_000, generator=generator(0, "bootstrap"))
     wanted = binom.ppf([0.025, 0.975], num_clips, num_right / num_clips) / num_clips
-    assert found.top1_ci95 == pytest.approx(tuple(wanted))
+    assert measured(rank, [0] * num_clips, times=50_000).top1_ci95 == pytest.approx(tuple(wanted))
 
 
 def test_a_class_that_a_resample_misses_is_left_out_of_its_class_mean() -> None:
     """One clip of ten is of the class that is never right: a third of the resamples lack it, and are right on all."""
-    rank = np.array([1] * 9 + [9])
-    found = metrics.accuracy(rank, [0] * 9 + [1], num_resamples=2_000, generator=generator(0, "bootstrap"))
-    assert (found.class_mean, *found.class_mean_ci95) == (0.5, 0.5, 1.0)
+    found = measured(np.array([1] * 9 + [9]), [0] * 9 + [1], times=2_000)
+    assert (found.class_mean, found.class_mean_ci95) == (0.5, (0.5, 1.0))
 
 
 def test_the_same_seed_gives_the_same_interval_and_another_seed_another() -> None:
     scores, truth = case(2)
     rank = metrics.ranks(scores, truth, CLASS_IDS)
-    one, same, other = (
-        metrics.accuracy(rank, truth, num_resamples=500, generator=generator(seed, "b")) for seed in (0, 0, 1)
-    )
+    one, same, other = (measured(rank, truth, times=500, seed=seed) for seed in (0, 0, 1))
     assert one == same
     assert one.class_mean_ci95 != other.class_mean_ci95
+
+
+def test_resamples_drawn_in_blocks_are_those_drawn_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    scores, truth = case(2)
+    rank = metrics.ranks(scores, truth, CLASS_IDS)
+    whole = measured(rank, truth, times=501)
+    monkeypatch.setattr(metrics, "_BLOCK_VALUES", 64)
+    assert measured(rank, truth, times=501) == whole
 
 
 def test_two_thousand_resamples_of_a_thousand_clips_take_milliseconds() -> None:
     draw = np.random.default_rng(0)
     rank, truth = draw.integers(1, 60, size=1000), draw.integers(0, 12, size=1000).tolist()
     start = time.perf_counter()
-    metrics.accuracy(rank, truth, num_resamples=2000, generator=draw)
-    assert time.perf_counter() - start < 0.5  # 15 ms on an idle core; the bound only catches a loop over resamples
+    measured(rank, truth, draw.integers(0, 40, size=1000).tolist(), times=2000)
+    assert time.perf_counter() - start < 0.5  # 25 ms on an idle core; the bound only catches a loop over resamples
 
 
 def test_no_clips_is_an_error_not_a_nan() -> None:
     with pytest.raises(DataError, match="no scored clips"):
-        metrics.accuracy(np.array([], dtype=np.int64), [], num_resamples=10, generator=generator(0, "b"))
+        measured(np.array([], dtype=np.int64), [])
+
+
+@pytest.mark.parametrize("num", [1, 63, 64, 65, 200])
+def test_the_mean_of_batches_is_that_of_a_plain_loop(num: int) -> None:
+    rank = np.random.default_rng(num).integers(1, 3, size=num)
+    batches = [rank.tolist()[start : start + 64] for start in range(0, num, 64)]
+    wanted = sum(sum(one == 1 for one in batch) / len(batch) for batch in batches) / len(batches)
+    assert metrics.mean_of_batches(rank) == pytest.approx(wanted)
+    assert (wanted == metrics.top_k(rank, 1)) or num % 64
 
 
 def t_coverage(point: float, freedom: int) -> float:

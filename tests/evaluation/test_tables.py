@@ -41,8 +41,9 @@ def row(split: str, seed: int, top1: float, selection: str = "validation", space
         None,
         None,
     )
-    found = tables.row(METHOD, about, selection, "2", {"num_clips": 10, "num_unscored": 0, "num_unseen_classes": 2})
-    return found | tables.figures(Accuracy(top1, (0.0, 1.0), 1.0, (1.0, 1.0), top1 / 2, (0.0, 1.0)))
+    counts = {"num_clips": 10, "num_unscored": 0, "num_seen_classes": 8, "num_unseen_classes": 2}
+    found = tables.row(METHOD, about, selection, "2", counts)
+    return found | tables.figures(Accuracy(top1, (0.0, 1.0), None, None, top1 / 2, (0.0, 1.0), top1 + 0.01, 6))
 
 
 def test_a_row_is_flat_and_has_every_field_readers_rely_on() -> None:
@@ -60,7 +61,8 @@ def test_a_row_is_flat_and_has_every_field_readers_rely_on() -> None:
         "refit",
     }
     how = {"inference", "selection", "num_clips", "num_unseen_classes", "chance"}
-    figures = {"top1", "top1_ci95", "top5", "top5_ci95", "class_mean", "class_mean_ci95"}
+    figures = {"top1", "top1_ci95", "top5", "top5_ci95", "class_mean", "class_mean_ci95", "mean_of_batches"}
+    figures |= {"num_cells"}
     found = row("s0", 0, 0.5)
     assert who | how | figures <= set(found)
     assert not any(isinstance(value, dict) for value in found.values())
@@ -76,6 +78,27 @@ def test_a_summary_averages_seeds_first_and_then_splits() -> None:
     assert found["mean"] == pytest.approx(0.5)
     assert found["ci95"] == pytest.approx([0.5 - half, 0.5 + half])
     assert found["class_mean"] == pytest.approx(0.25)
+    assert found["mean_of_batches"] == pytest.approx(0.51)
+    assert (found["top5"], found["top5_ci95"]) == (None, None)  # of two candidates
+    wide = half * math.sqrt(1 + 3 * 2 / 8)  # two unseen classes to eight seen ones
+    assert found["ci95_corrected"] == pytest.approx([max(0, 0.5 - wide), min(1, 0.5 + wide)])
+    seeds = 12.706204736432095 * math.sqrt(0.02 * (1 / 2 + 1 + 1) / 9)  # t of one degree; the variance of .2 and .4
+    assert (found["num_seeds"], found["ci95_seeds"]) == (2, pytest.approx([max(0, 0.5 - seeds), min(1, 0.5 + seeds)]))
+
+
+def test_where_nothing_is_seen_nobody_knows_how_much_splits_share() -> None:
+    rows = [row(f"half_{draw}", 0, 0.2 + draw / 10) | {"num_seen_classes": 0} for draw in range(3)]
+    (found,) = tables.summaries(rows)
+    assert found["ci95"] is not None
+    assert (found["ci95_corrected"], found["ci95_seeds"], found["num_seeds"]) == (None, None, 1)
+
+
+def test_weights_of_unknown_clips_are_never_averaged_with_others() -> None:
+    rows = [row("s0", 0, 0.2), row("s1", 0, 0.6) | {"leaks": ["training_clips_unknown"]}]
+    assert [(one["leaks"], one["mean"]) for one in tables.summaries(rows)] == [
+        ([], 0.2),
+        (["training_clips_unknown"], 0.6),
+    ]
 
 
 def test_one_split_has_no_interval() -> None:

@@ -4,7 +4,10 @@ import json
 import re
 from typing import Any
 
+import pytest
+
 from pipeline.core.outputs import write_json
+from pipeline.core.roles import UNKNOWN_CLIPS
 from pipeline.evaluation import tables
 from pipeline.reporting import site
 from tests.reporting.test_site import text_of
@@ -33,7 +36,8 @@ def test_rows_of_unlike_questions_share_no_table_and_no_panel(inputs: Any) -> No
     assert top1 == [site.percent(row["top1"]) for row in figures["rows"]]
     assert [header[-3:] == ["Seen", "Unseen", "Harmonic mean"] for header, _ in own] == [False, False, True]
     assert own[2][1][0][-3:] == ["75.3", "12.3", "21.2"]
-    groups = [[row[0] for row in body if len(row) == 1] for _, body in columns(pages["index.html"])[:3]]
+    measured = pages["index.html"].partition('id="measured"')[2]
+    groups = [[row[0] for row in body if len(row) == 1] for _, body in columns(measured)[:3]]
     kinds = ["among the unseen classes", "among all classes, seen and unseen", "among all classes, for all clips"]
     assert [{row[row.index("among") :] for row in group} for group in groups] == [{kind} for kind in kinds]
     text = text_of(pages["index.html"])
@@ -86,7 +90,7 @@ def test_a_result_tells_where_it_was_learnt_and_which_overlapping_classes_were_k
         "overlapping classes kept" in text_of(page) for file_, page in pages.items() if file_.endswith(".html")
     )
     for one in [*figures["rows"], *figures["summary"]]:
-        one |= {"kept_overlap": ["kick ball"], "num_kept_overlap": 1}
+        one |= {"kept_overlap": ["kick ball"], "num_kept_overlap": 1, "leaks": ["kept_overlap"]}
     file.write_text(json.dumps(figures))
     pages = inputs.report()
     text = text_of(pages[f"evaluate-{name}.html"])
@@ -113,7 +117,7 @@ def test_transductive_and_inductive_rows_are_two_lines_of_a_panel(inputs: Any) -
     file = inputs.root / "reports/evaluate/tiny-skeleton-stgcn-ridge.json"
     figures = json.loads(file.read_text())
     assert "transductive" not in text_of(inputs.report()["index.html"])
-    better = {"inference": "transductive", "pairs": "all", "top1": 0.987}
+    better = {"inference": "transductive", "pairs": "all", "top1": 0.987, "leaks": ["transductive"]}
     figures["rows"] += [row | better for row in figures["rows"]]
     file.write_text(json.dumps(figures))
     html = inputs.report()["index.html"]
@@ -152,9 +156,30 @@ def test_figures_of_overlapping_classes_stand_below_zero_shot_ones(inputs: Any) 
     figures = json.loads(file.read_text())
     for one in figures["rows"]:
         one |= {"kept_overlap": ["kick ball"], "num_kept_overlap": 1, "source": "yard", "top1": 0.993, "leaky": False}
+        one["leaks"] = ["kept_overlap"]
     write_json(file, figures | {"summary": tables.summaries(figures["rows"])})
     index = inputs.report()["index.html"]
     rows = [row for row in re.findall(r"<tr.*?</tr>", index, re.S) if "demo-skeleton-stgcn-" in row]
     told = [("overlapping classes kept" in row, "mark hollow" in row) for row in rows]
     assert [is_kept for is_kept, _ in told[:3]] == [False, True, True]  # of the first panel
     assert [is_hollow for _, is_hollow in told[:3]] == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, "The encoder read the label of no clip of tiny."),
+        ({}, "No test clip has the bytes of a training clip, and no test subject trains."),
+        ({"training_clips": "0a1b"}, "labels of the training clips of the split and of no others: their ids were"),
+        ({"training_clips": UNKNOWN_CLIPS}, "Training clips unknown: the encoder tells its training classes but not"),
+        ({"num_undigested": 7}, "(of up to 7 nobody can tell, for they have no digest), and no test subject"),
+        ({"num_shared_subjects": 3, "protocol": "xview"}, "Up to 3 test subjects train as well: the protocol xview"),
+    ],
+)
+def test_a_result_tells_whether_clips_or_people_of_the_test_train(inputs: Any, changes: Any, told: str) -> None:
+    name = "tiny-skeleton-stgcn-ridge"
+    file = inputs.root / f"reports/evaluate/{name}.json"
+    figures = json.loads(file.read_text())
+    file.write_text(json.dumps(figures | {"rows": [row | changes for row in figures["rows"]]}))
+    text = text_of(inputs.report()[f"evaluate-{name}.html"])
+    assert text.count(told) == 1

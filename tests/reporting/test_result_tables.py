@@ -2,11 +2,13 @@
 
 import math
 import re
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from pipeline.core.errors import DataError, ParamsError
+from pipeline.evaluation.tables import GENERALISED
+from pipeline.reporting import result_cells
 from pipeline.reporting.result_tables import Shown
 from tests.reporting.made_tables import NTU, SKELETON, asked, filled, row
 
@@ -19,7 +21,7 @@ def only(table: Any) -> Shown:
     return cell
 
 
-def test_a_cell_is_the_figure_of_its_row_with_the_interval_over_clips() -> None:
+def test_a_cell_is_the_figure_of_its_row_with_the_interval_over_cells() -> None:
     table = filled(asked({"ridge": "a"}), {"a": [row(0.4)]})
     cell = only(table)
     assert cell.measured is not None
@@ -27,7 +29,7 @@ def test_a_cell_is_the_figure_of_its_row_with_the_interval_over_clips() -> None:
         "a",
         0.4,
         [0.30000000000000004, 0.5],
-        "clips",
+        "cells",
     )
     assert (table.heads[0].chance, table.heads[0].about) == ("20.0", "demo, films: top-1 among 5 unseen classes")
     assert (table.footnotes, table.sources, table.any_bold) == ([], [], False)
@@ -42,6 +44,8 @@ def test_seeds_are_averaged_before_splits_and_the_interval_is_over_splits() -> N
     assert (measured.over, measured.num_splits, measured.num_seeds) == ("splits", 3, 2)
     assert measured.value == pytest.approx(0.5)
     assert measured.ci95 == pytest.approx((0.5 - half, 0.5 + half))
+    wide = half * math.sqrt(1 + 3 * 5 / 20)  # five unseen classes to twenty seen ones
+    assert measured.ci95_corrected == pytest.approx((max(0.0, 0.5 - wide), min(1.0, 0.5 + wide)))
 
 
 def test_the_interval_of_a_single_split_is_over_its_seeds() -> None:
@@ -58,7 +62,7 @@ def test_the_interval_of_a_single_split_is_over_its_seeds() -> None:
     [
         ({}, 0.4),
         ({"figure": "class_mean"}, 0.2),
-        ({"figure": "top5"}, 1.0),
+        ({"figure": "mean_of_batches"}, 0.41),
         ({"space": "all"}, 0.1),
         ({"splits": ["s1"]}, 0.8),
     ],
@@ -68,6 +72,43 @@ def test_every_option_of_a_column_changes_what_it_shows(changes: dict[str, Any],
     measured = only(filled(asked({"ridge": "a"}, columns={"skeleton": SKELETON | changes}), {"a": rows})).measured
     assert measured is not None
     assert measured.value == pytest.approx(0.4 / 2 if changes.get("figure") == "class_mean" else value)
+
+
+def test_the_best_five_of_five_are_refused_and_those_of_more_are_shown() -> None:
+    columns = {"skeleton": SKELETON | {"figure": "top5"}}
+    with pytest.raises(DataError, match="row 'ridge': top-5 among 5 classes cannot be wrong; ask another figure"):
+        filled(asked({"ridge": "a"}, columns=columns), {"a": [row(0.4)]})
+    many = row(0.4, num_classes=25, top5=0.8, top5_ci95=[0.7, 0.9])
+    measured = only(filled(asked({"ridge": "a"}, columns=columns), {"a": [many]})).measured
+    assert measured is not None
+    assert measured.value == 0.8
+
+
+def test_every_figure_that_may_be_asked_has_its_words() -> None:
+    assert set(get_args(result_cells.Figure)) == set(result_cells.FIGURES)
+    assert {*GENERALISED, "top1", "top5", "class_mean", "mean_of_batches", "macs"} == set(result_cells.FIGURES)
+
+
+def test_a_row_whose_training_clips_nobody_knows_is_marked_and_never_the_best() -> None:
+    unknown = row(0.9, leaks=["training_clips_unknown"])
+    table = filled(asked({"ridge": "a", "dvta": "b"}), {"a": [unknown], "b": [row(0.2)]})
+    assert [(cell.marks, cell.bold) for _, (cell,) in table.lines if cell] == [("a", False), ("", False)]
+    assert "on which clips the encoder was trained" in table.footnotes[0][1]
+
+
+def of_splits(*values: float) -> list[dict[str, Any]]:
+    return [row(value, split=f"s{place}") for place, value in enumerate(values)]
+
+
+def test_over_splits_bold_is_a_lead_on_the_splits_and_not_two_intervals_apart() -> None:
+    hard, easy = (0.1, 0.8, 0.3, 0.6), (0.5, 0.5, 0.5, 0.5)
+    ahead = tuple(value + lead for value, lead in zip(hard, (0.05, 0.06, 0.05, 0.06), strict=True))
+    for rows, is_bold in ((ahead, True), (easy, False)):
+        table = filled(asked({"x": "a", "y": "b"}), {"a": of_splits(*rows), "b": of_splits(*hard)})
+        shown = [cell for _, (cell,) in table.lines if cell]
+        assert [cell.bold for cell in shown] == [is_bold, False]
+        spans = [cell.measured.ci95 for cell in shown if cell.measured and cell.measured.ci95]
+        assert spans[0][0] < spans[1][1]  # the intervals of the figures themselves overlap
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_bold_is_explained_where_it_is(inputs: Any) -> None:
     page = reported(inputs, {"first": table})["table-first.html"]
     assert page.count("<b>") == 1
     assert "<b>90.0</b>" in page
-    assert "Bold: its interval" in page
+    assert "Bold: ahead of all other cells of the column" in page
     assert "Bold:" not in reported(inputs, {"first": table | {"rows": rows[:1]}})["table-first.html"]
 
 

@@ -249,6 +249,7 @@ def aligned(world, **changes):
         refit="seen",
         max_missing=0.0,
         spaces=["unseen", "all"],
+        explained=False,
     )
     inputs = Inputs(features=world.out, embeddings=world.root / "t.zarr", split=world.split)
     settings, out = ridge.Params(text_type="label", centre="none", lambdas=[0.1, 10.0]), world.root / "align"

@@ -95,7 +95,8 @@ def world(tmp_path: Path) -> World:
         test = "unseen_test" if part == "unseen" else "seen_test"
         role = test if part == "unseen" or clip_id.endswith("3") else part
         told = class_id if role == part else None
-        lines.append({"split": "s0", "clip_id": clip_id, "role": role, "class_id": told, "held_out": False})
+        is_held_out = role == "fit" and clip_id.endswith("2")
+        lines.append({"split": "s0", "clip_id": clip_id, "role": role, "class_id": told, "held_out": is_held_out})
     meta = {"dataset": "toy", "split_table": "films", "splits": {"s0": PARTS}}
     tables.write(tmp_path / "s.parquet", SPLIT, lines, meta)
     return World(tmp_path, ids, vectors, texts)

@@ -1,0 +1,112 @@
+"""Differences of two methods, split by split: what one is ahead of the other where both answered the same questions.
+
+Splits are easy or hard for all methods alike, so that two figures may lie within each other's intervals and yet differ
+on every split; and two that look apart may not. A difference whose interval covers 0 is noise, whatever its size.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from pipeline.evaluation import intervals, metrics, tables
+from pipeline.evaluation.metrics import Interval
+
+Row = dict[str, Any]  # of reports/evaluate/<row>.json
+Answers = Sequence[Row]  # of reports/evaluate/<row>.parquet, of one question
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The figure of one method less that of another; fractions.
+
+    `ci95` takes splits for independent, `ci95_corrected` knows that they share classes and clips; None where there are
+    fewer than two, and the latter where no class is seen, so that nothing tells how much they share. Of a single split
+    `ci95` is over its cells of subject and class, where its answers are known.
+    """
+
+    by_split: dict[str, float]
+    mean: float
+    ci95: Interval | None
+    ci95_corrected: Interval | None
+
+    @property
+    def num_splits(self) -> int:
+        """Splits on which both were measured."""
+        return len(self.by_split)
+
+    @property
+    def num_ahead(self) -> int:
+        """Splits on which the one is ahead."""
+        return sum(value > 0 for value in self.by_split.values())
+
+    @property
+    def is_noise(self) -> bool | None:
+        """Whether the widest interval known covers 0; None without any."""
+        interval = self.ci95_corrected or self.ci95
+        return None if interval is None else interval[0] <= 0 <= interval[1]
+
+
+def paired(one: Sequence[Row], other: Sequence[Row], figure: str = "top1") -> Difference | None:
+    """The difference over the splits that both have; None where they share none.
+
+    Within a split, seeds that both have are paired, for they share their encoder; where none is, as of a method that
+    draws nothing, all of each are averaged.
+    """
+    ours, theirs = _by_split(one, figure), _by_split(other, figure)
+    found = {split: _difference(ours[split], theirs[split]) for split in sorted(ours) if split in theirs}
+    if not found:
+        return None
+    values = list(found.values())
+    ratio = tables.unseen_to_seen([row for row in one if row["split"] in found])
+    corrected = intervals.corrected(values, ratio) if ratio is not None else None
+    return Difference(found, float(np.mean(values)), metrics.interval_of_mean(values), corrected)
+
+
+def with_cells(difference: Difference, one: Answers, other: Answers) -> Difference:
+    """The difference of a single split with its interval over cells; that of several as it is."""
+    return difference if difference.num_splits > 1 else replace(difference, ci95=over_cells(one, other))
+
+
+def over_cells(one: Answers, other: Answers) -> Interval | None:
+    """95 % interval of the difference in top-1 accuracy over (subject, class) cells of the clips that both answered.
+
+    The clips of a cell stand or fall together: the variance is that of the cells' sums of differences about the mean
+    (Cochran, 1977, equation 6.13), with Student's t. None for fewer than two cells.
+    """
+    ours, theirs = _by_clip(one), _by_clip(other)
+    sums: dict[tuple[Any, ...], list[float]] = {}
+    for clip_id in sorted(ours.keys() & theirs.keys()):
+        (cell, mine), (_, other_one) = ours[clip_id], theirs[clip_id]
+        sums.setdefault(cell, []).append(mine - other_one)
+    num_cells, num_clips = len(sums), sum(map(len, sums.values()))
+    if num_cells < 2:
+        return None
+    mean = sum(map(sum, sums.values())) / num_clips
+    squares = sum((sum(values) - len(values) * mean) ** 2 for values in sums.values())
+    return intervals.around(mean, squares * num_cells / (num_cells - 1) / num_clips**2, num_cells - 1)
+
+
+def _by_clip(answers: Answers) -> dict[str, tuple[tuple[Any, ...], float]]:
+    """Cell and share of right answers, over seeds, of each clip; a clip of nobody known is a cell of its own."""
+    right: dict[str, list[bool]] = {}
+    cells: dict[str, tuple[Any, ...]] = {}
+    for line in answers:
+        right.setdefault(line["clip_id"], []).append(line["rank"] == 1)
+        who = (line["clip_id"],) if line["subject"] is None else (line["subject"], line["class_id"])
+        cells[line["clip_id"]] = who
+    return {clip_id: (cells[clip_id], sum(values) / len(values)) for clip_id, values in right.items()}
+
+
+def _difference(ours: dict[int, float], theirs: dict[int, float]) -> float:
+    both = [seed for seed in ours if seed in theirs]
+    mine, other = (both, both) if both else (list(ours), list(theirs))
+    return float(np.mean([ours[seed] for seed in mine]) - np.mean([theirs[seed] for seed in other]))
+
+
+def _by_split(rows: Sequence[Row], figure: str) -> dict[str, dict[int, float]]:
+    found: dict[str, dict[int, float]] = {}
+    for row in rows:
+        found.setdefault(row["split"], {})[row["seed"]] = row[figure]
+    return found

@@ -1,0 +1,50 @@
+"""Intervals of a mean over splits that know what the splits share, and what the chance of training is worth.
+
+Splits drawn from one set of classes share most of their training and much of their test, so their figures vary less
+than those of new data would: the plain interval over them is too narrow.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pipeline.evaluation.metrics import COVERAGE, Interval
+
+
+def corrected(values: Sequence[float], test_to_train: float) -> Interval | None:
+    """95 % interval of the mean of resampled splits, their variance corrected (Nadeau and Bengio, 2003, section 3).
+
+    The variance of the mean of J figures is taken as (1/J + test_to_train) times theirs, where `test_to_train` is the
+    ratio of what is tested to what is trained on: here of unseen to seen classes. None for fewer than two splits.
+    """
+    num = len(values)
+    if num < 2:
+        return None
+    return around(float(np.mean(values)), float(np.var(values, ddof=1)) * (1 / num + test_to_train), num - 1)
+
+
+def over_seeds(values: Sequence[Sequence[float]]) -> Interval | None:
+    """95 % interval of the mean of splits, were each trained again with other seeds: nothing else of it varies.
+
+    `values` are the figures of each split's seeds. Seeds stand below their split, for a seed draws other numbers in
+    each; their variance is pooled over splits. None where no split has two seeds.
+    """
+    freedom = sum(len(seeds) - 1 for seeds in values)
+    if freedom < 1:
+        return None
+    pooled = sum(float(np.var(seeds)) * len(seeds) for seeds in values) / freedom
+    variance = pooled * sum(1 / len(seeds) for seeds in values) / len(values) ** 2
+    return around(float(np.mean([np.mean(seeds) for seeds in values])), variance, freedom)
+
+
+def within_unit(interval: Interval | None) -> Interval | None:
+    """Cut to [0, 1], where shares live."""
+    return (max(0.0, interval[0]), min(1.0, interval[1])) if interval else None
+
+
+def around(middle: float, variance: float, freedom: int) -> Interval:
+    """Student's 95 % interval of a mean whose variance is known with so many degrees of freedom."""
+    from scipy.special import stdtrit  # .2 s to import, and only several figures need it
+
+    half = float(stdtrit(freedom, 0.5 + COVERAGE / 2)) * variance**0.5
+    return middle - half, middle + half

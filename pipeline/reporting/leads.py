@@ -1,0 +1,132 @@
+"""Methods of a panel compared in pairs, split by split: how far the best is ahead, and what an oracle's choice adds."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pipeline.evaluation import differences
+from pipeline.evaluation.differences import Difference
+from pipeline.evaluation.generalised import AREA
+from pipeline.reporting.evidence import Result, Row
+from pipeline.reporting.views import Line, Panel
+
+_FIGURES = {"gzsl": AREA}  # of clips of both sides no share of right answers is fair to a method that leans to one
+_TOLD = {"top1": "top-1", AREA: "area under the curve of seen and unseen accuracy"}
+HEADER = (
+    *("dataset", "split_table", "protocol", "split", "label_space", "num_classes", "figure", "row", "selection"),
+    *("other", "other_selection", "num_splits", "num_ahead", "difference", "low", "high", "low_corrected"),
+    *("high_corrected", "noise"),
+)
+
+
+@dataclass(frozen=True)
+class Lead:
+    """One line less another."""
+
+    one: Line
+    other: Line
+    difference: Difference
+
+    @property
+    def verdict(self) -> str:
+        """What may be said of it, in a word or two."""
+        if self.difference.is_noise is None:
+            return "unknown"
+        return "noise" if self.difference.is_noise else "ahead" if self.difference.mean > 0 else "behind"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Leads of the best line of a panel over all others, or of other pairs of its lines."""
+
+    panel: Panel
+    leads: list[Lead]
+
+    @property
+    def figure(self) -> str:
+        """What the lines are compared by, in words."""
+        return _TOLD[_figure(self.panel)]
+
+
+def ahead(panels: Sequence[Panel], results: Sequence[Result]) -> list[Compared]:
+    """The best honest line of each panel, of those on most splits, against every other honest one, near ones first."""
+    found = []
+    for panel in panels:
+        honest = panel.best
+        most = max((line.num_splits for line in honest), default=0)
+        whole = [line for line in honest if line.num_splits == most]
+        if whole:
+            best = max(whole, key=lambda line: _value(line, panel))
+            pairs = [(best, line) for line in honest if line is not best]
+            found.append(_compared(panel, pairs, results))
+    return [one for one in found if one.leads]
+
+
+def gaps(panels: Sequence[Panel], results: Sequence[Result]) -> list[Compared]:
+    """The oracle's line of each method against its own choice: what choosing on the test clips would add."""
+    found = []
+    for panel in panels:
+        own = {_who(line): line for line in panel.lines if not line.leaky}
+        pairs = [(line, own[_who(line)]) for line in panel.lines if line.leaky and _who(line) in own]
+        found.append(_compared(panel, pairs, results))
+    return [one for one in found if one.leads]
+
+
+def between(panels: Sequence[Panel], results: Sequence[Result], one: str, other: str) -> list[Compared]:
+    """Every line of one result against those of another that answer the same question, oracles aside."""
+    found = []
+    for panel in panels:
+        lines = [line for line in panel.lines if not line.leaky]
+        pairs = [(ours, their) for ours in lines for their in lines if (ours.result, their.result) == (one, other)]
+        found.append(_compared(panel, pairs, results))
+    return [one for one in found if one.leads]
+
+
+def table(found: Sequence[Compared]) -> Iterator[list[object]]:
+    """Lines under HEADER, for a CSV; fractions in full precision."""
+    for compared in found:
+        panel = compared.panel
+        asked = [panel.dataset, panel.split_table, panel.protocol or "", panel.split or "", panel.space]
+        for lead in compared.leads:
+            one, ci95, corrected = lead.difference, lead.difference.ci95, lead.difference.ci95_corrected
+            yield [
+                *(*asked, panel.num_classes, _figure(panel), lead.one.result, lead.one.rows[0]["selection"]),
+                *(lead.other.result, lead.other.rows[0]["selection"], one.num_splits, one.num_ahead, one.mean),
+                *(*(ci95 or ("", "")), *(corrected or ("", "")), "" if one.is_noise is None else one.is_noise),
+            ]
+
+
+def _compared(panel: Panel, pairs: Sequence[tuple[Line, Line]], results: Sequence[Result]) -> Compared:
+    leads = []
+    for one, other in pairs:
+        difference = differences.paired(one.rows, other.rows, _figure(panel))
+        if difference is not None:
+            if _figure(panel) == "top1":
+                splits = set(difference.by_split)
+                answers = (_answers(line, splits, results) for line in (one, other))
+                difference = differences.with_cells(difference, *answers)
+            leads.append(Lead(one, other, difference))
+    return Compared(panel, sorted(leads, key=lambda lead: (lead.difference.mean, lead.other.result)))
+
+
+def _answers(line: Line, splits: set[str], results: Sequence[Result]) -> list[Row]:
+    """What a line says of every clip of these splits."""
+    (result,) = (one for one in results if one.name == line.result)
+    first = line.rows[0]
+    wanted = {key: first[key] for key in ("selection", "label_space")}
+    return [
+        one
+        for one in result.predictions
+        if one["split"] in splits and all(one[key] == value for key, value in wanted.items())
+    ]
+
+
+def _who(line: Line) -> tuple[object, ...]:
+    return (line.result, *(line.rows[0][key] for key in ("inference", "refit")))
+
+
+def _figure(panel: Panel) -> str:
+    return _FIGURES.get(panel.space, "top1")
+
+
+def _value(line: Line, panel: Panel) -> float:
+    return line.generalised[AREA] if line.generalised and _figure(panel) == AREA else line.value

@@ -1,0 +1,71 @@
+"""Intervals over splits against closed forms written out, numerical integration and simulation."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import t as student
+
+from pipeline.evaluation import intervals, metrics
+
+VALUES = [0.41, 0.52, 0.36, 0.6, 0.45]
+
+
+def test_without_what_is_shared_the_corrected_interval_is_the_plain_one() -> None:
+    assert intervals.corrected(VALUES, 0) == pytest.approx(metrics.interval_of_mean(VALUES))
+
+
+def test_the_corrected_interval_is_nadeau_and_bengios_written_out() -> None:
+    """n_2 / n_1 = 5 unseen to 22 seen classes, J = 5 splits."""
+    mean = math.fsum(VALUES) / 5
+    spread = math.fsum((value - mean) ** 2 for value in VALUES) / 4
+    half = student.ppf(0.975, 4) * math.sqrt((1 / 5 + 5 / 22) * spread)
+    assert intervals.corrected(VALUES, 5 / 22) == pytest.approx((mean - half, mean + half))
+    plain = metrics.interval_of_mean(VALUES)
+    assert plain is not None
+    assert half == pytest.approx((plain[1] - plain[0]) / 2 * math.sqrt(1 + 5 * 5 / 22))
+
+
+def test_one_split_has_no_corrected_interval() -> None:
+    assert intervals.corrected([0.5], 0.2) is None
+
+
+def test_the_interval_over_seeds_of_one_split_is_students() -> None:
+    assert intervals.over_seeds([VALUES]) == pytest.approx(metrics.interval_of_mean(VALUES))
+
+
+def test_splits_that_differ_do_not_widen_the_interval_over_seeds() -> None:
+    near = intervals.over_seeds([[0.4, 0.42], [0.5, 0.52]])
+    far = intervals.over_seeds([[0.1, 0.12], [0.8, 0.82]])
+    assert near is not None
+    assert far is not None
+    assert np.ptp(near) == pytest.approx(np.ptp(far))
+    # The pooled variance is (2 x .0002) / 2 and that of the mean of two means of two a fourth of it.
+    assert np.ptp(near) / 2 == pytest.approx(student.ppf(0.975, 2) * math.sqrt(0.0002 / 4))
+
+
+def test_the_interval_over_seeds_covers_what_other_seeds_give() -> None:
+    """Three splits with two, three and four seeds: the mean with endless seeds lies within in 95 of 100 trials."""
+    draw, inside, trials = np.random.default_rng(0), 0, 4_000
+    for _ in range(trials):
+        noise = [draw.normal(0.5 + 0.1 * split, 0.05, size=2 + split).tolist() for split in range(3)]
+        found = intervals.over_seeds(noise)
+        assert found is not None
+        inside += found[0] <= 0.6 <= found[1]
+    assert inside / trials == pytest.approx(0.95, abs=0.012)
+
+
+@pytest.mark.parametrize("values", [[], [[0.5]], [[0.5], [0.6]]])
+def test_without_a_second_seed_there_is_no_interval_over_seeds(values: list[list[float]]) -> None:
+    assert intervals.over_seeds(values) is None
+
+
+def test_a_split_of_one_seed_takes_the_spread_of_the_others() -> None:
+    found = intervals.over_seeds([[0.4, 0.5], [0.7]])
+    half = student.ppf(0.975, 1) * math.sqrt(0.005 * (1 / 2 + 1) / 4)
+    assert found == pytest.approx((0.575 - half, 0.575 + half))
+
+
+def test_shares_stay_between_zero_and_one() -> None:
+    assert intervals.within_unit((-0.2, 1.3)) == (0.0, 1.0)
+    assert intervals.within_unit(None) is None
