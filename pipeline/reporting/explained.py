@@ -41,8 +41,7 @@ def write(folder: Path, about: About, told: Sequence[Told], class_names: Mapping
 
 def _page(about: About, found: Sequence[Explained], images: list[pages.Image]) -> pages.Page:
     first = found[0]
-    attributes = decided.read(Store(about.texts, "embed"), first.class_ids)
-    mistakes = decided.table(first, attributes) if attributes else None
+    mistakes = decided.table(first, Store(about.texts, "embed"))
     return pages.Page(
         title=f"What {about.method['method']} goes by",
         stage=STAGE,

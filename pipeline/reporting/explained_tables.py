@@ -11,7 +11,8 @@ from pipeline.core import pages
 from pipeline.reporting.explained_arrays import MODULES, Explained
 
 _NUM_BINS = 20
-_LABEL = 0  # the first of the texts that attention mixes
+_FIRST = 0  # of the texts that attention mixes: the label, where params do not say otherwise
+_ATTENTION = "Attention on the first text of a class"
 
 
 def modules(found: Sequence[Explained]) -> list[pages.Table]:
@@ -36,15 +37,15 @@ def modules(found: Sequence[Explained]) -> list[pages.Table]:
 
 
 def attention(found: Sequence[Explained]) -> list[pages.Table]:
-    """How far the attention on the label strays, over all clips and candidates of each training."""
+    """How far the attention on the first text strays, over all clips and candidates of each training."""
     rows: list[list[pages.Cell]] = []
     for one in found:
         if one.attention_NKS is not None:
-            label_NK = one.attention_NKS[..., _LABEL].astype(np.float64)
-            figures = [label_NK.min(), label_NK.mean(), label_NK.max(), label_NK.std()]
+            first_NK = one.attention_NKS[..., _FIRST].astype(np.float64)
+            figures = [first_NK.min(), first_NK.mean(), first_NK.max(), first_NK.std()]
             rows.append([one.split, one.seed, *(round(float(figure), 6) for figure in figures)])
     header = ["split", "seed", "least", "mean", "most", "standard deviation"]
-    return [pages.Table(title="Attention on the label", header=header, rows=rows)] if rows else []
+    return [pages.Table(title=_ATTENTION, header=header, rows=rows)] if rows else []
 
 
 def histogram(found: Sequence[Explained]) -> list[pages.Bars]:
@@ -52,19 +53,20 @@ def histogram(found: Sequence[Explained]) -> list[pages.Bars]:
     there = [one.attention_NKS for one in found if one.attention_NKS is not None]
     if not there:
         return []
-    label = np.concatenate([attention_NKS[..., _LABEL].ravel() for attention_NKS in there]).astype(np.float64)
-    counts, edges = np.histogram(label, _NUM_BINS if label.min() < label.max() else 1)
+    first = np.concatenate([attention_NKS[..., _FIRST].ravel() for attention_NKS in there]).astype(np.float64)
+    counts, edges = np.histogram(first, _NUM_BINS if first.min() < first.max() else 1)
     digits = max(2, 1 - math.floor(math.log10(edges[1] - edges[0])))
     bars = [
-        pages.Bar(name=f"{low:.{digits}f} – {high:.{digits}f}", value=count / len(label), detail=f"{count} pairs")
+        pages.Bar(name=f"{low:.{digits}f} – {high:.{digits}f}", value=count / len(first), detail=f"{count} pairs")
         for count, low, high in zip(counts.tolist(), edges[:-1], edges[1:], strict=True)
     ]
     num_texts = there[0].shape[2]
     note = (
-        f"How much of its attention a clip gives to the label of a candidate, of {len(label)} pairs of a clip and a "
-        f"candidate. At {1 / num_texts:.4g} the method takes the plain mean of the {num_texts} texts."
+        f"How much of its attention a clip gives to the first text of a candidate, which is the label where params do "
+        f"not say otherwise, of {len(first)} pairs. At {1 / num_texts:.4g} the method takes the plain mean of the "
+        f"{num_texts} texts."
     )
-    return [pages.Bars(title="How the attention on the label is spread", note=note, unit=" %", bars=bars)]
+    return [pages.Bars(title="How the attention on the first text is spread", note=note, unit=" %", bars=bars)]
 
 
 def _share(right_N: Any) -> float:

@@ -13,7 +13,7 @@ from pipeline.reporting.explained_arrays import Told
 
 NAMES = {0: "sit", 1: "stand", 2: "wave", 3: "clap", 4: "bow", 5: "jump <up>"}
 UNSEEN = [2, 3, 5]
-ATTRIBUTES = ["arm", "leg", "both", "up"]
+MOVEMENTS = ["arm", "leg", "both", "up"]
 METHOD = {"dataset": "toy", "modality": "skeleton", "method": "dvta", "encoder": "stgcn"}
 MODULES = ("direct", "augmented")
 
@@ -39,7 +39,7 @@ def make(
     dim: int = 4,
     noise: float = 0.6,
     arrays: tuple[str, ...] = (*MODULES, "attention", "vectors", "text_vectors"),
-    attributes: bool = True,
+    movements: bool = True,
 ) -> Made:
     """Two trainings by default; `arrays` names what the method explains itself by."""
     told = []
@@ -49,9 +49,9 @@ def make(
     with store.create(root / "texts.zarr", {"dataset": "toy"}) as texts:
         ids = [f"{class_id:04d}-00" for class_id in NAMES]
         texts.group("label", ids).put("pooled", np.eye(len(NAMES), dtype=np.float32))
-        if attributes:
-            vectors = np.random.default_rng(9).normal(size=(len(NAMES), len(ATTRIBUTES))).astype(np.float32)
-            texts.group("movement", ids, {"names": ATTRIBUTES}).put("pooled", vectors)
+        if movements:
+            vectors = np.random.default_rng(9).normal(size=(len(NAMES), len(MOVEMENTS))).astype(np.float32)
+            texts.group("movement", ids, {"names": MOVEMENTS}).put("pooled", vectors)
     return Made(root / "align/row", root / "texts.zarr", told)
 
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,11 +12,12 @@ import pytest
 from pipeline.core import pages
 from pipeline.core.errors import FormatError
 from pipeline.core.pages import Page
-from pipeline.core.store import Store
+from pipeline.core.store import Store, create
 from pipeline.reporting import explained
 from pipeline.reporting.explained_arrays import Told
-from tests.reporting.explaining import ATTRIBUTES, METHOD, MODULES, NAMES, UNSEEN, Made, make
+from tests.reporting.explaining import METHOD, MODULES, MOVEMENTS, NAMES, UNSEEN, Made, make
 
+ATTENTION = "Attention on the first text of a class"
 EACH = "Each alignment alone, and how often it gives the answer of all together"
 
 
@@ -75,7 +77,7 @@ def test_the_attention_on_the_label_is_summed_up_and_spread(tmp_path: Path) -> N
     found = page(tmp_path, made)
     label = [made.behind(split, "attention")[..., 0] for split in ("s0", "s1")]
     of_first = [label[0].min(), label[0].mean(), label[0].max(), label[0].std()]
-    assert table(found, "Attention on the label")[0][2:] == pytest.approx(of_first, abs=1e-5)
+    assert table(found, ATTENTION)[0][2:] == pytest.approx(of_first, abs=1e-5)
     (bars,) = found.bars
     assert sum(bar.value for bar in bars.bars) == pytest.approx(1)
     counts, _ = np.histogram(np.stack(label), 20)
@@ -108,7 +110,7 @@ def test_the_texts_of_the_classes_are_the_anchors_of_the_neighbourhoods(tmp_path
 
 
 def test_vectors_alone_give_planes_and_strips_but_no_matrices_and_no_attention(tmp_path: Path) -> None:
-    found = page(tmp_path, make(tmp_path, arrays=("vectors",), attributes=False))
+    found = page(tmp_path, make(tmp_path, arrays=("vectors",), movements=False))
     assert (found.images, found.bars, found.tables) == ([], [], [])
     assert [part.title for part in found.clips] == ["Hits", "Misses"]
 
@@ -125,32 +127,53 @@ def test_hits_and_misses_are_told_with_their_scores_best_first(tmp_path: Path) -
             assert clip.caption.startswith(f"{clip.clip_id} shows “{truth}”: {best} {values[row].max():.3f}, ")
 
 
-def test_the_attributes_that_clips_carry_decide_where_vectors_are_attributes(tmp_path: Path) -> None:
-    made = make(tmp_path, noise=1.5)  # vectors of 4 numbers, as many as there are attributes
-    rows = table(page(tmp_path, made), "Attributes that decided the most frequent mistakes, as the clips were read")
-    values = Store(made.texts, "embed").read("movement", "pooled").astype(np.float64)
-    values /= np.linalg.norm(values, axis=1, keepdims=True)
+def test_movements_decide_by_what_they_add_to_the_cosines_where_vectors_are_movements(tmp_path: Path) -> None:
+    made = make(tmp_path, noise=1.5)  # vectors of four numbers, as many as there are movements
+    rows = table(page(tmp_path, made), "Movements behind the most frequent mistakes, as the clips showed them")
     vectors = made.behind("s0", "vectors").astype(np.float64)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     called = made.told[0].scored.values[:, 1].argmax(axis=1)
+    truth = np.array([UNSEEN.index(class_id) for class_id in made.told[0].truth])
+    columns = {NAMES[class_id]: column for column, class_id in enumerate(UNSEEN)}
+    first, second = columns[rows[0][0]], columns[rows[0][1]]
+    mine = (truth == first) & (called == second)
+    assert (
+        rows[0][2]
+        == mine.sum()
+        == max(((truth == a) & (called == b)).sum() for a in range(3) for b in range(3) if a != b)
+    )
+    adds = vectors[mine].mean(axis=0) * (np.eye(3, 4)[first] - np.eye(3, 4)[second])
+    for cell, side in ((rows[0][3], adds), (rows[0][4], -adds)):
+        order = np.argsort(-side)
+        assert cell == ", ".join(f"{MOVEMENTS[at]} {side[at]:.2f}" for at in order if side[at] > 0.005)
+
+
+@pytest.mark.parametrize("changes", [{"dim": 5}, {"arrays": ("direct",)}])
+def test_elsewhere_movements_are_told_by_the_texts(tmp_path: Path, changes: dict[str, Any]) -> None:
+    made = make(tmp_path, noise=1.5, **changes)
+    rows = table(page(tmp_path, made), "Movements behind the most frequent mistakes, as the texts tell them")
+    values = Store(made.texts, "embed").read("movement", "pooled").astype(np.float64)
+    values /= np.linalg.norm(values, axis=1, keepdims=True)
     ids = {name: class_id for class_id, name in NAMES.items()}
-    truth, guess = ids[rows[0][0]], ids[rows[0][1]]
-    mine = (np.array(made.told[0].truth) == truth) & (called == UNSEEN.index(guess))
-    assert rows[0][2] == mine.sum()
-    adds = (vectors[mine] * (values[truth] - values[guess])).mean(axis=0)
-    best = int(adds.argmax())
-    assert rows[0][3].startswith(f"{ATTRIBUTES[best]} {adds[best]:.2f}")
-    assert rows[0][4].startswith(f"{ATTRIBUTES[int(adds.argmin())]} {-adds.min():.2f}")
+    apart = values[ids[rows[0][0]]] - values[ids[rows[0][1]]]
+    assert rows[0][3].startswith(f"{MOVEMENTS[int(apart.argmax())]} {apart.max():.2f}")
+    assert rows[0][4].startswith(f"{MOVEMENTS[int(apart.argmin())]} {-apart.min():.2f}")
 
 
-def test_the_sentences_alone_tell_classes_apart_where_vectors_are_no_attributes(tmp_path: Path) -> None:
-    made = make(tmp_path, noise=1.5, dim=5)
-    assert table(page(tmp_path, made), "Attributes that decided the most frequent mistakes, by the sentences")
+def test_without_movements_or_without_mistakes_nothing_decides(tmp_path: Path) -> None:
+    without = page(tmp_path, make(tmp_path / "without", movements=False), "a")
+    right = page(tmp_path, make(tmp_path / "right", noise=0.0), "b")
+    assert [one.title for one in without.tables] == [one.title for one in right.tables] == [EACH, ATTENTION]
 
 
-def test_texts_without_attributes_decide_nothing(tmp_path: Path) -> None:
-    found = page(tmp_path, make(tmp_path, attributes=False))
-    assert [one.title for one in found.tables] == [EACH, "Attention on the label"]
+def test_movements_that_do_not_fit_the_classes_are_refused(tmp_path: Path) -> None:
+    made = make(tmp_path)
+    with create(made.texts, {}) as texts:
+        texts.group("movement", ["0002-00"], {"names": MOVEMENTS}).put("pooled", np.ones((1, 4), np.float32))
+    with pytest.raises(
+        FormatError, match=r"'movement' of shape \(1, 4\), 4 names, lacks the classes \[3, 5\]; .*embed"
+    ):
+        page(tmp_path, made)
 
 
 def test_arrays_that_do_not_fit_the_scores_are_refused(tmp_path: Path) -> None:
