@@ -18,6 +18,7 @@ def main(
     prompts: Annotated[Path, Option(help="Class texts, with the class names.")],
     out: Annotated[Path, Option(help="Figures, as JSON.")],
     predictions: Annotated[Path, Option(help="Predictions, as parquet.")],
+    shown: Annotated[Path, Option(help="Folder of the row's page, empty where its method explains nothing.")],
 ) -> None:
     """Audit for leaks, then measure one method."""
     inputs = Inputs(scores=scores, clips=clips, split=split, embeddings=embeddings, prompts=prompts)
@@ -28,6 +29,7 @@ def main(
             inputs,
             out=out,
             predictions=predictions,
+            shown=shown,
         )
 
 

@@ -13,13 +13,14 @@ def main(
     evaluate: Annotated[Path, Option(help="Folder of evaluate's figures and predictions.")],
     pages: Annotated[list[Path], Option(help="Folder of a stage whose rows may hold a page.json; may be repeated.")],
     clips: Annotated[Path, Option(help="Folder of the clips tables.")],
+    arrays: Annotated[Path, Option(help="Folder of the prepared arrays, from which pages' clips are drawn.")],
     params: Annotated[Path, Option(help="The params file, shown as it stands.")],
     dag: Annotated[Path, Option(help="The picture of the pipeline, SVG.")],
     out: Annotated[Path, Option(help="Folder of the report.")],
 ) -> None:
     """Draw all pages; the first to open is index.html."""
     with runs.recorded("report", "report"):
-        report(evaluate=evaluate, pages=pages, clips=clips, params=params, dag=dag, out=out)
+        report(evaluate=evaluate, pages=pages, clips=clips, arrays=arrays, params=params, dag=dag, out=out)
 
 
 if __name__ == "__main__":

@@ -140,7 +140,7 @@ def _fields(cell: Shown) -> dict[str, object]:
         low_corrected, high_corrected = _per_cents(one.ci95_corrected) if one.ci95_corrected else ("", "")
         return {
             "source": "ours",
-            "value": f"{one.value / 1e9:.6g}" if one.is_cost else _per_cents([one.value])[0],
+            "value": f"{one.value / one.unit:.6g}" if one.unit else _per_cents([one.value])[0],
             "low": low,
             "high": high,
             "low_corrected": low_corrected,

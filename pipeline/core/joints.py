@@ -8,6 +8,7 @@ class JointLayout:
     """One sensor's or estimator's skeleton.
 
     `edges` are (joint, neighbour nearer to the centre), `centre` is what recipes subtract, `shoulders` (right, left).
+    A planar one is estimated in pictures: x, y downwards, and a score in place of z.
     """
 
     name: str
@@ -15,6 +16,7 @@ class JointLayout:
     edges: tuple[tuple[int, int], ...]
     centre: int
     shoulders: tuple[int, int]
+    planar: bool = False
 
     @property
     def num_joints(self) -> int:
@@ -22,11 +24,14 @@ class JointLayout:
         return len(self.names)
 
 
-def _layout(name: str, names: str, bones: str, centre: str, shoulders: tuple[str, str]) -> JointLayout:
+def _layout(
+    name: str, names: str, bones: str, centre: str, shoulders: tuple[str, str], *, planar: bool = False
+) -> JointLayout:
     order = tuple(names.split())
     pairs = [bone.split(">") for bone in bones.split()]
     edges = tuple((order.index(child), order.index(parent)) for child, parent in pairs)
-    return JointLayout(name, order, edges, order.index(centre), (order.index(shoulders[0]), order.index(shoulders[1])))
+    right, left = (order.index(shoulder) for shoulder in shoulders)
+    return JointLayout(name, order, edges, order.index(centre), (right, left), planar)
 
 
 # Kinect v2, the order of NTU RGB+D and PKU-MMD (shahroudy/NTURGB-D README; joint 21, 1-based, is the centre).
@@ -70,6 +75,7 @@ OPENPOSE18 = _layout(
     "eye_left>nose ear_right>eye_right ear_left>eye_left",
     centre="neck",
     shoulders=("shoulder_right", "shoulder_left"),
+    planar=True,
 )
 
 # COCO key points, the order of HRNet estimates; there is no neck, the nose is the root of the tree.
@@ -83,6 +89,26 @@ COCO17 = _layout(
     "ankle_right>knee_right",
     centre="nose",
     shoulders=("shoulder_right", "shoulder_left"),
+    planar=True,
 )
 
-LAYOUTS: dict[str, JointLayout] = {layout.name: layout for layout in (NTU25, KINECT20, OPENPOSE18, COCO17)}
+# MediaPipe Pose (BlazePose), 33 joints; there is no neck, the nose is the root of the tree.
+MEDIAPIPE33 = _layout(
+    "mediapipe33",
+    "nose eye_inner_left eye_left eye_outer_left eye_inner_right eye_right eye_outer_right ear_left ear_right "
+    "mouth_left mouth_right shoulder_left shoulder_right elbow_left elbow_right wrist_left wrist_right pinky_left "
+    "pinky_right index_left index_right thumb_left thumb_right hip_left hip_right knee_left knee_right ankle_left "
+    "ankle_right heel_left heel_right foot_left foot_right",
+    "eye_inner_left>nose eye_left>eye_inner_left eye_outer_left>eye_left eye_inner_right>nose "
+    "eye_right>eye_inner_right eye_outer_right>eye_right ear_left>eye_outer_left ear_right>eye_outer_right "
+    "mouth_left>nose mouth_right>nose shoulder_left>nose shoulder_right>nose elbow_left>shoulder_left "
+    "elbow_right>shoulder_right wrist_left>elbow_left wrist_right>elbow_right pinky_left>wrist_left "
+    "pinky_right>wrist_right index_left>wrist_left index_right>wrist_right thumb_left>wrist_left "
+    "thumb_right>wrist_right hip_left>shoulder_left hip_right>shoulder_right knee_left>hip_left knee_right>hip_right "
+    "ankle_left>knee_left ankle_right>knee_right heel_left>ankle_left heel_right>ankle_right foot_left>heel_left "
+    "foot_right>heel_right",
+    centre="nose",
+    shoulders=("shoulder_right", "shoulder_left"),
+)
+
+LAYOUTS: dict[str, JointLayout] = {layout.name: layout for layout in (NTU25, KINECT20, OPENPOSE18, COCO17, MEDIAPIPE33)}

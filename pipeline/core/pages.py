@@ -84,6 +84,63 @@ class Marks(_Part):
     marks: list[Mark] = Field(min_length=1)
 
 
+class Dots(_Part):
+    """Points of one name in a cloud; an anchor is drawn large, in the colour of the series of the same name."""
+
+    name: str
+    x: list[float] = Field(min_length=1)
+    y: list[float]
+    anchor: bool
+
+    @model_validator(mode="after")
+    def _paired(self) -> "Dots":
+        if len(self.x) != len(self.y):
+            raise ValueError(f"{len(self.x)} x and {len(self.y)} y")
+        return self
+
+
+class Cloud(_Part):
+    """Points in a plane whose axes have no unit: a projection of vectors, one colour and shape a name."""
+
+    title: str
+    note: str
+    series: list[Dots] = Field(min_length=1)
+
+
+class Bar(_Part):
+    """A share, or a difference of shares (-1 to 1), under a name; `detail` stands beside it, such as "of 12"."""
+
+    name: str
+    value: float = Field(ge=-1, le=1)
+    detail: str
+
+
+class Bars(_Part):
+    """Bars below each other on one axis that holds zero."""
+
+    title: str
+    note: str
+    unit: str  # behind each value, which is shown times a hundred: " %", or " points" of differences
+    bars: list[Bar] = Field(min_length=1)
+
+
+class Clip(_Part):
+    """A clip to be drawn as a strip of frames, and what is said of it."""
+
+    clip_id: str
+    caption: str = Field(min_length=1)
+
+
+class Clips(_Part):
+    """Clips of one dataset and modality; the report draws them where their prepared arrays are there."""
+
+    title: str
+    note: str
+    dataset: str
+    modality: str
+    clips: list[Clip] = Field(min_length=1)
+
+
 class Image(_Part):
     """A PNG beside the page; `alt` says what it shows to one who cannot see it."""
 
@@ -93,7 +150,7 @@ class Image(_Part):
 
 
 class Page(_Part):
-    """One page of the report; every key but `marks` is present, lists may be empty."""
+    """One page of the report; of the lists, which may be empty, those with a default may be left out."""
 
     title: str
     stage: str
@@ -102,6 +159,9 @@ class Page(_Part):
     tables: list[Table]
     lines: list[Lines]
     marks: list[Marks] = Field(default_factory=list)
+    clouds: list[Cloud] = Field(default_factory=list)
+    bars: list[Bars] = Field(default_factory=list)
+    clips: list[Clips] = Field(default_factory=list)
     images: list[Image]
 
 

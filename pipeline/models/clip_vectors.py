@@ -55,7 +55,8 @@ class Encoded:
 
     def clips(self, rows: Sequence[Line]) -> Clips:
         """Vectors with the classes that the rows tell."""
-        return Clips(self.vectors(rows), tuple(row["class_id"] for row in rows), self.senses)
+        measured = tuple(self.features.group_attrs(self.group).get("measured", ()))
+        return Clips(self.vectors(rows), tuple(row["class_id"] for row in rows), self.senses, measured)
 
 
 def opened(path: Path) -> store.Store:

@@ -65,6 +65,13 @@ class SplitlessMember(Protocol):
         """The encoder of a seed, at rest, and of its weights: `weights_hash`, `pretrained`, `named_classes`."""
 
 
+@runtime_checkable
+class WeightlessMember(Protocol):
+    """The file of an encoder that learns nothing: what it gives belongs to no split, and is called so."""
+
+    MEASURED: tuple[str, ...]  # what the first numbers of its vectors measure, by name
+
+
 def encoder_of(module: nn.Module) -> Encoder:
     """A module as the encoder that it is; TypeError, naming what it lacks, if it does not keep the contract."""
     if not isinstance(module, Encoder):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.core import pages
+from pipeline.reporting import histories
 from pipeline.training.method_rows import Learnt
 
 
@@ -53,7 +54,7 @@ def page(key: str, about: About, parts: Sequence[Learnt]) -> pages.Page:
         if tried
         else [
             _lines(f"Accuracy on {about.stand_ins}", "top-1", "val_top1", about.setting_name, parts),
-            _lines("Training loss", "loss", "loss", about.setting_name, parts),
+            _lines(histories.LOSS, "loss", "loss", about.setting_name, parts),
         ],
         images=[],
     )
@@ -92,6 +93,12 @@ def _text(about: About, parts: Sequence[Learnt]) -> str:
     for pretrained in sorted({part.task.pretrained for part in parts if part.task.pretrained}):
         text += (
             f"The features' encoder began as {pretrained}, weights of the web: which classes they saw is not known. "
+        )
+    if cost := parts[0].cost:
+        num_classes = len(next(iter(parts[0].task.spaces.values())))
+        text += (
+            f"It trains {cost['num_params']:,} parameters; a clip among {num_classes} classes takes "
+            f"{cost['macs'] / 1e6:.4g} M multiply-accumulates, the encoder's left out. "
         )
     return (text + about.remark).strip()
 

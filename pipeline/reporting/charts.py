@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
-from pipeline.core.pages import Lines, Series
+from pipeline.core.pages import Bars, Lines, Series
 
 _MARK_HEIGHT, _BAR_HEIGHT, _AXIS_HEIGHT = 46, 28, 24
 _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -47,6 +47,21 @@ def bar(value: float, chance: float) -> Markup:
     """A bar from 0 to the value on a 0 to 1 axis, with chance as a dashed line that shows on the bar too."""
     box = f'<rect class="bar" x="0" y="{_BAR_HEIGHT // 2 - 6}" width="{_percent(value)}" height="12"/>'
     return _hidden([box, _chance(chance, _BAR_HEIGHT, "gap"), _chance(chance, _BAR_HEIGHT)], _BAR_HEIGHT)
+
+
+def signed_bars(chart: Bars) -> list[Markup]:
+    """A bar for each value, from zero to it, on one axis that just holds them all; those below zero are hollow."""
+    ends = [0.0, *(one.value for one in chart.bars)]
+    span = (min(ends), max(ends)) if min(ends) < max(ends) else (0.0, 1.0)
+    zero = _percent(_place(0.0, span))
+    line = f'<line class="tick" x1="{zero}" x2="{zero}" y1="0" y2="{_BAR_HEIGHT}"/>'
+    drawn = []
+    for one in chart.bars:
+        left, right = sorted((_place(0.0, span), _place(one.value, span)))
+        kind = "bar hollow" if one.value < 0 else "bar"
+        place = f'x="{_percent(left)}" width="{_percent(right - left)}" y="{_BAR_HEIGHT // 2 - 6}" height="12"'
+        drawn.append(_hidden([f'<rect class="{kind}" {place}/>', line], _BAR_HEIGHT))
+    return drawn
 
 
 def axis(chance: float) -> Markup:

@@ -71,13 +71,14 @@ class _Figures(BaseModel):
 
 @dataclass(frozen=True)
 class Result:
-    """One evaluate row: its figures, and its predictions with the names of the classes."""
+    """One evaluate row: its figures, its predictions with the names of the classes, and what explains them, if told."""
 
     name: str
     rows: list[Row]
     summaries: list[Row]
     predictions: list[Row]
     class_names: dict[int, str]
+    explained: "Shown | None"
 
 
 @dataclass(frozen=True)
@@ -111,15 +112,21 @@ class Evidence:
     params_text: str
     digests: list[tuple[str, str]]
 
+    @property
+    def all_shown(self) -> list[Shown]:
+        """The pages of stages, and those that stand on the pages of results."""
+        return [*self.shown, *(result.explained for result in self.results if result.explained)]
+
 
 def gather(evaluate: Path, page_folders: Sequence[Path], clips: Path, params: Path, dag: Path) -> Evidence:
     """Read all inputs below the given folders. What is not there is not shown; what is broken is an error."""
     result_files = sorted(evaluate.glob("*.json"))
     page_files = sorted(file for folder in page_folders for file in folder.glob(f"*/{pages.FILE}"))
+    explained = [file for file in map(_explained, result_files) if file.is_file()]
     clips_files = sorted(clips.glob("*.parquet"))
     partners = [file.with_suffix(".parquet") for file in result_files]
     named = [(f"{file.parent.name}/{file.name}", file) for file in [*result_files, *partners, *clips_files]]
-    named += [("/".join([*_named(file), file.name]), file) for file in page_files]
+    named += [("/".join([*_named(file), file.name]), file) for file in [*page_files, *explained]]
     results = [result(file) for file in result_files]
     shown = [_shown(file) for file in page_files]
     counted = [part for file in clips_files for part in _clips(file)]
@@ -148,7 +155,14 @@ def result(file: Path) -> Result:
     partner = file.with_suffix(".parquet")
     names = tables.read_meta(partner, PREDICTIONS)["class_names"]
     lines = tables.read_rows(partner, PREDICTIONS)
-    return Result(file.stem, found["rows"], found["summary"], lines, {int(key): name for key, name in names.items()})
+    class_names = {int(key): name for key, name in names.items()}
+    shown = _shown(_explained(file)) if _explained(file).is_file() else None
+    return Result(file.stem, found["rows"], found["summary"], lines, class_names, shown)
+
+
+def _explained(file: Path) -> Path:
+    """Where the page of a row of evaluate stands, if it has one."""
+    return file.parent / _ASIDE / file.stem / pages.FILE
 
 
 def _shown(file: Path) -> Shown:

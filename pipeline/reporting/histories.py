@@ -5,6 +5,8 @@ from typing import Any
 
 from pipeline.core import pages
 
+LOSS = "Training loss"  # the title that a chart over several rows looks for
+
 History = Sequence[Mapping[str, Any]]  # a row an epoch
 
 

@@ -29,6 +29,7 @@ Figure = Literal[
     "harmonic_mean_gated",
     "ausuc",
     "macs",
+    "params",
 ]
 Over = Literal["splits", "seeds", "cells"]
 
@@ -51,9 +52,11 @@ FIGURES = {
         for name, told in (("top1_seen", _SEEN), ("top1_unseen", _UNSEEN), ("harmonic_mean", _HARMONIC))
     },
     "ausuc": "area under the curve of seen and unseen accuracy",
-    "macs": "multiply-accumulates of one clip through the encoder, in G",
+    "macs": "multiply-accumulates of one clip, in G, through the encoder where that is counted, else in the method",
+    "params": "parameters that the method trains, in M",
 }
-COST = "macs"  # the figure that is no answer: what the encoder takes for a clip
+# Figures that are no answers, with their key in a row and their unit.
+COSTS = {"macs": ("macs", 1e9), "params": ("num_params", 1e6)}
 SPACES = {"unseen": "unseen classes", "all": "classes, seen and unseen", "gzsl": "classes, for test clips of all"}
 
 _LEAKY = "its setting was chosen by its accuracy on the test clips (an oracle): for comparison with such papers only"
@@ -81,8 +84,8 @@ class Asked(Params):
 class Measured:
     """A figure of ours: the mean over splits, the seeds of each first; `over` says what the interval is over.
 
-    `ci95_corrected` is that over splits which knows what they share. A share, or with `is_cost` multiply-accumulates,
-    which were counted and have neither interval nor splits.
+    `ci95_corrected` is that over splits which knows what they share. A share, or with a `unit` a cost, which was
+    counted and has neither interval nor splits.
     """
 
     value: float
@@ -91,16 +94,21 @@ class Measured:
     num_splits: int
     num_seeds: int
     ci95_corrected: Sequence[float] | None = None
-    is_cost: bool = False
+    unit: float | None = None  # of a cost
+
+    @property
+    def is_cost(self) -> bool:
+        """Whether it is no share."""
+        return self.unit is not None
 
     @property
     def shown(self) -> str:
-        """As text: per cents, or G.
+        """As text: per cents, or so many units.
 
-        >>> Measured(0.5417, None, "cells", 1, 1).shown, Measured(30.83e9, None, "cells", 1, 1, is_cost=True).shown
+        >>> Measured(0.5417, None, "cells", 1, 1).shown, Measured(30.83e9, None, "cells", 1, 1, unit=1e9).shown
         ('54.2', '30.8')
         """
-        return f"{self.value / 1e9:.3g}" if self.is_cost else f"{100 * self.value:.1f}"
+        return f"{self.value / self.unit:.3g}" if self.unit else f"{100 * self.value:.1f}"
 
 
 @dataclass(frozen=True)
@@ -122,7 +130,7 @@ def cell(at: str, title: str, asked: Asked, usual: Asked, results: Results) -> C
     """The figure that was asked for; `usual` is what its column asks. Raises DataError where it was not measured."""
     rows = _rows(at, asked, results)
     first = rows[0]
-    if COST in (asked.figure, usual.figure):
+    if {asked.figure, usual.figure} & set(COSTS):
         if asked.figure != usual.figure:
             raise DataError(
                 f"{at}: {FIGURES[asked.figure]} in a column of {FIGURES[usual.figure]}; give it a column of its own"
@@ -140,7 +148,8 @@ def cell(at: str, title: str, asked: Asked, usual: Asked, results: Results) -> C
 
 def _cost(title: str, asked: Asked, rows: Sequence[Row]) -> Cell:
     """What a clip takes, which no class and no choice changes."""
-    measured = Measured(rows[0][COST], None, "cells", 1, 1, is_cost=True)
+    key, unit = COSTS[asked.figure]
+    measured = Measured(rows[0][key], None, "cells", 1, 1, unit=unit)
     return _cell(title, asked, measured, rows, [])
 
 
@@ -152,8 +161,8 @@ def _cell(title: str, asked: Asked, measured: Measured, rows: Sequence[Row], rem
 
 def question(asked: Asked, num_classes: int) -> str:
     """What is asked, in words."""
-    if asked.figure == COST:
-        return FIGURES[COST]
+    if asked.figure in COSTS:
+        return FIGURES[asked.figure]
     told = f"{FIGURES[asked.figure]} among {num_classes} {SPACES[asked.space]}"
     return told + (f", of {', '.join(asked.splits)}" if asked.splits else "")
 
@@ -219,11 +228,12 @@ def _rows(at: str, asked: Asked, results: Results) -> list[Row]:
         ("num_classes", "name splits that have the same number"),
     ):
         found = sorted({row[key] for row in rows})
-        if len(found) > 1 and asked.figure != COST:
+        if len(found) > 1 and asked.figure not in COSTS:
             raise DataError(f"{at}: '{asked.row}' has {key} {' and '.join(map(str, found))}; {remedy}")
-    if asked.figure not in rows[0]:
+    key = COSTS[asked.figure][0] if asked.figure in COSTS else asked.figure
+    if key not in rows[0]:
         raise DataError(f"{at}: '{asked.row}' has no {asked.figure} for label space {asked.space}; mend params.yaml")
-    if rows[0][asked.figure] is None:
+    if rows[0][key] is None:
         raise DataError(
             f"{at}: {FIGURES[asked.figure]} among {rows[0]['num_classes']} classes cannot be wrong; ask another figure"
         )

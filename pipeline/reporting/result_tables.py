@@ -215,7 +215,7 @@ def _ours(
     there = [cell for cell in cells if cell]
     if not there:
         raise ParamsError(f"{at}: no row has a cell in it; give it one or leave the column out")
-    if column.figure != result_cells.COST:
+    if column.figure not in result_cells.COSTS:
         result_cells.check_same_question(at, there)
     best = result_cells.best(there)
     shown = [
@@ -225,7 +225,7 @@ def _ours(
     first = there[0]
     chance = _per_cent(metrics.chance(first.num_classes)) if column.figure in _GUESSED else None
     about = result_cells.question(column.of(""), first.num_classes)
-    if column.figure != result_cells.COST:
+    if column.figure not in result_cells.COSTS:
         about = f"{first.dataset}, {first.split_table}: {about}"
     return Head(*_levels(column.heading), chance, about), shown
 

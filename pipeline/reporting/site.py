@@ -4,6 +4,7 @@ import base64
 import csv
 import platform
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -15,8 +16,9 @@ from markupsafe import Markup
 from pipeline.core.errors import DataError
 from pipeline.evaluation.generalised import WAYS
 from pipeline.evaluation.leakage import LEAKS, OPENERS
-from pipeline.reporting import audit, charts, leads, views
+from pipeline.reporting import audit, charts, leads, scatter, views
 from pipeline.reporting.evidence import Evidence, Result, Shown
+from pipeline.reporting.page_strips import Strips
 from pipeline.reporting.result_tables import Filled
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -35,9 +37,12 @@ _LIBRARIES = (
 )
 
 
-def write(folder: Path, title: str, evidence: Evidence, picture: str, tables: Sequence[Filled]) -> None:
-    """Write the whole report into an empty folder; `picture` is the pipeline as SVG (`dag.svg`)."""
-    site = _environment(title, evidence, tables)
+def write(folder: Path, title: str, evidence: Evidence, picture: str, tables: Sequence[Filled], strips: Strips) -> None:
+    """Write the whole report into an empty folder.
+
+    `picture` is the pipeline as SVG (`dag.svg`), `strips` are the clips that pages name, as far as they could be drawn.
+    """
+    site = _environment(title, evidence, tables, strips)
     panels = views.panels(evidence.results)
     ahead = leads.ahead(panels, evidence.results)
     _page(
@@ -59,11 +64,14 @@ def write(folder: Path, title: str, evidence: Evidence, picture: str, tables: Se
         breakdowns = views.breakdowns(result)
         spaces = views.by_space(result)
         parts = {"result": result, "panels": own, "breakdowns": breakdowns, "spaces": spaces}
-        parts["audited"] = audit.sentences(result.rows)
+        parts |= {
+            "audited": audit.sentences(result.rows),
+            "shown": result.explained,
+            "images": _images(result.explained),
+        }
         _page(site, folder, result_file(result), "result.html", **parts)
     for shown in evidence.shown:
-        images = [base64.b64encode(image).decode() for image in shown.images]
-        _page(site, folder, shown_file(shown), "page.html", shown=shown, images=images)
+        _page(site, folder, shown_file(shown), "page.html", shown=shown, images=_images(shown))
     _page(site, folder, "provenance.html", evidence=evidence, versions=versions())
     if ahead:
         _write_csv(folder / "differences.csv", leads.HEADER, leads.table(ahead))
@@ -121,7 +129,15 @@ def number(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _environment(title: str, evidence: Evidence, tables: Sequence[Filled]) -> jinja2.Environment:
+def _images(shown: Shown | None) -> list[str]:
+    return [_encoded(image) for image in shown.images] if shown else []
+
+
+def _encoded(image: bytes) -> str:
+    return base64.b64encode(image).decode()
+
+
+def _environment(title: str, evidence: Evidence, tables: Sequence[Filled], strips: Strips) -> jinja2.Environment:
     site = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -136,6 +152,8 @@ def _environment(title: str, evidence: Evidence, tables: Sequence[Filled]) -> ji
         "title": title,
         "style": Markup(style),  # noqa: S704 - our own file
         "charts": charts,
+        "scatter": scatter,
+        "strips": defaultdict(str, {named: _encoded(image) for named, image in strips.items()}),
         "leaks": LEAKS,
         "openers": OPENERS,
         "ways": WAYS,

@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.reporting import canvas, projections
 from pipeline.transfer.explain import Explanation
 
 Floats = npt.NDArray[np.float32]
 
 _MOST_NAMES = 60  # beyond this the names of an axis would overprint each other
-_DPI = 100
-_ROUNDS = 500  # of t-SNE
 _STYLES = {
     "chosen": ("#1b6ca8", "solid", 2.2),
     "lost": ("#999999", "dashed", 1.0),
@@ -29,7 +28,7 @@ def heat_map(
 ) -> None:
     """M (brighter is more related) or, `binary`, A (black is chosen), rows unseen, columns seen."""
     size = (min(16, 2.5 + 0.22 * len(seen)), min(16, 2.2 + 0.22 * len(unseen)))
-    figure, axes = _figure(size)
+    figure, (axes,) = canvas.figure(size)
     shown = axes.imshow(values_US, cmap="binary" if binary else "viridis", vmin=0 if binary else None, aspect="auto")
     for axis, names, turn in ((axes.xaxis, seen, 90), (axes.yaxis, unseen, 0)):
         few = len(names) <= _MOST_NAMES
@@ -38,7 +37,7 @@ def heat_map(
     axes.set_ylabel(f"{len(unseen)} unseen classes")
     if not binary:
         figure.colorbar(shown, ax=axes, label="cosine")
-    _save(figure, path)
+    canvas.save(figure, path)
 
 
 def class_graph(path: Path, one: Explanation, unseen: Sequence[str], seen: Sequence[str]) -> None:
@@ -53,10 +52,10 @@ def class_graph(path: Path, one: Explanation, unseen: Sequence[str], seen: Seque
         graph.add_edge(centre, ("seen", loss.seen), kind="lost", label=f"{loss.related:.2f}")
         if loss.rival >= 0 and loss in one.not_distinct:
             graph.add_edge(("unseen", loss.rival), ("seen", loss.seen), kind="rival", label=f"{loss.rival_related:.2f}")
-    figure, axes = _figure((9, max(2.5, 0.5 * graph.number_of_nodes())))
+    figure, (axes,) = canvas.figure((9, max(2.5, 0.5 * graph.number_of_nodes())))
     names = {node: (unseen if node[0] == "unseen" else seen)[node[1]] for node in graph}
     _draw(graph, axes, names)
-    _save(figure, path)
+    canvas.save(figure, path)
 
 
 def _draw(graph: Any, axes: Any, names: dict[Any, str]) -> None:
@@ -87,18 +86,9 @@ def _draw(graph: Any, axes: Any, names: dict[Any, str]) -> None:
 def clip_map(
     path: Path, clips_NF: Floats, nearest_N: Sequence[int], prototypes_UF: Floats, unseen: Sequence[str]
 ) -> None:
-    """t-SNE of test clips (dots, coloured by nearest prototype: their labels are not opened) and prototypes (stars).
-
-    Deterministic: it starts from principal components and adds its sums in one thread.
-    """
-    from sklearn.manifold import TSNE
-    from threadpoolctl import threadpool_limits
-
-    points = np.concatenate([clips_NF, prototypes_UF]).astype(np.float64)
-    perplexity = min(20.0, (len(points) - 1) / 3)
-    with threadpool_limits(1):
-        flat = TSNE(init="pca", perplexity=perplexity, max_iter=_ROUNDS, random_state=0).fit_transform(points)
-    figure, axes = _figure((8, 6))
+    """t-SNE of test clips (dots, coloured by nearest prototype: their labels are not opened) and prototypes (stars)."""
+    flat = projections.neighbours(np.concatenate([clips_NF, prototypes_UF]))
+    figure, (axes,) = canvas.figure((8, 6))
     for j, name in enumerate(unseen):
         colour = f"C{j % 10}"
         mine = flat[: len(clips_NF)][np.asarray(nearest_N) == j]
@@ -108,17 +98,4 @@ def clip_map(
     axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     axes.set_xticks([])
     axes.set_yticks([])
-    _save(figure, path)
-
-
-def _figure(size: tuple[float, float]) -> tuple[Any, Any]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=size, layout="tight")
-    FigureCanvasAgg(figure)  # no display, no global state
-    return figure, figure.subplots()
-
-
-def _save(figure: Any, path: Path) -> None:
-    figure.savefig(path, dpi=_DPI, metadata={"Software": None})
+    canvas.save(figure, path)

@@ -11,13 +11,17 @@ from pydantic import Field
 from pipeline.core import params, store, tables
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.hashing import value_digest
+from pipeline.core.measures import MEASURES
 from pipeline.core.progress import say
 from pipeline.core.runs import CACHE
 from pipeline.core.schemas import PROMPTS
 from pipeline.models.methods.shared import LABEL_AND_CONTEXT, class_vector, seeded
 from pipeline.models.text_encoders import shared as text_encoders
 from pipeline.models.text_encoders.shared import Cutting, TextEncoder, TrainedMember, Vectors, encode_cached
-from pipeline.text.prompts import TypeName
+from pipeline.text import movement_vectors
+from pipeline.text.prompts import MOVEMENT, TOLD, TypeName
+
+Texts = dict[str, dict[str, str]]  # of each type, text by id
 
 MAX_CLASSES, MAX_TEXTS = 10_000, 100  # what the ids "CCCC-II" can count
 
@@ -36,14 +40,17 @@ class Row(params.Params):
     weights: str  # where its weights come from: requirements.txt for a pinned package, a start file, or a finetune row
     model: dict[str, Any]  # the Params of that encoder
     means: dict[TypeName, Annotated[list[str], Field(min_length=1)]]  # by name, types whose mean direction is stored
+    movement: list[TypeName]  # types whose movements are told by the lexicon, as vectors of their own; []: of none
 
 
 def embed(row: Row, compute: Compute, *, prompts: Path, out: Path, cache: Path = CACHE) -> dict[str, int]:
     """Write the store of class texts: group = prompt type, ids "CCCC-II" (class, text), array `pooled` (N, D).
 
     A mean of types that the row asks for is a group like them, of one vector a class. An encoder trained with several
-    seeds leaves a group `<type>@<seed>` of each. The numbers are of texts, and of those that the encoder read in
-    pieces, which the store's `num_cut` counts as well.
+    seeds leaves a group `<type>@<seed>` of each. Where the row asks for movements there are two groups more, which no
+    encoder makes, of one vector a class: `movement`, its attributes, and `told`, what is told of each measured
+    movement; both say `dim`, the `names` of their numbers, the hash of their `lexicon` and the types they are `of`.
+    The numbers are of texts, and of those that the encoder read in pieces, which the store's `num_cut` counts as well.
     """
     by_type = _texts(prompts)
     texts = [text for some in by_type.values() for text in some.values()]
@@ -67,7 +74,30 @@ def embed(row: Row, compute: Compute, *, prompts: Path, out: Path, cache: Path =
             groups |= {name: _mean(name, types, by_type, of_kind) for name, types in row.means.items()}
             for kind, (ids, vectors_ND) in groups.items():
                 writer.group(seeded(kind, seed), ids, of_seed).put("pooled", vectors_ND)
+        if row.movement:
+            _put_movements(writer, row, by_type)
     return {"texts": len(texts), "cut": num_cut}
+
+
+def _put_movements(writer: store.StoreWriter, row: Row, by_type: Texts) -> None:
+    """The groups `movement` and `told`. A class's texts of a type are read as one; of several types it is the mean."""
+    taken = sorted({MOVEMENT, TOLD} & {*by_type, *row.means})
+    if taken:
+        raise ParamsError(f"embed.rows: movement: '{taken[0]}' is what its vectors are called; rename the type or mean")
+    owners, rows = _rows_of_types("movement", row.movement, by_type)
+    texts = {kind: list(by_type[kind].values()) for kind in row.movement}
+    joined = [
+        [". ".join(texts[kind][text] for text in of[owner]) for kind, of in zip(row.movement, rows, strict=True)]
+        for owner in owners
+    ]
+    attribute_KA, told_KM = movement_vectors.of_classes(joined)
+    about = {"lexicon": movement_vectors.digest(), "of": row.movement}
+    for name, vectors_KX, names in ((MOVEMENT, attribute_KA, movement_vectors.vocabulary()), (TOLD, told_KM, MEASURES)):
+        attrs = {**about, "dim": len(names), "names": list(names)}
+        writer.group(name, [f"{owner}-00" for owner in owners], attrs).put("pooled", vectors_KX)
+    untold = int((~attribute_KA.any(axis=1)).sum())
+    if untold:
+        say(f"{row.dataset}: of {untold} of {len(owners)} classes the texts tell no movement that the lexicon knows")
 
 
 def _encoders(row: Row, compute: Compute) -> dict[int | None, TextEncoder]:
@@ -92,26 +122,31 @@ def _digest(encoders: dict[int | None, TextEncoder]) -> str:
     return hashes[0] if len(hashes) == 1 else value_digest(hashes)
 
 
-def _mean(
-    name: str, types: list[str], by_type: dict[str, dict[str, str]], vectors: dict[str, Vectors]
-) -> tuple[list[str], Vectors]:
+def _mean(name: str, types: list[str], by_type: Texts, vectors: dict[str, Vectors]) -> tuple[list[str], Vectors]:
     """The mean direction (K, D) of each class's vectors of some types, and the ids "CCCC-00" of the K classes."""
-    unknown = [kind for kind in types if kind not in by_type]
-    if unknown or name in (*by_type, LABEL_AND_CONTEXT):
-        what = f"no texts of type '{unknown[0]}'" if unknown else "the name is taken"
+    if name in (*by_type, LABEL_AND_CONTEXT):
         raise ParamsError(
-            f"embed.rows: means.{name}: {what}; the types are {', '.join(by_type)}, and "
+            f"embed.rows: means.{name}: the name is taken; the types are {', '.join(by_type)}, and "
             f"'{LABEL_AND_CONTEXT}' is what methods call the mean of label and context"
         )
+    owners, rows = _rows_of_types(f"means.{name}", types, by_type)
+    mean = [
+        class_vector(np.stack([class_vector(vectors[kind][of[owner]]) for kind, of in zip(types, rows, strict=True)]))
+        for owner in owners
+    ]
+    return [f"{owner}-00" for owner in owners], np.stack(mean)
+
+
+def _rows_of_types(key: str, types: list[str], by_type: Texts) -> tuple[list[str], list[dict[str, list[int]]]]:
+    """The classes, and for each type the rows of each class's texts. Every class must have texts of all types."""
+    unknown = [kind for kind in types if kind not in by_type]
+    if unknown:
+        raise ParamsError(f"embed.rows: {key}: no texts of type '{unknown[0]}'; the types are {', '.join(by_type)}")
     rows = [_rows_of_classes(by_type[kind]) for kind in types]
     uneven = sorted(set().union(*rows) - set(rows[0]).intersection(*rows))
     if uneven:
-        raise DataError(f"embed.rows: means.{name}: class {uneven[0]} has not texts of all of {', '.join(types)}")
-    mean = [
-        class_vector(np.stack([class_vector(vectors[kind][of[owner]]) for kind, of in zip(types, rows, strict=True)]))
-        for owner in rows[0]
-    ]
-    return [f"{owner}-00" for owner in rows[0]], np.stack(mean)
+        raise DataError(f"embed.rows: {key}: class {uneven[0]} has not texts of all of {', '.join(types)}")
+    return list(rows[0]), rows
 
 
 def _rows_of_classes(texts: dict[str, str]) -> dict[str, list[int]]:
@@ -122,7 +157,7 @@ def _rows_of_classes(texts: dict[str, str]) -> dict[str, list[int]]:
     return rows
 
 
-def _texts(prompts: Path) -> dict[str, dict[str, str]]:
+def _texts(prompts: Path) -> Texts:
     """For each prompt type, in order, text by id in order of ids."""
     by_type: dict[str, dict[str, str]] = defaultdict(dict)
     for row in tables.read_rows(prompts, PROMPTS):  # sorted by class, type, index

@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.core import scores as scores_format
 from pipeline.core import tables as parquet
 from pipeline.core.errors import DataError, FormatError
-from pipeline.core.outputs import write_json
+from pipeline.core.outputs import whole_folder, write_json
 from pipeline.core.params import Params
 from pipeline.core.schemas import CLIPS, PREDICTIONS, PROMPTS, SPLIT
 from pipeline.core.scores import Scores
@@ -20,7 +20,9 @@ from pipeline.evaluation import generalised, leakage, metrics, tables
 from pipeline.evaluation.leakage import Clip
 from pipeline.evaluation.tables import Row
 from pipeline.labels import overlap
-from pipeline.text.prompts import MOVEMENT, PARTS_OF_LABELS
+from pipeline.reporting import explained
+from pipeline.reporting.explained_arrays import Told
+from pipeline.text.prompts import MOVEMENT, PARTS_OF_LABELS, TOLD
 
 
 class Bootstrap(Params):
@@ -75,8 +77,10 @@ class _Truth:
     training: dict[str, dict[str, list[str]]]  # ids by split and training role, of whatever modality
 
 
-def evaluate(row: EvaluateRow, bootstrap: Bootstrap, inputs: Inputs, *, out: Path, predictions: Path) -> None:
-    """Write the figures of one method row as JSON and its predictions as parquet.
+def evaluate(
+    row: EvaluateRow, bootstrap: Bootstrap, inputs: Inputs, *, out: Path, predictions: Path, shown: Path
+) -> None:
+    """Write the figures of one method row as JSON, its predictions as parquet, and a folder with what explains them.
 
     Raises LeakError where the audit fails, DataError where the inputs do not belong together.
     """
@@ -88,8 +92,10 @@ def evaluate(row: EvaluateRow, bootstrap: Bootstrap, inputs: Inputs, *, out: Pat
     _check_texts(inputs.embeddings, truth)
     rows: list[Row] = []
     lines: list[Row] = []
+    told: list[Told] = []
     for scored in scores_format.read(inputs.scores, stage):
         case = _audited(scored, truth)
+        told.append(Told(scored, case.truth))
         for selection, setting in _selections(row, case):
             figures, found = _measured(method, bootstrap, case, selection, setting)
             rows.append(figures)
@@ -98,6 +104,10 @@ def evaluate(row: EvaluateRow, bootstrap: Bootstrap, inputs: Inputs, *, out: Pat
     write_json(out, {"rows": rows, "summary": summary, "headline": tables.headline(summary)})
     names = {str(class_id): name for class_id, name in truth.class_names.items()}
     parquet.write(predictions, PREDICTIONS, lines, {"method": method, "class_names": names})
+    with whole_folder(shown) as folder:
+        explained.write(
+            folder, explained.About(shown.name, inputs.scores, method, inputs.embeddings), told, truth.class_names
+        )
 
 
 def _truth(inputs: Inputs, modality: str) -> _Truth:
@@ -156,7 +166,7 @@ def _check_texts(path: Path, truth: _Truth) -> None:
     """Every prompt type must tell all classes apart, but for what is parsed of texts or a part of labels."""
     store = Store(path, "embed")
     for group in store.groups():
-        if group.partition("@")[0] in (*PARTS_OF_LABELS, MOVEMENT):
+        if group.partition("@")[0] in (*PARTS_OF_LABELS, MOVEMENT, TOLD):
             continue
         texts_ND = store.read(group, "pooled").astype(np.float64)
         texts_ND /= np.maximum(np.linalg.norm(texts_ND, axis=1, keepdims=True), 1e-12)

@@ -1,13 +1,15 @@
 """report: all that was measured and shown -> one folder of self-contained pages."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline.core import params as params_file
 from pipeline.core.outputs import whole_folder
 from pipeline.core.params import Params
-from pipeline.reporting import evidence, result_tables, site
+from pipeline.reporting import evidence, page_strips, result_tables, row_charts, site
 from pipeline.reporting.result_tables import Table
+from pipeline.reporting.row_charts import Chart
 
 
 class Report(Params):
@@ -15,16 +17,21 @@ class Report(Params):
 
     title: str  # what was run, the heading of the index
     tables: dict[str, Table]  # by name, of its page and for `unseen table`
+    charts: dict[str, Chart]  # over several rows, by name of their page
 
 
-def report(*, evaluate: Path, pages: Sequence[Path], clips: Path, params: Path, dag: Path, out: Path) -> None:
+def report(
+    *, evaluate: Path, pages: Sequence[Path], clips: Path, arrays: Path, params: Path, dag: Path, out: Path
+) -> None:
     """Write the report; what a profile does not make is not shown, what is broken is an error.
 
-    `dag` is the picture of the pipeline, SVG of our own that `unseen dag` draws.
+    `dag` is the picture of the pipeline, SVG of our own that `unseen dag` draws; below `arrays` stand prepared clips.
     """
     asked = params_file.load(Report, "report", params)
     found = evidence.gather(evaluate, pages, clips, params, dag)
     results = {result.name: result.rows for result in found.results}
     tables = [result_tables.fill(name, table, results) for name, table in asked.tables.items()]
+    found = replace(found, shown=[*found.shown, *row_charts.draw(asked.charts, found)])
+    strips = page_strips.draw([shown.page for shown in found.all_shown], arrays)
     with whole_folder(out) as folder:
-        site.write(folder, asked.title, found, dag.read_text(encoding="utf-8"), tables)
+        site.write(folder, asked.title, found, dag.read_text(encoding="utf-8"), tables, strips)

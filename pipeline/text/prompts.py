@@ -14,7 +14,9 @@ TypeName = Annotated[str, Field(pattern=r"^[^\W_][\w -]*$")]  # it becomes the n
 
 TEMPLATE = "template"  # the origin of texts that a template makes
 PARTS_OF_LABELS = frozenset(("noun", "verb"))  # types whose texts several classes share
-MOVEMENT = "movement"  # the group of vectors that are parsed of texts, which several classes may share too
+# Groups of vectors that the lexicon of movement makes of texts, which several classes may share too: their attributes,
+# and what is told of each measured movement.
+MOVEMENT, TOLD = "movement", "told"
 MOST_TEXTS = 100  # of one type and class; the vectors' ids "CCCC-II" count them
 
 

@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pipeline import modalities
 from pipeline.core import members
 from pipeline.core.errors import DataError, FormatError, LeakError, ParamsError
-from pipeline.core.hashing import file_digest
+from pipeline.core.hashing import file_digest, value_digest
 from pipeline.models import checkpoint
-from pipeline.models.encoder import Encoder, SplitlessMember, encoder_of
+from pipeline.models.encoder import Encoder, SplitlessMember, WeightlessMember, encoder_of
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,15 @@ def is_splitless(modality: str, encoder: str) -> bool:
 def encoders(asked: Asked, weights: Path, layout: str) -> Loads:
     """The encoders of a folder of weights or of a start file, each loaded when it is called for.
 
-    Weights of a split are of the group `<split>-<seed>`, others of `all-<seed>`, or `all` where they have no seeds.
+    Weights of a split are of the group `<split>-<seed>`, others of `all-<seed>`, or `all` where they have no seeds or
+    there are none: of an encoder that learns nothing `weights` are not opened.
     Raises ParamsError for what the row should say otherwise, and DataError for weights that are not there; a load also
     LeakError if an encoder was trained on a class that its split calls unseen, is not the one its file name says, or
     does not tell what it has seen.
     """
-    return _of_no_split(asked, weights) if asked.split_table is None else _of_splits(asked, weights, layout)
+    if asked.split_table is not None:
+        return _of_splits(asked, weights, layout)
+    return _of_no_weights(asked, layout) if is_weightless(asked) else _of_no_split(asked, weights)
 
 
 def _of_splits(asked: Asked, weights: Path, layout: str) -> Loads:
@@ -133,6 +136,24 @@ def _of_no_split(asked: Asked, weights: Path) -> Loads:
     seeds: Sequence[int | None] = member.seeds(weights) or [None]
     names = {"all" if seed is None else f"all-{seed}": seed for seed in seeds}
     return {name: partial(load, name, seed) for name, seed in names.items()}
+
+
+def is_weightless(asked: Asked) -> bool:
+    """Whether an encoder learns nothing."""
+    return isinstance(members.load(f"pipeline.modalities.{asked.modality}", asked.encoder), WeightlessMember)
+
+
+def _of_no_weights(asked: Asked, layout: str) -> Loads:
+    """An encoder that learns nothing, which a hash of what it is built of stands for."""
+    member: WeightlessMember = members.load(f"pipeline.modalities.{asked.modality}", asked.encoder)
+
+    def load() -> Found:
+        module = modalities.sense(asked.modality).build(asked.encoder, asked.options, layout, f"{asked.where}: options")
+        kept: dict[str, Any] = {"training_classes": [], "training_clips": None, "measured": list(member.MEASURED)}
+        kept |= {"encoder": asked.encoder, "modality": asked.modality, "options": asked.options}
+        return Found("all", encoder_of(module), value_digest([asked.encoder, asked.options, layout]), kept)
+
+    return {"all": load}
 
 
 def _named(about: dict[str, Any], dataset: str, file: Path) -> list[int]:

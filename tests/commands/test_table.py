@@ -34,7 +34,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "two": asked({"x": "a"}, title="Two"),
         "three": asked({"x": "c"}),
     }
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"report": {"title": "R", "tables": tables}}, sort_keys=False))
+    (tmp_path / "params.yaml").write_text(
+        yaml.safe_dump({"report": {"title": "R", "tables": tables, "charts": {}}}, sort_keys=False)
+    )
     (tmp_path / "reports/evaluate").mkdir(parents=True)
     for name, rows in {
         "a": [row(0.7, top1_ci95=[0.6, 0.8]), row(0.9, selection="oracle", leaky=True)],

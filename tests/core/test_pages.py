@@ -8,6 +8,9 @@ from pydantic import ValidationError
 from pipeline.core import pages
 from pipeline.core.errors import FormatError
 
+DOTS = {"name": "wave", "x": [2, 1], "y": [0.5, -1], "anchor": False}
+BAR = {"name": "wave", "value": -0.5, "detail": "of 4"}
+CLIP = {"clip_id": "d/1", "caption": "wave"}
 MARK = {"name": "swap", "value": 0.75, "ci95": [0.5, 1.0]}
 
 
@@ -27,6 +30,9 @@ def page(**changes: Any) -> dict[str, Any]:
             }
         ],
         "marks": [{"title": "Rules", "note": "", "reference": 0.5, "marks": [MARK, MARK | {"ci95": None}]}],
+        "clouds": [{"title": "Plane", "note": "", "series": [DOTS]}],
+        "bars": [{"title": "Change", "note": "", "unit": " points", "bars": [BAR]}],
+        "clips": [{"title": "Hits", "note": "", "dataset": "d", "modality": "m", "clips": [CLIP]}],
         "images": [{"file": "clip.png", "alt": "a clip", "caption": ""}],
     }
     return whole | changes
@@ -43,8 +49,9 @@ def test_a_page_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert pages.read(tmp_path / pages.FILE) == pages.Page.model_validate(page())
 
 
-def test_a_page_of_before_there_were_marks_has_none() -> None:
-    assert pages.Page.model_validate({key: value for key, value in page().items() if key != "marks"}).marks == []
+@pytest.mark.parametrize("part", ["marks", "clouds", "bars", "clips"])
+def test_what_few_pages_have_may_be_left_out(part: str) -> None:
+    assert getattr(pages.Page.model_validate({key: value for key, value in page().items() if key != part}), part) == []
 
 
 @pytest.mark.parametrize(
@@ -54,6 +61,8 @@ def test_a_page_of_before_there_were_marks_has_none() -> None:
         (page(extra=1), "extra: Extra inputs"),
         ({"title": "x"}, "stage: Field required"),
         (page(tables=[{"title": "", "header": ["a", "b"], "rows": [[1]]}]), "tables.0: .*row 0 has 1 cells"),
+        (page(clouds=[{"title": "", "note": "", "series": [DOTS | {"y": [1]}]}]), "clouds.0.series.0: .*2 x and 1 y"),
+        (page(bars=[{"title": "", "note": "", "unit": "", "bars": [BAR | {"value": 50}]}]), "bars.0.bars.0.value: "),
         (page(marks=[{"title": "", "note": "", "reference": 0, "marks": []}]), "marks.0.marks: List should have"),
         (
             page(marks=[{"title": "", "note": "", "reference": 0, "marks": [MARK | {"value": 75.0}]}]),

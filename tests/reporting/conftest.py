@@ -101,6 +101,7 @@ class Inputs:
             evaluate=self.root / "reports/evaluate",
             pages=[self.root / "features/pretrain", self.root / "features/align"],
             clips=self.root / "data/ingest",
+            arrays=self.root / "features/preprocess",
             params=self.root / "params.yaml",
             dag=self.root / "dag.svg",
             out=self.root / out,

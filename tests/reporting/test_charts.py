@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pipeline.core.pages import Lines, Series
+from pipeline.core.pages import Bar, Bars, Lines, Series
 from pipeline.reporting import charts
 
 
@@ -67,3 +67,19 @@ def test_ticks_are_few_even_and_enclose_the_values(values: list[float]) -> None:
 
 def test_a_flat_line_of_fractions_stands_between_zero_and_one() -> None:
     assert charts.ticks([0.25, 0.25]) == [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("values", "boxes"),
+    [
+        ([0.5, -0.25], [("bar", 33.3333, 66.6667), ("bar hollow", 0.0, 33.3333)]),
+        ([0.1, 0.2], [("bar", 0.0, 50.0), ("bar", 0.0, 100.0)]),
+        ([-0.1, -0.2], [("bar hollow", 50.0, 50.0), ("bar hollow", 0.0, 100.0)]),
+        ([0.0], [("bar", 0.0, 0.0)]),
+    ],
+)
+def test_bars_begin_at_zero_wherever_it_lies(values: list[float], boxes: list[tuple[str, float, float]]) -> None:
+    bars = [Bar(name="a", value=value, detail="") for value in values]
+    drawn = charts.signed_bars(Bars(title="", note="", unit=" %", bars=bars))
+    found = [re.search(r'class="(bar[^"]*)" x="([\d.]+)%" width="([\d.]+)%"', svg) for svg in drawn]
+    assert [(one[1], float(one[2]), float(one[3])) for one in found if one] == boxes

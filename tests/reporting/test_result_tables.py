@@ -86,7 +86,8 @@ def test_the_best_five_of_five_are_refused_and_those_of_more_are_shown() -> None
 
 def test_every_figure_that_may_be_asked_has_its_words() -> None:
     assert set(get_args(result_cells.Figure)) == set(result_cells.FIGURES)
-    assert {*GENERALISED, "top1", "top5", "class_mean", "mean_of_batches", "macs"} == set(result_cells.FIGURES)
+    measured = {*GENERALISED, "top1", "top5", "class_mean", "mean_of_batches"}
+    assert measured | set(result_cells.COSTS) == set(result_cells.FIGURES)
 
 
 def test_a_row_whose_training_clips_nobody_knows_is_marked_and_never_the_best() -> None:
@@ -361,13 +362,24 @@ def test_a_column_of_costs_has_neither_chance_nor_interval_and_mixes_datasets_an
         cell and cell.measured and (cell.measured.ci95, cell.bold, cell.marks) == (None, False, "") for cell in cells
     )
     head = table.heads[0]
-    assert (head.chance, head.about) == (None, "multiply-accumulates of one clip through the encoder, in G")
+    assert head.chance is None
+    assert head.about.startswith("multiply-accumulates of one clip, in G, through the encoder where that is counted")
+
+
+def test_a_column_of_parameters_is_in_millions() -> None:
+    columns = {"params": {**SKELETON, "figure": "params"}, "macs": COST}
+    results = {"a": [row(0.4, num_params=4_888_195, macs=42_056_960)]}
+    rows = [{"title": "dvta", "cells": {"params": "a", "macs": "a"}, "published": None}]
+    table = filled(asked({}, columns=columns, rows=rows), results)
+    assert [cell.measured.shown for cell in table.lines[0][1] if cell and cell.measured] == ["4.89", "0.0421"]
+    assert table.heads[0].about == "parameters that the method trains, in M"
 
 
 @pytest.mark.parametrize(
     ("column", "cell", "told"),
     [
         (COST, "a", "'a' has no macs for label space unseen"),
+        ({**SKELETON, "figure": "params"}, "a", "'a' has no params for label space unseen"),
         (
             SKELETON,
             {**ALL, "row": "b", "space": "unseen", "figure": "macs"},

@@ -17,6 +17,7 @@ PARAMS = {
                 "weights": "requirements.txt",
                 "model": {},
                 "means": {},
+                "movement": [],
             }
         },
     }

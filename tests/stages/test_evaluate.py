@@ -60,7 +60,11 @@ def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     with store.create(inputs["embeddings"], {}) as texts:
         texts.group("label", [f"{c:04d}-00" for c in range(4)]).put("pooled", np.eye(4, dtype=np.float32))
     write_scores(inputs["scores"], [0, 1])
-    return inputs | {"out": tmp_path / "toy.json", "predictions": tmp_path / "toy.parquet"}
+    return inputs | {
+        "out": tmp_path / "toy.json",
+        "predictions": tmp_path / "toy.parquet",
+        "shown": tmp_path / "pages/toy",
+    }
 
 
 def write_params(**changes: object) -> None:

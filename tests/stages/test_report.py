@@ -17,6 +17,7 @@ def test_the_stage_leaves_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         evaluate=tmp_path / "evaluate",
         pages=[tmp_path / "pretrain", tmp_path / "align"],
         clips=tmp_path / "ingest",
+        arrays=tmp_path / "preprocess",
         params=HERE / "small_params.yaml",
         dag=picture,
         out=tmp_path / "report",

@@ -121,6 +121,7 @@ class World:
             scores_format.write(out, Scores(Provenance(**(about | changes)), clip_ids, array, gate))
 
     def run(self, row: EvaluateRow = ROW) -> dict[str, Any]:
-        evaluate(row, BOOTSTRAP, self.inputs, out=self.root / "out.json", predictions=self.root / "out.parquet")
+        left = {"out": self.root / "out.json", "predictions": self.root / "out.parquet"}
+        evaluate(row, BOOTSTRAP, self.inputs, **left, shown=self.root / "pages/out")
         found: dict[str, Any] = json.loads((self.root / "out.json").read_text())
         return found

@@ -270,7 +270,14 @@ def test_adopted_vectors_are_aligned_and_evaluated(world):
         dataset=NAME, split_table="synse", scores="x", embeddings="synse_ntu60-minilm", oracle_selection=False
     )
     bootstrap = evaluate.Bootstrap(num_resamples=20, seed=0)
-    evaluate.evaluate(asked, bootstrap, inputs, out=world.root / "e.json", predictions=world.root / "p.parquet")
+    evaluate.evaluate(
+        asked,
+        bootstrap,
+        inputs,
+        out=world.root / "e.json",
+        predictions=world.root / "p.parquet",
+        shown=world.root / "e",
+    )
     rows = json.loads((world.root / "e.json").read_text())["rows"]
     unseen = next(row for row in rows if row["label_space"] == "unseen")
     assert (unseen["num_clips"], unseen["selection"]) == (15, "validation_seen")

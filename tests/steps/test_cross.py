@@ -72,8 +72,9 @@ def test_evaluate_reads_the_scores_as_those_of_the_target(world, how):
         dataset="park", split_table="t", scores="cross/k", embeddings="arc", oracle_selection=False
     )
     inputs = evaluate.Inputs(world.root / "out", park.clips, park.inputs.split, park.inputs.embeddings, park.prompts)
-    out, predictions = world.root / "e.json", world.root / "e.parquet"
-    evaluate.evaluate(row, evaluate.Bootstrap(num_resamples=50, seed=0), inputs, out=out, predictions=predictions)
+    out = world.root / "e.json"
+    left = {"out": out, "predictions": world.root / "e.parquet", "shown": world.root / "e"}
+    evaluate.evaluate(row, evaluate.Bootstrap(num_resamples=50, seed=0), inputs, **left)
     rows = json.loads(out.read_text())["rows"]
     assert [(one["split"], one["num_classes"], one["num_clips"]) for one in rows] == [
         ("full", 6, 24),
@@ -85,7 +86,7 @@ def test_evaluate_reads_the_scores_as_those_of_the_target(world, how):
     for place, group in ((world.yard, crossed.GROUP), (world.park, crossed.TOLD)):
         place.write_features({"source-0": group}, macs=30_800_000_000)
     run(world, how=how, **crossed.KEPT)
-    evaluate.evaluate(row, evaluate.Bootstrap(num_resamples=50, seed=0), inputs, out=out, predictions=predictions)
+    evaluate.evaluate(row, evaluate.Bootstrap(num_resamples=50, seed=0), inputs, **left)
     told = json.loads(out.read_text())
     assert {(one["num_kept_overlap"], one["macs"]) for one in told["rows"]} == {(2, 30_800_000_000)}
     assert told["headline"] == {}

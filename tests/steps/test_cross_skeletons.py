@@ -150,9 +150,8 @@ def evaluated(own, folder):
     )
     inputs = evaluate.Inputs(folder, own.clips, own.split, own.texts, own.prompts)
     out = folder.parent / "e.json"
-    evaluate.evaluate(
-        row, evaluate.Bootstrap(num_resamples=20, seed=0), inputs, out=out, predictions=out.with_suffix(".p")
-    )
+    left = {"out": out, "predictions": out.with_suffix(".p"), "shown": out.with_suffix("")}
+    evaluate.evaluate(row, evaluate.Bootstrap(num_resamples=20, seed=0), inputs, **left)
     return json.loads(out.read_text())
 
 

@@ -10,7 +10,7 @@ from pipeline.models import clip, open_clips
 from pipeline.models.text_encoders import minilm
 from pipeline.steps import embed
 
-ROW = embed.Row(dataset="toy", encoder="minilm", weights="requirements.txt", model={}, means={})
+ROW = embed.Row(dataset="toy", encoder="minilm", weights="requirements.txt", model={}, means={}, movement=[])
 COMPUTE = embed.Compute(num_threads=1)
 TEXTS = [(1, "label", 0, "clap"), (0, "label", 0, "wave"), (0, "label", 1, "wave a hand"), (0, "context", 0, "hello")]
 
@@ -106,7 +106,7 @@ class TestWeightsOfOurOwn:
         return embedded(
             tmp_path,
             out,
-            embed.Row(dataset="toy", encoder="clip", weights=str(weights), model={}, means={}),
+            embed.Row(dataset="toy", encoder="clip", weights=str(weights), model={}, means={}, movement=[]),
             self.TEXTS,
         )
 
@@ -137,7 +137,7 @@ class TestWeightsOfOurOwn:
         assert hashing.path_digest(tmp_path / "cold.zarr") == hashing.path_digest(tmp_path / "warm.zarr")
 
     def test_weights_are_named_in_one_place(self, tmp_path, start):
-        row = embed.Row(dataset="toy", encoder="clip", weights=str(start), model={"seed": 1}, means={})
+        row = embed.Row(dataset="toy", encoder="clip", weights=str(start), model={"seed": 1}, means={}, movement=[])
         with pytest.raises(ParamsError, match="are named by the key weights"):
             embedded(tmp_path, row=row)
 

@@ -138,7 +138,7 @@ def recognise(world, weights):
         for class_id, text in NAMES.items()
     ]
     tables.write(world / "p.parquet", PROMPTS, lines)
-    texts = embed.Row(dataset="toy", encoder="clip", weights=str(world / weights), model={}, means={})
+    texts = embed.Row(dataset="toy", encoder="clip", weights=str(world / weights), model={}, means={}, movement=[])
     compute = embed.Compute(num_threads=1)
     embed.embed(texts, compute, prompts=world / "p.parquet", out=world / "t.zarr", cache=world / "cache")
     roles = ("fit", "val", "unseen_test", "unseen_test")

@@ -17,6 +17,7 @@ def test_the_report_replaces_the_one_before(tmp_path: Path) -> None:
         evaluate=tmp_path / "evaluate",
         pages=[tmp_path / "pretrain"],
         clips=tmp_path / "ingest",
+        arrays=tmp_path / "preprocess",
         params=HERE / "small_params.yaml",
         dag=picture,
         out=out,

@@ -35,6 +35,7 @@ class Clips:
     features_ND: Array
     class_ids: tuple[int, ...]  # of each clip
     senses: tuple[str, ...] = ()  # whose vectors, equally long, stand end to end; none: of one encoder
+    measured: tuple[str, ...] = ()  # what the first numbers of each vector measure (core.measures), where they do
 
     def of(self, chosen_N: npt.NDArray[np.bool_]) -> "Clips":
         """Some of them."""

@@ -1,0 +1,85 @@
+"""Prepared skeletons of any layout -> the same fourteen joints, about the hips, in lengths of the trunk."""
+
+# Shapes: N clips, C = 3 axes, T frames, V joints of the layout, M bodies, P bodies that are there, J = 14 joints.
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.core.joints import JointLayout
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+# A joint, the names that layouts have for it, the best first, and the joint in whose place it stands where it is
+# missing; "" stands for the layout's centre.
+_SOURCES = (
+    ("shoulder_right", ("shoulder_right",), ""),
+    ("shoulder_left", ("shoulder_left",), ""),
+    ("hip_right", ("hip_right", "hip_centre", "spine_base"), ""),
+    ("hip_left", ("hip_left", "hip_centre", "spine_base"), ""),
+    ("head", ("head", "nose", "neck"), "shoulder_right"),
+    ("elbow_right", ("elbow_right",), "shoulder_right"),
+    ("elbow_left", ("elbow_left",), "shoulder_left"),
+    ("hand_right", ("wrist_right", "hand_right"), "elbow_right"),
+    ("hand_left", ("wrist_left", "hand_left"), "elbow_left"),
+    ("knee_right", ("knee_right",), "hip_right"),
+    ("knee_left", ("knee_left",), "hip_left"),
+    ("ankle_right", ("ankle_right", "foot_right"), "knee_right"),
+    ("ankle_left", ("ankle_left", "foot_left"), "knee_left"),
+)
+JOINTS = (*(name for name, _, _ in _SOURCES), "neck")  # the last between the shoulders
+_SHORTEST = 1e-6  # a trunk below it is none
+
+
+@dataclass(frozen=True)
+class Poses:
+    """The bodies of some clips, one after the other."""
+
+    clip_P: Ints  # whose bodies they are
+    pose_PTJ3: Floats  # about the middle of the hips
+    root_PT3: Floats  # that middle
+
+    def joint(self, name: str) -> Floats:
+        """Where a joint is, (P, T, 3)."""
+        return self.pose_PTJ3[:, :, JOINTS.index(name)]
+
+    def between(self, one: str, other: str) -> Floats:
+        """The distance of two joints, (P, T)."""
+        return np.asarray(np.linalg.norm(self.joint(one) - self.joint(other), axis=-1))
+
+
+def poses(x_NCTVM: npt.NDArray[np.float32], layout: JointLayout) -> Poses:
+    """Of every body that is not all zero. In frames without it, it stays as it was in the frame before."""
+    x_NMTV3 = x_NCTVM.astype(np.float64).transpose(0, 4, 2, 3, 1)
+    clip_P, body_P = np.nonzero(x_NMTV3.any(axis=(2, 3, 4)))
+    x_PTV3 = _held(x_NMTV3[clip_P, body_P])
+    present_PV = np.asarray(x_PTV3.any(axis=(1, 3)))
+    present_PV[:, layout.centre] = True  # recipes put it into the origin
+    pose_PTJ3 = _canonical(x_PTV3, present_PV, layout)
+    hips = [JOINTS.index("hip_right"), JOINTS.index("hip_left")]
+    root_PT3 = pose_PTJ3[:, :, hips].mean(axis=2)
+    about_PTJ3 = pose_PTJ3 - root_PT3[:, :, None]
+    trunk_P = np.median(np.linalg.norm(about_PTJ3[:, :, JOINTS.index("neck")], axis=-1), axis=1)
+    scale_P = 1 / np.where(trunk_P > _SHORTEST, trunk_P, 1.0)
+    return Poses(clip_P, about_PTJ3 * scale_P[:, None, None, None], root_PT3 * scale_P[:, None, None])
+
+
+def _held(x_PTV3: Floats) -> Floats:
+    """Frames without the body replaced by the last one with it, before the first one by that."""
+    shown_PT = x_PTV3.any(axis=(2, 3))
+    frame_PT = np.where(shown_PT, np.arange(x_PTV3.shape[1]), -1)
+    last_PT = np.maximum.accumulate(frame_PT, axis=1)
+    source_PT = np.where(last_PT >= 0, last_PT, shown_PT.argmax(axis=1)[:, None])
+    return x_PTV3[np.arange(len(x_PTV3))[:, None], source_PT]
+
+
+def _canonical(x_PTV3: Floats, present_PV: npt.NDArray[np.bool_], layout: JointLayout) -> Floats:
+    """The fourteen joints."""
+    found = {"": x_PTV3[:, :, layout.centre]}
+    for name, names, instead in _SOURCES:
+        found[name] = found[instead]
+        for source in reversed([layout.names.index(n) for n in names if n in layout.names]):
+            found[name] = np.where(present_PV[:, source, None, None], x_PTV3[:, :, source], found[name])
+    found["neck"] = (found["shoulder_right"] + found["shoulder_left"]) / 2
+    return np.stack([found[name] for name in JOINTS], axis=2)

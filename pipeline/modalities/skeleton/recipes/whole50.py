@@ -1,0 +1,160 @@
+"""A clip as a whole: moved and turned once, so that where bodies go and turn to is kept; for any layout and sensor.
+
+Joints that are missing from some frames are bridged, those that are missing from all stay zero. The clip is stretched
+to a fixed number of frames, smoothed, moved to where its main body is and turned about the vertical until that body's
+right -> left shoulder points along +x, both by the median over its frames.
+"""
+
+# Shapes: M bodies, T frames as recorded, F frames of the result, V joints, 3 = x y z, C = 3 as channels.
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, field_validator
+
+from pipeline.core import params
+from pipeline.core.errors import DataError
+from pipeline.core.joints import LAYOUTS, JointLayout
+from pipeline.formats.shared import Skeleton
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+Up = Literal["auto", "y", "-y", "z", "-z"]
+
+_SHOWN = 0.5  # a frame shows a body that has this share of the joints which the body ever has
+_WIDTH = 1e-6  # shoulders nearer to each other, seen from above, say no direction
+# Rotations that take an axis of the sensor onto +y.
+_UPRIGHT: dict[str, Floats] = {
+    "y": np.eye(3),
+    "-y": np.diag([1.0, -1.0, -1.0]),
+    "z": np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]]),
+    "-z": np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]]),
+}
+
+
+class Params(params.Params):
+    """Size of the result, and how it is cleaned.
+
+    `up`: the sensor's axis that points upwards; auto: that of the four to which the main body's shoulders lie from its
+    hips, told clip by clip, which mistakes somebody who lies.
+    """
+
+    num_frames: int = Field(ge=2)
+    num_bodies: int = Field(ge=1)
+    smoothing: int = Field(ge=1)  # frames of the result over which each is averaged; 1: none
+    up: Up
+
+    @field_validator("smoothing")
+    @classmethod
+    def _odd(cls, smoothing: int) -> int:
+        if smoothing % 2 == 0:
+            raise ValueError("expected an odd number of frames, so that their middle is one")
+        return smoothing
+
+
+def prepare(recording: Skeleton, params: Params) -> npt.NDArray[np.float32]:
+    """x_CFVM: the bodies that move most, most first; all zero where there are fewer than `num_bodies`.
+
+    All share one time line, from the first frame to the last that shows any of them; a body is zero before its first
+    and after its last frame. Raises DataError if no frame shows a body.
+    """
+    layout = LAYOUTS[recording.layout]
+    xyz_MTV3 = recording.xyz_MTV3.astype(np.float64)
+    present_MTV = np.isfinite(xyz_MTV3).all(axis=3) & (xyz_MTV3[..., :2] != 0).any(axis=3)
+    if layout.planar:
+        xyz_MTV3[..., 2] = 0.0
+    shown_MT = _shown(present_MTV)
+    bodies = _most_moving(xyz_MTV3, present_MTV, shown_MT)[: params.num_bodies]
+    if not bodies:
+        raise DataError(f"no valid frame: none of {recording.num_frames} shows a body")
+    main = bodies[0]
+    held = np.where(present_MTV[main, shown_MT[main]][..., None], xyz_MTV3[main, shown_MT[main]], np.nan)
+    turn_33 = _upright(held, layout, params.up)
+    turn_33 = _facing(held @ turn_33.T, layout) @ turn_33
+    origin_3 = np.nanmedian(held, axis=(0, 1))
+    times_F = _times(np.asarray(shown_MT[bodies].any(axis=0)), params.num_frames)
+    x_CFVM = np.zeros((3, params.num_frames, layout.num_joints, params.num_bodies), np.float32)
+    for place, body in enumerate(bodies):
+        moved_TV3 = (xyz_MTV3[body] - origin_3) @ turn_33.T
+        x_FV3 = _bridged(moved_TV3, present_MTV[body], shown_MT[body], times_F)
+        x_CFVM[..., place] = _smoothed(x_FV3, params.smoothing).transpose(2, 0, 1)
+    return x_CFVM
+
+
+def _shown(present_MTV: Flags) -> Flags:
+    """The frames in which a body is there: of the joints that it ever has, it has at least half."""
+    num_ever_M = present_MTV.any(axis=1).sum(axis=1)
+    num_now_MT = present_MTV.sum(axis=2)
+    return np.asarray((num_now_MT > 0) & (num_now_MT >= _SHOWN * num_ever_M[:, None]))
+
+
+def _most_moving(xyz_MTV3: Floats, present_MTV: Flags, shown_MT: Flags) -> list[int]:
+    """Bodies by motion energy, greatest first; equal ones in the order recorded.
+
+    Energy: squared distance of each joint from its mean place, summed over joints and the frames that show the body.
+    """
+    energies = []
+    for body in np.flatnonzero(shown_MT.any(axis=1)):
+        held = np.where(present_MTV[body][..., None], xyz_MTV3[body], np.nan)[shown_MT[body]]
+        held = held[:, np.isfinite(held).all(axis=2).any(axis=0)]
+        energies.append((-float(np.nansum(np.square(held - np.nanmean(held, axis=0)))), int(body)))
+    return [body for _, body in sorted(energies)]
+
+
+def _upright(held_TV3: Floats, layout: JointLayout, up: Up) -> Floats:
+    """The rotation that takes the upward axis onto +y."""
+    if up != "auto":
+        return _UPRIGHT[up]
+    joints = [layout.names.index(name) for name in ("hip_right", "hip_left", "shoulder_right", "shoulder_left")]
+    hips_T3, shoulders_T3 = held_TV3[:, joints[:2]].mean(axis=1), held_TV3[:, joints[2:]].mean(axis=1)
+    trunk_T3 = (shoulders_T3 - hips_T3)[np.isfinite(shoulders_T3 - hips_T3).all(axis=1)]
+    if not len(trunk_T3):
+        return _UPRIGHT["-y" if layout.planar else "y"]
+    _, y, z = np.median(trunk_T3, axis=0)
+    return _UPRIGHT[("y" if y > 0 else "-y") if abs(y) >= abs(z) else ("z" if z > 0 else "-z")]
+
+
+def _facing(held_TV3: Floats, layout: JointLayout) -> Floats:
+    """The rotation about y after which the median right -> left shoulder points along +x; none where they never show.
+
+    A picture has no depth to turn in.
+    """
+    right, left = layout.shoulders
+    across_T2 = (held_TV3[:, left] - held_TV3[:, right])[:, [0, 2]]
+    across_T2 = across_T2[np.isfinite(across_T2).all(axis=1)]
+    x, z = np.median(across_T2, axis=0) if len(across_T2) and not layout.planar else (1.0, 0.0)
+    width = float(np.hypot(x, z))
+    cosine, sine = (x / width, z / width) if width > _WIDTH else (1.0, 0.0)
+    return np.array([[cosine, 0.0, sine], [0.0, 1.0, 0.0], [-sine, 0.0, cosine]])
+
+
+def _times(shown_T: Flags, num_frames: int) -> Floats:
+    """When the frames of the result are, from the first to the last shown: at frame centres, as images are resized."""
+    shown = np.flatnonzero(shown_T)
+    length = int(shown[-1] - shown[0])
+    times_F = (np.arange(num_frames) + 0.5) * (length + 1) / num_frames - 0.5
+    return np.asarray(shown[0] + np.clip(times_F, 0, length))
+
+
+def _bridged(xyz_TV3: Floats, present_TV: Flags, shown_T: Flags, times_F: Floats) -> Floats:
+    """xyz_FV3 at these moments, every joint by linear interpolation between the frames that have it."""
+    shown = np.flatnonzero(shown_T)
+    held_F = (times_F > shown[0] - 0.5) & (times_F < shown[-1] + 0.5)
+    x_FV3 = np.zeros((len(times_F), *xyz_TV3.shape[1:]))
+    for joint in np.flatnonzero(present_TV[shown].any(axis=0)):
+        known = np.flatnonzero(present_TV[:, joint] & shown_T)
+        for axis in range(3):
+            x_FV3[held_F, joint, axis] = np.interp(times_F[held_F], known, xyz_TV3[known, joint, axis])
+    return x_FV3
+
+
+def _smoothed(x_FV3: Floats, window: int) -> Floats:
+    """The mean over a window around each frame in which the body is there; at its ends over what there is of it."""
+    held_F = np.asarray(x_FV3.any(axis=(1, 2)))
+    x_HV3 = x_FV3[held_F]  # the frames with it follow each other
+    sum_HV3 = np.cumsum(np.concatenate([np.zeros_like(x_HV3[:1]), x_HV3]), axis=0)
+    start_H = np.clip(np.arange(len(x_HV3)) - window // 2, 0, None)
+    end_H = np.clip(np.arange(len(x_HV3)) + window // 2 + 1, None, len(x_HV3))
+    smooth_FV3 = np.zeros_like(x_FV3)
+    smooth_FV3[held_F] = (sum_HV3[end_H] - sum_HV3[start_H]) / (end_H - start_H)[:, None, None]
+    return smooth_FV3

@@ -1,0 +1,218 @@
+"""Zero-shot scorers in closed form: ridge, prototypes and ESZSL over texts, and movements measured against told ones.
+
+All standardise features on the training clips and clip what lies far out, so that one wild number decides nothing.
+"""
+
+# Shapes: N clips, D feature size, S seen classes, K classes, T text size, M measures.
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.core.errors import DataError
+from pipeline.core.measures import MEASURES
+from pipeline.models.methods.shared import Array, ClassTexts, Clips, Cost, Wording, standardisation, unit
+from pipeline.models.regression import solution, standardised
+from pipeline.text.prompts import TOLD
+
+Doubles = npt.NDArray[np.float64]
+
+_LEAST_DEVIATION = 0.1  # of what is told of a measure, over classes whose vectors are unit ones
+_FURTHEST = 3.0  # deviations, of measures and of what is told of them
+
+
+class Scorer(Protocol):
+    """What scores clips and classes, larger is likelier."""
+
+    def scores(self, features_ND: Array, texts: ClassTexts) -> Array:
+        """(N, K)."""
+
+    def cost(self, num_classes: int) -> Cost:
+        """Of one clip among so many classes."""
+
+    def state_dict(self) -> dict[str, Array]:
+        """The weights by name."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Features with mean 0 and deviation 1 on the training clips, clipped at so many deviations."""
+
+    mean_D: Array
+    scale_D: Array
+    clip: float
+
+    @classmethod
+    def of(cls, features_ND: Array, clip: float) -> "Scale":
+        """From the training clips."""
+        return cls(*standardisation(features_ND), clip)
+
+    def __call__(self, features_ND: Array) -> Doubles:
+        """The features of any clips."""
+        return np.clip(standardised(features_ND, self.mean_D, self.scale_D), -self.clip, self.clip)
+
+    def state_dict(self) -> dict[str, Array]:
+        """Mean and scale."""
+        return {"mean": self.mean_D, "scale": self.scale_D}
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Features mapped linearly into the text space: ridge by cosine, ESZSL by inner product."""
+
+    scale: Scale
+    weight_DT: Array
+    bias_T: Array
+    wording: Wording
+    by_cosine: bool
+
+    def scores(self, features_ND: Array, texts: ClassTexts) -> Array:
+        """Each clip's mapped vector with each class, (N, K)."""
+        mapped_NT = (self.scale(features_ND) @ self.weight_DT + self.bias_T).astype(np.float32)
+        return (unit(mapped_NT) if self.by_cosine else mapped_NT) @ self.wording(texts).T
+
+    def cost(self, num_classes: int) -> Cost:
+        """Of the map and the products."""
+        size = self.weight_DT.size
+        return Cost(size + self.bias_T.size, size + num_classes * self.bias_T.size)
+
+    def state_dict(self) -> dict[str, Array]:
+        """The weights by name."""
+        return {"weight": self.weight_DT, "bias": self.bias_T, **self.scale.state_dict(), **self.wording.state_dict()}
+
+
+@dataclass(frozen=True)
+class Prototypes:
+    """Every class as the mean of the seen classes' clips, weighted by how well their texts make up its own."""
+
+    scale: Scale
+    mean_SD: Array  # of each seen class's clips
+    text_ST: Array
+    gamma: float
+    wording: Wording
+
+    def scores(self, features_ND: Array, texts: ClassTexts) -> Array:
+        """Cosine of each clip with each class's prototype, (N, K): w = (S S' + gamma I)^-1 S t of its text t."""
+        seen_ST, text_KT = self.text_ST.astype(np.float64), self.wording(texts).astype(np.float64)
+        gram_SS = seen_ST @ seen_ST.T + self.gamma * np.eye(len(seen_ST))
+        weight_SK = np.linalg.solve(gram_SS, seen_ST @ text_KT.T)
+        prototype_KD = (weight_SK.T @ self.mean_SD).astype(np.float32)
+        return unit(self.scale(features_ND).astype(np.float32)) @ unit(prototype_KD).T
+
+    def cost(self, num_classes: int) -> Cost:
+        """Of the cosines; the prototypes are at hand."""
+        return Cost(self.mean_SD.size, num_classes * self.mean_SD.shape[1])
+
+    def state_dict(self) -> dict[str, Array]:
+        """The seen classes' means and texts."""
+        return {
+            "prototypes": self.mean_SD,
+            "texts": self.text_ST,
+            **self.scale.state_dict(),
+            **self.wording.state_dict(),
+        }
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a clip's movements measure against what a class's texts tell of them; no class is learnt.
+
+    Seen classes give both the same scale: mean and deviation over classes, of their clips' measures and of what is
+    told of them.
+    """
+
+    mean_M: Array
+    scale_M: Array
+    told_mean_M: Array
+    told_scale_M: Array
+
+    def scores(self, features_ND: Array, texts: ClassTexts) -> Array:
+        """Cosine of what is measured and what is told, (N, K)."""
+        shown_NM = (features_ND[:, : len(MEASURES)] - self.mean_M) * self.scale_M
+        told_KM = (texts.of_type(TOLD) - self.told_mean_M) * self.told_scale_M
+        return unit(_clipped(shown_NM)) @ unit(_clipped(told_KM)).T
+
+    def cost(self, num_classes: int) -> Cost:
+        """Of the cosines; only the scales are learnt."""
+        return Cost(4 * len(MEASURES), num_classes * len(MEASURES))
+
+    def state_dict(self) -> dict[str, Array]:
+        """The scales."""
+        told = {"told_mean": self.told_mean_M, "told_scale": self.told_scale_M}
+        return {"mean": self.mean_M, "scale": self.scale_M, **told}
+
+
+def ridge(clips: Clips, texts: ClassTexts, wording: Wording, clip: float, penalty: float) -> Linear:
+    """Ridge regression to the texts; `penalty` a clip, as in models.regression."""
+    scale = Scale.of(clips.features_ND, clip)
+    y_NT = wording(texts)[texts.rows(clips.class_ids)].astype(np.float64)
+    mean_T = y_NT.mean(axis=0)
+    weight_DT = solution(scale(clips.features_ND), y_NT - mean_T, penalty)
+    return Linear(scale, weight_DT.astype(np.float32), mean_T.astype(np.float32), wording, by_cosine=True)
+
+
+def eszsl(
+    clips: Clips, texts: ClassTexts, wording: Wording, clip: float, penalty: float, text_penalty: float
+) -> Linear:
+    """(X'X/N + penalty I)^-1 X'Y/N S (S'S + text_penalty I)^-1 (Romera-Paredes, Torr 2015); Y is 1 or -1."""
+    scale, seen = Scale.of(clips.features_ND, clip), _seen(clips, texts)
+    text_ST = wording(seen).astype(np.float64)
+    y_NS = np.where(seen.rows(clips.class_ids)[:, None] == np.arange(len(text_ST)), 1.0, -1.0)
+    by_feature_DT = solution(scale(clips.features_ND), y_NS @ text_ST, penalty)
+    gram_TT = text_ST.T @ text_ST + text_penalty * np.eye(text_ST.shape[1])
+    weight_DT = np.linalg.solve(gram_TT, by_feature_DT.T).T
+    bias_T = np.zeros(text_ST.shape[1], np.float32)
+    return Linear(scale, weight_DT.astype(np.float32), bias_T, wording, by_cosine=False)
+
+
+def prototypes(clips: Clips, texts: ClassTexts, wording: Wording, clip: float, gamma: float) -> Prototypes:
+    """The means of the seen classes, and their texts."""
+    scale, seen = Scale.of(clips.features_ND, clip), _seen(clips, texts)
+    mean_SD = _class_means(scale(clips.features_ND), seen.rows(clips.class_ids), len(seen.class_ids))
+    return Prototypes(scale, mean_SD.astype(np.float32), wording(seen), gamma, wording)
+
+
+def measured(clips: Clips, texts: ClassTexts) -> Measured:
+    """The scales of measures and of what is told. Raises DataError for features that measure no movements."""
+    if clips.measured != MEASURES:
+        raise DataError(
+            "the features hold no measured movements, which this method compares with what the texts tell; name a "
+            "store of the encoder 'kinematics', extracted anew, or leave 'measured' out of `scorers`"
+        )
+    seen = _seen(clips, texts)
+    shown_ND = clips.features_ND[:, : len(MEASURES)].astype(np.float64)
+    shown_SM = _class_means(shown_ND, seen.rows(clips.class_ids), len(seen.class_ids))
+    told_SM = seen.of_type(TOLD).astype(np.float64)
+    mean_M, scale_M = standardisation(shown_SM.astype(np.float32))
+    told_scale_M = 1 / np.maximum(told_SM.std(axis=0), _LEAST_DEVIATION)
+    return Measured(mean_M, scale_M, told_SM.mean(axis=0).astype(np.float32), told_scale_M.astype(np.float32))
+
+
+def z_scores(score_NK: Array) -> Array:
+    """Clip by clip with mean 0 and deviation 1 over the classes; 0 where all score the same."""
+    score = score_NK.astype(np.float64)
+    deviation_N1 = score.std(axis=1, keepdims=True)
+    centred_NK = score - score.mean(axis=1, keepdims=True)
+    z_NK = np.divide(centred_NK, deviation_N1, out=np.zeros_like(score), where=deviation_N1 > 1e-12)
+    return np.asarray(z_NK, dtype=np.float32)
+
+
+def training_error(scorer: "Scorer", clips: Clips, texts: ClassTexts) -> float:
+    """The share of training clips whose class does not score best among the seen ones."""
+    seen = _seen(clips, texts)
+    return float(np.mean(scorer.scores(clips.features_ND, seen).argmax(axis=1) != seen.rows(clips.class_ids)))
+
+
+def _seen(clips: Clips, texts: ClassTexts) -> ClassTexts:
+    return texts.of(sorted(set(clips.class_ids)))
+
+
+def _class_means(x_ND: Doubles, row_N: npt.NDArray[np.int64], num_classes: int) -> Doubles:
+    sum_SD = np.zeros((num_classes, x_ND.shape[1]))
+    np.add.at(sum_SD, row_N, x_ND)
+    return np.asarray(sum_SD / np.bincount(row_N, minlength=num_classes)[:, None])
+
+
+def _clipped(x: Array) -> Array:
+    return np.clip(x, -_FURTHEST, _FURTHEST).astype(np.float32)

@@ -1,0 +1,28 @@
+"""ESZSL: "An embarrassingly simple approach to zero-shot learning" (Romera-Paredes, Torr, ICML 2015), closed form.
+
+A bilinear map x' V t is fitted to 1 for a clip's class and -1 for the others, with the penalties p (a clip) and q:
+V = (X'X + p N I)^-1 X'Y S (S'S + q I)^-1.
+"""
+
+from collections.abc import Iterator
+
+from pydantic import Field
+
+from pipeline.models.closed_forms import eszsl, training_error
+from pipeline.models.methods.shared import Candidate, ClassTexts, Clips
+from pipeline.models.regression import Penalised
+
+
+class Params(Penalised):
+    """Which texts, and the penalties: `lambdas`, of features, a clip, to choose from."""
+
+    text_penalty: float = Field(gt=0)  # of texts
+    clip: float = Field(gt=0)  # deviations at which features are clipped
+
+
+def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[Candidate]:  # noqa: ARG001 - no chance in it
+    """One solution a penalty; its loss is the share of training clips whose class does not score best."""
+    wording = params.wording(clips, texts)
+    for setting, penalty in zip(params.settings, params.lambdas, strict=True):
+        found = eszsl(clips, texts, wording, params.clip, penalty, params.text_penalty)
+        yield Candidate(setting, training_error(found, clips, texts), found.scores, found, cost=found.cost)

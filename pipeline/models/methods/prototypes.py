@@ -1,0 +1,45 @@
+"""Prototypes: an unseen class is the sum of seen ones that its text is made up of, in closed form.
+
+A class's text t is written by the texts S of the seen classes with the weights w = (S S' + gamma I)^-1 S t; the same
+weights make its prototype of their clips. The program of the stage `transfer` composes few seen classes, this all.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from pipeline.models.closed_forms import prototypes, training_error
+from pipeline.models.methods.shared import Candidate, ClassTexts, Clips, Worded
+
+
+class Params(Worded):
+    """Which texts are composed, and how freely."""
+
+    gammas: list[Annotated[float, Field(gt=0)]] = Field(min_length=1)  # to choose from; the larger, the evener weights
+    clip: float = Field(gt=0)  # deviations at which features are clipped
+
+    @field_validator("gammas")
+    @classmethod
+    def _ascend(cls, gammas: list[float]) -> list[float]:
+        if gammas != sorted(set(gammas)):
+            raise ValueError("expected ascending values, each once")
+        return gammas
+
+    @property
+    def settings(self) -> list[str]:
+        """The values of gamma."""
+        return [str(gamma) for gamma in self.gammas]
+
+    @property
+    def setting_name(self) -> str:
+        """They are values of gamma."""
+        return "gamma"
+
+
+def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[Candidate]:  # noqa: ARG001 - no chance in it
+    """One solution a gamma; its loss is the share of training clips whose class does not score best."""
+    wording = params.wording(clips, texts)
+    for setting, gamma in zip(params.settings, params.gammas, strict=True):
+        found = prototypes(clips, texts, wording, params.clip, gamma)
+        yield Candidate(setting, training_error(found, clips, texts), found.scores, found, cost=found.cost)

@@ -1,0 +1,92 @@
+"""Which movements tell classes apart that were taken for one another: what the clips showed, or the texts tell."""
+
+# Shapes: N clips, K classes, A movements (attributes of texts, or measures of clips).
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.core import pages
+from pipeline.core.errors import FormatError
+from pipeline.core.store import Store
+from pipeline.reporting.explained_arrays import Explained
+from pipeline.reporting.explained_planes import unit
+from pipeline.text.prompts import MOVEMENT, TOLD
+
+Floats = npt.NDArray[np.floating[Any]]
+
+_MOST_PAIRS, _MOST_NAMES = 5, 5
+_HEADER = ["of", "called", "clips", "speaks for the first", "speaks for the second"]
+_TITLE = "Movements behind the most frequent mistakes, as {}"
+
+
+@dataclass(frozen=True, eq=False)
+class Movements:
+    """What a group of class texts tells of movements, row by row of the class ids asked for."""
+
+    names: list[str]
+    value_KA: Floats
+
+
+def table(one: Explained, texts: Store) -> pages.Table | None:
+    """The most frequent mistakes; None without any, or for texts of which no movements were read.
+
+    Where the method's vectors are movements, one speaks for a class by what it adds to the clips' cosine with that
+    class beyond their cosine with the other; else by how much more the texts of the class tell of it.
+    """
+    pairs = _mistakes(one)
+    groups = [_read(texts, group, one.class_ids) for group in (MOVEMENT, TOLD) if group in texts.groups()]
+    if not pairs or not groups:
+        return None
+    names, shown = _shown(one, [group.names for group in groups])
+    value_KA = unit(groups[0].value_KA)
+    rows: list[list[pages.Cell]] = []
+    for (truth, called), rows_N in pairs:
+        apart_A = shown(truth, called, rows_N) if shown else value_KA[truth] - value_KA[called]
+        told = [_strongest(names, side * apart_A) for side in (1, -1)]
+        rows.append([one.names[truth], one.names[called], len(rows_N), *told])
+    title = _TITLE.format("the clips showed them" if shown else "the texts tell them")
+    return pages.Table(title=title, header=_HEADER, rows=rows)
+
+
+def _shown(
+    one: Explained, known: Sequence[list[str]]
+) -> tuple[list[str], Callable[[int, int, list[int]], Floats] | None]:
+    """Names of movements; and what each adds for the first of two classes, where the method's vectors are movements."""
+    clips_NA, text_KA = one.vectors_NH, one.text_vectors_KH
+    if clips_NA is None or text_KA is None:
+        return known[0], None
+    names = next((names for names in known if len(names) == clips_NA.shape[1]), None)
+    if names is None:
+        return known[0], None
+    clip_NA, class_KA = unit(clips_NA), unit(text_KA)
+    return names, lambda truth, called, rows: clip_NA[rows].mean(axis=0) * (class_KA[truth] - class_KA[called])
+
+
+def _mistakes(one: Explained) -> list[tuple[tuple[int, int], list[int]]]:
+    """Columns of the truth and of the answer with the rows of their clips, the most frequent first."""
+    wrong = np.flatnonzero(one.called != one.truth_N).tolist()
+    pairs = Counter((int(one.truth_N[row]), int(one.called[row])) for row in wrong)
+    most = sorted(pairs, key=lambda pair: (-pairs[pair], pair))[:_MOST_PAIRS]
+    return [(pair, [row for row in wrong if (one.truth_N[row], one.called[row]) == pair]) for pair in most]
+
+
+def _read(texts: Store, group: str, class_ids: Sequence[int]) -> Movements:
+    names = list(texts.group_attrs(group)["names"])
+    vectors_NA, ids = texts.read(group, "pooled"), [int(text_id.split("-")[0]) for text_id in texts.ids(group)]
+    row = {class_id: place for place, class_id in enumerate(ids)}
+    missing = sorted(set(class_ids) - set(row))
+    if missing or vectors_NA.shape != (len(ids), len(names)):
+        raise FormatError(
+            f"{texts.path}: group '{group}' of shape {vectors_NA.shape}, {len(names)} names, lacks the classes "
+            f"{missing}; run `dvc repro embed`"
+        )
+    return Movements(names, vectors_NA[[row[class_id] for class_id in class_ids]])
+
+
+def _strongest(names: Sequence[str], value_A: Floats) -> str:
+    order = [int(place) for place in np.argsort(-value_A, kind="stable")[:_MOST_NAMES]]
+    return ", ".join(f"{names[place]} {value_A[place]:.2f}" for place in order if value_A[place] > 0.005)

@@ -1,0 +1,103 @@
+"""What a method left of its inner workings beside its scores, with the truths that evaluate alone may join to it."""
+
+# Shapes: N test clips of unseen classes, K unseen classes, S texts of a class, H size of a vector.
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.core import scores as scores_format
+from pipeline.core.errors import FormatError
+from pipeline.core.scores import Scores
+from pipeline.core.seeds import generator
+
+Floats = npt.NDArray[np.floating[Any]]
+Places = npt.NDArray[np.int64]
+
+MODULES = {"direct": "direct alignment", "augmented": "augmented alignment"}
+
+
+@dataclass(frozen=True)
+class Told:
+    """Scores of one (split, seed) among the unseen classes, with the class of each clip."""
+
+    scored: Scores
+    truth: Sequence[int]
+
+
+@dataclass(frozen=True, eq=False)
+class Explained:
+    """One (split, seed): the chosen setting's scores and what explains them, clips as rows, classes as columns."""
+
+    split: str
+    seed: int
+    setting: str
+    class_ids: list[int]
+    names: list[str]  # of the classes, column by column
+    clip_ids: list[str]
+    truth_N: Places  # columns
+    scores_NK: Floats
+    modules: dict[str, Floats]  # (N, K) each, of those of MODULES that there are
+    attention_NKS: Floats | None
+    vectors_NH: Floats | None
+    text_vectors_KH: Floats | None
+
+    @property
+    def called(self) -> Places:
+        """The column of the class that each clip is called."""
+        return np.asarray(self.scores_NK.argmax(axis=1), np.int64)
+
+    def drawn(self, purpose: str, most: int, columns: Sequence[int]) -> Places:
+        """Rows of at most so many clips of these classes, drawn at random, ascending; every purpose draws its own."""
+        order = generator(self.seed, "explained", purpose, self.split).permutation(len(self.clip_ids))
+        return np.sort(order[np.isin(self.truth_N[order], columns)][:most])
+
+
+def read(folder: Path, told: Sequence[Told], class_names: Mapping[int, str]) -> list[Explained]:
+    """Those of the scores in the folder of a row that its method has explained.
+
+    Raises FormatError for arrays that do not fit the scores.
+    """
+    return [_read(folder, one, class_names) for one in told if one.scored.explained]
+
+
+def _read(folder: Path, told: Told, class_names: Mapping[int, str]) -> Explained:
+    about, arrays = told.scored.provenance, told.scored.explained
+    column = {class_id: place for place, class_id in enumerate(about.class_ids)}
+    made = Explained(
+        split=about.split,
+        seed=about.seed,
+        setting=about.settings[about.selected],
+        class_ids=about.class_ids,
+        names=[class_names[class_id] for class_id in about.class_ids],
+        clip_ids=told.scored.clip_ids,
+        truth_N=np.array([column[class_id] for class_id in told.truth], np.int64),
+        scores_NK=told.scored.values[:, about.selected],
+        modules={name: arrays[name] for name in MODULES if name in arrays},
+        attention_NKS=arrays.get("attention"),
+        vectors_NH=arrays.get("vectors"),
+        text_vectors_KH=scores_format.read_texts(folder, folder.parent.name, about),
+    )
+    _check(f"{folder}: split '{about.split}', seed {about.seed}", made)
+    return made
+
+
+def _check(where: str, one: Explained) -> None:
+    """Every array explains these clips and classes, with numbers."""
+    shape, size = one.scores_NK.shape, None if one.vectors_NH is None else one.vectors_NH.shape[-1:]
+    expected = [(name, array, shape) for name, array in one.modules.items()]
+    if one.attention_NKS is not None:
+        expected.append(("attention", one.attention_NKS, (*shape, *one.attention_NKS.shape[2:3])))
+    if one.vectors_NH is not None:
+        expected.append(("vectors", one.vectors_NH, (shape[0], *(size or ()))))
+    if one.text_vectors_KH is not None and size is not None:
+        expected.append(("text_vectors", one.text_vectors_KH, (shape[1], *size)))
+    for name, array, wanted in expected:
+        if array.shape != wanted or not np.isfinite(array).all():
+            raise FormatError(
+                f"{where}: '{name}' has shape {array.shape}, or numbers that are not finite; expected {wanted}, for "
+                "the scores' clips and classes; rerun the method's stage"
+            )

@@ -1,0 +1,73 @@
+"""Tables and histogram of a method of two alignments: how right each is alone, and what its attention goes to."""
+
+# Shapes: N clips, K classes, S texts of a class.
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pipeline.core import pages
+from pipeline.reporting.explained_arrays import MODULES, Explained
+
+_NUM_BINS = 20
+_FIRST = 0  # of the texts that attention mixes: the label, where params do not say otherwise
+_ATTENTION = "Attention on the first text of a class"
+
+
+def modules(found: Sequence[Explained]) -> list[pages.Table]:
+    """How right each module is alone, and how often it alone gives the answer of all together."""
+    there = [name for name in MODULES if name in found[0].modules]
+    if not there:
+        return []
+    header = ["split", "seed", "clips", "top-1"]
+    header += [f"{what}, {name}" for name in there for what in ("top-1", "same answer")]
+    rows: list[list[pages.Cell]] = []
+    for one in found:
+        row: list[pages.Cell] = [one.split, one.seed, len(one.clip_ids), _share(one.called == one.truth_N)]
+        for name in there:
+            alone_N = one.modules[name].argmax(axis=1)
+            row += [_share(alone_N == one.truth_N), _share(alone_N == one.called)]
+        rows.append(row)
+    return [
+        pages.Table(
+            title="Each alignment alone, and how often it gives the answer of all together", header=header, rows=rows
+        )
+    ]
+
+
+def attention(found: Sequence[Explained]) -> list[pages.Table]:
+    """How far the attention on the first text strays, over all clips and candidates of each training."""
+    rows: list[list[pages.Cell]] = []
+    for one in found:
+        if one.attention_NKS is not None:
+            first_NK = one.attention_NKS[..., _FIRST].astype(np.float64)
+            figures = [first_NK.min(), first_NK.mean(), first_NK.max(), first_NK.std()]
+            rows.append([one.split, one.seed, *(round(float(figure), 6) for figure in figures)])
+    header = ["split", "seed", "least", "mean", "most", "standard deviation"]
+    return [pages.Table(title=_ATTENTION, header=header, rows=rows)] if rows else []
+
+
+def histogram(found: Sequence[Explained]) -> list[pages.Bars]:
+    """Over all clips and candidates of all trainings, between the least and the most attention that there is."""
+    there = [one.attention_NKS for one in found if one.attention_NKS is not None]
+    if not there:
+        return []
+    first = np.concatenate([attention_NKS[..., _FIRST].ravel() for attention_NKS in there]).astype(np.float64)
+    counts, edges = np.histogram(first, _NUM_BINS if first.min() < first.max() else 1)
+    digits = max(2, 1 - math.floor(math.log10(edges[1] - edges[0])))
+    bars = [
+        pages.Bar(name=f"{low:.{digits}f} – {high:.{digits}f}", value=count / len(first), detail=f"{count} pairs")
+        for count, low, high in zip(counts.tolist(), edges[:-1], edges[1:], strict=True)
+    ]
+    num_texts = there[0].shape[2]
+    note = (
+        f"How much of its attention a clip gives to the first text of a candidate, which is the label where params do "
+        f"not say otherwise, of {len(first)} pairs. At {1 / num_texts:.4g} the method takes the plain mean of the "
+        f"{num_texts} texts."
+    )
+    return [pages.Bars(title="How the attention on the first text is spread", note=note, unit=" %", bars=bars)]
+
+
+def _share(right_N: Any) -> float:
+    return round(float(right_N.mean()), 4)

@@ -1,0 +1,55 @@
+"""The clips that pages name, as strips of frames: drawn from prepared arrays by the report, where these are there."""
+
+import io
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.core.pages import Page
+
+if TYPE_CHECKING:  # zarr and Pillow come in where a clip is drawn
+    from pipeline.core.prepared import Clips
+
+Named = tuple[str, str, str]  # dataset, modality, clip id
+Strips = Mapping[Named, bytes]  # as PNG
+
+_NUM_FRAMES, _HEIGHT = 10, 96
+_COLOURS = 64  # of the palette that keeps the file small
+_FIRST = "skeleton"  # of several modalities the one in which a person sees most
+
+
+def draw(shown: Iterable[Page], arrays: Path) -> Strips:
+    """A strip for every clip that pages name and that a store below `<arrays>/<dataset>` has."""
+    wanted: dict[tuple[str, str], list[str]] = {}
+    for page in shown:
+        for part in page.clips:
+            wanted.setdefault((part.dataset, part.modality), []).extend(clip.clip_id for clip in part.clips)
+    drawn: dict[Named, bytes] = {}
+    for (dataset, modality), clip_ids in wanted.items():
+        clips = _clips(arrays / dataset, modality)
+        place = {clip_id: row for row, clip_id in enumerate(clips.ids)} if clips else {}
+        for clip_id in clip_ids:
+            if clips and clip_id in place:
+                drawn[dataset, modality, clip_id] = _strip(clips, place[clip_id])
+    return drawn
+
+
+def _clips(folder: Path, modality: str) -> "Clips | None":
+    """The first of the stores of a modality, or of the first one of several ("depth+skeleton")."""
+    from pipeline.core.prepared import Clips
+
+    parts = sorted(modality.split("+"), key=lambda part: part != _FIRST)
+    stores = [path for part in parts for path in sorted(folder.glob(f"{part}-*.zarr"))]
+    return Clips(stores[0]) if stores else None
+
+
+def _strip(clips: "Clips", row: int) -> bytes:
+    from PIL import Image
+
+    from pipeline.reporting import clip_strips
+
+    drawn = clip_strips.strip(clips[[row]][0], clips.store.attrs["layout"], num_frames=_NUM_FRAMES, height=_HEIGHT)
+    small = drawn.quantize(_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    file = io.BytesIO()
+    small.save(file, "PNG")
+    return file.getvalue()
