@@ -12,6 +12,7 @@ def main(
     row: Annotated[str, typer.Option(help="A key of align.rows in params.yaml.")],
     features: Annotated[Path, typer.Option(help="A store of clip vectors.")],
     embeddings: Annotated[Path, typer.Option(help="A store of class texts, of the embed stage.")],
+    refit_features: Annotated[Path, typer.Option(help="For `refit: both`: of an encoder of all seen classes.")],
     split: Annotated[Path, typer.Option(help="The roles of the clips, a table of the split stage.")],
     out: Annotated[Path, typer.Option(help="The folder to write.")],
 ) -> None:
@@ -24,7 +25,8 @@ def main(
     section = f"align.methods.{chosen.method}.{chosen.variant}"
     settings = params.load(selection.method(chosen.method).Params, section)
     compute = params.load(method_rows.Compute, "align.compute")
-    inputs = Inputs(features=features, embeddings=embeddings, split=split)
+    again = refit_features if chosen.refit == "both" else None
+    inputs = Inputs(features=features, embeddings=embeddings, split=split, refit_features=again)
     with runs.recorded("align", row):
         align.align(row, chosen, settings, compute, inputs, out=out)
 

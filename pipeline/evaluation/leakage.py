@@ -20,7 +20,7 @@ from pipeline.core.scores import INFERENCE, PAIRS, PAIRS_MAY_NOT_HOLD, Provenanc
 # The words of core.scores that an honest row may use; `oracle` is a selection that evaluate alone makes, and flags.
 _WORDS = {
     "label_space": ("unseen", "all", "gzsl"),
-    "selection": ("validation", "validation_seen", "folds", "none"),
+    "selection": ("validation", "validation_seen", "folds", "folds_seen", "none"),
     "refit": ("none", "seen", "both"),
     "inference": INFERENCE,
     "pairs": (*PAIRS, None),

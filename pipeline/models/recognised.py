@@ -38,10 +38,9 @@ class Recognised:
 
     def provenance(self, space: str, asked: Composing, refit: str) -> Provenance:
         """What must be known of the scores in a label space."""
-        selection = self.task.selection if asked.selection == "val" else "folds"
         return self.task.provenance(
             space,
-            selection="none" if len(self.trials) == 1 else selection,
+            selection="none" if len(self.trials) == 1 else self.task.selection(asked.selection),
             refit=refit,
             settings=[trial.setting.name for trial in self.trials],
             selected=self.selected,

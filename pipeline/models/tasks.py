@@ -29,6 +29,7 @@ class Inputs:
     features: Path
     embeddings: Path  # of the class texts
     split: Path
+    refit_features: Path | None = None  # of an encoder that was trained on all seen classes, for `refit: both`
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ class Task:
     pretrained: str | None  # the weights of the web that the features' encoder began as; nobody knows what they saw
     one_space: bool  # features and texts may be compared: nothing says that they are of different weights
     elsewhere: Elsewhere | None = None
+    again: "Task | None" = None  # the same with features of an encoder that was trained on all seen classes
     tests: Mapping[str, list[int]] = field(default_factory=dict)  # of splits that are spaces: places in test_ids
 
     @property
@@ -106,20 +108,27 @@ class Task:
         classes = [
             sorted(self.texts.further),
             self.val_classes,
+            self.unseen,
             self.spaces,
             self.encoder_classes,
             self.texts.class_ids,
             dict(self.tests),
         ]
+        if self.again is not None:
+            classes.append(self.again.digest)
         if self.elsewhere is not None:
             classes.append([self.elsewhere.source, self.elsewhere.encoder_names, sorted(self.elsewhere.names.items())])
         return value_digest([self.split, self.seed, clips, classes, [array_digest(array) for array in arrays]])
 
-    @property
-    def selection(self) -> str:
-        """What to call a choice made on the val clips: an encoder that was trained or bound with them is flattered."""
+    def selection(self, by: str) -> str:
+        """What to call a choice made `by` val classes, or by folds of all seen classes.
+
+        An encoder that was trained or bound with the classes that stand in for unseen ones flatters them.
+        """
         known = {*self.encoder_classes, *self.paired_classes}
-        return "validation_seen" if known & set(self.val_classes) else "validation"
+        of = {*self.val_classes, *(self.fit.class_ids if by == "folds" else ())}
+        word = "folds" if by == "folds" else "validation"
+        return f"{word}_seen" if known & of else word
 
     @property
     def inference(self) -> str:
@@ -136,6 +145,10 @@ class Task:
         ids = [*self.test_ids, *self.seen_test_ids]
         order = sorted(range(len(ids)), key=ids.__getitem__)
         return [ids[place] for place in order], np.concatenate([self.test_ND, self.seen_test_ND])[order]
+
+    def last(self, refit: str) -> "Task":
+        """The task of the last training and of the scores: another where the encoder is trained again too."""
+        return self.again if refit == "both" and self.again is not None else self
 
     def training(self, refit: str) -> Clips:
         """The clips of the last training."""
@@ -207,6 +220,7 @@ def joined(inputs: Inputs, asked: Asked) -> list[Task]:
     Raises LeakError for features of an encoder that saw an unseen or val class, DataError for inputs that do not fit.
     """
     features, texts = opened(inputs.features), store.Store(inputs.embeddings, "embed")
+    again = _refit_features(inputs)
     parts = checked(inputs, asked.dataset, asked.split_table, asked.splits)
     rows = [row for row in tables.read_rows(inputs.split, SPLIT) if _is_asked(row, asked)]
     tasks = []
@@ -214,8 +228,38 @@ def joined(inputs: Inputs, asked: Asked) -> list[Task]:
         of_split = [row for row in rows if row["split"] == split]
         for seed in asked.seeds:
             source = _with_namesakes(encoded(features, split, seed, parts[split]), inputs.split, parts[split])
-            tasks.append(_task((split, seed), source, texts, parts[split], of_split, asked))
+            task = _task((split, seed), source, texts, parts[split], of_split, asked)
+            if again is not None:
+                seen = _trained_again(again, split, seed, parts[split])
+                task = replace(task, again=_task((split, seed), seen, texts, parts[split], of_split, asked))
+            tasks.append(task)
     return tasks
+
+
+def _refit_features(inputs: Inputs) -> store.Store | None:
+    """The features of `refit: both`. Raises DataError unless they differ from the others by their weights alone."""
+    if inputs.refit_features is None:
+        return None
+    features, again = opened(inputs.features), opened(inputs.refit_features)
+    for name in ("dataset", "modality", "encoder"):
+        if features.attrs[name] != again.attrs[name]:
+            raise DataError(
+                f"{again.path}: {name} '{again.attrs[name]}', but '{features.attrs[name]}' in {features.path}; name "
+                "features of the same encoder, trained on all seen classes"
+            )
+    return again
+
+
+def _trained_again(features: store.Store, split: str, seed: int, classes: Classes) -> Encoded:
+    """The features of an encoder that was taught all seen classes. DataError for one that was not."""
+    source = encoded(features, split, seed, {"fit": [], "val": [], "unseen": classes["unseen"]})
+    missing = sorted({*classes["fit"], *classes["val"]} - set(source.saw.training_classes))
+    if missing:
+        raise DataError(
+            f"{features.path}: the encoder of group '{source.group}' was not trained on the seen classes {missing} of "
+            f"split '{split}'; `refit: both` needs features of a row of pretrain with `classes: seen`"
+        )
+    return source
 
 
 def _is_asked(row: Line, asked: Asked) -> bool:

@@ -1,4 +1,4 @@
-"""The page of an align row: what was chosen on the val classes, and the curves it was chosen from."""
+"""The page of an align row: what was chosen on pseudo-unseen classes, and the curves it was chosen from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,9 +14,20 @@ class About:
     method: str
     variant: str
     refit: str
+    selection: str  # val | folds
     setting_name: str
     trains: bool
     remark: str  # of the method, or nothing
+
+    @property
+    def stand_ins(self) -> str:
+        """The classes that are unseen for a while."""
+        return "folds of the seen classes" if self.selection == "folds" else "the val classes"
+
+    @property
+    def trained_on(self) -> str:
+        """The classes that are seen meanwhile."""
+        return "the other folds" if self.selection == "folds" else "the fit classes"
 
 
 def page(key: str, about: About, parts: Sequence[Learnt]) -> pages.Page:
@@ -40,7 +51,7 @@ def page(key: str, about: About, parts: Sequence[Learnt]) -> pages.Page:
         lines=[]
         if tried
         else [
-            _lines("Accuracy on the val classes", "top-1", "val_top1", about.setting_name, parts),
+            _lines(f"Accuracy on {about.stand_ins}", "top-1", "val_top1", about.setting_name, parts),
             _lines("Training loss", "loss", "loss", about.setting_name, parts),
         ],
         images=[],
@@ -51,17 +62,19 @@ def _text(about: About, parts: Sequence[Learnt]) -> str:
     text = f"Method {about.method}, variant {about.variant}, "
     if about.trains:
         text += (
-            f"trained on the fit classes; its {about.setting_name} is the best on the val classes, which stand in for "
-            "unseen ones. "
+            f"trained on {about.trained_on}; its {about.setting_name} is the best on {about.stand_ins}, which stand in "
+            "for unseen ones. "
         )
     else:
         text += "which trains nothing: features and texts lie in one space. "
         if any(len(part.history) > 1 for part in parts):
-            text += f"Its {about.setting_name} are the best on the val classes, which stand in for unseen ones. "
+            text += f"Its {about.setting_name} are the best on {about.stand_ins}, which stand in for unseen ones. "
     if about.trains and about.refit == "seen":
         text += "The scores are of a second training on fit and val clips. "
-    if any(part.task.selection == "validation_seen" for part in parts):
-        text += "The features' encoder was trained on the val classes too, or bound with their clips. "
+    if about.trains and about.refit == "both":
+        text += "The scores are of a second training on fit and val clips, of an encoder of both. "
+    if any(part.task.selection(about.selection).endswith("_seen") for part in parts):
+        text += f"The features' encoder was trained on {about.stand_ins} too, or bound with their clips. "
     if any(part.task.inference == "transductive" for part in parts):
         text += "It is transductive: the encoder was bound with clips of unseen classes, without their labels. "
     for pretrained in sorted({part.task.pretrained for part in parts if part.task.pretrained}):
@@ -87,7 +100,7 @@ def _tried(about: About, parts: Sequence[Learnt]) -> pages.Table:
         for at in part.history
     ]
     header = ["split", "seed", about.setting_name, "val top-1", "loss on the training clips"]
-    return pages.Table(title="Tried on the val classes", header=header, rows=rows)
+    return pages.Table(title=f"Tried on {about.stand_ins}", header=header, rows=rows)
 
 
 def _lines(title: str, y_label: str, column: str, setting_name: str, parts: Sequence[Learnt]) -> pages.Lines:

@@ -4,9 +4,9 @@ Labels come from the split table, which has none for test clips.
 """
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from pipeline.core import pages
 from pipeline.core.outputs import whole_folder
@@ -33,10 +33,25 @@ class Row(Params):
     variant: str  # its hyper-parameters: align.methods.<method>.<variant>
     splits: list[str] = Field(min_length=1)
     seeds: list[int] = Field(min_length=1)
-    refit: Literal["none", "seen"]  # none: scores of what was trained on fit; seen: trained again on fit and val
+    selection: Literal["val", "folds"]  # by which classes a setting is chosen: val, or all seen ones in turn
+    num_folds: Annotated[int, Field(ge=2)] | None  # of the seen classes; null: by the val classes
+    # none: scores of what was trained on fit; seen: trained again on fit and val; both: the encoder too
+    refit: Literal["none", "seen", "both"]
+    refit_features: str  # both: a store of the same encoder, trained on all seen classes; else `features`/zarr.json
     max_missing: float = Field(ge=0, lt=1)  # share of a split's clips that may have no features
     spaces: list[Literal["unseen", "all", "gzsl"]] = Field(min_length=1)  # label spaces, as core.scores says
     explained: bool  # keep what lies behind the scores of the unseen clips, for pictures
+
+    @model_validator(mode="after")
+    def _fit(self) -> Self:
+        if (self.selection == "folds") != (self.num_folds is not None):
+            raise ValueError("num_folds: expected a number with `selection: folds`, and null with `val`")
+        repeated = f"{self.features}/zarr.json"
+        if self.refit == "both" and self.refit_features in (self.features, repeated):
+            raise ValueError("refit_features: expected features of an encoder trained on all seen classes")
+        if self.refit != "both" and self.refit_features != repeated:
+            raise ValueError(f"refit_features: expected '{repeated}' unless refit is both")
+        return self
 
     @field_validator("splits", "seeds", "spaces")
     @classmethod
@@ -55,12 +70,12 @@ def align(
     """
     asked = Asked(row.dataset, row.split_table, row.splits, row.seeds, row.max_missing, row.spaces)
     tasks = joined(inputs, asked)
-    plan = Plan(row.method, row.variant, settings, row.refit, compute.num_threads, row.explained)
+    plan = Plan(row.method, row.variant, settings, row.refit, compute.num_threads, row.num_folds, row.explained)
     parts = Parts("align", key, cache)
     with whole_folder(out) as scratch:
         found, used = method_rows.learn(scratch, tasks, plan, _told(key, row, inputs), parts)
         page = page_of.About(
-            row.method, row.variant, row.refit, settings.setting_name, settings.trains, settings.remark
+            row.method, row.variant, row.refit, row.selection, settings.setting_name, settings.trains, settings.remark
         )
         pages.write(scratch, page_of.page(key, page, found))
     parts.keep_only(used)

@@ -157,7 +157,9 @@ def _learnt(
     params = settings.method
     if params is None:
         raise ValueError(f"{told.where}: the method {how.method} needs its hyper-parameters")
-    plan = Plan(how.method, how.variant, params, row.refit, settings.compute.num_threads, explained=False)
+    threads = settings.compute.num_threads
+    plan = Plan(how.method, how.variant, params, row.refit, threads, num_folds=None, explained=False)
     learnt, used = method_rows.learn(scratch, found.tasks, plan, told, parts)
-    about = method_page.About(how.method, how.variant, row.refit, params.setting_name, params.trains, params.remark)
+    of_method = params.setting_name, params.trains, params.remark
+    about = method_page.About(how.method, how.variant, row.refit, "val", *of_method)
     return method_page.page(told.key, about, learnt), used

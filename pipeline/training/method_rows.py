@@ -89,11 +89,11 @@ def _assemble(folder: Path, found: Sequence[Learnt], plan: Plan, told: Told) -> 
     cost = (found[0].cost or {}) if told.costs else {}
     with store.create(folder / scores.STORE, cost | told.about) as writer:
         for one in found:
-            task, part = one.task, folder / "parts" / one.task.name
+            task, part = one.task.last(plan.refit), folder / "parts" / one.task.name
             for space in task.spaces:
                 provenance = task.provenance(
                     space,
-                    selection=task.selection,
+                    selection=one.task.selection("folds" if plan.num_folds else "val"),
                     refit=plan.refit,
                     settings=plan.settings.settings,
                     selected=one.selected,

@@ -1,6 +1,7 @@
 """A method is trained on fit, selected on val, trained once more as `refit` says, and asked about the test clips."""
 
 # Shapes: N clips, S settings, K classes.
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,9 +14,10 @@ from pipeline.core.closure import Code
 from pipeline.core.outputs import write_json
 from pipeline.models import checkpoint, generalised
 from pipeline.models.generalised import Gate, Scored
-from pipeline.models.methods.shared import Array, Candidate, Cost, Method, MethodParams
+from pipeline.models.methods.shared import Array, Candidate, Clips, Cost, Method, MethodParams
 from pipeline.models.tasks import Task
 from pipeline.training.determinism import deterministic
+from pipeline.transfer.folds import class_folds
 
 METHODS = "pipeline.models.methods"
 WEIGHTS = "weights.safetensors"
@@ -44,6 +46,7 @@ class Plan:
     settings: MethodParams
     refit: str
     num_threads: int
+    num_folds: int | None  # of all seen classes, by which a setting is chosen; None: by the val classes
     explained: bool  # keep what lies behind the scores of the unseen clips
 
     @cached_property
@@ -56,7 +59,7 @@ class Plan:
         return {
             "code": self.code,
             "plan": [self.method, self.variant, self.settings.model_dump(), self.refit, self.num_threads],
-            "explained": self.explained,
+            "chosen": [self.num_folds, self.explained],
             "task": task.digest,
         }
 
@@ -67,29 +70,33 @@ def learn(task: Task, member: Method, plan: Plan, folder: Path) -> None:
     Scores (`<label space>.npy`, (N, S, K)), the gates of generalised scores, the selected weights and, in `part.json`,
     the history.
     """
-    seed = seeds.derived_seed(task.seed, "align", task.split)
+    seed = seed_of(task)
     with deterministic(seed, plan.num_threads):
-        history, parting = _tried(task, member, plan.settings, seed)
+        history, parting = _tried(task, member, plan, seed)
         selected = max(range(len(history)), key=lambda place: history[place]["val_top1"])  # the earliest of equals
-        clips = task.training(plan.refit)
-        texts = task.texts.of(sorted(set(clips.class_ids)))  # nothing is learnt from the texts of other classes
+        last = task.last(plan.refit)
         scored: dict[str, list[Array]] = {space: [] for space in task.spaces}
         cost: Cost | None = None
-        for place, candidate in enumerate(member.candidates(clips, texts, plan.settings, seed)):
+        for place, candidate in enumerate(_trained(last, last.training(plan.refit), member, plan, seed)):
             for space, class_ids in task.spaces.items():
-                scored[space].append(candidate.score(task.tested(space)[1], task.texts.of(class_ids)))
+                scored[space].append(candidate.score(last.tested(space)[1], last.texts.of(class_ids)))
             if place == selected:
-                checkpoint.save(folder / WEIGHTS, candidate.module, _about(task, plan, candidate.setting))
+                checkpoint.save(folder / WEIGHTS, candidate.module, _about(last, plan, candidate.setting))
                 cost = candidate.cost(len(_first(task))) if candidate.cost else None
                 if plan.explained:
-                    _explain(task, candidate, folder)
+                    _explain(last, candidate, folder)
     for space, values in scored.items():
         np.save(folder / f"{space}.npy", np.stack(values, axis=1), allow_pickle=False)
     if parting:
-        _gate(task, parting, scored["gzsl"], folder)
+        _gate(last, parting, scored["gzsl"], folder)
     calibration = [each.calibration for each in parting] or None
     told = {"history": history, "selected": selected, "calibration": calibration}
     write_json(folder / "part.json", told | {"cost": asdict(cost) if cost else None})
+
+
+def seed_of(task: Task) -> int:
+    """Of all that is drawn for a task."""
+    return seeds.derived_seed(task.seed, "align", task.split)
 
 
 def _gate(task: Task, parting: list[Parting], scored: list[Array], folder: Path) -> None:
@@ -123,21 +130,53 @@ def explained(folder: Path) -> dict[str, Array]:
     return {file.stem.removeprefix(scores.EXPLAIN): np.load(file, allow_pickle=False) for file in files}
 
 
-def _tried(task: Task, member: Method, settings: MethodParams, seed: int) -> tuple[list[dict[str, Any]], list[Parting]]:
-    """For every setting loss and accuracy on the val clips, which are told apart from each other's classes.
+def _tried(task: Task, member: Method, plan: Plan, seed: int) -> tuple[list[dict[str, Any]], list[Parting]]:
+    """For every setting loss and accuracy on clips of classes that stand in for unseen ones.
 
     Where test clips of seen classes are scored too, also how seen and unseen ones are parted.
     """
-    seen = task.texts.of(sorted(set(task.fit.class_ids)))
-    val = task.texts.of(task.val_classes)
-    history, parting = [], []
-    for candidate in member.candidates(task.fit, seen, settings, seed):
-        guesses = candidate.score(task.val.features_ND, val).argmax(axis=1)
-        top1 = float(np.mean(guesses == val.rows(task.val.class_ids)))
-        history.append({"setting": candidate.setting, "loss": candidate.loss, "val_top1": top1})
-        if "gzsl" in task.spaces:
+    parting: list[Parting] = []
+    is_parted = "gzsl" in task.spaces
+    if plan.num_folds is not None:
+        folded = _by_folds(task, member, plan, seed)
+        candidates = _trained(task, task.fit, member, plan, seed) if is_parted else ()
+        return folded, [_parting(task, candidate) for candidate in candidates]
+    history = []
+    for candidate in _trained(task, task.fit, member, plan, seed):
+        hits = _hits(task, candidate, task.val, task.val_classes)
+        history.append({"setting": candidate.setting, "loss": candidate.loss, "val_top1": float(np.mean(hits))})
+        if is_parted:
             parting.append(_parting(task, candidate))
     return history, parting
+
+
+def _trained(task: Task, clips: Clips, member: Method, plan: Plan, seed: int) -> Iterator[Candidate]:
+    """The candidates of one training; nothing is learnt from the texts of other classes."""
+    return member.candidates(clips, task.texts.of(sorted(set(clips.class_ids))), plan.settings, seed)
+
+
+def _by_folds(task: Task, member: Method, plan: Plan, seed: int) -> list[dict[str, Any]]:
+    """The seen classes take turns as unseen, a fold at a time; clips are counted and losses averaged over all folds."""
+    clips = task.training("seen")
+    history: list[dict[str, Any]] = [{"setting": setting, "loss": [], "hits": []} for setting in plan.settings.settings]
+    for fold in class_folds(sorted(set(clips.class_ids)), plan.num_folds or 0, seed):
+        is_out_N = np.isin(clips.class_ids, fold)
+        out = clips.of(is_out_N)
+        for line, candidate in zip(history, _trained(task, clips.of(~is_out_N), member, plan, seed), strict=True):
+            line["loss"].append(candidate.loss)
+            line["hits"].extend(_hits(task, candidate, out, fold))
+    return [
+        {"setting": one["setting"], "loss": float(np.mean(one["loss"])), "val_top1": float(np.mean(one["hits"]))}
+        for one in history
+    ]
+
+
+def _hits(task: Task, candidate: Candidate, clips: Clips, class_ids: Sequence[int]) -> list[bool]:
+    """Which clips are told apart rightly from those of each other's classes."""
+    texts = task.texts.of(class_ids)
+    guesses = candidate.score(clips.features_ND, texts).argmax(axis=1)
+    hits: list[bool] = (guesses == texts.rows(clips.class_ids)).tolist()
+    return hits
 
 
 def _parting(task: Task, candidate: Candidate) -> Parting:

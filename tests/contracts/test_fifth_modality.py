@@ -176,7 +176,10 @@ bind.main(
     out=Path("features/bind/toy"),
 )
 bound = Path("features/bind/toy/fused-both.zarr")
-align.main(row="toy", features=bound, embeddings=Path("texts.zarr"), split=table, out=Path("features/align/toy"))
+texts = Path("texts.zarr")
+align.main(
+    row="toy", features=bound, refit_features=bound, embeddings=texts, split=table, out=Path("features/align/toy")
+)
 
 from pipeline import Recogniser
 
@@ -236,8 +239,9 @@ def learning_params() -> dict[str, Any]:
         "fused": {"both": ["hub", "inertial"]},
     }
     asked = {"method": "bind_supervised", "variant": "label", "refit": "none", "max_missing": 0.0, "spaces": ["unseen"]}
-    asked |= {"explained": False}
+    asked |= {"explained": False, "selection": "val", "num_folds": None}
     inputs = {"features": "bind/toy/fused-both.zarr", "embeddings": "texts"}
+    inputs["refit_features"] = f"{inputs['features']}/zarr.json"
     link = {"text_type": "label", "centre": "none", "lambdas": [1.0], "learns_from": "hub", "scores": "inertial"}
     return {
         "pretrain": {

@@ -152,10 +152,10 @@ def test_an_encoder_of_a_third_dataset_tells_it_and_is_checked_by_its_names(worl
 
 
 def test_an_encoder_trained_on_val_classes_makes_choices_on_them_validation_seen(world):
-    assert joined(world).tasks[0].selection == "validation"
+    assert joined(world).tasks[0].selection("val") == "validation"
     for place, told in ((world.yard, crossed.GROUP), (world.park, {**crossed.FOREIGN, "training_names": ["bow"]})):
         place.write_features({"all-0": {**told, "training_classes": [2] if place is world.yard else []}})
-    assert joined(world).tasks[0].selection == "validation_seen"
+    assert joined(world).tasks[0].selection("val") == "validation_seen"
 
 
 def test_seeds_share_a_split_and_have_a_task_each(world):

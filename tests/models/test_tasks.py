@@ -151,7 +151,7 @@ BOUND = {**GROUP, "pairs": "fit", "paired_classes": [3, 0]}
 
 def test_of_a_bound_encoder_the_task_says_what_it_was_bound_with(world):
     (task,) = tasks.joined(world({"s0-0": BOUND}, about=SENSE), ASKED)
-    assert (task.pairs, task.paired_classes, task.inference, task.selection) == (
+    assert (task.pairs, task.paired_classes, task.inference, task.selection("val")) == (
         "fit",
         [0, 3],
         "inductive",
@@ -165,19 +165,23 @@ def test_of_a_bound_encoder_the_task_says_what_it_was_bound_with(world):
 def test_pairs_of_all_clips_make_the_task_transductive(world):
     every = {**BOUND, "pairs": "all", "paired_classes": [0, 1, 2, 3]}
     (task,) = tasks.joined(world({"s0-0": every}, about=SENSE), ASKED)
-    assert (task.inference, task.paired_classes, task.selection) == ("transductive", [0, 1, 2, 3], "validation_seen")
+    assert (task.inference, task.paired_classes, task.selection("val")) == (
+        "transductive",
+        [0, 1, 2, 3],
+        "validation_seen",
+    )
 
 
 def test_a_hub_at_rest_was_bound_with_nothing_though_its_row_pairs_all(world):
     rest = {**BOUND, "pairs": "all", "paired_classes": []}
     (task,) = tasks.joined(world({"s0-0": rest}, about={"senses": ["hub"]}), ASKED)
-    assert (task.pairs, task.inference, task.selection) == (None, "inductive", "validation")
+    assert (task.pairs, task.inference, task.selection("val")) == (None, "inductive", "validation")
 
 
 def test_a_choice_on_val_clips_that_were_bound_is_called_so(world):
     both = {**BOUND, "pairs": "fit_and_val", "paired_classes": [0, 1, 3]}
     (task,) = tasks.joined(world({"s0-0": both}, about=SENSE), ASKED)
-    assert (task.inference, task.selection) == ("inductive", "validation_seen")
+    assert (task.inference, task.selection("val")) == ("inductive", "validation_seen")
 
 
 @pytest.mark.parametrize(
@@ -202,7 +206,7 @@ def test_a_sense_that_does_not_say_what_it_was_bound_with_is_refused(world, grou
 def test_a_hub_that_read_texts_of_val_classes_makes_choices_on_them_validation_seen(world):
     """A CLIP belongs to no split: what it read of val classes is told of what is bound to it, and not refused."""
     group = {**BOUND, "training_classes": [0, 1]}
-    assert tasks.joined(world({"s0-0": group}, about=SENSE), ASKED)[0].selection == "validation_seen"
+    assert tasks.joined(world({"s0-0": group}, about=SENSE), ASKED)[0].selection("val") == "validation_seen"
     with pytest.raises(LeakError, match=r"trained on classes \[2\], which split 's0' calls unseen"):
         tasks.joined(world({"s0-0": {**BOUND, "training_classes": [2]}}, about=SENSE), ASKED)
 
@@ -225,7 +229,7 @@ def test_what_another_dataset_taught_the_encoder_is_told_by_name(world):
 )
 def test_val_clips_of_a_class_that_another_dataset_taught_flatter_a_choice_by_them(world, names, selection):
     (task,) = tasks.joined(world({"all": {**AFAR, "training_names": names}}), ASKED)
-    assert task.selection == selection
+    assert task.selection("val") == selection
 
 
 def test_an_encoder_that_learnt_from_features_of_another_dataset_s_encoder_is_refused_at_home(world):

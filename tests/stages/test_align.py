@@ -28,6 +28,9 @@ PARAMS = {
                 "max_missing": 0.0,
                 "spaces": ["unseen", "all"],
                 "explained": False,
+                "selection": "val",
+                "num_folds": None,
+                "refit_features": "extract/toy.zarr/zarr.json",
             }
         },
     }
@@ -51,7 +54,13 @@ def options(tmp_path, monkeypatch):
     ]
     meta = {"dataset": "toy", "split_table": "random", "splits": {"s0": {"fit": [0, 1], "val": [2], "unseen": [3]}}}
     tables.write(tmp_path / "s.parquet", SPLIT, lines, meta)
-    names = {"features": "f.zarr", "embeddings": "t.zarr", "split": "s.parquet", "out": "out"}
+    names = {
+        "features": "f.zarr",
+        "refit_features": "f.zarr/zarr.json",
+        "embeddings": "t.zarr",
+        "split": "s.parquet",
+        "out": "out",
+    }
     return {name: tmp_path / file for name, file in names.items()}
 
 

@@ -30,6 +30,9 @@ ROW = align.Row(
     max_missing=0.0,
     spaces=["unseen", "all"],
     explained=False,
+    selection="val",
+    num_folds=None,
+    refit_features="extract/toy.zarr/zarr.json",
 )
 RIDGE = ridge.Params(text_type="label", centre="none", lambdas=[0.01, 1.0, 1000.0])
 DEVISE = {

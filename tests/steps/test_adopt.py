@@ -250,6 +250,9 @@ def aligned(world, **changes):
         max_missing=0.0,
         spaces=["unseen", "all"],
         explained=False,
+        selection="val",
+        num_folds=None,
+        refit_features="adopt/synse_ntu60.zarr/zarr.json",
     )
     inputs = Inputs(features=world.out, embeddings=world.root / "t.zarr", split=world.split)
     settings, out = ridge.Params(text_type="label", centre="none", lambdas=[0.1, 10.0]), world.root / "align"

@@ -243,7 +243,7 @@ def test_dvta_without_contexts_names_the_stage_to_mend(inputs, tmp_path):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("refit", "both"), ("seeds", []), ("splits", ["s0", "s0"]), ("spaces", ["seen"]), ("spaces", ["all", "all"])],
+    [("refit", "all"), ("seeds", []), ("splits", ["s0", "s0"]), ("spaces", ["seen"]), ("spaces", ["all", "all"])],
 )
 def test_a_row_that_asks_for_what_there_is_not_is_refused(key, value):
     with pytest.raises(ParamsError, match=key):

@@ -34,6 +34,8 @@ ROW: dict[str, Any] = {
     "refit": "none",
     "max_missing": 0.0,
     "spaces": ["unseen", "all", "gzsl"],
+    "selection": "val",
+    "num_folds": None,
     "explained": False,
 }
 COSINE = {"text_type": "label", "fusion": None}
@@ -68,7 +70,8 @@ class World:
 
     def align(self, inputs: Inputs, settings: dict[str, Any] = COSINE, **changed: Any) -> dict[str, scores.Scores]:
         """The scores by label space."""
-        row = parse(align.Row, {**ROW, **changed}, "align.rows.toy")
+        asked = {**ROW, **changed}
+        row = parse(align.Row, {**asked, "refit_features": f"{asked['features']}/zarr.json"}, "align.rows.toy")
         params: MethodParams = parse(selection.method(row.method).Params, settings, "test")
         out = self.root / "out"
         align.align("toy", row, params, method_rows.Compute(num_threads=1), inputs, out=out, cache=self.root / ".cache")

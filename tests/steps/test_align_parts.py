@@ -38,7 +38,7 @@ def test_what_a_killed_run_finished_is_not_done_again(inputs, tmp_path, monkeypa
     assert hashing.path_digest(folder) == expected
 
 
-PLAN = selection.Plan("ridge", "label", RIDGE, "seen", 1, explained=False)
+PLAN = selection.Plan("ridge", "label", RIDGE, "seen", 1, num_folds=None, explained=False)
 
 
 def part_key(inputs, plan=PLAN, splits=("s0",), edit=lambda task: task):
@@ -52,6 +52,7 @@ def part_key(inputs, plan=PLAN, splits=("s0",), edit=lambda task: task):
         replace(PLAN, settings=ridge.Params(text_type="label", centre="none", lambdas=[0.01, 2.0])),
         replace(PLAN, num_threads=2),
         replace(PLAN, refit="none"),
+        replace(PLAN, num_folds=3),
         replace(PLAN, explained=True),
         replace(PLAN, method="devise"),
     ],
@@ -77,6 +78,9 @@ def test_a_part_rests_on_its_plan(inputs, plan):
         lambda t: replace(t, spaces={"unseen": t.spaces["unseen"]}),
         lambda t: replace(t, encoder_classes=t.encoder_classes[1:]),
         lambda t: replace(t, val_classes=t.val_classes[1:]),
+        lambda t: replace(t, held_out=t.val),
+        lambda t: replace(t, unseen=t.unseen[1:]),
+        lambda t: replace(t, again=t),
         lambda t: replace(t, seed=1),
     ],
 )

@@ -162,6 +162,9 @@ def recognise(world, weights):
         max_missing=0.0,
         spaces=["unseen", "all"],
         explained=False,
+        selection="val",
+        num_folds=None,
+        refit_features="f/zarr.json",
     )
     inputs = Inputs(features=world / "f.zarr", embeddings=world / "t.zarr", split=world / "s.parquet")
     settings = cosine.Params(text_type="label", fusion=None)

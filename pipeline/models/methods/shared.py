@@ -37,6 +37,11 @@ class Clips:
     senses: tuple[str, ...] = ()  # whose vectors, equally long, stand end to end; none: of one encoder
     measured: tuple[str, ...] = ()  # what the first numbers of each vector measure (core.measures), where they do
 
+    def of(self, chosen_N: npt.NDArray[np.bool_]) -> "Clips":
+        """Some of them."""
+        class_ids = tuple(one for one, is_chosen in zip(self.class_ids, chosen_N, strict=True) if is_chosen)
+        return Clips(self.features_ND[chosen_N], class_ids, self.senses)
+
 
 @dataclass(frozen=True)
 class ClassTexts:
