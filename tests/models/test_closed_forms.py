@@ -73,8 +73,87 @@ def expected_prototypes(clips, texts):
     x_ND, text_KT = scaled(clips.features_ND), centred(texts, texts.context_KT)
     label_N = np.array(clips.class_ids)
     mean_SD = np.stack([x_ND[label_N == s].mean(0) for s in SEEN])
-    found = (candidate(toy, name), candidate(toy, name, **changed))
-    assert not np.allclose(*(some.score(clips.features_ND, texts) for some in found), atol=1e-4)
+    scores = []
+    for text_T in text_KT:
+        rows = np.vstack([text_KT[list(SEEN)].T, np.sqrt(0.5) * np.eye(5)])
+        w_S, *_ = np.linalg.lstsq(rows, np.r_[text_T, np.zeros(5)])
+        prototype_D = w_S @ mean_SD
+        scores.append(x_ND @ prototype_D / np.linalg.norm(x_ND, axis=1) / np.linalg.norm(prototype_D))
+    return np.array(scores).T
+
+
+def expected_eszsl(clips, texts):
+    """V minimises |X V S' - Y|^2 + p N |V S'|^2 + q |X V|^2 + p N q |V|^2: its gradient is zero there."""
+    x_ND, text_KT = scaled(clips.features_ND), centred(texts, texts.context_KT)
+    text_ST = text_KT[list(SEEN)]
+    y_NS = np.where(np.array(clips.class_ids)[:, None] == np.array(SEEN), 1.0, -1.0)
+    left_DD = x_ND.T @ x_ND + 0.3 * len(x_ND) * np.eye(x_ND.shape[1])
+    right_TT = text_ST.T @ text_ST + 0.7 * np.eye(4)
+    v_DT = np.linalg.inv(left_DD) @ x_ND.T @ y_NS @ text_ST @ np.linalg.inv(right_TT)
+    return x_ND @ v_DT @ text_KT.T
+
+
+def expected_measured(clips, texts):
+    label_N, shown_NM = np.array(clips.class_ids), clips.features_ND[:, :M].astype(np.float64)
+    mean_SM = np.stack([shown_NM[label_N == s].mean(0) for s in SEEN])
+    told_KM = texts.further[TOLD].astype(np.float64)
+    z_NM = np.clip((shown_NM - mean_SM.mean(0)) / mean_SM.std(0), -3, 3)
+    z_KM = np.clip((told_KM - told_KM[:5].mean(0)) / np.maximum(told_KM[:5].std(0), 0.1), -3, 3)
+    lengths = np.linalg.norm(z_NM, axis=1)[:, None] * np.linalg.norm(z_KM, axis=1)
+    return z_NM @ z_KM.T / lengths
+
+
+EXPECTED = {
+    "ridge": expected_ridge,
+    "prototypes": expected_prototypes,
+    "eszsl": expected_eszsl,
+    "measured": expected_measured,
+}
+
+
+@pytest.mark.parametrize("name", ["prototypes", "eszsl"])
+def test_a_form_is_what_its_equations_give(toy, name):
+    clips, texts = toy
+    found = candidate(toy, name)
+    expected_NK = EXPECTED[name](clips, texts)
+    np.testing.assert_allclose(found.score(clips.features_ND, texts), expected_NK, atol=1e-5)
+    wrong = expected_NK[:, :5].argmax(1) != np.array(clips.class_ids)
+    assert found.loss == pytest.approx(wrong.mean())
+
+
+@pytest.mark.parametrize("names", [["ridge"], ["measured"], ["eszsl", "measured"], list(EXPECTED)], ids="+".join)
+def test_ours_is_the_mean_of_its_scorers_z_scores(toy, names):
+    clips, texts = toy
+    parts = [EXPECTED[name](clips, texts) for name in names]
+    z = [(part - part.mean(1, keepdims=True)) / part.std(1, keepdims=True) for part in parts]
+    found = candidate(toy, "ours", scorers=names)
+    np.testing.assert_allclose(found.score(clips.features_ND, texts), np.mean(z, axis=0), atol=1e-4)
+    assert {key.partition(".")[0] for key in found.module.state_dict()} == set(names)
+
+
+OPTIONS = [
+    ("prototypes", {"gammas": [5.0]}),
+    ("prototypes", {"clip": 9.0}),
+    ("eszsl", {"lambdas": [9.0]}),
+    ("eszsl", {"text_penalty": 9.0}),
+    ("eszsl", {"clip": 9.0}),
+    ("ours", {"scorers": ["ridge"]}),
+    ("ours", {"lambdas": [9.0]}),
+    ("ours", {"gamma": 9.0}),
+    ("ours", {"text_penalty": 9.0}),
+    ("ours", {"clip": 9.0}),
+    *[(name, {"text_type": "label+context"}) for name in FORMS],
+    *[(name, {"centre": "none"}) for name in FORMS],
+]
+
+
+@pytest.mark.parametrize(("name", "changed"), OPTIONS, ids=str)
+def test_every_option_changes_the_scores(toy, name, changed):
+    clips, texts = toy
+    scores = [
+        found.score(clips.features_ND, texts) for found in (candidate(toy, name), candidate(toy, name, **changed))
+    ]
+    assert not np.allclose(*scores, atol=1e-4)
 
 
 @pytest.mark.parametrize(
