@@ -263,11 +263,12 @@ def test_a_folder_without_weights_is_refused(world):
         run(world)
 
 
-class TestAnEncoderWithoutWeights:
-    ROW = {"encoder": "kinematics", "split_table": None, "weights": "requirements.txt"}  # a file that is not opened
+WITHOUT_WEIGHTS = {"encoder": "kinematics", "split_table": None, "weights": "requirements.txt"}
 
+
+class TestAnEncoderWithoutWeights:
     def test_all_splits_share_its_vectors_which_knew_no_class(self, world):
-        facts, found = run(world, **self.ROW)
+        facts, found = run(world, **WITHOUT_WEIGHTS)
         assert (facts, found.groups()) == ({"clips": 5, "encoders": 1}, ["all"])
         about = found.group_attrs("all")
         told = {key: about[key] for key in ("training_classes", "training_clips", "measured", "encoder", "modality")}
@@ -283,17 +284,17 @@ class TestAnEncoderWithoutWeights:
         assert np.allclose(found.read("all", "pooled"), encoder(x).numpy(), rtol=1e-5, atol=1e-6)
 
     def test_its_clips_say_what_is_measured(self, world):
-        found = run(world, **self.ROW)[1]
+        found = run(world, **WITHOUT_WEIGHTS)[1]
         of_split = encoded(found, "s3", 7, {"fit": [0], "val": [1], "unseen": [2]})
         clips = of_split.clips([{"clip_id": IDS[2], "class_id": 1}])
         assert (clips.measured, clips.class_ids, clips.features_ND.shape[0]) == (MEASURES, (1,), 1)
         assert of_split.saw.training_classes == []
 
     def test_options_that_it_does_not_know_are_refused(self, world):
-        with pytest.raises(ParamsError, match="extract.rows: options.*unknown key 'size'"):
-            run(world, **self.ROW, options={"size": 3})
+        with pytest.raises(ParamsError, match=r"extract\.rows: options.*unknown key 'size'"):
+            run(world, **WITHOUT_WEIGHTS, options={"size": 3})
 
     def test_tokens_and_hidden_parts_are_kept_of_it_too(self, world):
-        found = run(world, **self.ROW, tokens=True, masked=MASKED)[1]
+        found = run(world, **WITHOUT_WEIGHTS, tokens=True, masked=MASKED)[1]
         assert np.allclose(found.read("all", "tokens").mean(axis=1), found.read("all", "pooled"), atol=1e-4)
         assert found.read("all", "masked").shape[:2] == (5, 3)
