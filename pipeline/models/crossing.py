@@ -7,7 +7,7 @@ above those of the target's, so that neither can be taken for the other.
 
 # Shapes: K classes.
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -248,7 +248,7 @@ def _target_rows(joint: _Joint, scored: Encoded) -> tuple[list[Line], dict[str, 
 
 def _clips(joint: _Joint, learnt: Encoded, rows: Sequence[Line]) -> Clips:
     clips = learnt.clips(rows)
-    return Clips(clips.features_ND, tuple(joint.shifted(clips.class_ids)), clips.senses)
+    return replace(clips, class_ids=tuple(joint.shifted(clips.class_ids)))
 
 
 def _texts(joint: _Joint, unseen: Sequence[int], seen: Sequence[int], seed: int) -> ClassTexts:

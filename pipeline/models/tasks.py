@@ -155,7 +155,7 @@ class Task:
         if refit == "none":
             return self.fit
         features_ND = np.concatenate([self.fit.features_ND, self.val.features_ND])
-        return Clips(features_ND, self.fit.class_ids + self.val.class_ids, self.fit.senses)
+        return replace(self.fit, features_ND=features_ND, class_ids=self.fit.class_ids + self.val.class_ids)
 
     def training_classes(self, refit: str) -> list[int]:
         """Every class of the tested dataset that the encoder or the method was trained on, ascending."""

@@ -7,7 +7,7 @@ import torch
 from pipeline.core import members
 from pipeline.core.errors import DataError
 from pipeline.models import checkpoint
-from pipeline.models.encoder import Encoder, PictureEncoder, encoder_of
+from pipeline.models.encoder import Encoder, PictureEncoder, WeightlessMember, encoder_of
 from pipeline.training.determinism import deterministic
 from pipeline.training.encoding import Batches, encode, refuse_empty
 
@@ -36,6 +36,7 @@ TOWER = {
 CLIP = {"architecture": TOWER, "pooling": "mean_unit"}
 TEMPORAL = {"architecture": TOWER, "frames": "frozen", "num_frames": 6, "num_blocks": 2, "num_heads": 2}
 SAMPLES = {
+    ("skeleton", "kinematics"): ({}, "kinect20", (3, 9, 20, 2)),
     ("skeleton", "stgcn"): ({"graph": "paper", "plan": "reduced", "dropout": 0.5}, "kinect20", (3, 9, 20, 2)),
     ("depth", "r2plus1d"): ({"widths": [4, 8], "dropout": 0.5}, "depth_mm", (1, 6, 12, 16)),
     ("depth", "clip"): (CLIP, "depth_mm", (1, 6, 48, 64)),
@@ -58,6 +59,8 @@ ENCODERS = [
     for modality in members.names("pipeline.modalities")
     for encoder in members.names(f"pipeline.modalities.{modality}")
 ]
+WITHOUT_WEIGHTS = {("skeleton", "kinematics")}
+LEARNING = [name for name in ENCODERS if name not in WITHOUT_WEIGHTS]
 IDS = ["toy/a", "toy/b", "toy/c"]
 
 
@@ -128,14 +131,6 @@ class TestEncoder:
         assert np.allclose(alone, together, rtol=1e-5, atol=1e-6)
         assert not np.allclose(together[0], together[1], rtol=1e-3)
 
-    def test_all_that_learns_has_a_part_in_the_vector(self, name):
-        """Several devices wait for the gradient of every weight."""
-        encoder = build(name).train()
-        encoder(torch.from_numpy(clips(name))).square().sum().backward()
-        assert [
-            part for part, weight in encoder.named_parameters() if weight.requires_grad and weight.grad is None
-        ] == []
-
     def test_a_vector_is_the_mean_of_its_tokens(self, name, tmp_path):
         encoder, x = restored(name, tmp_path / "w"), clips(name)
         x[1, ..., 1] = 0  # of a skeleton the second body
@@ -187,14 +182,8 @@ class TestEncoder:
         assert "frames" in encoder.parts
         for axis in encoder.parts.values():
             hidden = x.copy()
-            np.moveaxis(hidden, axis, 0)[1:3] = 0
+            np.moveaxis(hidden, axis, 0)[1:5] = 0  # of the skeleton the trunk and a shoulder
             assert not np.allclose(features(encoder, name, x), features(encoder, name, hidden), rtol=1e-3)
-
-    def test_the_same_seed_gives_the_same_bytes(self, name, tmp_path):
-        for file, seed in (("a", 1), ("b", 1), ("c", 2)):
-            checkpoint.save(tmp_path / file, build(name, seed), {})
-        first, same, other = ((tmp_path / file).read_bytes() for file in "abc")
-        assert first == same != other
 
     def test_no_gradient_leaves_the_frozen_encoder(self, name, tmp_path):
         encoder = restored(name, tmp_path / "w")
@@ -211,3 +200,26 @@ class TestEncoder:
         x[1] = 0
         with pytest.raises(DataError, match="toy/b: empty"):
             features(restored(name, tmp_path / "w"), name, x)
+
+
+@pytest.mark.parametrize("name", LEARNING, ids="-".join)
+class TestEncoderThatLearns:
+    def test_all_that_learns_has_a_part_in_the_vector(self, name):
+        """Several devices wait for the gradient of every weight."""
+        encoder = build(name).train()
+        encoder(torch.from_numpy(clips(name))).square().sum().backward()
+        assert [
+            part for part, weight in encoder.named_parameters() if weight.requires_grad and weight.grad is None
+        ] == []
+
+    def test_the_same_seed_gives_the_same_bytes(self, name, tmp_path):
+        for file, seed in (("a", 1), ("b", 1), ("c", 2)):
+            checkpoint.save(tmp_path / file, build(name, seed), {})
+        first, same, other = ((tmp_path / file).read_bytes() for file in "abc")
+        assert first == same != other
+
+
+@pytest.mark.parametrize("name", sorted(WITHOUT_WEIGHTS), ids="-".join)
+def test_an_encoder_without_weights_has_none_and_says_what_it_measures(name):
+    assert build(name).state_dict() == {}
+    assert isinstance(members.load(f"pipeline.modalities.{name[0]}", name[1]), WeightlessMember)

@@ -1,7 +1,8 @@
 """What every file of pipeline/models/methods must pass, in a toy world that a linear map solves.
 
 A method without a map is given clips that lie in the space of the texts, as those of a CLIP do; one that reads two
-senses is given those of both, the second beside the first in one space, but noisier.
+senses is given those of both, the second beside the first in one space, but noisier. One that compares measured with
+told movements is given measures that stand before each clip's vector.
 """
 
 # Shapes: N clips, D feature size, K classes, T text size.
@@ -14,7 +15,9 @@ import pytest
 import torch
 
 from pipeline.core import members
+from pipeline.core.measures import MEASURES
 from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, Method, unit
+from pipeline.text.prompts import TOLD
 from pipeline.training.selection import METHODS, method
 from tests.models.dvta.plain import VARIANT
 
@@ -25,27 +28,38 @@ PARAMS: dict[str, dict[str, Any]] = {
     "cosine": {"text_type": "label", "fusion": None},
     "devise": {**DESCENT, "margin": 0.1, "lr": 1e-2, "text_type": "label", "centre": "none"},
     "dvta": {**VARIANT, **DESCENT, "lr": 1e-2},
+    "eszsl": {**PENALISED, "text_penalty": 0.3, "clip": 4.0},
+    "ours": {
+        **PENALISED,
+        "scorers": ["ridge", "prototypes", "eszsl", "measured"],
+        "gamma": 0.5,
+        "text_penalty": 0.3,
+        "clip": 4.0,
+    },
+    "prototypes": {"text_type": "label", "centre": "none", "gammas": [0.01, 1.0], "clip": 4.0},
     "ridge": PENALISED,
 }
 EPOCHS, LAMBDAS = ["5", "10", "12"], ["0.01", "1.0"]
-SETTINGS = {"bind_supervised": LAMBDAS, "cosine": ["0"], "devise": EPOCHS, "dvta": EPOCHS, "ridge": LAMBDAS}
+SETTINGS = dict.fromkeys(PARAMS, LAMBDAS) | {"cosine": ["0"], "devise": EPOCHS, "dvta": EPOCHS}
 SEEN, UNSEEN = list(range(30)), list(range(30, 36))
 DIM, TEXT_DIM = 16, 12
 WITHOUT_A_MAP = {"cosine"}
 TWO_SENSES = {"bind_supervised"}
+MEASURING = {"ours"}
 
 
 def world(name: str) -> tuple[ClassTexts, Clips, Clips]:
     """Texts of all classes, clips of the seen and of the unseen: a clip is its class's text, mapped, and noise."""
-    return made(name in WITHOUT_A_MAP, ("depth", "skeleton") if name in TWO_SENSES else ())
+    return made(name in WITHOUT_A_MAP, ("depth", "skeleton") if name in TWO_SENSES else (), name in MEASURING)
 
 
 @cache
-def made(one_space: bool, senses: tuple[str, ...]) -> tuple[ClassTexts, Clips, Clips]:
+def made(one_space: bool, senses: tuple[str, ...], measuring: bool) -> tuple[ClassTexts, Clips, Clips]:
     random = np.random.default_rng(5)
     label_KT = unit(random.normal(size=(36, TEXT_DIM)).astype(np.float32))
     context_KT = unit(label_KT + 0.2 * random.normal(size=label_KT.shape).astype(np.float32))
-    texts = ClassTexts((*SEEN, *UNSEEN), label_KT, context_KT)
+    told_KM = unit(random.normal(size=(36, len(MEASURES))).astype(np.float32))
+    texts = ClassTexts((*SEEN, *UNSEEN), label_KT, context_KT, {TOLD: told_KM})
     map_TD = np.eye(TEXT_DIM) if one_space else random.normal(size=(TEXT_DIM, DIM))
 
     def clips(class_ids: list[int]) -> Clips:
@@ -53,7 +67,9 @@ def made(one_space: bool, senses: tuple[str, ...]) -> tuple[ClassTexts, Clips, C
         noise_ND = 0.3 * random.normal(size=(len(each), map_TD.shape[1]))
         first_ND = (label_KT[list(each)] @ map_TD + noise_ND).astype(np.float32)
         beside = [(first_ND + 0.2 * random.normal(size=first_ND.shape)).astype(np.float32) for _ in senses[1:]]
-        return Clips(np.concatenate([first_ND, *beside], axis=1), each, senses)
+        measures_NM = told_KM[list(each)] + 0.1 * random.normal(size=(len(each), len(MEASURES)))
+        before = [measures_NM.astype(np.float32)] if measuring else []
+        return Clips(np.concatenate([*before, first_ND, *beside], axis=1), each, senses, MEASURES * measuring)
 
     return texts, clips(SEEN), clips(UNSEEN)
 

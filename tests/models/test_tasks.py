@@ -120,6 +120,12 @@ def test_the_last_training_is_on_fit_or_on_all_seen(world):
     assert refit.features_ND[-1].tolist() == vector(1, 2)
 
 
+def test_what_clips_measure_is_known_of_every_choice_of_them(world):
+    (task,) = tasks.joined(world({"s0-0": {**GROUP, "measured": ["arm moves"]}}), ASKED)
+    clips = task.training("seen")
+    assert clips.measured == task.fit.measured == clips.of(np.array(clips.class_ids) == 1).measured == ("arm moves",)
+
+
 @pytest.mark.parametrize(("classes", "role"), [([0, 2], "unseen"), ([0, 1], "val")])
 def test_features_of_an_encoder_that_saw_too_much_are_refused(world, classes, role):
     with pytest.raises(LeakError, match=rf"trained on classes \[{classes[1]}\], which split 's0' calls {role}"):

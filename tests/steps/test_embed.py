@@ -7,8 +7,10 @@ from pipeline.core import hashing, params, store, tables
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.schemas import PROMPTS
 from pipeline.models import clip, open_clips
+from pipeline.models.methods.shared import class_texts
 from pipeline.models.text_encoders import minilm
 from pipeline.steps import embed
+from pipeline.text import movement_vectors
 
 ROW = embed.Row(dataset="toy", encoder="minilm", weights="requirements.txt", model={}, means={}, movement=[])
 COMPUTE = embed.Compute(num_threads=1)
@@ -150,3 +152,63 @@ def test_a_mean_whose_name_is_none_of_a_group_is_refused():
 def test_a_mean_of_a_type_that_lacks_a_class_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"means\.both: class 0001 has not texts of all of label, context"):
         embedded(tmp_path, row=ROW.model_copy(update={"means": {"both": ["label", "context"]}}))
+
+
+class TestMovements:
+    TEXTS = (
+        (0, "label", 0, "wave"),
+        (1, "label", 0, "sit"),
+        (0, "context", 0, "A person raises the left hand."),
+        (0, "context", 1, "He waves it several times."),
+        (1, "context", 0, "A person sits down."),
+    )
+
+    def run(self, tmp_path, types, out="toy-minilm.zarr", texts=TEXTS, **changed):
+        return embedded(tmp_path, out, ROW.model_copy(update={"movement": types, **changed}), texts)
+
+    def test_each_class_has_a_vector_of_what_its_texts_tell_as_one(self, tmp_path):
+        found = self.run(tmp_path, ["context"])
+        assert found.groups() == ["context", "label", "movement", "told"]
+        joined = ["A person raises the left hand.. He waves it several times.", "A person sits down."]
+        for name, expected in zip(
+            ("movement", "told"), movement_vectors.of_classes([[text] for text in joined]), strict=True
+        ):
+            assert found.ids(name) == ["0000-00", "0001-00"]
+            np.testing.assert_array_equal(found.read(name, "pooled"), expected)
+            about = found.group_attrs(name)
+            assert (about["dim"], about["of"]) == (expected.shape[1], ["context"])
+            assert (len(about["names"]), about["lexicon"]) == (about["dim"], movement_vectors.digest())
+        names = found.group_attrs("movement")["names"]
+        assert (
+            found.read("movement", "pooled")[0, names.index("arm.left/manner=repeated")] == 1
+        )  # "it" is the left hand
+        texts = class_texts(found, [1, 0])
+        assert texts.of_type("movement").shape == (2, len(names))
+
+    def test_of_several_types_it_is_the_mean(self, tmp_path):
+        both, *each = (
+            self.run(tmp_path, types, f"{'-'.join(types)}.zarr").read("movement", "pooled")
+            for types in (["context", "label"], ["context"], ["label"])
+        )
+        np.testing.assert_allclose(both, (each[0] + each[1]) / 2, atol=1e-6)
+        assert not np.allclose(both, each[0])
+
+    def test_a_class_that_tells_nothing_is_said(self, tmp_path, capsys):
+        found = self.run(tmp_path, ["label"], texts=[(0, "label", 0, "wave"), (1, "label", 0, "hum")])
+        assert not found.read("movement", "pooled")[1].any()
+        assert "toy: of 1 of 2 classes the texts tell no movement" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("types", "changed", "message"),
+        [
+            (["gloss"], {}, "movement: no texts of type 'gloss'; the types are context, label"),
+            (["label"], {"means": {"told": ["label"]}}, "'told' is what its vectors are called"),
+        ],
+    )
+    def test_what_is_not_there_or_taken_is_refused(self, tmp_path, types, changed, message):
+        with pytest.raises(ParamsError, match=message):
+            self.run(tmp_path, types, **changed)
+
+    def test_a_class_without_a_text_of_the_type_is_refused(self, tmp_path):
+        with pytest.raises(DataError, match="movement: class 0001 has not texts of all of context"):
+            self.run(tmp_path, ["context", "label"], texts=self.TEXTS[:-1])

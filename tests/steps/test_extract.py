@@ -5,9 +5,11 @@ import torch
 from pipeline.core import store
 from pipeline.core.errors import DataError, FormatError, LeakError, ParamsError
 from pipeline.core.hashing import file_digest
+from pipeline.core.measures import MEASURES
 from pipeline.core.params import parse
 from pipeline.modalities import skeleton
 from pipeline.models import checkpoint
+from pipeline.models.clip_vectors import encoded
 from pipeline.steps.extract import Row, extract
 from pipeline.training.encoding import Batches, hidden
 
@@ -259,3 +261,40 @@ def test_a_folder_without_weights_is_refused(world):
     (world / "w/s0-0.safetensors").unlink()
     with pytest.raises(DataError, match="no weights there; run `dvc repro pretrain@w`"):
         run(world)
+
+
+WITHOUT_WEIGHTS = {"encoder": "kinematics", "split_table": None, "weights": "requirements.txt"}
+
+
+class TestAnEncoderWithoutWeights:
+    def test_all_splits_share_its_vectors_which_knew_no_class(self, world):
+        facts, found = run(world, **WITHOUT_WEIGHTS)
+        assert (facts, found.groups()) == ({"clips": 5, "encoders": 1}, ["all"])
+        about = found.group_attrs("all")
+        told = {key: about[key] for key in ("training_classes", "training_clips", "measured", "encoder", "modality")}
+        assert told == {
+            "training_classes": [],
+            "training_clips": None,
+            "measured": list(MEASURES),
+            "encoder": "kinematics",
+            "modality": "skeleton",
+        }
+        encoder = skeleton.build("kinematics", {}, "kinect20", "here")
+        x = torch.from_numpy(store.Store(world / "x.zarr", "").read("all", "x"))
+        assert np.allclose(found.read("all", "pooled"), encoder(x).numpy(), rtol=1e-5, atol=1e-6)
+
+    def test_its_clips_say_what_is_measured(self, world):
+        found = run(world, **WITHOUT_WEIGHTS)[1]
+        of_split = encoded(found, "s3", 7, {"fit": [0], "val": [1], "unseen": [2]})
+        clips = of_split.clips([{"clip_id": IDS[2], "class_id": 1}])
+        assert (clips.measured, clips.class_ids, clips.features_ND.shape[0]) == (MEASURES, (1,), 1)
+        assert of_split.saw.training_classes == []
+
+    def test_options_that_it_does_not_know_are_refused(self, world):
+        with pytest.raises(ParamsError, match=r"extract\.rows: options.*unknown key 'size'"):
+            run(world, **WITHOUT_WEIGHTS, options={"size": 3})
+
+    def test_tokens_and_hidden_parts_are_kept_of_it_too(self, world):
+        found = run(world, **WITHOUT_WEIGHTS, tokens=True, masked=MASKED)[1]
+        assert np.allclose(found.read("all", "tokens").mean(axis=1), found.read("all", "pooled"), atol=1e-4)
+        assert found.read("all", "masked").shape[:2] == (5, 3)

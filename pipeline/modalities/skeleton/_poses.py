@@ -50,8 +50,13 @@ class Poses:
 
 
 def poses(x_NCTVM: npt.NDArray[np.float32], layout: JointLayout) -> Poses:
-    """Of every body that is not all zero. In frames without it, it stays as it was in the frame before."""
+    """Of every body that is not all zero. In frames without it, it stays as it was in the frame before.
+
+    Who is seen in one frame alone is at rest in two.
+    """
     x_NMTV3 = x_NCTVM.astype(np.float64).transpose(0, 4, 2, 3, 1)
+    if x_NMTV3.shape[2] == 1:
+        x_NMTV3 = np.repeat(x_NMTV3, 2, axis=2)
     clip_P, body_P = np.nonzero(x_NMTV3.any(axis=(2, 3, 4)))
     x_PTV3 = _held(x_NMTV3[clip_P, body_P])
     present_PV = np.asarray(x_PTV3.any(axis=(1, 3)))

@@ -2,7 +2,7 @@
 
 # Shapes: N clips, D feature size, K classes, T text size.
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 import numpy as np
@@ -40,7 +40,7 @@ class Clips:
     def of(self, chosen_N: npt.NDArray[np.bool_]) -> "Clips":
         """Some of them."""
         class_ids = tuple(one for one, is_chosen in zip(self.class_ids, chosen_N, strict=True) if is_chosen)
-        return Clips(self.features_ND[chosen_N], class_ids, self.senses)
+        return replace(self, features_ND=self.features_ND[chosen_N], class_ids=class_ids)
 
 
 @dataclass(frozen=True)

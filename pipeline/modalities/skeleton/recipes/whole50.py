@@ -1,11 +1,11 @@
 """A clip as a whole: moved and turned once, so that where bodies go and turn to is kept; for any layout and sensor.
 
 Joints that are missing from some frames are bridged, those that are missing from all stay zero. The clip is stretched
-to a fixed number of frames, smoothed, moved to where its main body is and turned about the vertical until that body's
-right -> left shoulder points along +x, both by the median over its frames.
+to a fixed number of frames, turned about the vertical until its main body's right -> left shoulder points along +x on
+the mean, moved to that body's median place, and smoothed.
 """
 
-# Shapes: M bodies, T frames as recorded, F frames of the result, V joints, 3 = x y z, C = 3 as channels.
+# Shapes: M bodies, B of them kept, T frames as recorded, F of the result, V joints, 3 = x y z, C = 3 as channels.
 from typing import Literal
 
 import numpy as np
@@ -67,17 +67,14 @@ def prepare(recording: Skeleton, params: Params) -> npt.NDArray[np.float32]:
     bodies = _most_moving(xyz_MTV3, present_MTV, shown_MT)[: params.num_bodies]
     if not bodies:
         raise DataError(f"no valid frame: none of {recording.num_frames} shows a body")
-    main = bodies[0]
-    held = np.where(present_MTV[main, shown_MT[main]][..., None], xyz_MTV3[main, shown_MT[main]], np.nan)
-    turn_33 = _upright(held, layout, params.up)
-    turn_33 = _facing(held @ turn_33.T, layout) @ turn_33
-    origin_3 = np.nanmedian(held, axis=(0, 1))
     times_F = _times(np.asarray(shown_MT[bodies].any(axis=0)), params.num_frames)
+    x_BFV3 = np.stack([_bridged(xyz_MTV3[body], present_MTV[body], shown_MT[body], times_F) for body in bodies])
+    x_BFV3 = x_BFV3 @ _upright(x_BFV3[0], layout, params.up).T
+    x_BFV3 = x_BFV3 @ _facing(x_BFV3[0], layout).T
+    x_BFV3 = x_BFV3 - np.nanmedian(x_BFV3[0], axis=(0, 1))
     x_CFVM = np.zeros((3, params.num_frames, layout.num_joints, params.num_bodies), np.float32)
-    for place, body in enumerate(bodies):
-        moved_TV3 = (xyz_MTV3[body] - origin_3) @ turn_33.T
-        x_FV3 = _bridged(moved_TV3, present_MTV[body], shown_MT[body], times_F)
-        x_CFVM[..., place] = _smoothed(x_FV3, params.smoothing).transpose(2, 0, 1)
+    for place, x_FV3 in enumerate(x_BFV3):
+        x_CFVM[..., place] = np.nan_to_num(_smoothed(x_FV3, params.smoothing)).transpose(2, 0, 1)
     return x_CFVM
 
 
@@ -101,30 +98,33 @@ def _most_moving(xyz_MTV3: Floats, present_MTV: Flags, shown_MT: Flags) -> list[
     return [body for _, body in sorted(energies)]
 
 
-def _upright(held_TV3: Floats, layout: JointLayout, up: Up) -> Floats:
+def _upright(held_FV3: Floats, layout: JointLayout, up: Up) -> Floats:
     """The rotation that takes the upward axis onto +y."""
     if up != "auto":
         return _UPRIGHT[up]
     joints = [layout.names.index(name) for name in ("hip_right", "hip_left", "shoulder_right", "shoulder_left")]
-    hips_T3, shoulders_T3 = held_TV3[:, joints[:2]].mean(axis=1), held_TV3[:, joints[2:]].mean(axis=1)
-    trunk_T3 = (shoulders_T3 - hips_T3)[np.isfinite(shoulders_T3 - hips_T3).all(axis=1)]
-    if not len(trunk_T3):
+    trunk_F3 = held_FV3[:, joints[2:]].mean(axis=1) - held_FV3[:, joints[:2]].mean(axis=1)
+    trunk_F3 = trunk_F3[np.isfinite(trunk_F3).all(axis=1)]
+    if not len(trunk_F3):
         return _UPRIGHT["-y" if layout.planar else "y"]
-    _, y, z = np.median(trunk_T3, axis=0)
+    _, y, z = np.median(trunk_F3, axis=0)
     return _UPRIGHT[("y" if y > 0 else "-y") if abs(y) >= abs(z) else ("z" if z > 0 else "-z")]
 
 
-def _facing(held_TV3: Floats, layout: JointLayout) -> Floats:
-    """The rotation about y after which the median right -> left shoulder points along +x; none where they never show.
+def _facing(held_FV3: Floats, layout: JointLayout) -> Floats:
+    """The rotation about y that takes the mean direction right -> left shoulder onto +x; none where they never show.
 
     A picture has no depth to turn in.
     """
     right, left = layout.shoulders
-    across_T2 = (held_TV3[:, left] - held_TV3[:, right])[:, [0, 2]]
-    across_T2 = across_T2[np.isfinite(across_T2).all(axis=1)]
-    x, z = np.median(across_T2, axis=0) if len(across_T2) and not layout.planar else (1.0, 0.0)
-    width = float(np.hypot(x, z))
-    cosine, sine = (x / width, z / width) if width > _WIDTH else (1.0, 0.0)
+    across_F2 = (held_FV3[:, left] - held_FV3[:, right])[:, [0, 2]]
+    width_F = np.linalg.norm(across_F2, axis=1)
+    told_F = np.isfinite(width_F) & (np.nan_to_num(width_F) > _WIDTH)
+    if layout.planar or not told_F.any():
+        return np.eye(3)
+    x, z = (across_F2[told_F] / width_F[told_F, None]).mean(axis=0)
+    length = float(np.hypot(x, z))
+    cosine, sine = (x / length, z / length) if length > _WIDTH else (1.0, 0.0)
     return np.array([[cosine, 0.0, sine], [0.0, 1.0, 0.0], [-sine, 0.0, cosine]])
 
 
@@ -137,10 +137,13 @@ def _times(shown_T: Flags, num_frames: int) -> Floats:
 
 
 def _bridged(xyz_TV3: Floats, present_TV: Flags, shown_T: Flags, times_F: Floats) -> Floats:
-    """xyz_FV3 at these moments, every joint by linear interpolation between the frames that have it."""
+    """xyz_FV3 at these moments, every joint by linear interpolation between the frames that have it.
+
+    NaN are joints that no frame has, and the moments before the body's first frame and after its last.
+    """
     shown = np.flatnonzero(shown_T)
     held_F = (times_F > shown[0] - 0.5) & (times_F < shown[-1] + 0.5)
-    x_FV3 = np.zeros((len(times_F), *xyz_TV3.shape[1:]))
+    x_FV3 = np.full((len(times_F), *xyz_TV3.shape[1:]), np.nan)
     for joint in np.flatnonzero(present_TV[shown].any(axis=0)):
         known = np.flatnonzero(present_TV[:, joint] & shown_T)
         for axis in range(3):
@@ -150,11 +153,11 @@ def _bridged(xyz_TV3: Floats, present_TV: Flags, shown_T: Flags, times_F: Floats
 
 def _smoothed(x_FV3: Floats, window: int) -> Floats:
     """The mean over a window around each frame in which the body is there; at its ends over what there is of it."""
-    held_F = np.asarray(x_FV3.any(axis=(1, 2)))
+    held_F = np.asarray(np.isfinite(x_FV3).any(axis=(1, 2)))
     x_HV3 = x_FV3[held_F]  # the frames with it follow each other
     sum_HV3 = np.cumsum(np.concatenate([np.zeros_like(x_HV3[:1]), x_HV3]), axis=0)
     start_H = np.clip(np.arange(len(x_HV3)) - window // 2, 0, None)
     end_H = np.clip(np.arange(len(x_HV3)) + window // 2 + 1, None, len(x_HV3))
-    smooth_FV3 = np.zeros_like(x_FV3)
+    smooth_FV3 = np.full_like(x_FV3, np.nan)
     smooth_FV3[held_F] = (sum_HV3[end_H] - sum_HV3[start_H]) / (end_H - start_H)[:, None, None]
     return smooth_FV3
