@@ -123,5 +123,6 @@ def test_a_row_counts_cells_and_subjects_and_names_the_mean_of_batches(world: Wo
 def test_movements_that_two_classes_share_are_no_leak(world: World) -> None:
     with store.create(world.inputs.embeddings, {"dataset": "tiny"}) as texts:
         texts.group("label", [f"{c:04d}-00" for c in range(4)]).put("pooled", np.eye(4, dtype=np.float32))
-        texts.group("movement", [f"{c:04d}-00" for c in range(4)]).put("pooled", np.ones((4, 3), dtype=np.float32))
+        for name in ("movement", "told"):
+            texts.group(name, [f"{c:04d}-00" for c in range(4)]).put("pooled", np.ones((4, 3), dtype=np.float32))
     assert world.run()["rows"]
