@@ -129,9 +129,15 @@ class Measured:
 
     def scores(self, features_ND: Array, texts: ClassTexts) -> Array:
         """Cosine of what is measured and what is told, (N, K)."""
-        shown_NM = (features_ND[:, : len(MEASURES)] - self.mean_M) * self.scale_M
-        told_KM = (texts.of_type(TOLD) - self.told_mean_M) * self.told_scale_M
-        return unit(_clipped(shown_NM)) @ unit(_clipped(told_KM)).T
+        return self.shown(features_ND) @ self.told(texts).T
+
+    def shown(self, features_ND: Array) -> Array:
+        """Unit vectors (N, M) of what is measured in clips."""
+        return unit(_clipped((features_ND[:, : len(MEASURES)] - self.mean_M) * self.scale_M))
+
+    def told(self, texts: ClassTexts) -> Array:
+        """Unit vectors (K, M) of what is told of classes."""
+        return unit(_clipped((texts.of_type(TOLD) - self.told_mean_M) * self.told_scale_M))
 
     def cost(self, num_classes: int) -> Cost:
         """Of the cosines; only the scales are learnt."""

@@ -196,6 +196,15 @@ def test_a_wild_number_decides_no_more_than_the_clipping_lets_it(toy):
     np.testing.assert_allclose(score_NK[0], score_NK[1], atol=1e-6)
 
 
+def test_ours_explains_itself_by_movements_where_they_take_part(toy):
+    clips, texts = toy
+    found, alone = candidate(toy, "ours"), candidate(toy, "ours", scorers=["measured"])
+    behind = found.explain(clips.features_ND, texts)
+    cosine_NK = behind["vectors"] @ behind["text_vectors"].T
+    np.testing.assert_array_equal(closed_forms.z_scores(cosine_NK), alone.score(clips.features_ND, texts))
+    assert candidate(toy, "ours", scorers=["ridge"]).explain(clips.features_ND, texts) == {}
+
+
 def test_the_cost_is_what_the_arrays_say(toy):
     d = M + 6
     assert candidate(toy, "prototypes").cost(7) == closed_forms.Cost(5 * d, 7 * d)

@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from pipeline.models import closed_forms
-from pipeline.models.closed_forms import Scorer, training_error, z_scores
+from pipeline.models.closed_forms import Measured, Scorer, training_error, z_scores
 from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, Cost
 from pipeline.models.regression import Penalised
 
@@ -49,6 +49,11 @@ class Ensemble:
         found = [z_scores(scorer.scores(features_ND, texts)) for scorer in self.scorers.values()]
         return np.asarray(np.mean(found, axis=0), dtype=np.float32)
 
+    def explained(self, features_ND: Array, texts: ClassTexts) -> dict[str, Array]:
+        """Unit vectors of the movements that clips show and texts tell; nothing where `measured` takes no part."""
+        found = [one for one in self.scorers.values() if isinstance(one, Measured)]
+        return {"vectors": found[0].shown(features_ND), "text_vectors": found[0].told(texts)} if found else {}
+
     def cost(self, num_classes: int) -> Cost:
         """Of all scorers."""
         costs = [scorer.cost(num_classes) for scorer in self.scorers.values()]
@@ -67,7 +72,7 @@ def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> It
     """
     for setting, penalty in zip(params.settings, params.lambdas, strict=True):
         found = Ensemble({name: _scorer(name, clips, texts, params, penalty) for name in params.scorers})
-        yield Candidate(setting, training_error(found, clips, texts), found.scores, found, cost=found.cost)
+        yield Candidate(setting, training_error(found, clips, texts), found.scores, found, found.explained, found.cost)
 
 
 def _scorer(name: Name, clips: Clips, texts: ClassTexts, params: Params, penalty: float) -> Scorer:
