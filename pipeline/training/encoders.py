@@ -49,6 +49,10 @@ def train(
     with log as facts, deterministic(named_seed, plan.training.num_threads):
         options = f"{task.section}.options"
         encoder = modalities.sense(plan.modality).build(plan.encoder, plan.options, layout, options)
+        if not any(True for _ in encoder.parameters()):
+            raise ParamsError(
+                f"{task.section}: {plan.encoder} has no weights to learn; name it in a row of extract alone"
+            )
         fitted = classify.train(encoder, prepared, lessons, plan.training, teaching, seed=named_seed, task=task)
         facts.update(fitted.facts)
     checkpoint.save(file, encoder, _about(plan, prepared, lessons, seed, fitted))

@@ -354,6 +354,7 @@ def test_worker_processes_read_the_same_variants(world):
             {"modality": "depth", "encoder": "r2plus1d", "augment": AUGMENT},
             r"pretrain\.rows\.k\.augment: there are no variants of depth to learn from; set it to null",
         ),
+        ({"encoder": "kinematics", "options": {}}, r"pretrain\.rows\.k: kinematics has no weights to learn"),
     ],
 )
 def test_what_cannot_teach_is_refused(changes, fault, world):
