@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from pydantic import BaseModel
 
 from pipeline.commands import profile
 from pipeline.compute.shared import Compute
-from pipeline.core import members
+from pipeline.core import members, params
 from pipeline.core.bound import HUB
 from pipeline.core.params import parse
 from pipeline.datasets import shared
@@ -86,7 +85,14 @@ SETTINGS: dict[str, dict[str, type[BaseModel]]] = {
     "synthesize": {"compute": Compute},
     "transfer": {"folds": Folds, "page": transfer_page.PageParams},
 }
-EVERY = pytest.mark.parametrize("tree", [pytest.param(yaml.safe_load(profile.text(p)), id=p) for p in profile.names()])
+
+
+def _tree(name: str) -> dict[str, Any]:
+    """As the stages read it, who refuse a row that is named twice."""
+    return params.read(profile.PROFILES / f"{name}.yaml")
+
+
+EVERY = pytest.mark.parametrize("tree", [pytest.param(_tree(p), id=p) for p in profile.names()])
 
 
 @EVERY
@@ -183,7 +189,7 @@ def test_weights_are_of_rows_or_files_that_there_are(tree: Tree) -> None:
 def test_a_row_that_is_compared_by_cosine_names_texts_beside_its_features() -> None:
     """Vectors of one CLIP say nothing beside texts of another."""
     for name in profile.names():
-        tree = yaml.safe_load(profile.text(name))
+        tree = _tree(name)
         for row in tree["align"]["rows"].values():
             if row["method"] == "cosine":
                 stage, key = row["features"].removesuffix(".zarr").split("/")[:2]
