@@ -16,6 +16,8 @@ from pipeline.evaluation.metrics import Interval
 Row = dict[str, Any]  # of reports/evaluate/<row>.json
 Answers = Sequence[Row]  # of reports/evaluate/<row>.parquet, of one question
 
+_Clips = dict[str, tuple[tuple[Any, ...], float]]  # cell and share of right answers, by clip id
+
 _POINT = 1e-9
 
 
@@ -82,9 +84,15 @@ def over_cells(one: Answers, other: Answers) -> Interval | None:
     """95 % interval of the difference in top-1 accuracy over (subject, class) cells of the clips that both answered.
 
     The clips of a cell stand or fall together: the variance is that of the cells' sums of differences about the mean
-    (Cochran, 1977, equation 6.13), with Student's t. None for fewer than two cells.
+    (Cochran, 1977, equation 6.13), with Student's t. Seeds are taken as `paired` takes them. None for fewer than two
+    cells.
     """
-    ours, theirs = _by_clip(one), _by_clip(other)
+    both = {line["seed"] for line in one} & {line["seed"] for line in other}
+    ours, theirs = ([line for line in answers if not both or line["seed"] in both] for answers in (one, other))
+    return _over_cells(_by_clip(ours), _by_clip(theirs))
+
+
+def _over_cells(ours: _Clips, theirs: _Clips) -> Interval | None:
     sums: dict[tuple[Any, ...], list[float]] = {}
     for clip_id in sorted(ours.keys() & theirs.keys()):
         (cell, mine), (_, other_one) = ours[clip_id], theirs[clip_id]
@@ -97,7 +105,7 @@ def over_cells(one: Answers, other: Answers) -> Interval | None:
     return intervals.around(mean, squares * num_cells / (num_cells - 1) / num_clips**2, num_cells - 1)
 
 
-def _by_clip(answers: Answers) -> dict[str, tuple[tuple[Any, ...], float]]:
+def _by_clip(answers: Answers) -> _Clips:
     """Cell and share of right answers, over seeds, of each clip; a clip of nobody known is a cell of its own."""
     right: dict[str, list[bool]] = {}
     cells: dict[str, tuple[Any, ...]] = {}

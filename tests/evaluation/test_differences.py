@@ -139,10 +139,17 @@ def test_the_interval_of_a_single_split_is_that_of_drawing_cells_with_replacemen
 
 
 def test_clips_of_nobody_known_are_cells_of_their_own_and_seeds_are_averaged() -> None:
-    one = [line | {"subject": None} for line in answers([[1, 0], [1, 1]])]
+    one = [line | {"subject": None} for line in answers([[1, 0], [1, 1]], seed=2)]
     other = [line | {"subject": None} for seed in (0, 1) for line in answers([[0, 0], [seed, 1]], seed)]
     found = differences.over_cells(one, other)
     assert found == pytest.approx(metrics.interval_of_mean([1, 0, 0.5, 0]))
+
+
+def test_the_interval_over_cells_is_about_the_difference_of_the_seeds_of_both() -> None:
+    one, other = answers([[1], [1], [0]]), answers([[0], [1], [0]])
+    more = [*other, *answers([[1], [1], [1]], seed=1)]
+    assert differences.over_cells(one, more) == differences.over_cells(one, other)
+    assert differences.over_cells(more, one) == differences.over_cells(other, one)
 
 
 def test_clips_that_one_did_not_answer_and_a_single_cell_tell_nothing() -> None:
