@@ -1,7 +1,8 @@
 """The rows and summaries of `reports/evaluate/<row>.json`: flat objects that a person, DVC and the report can read."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from pipeline.evaluation.generalised import AREA, TRIPLE, WAYS
 from pipeline.evaluation.metrics import Accuracy
 
 Row = dict[str, Any]
+Over = Literal["splits", "seeds", "cells"]
 
 FIGURES = ("top1", "top5", "class_mean")  # with an interval in every row
 BATCHES = "mean_of_batches"
@@ -20,6 +22,23 @@ _METHOD = ("dataset", "split_table", "protocol", "modality", "encoder", "method"
 _COSTS = ("macs", "num_params")
 # One summary for each combination of these; the splits and seeds below it are averaged.
 _SUMMARY = (*_METHOD, "selection", "inference", "refit", "label_space", "num_classes", "source", "num_kept_overlap")
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A figure over splits, the seeds of each averaged first, with its 95 % interval and what that is over.
+
+    It is over splits where there are several; over the seeds of a single split, which tells nothing of other classes;
+    over the cells of subject and class of a single row. `ci95_corrected` is that over splits which knows what they
+    share.
+    """
+
+    value: float
+    ci95: Sequence[float] | None
+    ci95_corrected: Sequence[float] | None
+    over: Over
+    num_splits: int
+    num_seeds: int  # of the split that has most
 
 
 def row(method: Mapping[str, Any], about: Provenance, selection: str, setting: str, counts: Mapping[str, int]) -> Row:
@@ -88,6 +107,20 @@ def headline(found: Sequence[Row]) -> dict[str, float | int]:
     return numbers
 
 
+def mean(rows: Sequence[Row], name: str) -> Mean:
+    """A figure of rows that answer one question."""
+    by_split = of_splits(rows, name)
+    means = [float(np.mean(seeds)) for seeds in by_split]
+    value, num_seeds = float(np.mean(means)), max(map(len, by_split))
+    if len(means) > 1:
+        ratio = unseen_to_seen(rows)
+        corrected = intervals.within_unit(intervals.corrected(means, ratio)) if ratio is not None else None
+        return Mean(value, metrics.interval_over_splits(means), corrected, "splits", len(means), num_seeds)
+    if num_seeds > 1:
+        return Mean(value, metrics.interval_over_splits(by_split[0]), None, "seeds", 1, num_seeds)
+    return Mean(value, rows[0].get(f"{name}_ci95"), None, "cells", 1, 1)
+
+
 def unseen_to_seen(rows: Sequence[Row]) -> float | None:
     """Unseen classes for each seen one, which tells how much resampled splits share; None where none is seen."""
     if not all(one["num_seen_classes"] for one in rows):
@@ -110,33 +143,24 @@ def _summary(rows: Sequence[Row]) -> Row:
     found["num_seeds"] = max(map(len, seeds))
     found["chance"] = _mean_of_splits(rows, "chance")[0]
     for name in FIGURES:
-        mean, interval = _mean_of_splits(rows, name)
+        value, interval = _mean_of_splits(rows, name)
         keys = ("mean", "ci95") if name == "top1" else (name, f"{name}_ci95")
-        found |= dict(zip(keys, (mean, interval), strict=True))
-    found |= _other_intervals(rows, seeds)
+        found |= dict(zip(keys, (value, interval), strict=True))
+    found["ci95_corrected"] = _listed(mean(rows, "top1").ci95_corrected)
+    found["ci95_seeds"] = _listed(intervals.within_unit(intervals.over_seeds(seeds)))
     found[BATCHES] = _mean_of_splits(rows, BATCHES)[0]
     for name in (name for name in GENERALISED if name in rows[0]):
         found[name], found[f"{name}_ci95"] = _mean_of_splits(rows, name)
     return found
 
 
-def _other_intervals(rows: Sequence[Row], seeds: Sequence[Sequence[float]]) -> Row:
-    ratio = unseen_to_seen(rows)
-    means = [float(np.mean(one)) for one in seeds]
-    known = intervals.corrected(means, ratio) if ratio is not None else None
-    return {
-        "ci95_corrected": _listed(intervals.within_unit(known)),
-        "ci95_seeds": _listed(intervals.within_unit(intervals.over_seeds(seeds))),
-    }
-
-
 def _mean_of_splits(rows: Sequence[Row], name: str) -> tuple[float | None, list[float] | None]:
     """None for a figure that cannot be wrong."""
     if rows[0][name] is None:
         return None, None
-    values = [float(np.mean(seeds)) for seeds in of_splits(rows, name)]
-    return float(np.mean(values)), _listed(metrics.interval_over_splits(values))
+    found = mean(rows, name)
+    return found.value, _listed(found.ci95 if found.over == "splits" else None)
 
 
-def _listed(interval: metrics.Interval | None) -> list[float] | None:
+def _listed(interval: Sequence[float] | None) -> list[float] | None:
     return list(interval) if interval else None

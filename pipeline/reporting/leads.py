@@ -52,12 +52,9 @@ def ahead(panels: Sequence[Panel], results: Sequence[Result]) -> list[Compared]:
     """The best honest line of each panel, of those on most splits, against every other honest one, near ones first."""
     found = []
     for panel in panels:
-        honest = panel.best
-        most = max((line.num_splits for line in honest), default=0)
-        whole = [line for line in honest if line.num_splits == most]
-        if whole:
-            best = max(whole, key=lambda line: _value(line, panel))
-            pairs = [(best, line) for line in honest if line is not best]
+        if panel.best:
+            best = max(panel.best, key=lambda line: _value(line, panel))
+            pairs = [(best, line) for line in panel.honest if line is not best]
             found.append(_compared(panel, _figure(panel), pairs, results))
     return [one for one in found if one.leads]
 

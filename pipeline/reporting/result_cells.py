@@ -8,7 +8,7 @@ from pydantic import Field
 
 from pipeline.core.errors import DataError
 from pipeline.core.params import Params
-from pipeline.evaluation import differences, intervals, metrics, tables
+from pipeline.evaluation import differences, metrics, tables
 
 Row = dict[str, Any]  # of reports/evaluate/<row>.json
 Results = Mapping[str, Sequence[Row]]  # by name of the row of evaluate
@@ -31,7 +31,6 @@ Figure = Literal[
     "macs",
     "params",
 ]
-Over = Literal["splits", "seeds", "cells"]
 
 _SEEN, _UNSEEN = (f"top-1 of the clips of {side} classes" for side in ("seen", "unseen"))
 _HARMONIC = "harmonic mean of the top-1 of seen and of unseen classes"
@@ -90,7 +89,7 @@ class Measured:
 
     value: float
     ci95: Sequence[float] | None
-    over: Over
+    over: tables.Over
     num_splits: int
     num_seeds: int
     ci95_corrected: Sequence[float] | None = None
@@ -241,14 +240,5 @@ def _rows(at: str, asked: Asked, results: Results) -> list[Row]:
 
 
 def _measured(figure: str, rows: Sequence[Row]) -> Measured:
-    of_splits = tables.of_splits(rows, figure)
-    means = [sum(seeds) / len(seeds) for seeds in of_splits]
-    num_seeds = max(map(len, of_splits))
-    value = sum(means) / len(means)
-    if len(means) > 1:
-        ratio = tables.unseen_to_seen(rows)
-        corrected = intervals.within_unit(intervals.corrected(means, ratio)) if ratio is not None else None
-        return Measured(value, metrics.interval_over_splits(means), "splits", len(means), num_seeds, corrected)
-    if num_seeds > 1:  # the seeds of one split: how much the training's chance is worth, on these clips and classes
-        return Measured(value, metrics.interval_over_splits([row[figure] for row in rows]), "seeds", 1, num_seeds)
-    return Measured(value, rows[0].get(f"{figure}_ci95"), "cells", 1, 1)
+    found = tables.mean(rows, figure)
+    return Measured(found.value, found.ci95, found.over, found.num_splits, found.num_seeds, found.ci95_corrected)

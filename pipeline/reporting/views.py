@@ -3,10 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import fmean
 
-from pipeline.evaluation import intervals, metrics
-from pipeline.evaluation.tables import GENERALISED, of_splits, unseen_to_seen
+from pipeline.evaluation import metrics
+from pipeline.evaluation.tables import GENERALISED, Over, mean
 from pipeline.reporting.evidence import Result, Row
 
 _Group = tuple[str, str, str | None, str, list[tuple[str, Row]]]
@@ -23,10 +22,10 @@ class Line:
     method: str
     detail: str  # what tells it from others of the panel
     value: float
-    ci95: Sequence[float] | None  # over splits, or over the cells of a single row
+    ci95: Sequence[float] | None
     ci95_corrected: Sequence[float] | None  # over splits, knowing what they share
+    over: Over  # what `ci95` is over
     leaky: bool
-    transductive: bool
     kept_overlap: int  # classes of the source that were taught though they are among those that are tested
     leaks: list[str]  # words of leakage.LEAKS
     generalised: dict[str, float] | None  # in the mean over splits, by name in evaluation.tables
@@ -40,8 +39,8 @@ class Line:
 
     @property
     def is_honest(self) -> bool:
-        """Whether training and choices knew neither clips, nor answers, nor classes of the test."""
-        return not (self.leaky or self.transductive or self.kept_overlap)
+        """Whether training and choices are known to know neither clips, nor answers, nor classes of the test."""
+        return not self.leaks
 
 
 @dataclass(frozen=True)
@@ -63,9 +62,20 @@ class Panel:
     lines: list[Line]
 
     @property
-    def best(self) -> list[Line]:
+    def honest(self) -> list[Line]:
         """The lines that are plain zero-shot, best first."""
         return [line for line in self.lines if line.is_honest]
+
+    @property
+    def best(self) -> list[Line]:
+        """Those of them that are on most splits: a mean over fewer, which may be the easy ones, leads no other."""
+        most = max((line.num_splits for line in self.honest), default=0)
+        return [line for line in self.honest if line.num_splits == most]
+
+    @property
+    def over(self) -> Over:
+        """What the intervals of lines are over that do not say otherwise."""
+        return "splits" if self.num_splits > 1 else "cells"
 
 
 @dataclass(frozen=True)
@@ -139,15 +149,10 @@ def questions(results: Sequence[Result]) -> list[tuple[str, list[_Group]]]:
     found: dict[str, list[_Group]] = {}
     for key in sorted(groups, key=_order):
         dataset, split_table, space, num_classes = key
-        members = sorted(groups[key], key=lambda pair: (_is_dishonest(pair[1]), -pair[1]["mean"]))
+        members = sorted(groups[key], key=lambda pair: (bool(pair[1]["leaks"]), -pair[1]["mean"]))
         candidates = _candidates(space, num_classes if asked[key[:3]] > 1 else None)
         found.setdefault(space, []).append((dataset, split_table, members[0][1]["protocol"], candidates, members))
     return list(found.items())
-
-
-def _is_dishonest(one: Row) -> bool:
-    """Whether its training or its choices knew answers or classes of the test, which zero-shot figures do not."""
-    return bool(one["leaky"] or one["num_kept_overlap"])
 
 
 def by_space(result: Result) -> list[tuple[str, list[Row]]]:
@@ -214,42 +219,31 @@ def _panel(group: Sequence[tuple[str, Row]]) -> Panel:
         chance=first["chance"],
         num_splits=len(splits),
         seeds=sorted({row["seed"] for row in rows}),
-        lines=sorted(found, key=lambda line: (line.leaky or line.kept_overlap > 0, -line.value, line.method)),
+        lines=sorted(found, key=lambda line: (not line.is_honest, -line.value, line.method)),
     )
 
 
 def _line(members: Sequence[tuple[str, Row]], varying: Sequence[str]) -> Line:
-    """Mean over splits (seeds first) with Student's intervals; a single row keeps its bootstrap interval."""
     name, first = members[0]
     rows = [row for _, row in members]
-    values = [fmean(seeds) for seeds in of_splits(rows, "top1")]
-    ratio = unseen_to_seen(rows)
-    corrected = intervals.corrected(values, ratio) if ratio is not None else None
+    top1 = mean(rows, "top1")
     told = {key: first[key] if key != "source" else f"learnt from {first[key] or 'itself'}" for key in varying}
-    generalised = {key: fmean(map(fmean, of_splits(rows, key))) for key in GENERALISED if key in first}
+    generalised = {key: mean(rows, key) for key in GENERALISED if key in first}
     return Line(
         result=name,
         method=first["method"],
         detail=", ".join(map(str, told.values())),
-        value=fmean(values),
-        ci95=_span(rows, "top1"),
-        ci95_corrected=intervals.within_unit(corrected),
+        value=top1.value,
+        ci95=top1.ci95,
+        ci95_corrected=top1.ci95_corrected,
+        over=top1.over,
         leaky=first["leaky"],
-        transductive=first["inference"] == "transductive",
         kept_overlap=max(row["num_kept_overlap"] for row in rows),  # seeds need not be of equally taught encoders
         leaks=list(dict.fromkeys(word for row in rows for word in row["leaks"])),
-        generalised=generalised or None,
-        generalised_ci95={key: _span(rows, key) for key in generalised},
+        generalised={key: found.value for key, found in generalised.items()} or None,
+        generalised_ci95={key: found.ci95 for key, found in generalised.items()},
         rows=rows,
     )
-
-
-def _span(rows: Sequence[Row], key: str) -> Sequence[float] | None:
-    """Over splits, or over the cells of a single row, where it tells it."""
-    if len(rows) == 1:
-        found: Sequence[float] | None = rows[0].get(f"{key}_ci95")
-        return found
-    return metrics.interval_over_splits([fmean(seeds) for seeds in of_splits(rows, key)])
 
 
 def _breakdown(

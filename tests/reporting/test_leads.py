@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline.core.outputs import write_json
-from pipeline.evaluation import differences, tables
+from pipeline.evaluation import differences, metrics, tables
 from pipeline.reporting import evidence, leads, views
 from tests.reporting import test_questions
 from tests.reporting.conftest import NAMES, method
@@ -130,6 +130,56 @@ def test_of_methods_on_fewer_splits_none_is_called_the_best(three: Any) -> None:
     assert found.leads[0].one.method != "once"
     (once,) = [lead for lead in found.leads if lead.other.method == "once"]
     assert once.difference.num_splits == 1
+
+
+def panel_html(html: str, dataset: str) -> list[str]:
+    """The lines of the first chart of a dataset."""
+    (found, *_) = [one for one in re.findall(r'<section class="panel">.*?</section>', html, re.S) if dataset in one]
+    return re.findall(r"<tr.*?</tr>", found, re.S)
+
+
+def plain(html: str) -> str:
+    """Its words."""
+    return " ".join(re.sub(r"<[^>]*>", " ", html).split())
+
+
+def test_a_line_on_fewer_splits_says_so_and_what_its_interval_is_over(three: Any) -> None:
+    three.write_result("tiny-skeleton-stgcn-once", method("tiny", "random", "once"), ["s1"], NAMES, 0.99)
+    html = three.report()["index.html"]
+    rows = panel_html(html, "tiny")
+    told = {line: plain(row) for row in rows for line in ("once", "ridge") if f">{line}</a>" in row}
+    assert "on 1 of 3 splits" in told["once"]
+    assert "over cells of subject and class" in told["once"]
+    assert not any(word in told["ridge"] for word in ("splits", "over"))
+    assert "once" not in html[html.index('class="lead"') : html.index('<section class="panel">')]
+
+
+def test_seeds_of_one_split_have_the_interval_over_them_as_in_tables(inputs: Any) -> None:
+    name = "demo-skeleton-stgcn-ridge"
+    file = inputs.root / f"reports/evaluate/{name}.json"
+    rows = json.loads(file.read_text())["rows"]
+    rows += [row | {"seed": 1, "top1": row["top1"] / 2} for row in rows]
+    write_json(file, {"rows": rows, "summary": tables.summaries(rows)})
+    panels, _ = panel_of(inputs)
+    (line,) = [
+        one
+        for panel in panels
+        for one in panel.lines
+        if (one.result, panel.space, one.over) == (name, "unseen", "seeds")
+    ]
+    unseen = [row["top1"] for row in rows if row["label_space"] == "unseen"]
+    assert line.ci95 == metrics.interval_over_splits(unseen)
+    (told,) = [plain(row) for row in panel_html(inputs.report()["index.html"], "demo") if ">ridge</a>" in row]
+    assert "over seeds" in told
+
+
+def test_a_row_whose_training_clips_nobody_knows_leads_no_other(three: Any) -> None:
+    name = "tiny-skeleton-stgcn-devise"
+    change(three, name, top1=0.99, leaks=["training_clips_unknown"], training_clips="unknown")
+    for one in leads.ahead(*panel_of(three)):
+        assert all(name not in (lead.one.result, lead.other.result) for lead in one.leads)
+    html = three.report()["index.html"]
+    assert "99.0" not in html[html.index('class="lead"') : html.index("</p>", html.index('class="lead"'))]
 
 
 def test_the_gap_between_own_choice_and_oracle_stands_beside_both(three: Any) -> None:
