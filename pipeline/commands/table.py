@@ -133,14 +133,14 @@ def _text(cell: Shown | None) -> str:
 
 
 def _fields(cell: Shown) -> dict[str, object]:
-    """Per cents in full precision, or as printed."""
+    """Per cents in full precision, counts, or as printed."""
     if cell.measured is not None:
         one = cell.measured
         low, high = _per_cents(one.ci95) if one.ci95 else ("", "")
         low_corrected, high_corrected = _per_cents(one.ci95_corrected) if one.ci95_corrected else ("", "")
         return {
             "source": "ours",
-            "value": f"{one.value / one.unit:.6g}" if one.unit else _per_cents([one.value])[0],
+            "value": one.value if one.is_cost else _per_cents([one.value])[0],
             "low": low,
             "high": high,
             "low_corrected": low_corrected,

@@ -51,11 +51,11 @@ FIGURES = {
         for name, told in (("top1_seen", _SEEN), ("top1_unseen", _UNSEEN), ("harmonic_mean", _HARMONIC))
     },
     "ausuc": "area under the curve of seen and unseen accuracy",
-    "macs": "multiply-accumulates of one clip, in G, through the encoder where that is counted, else in the method",
-    "params": "parameters that the method trains, in M",
+    "macs": "multiply-accumulates of one clip, through the encoder where that is counted, else in the method",
+    "params": "parameters that the method trains",
 }
-# Figures that are no answers, with their key in a row and their unit.
-COSTS = {"macs": ("macs", 1e9), "params": ("num_params", 1e6)}
+COSTS = {"macs": "macs", "params": "num_params"}  # figures that are no answers, with their key in a row
+_PREFIXES = ("", "k", "M", "G", "T", "P")  # of thousands
 SPACES = {"unseen": "unseen classes", "all": "classes, seen and unseen", "gzsl": "classes, for test clips of all"}
 
 _LEAKY = "its setting was chosen by its accuracy on the test clips (an oracle): for comparison with such papers only"
@@ -83,8 +83,8 @@ class Asked(Params):
 class Measured:
     """A figure of ours: the mean over splits, the seeds of each first; `over` says what the interval is over.
 
-    `ci95_corrected` is that over splits which knows what they share. A share, or with a `unit` a cost, which was
-    counted and has neither interval nor splits.
+    `ci95_corrected` is that over splits which knows what they share. A share, or a cost, which was counted and
+    has neither interval nor splits.
     """
 
     value: float
@@ -93,21 +93,16 @@ class Measured:
     num_splits: int
     num_seeds: int
     ci95_corrected: Sequence[float] | None = None
-    unit: float | None = None  # of a cost
-
-    @property
-    def is_cost(self) -> bool:
-        """Whether it is no share."""
-        return self.unit is not None
+    is_cost: bool = False
 
     @property
     def shown(self) -> str:
-        """As text: per cents, or so many units.
+        """As text: per cents, or a count in thousands, millions and so on, for costs are decades apart.
 
-        >>> Measured(0.5417, None, "cells", 1, 1).shown, Measured(30.83e9, None, "cells", 1, 1, unit=1e9).shown
-        ('54.2', '30.8')
+        >>> Measured(0.5417, None, "cells", 1, 1).shown, Measured(30.83e9, None, "cells", 1, 1, is_cost=True).shown
+        ('54.2', '30.8 G')
         """
-        return f"{self.value / self.unit:.3g}" if self.unit else f"{100 * self.value:.1f}"
+        return _counted(self.value) if self.is_cost else f"{100 * self.value:.1f}"
 
 
 @dataclass(frozen=True)
@@ -145,10 +140,17 @@ def cell(at: str, title: str, asked: Asked, usual: Asked, results: Results) -> C
     return _cell(title, asked, measured, rows, remarks)
 
 
+def _counted(count: float) -> str:
+    """Three digits and a prefix of SI; none that round to a thousand of a prefix."""
+    thousands = 0
+    while float(f"{count:.3g}") >= 1000 and thousands < len(_PREFIXES) - 1:
+        count, thousands = count / 1000, thousands + 1
+    return f"{count:.3g} {_PREFIXES[thousands]}".rstrip()
+
+
 def _cost(title: str, asked: Asked, rows: Sequence[Row]) -> Cell:
     """What a clip takes, which no class and no choice changes."""
-    key, unit = COSTS[asked.figure]
-    measured = Measured(rows[0][key], None, "cells", 1, 1, unit=unit)
+    measured = Measured(rows[0][COSTS[asked.figure]], None, "cells", 1, 1, is_cost=True)
     return _cell(title, asked, measured, rows, [])
 
 
@@ -229,7 +231,7 @@ def _rows(at: str, asked: Asked, results: Results) -> list[Row]:
         found = sorted({row[key] for row in rows})
         if len(found) > 1 and asked.figure not in COSTS:
             raise DataError(f"{at}: '{asked.row}' has {key} {' and '.join(map(str, found))}; {remedy}")
-    key = COSTS[asked.figure][0] if asked.figure in COSTS else asked.figure
+    key = COSTS.get(asked.figure, asked.figure)
     if key not in rows[0]:
         raise DataError(f"{at}: '{asked.row}' has no {asked.figure} for label space {asked.space}; mend params.yaml")
     if rows[0][key] is None:

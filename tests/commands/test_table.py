@@ -133,12 +133,12 @@ def test_csv_and_markdown_at_once_is_refused(project: Path) -> None:
     assert "choose one" in result.output
 
 
-def test_what_a_clip_costs_is_shown_in_g_and_without_splits(project: Path) -> None:
+def test_what_a_clip_costs_is_shown_with_its_prefix_and_without_splits(project: Path) -> None:
     tree = yaml.safe_load(Path("params.yaml").read_text())
     tree["report"]["tables"]["two"]["columns"] = {"skeleton": SKELETON | {"figure": "macs"}}
     Path("params.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
     found = {"rows": [row(0.7, macs=30_832_000_000) | METHOD], "summary": []}
     Path("reports/evaluate/a.json").write_text(json.dumps(found))
-    assert run("two").splitlines()[3:5] == ["Guessing  -", "x         30.8"]
+    assert run("two").splitlines()[3:5] == ["Guessing  -", "x         30.8 G"]
     (one,) = csv.DictReader(io.StringIO(run("two", "--csv")))
-    assert (one["value"], one["num_splits"], one["interval_over"], one["chance"]) == ("30.832", "", "", "")
+    assert (one["value"], one["num_splits"], one["interval_over"], one["chance"]) == ("30832000000", "", "", "")

@@ -6,6 +6,7 @@ from pipeline.core.params import parse
 from pipeline.reporting.result_tables import Filled, Table, fill
 
 SKELETON = {"heading": ["demo", "skeleton"], "space": "unseen", "figure": "top1", "splits": None}
+ALL = {"row": "a", "space": "all", "figure": "top1", "splits": None, "oracle": False, "inference": None}
 NTU = {
     "heading": ["NTU RGB+D 60", "skeleton"],
     "paper": "sgfa",

@@ -10,9 +10,7 @@ from pipeline.core.errors import DataError, ParamsError
 from pipeline.evaluation.tables import GENERALISED
 from pipeline.reporting import result_cells
 from pipeline.reporting.result_tables import Shown
-from tests.reporting.made_tables import NTU, SKELETON, asked, filled, row
-
-ALL = {"row": "a", "space": "all", "figure": "top1", "splits": None, "oracle": False, "inference": None}
+from tests.reporting.made_tables import ALL, NTU, SKELETON, asked, filled, row
 
 
 def only(table: Any) -> Shown:
@@ -344,51 +342,3 @@ def test_params_that_say_nothing_of_a_table_are_refused(changes: dict[str, Any])
 def test_a_column_that_is_no_column_is_refused() -> None:
     with pytest.raises(ParamsError, match="does not fit Table"):
         filled(asked({"x": "a"}, columns={"skeleton": None}), {"a": [row(0.4)]})
-
-
-COST = {**SKELETON, "figure": "macs"}
-
-
-def test_a_column_of_costs_has_neither_chance_nor_interval_and_mixes_datasets_and_splits() -> None:
-    half = row(0.4, macs=30_830_000_000)
-    results = {
-        "a": [half, row(0.2, split="full", num_classes=10, macs=30_830_000_000)],
-        "b": [row(0.4, dataset="tiny", macs=2_400_000, num_kept_overlap=1)],
-    }
-    table = filled(asked({"18": "a", "small": "b"}, columns={"skeleton": COST}), results)
-    cells = [cell for _, (cell,) in table.lines]
-    assert [cell.measured.shown for cell in cells if cell and cell.measured] == ["30.8", "0.0024"]
-    assert all(
-        cell and cell.measured and (cell.measured.ci95, cell.bold, cell.marks) == (None, False, "") for cell in cells
-    )
-    head = table.heads[0]
-    assert head.chance is None
-    assert head.about.startswith("multiply-accumulates of one clip, in G, through the encoder where that is counted")
-
-
-def test_a_column_of_parameters_is_in_millions() -> None:
-    columns = {"params": {**SKELETON, "figure": "params"}, "macs": COST}
-    results = {"a": [row(0.4, num_params=4_888_195, macs=42_056_960)]}
-    rows = [{"title": "dvta", "cells": {"params": "a", "macs": "a"}, "published": None}]
-    table = filled(asked({}, columns=columns, rows=rows), results)
-    assert [cell.measured.shown for cell in table.lines[0][1] if cell and cell.measured] == ["4.89", "0.0421"]
-    assert table.heads[0].about == "parameters that the method trains, in M"
-
-
-@pytest.mark.parametrize(
-    ("column", "cell", "told"),
-    [
-        (COST, "a", "'a' has no macs for label space unseen"),
-        ({**SKELETON, "figure": "params"}, "a", "'a' has no params for label space unseen"),
-        (
-            SKELETON,
-            {**ALL, "row": "b", "space": "unseen", "figure": "macs"},
-            "in a column of top-1; give it a column of its own",
-        ),
-        (COST, {**ALL, "row": "b", "space": "unseen"}, "give it a column of its own"),
-    ],
-)
-def test_a_cost_that_is_not_known_or_stands_among_shares_is_refused(column: Any, cell: Any, told: str) -> None:
-    results = {"a": [row(0.4)], "b": [row(0.4, macs=1_000_000)]}
-    with pytest.raises(DataError, match=told):
-        filled(asked({"x": cell}, columns={"skeleton": column}), results)
