@@ -1,13 +1,16 @@
 """difference: two rows of evaluate, split by split: how far one is ahead of the other, and whether that is noise."""
 
+import difflib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipeline.core.errors import DataError
+from pipeline.evaluation.leakage import FLAGS
 from pipeline.evaluation.metrics import Interval
 from pipeline.reporting import evidence, leads, views
 from pipeline.reporting.leads import Compared, Lead
-from pipeline.reporting.site import percent
+from pipeline.reporting.site import percent, points
+from pipeline.reporting.views import Line
 
 LEGEND = (
     "percentage points, 95 %; over splits: Student's t, taking them for independent; corrected: knowing that they "
@@ -25,8 +28,7 @@ def difference(one: str, other: str, evaluate: Path) -> list[Compared]:
     files = {name: evaluate / f"{name}.json" for name in (one, other)}
     for name, file in files.items():
         if not file.is_file():
-            there = ", ".join(sorted(found.stem for found in evaluate.glob("*.json"))) or "none"
-            raise DataError(f"no {file}: '{name}' was not evaluated; run `dvc repro evaluate`; found {there}")
+            raise DataError(f"no {file}: '{name}' was not evaluated; {_remedy(name, evaluate)}")
     results = [evidence.result(file) for file in files.values()]
     found = leads.between(views.panels(results), results, one, other)
     if not found:
@@ -37,13 +39,23 @@ def difference(one: str, other: str, evaluate: Path) -> list[Compared]:
     return found
 
 
+def _remedy(name: str, evaluate: Path) -> str:
+    """Rows named alike where there are some, for profiles have more rows than a line holds."""
+    there = sorted(found.stem for found in evaluate.glob("*.json"))
+    near = difflib.get_close_matches(name, there, n=5)
+    if near:
+        return f"did you mean {' or '.join(near)}? Else run `dvc repro evaluate`"
+    return f"run `dvc repro evaluate`; found {', '.join(there) or 'none'}"
+
+
 def lines(found: Sequence[Compared]) -> Iterator[str]:
     """What a person reads: a question, the mean of each and of the differences, and every split."""
     for compared in found:
         panel = compared.panel
+        chance = f" (chance {percent(panel.chance)})" if compared.by == "top1" else ""
         yield (
             f"{panel.dataset}, {panel.split_table}: {compared.figure}, {panel.num_classes} candidates, "
-            f"{panel.candidates} (chance {percent(panel.chance)})"
+            f"{panel.candidates}{chance}"
         )
         for lead in compared.leads:
             yield from _lead(lead)
@@ -52,18 +64,18 @@ def lines(found: Sequence[Compared]) -> Iterator[str]:
 
 def _lead(lead: Lead) -> Iterator[str]:
     found = lead.difference
-    one, other = (f"{line.result} ({line.rows[0]['selection']})" for line in (lead.one, lead.other))
-    yield f"  {one} less {other}: {_points(found.mean)}, {lead.verdict}"
+    yield f"  {_named(lead.one)} less {_named(lead.other)}: {points(found.mean)}, {lead.verdict}"
     over = "splits" if found.num_splits > 1 else "cells"
     yield f"  over {over}: {_span(found.ci95)}; corrected: {_span(found.ci95_corrected)}"
     yield f"  ahead on {found.num_ahead} of {found.num_splits}: " + ", ".join(
-        f"{split} {_points(value)}" for split, value in found.by_split.items()
+        f"{split} {points(value)}" for split, value in found.by_split.items()
     )
 
 
-def _points(value: float) -> str:
-    return f"{100 * value:+.1f}"
+def _named(line: Line) -> str:
+    """The row with how its setting was chosen, and what keeps it from being plain zero-shot."""
+    return f"{line.result} ({', '.join([line.rows[0]['selection'], *(FLAGS[word] for word in line.leaks)])})"
 
 
 def _span(interval: Interval | None) -> str:
-    return f"{_points(interval[0])} to {_points(interval[1])}" if interval else "unknown"
+    return f"{points(interval[0])} to {points(interval[1])}" if interval else "unknown"

@@ -34,6 +34,12 @@ LEAKS = {
     "transductive": "clips of unseen classes, without their labels, took part in training",
     "training_clips_unknown": "nobody knows on which clips the encoder was trained, only of which classes",
 }
+FLAGS = {  # the same in a word or two
+    "oracle": "oracle",
+    "kept_overlap": "overlapping classes kept",
+    "transductive": "transductive",
+    "training_clips_unknown": "training clips unknown",
+}
 # A role is for clips of the classes of these parts of the split.
 _PARTS_OF = {"fit": ("fit",), "val": ("val",), "seen_test": ("fit", "val"), "unseen_test": ("unseen",)}
 # The column of the clips table that parts training from test, by the subject protocol's name.

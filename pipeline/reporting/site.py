@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from pipeline.core.errors import DataError
 from pipeline.evaluation.generalised import WAYS
-from pipeline.evaluation.leakage import LEAKS, OPENERS
+from pipeline.evaluation.leakage import FLAGS, LEAKS, OPENERS
 from pipeline.reporting import audit, charts, leads, scatter, views
 from pipeline.reporting.evidence import Evidence, Result, Shown
 from pipeline.reporting.page_strips import Strips
@@ -113,6 +113,15 @@ def percent(fraction: float | None) -> str:
     return "–" if fraction is None else f"{100 * fraction:.1f}"
 
 
+def points(difference: float) -> str:
+    """A difference of fractions as percentage points, with its sign.
+
+    >>> points(0.0123), points(-0.2)
+    ('+1.2', '-20.0')
+    """
+    return f"{100 * difference:+.1f}"
+
+
 def span(ci95: Sequence[float] | None) -> str:
     """An interval as per cents, or a dash where there is none.
 
@@ -146,7 +155,7 @@ def _environment(title: str, evidence: Evidence, tables: Sequence[Filled], strip
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    site.filters |= {"percent": percent, "span": span, "number": number}
+    site.filters |= {"percent": percent, "points": points, "span": span, "number": number}
     style = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
     site.globals |= {
         "title": title,
@@ -155,6 +164,7 @@ def _environment(title: str, evidence: Evidence, tables: Sequence[Filled], strip
         "scatter": scatter,
         "strips": defaultdict(str, {named: _encoded(image) for named, image in strips.items()}),
         "leaks": LEAKS,
+        "flag_names": FLAGS,
         "openers": OPENERS,
         "ways": WAYS,
         "result_file": result_file,

@@ -65,6 +65,7 @@ def test_turned_round_the_difference_has_the_other_sign(project: Inputs) -> None
     [
         ((ONE, ONE), "less itself is nothing"),
         ((ONE, "gone"), f"'gone' was not evaluated; .*found demo-ridge, {ONE}, {OTHER}"),
+        ((ONE, "tiny-skeleton-stgcn-rigde"), f"did you mean {OTHER}"),
         ((ONE, "demo-ridge"), "answer no question in common"),
     ],
 )
@@ -72,3 +73,17 @@ def test_rows_that_cannot_be_compared_are_one_clear_line(project: Inputs, names:
     with pytest.raises(DataError, match=told) as caught:
         difference.difference(*names, project.root / "reports/evaluate")
     assert "\n" not in str(caught.value)
+
+
+def test_a_flag_stands_beside_the_row_and_an_area_has_no_chance(project: Inputs) -> None:
+    for name in (ONE, OTHER):
+        project.write_result(name, method("tiny", "random", name), ["s0", "s1"], NAMES, 0.5, ["gzsl"])
+    file = project.root / f"reports/evaluate/{OTHER}.json"
+    found = json.loads(file.read_text())
+    for row in found["rows"]:
+        row["leaks"] = ["training_clips_unknown"]
+    file.write_text(json.dumps(found))
+    output = CliRunner().invoke(app, ["difference", ONE, OTHER], catch_exceptions=False).output
+    assert f"{ONE} (validation) less {OTHER} (validation, training clips unknown): " in output
+    (area,) = [line for line in output.splitlines() if "area under the curve" in line]
+    assert area.endswith("all classes, for all clips")
