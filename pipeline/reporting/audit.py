@@ -55,8 +55,7 @@ def _people(rows: Sequence[Row]) -> str:
     if undigested:
         told += f" (of up to {undigested} nobody can tell, for they have no digest)"
     if shared:
-        parted = f"the protocol {rows[0]['protocol']} parts something else" if rows[0]["protocol"] else "nobody trains"
-        return f"{told}. Up to {shared} test subjects train as well: {parted}."
+        return f"{told}. Up to {shared} test subjects train as well: the protocol {rows[0]['protocol']} parts something else."
     return f"{told}, and no test subject trains."
 
 
