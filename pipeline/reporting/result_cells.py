@@ -38,7 +38,7 @@ FIGURES = {
     "top1": "top-1",
     "top5": "top-5",
     "class_mean": "class mean",
-    "mean_of_batches": "mean of batches of 64 clips, as public code averages",
+    "mean_of_batches": "mean of batches of 64 clips (as public code averages)",
     "top1_seen": _SEEN,
     "top1_unseen": _UNSEEN,
     "harmonic_mean": _HARMONIC,
@@ -56,7 +56,7 @@ FIGURES = {
 }
 COSTS = {"macs": "macs", "params": "num_params"}  # figures that are no answers, with their key in a row
 _PREFIXES = ("", "k", "M", "G", "T", "P")  # of thousands
-SPACES = {"unseen": "unseen classes", "all": "classes, seen and unseen", "gzsl": "classes, for test clips of all"}
+SPACES = {"unseen": "unseen classes", "all": "classes, seen and unseen", "gzsl": "classes, seen and unseen, for test clips of both"}
 
 _LEAKY = "its setting was chosen by its accuracy on the test clips (an oracle): for comparison with such papers only"
 _KEPT = "overlapping classes kept ({}): the weights were taught classes that are tested, so it is no zero-shot figure"
