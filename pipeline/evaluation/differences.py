@@ -102,7 +102,7 @@ def _over_cells(ours: _Clips, theirs: _Clips) -> Interval | None:
         return None
     mean = sum(map(sum, sums.values())) / num_clips
     squares = sum((sum(values) - len(values) * mean) ** 2 for values in sums.values())
-    return intervals.around(mean, squares * num_cells / (num_cells - 1) / num_clips**2, num_cells - 1)
+    return metrics.around(mean, squares * num_cells / (num_cells - 1) / num_clips**2, num_cells - 1)
 
 
 def _by_clip(answers: Answers) -> _Clips:

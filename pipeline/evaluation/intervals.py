@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.evaluation.metrics import COVERAGE, Interval
+from pipeline.evaluation.metrics import Interval, around
 
 
 def corrected(values: Sequence[float], test_to_train: float) -> Interval | None:
@@ -35,16 +35,3 @@ def over_seeds(values: Sequence[Sequence[float]]) -> Interval | None:
     pooled = sum(float(np.var(seeds)) * len(seeds) for seeds in values) / freedom
     variance = pooled * sum(1 / len(seeds) for seeds in values) / len(values) ** 2
     return around(float(np.mean([np.mean(seeds) for seeds in values])), variance, freedom)
-
-
-def within_unit(interval: Interval | None) -> Interval | None:
-    """Cut to [0, 1], where shares live."""
-    return (max(0.0, interval[0]), min(1.0, interval[1])) if interval else None
-
-
-def around(middle: float, variance: float, freedom: int) -> Interval:
-    """Student's 95 % interval of a mean whose variance is known with so many degrees of freedom."""
-    from scipy.special import stdtrit  # .2 s to import, and only several figures need it
-
-    half = float(stdtrit(freedom, 0.5 + COVERAGE / 2)) * variance**0.5
-    return middle - half, middle + half

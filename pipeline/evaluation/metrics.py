@@ -169,21 +169,26 @@ def accuracy(
 
 def interval_over_splits(values: Sequence[float]) -> Interval | None:
     """95 % Student t interval of the mean of independent splits, clipped to [0, 1]; None for fewer than two."""
-    interval = interval_of_mean(values)
-    return (max(0.0, interval[0]), min(1.0, interval[1])) if interval else None
+    return within_unit(interval_of_mean(values))
 
 
 def interval_of_mean(values: Sequence[float]) -> Interval | None:
     """95 % Student t interval of the mean of independent figures, such as differences; None for fewer than two."""
     num = len(values)
-    if num < 2:
-        return None
+    return around(float(np.mean(values)), float(np.var(values, ddof=1)) / num, num - 1) if num > 1 else None
+
+
+def around(middle: float, variance: float, freedom: int) -> Interval:
+    """Student's 95 % interval of a mean whose variance is known with so many degrees of freedom."""
     from scipy.special import stdtrit  # .2 s to import, and only several figures need it
 
-    t_point = float(stdtrit(num - 1, 0.5 + COVERAGE / 2))  # the two-sided point of Student's t
-    half = t_point * float(np.std(values, ddof=1)) / num**0.5
-    middle = float(np.mean(values))
+    half = float(stdtrit(freedom, 0.5 + COVERAGE / 2)) * variance**0.5
     return middle - half, middle + half
+
+
+def within_unit(interval: Interval | None) -> Interval | None:
+    """Cut to [0, 1], where shares live."""
+    return (max(0.0, interval[0]), min(1.0, interval[1])) if interval else None
 
 
 def cells(truth_N: Sequence[int], subject_N: Sequence[int | None]) -> Ints:

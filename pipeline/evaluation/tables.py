@@ -114,7 +114,7 @@ def mean(rows: Sequence[Row], name: str) -> Mean:
     value, num_seeds = float(np.mean(means)), max(map(len, by_split))
     if len(means) > 1:
         ratio = unseen_to_seen(rows)
-        corrected = intervals.within_unit(intervals.corrected(means, ratio)) if ratio is not None else None
+        corrected = metrics.within_unit(intervals.corrected(means, ratio)) if ratio is not None else None
         return Mean(value, metrics.interval_over_splits(means), corrected, "splits", len(means), num_seeds)
     if num_seeds > 1:
         return Mean(value, metrics.interval_over_splits(by_split[0]), None, "seeds", 1, num_seeds)
@@ -147,7 +147,7 @@ def _summary(rows: Sequence[Row]) -> Row:
         keys = ("mean", "ci95") if name == "top1" else (name, f"{name}_ci95")
         found |= dict(zip(keys, (value, interval), strict=True))
     found["ci95_corrected"] = _listed(mean(rows, "top1").ci95_corrected)
-    found["ci95_seeds"] = _listed(intervals.within_unit(intervals.over_seeds(seeds)))
+    found["ci95_seeds"] = _listed(metrics.within_unit(intervals.over_seeds(seeds)))
     found[BATCHES] = _mean_of_splits(rows, BATCHES)[0]
     for name in (name for name in GENERALISED if name in rows[0]):
         found[name], found[f"{name}_ci95"] = _mean_of_splits(rows, name)

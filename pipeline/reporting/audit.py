@@ -55,7 +55,8 @@ def _people(rows: Sequence[Row]) -> str:
     if undigested:
         told += f" (of up to {undigested} nobody can tell, for they have no digest)"
     if shared:
-        return f"{told}. Up to {shared} test subjects train as well: the protocol {rows[0]['protocol']} parts something else."
+        protocol = rows[0]["protocol"]
+        return f"{told}. Up to {shared} test subjects train as well: the protocol {protocol} parts something else."
     return f"{told}, and no test subject trains."
 
 

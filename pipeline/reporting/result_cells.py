@@ -56,7 +56,11 @@ FIGURES = {
 }
 COSTS = {"macs": "macs", "params": "num_params"}  # figures that are no answers, with their key in a row
 _PREFIXES = ("", "k", "M", "G", "T", "P")  # of thousands
-SPACES = {"unseen": "unseen classes", "all": "classes, seen and unseen", "gzsl": "classes, seen and unseen, for test clips of both"}
+SPACES = {
+    "unseen": "unseen classes",
+    "all": "classes, seen and unseen",
+    "gzsl": "classes, seen and unseen, for test clips of both",
+}
 
 _LEAKY = "its setting was chosen by its accuracy on the test clips (an oracle): for comparison with such papers only"
 _KEPT = "overlapping classes kept ({}): the weights were taught classes that are tested, so it is no zero-shot figure"

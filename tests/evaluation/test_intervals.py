@@ -67,5 +67,5 @@ def test_a_split_of_one_seed_takes_the_spread_of_the_others() -> None:
 
 
 def test_shares_stay_between_zero_and_one() -> None:
-    assert intervals.within_unit((-0.2, 1.3)) == (0.0, 1.0)
-    assert intervals.within_unit(None) is None
+    assert metrics.within_unit((-0.2, 1.3)) == (0.0, 1.0)
+    assert metrics.within_unit(None) is None
