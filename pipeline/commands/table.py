@@ -22,7 +22,7 @@ LEGEND = (
 )
 BOLD = (
     "*: ahead of all other cells of the column, marked ones aside: by paired differences over splits, or by an "
-    "interval above all others"
+    "interval over cells above all others"
 )
 _CSV = (
     *("table", "row", "group", "column", "source", "value", "low", "high", "low_corrected", "high_corrected"),

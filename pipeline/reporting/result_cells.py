@@ -188,12 +188,13 @@ def check_same_question(at: str, cells: Sequence[Cell]) -> None:
 def best(cells: Sequence[Cell]) -> Cell | None:
     """The cell that is ahead of all others; None without others or with intervals of unlike kinds.
 
-    Over splits it must be ahead of each by a paired difference that is no noise. Else its interval must lie above
-    those of all others; one that is a point (all clips right or none, or all seeds alike) says nothing of how sure its
-    figure is.
+    Over splits it must be ahead of each by a paired difference that is no noise; over cells its interval must lie above
+    those of all others, and one that is a point (all clips right or none) says nothing of how sure its figure is. Over
+    the seeds of a single split none is ahead: such intervals know nothing of other clips.
     """
     fair = [one for one in cells if not one.remarks]
-    if len(fair) < 2 or len({one.measured.over for one in fair}) > 1:
+    over = {one.measured.over for one in fair}
+    if len(fair) < 2 or len(over) > 1 or over == {"seeds"}:
         return None
     found = max(fair, key=lambda one: one.measured.value)
     return found if all(_is_ahead(found, one) for one in fair if one is not found) else None

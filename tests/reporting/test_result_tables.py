@@ -218,6 +218,12 @@ def test_figures_of_gzsl_stand_side_by_side() -> None:
         filled(asked({"x": "a"}, columns={"skeleton": SKELETON | {"figure": "top1_seen"}}), {"a": [row(0.4)]})
 
 
+def test_over_the_seeds_of_a_single_split_nothing_is_bold() -> None:
+    ahead, behind = ([row(top1 + seed / 100, seed=seed) for seed in range(3)] for top1 in (0.8, 0.2))
+    table = filled(asked({"ridge": "a", "dvta": "b"}), {"a": ahead, "b": behind})
+    assert not table.any_bold
+
+
 def bold(*values: tuple[float, float, float], **changes: Any) -> list[bool]:
     names = [f"r{number}" for number in range(len(values))]
     results = {name: [row(v, top1_ci95=[low, high])] for name, (v, low, high) in zip(names, values, strict=True)}
