@@ -184,6 +184,12 @@ def test_short_clips_have_finite_vectors(layout, num_frames):
     assert np.isfinite(vectors(x, layout)).all()
 
 
+@pytest.mark.parametrize("num_clips", [0, 2])
+def test_clips_without_a_body_have_vectors_of_zeros(num_clips):
+    found = vectors(np.zeros((num_clips, 3, 50, KINECT20.num_joints, 2)), KINECT20)
+    np.testing.assert_array_equal(found, np.zeros((num_clips, 38 + 14 * 57 + 4)))
+
+
 def test_a_joint_that_is_missing_stands_where_its_neighbour_does():
     whole, without = standing(KINECT20), standing(KINECT20)
     without[:, :, joint(KINECT20, "wrist_right"), 0] = 0
