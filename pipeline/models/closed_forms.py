@@ -20,6 +20,7 @@ Doubles = npt.NDArray[np.float64]
 
 _LEAST_DEVIATION = 0.1  # of what is told of a measure, over classes whose vectors are unit ones
 _FURTHEST = 3.0  # deviations, of measures and of what is told of them
+_ROUNDING = 1e-5  # a deviation of a clip's scores, in parts of the greatest, that single precision makes of equal ones
 
 
 class Scorer(Protocol):
@@ -190,11 +191,12 @@ def measured(clips: Clips, texts: ClassTexts) -> Measured:
 
 
 def z_scores(score_NK: Array) -> Array:
-    """Clip by clip with mean 0 and deviation 1 over the classes; 0 where all score the same."""
+    """Clip by clip with mean 0 and deviation 1 over the classes; 0 where all score the same but for rounding."""
     score = score_NK.astype(np.float64)
     deviation_N1 = score.std(axis=1, keepdims=True)
     centred_NK = score - score.mean(axis=1, keepdims=True)
-    z_NK = np.divide(centred_NK, deviation_N1, out=np.zeros_like(score), where=deviation_N1 > 1e-12)
+    differ_N1 = deviation_N1 > _ROUNDING * np.abs(score).max(axis=1, keepdims=True)
+    z_NK = np.divide(centred_NK, deviation_N1, out=np.zeros_like(score), where=differ_N1)
     return np.asarray(z_NK, dtype=np.float32)
 
 

@@ -187,6 +187,14 @@ def test_one_class_alone_scores_zero():
     np.testing.assert_array_equal(closed_forms.z_scores(np.array([[0.4], [2.0]], np.float32)), [[0], [0]])
 
 
+def test_rounding_does_not_tell_classes_of_one_text_apart():
+    score_NK = np.float32(0.05) + np.arange(6, dtype=np.float32) * np.float32(4e-9)
+    assert len(set(score_NK.tolist())) > 1
+    np.testing.assert_array_equal(closed_forms.z_scores(score_NK[None]), np.zeros((1, 6)))
+    further_NK = 0.05 + 1e-4 * np.arange(6, dtype=np.float32)[None]
+    assert closed_forms.z_scores(further_NK).std() == pytest.approx(1, abs=1e-3)
+
+
 def test_a_wild_number_decides_no_more_than_the_clipping_lets_it(toy):
     clips, texts = toy
     found = candidate(toy, "ours", scorers=["ridge"])
