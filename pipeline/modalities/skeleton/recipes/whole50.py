@@ -1,6 +1,6 @@
 """A clip as a whole: moved and turned once, so that where bodies go and turn to is kept; for any layout and sensor.
 
-Joints that are missing from some frames are bridged, those that are missing from all stay zero, but for the layout's
+Joints that are missing from some frames, or thrown far off for a single one, are bridged, those that are missing from all stay zero, but for the layout's
 centre, which is then put between the shoulders: zero there means the origin. The clip is stretched to a fixed number of
 frames, turned about the vertical until its main body's right -> left shoulder points along +x on the mean, moved to
 that body's median place, and smoothed.
@@ -23,6 +23,8 @@ Flags = npt.NDArray[np.bool_]
 Up = Literal["auto", "x", "-x", "y", "-y", "z", "-z"]
 
 _SHOWN = 0.5  # a frame shows a body that has this share of the joints which the body ever has
+_THROWN = 1.5  # trunks: no joint is so far off its way for a single frame, even at ten a second
+_OFTEN = 5.0  # times the median of its clip, where few frames a second make that the joint's way
 _WIDTH = 1e-6  # shoulders, or hips, nearer to each other, seen from above, say no direction
 # Rotations that take an axis of the sensor onto +y.
 _UPRIGHT: dict[str, Floats] = {
@@ -68,6 +70,7 @@ def prepare(recording: Skeleton, params: Params) -> npt.NDArray[np.float32]:
     if layout.planar:
         xyz_MTV3[..., 2] = 0.0  # a score, which says nothing of where a joint is
     present_MTV &= (xyz_MTV3 != 0).any(axis=3)
+    present_MTV &= ~_thrown(xyz_MTV3, present_MTV, layout)
     shown_MT = _shown(present_MTV)
     bodies = _most_moving(xyz_MTV3, present_MTV, shown_MT)[: params.num_bodies]
     if not bodies:
@@ -82,6 +85,26 @@ def prepare(recording: Skeleton, params: Params) -> npt.NDArray[np.float32]:
     for place, x_FV3 in enumerate(x_BFV3):
         x_CFVM[..., place] = np.nan_to_num(_smoothed(x_FV3, params.smoothing)).transpose(2, 0, 1)
     return x_CFVM
+
+
+def _thrown(xyz_MTV3: Floats, present_MTV: Flags, layout: JointLayout) -> Flags:
+    """Where a joint is far from where it is both a frame before and a frame after, which is the sensor's mistake."""
+    thrown_MTV = np.zeros_like(present_MTV)
+    for body, x_TV3 in enumerate(xyz_MTV3):
+        held_TV3 = np.where(present_MTV[body][..., None], x_TV3, np.nan)
+        trunk_T = np.linalg.norm(_middle(held_TV3, layout, "shoulder") - _middle(held_TV3, layout, "hip"), axis=1)
+        if not np.isfinite(trunk_T).any():
+            continue
+        for joint in range(layout.num_joints):
+            known = np.flatnonzero(present_MTV[body, :, joint])
+            if len(known) < 3:
+                continue
+            way_K3 = x_TV3[known, joint]
+            usual_K3 = np.median([way_K3[:-2], way_K3[1:-1], way_K3[2:]], axis=0)
+            off_K = np.linalg.norm(way_K3[1:-1] - usual_K3, axis=1)
+            is_off_K = off_K > max(_THROWN * np.nanmedian(trunk_T), _OFTEN * np.median(off_K))
+            thrown_MTV[body, known[1:-1][is_off_K], joint] = True
+    return thrown_MTV
 
 
 def _shown(present_MTV: Flags) -> Flags:

@@ -84,6 +84,23 @@ def test_a_joint_that_is_missing_now_and_then_is_bridged():
     np.testing.assert_allclose(make(recording(holes)), make(recording(clip)), atol=1e-4)  # it moves on a line
 
 
+def test_a_joint_that_is_thrown_off_for_a_frame_is_bridged():
+    clip = body(8)
+    wild = clip.copy()
+    wild[3, KNEE] += 40.0  # some six trunks
+    np.testing.assert_allclose(make(recording(wild)), make(recording(clip)), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "way_T", [[0, 40, 0, 40, 0, 40, 0, 40], [0, 0, 0, 40, 40, 0, 0, 0], [0, 0, 0, 8, 0, 0, 0, 0]], ids=str
+)
+def test_a_joint_that_goes_to_and_fro_or_stays_there_is_left_as_it_was(way_T):
+    clip = body(8)
+    clip[:, KNEE, 0] += np.array(way_T)
+    x_F3, x_T3 = make(recording(clip))[:, :, KNEE, 0].T, clip[:, KNEE]
+    np.testing.assert_allclose(*(np.linalg.norm(np.diff(x, axis=0), axis=1) for x in (x_F3, x_T3)), rtol=1e-4)
+
+
 def test_a_joint_that_is_never_there_stays_zero_and_hurts_nobody():
     clip = body(8)
     clip[:, KNEE] = np.nan
