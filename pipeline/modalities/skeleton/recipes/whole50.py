@@ -1,9 +1,9 @@
 """A clip as a whole: moved and turned once, so that where bodies go and turn to is kept; for any layout and sensor.
 
-Joints that are missing from some frames, or thrown far off for a single one, are bridged, those that are missing from all stay zero, but for the layout's
-centre, which is then put between the shoulders: zero there means the origin. The clip is stretched to a fixed number of
-frames, turned about the vertical until its main body's right -> left shoulder points along +x on the mean, moved to
-that body's median place, and smoothed.
+Joints that are missing from some frames, or thrown far off for a single one, are bridged. Those that are missing from
+all stay zero, but for the layout's centre, which is then put between the shoulders: zero there means the origin. The
+clip is stretched to a fixed number of frames, turned about the vertical until its main body's right -> left shoulder
+points along +x on the mean, moved to that body's median place, and smoothed.
 """
 
 # Shapes: M bodies, B of them kept, T frames as recorded, F of the result, V joints, 3 = x y z, C = 3 as channels.
@@ -197,7 +197,7 @@ def _bridged(xyz_TV3: Floats, present_TV: Flags, shown_T: Flags, times_F: Floats
 
 def _centred_between_shoulders(x_BFV3: Floats, layout: JointLayout) -> Floats:
     """A centre joint that no frame of a body has, put between its shoulders."""
-    lacks_B11 = np.isnan(x_BFV3[:, :, layout.centre]).all(axis=(1, 2))[:, None, None]
+    lacks_B11 = np.isnan(x_BFV3[:, :, layout.centre]).all(axis=(1, 2), keepdims=True)
     shoulders_BF3 = x_BFV3[:, :, list(layout.shoulders)].mean(axis=2)
     found_BFV3 = x_BFV3.copy()
     found_BFV3[:, :, layout.centre] = np.where(lacks_B11, shoulders_BF3, x_BFV3[:, :, layout.centre])
