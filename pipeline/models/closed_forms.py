@@ -14,7 +14,7 @@ from pipeline.core.errors import DataError
 from pipeline.core.measures import MEASURES
 from pipeline.models.methods.shared import Array, ClassTexts, Clips, Cost, Wording, standardisation, unit
 from pipeline.models.regression import solution, standardised
-from pipeline.text.prompts import TOLD
+from pipeline.text.prompts import MOVEMENT, TOLD
 
 Doubles = npt.NDArray[np.float64]
 
@@ -120,7 +120,8 @@ class Measured:
     """What a clip's movements measure against what a class's texts tell of them; no class is learnt.
 
     Seen classes give both the same scale: mean and deviation over classes, of their clips' measures and of what is
-    told of them.
+    told of them. A class whose texts tell no movement at all scores 0, as the mean class does; where they tell some
+    that no measure is of, it is one in which nothing measured moves.
     """
 
     mean_M: Array
@@ -131,7 +132,9 @@ class Measured:
     def scores(self, features_ND: Array, texts: ClassTexts) -> Array:
         """Cosine of what is measured and what is told, (N, K)."""
         shown_NM = (features_ND[:, : len(MEASURES)] - self.mean_M) * self.scale_M
-        told_KM = (texts.of_type(TOLD) - self.told_mean_M) * self.told_scale_M
+        told_KM = texts.of_type(TOLD)
+        is_told_K1 = np.any(np.hstack([told_KM, texts.further.get(MOVEMENT, told_KM)]), axis=1, keepdims=True)
+        told_KM = (told_KM - self.told_mean_M) * self.told_scale_M * is_told_K1
         return unit(_clipped(shown_NM)) @ unit(_clipped(told_KM)).T
 
     def cost(self, num_classes: int) -> Cost:
