@@ -76,6 +76,16 @@ def test_bodies_keep_how_they_stand_to_each_other_and_the_liveliest_comes_first(
     )
 
 
+def test_who_trembles_is_not_taken_for_who_moves():
+    """A bystander whose every joint the sensor jitters, beside somebody who moves one hand."""
+    random = np.random.default_rng(3)
+    still, actor = (np.repeat(body(60, seed=seed)[:1], 60, axis=0) for seed in (0, 1))
+    actor[:, NTU25.names.index("wrist_right"), 1] += 0.5 * np.sin(np.arange(60) / 3)
+    still += random.normal(0, 0.1, still.shape)
+    x = make(recording(still, actor), num_bodies=1)
+    np.testing.assert_array_equal(x, make(recording(actor), num_bodies=1))
+
+
 def test_a_joint_that_is_missing_now_and_then_is_bridged():
     clip = body(8)
     holes = clip.copy()
