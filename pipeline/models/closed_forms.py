@@ -14,12 +14,13 @@ from pipeline.core.errors import DataError
 from pipeline.core.measures import MEASURES
 from pipeline.models.methods.shared import Array, ClassTexts, Clips, Cost, Wording, standardisation, unit
 from pipeline.models.regression import solution, standardised
-from pipeline.text.prompts import TOLD
+from pipeline.text.prompts import MOVEMENT, TOLD
 
 Doubles = npt.NDArray[np.float64]
 
 _LEAST_DEVIATION = 0.1  # of what is told of a measure, over classes whose vectors are unit ones
 _FURTHEST = 3.0  # deviations, of measures and of what is told of them
+_ROUNDING = 1e-5  # a deviation of a clip's scores, in parts of the greatest, that single precision makes of equal ones
 
 
 class Scorer(Protocol):
@@ -119,7 +120,8 @@ class Measured:
     """What a clip's movements measure against what a class's texts tell of them; no class is learnt.
 
     Seen classes give both the same scale: mean and deviation over classes, of their clips' measures and of what is
-    told of them.
+    told of them. A class whose texts tell no movement at all scores 0, as the mean class does; where they tell some
+    that no measure is of, it is one in which nothing measured moves.
     """
 
     mean_M: Array
@@ -137,7 +139,9 @@ class Measured:
 
     def told(self, texts: ClassTexts) -> Array:
         """Unit vectors (K, M) of what is told of classes."""
-        return unit(_clipped((texts.of_type(TOLD) - self.told_mean_M) * self.told_scale_M))
+        told_KM = texts.of_type(TOLD)
+        is_told_K1 = np.any(np.hstack([told_KM, texts.further.get(MOVEMENT, told_KM)]), axis=1, keepdims=True)
+        return unit(_clipped((told_KM - self.told_mean_M) * self.told_scale_M * is_told_K1))
 
     def cost(self, num_classes: int) -> Cost:
         """Of the cosines; only the scales are learnt."""
@@ -196,11 +200,12 @@ def measured(clips: Clips, texts: ClassTexts) -> Measured:
 
 
 def z_scores(score_NK: Array) -> Array:
-    """Clip by clip with mean 0 and deviation 1 over the classes; 0 where all score the same."""
+    """Clip by clip with mean 0 and deviation 1 over the classes; 0 where all score the same but for rounding."""
     score = score_NK.astype(np.float64)
     deviation_N1 = score.std(axis=1, keepdims=True)
     centred_NK = score - score.mean(axis=1, keepdims=True)
-    z_NK = np.divide(centred_NK, deviation_N1, out=np.zeros_like(score), where=deviation_N1 > 1e-12)
+    differ_N1 = deviation_N1 > _ROUNDING * np.abs(score).max(axis=1, keepdims=True)
+    z_NK = np.divide(centred_NK, deviation_N1, out=np.zeros_like(score), where=differ_N1)
     return np.asarray(z_NK, dtype=np.float32)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from pipeline.core import store, tables
 from pipeline.core.errors import DataError
+from pipeline.core.hashing import value_digest
 from pipeline.core.params import Params
 from pipeline.core.schemas import SPLIT
 from pipeline.labels.overlap import Overlap
@@ -146,12 +147,21 @@ def _encoded(joint: _Joint, seed: int) -> tuple[Encoded, Encoded]:
     # Regressions to label vectors bear the hash of those vectors, so what was taught must agree too.
     afar = scored.saw.elsewhere
     agree = afar is None or set(afar.names) == joint.shared.names_taught(learnt)
-    if learnt.weights_hash is None or learnt.weights_hash != scored.weights_hash or not agree:
+    if _made_by(learnt) is None or _made_by(learnt) != _made_by(scored) or not agree:
         raise DataError(
             f"{of_target.path}: group '{scored.group}' is not of the weights of {features.path}, group "
             f"'{learnt.group}'; name features of the same weights for source and target"
         )
     return learnt, scored
+
+
+def _made_by(source: Encoded) -> str | None:
+    """What made a group's vectors: weights, by their hash; or an encoder that learns nothing, by what it measures.
+
+    Such a one gives the same numbers for every joint layout, which the hash in place of its weights tells apart.
+    """
+    attrs = source.features.group_attrs(source.group)
+    return value_digest([attrs["measured"], attrs["options"]]) if attrs.get("measured") else source.weights_hash
 
 
 def _task(joint: _Joint, learnt: Encoded, scored: Encoded, seed: int) -> Task:

@@ -109,10 +109,15 @@ def _known(task: Task, asked: Composing, names: Names, refit: str, seen: Sequenc
 
 
 def _tried(task: Task, asked: Composing, dealt: Folds, names: Names, settings: Sequence[Setting]) -> list[Trial]:
-    """The grid scored on seen classes that act as unseen; one setting needs no trial, but is measured all the same."""
+    """The grid scored on seen classes that act as unseen; one setting needs no trial, but is measured all the same.
+
+    Texts are centred on the other seen classes alone: nothing is known of those that act as unseen.
+    """
     seen = sorted(set((task.fit if asked.selection == "val" else task.training("seen")).class_ids))
-    known = _known(task, asked, names, "seen", seen)
-    if asked.selection == "val":
-        return folds.tried(known, [task.val_classes], seen, settings, asked.scheme)
-    parts = folds.class_folds(seen, dealt.num_folds, dealt.seed)
-    return folds.tried(known, parts, seen, settings, asked.scheme)
+    val = asked.selection == "val"
+    parts = [task.val_classes] if val else folds.class_folds(seen, dealt.num_folds, dealt.seed)
+    by_part = []
+    for part in parts:
+        known = _known(task, asked, names, "seen", sorted(set(seen) - set(part)))
+        by_part.append(folds.tried(known, [part], seen, settings, asked.scheme))
+    return [folds.joint(trials) for trials in zip(*by_part, strict=True)]

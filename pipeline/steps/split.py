@@ -34,9 +34,8 @@ class Row(Params):
 
     `protocol` says who trains and who tests, such as xsub. With `leave_one_out` clips of its training subjects alone
     are used, to choose settings by: the splits are those of xsub, each with the subject who tests (s<seed>_out_<id>).
-    With `protocol: null` the dataset is a target of
-    cross-dataset transfer: nobody trains, all clips of the unseen classes are test clips, and `splits` are the halves
-    that E2E draws (half_<seed>, its 0/50) or `full` (0/100).
+    With `protocol: null` the dataset is a target of cross-dataset transfer: nobody trains, all clips of the unseen
+    classes are test clips, and `splits` are the halves that E2E draws (half_<seed>, its 0/50) or `full` (0/100).
 
     Roles are given to the clips that have `modality`: the classes of a split are the same for all modalities, but not
     every clip need be filmed, and a role of a clip that a modality lacks could not be filled.
@@ -72,8 +71,8 @@ def split(row: Row, *, clips: Path, out: Path) -> None:
         raise DataError(f"{where}: {clips} has no clip of modality '{row.modality}'")
     of_files = bool(dataset.vectors) and row.protocol == FILES
     parting = dataset.subjects[row.protocol] if row.protocol and not of_files else None
-    of_name = of_files or isinstance(parting, LeaveOneOut)  # who trains depends on the split
-    everyone = [] if of_name else _clips(known, row.protocol, parting, clips)
+    # Of files, and where one is left out, who trains depends on the split.
+    everyone = [] if of_files or isinstance(parting, LeaveOneOut) else _clips(known, row.protocol, parting, clips)
     divided: dict[str, Classes] = {}
     rows: list[dict[str, Any]] = []
     for name in row.splits:
@@ -99,12 +98,12 @@ def _left_out(name: str, subjects: LeaveOneOut) -> tuple[str, SubjectProtocol]:
 def _clips(
     rows: Sequence[Mapping[str, Any]],
     protocol: str | None,
-    subjects: SubjectProtocol | LeaveOneOut | OwnList | None,
+    subjects: SubjectProtocol | OwnList | None,
     table: Path,
 ) -> list[Clip]:
     """The clips that were accepted, and whether they train, test or do neither."""
     accepted = [row for row in rows if row["reason"] is None]
-    if subjects is None or protocol is None or isinstance(subjects, LeaveOneOut):
+    if subjects is None or protocol is None:
         trains: list[bool | None] = [False for _ in accepted]  # of a target nobody trains
     elif isinstance(subjects, OwnList):
         trains = [_trains_by_list(row, protocol) for row in accepted]

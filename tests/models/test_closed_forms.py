@@ -9,7 +9,7 @@ from pipeline.core.measures import MEASURES
 from pipeline.models import closed_forms
 from pipeline.models.methods import eszsl, ours, prototypes
 from pipeline.models.methods.shared import ClassTexts, Clips, unit
-from pipeline.text.prompts import TOLD
+from pipeline.text.prompts import MOVEMENT, TOLD
 
 SEEN, ALL = range(5), range(8)
 M = len(MEASURES)
@@ -185,6 +185,25 @@ def test_texts_that_tell_no_movements_are_refused_with_what_there_is(toy):
 
 def test_one_class_alone_scores_zero():
     np.testing.assert_array_equal(closed_forms.z_scores(np.array([[0.4], [2.0]], np.float32)), [[0], [0]])
+
+
+def test_a_class_of_which_no_movement_is_told_is_like_the_mean_class(toy):
+    """Where a movement is told that no measure is of, as of the head, nothing measured moves; that says something."""
+    clips, texts = toy
+    told_KM, movement_KA = texts.further[TOLD].copy(), np.ones((8, 3), np.float32)
+    told_KM[6:], movement_KA[7] = 0, 0
+    texts = ClassTexts(texts.class_ids, texts.label_KT, None, {TOLD: told_KM, MOVEMENT: movement_KA})
+    score_NK = closed_forms.measured(clips, texts).scores(clips.features_ND, texts)
+    assert not score_NK[:, 7].any()
+    assert score_NK[:, 6].all()
+
+
+def test_rounding_does_not_tell_classes_of_one_text_apart():
+    score_NK = np.float32(0.05) + np.arange(6, dtype=np.float32) * np.float32(4e-9)
+    assert len(set(score_NK.tolist())) > 1
+    np.testing.assert_array_equal(closed_forms.z_scores(score_NK[None]), np.zeros((1, 6)))
+    further_NK = 0.05 + 1e-4 * np.arange(6, dtype=np.float32)[None]
+    assert closed_forms.z_scores(further_NK).std() == pytest.approx(1, abs=1e-3)
 
 
 def test_a_wild_number_decides_no_more_than_the_clipping_lets_it(toy):

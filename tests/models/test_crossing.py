@@ -158,6 +158,27 @@ def test_an_encoder_trained_on_val_classes_makes_choices_on_them_validation_seen
     assert joined(world).tasks[0].selection("val") == "validation_seen"
 
 
+def measure(world, park):
+    """Features of an encoder that learns nothing, of two joint layouts; `park` is what differs there."""
+    told = {"training_classes": [], "training_clips": None, "measured": ["arm moves"], "options": {}}
+    world.yard.write_features({"all": {**told, "weights_hash": "of 20 joints"}})
+    world.park.write_features({"all": {**told, "weights_hash": "of 25 joints", **park}})
+
+
+def test_what_is_measured_without_weights_goes_from_one_joint_layout_to_another(world):
+    measure(world, {})
+    (task,) = joined(world).tasks
+    assert task.fit.measured == ("arm moves",)
+    assert task.test_ids == sorted(world.park.ids)
+
+
+@pytest.mark.parametrize("park", [{"measured": ["leg moves"]}, {"options": {"size": 2}}, {"measured": []}])
+def test_what_measures_other_movements_or_otherwise_is_refused(world, park):
+    measure(world, park)
+    with pytest.raises(DataError, match="is not of the weights of"):
+        joined(world)
+
+
 def test_seeds_share_a_split_and_have_a_task_each(world):
     assert [task.name for task in joined(world, seeds=[0, 3]).tasks] == ["source-0", "source-3"]
 

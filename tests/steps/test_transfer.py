@@ -232,6 +232,19 @@ def test_texts_are_centred_on_the_classes_that_are_composed_of(inputs, refit, se
     np.testing.assert_allclose(found[0]["unseen"], found[1]["unseen"], atol=1e-5)
 
 
+def test_classes_of_a_fold_do_not_centre_the_texts_by_which_they_are_told_apart(inputs, monkeypatch) -> None:
+    """They act as unseen there: of a seen class the text that others are centred on is that of the rest."""
+    centred_on, of = [], by_program.Wording.of
+    note = lambda kind, centre, seen: centred_on.append(set(seen.class_ids)) or of(kind, centre, seen)  # noqa: E731
+    monkeypatch.setattr(by_program.Wording, "of", note)
+    recognised(inputs, selection="folds", centre="seen")
+    seen = {*FIT, *VAL}
+    *of_folds, last = centred_on
+    assert last == seen
+    assert sorted(class_id for some in of_folds for class_id in seen - some) == sorted(seen)
+    assert len(of_folds) == FOLDS.num_folds
+
+
 def test_selection_on_folds_measures_other_clips_and_says_so(plain, inputs, tmp_path) -> None:
     found = run(inputs, tmp_path / "out", selection="folds")
     assert found["unseen"].provenance.selection == "folds_seen"  # its encoder was trained on fit classes

@@ -1,6 +1,7 @@
 """Prepared skeletons of any layout -> the same fourteen joints, about the hips, in lengths of the trunk."""
 
 # Shapes: N clips, C = 3 axes, T frames, V joints of the layout, M bodies, P bodies that are there, J = 14 joints.
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,14 +12,16 @@ from pipeline.core.joints import JointLayout
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-# A joint, the names that layouts have for it, the best first, and the joint in whose place it stands where it is
-# missing; "" stands for the layout's centre.
-_SOURCES = (
-    ("shoulder_right", ("shoulder_right",), ""),
-    ("shoulder_left", ("shoulder_left",), ""),
-    ("hip_right", ("hip_right", "hip_centre", "spine_base"), ""),
-    ("hip_left", ("hip_left", "hip_centre", "spine_base"), ""),
-    ("head", ("head", "nose", "neck"), "shoulder_right"),
+# A joint, the names that layouts have for it, the best first, and what stands in its place where all are missing: the
+# layout's centre (""), another joint of these, or what `_canonical` works out of the shoulders.
+_SHOULDERS = (
+    ("shoulder_right", ("shoulder_right", "shoulder_left"), ""),
+    ("shoulder_left", ("shoulder_left", "shoulder_right"), ""),
+)
+_OTHERS = (
+    ("hip_right", ("hip_right", "hip_centre", "spine_base", "hip_left"), "below"),
+    ("hip_left", ("hip_left", "hip_centre", "spine_base", "hip_right"), "below"),
+    ("head", ("head", "nose", "neck"), "neck"),
     ("elbow_right", ("elbow_right",), "shoulder_right"),
     ("elbow_left", ("elbow_left",), "shoulder_left"),
     ("hand_right", ("wrist_right", "hand_right"), "elbow_right"),
@@ -28,8 +31,10 @@ _SOURCES = (
     ("ankle_right", ("ankle_right", "foot_right"), "knee_right"),
     ("ankle_left", ("ankle_left", "foot_left"), "knee_left"),
 )
-JOINTS = (*(name for name, _, _ in _SOURCES), "neck")  # the last between the shoulders
-_SHORTEST = 1e-6  # a trunk below it is none
+JOINTS = (*(name for name, _, _ in (*_SHOULDERS, *_OTHERS)), "neck")  # the last between the shoulders
+_WIDTHS = 1.4  # of the shoulders, from there down to hips that nobody sees
+_WIDEST = 95  # percentile of the shoulders' width in a clip: a picture from the side makes them narrow
+_SHORTEST = 0.05  # a trunk below this share of what the body reaches from its hips is none
 
 
 @dataclass(frozen=True)
@@ -65,8 +70,7 @@ def poses(x_NCTVM: npt.NDArray[np.float32], layout: JointLayout) -> Poses:
     hips = [JOINTS.index("hip_right"), JOINTS.index("hip_left")]
     root_PT3 = pose_PTJ3[:, :, hips].mean(axis=2)
     about_PTJ3 = pose_PTJ3 - root_PT3[:, :, None]
-    trunk_P = np.median(np.linalg.norm(about_PTJ3[:, :, JOINTS.index("neck")], axis=-1), axis=1)
-    scale_P = 1 / np.where(trunk_P > _SHORTEST, trunk_P, 1.0)
+    scale_P = 1 / _lengths(about_PTJ3)
     return Poses(clip_P, about_PTJ3 * scale_P[:, None, None, None], root_PT3 * scale_P[:, None, None])
 
 
@@ -80,11 +84,28 @@ def _held(x_PTV3: Floats) -> Floats:
 
 
 def _canonical(x_PTV3: Floats, present_PV: npt.NDArray[np.bool_], layout: JointLayout) -> Floats:
-    """The fourteen joints."""
+    """The fourteen joints. Hips that nobody sees are taken to be straight below the shoulders."""
     found = {"": x_PTV3[:, :, layout.centre]}
-    for name, names, instead in _SOURCES:
-        found[name] = found[instead]
-        for source in reversed([layout.names.index(n) for n in names if n in layout.names]):
-            found[name] = np.where(present_PV[:, source, None, None], x_PTV3[:, :, source], found[name])
+
+    def take(sources: Sequence[tuple[str, tuple[str, ...], str]]) -> None:
+        for name, names, instead in sources:
+            found[name] = found[instead]
+            for source in reversed([layout.names.index(n) for n in names if n in layout.names]):
+                found[name] = np.where(present_PV[:, source, None, None], x_PTV3[:, :, source], found[name])
+
+    take(_SHOULDERS)
     found["neck"] = (found["shoulder_right"] + found["shoulder_left"]) / 2
+    width_PT = np.linalg.norm(found["shoulder_right"] - found["shoulder_left"], axis=-1)
+    down_P = _WIDTHS * np.percentile(width_PT, _WIDEST, axis=1)
+    found["below"] = found["neck"] - down_P[:, None, None] * np.array([0.0, 1.0, 0.0])
+    take(_OTHERS)
     return np.stack([found[name] for name in JOINTS], axis=2)
+
+
+def _lengths(about_PTJ3: Floats) -> Floats:
+    """The length (P) of each trunk; where there is none how far the body reaches, 1 if it is a single point."""
+    away_PTJ = np.linalg.norm(about_PTJ3, axis=-1)
+    trunk_P = np.median(away_PTJ[:, :, JOINTS.index("neck")], axis=1)
+    reach_P = np.median(away_PTJ.max(axis=2), axis=1)
+    length_P = np.where(trunk_P > _SHORTEST * reach_P, trunk_P, reach_P)
+    return np.where(length_P > 0, length_P, 1.0)

@@ -93,7 +93,7 @@ def _mean_by_clip(feature_PE: Floats, clip_P: npt.NDArray[np.int64], num_clips: 
 
 def _curves(bodies: Poses) -> Floats:
     """curve_PTQ."""
-    joints_PTQ = bodies.pose_PTJ3.reshape(*bodies.pose_PTJ3.shape[:2], -1)
+    joints_PTQ = bodies.pose_PTJ3.reshape(*bodies.pose_PTJ3.shape[:2], 3 * len(JOINTS))
     apart_PTQ = np.stack([bodies.between(one, other) for one, other in _PAIRS], axis=2)
     start_P13 = np.median(bodies.root_PT3, axis=1, keepdims=True)
     return np.concatenate([joints_PTQ, bodies.root_PT3 - start_P13, apart_PTQ], axis=2)

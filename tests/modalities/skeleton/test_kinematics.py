@@ -184,6 +184,12 @@ def test_short_clips_have_finite_vectors(layout, num_frames):
     assert np.isfinite(vectors(x, layout)).all()
 
 
+@pytest.mark.parametrize("num_clips", [0, 2])
+def test_clips_without_a_body_have_vectors_of_zeros(num_clips):
+    found = vectors(np.zeros((num_clips, 3, 50, KINECT20.num_joints, 2)), KINECT20)
+    np.testing.assert_array_equal(found, np.zeros((num_clips, 38 + 14 * 57 + 4)))
+
+
 def test_a_joint_that_is_missing_stands_where_its_neighbour_does():
     whole, without = standing(KINECT20), standing(KINECT20)
     without[:, :, joint(KINECT20, "wrist_right"), 0] = 0
@@ -202,6 +208,43 @@ def test_a_layout_without_legs_has_finite_vectors():
     found = vectors(x, KINECT20)
     assert np.isfinite(found).all()
     assert np.abs(found).max() < 50
+
+
+def without(x, *names, layout=KINECT20):
+    found = x.copy()
+    found[:, :, [joint(layout, name) for name in names]] = 0
+    return found
+
+
+@pytest.mark.parametrize(
+    ("names", "layout"),
+    [
+        (("hip_left",), COCO17),
+        (("hip_left", "hip_right"), COCO17),
+        (("hip_left", "hip_right"), OPENPOSE18),
+        (("hip_left", "hip_right", "hip_centre"), KINECT20),
+        (("shoulder_left",), COCO17),
+    ],
+)
+def test_a_body_keeps_its_place_and_size_where_joints_of_its_trunk_are_missing(names, layout):
+    path_T3 = line((-0.4, 0.0, 0.0), (0.3, 1.5, 0.5))
+    whole = with_hand(path_T3, layout=layout)
+    whole_J3, found_J3 = (
+        poses(x[None], layout).pose_PTJ3[0, -1] for x in (whole, without(whole, *names, layout=layout))
+    )
+    assert np.abs(found_J3 - whole_J3).max() < 0.8  # trunks: none is thrown far off
+    assert np.abs(found_J3 - whole_J3)[JOINTS.index("hand_right")].max() < 0.4
+
+
+def test_a_head_that_is_missing_leans_to_neither_side():
+    bodies = poses(without(standing(KINECT20), "head")[None], KINECT20)
+    np.testing.assert_allclose(bodies.joint("head"), bodies.joint("neck"))
+
+
+def test_the_unit_does_not_matter_where_no_trunk_is_seen():
+    hidden = ("hip_left", "hip_right", "shoulder_left", "shoulder_right")
+    x = without(with_hand(circle(), layout=COCO17), *hidden, layout=COCO17)
+    np.testing.assert_allclose(vectors(1000 * x, COCO17), vectors(x, COCO17), atol=2e-3)
 
 
 def test_frames_without_the_body_are_as_the_one_before():

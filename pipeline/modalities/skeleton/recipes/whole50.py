@@ -1,8 +1,9 @@
 """A clip as a whole: moved and turned once, so that where bodies go and turn to is kept; for any layout and sensor.
 
-Joints that are missing from some frames are bridged, those that are missing from all stay zero. The clip is stretched
-to a fixed number of frames, turned about the vertical until its main body's right -> left shoulder points along +x on
-the mean, moved to that body's median place, and smoothed.
+Joints that are missing from some frames, or thrown far off for a single one, are bridged. Those that are missing from
+all stay zero, but for the layout's centre, which is then put between the shoulders: zero there means the origin. The
+clip is stretched to a fixed number of frames, turned about the vertical until its main body's right -> left shoulder
+points along +x on the mean, moved to that body's median place, and smoothed.
 """
 
 # Shapes: M bodies, B of them kept, T frames as recorded, F of the result, V joints, 3 = x y z, C = 3 as channels.
@@ -19,12 +20,16 @@ from pipeline.formats.shared import Skeleton
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
-Up = Literal["auto", "y", "-y", "z", "-z"]
+Up = Literal["auto", "x", "-x", "y", "-y", "z", "-z"]
 
 _SHOWN = 0.5  # a frame shows a body that has this share of the joints which the body ever has
-_WIDTH = 1e-6  # shoulders nearer to each other, seen from above, say no direction
+_THROWN = 1.5  # trunks: no joint is so far off its way for a single frame, even at ten a second
+_OFTEN = 5.0  # times the median of its clip, where few frames a second make that the joint's way
+_WIDTH = 1e-6  # shoulders, or hips, nearer to each other, seen from above, say no direction
 # Rotations that take an axis of the sensor onto +y.
 _UPRIGHT: dict[str, Floats] = {
+    "x": np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]),
+    "-x": np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]),
     "y": np.eye(3),
     "-y": np.diag([1.0, -1.0, -1.0]),
     "z": np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]]),
@@ -35,8 +40,9 @@ _UPRIGHT: dict[str, Floats] = {
 class Params(params.Params):
     """Size of the result, and how it is cleaned.
 
-    `up`: the sensor's axis that points upwards; auto: that of the four to which the main body's shoulders lie from its
-    hips, told clip by clip, which mistakes somebody who lies.
+    `up`: the sensor's axis that points upwards; auto: that to which the main body's shoulders lie from its ankles, or
+    where those are hidden from its hips, told clip by clip, which mistakes somebody who lies. In pictures it is y or
+    -y.
     """
 
     num_frames: int = Field(ge=2)
@@ -60,15 +66,18 @@ def prepare(recording: Skeleton, params: Params) -> npt.NDArray[np.float32]:
     """
     layout = LAYOUTS[recording.layout]
     xyz_MTV3 = recording.xyz_MTV3.astype(np.float64)
-    present_MTV = np.isfinite(xyz_MTV3).all(axis=3) & (xyz_MTV3[..., :2] != 0).any(axis=3)
+    present_MTV = np.isfinite(xyz_MTV3).all(axis=3)
     if layout.planar:
-        xyz_MTV3[..., 2] = 0.0
+        xyz_MTV3[..., 2] = 0.0  # a score, which says nothing of where a joint is
+    present_MTV &= (xyz_MTV3 != 0).any(axis=3)
+    present_MTV &= ~_thrown(xyz_MTV3, present_MTV, layout)
     shown_MT = _shown(present_MTV)
     bodies = _most_moving(xyz_MTV3, present_MTV, shown_MT)[: params.num_bodies]
     if not bodies:
         raise DataError(f"no valid frame: none of {recording.num_frames} shows a body")
     times_F = _times(np.asarray(shown_MT[bodies].any(axis=0)), params.num_frames)
     x_BFV3 = np.stack([_bridged(xyz_MTV3[body], present_MTV[body], shown_MT[body], times_F) for body in bodies])
+    x_BFV3 = _centred_between_shoulders(x_BFV3, layout)
     x_BFV3 = x_BFV3 @ _upright(x_BFV3[0], layout, params.up).T
     x_BFV3 = x_BFV3 @ _facing(x_BFV3[0], layout).T
     x_BFV3 = x_BFV3 - np.nanmedian(x_BFV3[0], axis=(0, 1))
@@ -76,6 +85,26 @@ def prepare(recording: Skeleton, params: Params) -> npt.NDArray[np.float32]:
     for place, x_FV3 in enumerate(x_BFV3):
         x_CFVM[..., place] = np.nan_to_num(_smoothed(x_FV3, params.smoothing)).transpose(2, 0, 1)
     return x_CFVM
+
+
+def _thrown(xyz_MTV3: Floats, present_MTV: Flags, layout: JointLayout) -> Flags:
+    """Where a joint is far from where it is both a frame before and a frame after, which is the sensor's mistake."""
+    thrown_MTV = np.zeros_like(present_MTV)
+    for body, x_TV3 in enumerate(xyz_MTV3):
+        held_TV3 = np.where(present_MTV[body][..., None], x_TV3, np.nan)
+        trunk_T = np.linalg.norm(_middle(held_TV3, layout, "shoulder") - _middle(held_TV3, layout, "hip"), axis=1)
+        if not np.isfinite(trunk_T).any():
+            continue
+        for joint in range(layout.num_joints):
+            known = np.flatnonzero(present_MTV[body, :, joint])
+            if len(known) < 3:
+                continue
+            way_K3 = x_TV3[known, joint]
+            usual_K3 = np.median([way_K3[:-2], way_K3[1:-1], way_K3[2:]], axis=0)
+            off_K = np.linalg.norm(way_K3[1:-1] - usual_K3, axis=1)
+            is_off_K = off_K > max(_THROWN * np.nanmedian(trunk_T), _OFTEN * np.median(off_K))
+            thrown_MTV[body, known[1:-1][is_off_K], joint] = True
+    return thrown_MTV
 
 
 def _shown(present_MTV: Flags) -> Flags:
@@ -88,13 +117,15 @@ def _shown(present_MTV: Flags) -> Flags:
 def _most_moving(xyz_MTV3: Floats, present_MTV: Flags, shown_MT: Flags) -> list[int]:
     """Bodies by motion energy, greatest first; equal ones in the order recorded.
 
-    Energy: squared distance of each joint from its mean place, summed over joints and the frames that show the body.
+    Energy: squared distance of each joint from its mean place, summed over joints and the frames that show the body,
+    less what independent noise in every frame adds to that: a sixth of the squared second differences.
     """
     energies = []
     for body in np.flatnonzero(shown_MT.any(axis=1)):
         held = np.where(present_MTV[body][..., None], xyz_MTV3[body], np.nan)[shown_MT[body]]
         held = held[:, np.isfinite(held).all(axis=2).any(axis=0)]
-        energies.append((-float(np.nansum(np.square(held - np.nanmean(held, axis=0)))), int(body)))
+        noise = float(np.nansum(np.square(np.diff(held, n=2, axis=0)))) / 6
+        energies.append((noise - float(np.nansum(np.square(held - np.nanmean(held, axis=0)))), int(body)))
     return [body for _, body in sorted(energies)]
 
 
@@ -102,30 +133,45 @@ def _upright(held_FV3: Floats, layout: JointLayout, up: Up) -> Floats:
     """The rotation that takes the upward axis onto +y."""
     if up != "auto":
         return _UPRIGHT[up]
-    joints = [layout.names.index(name) for name in ("hip_right", "hip_left", "shoulder_right", "shoulder_left")]
-    trunk_F3 = held_FV3[:, joints[2:]].mean(axis=1) - held_FV3[:, joints[:2]].mean(axis=1)
-    trunk_F3 = trunk_F3[np.isfinite(trunk_F3).all(axis=1)]
-    if not len(trunk_F3):
+    ankles_F3, hips_F3, shoulders_F3 = (_middle(held_FV3, layout, name) for name in ("ankle", "hip", "shoulder"))
+    upwards_F3 = shoulders_F3 - np.where(np.isfinite(ankles_F3), ankles_F3, hips_F3)
+    upwards_F3 = upwards_F3[np.isfinite(upwards_F3).all(axis=1)]
+    if not len(upwards_F3):
         return _UPRIGHT["-y" if layout.planar else "y"]
-    _, y, z = np.median(trunk_F3, axis=0)
-    return _UPRIGHT[("y" if y > 0 else "-y") if abs(y) >= abs(z) else ("z" if z > 0 else "-z")]
+    upwards_3 = np.median(upwards_F3, axis=0)
+    axis = 1 if layout.planar else max((1, 2, 0), key=lambda each: abs(upwards_3[each]))
+    return _UPRIGHT[("" if upwards_3[axis] > 0 else "-") + "xyz"[axis]]
+
+
+def _middle(held_FV3: Floats, layout: JointLayout, joint: str) -> Floats:
+    """The middle (F, 3) between the right and the left one of a joint; NaN where either is missing."""
+    right, left = (held_FV3[:, layout.names.index(f"{joint}_{side}")] for side in ("right", "left"))
+    return np.asarray((right + left) / 2)
 
 
 def _facing(held_FV3: Floats, layout: JointLayout) -> Floats:
-    """The rotation about y that takes the mean direction right -> left shoulder onto +x; none where they never show.
+    """The rotation about y that takes the mean direction right -> left shoulder onto +x.
 
-    A picture has no depth to turn in.
+    Of hips instead where no frame has both shoulders, and none where no frame has those. A picture has no depth to
+    turn in.
     """
-    right, left = layout.shoulders
-    across_F2 = (held_FV3[:, left] - held_FV3[:, right])[:, [0, 2]]
-    width_F = np.linalg.norm(across_F2, axis=1)
-    told_F = np.isfinite(width_F) & (np.nan_to_num(width_F) > _WIDTH)
-    if layout.planar or not told_F.any():
+    directions = [_across(held_FV3, layout, joint) for joint in ("shoulder", "hip")]
+    across_F2 = next((found_F2 for found_F2 in directions if len(found_F2)), np.zeros((0, 2)))
+    if layout.planar or not len(across_F2):
         return np.eye(3)
-    x, z = (across_F2[told_F] / width_F[told_F, None]).mean(axis=0)
+    x, z = across_F2.mean(axis=0)
     length = float(np.hypot(x, z))
     cosine, sine = (x / length, z / length) if length > _WIDTH else (1.0, 0.0)
     return np.array([[cosine, 0.0, sine], [0.0, 1.0, 0.0], [-sine, 0.0, cosine]])
+
+
+def _across(held_FV3: Floats, layout: JointLayout, joint: str) -> Floats:
+    """The directions in x and z from the right joint to the left one, of the frames that tell one."""
+    right, left = (held_FV3[:, layout.names.index(f"{joint}_{side}")] for side in ("right", "left"))
+    across_F2 = (left - right)[:, [0, 2]]
+    width_F = np.linalg.norm(across_F2, axis=1)
+    told_F = np.isfinite(width_F) & (np.nan_to_num(width_F) > _WIDTH)
+    return np.asarray(across_F2[told_F] / width_F[told_F, None])
 
 
 def _times(shown_T: Flags, num_frames: int) -> Floats:
@@ -149,6 +195,15 @@ def _bridged(xyz_TV3: Floats, present_TV: Flags, shown_T: Flags, times_F: Floats
         for axis in range(3):
             x_FV3[held_F, joint, axis] = np.interp(times_F[held_F], known, xyz_TV3[known, joint, axis])
     return x_FV3
+
+
+def _centred_between_shoulders(x_BFV3: Floats, layout: JointLayout) -> Floats:
+    """A centre joint that no frame of a body has, put between its shoulders."""
+    lacks_B11 = np.isnan(x_BFV3[:, :, layout.centre]).all(axis=(1, 2), keepdims=True)
+    shoulders_BF3 = x_BFV3[:, :, list(layout.shoulders)].mean(axis=2)
+    found_BFV3 = x_BFV3.copy()
+    found_BFV3[:, :, layout.centre] = np.where(lacks_B11, shoulders_BF3, x_BFV3[:, :, layout.centre])
+    return found_BFV3
 
 
 def _smoothed(x_FV3: Floats, window: int) -> Floats:

@@ -76,12 +76,39 @@ def test_bodies_keep_how_they_stand_to_each_other_and_the_liveliest_comes_first(
     )
 
 
+def test_who_trembles_is_not_taken_for_who_moves():
+    """A bystander whose every joint the sensor jitters, beside somebody who moves one hand."""
+    random = np.random.default_rng(3)
+    still, actor = (np.repeat(body(60, seed=seed)[:1], 60, axis=0) for seed in (0, 1))
+    actor[:, NTU25.names.index("wrist_right"), 1] += 0.5 * np.sin(np.arange(60) / 3)
+    still += random.normal(0, 0.1, still.shape)
+    x = make(recording(still, actor), num_bodies=1)
+    np.testing.assert_array_equal(x, make(recording(actor), num_bodies=1))
+
+
 def test_a_joint_that_is_missing_now_and_then_is_bridged():
     clip = body(8)
     holes = clip.copy()
     holes[[2, 3, 5], KNEE] = np.nan
     holes[6, KNEE + 1] = 0.0
     np.testing.assert_allclose(make(recording(holes)), make(recording(clip)), atol=1e-4)  # it moves on a line
+
+
+def test_a_joint_that_is_thrown_off_for_a_frame_is_bridged():
+    clip = body(8)
+    wild = clip.copy()
+    wild[3, KNEE] += 40.0  # some six trunks
+    np.testing.assert_allclose(make(recording(wild)), make(recording(clip)), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "way_T", [[0, 40, 0, 40, 0, 40, 0, 40], [0, 0, 0, 40, 40, 0, 0, 0], [0, 0, 0, 8, 0, 0, 0, 0]], ids=str
+)
+def test_a_joint_that_goes_to_and_fro_or_stays_there_is_left_as_it_was(way_T):
+    clip = body(8)
+    clip[:, KNEE, 0] += np.array(way_T)
+    x_F3, x_T3 = make(recording(clip))[:, :, KNEE, 0].T, clip[:, KNEE]
+    np.testing.assert_allclose(*(np.linalg.norm(np.diff(x, axis=0), axis=1) for x in (x_F3, x_T3)), rtol=1e-4)
 
 
 def test_a_joint_that_is_never_there_stays_zero_and_hurts_nobody():
@@ -118,7 +145,13 @@ def test_smoothing_is_the_mean_over_the_window_that_is_there():
 
 @pytest.mark.parametrize(
     ("up", "axes"),
-    [("-y", [1, -1, -1]), ("z", [[1, 0, 0], [0, 0, -1], [0, 1, 0]]), ("-z", [[1, 0, 0], [0, 0, 1], [0, -1, 0]])],
+    [
+        ("-y", [1, -1, -1]),
+        ("z", [[1, 0, 0], [0, 0, -1], [0, 1, 0]]),
+        ("-z", [[1, 0, 0], [0, 0, 1], [0, -1, 0]]),
+        ("x", [[0, 1, 0], [-1, 0, 0], [0, 0, 1]]),
+        ("-x", [[0, -1, 0], [1, 0, 0], [0, 0, 1]]),
+    ],
 )
 def test_whatever_axis_points_up_the_clip_stands_upright(up, axes):
     """The same body, recorded by a sensor whose axes are turned: told which, and found out."""
@@ -129,6 +162,42 @@ def test_whatever_axis_points_up_the_clip_stands_upright(up, axes):
     np.testing.assert_allclose(make(elsewhere, up=up), expected, atol=1e-4)
     np.testing.assert_allclose(make(elsewhere, up="auto"), expected, atol=1e-4)
     assert not np.allclose(make(elsewhere, up="y"), expected, atol=0.1)
+
+
+def test_somebody_who_bows_is_not_taken_to_lie():
+    clip = body(8)
+    for side in ("left", "right"):
+        clip[:, NTU25.names.index(f"ankle_{side}"), 1] = -9.0
+        clip[:, NTU25.names.index(f"shoulder_{side}")] += [0.0, -4.0, 6.0]  # before the hips, hardly above them
+    np.testing.assert_allclose(make(recording(clip), up="auto"), make(recording(clip), up="y"), atol=1e-4)
+
+
+def test_a_body_on_the_vertical_axis_of_its_space_is_there():
+    """Only in a picture does a joint at x = y = 0 say that it is missing."""
+    clip = body(8)
+    clip[:, NTU25.names.index("head")] = [0.0, 0.0, 5.0]
+    assert make(recording(clip), up="z")[:, :, NTU25.names.index("head"), 0].any()
+
+
+def test_a_picture_s_joint_without_a_place_is_missing_whatever_its_score():
+    clip = body(8, layout=COCO17)
+    clip[:, COCO17.names.index("wrist_left")] = [0.0, 0.0, 0.2]
+    assert not make(recording(clip, layout=COCO17))[:, :, COCO17.names.index("wrist_left")].any()
+
+
+def test_a_centre_that_is_never_there_is_between_the_shoulders():
+    """Elsewhere zero says that a joint is missing; the centre is in the origin of recipes that put it there."""
+    clip = body(8, layout=COCO17)
+    clip[:, COCO17.names.index("nose")] = np.nan
+    x = make(recording(clip, layout=COCO17))
+    between = x[:, :, list(COCO17.shoulders)].mean(axis=2)
+    np.testing.assert_allclose(x[:, :, COCO17.names.index("nose")], between, atol=1e-6)
+
+
+def test_hips_say_where_a_body_faces_whose_shoulder_is_hidden():
+    clip = body(8)
+    clip[:, NTU25.shoulders[0]] = np.nan
+    np.testing.assert_allclose(make(recording(turned(clip, 0.7))), make(recording(clip)), atol=1e-4)
 
 
 def test_a_picture_whose_hips_are_hidden_is_taken_to_have_y_downwards():
