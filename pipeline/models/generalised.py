@@ -49,9 +49,9 @@ def calibration(scored: Scored) -> float:
     is_right_N = _named(seen_NK, unseen_NK, scored.of_seen) == scored.truth_N
     at_G = np.unique(lead_N)
     middle_G, room_G = (at_G[1:] + at_G[:-1]) / 2, np.diff(at_G)
-    as_seen_NG = lead_N[:, None] > middle_G
-    seen_G = (as_seen_NG & is_right_N[:, None])[scored.of_seen].mean(axis=0)
-    unseen_G = (~as_seen_NG & is_right_N[:, None])[~scored.of_seen].mean(axis=0)
+    right_seen, right_unseen = (np.sort(lead_N[side & is_right_N]) for side in (scored.of_seen, ~scored.of_seen))
+    seen_G = (len(right_seen) - np.searchsorted(right_seen, middle_G, side="right")) / np.sum(scored.of_seen)
+    unseen_G = np.searchsorted(right_unseen, middle_G, side="right") / np.sum(~scored.of_seen)
     mean_G = 2 * seen_G * unseen_G / np.where(seen_G + unseen_G > 0, seen_G + unseen_G, 1.0)
     if not mean_G.size or mean_G.max() <= 0:
         return 0.0
