@@ -155,3 +155,5 @@ def test_a_scene_graph_is_told_in_one_sentence_that_says_all_of_it(dataset):
 def test_who_wrote_them_is_told():
     about = json.loads((FOLDER / "origin.json").read_text())
     assert (about["author"], about["date"], about["reviewed"]) == ("Unseen project", "2026-11", True)
+    for where in about["covers"]:
+        assert (FOLDER.parents[2] / where.split()[-1]).exists(), where
