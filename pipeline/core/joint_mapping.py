@@ -31,6 +31,15 @@ _MADE_OF: dict[str, dict[str, tuple[str, ...]]] = {
         "nose": ("head",), "eye_right": ("nose", "head"), "eye_left": ("nose", "head"), "ear_right": ("head",),
         "ear_left": ("head",),
     },
+    "mediapipe33": {
+        "nose": ("head",), "ear_left": ("head", "nose"), "ear_right": ("head", "nose"),
+        "mouth_left": ("nose", "head"), "mouth_right": ("nose", "head"),
+        **{f"eye_{part}{side}": (f"eye_{side}", "nose", "head")
+           for part in ("inner_", "", "outer_") for side in ("left", "right")},
+        **{f"{part}_{side}": (f"hand_{side}", f"wrist_{side}")
+           for part in ("pinky", "index", "thumb") for side in ("left", "right")},
+        **{f"{part}_{side}": (f"ankle_{side}",) for part in ("heel", "foot") for side in ("left", "right")},
+    },
 }  # fmt: skip
 # What no single joint stands for but two together do, in any layout.
 _MIDDLES = {
