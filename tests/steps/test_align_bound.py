@@ -183,12 +183,13 @@ def test_the_page_of_fused_senses_lists_what_was_tried(world: World) -> None:
     world.align(world.write("hub+skeleton+depth"), FUSED)
     page = pages.read(world.root / "out" / pages.FILE)
     assert page.lines == []
-    trainings, tried = page.tables
+    trainings, parted, tried = page.tables
     assert (trainings.header[2], tried.title) == ("chosen weights", "Tried on the val classes")
     assert [row[2] for row in tried.rows][1:] == [
         "0.0 hub + 1.0 skeleton + 0.0 depth",
         "0.5 hub + 0.5 skeleton + 0.0 depth",
     ]
+    assert [row[2] for row in parted.rows] == [trainings.rows[0][2]]
     assert "trains nothing" in page.text[0]
     assert "Its weights are the best on the val classes" in page.text[0]
 
