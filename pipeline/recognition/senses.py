@@ -32,7 +32,6 @@ from pipeline.training.determinism import deterministic
 Array = npt.NDArray[np.float32]
 
 _NUM_THREADS = 1  # another number may change last bits
-_IN_THE_PICTURE = frozenset(("openpose18", "coco17"))  # layouts of parts of a picture and a score, not of metres
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class Sense:
             return recording
         if not isinstance(recording, Skeleton):
             raise DataError(f"{path}: pixels are {recording.layout}, the encoder of '{self.name}' knows {self.layout}")
-        if (recording.layout in _IN_THE_PICTURE) != (self.layout in _IN_THE_PICTURE):
+        if LAYOUTS[recording.layout].planar != LAYOUTS[self.layout].planar:
             raise DataError(
                 f"{path}: joints of {recording.layout}, the encoder of '{self.name}' knows {self.layout}: places in a "
                 "picture do not stand for places in space; use weights that were bound to such joints"

@@ -23,7 +23,6 @@ PAPER: Colour = (255, 255, 255)
 _BODIES: tuple[Colour, ...] = ((30, 90, 160), (190, 90, 30))  # colour of the first body, and of all others
 _MARGIN = 0.08  # around a skeleton, in parts of the frame
 _PERCENTILES = (1.0, 99.0)
-_DOWNWARDS = ("openpose18", "coco17")  # layouts estimated in pictures, whose y points down
 
 
 def strip(x_CT: Floats, layout: str, *, num_frames: int, height: int) -> Image.Image:
@@ -72,7 +71,7 @@ def _fitted(frame: npt.NDArray[np.uint8], height: int) -> Image.Image:
 def _bodies(x_3FVM: Floats, layout: str, height: int) -> list[Image.Image]:
     """Every frame at the same scale, so that a body that moves is seen to move."""
     xy_FMV2 = x_3FVM[:2].transpose(1, 3, 2, 0).astype(np.float64)
-    if layout not in _DOWNWARDS:
+    if not LAYOUTS[layout].planar:  # whose y points up
         xy_FMV2 = xy_FMV2 * (1, -1)
     known_FMV = (x_3FVM != 0).any(axis=0).transpose(0, 2, 1)
     present_FM = known_FMV.any(axis=2)
