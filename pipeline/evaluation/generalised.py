@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.errors import DataError
+from pipeline.core.stacking import sweep
 from pipeline.evaluation import metrics
 
 Floats = npt.NDArray[np.float64]
@@ -108,20 +109,11 @@ def spans(
 def curve(asked: Asked) -> tuple[Floats, Floats]:
     """Accuracy of the clips of seen and of unseen classes for every number that may be taken from scores of seen ones.
 
-    The first point is of a number so small that no unseen class is ever named, the last of one so great that no seen
-    one is. Between two neighbouring points the answers of clips with one lead of the seen classes change at once.
+    Its points are those of `core.stacking.sweep`.
     """
-    seen_NK = np.where(asked.is_seen_K, asked.scores_NK, -np.inf)
-    unseen_NK = np.where(asked.is_seen_K, -np.inf, asked.scores_NK)
-    lead_N = seen_NK.max(axis=1) - unseen_NK.max(axis=1)
-    places = np.unique(lead_N, return_inverse=True)[1].ravel()
-    num = int(places.max()) + 1
-    found = []
-    for best_NK, is_mine_N in ((seen_NK, asked.is_seen_N), (unseen_NK, ~asked.is_seen_N)):
-        hits = np.bincount(places[is_mine_N & _is_right(asked, best_NK)], minlength=num)
-        found.append(np.concatenate([[0], np.cumsum(hits)]) / is_mine_N.sum())
-    below_seen_P, unseen_P = found
-    return below_seen_P[-1] - below_seen_P, unseen_P
+    columns_N = np.searchsorted(asked.class_ids_K, asked.truth_N)
+    _, seen_P, unseen_P = sweep(asked.scores_NK, asked.is_seen_K, columns_N)
+    return seen_P, unseen_P
 
 
 def area(seen_P: Floats, unseen_P: Floats) -> float:

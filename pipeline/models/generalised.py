@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.core.stacking import sweep
 from pipeline.models.methods.shared import Array, standardisation
 
 Doubles = npt.NDArray[np.float64]
@@ -44,14 +45,9 @@ def calibration(scored: Scored) -> float:
     Between the two leads of seen over unseen scores, as found on the clips, at which the answers change; of equally
     good numbers that with the widest room around it. 0 where no number names clips of both sides rightly.
     """
-    seen_NK, unseen_NK = _sides(scored.score_NK, scored.is_seen_K)
-    lead_N = seen_NK.max(axis=1) - unseen_NK.max(axis=1)
-    is_right_N = _named(seen_NK, unseen_NK, scored.of_seen) == scored.truth_N
-    at_G = np.unique(lead_N)
-    middle_G, room_G = (at_G[1:] + at_G[:-1]) / 2, np.diff(at_G)
-    right_seen, right_unseen = (np.sort(lead_N[side & is_right_N]) for side in (scored.of_seen, ~scored.of_seen))
-    seen_G = (len(right_seen) - np.searchsorted(right_seen, middle_G, side="right")) / np.sum(scored.of_seen)
-    unseen_G = np.searchsorted(right_unseen, middle_G, side="right") / np.sum(~scored.of_seen)
+    at_U, seen_P, unseen_P = sweep(scored.score_NK, scored.is_seen_K, scored.truth_N)
+    middle_G, room_G = (at_U[1:] + at_U[:-1]) / 2, np.diff(at_U)
+    seen_G, unseen_G = seen_P[1:-1], unseen_P[1:-1]
     mean_G = 2 * seen_G * unseen_G / np.where(seen_G + unseen_G > 0, seen_G + unseen_G, 1.0)
     if not mean_G.size or mean_G.max() <= 0:
         return 0.0
@@ -99,17 +95,6 @@ def logistic(x_NF: Doubles, is_one_N: Bools, weight_N: Doubles, penalty: float) 
         if np.abs(slope_G).max() < 1e-12:
             break
     return w_G[:-1], float(w_G[-1])
-
-
-def _sides(score_NK: Array, is_seen_K: Bools) -> tuple[Doubles, Doubles]:
-    """The scores of all classes, with -inf for those of the other side."""
-    long_NK = score_NK.astype(np.float64)
-    return np.where(is_seen_K, long_NK, -np.inf), np.where(is_seen_K, -np.inf, long_NK)
-
-
-def _named(seen_NK: Doubles, unseen_NK: Doubles, of_seen_N: Bools) -> npt.NDArray[np.int64]:
-    """What each clip is called among the classes of its side."""
-    return np.asarray(np.where(of_seen_N, seen_NK.argmax(axis=1), unseen_NK.argmax(axis=1)))
 
 
 def _best(score_NK: Array, is_seen_K: Bools, num_best: int) -> Doubles:
