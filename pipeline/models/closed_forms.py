@@ -166,7 +166,7 @@ def eszsl(
     clips: Clips, texts: ClassTexts, wording: Wording, clip: float, penalty: float, text_penalty: float
 ) -> Linear:
     """(X'X/N + penalty I)^-1 X'Y/N S (S'S + text_penalty I)^-1 (Romera-Paredes, Torr 2015); Y is 1 or -1."""
-    scale, seen = Scale.of(clips.features_ND, clip), _seen(clips, texts)
+    scale, seen = Scale.of(clips.features_ND, clip), texts.of_clips(clips)
     text_ST = wording(seen).astype(np.float64)
     y_NS = np.where(seen.rows(clips.class_ids)[:, None] == np.arange(len(text_ST)), 1.0, -1.0)
     by_feature_DT = solution(scale(clips.features_ND), y_NS @ text_ST, penalty)
@@ -178,7 +178,7 @@ def eszsl(
 
 def prototypes(clips: Clips, texts: ClassTexts, wording: Wording, clip: float, gamma: float) -> Prototypes:
     """The means of the seen classes, and their texts."""
-    scale, seen = Scale.of(clips.features_ND, clip), _seen(clips, texts)
+    scale, seen = Scale.of(clips.features_ND, clip), texts.of_clips(clips)
     mean_SD = _class_means(scale(clips.features_ND), seen.rows(clips.class_ids), len(seen.class_ids))
     return Prototypes(scale, mean_SD.astype(np.float32), wording(seen), gamma, wording)
 
@@ -190,7 +190,7 @@ def measured(clips: Clips, texts: ClassTexts) -> Measured:
             "the features hold no measured movements, which this method compares with what the texts tell; name a "
             "store of the encoder 'kinematics', extracted anew, or leave 'measured' out of `scorers`"
         )
-    seen = _seen(clips, texts)
+    seen = texts.of_clips(clips)
     shown_ND = clips.features_ND[:, : len(MEASURES)].astype(np.float64)
     shown_SM = _class_means(shown_ND, seen.rows(clips.class_ids), len(seen.class_ids))
     told_SM = seen.of_type(TOLD).astype(np.float64)
@@ -211,12 +211,8 @@ def z_scores(score_NK: Array) -> Array:
 
 def training_error(scorer: "Scorer", clips: Clips, texts: ClassTexts) -> float:
     """The share of training clips whose class does not score best among the seen ones."""
-    seen = _seen(clips, texts)
+    seen = texts.of_clips(clips)
     return float(np.mean(scorer.scores(clips.features_ND, seen).argmax(axis=1) != seen.rows(clips.class_ids)))
-
-
-def _seen(clips: Clips, texts: ClassTexts) -> ClassTexts:
-    return texts.of(sorted(set(clips.class_ids)))
 
 
 def _class_means(x_ND: Doubles, row_N: npt.NDArray[np.int64], num_classes: int) -> Doubles:

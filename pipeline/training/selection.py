@@ -152,7 +152,7 @@ def _tried(task: Task, member: Method, plan: Plan, seed: int) -> tuple[list[dict
 
 def _trained(task: Task, clips: Clips, member: Method, plan: Plan, seed: int) -> Iterator[Candidate]:
     """The candidates of one training; nothing is learnt from the texts of other classes."""
-    return member.candidates(clips, task.texts.of(sorted(set(clips.class_ids))), plan.settings, seed)
+    return member.candidates(clips, task.texts.of_clips(clips), plan.settings, seed)
 
 
 def _by_folds(task: Task, member: Method, plan: Plan, seed: int) -> list[dict[str, Any]]:

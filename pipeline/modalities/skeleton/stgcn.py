@@ -1,19 +1,15 @@
 """ST-GCN: graph convolution over joints, then convolution over time (Yan, Xiong, Lin, AAAI 2018).
 
 Written from the paper and the layer plans of its released code; the reduced plan is the encoder of SMIE and DVTA.
-With `graph: released` a body's feature is that of the released network, whose weights `load_released` reads. Unlike
-there, bodies that are absent (all zero) do not enter the network: a clip's feature is the mean over the bodies it has,
-not over always two, and normalisation statistics are those of real bodies.
+With `graph: released` a body's feature is that of the released network, whose weights `RELEASED` names.
 """
 
-# Shapes: N clips, P bodies present in them, C channels, T frames, V joints (W: the same, after the graph), M bodies,
-# K partitions of a joint's neighbours, D feature size, S frames after the strides.
-import re
+# Shapes: P bodies, C channels, T frames, V joints (W: the same, after the graph), K partitions of a joint's neighbours,
+# D feature size, S frames after the strides.
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +19,8 @@ from torch import Tensor, nn
 
 from pipeline.core import params as core_params
 from pipeline.core.joints import JointLayout
-from pipeline.models import foreign_weights
+from pipeline.modalities.skeleton._bodies import BodyEncoder
+from pipeline.modalities.skeleton._released import Released
 
 KERNEL_FRAMES = 9
 NUM_PARTITIONS = 3
@@ -159,87 +156,44 @@ class StgcnBlock(nn.Module):
         return torch.relu(y if self.residual is None else y + self.residual(x_PCTV))
 
 
-class Encoder(nn.Module):
+class Encoder(BodyEncoder):
     """Clips of joint positions -> one vector a clip. `dim` is its size."""
 
-    parts: ClassVar[dict[str, int]] = {"frames": 2, "joints": 3}  # what of a clip can be hidden -> its axis in x_NCTVM
-
     def __init__(self, params: Params, layout: JointLayout, in_channels: int = 3) -> None:
-        super().__init__()
         plan = PLANS[params.plan]
-        self.dim, self.num_joints = plan[-1].channels, layout.num_joints
-        self.normalise = nn.BatchNorm1d(in_channels * layout.num_joints)
+        super().__init__(plan[-1].channels, layout.num_joints, in_channels)
         channels = [in_channels, *(block.channels for block in plan)]
         weights_KVW = partitions(layout, params.graph)
         self.blocks = nn.Sequential(
             *(StgcnBlock(c, block, weights_KVW, params.dropout) for c, block in zip(channels, plan, strict=False))
         )
 
-    def forward(self, x_NCTVM: Tensor) -> Tensor:
-        """feature_ND: the mean over frames and joints, then over the bodies present; 0 for a clip without a body."""
-        x_PCTV, present_NM = _bodies(x_NCTVM)
-        return _mean_body(self._encode_bodies(x_PCTV).mean((2, 3)), present_NM)
-
-    def with_tokens(self, x_NCTVM: Tensor) -> tuple[Tensor, Tensor]:
-        """The feature, and what it is the mean of: tokens_NSVD, joint by joint over time, mean over the bodies."""
-        x_PCTV, present_NM = _bodies(x_NCTVM)
-        body_PDSV = self._encode_bodies(x_PCTV)
-        return _mean_body(body_PDSV.mean((2, 3)), present_NM), _mean_body(body_PDSV, present_NM).permute(0, 2, 3, 1)
-
-    def _encode_bodies(self, x_PCTV: Tensor) -> Tensor:
-        num_bodies, channels, frames, joints = x_PCTV.shape
-        columns = x_PCTV.transpose(2, 3).reshape(num_bodies, channels * joints, frames)
-        normalised = self.normalise(columns).view(num_bodies, channels, joints, frames).transpose(2, 3).contiguous()
-        body_PDSV: Tensor = self.blocks(normalised)
+    def maps(self, x_PCTV: Tensor) -> Tensor:
+        """body_PDSV."""
+        body_PDSV: Tensor = self.blocks(x_PCTV)
         return body_PDSV
 
 
-def _bodies(x_NCTVM: Tensor) -> tuple[Tensor, Tensor]:
-    """x_PCTV of the bodies that are there, clip by clip, and where they are (N, M)."""
-    x_NMCTV = x_NCTVM.permute(0, 4, 1, 2, 3)
-    present_NM = (x_NMCTV != 0).flatten(2).any(2)
-    return x_NMCTV[present_NM], present_NM
-
-
-def _mean_body(body_PD: Tensor, present_NM: Tensor) -> Tensor:
-    """Clip by clip the mean over its bodies, whatever axes follow D; 0 for a clip without a body."""
-    sum_NMD = body_PD.new_zeros(*present_NM.shape, *body_PD.shape[1:])
-    sum_NMD[present_NM] = body_PD
-    num_bodies_N = present_NM.sum(1).clamp(min=1)
-    return sum_NMD.sum(1) / num_bodies_N.view(-1, *[1] * (body_PD.dim() - 1))
-
-
-# What weights of the released network are called here.
-_RENAMED = (
-    (r"^data_bn\.", "normalise."),
-    (r"^edge_importance\.(\d+)$", r"blocks.\1.graph.edge_weight_KVW"),
-    (r"^st_gcn_networks\.(\d+)\.gcn\.conv\.weight$", r"blocks.\1.graph.weight_KOC"),
-    (r"^st_gcn_networks\.(\d+)\.gcn\.conv\.bias$", r"blocks.\1.graph.bias_KO"),
-    (r"^st_gcn_networks\.(\d+)\.tcn\.", r"blocks.\1.time."),
-    (r"^st_gcn_networks\.", "blocks."),
-)
-
-
-def load_released(encoder: Encoder, file: Path) -> None:
-    """Put weights of the released network into an encoder of the same plan with `graph: released`.
-
-    Its graph, which is no weight, and its classifier are left out. FormatError for a file whose weights do not fit.
-    """
-    state = {}
-    for name, value in foreign_weights.read(file, "weights of ST-GCN").items():
-        if name == "A" or name.startswith("fcn."):
-            continue
-        for pattern, ours in _RENAMED:
-            name = re.sub(pattern, ours, name)  # noqa: PLW2901 - step by step
-        state[name] = _as_here(name, value, encoder.num_joints)
-    foreign_weights.put(encoder, state, file)
-
-
-def _as_here(name: str, value: Tensor, num_joints: int) -> Tensor:
-    """A released weight as it lies here: partitions apart, and of the first statistics coordinates before joints."""
+def _as_here(name: str, value: Tensor) -> Tensor:
+    """A released weight as it lies here: of the graph convolution, partitions apart."""
     of_graph = name.endswith((".weight_KOC", ".bias_KO")) and value.dim() in (1, 4)
     if of_graph and len(value) % NUM_PARTITIONS == 0:
         return value.reshape(NUM_PARTITIONS, -1, *value.shape[1:2])
-    if name.startswith("normalise.") and value.dim() == 1 and len(value) % num_joints == 0:
-        return value.view(num_joints, -1).T.flatten()
     return value
+
+
+# Of `graph: released`, and of either plan.
+RELEASED = Released(
+    source="yysijie/st-gcn, net/st_gcn.py; YujieOuO/SMIE, module/gcn/st_gcn.py",
+    tried=False,
+    renamed=(
+        (r"^edge_importance\.(\d+)$", r"blocks.\1.graph.edge_weight_KVW"),
+        (r"^st_gcn_networks\.(\d+)\.gcn\.conv\.weight$", r"blocks.\1.graph.weight_KOC"),
+        (r"^st_gcn_networks\.(\d+)\.gcn\.conv\.bias$", r"blocks.\1.graph.bias_KO"),
+        (r"^st_gcn_networks\.(\d+)\.tcn\.", r"blocks.\1.time."),
+        (r"^st_gcn_networks\.", "blocks."),
+    ),
+    left_out=(r"^A$", r"^fcn\."),
+    classifier="fcn.weight",
+    reshape=_as_here,
+)

@@ -14,8 +14,10 @@ from dataclasses import dataclass, replace
 
 from pydantic import model_validator
 
-from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, of_sense
+from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, Need, of_sense
 from pipeline.models.regression import Penalised, Regression, fitted
+
+NEEDS: Need = "pooled"
 
 
 class Params(Penalised):

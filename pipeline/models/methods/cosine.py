@@ -23,9 +23,12 @@ from pipeline.models.methods.shared import (
     Clips,
     Cost,
     MethodParams,
+    Need,
     of_senses,
     unit,
 )
+
+NEEDS: Need = "pooled"
 
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 

@@ -10,7 +10,9 @@ from pydantic import Field
 from torch import Tensor
 
 from pipeline.models.descent import Descent, LinearMap, descend, drawn_from
-from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, Cost, Rows, Worded, Wording
+from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, Cost, Need, Rows, Worded, Wording
+
+NEEDS: Need = "pooled"
 
 
 class Params(Worded, Descent):
@@ -21,7 +23,7 @@ class Params(Worded, Descent):
 
 def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[Candidate]:
     """The map after each kept epoch. The wrong labels of the loss are the other training classes."""
-    seen = texts.of(sorted(set(clips.class_ids)))
+    seen = texts.of_clips(clips)
     wording = params.wording(clips, texts)
     features_ND, text_KT = torch.from_numpy(clips.features_ND), torch.from_numpy(wording(seen))
     label_N = torch.from_numpy(seen.rows(clips.class_ids))

@@ -20,7 +20,9 @@ from pipeline.core.errors import DataError
 from pipeline.models.descent import descend, drawn_from
 from pipeline.models.dvta import cost, network
 from pipeline.models.dvta.params import DvtaParams as Params
-from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, Cost, Rows, Wording, unit
+from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, Cost, Need, Rows, Wording, unit
+
+NEEDS: Need = "pooled"
 
 PAIRS_IN_BLOCK = 1 << 16  # (clip, class) pairs whose scores and attention are made at once: bounds memory
 
@@ -80,7 +82,7 @@ class Aligner:
 
 def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[Candidate]:
     """The model after each kept epoch. Raises DataError for a type of text that is not there."""
-    seen = texts.of(sorted(set(clips.class_ids)))
+    seen = texts.of_clips(clips)
     wordings = tuple(Wording.of(kind, params.centre, seen) for kind in params.texts)
     text_SKT = stacked([wording(seen) for wording in wordings], params.texts)
     v_ND, label_N = torch.from_numpy(unit(clips.features_ND)), torch.from_numpy(seen.rows(clips.class_ids))

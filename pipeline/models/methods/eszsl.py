@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from pipeline.models.closed_forms import eszsl, training_error
-from pipeline.models.methods.shared import Candidate, ClassTexts, Clips
+from pipeline.models.methods.shared import Candidate, ClassTexts, Clips, Need
 from pipeline.models.regression import Penalised
+
+NEEDS: Need = "pooled"
 
 
 class Params(Penalised):

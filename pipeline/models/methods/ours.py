@@ -16,8 +16,10 @@ from pydantic import Field, field_validator
 
 from pipeline.models import closed_forms
 from pipeline.models.closed_forms import Measured, Scorer, training_error, z_scores
-from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, Cost
+from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, Cost, Need
 from pipeline.models.regression import Penalised
+
+NEEDS: Need = "pooled"
 
 Name = Literal["ridge", "prototypes", "eszsl", "measured"]
 

@@ -10,7 +10,9 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from pipeline.models.closed_forms import prototypes, training_error
-from pipeline.models.methods.shared import Candidate, ClassTexts, Clips, Worded
+from pipeline.models.methods.shared import Candidate, ClassTexts, Clips, Need, Worded
+
+NEEDS: Need = "pooled"
 
 
 class Params(Worded):

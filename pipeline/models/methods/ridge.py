@@ -5,8 +5,10 @@ The regression from visual to semantic space is the plain baseline of zero-shot 
 
 from collections.abc import Iterator
 
-from pipeline.models.methods.shared import Candidate, ClassTexts, Clips
+from pipeline.models.methods.shared import Candidate, ClassTexts, Clips, Need
 from pipeline.models.regression import Penalised, fitted
+
+NEEDS: Need = "pooled"
 
 
 class Params(Penalised):

@@ -19,6 +19,10 @@ if TYPE_CHECKING:  # who only averages vectors starts without zarr
 Array = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 
+# What a method reads of an encoder for each clip: its vector; the tokens whose mean that is; its vector and those of
+# variants of the clip of which a part is hidden.
+Need = Literal["pooled", "tokens", "masked"]
+
 LABEL_AND_CONTEXT = "mean"  # the text type that stands for the mean direction of label and context
 
 SMALLEST_DEVIATION = 1e-8  # below it a feature counts as constant
@@ -58,6 +62,10 @@ class ClassTexts:
         context_KT = None if self.context_KT is None else self.context_KT[rows]
         further = {kind: vectors_KT[rows] for kind, vectors_KT in self.further.items()}
         return ClassTexts(tuple(class_ids), self.label_KT[rows], context_KT, further)
+
+    def of_clips(self, clips: Clips) -> "ClassTexts":
+        """The same vectors for the classes of some clips, in ascending order."""
+        return self.of(sorted(set(clips.class_ids)))
 
     def rows(self, class_ids: Sequence[int]) -> Rows:
         """The row of each class."""
@@ -177,13 +185,14 @@ class Worded(MethodParams):
 
     def wording(self, clips: Clips, texts: ClassTexts) -> Wording:
         """How classes read, centred on the classes of the clips where asked."""
-        return Wording.of(self.text_type, self.centre, texts.of(sorted(set(clips.class_ids))))
+        return Wording.of(self.text_type, self.centre, texts.of_clips(clips))
 
 
 class Method(Protocol):
     """What each file of this folder offers."""
 
     Params: type[MethodParams]
+    NEEDS: Need
 
     def candidates(self, clips: Clips, texts: ClassTexts, params: Any, seed: int) -> Iterator[Candidate]:
         """Train on clips; `texts` holds at least their classes. Yields one candidate a kept setting."""

@@ -7,7 +7,7 @@ import torch
 
 from pipeline.core.errors import FormatError
 from pipeline.core.joints import LAYOUTS, NTU25
-from pipeline.modalities.skeleton import stgcn
+from pipeline.modalities.skeleton import _released, stgcn
 
 # Bones of the released graph of NTU RGB+D, by the joints' numbers from 1; joint 21 is the centre.
 BONES = (
@@ -135,7 +135,7 @@ def test_the_graph_is_the_released_one():
 
 def test_released_weights_give_the_features_of_the_released_network(file):
     ours = encoder()
-    stgcn.load_released(ours, file)
+    assert _released.load(ours, file, stgcn.RELEASED) == 60
     state = {name: value.astype(np.float32).astype(np.float64) for name, value in released_weights().items()}
     state["A"] = adjacency()
     expected = network(clips(), state)
@@ -153,7 +153,7 @@ def test_with_the_papers_graph_the_features_are_far_from_those(file):
     features = []
     for graph in ("released", "paper"):
         ours = encoder(graph)
-        stgcn.load_released(ours, file)
+        _released.load(ours, file, stgcn.RELEASED)
         with torch.no_grad():
             features.append(ours(torch.from_numpy(clips()).float()))
     released, paper = features
@@ -168,8 +168,8 @@ def test_the_two_graphs_differ_in_every_layout(layout):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"data_bn.weight": None}, r"stgcn\.pt: lacks normalise\.weight"),
-        ({"data_bn.weight": torch.ones(76)}, r"normalise\.weight has the shape \(76,\)"),
+        ({"data_bn.weight": None}, r"stgcn\.pt: lacks normalise\.0\.weight"),
+        ({"data_bn.weight": torch.ones(76)}, r"normalise\.0\.weight has the shape \(76,\)"),
         ({"st_gcn_networks.3.gcn.conv.weight": torch.ones(49, 16, 1, 1)}, r"weight_KOC has the shape \(49, 16, 1, 1\)"),
         ({"st_gcn_networks.11.tcn.0.bias": torch.ones(4)}, r"has, and the architecture has not, blocks\.11\.time\.0"),
     ],
@@ -178,4 +178,4 @@ def test_weights_of_another_network_are_refused(change, message, file):
     state = {**torch.load(file), **change}
     torch.save({name: value for name, value in state.items() if value is not None}, file)
     with pytest.raises(FormatError, match=message):
-        stgcn.load_released(encoder(), file)
+        _released.load(encoder(), file, stgcn.RELEASED)

@@ -1,0 +1,81 @@
+"""What encoders of skeletons have in common: bodies go through the network one by one, a clip is the mean of its own.
+
+Unlike in the released networks of the field, bodies that are absent (all zero) do not enter the network: a clip's
+feature is the mean over the bodies it has, not over always two, and normalisation statistics are those of real bodies.
+"""
+
+# Shapes: N clips, P bodies present in them, C channels, T frames, V joints, M bodies, D feature size, S frames after
+# the strides.
+from abc import abstractmethod
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.core.errors import DataError
+
+
+class BodyEncoder(nn.Module):
+    """Clips of joint positions -> one vector a clip. `dim` is its size.
+
+    `num_slots` None: the first normalisation knows one body from another by nothing (ST-GCN). A number: the first body
+    of a clip, the second and so on have statistics of their own, as in 2s-AGCN and its heirs, which have 2.
+    """
+
+    parts: ClassVar[dict[str, int]] = {"frames": 2, "joints": 3}  # what of a clip can be hidden -> its axis in x_NCTVM
+
+    def __init__(self, dim: int, num_joints: int, in_channels: int = 3, num_slots: int | None = None) -> None:
+        super().__init__()
+        self.dim, self.num_joints, self.num_slots = dim, num_joints, num_slots
+        self.normalise = nn.ModuleList(nn.BatchNorm1d(num_joints * in_channels) for _ in range(num_slots or 1))
+
+    @abstractmethod
+    def maps(self, x_PCTV: Tensor) -> Tensor:
+        """body_PDSV of normalised bodies: the last map of the network, whose mean over frames and joints is pooled."""
+
+    def forward(self, x_NCTVM: Tensor) -> Tensor:
+        """feature_ND: the mean over frames and joints, then over the bodies present; 0 for a clip without a body."""
+        body_PDSV, present_NM = self._encode(x_NCTVM)
+        return mean_body(body_PDSV.mean((2, 3)), present_NM)
+
+    def with_tokens(self, x_NCTVM: Tensor) -> tuple[Tensor, Tensor]:
+        """The feature, and what it is the mean of: tokens_NSVD, joint by joint over time, mean over the bodies."""
+        body_PDSV, present_NM = self._encode(x_NCTVM)
+        return mean_body(body_PDSV.mean((2, 3)), present_NM), mean_body(body_PDSV, present_NM).permute(0, 2, 3, 1)
+
+    def _encode(self, x_NCTVM: Tensor) -> tuple[Tensor, Tensor]:
+        x_PCTV, present_NM = bodies(x_NCTVM)
+        if self.num_slots is not None and present_NM.shape[1] > self.num_slots:
+            raise DataError(
+                f"clips of {present_NM.shape[1]} bodies, but the encoder normalises {self.num_slots}: set num_slots in "
+                "its options or num_bodies in the recipe of params.yaml"
+            )
+        return self.maps(self._normalised(x_PCTV, present_NM)), present_NM
+
+    def _normalised(self, x_PCTV: Tensor, present_NM: Tensor) -> Tensor:
+        num_bodies, channels, frames, joints = x_PCTV.shape
+        columns = x_PCTV.permute(0, 3, 1, 2).reshape(num_bodies, joints * channels, frames)
+        if self.num_slots is None:
+            normalised = self.normalise[0](columns)
+        else:
+            slot_P, normalised = present_NM.nonzero()[:, 1], torch.empty_like(columns)
+            for slot, normalise in enumerate(self.normalise):
+                if (is_here_P := slot_P == slot).any():
+                    normalised[is_here_P] = normalise(columns[is_here_P])
+        normalised_PCTV: Tensor = normalised.view(num_bodies, joints, channels, frames).permute(0, 2, 3, 1).contiguous()
+        return normalised_PCTV
+
+
+def bodies(x_NCTVM: Tensor) -> tuple[Tensor, Tensor]:
+    """x_PCTV of the bodies that are there, clip by clip, and where they are (N, M)."""
+    x_NMCTV = x_NCTVM.permute(0, 4, 1, 2, 3)
+    present_NM = (x_NMCTV != 0).flatten(2).any(2)
+    return x_NMCTV[present_NM], present_NM
+
+
+def mean_body(body_PD: Tensor, present_NM: Tensor) -> Tensor:
+    """Clip by clip the mean over its bodies, whatever axes follow D; 0 for a clip without a body."""
+    sum_NMD = body_PD.new_zeros(*present_NM.shape, *body_PD.shape[1:])
+    sum_NMD[present_NM] = body_PD
+    num_bodies_N = present_NM.sum(1).clamp(min=1)
+    return sum_NMD.sum(1) / num_bodies_N.view(-1, *[1] * (body_PD.dim() - 1))

@@ -1,0 +1,35 @@
+"""Graphs of a skeleton's joints as the heirs of 2s-AGCN (Shi et al., CVPR 2019) make them."""
+
+# Shapes: V joints, W the same.
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.core.joints import JointLayout
+
+Weights = npt.NDArray[np.float64]
+
+
+def directed(layout: JointLayout) -> Weights:
+    """A_3VW: each joint itself, bones towards the centre, bones away from it; each column divided by its sum.
+
+    Element (v, w) leads from w to v: of a bone between a joint and its neighbour nearer to the centre, "towards" has
+    the neighbour's row and the joint's column.
+    """
+    num_joints = layout.num_joints
+    inward_VW = np.zeros((num_joints, num_joints))
+    for joint, nearer in layout.edges:
+        inward_VW[nearer, joint] = 1
+    return np.stack([np.eye(num_joints), _by_column(inward_VW), _by_column(inward_VW.T)])
+
+
+def adjacent(layout: JointLayout) -> Weights:
+    """A_VW: 1 where a bone joins two joints, in both directions; 0 of a joint and itself."""
+    found_VW = np.zeros((layout.num_joints, layout.num_joints))
+    for joint, nearer in layout.edges:
+        found_VW[nearer, joint] = found_VW[joint, nearer] = 1
+    return found_VW
+
+
+def _by_column(weight_VW: Weights) -> Weights:
+    sum_W = weight_VW.sum(axis=0)
+    return weight_VW / np.where(sum_W > 0, sum_W, 1)

@@ -1,0 +1,72 @@
+"""Released weights of a network, as their authors name them -> the network here, where every one must fit."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from pipeline.models import foreign_weights
+
+if TYPE_CHECKING:  # who only reads the maps starts without torch
+    from torch import Tensor
+
+    from pipeline.modalities.skeleton._bodies import BodyEncoder
+
+Reshape = Callable[[str, "Tensor"], "Tensor"]
+
+
+def as_it_is(name: str, value: "Tensor") -> "Tensor":  # noqa: ARG001 - one interface
+    """The weight lies here as it does there."""
+    return value
+
+
+@dataclass(frozen=True)
+class Released:
+    """How a network's released weights are called, and what they are here.
+
+    The first normalisation, `data_bn`, is known to all: its numbers are those of the first body's joints, joint by
+    joint, then the second's.
+    """
+
+    source: str  # whose names these are: repository and commit
+    tried: bool  # on a released file; else the map comes from the source alone
+    renamed: tuple[tuple[str, str], ...]  # patterns and what takes their place, one after the other
+    left_out: tuple[str, ...]  # patterns of names that are no weights of the network: graphs, the classifier
+    classifier: str  # the name of its weight, whose first axis is classes
+    reshape: Reshape = as_it_is  # of a weight by its name here
+
+
+class ReleasedMember(Protocol):
+    """The file of an encoder whose weights others have released."""
+
+    RELEASED: Released
+
+
+def load(encoder: "BodyEncoder", file: Path, released: Released) -> int:
+    """Put released weights into an encoder; returns how many classes they were trained to tell apart.
+
+    FormatError for a file that holds no classifier, or whose weights do not all fit.
+    """
+    state: dict[str, Tensor] = {}
+    num_classes = 0
+    for name, value in foreign_weights.read(file, "weights of an encoder of skeletons").items():
+        if name == released.classifier:
+            num_classes = len(value)
+        if any(re.search(pattern, name) for pattern in released.left_out):
+            continue
+        if name.startswith("data_bn."):
+            state |= _of_bodies(name.removeprefix("data_bn."), value, len(encoder.normalise))
+            continue
+        for pattern, ours in released.renamed:
+            name = re.sub(pattern, ours, name)  # noqa: PLW2901 - step by step
+        state[name] = released.reshape(name, value)
+    foreign_weights.put(encoder, state, file)
+    return num_classes
+
+
+def _of_bodies(name: str, value: "Tensor", num_slots: int) -> "dict[str, Tensor]":
+    """A number of each body's joints and coordinates, body by body; of what does not divide so, as it is."""
+    if value.dim() != 1 or len(value) % num_slots:
+        return {f"normalise.{slot}.{name}": value for slot in range(num_slots)}
+    return {f"normalise.{slot}.{name}": part for slot, part in enumerate(value.chunk(num_slots))}
