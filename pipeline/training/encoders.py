@@ -1,8 +1,11 @@
 """One encoder from its plan: built, trained to tell a split's training classes apart, written with what it saw."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from pydantic import Field
 
 from pipeline import modalities
@@ -10,7 +13,7 @@ from pipeline.core import runs
 from pipeline.core.errors import ParamsError
 from pipeline.core.params import Params
 from pipeline.core.seeds import derived_seed
-from pipeline.models import checkpoint
+from pipeline.models import checkpoint, encoder_cost
 from pipeline.training import classify, loop, ranks, sentences
 from pipeline.training.determinism import deterministic
 from pipeline.training.lessons import Classes, Lessons, Prepared
@@ -53,9 +56,15 @@ def train(
             raise ParamsError(
                 f"{task.section}: {plan.encoder} has no weights to learn; name it in a row of extract alone"
             )
+        cost = encoder_cost.of(encoder, _whole_clip(prepared))
         fitted = classify.train(encoder, prepared, lessons, plan.training, teaching, seed=named_seed, task=task)
         facts.update(fitted.facts)
-    checkpoint.save(file, encoder, _about(plan, prepared, lessons, seed, fitted))
+    checkpoint.save(file, encoder, _about(plan, prepared, lessons, seed, fitted) | asdict(cost))
+
+
+def _whole_clip(prepared: Prepared) -> torch.Tensor:
+    """A clip in which everything is there, all bodies that the recipe keeps: what a clip costs at most."""
+    return torch.ones(1, *np.shape(prepared.x_NCTVM[:1])[1:])
 
 
 def _variant(plan: Plan, layout: str, section: str) -> modalities.Variant | None:
