@@ -32,9 +32,9 @@ _ABOUT_COST = (
 )
 _ABOUT_ACCURACY = (
     "Zero-shot accuracy stands in a table for each question, of methods that answer from the vectors of an encoder; an "
-    "oracle's choices are left out. In brackets the 95 % interval and what it is over: splits (knowing what they share, "
-    "where that can be known), seeds of a single split, or cells of subject and class of it. Figures over unlike "
-    "splits are not to be compared; the index says of pairs whether a difference is noise."
+    "oracle's choices are left out. In brackets the 95 % interval and what it is over: splits (knowing what these "
+    "share, where that can be known), seeds of a single split, or cells of subject and class of it. Figures over "
+    "unlike splits are not to be compared; the index says of pairs whether a difference is noise."
 )
 
 
