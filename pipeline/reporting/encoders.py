@@ -26,6 +26,8 @@ SPEED_HEADER = ("encoder", "options", "clips_per_second", "training_clips_per_se
 _SPEEDS = Path(__file__).parent / "encoder_speeds.csv"
 _SPACE = "unseen"
 _NONE = "–"
+_HEADER = ["row", "encoder", "taught classes", "weights", "MACs a clip", pretrain.ACCURACY, "trainings"]
+_HEADER += ["clips a second", "in training"]
 _ABOUT_COST = (
     "What each trained encoder costs, and how well it tells its own training classes apart on clips held out of them, "
     "in the mean of its trainings."
@@ -69,9 +71,7 @@ def draw(evidence: Evidence) -> list[Shown]:
     params = yaml.safe_load(evidence.params_text)
     names = [shown.row for shown in trained]
     told = [_network(shown) for shown in trained]
-    recorded = list(dict.fromkeys(f"{one.machine} (`{one.command}`)" for _, one in told if one is not None))
-    header = ["row", *pretrain.NETWORK_HEADER[:-2], "weights", "MACs a clip", pretrain.ACCURACY, "trainings"]
-    header += ["clips a second", "in training"]
+    recorded = list(dict.fromkeys(f"{one.machine} ({one.command})" for _, one in told if one is not None))
     page = pages.Page(
         title="Encoders side by side",
         stage=STAGE,
@@ -82,7 +82,7 @@ def draw(evidence: Evidence) -> list[Shown]:
             _ABOUT_ACCURACY,
         ],
         tables=[
-            pages.Table(title="Cost", header=header, rows=[row for row, _ in told]),
+            pages.Table(title="Cost", header=_HEADER, rows=[row for row, _ in told]),
             *_accuracies(evidence, params, names),
         ],
         lines=[],
@@ -125,9 +125,10 @@ def _network(shown: Shown) -> tuple[list[pages.Cell], Speed | None]:
     shares = [float(row[place] or 0) for row in trainings.rows]
     options = json.loads(str(cells[3]))
     speed = next((one for one in speeds() if one.is_of(str(cells[2]), options)), None)
-    shown_options = ", ".join(f"{name} {_plain(value)}" for name, value in options.items())
+    told = ", ".join(f"{name} {_plain(value)}" for name, value in options.items())
+    encoder = f"{cells[1]}, {cells[2]}: {told}" if told else f"{cells[1]}, {cells[2]}"
     rates = [_NONE, _NONE] if speed is None else [f"{speed.inference:.3g}", f"{speed.training:.3g}"]
-    line = [shown.row, *cells[:3], shown_options, cells[4], f"{cells[5]:,}", f"{cells[6]:,}"]
+    line = [shown.row, encoder, cells[4], f"{cells[5]:,}", f"{cells[6]:,}"]
     return [*line, round(sum(shares) / len(shares), 4), len(shares), *rates], speed
 
 
