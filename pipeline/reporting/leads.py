@@ -98,7 +98,7 @@ def _compared(panel: Panel, by: str, pairs: Sequence[tuple[Line, Line]], results
     for one, other in pairs:
         difference = differences.paired(one.rows, other.rows, by)
         if difference is not None:
-            if by == "top1":
+            if by == "top1" and difference.num_splits == 1:
                 splits = set(difference.by_split)
                 answers = (_answers(line, splits, results) for line in (one, other))
                 difference = differences.with_cells(difference, *answers)
