@@ -20,12 +20,11 @@ from torch import Tensor, nn
 from pipeline.core import params as core_params
 from pipeline.core.joints import JointLayout
 from pipeline.modalities.skeleton._bodies import BodyEncoder
+from pipeline.modalities.skeleton._graphs import RELEASED_BONES
 from pipeline.modalities.skeleton._released import Released
 
 KERNEL_FRAMES = 9
 NUM_PARTITIONS = 3
-# Bones of the released graph that are not those of the body: joint -> the neighbour that takes the place of its own.
-RELEASED_BONES = {"ntu25": {"hand_tip_left": "thumb_left", "hand_tip_right": "thumb_right"}}
 
 Graph = Literal["paper", "released"]
 Weights = npt.NDArray[np.float64]
