@@ -42,6 +42,7 @@ SAMPLES = {
         "kinect20",
         (3, 9, 20, 2),
     ),
+    ("skeleton", "mst_gcn"): ({"num_slots": 2, "width": 4}, "kinect20", (3, 9, 20, 2)),
     ("skeleton", "stgcn"): ({"graph": "paper", "plan": "reduced", "dropout": 0.5}, "kinect20", (3, 9, 20, 2)),
     ("depth", "r2plus1d"): ({"widths": [4, 8], "dropout": 0.5}, "depth_mm", (1, 6, 12, 16)),
     ("depth", "clip"): (CLIP, "depth_mm", (1, 6, 48, 64)),
