@@ -179,7 +179,7 @@ def _as_here(name: str, value: Tensor) -> Tensor:
 
 
 RELEASED = Released(
-    source="kenziyuliu/MS-G3D at 4d525c7, model/msg3d.py",
+    source="kenziyuliu/MS-G3D, model/msg3d.py, commit 4d525c77c4e27a04ed9b35ed29ed1eb2702d7de2",
     tried=False,
     renamed=(
         *((rf"^sgcn{number}\.", f"blocks.{number - 1}.joints.") for number in (1, 2, 3)),

@@ -124,7 +124,7 @@ class Encoder(BodyEncoder):
 
 
 RELEASED = Released(
-    source="czhaneva/MST-GCN at 3aea6ba, model/AEMST_GCN.py",
+    source="czhaneva/MST-GCN, model/AEMST_GCN.py, commit 3aea6ba210e9811faae2b7aaf835fbab28e12fa8",
     tried=False,
     renamed=(
         (r"^layers\.0\.msgcn\.conv\.", "blocks.0.0.0."),

@@ -183,7 +183,8 @@ def _as_here(name: str, value: Tensor) -> Tensor:
 
 # Of `graph: released`, and of either plan.
 RELEASED = Released(
-    source="yysijie/st-gcn, net/st_gcn.py; YujieOuO/SMIE at 0697259, module/gcn/st_gcn.py",
+    source="yysijie/st-gcn, net/st_gcn.py; YujieOuO/SMIE, module/gcn/st_gcn.py, "
+    "commit 0697259ffe16808ac6bf25c2513ce59017f20589",
     tried=False,
     renamed=(
         (r"^edge_importance\.(\d+)$", r"blocks.\1.graph.edge_weight_KVW"),

@@ -1,6 +1,6 @@
 """MS-G3D, golden: the whole network written out from its formulas, in float64 and without torch."""
 
-# Shapes: N clips, M bodies, P = N * M, C channels, O channels after, T frames, V joints (W: before), K distances.
+# Shapes: P bodies, C channels, O channels after, T frames, V joints (W: before), K distances.
 import numpy as np
 import pytest
 import torch
@@ -10,7 +10,8 @@ from pipeline.core.errors import DataError, FormatError, ParamsError
 from pipeline.core.joints import LAYOUTS, NTU25, JointLayout
 from pipeline.core.params import parse
 from pipeline.modalities.skeleton import _released, ms_g3d
-from tests.modalities.skeleton.test_stgcn_released import BONES, normalised, over_time
+from tests.modalities.skeleton.golden import Weights, normalised, of_two_bodies, over_time, relu
+from tests.modalities.skeleton.test_stgcn_released import BONES
 
 # Joint 0 is the centre of a chain 0 - 1 - 2 and of 0 - 3.
 TINY = JointLayout("tiny", ("a", "b", "c", "d"), ((1, 0), (2, 1), (3, 0)), 0, (1, 3))
@@ -29,37 +30,26 @@ def num_weights(module):
 
 
 def released_weights(width=WIDTH, gcn=GCN, g3d=G3D, num_classes=60):
-    """Weights by their released names, drawn, so that no layer is one that any order of channels would leave alike."""
-    random = np.random.default_rng(0)
-    state = {}
-
-    def normalisation(name, size):
-        state[f"{name}.weight"], state[f"{name}.running_var"] = random.uniform(0.5, 2, (2, size))
-        state[f"{name}.bias"], state[f"{name}.running_mean"] = random.normal(size=(2, size)) / 4
-        state[f"{name}.num_batches_tracked"] = np.array(7)
-
-    def convolution(name, *shape):
-        state[f"{name}.weight"] = random.normal(size=shape) / np.sqrt(np.prod(shape[1:]))
-        state[f"{name}.bias"] = random.normal(size=shape[0]) / 4
+    weights = Weights()
 
     def mixed(name, scales, size, before, after):
-        state[f"{name}.A_res"] = random.normal(size=(scales * size, size)) / 50
-        convolution(f"{name}.mlp.layers.0", after, before * scales, 1, 1)
-        normalisation(f"{name}.mlp.layers.1", after)
+        weights.draw(f"{name}.A_res", scales * size, size, spread=0.02)
+        weights.convolution(f"{name}.mlp.layers.0", after, before * scales, 1, 1)
+        weights.normalisation(f"{name}.mlp.layers.1", after)
 
     def time(name, before, after, stride):
         for branch in range(6):
-            convolution(f"{name}.branches.{branch}.0", after // 6, before, 1, 1)
-            normalisation(f"{name}.branches.{branch}.1", after // 6)
+            weights.convolution(f"{name}.branches.{branch}.0", after // 6, before, 1, 1)
+            weights.normalisation(f"{name}.branches.{branch}.1", after // 6)
         for branch in range(4):
-            convolution(f"{name}.branches.{branch}.3.conv", after // 6, after // 6, 3, 1)
-            normalisation(f"{name}.branches.{branch}.3.bn", after // 6)
-        normalisation(f"{name}.branches.4.4", after // 6)
+            weights.convolution(f"{name}.branches.{branch}.3.conv", after // 6, after // 6, 3, 1)
+            weights.normalisation(f"{name}.branches.{branch}.3.bn", after // 6)
+        weights.normalisation(f"{name}.branches.4.4", after // 6)
         if (before, stride) != (after, 1):
-            convolution(f"{name}.residual.conv", after, before, 1, 1)
-            normalisation(f"{name}.residual.bn", after)
+            weights.convolution(f"{name}.residual.conv", after, before, 1, 1)
+            weights.normalisation(f"{name}.residual.bn", after)
 
-    normalisation("data_bn", 2 * NUM_JOINTS * 3)
+    weights.normalisation("data_bn", 2 * NUM_JOINTS * 3)
     for number, (before, between, after, stride) in plan(width):
         mixed(f"sgcn{number}.0", gcn, NUM_JOINTS, before, between)
         time(f"sgcn{number}.1", between, after, stride)
@@ -68,10 +58,10 @@ def released_weights(width=WIDTH, gcn=GCN, g3d=G3D, num_classes=60):
         for way, frames in enumerate((3, 5)):
             window = f"gcn3d{number}.gcn3d.{way}"
             mixed(f"{window}.gcn3d.1", g3d, frames * NUM_JOINTS, before, between)
-            convolution(f"{window}.out_conv", after, between, 1, frames, 1)
-            normalisation(f"{window}.out_bn", after)
-    convolution("fc", num_classes, 4 * width)
-    return state
+            weights.convolution(f"{window}.out_conv", after, between, 1, frames, 1)
+            weights.normalisation(f"{window}.out_bn", after)
+    weights.convolution("fc", num_classes, 4 * width)
+    return weights
 
 
 def plan(width):
@@ -107,17 +97,7 @@ def mixed(x, weights_KVW, state, name):
         for k in range(len(weights_KVW))
     )
     y = y + state[f"{name}.mlp.layers.0.bias"][:, None, None]
-    return np.maximum(normalised(y, state, f"{name}.mlp.layers.1"), 0)
-
-
-def dilated(x, state, name, stride, dilation):
-    kernel = state[f"{name}.weight"][..., 0]
-    wide = np.pad(x, ((0, 0), (0, 0), (dilation, dilation), (0, 0)))
-    taken = [
-        sum(np.einsum("oc,pcv->pov", kernel[:, :, i], wide[:, :, t + i * dilation]) for i in range(3))
-        for t in range(0, x.shape[2], stride)
-    ]
-    return np.stack(taken, axis=2) + state[f"{name}.bias"][:, None, None]
+    return relu(normalised(y, state, f"{name}.mlp.layers.1"))
 
 
 def time(x, state, name, stride=1, *, rectified=True):
@@ -126,17 +106,17 @@ def time(x, state, name, stride=1, *, rectified=True):
         one = f"{name}.branches.{branch}"
         y = normalised(over_time(x, state, f"{one}.0", stride if branch == 5 else 1), state, f"{one}.1")
         if branch < 4:
-            y = dilated(np.maximum(y, 0), state, f"{one}.3.conv", stride, branch + 1)
+            y = over_time(relu(y), state, f"{one}.3.conv", stride, dilation=branch + 1)
             y = normalised(y, state, f"{one}.3.bn")
         if branch == 4:
-            wide = np.pad(np.maximum(y, 0), ((0, 0), (0, 0), (1, 1), (0, 0)), constant_values=-np.inf)
+            wide = np.pad(relu(y), ((0, 0), (0, 0), (1, 1), (0, 0)), constant_values=-np.inf)
             y = np.stack([wide[:, :, t : t + 3].max(2) for t in range(0, x.shape[2], stride)], axis=2)
             y = normalised(y, state, f"{one}.4")
         found.append(y)
     y = np.concatenate(found, axis=1)
     if f"{name}.residual.conv.weight" in state:
         x = normalised(over_time(x, state, f"{name}.residual.conv", stride), state, f"{name}.residual.bn")
-    return np.maximum(y + x, 0) if rectified else y + x
+    return relu(y + x) if rectified else y + x
 
 
 def window(x, state, name, stride, frames):
@@ -151,28 +131,18 @@ def window(x, state, name, stride, frames):
     return normalised(y, state, f"{name}.out_bn")
 
 
-def network(x_NCTVM, state):
-    """The feature of each clip: the mean over its two bodies, frames and joints."""
-    clips, channels, frames, joints, bodies = x_NCTVM.shape
-    x = x_NCTVM.transpose(0, 4, 3, 1, 2).reshape(clips, bodies * joints * channels, frames)
-    x = normalised(x, state, "data_bn").reshape(-1, joints, channels, frames).transpose(0, 2, 3, 1)
+def network(x_PCTV, state):
     for number, (_, _, _, stride) in plan(WIDTH):
-        y = mixed(x, scales(bones(), GCN), state, f"sgcn{number}.0")
+        y = mixed(x_PCTV, scales(bones(), GCN), state, f"sgcn{number}.0")
         y = time(time(y, state, f"sgcn{number}.1", stride), state, f"sgcn{number}.2", rectified=False)
         for way, size in enumerate((3, 5)):
-            y = y + window(x, state, f"gcn3d{number}.gcn3d.{way}", stride, size)
-        x = time(np.maximum(y, 0), state, f"tcn{number}")
-    return x.mean((2, 3)).reshape(clips, bodies, -1).mean(1)
+            y = y + window(x_PCTV, state, f"gcn3d{number}.gcn3d.{way}", stride, size)
+        x_PCTV = time(relu(y), state, f"tcn{number}")
+    return x_PCTV
 
 
 def clips(frames=9, joints=NUM_JOINTS):
     return np.random.default_rng(1).normal(size=(2, 3, frames, joints, 2))
-
-
-def saved(state, file):
-    tensors = {name: torch.from_numpy(np.asarray(value)) for name, value in state.items()}
-    torch.save({name: one if name.endswith("tracked") else one.float() for name, one in tensors.items()}, file)
-    return file
 
 
 def feature(model, x_NCTVM):
@@ -211,10 +181,9 @@ def test_scales_are_those_of_the_powers_of_the_adjacency():
 
 
 def test_released_weights_give_the_features_of_the_released_network(tmp_path):
-    ours = encoder()
-    assert _released.load(ours, saved(released_weights(), tmp_path / "w.pt"), ms_g3d.RELEASED) == 60
-    state = {name: value.astype(np.float32).astype(np.float64) for name, value in released_weights().items()}
-    expected = network(clips(), state)
+    ours, state = encoder(), released_weights()
+    expected = of_two_bodies(clips(), state, lambda x_PCTV: network(x_PCTV, state))
+    assert _released.load(ours, state.save(tmp_path / "w.pt"), ms_g3d.RELEASED) == 60
     single = feature(ours, clips()).numpy()
     double = ours.double()
     for module in double.modules():  # kept in float32
@@ -231,9 +200,11 @@ def test_released_weights_give_the_features_of_the_released_network(tmp_path):
 def test_a_released_state_of_full_size_loads_completely(tmp_path):
     model = ms_g3d.Encoder(ms_g3d.Params(**ms_g3d.RELEASED.options), NTU25)
     state = released_weights(width=96, gcn=13, g3d=6, num_classes=120)
-    trainable = sum(value.size for name, value in state.items() if "running" not in name and "tracked" not in name)
+    trainable = sum(
+        value.size for name, value in state.state.items() if "running" not in name and "tracked" not in name
+    )
     assert trainable == 3_217_695
-    assert _released.load(model, saved(state, tmp_path / "w.pt"), ms_g3d.RELEASED) == 120
+    assert _released.load(model, state.save(tmp_path / "w.pt"), ms_g3d.RELEASED) == 120
     assert np.allclose(
         model.blocks[2].windows[1].graph.learnt_KVW.detach().numpy().reshape(-1, 125),
         state["gcn3d3.gcn3d.1.gcn3d.1.A_res"],
@@ -252,9 +223,10 @@ def test_a_released_state_of_full_size_loads_completely(tmp_path):
     ],
 )
 def test_weights_of_another_network_are_refused(change, message, tmp_path):
-    state = {name: value for name, value in {**released_weights(), **change}.items() if value is not None}
+    state = released_weights()
+    state.state = {name: value for name, value in {**state.state, **change}.items() if value is not None}
     with pytest.raises(FormatError, match=message):
-        _released.load(encoder(), saved(state, tmp_path / "w.pt"), ms_g3d.RELEASED)
+        _released.load(encoder(), state.save(tmp_path / "w.pt"), ms_g3d.RELEASED)
 
 
 @pytest.mark.parametrize("layout", sorted(LAYOUTS))

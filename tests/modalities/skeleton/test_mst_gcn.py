@@ -1,6 +1,6 @@
 """MST-GCN, golden: the whole network written out from its formulas, in float64 and without torch."""
 
-# Shapes: N clips, M bodies, P = N * M, C channels, O channels after, T frames, V joints (W: after the graph), K = 3.
+# Shapes: P bodies, C channels, O channels after, T frames, V joints (W: after the graph), K = 3 directions of bones.
 import numpy as np
 import pytest
 import torch
@@ -11,7 +11,8 @@ from pipeline.core.joints import LAYOUTS, NTU25
 from pipeline.core.params import parse
 from pipeline.modalities.skeleton import _released, mst_gcn
 from pipeline.modalities.skeleton._graphs import directed, with_released_bones
-from tests.modalities.skeleton.test_stgcn_released import BONES, normalised, over_time
+from tests.modalities.skeleton.golden import Weights, normalised, of_two_bodies, over_time, relu, same_features
+from tests.modalities.skeleton.test_stgcn_released import BONES
 
 WIDTH, NUM_JOINTS = 8, 25
 SMALL = {"num_slots": 2, "width": WIDTH}
@@ -46,47 +47,37 @@ def graph():
 
 
 def released_weights(width=WIDTH, num_classes=60):
-    """Weights by their released names, drawn, so that no layer is one that any order of channels would leave alike."""
-    random = np.random.default_rng(0)
-    state = {}
-
-    def normalisation(name, size):
-        state[f"{name}.weight"], state[f"{name}.running_var"] = random.uniform(0.5, 2, (2, size))
-        state[f"{name}.bias"], state[f"{name}.running_mean"] = random.normal(size=(2, size)) / 4
-        state[f"{name}.num_batches_tracked"] = np.array(7)
-
-    def convolution(name, *shape):
-        state[f"{name}.weight"] = random.normal(size=shape) / np.sqrt(np.prod(shape[1:]))
-        state[f"{name}.bias"] = random.normal(size=shape[0]) / 4
+    weights = Weights()
 
     def spatial(name, before, after):
-        state[f"{name}.A"], state[f"{name}.PA"] = graph(), graph() + random.normal(size=(3, 25, 25)) / 10
-        convolution(f"{name}.gcn", 3 * after, before, 1, 1)
+        weights.state[f"{name}.A"] = graph().astype(np.float32).astype(np.float64)
+        weights.draw(f"{name}.PA", 3, NUM_JOINTS, NUM_JOINTS, spread=0.2)
+        weights.convolution(f"{name}.gcn", 3 * after, before, 1, 1)
 
     def changed(name, before, after):
-        convolution(f"{name}.residual.0", after, before, 1, 1)
-        normalisation(f"{name}.residual.1", after)
+        weights.convolution(f"{name}.residual.0", after, before, 1, 1)
+        weights.normalisation(f"{name}.residual.1", after)
 
-    normalisation("data_bn", 2 * NUM_JOINTS * 3)
+    weights.normalisation("data_bn", 2 * NUM_JOINTS * 3)
     spatial("layers.0.msgcn.conv", 3, width)
-    normalisation("layers.0.msgcn.bn", width)
-    convolution("layers.0.mstcn.conv", width, width, 9, 1)
-    normalisation("layers.0.mstcn.bn", width)
+    weights.normalisation("layers.0.msgcn.bn", width)
+    weights.convolution("layers.0.mstcn.conv", width, width, 9, 1)
+    weights.normalisation("layers.0.mstcn.bn", width)
     for number, (before, after, stride) in blocks(width):
         space, time = f"layers.{number}.msgcn", f"layers.{number}.mstcn"
-        normalisation(f"{space}.bn_in", before)
-        normalisation(f"{time}.bn_in", after)
+        weights.normalisation(f"{space}.bn_in", before)
+        weights.normalisation(f"{time}.bn_in", after)
         for part in range(4):
             spatial(f"{space}.conv_bn.{part}.0", before // 4, after // 4)
-            normalisation(f"{space}.conv_bn.{part}.1", after // 4)
-            convolution(f"{time}.conv_bn.{part}.0", after // 4, after // 4, 9, 1)
-            normalisation(f"{time}.conv_bn.{part}.1", after // 4)
+            weights.normalisation(f"{space}.conv_bn.{part}.1", after // 4)
+            weights.convolution(f"{time}.conv_bn.{part}.0", after // 4, after // 4, 9, 1)
+            weights.normalisation(f"{time}.conv_bn.{part}.1", after // 4)
         if before != after:
             changed(space, before, after)
         if stride != 1:
             changed(time, after, after)
-    convolution("fc", num_classes, 4 * width)
-    return state
+    weights.convolution("fc", num_classes, 4 * width)
+    return weights
 
 
 def spatial(x, state, name):
@@ -110,16 +101,12 @@ def scaled(x, state, name, layer, *, hands_on):
 def added(y, x, state, name, stride):
     if f"{name}.residual.0.weight" in state:
         x = normalised(over_time(x, state, f"{name}.residual.0", stride), state, f"{name}.residual.1")
-    return np.maximum(y + x, 0)
+    return relu(y + x)
 
 
-def network(x_NCTVM, state):
-    """The feature of each clip: the mean over its two bodies, frames and joints."""
-    clips, channels, frames, joints, bodies = x_NCTVM.shape
-    x = x_NCTVM.transpose(0, 4, 3, 1, 2).reshape(clips, bodies * joints * channels, frames)
-    x = normalised(x, state, "data_bn").reshape(-1, joints, channels, frames).transpose(0, 2, 3, 1)
-    x = np.maximum(normalised(spatial(x, state, "layers.0.msgcn.conv"), state, "layers.0.msgcn.bn"), 0)
-    x = np.maximum(normalised(over_time(x, state, "layers.0.mstcn.conv", 1), state, "layers.0.mstcn.bn"), 0)
+def network(x, state):
+    x = relu(normalised(spatial(x, state, "layers.0.msgcn.conv"), state, "layers.0.msgcn.bn"))
+    x = relu(normalised(over_time(x, state, "layers.0.mstcn.conv"), state, "layers.0.mstcn.bn"))
     for number, (before, after, stride) in blocks(WIDTH):
         name = f"layers.{number}.msgcn"
         y = normalised(x, state, f"{name}.bn_in")
@@ -134,17 +121,11 @@ def network(x_NCTVM, state):
             hands_on=stride == 1,
         )
         x = added(y, x, state, name, stride)
-    return x.mean((2, 3)).reshape(clips, bodies, -1).mean(1)
+    return x
 
 
 def clips(frames=9, joints=NUM_JOINTS):
     return np.random.default_rng(1).normal(size=(2, 3, frames, joints, 2))
-
-
-def saved(state, file):
-    tensors = {name: torch.from_numpy(np.asarray(value)) for name, value in state.items()}
-    torch.save({name: one if name.endswith("tracked") else one.float() for name, one in tensors.items()}, file)
-    return file
 
 
 def feature(model, x_NCTVM):
@@ -161,27 +142,19 @@ def test_it_has_the_published_number_of_weights_but_the_inert_ones():
 def test_a_released_state_of_full_size_loads_completely(tmp_path):
     model = mst_gcn.Encoder(mst_gcn.Params(**mst_gcn.RELEASED.options), NTU25)
     state = released_weights(width=112)
-    no_weights = ("running", "tracked", ".A")
-    assert sum(one.size for name, one in state.items() if not any(word in name for word in no_weights)) == 2_896_055
-    assert (
-        sum(one.size for name, one in state.items() if name.endswith(("mstcn.bn_in.weight", "mstcn.bn_in.bias")))
-        == INERT
-    )
-    assert _released.load(model, saved(state, tmp_path / "w.pt"), mst_gcn.RELEASED) == 60
+    no_weights, inert = ("running", "tracked", ".A"), ("mstcn.bn_in.weight", "mstcn.bn_in.bias")
+    weights = {name: one for name, one in state.state.items() if not any(word in name for word in no_weights)}
+    assert sum(one.size for one in weights.values()) == 2_896_055
+    assert sum(one.size for name, one in weights.items() if name.endswith(inert)) == INERT
+    assert _released.load(model, state.save(tmp_path / "w.pt"), mst_gcn.RELEASED) == 60
     learnt = model.blocks[7][0].parts[3][0].learnt_KVW.detach().numpy()
     assert np.allclose(learnt, state["layers.7.msgcn.conv_bn.3.0.PA"])
 
 
 def test_released_weights_give_the_features_of_the_released_network(tmp_path):
-    ours = encoder()
-    assert _released.load(ours, saved(released_weights(), tmp_path / "w.pt"), mst_gcn.RELEASED) == 60
-    state = {name: value.astype(np.float32).astype(np.float64) for name, value in released_weights().items()}
-    expected = network(clips(), state)
-    single = feature(ours, clips()).numpy()
-    with torch.no_grad():
-        exact = ours.double()(torch.from_numpy(clips())).numpy()
-    assert np.abs(exact - expected).max() < 1e-10 * np.abs(expected).max()
-    assert np.abs(single - expected).max() < 1e-4 * np.abs(expected).max()
+    state = released_weights()
+    expected = of_two_bodies(clips(), state, lambda x_PCTV: network(x_PCTV, state))
+    same_features(encoder(), state.save(tmp_path / "w.pt"), mst_gcn.RELEASED, clips(), expected, 60)
 
 
 def test_a_new_network_has_the_bones_of_its_layout():
@@ -200,7 +173,7 @@ def test_the_released_graph_is_that_of_the_released_bones():
 
 def test_released_weights_bring_their_graph(tmp_path):
     model = encoder()
-    _released.load(model, saved(released_weights(), tmp_path / "w.pt"), mst_gcn.RELEASED)
+    _released.load(model, released_weights().save(tmp_path / "w.pt"), mst_gcn.RELEASED)
     assert np.allclose(model.blocks[3][0].parts[2][0].graph_KVW.numpy(), graph())
 
 
@@ -214,9 +187,10 @@ def test_released_weights_bring_their_graph(tmp_path):
     ],
 )
 def test_weights_of_another_network_are_refused(change, message, tmp_path):
-    state = {name: value for name, value in {**released_weights(), **change}.items() if value is not None}
+    state = released_weights()
+    state.state = {name: value for name, value in {**state.state, **change}.items() if value is not None}
     with pytest.raises(FormatError, match=message):
-        _released.load(encoder(), saved(state, tmp_path / "w.pt"), mst_gcn.RELEASED)
+        _released.load(encoder(), state.save(tmp_path / "w.pt"), mst_gcn.RELEASED)
 
 
 @pytest.mark.parametrize("layout", sorted(LAYOUTS))
