@@ -12,6 +12,7 @@ import yaml
 from typer.testing import CliRunner
 
 from pipeline.cli import app
+from pipeline.commands import encoder
 from pipeline.core import members, scores, store, tables
 from pipeline.core.errors import DataError, FormatError, LeakError, ParamsError
 from pipeline.core.params import parse
@@ -305,6 +306,6 @@ def test_the_line_of_the_readme_reads_shift_gcn(here):
 
 @pytest.mark.parametrize("arch", ["ctr_gcn", "ms_g3d", "mst_gcn", "shift_gcn", "stgcn"])
 def test_every_architecture_says_as_what_it_was_released(arch):
-    released = skeleton.released()[arch]
+    released = encoder.architectures()[arch]
     assert skeleton.build(arch, released.options, "ntu25", "here").dim >= 256
     assert released.recipe in members.names("pipeline.modalities.skeleton.recipes")
