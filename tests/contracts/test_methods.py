@@ -29,6 +29,19 @@ PARAMS: dict[str, dict[str, Any]] = {
     "devise": {**DESCENT, "margin": 0.1, "lr": 1e-2, "text_type": "label", "centre": "none"},
     "dvta": {**VARIANT, **DESCENT, "lr": 1e-2},
     "eszsl": {**PENALISED, "text_penalty": 0.3, "clip": 4.0},
+    "jpose": {
+        **DESCENT,
+        "verb": "verb",
+        "noun": "noun",
+        "centre": "none",
+        "features": "unit",
+        "text_hidden": None,
+        "part_dim": 12,
+        "joint_dim": 12,
+        "margin": 0.3,
+        "triplets": 0.01,
+        "lr": 1e-2,
+    },
     "ours": {
         **PENALISED,
         "scorers": ["ridge", "prototypes", "eszsl", "measured"],
@@ -37,10 +50,33 @@ PARAMS: dict[str, dict[str, Any]] = {
         "clip": 4.0,
     },
     "prototypes": {"text_type": "label", "centre": "none", "gammas": [0.01, 1.0], "clip": 4.0},
+    "relationnet": {
+        **DESCENT,
+        "text_type": "label",
+        "centre": "none",
+        "features": "standardised",
+        "hidden_dim": 64,
+        "batch_size": 8,
+        "lr": 1e-2,
+    },
+    "revise": {
+        **DESCENT,
+        "text_type": "label",
+        "centre": "none",
+        "features": "standardised",
+        "rectified": False,
+        "text_hidden": None,
+        "code_dim": 32,
+        "common_dim": 12,
+        "margin": 0.3,
+        "contraction": 1e-4,
+        "kernel": 0.1,
+        "lr": 1e-2,
+    },
     "ridge": PENALISED,
 }
 EPOCHS, LAMBDAS = ["5", "10", "12"], ["0.01", "1.0"]
-SETTINGS = dict.fromkeys(PARAMS, LAMBDAS) | {"cosine": ["0"], "devise": EPOCHS, "dvta": EPOCHS}
+SETTINGS = {name: EPOCHS if "epochs" in given else LAMBDAS for name, given in PARAMS.items()} | {"cosine": ["0"]}
 SEEN, UNSEEN = list(range(30)), list(range(30, 36))
 DIM, TEXT_DIM = 16, 12
 WITHOUT_A_MAP = {"cosine"}
