@@ -29,6 +29,19 @@ PARAMS: dict[str, dict[str, Any]] = {
     "devise": {**DESCENT, "margin": 0.1, "lr": 1e-2, "text_type": "label", "centre": "none"},
     "dvta": {**VARIANT, **DESCENT, "lr": 1e-2},
     "eszsl": {**PENALISED, "text_penalty": 0.3, "clip": 4.0},
+    "jpose": {
+        **DESCENT,
+        "verb": "verb",
+        "noun": "noun",
+        "centre": "none",
+        "features": "unit",
+        "text_hidden": None,
+        "part_dim": 12,
+        "joint_dim": 12,
+        "margin": 0.3,
+        "triplets": 0.01,
+        "lr": 1e-2,
+    },
     "ours": {
         **PENALISED,
         "scorers": ["ridge", "prototypes", "eszsl", "measured"],
@@ -37,10 +50,33 @@ PARAMS: dict[str, dict[str, Any]] = {
         "clip": 4.0,
     },
     "prototypes": {"text_type": "label", "centre": "none", "gammas": [0.01, 1.0], "clip": 4.0},
+    "relationnet": {
+        **DESCENT,
+        "text_type": "label",
+        "centre": "none",
+        "features": "standardised",
+        "hidden_dim": 64,
+        "batch_size": 8,
+        "lr": 1e-2,
+    },
+    "revise": {
+        **DESCENT,
+        "text_type": "label",
+        "centre": "none",
+        "features": "standardised",
+        "rectified": False,
+        "text_hidden": None,
+        "code_dim": 32,
+        "common_dim": 12,
+        "margin": 0.3,
+        "contraction": 1e-4,
+        "kernel": 0.1,
+        "lr": 1e-2,
+    },
     "ridge": PENALISED,
 }
 EPOCHS, LAMBDAS = ["5", "10", "12"], ["0.01", "1.0"]
-SETTINGS = dict.fromkeys(PARAMS, LAMBDAS) | {"cosine": ["0"], "devise": EPOCHS, "dvta": EPOCHS}
+SETTINGS = {name: EPOCHS if "epochs" in given else LAMBDAS for name, given in PARAMS.items()} | {"cosine": ["0"]}
 SEEN, UNSEEN = list(range(30)), list(range(30, 36))
 DIM, TEXT_DIM = 16, 12
 WITHOUT_A_MAP = {"cosine"}
@@ -59,7 +95,9 @@ def made(one_space: bool, senses: tuple[str, ...], measuring: bool) -> tuple[Cla
     label_KT = unit(random.normal(size=(36, TEXT_DIM)).astype(np.float32))
     context_KT = unit(label_KT + 0.2 * random.normal(size=label_KT.shape).astype(np.float32))
     told_KM = unit(random.normal(size=(36, len(MEASURES))).astype(np.float32))
-    texts = ClassTexts((*SEEN, *UNSEEN), label_KT, context_KT, {TOLD: told_KM})
+    is_verb_T = np.arange(TEXT_DIM) < TEXT_DIM // 2  # verb and noun: each says a half of what the label says
+    parts = {"verb": unit(label_KT * is_verb_T), "noun": unit(label_KT * ~is_verb_T)}
+    texts = ClassTexts((*SEEN, *UNSEEN), label_KT, context_KT, {TOLD: told_KM, **parts})
     map_TD = np.eye(TEXT_DIM) if one_space else random.normal(size=(TEXT_DIM, DIM))
 
     def clips(class_ids: list[int]) -> Clips:
