@@ -36,7 +36,7 @@ Centre = Literal["none", "seen"]  # of which classes the mean text is taken off
 class Clips:
     """Labelled clips to learn from."""
 
-    features_ND: Array
+    features_ND: Array  # of each clip what the method needs: (N, D), or tokens or vectors before D
     class_ids: tuple[int, ...]  # of each clip
     senses: tuple[str, ...] = ()  # whose vectors, equally long, stand end to end; none: of one encoder
     measured: tuple[str, ...] = ()  # what the first numbers of each vector measure (core.measures), where they do
