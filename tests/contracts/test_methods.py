@@ -95,7 +95,9 @@ def made(one_space: bool, senses: tuple[str, ...], measuring: bool) -> tuple[Cla
     label_KT = unit(random.normal(size=(36, TEXT_DIM)).astype(np.float32))
     context_KT = unit(label_KT + 0.2 * random.normal(size=label_KT.shape).astype(np.float32))
     told_KM = unit(random.normal(size=(36, len(MEASURES))).astype(np.float32))
-    texts = ClassTexts((*SEEN, *UNSEEN), label_KT, context_KT, {TOLD: told_KM})
+    is_verb_T = np.arange(TEXT_DIM) < TEXT_DIM // 2  # verb and noun: each says a half of what the label says
+    parts = {"verb": unit(label_KT * is_verb_T), "noun": unit(label_KT * ~is_verb_T)}
+    texts = ClassTexts((*SEEN, *UNSEEN), label_KT, context_KT, {TOLD: told_KM, **parts})
     map_TD = np.eye(TEXT_DIM) if one_space else random.normal(size=(TEXT_DIM, DIM))
 
     def clips(class_ids: list[int]) -> Clips:
