@@ -121,6 +121,11 @@ def _begun(clips: Clips, seen: ClassTexts, params: Params, seed: int) -> Matcher
         shift_D, scale_D = torch.zeros(dim), torch.ones(dim)
     with drawn_from(seed, "tdsm"):
         model = Denoiser(dim, text_dims, width=params.width, depth=params.depth, heads=params.heads)
-    with drawn_from(seed, "tdsm", "noise"):
-        noise_MD = torch.randn(params.num_noises, dim)
+    noise_MD = torch.stack([_noise(dim, seed, number) for number in range(params.num_noises)])
     return Matcher(model, params, wordings, shift_D, scale_D, noise_MD)
+
+
+def _noise(dim: int, seed: int, number: int) -> Tensor:
+    """One of the noises, whatever their number."""
+    with drawn_from(seed, "tdsm", "noise", number):
+        return torch.randn(dim)

@@ -45,14 +45,13 @@ class Denoiser(nn.Module):
         self.blocks = nn.ModuleList(Block(width, heads) for _ in range(depth))
         self.modulation = nn.Linear(width, 2 * width)
         self.outward = nn.Linear(width, dim)
-        for layer in self.modules():
-            if isinstance(layer, nn.Linear):
-                nn.init.xavier_uniform_(layer.weight)
-                nn.init.zeros_(layer.bias)
-        for weight in (self.places, self.time[0].weight, self.time[2].weight):
-            nn.init.normal_(weight, std=_SPREAD)
-        for layer in (self.modulation, self.outward, *(one for block in self.blocks for one in block.modulations)):
-            nn.init.zeros_(layer.weight)
+        for name, weight in self.named_parameters():
+            if name.endswith("bias") or "modulation" in name or name == "outward.weight":
+                nn.init.zeros_(weight)
+            elif name == "places" or name.startswith("time."):
+                nn.init.normal_(weight, std=_SPREAD)
+            else:
+                nn.init.xavier_uniform_(weight)
 
     def texts(self, texts: Sequence[Tensor]) -> Texts:
         """Unit vectors (C, T) of each text; they are made as long as vectors of deviation 1."""
@@ -99,11 +98,6 @@ class Block(nn.Module):
         self.heads = heads
         self.clip, self.text = Stream(width), Stream(width)
 
-    @property
-    def modulations(self) -> tuple[nn.Linear, nn.Linear]:
-        """What scales, shifts and gates."""
-        return self.clip.modulation, self.text.modulation
-
     def forward(self, clip_B1H: Tensor, token_BSH: Tensor, told_CH: Tensor, row_B: Tensor) -> tuple[Tensor, Tensor]:
         """Both streams after the block."""
         tokens, told, threes = (clip_B1H, token_BSH), [], []
@@ -111,21 +105,22 @@ class Block(nn.Module):
             shift, scale, *rest = stream.modulation(told_CH)[row_B][:, None].chunk(6, dim=2)
             threes.append(stream.inward(_norm(token_BLH) * (1 + scale) + shift))
             told.append(rest)
-        attended = self._attended(torch.cat(threes, dim=1)).split([1, token_BSH.shape[1]], dim=1)
+        attended_BLH = self._attended(torch.cat(threes, dim=1))
         return (
-            self.clip.changed(clip_B1H, attended[0], told[0]),
-            self.text.changed(token_BSH, attended[1], told[1]),
+            self.clip.changed(clip_B1H, attended_BLH[:, :1], told[0]),
+            self.text.changed(token_BSH, attended_BLH[:, 1:], told[1]),
         )
 
     def _attended(self, three_BLH: Tensor) -> Tensor:
-        query, key, value = three_BLH.unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        num_pairs, num_tokens, _ = three_BLH.shape
+        query, key, value = three_BLH.view(num_pairs, num_tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         return functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
 
 
 def sinusoids(step_C: Tensor) -> Tensor:
     """Cosines and then sines (C, 256) of a step at frequencies from 1 down to 1/10,000."""
     half = _FREQUENCIES // 2
-    frequency_F = torch.exp(-math.log(_SLOWEST) * torch.arange(half, device=step_C.device) / half)
+    frequency_F = torch.exp(-math.log(_SLOWEST) * torch.arange(half, dtype=torch.float64) / half)
     angle_CF = step_C[:, None] * frequency_F
     return torch.cat([angle_CF.cos(), angle_CF.sin()], dim=1)
 

@@ -25,12 +25,12 @@ Latents = Sequence[tuple[Tensor, Tensor]]  # mean and log variance (K, Z) of eac
 def trained(latents: Latents, class_ids: Sequence[int], params: VaeParams, seed: int) -> tuple[Tensor, Tensor]:
     """Weights (K, Z) and biases (K) that tell the classes apart, in their order."""
     order = np.argsort(np.asarray(class_ids))
-    sample_KSZ, weight_KZ = zip(
+    samples, weights = zip(
         *(_start([(m[k], v[k]) for m, v in latents], class_ids[k], params, seed) for k in order), strict=True
     )
-    first_KZ = torch.stack(weight_KZ)
+    first_KZ = torch.stack(weights)
     bound = _GAIN * math.sqrt(6 / sum(first_KZ.shape))  # Xavier's
-    weight_KZ, bias_K = _fitted(torch.stack(sample_KSZ), bound * first_KZ, params)
+    weight_KZ, bias_K = _fitted(torch.stack(samples), bound * first_KZ, params)
     back = np.argsort(order)
     return weight_KZ[back], bias_K[back]
 
