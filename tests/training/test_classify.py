@@ -14,6 +14,7 @@ PARAMS = parse(
     loop.Params,
     {
         "optimizer": {"name": "adam", "lr": 0.1, "weight_decay": 0.0, "fused": False},
+        "schedule": "cosine",
         "num_epochs": 15,
         "warmup_epochs": 0,
         "patience": 15,

@@ -66,7 +66,12 @@ def load(encoder: "BodyEncoder", file: Path, released: Released) -> int:
 
 
 def _of_bodies(name: str, value: "Tensor", num_slots: int) -> "dict[str, Tensor]":
-    """A number of each body's joints and coordinates, body by body; of what does not divide so, as it is."""
-    if value.dim() != 1 or len(value) % num_slots:
+    """A number of each body's joints and coordinates, body by body; of what does not divide so, a name that is none.
+
+    A single number, of batches seen, is that of all bodies.
+    """
+    if value.dim() == 0:
         return {f"normalise.{slot}.{name}": value for slot in range(num_slots)}
+    if len(value) % num_slots:
+        return {f"normalise.{name}": value}
     return {f"normalise.{slot}.{name}": part for slot, part in enumerate(value.chunk(num_slots))}
