@@ -184,7 +184,7 @@ def _as_here(name: str, value: Tensor) -> Tensor:
 
 # Of `graph: released`, and of either plan.
 RELEASED = Released(
-    source="yysijie/st-gcn, net/st_gcn.py; YujieOuO/SMIE, module/gcn/st_gcn.py",
+    source="yysijie/st-gcn, net/st_gcn.py; YujieOuO/SMIE at 0697259, module/gcn/st_gcn.py",
     tried=False,
     renamed=(
         (r"^edge_importance\.(\d+)$", r"blocks.\1.graph.edge_weight_KVW"),
@@ -196,4 +196,6 @@ RELEASED = Released(
     left_out=(r"^A$", r"^fcn\."),
     classifier="fcn.weight",
     reshape=_as_here,
+    options={"graph": "released", "plan": "full", "dropout": 0.5},
+    recipe="stgcn300",
 )

@@ -1,0 +1,188 @@
+"""encoder: weights that others have released -> weights of ours, which say what they were taught; whose can be read.
+
+They go into a folder that a row of extract names. Whoever was taught all classes of a dataset belongs to no split: the
+file is `all-<seed>`, and every zero-shot split of that dataset refuses it; other datasets may use it, as far as their
+classes are none of those. Whoever was taught the seen classes of a split is `<split>-<seed>`. What no file can say,
+which classes and which split, is the word of the user; which clips they were is not known.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.core import members, params, tables
+from pipeline.core.errors import DataError, FormatError, ParamsError
+from pipeline.core.roles import UNKNOWN_CLIPS
+from pipeline.core.schemas import SPLIT
+from pipeline.datasets import shared
+from pipeline.modalities import skeleton
+from pipeline.models import checkpoint, foreign_weights
+from pipeline.training.frozen import ALL
+
+MODALITY = "skeleton"
+_ENCODERS = "pipeline.modalities.skeleton"
+_OF_FOLDER = ("dataset", "split_table", "modality", "recipe", "encoder", "options", "layout")  # alike in a row
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user says of a file; None: as it was released."""
+
+    arch: str
+    dataset: str  # whose classes the weights were trained to tell apart
+    layout: str
+    recipe: str | None
+    options: Sequence[str]  # of the encoder, each <key>=<value>
+    split_table: Path | None  # data/split/<dataset>-<table>.parquet
+    split: str | None  # None: trained on all classes
+    seed: int
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What was written."""
+
+    file: Path
+    about: dict[str, Any]
+
+    @property
+    def row(self) -> str:
+        """A row of extract in params.yaml that takes the encoder."""
+        named = {name: self.about[name] for name in ("dataset", "split_table", "modality", "recipe", "encoder")}
+        rest = {"options": {}, "tokens": False, "masked": None, "regions": False}
+        value = {**named, "weights": self.file.parent.as_posix(), **rest}
+        key = f"{self.about['dataset']}-{self.about['modality']}-{self.about['encoder']}-released"
+        return f"{key}: {yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=1 << 20).strip()}"
+
+
+@dataclass(frozen=True)
+class _Taught:
+    """What the weights were taught, as the user says."""
+
+    split: str
+    split_table: str | None
+    names: Mapping[int, str]  # of all classes of the dataset
+    classes: list[int]
+    unseen: list[int]
+
+
+def take(file: Path, asked: Asked, out: Path) -> Imported:
+    """Write the weights of a file into a folder. Raises UnseenError for what does not fit, and where the file is there.
+
+    Every weight must fit the architecture by name and shape, its classifier, where the file has one, the classes.
+    """
+    released = skeleton.released()
+    if asked.arch not in released:
+        raise ParamsError(f"--arch: no released weights of '{asked.arch}' can be read; those of {list(released)} can")
+    recipe = asked.recipe or released[asked.arch].recipe
+    recipes = members.names(f"{_ENCODERS}.recipes")
+    if recipe not in recipes:
+        raise ParamsError(f"--recipe: expected what leaves clips as the weights know them, one of {recipes}")
+    taught = _taught(asked)
+    target = out / f"{taught.split}-{asked.seed}.safetensors"
+    options = {**released[asked.arch].options, **_options(asked.options)}
+    params.parse(members.load(_ENCODERS, asked.arch).Params, options, "--options", Path(asked.arch))
+    of_folder = (asked.dataset, taught.split_table, MODALITY, recipe, asked.arch, options, asked.layout)
+    alike = dict(zip(_OF_FOLDER, of_folder, strict=True))
+    _check_free(target, alike)
+    encoder, num_classes = skeleton.with_released(asked.arch, options, asked.layout, file, "--options")
+    _check_classes(num_classes, taught, file)
+    about = alike | _seen(taught, asked.seed)
+    about["released"] = {
+        "sha256": foreign_weights.digest(file, "weights"),
+        "source": released[asked.arch].source,
+        "num_classes": num_classes,
+    }
+    checkpoint.save(target, encoder, about)
+    return Imported(target, about)
+
+
+def _options(given: Sequence[str]) -> dict[str, Any]:
+    """Options by name; values are read as those of params.yaml."""
+    found = {}
+    for one in given:
+        key, equals, value = one.partition("=")
+        try:
+            found[key.strip()] = yaml.safe_load(value)
+        except (yaml.YAMLError, ValueError):
+            equals = ""
+        if not key.strip() or not equals:
+            raise ParamsError(f"--options: expected <key>=<value> such as plan=reduced, found '{one}'")
+    return found
+
+
+def _taught(asked: Asked) -> _Taught:
+    known = members.names("pipeline.datasets")
+    if asked.dataset not in known:
+        raise ParamsError(f"--classes: no dataset '{asked.dataset}': the datasets are {', '.join(known)}")
+    if (asked.split is None) != (asked.split_table is None):
+        raise ParamsError("--split and --split-table go together: a split of data/split/<classes>-<table>.parquet")
+    if asked.split is not None and asked.split_table is not None:
+        return _of_split(asked.dataset, asked.split_table, asked.split)
+    if not shared.class_file(asked.dataset).is_file():
+        raise ParamsError(
+            f"--classes: '{asked.dataset}' ships no class list; name a split, whose table holds the names"
+        )
+    names = {one.class_id: one.name for one in shared.classes(asked.dataset)}
+    return _Taught(ALL, None, names, sorted(names), [])
+
+
+def _of_split(dataset: str, file: Path, split: str) -> _Taught:
+    meta = tables.read_meta(file, SPLIT)
+    if meta["dataset"] != dataset:
+        raise DataError(f"{file}: splits of '{meta['dataset']}', not of '{dataset}'; mend --classes or --split-table")
+    if split not in meta["splits"]:
+        raise DataError(f"{file}: no split '{split}', found {sorted(meta['splits'])}; mend --split")
+    parts = meta["splits"][split]
+    seen = sorted({*parts["fit"], *parts["val"]})
+    return _Taught(split, meta["split_table"], dict(enumerate(meta["class_names"])), seen, sorted(parts["unseen"]))
+
+
+def _check_free(target: Path, alike: Mapping[str, Any]) -> None:
+    """Nothing is overwritten, and a folder holds the weights of one row."""
+    if target.exists():
+        raise DataError(f"{target}: there already; give another --out or --seed, or remove it")
+    for other in sorted(target.parent.glob("*.safetensors")):
+        about = checkpoint.load(other)[1]
+        found = {name: about.get(name) for name in alike}
+        if found != alike:
+            raise DataError(f"{other}: is of {found}, not of {dict(alike)}; a row takes one kind: give another --out")
+
+
+def _check_classes(num_classes: int | None, taught: _Taught, file: Path) -> None:
+    """Of a split's weights the classifier may know all classes of the dataset, of which it was taught the seen ones."""
+    wanted = sorted({len(taught.names), len(taught.classes)})
+    if num_classes is not None and num_classes not in wanted:
+        declared = " or ".join(map(str, wanted))
+        raise FormatError(f"{file}: its classifier knows {num_classes} classes, expected {declared}; mend --classes")
+
+
+def _seen(taught: _Taught, seed: int) -> dict[str, Any]:
+    """What pretrain would say of its own."""
+    return {
+        "classes": "seen",
+        "augment": None,
+        "text": None,
+        "split": taught.split,
+        "seed": seed,
+        "training_classes": taught.classes,
+        "training_names": [taught.names[class_id] for class_id in taught.classes],
+        "unseen_classes": taught.unseen,
+        "training_clips": UNKNOWN_CLIPS,
+        "num_training_clips": None,
+        "num_held_out_clips": None,
+        "epoch": None,
+        "history": [],
+        "adopted": True,
+    }
+
+
+def listed() -> list[str]:
+    """A line an architecture: its name, whose names of weights it knows, and whether a released file was tried."""
+    found = skeleton.released()
+    width = max(map(len, found))
+    tried = {True: "tried on a released file", False: "not tried on a released file"}
+    return [f"{name:{width}}  {one.source}; {tried[one.tried]}" for name, one in found.items()]
