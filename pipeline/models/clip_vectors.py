@@ -11,8 +11,10 @@ import numpy as np
 from pipeline.core import groups, store
 from pipeline.core.errors import DataError
 from pipeline.core.rejects import Rejects
+from pipeline.models import text_space
 from pipeline.models.innocence import Classes, Saw, saw
 from pipeline.models.methods.shared import Array, Clips, Need
+from pipeline.models.text_space import TextSpace
 
 Line = Mapping[str, Any]  # of the split table
 
@@ -48,6 +50,12 @@ class Encoded:
     def senses(self) -> tuple[str, ...]:
         """Whose vectors stand end to end; none where the store does not say."""
         return tuple(self.features.attrs.get("senses", ()))
+
+    @property
+    def text_space(self) -> TextSpace | None:
+        """Which texts its vectors lie among, where its encoder has kept its map to them."""
+        told = self.features.group_attrs(self.group).get(text_space.KEY)
+        return None if told is None else TextSpace.model_validate(told)
 
     def there(self, rows: Sequence[Line], max_missing: float) -> tuple[list[Line], int]:
         """The rows of clips that have features, and how many have none. Raises DataError if those are too many."""

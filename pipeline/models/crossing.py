@@ -201,6 +201,7 @@ def _task(joint: _Joint, learnt: Encoded, scored: Encoded, seed: int) -> Task:
         one_space=in_one_space(scored, joint.target.texts, seed),
         elsewhere=_elsewhere(joint, learnt, [*fit, *val]),
         tests=tests,
+        text_space=scored.text_space,
     )
     _check_width(task, joint)
     return task

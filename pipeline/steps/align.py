@@ -75,7 +75,14 @@ def align(
     with whole_folder(out) as scratch:
         found, used = method_rows.learn(scratch, tasks, plan, _told(key, row, inputs), parts)
         page = page_of.About(
-            row.method, row.variant, row.refit, row.selection, settings.setting_name, settings.trains, settings.remark
+            row.method,
+            row.variant,
+            row.refit,
+            row.selection,
+            settings.setting_name,
+            settings.trains,
+            settings.transductive,
+            settings.remark,
         )
         pages.write(scratch, page_of.page(key, page, found))
     parts.keep_only(used)

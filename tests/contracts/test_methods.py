@@ -51,6 +51,7 @@ PARAMS: dict[str, dict[str, Any]] = {
         "text_penalty": 0.3,
         "clip": 4.0,
     },
+    "pgfa": {"text_type": "label", "centre": "none", "prototypes": None},
     "prototypes": {"text_type": "label", "centre": "none", "gammas": [0.01, 1.0], "clip": 4.0},
     "ridge": PENALISED,
     "synse": {**CYCLES, "noun": "noun", "verb": "verb", "centre": "none"},
@@ -75,11 +76,11 @@ PARAMS: dict[str, dict[str, Any]] = {
     },
 }
 EPOCHS, LAMBDAS, ROUNDS = ["5", "10", "12"], ["0.01", "1.0"], ["1", "2"]
-SETTINGS = dict.fromkeys(PARAMS, LAMBDAS) | {"cosine": ["0"], "devise": EPOCHS, "dvta": EPOCHS}
+SETTINGS = dict.fromkeys(PARAMS, LAMBDAS) | {"cosine": ["0"], "pgfa": ["0"], "devise": EPOCHS, "dvta": EPOCHS}
 SETTINGS |= {"cada_vae": ROUNDS, "synse": ROUNDS, "tdsm": ["75", "150"]}
 SEEN, UNSEEN = list(range(30)), list(range(30, 36))
 DIM, TEXT_DIM = 16, 12
-WITHOUT_A_MAP = {"cosine"}
+WITHOUT_A_MAP = {"cosine", "pgfa"}
 TWO_SENSES = {"bind_supervised"}
 MEASURING = {"ours"}
 
@@ -158,6 +159,9 @@ class TestMethod:
         together_NK = scores(name, last(name), unseen.features_ND, UNSEEN)
         alone_NK = np.concatenate([scores(name, last(name), row_D[None], UNSEEN) for row_D in unseen.features_ND[:5]])
         np.testing.assert_allclose(alone_NK, together_NK[:5], rtol=1e-5, atol=1e-6)
+
+    def test_only_a_method_that_says_so_scores_clips_together(self, name: str) -> None:
+        assert not method(name).Params.model_validate(PARAMS[name]).transductive
 
     def test_the_same_seed_gives_the_same_bytes(self, name: str) -> None:
         torch.manual_seed(99)  # what was drawn before does not matter

@@ -10,6 +10,7 @@ from pipeline.core.params import parse
 from pipeline.modalities import skeleton
 from pipeline.models import checkpoint
 from pipeline.models.clip_vectors import POOLED, encoded
+from pipeline.models.mapped import Mapped
 from pipeline.steps.extract import Row, extract
 from pipeline.training.encoding import Batches, Masked, hidden
 
@@ -68,6 +69,45 @@ def test_every_clip_gets_the_frozen_encoders_vector(world):
     expected = encoder(torch.from_numpy(store.Store(world / "x.zarr", "").read("all", "x")))
     assert found.ids("s0-0") == IDS
     assert np.allclose(found.read("s0-0", "pooled"), expected.numpy(), rtol=1e-5, atol=1e-6)
+
+
+SPACE = {"dim": 7, "weights_hash": "texts", "text_type": "context", "centre": "seen"}
+
+
+def write_mapped(world, **changes):
+    """Weights of the same encoder with a map behind it."""
+    torch.manual_seed(0)
+    encoder = Mapped(skeleton.build("stgcn", OPTIONS, "kinect20", "here"), 7)
+    checkpoint.save(world / "w/s0-0.safetensors", encoder, {**ABOUT, "text_space": {**SPACE, **changes}})
+    return {name: np.asarray(value, np.float64) for name, value in encoder.map.state_dict().items()}
+
+
+@pytest.mark.parametrize("tokens", [False, True])
+def test_an_encoder_that_keeps_its_map_gives_vectors_in_the_space_of_the_texts(world, tokens):
+    plain = run(world, tokens=tokens)[1]
+    names = ["pooled", *(["tokens"] if tokens else [])]
+    before = {name: plain.read("s0-0", name).astype(np.float64) for name in names}
+    kept = write_mapped(world)
+    found = run(world, tokens=tokens)[1]
+    assert found.group_attrs("s0-0")["text_space"] == SPACE
+    for name, vectors in before.items():
+        expected = vectors @ kept["weight"].T + kept["bias"]
+        np.testing.assert_allclose(found.read("s0-0", name), expected, rtol=1e-5, atol=1e-5)
+    if tokens:
+        mean_ND = found.read("s0-0", "tokens").reshape(len(IDS), -1, 7).mean(axis=1)
+        np.testing.assert_allclose(mean_ND, found.read("s0-0", "pooled"), rtol=1e-5, atol=1e-5)
+
+
+def test_weights_without_the_map_that_they_declare_are_refused(world):
+    weights(world, text_space=SPACE)
+    with pytest.raises(FormatError, match="weights do not fit the network"):
+        run(world)
+    write_mapped(world, dim=8)
+    with pytest.raises(FormatError, match="weights do not fit the network"):
+        run(world)
+    write_mapped(world, dim="seven")
+    with pytest.raises(FormatError, match=r"metadata 'text_space\.dim'"):
+        run(world)
 
 
 def test_the_store_says_whose_vectors_they_are(world):

@@ -167,6 +167,16 @@ class MethodParams(params.Params):
         return True
 
     @property
+    def compares(self) -> tuple[str, Centre] | None:
+        """The type and the centre of the texts that features are compared with as they are; None: through a map."""
+        return None
+
+    @property
+    def transductive(self) -> bool:
+        """Whether the scores of a clip depend on the other clips that are scored with it."""
+        return False
+
+    @property
     def setting_name(self) -> str:
         """What a setting is, for charts: "epoch" or the name of the grid."""
         raise NotImplementedError
@@ -241,6 +251,13 @@ def text_group(store: "Store", kind: str, seed: int | None) -> str:
             f"{store.path}: no '{kind}' texts for seed {seed}, there are {of_kind}; add the seed to the row of finetune"
         )
     raise DataError(f"{store.path}: no '{kind}' texts, there are {store.groups()}; run `dvc repro prompt embed`")
+
+
+def text_weights(texts: "Store", seed: int) -> str | None:
+    """The hash of the weights that made the texts' vectors, where the store says it."""
+    of_seed = texts.group_attrs(text_group(texts, "label", seed)).get("weights_hash")
+    found: str | None = of_seed or texts.attrs.get("weights_hash")
+    return found
 
 
 def class_vector(vectors_NT: Array) -> Array:
