@@ -128,6 +128,19 @@ class Wording:
         return {f"text_mean.{kind}": mean_T for kind, mean_T in zip(self.kinds, self.means, strict=False)}
 
 
+def stacked(wordings: Sequence[Wording], texts: ClassTexts, method: str) -> Array:
+    """The S texts of each class (S, K, T). Raises DataError for texts of several sizes, which one method reads."""
+    vectors = [wording(texts) for wording in wordings]
+    sizes = [each.shape[1] for each in vectors]
+    if len(set(sizes)) > 1:
+        told = ", ".join(f"{'+'.join(w.kinds)} of {size}" for w, size in zip(wordings, sizes, strict=True))
+        raise DataError(
+            f"{method} reads several texts of a class, which must be equally long: {told} numbers; "
+            f"name others in align.methods.{method} of params.yaml"
+        )
+    return np.stack(vectors)
+
+
 @dataclass(frozen=True)
 class Cost:
     """Of scoring one clip among some classes whose texts are at hand."""
