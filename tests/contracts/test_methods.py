@@ -46,6 +46,19 @@ PARAMS: dict[str, dict[str, Any]] = {
     "devise": {**DESCENT, "margin": 0.1, "lr": 1e-2, "text_type": "label", "centre": "none"},
     "dvta": {**VARIANT, **DESCENT, "lr": 1e-2},
     "eszsl": {**PENALISED, "text_penalty": 0.3, "clip": 4.0},
+    "jpose": {
+        **DESCENT,
+        "verb": "verb",
+        "noun": "noun",
+        "centre": "none",
+        "features": "unit",
+        "text_hidden": None,
+        "part_dim": 12,
+        "joint_dim": 12,
+        "margin": 0.3,
+        "triplets": 0.01,
+        "lr": 1e-2,
+    },
     "ours": {
         **PENALISED,
         "scorers": ["ridge", "prototypes", "eszsl", "measured"],
@@ -67,6 +80,29 @@ PARAMS: dict[str, dict[str, Any]] = {
         "hidden_layers": 0,
         "dropout": 0.0,
         "falling": True,
+    },
+    "relationnet": {
+        **DESCENT,
+        "text_type": "label",
+        "centre": "none",
+        "features": "standardised",
+        "hidden_dim": 64,
+        "batch_size": 8,
+        "lr": 1e-2,
+    },
+    "revise": {
+        **DESCENT,
+        "text_type": "label",
+        "centre": "none",
+        "features": "standardised",
+        "rectified": False,
+        "text_hidden": None,
+        "code_dim": 32,
+        "common_dim": 12,
+        "margin": 0.3,
+        "contraction": 1e-4,
+        "kernel": 0.1,
+        "lr": 1e-2,
     },
     "ridge": PENALISED,
     "smie": {**DISCRIMINATOR, "margin": 0.1, "constraint": 0.5},
@@ -93,9 +129,8 @@ PARAMS: dict[str, dict[str, Any]] = {
     },
 }
 EPOCHS, LAMBDAS, ROUNDS = ["5", "10", "12"], ["0.01", "1.0"], ["1", "2"]
-DESCENDING = ("devise", "dvta", "purls", "smie", "smie_global")
-SETTINGS = dict.fromkeys(PARAMS, LAMBDAS) | {"cosine": ["0"], "pgfa": ["0"]} | dict.fromkeys(DESCENDING, EPOCHS)
-SETTINGS |= {"cada_vae": ROUNDS, "synse": ROUNDS, "tdsm": ["75", "150"]}
+SETTINGS = {name: EPOCHS if "epochs" in given else LAMBDAS for name, given in PARAMS.items()}
+SETTINGS |= {"cosine": ["0"], "pgfa": ["0"], "cada_vae": ROUNDS, "synse": ROUNDS, "tdsm": ["75", "150"]}
 SEEN, UNSEEN = list(range(30)), list(range(30, 36))
 DIM, TEXT_DIM = 16, 12
 WITHOUT_A_MAP = {"cosine", "pgfa"}
