@@ -3,7 +3,10 @@
 One autoencoder of clips and one of texts share a latent space: each also rebuilds the other's input from its own
 latent. Then a classifier is trained on latents drawn for the texts of the classes asked about, unseen ones included.
 It is trained at the time of scoring and reads the unseen classes' names, which zero-shot allows, but no clip of theirs;
-what it answers for a clip does not depend on the other clips.
+what it answers for a clip does not depend on the other clips. Seen classes, where they are asked about, are drawn from
+their texts too; Schönfeld et al. draw those from their clips, SynSE's authors gate them apart.
+
+With `rectified`, as released, nothing below 0 is rebuilt, in texts neither. Every step draws its batch anew, as there.
 
 The state after each cycle is a candidate, chosen on the validation classes; the released code chose on the test clips.
 """

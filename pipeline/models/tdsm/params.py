@@ -10,7 +10,7 @@ from pipeline.models.rounds import Rounds
 
 
 class NoiseParams(Params):
-    """How much noise is mixed in, from little at step 0 on; the paper's is that of Stable Diffusion, in 50 steps."""
+    """How much noise is mixed in, from little at step 0 on; the released code takes Stable Diffusion's, in 50 steps."""
 
     steps: int = Field(ge=2)
     first: float = Field(gt=0, lt=1)  # share of the variance that the first step replaces by noise
@@ -27,7 +27,7 @@ class TdsmParams(MethodParams):
     depth: int = Field(ge=1)
     heads: int = Field(ge=1)
     noise: NoiseParams
-    margin: float = Field(gt=0)  # by which a wrong text's error should be larger, where the mean noise is 1
+    margin: float = Field(gt=0)  # by which a wrong text's error should be the larger; who says no noise errs by 1
     triplet_weight: float = Field(ge=0)  # of that, beside the error under the right text
     lr: float = Field(gt=0)
     weight_decay: float = Field(ge=0)
