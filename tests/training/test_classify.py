@@ -111,4 +111,4 @@ def test_texts_teach_the_encoder():
 
 
 def test_the_classifier_has_an_output_per_training_class():
-    assert classify.Classifier(Linear(), 7)(torch.zeros(5, 2)).shape == (5, 7)
+    assert classify.Classifier(Linear(), 7)(torch.zeros(5, 2)).shape == (1, 5, 7)
