@@ -19,6 +19,7 @@ from pipeline.core.roles import UNKNOWN_CLIPS
 from pipeline.core.schemas import SPLIT
 from pipeline.datasets import shared
 from pipeline.modalities import skeleton
+from pipeline.modalities.skeleton._released import Released, ReleasedMember, load
 from pipeline.models import checkpoint, foreign_weights
 from pipeline.training.frozen import ALL
 
@@ -74,7 +75,7 @@ def take(file: Path, asked: Asked, out: Path) -> Imported:
 
     Every weight must fit the architecture by name and shape, its classifier, where the file has one, the classes.
     """
-    released = skeleton.released()
+    released = architectures()
     if asked.arch not in released:
         raise ParamsError(f"--arch: no released weights of '{asked.arch}' can be read; those of {list(released)} can")
     recipe = asked.recipe or released[asked.arch].recipe
@@ -88,7 +89,8 @@ def take(file: Path, asked: Asked, out: Path) -> Imported:
     of_folder = (asked.dataset, taught.split_table, MODALITY, recipe, asked.arch, options, asked.layout)
     alike = dict(zip(_OF_FOLDER, of_folder, strict=True))
     _check_free(target, alike)
-    encoder, num_classes = skeleton.with_released(asked.arch, options, asked.layout, file, "--options")
+    encoder: Any = skeleton.build(asked.arch, options, asked.layout, "--options")
+    num_classes = load(encoder, file, released[asked.arch])
     _check_classes(num_classes, taught, file)
     about = alike | _seen(taught, asked.seed)
     about["released"] = {
@@ -180,9 +182,15 @@ def _seen(taught: _Taught, seed: int) -> dict[str, Any]:
     }
 
 
+def architectures() -> dict[str, Released]:
+    """How the weights that others have released are called, of every encoder that takes some."""
+    found = {name: members.load(_ENCODERS, name) for name in members.names(_ENCODERS)}
+    return {name: member.RELEASED for name, member in found.items() if isinstance(member, ReleasedMember)}
+
+
 def listed() -> list[str]:
     """A line an architecture: its name, whose names of weights it knows, and whether a released file was tried."""
-    found = skeleton.released()
+    found = architectures()
     width = max(map(len, found))
     tried = {True: "tried on a released file", False: "not tried on a released file"}
     return [f"{name:{width}}  {one.source}; {tried[one.tried]}" for name, one in found.items()]

@@ -12,11 +12,13 @@ import yaml
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.core import scores, store, tables
+from pipeline.commands import encoder
+from pipeline.core import members, scores, store, tables
 from pipeline.core.errors import DataError, FormatError, LeakError, ParamsError
 from pipeline.core.params import parse
 from pipeline.core.schemas import SPLIT
 from pipeline.datasets.shared import classes, published_splits
+from pipeline.modalities import skeleton
 from pipeline.models import checkpoint
 from pipeline.models.clip_vectors import encoded
 from pipeline.models.methods import ridge
@@ -25,6 +27,7 @@ from pipeline.steps import align
 from pipeline.steps.extract import Row, extract
 from pipeline.training import encoders, method_rows
 from pipeline.training.encoding import Batches
+from tests.modalities.skeleton import test_shift_gcn_released as shift_gcn
 from tests.modalities.skeleton.test_stgcn_released import released_weights
 
 NAMES = [one.name for one in classes("ntu60")]
@@ -291,3 +294,18 @@ def test_architectures_are_listed_with_whose_names_they_know():
     assert "yysijie/st-gcn" in lines["stgcn"]
     assert lines["stgcn"].endswith("not tried on a released file")
     assert "kinematics" not in lines
+
+
+def test_the_line_of_the_readme_reads_shift_gcn(here):
+    shift_gcn.released(width=64).save(here / "w.pt")
+    result = CliRunner().invoke(app, ["encoder", "import", "w.pt", "--arch", "shift_gcn", "--classes", "ntu60"])
+    assert (result.exit_code, result.exception) == (0, None)
+    about = checkpoint_of(yaml.safe_load(result.stdout))
+    assert (about["recipe"], about["options"]["width"], len(about["training_classes"])) == ("agcn300", 64, 60)
+
+
+@pytest.mark.parametrize("arch", ["ctr_gcn", "ms_g3d", "mst_gcn", "shift_gcn", "stgcn"])
+def test_every_architecture_says_as_what_it_was_released(arch):
+    released = encoder.architectures()[arch]
+    assert skeleton.build(arch, released.options, "ntu25", "here").dim >= 256
+    assert released.recipe in members.names("pipeline.modalities.skeleton.recipes")

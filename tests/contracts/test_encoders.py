@@ -38,6 +38,12 @@ TEMPORAL = {"architecture": TOWER, "frames": "frozen", "num_frames": 6, "num_blo
 SAMPLES = {
     ("skeleton", "ctr_gcn"): ({"num_slots": 2, "width": 8}, "kinect20", (3, 9, 20, 2)),
     ("skeleton", "kinematics"): ({}, "kinect20", (3, 9, 20, 2)),
+    ("skeleton", "ms_g3d"): (
+        {"bones": "layout", "num_slots": 2, "width": 6, "gcn_scales": 4, "g3d_scales": 3},
+        "kinect20",
+        (3, 9, 20, 2),
+    ),
+    ("skeleton", "mst_gcn"): ({"num_slots": 2, "width": 4}, "kinect20", (3, 9, 20, 2)),
     ("skeleton", "shift_gcn"): ({"num_slots": 2, "width": 8, "shift_gradient": "exact"}, "kinect20", (3, 9, 20, 2)),
     ("skeleton", "stgcn"): ({"graph": "paper", "plan": "reduced", "dropout": 0.5}, "kinect20", (3, 9, 20, 2)),
     ("skeleton", "streams"): (

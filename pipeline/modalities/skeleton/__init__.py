@@ -19,8 +19,6 @@ from pipeline.modalities.skeleton import variants
 if TYPE_CHECKING:
     from torch import nn
 
-    from pipeline.modalities.skeleton._released import Released
-
 
 def read(dataset: str) -> Callable[[Path], Skeleton]:
     """The reader of a dataset's skeleton files."""
@@ -52,27 +50,6 @@ def build(encoder: str, options: Mapping[str, Any], layout: str, section: str) -
     member = members.load(__name__, encoder)
     module: nn.Module = member.Encoder(params.parse(member.Params, dict(options), section), LAYOUTS[layout])
     return module
-
-
-def released() -> "dict[str, Released]":
-    """How the weights that others have released are called, of every encoder that takes some."""
-    from pipeline.modalities.skeleton._released import ReleasedMember
-
-    found = {name: members.load(__name__, name) for name in members.names(__name__)}
-    return {name: member.RELEASED for name, member in found.items() if isinstance(member, ReleasedMember)}
-
-
-def with_released(
-    encoder: str, options: Mapping[str, Any], layout: str, file: Path, section: str
-) -> "tuple[nn.Module, int | None]":
-    """An encoder with the weights of a file, as their authors name them, and how many classes its classifier knows.
-
-    The second is None where the file holds no classifier. FormatError for weights that do not all fit.
-    """
-    from pipeline.modalities.skeleton import _released
-
-    module: Any = build(encoder, options, layout, section)
-    return module, _released.load(module, file, members.load(__name__, encoder).RELEASED)
 
 
 def augment(

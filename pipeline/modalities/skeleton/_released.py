@@ -67,7 +67,9 @@ def load(encoder: "BodyEncoder", file: Path, released: Released) -> int | None:
         for pattern, ours in released.renamed:
             name = re.sub(pattern, ours, name)  # noqa: PLW2901 - step by step
         state[name] = released.reshape(name, value)
-    foreign_weights.put(encoder, state, file)
+    # Numbers of batches seen, which no feature depends on; torch before 0.4.1 kept none.
+    counts = {name: value for name, value in encoder.state_dict().items() if name.endswith(".num_batches_tracked")}
+    foreign_weights.put(encoder, counts | state, file)
     return num_classes
 
 

@@ -185,4 +185,6 @@ RELEASED = Released(
     ),
     left_out=(r"^fc\.",),
     classifier="fc.weight",
+    options={"num_slots": 2, "width": 64},
+    recipe="ctrgcn64",
 )

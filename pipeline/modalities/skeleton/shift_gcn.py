@@ -255,4 +255,6 @@ RELEASED = Released(
     left_out=(r"^fc\.", r"\.xpos$", r"\.gcn1\.shift_(in|out)$"),
     classifier="fc.weight",
     reshape=_as_here,
+    options={"num_slots": 2, "width": 64, "shift_gradient": "sign"},
+    recipe="agcn300",
 )

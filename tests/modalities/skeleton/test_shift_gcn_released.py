@@ -130,7 +130,7 @@ def test_the_released_names_and_shapes_are_all_of_the_published_weights():
         ({"l3.tcn1.shift_in.ypos": None}, r"shift_gcn\.pt: lacks blocks\.2\.time\.shift_in\.shift_C"),
         ({"l3.tcn1.shift_in.zpos": torch.ones(8)}, r"has, and the architecture has not, blocks\.2\.tcn1"),
         ({"data_bn.weight": torch.ones(75)}, r"lacks normalise\.0\.weight, normalise\.1\.weight"),  # of one body
-        ({"data_bn.weight": torch.ones(120)}, r"normalise\.0\.weight has the shape \(60,\)"),  # of twenty joints
+        ({"data_bn.weight": torch.ones(120)}, r"its data_bn is of 2 x 20 joints with 3 coordinates"),
         ({"l2.gcn1.Feature_Mask": torch.ones(1, 20, 8)}, r"mask_VC has the shape \(20, 8\), .* \(25, 8\)"),
     ],
 )
