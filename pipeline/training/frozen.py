@@ -15,8 +15,10 @@ from pipeline import modalities
 from pipeline.core import members
 from pipeline.core.errors import DataError, FormatError, LeakError, ParamsError
 from pipeline.core.hashing import file_digest, value_digest
-from pipeline.models import checkpoint
+from pipeline.models import checkpoint, text_space
 from pipeline.models.encoder import Encoder, SplitlessMember, WeightlessMember, encoder_of
+from pipeline.models.mapped import rebuilt
+from pipeline.models.text_space import TextSpace
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class About(BaseModel):
     unseen_classes: list[int]
     training_clips: str  # a `clips_digest`
     adopted: bool = False  # others have trained them, on val classes too
+    text_space: TextSpace | None = None  # where its vectors lie among texts: it has kept its map to them
 
 
 @dataclass(frozen=True)
@@ -105,13 +108,15 @@ def _of_splits(asked: Asked, weights: Path, layout: str) -> Loads:
     def load(file: Path) -> Found:
         state, metadata = checkpoint.load(file)
         about = check(metadata, file, asked, layout)
-        module = sense.build(about.encoder, about.options, about.layout, str(file))
+        module = rebuilt(sense.build(about.encoder, about.options, about.layout, str(file)), metadata)
         checkpoint.restore(module, state, file)
         kept = about.model_dump(include={"split", "seed", "training_classes", "training_clips", "encoder", "modality"})
         kept |= {"adopted": True} if about.adopted else {}
         if about.dataset != asked.dataset:  # its class ids say nothing of those of the clips
             kept |= {"training_classes": [], "source": about.dataset, "training_names": about.training_names}
             kept["training_clips"] = None
+        if about.text_space is not None:
+            kept[text_space.KEY] = about.text_space.model_dump()
         return Found(file.stem, encoder_of(module), file_digest(file), kept)
 
     return {file.stem: partial(load, file) for file in files}

@@ -99,7 +99,9 @@ def test_variants_are_of_the_clips_to_learn_from_and_never_of_those_held_out():
 
 def test_texts_teach_the_encoder():
     text_KT = np.array([[1, 0, 0, 0], [0, 1, 0, 0]], np.float32)
-    told = sentences.Params(text_type="label", centre="none", scale=10.0, label_weight=0.0)
+    told = sentences.Params(
+        text_type="label", centre="none", scale=10.0, label_weight=0.0, loss="classes", keep_map=False
+    )
     with deterministic(0, 1):
         encoder = Linear()
         teaching = classify.Teaching(0.0, variant=None, told=sentences.Told(text_KT, told))
