@@ -176,6 +176,15 @@ def test_a_row_that_refits_the_encoder_too_names_the_same_one_taught_all_seen_cl
             assert all({*row["seeds"]} <= {*one["seeds"]} for one in trained)
 
 
+@EVERY
+def test_a_method_finds_the_array_that_it_reads_among_the_features(tree: Tree) -> None:
+    for row in tree["align"]["rows"].values():
+        need = selection.method(row["method"]).NEEDS
+        if need != "pooled":
+            assert of_extract(tree, row["features"])[need]
+            assert row["refit"] != "both" or of_extract(tree, row["refit_features"])[need]
+
+
 def of_extract(tree: Tree, features: str) -> Tree:
     """The row that leaves a store of features."""
     row: Tree = tree["extract"]["rows"][features.removeprefix("extract/").removesuffix(".zarr")]
