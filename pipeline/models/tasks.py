@@ -13,7 +13,7 @@ from pipeline.core.hashing import array_digest, value_digest
 from pipeline.core.schemas import PROMPTS, SPLIT
 from pipeline.core.scores import Provenance
 from pipeline.labels.overlap import same_name, same_words
-from pipeline.models.clip_vectors import Encoded, Line, encoded, opened
+from pipeline.models.clip_vectors import POOLED, Encoded, Line, Reading, encoded, opened
 from pipeline.models.methods.shared import Array, ClassTexts, Clips, class_texts, text_weights
 from pipeline.models.text_space import TextSpace
 
@@ -43,6 +43,7 @@ class Asked:
     seeds: Sequence[int]
     max_missing: float  # share of a split's clips that may have no features
     spaces: Sequence[str] = OF_UNSEEN  # which label spaces are scored; `gzsl`: test clips of seen classes too
+    reading: Reading = POOLED  # what of a clip its features are
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -335,15 +336,15 @@ def _task(
     return Task(
         split=split,
         seed=seed,
-        fit=source.clips(by_role["fit"]),
-        val=source.clips(by_role["val"]),
+        fit=source.clips(by_role["fit"], asked.reading),
+        val=source.clips(by_role["val"], asked.reading),
         val_classes=sorted(classes["val"]),
         unseen=sorted(classes["unseen"]),
-        held_out=source.clips(held_out),
+        held_out=source.clips(held_out, asked.reading),
         test_ids=[row["clip_id"] for row in by_role["unseen_test"]],
-        test_ND=source.vectors(by_role["unseen_test"]),
+        test_ND=source.vectors(by_role["unseen_test"], asked.reading),
         seen_test_ids=[row["clip_id"] for row in seen_test],
-        seen_test_ND=source.vectors(seen_test),
+        seen_test_ND=source.vectors(seen_test, asked.reading),
         spaces={space: sorted(classes["unseen"]) if space == "unseen" else everything for space in asked.spaces},
         encoder_classes=source.saw.training_classes,
         training_clips=source.saw.training_clips,

@@ -2,7 +2,8 @@
 
 A method without a map is given clips that lie in the space of the texts, as those of a CLIP do; one that reads two
 senses is given those of both, the second beside the first in one space, but noisier. One that compares measured with
-told movements is given measures that stand before each clip's vector.
+told movements is given measures that stand before each clip's vector. Of tokens each clip's vector is the mean; they
+differ by what a place and a draw add. A variant of a clip has half of its vector, and noise.
 """
 
 # Shapes: N clips, D feature size, K classes, T text size.
@@ -16,13 +17,14 @@ import torch
 
 from pipeline.core import members
 from pipeline.core.measures import MEASURES
-from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, Method, unit
+from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, Method, Need, unit
 from pipeline.text.prompts import TOLD
 from pipeline.training.selection import METHODS, method
 from tests.models.dvta.plain import VARIANT
 
 PENALISED = {"text_type": "label", "centre": "none", "lambdas": [0.01, 1.0]}
 DESCENT = {"batch_size": 32, "epochs": 12, "keep_every": 5, "weight_decay": 0.0}
+DISCRIMINATOR = {**DESCENT, "lr": 3e-3, "text_type": "label", "centre": "none", "warmup_epochs": 2, "widths": [64, 32]}
 PARAMS: dict[str, dict[str, Any]] = {
     "bind_supervised": {**PENALISED, "learns_from": "depth", "scores": "skeleton"},
     "cosine": {"text_type": "label", "fusion": None},
@@ -38,10 +40,26 @@ PARAMS: dict[str, dict[str, Any]] = {
     },
     "pgfa": {"text_type": "label", "centre": "none", "prototypes": None},
     "prototypes": {"text_type": "label", "centre": "none", "gammas": [0.01, 1.0], "clip": 4.0},
+    "purls": {
+        **DESCENT,
+        "lr": 3e-3,
+        "texts": ["context", "label"],
+        "centre": "none",
+        "queries": "kind",
+        "heads": 2,
+        "head_size": 8,
+        "hidden_size": 64,
+        "hidden_layers": 0,
+        "dropout": 0.0,
+        "falling": True,
+    },
     "ridge": PENALISED,
+    "smie": {**DISCRIMINATOR, "margin": 0.1, "constraint": 0.5},
+    "smie_global": DISCRIMINATOR,
 }
 EPOCHS, LAMBDAS = ["5", "10", "12"], ["0.01", "1.0"]
-SETTINGS = dict.fromkeys(PARAMS, LAMBDAS) | {"cosine": ["0"], "pgfa": ["0"], "devise": EPOCHS, "dvta": EPOCHS}
+DESCENDING = ("devise", "dvta", "purls", "smie", "smie_global")
+SETTINGS = dict.fromkeys(PARAMS, LAMBDAS) | dict.fromkeys(("cosine", "pgfa"), ["0"]) | dict.fromkeys(DESCENDING, EPOCHS)
 SEEN, UNSEEN = list(range(30)), list(range(30, 36))
 DIM, TEXT_DIM = 16, 12
 WITHOUT_A_MAP = {"cosine", "pgfa"}
@@ -51,11 +69,12 @@ MEASURING = {"ours"}
 
 def world(name: str) -> tuple[ClassTexts, Clips, Clips]:
     """Texts of all classes, clips of the seen and of the unseen: a clip is its class's text, mapped, and noise."""
-    return made(name in WITHOUT_A_MAP, ("depth", "skeleton") if name in TWO_SENSES else (), name in MEASURING)
+    senses = ("depth", "skeleton") if name in TWO_SENSES else ()
+    return made(name in WITHOUT_A_MAP, senses, name in MEASURING, method(name).NEEDS)
 
 
 @cache
-def made(one_space: bool, senses: tuple[str, ...], measuring: bool) -> tuple[ClassTexts, Clips, Clips]:
+def made(one_space: bool, senses: tuple[str, ...], measuring: bool, need: Need) -> tuple[ClassTexts, Clips, Clips]:
     random = np.random.default_rng(5)
     label_KT = unit(random.normal(size=(36, TEXT_DIM)).astype(np.float32))
     context_KT = unit(label_KT + 0.2 * random.normal(size=label_KT.shape).astype(np.float32))
@@ -70,9 +89,25 @@ def made(one_space: bool, senses: tuple[str, ...], measuring: bool) -> tuple[Cla
         beside = [(first_ND + 0.2 * random.normal(size=first_ND.shape)).astype(np.float32) for _ in senses[1:]]
         measures_NM = told_KM[list(each)] + 0.1 * random.normal(size=(len(each), len(MEASURES)))
         before = [measures_NM.astype(np.float32)] if measuring else []
-        return Clips(np.concatenate([*before, first_ND, *beside], axis=1), each, senses, MEASURES * measuring)
+        pooled_ND = np.concatenate([*before, first_ND, *beside], axis=1)
+        return Clips(as_needed(pooled_ND, need), each, senses, MEASURES * measuring)
 
     return texts, clips(SEEN), clips(UNSEEN)
+
+
+def as_needed(pooled_ND: Array, need: Need) -> Array:
+    """What a method needs of clips with such vectors, drawn apart from the world."""
+    random = np.random.default_rng(11)
+    place_SVD, draw_NSVD = random.normal(size=(3, 4, DIM)), random.normal(size=(len(pooled_ND), 3, 4, DIM))
+    away_NSVD = place_SVD - place_SVD.mean((0, 1)) + 0.3 * (draw_NSVD - draw_NSVD.mean((1, 2), keepdims=True))
+    found = {
+        "pooled": pooled_ND,
+        "tokens": pooled_ND[:, None, None] + away_NSVD if need == "tokens" else pooled_ND,
+        "masked": np.stack([pooled_ND, *(0.5 * pooled_ND + 0.5 * draw_NSVD[:, 0, place] for place in (0, 1))], axis=1)
+        if need == "masked"
+        else pooled_ND,
+    }
+    return found[need].astype(np.float32)
 
 
 def trained(name: str, seed: int = 0) -> Iterator[Candidate]:

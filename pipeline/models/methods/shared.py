@@ -36,7 +36,7 @@ Centre = Literal["none", "seen"]  # of which classes the mean text is taken off
 class Clips:
     """Labelled clips to learn from."""
 
-    features_ND: Array
+    features_ND: Array  # of each clip what the method needs: (N, D), or tokens or vectors before D
     class_ids: tuple[int, ...]  # of each clip
     senses: tuple[str, ...] = ()  # whose vectors, equally long, stand end to end; none: of one encoder
     measured: tuple[str, ...] = ()  # what the first numbers of each vector measure (core.measures), where they do
@@ -126,6 +126,19 @@ class Wording:
     def state_dict(self) -> dict[str, Array]:
         """The means by type, as they are kept beside a method's weights."""
         return {f"text_mean.{kind}": mean_T for kind, mean_T in zip(self.kinds, self.means, strict=False)}
+
+
+def stacked(wordings: Sequence[Wording], texts: ClassTexts, method: str) -> Array:
+    """The S texts of each class (S, K, T). Raises DataError for texts of several sizes, which one method reads."""
+    vectors = [wording(texts) for wording in wordings]
+    sizes = [each.shape[1] for each in vectors]
+    if len(set(sizes)) > 1:
+        told = ", ".join(f"{'+'.join(w.kinds)} of {size}" for w, size in zip(wordings, sizes, strict=True))
+        raise DataError(
+            f"{method} reads several texts of a class, which must be equally long: {told} numbers; "
+            f"name others in align.methods.{method} of params.yaml"
+        )
+    return np.stack(vectors)
 
 
 @dataclass(frozen=True)
