@@ -59,7 +59,7 @@ PARAMS: dict[str, dict[str, Any]] = {
 }
 EPOCHS, LAMBDAS = ["5", "10", "12"], ["0.01", "1.0"]
 DESCENDING = ("devise", "dvta", "purls", "smie", "smie_global")
-SETTINGS = dict.fromkeys(PARAMS, LAMBDAS) | dict.fromkeys(("cosine", "pgfa"), ["0"]) | dict.fromkeys(DESCENDING, EPOCHS)
+SETTINGS = dict.fromkeys(PARAMS, LAMBDAS) | {"cosine": ["0"], "pgfa": ["0"]} | dict.fromkeys(DESCENDING, EPOCHS)
 SEEN, UNSEEN = list(range(30)), list(range(30, 36))
 DIM, TEXT_DIM = 16, 12
 WITHOUT_A_MAP = {"cosine", "pgfa"}
