@@ -32,6 +32,7 @@ ROW = {
     "text": None,
     "training": {
         "optimizer": {"name": "adam", "lr": 0.005, "weight_decay": 0.0, "fused": False},
+        "schedule": "cosine",
         "num_epochs": 2,
         "warmup_epochs": 0,
         "patience": 2,

@@ -14,6 +14,7 @@ PARAMS = parse(
     loop.Params,
     {
         "optimizer": {"name": "adam", "lr": 0.1, "weight_decay": 0.0, "fused": False},
+        "schedule": "cosine",
         "num_epochs": 15,
         "warmup_epochs": 0,
         "patience": 15,
@@ -110,4 +111,4 @@ def test_texts_teach_the_encoder():
 
 
 def test_the_classifier_has_an_output_per_training_class():
-    assert classify.Classifier(Linear(), 7)(torch.zeros(5, 2)).shape == (5, 7)
+    assert classify.Classifier(Linear(), 7)(torch.zeros(5, 2)).shape == (1, 5, 7)
