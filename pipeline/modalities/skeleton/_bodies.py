@@ -36,12 +36,12 @@ class BodyEncoder(nn.Module):
     def forward(self, x_NCTVM: Tensor) -> Tensor:
         """feature_ND: the mean over frames and joints, then over the bodies present; 0 for a clip without a body."""
         body_PDSV, present_NM = self._encode(x_NCTVM)
-        return mean_body(body_PDSV.mean((2, 3)), present_NM)
+        return mean_body(pooled(body_PDSV), present_NM)
 
     def with_tokens(self, x_NCTVM: Tensor) -> tuple[Tensor, Tensor]:
         """The feature, and what it is the mean of: tokens_NSVD, joint by joint over time, mean over the bodies."""
         body_PDSV, present_NM = self._encode(x_NCTVM)
-        return mean_body(body_PDSV.mean((2, 3)), present_NM), mean_body(body_PDSV, present_NM).permute(0, 2, 3, 1)
+        return mean_body(pooled(body_PDSV), present_NM), mean_body(body_PDSV, present_NM).permute(0, 2, 3, 1)
 
     def _encode(self, x_NCTVM: Tensor) -> tuple[Tensor, Tensor]:
         x_PCTV, present_NM = bodies(x_NCTVM)
@@ -78,6 +78,11 @@ def bodies(x_NCTVM: Tensor) -> tuple[Tensor, Tensor]:
     x_NMCTV = x_NCTVM.permute(0, 4, 1, 2, 3)
     present_NM = (x_NMCTV != 0).flatten(2).any(2)
     return x_NMCTV[present_NM], present_NM
+
+
+def pooled(body_PDSV: Tensor) -> Tensor:
+    """body_PD, the mean over frames and joints; divided last, so that the way back writes no second map."""
+    return body_PDSV.sum((2, 3)) / (body_PDSV.shape[2] * body_PDSV.shape[3])
 
 
 def mean_body(body_PD: Tensor, present_NM: Tensor) -> Tensor:
