@@ -58,8 +58,8 @@ class About(BaseModel):
     training_names: list[str]
     unseen_classes: list[int]
     training_clips: str  # a `clips_digest`
-    text_space: TextSpace | None = None  # where its vectors lie among texts: it has kept its map to them
     adopted: bool = False  # others have trained them, on val classes too
+    text_space: TextSpace | None = None  # where its vectors lie among texts: it has kept its map to them
 
 
 @dataclass(frozen=True)

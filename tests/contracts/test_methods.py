@@ -24,13 +24,41 @@ from tests.models.dvta.plain import VARIANT
 
 PENALISED = {"text_type": "label", "centre": "none", "lambdas": [0.01, 1.0]}
 DESCENT = {"batch_size": 32, "epochs": 12, "keep_every": 5, "weight_decay": 0.0}
+CYCLES = {
+    "latent_dim": 12,
+    "shared_noise": True,
+    "rectified": False,
+    "features": "standardised",
+    "lr": 1e-2,
+    "batch_size": 32,
+    "cycles": 2,
+    "steps": 60,
+    "clip_kl": {"weight": 0.1, "over": 3000, "start": 20, "after": 20, "first_cycle": 1},
+    "text_kl": {"weight": 0.1, "over": 3000, "start": 20, "after": 30, "first_cycle": 1},
+    "cross": {"weight": 1.0, "after": 30},
+    "classifier": {"num_samples": 20, "lr": 1e-2, "num_steps": 60},
+}
 DISCRIMINATOR = {**DESCENT, "lr": 3e-3, "text_type": "label", "centre": "none", "warmup_epochs": 2, "widths": [64, 32]}
 PARAMS: dict[str, dict[str, Any]] = {
     "bind_supervised": {**PENALISED, "learns_from": "depth", "scores": "skeleton"},
+    "cada_vae": {**CYCLES, "text_type": "label", "centre": "none"},
     "cosine": {"text_type": "label", "fusion": None},
     "devise": {**DESCENT, "margin": 0.1, "lr": 1e-2, "text_type": "label", "centre": "none"},
     "dvta": {**VARIANT, **DESCENT, "lr": 1e-2},
     "eszsl": {**PENALISED, "text_penalty": 0.3, "clip": 4.0},
+    "jpose": {
+        **DESCENT,
+        "verb": "verb",
+        "noun": "noun",
+        "centre": "none",
+        "features": "unit",
+        "text_hidden": None,
+        "part_dim": 12,
+        "joint_dim": 12,
+        "margin": 0.3,
+        "triplets": 0.01,
+        "lr": 1e-2,
+    },
     "ours": {
         **PENALISED,
         "scorers": ["ridge", "prototypes", "eszsl", "measured"],
@@ -53,13 +81,56 @@ PARAMS: dict[str, dict[str, Any]] = {
         "dropout": 0.0,
         "falling": True,
     },
+    "relationnet": {
+        **DESCENT,
+        "text_type": "label",
+        "centre": "none",
+        "features": "standardised",
+        "hidden_dim": 64,
+        "batch_size": 8,
+        "lr": 1e-2,
+    },
+    "revise": {
+        **DESCENT,
+        "text_type": "label",
+        "centre": "none",
+        "features": "standardised",
+        "rectified": False,
+        "text_hidden": None,
+        "code_dim": 32,
+        "common_dim": 12,
+        "margin": 0.3,
+        "contraction": 1e-4,
+        "kernel": 0.1,
+        "lr": 1e-2,
+    },
     "ridge": PENALISED,
     "smie": {**DISCRIMINATOR, "margin": 0.1, "constraint": 0.5},
     "smie_global": DISCRIMINATOR,
+    "synse": {**CYCLES, "noun": "noun", "verb": "verb", "centre": "none"},
+    "tdsm": {
+        "texts": ["label", "context"],
+        "centre": "none",
+        "features": "standardised",
+        "width": 32,
+        "depth": 1,
+        "heads": 2,
+        "noise": {"steps": 50, "first": 0.00085, "last": 0.012},
+        "margin": 1.0,
+        "triplet_weight": 1.0,
+        "lr": 6e-3,
+        "weight_decay": 0.01,
+        "batch_size": 64,
+        "steps": 150,
+        "warmup_steps": 10,
+        "keep_every": 75,
+        "score_step": 25,
+        "num_noises": 1,
+    },
 }
-EPOCHS, LAMBDAS = ["5", "10", "12"], ["0.01", "1.0"]
-DESCENDING = ("devise", "dvta", "purls", "smie", "smie_global")
-SETTINGS = dict.fromkeys(PARAMS, LAMBDAS) | {"cosine": ["0"], "pgfa": ["0"]} | dict.fromkeys(DESCENDING, EPOCHS)
+EPOCHS, LAMBDAS, ROUNDS = ["5", "10", "12"], ["0.01", "1.0"], ["1", "2"]
+SETTINGS = {name: EPOCHS if "epochs" in given else LAMBDAS for name, given in PARAMS.items()}
+SETTINGS |= {"cosine": ["0"], "pgfa": ["0"], "cada_vae": ROUNDS, "synse": ROUNDS, "tdsm": ["75", "150"]}
 SEEN, UNSEEN = list(range(30)), list(range(30, 36))
 DIM, TEXT_DIM = 16, 12
 WITHOUT_A_MAP = {"cosine", "pgfa"}
@@ -79,7 +150,9 @@ def made(one_space: bool, senses: tuple[str, ...], measuring: bool, need: Need) 
     label_KT = unit(random.normal(size=(36, TEXT_DIM)).astype(np.float32))
     context_KT = unit(label_KT + 0.2 * random.normal(size=label_KT.shape).astype(np.float32))
     told_KM = unit(random.normal(size=(36, len(MEASURES))).astype(np.float32))
-    texts = ClassTexts((*SEEN, *UNSEEN), label_KT, context_KT, {TOLD: told_KM})
+    is_verb_T = np.arange(TEXT_DIM) < TEXT_DIM // 2  # verb and noun: each says a half of what the label says
+    parts = {"verb": unit(label_KT * is_verb_T), "noun": unit(label_KT * ~is_verb_T)}
+    texts = ClassTexts((*SEEN, *UNSEEN), label_KT, context_KT, {TOLD: told_KM, **parts})
     map_TD = np.eye(TEXT_DIM) if one_space else random.normal(size=(TEXT_DIM, DIM))
 
     def clips(class_ids: list[int]) -> Clips:
