@@ -113,23 +113,25 @@ def encoder_list() -> None:
 
 @encoder_app.command("import")
 def encoder_import(
-    file: Annotated[Path, typer.Argument(help="The weights, as torch or safetensors keeps them.")],
+    files: Annotated[list[Path], typer.Argument(help="The weights, as torch or safetensors keeps them.")],
     arch: Annotated[str, typer.Option(help="A name that `unseen encoder list` prints.")],
     classes: Annotated[str, typer.Option(help="The dataset whose classes they tell apart, as in pipeline/datasets.")],
+    stream: Annotated[
+        list[str] | None,
+        typer.Option(help="What the network sees, one a file: joint (unless given), bone, ..."),
+    ] = None,
     layout: Annotated[str, typer.Option(help="Their joints, as pipeline/core/joints.py calls them.")] = "ntu25",
     recipe: Annotated[
-        str | None,
-        typer.Option(help="A recipe of skeletons: how clips are prepared for them; as released unless given."),
+        str | None, typer.Option(help="A recipe of skeletons: how clips were prepared; as released unless given.")
     ] = None,
     options: Annotated[
-        list[str] | None,
-        typer.Option(help="KEY=VALUE, of the encoder's options in params.yaml; as released unless given."),
+        list[str] | None, typer.Option(help="KEY=VALUE, an option of the encoder; as released unless given.")
     ] = None,
     split_table: Annotated[
         str | None, typer.Option(help="TABLE of data/split/CLASSES-TABLE.parquet, where they were trained on a split.")
     ] = None,
     split: Annotated[
-        str | None, typer.Option(help="The split whose seen classes they were trained on; else all.")
+        str | None, typer.Option(help="The split whose seen classes they were trained on; all classes unless given.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Tells several trainings apart.")] = 0,
     out: Annotated[
@@ -140,10 +142,11 @@ def encoder_import(
     from pipeline.commands import encoder
 
     table = Path("data/split") / f"{classes}-{split_table}.parquet" if split_table is not None else None
-    asked = encoder.Asked(arch, classes, layout, recipe, options or (), table, split, seed)
-    found = encoder.take(file, asked, out or Path("data/raw/encoders") / f"{classes}-{arch}")
-    if found.about["released"]["num_classes"] is None:
-        say(f"{file}: holds no classifier, so that the number of its classes could not be checked")
+    asked = encoder.Asked(arch, stream or ["joint"], classes, layout, recipe, options or (), table, split, seed)
+    name = "-".join([classes, arch, *(stream or ())])
+    found = encoder.take(files, asked, out or Path("data/raw/encoders") / name)
+    if None in found.about["released"]["num_classes"]:
+        say("there is no classifier in the weights, so that the number of their classes could not be checked")
     say(f"{found.file}: taught {len(found.about['training_classes'])} classes of {classes}; a row of extract for it:")
     typer.echo(found.row)
 

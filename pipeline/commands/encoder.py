@@ -1,5 +1,7 @@
 """encoder: weights that others have released -> weights of ours, which say what they were taught; whose can be read.
 
+Several files are the streams of one encoder.
+
 They go into a folder that a row of extract names. Whoever was taught all classes of a dataset belongs to no split: the
 file is `all-<seed>`, and every zero-shot split of that dataset refuses it; other datasets may use it, as far as their
 classes are none of those. Whoever was taught the seen classes of a split is `<split>-<seed>`. What no file can say,
@@ -25,6 +27,7 @@ from pipeline.training.frozen import ALL
 
 MODALITY = "skeleton"
 _ENCODERS = "pipeline.modalities.skeleton"
+_STREAMS = "streams"
 _OF_FOLDER = ("dataset", "split_table", "modality", "recipe", "encoder", "options", "layout")  # alike in a row
 
 
@@ -33,6 +36,7 @@ class Asked:
     """What the user says of a file; None: as it was released."""
 
     arch: str
+    streams: Sequence[str]  # what the network of each file sees, as modalities/skeleton/streams.py calls it
     dataset: str  # whose classes the weights were trained to tell apart
     layout: str
     recipe: str | None
@@ -70,36 +74,51 @@ class _Taught:
     unseen: list[int]
 
 
-def take(file: Path, asked: Asked, out: Path) -> Imported:
-    """Write the weights of a file into a folder. Raises UnseenError for what does not fit, and where the file is there.
+def take(files: Sequence[Path], asked: Asked, out: Path) -> Imported:
+    """Write the weights of files into a folder. Raises UnseenError for what does not fit, and where they are there.
 
-    Every weight must fit the architecture by name and shape, its classifier, where the file has one, the classes.
+    Every weight must fit the architecture by name and shape, the classifier, where a file has one, the classes.
     """
-    released = architectures()
-    if asked.arch not in released:
-        raise ParamsError(f"--arch: no released weights of '{asked.arch}' can be read; those of {list(released)} can")
-    recipe = asked.recipe or released[asked.arch].recipe
-    recipes = members.names(f"{_ENCODERS}.recipes")
-    if recipe not in recipes:
-        raise ParamsError(f"--recipe: expected what leaves clips as the weights know them, one of {recipes}")
+    known = architectures()
+    if asked.arch not in known:
+        raise ParamsError(f"--arch: no released weights of '{asked.arch}' can be read; those of {list(known)} can")
+    if len(files) != len(asked.streams):
+        raise ParamsError(f"--stream: expected one for each of the {len(files)} files, found {len(asked.streams)}")
+    released = known[asked.arch]
     taught = _taught(asked)
     target = out / f"{taught.split}-{asked.seed}.safetensors"
-    options = {**released[asked.arch].options, **_options(asked.options)}
-    params.parse(members.load(_ENCODERS, asked.arch).Params, options, "--options", Path(asked.arch))
-    of_folder = (asked.dataset, taught.split_table, MODALITY, recipe, asked.arch, options, asked.layout)
+    encoder, options = _encoder(asked, released)
+    of_folder = (asked.dataset, taught.split_table, MODALITY, _recipe(asked, released), encoder, options, asked.layout)
     alike = dict(zip(_OF_FOLDER, of_folder, strict=True))
     _check_free(target, alike)
-    encoder: Any = skeleton.build(asked.arch, options, asked.layout, "--options")
-    num_classes = load(encoder, file, released[asked.arch])
-    _check_classes(num_classes, taught, file)
+    module: Any = skeleton.build(encoder, options, asked.layout, "--options")
+    networks = module.networks.values() if encoder == _STREAMS else [module]
+    found = [load(network, file, released) for network, file in zip(networks, files, strict=True)]
+    for num_classes, file in zip(found, files, strict=True):
+        _check_classes(num_classes, taught, file)
+    digests = [foreign_weights.digest(file, "weights") for file in files]
     about = alike | _seen(taught, asked.seed)
-    about["released"] = {
-        "sha256": foreign_weights.digest(file, "weights"),
-        "source": released[asked.arch].source,
-        "num_classes": num_classes,
-    }
-    checkpoint.save(target, encoder, about)
+    about["released"] = {"sha256": digests, "source": released.source, "num_classes": found}
+    checkpoint.save(target, module, about)
     return Imported(target, about)
+
+
+def _recipe(asked: Asked, released: Released) -> str:
+    recipe, recipes = asked.recipe or released.recipe, members.names(f"{_ENCODERS}.recipes")
+    if recipe not in recipes:
+        raise ParamsError(f"--recipe: expected what leaves clips as the weights know them, one of {recipes}")
+    return recipe
+
+
+def _encoder(asked: Asked, released: Released) -> tuple[str, dict[str, Any]]:
+    """The encoder's name and options: of joints alone the network itself, else its streams."""
+    options = {**released.options, **_options(asked.options)}
+    params.parse(members.load(_ENCODERS, asked.arch).Params, options, "--options", Path(asked.arch))
+    if list(asked.streams) == ["joint"]:
+        return asked.arch, options
+    streams = {"encoder": asked.arch, "options": options, "streams": list(asked.streams)}
+    params.parse(members.load(_ENCODERS, _STREAMS).Params, streams, "--stream", Path(_STREAMS))
+    return _STREAMS, streams
 
 
 def _options(given: Sequence[str]) -> dict[str, Any]:

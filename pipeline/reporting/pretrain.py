@@ -1,16 +1,25 @@
 """The page of a pretrain row: the encoders of its splits and seeds, how they learnt, and what took no part."""
 
+import json
 from typing import Any
 
 from pipeline.core import pages
 from pipeline.reporting import histories
 
 MOST_EXAMPLES = 5  # of rejected clips, for each kind of reason
+# What the page of all encoders reads: tables by title, with some columns.
+TRAININGS, ACCURACY = "Encoders", "held-out accuracy"
+NETWORK = "The network"
+COUNTED = (
+    "Multiply-accumulates are those of the convolutions and matrix products of one clip of the recipe's size, with all "
+    "bodies that it has room for."
+)
+NETWORK_HEADER = ["dataset", "modality", "encoder", "options", "taught classes", "weights", "multiply-accumulates"]
 
 
 def page(key: str, abouts: list[dict[str, Any]], rejected: list[list[str]]) -> pages.Page:
     """The page of a row: `abouts` is the metadata of its weights, `rejected` what preprocess left out and why."""
-    header = ["split", "seed", "classes", "clips", "held-out clips", "epochs", "best epoch", "held-out accuracy"]
+    header = ["split", "seed", "classes", "clips", "held-out clips", "epochs", "best epoch", ACCURACY]
     rows: list[list[pages.Cell]] = [
         [
             about["split"],
@@ -26,6 +35,9 @@ def page(key: str, abouts: list[dict[str, Any]], rejected: list[list[str]]) -> p
     ]
     learnt = [(f"{about['split']}-{about['seed']}", about["history"]) for about in abouts]
     row = abouts[0]  # but for split and seed they are one row's
+    options = json.dumps(row["options"], sort_keys=True)
+    network: list[pages.Cell] = [row["dataset"], row["modality"], row["encoder"], options, row["classes"]]
+    network += [row["num_params"], row["macs"]]
     text = (
         f"{row['encoder']} trained on the {row['classes']} classes of each split of {row['dataset']} "
         f"(split table {row['split_table']}), {_teaching(row)}. "
@@ -36,8 +48,16 @@ def page(key: str, abouts: list[dict[str, Any]], rejected: list[list[str]]) -> p
         title=f"Encoder training: {key}",
         stage="pretrain",
         row=key,
-        text=[text, f"Clips that could not be prepared and so take part in nothing: {len(rejected)}."],
-        tables=[pages.Table(title="Encoders", header=header, rows=rows), *_rejected(rejected)],
+        text=[
+            text,
+            f"Clips that could not be prepared and so take part in nothing: {len(rejected)}.",
+            COUNTED,
+        ],
+        tables=[
+            pages.Table(title=TRAININGS, header=header, rows=rows),
+            *_rejected(rejected),
+            pages.Table(title=NETWORK, header=NETWORK_HEADER, rows=[network]),
+        ],
         lines=[
             histories.lines("Training loss", _loss(row["text"]), "loss", learnt),
             histories.lines(

@@ -9,6 +9,7 @@ from pydantic import Field
 from pipeline.core.errors import DataError
 from pipeline.core.params import Params
 from pipeline.evaluation import differences, metrics, tables
+from pipeline.evaluation.leakage import LEAKS
 
 Row = dict[str, Any]  # of reports/evaluate/<row>.json
 Results = Mapping[str, Sequence[Row]]  # by name of the row of evaluate
@@ -65,7 +66,6 @@ SPACES = {
 _LEAKY = "its setting was chosen by its accuracy on the test clips (an oracle): for comparison with such papers only"
 _KEPT = "overlapping classes kept ({}): the weights were taught classes that are tested, so it is no zero-shot figure"
 _TRANSDUCTIVE = "transductive: clips of unseen classes, without their labels, took part in training or in scores"
-_UNKNOWN_CLIPS = "nobody knows on which clips the encoder was trained, only of which classes"
 
 
 class Asked(Params):
@@ -137,7 +137,8 @@ def cell(at: str, title: str, asked: Asked, usual: Asked, results: Results) -> C
     remarks = [_LEAKY] * asked.oracle + [_TRANSDUCTIVE] * (first["inference"] == "transductive")
     if num_kept := max(row["num_kept_overlap"] for row in rows):
         remarks.append(_KEPT.format(num_kept))
-    remarks += [_UNKNOWN_CLIPS] * any("training_clips_unknown" in row["leaks"] for row in rows)
+    unknown = "training_clips_unknown"
+    remarks += [LEAKS[unknown]] * any(unknown in row["leaks"] for row in rows)
     if (asked.space, asked.figure, asked.splits) != (usual.space, usual.figure, usual.splits):
         remarks.append(f"another question than its column's: {question(asked, first['num_classes'])}")
     measured = _measured(asked.figure, rows)

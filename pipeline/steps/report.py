@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline.core import params as params_file
 from pipeline.core.outputs import whole_folder
 from pipeline.core.params import Params
-from pipeline.reporting import evidence, page_strips, result_tables, row_charts, site
+from pipeline.reporting import encoders, evidence, page_strips, result_tables, row_charts, site
 from pipeline.reporting.result_tables import Table
 from pipeline.reporting.row_charts import Chart
 
@@ -31,7 +31,7 @@ def report(
     found = evidence.gather(evaluate, pages, clips, params, dag)
     results = {result.name: result.rows for result in found.results}
     tables = [result_tables.fill(name, table, results) for name, table in asked.tables.items()]
-    found = replace(found, shown=[*found.shown, *row_charts.draw(asked.charts, found)])
+    found = replace(found, shown=[*found.shown, *encoders.draw(found), *row_charts.draw(asked.charts, found)])
     strips = page_strips.draw([shown.page for shown in found.all_shown], arrays)
     with whole_folder(out) as folder:
         site.write(folder, asked.title, found, dag.read_text(encoding="utf-8"), tables, strips)

@@ -1,8 +1,11 @@
 """One encoder from its plan: built, trained to tell a split's training classes apart, written with what it saw."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+import torch
 from pydantic import Field, model_validator
 
 from pipeline import modalities
@@ -10,7 +13,7 @@ from pipeline.core import runs
 from pipeline.core.errors import ParamsError
 from pipeline.core.params import Params
 from pipeline.core.seeds import derived_seed
-from pipeline.models import checkpoint, text_space
+from pipeline.models import checkpoint, encoder_cost, text_space
 from pipeline.models.mapped import Mapped
 from pipeline.training import classify, loop, ranks, sentences
 from pipeline.training.determinism import deterministic
@@ -63,11 +66,17 @@ def train(
             )
         if told is not None and told.space is not None:
             encoder = Mapped(encoder, told.space.dim)
+        cost = encoder_cost.of(encoder, _whole_clip(prepared))
         fitted = classify.train(encoder, prepared, lessons, plan.training, teaching, seed=named_seed, task=task)
         facts.update(fitted.facts)
     space = told.space if told is not None else None
     kept = {} if space is None else {text_space.KEY: space.model_dump()}
-    checkpoint.save(file, encoder, _about(plan, prepared, lessons, seed, fitted) | kept)
+    checkpoint.save(file, encoder, _about(plan, prepared, lessons, seed, fitted) | asdict(cost) | kept)
+
+
+def _whole_clip(prepared: Prepared) -> torch.Tensor:
+    """A clip in which everything is there, all bodies that the recipe keeps: what a clip costs at most."""
+    return torch.ones(1, *np.shape(prepared.x_NCTVM[:1])[1:])
 
 
 def _variant(plan: Plan, layout: str, section: str) -> modalities.Variant | None:

@@ -28,7 +28,7 @@ CYCLES = {
     "latent_dim": 12,
     "shared_noise": True,
     "rectified": False,
-    "standardised": True,
+    "features": "standardised",
     "lr": 1e-2,
     "batch_size": 32,
     "cycles": 2,
@@ -111,7 +111,7 @@ PARAMS: dict[str, dict[str, Any]] = {
     "tdsm": {
         "texts": ["label", "context"],
         "centre": "none",
-        "standardised": True,
+        "features": "standardised",
         "width": 32,
         "depth": 1,
         "heads": 2,

@@ -137,6 +137,32 @@ def test_an_encoder_of_another_dataset_tells_by_name_what_it_was_taught(world):
     assert found.read("s0-0", "pooled").tobytes() == run_own(world).read("s0-0", "pooled").tobytes()
 
 
+OF_ALL = {"name": "all-0", "split": "all", "split_table": None, "unseen_classes": []}
+
+
+class TestATrainingOnAllClasses:
+    def test_it_serves_every_split_and_any_dataset(self, world):
+        (world / "w/s0-0.safetensors").unlink()
+        weights(world, **OF_ALL, adopted=True)
+        found = run(world, split_table=None)[1]
+        assert (found.groups(), "split_table" in found.attrs) == (["all-0"], False)
+        about = found.group_attrs("all-0")
+        assert (about["training_classes"], about["adopted"], "source" in about) == ([0, 1], True, False)
+        weights(world, **OF_ALL, dataset="other")
+        about = run(world, split_table=None)[1].group_attrs("all-0")
+        assert (about["source"], about["training_names"], "adopted" in about) == ("other", ["jump", "run"], False)
+
+    @pytest.mark.parametrize("table", ["random", None])
+    def test_it_does_not_lie_beside_the_weights_of_splits(self, world, table):
+        weights(world, **OF_ALL)
+        with pytest.raises(DataError, match=r"is of .*'split_table': .* the row asks for"):
+            run(world, split_table=table)
+
+    def test_weights_of_splits_are_not_taken_for_it(self, world):
+        with pytest.raises(ParamsError, match="stgcn is trained on a split; name the table of its splits"):
+            run(world, split_table=None)
+
+
 def run_own(world):
     weights(world)
     return run(world)[1]

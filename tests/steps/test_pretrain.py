@@ -3,6 +3,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from pipeline.compute.shared import Compute
 from pipeline.core import pages, store, tables
@@ -11,7 +12,8 @@ from pipeline.core.params import parse
 from pipeline.core.resume import CACHE
 from pipeline.core.roles import clips_digest
 from pipeline.core.schemas import SPLIT
-from pipeline.models import checkpoint
+from pipeline.modalities import skeleton
+from pipeline.models import checkpoint, encoder_cost
 from pipeline.models.learning import Learner
 from pipeline.steps import pretrain as step
 from pipeline.training import loop
@@ -118,6 +120,9 @@ def test_one_encoder_a_split_and_seed_is_left_with_its_story(left):
     assert about["training_clips"] == clips_digest([f"toy/{clip:02}" for clip in (6, 7, 8, 9)])
     assert about["layout"] == "kinect20"
     assert about["options"] == ROW["options"]
+    encoder = skeleton.build("stgcn", about["options"], "kinect20", "here")
+    cost = encoder_cost.of(encoder, torch.ones(1, 3, 4, 20, 1))
+    assert (about["num_params"], about["macs"]) == (cost.num_params, cost.macs)
 
 
 def test_the_history_is_a_table_of_epochs(left):
@@ -134,6 +139,9 @@ def test_the_history_is_a_table_of_epochs(left):
     page = pages.read(folder / "page.json")
     assert [series.name for series in page.lines[0].series] == ["s0-0", "s1-0"]
     assert len(page.tables[0].rows) == 2
+    (network,) = page.tables[-1].rows
+    about = checkpoint.load(folder / "s0-0.safetensors")[1]
+    assert network[:3] + network[-2:] == ["toy", "skeleton", "stgcn", about["num_params"], about["macs"]]
 
 
 def test_the_page_tells_what_could_not_be_prepared(left, tmp_path, monkeypatch):

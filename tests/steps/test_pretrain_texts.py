@@ -2,10 +2,14 @@
 
 import pytest
 
-from pipeline.core import pages
+from pipeline.core import pages, tables
 from pipeline.core.errors import ParamsError
-from pipeline.models import checkpoint
-from tests.steps.test_pretrain import TEXT, TOLD, differ, run, weights_of, world, write_texts
+from pipeline.core.schemas import SPLIT
+from pipeline.models import checkpoint, tasks
+from pipeline.models.methods import pgfa
+from pipeline.steps import extract
+from pipeline.training.encoding import Batches
+from tests.steps.test_pretrain import ROW, TEXT, TOLD, differ, run, weights_of, world, write_texts
 
 __all__ = ["world"]  # a fixture
 
@@ -46,3 +50,24 @@ def test_a_kept_map_is_the_last_layer_of_the_same_encoder_and_names_its_texts(wo
     write_texts(world, hash_="others")  # of the same numbers
     again = run(world, out="again", splits=["s0"], **KEPT)[1]
     assert checkpoint.load(again / "s0-0.safetensors")[1]["text_space"]["weights_hash"] == "others"
+
+
+def test_from_weights_to_cosines_the_clips_lie_among_the_texts_that_taught(world):
+    write_texts(world)
+    run(world, splits=["s0"], **KEPT)
+    whose = {key: ROW[key] for key in ("dataset", "split_table", "modality", "recipe", "encoder")}
+    row = extract.Row(**whose, weights="w", options={}, tokens=False, masked=None, regions=False)
+    batches = Batches(batch_size=4, num_threads=1)
+    extract.extract(row, batches, key="k", arrays=world / "x.zarr", weights=world / "w", out=world / "f.zarr")
+    table = world / "split.parquet"
+    meta = {**tables.read_meta(table, SPLIT), "dataset": "toy", "split_table": "random"}
+    tables.write(table, SPLIT, tables.read_rows(table, SPLIT), meta)
+    inputs = tasks.Inputs(world / "f.zarr", world / "texts.zarr", table)
+    asked = tasks.Asked("toy", "random", ["s0"], [0], 0.0)
+    (task,) = tasks.joined(inputs, asked)
+    assert (task.one_space, task.fit.features_ND.shape[1]) == (True, 6)
+    params = pgfa.Params(text_type="label", centre="none", prototypes=None)
+    (found,) = pgfa.candidates(task.fit, task.texts, params, 0)
+    assert found.score(task.test_ND, task.texts.of(task.unseen)).shape == (4, 2)
+    write_texts(world, hash_="others")
+    assert not tasks.joined(inputs, asked)[0].one_space

@@ -20,6 +20,7 @@ from pipeline.core import params as core_params
 from pipeline.core.joints import JointLayout
 from pipeline.modalities.skeleton._bodies import BodyEncoder
 from pipeline.modalities.skeleton._graphs import Weights, directed
+from pipeline.modalities.skeleton._greatest import Greatest
 from pipeline.modalities.skeleton._released import Released
 
 # (times the width, stride) of each block.
@@ -75,20 +76,6 @@ class Graphs(nn.Module):
         ]
         y_POTV: Tensor = torch.relu(self.normalise(sum(found[1:], found[0])) + self.residual(x_PCTV))
         return y_POTV
-
-
-class Greatest(nn.Module):
-    """The greatest of a frame and its two neighbours, of every `stride`-th frame."""
-
-    def __init__(self, stride: int) -> None:
-        super().__init__()
-        self.stride = stride
-
-    def forward(self, x_PCTV: Tensor) -> Tensor:
-        """y_PCSV."""
-        wide = nn.functional.pad(x_PCTV, (0, 0, 1, 1), value=-torch.inf)
-        before, here, after = (wide[:, :, start : start + x_PCTV.shape[2] : self.stride] for start in range(3))
-        return torch.maximum(torch.maximum(before, here), after)
 
 
 class Branches(nn.Module):

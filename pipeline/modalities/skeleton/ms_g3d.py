@@ -18,6 +18,7 @@ from pipeline.core import params as core_params
 from pipeline.core.joints import JointLayout
 from pipeline.modalities.skeleton._bodies import BodyEncoder
 from pipeline.modalities.skeleton._graphs import adjacent, with_released_bones
+from pipeline.modalities.skeleton._greatest import Greatest
 from pipeline.modalities.skeleton._released import Released
 
 STRIDES = (1, 2, 2)  # of the blocks
@@ -106,12 +107,9 @@ class TimeConvolution(nn.Module):
         share = out_channels // NUM_BRANCHES
         self.rectified = rectified
         dilated = [nn.Conv2d(share, share, (3, 1), (stride, 1), (each, 0), (each, 1)) for each in DILATIONS]
-        seen = [*dilated, nn.MaxPool2d((3, 1), (stride, 1), (1, 0))]
         self.branches = nn.ModuleList(
-            nn.Sequential(
-                nn.Conv2d(in_channels, share, 1), nn.BatchNorm2d(share), nn.ReLU(), one, nn.BatchNorm2d(share)
-            )
-            for one in seen
+            nn.Sequential(*_pointwise(in_channels, share, 1), nn.ReLU(), over_time, nn.BatchNorm2d(share))
+            for over_time in [*dilated, Greatest(stride)]
         )
         self.branches.append(_pointwise(in_channels, share, stride))
         is_same = in_channels == out_channels and stride == 1

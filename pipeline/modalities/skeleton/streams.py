@@ -1,6 +1,7 @@
 """Several networks of one kind over views of the same bodies: joints, bones and how both move; their ensemble.
 
-As the field has it since 2s-AGCN (Shi et al., CVPR 2019) and MS-AAGCN (TIP 2020). A bone is a joint less its neighbour
+As the field has it since 2s-AGCN (Shi et al., CVPR 2019) and MS-AAGCN (TIP 2020); all streams count the same, where
+released ensembles weigh the scores of joints and bones .6 and those of motions .4. A bone is a joint less its neighbour
 nearer to the centre, and 0 at the centre; a motion is the next frame less this one, and 0 in the last frame. The
 released lists of bones of NTU RGB+D put the thumbs between hands and their tips; here a tip's bone is that to the hand.
 

@@ -20,7 +20,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pipeline.models.dense import num_params
 from pipeline.models.descent import drawn_from
+from pipeline.models.intake import Intake
 from pipeline.models.methods.shared import (
     Array,
     Candidate,
@@ -30,7 +32,6 @@ from pipeline.models.methods.shared import (
     Need,
     Rows,
     Wording,
-    standardisation,
 )
 from pipeline.models.rounds import descend
 from pipeline.models.tdsm import losses
@@ -51,13 +52,8 @@ class Matcher:
     model: Denoiser
     params: Params
     wordings: tuple[Wording, ...]  # of each text of a class
-    shift_D: Tensor
-    scale_D: Tensor
+    intake: Intake
     noise_MD: Tensor
-
-    def inputs(self, features_ND: Array) -> Tensor:
-        """Features as the network takes them."""
-        return (torch.from_numpy(features_ND) - self.shift_D) * self.scale_D
 
     def texts(self, texts: ClassTexts) -> list[Tensor]:
         """Unit vectors (K, T) of each text."""
@@ -65,7 +61,7 @@ class Matcher:
 
     def scores(self, features_ND: Array, texts: ClassTexts) -> Array:
         """Minus the mean squared error of the noises, (N, K)."""
-        x_ND, num_classes = self.inputs(features_ND), len(texts.class_ids)
+        x_ND, num_classes = self.intake(torch.from_numpy(features_ND)), len(texts.class_ids)
         step_K = torch.full((num_classes,), self.params.score_step)
         share = shares(self.params.noise)[self.params.score_step]
         size = max(1, PAIRS_IN_BLOCK // num_classes)
@@ -84,21 +80,21 @@ class Matcher:
 
     def cost(self, num_classes: int) -> Cost:
         """Of the layers, once for each class and noise, but for what depends on the class alone."""
-        num_params = sum(weight.numel() for weight in self.model.parameters())
-        return Cost(num_params, num_classes * len(self.noise_MD) * macs(self.model))
+        return Cost(num_params(self.model), num_classes * len(self.noise_MD) * macs(self.model))
 
     def state_dict(self) -> dict[str, Any]:
         """The network's weights, what features are scaled by, the noise and the mean texts."""
         means = {name: mean_T for wording in self.wordings for name, mean_T in wording.state_dict().items()}
-        beside = {"shift": self.shift_D, "scale": self.scale_D, "noise": self.noise_MD}
-        return {**self.model.state_dict(), **beside, **means}
+        intake = self.intake.state_dict(prefix="intake.")
+        return {**self.model.state_dict(), **intake, "noise": self.noise_MD, **means}
 
 
 def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[Candidate]:
     """The network after every `keep_every` steps. Raises DataError for a type of text that is not there."""
     seen = texts.of_clips(clips)
     matcher = _begun(clips, seen, params, seed)
-    model, x_ND, text_KT = matcher.model, matcher.inputs(clips.features_ND), matcher.texts(seen)
+    model, text_KT = matcher.model, matcher.texts(seen)
+    x_ND = matcher.intake(torch.from_numpy(clips.features_ND))
     label_N, share_R = torch.from_numpy(seen.rows(clips.class_ids)), shares(params.noise)
 
     def loss_of(rows: Rows, round_: int, step: int) -> Tensor:  # noqa: ARG001 - one interface
@@ -116,13 +112,10 @@ def _begun(clips: Clips, seen: ClassTexts, params: Params, seed: int) -> Matcher
     """All that is drawn or measured before training."""
     wordings = tuple(Wording.of(kind, params.centre, seen) for kind in params.texts)
     dim, text_dims = clips.features_ND.shape[1], [wording(seen).shape[1] for wording in wordings]
-    shift_D, scale_D = map(torch.from_numpy, standardisation(clips.features_ND))
-    if not params.standardised:
-        shift_D, scale_D = torch.zeros(dim), torch.ones(dim)
     with drawn_from(seed, "tdsm"):
         model = Denoiser(dim, text_dims, width=params.width, depth=params.depth, heads=params.heads)
     noise_MD = torch.stack([_noise(dim, seed, number) for number in range(params.num_noises)])
-    return Matcher(model, params, wordings, shift_D, scale_D, noise_MD)
+    return Matcher(model, params, wordings, Intake(params.features, clips.features_ND), noise_MD)
 
 
 def _noise(dim: int, seed: int, number: int) -> Tensor:

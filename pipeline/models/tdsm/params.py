@@ -5,6 +5,7 @@ import math
 from pydantic import Field, model_validator
 
 from pipeline.core.params import Params
+from pipeline.models.intake import Form
 from pipeline.models.methods.shared import Centre, MethodParams, TextType
 from pipeline.models.rounds import Rounds
 
@@ -22,7 +23,7 @@ class TdsmParams(MethodParams):
 
     texts: list[TextType] = Field(min_length=1)  # of a class, a token each
     centre: Centre  # of each text
-    standardised: bool  # false (released code): features as they are; true: mean 0, deviation 1 on the training clips
+    features: Form  # raw in the released code
     width: int = Field(ge=2)  # of a token
     depth: int = Field(ge=1)
     heads: int = Field(ge=1)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from pipeline.models.dense import num_params
 from pipeline.models.descent import drawn_from
 from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, Cost, Rows, Wording
 from pipeline.models.rounds import descend
@@ -51,8 +52,7 @@ class Aligner:
     def cost(self, num_classes: int) -> Cost:
         """Of the mean of a clip's latent and of the final classifier, whose weights are not counted: they come last."""
         weight_ZD = self.model.clips.mean.weight
-        num_params = sum(weight.numel() for weight in self.model.parameters())
-        return Cost(num_params, weight_ZD.numel() + num_classes * len(weight_ZD))
+        return Cost(num_params(self.model), weight_ZD.numel() + num_classes * len(weight_ZD))
 
     def state_dict(self) -> dict[str, Any]:
         """The autoencoders' weights, and the mean texts."""
@@ -76,9 +76,9 @@ def candidates(
             [text_KT.shape[1] for text_KT in class_texts],
             params.latent_dim,
             rectified=params.rectified,
-            standardised=params.standardised,
+            form=params.features,
         )
-    x_ND = model.inputs(features_ND)
+    x_ND = model.intake(features_ND)
 
     def loss_of(rows: Rows, cycle: int, step: int) -> Tensor:
         sizes = [params.latent_dim, *([params.latent_dim // len(wordings)] * len(wordings))]

@@ -4,10 +4,10 @@
 from collections.abc import Sequence
 from typing import cast
 
-import torch
 from torch import Tensor, nn
 
-from pipeline.models.methods.shared import Array, standardisation
+from pipeline.models.intake import Form, Intake
+from pipeline.models.methods.shared import Array
 
 _GAIN = 0.5  # of the weights at the start, as in the released code
 
@@ -38,18 +38,12 @@ class Vae(nn.Module):
 class CrossVae(nn.Module):
     """An autoencoder of clips, and one of each text of a class, whose latents end to end are as long as a clip's."""
 
-    shift: Tensor
-    scale: Tensor
-
     def __init__(
-        self, features_ND: Array, text_dims: Sequence[int], latent_dim: int, *, rectified: bool, standardised: bool
+        self, features_ND: Array, text_dims: Sequence[int], latent_dim: int, *, rectified: bool, form: Form
     ) -> None:
         super().__init__()
-        dim = features_ND.shape[1]
-        shift_D, scale_D = map(torch.from_numpy, standardisation(features_ND))
-        self.register_buffer("shift", shift_D if standardised else torch.zeros(dim))
-        self.register_buffer("scale", scale_D if standardised else torch.ones(dim))
-        self.clips = Vae(dim, latent_dim, rectified=rectified)
+        self.intake = Intake(form, features_ND)
+        self.clips = Vae(features_ND.shape[1], latent_dim, rectified=rectified)
         each = latent_dim // len(text_dims)
         self.texts = nn.ModuleList(Vae(size, each, rectified=rectified) for size in text_dims)
 
@@ -58,13 +52,9 @@ class CrossVae(nn.Module):
         """The autoencoder of each text."""
         return [cast(Vae, vae) for vae in self.texts]
 
-    def inputs(self, features_ND: Tensor) -> Tensor:
-        """Features as the autoencoder takes them."""
-        return (features_ND - self.shift) * self.scale
-
     def means(self, features_ND: Tensor) -> Tensor:
         """The latents of clips, without noise, (N, Z)."""
-        mean_NZ: Tensor = self.clips.mean(self.inputs(features_ND))
+        mean_NZ: Tensor = self.clips.mean(self.intake(features_ND))
         return mean_NZ
 
 

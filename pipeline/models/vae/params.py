@@ -3,6 +3,7 @@
 from pydantic import Field, model_validator
 
 from pipeline.core.params import Params
+from pipeline.models.intake import Form
 from pipeline.models.methods.shared import MethodParams
 from pipeline.models.rounds import Rounds
 
@@ -54,7 +55,7 @@ class VaeParams(MethodParams):
     latent_dim: int = Field(ge=1)
     shared_noise: bool  # true (released code): one draw for all numbers of a latent; false: one each
     rectified: bool  # true (released code): decoders and the final classifier end in a ReLU
-    standardised: bool  # false (released code): features as they are; true: mean 0, deviation 1 on the training clips
+    features: Form  # raw in the released code
     lr: float = Field(gt=0)
     batch_size: int = Field(ge=2)
     cycles: int = Field(ge=1)

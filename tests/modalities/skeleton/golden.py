@@ -1,8 +1,10 @@
-"""Released networks of skeletons, written out from their formulas in float64 and without torch: what they share."""
+"""Released networks of skeletons, written out from their formulas in NumPy and float64: what they share."""
 
 # Shapes: N clips, M bodies, P = N * M, C channels, T frames, V joints.
 import numpy as np
 import torch
+
+from pipeline.modalities.skeleton import _released
 
 EPSILON = 1e-5
 
@@ -82,8 +84,6 @@ def of_two_bodies(x_NCTVM, state, blocks):
 
 def same_features(encoder, file, released, x_NCTVM, expected_ND, num_classes):
     """Load the file into the encoder and compare, in double and in single precision."""
-    from pipeline.modalities.skeleton import _released
-
     assert _released.load(encoder, file, released) == num_classes
     encoder.eval()
     with torch.no_grad():

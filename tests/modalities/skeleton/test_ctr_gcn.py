@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.core.errors import ParamsError
+from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.joints import KINECT20, NTU25, JointLayout
 from pipeline.core.params import parse
 from pipeline.modalities.skeleton import _graphs, ctr_gcn
@@ -112,3 +112,8 @@ def test_a_width_that_no_branch_or_relation_divides_is_refused(width):
 
 def test_a_layout_of_twenty_joints_runs():
     assert encoder(KINECT20)(clips(layout=KINECT20)).shape == (2, 32)
+
+
+def test_more_bodies_than_slots_are_refused():
+    with pytest.raises(DataError, match=r"clips of 2 bodies, but the encoder normalises 1: set num_slots"):
+        encoder(slots=1)(clips(bodies=2))

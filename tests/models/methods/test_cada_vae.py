@@ -19,7 +19,7 @@ PARAMS = {
     "latent_dim": 4,
     "shared_noise": True,
     "rectified": True,
-    "standardised": False,
+    "features": "raw",
     "lr": 0.01,
     "batch_size": N,
     "cycles": 2,
@@ -34,7 +34,8 @@ CHANGES = [
     {"latent_dim": 6},
     {"shared_noise": False},
     {"rectified": False},
-    {"standardised": True},
+    {"features": "standardised"},
+    {"features": "log1p"},
     {"lr": 0.02},
     {"batch_size": 4},
     {"cycles": 1},
@@ -81,7 +82,7 @@ def test_training_is_that_of_the_plain_loss(toy, monkeypatch):
     candidate = trained(toy)
     params = cada_vae.Params.model_validate(PARAMS)
     with drawn_from(0, "vae"):
-        model = CrossVae(clips.features_ND, [T], 4, rectified=True, standardised=False)
+        model = CrossVae(clips.features_ND, [T], 4, rectified=True, form="raw")
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     for step, x_ND in enumerate(rows):
         own = [int(np.flatnonzero((clips.features_ND == x.numpy()).all(axis=1))[0]) for x in x_ND]
@@ -97,7 +98,7 @@ def test_training_is_that_of_the_plain_loss(toy, monkeypatch):
 
 def test_a_clip_is_scored_by_its_latent_without_noise(toy):
     clips, texts = toy
-    candidate = trained(toy, standardised=True)
+    candidate = trained(toy, features="standardised")
     aligner = candidate.module
     weights = {name: value.numpy().astype(np.float64) for name, value in aligner.model.state_dict().items()}
     deviation_D = clips.features_ND.std(axis=0)

@@ -21,7 +21,7 @@ NOISE = {"steps": 10, "first": 0.05, "last": 0.3}
 PARAMS = {
     "texts": ["label", "hands"],
     "centre": "none",
-    "standardised": True,
+    "features": "standardised",
     "width": 8,
     "depth": 2,
     "heads": 2,
@@ -64,7 +64,8 @@ def scored(toy, seed=0, **changed):
         {"texts": ["label"]},
         {"texts": ["hands", "label"]},
         {"centre": "seen"},
-        {"standardised": False},
+        {"features": "raw"},
+        {"features": "unit"},
         {"width": 16},
         {"depth": 1},
         {"heads": 4},
@@ -153,7 +154,9 @@ def test_the_cost_grows_with_classes_and_noises(toy):
 
 def test_the_state_tells_all_that_scores_depend_on(toy):
     state = trained(toy, centre="seen").module.state_dict()
-    assert {"shift", "scale", "noise", "text_mean.label", "text_mean.hands", "outward.weight"} <= set(state)
+    assert {"intake.mean", "intake.scale", "noise", "text_mean.label", "text_mean.hands", "outward.weight"} <= set(
+        state
+    )
 
 
 def test_a_type_of_text_that_is_not_there_is_refused(toy):

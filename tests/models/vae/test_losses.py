@@ -19,7 +19,7 @@ WEIGHTS = Weights(clip_kl=0.3, text_kl=0.7, cross=0.9)
 def network(text_dims, rectified):
     torch.manual_seed(3)
     features_ND = np.random.default_rng(0).normal(size=(N, D)).astype(np.float32)
-    model = CrossVae(features_ND, text_dims, Z, rectified=rectified, standardised=False).double()
+    model = CrossVae(features_ND, text_dims, Z, rectified=rectified, form="raw").double()
     for weight in model.parameters():
         torch.nn.init.normal_(weight, std=0.7)
     return model
