@@ -39,6 +39,8 @@ graph_app = typer.Typer(help="Scene graphs, their captions and negatives.", no_a
 app.add_typer(graph_app, name="graph")
 prompts_app = typer.Typer(help="Texts of classes.", no_args_is_help=True)
 app.add_typer(prompts_app, name="prompts")
+encoder_app = typer.Typer(help="Encoders that others have trained.", no_args_is_help=True)
+app.add_typer(encoder_app, name="encoder")
 
 
 @profile_app.command("list")
@@ -98,6 +100,55 @@ def prompts_request(
 
     num_requests = prompts.request(dataset, type_, classes=classes, out=out)
     say(f'{num_requests} requests in {out}; answer each with a line {{"id": ..., "answer": ...}}')
+
+
+@encoder_app.command("list")
+def encoder_list() -> None:
+    """List the architectures whose released weights can be imported, and whose names of weights they know."""
+    from pipeline.commands import encoder
+
+    for line in encoder.listed():
+        typer.echo(line)
+
+
+@encoder_app.command("import")
+def encoder_import(
+    files: Annotated[list[Path], typer.Argument(help="The weights, as torch or safetensors keeps them.")],
+    arch: Annotated[str, typer.Option(help="A name that `unseen encoder list` prints.")],
+    classes: Annotated[str, typer.Option(help="The dataset whose classes they tell apart, as in pipeline/datasets.")],
+    stream: Annotated[
+        list[str] | None,
+        typer.Option(help="What the network sees, one a file: joint (unless given), bone, ..."),
+    ] = None,
+    layout: Annotated[str, typer.Option(help="Their joints, as pipeline/core/joints.py calls them.")] = "ntu25",
+    recipe: Annotated[
+        str | None, typer.Option(help="A recipe of skeletons: how clips were prepared; as released unless given.")
+    ] = None,
+    options: Annotated[
+        list[str] | None, typer.Option(help="KEY=VALUE, an option of the encoder; as released unless given.")
+    ] = None,
+    split_table: Annotated[
+        str | None, typer.Option(help="TABLE of data/split/CLASSES-TABLE.parquet, where they were trained on a split.")
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="The split whose seen classes they were trained on; all classes unless given.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Tells several trainings apart.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(file_okay=False, help="The folder to write to; data/raw/encoders/CLASSES-ARCH.")
+    ] = None,
+) -> None:
+    """Convert weights that others have released, and declare the classes that they were trained on."""
+    from pipeline.commands import encoder
+
+    table = Path("data/split") / f"{classes}-{split_table}.parquet" if split_table is not None else None
+    asked = encoder.Asked(arch, stream or ["joint"], classes, layout, recipe, options or (), table, split, seed)
+    name = "-".join([classes, arch, *(stream or ())])
+    found = encoder.take(files, asked, out or Path("data/raw/encoders") / name)
+    if None in found.about["released"]["num_classes"]:
+        say("there is no classifier in the weights, so that the number of their classes could not be checked")
+    say(f"{found.file}: taught {len(found.about['training_classes'])} classes of {classes}; a row of extract for it:")
+    typer.echo(found.row)
 
 
 @graph_app.command("show")

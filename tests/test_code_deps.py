@@ -17,9 +17,12 @@ Files = dict[str, set[str]]  # by instance
 
 # Code that a stage's digest holds and not every row runs: the genomes' painter, and the rules a row does not name.
 BY_ROW = ("pipeline/world/painting.py", "pipeline/text/negatives/")
-# Of all encoders, of which a row of bind runs some, of all methods, of which a row of cross runs one or none, and of
-# all datasets, of which a row of rest runs some.
-WHOLE = tuple(f"data/fingerprint/{name}.txt" for name in ("datasets", "modalities", "models.methods"))
+# Of all encoders, of which a row of bind runs some, of all methods, of which a row of cross runs one or none, of all
+# datasets, of which a row of rest runs some, and of all encoders of skeletons, of which streams are one.
+WHOLE = tuple(
+    f"data/fingerprint/{name}.txt"
+    for name in ("datasets", "modalities", "modalities.skeleton.streams", "models.methods")
+)
 
 
 def declared(checkout: Checkout, without: tuple[str, ...] = ()) -> Files:

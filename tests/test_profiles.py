@@ -164,6 +164,34 @@ def test_rows_name_rows_that_there_are(tree: Tree) -> None:
 
 
 @EVERY
+def test_a_row_that_refits_the_encoder_too_names_the_same_one_taught_all_seen_classes(tree: Tree) -> None:
+    for row in tree["align"]["rows"].values():
+        if row["refit"] == "both":
+            once, again = (of_extract(tree, row[name]) for name in ("features", "refit_features"))
+            same = ("dataset", "split_table", "modality", "recipe", "encoder", "options")
+            assert [again[name] for name in same] == [once[name] for name in same]
+            trained = [tree["pretrain"]["rows"][Path(one["weights"]).name] for one in (once, again)]
+            assert [one["classes"] for one in trained] == ["fit", "seen"]
+            assert all({*row["splits"]} <= {*one["splits"]} for one in trained)
+            assert all({*row["seeds"]} <= {*one["seeds"]} for one in trained)
+
+
+@EVERY
+def test_a_method_finds_the_array_that_it_reads_among_the_features(tree: Tree) -> None:
+    for row in tree["align"]["rows"].values():
+        need = selection.method(row["method"]).NEEDS
+        if need != "pooled":
+            assert of_extract(tree, row["features"])[need]
+            assert row["refit"] != "both" or of_extract(tree, row["refit_features"])[need]
+
+
+def of_extract(tree: Tree, features: str) -> Tree:
+    """The row that leaves a store of features."""
+    row: Tree = tree["extract"]["rows"][features.removeprefix("extract/").removesuffix(".zarr")]
+    return row
+
+
+@EVERY
 def test_rows_of_rest_name_datasets_texts_and_splits_that_there_are(tree: Tree) -> None:
     for row in tree["rest"]["rows"].values():
         source = row["source"]

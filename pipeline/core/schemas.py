@@ -79,7 +79,9 @@ PROMPTS = Format(
             pa.field("type", pa.string(), nullable=False),  # label | context | ... | a column of the user's CSV
             pa.field("index", pa.int32(), nullable=False),  # from 0, where a type has several texts a class
             pa.field("text", pa.string(), nullable=False),
-            pa.field("origin", pa.string(), nullable=False),  # template | ours | csv:<hash> | model:<name>:<hash>
+            pa.field(
+                "origin", pa.string(), nullable=False
+            ),  # template | name | ours | csv:<hash> | model:<name>:<hash>
         ]
     ),
 )

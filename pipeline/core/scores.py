@@ -36,7 +36,9 @@ class Provenance:
     split: str
     seed: int
     label_space: str  # unseen | all | gzsl: the candidates of an unseen (or, for gzsl, any) test clip
-    inference: str  # inductive | transductive: clips of unseen classes, without labels, took part in training
+    # inductive | transductive: clips of unseen classes, without labels, took part in training, or other test clips in
+    # the score of each (`scored_together`).
+    inference: str
     # How `selected` was chosen: validation | folds | none, or validation_seen and folds_seen where the encoder was
     # trained or bound with the classes that stood in for unseen ones; `oracle` is computed by evaluate alone.
     selection: str
@@ -54,6 +56,7 @@ class Provenance:
     training_clips: str | None  # `clips_digest` of those whose labels the encoder read; None: none of this dataset
     # Space gzsl: by setting the number to take from the scores of seen classes, chosen on clips of fit and val alone.
     calibration: list[float] | None
+    scored_together: bool = False  # the scores of a clip depend on the other test clips
 
 
 @dataclass(frozen=True)

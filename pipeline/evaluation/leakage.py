@@ -31,7 +31,7 @@ TRAINING_ROLES = ("fit", "val")
 LEAKS = {
     "oracle": "the setting was chosen by its accuracy on the test clips",
     "kept_overlap": "the weights were taught classes that are tested",
-    "transductive": "clips of unseen classes, without their labels, took part in training",
+    "transductive": "clips of unseen classes, without their labels, took part in training or in scores of others",
     "training_clips_unknown": "nobody knows on which clips the encoder was trained, only of which classes",
 }
 FLAGS = {  # the same in a word or two
@@ -187,9 +187,10 @@ def _check_pairs(name: str, about: Provenance, parts: Mapping[str, Sequence[int]
                 f"{name}: the weights were bound with clips of the {part} classes {paired}, though pairs are said to "
                 f"be of '{about.pairs}'; run `dvc repro bind`"
             )
-    if (about.pairs == "all") != (about.inference == "transductive"):
+    if (about.pairs == "all" or about.scored_together) != (about.inference == "transductive"):
         raise LeakError(
-            f"{name}: inference is '{about.inference}', but pairs are '{about.pairs}'; rerun the method's stage"
+            f"{name}: inference is '{about.inference}', but pairs are '{about.pairs}' and clips are scored "
+            f"{'together' if about.scored_together else 'each by itself'}; rerun the method's stage"
         )
     if about.selection == "validation" and set(about.paired_classes) & set(parts["val"]):
         raise LeakError(

@@ -58,6 +58,7 @@ def row(method: Mapping[str, Any], about: Provenance, selection: str, setting: s
         "leaks": leakage.leaks(about, selection),
         "refit": about.refit,
         "pairs": about.pairs,
+        "scored_together": about.scored_together,
         "pretrained": about.pretrained,
         "training_clips": about.training_clips,
         "source": about.source,

@@ -1,6 +1,6 @@
-"""The features of one encoder by clip: which group of a store, what its weights saw, and the vectors of a choice."""
+"""The features of one encoder by clip: the group of a store, what its weights saw, and what a method reads of clips."""
 
-# Shapes: N clips, D feature size.
+# Shapes: N clips, D feature size, S frames or parts of time, K variants of a clip.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +11,30 @@ import numpy as np
 from pipeline.core import groups, store
 from pipeline.core.errors import DataError
 from pipeline.core.rejects import Rejects
+from pipeline.models import text_space
 from pipeline.models.innocence import Classes, Saw, saw
-from pipeline.models.methods.shared import Array, Clips
+from pipeline.models.methods.shared import Array, Clips, Need
+from pipeline.models.text_space import TextSpace
 
 Line = Mapping[str, Any]  # of the split table
 
+TOKEN_SEGMENTS = 3  # parts of time at most, whose frames' tokens are averaged: what PURLS reads
+
 _STAGES = ("adopt", "bind", "rest")  # which leave features in folders of their own
+_SHAPES = {"pooled": "(clips, size)", "tokens": "(clips, frames, ..., size)", "masked": "(clips, variants, size)"}
+_KEYS = {"tokens": "`tokens: true`", "masked": "`masked`"}  # of a row of extract, by the array that they ask for
+_BLOCK_BYTES = 64 << 20  # of tokens, read at once
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is read of each clip, and for which method."""
+
+    need: Need
+    method: str
+
+
+POOLED = Reading("pooled", "any")
 
 
 @dataclass(frozen=True)
@@ -33,6 +51,12 @@ class Encoded:
         """Whose vectors stand end to end; none where the store does not say."""
         return tuple(self.features.attrs.get("senses", ()))
 
+    @property
+    def text_space(self) -> TextSpace | None:
+        """Which texts its vectors lie among, where its encoder has kept its map to them."""
+        told = self.features.group_attrs(self.group).get(text_space.KEY)
+        return None if told is None else TextSpace.model_validate(told)
+
     def there(self, rows: Sequence[Line], max_missing: float) -> tuple[list[Line], int]:
         """The rows of clips that have features, and how many have none. Raises DataError if those are too many."""
         known = set(self.features.ids(self.group))
@@ -43,20 +67,67 @@ class Encoded:
         rejects.check(total=len(rows), at_most=max_missing)
         return [row for row in rows if row["clip_id"] in known], len(rejects.rows)
 
-    def vectors(self, rows: Sequence[Line]) -> Array:
-        """(N, D) of some clips. Raises DataError for what are no finite vectors."""
-        vectors_ND = self.features.rows(self.group, "pooled", [row["clip_id"] for row in rows])
-        if vectors_ND.ndim != 2 or not np.isfinite(vectors_ND).all():
-            raise DataError(
-                f"{self.features.path}: group '{self.group}': expected finite vectors (clips, size), found shape "
-                f"{vectors_ND.shape}; run `dvc repro {made_by(self.features.path)}`"
-            )
-        return vectors_ND.astype(np.float32, copy=False)
+    def vectors(self, rows: Sequence[Line], reading: Reading) -> Array:
+        """What is read of some clips, float32.
 
-    def clips(self, rows: Sequence[Line]) -> Clips:
-        """Vectors with the classes that the rows tell."""
+        pooled: (N, D); tokens: (N, S, ..., D), time averaged in at most TOKEN_SEGMENTS parts; masked: (N, 1 + K, D),
+        the clip itself and then its variants. Raises DataError for an array that the store lacks or that is not finite.
+        """
+        ids = [row["clip_id"] for row in rows]
+        self._check_there(reading)
+        if reading.need == "tokens":
+            found = self._segments(ids)
+        else:
+            found = self._finite("pooled", 2, self.features.rows(self.group, "pooled", ids))
+        if reading.need == "masked":
+            masked_NKD = self._finite("masked", 3, self.features.rows(self.group, "masked", ids))
+            found = np.concatenate([found[:, None], masked_NKD], axis=1)
+        return found
+
+    def clips(self, rows: Sequence[Line], reading: Reading) -> Clips:
+        """What is read of them, with the classes that the rows tell."""
         measured = tuple(self.features.group_attrs(self.group).get("measured", ()))
-        return Clips(self.vectors(rows), tuple(row["class_id"] for row in rows), self.senses, measured)
+        return Clips(self.vectors(rows, reading), tuple(row["class_id"] for row in rows), self.senses, measured)
+
+    def _check_there(self, reading: Reading) -> None:
+        if reading.need == "pooled" or reading.need in self.features.arrays(self.group):
+            return
+        stage = made_by(self.features.path)
+        remedy = f"set {_KEYS[reading.need]} in its row of extract.rows and run `dvc repro extract`"
+        if stage != "extract":
+            remedy = f"the stage {stage} leaves none: name a store of features/extract"
+        raise DataError(
+            f"{self.features.path}: group '{self.group}' holds no '{reading.need}', which the method "
+            f"'{reading.method}' reads; {remedy}"
+        )
+
+    def _segments(self, ids: Sequence[str]) -> Array:
+        """The tokens of each part of time, (N, S, ..., D); memory holds those of all frames of a few clips."""
+        reader = self.features.reader(self.group, "tokens")
+        place = {clip_id: row for row, clip_id in enumerate(self.features.ids(self.group))}
+        step = max(1, _BLOCK_BYTES // max(1, int(np.prod(reader.shape[1:])) * reader.dtype.itemsize))
+        found = np.empty((len(ids), min(TOKEN_SEGMENTS, reader.shape[1]), *reader.shape[2:]), np.float32)
+        for start in range(0, len(ids), step):
+            block = np.empty((len(ids[start : start + step]), *reader.shape[1:]), reader.dtype)
+            reader.read((place[clip_id], x[None]) for clip_id, x in zip(ids[start:], block, strict=False))
+            found[start : start + step] = segments(self._finite("tokens", None, block))
+        return found
+
+    def _finite(self, name: str, num_axes: int | None, found: Array) -> Array:
+        """An array of float32. Raises DataError unless it has so many axes, None: at least three, and finite values."""
+        fits = found.ndim == num_axes if num_axes else found.ndim > 2
+        if not fits or not np.isfinite(found).all():
+            raise DataError(
+                f"{self.features.path}: group '{self.group}', array '{name}': expected finite vectors "
+                f"{_SHAPES[name]}, found shape {found.shape}; run `dvc repro {made_by(self.features.path)}`"
+            )
+        return found.astype(np.float32, copy=False)
+
+
+def segments(tokens_NSXD: Array) -> Array:
+    """Tokens averaged over time, their second axis, in at most TOKEN_SEGMENTS parts of equal length, to one frame."""
+    parts = np.array_split(tokens_NSXD, min(TOKEN_SEGMENTS, tokens_NSXD.shape[1]), axis=1)
+    return np.stack([part.mean(axis=1, dtype=np.float64) for part in parts], axis=1).astype(np.float32)
 
 
 def opened(path: Path) -> store.Store:

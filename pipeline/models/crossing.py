@@ -18,7 +18,7 @@ from pipeline.core.params import Params
 from pipeline.core.schemas import SPLIT
 from pipeline.labels.overlap import Overlap
 from pipeline.models import shared_classes
-from pipeline.models.clip_vectors import Encoded, Line, encoded, opened
+from pipeline.models.clip_vectors import Encoded, Line, Reading, encoded, opened
 from pipeline.models.methods.shared import ClassTexts, Clips, class_texts, text_group
 from pipeline.models.shared_classes import Names, Shared, SharedParams, text_space
 from pipeline.models.tasks import Classes, Elsewhere, Inputs, Task, checked, in_one_space, used
@@ -68,6 +68,7 @@ class Asked:
     seeds: Sequence[int]
     overlap: SharedParams
     max_missing: float
+    reading: Reading
 
 
 @dataclass(frozen=True)
@@ -176,9 +177,8 @@ def _task(joint: _Joint, learnt: Encoded, scored: Encoded, seed: int) -> Task:
             )
     rows, num_missing = _source_rows(joint, learnt, [*fit, *val])
     test, tests, num_unscored = _target_rows(joint, scored)
-    _check_width(learnt, scored, rows["fit"], test)
-    unseen = sorted(set().union(*joint.splits.values()))
-    return Task(
+    unseen, reading = sorted(set().union(*joint.splits.values())), joint.asked.reading
+    task = Task(
         split=joint.asked.source.split,
         seed=seed,
         fit=_clips(joint, learnt, rows["fit"]),
@@ -187,9 +187,9 @@ def _task(joint: _Joint, learnt: Encoded, scored: Encoded, seed: int) -> Task:
         unseen=unseen,
         held_out=_clips(joint, learnt, []),
         test_ids=[row["clip_id"] for row in test],
-        test_ND=scored.vectors(test),
+        test_ND=scored.vectors(test, reading),
         seen_test_ids=[],
-        seen_test_ND=scored.vectors([]),
+        seen_test_ND=scored.vectors([], reading),
         spaces=joint.splits,
         encoder_classes=[*scored.saw.training_classes, *joint.shifted(learnt.saw.training_classes)],
         training_clips=scored.saw.training_clips,
@@ -201,16 +201,19 @@ def _task(joint: _Joint, learnt: Encoded, scored: Encoded, seed: int) -> Task:
         one_space=in_one_space(scored, joint.target.texts, seed),
         elsewhere=_elsewhere(joint, learnt, [*fit, *val]),
         tests=tests,
+        text_space=scored.text_space,
     )
+    _check_width(task, joint)
+    return task
 
 
-def _check_width(learnt: Encoded, scored: Encoded, fit: Sequence[Line], test: Sequence[Line]) -> None:
-    """What is learnt of vectors of one size cannot be asked about those of another."""
-    mine, theirs = learnt.vectors(fit[:1]).shape[1], scored.vectors(test[:1]).shape[1]
+def _check_width(task: Task, joint: _Joint) -> None:
+    """What is learnt of vectors of one size cannot be asked about those of another; tokens may differ in number."""
+    mine, theirs = task.fit.features_ND.shape[-1], task.test_ND.shape[-1]
     if mine != theirs:
         raise DataError(
-            f"{scored.features.path}: features of {theirs} numbers, but of {mine} in {learnt.features.path}; extract "
-            "source and target with the same encoder"
+            f"{joint.target.inputs.features}: features of {theirs} numbers, but of {mine} in "
+            f"{joint.source.inputs.features}; extract source and target with the same encoder"
         )
 
 
@@ -257,7 +260,7 @@ def _target_rows(joint: _Joint, scored: Encoded) -> tuple[list[Line], dict[str, 
 
 
 def _clips(joint: _Joint, learnt: Encoded, rows: Sequence[Line]) -> Clips:
-    clips = learnt.clips(rows)
+    clips = learnt.clips(rows, joint.asked.reading)
     return replace(clips, class_ids=tuple(joint.shifted(clips.class_ids)))
 
 

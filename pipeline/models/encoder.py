@@ -9,10 +9,15 @@ Of pictures also (`PictureEncoder`):
 
 - `places`: its last map.
 - `stride`: how far its cells lie apart in the clip.
+
+Of several networks side by side also (`Streamed`):
+
+- `by_stream`: the vectors of each, which end to end are the clip's.
+- `dims`: their sizes.
 """
 
 # Shapes: N clips, D feature size; of pictures S frames of the map, G x P cells.
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -48,6 +53,18 @@ class PictureEncoder(Encoder, Protocol):
 
     def places(self, x_NCTHW: Tensor, /) -> Tensor:
         """places_NDSGP: what it finds at each frame and place that are left; its D need not be `dim`."""
+
+
+@runtime_checkable
+class Streamed(Encoder, Protocol):
+    """Several networks over views of the same clip. Each learns by itself, as if there were no other."""
+
+    @property
+    def dims(self) -> Sequence[int]:
+        """The size of each network's vectors; D is their sum."""
+
+    def by_stream(self, x_NCT: Tensor, /) -> list[Tensor]:
+        """The vectors of each network; end to end along D they are feature_ND."""
 
 
 @runtime_checkable

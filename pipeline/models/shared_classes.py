@@ -12,8 +12,7 @@ from pipeline.core.params import Params
 from pipeline.core.store import Store
 from pipeline.labels.overlap import CHECKS, Overlap, Target, overlapping
 from pipeline.models.clip_vectors import Encoded
-from pipeline.models.methods.shared import ClassTexts
-from pipeline.models.tasks import text_weights
+from pipeline.models.methods.shared import ClassTexts, text_weights
 
 Names = Mapping[int, str]  # of classes, by id
 

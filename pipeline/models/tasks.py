@@ -13,8 +13,9 @@ from pipeline.core.hashing import array_digest, value_digest
 from pipeline.core.schemas import PROMPTS, SPLIT
 from pipeline.core.scores import Provenance
 from pipeline.labels.overlap import same_name, same_words
-from pipeline.models.clip_vectors import Encoded, Line, encoded, opened
-from pipeline.models.methods.shared import Array, ClassTexts, Clips, class_texts, text_group
+from pipeline.models.clip_vectors import POOLED, Encoded, Line, Reading, encoded, opened
+from pipeline.models.methods.shared import Array, ClassTexts, Clips, class_texts, text_weights
+from pipeline.models.text_space import TextSpace
 
 ROLES = ("fit", "val", "unseen_test")  # which every task uses
 OF_UNSEEN = ("unseen", "all")  # label spaces in which test clips of unseen classes are scored
@@ -42,6 +43,7 @@ class Asked:
     seeds: Sequence[int]
     max_missing: float  # share of a split's clips that may have no features
     spaces: Sequence[str] = OF_UNSEEN  # which label spaces are scored; `gzsl`: test clips of seen classes too
+    reading: Reading = POOLED  # what of a clip its features are
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -91,6 +93,7 @@ class Task:
     elsewhere: Elsewhere | None = None
     again: "Task | None" = None  # the same with features of an encoder that was trained on all seen classes
     tests: Mapping[str, list[int]] = field(default_factory=dict)  # of splits that are spaces: places in test_ids
+    text_space: TextSpace | None = None  # among which texts the features lie, as their encoder says
 
     @property
     def name(self) -> str:
@@ -177,15 +180,19 @@ class Task:
         settings: list[str],
         selected: int,
         calibration: list[float] | None = None,
+        scored_together: bool = False,
     ) -> Provenance:
-        """What must be known of the scores in a label space, or in a split that stands in its place."""
+        """What must be known of the scores in a label space, or in a split that stands in its place.
+
+        With `scored_together` those of a clip depend on the other test clips.
+        """
         afar, taught = self.elsewhere, self.source_classes(refit)
         kept = sorted(set(afar.kept_overlap) & {*taught, *self._chosen_by}) if afar else []
         return Provenance(
             split=space if space in self.tests else self.split,
             seed=self.seed,
             label_space="unseen" if space in self.tests else space,
-            inference=self.inference,
+            inference="transductive" if scored_together else self.inference,
             selection=selection,
             refit=refit,
             settings=settings,
@@ -200,6 +207,7 @@ class Task:
             kept_overlap=kept,
             training_clips=self.training_clips,
             calibration=calibration,
+            scored_together=scored_together,
         )
 
     @property
@@ -328,15 +336,15 @@ def _task(
     return Task(
         split=split,
         seed=seed,
-        fit=source.clips(by_role["fit"]),
-        val=source.clips(by_role["val"]),
+        fit=source.clips(by_role["fit"], asked.reading),
+        val=source.clips(by_role["val"], asked.reading),
         val_classes=sorted(classes["val"]),
         unseen=sorted(classes["unseen"]),
-        held_out=source.clips(held_out),
+        held_out=source.clips(held_out, asked.reading),
         test_ids=[row["clip_id"] for row in by_role["unseen_test"]],
-        test_ND=source.vectors(by_role["unseen_test"]),
+        test_ND=source.vectors(by_role["unseen_test"], asked.reading),
         seen_test_ids=[row["clip_id"] for row in seen_test],
-        seen_test_ND=source.vectors(seen_test),
+        seen_test_ND=source.vectors(seen_test, asked.reading),
         spaces={space: sorted(classes["unseen"]) if space == "unseen" else everything for space in asked.spaces},
         encoder_classes=source.saw.training_classes,
         training_clips=source.saw.training_clips,
@@ -347,6 +355,7 @@ def _task(
         pretrained=source.saw.pretrained,
         one_space=in_one_space(source, texts, seed),
         elsewhere=Elsewhere(taught.source, taught.names, {}, taught.kept_overlap) if taught else None,
+        text_space=source.text_space,
     )
 
 
@@ -356,12 +365,10 @@ def class_names(prompts: Path) -> dict[int, str]:
 
 
 def in_one_space(source: Encoded, texts: store.Store, seed: int) -> bool:
-    """Whether features and texts may be compared: nothing says that they are of different weights."""
-    return text_weights(texts, seed) in (source.weights_hash, None) or source.weights_hash is None
+    """Whether features and texts may be compared: nothing says that they are of different weights.
 
-
-def text_weights(texts: store.Store, seed: int) -> str | None:
-    """The hash of the weights that made the texts' vectors, where the store says it."""
-    of_seed = texts.group_attrs(text_group(texts, "label", seed)).get("weights_hash")
-    found: str | None = of_seed or texts.attrs.get("weights_hash")
-    return found
+    Features whose encoder has kept its map to texts lie among those that taught it, whatever its own weights are.
+    """
+    kept = source.text_space
+    known = source.weights_hash if kept is None else kept.weights_hash
+    return text_weights(texts, seed) in (known, None) or known is None

@@ -18,6 +18,7 @@ class About:
     selection: str  # val | folds
     setting_name: str
     trains: bool
+    transductive: bool
     remark: str  # of the method, or nothing
 
     @property
@@ -90,6 +91,8 @@ def _text(about: About, parts: Sequence[Learnt]) -> str:
         text += f"The features' encoder was trained on {about.stand_ins} too, or bound with their clips. "
     if any(part.task.inference == "transductive" for part in parts):
         text += "It is transductive: the encoder was bound with clips of unseen classes, without their labels. "
+    if about.transductive:
+        text += "It is transductive: the scores of a clip depend on the other clips that are scored with it. "
     for pretrained in sorted({part.task.pretrained for part in parts if part.task.pretrained}):
         text += (
             f"The features' encoder began as {pretrained}, weights of the web: which classes they saw is not known. "

@@ -9,7 +9,7 @@ _BOUND = {"fit": "of fit classes alone", "fit_and_val": "of fit and val classes 
 
 
 def sentences(rows: Sequence[Row]) -> list[str]:
-    """What was compared: unseen classes in binding, texts and labels, training clips, subjects, and weights of afar."""
+    """What was compared: unseen classes in training and in scores, labels, clips, subjects, and weights of afar."""
     told = dict.fromkeys(sentence for sentence in (_paired(row, rows) for row in rows) if sentence)
     taught = "No label and no text that the weights were taught here names an unseen class: such figures are refused."
     started = dict.fromkeys(row["pretrained"] for row in rows if row["pretrained"])
@@ -19,8 +19,13 @@ def sentences(rows: Sequence[Row]) -> list[str]:
             f"Overlapping classes kept: the weights were taught what is tested here too, under the names of "
             f"{rows[0]['source']}: {', '.join(kept)}. These are no zero-shot figures."
         )
+    together = (
+        "Transductive: the scores of a clip depend on the other test clips, whose labels are not read; to be compared "
+        "with no inductive figure."
+    )
     return [
         *told,
+        *[together] * any(row["scored_together"] for row in rows),
         *(_elsewhere(row) for row in rows[:1] if row["source"]),
         taught,
         *dict.fromkeys(map(_clips, rows)),

@@ -53,6 +53,7 @@ class _Figures(BaseModel):
         """What rows have beside it."""
 
         pairs: str | None
+        scored_together: bool
         paired_unseen: list[str]
         num_paired_unseen: int
         num_seen_classes: int

@@ -1,6 +1,6 @@
 """Methods of a panel compared in pairs, split by split: how far the best is ahead, and what an oracle's choice adds."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.evaluation import differences
@@ -10,7 +10,7 @@ from pipeline.reporting.evidence import Result, Row
 from pipeline.reporting.views import Line, Panel
 
 _FIGURES = {"gzsl": AREA}  # of clips of both sides no share of right answers is fair to a method that leans to one
-_TOLD = {"top1": "top-1", AREA: "area under the curve of seen and unseen accuracy"}
+TOLD = {"top1": "top-1", AREA: "area under the curve of seen and unseen accuracy"}
 HEADER = (
     *("dataset", "split_table", "protocol", "split", "label_space", "num_classes", "figure", "row", "selection"),
     *("other", "other_selection", "num_splits", "num_ahead", "difference", "low", "high", "low_corrected"),
@@ -45,37 +45,37 @@ class Compared:
     @property
     def figure(self) -> str:
         """What the lines are compared by, in words."""
-        return _TOLD[self.by]
+        return TOLD[self.by]
 
 
 def ahead(panels: Sequence[Panel], results: Sequence[Result]) -> list[Compared]:
     """The best honest line of each panel, of those on most splits, against every other honest one, near ones first."""
-    found = []
+    found, answers = [], Answers(results)
     for panel in panels:
         if panel.best:
-            best = max(panel.best, key=lambda line: _value(line, panel))
+            best = max(panel.best, key=lambda line: value(line, panel))
             pairs = [(best, line) for line in panel.honest if line is not best]
-            found.append(_compared(panel, _figure(panel), pairs, results))
+            found.append(_compared(panel, figure(panel), pairs, answers))
     return [one for one in found if one.leads]
 
 
 def gaps(panels: Sequence[Panel], results: Sequence[Result]) -> list[Compared]:
     """The oracle's line of each method against its own choice: what choosing on the test clips would add."""
-    found = []
+    found, answers = [], Answers(results)
     for panel in panels:
         own = {_who(line): line for line in panel.lines if not line.leaky}
         pairs = [(line, own[_who(line)]) for line in panel.lines if line.leaky and _who(line) in own]
-        found.append(_compared(panel, "top1", pairs, results))  # the figure that an oracle chooses by
+        found.append(_compared(panel, "top1", pairs, answers))  # the figure that an oracle chooses by
     return [one for one in found if one.leads]
 
 
 def between(panels: Sequence[Panel], results: Sequence[Result], one: str, other: str) -> list[Compared]:
     """Every line of one result against those of another that answer the same question, oracles aside."""
-    found = []
+    found, answers = [], Answers(results)
     for panel in panels:
         lines = [line for line in panel.lines if not line.leaky]
         pairs = [(ours, their) for ours in lines for their in lines if (ours.result, their.result) == (one, other)]
-        found.append(_compared(panel, _figure(panel), pairs, results))
+        found.append(_compared(panel, figure(panel), pairs, answers))
     return [one for one in found if one.leads]
 
 
@@ -93,38 +93,49 @@ def table(found: Sequence[Compared]) -> Iterator[list[object]]:
             ]
 
 
-def _compared(panel: Panel, by: str, pairs: Sequence[tuple[Line, Line]], results: Sequence[Result]) -> Compared:
-    leads = []
-    for one, other in pairs:
-        difference = differences.paired(one.rows, other.rows, by)
-        if difference is not None:
-            if by == "top1" and difference.num_splits == 1:
-                splits = set(difference.by_split)
-                answers = (_answers(line, splits, results) for line in (one, other))
-                difference = differences.with_cells(difference, *answers)
-            leads.append(Lead(one, other, difference))
+class Answers:
+    """What lines say of every clip, looked up in the predictions of the results once."""
+
+    def __init__(self, results: Sequence[Result]) -> None:
+        self._results = {one.name: one for one in results}
+        self._found: dict[tuple[str, str, str], list[Row]] = {}
+
+    def of(self, line: Line, splits: Collection[str]) -> list[Row]:
+        """On these splits."""
+        selection, space = (line.rows[0][key] for key in ("selection", "label_space"))
+        key = (line.result, selection, space)
+        if key not in self._found:
+            predictions = self._results[line.result].predictions
+            self._found[key] = [one for one in predictions if (one["selection"], one["label_space"]) == key[1:]]
+        return [one for one in self._found[key] if one["split"] in splits]
+
+
+def lead(one: Line, other: Line, by: str, answers: Answers) -> Lead | None:
+    """One line less another by a figure; None where they share no split."""
+    difference = differences.paired(one.rows, other.rows, by)
+    if difference is None:
+        return None
+    if by == "top1" and difference.num_splits == 1:
+        both = (answers.of(line, difference.by_split) for line in (one, other))
+        difference = differences.with_cells(difference, *both)
+    return Lead(one, other, difference)
+
+
+def _compared(panel: Panel, by: str, pairs: Sequence[tuple[Line, Line]], answers: Answers) -> Compared:
+    found = [lead(one, other, by, answers) for one, other in pairs]
+    leads = [one for one in found if one is not None]
     return Compared(panel, by, sorted(leads, key=lambda lead: (lead.difference.mean, lead.other.result)))
-
-
-def _answers(line: Line, splits: set[str], results: Sequence[Result]) -> list[Row]:
-    """What a line says of every clip of these splits."""
-    (result,) = (one for one in results if one.name == line.result)
-    first = line.rows[0]
-    wanted = {key: first[key] for key in ("selection", "label_space")}
-    return [
-        one
-        for one in result.predictions
-        if one["split"] in splits and all(one[key] == value for key, value in wanted.items())
-    ]
 
 
 def _who(line: Line) -> tuple[object, ...]:
     return (line.result, *(line.rows[0][key] for key in ("inference", "refit")))
 
 
-def _figure(panel: Panel) -> str:
+def figure(panel: Panel) -> str:
+    """What the lines of a panel are compared by, as rows name it."""
     return _FIGURES.get(panel.space, "top1")
 
 
-def _value(line: Line, panel: Panel) -> float:
-    return line.generalised[AREA] if line.generalised and _figure(panel) == AREA else line.value
+def value(line: Line, panel: Panel) -> float:
+    """That figure of a line."""
+    return line.generalised[AREA] if line.generalised and figure(panel) == AREA else line.value

@@ -59,7 +59,7 @@ def page(key: str, abouts: list[dict[str, Any]], rejected: list[list[str]]) -> p
             pages.Table(title=NETWORK, header=NETWORK_HEADER, rows=[network]),
         ],
         lines=[
-            histories.lines("Training loss", "cross entropy", "loss", learnt),
+            histories.lines("Training loss", _loss(row["text"]), "loss", learnt),
             histories.lines(
                 "Accuracy on held-out clips of the training classes", "accuracy", "held_out_accuracy", learnt
             ),
@@ -68,13 +68,20 @@ def page(key: str, abouts: list[dict[str, Any]], rejected: list[list[str]]) -> p
     )
 
 
+def _loss(text: dict[str, Any] | None) -> str:
+    """Of which formula."""
+    return "divergence within a batch" if text is not None and text["loss"] == "batch" else "cross entropy"
+
+
 def _teaching(about: dict[str, Any]) -> str:
     """What the weights were taught with, in words."""
     text, augment = about["text"], about["augment"]
     told = "by their labels"
     if text is not None:
         told = f"by their texts of type {text['text_type']} (centred: {text['centre']})"
+        told += ", told apart among those of each batch" if text["loss"] == "batch" else ""
         told += " and their labels" if text["label_weight"] else ""
+        told += ", with the map to these texts as its last layer" if text["keep_map"] else ""
     drawn = ", ".join(f"{name} {value:g}" for name, value in (augment or {}).items())
     return f"{told}, from variants of the clips ({drawn})" if augment else told
 

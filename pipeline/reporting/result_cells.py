@@ -65,7 +65,7 @@ SPACES = {
 
 _LEAKY = "its setting was chosen by its accuracy on the test clips (an oracle): for comparison with such papers only"
 _KEPT = "overlapping classes kept ({}): the weights were taught classes that are tested, so it is no zero-shot figure"
-_TRANSDUCTIVE = "transductive: clips of unseen classes, without their labels, took part in training"
+_TRANSDUCTIVE = "transductive: clips of unseen classes, without their labels, took part in training or in scores"
 
 
 class Asked(Params):

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from pipeline.core.errors import DataError
 from pipeline.evaluation.generalised import WAYS
 from pipeline.evaluation.leakage import FLAGS, LEAKS, OPENERS
-from pipeline.reporting import audit, charts, leads, scatter, views
+from pipeline.reporting import audit, charts, leads, ranking, scatter, views
 from pipeline.reporting.evidence import Evidence, Result, Shown
 from pipeline.reporting.page_strips import Strips
 from pipeline.reporting.result_tables import Filled
@@ -45,6 +45,7 @@ def write(folder: Path, title: str, evidence: Evidence, picture: str, tables: Se
     site = _environment(title, evidence, tables, strips)
     panels = views.panels(evidence.results)
     ahead = leads.ahead(panels, evidence.results)
+    ranked = ranking.rankings(panels, evidence.results)
     _page(
         site,
         folder,
@@ -53,6 +54,7 @@ def write(folder: Path, title: str, evidence: Evidence, picture: str, tables: Se
         tables=tables,
         panels=panels,
         ahead=ahead,
+        ranked=ranked,
         gaps=leads.gaps(panels, evidence.results),
         questions=views.questions(evidence.results),
         picture=Markup(picture),  # noqa: S704 - drawn by dag.svg, which escapes
@@ -75,6 +77,8 @@ def write(folder: Path, title: str, evidence: Evidence, picture: str, tables: Se
     _page(site, folder, "provenance.html", evidence=evidence, versions=versions())
     if ahead:
         _write_csv(folder / "differences.csv", leads.HEADER, leads.table(ahead))
+    if ranked:
+        _write_csv(folder / "ranking.csv", ranking.HEADER, ranking.table(ranked))
     _write_plots(folder / "plots", evidence)
 
 

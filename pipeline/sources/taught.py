@@ -11,9 +11,8 @@ import numpy.typing as npt
 from pipeline.core.errors import DataError
 from pipeline.core.store import Store
 from pipeline.labels.overlap import CHECKS, Overlap, OverlapParams, Target, overlapping
-from pipeline.models.methods.shared import class_texts
+from pipeline.models.methods.shared import class_texts, text_weights
 from pipeline.models.shared_classes import text_space
-from pipeline.models.tasks import text_weights
 
 Floats = npt.NDArray[np.float32]
 

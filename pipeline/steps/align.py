@@ -19,7 +19,7 @@ from pipeline.models.tasks import Asked, Inputs, joined
 from pipeline.reporting import align as page_of
 from pipeline.training import method_rows
 from pipeline.training.method_rows import Compute
-from pipeline.training.selection import Plan
+from pipeline.training.selection import Plan, reading
 
 
 class Row(Params):
@@ -68,14 +68,21 @@ def align(
 
     Raises LeakError for features of an encoder that saw an unseen or val class, DataError for inputs that do not fit.
     """
-    asked = Asked(row.dataset, row.split_table, row.splits, row.seeds, row.max_missing, row.spaces)
+    asked = Asked(row.dataset, row.split_table, row.splits, row.seeds, row.max_missing, row.spaces, reading(row.method))
     tasks = joined(inputs, asked)
     plan = Plan(row.method, row.variant, settings, row.refit, compute.num_threads, row.num_folds, row.explained)
     parts = Parts("align", key, cache)
     with whole_folder(out) as scratch:
         found, used = method_rows.learn(scratch, tasks, plan, _told(key, row, inputs), parts)
         page = page_of.About(
-            row.method, row.variant, row.refit, row.selection, settings.setting_name, settings.trains, settings.remark
+            row.method,
+            row.variant,
+            row.refit,
+            row.selection,
+            settings.setting_name,
+            settings.trains,
+            settings.transductive,
+            settings.remark,
         )
         pages.write(scratch, page_of.page(key, page, found))
     parts.keep_only(used)

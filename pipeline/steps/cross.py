@@ -29,7 +29,7 @@ from pipeline.reporting import nearest_classes, transfer_files
 from pipeline.reporting import transfer as program_page
 from pipeline.training import method_rows
 from pipeline.training.method_rows import Compute
-from pipeline.training.selection import Plan
+from pipeline.training.selection import Plan, reading
 from pipeline.transfer.asked import Composing, Folds
 
 
@@ -109,7 +109,8 @@ def cross(
             f"cross.rows.{key}: source and target are both '{row.source.dataset}'; rows of align and transfer score a "
             "dataset's own unseen classes"
         )
-    asked = crossing.Asked(row.source, row.target, row.splits, row.seeds, row.overlap, row.max_missing)
+    what = clip_vectors.POOLED if isinstance(row.how, Composing) else reading(row.how.method)
+    asked = crossing.Asked(row.source, row.target, row.splits, row.seeds, row.overlap, row.max_missing, what)
     found = crossing.crossed(source.side, target.side, asked)
     about = clip_vectors.about(target.inputs.features) | {
         "split_table": row.target.split_table,
@@ -160,6 +161,6 @@ def _learnt(
     threads = settings.compute.num_threads
     plan = Plan(how.method, how.variant, params, row.refit, threads, num_folds=None, explained=False)
     learnt, used = method_rows.learn(scratch, found.tasks, plan, told, parts)
-    of_method = params.setting_name, params.trains, params.remark
+    of_method = params.setting_name, params.trains, params.transductive, params.remark
     about = method_page.About(how.method, how.variant, row.refit, "val", *of_method)
     return method_page.page(told.key, about, learnt), used

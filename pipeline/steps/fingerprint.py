@@ -19,8 +19,9 @@ _ONE_BY_ONE = (
     "pipeline.models.methods",
     "pipeline.models.text_encoders",
 )
-# Of which a row names several, or one or none: by the digest's name.
+# Of which a row names several, or one or none: by the digest's name. Streams are of any encoder of their folder.
 _AS_A_WHOLE = {
+    "modalities.skeleton.streams": ("pipeline.modalities.skeleton",),
     "text.negatives": ("pipeline.text.negatives",),
     "modalities": ("pipeline.modalities.*",),
     "models.methods": ("pipeline.models.methods",),

@@ -160,6 +160,7 @@ def _part_key(pair: _Pair, lessons: Lessons, told: sentences.Told | None) -> dic
         "arrays": pair.arrays_digest,
         "lessons": vars(lessons),
         "texts": None if told is None else array_digest(told.text_KT),
+        "text_space": None if told is None or told.space is None else told.space.model_dump(),
     }
 
 

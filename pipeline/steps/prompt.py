@@ -23,7 +23,8 @@ class Row(Params):
 
     A source is `class_list`, or a file: `descriptions` itself, or one in the folder that `descriptions` is. Of a
     dataset that brings its own class list (manifests), `descriptions` is that list, or the folder that holds it as
-    classes.csv.
+    classes.csv. Types `verb` and `noun` may have the source `class_name`: they are read off the names of the classes,
+    and columns `verb` and `noun` of the class list, where they say something, take the place of what is read.
     """
 
     dataset: str

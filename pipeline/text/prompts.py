@@ -12,7 +12,8 @@ from pipeline.text.class_tables import LABEL, ClassRow
 
 TypeName = Annotated[str, Field(pattern=r"^[^\W_][\w -]*$")]  # it becomes the name of a group of vectors
 
-TEMPLATE = "template"  # the origin of texts that a template makes
+# Origins of texts: made by a template, read off the class's name, shipped with the project.
+TEMPLATE, NAME, OURS = "template", "name", "ours"
 PARTS_OF_LABELS = frozenset(("noun", "verb"))  # types whose texts several classes share
 # Groups of vectors that the lexicon of movement makes of texts, which several classes may share too: their attributes,
 # and what is told of each measured movement.
@@ -24,8 +25,8 @@ MOST_TEXTS = 100  # of one type and class; the vectors' ids "CCCC-II" count them
 class Text:
     """One text of a class; `index` counts the texts of one type and class from 0.
 
-    `origin` says where it comes from: "template", "ours" (ships with the project), "csv:<hash>" or
-    "model:<name>:<hash>", the hash being the first digits of the file's SHA-256.
+    `origin` says where it comes from: "template", "name" (read off the class's name), "ours" (ships with the project),
+    "csv:<hash>" or "model:<name>:<hash>", the hash being the first digits of the file's SHA-256.
     """
 
     class_id: int
@@ -51,17 +52,20 @@ def from_templates(templates: Sequence[str], names: Sequence[str]) -> list[Text]
 def from_rows(rows: Sequence[ClassRow], names: Sequence[str], origin: str, where: str) -> list[Text]:
     """The texts of a CSV file's rows: a row a class (or several: several texts), a column a prompt type.
 
-    A column without any text is left out. Raises DataError for single empty texts; `where` is the file.
+    A column without any text is left out, and empty cells of verbs and nouns are. Raises DataError for other single
+    empty texts; `where` is the file.
     """
     types = [name for name in rows[0].cells if any(row.cells[name].strip() for row in rows)] if rows else []
     texts: list[Text] = []
-    count: Counter[int] = Counter()
+    count: Counter[tuple[int, str]] = Counter()
     for row in rows:
         for name in types:
-            if not row.cells[name].strip():
+            text = " ".join(row.cells[name].split())
+            if text:
+                texts.append(Text(row.class_id, name, count[row.class_id, name], text, origin))
+                count[row.class_id, name] += 1
+            elif name not in PARTS_OF_LABELS:
                 raise DataError(f"{where}: line {row.line}: no text under '{name}' for class '{names[row.class_id]}'")
-            texts.append(Text(row.class_id, name, count[row.class_id], " ".join(row.cells[name].split()), origin))
-        count[row.class_id] += 1
     return texts
 
 

@@ -1,4 +1,4 @@
-"""Where class texts come from: the class list, CSV files of texts or of scene graphs, answers of a language model."""
+"""Where class texts come from: the class list, the classes' names, CSV files, answers of a language model."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,22 +6,22 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from pipeline.core.errors import ParamsError
+from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.hashing import file_digest
 from pipeline.core.params import Params
 from pipeline.datasets import shared
-from pipeline.text import captions, class_graphs, class_tables, prompts, requests
-from pipeline.text.prompts import Text
+from pipeline.text import captions, class_graphs, class_tables, label_parts, prompts, requests
+from pipeline.text.prompts import OURS, Text
 
 CLASS_LIST = "class_list"  # the source that is the dataset's own list of classes
-OURS = "ours"  # the origin of texts that ship with the project
+CLASS_NAME = "class_name"  # the source of verbs and nouns that reads them off the names of the classes
 
 _PACKAGE = Path(__file__).parents[1]  # what lies below it ships with the project
 
 
 def _file_name(name: str) -> str:
     if name in ("", ".", "..") or "/" in name or "\\" in name:
-        raise ValueError(f"a source is '{CLASS_LIST}' or the name of a file, without a folder")
+        raise ValueError(f"a source is '{CLASS_LIST}', '{CLASS_NAME}' or the name of a file, without a folder")
     return name
 
 
@@ -58,16 +58,41 @@ class Reader:
         if isinstance(source, Answers):
             file = self._path(source.file)
             return requests.from_answers(file, source.model, type_, self._dataset, self._names, self._worded)
+        if source == CLASS_NAME:
+            return self._of_names(type_)
         file = self._class_list() if source == CLASS_LIST else self._path(source)
+        by_type = self._of_file(file)
+        if type_ not in by_type:
+            found = ", ".join(sorted(by_type)) or "none"
+            raise ParamsError(f"prompt.rows: {file} has no texts of type '{type_}'; its types: {found}")
+        told = {text.class_id for text in by_type[type_]}
+        untold = next((name for class_id, name in enumerate(self._names) if class_id not in told), None)
+        if untold is not None:
+            raise DataError(f"{file}: no text under '{type_}' for class '{untold}'; write one")
+        return by_type[type_]
+
+    def _of_names(self, type_: str) -> list[Text]:
+        """Verbs or nouns of the names; a column of the class list takes their place where it says something."""
+        where = f"prompt.rows: dataset '{self._dataset}'"
+        if type_ not in prompts.PARTS_OF_LABELS:
+            raise ParamsError(f"{where}: type '{type_}': '{CLASS_NAME}' is a source of the types noun and verb only")
+        file = self._class_list()
+        given = self._of_file(file).get(type_, [])
+        own = not file.resolve().is_relative_to(_PACKAGE)
+        written = (
+            f"into a column '{type_}' of {file}"
+            if own
+            else f"into a CSV file of all classes, columns name and {type_}, and name it in place of '{CLASS_NAME}'"
+        )
+        return label_parts.texts(type_, self._names, given, where, written)
+
+    def _of_file(self, file: Path) -> dict[str, list[Text]]:
         if file not in self._tables:
             by_type: dict[str, list[Text]] = {}
             for text in from_csv(file, self._names, self._worded):
                 by_type.setdefault(text.type, []).append(text)
             self._tables[file] = by_type
-        if type_ not in self._tables[file]:
-            found = ", ".join(sorted(self._tables[file])) or "none"
-            raise ParamsError(f"prompt.rows: {file} has no texts of type '{type_}'; its types: {found}")
-        return self._tables[file][type_]
+        return self._tables[file]
 
     def _class_list(self) -> Path:
         shipped = shared.class_file(self._dataset)

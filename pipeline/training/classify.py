@@ -1,13 +1,20 @@
-"""An encoder learns to tell its training classes apart, through linear layers that are thrown away."""
+"""An encoder learns to tell its training classes apart, through linear layers that are thrown away.
 
-# Shapes: N clips, C channels, T frames, V joints, M bodies, D feature size, K training classes.
+The networks of an encoder of streams learn side by side: each has a layer and a loss of its own, and the losses are
+added. As no weight is in two of them, each takes the steps that it would take alone from the same first weights, with
+the same batches; but for `clip_norm`, which measures the gradient of all, and dropout, which draws from one generator.
+What the streams share is the epoch that is kept: that in which the sum of their logits knows most held-out clips.
+"""
+
+# Shapes: N clips, C channels, T frames, V joints, M bodies, D feature size, K training classes, S streams.
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from pipeline.modalities import Variant
-from pipeline.models.encoder import encoder_of
+from pipeline.models.encoder import Streamed, encoder_of
 from pipeline.training import loop, sentences
 from pipeline.training.lessons import LabelledClips, Lessons, Prepared
 
@@ -32,17 +39,18 @@ class Teaching:
 
 
 class Classifier(nn.Module):
-    """An encoder, and a linear layer over the training classes."""
+    """An encoder, and a linear layer over the training classes for each of its streams; most have one."""
 
     def __init__(self, encoder: nn.Module, num_classes: int) -> None:
         super().__init__()
         self.encoder = encoder
-        self.head = nn.Linear(encoder_of(encoder).dim, num_classes)
+        dims = encoder.dims if isinstance(encoder, Streamed) else [encoder_of(encoder).dim]
+        self.heads = nn.ModuleList(nn.Linear(dim, num_classes) for dim in dims)
 
     def forward(self, x_NCTVM: Tensor) -> Tensor:
-        """logit_NK."""
-        logit_NK: Tensor = self.head(self.encoder(x_NCTVM))
-        return logit_NK
+        """logit_SNK."""
+        streams = self.encoder.by_stream(x_NCTVM) if isinstance(self.encoder, Streamed) else [self.encoder(x_NCTVM)]
+        return torch.stack([head(feature_ND) for head, feature_ND in zip(self.heads, streams, strict=True)])
 
 
 def train(
@@ -82,8 +90,8 @@ def _learner(encoder: nn.Module, num_classes: int, teaching: Teaching) -> tuple[
         return sentences.Reader(encoder, told), sentences.loss_of(told.params, teaching.label_smoothing)
 
     def loss_fn(module: nn.Module, batch: loop.Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        logit_NK = module(batch["x"])
-        loss = nn.functional.cross_entropy(logit_NK, batch["label"], label_smoothing=teaching.label_smoothing)
-        return loss, {"accuracy": (logit_NK.argmax(1) == batch["label"]).float().mean()}
+        logit_SNK, label_N = module(batch["x"]), batch["label"]
+        losses = [nn.functional.cross_entropy(x, label_N, label_smoothing=teaching.label_smoothing) for x in logit_SNK]
+        return torch.stack(losses).sum(), {"accuracy": (logit_SNK.sum(0).argmax(1) == label_N).float().mean()}
 
     return Classifier(encoder, num_classes), loss_fn

@@ -2,18 +2,19 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline import modalities
 from pipeline.core import runs
 from pipeline.core.errors import ParamsError
 from pipeline.core.params import Params
 from pipeline.core.seeds import derived_seed
-from pipeline.models import checkpoint, encoder_cost
+from pipeline.models import checkpoint, encoder_cost, text_space
+from pipeline.models.mapped import Mapped
 from pipeline.training import classify, loop, ranks, sentences
 from pipeline.training.determinism import deterministic
 from pipeline.training.lessons import Classes, Lessons, Prepared
@@ -33,6 +34,13 @@ class Plan(Params):
     augment: dict[str, Any] | None  # Params of the modality's variants, of which one takes a clip's place; null: none
     text: sentences.Params | None  # null: a classifier learns, from labels alone
     training: loop.Params
+
+    @model_validator(mode="after")
+    def _smooths_labels(self) -> Self:
+        text = self.text
+        if text is not None and text.loss == "batch" and not text.label_weight and self.label_smoothing:
+            raise ValueError("label_smoothing: the loss within a batch has no labels to smooth; set it to 0.0")
+        return self
 
 
 def train(
@@ -56,10 +64,14 @@ def train(
             raise ParamsError(
                 f"{task.section}: {plan.encoder} has no weights to learn; name it in a row of extract alone"
             )
+        if told is not None and told.space is not None:
+            encoder = Mapped(encoder, told.space.dim)
         cost = encoder_cost.of(encoder, _whole_clip(prepared))
         fitted = classify.train(encoder, prepared, lessons, plan.training, teaching, seed=named_seed, task=task)
         facts.update(fitted.facts)
-    checkpoint.save(file, encoder, _about(plan, prepared, lessons, seed, fitted) | asdict(cost))
+    space = told.space if told is not None else None
+    kept = {} if space is None else {text_space.KEY: space.model_dump()}
+    checkpoint.save(file, encoder, _about(plan, prepared, lessons, seed, fitted) | asdict(cost) | kept)
 
 
 def _whole_clip(prepared: Prepared) -> torch.Tensor:

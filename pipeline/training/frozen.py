@@ -1,4 +1,7 @@
-"""Frozen encoders, loaded from weights that say what they saw: of a split's training, or of none, such as CLIP's."""
+"""Frozen encoders, loaded from weights that say what they saw.
+
+They are of a split's training, of a training on all classes, which others have done, or of none, such as CLIP's.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,8 +15,10 @@ from pipeline import modalities
 from pipeline.core import members
 from pipeline.core.errors import DataError, FormatError, LeakError, ParamsError
 from pipeline.core.hashing import file_digest, value_digest
-from pipeline.models import checkpoint
+from pipeline.models import checkpoint, text_space
 from pipeline.models.encoder import Encoder, SplitlessMember, WeightlessMember, encoder_of
+from pipeline.models.mapped import rebuilt
+from pipeline.models.text_space import TextSpace
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class About(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True)
 
     dataset: str
-    split_table: str
+    split_table: str | None  # None: of a training on all classes, as of the split `all`
     modality: str
     recipe: str
     encoder: str
@@ -53,6 +58,8 @@ class About(BaseModel):
     training_names: list[str]
     unseen_classes: list[int]
     training_clips: str  # a `clips_digest`
+    adopted: bool = False  # others have trained them, on val classes too
+    text_space: TextSpace | None = None  # where its vectors lie among texts: it has kept its map to them
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,7 @@ class Found:
     attrs: dict[str, Any]
 
 
+ALL = "all"  # in place of a split: the encoder was trained on all classes
 Loads = dict[str, Callable[[], Found]]  # by group
 
 
@@ -77,18 +85,19 @@ def encoders(asked: Asked, weights: Path, layout: str) -> Loads:
     """The encoders of a folder of weights or of a start file, each loaded when it is called for.
 
     Weights of a split are of the group `<split>-<seed>`, others of `all-<seed>`, or `all` where they have no seeds or
-    there are none: of an encoder that learns nothing `weights` are not opened.
+    there are none: of an encoder that learns nothing `weights` are not opened. Of weights that others have trained on
+    all classes `split_table` is None, and they may be of another dataset.
     Raises ParamsError for what the row should say otherwise, and DataError for weights that are not there; a load also
     LeakError if an encoder was trained on a class that its split calls unseen, is not the one its file name says, or
     does not tell what it has seen.
     """
-    if asked.split_table is not None:
+    if asked.split_table is not None or any(weights.glob(f"{ALL}-*.safetensors")):
         return _of_splits(asked, weights, layout)
     return _of_no_weights(asked, layout) if is_weightless(asked) else _of_no_split(asked, weights)
 
 
 def _of_splits(asked: Asked, weights: Path, layout: str) -> Loads:
-    """The encoders that pretrain left."""
+    """The encoders that pretrain left, or that were imported."""
     if asked.options:
         raise ParamsError(f"{asked.where}: options: the weights of {asked.encoder} bring their own; set it to {{}}")
     files = sorted(weights.glob("*.safetensors"))
@@ -99,12 +108,15 @@ def _of_splits(asked: Asked, weights: Path, layout: str) -> Loads:
     def load(file: Path) -> Found:
         state, metadata = checkpoint.load(file)
         about = check(metadata, file, asked, layout)
-        module = sense.build(about.encoder, about.options, about.layout, str(file))
+        module = rebuilt(sense.build(about.encoder, about.options, about.layout, str(file)), metadata)
         checkpoint.restore(module, state, file)
         kept = about.model_dump(include={"split", "seed", "training_classes", "training_clips", "encoder", "modality"})
+        kept |= {"adopted": True} if about.adopted else {}
         if about.dataset != asked.dataset:  # its class ids say nothing of those of the clips
             kept |= {"training_classes": [], "source": about.dataset, "training_names": about.training_names}
             kept["training_clips"] = None
+        if about.text_space is not None:
+            kept[text_space.KEY] = about.text_space.model_dump()
         return Found(file.stem, encoder_of(module), file_digest(file), kept)
 
     return {file.stem: partial(load, file) for file in files}
@@ -186,7 +198,8 @@ def check(metadata: dict[str, Any], file: Path, asked: Asked, layout: str) -> Ab
         raise LeakError(f"{file}: trained on classes {seen}, which split '{about.split}' calls unseen")
     dataset, split_table = asked.taught_on
     whose = {name: getattr(asked, name) for name in ("modality", "recipe", "encoder")}
-    wanted = {"dataset": dataset, "split_table": split_table, **whose, "layout": layout}
+    wanted = {"split_table": split_table, **whose, "layout": layout}
+    wanted |= {} if split_table is None else {"dataset": dataset}
     found = about.model_dump(include=set(wanted))
     if found != wanted:
         raise DataError(f"{file}: is of {found}, the row asks for {wanted}; mend {asked.where} in params.yaml")

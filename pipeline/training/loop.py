@@ -17,6 +17,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, Self
 
@@ -59,11 +60,19 @@ class Sgd(core_params.Params):
     momentum: float = Field(gt=0, lt=1)
 
 
+class Drops(core_params.Params):
+    """The learning rate stays, and is multiplied by a factor after some epochs: the "multi-step" schedule."""
+
+    after_epochs: list[Annotated[int, Field(ge=1)]] = Field(min_length=1)
+    factor: float = Field(gt=0, lt=1)
+
+
 class Params(core_params.Params):
     """How a module is trained: all that decides its bytes."""
 
     optimizer: Annotated[Adam | Sgd, Field(discriminator="name")]
-    num_epochs: int = Field(ge=1)  # the cosine schedule ends here, early stopping may end sooner
+    schedule: Literal["cosine"] | Drops  # of the learning rate after the warm-up; cosine: half of one, down to 0
+    num_epochs: int = Field(ge=1)  # the schedule ends here, early stopping may end sooner
     warmup_epochs: int = Field(ge=0)  # the learning rate rises linearly over these
     patience: int = Field(ge=1)  # epochs without a better held-out metric before stopping
     batch_size: int = Field(ge=1)  # of a step, all devices and micro-batches together
@@ -78,6 +87,14 @@ class Params(core_params.Params):
     def _every_device_has_rows(self) -> Self:
         if self.batch_size < self.accumulate * self.devices:
             raise ValueError("batch_size is less than accumulate times devices")
+        return self
+
+    @model_validator(mode="after")
+    def _drops_in_order(self) -> Self:
+        if isinstance(self.schedule, Drops):
+            epochs = self.schedule.after_epochs
+            if any(one >= next_one for one, next_one in pairwise([*epochs, self.num_epochs])):
+                raise ValueError("schedule.after_epochs do not rise, or do not all end before num_epochs")
         return self
 
 
@@ -269,10 +286,12 @@ def measure(module: nn.Module, data: Source, loss_fn: LossFn, readers: Readers, 
 
 
 def rate(step: int, steps_in_epoch: int, params: Params) -> float:
-    """Factor of the learning rate at a step: linear to 1 in the warm-up, then half a cosine down to 0."""
+    """Factor of the learning rate at a step: linear to 1 in the warm-up, then as scheduled."""
     warmup, total = params.warmup_epochs * steps_in_epoch, params.num_epochs * steps_in_epoch
     if step < warmup:
         return (step + 1) / (warmup + 1)
+    if isinstance(params.schedule, Drops):
+        return params.schedule.factor ** sum(step >= epoch * steps_in_epoch for epoch in params.schedule.after_epochs)
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
 
 

@@ -73,13 +73,35 @@ def learn(folder: Path, tasks: Sequence[Task], plan: Plan, told: Told, parts: Pa
 
 
 def _check_one_space(tasks: Sequence[Task], plan: Plan, told: Told) -> None:
-    """Without a map between them, features and texts must be of the same weights."""
-    apart = [task.name for task in tasks if not task.one_space]
+    """Without a map between them, features and texts must be of the same weights, and be read as they were taught."""
+    where = f"{told.where}: {plan.method} compares features with texts, but"
+    both = [(task, task.last(plan.refit)) for task in tasks]
+    apart = [task.name for task, last in both if not (task.one_space and last.one_space)]
     if apart:
         raise DataError(
-            f"{told.where}: {plan.method} compares features with texts, but those of {told.features} and "
-            f"{told.embeddings} are of different weights ({', '.join(apart)}); name features and embeddings of the "
-            "same CLIP"
+            f"{where} those of {told.features} and {told.embeddings} are of different weights ({', '.join(apart)}); "
+            "name features and embeddings of the same CLIP, or those that taught an encoder which keeps its map"
+        )
+    for task, last in both:
+        for one, clips in ((task, task.fit), (last, last.training(plan.refit))):
+            _check_wording(where, one, sorted(set(clips.class_ids)), plan, told)
+
+
+def _check_wording(where: str, task: Task, class_ids: Sequence[int], plan: Plan, told: Told) -> None:
+    """The texts, and the classes whose mean is taken off them, are those that taught an encoder which keeps its map."""
+    space, read = task.text_space, plan.settings.compares
+    if space is None or read is None:
+        return
+    taught = (space.text_type, space.centre)
+    if read != taught:
+        raise DataError(
+            f"{where} {told.features} lies among texts of type '{taught[0]}' (centred: {taught[1]}), which taught its "
+            f"encoder, and variant '{plan.variant}' reads '{read[0]}' (centred: {read[1]}); give it the same"
+        )
+    if space.centre == "seen" and (plan.num_folds is not None or class_ids != task.encoder_classes):
+        raise DataError(
+            f"{where} the texts of {told.features} are centred on the {len(task.encoder_classes)} classes that taught "
+            "its encoder; take `selection: val` and `refit: none`, or `both` with an encoder of all seen classes"
         )
 
 
@@ -98,6 +120,7 @@ def _assemble(folder: Path, found: Sequence[Learnt], plan: Plan, told: Told) -> 
                     settings=plan.settings.settings,
                     selected=one.selected,
                     calibration=one.calibration if space == "gzsl" else None,
+                    scored_together=plan.settings.transductive,
                 )
                 values = np.load(part / f"{space}.npy", allow_pickle=False)
                 behind = selection.explained(part) if space == "unseen" else {}

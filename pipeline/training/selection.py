@@ -13,6 +13,7 @@ from pipeline.core import members, scores, seeds
 from pipeline.core.closure import Code
 from pipeline.core.outputs import write_json
 from pipeline.models import checkpoint, generalised
+from pipeline.models.clip_vectors import Reading
 from pipeline.models.generalised import Gate, Scored
 from pipeline.models.methods.shared import Array, Candidate, Clips, Cost, Method, MethodParams
 from pipeline.models.tasks import Task
@@ -27,6 +28,11 @@ GATE = "gate.npy"
 def method(name: str) -> Method:
     """A file of the methods' folder."""
     return cast(Method, members.load(METHODS, name))
+
+
+def reading(name: str) -> Reading:
+    """What a method reads of each clip."""
+    return Reading(method(name).NEEDS, name)
 
 
 @dataclass(frozen=True)
@@ -192,7 +198,7 @@ def _parting(task: Task, candidate: Candidate) -> Parting:
 
 def _about(task: Task, plan: Plan, setting: str) -> dict[str, Any]:
     about = {"method": plan.method, "variant": plan.variant, "params": plan.settings.model_dump(), "setting": setting}
-    dims = {"feature_dim": task.test_ND.shape[1], "text_dim": task.texts.label_KT.shape[1]}
+    dims = {"feature_dim": task.test_ND.shape[-1], "text_dim": task.texts.label_KT.shape[1]}
     classes = task.training_classes(plan.refit)
     return {**about, **dims, "split": task.split, "seed": task.seed, "training_classes": classes} | _source(task, plan)
 

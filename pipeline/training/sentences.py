@@ -1,14 +1,18 @@
-"""An encoder learns from what its training classes are called or said to be, as in PGFA (TIP 2025).
+"""An encoder learns from what its training classes are called or said to be, as in PGFA (Zhou et al., TIP 2025).
 
-A clip's vector, through a linear map that is thrown away, shall point where the text of its class does: the loss is the
-cross entropy of the training classes, whose logits are the cosines times `scale`. A classifier may learn beside it from
-the same vector. Texts of no other class are read, so what is said of unseen classes changes no weight.
+A clip's vector, through a linear map, shall point where the text of its class does; logits are cosines times `scale`.
+The loss is the cross entropy of the training classes, or, as PGFA has it, the mean of two Kullback-Leibler divergences
+within the batch: of each clip over the texts of the batch's clips, and of each such text over the clips, from what is
+uniform over those of its class. The map is thrown away, or kept as the last layer of the encoder, whose vectors then
+lie in the space of the texts. A classifier may learn beside it from the vector before the map. Texts of no other class
+are read, so what is said of unseen classes changes no weight.
 """
 
 # Shapes: N clips, K training classes, D feature size, T text size.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from pydantic import Field
@@ -19,7 +23,10 @@ from pipeline.core.errors import DataError
 from pipeline.core.store import Store
 from pipeline.models.encoder import encoder_of
 from pipeline.models.learning import LossFn
-from pipeline.models.methods.shared import Array, Centre, TextType, Wording, class_texts
+from pipeline.models.mapped import Mapped
+from pipeline.models.methods.shared import Array, Centre, TextType, Wording, class_texts, text_weights
+from pipeline.models.text_space import TextSpace
+from pipeline.training import ranks
 
 
 class Params(core_params.Params):
@@ -29,37 +36,58 @@ class Params(core_params.Params):
     centre: Centre
     scale: float = Field(gt=0)  # of the cosines; PGFA has 1 / .07
     label_weight: float = Field(ge=0)  # of the classifier's loss, beside 1 for the texts'; 0: there is no classifier
+    loss: Literal["classes", "batch"]  # over the training classes, or among the clips of each (micro-)batch
+    keep_map: bool  # the map becomes the last layer of the encoder that is saved
 
 
 @dataclass(frozen=True)
 class Told:
-    """The texts of the training classes, unit vectors, and how they teach."""
+    """The texts of the training classes, unit vectors, how they teach, and where a kept map leads."""
 
     text_KT: Array
     params: Params
+    space: TextSpace | None = None  # None: the map is thrown away
 
 
 def read(params: Params, embeddings: Path, dataset: str, class_ids: Sequence[int], seed: int) -> Told:
-    """The texts of the training classes. DataError for a store of another dataset or without such texts."""
+    """The texts of the training classes.
+
+    DataError for a store of another dataset or without such texts, and where a kept map would lead nobody knows where.
+    """
     store = Store(embeddings, "embed")
     if (whose := store.attrs["dataset"]) != dataset:
         raise DataError(f"{embeddings}: class texts of '{whose}', not of '{dataset}'; mend taught_by in params.yaml")
     texts = class_texts(store, class_ids, seed)
-    return Told(Wording.of(params.text_type, params.centre, texts)(texts), params)
+    text_KT = Wording.of(params.text_type, params.centre, texts)(texts)
+    return Told(text_KT, params, _space(params, store, seed, text_KT.shape[1]) if params.keep_map else None)
+
+
+def _space(params: Params, store: Store, seed: int, dim: int) -> TextSpace:
+    """Of which texts the kept map must say that it leads to them."""
+    weights_hash = text_weights(store, seed)
+    if weights_hash is None:
+        raise DataError(
+            f"{store.path}: does not say which weights made its vectors, and a kept map must name them; "
+            "run `dvc repro embed`"
+        )
+    return TextSpace(dim=dim, weights_hash=weights_hash, text_type=params.text_type, centre=params.centre)
 
 
 class Reader(nn.Module):
-    """An encoder, a linear map from its vectors to those of texts, and where asked a linear layer over the classes."""
+    """An encoder, a linear map from its vectors to those of texts, and where asked a linear layer over the classes.
+
+    An encoder that is to keep the map brings it (`Mapped`).
+    """
 
     text_KT: Tensor
 
     def __init__(self, encoder: nn.Module, told: Told) -> None:
         super().__init__()
-        self.encoder, self.scale = encoder, told.params.scale
         num_classes, text_dim = told.text_KT.shape
-        dim = encoder_of(encoder).dim
+        mapped = encoder if isinstance(encoder, Mapped) else Mapped(encoder, text_dim)
+        self.encoder, self.map, self.scale = mapped.encoder, mapped.map, told.params.scale
+        dim = encoder_of(self.encoder).dim
         self.register_buffer("text_KT", torch.from_numpy(told.text_KT), persistent=False)
-        self.map = nn.Linear(dim, text_dim)
         self.head = nn.Linear(dim, num_classes) if told.params.label_weight else None
 
     def forward(self, x_NCT: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -74,10 +102,25 @@ def loss_of(params: Params, label_smoothing: float) -> LossFn:
 
     def loss_fn(module: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         told_NK, logit_NK = module(batch["x"])
-        loss = nn.functional.cross_entropy(told_NK, batch["label"], label_smoothing=label_smoothing)
+        if params.loss == "batch":  # of several processes, of all their clips
+            loss = within_batch(ranks.gathered(told_NK), ranks.gathered(batch["label"]))
+        else:
+            loss = nn.functional.cross_entropy(told_NK, batch["label"], label_smoothing=label_smoothing)
         if logit_NK is not None:
             labels = nn.functional.cross_entropy(logit_NK, batch["label"], label_smoothing=label_smoothing)
             loss = loss + params.label_weight * labels
         return loss, {"accuracy": (told_NK.argmax(1) == batch["label"]).float().mean()}
 
     return loss_fn
+
+
+def within_batch(told_NK: Tensor, label_N: Tensor) -> Tensor:
+    """Mean of the two divergences of a batch, over its clips; `told_NK` are the logits of all training classes."""
+    logit_NN = told_NK[:, label_N]  # row: a clip; column: the text of the class of one
+    same_NN = (label_N[:, None] == label_N).to(logit_NN.dtype)
+    target_NN = same_NN / same_NN.sum(dim=1, keepdim=True)  # symmetric, for a class has as many rows as columns
+
+    def divergence(logit_NN: Tensor) -> Tensor:
+        return nn.functional.kl_div(logit_NN.log_softmax(dim=1), target_NN, reduction="batchmean")
+
+    return (divergence(logit_NN) + divergence(logit_NN.T)) / 2

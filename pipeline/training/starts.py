@@ -36,6 +36,11 @@ def file_of(sense: Sense, pretrained: Path, split: str, seed: int, where: str) -
 def said(sense: Sense, file: Path, asked: frozen.Asked, layout: str) -> frozen.About:
     """What the weights of a start are. Refuses those of another encoder, and those that saw an unseen class."""
     about = frozen.check(checkpoint.load(file)[1], file, asked, layout)
+    if about.text_space is not None:
+        raise DataError(
+            f"{file}: its encoder keeps a map to texts (text.keep_map), and a sense starts from an encoder alone; name "
+            f"weights without one in {asked.where}"
+        )
     if about.options != sense.options:
         raise DataError(
             f"{file}: its encoder has the options {about.options}, the row asks for {sense.options}; mend {asked.where}"

@@ -17,6 +17,7 @@ from pipeline.training.determinism import deterministic
 NUM_CLIPS, BATCH, DIM, NUM_CLASSES = 128, 32, 512, 60
 PARAMS = {
     "optimizer": {"name": "adamw", "lr": 0.001, "weight_decay": 0.0, "fused": False},
+    "schedule": "cosine",
     "num_epochs": 1,
     "warmup_epochs": 0,
     "patience": 1,

@@ -36,8 +36,21 @@ TOWER = {
 CLIP = {"architecture": TOWER, "pooling": "mean_unit"}
 TEMPORAL = {"architecture": TOWER, "frames": "frozen", "num_frames": 6, "num_blocks": 2, "num_heads": 2}
 SAMPLES = {
+    ("skeleton", "ctr_gcn"): ({"num_slots": 2, "width": 8}, "kinect20", (3, 9, 20, 2)),
     ("skeleton", "kinematics"): ({}, "kinect20", (3, 9, 20, 2)),
+    ("skeleton", "ms_g3d"): (
+        {"bones": "layout", "num_slots": 2, "width": 6, "gcn_scales": 4, "g3d_scales": 3},
+        "kinect20",
+        (3, 9, 20, 2),
+    ),
+    ("skeleton", "mst_gcn"): ({"num_slots": 2, "width": 4}, "kinect20", (3, 9, 20, 2)),
+    ("skeleton", "shift_gcn"): ({"num_slots": 2, "width": 8, "shift_gradient": "exact"}, "kinect20", (3, 9, 20, 2)),
     ("skeleton", "stgcn"): ({"graph": "paper", "plan": "reduced", "dropout": 0.5}, "kinect20", (3, 9, 20, 2)),
+    ("skeleton", "streams"): (
+        {"encoder": "ctr_gcn", "options": {"num_slots": 2, "width": 8}, "streams": ["joint", "bone_motion"]},
+        "kinect20",
+        (3, 9, 20, 2),
+    ),
     ("depth", "r2plus1d"): ({"widths": [4, 8], "dropout": 0.5}, "depth_mm", (1, 6, 12, 16)),
     ("depth", "clip"): (CLIP, "depth_mm", (1, 6, 48, 64)),
     ("depth", "vit"): (VIT, "depth_mm", (1, 6, 48, 64)),

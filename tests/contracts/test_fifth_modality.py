@@ -146,6 +146,7 @@ class Encoder(nn.Module):
 }
 TRAINING = {
     "optimizer": {"name": "adam", "lr": 0.01, "weight_decay": 0.0, "fused": False},
+    "schedule": "cosine",
     "num_epochs": 2,
     "warmup_epochs": 0,
     "patience": 2,

@@ -95,6 +95,7 @@ def test_honest_pairs_pass() -> None:
     leakage.check_provenance(EVERY, PARTS)
     both = replace(BOUND, pairs="fit_and_val", paired_classes=[0, 1, 2], selection="validation_seen")
     leakage.check_provenance(both, PARTS)
+    leakage.check_provenance(replace(ABOUT, inference="transductive", scored_together=True), PARTS)
 
 
 @pytest.mark.parametrize(
@@ -107,6 +108,8 @@ def test_honest_pairs_pass() -> None:
         (replace(BOUND, pairs="seen"), "pairs is 'seen', expected one of"),
         (replace(BOUND, inference="transductive"), "inference is 'transductive', but pairs are 'fit'"),
         (replace(EVERY, inference="inductive"), "inference is 'inductive', but pairs are 'all'"),
+        (replace(ABOUT, scored_together=True), "inference is 'inductive', but .* clips are scored together"),
+        (replace(ABOUT, inference="transductive"), "'transductive', but pairs are 'None' and .* each by itself"),
         (replace(ABOUT, inference="guessed"), "inference is 'guessed', expected one of"),
         (replace(EVERY, selection="validation"), "that selection is 'validation_seen'"),
         (replace(BOUND, pairs="fit_and_val", paired_classes=[2]), "that selection is 'validation_seen'"),

@@ -9,6 +9,7 @@ import pytest
 from pipeline.core.errors import DataError, LeakError
 from pipeline.core.params import parse
 from pipeline.models import crossing
+from pipeline.models.clip_vectors import POOLED, Reading
 from pipeline.models.crossing import Asked, Crossing, Side
 from tests.steps import crossed
 from tests.steps.crossed import PARK, TAUGHT, World
@@ -21,11 +22,11 @@ def world(tmp_path):
     return World(tmp_path)
 
 
-def asked(**changes: Any) -> Asked:
+def asked(reading: Reading = POOLED, **changes: Any) -> Asked:
     from pipeline.steps.cross import Row
 
     row = parse(Row, crossed.ROW | changes, "cross.rows.x")
-    return Asked(row.source, row.target, row.splits, row.seeds, row.overlap, row.max_missing)
+    return Asked(row.source, row.target, row.splits, row.seeds, row.overlap, row.max_missing, reading)
 
 
 def joined(world: World, **changes: Any) -> Crossing:
@@ -44,6 +45,11 @@ def test_a_task_learns_from_the_source_and_scores_the_target(world):
         ids, vectors_ND = task.tested(split)
         assert ids == [clip_id for clip_id in world.park.ids if world.park.class_id(clip_id) in class_ids]
         assert vectors_ND.tolist() == [task.test_ND[task.test_ids.index(clip_id)].tolist() for clip_id in ids]
+
+
+def test_what_a_method_needs_must_be_there_of_both_datasets(world):
+    with pytest.raises(DataError, match=r"yard\S*zarr: group .* holds no 'tokens', which the method 'purls' reads"):
+        joined(world, reading=Reading("tokens", "purls"))
 
 
 def test_held_out_clips_of_the_source_are_not_learnt_from(world):

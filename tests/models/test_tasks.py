@@ -10,7 +10,7 @@ from pipeline.core.errors import DataError, LeakError
 from pipeline.core.roles import UNKNOWN_CLIPS
 from pipeline.core.schemas import SPLIT
 from pipeline.models import tasks
-from pipeline.models.clip_vectors import encoded
+from pipeline.models.clip_vectors import Reading, encoded, segments
 from pipeline.models.tasks import Asked, Inputs
 
 CLASSES = {"fit": [0, 3], "val": [1], "unseen": [2]}
@@ -50,7 +50,7 @@ GROUP = {"split": "s0", "seed": 0, "training_classes": [0, 3]}
 def world(tmp_path):
     """Writes the three inputs; keywords change what is in them."""
 
-    def write(groups=None, left_out=(), dataset="toy", dim=4, value=None, about=None, more=()):
+    def write(groups=None, left_out=(), dataset="toy", dim=4, value=None, about=None, more=(), tokens=None):
         ids = sorted({*(clip_id(c, n) for c in range(4) for n in range(3)), *more} - set(left_out))
         numbers = [[int(part) for part in id_.removeprefix("toy/").split("-")] for id_ in ids]
         rows = np.array([vector(*pair) for pair in numbers], np.float32)
@@ -59,7 +59,10 @@ def world(tmp_path):
         attrs = {"dataset": dataset, "modality": "skeleton", "encoder": "stgcn", "recipe": "r", **(about or {})}
         with store.create(tmp_path / "f.zarr", attrs) as writer:
             for name, attrs in (groups or {"s0-0": GROUP}).items():
-                writer.group(name, ids, attrs).put("pooled", rows)
+                group = writer.group(name, ids, attrs)
+                group.put("pooled", rows)
+                if tokens is not None:
+                    group.put("tokens", rows[:, None, None] + tokens)
         with store.create(tmp_path / "t.zarr", {"dataset": "toy", "dim": dim}) as writer:
             writer.group("label", [f"{c:04d}-00" for c in range(4)]).put("pooled", np.eye(4, dtype=np.float32))
         meta = {"dataset": "toy", "split_table": "random", "splits": {"s0": CLASSES, "s1": CLASSES}}
@@ -97,6 +100,24 @@ def test_test_clips_of_seen_classes_are_there_where_a_label_space_asks_for_them(
     assert vectors_ND.tolist() == [vector(0, 9), *task.test_ND.tolist()]
     (plain,) = tasks.joined(world(more=["toy/0-9"]), ASKED)
     assert (plain.seen_test_ids, plain.seen_test_ND.shape) == ([], (0, 3))
+
+
+def test_a_task_of_tokens_holds_them_wherever_one_of_vectors_holds_these(world):
+    """Joined for gzsl, where clips are chosen, put together and ordered; the digest tells what was read."""
+    change_SVD = np.array([[[0, 0, 0], [1, 0, 0]]] * 2 + [[[0, 2, 0], [1, 2, 0]]] * 2, np.float32)
+    inputs = world(more=["toy/0-9"], tokens=change_SVD)
+    plain, task = (tasks.joined(inputs, replace(GZSL, reading=Reading(need, "m")))[0] for need in ("pooled", "tokens"))
+    expected_SVD = segments(change_SVD[None])[0]
+    pairs = [
+        (plain.training("seen").features_ND, task.training("seen").features_ND),
+        (plain.held_out.features_ND, task.held_out.features_ND),
+        *((plain.tested(space)[1], task.tested(space)[1]) for space in GZSL.spaces),
+    ]
+    for vectors_ND, tokens_NSVD in pairs:
+        np.testing.assert_allclose(tokens_NSVD, vectors_ND[:, None, None] + expected_SVD, rtol=1e-6)
+    assert plain.digest != task.digest
+    with pytest.raises(DataError, match=r"holds no 'masked', which the method 'm' reads; set `masked` in its row"):
+        tasks.joined(inputs, replace(GZSL, reading=Reading("masked", "m")))
 
 
 def test_a_test_clip_of_a_seen_class_without_features_is_missed_only_where_it_is_asked_for(world):

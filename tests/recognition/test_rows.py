@@ -13,6 +13,7 @@ from pipeline.modalities import depth
 from pipeline.modalities.video import clip as hub_member
 from pipeline.models import checkpoint, clip
 from pipeline.models.bound import Bound
+from pipeline.models.mapped import Mapped
 from pipeline.recognition import Recogniser, rows
 from pipeline.training import bound as weights
 from pipeline.training.determinism import deterministic
@@ -104,13 +105,17 @@ def test_a_hub_that_learnt_lies_beside_its_senses(copy, recogniser):
     np.testing.assert_allclose(learnt.embed([path], "hub"), -recogniser.embed([path], "hub"), atol=1e-5)
 
 
-def test_a_hub_trained_on_a_split_is_the_file_of_its_digest(copy):
+@pytest.mark.parametrize("dim", [None, 5])
+def test_a_hub_trained_on_a_split_is_the_file_of_its_digest(copy, dim):
+    """With `dim` it has kept its map to texts."""
     folder = copy / "features/pretrain/deep"
     options = {"widths": [4], "dropout": 0.0}
     for seed in (0, 1):
         with deterministic(seed, 1):
             module = depth.build("r2plus1d", options, "depth_mm", "here")
-        checkpoint.save(folder / f"composed-{seed}.safetensors", module, {"options": options})
+            module = Mapped(module, dim) if dim else module
+        kept = {"text_space": {"dim": dim}} if dim else {}
+        checkpoint.save(folder / f"composed-{seed}.safetensors", module, {"options": options, **kept})
     digest = file_digest(folder / "composed-1.safetensors")
     _, told = weights.load(bound.weights(copy / ROW, "depth", "composed", 0))
     hub = {
@@ -121,7 +126,8 @@ def test_a_hub_trained_on_a_split_is_the_file_of_its_digest(copy):
         edited(file, lambda said: said["hub"].update(hub))
     sense = Recogniser.load(copy / ROW).sense("hub")
     assert (sense.modality, sense.weights_hash) == ("depth", digest)
-    assert torch.equal(next(sense.encoder.parameters()), next(module.parameters()))
+    for found, wanted in zip(sense.encoder.parameters(), module.parameters(), strict=True):
+        assert torch.equal(found, wanted)
     (folder / "composed-1.safetensors").unlink()
     with pytest.raises(DataError, match="pretrain/deep: not the weights that"):
         Recogniser.load(copy / ROW).sense("hub")

@@ -51,7 +51,7 @@ def test_a_row_becomes_a_store_of_vectors(project):
 
 
 def test_a_row_asks_for_more_than_vectors(project):
-    run(tokens=True, masked={"part": "frames", "share": 0.5, "num_variants": 2, "seed": 0})
+    run(tokens=True, masked={"part": "frames", "moving": 0.0, "share": 0.5, "num_variants": 2, "seed": 0})
     found = store.Store(OUT, "extract")
     assert found.read("s0-0", "tokens").shape == (2, 1, 20, 256)
     assert found.read("s0-0", "masked").shape == (2, 2, 256)
@@ -60,7 +60,7 @@ def test_a_row_asks_for_more_than_vectors(project):
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_a_share_of_nothing_or_all_is_refused(share, project):
     with pytest.raises(ParamsError, match=r"masked\.share"):
-        run(masked={"part": "frames", "share": share, "num_variants": 2, "seed": 0})
+        run(masked={"part": "frames", "moving": 0.0, "share": share, "num_variants": 2, "seed": 0})
 
 
 def test_an_encoder_that_saw_an_unseen_class_leaves_no_store(project):

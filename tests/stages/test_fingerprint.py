@@ -66,3 +66,9 @@ def test_the_stage_imports_none_of_what_it_reads(tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", code, str(tmp_path / "fingerprint")]
     assert subprocess.run(command, cwd=tmp_path, env=environment).returncode == 0
+
+
+def test_streams_stand_on_every_encoder_that_they_may_be_of(digests: dict[str, str]) -> None:
+    for encoder in ("ctr_gcn", "shift_gcn", "stgcn", "streams"):
+        assert f"skeleton/{encoder}.py" in digests["modalities.skeleton.streams"]
+    assert "skeleton/ctr_gcn.py" not in digests["modalities.skeleton.stgcn"]

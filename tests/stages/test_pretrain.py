@@ -34,6 +34,7 @@ ROW = {
     "text": None,
     "training": {
         "optimizer": {"name": "sgd", "lr": 0.01, "weight_decay": 0.0, "momentum": 0.9},
+        "schedule": "cosine",
         "num_epochs": 1,
         "warmup_epochs": 0,
         "patience": 1,

@@ -26,6 +26,7 @@ ARCHITECTURE = {
 OPTIONS = {"graph": "paper", "plan": "reduced", "dropout": 0.1}
 TRAINING: dict[str, Any] = {
     "optimizer": {"name": "adam", "lr": 0.01, "weight_decay": 0.0, "fused": False},
+    "schedule": "cosine",
     "num_epochs": 2,
     "warmup_epochs": 0,
     "patience": 2,

@@ -51,6 +51,7 @@ ROW: dict[str, Any] = {
     "mixing": {"shares": [0.5, 1.0], "max_loss": 0.05},
     "training": {
         "optimizer": {"name": "adamw", "lr": 0.003, "weight_decay": 0.05, "fused": False},
+        "schedule": "cosine",
         "num_epochs": 1,
         "warmup_epochs": 0,
         "patience": 1,

@@ -24,6 +24,7 @@ UNSEEN = 5  # class of the source
 NUM_FRAMES = 6
 TRAINING: dict[str, Any] = {
     "optimizer": {"name": "adamw", "lr": 0.01, "weight_decay": 0.0, "fused": False},
+    "schedule": "cosine",
     "num_epochs": 2,
     "warmup_epochs": 0,
     "patience": 2,

@@ -115,6 +115,8 @@ def test_provenance_says_who_was_trained_on_what(inputs, tmp_path):
 class Guesser:
     """A method whose settings say which class it always finds best, by place among the candidates."""
 
+    NEEDS = "pooled"
+
     @staticmethod
     def candidates(clips, texts, params, seed):
         for place, setting in enumerate(params.settings):
@@ -206,6 +208,8 @@ def test_a_method_learns_from_the_texts_of_its_training_classes_alone(inputs, tm
     learnt = []
 
     class Curious:
+        NEEDS = "pooled"
+
         @staticmethod
         def candidates(clips, texts, params, seed):
             learnt.append((sorted(set(clips.class_ids)), list(texts.class_ids)))

@@ -153,6 +153,11 @@ def test_too_few_pairs(paired: list[str], world: Path) -> None:
             {"options": {"graph": "paper", "plan": "reduced", "dropout": 0.3}},
             "has the options .*0.3.*, the row asks for .*0.1",
         ),
+        (
+            "s0-0",
+            {"text_space": {"dim": 6, "weights_hash": "t", "text_type": "label", "centre": "none"}},
+            r"keeps a map to texts \(text.keep_map\), and a sense starts from an encoder alone",
+        ),
     ],
 )
 def test_starts_of_another_encoder_or_that_saw_too_much(

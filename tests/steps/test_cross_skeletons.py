@@ -26,6 +26,7 @@ JOINTS |= {"nod": 5, "greet": 9, "waving": 8, "spin": 15}  # which joint moves m
 NO_FIELDS = dict.fromkeys(("camera", "setup", "replication", "train_lists", "test_lists", "reason"))
 TRAINING = {
     "optimizer": {"name": "sgd", "lr": 0.05, "weight_decay": 0.0, "momentum": 0.9},
+    "schedule": "cosine",
     "num_epochs": 2,
     "warmup_epochs": 0,
     "patience": 2,

@@ -9,14 +9,15 @@ from pipeline.core.measures import MEASURES
 from pipeline.core.params import parse
 from pipeline.modalities import skeleton
 from pipeline.models import checkpoint
-from pipeline.models.clip_vectors import encoded
+from pipeline.models.clip_vectors import POOLED, encoded
+from pipeline.models.mapped import Mapped
 from pipeline.steps.extract import Row, extract
-from pipeline.training.encoding import Batches, hidden
+from pipeline.training.encoding import Batches, Masked, hidden
 
 OPTIONS = {"graph": "paper", "plan": "reduced", "dropout": 0.5}
 WHOSE = {"dataset": "toy", "split_table": "random", "modality": "skeleton", "recipe": "dvta50", "encoder": "stgcn"}
 ROW = {**WHOSE, "weights": "w", "options": {}, "tokens": False, "masked": None, "regions": False}
-MASKED = {"part": "joints", "share": 0.3, "num_variants": 3, "seed": 0}
+MASKED = {"part": "joints", "moving": 0.0, "share": 0.3, "num_variants": 3, "seed": 0}
 ABOUT = {
     **WHOSE,
     "options": OPTIONS,
@@ -70,6 +71,45 @@ def test_every_clip_gets_the_frozen_encoders_vector(world):
     assert np.allclose(found.read("s0-0", "pooled"), expected.numpy(), rtol=1e-5, atol=1e-6)
 
 
+SPACE = {"dim": 7, "weights_hash": "texts", "text_type": "context", "centre": "seen"}
+
+
+def write_mapped(world, **changes):
+    """Weights of the same encoder with a map behind it."""
+    torch.manual_seed(0)
+    encoder = Mapped(skeleton.build("stgcn", OPTIONS, "kinect20", "here"), 7)
+    checkpoint.save(world / "w/s0-0.safetensors", encoder, {**ABOUT, "text_space": {**SPACE, **changes}})
+    return {name: np.asarray(value, np.float64) for name, value in encoder.map.state_dict().items()}
+
+
+@pytest.mark.parametrize("tokens", [False, True])
+def test_an_encoder_that_keeps_its_map_gives_vectors_in_the_space_of_the_texts(world, tokens):
+    plain = run(world, tokens=tokens)[1]
+    names = ["pooled", *(["tokens"] if tokens else [])]
+    before = {name: plain.read("s0-0", name).astype(np.float64) for name in names}
+    kept = write_mapped(world)
+    found = run(world, tokens=tokens)[1]
+    assert found.group_attrs("s0-0")["text_space"] == SPACE
+    for name, vectors in before.items():
+        expected = vectors @ kept["weight"].T + kept["bias"]
+        np.testing.assert_allclose(found.read("s0-0", name), expected, rtol=1e-5, atol=1e-5)
+    if tokens:
+        mean_ND = found.read("s0-0", "tokens").reshape(len(IDS), -1, 7).mean(axis=1)
+        np.testing.assert_allclose(mean_ND, found.read("s0-0", "pooled"), rtol=1e-5, atol=1e-5)
+
+
+def test_weights_without_the_map_that_they_declare_are_refused(world):
+    weights(world, text_space=SPACE)
+    with pytest.raises(FormatError, match="weights do not fit the network"):
+        run(world)
+    write_mapped(world, dim=8)
+    with pytest.raises(FormatError, match="weights do not fit the network"):
+        run(world)
+    write_mapped(world, dim="seven")
+    with pytest.raises(FormatError, match=r"metadata 'text_space\.dim'"):
+        run(world)
+
+
 def test_the_store_says_whose_vectors_they_are(world):
     weights(world, name="s1-2", split="s1", seed=2)
     found = run(world)[1]
@@ -95,6 +135,32 @@ def test_an_encoder_of_another_dataset_tells_by_name_what_it_was_taught(world):
     assert (told["source"], told["training_classes"], told["training_names"]) == ("other", [], ["jump", "run"])
     assert told["training_clips"] is None  # no label of this dataset was read
     assert found.read("s0-0", "pooled").tobytes() == run_own(world).read("s0-0", "pooled").tobytes()
+
+
+OF_ALL = {"name": "all-0", "split": "all", "split_table": None, "unseen_classes": []}
+
+
+class TestATrainingOnAllClasses:
+    def test_it_serves_every_split_and_any_dataset(self, world):
+        (world / "w/s0-0.safetensors").unlink()
+        weights(world, **OF_ALL, adopted=True)
+        found = run(world, split_table=None)[1]
+        assert (found.groups(), "split_table" in found.attrs) == (["all-0"], False)
+        about = found.group_attrs("all-0")
+        assert (about["training_classes"], about["adopted"], "source" in about) == ([0, 1], True, False)
+        weights(world, **OF_ALL, dataset="other")
+        about = run(world, split_table=None)[1].group_attrs("all-0")
+        assert (about["source"], about["training_names"], "adopted" in about) == ("other", ["jump", "run"], False)
+
+    @pytest.mark.parametrize("table", ["random", None])
+    def test_it_does_not_lie_beside_the_weights_of_splits(self, world, table):
+        weights(world, **OF_ALL)
+        with pytest.raises(DataError, match=r"is of .*'split_table': .* the row asks for"):
+            run(world, split_table=table)
+
+    def test_weights_of_splits_are_not_taken_for_it(self, world):
+        with pytest.raises(ParamsError, match="stgcn is trained on a split; name the table of its splits"):
+            run(world, split_table=None)
 
 
 def run_own(world):
@@ -173,7 +239,7 @@ def test_variants_are_vectors_of_the_clip_with_joints_hidden(world):
         assert (np.abs(one - other).max(axis=1) > 1e-4).all()
 
 
-@pytest.mark.parametrize("changes", [{"part": "frames"}, {"share": 0.6}, {"seed": 1}])
+@pytest.mark.parametrize("changes", [{"part": "frames"}, {"moving": 0.3}, {"share": 0.6}, {"seed": 1}])
 def test_what_is_hidden_is_what_the_row_says(changes, world):
     assert not np.allclose(masked(world), masked(world, **changes), rtol=1e-3)
 
@@ -196,10 +262,32 @@ def test_hidden_are_a_share_of_the_parts_that_hold_something_and_never_all():
     x = np.ones((3, 10, 20, 2), np.float32)
     x[:, 6:] = 0
     random = np.random.default_rng(0)
-    for share, left in ((0.5, 3), (0.2, 5), (0.99, 1)):
-        assert hidden(x, 1, share, random).any(axis=(0, 2, 3)).sum() == left
-    assert hidden(x, 2, 0.25, random).any(axis=(0, 1, 3)).sum() == 15
+    for moving, share, left in ((0, 0.5, 3), (0, 0.2, 5), (0, 0.99, 1), (0.5, 0.34, 1), (0.99, 0.99, 1)):
+        hiding = Masked(part="frames", moving=moving, share=share, num_variants=1, seed=0)
+        assert hidden(x, 1, hiding, random).any(axis=(0, 2, 3)).sum() == left
+    hiding = Masked(part="joints", moving=0, share=0.25, num_variants=1, seed=0)
+    assert hidden(x, 2, hiding, random).any(axis=(0, 1, 3)).sum() == 15
     assert x[:, :6].all()
+
+
+def test_what_moves_most_is_hidden_first():
+    """By SMIE's rule: a frame's changes from the one before and to the one after, squared."""
+    x = np.random.default_rng(3).normal(size=(3, 10, 20, 2)).astype(np.float32)
+    x[:, 8:] = 0  # nobody is there: to end is no movement
+    x[:, :, 4] *= 5
+    by_frame = [
+        sum(float(((x[:, at] - x[:, beside]) ** 2).sum()) for beside in (at - 1, at + 1) if 0 <= beside < 8)
+        for at in range(8)
+    ]
+    hiding = Masked(part="frames", moving=0.25, share=0.25, num_variants=1, seed=0)
+    gone = [~hidden(x, 1, hiding, np.random.default_rng(n)).any(axis=(0, 2, 3))[:8] for n in range(20)]
+    assert all(frames.sum() == 4 and frames[np.argsort(by_frame)[-2:]].all() for frames in gone)
+    assert np.any(gone, axis=0).all()  # the others are drawn
+    left = hidden(
+        x, 2, Masked(part="joints", moving=0.05, share=0.05, num_variants=1, seed=0), np.random.default_rng(0)
+    )
+    assert not left[:, :, 4].any()
+    assert left.any(axis=(0, 1, 3)).sum() == 18
 
 
 def test_a_part_that_the_modality_lacks_is_refused(world):
@@ -286,7 +374,7 @@ class TestAnEncoderWithoutWeights:
     def test_its_clips_say_what_is_measured(self, world):
         found = run(world, **WITHOUT_WEIGHTS)[1]
         of_split = encoded(found, "s3", 7, {"fit": [0], "val": [1], "unseen": [2]})
-        clips = of_split.clips([{"clip_id": IDS[2], "class_id": 1}])
+        clips = of_split.clips([{"clip_id": IDS[2], "class_id": 1}], POOLED)
         assert (clips.measured, clips.class_ids, clips.features_ND.shape[0]) == (MEASURES, (1,), 1)
         assert of_split.saw.training_classes == []
 

@@ -34,6 +34,7 @@ ROW = {
     "text": None,
     "training": {
         "optimizer": {"name": "adam", "lr": 0.005, "weight_decay": 0.0, "fused": False},
+        "schedule": "cosine",
         "num_epochs": 2,
         "warmup_epochs": 0,
         "patience": 2,
@@ -281,18 +282,18 @@ def test_finished_weights_rest_on_the_code_that_trains_them(world, monkeypatch):
     assert set(asked) == {("pipeline.training.encoders", "pipeline.modalities.skeleton.stgcn")}
 
 
-TEXT = {"text_type": "label", "centre": "none", "scale": 5.0, "label_weight": 0.0}
+TEXT = {"text_type": "label", "centre": "none", "scale": 5.0, "label_weight": 0.0, "loss": "classes", "keep_map": False}
 TOLD = {"text": TEXT, "taught_by": "features/embed/toy.zarr"}
 AUGMENT = {"yaw_degrees": 30.0, "scale": 0.1, "time_warp": 0.3, "noise": 0.01}
 
 
-def write_texts(world, seed=0, unseen=()):
+def write_texts(world, seed=0, unseen=(), hash_="texts"):
     """Vectors of five classes and two types; those of `unseen` classes have other ones."""
     vectors = {kind: np.random.default_rng(seed).normal(size=(5, 6)).astype(np.float32) for kind in ("label", "other")}
     vectors["other"] = vectors["other"][::-1].copy()
     for of_kind in vectors.values():
         of_kind[list(unseen)] += 1
-    with store.create(world / "texts.zarr", {"dataset": "toy", "dim": 6}) as writer:
+    with store.create(world / "texts.zarr", {"dataset": "toy", "dim": 6, "weights_hash": hash_}) as writer:
         for kind, of_kind in vectors.items():
             writer.group(kind, [f"{number:04d}-00" for number in range(5)]).put("pooled", of_kind)
 

@@ -7,7 +7,7 @@ from pipeline.core.errors import DataError, FormatError, ParamsError
 from pipeline.core.schemas import PROMPTS
 from pipeline.datasets import shared
 from pipeline.steps import prompt
-from pipeline.text import captions
+from pipeline.text import captions, label_parts
 
 TEMPLATE = "a person performs the action: {name}"
 WORDED = captions.Params(max_attributes=3, most_matchings=64)
@@ -107,6 +107,66 @@ def test_a_type_that_a_source_has_not_is_refused_with_those_it_has(tmp_path, fol
 def test_a_source_that_is_not_there_is_refused(tmp_path, folder):
     with pytest.raises(FormatError, match=r"gone\.csv: no such file"):
         written(tmp_path, descriptions=folder, sources={"legs": ["gone.csv"]})
+
+
+PARTS = {"verb": ["class_name"], "noun": ["class_name"]}
+
+
+def told(rows, kind):
+    return {found["class_name"]: (found["text"], found["origin"]) for found in rows if found["type"] == kind}
+
+
+def test_verbs_and_nouns_are_read_off_the_names(tmp_path):
+    rows = written(tmp_path, "ntu120", sources=PARTS)
+    assert told(rows, "verb")["tear up paper"] == ("tear up", "name")
+    assert told(rows, "noun")["tear up paper"] == ("paper", "name")
+    assert told(rows, "noun")["jump up"] == ("body", "ours")  # its name has none
+    assert len(told(rows, "verb")) == len(told(rows, "noun")) == 120
+
+
+@pytest.fixture
+def own_list(tmp_path):
+    """A class list that the user brings, in which two classes have a verb or a noun of their own."""
+    file = tmp_path / "classes.csv"
+    lines = ["class_id,name,context,verb,noun", "0,jump about,,,body", "1,drink water,,,", "2,zorbing,,roll,ball"]
+    file.write_text("\n".join(lines) + "\n")
+    return file
+
+
+def test_columns_of_the_class_list_take_the_place_of_what_is_read(tmp_path, own_list):
+    rows = written(tmp_path, "mine", descriptions=own_list, sources=PARTS)
+    assert [text for text, _ in told(rows, "verb").values()] == ["jump", "drink", "roll"]
+    assert [text for text, _ in told(rows, "noun").values()] == ["body", "water", "ball"]
+    origins = [origin.split(":")[0] for _, origin in told(rows, "noun").values()]
+    assert origins == ["csv", "name", "csv"]
+
+
+def test_a_name_without_a_noun_is_an_error_that_says_where_to_write_it_if_nouns_are_asked_for(tmp_path, own_list):
+    own_list.write_text("class_id,name,context\n0,drink water,\n1,jump about,\n")
+    rows = written(tmp_path, "mine", descriptions=own_list, sources={"verb": ["class_name"]})
+    assert told(rows, "verb")["jump about"] == ("jump", "name")
+    wanted = rf"'mine': no noun is known for class 1 'jump about'; write it into a column 'noun' of {own_list}$"
+    with pytest.raises(DataError, match=wanted):
+        written(tmp_path, "mine", descriptions=own_list, sources=PARTS)
+
+
+def test_of_a_list_that_ships_the_error_asks_for_a_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(label_parts, "_shipped", dict)
+    wanted = (
+        "'hmdb51': no verb is known for class 14 'flic flac'; write it into a CSV file of all classes, columns name"
+    )
+    with pytest.raises(DataError, match=wanted):
+        written(tmp_path, "hmdb51", sources=PARTS)
+
+
+def test_a_column_of_nouns_with_a_gap_is_refused_where_it_is_the_source(tmp_path, own_list):
+    with pytest.raises(DataError, match=r"classes\.csv: no text under 'noun' for class 'drink water'; write one"):
+        written(tmp_path, "mine", descriptions=own_list, sources={"noun": ["class_list"]})
+
+
+def test_names_are_a_source_of_verbs_and_nouns_only(tmp_path):
+    with pytest.raises(ParamsError, match="type 'hands': 'class_name' is a source of the types noun and verb only"):
+        written(tmp_path, sources={"hands": ["class_name"]})
 
 
 def test_the_page_shows_every_text_with_its_origin(tmp_path, folder):

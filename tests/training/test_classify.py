@@ -14,6 +14,7 @@ PARAMS = parse(
     loop.Params,
     {
         "optimizer": {"name": "adam", "lr": 0.1, "weight_decay": 0.0, "fused": False},
+        "schedule": "cosine",
         "num_epochs": 15,
         "warmup_epochs": 0,
         "patience": 15,
@@ -98,7 +99,9 @@ def test_variants_are_of_the_clips_to_learn_from_and_never_of_those_held_out():
 
 def test_texts_teach_the_encoder():
     text_KT = np.array([[1, 0, 0, 0], [0, 1, 0, 0]], np.float32)
-    told = sentences.Params(text_type="label", centre="none", scale=10.0, label_weight=0.0)
+    told = sentences.Params(
+        text_type="label", centre="none", scale=10.0, label_weight=0.0, loss="classes", keep_map=False
+    )
     with deterministic(0, 1):
         encoder = Linear()
         teaching = classify.Teaching(0.0, variant=None, told=sentences.Told(text_KT, told))
@@ -108,4 +111,4 @@ def test_texts_teach_the_encoder():
 
 
 def test_the_classifier_has_an_output_per_training_class():
-    assert classify.Classifier(Linear(), 7)(torch.zeros(5, 2)).shape == (5, 7)
+    assert classify.Classifier(Linear(), 7)(torch.zeros(5, 2)).shape == (1, 5, 7)

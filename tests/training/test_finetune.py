@@ -86,6 +86,7 @@ def test_an_architecture_of_open_clip_trains_two_steps_with_all_losses(tmp_path:
             "mixing": None,
             "training": {
                 "optimizer": {"name": "sgd", "lr": 0.01, "weight_decay": 0.0, "momentum": 0.9},
+                "schedule": "cosine",
                 "num_epochs": 2,
                 "warmup_epochs": 0,
                 "patience": 2,

@@ -22,6 +22,7 @@ from pipeline.training.determinism import deterministic
 def make_params(**changes):
     values = {
         "optimizer": {"name": "adam", "lr": 0.05, "weight_decay": 0.0, "fused": False},
+        "schedule": "cosine",
         "num_epochs": 4,
         "warmup_epochs": 1,
         "patience": 4,
@@ -77,6 +78,28 @@ def test_the_rate_rises_linearly_and_falls_along_half_a_cosine():
     assert loop.rate(3, 3, params) == 1.0
     assert loop.rate(6, 3, params) == pytest.approx(0.5)
     assert loop.rate(8, 3, params) == pytest.approx(0.5 * (1 + math.cos(math.pi * 5 / 6)))
+
+
+def test_the_rate_stays_and_drops_after_the_epochs_that_are_told():
+    params = make_params(num_epochs=6, warmup_epochs=1, schedule={"after_epochs": [2, 5], "factor": 0.1})
+    rates = [loop.rate(step, 2, params) for step in range(12)]
+    expected = [1 / 3, 2 / 3, 1, 1, *[0.1] * 6, 0.01, 0.01]
+    assert rates == pytest.approx(expected)
+
+
+def test_the_first_drop_is_where_the_usual_multi_step_schedule_has_it():
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    usual = torch.optim.lr_scheduler.MultiStepLR(optimizer, [3, 5], gamma=0.5)
+    params = make_params(num_epochs=7, warmup_epochs=0, schedule={"after_epochs": [3, 5], "factor": 0.5})
+    for epoch in range(7):
+        assert loop.rate(4 * epoch, 4, params) == loop.rate(4 * epoch + 3, 4, params) == usual.get_last_lr()[0]
+        optimizer.step()
+        usual.step()
+
+
+def test_the_schedule_decides_what_is_learnt():
+    dropping = {"after_epochs": [2], "factor": 0.1}
+    assert weights(train(seed=3)[0]) != weights(train(seed=3, schedule=dropping)[0])
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others():
@@ -320,6 +343,11 @@ def test_one_process_cannot_be_several_devices():
         {"ema": 1.0},
         {"clip_norm": 0.0},
         {"patience": 0},
+        {"schedule": "linear"},
+        {"schedule": {"after_epochs": [], "factor": 0.1}},
+        {"schedule": {"after_epochs": [2, 2], "factor": 0.1}},
+        {"schedule": {"after_epochs": [2, 4], "factor": 0.1}},  # of 4 epochs
+        {"schedule": {"after_epochs": [2], "factor": 1.0}},
         {"optimizer": {"name": "adam", "lr": 0.1, "weight_decay": 0.0, "fused": False, "momentum": 0.9}},
         {"optimizer": {"name": "lion", "lr": 0.1, "weight_decay": 0.0}},
     ],

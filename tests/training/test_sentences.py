@@ -7,9 +7,18 @@ from torch import nn
 
 from pipeline.core import store
 from pipeline.core.errors import DataError
+from pipeline.models.mapped import Mapped
+from pipeline.models.text_space import TextSpace
 from pipeline.training import sentences
 
-TEXTS = {"text_type": "context", "centre": "seen", "scale": 5.0, "label_weight": 0.0}
+TEXTS = {
+    "text_type": "context",
+    "centre": "seen",
+    "scale": 5.0,
+    "label_weight": 0.0,
+    "loss": "classes",
+    "keep_map": False,
+}
 
 
 class Linear(nn.Module):
@@ -113,3 +122,97 @@ def test_all_that_learns_has_a_part_in_the_loss():
     sentences.loss_of(asked, 0.0)(reader, batch())[0].backward()
     assert [name for name, weight in reader.named_parameters() if weight.grad is None] == []
     assert "text_KT" not in reader.state_dict()
+
+
+def divergence(logit, target):
+    """Of a row: the sum of what is wanted times the log of its ratio to the softmax."""
+    log = logit - np.log(np.exp(logit).sum())
+    return sum(t * (np.log(t) - each) for t, each in zip(target, log, strict=True) if t)
+
+
+def plain_within_batch(weights, rows, text_KT, scale):
+    """Over the clips of a batch, in float64 and clip by clip."""
+    labels = rows["label"].tolist()
+    mapped = []
+    for x in rows["x"].double().numpy():
+        feature = weights["encoder.layer.weight"] @ x + weights["encoder.layer.bias"]
+        mapped.append(unit(weights["map.weight"] @ feature + weights["map.bias"]))
+    told = text_KT.astype(np.float64)
+    total = 0.0
+    for one, label in enumerate(labels):
+        target = np.array([float(label == other) for other in labels]) / labels.count(label)
+        total += divergence(np.array([scale * mapped[one] @ told[other] for other in labels]), target) / 2
+        total += divergence(np.array([scale * told[label] @ clip for clip in mapped]), target) / 2
+    return total / len(labels)
+
+
+@pytest.mark.parametrize("label_weight", [0.0, 0.7])
+def test_the_loss_within_a_batch_is_the_mean_of_both_divergences(label_weight):
+    torch.manual_seed(0)
+    asked, rows = params(loss="batch", scale=14.3, label_weight=label_weight), batch(9)
+    assert sorted({rows["label"].tolist().count(label) for label in rows["label"].tolist()})[-1] > 1
+    reader = sentences.Reader(Linear(), sentences.Told(VECTORS[:3], asked))
+    loss, metrics = sentences.loss_of(asked, 0.1)(reader, rows)
+    weights = {name: value.detach().double().numpy() for name, value in reader.named_parameters()}
+    expected = plain_within_batch(weights, rows, VECTORS[:3], 14.3)
+    told_NK, logit_NK = reader(rows["x"])
+    if label_weight:
+        labels = nn.functional.cross_entropy(logit_NK, rows["label"], label_smoothing=0.1)
+        expected += label_weight * labels.item()
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+    assert metrics["accuracy"].item() == (told_NK.argmax(1) == rows["label"]).float().mean().item()
+
+
+def test_a_batch_that_points_where_its_texts_do_costs_nothing_and_the_gradient_leads_there():
+    """What is wanted is reached where a scale is large; a class that is alone in a batch asks nothing."""
+    label = torch.tensor([0, 1, 1, 2])
+    right_NK = 50 * nn.functional.one_hot(label, 3).double()
+    assert sentences.within_batch(right_NK, label).item() == pytest.approx(0, abs=1e-12)
+    assert sentences.within_batch(torch.randn(4, 3)[:, [0, 0, 0]], torch.zeros(4, dtype=torch.int64)).item() > 0
+    told_NK = torch.zeros(4, 3, dtype=torch.float64, requires_grad=True)
+    sentences.within_batch(told_NK, label).backward()
+    grad_NK = told_NK.grad
+    assert grad_NK is not None
+    for row, own in enumerate(label.tolist()):
+        assert grad_NK[row, own] < 0 < min(grad_NK[row, k] for k in range(3) if k != own)
+
+
+def test_of_several_processes_the_batch_is_all_their_clips(monkeypatch):
+    torch.manual_seed(0)
+    asked, rows = params(loss="batch"), batch(9)
+    reader = sentences.Reader(Linear(), sentences.Told(VECTORS[:3], asked))
+    whole = sentences.loss_of(asked, 0.0)(reader, rows)[0]
+    of_others = [reader(rows["x"][5:])[0], rows["label"][5:]]
+    monkeypatch.setattr(sentences.ranks, "gathered", lambda tensor: torch.cat([tensor, of_others.pop(0)]))
+    first = sentences.loss_of(asked, 0.0)(reader, {name: value[:5] for name, value in rows.items()})[0]
+    assert first.item() == pytest.approx(whole.item(), rel=1e-6)
+
+
+def test_an_encoder_that_keeps_the_map_learns_as_one_that_does_not():
+    """The same weights are drawn, and the same loss is found: only what is saved differs."""
+    found = []
+    for keeps in (False, True):
+        torch.manual_seed(0)
+        encoder = Mapped(Linear(), 4) if keeps else Linear()
+        asked = params(loss="batch", label_weight=0.5, keep_map=keeps)
+        reader = sentences.Reader(encoder, sentences.Told(VECTORS[:3], asked))
+        loss = sentences.loss_of(asked, 0.0)(reader, batch())[0]
+        found.append((loss.item(), {name: value.tolist() for name, value in reader.state_dict().items()}))
+        if keeps:
+            assert encoder.map.weight is reader.map.weight
+            assert reader.head.in_features == 3
+    assert found[0] == found[1]
+
+
+def test_a_kept_map_names_the_texts_that_it_leads_to(tmp_path, embeddings):
+    assert sentences.read(params(), embeddings, "toy", [1, 3], 0).space is None
+    with pytest.raises(DataError, match=r"t\.zarr: does not say which weights made its vectors.*run `dvc repro embed`"):
+        sentences.read(params(keep_map=True), embeddings, "toy", [1, 3], 0)
+    ids = [f"{class_id:04d}-00" for class_id in range(5)]
+    with store.create(tmp_path / "u.zarr", {"dataset": "toy", "dim": 4, "weights_hash": "of all"}) as writer:
+        for group, about in (("label", {}), ("label@1", {"weights_hash": "of 1"})):
+            writer.group(group, ids, about).put("pooled", VECTORS)
+    asked = params(keep_map=True, text_type="label+label")
+    for seed, name in ((0, "of all"), (1, "of 1")):
+        found = sentences.read(asked, tmp_path / "u.zarr", "toy", [1, 3], seed).space
+        assert found == TextSpace(dim=8, weights_hash=name, text_type="label+label", centre="seen")

@@ -23,6 +23,7 @@ from pipeline.training.determinism import deterministic
 DEVICES = int(os.environ.get("WORLD_SIZE", "1"))
 PARAMS = {
     "optimizer": {"name": "adamw", "lr": 0.02, "weight_decay": 0.1, "fused": False},
+    "schedule": "cosine",
     "num_epochs": 3,
     "warmup_epochs": 1,
     "patience": 3,

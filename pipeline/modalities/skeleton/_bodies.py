@@ -45,12 +45,19 @@ class BodyEncoder(nn.Module):
 
     def _encode(self, x_NCTVM: Tensor) -> tuple[Tensor, Tensor]:
         x_PCTV, present_NM = bodies(x_NCTVM)
+        return self.of_bodies(x_PCTV, present_NM), present_NM
+
+    def of_bodies(self, x_PCTV: Tensor, present_NM: Tensor) -> Tensor:
+        """body_PDSV of bodies that are there by themselves, even where all their numbers are 0 (one that stands still).
+
+        DataError for more bodies a clip than there are slots.
+        """
         if self.num_slots is not None and present_NM.shape[1] > self.num_slots:
             raise DataError(
                 f"clips of {present_NM.shape[1]} bodies, but the encoder normalises {self.num_slots}: set num_slots in "
                 "its options or num_bodies in the recipe of params.yaml"
             )
-        return self.maps(self._normalised(x_PCTV, present_NM)), present_NM
+        return self.maps(self._normalised(x_PCTV, present_NM))
 
     def _normalised(self, x_PCTV: Tensor, present_NM: Tensor) -> Tensor:
         num_bodies, channels, frames, joints = x_PCTV.shape

@@ -1,12 +1,23 @@
 """Graphs of a skeleton's joints as the heirs of 2s-AGCN (Shi et al., CVPR 2019) make them."""
 
 # Shapes: V joints, W the same.
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.joints import JointLayout
 
 Weights = npt.NDArray[np.float64]
+# Bones of the released graphs that are not those of the body: joint -> the neighbour that takes the place of its own.
+RELEASED_BONES = {"ntu25": {"hand_tip_left": "thumb_left", "hand_tip_right": "thumb_right"}}
+
+
+def with_released_bones(layout: JointLayout) -> JointLayout:
+    """The layout with the bones of the graph that the field's released networks have, where those are others."""
+    others = RELEASED_BONES.get(layout.name, {})
+    by_joint = {layout.names.index(joint): layout.names.index(near) for joint, near in others.items()}
+    return replace(layout, edges=tuple((joint, by_joint.get(joint, near)) for joint, near in layout.edges))
 
 
 def directed(layout: JointLayout) -> Weights:

@@ -1,11 +1,12 @@
 """Released weights of a network, as their authors name them -> the network here, where every one must fit."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from pipeline.core.errors import FormatError
 from pipeline.models import foreign_weights
 
 if TYPE_CHECKING:  # who only reads the maps starts without torch
@@ -35,24 +36,29 @@ class Released:
     left_out: tuple[str, ...]  # patterns of names that are no weights of the network: graphs, the classifier
     classifier: str  # the name of its weight, whose first axis is classes
     reshape: Reshape = as_it_is  # of a weight by its name here
+    options: Mapping[str, Any] = field(default_factory=dict)  # the Params with which it is the network of the source
+    recipe: str | None = None  # the recipe that leaves clips most as it saw them; None: none does
 
 
+@runtime_checkable
 class ReleasedMember(Protocol):
     """The file of an encoder whose weights others have released."""
 
     RELEASED: Released
 
 
-def load(encoder: "BodyEncoder", file: Path, released: Released) -> int:
+def load(encoder: "BodyEncoder", file: Path, released: Released) -> int | None:
     """Put released weights into an encoder; returns how many classes they were trained to tell apart.
 
-    FormatError for a file that holds no classifier, or whose weights do not all fit.
+    None where the file holds no classifier to tell it. FormatError for weights that do not all fit.
     """
     state: dict[str, Tensor] = {}
-    num_classes = 0
-    for name, value in foreign_weights.read(file, "weights of an encoder of skeletons").items():
+    num_classes = None
+    found = foreign_weights.read(file, "weights of an encoder of skeletons")
+    _check_joints(encoder, found, file)
+    for name, value in found.items():
         if name == released.classifier:
-            num_classes = len(value)
+            num_classes = len(value) if value.dim() else 0
         if any(re.search(pattern, name) for pattern in released.left_out):
             continue
         if name.startswith("data_bn."):
@@ -61,12 +67,32 @@ def load(encoder: "BodyEncoder", file: Path, released: Released) -> int:
         for pattern, ours in released.renamed:
             name = re.sub(pattern, ours, name)  # noqa: PLW2901 - step by step
         state[name] = released.reshape(name, value)
-    foreign_weights.put(encoder, state, file)
+    # Numbers of batches seen, which no feature depends on; torch before 0.4.1 kept none.
+    counts = {name: value for name, value in encoder.state_dict().items() if name.endswith(".num_batches_tracked")}
+    foreign_weights.put(encoder, counts | state, file)
     return num_classes
 
 
+def _check_joints(encoder: "BodyEncoder", state: "Mapping[str, Tensor]", file: Path) -> None:
+    """Other joints than the layout's are told as such, not as a shape."""
+    slots, wanted = len(encoder.normalise), encoder.state_dict()["normalise.0.weight"]
+    channels = len(wanted) // encoder.num_joints
+    found = state.get("data_bn.weight")
+    joints, rest = divmod(found.numel() if found is not None else 0, slots * channels)
+    if joints and not rest and joints != encoder.num_joints:
+        raise FormatError(
+            f"{file}: its data_bn is of {slots} x {joints} joints with {channels} coordinates, the layout has "
+            f"{encoder.num_joints} joints; name the layout that the weights were trained on"
+        )
+
+
 def _of_bodies(name: str, value: "Tensor", num_slots: int) -> "dict[str, Tensor]":
-    """A number of each body's joints and coordinates, body by body; of what does not divide so, as it is."""
-    if value.dim() != 1 or len(value) % num_slots:
+    """A number of each body's joints and coordinates, body by body; of what does not divide so, a name that is none.
+
+    A single number, of batches seen, is that of all bodies.
+    """
+    if value.dim() == 0:
         return {f"normalise.{slot}.{name}": value for slot in range(num_slots)}
+    if len(value) % num_slots:
+        return {f"normalise.{name}": value}
     return {f"normalise.{slot}.{name}": part for slot, part in enumerate(value.chunk(num_slots))}

@@ -20,13 +20,12 @@ from torch import Tensor, nn
 from pipeline.core import params as core_params
 from pipeline.core.joints import JointLayout
 from pipeline.modalities.skeleton._bodies import BodyEncoder
+from pipeline.modalities.skeleton._graphs import RELEASED_BONES
 from pipeline.modalities.skeleton._released import Released
 from pipeline.models.dropout import Dropout
 
 KERNEL_FRAMES = 9
 NUM_PARTITIONS = 3
-# Bones of the released graph that are not those of the body: joint -> the neighbour that takes the place of its own.
-RELEASED_BONES = {"ntu25": {"hand_tip_left": "thumb_left", "hand_tip_right": "thumb_right"}}
 
 Graph = Literal["paper", "released"]
 Weights = npt.NDArray[np.float64]
@@ -207,7 +206,8 @@ def _as_here(name: str, value: Tensor) -> Tensor:
 
 # Of `graph: released`, and of either plan.
 RELEASED = Released(
-    source="yysijie/st-gcn, net/st_gcn.py; YujieOuO/SMIE, module/gcn/st_gcn.py",
+    source="yysijie/st-gcn, net/st_gcn.py; YujieOuO/SMIE, module/gcn/st_gcn.py, "
+    "commit 0697259ffe16808ac6bf25c2513ce59017f20589",
     tried=False,
     renamed=(
         (r"^edge_importance\.(\d+)$", r"blocks.\1.graph.edge_weight_KVW"),
@@ -219,4 +219,6 @@ RELEASED = Released(
     left_out=(r"^A$", r"^fcn\."),
     classifier="fcn.weight",
     reshape=_as_here,
+    options={"graph": "released", "plan": "full", "dropout": 0.5},
+    recipe="stgcn300",
 )

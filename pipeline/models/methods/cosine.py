@@ -1,7 +1,8 @@
 """Zero-shot by text, without any training: a clip is like the class whose text is nearest in the space of both.
 
 That is how CLIP classifies (Radford et al. 2021), and Action-SGFA every sense that is bound to CLIP's pictures. The
-features must come from the tower beside the text encoder, or be bound to that. Of clips that several senses have, the
+features must come from the tower beside the text encoder, be bound to that, or be of an encoder that has kept its map
+to these texts. Of clips that several senses have, the
 vectors can be fused; which weights the senses get is the only choice.
 """
 
@@ -19,6 +20,7 @@ from pipeline.core.errors import DataError
 from pipeline.models.methods.shared import (
     Array,
     Candidate,
+    Centre,
     ClassTexts,
     Clips,
     Cost,
@@ -60,6 +62,11 @@ class Params(MethodParams):
     def trains(self) -> bool:
         """Nothing is learnt."""
         return False
+
+    @property
+    def compares(self) -> tuple[str, Centre]:
+        """The texts as they are."""
+        return self.text_type, "none"
 
     @property
     def settings(self) -> list[str]:

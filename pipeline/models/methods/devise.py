@@ -1,6 +1,6 @@
 """DeViSE (Frome et al., NeurIPS 2013): one linear map from features to texts, trained by a hinge rank loss."""
 
-# Shapes: B clips of a batch, N clips, K classes.
+# Shapes: N clips, T text size, K classes.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pipeline.models.descent import Descent, LinearMap, descend, drawn_from
 from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, Cost, Need, Rows, Worded, Wording
+from pipeline.models.ranking import rank_loss
 
 NEEDS: Need = "pooled"
 
@@ -36,13 +37,6 @@ def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> It
     for setting, loss in descend(mapping, loss_of, len(features_ND), params, seed):
         found = Mapped(mapping, wording)
         yield Candidate(setting, loss, found.scores, found, found.explained, found.cost)
-
-
-def rank_loss(score_BK: Tensor, label_B: Tensor, margin: float) -> Tensor:
-    """Mean over clips of the sum over wrong labels j of max(0, margin - score of the label + score of j)."""
-    right_B1 = score_BK.gather(1, label_B[:, None])
-    is_wrong_BK = torch.ones_like(score_BK).scatter(1, label_B[:, None], 0.0)
-    return ((margin - right_B1 + score_BK).clamp(min=0) * is_wrong_BK).sum(dim=1).mean()
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.core.errors import DataError
 from pipeline.models.descent import descend, drawn_from
 from pipeline.models.dvta import cost, network
 from pipeline.models.dvta.params import DvtaParams as Params
-from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, Cost, Need, Rows, Wording, unit
+from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, Cost, Need, Rows, Wording, stacked, unit
 
 NEEDS: Need = "pooled"
 
@@ -37,8 +36,7 @@ class Aligner:
 
     def texts(self, texts: ClassTexts) -> Tensor:
         """Unit vectors (S, K, T). Raises DataError where the texts of a class are of several sizes."""
-        vectors = [wording(texts) for wording in self.wordings]
-        return stacked(vectors, self.params.texts)
+        return torch.from_numpy(stacked(self.wordings, texts, "dvta"))
 
     def scores(self, features_ND: Array, texts: ClassTexts) -> Array:
         """Probabilities over the given classes (N, K); SDE is run for every (clip, class) pair."""
@@ -84,7 +82,7 @@ def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> It
     """The model after each kept epoch. Raises DataError for a type of text that is not there."""
     seen = texts.of_clips(clips)
     wordings = tuple(Wording.of(kind, params.centre, seen) for kind in params.texts)
-    text_SKT = stacked([wording(seen) for wording in wordings], params.texts)
+    text_SKT = torch.from_numpy(stacked(wordings, seen, "dvta"))
     v_ND, label_N = torch.from_numpy(unit(clips.features_ND)), torch.from_numpy(seen.rows(clips.class_ids))
     with drawn_from(seed, "dvta"):
         model = network.DVTA(params, feature_dim=v_ND.shape[1], text_dim=text_SKT.shape[2])
@@ -95,18 +93,6 @@ def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> It
     aligner = Aligner(model, params, wordings)
     for setting, loss in descend(model, loss_of, len(v_ND), params, seed):
         yield Candidate(setting, loss, aligner.scores, aligner, aligner.explained, aligner.cost)
-
-
-def stacked(vectors: list[Array], kinds: list[str]) -> Tensor:
-    """The S texts of each class (S, K, T). Raises DataError for texts of several sizes, which nothing can blend."""
-    sizes = [each.shape[1] for each in vectors]
-    if len(set(sizes)) > 1:
-        told = ", ".join(f"{kind} of {size}" for kind, size in zip(kinds, sizes, strict=True))
-        raise DataError(
-            f"dvta blends the texts of a class, which must be equally long: {told} numbers; "
-            "name others in align.methods.dvta of params.yaml"
-        )
-    return torch.from_numpy(np.stack(vectors))
 
 
 def _array(values: Tensor) -> Array:

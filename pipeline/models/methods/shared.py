@@ -36,7 +36,7 @@ Centre = Literal["none", "seen"]  # of which classes the mean text is taken off
 class Clips:
     """Labelled clips to learn from."""
 
-    features_ND: Array
+    features_ND: Array  # of each clip what the method needs: (N, D), or tokens or vectors before D
     class_ids: tuple[int, ...]  # of each clip
     senses: tuple[str, ...] = ()  # whose vectors, equally long, stand end to end; none: of one encoder
     measured: tuple[str, ...] = ()  # what the first numbers of each vector measure (core.measures), where they do
@@ -128,6 +128,19 @@ class Wording:
         return {f"text_mean.{kind}": mean_T for kind, mean_T in zip(self.kinds, self.means, strict=False)}
 
 
+def stacked(wordings: Sequence[Wording], texts: ClassTexts, method: str) -> Array:
+    """The S texts of each class (S, K, T). Raises DataError for texts of several sizes, which one method reads."""
+    vectors = [wording(texts) for wording in wordings]
+    sizes = [each.shape[1] for each in vectors]
+    if len(set(sizes)) > 1:
+        told = ", ".join(f"{'+'.join(w.kinds)} of {size}" for w, size in zip(wordings, sizes, strict=True))
+        raise DataError(
+            f"{method} reads several texts of a class, which must be equally long: {told} numbers; "
+            f"name others in align.methods.{method} of params.yaml"
+        )
+    return np.stack(vectors)
+
+
 @dataclass(frozen=True)
 class Cost:
     """Of scoring one clip among some classes whose texts are at hand."""
@@ -165,6 +178,16 @@ class MethodParams(params.Params):
     def trains(self) -> bool:
         """Whether anything is learnt from the training clips."""
         return True
+
+    @property
+    def compares(self) -> tuple[str, Centre] | None:
+        """The type and the centre of the texts that features are compared with as they are; None: through a map."""
+        return None
+
+    @property
+    def transductive(self) -> bool:
+        """Whether the scores of a clip depend on the other clips that are scored with it."""
+        return False
 
     @property
     def setting_name(self) -> str:
@@ -241,6 +264,13 @@ def text_group(store: "Store", kind: str, seed: int | None) -> str:
             f"{store.path}: no '{kind}' texts for seed {seed}, there are {of_kind}; add the seed to the row of finetune"
         )
     raise DataError(f"{store.path}: no '{kind}' texts, there are {store.groups()}; run `dvc repro prompt embed`")
+
+
+def text_weights(texts: "Store", seed: int) -> str | None:
+    """The hash of the weights that made the texts' vectors, where the store says it."""
+    of_seed = texts.group_attrs(text_group(texts, "label", seed)).get("weights_hash")
+    found: str | None = of_seed or texts.attrs.get("weights_hash")
+    return found
 
 
 def class_vector(vectors_NT: Array) -> Array:

@@ -179,3 +179,14 @@ def test_weights_of_another_network_are_refused(change, message, file):
     torch.save({name: value for name, value in state.items() if value is not None}, file)
     with pytest.raises(FormatError, match=message):
         _released.load(encoder(), file, stgcn.RELEASED)
+
+
+def test_weights_that_count_no_batches_as_of_an_old_torch_load(file):
+    with_counts, without = encoder(), encoder()
+    _released.load(with_counts, file, stgcn.RELEASED)
+    state = {name: value for name, value in torch.load(file).items() if not name.endswith("num_batches_tracked")}
+    torch.save(state, file)
+    _released.load(without, file, stgcn.RELEASED)
+    x = torch.from_numpy(clips()).float()
+    with torch.no_grad():
+        assert torch.equal(with_counts(x), without(x))

@@ -1,8 +1,7 @@
-"""DeViSE's loss against loops, and its options."""
+"""DeViSE's start and its options; tests/models/test_ranking.py has its loss."""
 
 import numpy as np
 import pytest
-import torch
 
 from pipeline.models.methods import devise
 from pipeline.models.methods.shared import ClassTexts, Clips, unit
@@ -17,25 +16,6 @@ PARAMS = {
     "epochs": 3,
     "keep_every": 3,
 }
-
-
-def test_the_loss_is_the_hinge_over_all_wrong_labels():
-    score_BK = np.random.default_rng(0).normal(size=(6, 4))
-    label_B = [0, 3, 3, 1, 2, 0]
-    expected = np.mean(
-        [
-            sum(max(0.0, 0.1 - score_BK[b, right] + score_BK[b, wrong]) for wrong in range(4) if wrong != right)
-            for b, right in enumerate(label_B)
-        ]
-    )
-    found = devise.rank_loss(torch.from_numpy(score_BK), torch.tensor(label_B), 0.1)
-    assert found.item() == pytest.approx(expected, rel=1e-12)
-
-
-def test_the_loss_is_0_where_the_label_leads_by_the_margin():
-    score_BK = torch.tensor([[1.0, 0.89], [0.2, 0.31]])
-    assert devise.rank_loss(score_BK, torch.tensor([0, 1]), 0.1).item() == 0
-    assert devise.rank_loss(score_BK, torch.tensor([0, 1]), 0.2).item() == pytest.approx(0.09, abs=1e-6)
 
 
 def test_the_seed_decides_where_training_starts():

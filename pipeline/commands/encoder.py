@@ -1,0 +1,215 @@
+"""encoder: weights that others have released -> weights of ours, which say what they were taught; whose can be read.
+
+Several files are the streams of one encoder.
+
+They go into a folder that a row of extract names. Whoever was taught all classes of a dataset belongs to no split: the
+file is `all-<seed>`, and every zero-shot split of that dataset refuses it; other datasets may use it, as far as their
+classes are none of those. Whoever was taught the seen classes of a split is `<split>-<seed>`. What no file can say,
+which classes and which split, is the word of the user; which clips they were is not known.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.core import members, params, tables
+from pipeline.core.errors import DataError, FormatError, ParamsError
+from pipeline.core.roles import UNKNOWN_CLIPS
+from pipeline.core.schemas import SPLIT
+from pipeline.datasets import shared
+from pipeline.modalities import skeleton
+from pipeline.modalities.skeleton._released import Released, ReleasedMember, load
+from pipeline.models import checkpoint, foreign_weights
+from pipeline.training.frozen import ALL
+
+MODALITY = "skeleton"
+_ENCODERS = "pipeline.modalities.skeleton"
+_STREAMS = "streams"
+_OF_FOLDER = ("dataset", "split_table", "modality", "recipe", "encoder", "options", "layout")  # alike in a row
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user says of a file; None: as it was released."""
+
+    arch: str
+    streams: Sequence[str]  # what the network of each file sees, as modalities/skeleton/streams.py calls it
+    dataset: str  # whose classes the weights were trained to tell apart
+    layout: str
+    recipe: str | None
+    options: Sequence[str]  # of the encoder, each <key>=<value>
+    split_table: Path | None  # data/split/<dataset>-<table>.parquet
+    split: str | None  # None: trained on all classes
+    seed: int
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What was written."""
+
+    file: Path
+    about: dict[str, Any]
+
+    @property
+    def row(self) -> str:
+        """A row of extract in params.yaml that takes the encoder."""
+        named = {name: self.about[name] for name in ("dataset", "split_table", "modality", "recipe", "encoder")}
+        rest = {"options": {}, "tokens": False, "masked": None, "regions": False}
+        value = {**named, "weights": self.file.parent.as_posix(), **rest}
+        key = f"{self.about['dataset']}-{self.about['modality']}-{self.about['encoder']}-released"
+        return f"{key}: {yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=1 << 20).strip()}"
+
+
+@dataclass(frozen=True)
+class _Taught:
+    """What the weights were taught, as the user says."""
+
+    split: str
+    split_table: str | None
+    names: Mapping[int, str]  # of all classes of the dataset
+    classes: list[int]
+    unseen: list[int]
+
+
+def take(files: Sequence[Path], asked: Asked, out: Path) -> Imported:
+    """Write the weights of files into a folder. Raises UnseenError for what does not fit, and where they are there.
+
+    Every weight must fit the architecture by name and shape, the classifier, where a file has one, the classes.
+    """
+    known = architectures()
+    if asked.arch not in known:
+        raise ParamsError(f"--arch: no released weights of '{asked.arch}' can be read; those of {list(known)} can")
+    if len(files) != len(asked.streams):
+        raise ParamsError(f"--stream: expected one for each of the {len(files)} files, found {len(asked.streams)}")
+    released = known[asked.arch]
+    taught = _taught(asked)
+    target = out / f"{taught.split}-{asked.seed}.safetensors"
+    encoder, options = _encoder(asked, released)
+    of_folder = (asked.dataset, taught.split_table, MODALITY, _recipe(asked, released), encoder, options, asked.layout)
+    alike = dict(zip(_OF_FOLDER, of_folder, strict=True))
+    _check_free(target, alike)
+    module: Any = skeleton.build(encoder, options, asked.layout, "--options")
+    networks = module.networks.values() if encoder == _STREAMS else [module]
+    found = [load(network, file, released) for network, file in zip(networks, files, strict=True)]
+    for num_classes, file in zip(found, files, strict=True):
+        _check_classes(num_classes, taught, file)
+    digests = [foreign_weights.digest(file, "weights") for file in files]
+    about = alike | _seen(taught, asked.seed)
+    about["released"] = {"sha256": digests, "source": released.source, "num_classes": found}
+    checkpoint.save(target, module, about)
+    return Imported(target, about)
+
+
+def _recipe(asked: Asked, released: Released) -> str:
+    recipe, recipes = asked.recipe or released.recipe, members.names(f"{_ENCODERS}.recipes")
+    if recipe not in recipes:
+        raise ParamsError(f"--recipe: expected what leaves clips as the weights know them, one of {recipes}")
+    return recipe
+
+
+def _encoder(asked: Asked, released: Released) -> tuple[str, dict[str, Any]]:
+    """The encoder's name and options: of joints alone the network itself, else its streams."""
+    options = {**released.options, **_options(asked.options)}
+    params.parse(members.load(_ENCODERS, asked.arch).Params, options, "--options", Path(asked.arch))
+    if list(asked.streams) == ["joint"]:
+        return asked.arch, options
+    streams = {"encoder": asked.arch, "options": options, "streams": list(asked.streams)}
+    params.parse(members.load(_ENCODERS, _STREAMS).Params, streams, "--stream", Path(_STREAMS))
+    return _STREAMS, streams
+
+
+def _options(given: Sequence[str]) -> dict[str, Any]:
+    """Options by name; values are read as those of params.yaml."""
+    found = {}
+    for one in given:
+        key, equals, value = one.partition("=")
+        try:
+            found[key.strip()] = yaml.safe_load(value)
+        except (yaml.YAMLError, ValueError):
+            equals = ""
+        if not key.strip() or not equals:
+            raise ParamsError(f"--options: expected <key>=<value> such as plan=reduced, found '{one}'")
+    return found
+
+
+def _taught(asked: Asked) -> _Taught:
+    known = members.names("pipeline.datasets")
+    if asked.dataset not in known:
+        raise ParamsError(f"--classes: no dataset '{asked.dataset}': the datasets are {', '.join(known)}")
+    if (asked.split is None) != (asked.split_table is None):
+        raise ParamsError("--split and --split-table go together: a split of data/split/<classes>-<table>.parquet")
+    if asked.split is not None and asked.split_table is not None:
+        return _of_split(asked.dataset, asked.split_table, asked.split)
+    if not shared.class_file(asked.dataset).is_file():
+        raise ParamsError(
+            f"--classes: '{asked.dataset}' ships no class list; name a split, whose table holds the names"
+        )
+    names = {one.class_id: one.name for one in shared.classes(asked.dataset)}
+    return _Taught(ALL, None, names, sorted(names), [])
+
+
+def _of_split(dataset: str, file: Path, split: str) -> _Taught:
+    meta = tables.read_meta(file, SPLIT)
+    if meta["dataset"] != dataset:
+        raise DataError(f"{file}: splits of '{meta['dataset']}', not of '{dataset}'; mend --classes or --split-table")
+    if split not in meta["splits"]:
+        raise DataError(f"{file}: no split '{split}', found {sorted(meta['splits'])}; mend --split")
+    parts = meta["splits"][split]
+    seen = sorted({*parts["fit"], *parts["val"]})
+    return _Taught(split, meta["split_table"], dict(enumerate(meta["class_names"])), seen, sorted(parts["unseen"]))
+
+
+def _check_free(target: Path, alike: Mapping[str, Any]) -> None:
+    """Nothing is overwritten, and a folder holds the weights of one row."""
+    if target.exists():
+        raise DataError(f"{target}: there already; give another --out or --seed, or remove it")
+    for other in sorted(target.parent.glob("*.safetensors")):
+        about = checkpoint.load(other)[1]
+        found = {name: about.get(name) for name in alike}
+        if found != alike:
+            raise DataError(f"{other}: is of {found}, not of {dict(alike)}; a row takes one kind: give another --out")
+
+
+def _check_classes(num_classes: int | None, taught: _Taught, file: Path) -> None:
+    """Of a split's weights the classifier may know all classes of the dataset, of which it was taught the seen ones."""
+    wanted = sorted({len(taught.names), len(taught.classes)})
+    if num_classes is not None and num_classes not in wanted:
+        declared = " or ".join(map(str, wanted))
+        raise FormatError(f"{file}: its classifier knows {num_classes} classes, expected {declared}; mend --classes")
+
+
+def _seen(taught: _Taught, seed: int) -> dict[str, Any]:
+    """What pretrain would say of its own."""
+    return {
+        "classes": "seen",
+        "augment": None,
+        "text": None,
+        "split": taught.split,
+        "seed": seed,
+        "training_classes": taught.classes,
+        "training_names": [taught.names[class_id] for class_id in taught.classes],
+        "unseen_classes": taught.unseen,
+        "training_clips": UNKNOWN_CLIPS,
+        "num_training_clips": None,
+        "num_held_out_clips": None,
+        "epoch": None,
+        "history": [],
+        "adopted": True,
+    }
+
+
+def architectures() -> dict[str, Released]:
+    """How the weights that others have released are called, of every encoder that takes some."""
+    found = {name: members.load(_ENCODERS, name) for name in members.names(_ENCODERS)}
+    return {name: member.RELEASED for name, member in found.items() if isinstance(member, ReleasedMember)}
+
+
+def listed() -> list[str]:
+    """A line an architecture: its name, whose names of weights it knows, and whether a released file was tried."""
+    found = architectures()
+    width = max(map(len, found))
+    tried = {True: "tried on a released file", False: "not tried on a released file"}
+    return [f"{name:{width}}  {one.source}; {tried[one.tried]}" for name, one in found.items()]

@@ -1,0 +1,42 @@
+"""An encoder with a linear map behind it: its vectors lie where the map leads."""
+
+# Shapes: N clips, D size of the encoder's vectors, T of the mapped ones.
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from pipeline.models import text_space
+from pipeline.models.encoder import PictureEncoder, encoder_of
+
+
+class Mapped(nn.Module):
+    """The contract of the encoder, whose vectors and tokens both go through the map.
+
+    The map is affine, so the mean of the mapped tokens is the mapped vector. Of pictures the last map (`places`) stays
+    that of the encoder.
+    """
+
+    def __init__(self, encoder: nn.Module, dim: int) -> None:
+        super().__init__()
+        inner = encoder_of(encoder)
+        self.encoder, self.dim, self.parts = encoder, dim, inner.parts
+        self.map = nn.Linear(inner.dim, dim)
+        if isinstance(inner, PictureEncoder):
+            self.places, self.stride = inner.places, inner.stride
+
+    def forward(self, x_NCT: Tensor) -> Tensor:
+        """mapped_NT."""
+        mapped_NT: Tensor = self.map(self.encoder(x_NCT))
+        return mapped_NT
+
+    def with_tokens(self, x_NCT: Tensor) -> tuple[Tensor, Tensor]:
+        """mapped_NT and the mapped tokens (N, ..., T)."""
+        feature_ND, tokens = encoder_of(self.encoder).with_tokens(x_NCT)
+        return self.map(feature_ND), self.map(tokens)
+
+
+def rebuilt(encoder: nn.Module, about: Mapping[str, Any]) -> nn.Module:
+    """An encoder as `about`, the metadata of its weights, has it: with a map where that was kept."""
+    kept = about.get(text_space.KEY)
+    return encoder if kept is None else Mapped(encoder, kept["dim"])

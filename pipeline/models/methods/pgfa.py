@@ -1,0 +1,159 @@
+"""PGFA (Zhou et al., TIP 2025) when it is asked: clips by their cosine with texts, and by prototypes of themselves.
+
+Its encoder is trained with the texts, end to end, by `pretrain` with `text`, `loss: batch` and `keep_map: true`; here
+nothing is learnt. The plain figure (`prototypes: null`) is the cosine with the texts. With prototypes the clips are
+first named by text. Of those that are called a class a share, the support factor, rounded down, stands for it: the
+surest, those of least entropy of the softmax over the candidates of cosines times `scale`. The mean of their unit
+vectors takes the place of the text, and all clips are named again. A class whose share is below one clip, or that no
+clip was called, keeps its text.
+
+That is transductive: the scores of a clip depend on what is scored with it, and so do those by which a share is chosen
+(the clips of val classes, or of a fold, are a set of their own) and gates. Test clips of a label space are one set; of
+few clips, or a single one, little or nothing is left but the text. The order of the clips does not matter.
+
+The released code chooses the share by dataset (.9, .4, 1) and the epoch by the accuracy on unseen test clips; here a
+share is chosen as every setting is. What it multiplies cosines with before the entropy is not public; `scale` says it.
+"""
+
+# Shapes: N clips, D size of their vectors and of the texts, K classes.
+import math
+from collections.abc import Iterator
+from functools import partial
+from typing import Annotated
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, field_validator
+
+from pipeline.core import params as parameters
+from pipeline.core.errors import DataError
+from pipeline.models.methods.shared import (
+    Array,
+    Candidate,
+    Centre,
+    ClassTexts,
+    Clips,
+    Cost,
+    Need,
+    Worded,
+    Wording,
+    unit,
+)
+
+NEEDS: Need = "pooled"
+
+_Doubles = npt.NDArray[np.float64]
+_ROUNDING = 1e-9  # .29 of 100 clips are 29, though the product is a little less
+
+
+class Prototypes(parameters.Params):
+    """How the clips themselves stand for a class."""
+
+    support_factors: list[Annotated[float, Field(gt=0, le=1)]] = Field(min_length=1)  # shares to choose from, ascending
+    scale: float = Field(gt=0)  # of the cosines, before the softmax whose entropy tells how sure a name is
+
+    @field_validator("support_factors")
+    @classmethod
+    def _ascend(cls, values: list[float]) -> list[float]:
+        if values != sorted(set(values)):
+            raise ValueError("expected shares in ascending order, each once")
+        return values
+
+
+class Params(Worded):
+    """Which texts a clip is compared with, and whether clips then stand for classes."""
+
+    prototypes: Prototypes | None  # None: the texts alone, and each clip by itself
+
+    @property
+    def trains(self) -> bool:
+        """Nothing is learnt."""
+        return False
+
+    @property
+    def compares(self) -> tuple[str, Centre]:
+        """The texts that the encoder was taught by."""
+        return self.text_type, self.centre
+
+    @property
+    def transductive(self) -> bool:
+        """Prototypes are of the clips that are scored."""
+        return self.prototypes is not None
+
+    @property
+    def settings(self) -> list[str]:
+        """The shares; without prototypes there is nothing to choose."""
+        return ["0"] if self.prototypes is None else [str(share) for share in self.prototypes.support_factors]
+
+    @property
+    def setting_name(self) -> str:
+        """No epoch of training."""
+        return "epoch" if self.prototypes is None else "share of the clips"
+
+
+def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[Candidate]:  # noqa: ARG001 - no chance in it
+    """One candidate a share; its loss is the mean of 1 - cosine of a training clip and its class's text."""
+    wording = params.wording(clips, texts)
+    cosine_NK = _cosines(wording, clips.features_ND, texts)
+    of_class_N = cosine_NK[np.arange(len(clips.class_ids)), texts.rows(clips.class_ids)]
+    loss = float(1 - of_class_N.mean(dtype=np.float64))
+    if params.prototypes is None:
+        score, explain = partial(_cosines, wording), partial(_explained, wording)
+        yield Candidate("0", loss, score, wording, explain, partial(_cost, wording, texts))
+        return
+    for setting, share in zip(params.settings, params.prototypes.support_factors, strict=True):
+        yield Candidate(setting, loss, partial(_guided, wording, share, params.prototypes.scale), wording)
+
+
+def _guided(wording: Wording, share: float, scale: float, features_ND: Array, texts: ClassTexts) -> Array:
+    """Cosines with the prototypes. Clips are taken in the order of their bytes, so that sums are of one order."""
+    order_N = np.array(sorted(range(len(features_ND)), key=lambda row: features_ND[row].tobytes()), dtype=np.int64)
+    text_KD = wording(texts)
+    _check_sizes(features_ND, text_KD)
+    unit_ND = unit(features_ND[order_N]).astype(np.float64)
+    prototype_KD = prototypes(unit_ND, text_KD.astype(np.float64), share, scale)
+    score_NK = np.empty((len(features_ND), len(text_KD)), np.float32)
+    score_NK[order_N] = unit_ND @ prototype_KD.T
+    return score_NK
+
+
+def prototypes(unit_ND: _Doubles, text_KD: _Doubles, share: float, scale: float) -> _Doubles:
+    """One unit vector a class: of its surest clips, or its text."""
+    logit_NK = scale * unit_ND @ text_KD.T
+    log_NK = logit_NK - logit_NK.max(axis=1, keepdims=True)
+    log_NK -= np.log(np.exp(log_NK).sum(axis=1, keepdims=True))
+    entropy_N, called_N = -(np.exp(log_NK) * log_NK).sum(axis=1), logit_NK.argmax(axis=1)
+    found_KD = text_KD.copy()
+    for k in range(len(text_KD)):
+        called = np.flatnonzero(called_N == k)
+        if num_kept := math.floor(share * len(called) + _ROUNDING):
+            surest = called[np.argsort(entropy_N[called], kind="stable")[:num_kept]]
+            mean_D = unit_ND[surest].mean(axis=0)
+            found_KD[k] = mean_D / (np.linalg.norm(mean_D) or 1.0)
+    return found_KD
+
+
+def _cosines(wording: Wording, features_ND: Array, texts: ClassTexts) -> Array:
+    text_KD = wording(texts)
+    _check_sizes(features_ND, text_KD)
+    return unit(features_ND) @ text_KD.T
+
+
+def _explained(wording: Wording, features_ND: Array, texts: ClassTexts) -> dict[str, Array]:
+    """The vectors that are compared, and the cosines."""
+    direct_NK = _cosines(wording, features_ND, texts)
+    return {"direct": direct_NK, "vectors": unit(features_ND), "text_vectors": wording(texts)}
+
+
+def _cost(wording: Wording, texts: ClassTexts, num_classes: int) -> Cost:
+    """Of the cosines; nothing is trained."""
+    return Cost(0, num_classes * wording(texts).shape[1])
+
+
+def _check_sizes(features_ND: Array, text_KD: Array) -> None:
+    if features_ND.shape[1] != text_KD.shape[1]:
+        raise DataError(
+            f"pgfa: features of {features_ND.shape[1]} numbers, class texts of {text_KD.shape[1]}: they are of "
+            "different spaces; in align.rows name features of an encoder that keeps its map (pretrain: text.keep_map) "
+            "and the embeddings that taught it"
+        )

@@ -1,0 +1,58 @@
+"""SMIE (Zhou et al., ACM MM 2023): mutual information of clips and texts, and less of it where movement is hidden.
+
+The temporal constraint: what true pairs tell must fall by a margin where the clip is one of its variants, of which
+frames are hidden; of several variants the mean counts. Where the released code shortens the clip to the frames that are
+left and draws anew in every step, the variants of `extract` have them set to 0 and are drawn once. That code scores
+clips without the normalisation it learnt with; here they are scored with it.
+"""
+
+# Shapes: B clips of a batch, N clips, D feature size, K variants of a clip, T text size.
+from collections.abc import Iterator
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from pipeline.models.descent import descend, drawn_from
+from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, Need, Rows
+from pipeline.models.mutual_information import Discriminator, DiscriminatorParams, Judge, of_false, of_true
+
+NEEDS: Need = "masked"
+
+
+class Params(DiscriminatorParams):
+    """Texts, network, constraint and optimiser."""
+
+    margin: float = Field(ge=0)  # 0.1 in the paper
+    constraint: float = Field(gt=0)  # weight of the temporal constraint, 0.5 in the released code
+
+
+def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[Candidate]:
+    """The discriminator after each kept epoch."""
+    seen, wording = texts.of_clips(clips), params.wording(clips, texts)
+    text_NT = torch.from_numpy(wording(seen)[seen.rows(clips.class_ids)])
+    features_NKD = torch.from_numpy(clips.features_ND)
+    with drawn_from(seed, "smie"):
+        model = Discriminator(features_NKD.shape[-1], text_NT.shape[1], params.widths)
+
+    def loss_of(rows: Rows) -> Tensor:
+        return constrained_loss(model, features_NKD[rows], text_NT[rows], params)
+
+    judge = Judge(model, wording)
+
+    def scores(features_NKD: Array, texts: ClassTexts) -> Array:
+        return judge.scores(features_NKD[:, 0], texts)
+
+    for setting, loss in descend(model, loss_of, len(features_NKD), params, seed):
+        yield Candidate(setting, loss, scores, judge, None, judge.cost)
+
+
+def constrained_loss(model: Discriminator, features_BKD: Tensor, text_BT: Tensor, params: Params) -> Tensor:
+    """- I + constraint * max(0, margin - (I - I')), where I' is of the same false pairs, and of true ones of variants.
+
+    `features_BKD` holds the clip itself, then its variants.
+    """
+    features_BD, variants_BKD = features_BKD[:, 0], features_BKD[:, 1:]
+    whole, false = of_true(model, features_BD, text_BT), of_false(model, features_BD, text_BT)
+    hidden = of_true(model, variants_BKD, text_BT[:, None].expand(-1, variants_BKD.shape[1], -1))
+    return false - whole + params.constraint * (params.margin - (whole - hidden)).clamp(min=0)

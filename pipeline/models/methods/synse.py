@@ -1,0 +1,37 @@
+"""SynSE (Gupta et al., ICIP 2021): CADA-VAE with the nouns and the verbs of the labels apart.
+
+Half of a clip's latent rebuilds its class's noun and half its verb, each with an autoencoder of its own; noun and verb
+together rebuild the clip. As in CADA-VAE a classifier is trained at the time of scoring on the texts of the classes
+asked about, unseen ones included, and a candidate is the state after a cycle.
+"""
+
+from collections.abc import Iterator
+
+from pydantic import model_validator
+
+from pipeline.models.methods.shared import Candidate, Centre, ClassTexts, Clips, Need, TextType, Wording
+from pipeline.models.vae import alignment
+from pipeline.models.vae.params import VaeParams
+
+NEEDS: Need = "pooled"
+
+
+class Params(VaeParams):
+    """Texts, autoencoders, loss and classifier."""
+
+    noun: TextType
+    verb: TextType
+    centre: Centre  # of both
+
+    @model_validator(mode="after")
+    def _halves(self) -> "Params":
+        if self.latent_dim % 2:
+            raise ValueError("expected an even latent_dim: half of it is the noun's and half the verb's")
+        return self
+
+
+def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[Candidate]:
+    """The autoencoders after each cycle. Raises DataError where there are no nouns or verbs."""
+    seen = texts.of_clips(clips)
+    wordings = tuple(Wording.of(kind, params.centre, seen) for kind in (params.noun, params.verb))
+    return alignment.candidates(clips, seen, wordings, params, seed)

@@ -1,0 +1,124 @@
+"""TDSM: Triplet Diffusion for Skeleton-Text Matching (Do and Kim, ICCV 2025).
+
+A network is told a clip's features with noise mixed in, and the texts of a class, and says what the noise was. It
+learns to err less under the right texts than under others; a clip is of the class under whose texts the error of one
+noise, fixed for all clips, is smallest. That noise decides results by points, so it is drawn from the seed, and scores
+can be averaged over several (the paper tells of one, the released configuration adds three).
+
+What differs from the released code: a text is one token, its vector, made as long as one of deviation 1, where theirs
+are the 35 tokens of CLIP's text tower for label and description side by side; all vectors of a class end to end tell
+the adaptive layer norms, as there. Every step draws its batch from all clips, where theirs are dealt out epoch by
+epoch. Candidates are chosen on the validation classes, where theirs are on the test clips.
+"""
+
+# Shapes: B clips of a batch, N clips, D feature size, K classes, R steps of the noise, M noises.
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline.models.dense import num_params
+from pipeline.models.descent import drawn_from
+from pipeline.models.intake import Intake
+from pipeline.models.methods.shared import (
+    Array,
+    Candidate,
+    ClassTexts,
+    Clips,
+    Cost,
+    Need,
+    Rows,
+    Wording,
+)
+from pipeline.models.rounds import descend
+from pipeline.models.tdsm import losses
+from pipeline.models.tdsm.cost import macs
+from pipeline.models.tdsm.network import Denoiser
+from pipeline.models.tdsm.noise import mixed, shares
+from pipeline.models.tdsm.params import TdsmParams as Params
+
+NEEDS: Need = "pooled"
+
+PAIRS_IN_BLOCK = 1 << 11  # (clip, class) pairs that are told at once: bounds memory
+
+
+@dataclass(frozen=True)
+class Matcher:
+    """The network, how features and classes read beside it, and what noise it is asked about."""
+
+    model: Denoiser
+    params: Params
+    wordings: tuple[Wording, ...]  # of each text of a class
+    intake: Intake
+    noise_MD: Tensor
+
+    def texts(self, texts: ClassTexts) -> list[Tensor]:
+        """Unit vectors (K, T) of each text."""
+        return [torch.from_numpy(wording(texts)) for wording in self.wordings]
+
+    def scores(self, features_ND: Array, texts: ClassTexts) -> Array:
+        """Minus the mean squared error of the noises, (N, K)."""
+        x_ND, num_classes = self.intake(torch.from_numpy(features_ND)), len(texts.class_ids)
+        step_K = torch.full((num_classes,), self.params.score_step)
+        share = shares(self.params.noise)[self.params.score_step]
+        size = max(1, PAIRS_IN_BLOCK // num_classes)
+        found = torch.zeros(len(x_ND), num_classes)
+        with torch.no_grad():
+            told = self.model.texts(self.texts(texts))
+            for start in range(0, len(x_ND), size):
+                x_BD = x_ND[start : start + size]
+                row_P = torch.arange(num_classes).repeat(len(x_BD))
+                for noise_D in self.noise_MD:
+                    noisy_BD = mixed(x_BD, noise_D.expand_as(x_BD), share.expand(len(x_BD)))
+                    said_PD = self.model(noisy_BD.repeat_interleave(num_classes, dim=0), step_K, told, row_P)
+                    error_BK = (said_PD - noise_D).square().mean(dim=1).unflatten(0, (-1, num_classes))
+                    found[start : start + size] -= error_BK / len(self.noise_MD)
+        return np.asarray(found.numpy(), dtype=np.float32)
+
+    def cost(self, num_classes: int) -> Cost:
+        """Of the layers, once for each class and noise, but for what depends on the class alone."""
+        return Cost(num_params(self.model), num_classes * len(self.noise_MD) * macs(self.model))
+
+    def state_dict(self) -> dict[str, Any]:
+        """The network's weights, what features are scaled by, the noise and the mean texts."""
+        means = {name: mean_T for wording in self.wordings for name, mean_T in wording.state_dict().items()}
+        intake = self.intake.state_dict(prefix="intake.")
+        return {**self.model.state_dict(), **intake, "noise": self.noise_MD, **means}
+
+
+def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[Candidate]:
+    """The network after every `keep_every` steps. Raises DataError for a type of text that is not there."""
+    seen = texts.of_clips(clips)
+    matcher = _begun(clips, seen, params, seed)
+    model, text_KT = matcher.model, matcher.texts(seen)
+    x_ND = matcher.intake(torch.from_numpy(clips.features_ND))
+    label_N, share_R = torch.from_numpy(seen.rows(clips.class_ids)), shares(params.noise)
+
+    def loss_of(rows: Rows, round_: int, step: int) -> Tensor:  # noqa: ARG001 - one interface
+        label_B = label_N[rows]
+        draws = losses.Draws.of(x_ND[rows], params.noise.steps, len(seen.class_ids))
+        right_B, wrong_B = losses.errors(model, x_ND[rows], label_B, text_KT, share_R, draws)
+        parted = losses.triplet(right_B, wrong_B, draws.wrong_B != label_B, params.margin)
+        return right_B.mean() + params.triplet_weight * parted
+
+    for setting, loss in zip(params.settings, descend(model, loss_of, len(x_ND), params.rounds, seed), strict=True):
+        yield Candidate(setting, loss, matcher.scores, matcher, cost=matcher.cost)
+
+
+def _begun(clips: Clips, seen: ClassTexts, params: Params, seed: int) -> Matcher:
+    """All that is drawn or measured before training."""
+    wordings = tuple(Wording.of(kind, params.centre, seen) for kind in params.texts)
+    dim, text_dims = clips.features_ND.shape[1], [wording(seen).shape[1] for wording in wordings]
+    with drawn_from(seed, "tdsm"):
+        model = Denoiser(dim, text_dims, width=params.width, depth=params.depth, heads=params.heads)
+    noise_MD = torch.stack([_noise(dim, seed, number) for number in range(params.num_noises)])
+    return Matcher(model, params, wordings, Intake(params.features, clips.features_ND), noise_MD)
+
+
+def _noise(dim: int, seed: int, number: int) -> Tensor:
+    """One of the noises, whatever their number."""
+    with drawn_from(seed, "tdsm", "noise", number):
+        return torch.randn(dim)

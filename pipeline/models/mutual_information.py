@@ -1,0 +1,101 @@
+"""SMIE (Zhou et al., ACM MM 2023): how much clips and texts tell of each other, by a network that judges pairs.
+
+The network (the global discriminator) is given a clip and a text. Its estimate is that of Jensen and Shannon, without
+the constant: mean of -softplus(-D) over true pairs, less mean of softplus(D) over false ones, which are made by rolling
+the clips of a batch by one, whatever their classes.
+"""
+
+# Shapes: B clips of a batch, N clips, D feature size, K classes or variants of a clip, T text size.
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pipeline.models.descent import Descent, annealed, warmed_up
+from pipeline.models.methods.shared import Array, ClassTexts, Cost, Worded, Wording
+
+PAIRS_IN_BLOCK = 1 << 14  # (clip, class) pairs that are scored at once: bounds memory
+
+
+class DiscriminatorParams(Worded, Descent):
+    """Texts, network and optimiser. The paper: lr 1e-5, no decay, batches of 128, 100 epochs, 15 to warm up."""
+
+    warmup_epochs: int = Field(ge=0)  # from lr 0 in the first epoch
+    widths: list[int] = Field(min_length=1)  # of the hidden layers; [1024, 512] in the paper
+
+    @model_validator(mode="after")
+    def _warms_up_and_goes_on(self) -> "DiscriminatorParams":
+        if self.warmup_epochs >= self.epochs:
+            raise ValueError("expected fewer warmup_epochs than epochs")
+        return self
+
+    @property
+    def rates(self) -> list[float]:
+        """The learning rate of each epoch."""
+        if self.warmup_epochs == 0:
+            return annealed(self.lr, self.epochs)
+        return warmed_up(self.lr, self.epochs, self.warmup_epochs)
+
+
+class Discriminator(nn.Module):
+    """Clips, each less its mean and divided by its deviation, beside texts -> one number a pair."""
+
+    def __init__(self, feature_dim: int, text_dim: int, widths: Sequence[int]) -> None:
+        super().__init__()
+        self.feature_dim = feature_dim
+        sizes = [feature_dim + text_dim, *widths, 1]
+        self.layers = nn.ModuleList(nn.Linear(size, following) for size, following in pairwise(sizes))
+
+    def forward(self, features: Tensor, texts: Tensor) -> Tensor:
+        """One number for each (..., D) beside (..., T)."""
+        x = torch.cat([functional.layer_norm(features, (self.feature_dim,)), texts], dim=-1)
+        for layer in self.layers[:-1]:
+            x = functional.relu(layer(x))
+        pair: Tensor = self.layers[-1](x).squeeze(-1)
+        return pair
+
+
+def of_true(model: Discriminator, features: Tensor, texts: Tensor) -> Tensor:
+    """The part of the estimate that clips beside the texts of their classes give."""
+    return -functional.softplus(-model(features, texts)).mean()
+
+
+def of_false(model: Discriminator, features_BD: Tensor, text_BT: Tensor) -> Tensor:
+    """The part, to be taken off, that each text beside the next clip gives."""
+    return functional.softplus(model(features_BD.roll(-1, dims=0), text_BT)).mean()
+
+
+@dataclass(frozen=True)
+class Judge:
+    """The network, and how classes read beside it."""
+
+    model: Discriminator
+    wording: Wording
+
+    def scores(self, features_ND: Array, texts: ClassTexts) -> Array:
+        """(N, K): -softplus(-D) of every pair, the logarithm of the probability that it is a true one."""
+        return np.concatenate(list(self._blocks(torch.from_numpy(features_ND), torch.from_numpy(self.wording(texts)))))
+
+    def cost(self, num_classes: int) -> Cost:
+        """Of the network, run for every class."""
+        weights = sum(layer.weight.numel() for layer in self.model.layers if isinstance(layer, nn.Linear))
+        return Cost(sum(values.numel() for values in self.model.parameters()), num_classes * weights)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The network's weights, and the mean texts."""
+        return {**self.model.state_dict(), **self.wording.state_dict()}
+
+    def _blocks(self, features_ND: Tensor, text_KT: Tensor) -> Iterator[Array]:
+        step = max(1, PAIRS_IN_BLOCK // len(text_KT))
+        with torch.no_grad():
+            for start in range(0, max(1, len(features_ND)), step):
+                some_BD = features_ND[start : start + step]
+                pairs = (len(some_BD), len(text_KT), -1)
+                found_BK = self.model(some_BD[:, None].expand(*pairs), text_KT.expand(*pairs))
+                yield np.asarray(-functional.softplus(-found_BK).numpy(), dtype=np.float32)

@@ -1,0 +1,44 @@
+"""What TDSM minimises: the error of the noise under the right text, and that it be smaller than under a wrong one."""
+
+# Shapes: B clips of a batch, D feature size, K training classes.
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pipeline.models.tdsm.network import Denoiser
+from pipeline.models.tdsm.noise import mixed
+
+
+@dataclass(frozen=True)
+class Draws:
+    """What chance gives a batch."""
+
+    noise_BD: Tensor
+    step_B: Tensor  # of the noise, any of them
+    wrong_B: Tensor  # a training class, any of them; where it is the clip's own it pushes nothing
+
+    @staticmethod
+    def of(x_BD: Tensor, num_steps: int, num_classes: int) -> "Draws":
+        """Drawn from torch's generator."""
+        steps, wrong = (torch.randint(0, most, (len(x_BD),)) for most in (num_steps, num_classes))
+        return Draws(torch.randn_like(x_BD), steps, wrong)
+
+
+def errors(
+    model: Denoiser, x_BD: Tensor, label_B: Tensor, texts: Sequence[Tensor], share_R: Tensor, draws: Draws
+) -> tuple[Tensor, Tensor]:
+    """Errors (B) of the noise under the right and under the wrong text; `texts` (K, T) are of the training classes."""
+    noisy_BD = mixed(x_BD, draws.noise_BD, share_R[draws.step_B])
+    asked_2B = torch.cat([label_B, draws.wrong_B])
+    found_2BD = model(
+        noisy_BD.repeat(2, 1), draws.step_B.repeat(2), model.texts(texts).of(asked_2B), torch.arange(len(asked_2B))
+    )
+    right_B, wrong_B = (found_2BD - draws.noise_BD.repeat(2, 1)).square().mean(dim=1).chunk(2)
+    return right_B, wrong_B
+
+
+def triplet(right_B: Tensor, wrong_B: Tensor, is_wrong_B: Tensor, margin: float) -> Tensor:
+    """Mean of max(0, error under the right text - error under a wrong one + margin); 0 where the wrong one is right."""
+    return ((right_B - wrong_B + margin).clamp(min=0) * is_wrong_B).mean()
