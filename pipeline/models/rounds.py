@@ -62,7 +62,8 @@ class _Draws(Memory):
     def steps(self, seed: int, epoch: int) -> list[Rows]:
         """Batches without a row twice; of all rows where there are fewer than a batch takes."""
         random, num_rows = seeds.generator(seed, "draws", epoch), len(self.arrays["rows"])
-        return [random.permutation(num_rows)[: self.batch_size] for _ in range(self.num_steps)]
+        # Copies: a slice keeps the whole permutation, of all rows, in memory for every step of the round.
+        return [random.permutation(num_rows)[: self.batch_size].copy() for _ in range(self.num_steps)]
 
 
 def _refuse(epoch: int, step: int, rows: Rows) -> NoReturn:  # noqa: ARG001 - one interface; a clip has no name here
