@@ -7,6 +7,8 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from pipeline.models import dense
+
 
 @dataclass(frozen=True)
 class EncoderCost:
@@ -28,4 +30,4 @@ def of(encoder: nn.Module, x_1CT: Tensor) -> EncoderCost:
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
         encoder.eval()(x_1CT)
     encoder.train(was_training)
-    return EncoderCost(sum(weight.numel() for weight in encoder.parameters()), counter.get_total_flops() // 2)
+    return EncoderCost(dense.num_params(encoder), counter.get_total_flops() // 2)
