@@ -94,7 +94,7 @@ class Judge:
     def _blocks(self, features_ND: Tensor, text_KT: Tensor) -> Iterator[Array]:
         step = max(1, PAIRS_IN_BLOCK // len(text_KT))
         with torch.no_grad():
-            for some_BD in features_ND.split(step):
+            for some_BD in torch.split(features_ND, step):
                 pairs = (len(some_BD), len(text_KT), -1)
                 found_BK = self.model(some_BD[:, None].expand(*pairs), text_KT.expand(*pairs))
                 yield np.asarray(-functional.softplus(-found_BK).numpy(), dtype=np.float32)

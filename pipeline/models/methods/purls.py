@@ -150,7 +150,7 @@ class Asking:
         text_KST = self.texts(texts)
         query_QST = text_KST if self.by_class else self.kind_ST[None]
         step = max(1, PAIRS_IN_BLOCK // len(query_QST))
-        blocks = torch.from_numpy(features).split(step)
+        blocks = torch.split(torch.from_numpy(features), step)
         with torch.no_grad():
             wholes = [self.model(tokens(block), query_QST.expand(len(block), -1, -1, -1))[:, :, -1] for block in blocks]
         return np.asarray((torch.cat(wholes) * text_KST[:, -1]).sum(dim=2).numpy(), dtype=np.float32)

@@ -99,7 +99,7 @@ class Related:
         text_KT = torch.from_numpy(self.wording(texts))
         step = max(1, _NUMBERS_IN_BLOCK // (len(text_KT) * self.model.joined.out_features))
         with torch.no_grad():
-            blocks = [self.model(block_BD, text_KT) for block_BD in torch.from_numpy(features_ND).split(step)]
+            blocks = [self.model(block_BD, text_KT) for block_BD in torch.split(torch.from_numpy(features_ND), step)]
         return np.asarray(torch.cat(blocks).numpy(), dtype=np.float32)
 
     def explained(self, features_ND: Array, texts: ClassTexts) -> dict[str, Array]:
