@@ -1,11 +1,14 @@
 """What an encoder costs: its weights, and the multiply-accumulates of one clip, counted as it runs."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from pipeline.models import dense
 
@@ -25,9 +28,31 @@ def of(encoder: nn.Module, x_1CT: Tensor) -> EncoderCost:
     counts that are published do.
     """
     was_training = encoder.training
-    counter = FlopCounterMode(display=False)
+    counter = _Counter()
     # Attention in one piece is counted nowhere, in matrix products it is.
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
         encoder.eval()(x_1CT)
     encoder.train(was_training)
-    return EncoderCost(dense.num_params(encoder), counter.get_total_flops() // 2)
+    return EncoderCost(dense.num_params(encoder), counter.flops // 2)
+
+
+class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Adds up torch's own counts, as `FlopCounterMode` does, which imports the compiler: more than a second."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.flops = 0
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Nothing is compiled here; True would import the compiler to tell it so."""
+        return False
+
+    def __torch_dispatch__(
+        self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        found = func(*args, **(kwargs or {}))
+        count = flop_registry.get(func._overloadpacket)
+        if count is not None:
+            self.flops += count(*args, **(kwargs or {}), out_val=found)
+        return found

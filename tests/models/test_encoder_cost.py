@@ -1,14 +1,24 @@
 """Weights and multiply-accumulates against counts by hand, and those of ST-GCN against what is published."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from pipeline.core.joints import LAYOUTS
 from pipeline.modalities.skeleton import stgcn
 from pipeline.models import encoder_cost
 from pipeline.models.encoder_cost import EncoderCost
 from pipeline.models.transformer import Block
+
+FRESH = """
+import sys, torch
+from pipeline.models import encoder_cost
+print(encoder_cost.of(torch.nn.Linear(8, 5), torch.ones(1, 3, 8)).macs, "torch._dynamo" in sys.modules)
+"""
 
 
 def test_layers_are_counted_as_by_hand():
@@ -22,6 +32,15 @@ def test_attention_is_counted_as_matrix_products():
     """Four maps and the two of the MLP, which is four times as wide, of every token; of every pair two products."""
     found = encoder_cost.of(Block(16, 2, "gelu", 0.0), torch.ones(1, 5, 16)).macs
     assert found == 5 * (4 + 2 * 4) * 16 * 16 + 2 * 5 * 5 * 16
+
+
+def test_the_count_is_torchs_own_and_the_compiler_stays_out():
+    module, x = made("reduced").eval(), torch.ones(1, 3, 9, 25, 2)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        module(x)
+    assert encoder_cost.of(module, x).macs == counter.get_total_flops() // 2
+    told = subprocess.run([sys.executable, "-c", FRESH], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["120", "False"]
 
 
 def test_an_encoder_is_left_as_it_was():
