@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.core.errors import DataError, FormatError, ParamsError
+from pipeline.core.errors import FormatError, ParamsError
 from pipeline.core.joints import LAYOUTS, NTU25
 from pipeline.core.params import parse
 from pipeline.modalities.skeleton import _released, mst_gcn
@@ -193,26 +193,8 @@ def test_weights_of_another_network_are_refused(change, message, tmp_path):
         _released.load(encoder(), state.save(tmp_path / "w.pt"), mst_gcn.RELEASED)
 
 
-@pytest.mark.parametrize("layout", sorted(LAYOUTS))
-@pytest.mark.parametrize("frames", [1, 6, 7])
-def test_any_layout_and_number_of_frames_goes_through(layout, frames):
-    model, joints = encoder(LAYOUTS[layout]), LAYOUTS[layout].num_joints
-    found = feature(model, clips(frames, joints))
-    assert found.shape == (2, 4 * WIDTH)
-    assert found.isfinite().all()
-    with torch.no_grad():
-        tokens = model.with_tokens(torch.from_numpy(clips(frames, joints)).float())[1]
-    assert tokens.shape == (2, -(-frames // 4), joints, 32)
-
-
 def test_the_width_is_that_of_the_options():
     assert feature(encoder(width=4), clips()).shape == (2, 16)
-
-
-def test_a_body_beyond_the_slots_is_refused():
-    assert len(encoder(num_slots=1).normalise) == 1
-    with pytest.raises(DataError, match="clips of 2 bodies, but the encoder normalises 1"):
-        feature(encoder(num_slots=1), clips())
 
 
 def test_a_width_that_no_parts_share_is_refused():
