@@ -11,7 +11,7 @@ from pipeline.core.joints import LAYOUTS, NTU25
 from pipeline.core.params import parse
 from pipeline.modalities.skeleton import _released, mst_gcn
 from pipeline.modalities.skeleton._graphs import directed, with_released_bones
-from tests.modalities.skeleton.golden import Weights, normalised, of_two_bodies, over_time, relu, same_features
+from tests.modalities.skeleton.golden import Weights, added, normalised, of_two_bodies, over_time, relu, same_features
 from tests.modalities.skeleton.test_stgcn_released import BONES
 
 WIDTH, NUM_JOINTS = 8, 25
@@ -98,12 +98,6 @@ def scaled(x, state, name, layer, *, hands_on):
     return np.concatenate(found, axis=1)
 
 
-def added(y, x, state, name, stride):
-    if f"{name}.residual.0.weight" in state:
-        x = normalised(over_time(x, state, f"{name}.residual.0", stride), state, f"{name}.residual.1")
-    return relu(y + x)
-
-
 def network(x, state):
     x = relu(normalised(spatial(x, state, "layers.0.msgcn.conv"), state, "layers.0.msgcn.bn"))
     x = relu(normalised(over_time(x, state, "layers.0.mstcn.conv"), state, "layers.0.mstcn.bn"))
@@ -111,7 +105,7 @@ def network(x, state):
         name = f"layers.{number}.msgcn"
         y = normalised(x, state, f"{name}.bn_in")
         y = scaled(y, state, name, lambda part, one: spatial(part, state, one), hands_on=before == after)
-        x = added(y, x, state, name, 1)
+        x = added(y, x, state, (f"{name}.residual.0", f"{name}.residual.1"))
         name = f"layers.{number}.mstcn"
         y = scaled(
             x,
@@ -120,7 +114,7 @@ def network(x, state):
             lambda part, one, stride=stride: over_time(part, state, one, stride),
             hands_on=stride == 1,
         )
-        x = added(y, x, state, name, stride)
+        x = added(y, x, state, (f"{name}.residual.0", f"{name}.residual.1"), stride)
     return x
 
 
