@@ -55,6 +55,21 @@ def test_an_absent_body_changes_nothing(name):
     assert not torch.allclose(model(x), model(torch.cat([x, 2 * x], dim=-1)), atol=1e-4)
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_bfloat16_leaves_vectors_as_they_are_but_for_rounding(name):
+    model, x = encoder(name), clips()
+    x[1, ..., 1] = 0  # slots of other sizes
+    with torch.no_grad():
+        full = model(x)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            rounded = model(x)
+        throughout = model.bfloat16()(x.bfloat16())
+    assert throughout.dtype == torch.bfloat16
+    for found in (rounded, throughout):
+        assert not torch.equal(full, found.float())
+        assert torch.cosine_similarity(full, found.float()).min() > 0.99
+
+
 @pytest.mark.parametrize("name", SLOTTED)
 def test_the_first_and_the_second_body_are_normalised_apart(name):
     model = encoder(name).train()
