@@ -81,7 +81,7 @@ def take(files: Sequence[Path], asked: Asked, out: Path) -> Imported:
     """
     known = architectures()
     if asked.arch not in known:
-        raise ParamsError(f"--arch: no released weights of '{asked.arch}' can be read; those of {list(known)} can")
+        raise ParamsError(f"--arch: no released weights of '{asked.arch}' can be read; those of {', '.join(known)} can")
     if len(files) != len(asked.streams):
         raise ParamsError(f"--stream: expected one for each of the {len(files)} files, found {len(asked.streams)}")
     released = known[asked.arch]
@@ -168,9 +168,10 @@ def _check_free(target: Path, alike: Mapping[str, Any]) -> None:
         raise DataError(f"{target}: there already; give another --out or --seed, or remove it")
     for other in sorted(target.parent.glob("*.safetensors")):
         about = checkpoint.load(other)[1]
-        found = {name: about.get(name) for name in alike}
-        if found != alike:
-            raise DataError(f"{other}: is of {found}, not of {dict(alike)}; a row takes one kind: give another --out")
+        unlike = [name for name, value in alike.items() if about.get(name) != value]
+        if unlike:
+            told = ", ".join(f"{name} {about.get(name)}, not {alike[name]}" for name in unlike)
+            raise DataError(f"{other}: is of {told}; a row takes one kind: give another --out")
 
 
 def _check_classes(num_classes: int | None, taught: _Taught, file: Path) -> None:

@@ -1,10 +1,10 @@
-"""What networks of linear layers cost."""
+"""What a network has to learn, and what one of linear layers costs."""
 
 from torch import nn
 
 
 def num_params(module: nn.Module) -> int:
-    """The numbers that training changes."""
+    """All its weights; no running means."""
     return sum(weights.numel() for weights in module.parameters())
 
 

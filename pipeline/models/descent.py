@@ -4,7 +4,8 @@
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from dataclasses import dataclass
+from typing import Literal, NoReturn
 
 import numpy as np
 import torch
@@ -96,24 +97,46 @@ def descend(
     Raises DataError when the loss is no longer a number.
     """
 
-    def loss_fn(_: nn.Module, batch: learning.Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        return loss_of(batch["rows"].numpy()), {}
+    data, rates = _Numbers({"rows": np.arange(num_clips)}, params.batch_size), params.rates
+    course = Course("epoch", params.epochs, lambda step, in_epoch: rates[step // in_epoch], params.weight_decay)
+    for epoch, loss in enumerate(followed(module, lambda rows, *_: loss_of(rows), data, course, seed), 1):
+        if str(epoch) in params.settings:
+            yield str(epoch), loss
 
-    optimizer = torch.optim.AdamW(module.parameters(), lr=params.lr, weight_decay=params.weight_decay)
-    rates = params.rates
-    course = learning.Course(
-        num_epochs=params.epochs,
-        rate=lambda step, steps_in_epoch: rates[step // steps_in_epoch],
-        accumulate=1,
-        clip_norm=None,
-        ema=None,
-        refuse=_refuse,
-    )
-    data, kept = _Numbers({"rows": np.arange(num_clips)}, params.batch_size), set(params.settings)
-    learner = learning.Learner(module, optimizer, loss_fn, course, learning.Here())
+
+@dataclass(frozen=True)
+class Course:
+    """How long a training by AdamW goes, and how fast."""
+
+    word: Literal["epoch", "round"]  # of what it has so many
+    num_epochs: int
+    rate: Callable[[int, int], float]  # the learning rate at a step of the training, given the number of steps an epoch
+    weight_decay: float
+
+
+def followed(
+    module: nn.Module, loss_of: Callable[[Rows, int, int], Tensor], data: Memory, course: Course, seed: int
+) -> Iterator[float]:
+    """Train in place; yields the mean loss of each epoch. `loss_of` takes a batch's row numbers, its epoch and step.
+
+    Epochs and steps of an epoch count from 0. What the loss draws from torch depends on the seed and the epoch alone.
+    Raises DataError when the loss is no longer a number.
+    """
+
+    def loss_fn(_: nn.Module, batch: learning.Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        return loss_of(batch["rows"].numpy(), learner.epoch, learner.step), {}
+
+    def refuse(epoch: int, step: int, rows: Rows) -> NoReturn:  # noqa: ARG001 - one interface; a clip has no name here
+        raise DataError(
+            f"the loss is not finite in {course.word} {epoch}, step {step}: lower lr in params.yaml or check the "
+            "features"
+        )
+
+    optimizer = torch.optim.AdamW(module.parameters(), weight_decay=course.weight_decay)  # every step sets its rate
+    whole = learning.Course(course.num_epochs, course.rate, accumulate=1, clip_norm=None, ema=None, refuse=refuse)
+    learner = learning.Learner(module, optimizer, loss_fn, whole, learning.Here())
     for row in learner.epochs(data, lambda requests: (data.read(*request) for request in requests), seed):
-        if str(row["epoch"]) in kept:
-            yield str(row["epoch"]), row["loss"]
+        yield row["loss"]
 
 
 def annealed(lr: float, num_epochs: int) -> list[float]:
@@ -146,9 +169,3 @@ class _Numbers(Memory):
         """Shuffled batches that differ by at most one row, so that none is too small to contrast."""
         shuffled = seeds.generator(seed, "batches", epoch + 1).permutation(len(self.arrays["rows"]))
         return dealt(shuffled, self.batch_size)
-
-
-def _refuse(epoch: int, step: int, rows: Rows) -> NoReturn:  # noqa: ARG001 - one interface; a clip has no name here
-    raise DataError(
-        f"the loss is not finite in epoch {epoch}, step {step}: lower lr in params.yaml or check the features"
-    )

@@ -10,6 +10,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from pipeline.models import dense
+
 
 @dataclass(frozen=True)
 class EncoderCost:
@@ -31,7 +33,7 @@ def of(encoder: nn.Module, x_1CT: Tensor) -> EncoderCost:
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
         encoder.eval()(x_1CT)
     encoder.train(was_training)
-    return EncoderCost(sum(weight.numel() for weight in encoder.parameters()), counter.flops // 2)
+    return EncoderCost(dense.num_params(encoder), counter.flops // 2)
 
 
 class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]

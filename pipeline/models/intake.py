@@ -36,8 +36,8 @@ class Intake(nn.Module):
 
 
 def _check_above(features_ND: Tensor) -> None:
-    least = features_ND.min().item()
-    if least <= -1:
+    if (features_ND <= -1).any():
+        least = features_ND.min().item()
         raise DataError(
             f"features: log1p takes the logarithm of 1 + x, and the features go down to {least:.3g}; "
             "set features to standardised in params.yaml, or name a store of an encoder whose vectors are not negative"

@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pipeline.models import dense
 from pipeline.models.descent import Descent, annealed, warmed_up
 from pipeline.models.methods.shared import Array, ClassTexts, Cost, Worded, Wording
 
@@ -84,8 +85,7 @@ class Judge:
 
     def cost(self, num_classes: int) -> Cost:
         """Of the network, run for every class."""
-        weights = sum(layer.weight.numel() for layer in self.model.layers if isinstance(layer, nn.Linear))
-        return Cost(sum(values.numel() for values in self.model.parameters()), num_classes * weights)
+        return Cost(dense.num_params(self.model), num_classes * dense.macs(self.model))
 
     def state_dict(self) -> dict[str, Any]:
         """The network's weights, and the mean texts."""
@@ -94,8 +94,7 @@ class Judge:
     def _blocks(self, features_ND: Tensor, text_KT: Tensor) -> Iterator[Array]:
         step = max(1, PAIRS_IN_BLOCK // len(text_KT))
         with torch.no_grad():
-            for start in range(0, max(1, len(features_ND)), step):
-                some_BD = features_ND[start : start + step]
+            for some_BD in torch.split(features_ND, step):
                 pairs = (len(some_BD), len(text_KT), -1)
                 found_BK = self.model(some_BD[:, None].expand(*pairs), text_KT.expand(*pairs))
                 yield np.asarray(-functional.softplus(-found_BK).numpy(), dtype=np.float32)

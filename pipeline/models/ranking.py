@@ -33,8 +33,13 @@ def triplet_loss(vector_BD: Tensor, label_B: Tensor, margin: float) -> Tensor:
 
 
 def distinct(unit_KT: Array) -> tuple[Rows, Rows]:
-    """Of K unit vectors the rows of the different ones, and for each of the K its place among those."""
+    """Of K unit vectors the rows of the different ones, and for each of the K its place among those.
+
+    A vector of zeros, of a text that says nothing, is one with none but itself.
+    """
     vector_KT = unit_KT.astype(np.float64)
-    first_K = (vector_KT @ vector_KT.T > _SAME).argmax(axis=1)
+    is_same_KK = vector_KT @ vector_KT.T > _SAME
+    np.fill_diagonal(is_same_KK, True)
+    first_K = is_same_KK.argmax(axis=1)
     rows, place_K = np.unique(first_K, return_inverse=True)
     return rows.astype(np.int64), place_K.astype(np.int64)

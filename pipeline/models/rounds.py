@@ -2,16 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NoReturn
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from pipeline.core import seeds
 from pipeline.core.batches import Memory
-from pipeline.core.errors import DataError
-from pipeline.models import learning
+from pipeline.models.descent import Course, followed
 from pipeline.models.methods.shared import Rows
 
 
@@ -34,23 +31,9 @@ def descend(
     Rounds and steps of a round count from 0. What the loss draws from torch depends on the seed and the round alone.
     Raises DataError when the loss is no longer a number.
     """
-
-    def loss_fn(_: nn.Module, batch: learning.Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        return loss_of(batch["rows"].numpy(), learner.epoch, learner.step), {}
-
-    optimizer = torch.optim.AdamW(module.parameters(), lr=rounds.rate(0), weight_decay=rounds.weight_decay)
-    course = learning.Course(
-        num_epochs=rounds.num_rounds,
-        rate=lambda step, _: rounds.rate(step),
-        accumulate=1,
-        clip_norm=None,
-        ema=None,
-        refuse=_refuse,
-    )
     data = _Draws({"rows": np.arange(num_clips)}, rounds.batch_size, num_steps=rounds.num_steps)
-    learner = learning.Learner(module, optimizer, loss_fn, course, learning.Here())
-    for row in learner.epochs(data, lambda requests: (data.read(*request) for request in requests), seed):
-        yield row["loss"]
+    course = Course("round", rounds.num_rounds, lambda step, _: rounds.rate(step), rounds.weight_decay)
+    return followed(module, loss_of, data, course, seed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,10 +45,5 @@ class _Draws(Memory):
     def steps(self, seed: int, epoch: int) -> list[Rows]:
         """Batches without a row twice; of all rows where there are fewer than a batch takes."""
         random, num_rows = seeds.generator(seed, "draws", epoch), len(self.arrays["rows"])
-        return [random.permutation(num_rows)[: self.batch_size] for _ in range(self.num_steps)]
-
-
-def _refuse(epoch: int, step: int, rows: Rows) -> NoReturn:  # noqa: ARG001 - one interface; a clip has no name here
-    raise DataError(
-        f"the loss is not finite in round {epoch}, step {step}: lower lr in params.yaml or check the features"
-    )
+        # Copies: a slice keeps the whole permutation, of all rows, in memory for every step of the round.
+        return [random.permutation(num_rows)[: self.batch_size].copy() for _ in range(self.num_steps)]

@@ -27,16 +27,16 @@ _SPEEDS = Path(__file__).parent / "encoder_speeds.csv"
 _SPACE = "unseen"
 _NONE = "–"
 _HEADER = ["row", "encoder", "taught classes", "weights", "MACs a clip", pretrain.ACCURACY, "trainings"]
-_HEADER += ["clips a second", "in training"]
+_HEADER += ["clips a second", "clips a second in training"]
 _ABOUT_COST = (
     "What each trained encoder costs, and how well it tells its own training classes apart on clips held out of them, "
-    "in the mean of its trainings."
+    "in the mean of its trainings. Taught are the fit classes of a split, or all seen ones, the val classes among them."
 )
 _ABOUT_ACCURACY = (
-    "Zero-shot accuracy stands in a table for each question, of methods that answer from the vectors of an encoder; an "
-    "oracle's choices are left out. In brackets the 95 % interval and what it is over: splits (knowing what these "
-    "share, where that can be known), seeds of a single split, or cells of subject and class of it. Figures over "
-    "unlike splits are not to be compared; the index says of pairs whether a difference is noise."
+    "Zero-shot accuracy, in per cent, stands in a table for each question, of methods that answer from the vectors of "
+    "an encoder; an oracle's choices are left out. In brackets the 95 % interval and what it is over: splits (knowing "
+    "what these share, where that can be known), seeds of a single split, or cells of subject and class of it. Figures "
+    "over unlike splits are not to be compared; the index says of pairs whether a difference is noise."
 )
 
 

@@ -191,9 +191,21 @@ def trained(name: str, seed: int = 0) -> Iterator[Candidate]:
 
 
 @cache
+def first(name: str) -> Candidate:
+    return next(trained(name))
+
+
+@cache
+def course(name: str) -> tuple[list[str], Candidate]:
+    """The settings of all candidates of one training, and the last of them."""
+    settings = []
+    for candidate in trained(name):
+        settings.append(candidate.setting)
+    return settings, candidate
+
+
 def last(name: str) -> Candidate:
-    *_, candidate = trained(name)
-    return candidate
+    return course(name)[1]
 
 
 def scores(name: str, candidate: Candidate, features_ND: Array, class_ids: list[int]) -> Array:
@@ -236,10 +248,9 @@ class TestMethod:
     def test_the_same_seed_gives_the_same_bytes(self, name: str) -> None:
         torch.manual_seed(99)  # what was drawn before does not matter
         again = next(trained(name))
-        first = next(trained(name))
-        assert first.loss == again.loss
+        assert first(name).loss == again.loss
         for (one, left), (other, right) in zip(
-            first.module.state_dict().items(), again.module.state_dict().items(), strict=True
+            first(name).module.state_dict().items(), again.module.state_dict().items(), strict=True
         ):
             assert (one, np.asarray(left).tobytes()) == (other, np.asarray(right).tobytes())
 
@@ -265,7 +276,7 @@ class TestMethod:
         assert two.macs - one.macs == three.macs - two.macs > 0
 
     def test_candidates_come_as_the_params_say(self, name: str) -> None:
-        found = [candidate.setting for candidate in trained(name)]
+        found, _ = course(name)
         params = method(name).Params.model_validate(PARAMS[name])
         assert found == params.settings == SETTINGS[name]
         assert [float(setting) for setting in found] == sorted(float(setting) for setting in found)
@@ -275,7 +286,7 @@ class TestMethod:
         texts, seen, unseen = world(name)
         shuffled = texts.of([*UNSEEN, *reversed(SEEN)])
         params = method(name).Params.model_validate(PARAMS[name])
-        first = next(method(name).candidates(seen, shuffled, params, 0))
-        score_NK = first.score(unseen.features_ND, texts.of(UNSEEN))
-        expected_NK = scores(name, next(trained(name)), unseen.features_ND, UNSEEN)
+        shuffled_first = next(method(name).candidates(seen, shuffled, params, 0))
+        score_NK = shuffled_first.score(unseen.features_ND, texts.of(UNSEEN))
+        expected_NK = scores(name, first(name), unseen.features_ND, UNSEEN)
         np.testing.assert_allclose(score_NK, expected_NK, rtol=1e-4, atol=1e-5)

@@ -28,3 +28,8 @@ def test_features_without_a_logarithm_are_refused():
     assert intake(torch.full((1, 3), -0.5)).isfinite().all()
     with pytest.raises(DataError, match=r"go down to -1\.5; set features to standardised"):
         intake(torch.tensor([[0.0, -1.5, 3.0]]))
+
+
+@pytest.mark.parametrize("form", ["raw", "unit", "log1p", "standardised"])
+def test_no_features_are_none_in_any_form(form):
+    assert Intake(form, TRAINING_ND)(torch.empty(0, 3)).shape == (0, 3)

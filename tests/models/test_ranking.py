@@ -72,3 +72,9 @@ def test_texts_that_are_one_are_found():
     one, other, third = unit(np.random.default_rng(5).normal(size=(3, 7)).astype(np.float32))
     rows, place_K = ranking.distinct(np.stack([other, one, other, third, one]))
     assert (rows.tolist(), place_K.tolist()) == ([0, 1, 3], [0, 1, 0, 2, 1])
+
+
+def test_texts_that_say_nothing_are_one_with_no_other():
+    one, other = unit(np.random.default_rng(5).normal(size=(2, 7)).astype(np.float32))
+    rows, place_K = ranking.distinct(np.stack([one, np.zeros_like(one), other, np.zeros_like(one), one]))
+    assert (rows.tolist(), place_K.tolist()) == ([0, 1, 2, 3], [0, 1, 2, 3, 0])

@@ -22,6 +22,11 @@ def test_every_step_draws_a_batch_without_a_row_twice():
     assert batches[0].tolist() != data.steps(1, 0)[0].tolist()
 
 
+def test_a_round_holds_its_batches_and_not_all_rows_for_each():
+    batches = _Draws({"rows": np.arange(900)}, 5, num_steps=4).steps(0, 0)
+    assert sum((batch if batch.base is None else batch.base).nbytes for batch in batches) == 4 * 5 * 8
+
+
 def test_few_rows_are_all_drawn():
     assert sorted(_Draws({"rows": np.arange(3)}, 5, num_steps=1).steps(0, 0)[0].tolist()) == [0, 1, 2]
 

@@ -14,6 +14,9 @@ from torch import Tensor, nn
 
 from pipeline.core.errors import DataError
 
+# (times the width, stride) of each block, of the full ST-GCN and of those built on its plan.
+PLAN = ((1, 1), (1, 1), (1, 1), (1, 1), (2, 2), (2, 1), (2, 1), (4, 2), (4, 1), (4, 1))
+
 
 class BodyEncoder(nn.Module):
     """Clips of joint positions -> one vector a clip. `dim` is its size.

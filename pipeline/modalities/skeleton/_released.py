@@ -55,7 +55,6 @@ def load(encoder: "BodyEncoder", file: Path, released: Released) -> int | None:
     state: dict[str, Tensor] = {}
     num_classes = None
     found = foreign_weights.read(file, "weights of an encoder of skeletons")
-    _check_joints(encoder, found, file)
     for name, value in found.items():
         if name == released.classifier:
             num_classes = len(value) if value.dim() else 0
@@ -69,12 +68,14 @@ def load(encoder: "BodyEncoder", file: Path, released: Released) -> int | None:
         state[name] = released.reshape(name, value)
     # Numbers of batches seen, which no feature depends on; torch before 0.4.1 kept none.
     counts = {name: value for name, value in encoder.state_dict().items() if name.endswith(".num_batches_tracked")}
+    if set(counts | state) == set(encoder.state_dict()):
+        _check_joints(encoder, found, file)
     foreign_weights.put(encoder, counts | state, file)
     return num_classes
 
 
 def _check_joints(encoder: "BodyEncoder", state: "Mapping[str, Tensor]", file: Path) -> None:
-    """Other joints than the layout's are told as such, not as a shape."""
+    """Of weights named as the network's: other joints than the layout's are told as such, not as a shape."""
     slots, wanted = len(encoder.normalise), encoder.state_dict()["normalise.0.weight"]
     channels = len(wanted) // encoder.num_joints
     found = state.get("data_bn.weight")

@@ -18,13 +18,11 @@ from torch import Tensor, nn
 
 from pipeline.core import params as core_params
 from pipeline.core.joints import JointLayout
-from pipeline.modalities.skeleton._bodies import BodyEncoder
+from pipeline.modalities.skeleton._bodies import PLAN, BodyEncoder
 from pipeline.modalities.skeleton._graphs import Weights, directed
 from pipeline.modalities.skeleton._greatest import Greatest
 from pipeline.modalities.skeleton._released import Released
 
-# (times the width, stride) of each block.
-PLAN = ((1, 1), (1, 1), (1, 1), (1, 1), (2, 2), (2, 1), (2, 1), (4, 2), (4, 1), (4, 1))
 RELATION_REDUCTION = 8  # channels for one of the relations; of coordinates there are as many
 KERNEL_FRAMES = 5
 DILATIONS = (1, 2)

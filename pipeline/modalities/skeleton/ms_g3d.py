@@ -9,7 +9,6 @@ themselves, then time (`joints`), and joints of several neighbouring frames as o
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -17,7 +16,7 @@ from torch import Tensor, nn
 from pipeline.core import params as core_params
 from pipeline.core.joints import JointLayout
 from pipeline.modalities.skeleton._bodies import BodyEncoder
-from pipeline.modalities.skeleton._graphs import adjacent, with_released_bones
+from pipeline.modalities.skeleton._graphs import Weights, adjacent, with_released_bones
 from pipeline.modalities.skeleton._greatest import Greatest
 from pipeline.modalities.skeleton._released import Released
 
@@ -25,8 +24,6 @@ STRIDES = (1, 2, 2)  # of the blocks
 WINDOWS = (3, 5)  # frames that are one graph
 DILATIONS = (1, 2, 3, 4)
 NUM_BRANCHES = len(DILATIONS) + 2  # of a convolution over time
-
-Weights = npt.NDArray[np.float64]
 
 
 class Params(core_params.Params):

@@ -15,14 +15,12 @@ from torch import Tensor, nn
 
 from pipeline.core import params as core_params
 from pipeline.core.joints import JointLayout
-from pipeline.modalities.skeleton._bodies import BodyEncoder
+from pipeline.modalities.skeleton._bodies import PLAN, BodyEncoder
 from pipeline.modalities.skeleton._graphs import Weights, directed
 from pipeline.modalities.skeleton._released import Released
 
 NUM_PARTS = 4
 KERNEL_FRAMES = 9
-# (times the width, stride) of each block.
-PLAN = ((1, 1), (1, 1), (1, 1), (1, 1), (2, 2), (2, 1), (2, 1), (4, 2), (4, 1), (4, 1))
 
 Layer = Callable[[int, int], nn.Module]  # of a number of channels before and after
 

@@ -20,12 +20,10 @@ from torch import Tensor, nn
 
 from pipeline.core import params as core_params
 from pipeline.core.joints import JointLayout
-from pipeline.modalities.skeleton._bodies import BodyEncoder
+from pipeline.modalities.skeleton._bodies import PLAN, BodyEncoder
 from pipeline.modalities.skeleton._released import Released
 
 SIGN_STEP = (0.01, 1e-4)  # of a gradient that is not 0, whatever its size, and of one that is 0
-# (times the width, stride) of each block.
-PLAN = ((1, 1), (1, 1), (1, 1), (1, 1), (2, 2), (2, 1), (2, 1), (4, 2), (4, 1), (4, 1))
 
 
 class Params(core_params.Params):
@@ -140,7 +138,7 @@ class ShiftGraph(nn.Module):
         turned = _Permuted.apply(rows.flatten(1), self.order_in, self.back_in).view_as(rows)
         mapped = (turned * (self.mask_VC.tanh() + 1)) @ self.weight_CO + self.bias_O
         turned_back = _Permuted.apply(mapped.flatten(1), self.order_out, self.back_out)
-        y_PTVO = self.normalise(turned_back).view(*x_PTVC.shape[:3], -1)
+        y_PTVO = self.normalise(turned_back).view(*x_PTVC.shape[:3], len(self.bias_O))
         return torch.relu(y_PTVO + (x_PTVC if self.residual is None else self.residual(x_PTVC)))
 
 

@@ -7,7 +7,6 @@ With `graph: released` a body's feature is that of the released network, whose w
 # Shapes: P bodies, C channels, T frames, V joints (W: the same, after the graph), K partitions of a joint's neighbours,
 # D feature size, S frames after the strides.
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,7 +19,7 @@ from torch import Tensor, nn
 from pipeline.core import params as core_params
 from pipeline.core.joints import JointLayout
 from pipeline.modalities.skeleton._bodies import BodyEncoder
-from pipeline.modalities.skeleton._graphs import RELEASED_BONES
+from pipeline.modalities.skeleton._graphs import Weights, adjacent, with_released_bones
 from pipeline.modalities.skeleton._released import Released
 from pipeline.models.dropout import Dropout
 
@@ -28,7 +27,6 @@ KERNEL_FRAMES = 9
 NUM_PARTITIONS = 3
 
 Graph = Literal["paper", "released"]
-Weights = npt.NDArray[np.float64]
 
 
 class Params(core_params.Params):
@@ -66,9 +64,10 @@ def partitions(layout: JointLayout, graph: Graph) -> Weights:
     Neighbours are the joint itself and those one bone away; all of a joint's weights sum to 1 over both K and V.
     Of `paper` partition 0 takes neighbours as far from the centre joint as w itself (w among them), 1 the nearer, 2 the
     further. In `released`, the graph of the released code, distances beyond one bone all count as the same, partition 0
-    takes w alone, 1 the further and those as far, 2 the nearer, and some bones are others (`RELEASED_BONES`).
+    takes w alone, 1 the further and those as far, 2 the nearer, and some bones are others (`_graphs.RELEASED_BONES`).
     """
-    adjacent_VW = _adjacent(layout, {} if graph == "paper" else RELEASED_BONES.get(layout.name, {}))
+    bones = layout if graph == "paper" else with_released_bones(layout)
+    adjacent_VW = np.eye(layout.num_joints) + adjacent(bones)
     hops_V = _hops(adjacent_VW, layout.centre)
     share_VW = adjacent_VW / adjacent_VW.sum(axis=0)
     if graph == "paper":
@@ -77,16 +76,6 @@ def partitions(layout: JointLayout, graph: Graph) -> Weights:
     nearer_VW = np.subtract.outer(np.minimum(hops_V, 2), np.minimum(hops_V, 2)) < 0
     itself_VW = np.eye(layout.num_joints, dtype=bool)
     return np.stack([share_VW * chosen_VW for chosen_VW in (itself_VW, ~itself_VW & ~nearer_VW, nearer_VW)])
-
-
-def _adjacent(layout: JointLayout, others: Mapping[str, str]) -> Weights:
-    """Which joints are one bone apart, each from itself included; `others` name the neighbour of some joints."""
-    adjacent_VW = np.eye(layout.num_joints)
-    for child, parent in layout.edges:
-        other = others.get(layout.names[child])
-        near = parent if other is None else layout.names.index(other)
-        adjacent_VW[child, near] = adjacent_VW[near, child] = 1
-    return adjacent_VW
 
 
 def _hops(adjacent_VW: Weights, centre: int) -> npt.NDArray[np.int64]:
@@ -127,18 +116,18 @@ class GraphConvolution(nn.Module):
 
     def _channels_first(self, x_PCTV: Tensor, weighted_KVW: Tensor) -> Tensor:
         """Of all partitions at once, then a convolution whose channels are the joints and whose taps the partitions."""
-        num_bodies, _, frames, joints = x_PCTV.shape
+        num_bodies, frames, joints, channels = len(x_PCTV), *x_PCTV.shape[2:], self.weight_KOC.shape[1]
         mixed = nn.functional.conv2d(x_PCTV, self.weight_KOC.flatten(0, 1)[:, :, None, None], self.bias_KO.flatten())
-        mixed_PVKE = mixed.view(num_bodies, NUM_PARTITIONS, -1, joints).permute(0, 3, 1, 2)  # E = O * T
+        mixed_PVKE = mixed.view(num_bodies, NUM_PARTITIONS, channels * frames, joints).permute(0, 3, 1, 2)  # E = O * T
         y_PW1E = nn.functional.conv2d(mixed_PVKE, weighted_KVW.permute(2, 1, 0)[..., None])
-        return y_PW1E.permute(0, 2, 3, 1).reshape(num_bodies, -1, frames, joints)
+        return y_PW1E.permute(0, 2, 3, 1).reshape(num_bodies, channels, frames, joints)
 
     def _joints_first(self, x_PCTV: Tensor, weighted_KVW: Tensor) -> Tensor:
         """Of all partitions at once, then a convolution over joints whose taps, a partition apart, add them up."""
         num_bodies, channels, frames, joints = x_PCTV.shape
-        x_PVE1 = x_PCTV.reshape(num_bodies, -1, 1, joints).permute(0, 3, 1, 2)  # E = C * T
+        x_PVE1 = x_PCTV.reshape(num_bodies, channels * frames, 1, joints).permute(0, 3, 1, 2)  # E = C * T
         sums = nn.functional.conv2d(x_PVE1, weighted_KVW.transpose(1, 2).flatten(0, 1)[:, :, None, None])
-        sums = sums.permute(0, 2, 3, 1).reshape(num_bodies, channels, frames, -1)  # P, C, T, K * W
+        sums = sums.permute(0, 2, 3, 1).reshape(num_bodies, channels, frames, NUM_PARTITIONS * joints)  # P, C, T, K * W
         weight_OC1K = self.weight_KOC.permute(1, 2, 0)[:, :, None]
         bias_OW = torch.einsum("ko,kvw->ow", self.bias_KO, weighted_KVW)
         return nn.functional.conv2d(sums, weight_OC1K, dilation=(1, joints)) + bias_OW[:, None, :]

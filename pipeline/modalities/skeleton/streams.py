@@ -20,7 +20,7 @@ from pipeline.core import members
 from pipeline.core import params as core_params
 from pipeline.core.errors import ParamsError
 from pipeline.core.joints import JointLayout
-from pipeline.modalities.skeleton._bodies import BodyEncoder, bodies, mean_body
+from pipeline.modalities.skeleton._bodies import BodyEncoder, bodies, mean_body, pooled
 
 Stream = Literal["joint", "bone", "joint_motion", "bone_motion"]
 
@@ -61,12 +61,12 @@ class Encoder(nn.Module):
     def by_stream(self, x_NCTVM: Tensor) -> list[Tensor]:
         """feature_ND of each stream."""
         present_NM, maps = self._maps(x_NCTVM)
-        return [mean_body(body_PDSV.mean((2, 3)), present_NM) for body_PDSV in maps]
+        return [mean_body(pooled(body_PDSV), present_NM) for body_PDSV in maps]
 
     def with_tokens(self, x_NCTVM: Tensor) -> tuple[Tensor, Tensor]:
         """The feature, and what it is the mean of: tokens_NSVD, joint by joint over time, streams end to end."""
         present_NM, maps = self._maps(x_NCTVM)
-        features = [mean_body(body_PDSV.mean((2, 3)), present_NM) for body_PDSV in maps]
+        features = [mean_body(pooled(body_PDSV), present_NM) for body_PDSV in maps]
         tokens_NDSV = torch.cat([mean_body(body_PDSV, present_NM) for body_PDSV in maps], dim=1)
         return torch.cat(features, dim=1), tokens_NDSV.permute(0, 2, 3, 1)
 

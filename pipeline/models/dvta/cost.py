@@ -1,13 +1,7 @@
 """What a clip costs, counted from the formulas as they are written down, as papers count (Table 9)."""
 
-from torch import nn
-
+from pipeline.models import dense
 from pipeline.models.dvta.network import DVTA
-
-
-def num_params(model: nn.Module) -> int:
-    """Of all weights that are learnt."""
-    return sum(weight.numel() for weight in model.parameters())
 
 
 def weight_macs(model: DVTA, num_classes: int) -> int:
@@ -16,17 +10,13 @@ def weight_macs(model: DVTA, num_classes: int) -> int:
     Where a clip's blend of texts is projected (raw keys, as in the released code), that is once a pair. At one class
     the released network has 4,883,200, the paper's 4.87 M "FLOPs"; the fast form takes a third of them at many classes.
     """
-    per_pair = 0 if model.metric is None else _weights(model.metric)
+    per_pair = 0 if model.metric is None else dense.macs(model.metric)
     if model.sde is not None and model.sde.keys == "raw":
-        per_pair += _weights(model.text)
-    return _weights(model.visual) + num_classes * per_pair
+        per_pair += dense.macs(model.text)
+    return dense.macs(model.visual) + num_classes * per_pair
 
 
 def macs(model: DVTA, num_classes: int) -> int:
     """The same, and the products of vectors: SDE's attention and blend, and the cosine."""
     num_products = (1 if model.direct else 0) + (0 if model.sde is None else 2 * model.num_texts)
     return weight_macs(model, num_classes) + num_classes * num_products * model.dim
-
-
-def _weights(module: nn.Module) -> int:
-    return sum(layer.weight.numel() for layer in module.modules() if isinstance(layer, nn.Linear))

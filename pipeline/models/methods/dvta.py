@@ -16,10 +16,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pipeline.models import dense
 from pipeline.models.descent import descend, drawn_from
 from pipeline.models.dvta import cost, network
 from pipeline.models.dvta.params import DvtaParams as Params
-from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, Cost, Need, Rows, Wording, stacked, unit
+from pipeline.models.methods.shared import (
+    Array,
+    Candidate,
+    ClassTexts,
+    Clips,
+    Cost,
+    Need,
+    Rows,
+    Wording,
+    mean_texts,
+    stacked,
+    unit,
+)
 
 NEEDS: Need = "pooled"
 
@@ -62,12 +75,11 @@ class Aligner:
 
     def cost(self, num_classes: int) -> Cost:
         """Of the formulas as they are written down."""
-        return Cost(cost.num_params(self.model), cost.macs(self.model, num_classes))
+        return Cost(dense.num_params(self.model), cost.macs(self.model, num_classes))
 
     def state_dict(self) -> dict[str, Any]:
         """The networks' weights, and the mean texts."""
-        means = {name: mean_T for wording in self.wordings for name, mean_T in wording.state_dict().items()}
-        return {**self.model.state_dict(), **means}
+        return {**self.model.state_dict(), **mean_texts(self.wordings)}
 
     def _blocks(self, features_ND: Array, texts: ClassTexts) -> Iterator[network.Alignments]:
         v_ND = torch.from_numpy(unit(features_ND))

@@ -26,6 +26,7 @@ from pydantic import Field, field_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pipeline.models import dense
 from pipeline.models.descent import Descent, descend, drawn_from
 from pipeline.models.methods.shared import (
     Array,
@@ -38,6 +39,7 @@ from pipeline.models.methods.shared import (
     Rows,
     TextType,
     Wording,
+    mean_texts,
     stacked,
     unit,
 )
@@ -148,7 +150,7 @@ class Asking:
         text_KST = self.texts(texts)
         query_QST = text_KST if self.by_class else self.kind_ST[None]
         step = max(1, PAIRS_IN_BLOCK // len(query_QST))
-        blocks = [torch.from_numpy(features[start : start + step]) for start in range(0, max(1, len(features)), step)]
+        blocks = torch.split(torch.from_numpy(features), step)
         with torch.no_grad():
             wholes = [self.model(tokens(block), query_QST.expand(len(block), -1, -1, -1))[:, :, -1] for block in blocks]
         return np.asarray((torch.cat(wholes) * text_KST[:, -1]).sum(dim=2).numpy(), dtype=np.float32)
@@ -157,14 +159,13 @@ class Asking:
         """Of a clip's keys, and of attention and network for every class or once; what is asked with is at hand."""
         key, (num_texts, text_dim) = self.model.key, self.kind_ST.shape
         asked = num_texts * self.num_tokens * (key.out_features + key.in_features)
-        asked += sum(layer.weight.numel() for layer in self.model.encoder if isinstance(layer, nn.Linear))
+        asked += dense.macs(self.model.encoder)
         macs = self.num_tokens * key.weight.numel() + (num_classes if self.by_class else 1) * asked
-        return Cost(sum(values.numel() for values in self.model.parameters()), macs + num_classes * text_dim)
+        return Cost(dense.num_params(self.model), macs + num_classes * text_dim)
 
     def state_dict(self) -> dict[str, Any]:
         """The network's weights, what all ask with, and the mean texts."""
-        means = {name: mean_T for wording in self.wordings for name, mean_T in wording.state_dict().items()}
-        return {**self.model.state_dict(), "kind_texts": self.kind_ST, **means}
+        return {**self.model.state_dict(), "kind_texts": self.kind_ST, **mean_texts(self.wordings)}
 
 
 def tokens(features: Tensor) -> Tensor:

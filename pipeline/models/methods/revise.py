@@ -57,6 +57,11 @@ class Autoencoder(nn.Module):
         code_BC = self.encoder(x_BD)
         return code_BC, self.decoder(code_BC), self.common(code_BC)
 
+    def meeting(self, x_BD: Tensor) -> Tensor:
+        """The common vector (B, H) alone."""
+        vector_BH: Tensor = self.common(self.encoder(x_BD))
+        return vector_BH
+
 
 class ReViSE(nn.Module):
     """Both sides."""
@@ -141,12 +146,13 @@ class Meeting:
 
     def _clips(self, features_ND: Array) -> Array:
         with torch.no_grad():
-            vectors_NH = self.model.visual(self.model.intake(torch.from_numpy(features_ND)))[2]
+            vectors_NH = self.model.visual.meeting(self.model.intake(torch.from_numpy(features_ND)))
         return np.asarray(vectors_NH.numpy(), dtype=np.float32)
 
     def _classes(self, texts: ClassTexts) -> Array:
         with torch.no_grad():
-            return np.asarray(self.model.text(torch.from_numpy(self.wording(texts)))[2].numpy(), dtype=np.float32)
+            vectors_KH = self.model.text.meeting(torch.from_numpy(self.wording(texts)))
+        return np.asarray(vectors_KH.numpy(), dtype=np.float32)
 
 
 def _layers(sizes: list[int], rectified: bool) -> nn.Sequential:

@@ -1,7 +1,7 @@
 """What a zero-shot method is, and the texts of classes as vectors. No torch: closed forms start without it."""
 
 # Shapes: N clips, D feature size, K classes, T text size.
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
@@ -83,7 +83,10 @@ class ClassTexts:
         if kind not in self.further:
             context = [] if self.context_KT is None else ["context", LABEL_AND_CONTEXT]
             found = ", ".join(["label", *context, *sorted(self.further)])
-            raise DataError(f"the class texts have no type '{kind}'; they have {found}; run `dvc repro prompt embed`")
+            raise DataError(
+                f"the class texts have no type '{kind}'; they have {found}; run `dvc repro prompt embed` once the "
+                "dataset's row of prompt names it among its sources, or name another type in params.yaml"
+            )
         return self.further[kind]
 
     def contexts(self) -> Array:
@@ -126,6 +129,11 @@ class Wording:
     def state_dict(self) -> dict[str, Array]:
         """The means by type, as they are kept beside a method's weights."""
         return {f"text_mean.{kind}": mean_T for kind, mean_T in zip(self.kinds, self.means, strict=False)}
+
+
+def mean_texts(wordings: Iterable[Wording]) -> dict[str, Array]:
+    """The means of several texts of a class by type, as they are kept beside a method's weights."""
+    return {name: mean_T for wording in wordings for name, mean_T in wording.state_dict().items()}
 
 
 def stacked(wordings: Sequence[Wording], texts: ClassTexts, method: str) -> Array:

@@ -32,6 +32,7 @@ from pipeline.models.methods.shared import (
     Need,
     Rows,
     Wording,
+    mean_texts,
 )
 from pipeline.models.rounds import descend
 from pipeline.models.tdsm import losses
@@ -84,9 +85,8 @@ class Matcher:
 
     def state_dict(self) -> dict[str, Any]:
         """The network's weights, what features are scaled by, the noise and the mean texts."""
-        means = {name: mean_T for wording in self.wordings for name, mean_T in wording.state_dict().items()}
         intake = self.intake.state_dict(prefix="intake.")
-        return {**self.model.state_dict(), **intake, "noise": self.noise_MD, **means}
+        return {**self.model.state_dict(), **intake, "noise": self.noise_MD, **mean_texts(self.wordings)}
 
 
 def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[Candidate]:

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from pipeline.models.dense import num_params
 from pipeline.models.descent import drawn_from
-from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, Cost, Rows, Wording
+from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, Cost, Rows, Wording, mean_texts
 from pipeline.models.rounds import descend
 from pipeline.models.vae import classifier
 from pipeline.models.vae.losses import Weights, loss
@@ -56,8 +56,7 @@ class Aligner:
 
     def state_dict(self) -> dict[str, Any]:
         """The autoencoders' weights, and the mean texts."""
-        means = {name: mean_T for wording in self.wordings for name, mean_T in wording.state_dict().items()}
-        return {**self.model.state_dict(), **means}
+        return {**self.model.state_dict(), **mean_texts(self.wordings)}
 
     def _latents(self, texts: ClassTexts) -> list[tuple[Tensor, Tensor]]:
         pairs = zip(self.model.of_texts, self.wordings, strict=True)

@@ -7,6 +7,7 @@ import torch
 from pipeline.modalities.skeleton import _released
 
 EPSILON = 1e-5
+PLAN = [(1, 1)] * 4 + [(2, 2)] + [(2, 1)] * 2 + [(4, 2)] + [(4, 1)] * 2  # times the width, stride
 
 
 class Weights:
@@ -72,6 +73,27 @@ def over_time(x_PCTV, state, name, stride=1, dilation=1):
         for t in range(0, frames, stride)
     ]
     return np.stack(taken, axis=2) + bias[:, None, None]
+
+
+def added(y_POTV, x_PCTV, state, names, stride=1):
+    """The sum with the input, rectified; that through a convolution and a normalisation where these names are there."""
+    convolution, normalisation = names
+    if f"{convolution}.weight" in state:
+        x_PCTV = normalised(over_time(x_PCTV, state, convolution, stride), state, normalisation)
+    return relu(y_POTV + x_PCTV)
+
+
+def of_ten_blocks(x_NCTVM, state, layers):
+    """Feature of each clip through blocks l1 to l10, of which the first adds nothing to what its layers give."""
+
+    def blocks(x):
+        for number, (_, stride) in enumerate(PLAN, 1):
+            block = f"l{number}"
+            y, names = layers(x, state, block, stride), (f"{block}.residual.conv", f"{block}.residual.bn")
+            x = relu(y) if number == 1 else added(y, x, state, names, stride)
+        return x
+
+    return of_two_bodies(x_NCTVM, state, blocks)
 
 
 def of_two_bodies(x_NCTVM, state, blocks):

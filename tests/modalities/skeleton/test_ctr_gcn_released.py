@@ -7,10 +7,18 @@ import torch
 from pipeline.core.errors import FormatError
 from pipeline.core.joints import NTU25
 from pipeline.modalities.skeleton import _released, ctr_gcn
-from tests.modalities.skeleton.golden import Weights, normalised, of_two_bodies, over_time, relu, same_features
+from tests.modalities.skeleton.golden import (
+    PLAN,
+    Weights,
+    added,
+    normalised,
+    of_ten_blocks,
+    over_time,
+    relu,
+    same_features,
+)
 
 NUM_JOINTS, WIDTH, CLASSES = 25, 8, 60
-PLAN = [(1, 1)] * 4 + [(2, 2)] + [(2, 1)] * 2 + [(4, 2)] + [(4, 1)] * 2
 
 
 def released(width=WIDTH, seed=0):
@@ -53,15 +61,8 @@ def time_weights(weights, name, out):
     weights.normalisation(f"{name}.2.4", quarter)
 
 
-def block_of(x_PCTV, state, number):
-    stride, block = PLAN[number - 1][1], f"l{number}"
-    y = over_branches(over_graphs(x_PCTV, state, f"{block}.gcn1"), state, f"{block}.tcn1.branches", stride)
-    if number == 1:
-        return relu(y)
-    if stride == 1:
-        return relu(y + x_PCTV)
-    left = over_time(x_PCTV, state, f"{block}.residual.conv", stride)
-    return relu(y + normalised(left, state, f"{block}.residual.bn"))
+def layers(x_PCTV, state, block, stride):
+    return over_branches(over_graphs(x_PCTV, state, f"{block}.gcn1"), state, f"{block}.tcn1.branches", stride)
 
 
 def over_graphs(x_PCTV, state, name):
@@ -75,9 +76,7 @@ def over_graphs(x_PCTV, state, name):
         )
         y = y + np.einsum("pouv,potv->potu", refined_POUV, over_time(x_PCTV, state, f"{of_part}3"))
     y = normalised(y, state, f"{name}.bn")
-    if f"{name}.down.0.weight" not in state:
-        return relu(y + x_PCTV)
-    return relu(y + normalised(over_time(x_PCTV, state, f"{name}.down.0"), state, f"{name}.down.1"))
+    return added(y, x_PCTV, state, (f"{name}.down.0", f"{name}.down.1"))
 
 
 def over_branches(x_PCTV, state, name, stride):
@@ -95,15 +94,6 @@ def over_branches(x_PCTV, state, name, stride):
     return np.concatenate([*parts, mapped[3][:, :, ::stride]], axis=1)
 
 
-def network(x_NCTVM, state):
-    def blocks(x):
-        for number in range(1, len(PLAN) + 1):
-            x = block_of(x, state, number)
-        return x
-
-    return of_two_bodies(x_NCTVM, state, blocks)
-
-
 def encoder():
     torch.manual_seed(0)
     return ctr_gcn.Encoder(ctr_gcn.Params(num_slots=2, width=WIDTH), NTU25)
@@ -114,7 +104,7 @@ def test_released_weights_give_the_features_of_the_released_network(tmp_path, fr
     weights = released()
     x = np.random.default_rng(1).normal(size=(2, 3, frames, NUM_JOINTS, 2))
     file = weights.save(tmp_path / "ctr_gcn.pt")
-    same_features(encoder(), file, ctr_gcn.RELEASED, x, network(x, weights), CLASSES)
+    same_features(encoder(), file, ctr_gcn.RELEASED, x, of_ten_blocks(x, weights, layers), CLASSES)
 
 
 def test_the_released_names_and_shapes_are_all_of_the_published_weights():

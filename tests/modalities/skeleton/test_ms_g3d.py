@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.core.errors import DataError, FormatError, ParamsError
-from pipeline.core.joints import LAYOUTS, NTU25, JointLayout
+from pipeline.core.errors import FormatError, ParamsError
+from pipeline.core.joints import NTU25, JointLayout
 from pipeline.core.params import parse
 from pipeline.modalities.skeleton import _released, ms_g3d
 from tests.modalities.skeleton.golden import Weights, normalised, of_two_bodies, over_time, relu
@@ -229,28 +229,10 @@ def test_weights_of_another_network_are_refused(change, message, tmp_path):
         _released.load(encoder(), state.save(tmp_path / "w.pt"), ms_g3d.RELEASED)
 
 
-@pytest.mark.parametrize("layout", sorted(LAYOUTS))
-@pytest.mark.parametrize("frames", [1, 6, 7])
-def test_any_layout_and_number_of_frames_goes_through(layout, frames):
-    model, joints = encoder(LAYOUTS[layout]), LAYOUTS[layout].num_joints
-    found = feature(model, clips(frames, joints))
-    assert found.shape == (2, 4 * WIDTH)
-    assert found.isfinite().all()
-    quarter = -(-frames // 4)
-    with torch.no_grad():
-        assert model.with_tokens(torch.from_numpy(clips(frames, joints)).float())[1].shape == (2, quarter, joints, 48)
-
-
 @pytest.mark.parametrize("changes", [{"bones": "layout"}, {"gcn_scales": 4}, {"g3d_scales": 2}, {"width": 6}])
 def test_options_change_the_feature(changes):
     one, other = feature(encoder(), clips()), feature(encoder(**changes), clips())
     assert one.shape != other.shape or not torch.allclose(one, other, rtol=1e-3)
-
-
-def test_a_body_beyond_the_slots_is_refused():
-    assert len(encoder(num_slots=1).normalise) == 1
-    with pytest.raises(DataError, match="clips of 2 bodies, but the encoder normalises 1"):
-        feature(encoder(num_slots=1), clips())
 
 
 def test_a_width_that_no_branches_share_is_refused():

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.core.errors import DataError, FormatError, ParamsError
+from pipeline.core.errors import FormatError, ParamsError
 from pipeline.core.joints import LAYOUTS, NTU25
 from pipeline.core.params import parse
 from pipeline.modalities.skeleton import _released, mst_gcn
 from pipeline.modalities.skeleton._graphs import directed, with_released_bones
-from tests.modalities.skeleton.golden import Weights, normalised, of_two_bodies, over_time, relu, same_features
+from tests.modalities.skeleton.golden import Weights, added, normalised, of_two_bodies, over_time, relu, same_features
 from tests.modalities.skeleton.test_stgcn_released import BONES
 
 WIDTH, NUM_JOINTS = 8, 25
@@ -98,12 +98,6 @@ def scaled(x, state, name, layer, *, hands_on):
     return np.concatenate(found, axis=1)
 
 
-def added(y, x, state, name, stride):
-    if f"{name}.residual.0.weight" in state:
-        x = normalised(over_time(x, state, f"{name}.residual.0", stride), state, f"{name}.residual.1")
-    return relu(y + x)
-
-
 def network(x, state):
     x = relu(normalised(spatial(x, state, "layers.0.msgcn.conv"), state, "layers.0.msgcn.bn"))
     x = relu(normalised(over_time(x, state, "layers.0.mstcn.conv"), state, "layers.0.mstcn.bn"))
@@ -111,7 +105,7 @@ def network(x, state):
         name = f"layers.{number}.msgcn"
         y = normalised(x, state, f"{name}.bn_in")
         y = scaled(y, state, name, lambda part, one: spatial(part, state, one), hands_on=before == after)
-        x = added(y, x, state, name, 1)
+        x = added(y, x, state, (f"{name}.residual.0", f"{name}.residual.1"))
         name = f"layers.{number}.mstcn"
         y = scaled(
             x,
@@ -120,7 +114,7 @@ def network(x, state):
             lambda part, one, stride=stride: over_time(part, state, one, stride),
             hands_on=stride == 1,
         )
-        x = added(y, x, state, name, stride)
+        x = added(y, x, state, (f"{name}.residual.0", f"{name}.residual.1"), stride)
     return x
 
 
@@ -193,26 +187,8 @@ def test_weights_of_another_network_are_refused(change, message, tmp_path):
         _released.load(encoder(), state.save(tmp_path / "w.pt"), mst_gcn.RELEASED)
 
 
-@pytest.mark.parametrize("layout", sorted(LAYOUTS))
-@pytest.mark.parametrize("frames", [1, 6, 7])
-def test_any_layout_and_number_of_frames_goes_through(layout, frames):
-    model, joints = encoder(LAYOUTS[layout]), LAYOUTS[layout].num_joints
-    found = feature(model, clips(frames, joints))
-    assert found.shape == (2, 4 * WIDTH)
-    assert found.isfinite().all()
-    with torch.no_grad():
-        tokens = model.with_tokens(torch.from_numpy(clips(frames, joints)).float())[1]
-    assert tokens.shape == (2, -(-frames // 4), joints, 32)
-
-
 def test_the_width_is_that_of_the_options():
     assert feature(encoder(width=4), clips()).shape == (2, 16)
-
-
-def test_a_body_beyond_the_slots_is_refused():
-    assert len(encoder(num_slots=1).normalise) == 1
-    with pytest.raises(DataError, match="clips of 2 bodies, but the encoder normalises 1"):
-        feature(encoder(num_slots=1), clips())
 
 
 def test_a_width_that_no_parts_share_is_refused():

@@ -168,23 +168,3 @@ def test_the_way_shifts_learn_changes_the_weights():
         optimizer.step()
         learnt[gradient] = torch.cat([w.detach().flatten() for w in model.parameters()])
     assert not torch.equal(learnt["exact"], learnt["sign"])
-
-
-def test_the_first_and_the_second_body_are_normalised_apart():
-    model = encoder()
-    x = clips(4) + torch.tensor([0.0, 5.0])
-    model(x)
-    first, second = (norm.running_mean.mean().item() for norm in model.normalise)
-    assert first == pytest.approx(0, abs=0.1)
-    assert second == pytest.approx(0.5, abs=0.1)
-
-
-def test_an_absent_body_changes_nothing():
-    model = encoder().eval()
-    alone = clips(2, bodies=1)
-    beside = torch.cat([alone, torch.zeros_like(alone)], dim=-1)
-    assert torch.allclose(model(alone), model(beside), atol=1e-6)
-
-
-def test_a_layout_of_twenty_joints_runs():
-    assert encoder(KINECT20)(clips(layout=KINECT20)).shape == (2, 32)

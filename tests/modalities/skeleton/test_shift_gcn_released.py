@@ -7,10 +7,18 @@ import torch
 from pipeline.core.errors import FormatError
 from pipeline.core.joints import NTU25
 from pipeline.modalities.skeleton import _released, shift_gcn
-from tests.modalities.skeleton.golden import Weights, normalised, of_two_bodies, over_time, relu, same_features
+from tests.modalities.skeleton.golden import (
+    PLAN,
+    Weights,
+    added,
+    normalised,
+    of_ten_blocks,
+    over_time,
+    relu,
+    same_features,
+)
 
 NUM_JOINTS, WIDTH, CLASSES = 25, 8, 60
-PLAN = [(1, 1)] * 4 + [(2, 2)] + [(2, 1)] * 2 + [(4, 2)] + [(4, 1)] * 2
 
 
 def index(channels, sign):
@@ -49,20 +57,13 @@ def released(width=WIDTH, seed=0):
     return weights
 
 
-def block_of(x_PCTV, state, number):
-    stride, block = PLAN[number - 1][1], f"l{number}"
+def layers(x_PCTV, state, block, stride):
     y = shifted_over_joints(x_PCTV, state, f"{block}.gcn1")
     y = normalised(y, state, f"{block}.tcn1.bn")
     y = shifted_over_time(y, state[f"{block}.tcn1.shift_in.ypos"], 1)
     y = relu(over_time(y, state, f"{block}.tcn1.temporal_linear"))
     shift_C = state[f"{block}.tcn1.shift_out.ypos"] + (0.5 if stride == 2 else 0)
-    y = normalised(shifted_over_time(y, shift_C, stride), state, f"{block}.tcn1.bn2")
-    if number == 1:
-        return relu(y)
-    if stride == 1:
-        return relu(y + x_PCTV)
-    left = over_time(x_PCTV, state, f"{block}.residual.conv", stride)
-    return relu(y + normalised(left, state, f"{block}.residual.bn"))
+    return normalised(shifted_over_time(y, shift_C, stride), state, f"{block}.tcn1.bn2")
 
 
 def shifted_over_joints(x_PCTV, state, name):
@@ -73,9 +74,7 @@ def shifted_over_joints(x_PCTV, state, name):
     out = mapped.shape[2]
     back = normalised(mapped.reshape(-1, joints * out)[:, index(out, -1)], state, f"{name}.bn")
     y = back.reshape(bodies, frames, joints, out).transpose(0, 3, 1, 2)
-    if f"{name}.down.0.weight" not in state:
-        return relu(y + x_PCTV)
-    return relu(y + normalised(over_time(x_PCTV, state, f"{name}.down.0"), state, f"{name}.down.1"))
+    return added(y, x_PCTV, state, (f"{name}.down.0", f"{name}.down.1"))
 
 
 def shifted_over_time(x_PCTV, shift_C, stride):
@@ -90,15 +89,6 @@ def shifted_over_time(x_PCTV, shift_C, stride):
     return y
 
 
-def network(x_NCTVM, state):
-    def blocks(x):
-        for number in range(1, len(PLAN) + 1):
-            x = block_of(x, state, number)
-        return x
-
-    return of_two_bodies(x_NCTVM, state, blocks)
-
-
 def encoder(width=WIDTH):
     torch.manual_seed(0)
     return shift_gcn.Encoder(shift_gcn.Params(num_slots=2, width=width, shift_gradient="exact"), NTU25)
@@ -109,7 +99,7 @@ def test_released_weights_give_the_features_of_the_released_network(tmp_path, fr
     weights = released()
     x = np.random.default_rng(1).normal(size=(2, 3, frames, NUM_JOINTS, 2))
     file = weights.save(tmp_path / "shift_gcn.pt")
-    same_features(encoder(), file, shift_gcn.RELEASED, x, network(x, weights), CLASSES)
+    same_features(encoder(), file, shift_gcn.RELEASED, x, of_ten_blocks(x, weights, layers), CLASSES)
 
 
 def test_the_released_names_and_shapes_are_all_of_the_published_weights():

@@ -8,13 +8,14 @@ import torch
 from pipeline.core.errors import FormatError
 from pipeline.core.joints import LAYOUTS, NTU25
 from pipeline.modalities.skeleton import _released, stgcn
+from tests.modalities.skeleton.golden import added, normalised, over_time, relu
 
 # Bones of the released graph of NTU RGB+D, by the joints' numbers from 1; joint 21 is the centre.
 BONES = (
     "1-2 2-21 3-21 4-3 5-21 6-5 7-6 8-7 9-21 10-9 11-10 12-11 13-1 14-13 15-14 16-15 17-1 18-17 19-18 20-19 "
     "22-23 23-8 24-25 25-12"
 )
-CENTRE, NUM_JOINTS, EPSILON = 20, 25, 1e-5
+CENTRE, NUM_JOINTS = 20, 25
 REDUCED = [(16, 1)] * 4 + [(32, 2)] + [(32, 1)] * 2 + [(64, 2)] + [(64, 1), (256, 1)]
 
 
@@ -82,33 +83,11 @@ def block_of(x_PCTV, out, stride, state, number):
     for part in range(3):
         message = np.einsum("oc,pctv->potv", kernel[part], x_PCTV) + bias[part][:, None, None]
         y += message @ weights_KVW[part]
-    y = np.maximum(normalised(y, state, f"{block}.tcn.0"), 0)
+    y = relu(normalised(y, state, f"{block}.tcn.0"))
     y = normalised(over_time(y, state, f"{block}.tcn.2", stride), state, f"{block}.tcn.3")
     if number == 0:
-        return np.maximum(y, 0)
-    if f"{block}.residual.0.weight" not in state:
-        return np.maximum(y + x_PCTV, 0)
-    return np.maximum(
-        y + normalised(over_time(x_PCTV, state, f"{block}.residual.0", stride), state, f"{block}.residual.1"), 0
-    )
-
-
-def over_time(x_PCTV, state, name, stride):
-    """A convolution over frames, zeros around them, of every `stride`-th frame."""
-    kernel, bias = state[f"{name}.weight"][..., 0], state[f"{name}.bias"]
-    around = kernel.shape[2] // 2
-    wide = np.pad(x_PCTV, ((0, 0), (0, 0), (around, around), (0, 0)))
-    frames = range(0, x_PCTV.shape[2], stride)
-    taken = [np.einsum("pckv,ock->pov", wide[:, :, t : t + kernel.shape[2]], kernel) for t in frames]
-    return np.stack(taken, axis=2) + bias[:, None, None]
-
-
-def normalised(x, state, name):
-    mean, var, weight, bias = (state[f"{name}.{what}"] for what in ("running_mean", "running_var", "weight", "bias"))
-    shape = (-1, *[1] * (x.ndim - 2))
-    return (x - mean.reshape(shape)) / np.sqrt(var.reshape(shape) + EPSILON) * weight.reshape(shape) + bias.reshape(
-        shape
-    )
+        return relu(y)
+    return added(y, x_PCTV, state, (f"{block}.residual.0", f"{block}.residual.1"), stride)
 
 
 def clips():

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.models import dense
 from pipeline.models.dvta import blending, cost, network, projectors
 from pipeline.models.dvta.params import SdeParams
 from tests.models.dvta import plain
@@ -33,14 +34,14 @@ def leaky(x, gamma):
 
 def test_the_size_for_768_dimensional_texts_is_the_papers():
     model = built(256, 768)
-    parts = [cost.num_params(part) for part in (model.visual, model.text, model.metric, model)]
+    parts = [dense.num_params(part) for part in (model.visual, model.text, model.metric, model)]
     assert parts == [755_584, 590_592, 3_542_017, 4_888_194]
 
 
 def test_the_size_of_the_released_network_is_that_of_its_code():
     """Two temperatures; one class is what Table 9 counts as its "FLOPs"."""
     model = built(256, 768, **plain.RELEASED)
-    assert cost.num_params(model) == 4_888_195
+    assert dense.num_params(model) == 4_888_195
     assert cost.weight_macs(model, 1) == 4_883_200
     assert cost.weight_macs(model, 10) == 753_664 + 10 * (589_824 + 3_539_712) == 42_049_024
 

@@ -50,7 +50,7 @@ CHANGES = [
 ]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def toy():
     random = np.random.default_rng(1)
     texts = [unit(random.normal(size=(K, T)).astype(np.float32)) for _ in range(4)]

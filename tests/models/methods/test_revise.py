@@ -103,6 +103,14 @@ def test_scores_are_products_of_the_common_vectors(changed):
     np.testing.assert_allclose(found["text_vectors"], unit(class_KH.astype(np.float32)), atol=1e-5)
 
 
+def test_nothing_is_rebuilt_to_score():
+    clips, texts = toy.task()
+    candidate = toy.trained(revise, PARAMS)
+    for side in (candidate.module.model.visual, candidate.module.model.text):
+        side.decoder.register_forward_pre_hook(lambda *_: pytest.fail("an input is rebuilt"))
+    assert candidate.score(clips.features_ND, texts).shape == (toy.N, toy.K)
+
+
 def test_its_cost_is_that_of_the_layers_that_score():
     cost = toy.trained(revise, PARAMS).cost(10)
     visual = (toy.D * 8 + 8) + (8 * toy.D + toy.D) + (8 * 3 + 3)
