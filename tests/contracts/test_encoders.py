@@ -6,7 +6,7 @@ import torch
 
 from pipeline.core import members
 from pipeline.core.errors import DataError
-from pipeline.models import checkpoint
+from pipeline.models import checkpoint, encoder_cost
 from pipeline.models.encoder import Encoder, PictureEncoder, WeightlessMember, encoder_of
 from pipeline.training.determinism import deterministic
 from pipeline.training.encoding import Batches, encode, refuse_empty
@@ -236,3 +236,13 @@ class TestEncoderThatLearns:
 def test_an_encoder_without_weights_has_none_and_says_what_it_measures(name):
     assert build(name).state_dict() == {}
     assert isinstance(members.load(f"pipeline.modalities.{name[0]}", name[1]), WeightlessMember)
+
+
+@pytest.mark.parametrize("name", LEARNING, ids="-".join)
+def test_its_cost_is_counted_and_it_still_learns(name):
+    encoder, x = build(name), torch.from_numpy(clips(name)[:1])
+    cost = encoder_cost.of(encoder, x)
+    assert cost.num_params == sum(weight.numel() for weight in encoder.parameters())
+    assert cost.macs > 0
+    encoder.train()(torch.cat([x, x + 1])).sum().backward()
+    assert any(weight.grad is not None for weight in encoder.parameters())
