@@ -39,6 +39,7 @@ def declared(checkout: Checkout, without: tuple[str, ...] = ()) -> Files:
 def imported(checkout: Checkout) -> Files:
     """The files with code that each instance's processes imported."""
     code, folder = Code(checkout.folder), checkout.folder
+    roots = (f"{folder / 'pipeline'}/", f"{folder / 'stages'}/")
     cmds = {
         " ".join(instance.cmd.split()[3:]): instance.name
         for instance in dag.instances(folder / "dvc.yaml", yaml.safe_load((folder / "params.yaml").read_text()))
@@ -47,26 +48,30 @@ def imported(checkout: Checkout) -> Files:
     for trace in (folder / ".traces").glob("*.txt"):
         command, *files = trace.read_text().splitlines()
         name = cmds.get(" ".join(command.split()[1:]))
-        ours = [Path(file).relative_to(folder) for file in files if Path(file).is_relative_to(folder)]
-        ours = [path for path in ours if path.parts[0] in ("pipeline", "stages")]
+        ours = [Path(file).relative_to(folder) for file in files if file.startswith(roots)]
         modules = [".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in ours]
         if name is not None:
             found[name] |= {path for module in modules for path in code.own(module) if path.endswith(".py")}
     return found
 
 
-def test_every_stage_was_traced(finished: Checkout) -> None:
-    assert [name for name, files in imported(finished).items() if not files] == []
+@pytest.fixture(scope="module")
+def ran(finished: Checkout) -> Files:
+    """What each instance imported, found once: it takes seconds."""
+    return imported(finished)
 
 
-def test_a_change_of_code_reruns_every_stage_that_runs_it(finished: Checkout) -> None:
+def test_every_stage_was_traced(ran: Files) -> None:
+    assert [name for name, files in ran.items() if not files] == []
+
+
+def test_a_change_of_code_reruns_every_stage_that_runs_it(finished: Checkout, ran: Files) -> None:
     lists = declared(finished)
-    missing = {name: sorted(files - lists[name]) for name, files in imported(finished).items() if name != "fingerprint"}
+    missing = {name: sorted(files - lists[name]) for name, files in ran.items() if name != "fingerprint"}
     assert {name: files for name, files in missing.items() if files} == {}
 
 
-def test_a_change_of_code_reruns_no_other_stage(finished: Checkout) -> None:
-    ran = imported(finished)
+def test_a_change_of_code_reruns_no_other_stage(finished: Checkout, ran: Files) -> None:
     idle = {
         name: sorted(file for file in files - ran[name] if file.endswith(".py") and not file.startswith(BY_ROW))
         for name, files in declared(finished, without=WHOLE).items()
@@ -74,14 +79,14 @@ def test_a_change_of_code_reruns_no_other_stage(finished: Checkout) -> None:
     assert {name: files for name, files in idle.items() if files} == {}
 
 
-def test_dvc_sees_an_edit_of_code_in_what_runs_it_and_no_other_stage(finished: Checkout, checkout: Checkout) -> None:
+def test_dvc_sees_an_edit_of_code_in_what_runs_it_and_no_other_stage(checkout: Checkout, ran: Files) -> None:
     edited = "pipeline/modalities/shared.py"
     with (checkout.folder / edited).open("a") as file:
         file.write("\n\nADDED = 1\n")
     assert checkout.ran("dvc", "repro", "fingerprint") == {"fingerprint"}
     status = json.loads(checkout.run("dvc", "status", "--json"))
     stale = {name for name, changes in status.items() if "data/fingerprint/" in json.dumps(changes)}
-    assert stale == {name for name, files in imported(finished).items() if edited in files}
+    assert stale == {name for name, files in ran.items() if edited in files}
     assert any(name.startswith("pretrain@") for name in stale)
 
 
