@@ -17,7 +17,7 @@ from pipeline.core.errors import DataError, FormatError, ParamsError
 from tests.reporting.made_tables import NTU, SKELETON, asked, row
 
 METHOD = {"protocol": "xsub", "modality": "skeleton", "encoder": "stgcn", "method": "ridge", "variant": "plain"}
-METHOD |= {"embeddings": "demo-minilm", "refit": "seen"}
+METHOD |= {"embeddings": "demo-minilm", "refit": "seen", "scored_together": False}
 LINES = [
     {"title": "ridge", "cells": {"skeleton": "a"}, "published": None},
     {"title": "oracle | all", "cells": {"skeleton": "b"}, "published": "Action-SGFA"},
