@@ -30,6 +30,7 @@ from pipeline.training import encoders, method_rows
 from pipeline.training.encoding import Batches
 from tests.modalities.skeleton import test_shift_gcn_released as shift_gcn
 from tests.modalities.skeleton.test_stgcn_released import released_weights
+from tests.steps.aligning import ROW
 
 NAMES = [one.name for one in classes("ntu60")]
 UNSEEN = published_splits("ntu60")["smie_1"]
@@ -99,23 +100,9 @@ def aligned(root, features):
     with store.create(root / "t.zarr", {"dataset": "ntu60", "dim": 8}) as writer:
         label_KT = np.random.default_rng(1).normal(size=(60, 8)).astype(np.float32)
         writer.group("label", [f"{c:04d}-00" for c in range(60)]).put("pooled", label_KT)
-    row = align.Row(
-        dataset="ntu60",
-        split_table="smie",
-        features="extract/f.zarr",
-        embeddings="t",
-        method="ridge",
-        variant="label",
-        splits=["smie_1"],
-        seeds=[0],
-        refit="seen",
-        max_missing=0.0,
-        spaces=["unseen"],
-        explained=False,
-        selection="val",
-        num_folds=None,
-        refit_features="extract/f.zarr/zarr.json",
-    )
+    whose = {"dataset": "ntu60", "split_table": "smie", "features": "extract/f.zarr", "embeddings": "t"}
+    whose |= {"splits": ["smie_1"], "spaces": ["unseen"], "refit_features": "extract/f.zarr/zarr.json"}
+    row = align.Row(**ROW.model_dump() | whose)
     settings = ridge.Params(text_type="label", centre="none", lambdas=[1.0])
     inputs = Inputs(features.path, root / "t.zarr", root / "data/split/ntu60-smie.parquet")
     align.align("k", row, settings, method_rows.Compute(num_threads=1), inputs, out=root / "out", cache=root / ".cache")

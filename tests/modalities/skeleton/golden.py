@@ -44,6 +44,20 @@ class Weights:
         return file
 
 
+def num_weights(module):
+    """Those that are learnt."""
+    return sum(weight.numel() for weight in module.parameters() if weight.requires_grad)
+
+
+def clips(frames=9, joints=25):
+    return np.random.default_rng(1).normal(size=(2, 3, frames, joints, 2))
+
+
+def feature(model, x_NCTVM):
+    with torch.no_grad():
+        return model(torch.from_numpy(x_NCTVM).float())
+
+
 def _single(value):
     """As a file of single precision gives it back."""
     return value.astype(np.float32).astype(np.float64)

@@ -9,12 +9,9 @@ from pipeline.core.errors import ParamsError
 from pipeline.core.joints import NTU25, JointLayout
 from pipeline.core.params import parse
 from pipeline.modalities.skeleton import _graphs, ctr_gcn
+from tests.modalities.skeleton.golden import num_weights
 
 TINY = JointLayout("tiny", ("a", "b", "c", "d"), ((1, 0), (2, 1), (3, 0)), 0, (1, 3))
-
-
-def num_weights(module):
-    return sum(weight.numel() for weight in module.parameters())
 
 
 def encoder(layout=TINY, width=8, slots=2, seed=0):

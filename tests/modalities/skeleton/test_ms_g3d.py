@@ -10,7 +10,16 @@ from pipeline.core.errors import FormatError, ParamsError
 from pipeline.core.joints import NTU25, JointLayout
 from pipeline.core.params import parse
 from pipeline.modalities.skeleton import _released, ms_g3d
-from tests.modalities.skeleton.golden import Weights, normalised, of_two_bodies, over_time, relu
+from tests.modalities.skeleton.golden import (
+    Weights,
+    clips,
+    feature,
+    normalised,
+    num_weights,
+    of_two_bodies,
+    over_time,
+    relu,
+)
 from tests.modalities.skeleton.test_stgcn_released import BONES
 
 # Joint 0 is the centre of a chain 0 - 1 - 2 and of 0 - 3.
@@ -23,10 +32,6 @@ SMALL = {"bones": "released", "num_slots": 2, "width": WIDTH, "gcn_scales": GCN,
 def encoder(layout=NTU25, seed=0, **changes):
     torch.manual_seed(seed)
     return ms_g3d.Encoder(ms_g3d.Params(**{**SMALL, **changes}), layout).eval()
-
-
-def num_weights(module):
-    return sum(weight.numel() for weight in module.parameters() if weight.requires_grad)
 
 
 def released_weights(width=WIDTH, gcn=GCN, g3d=G3D, num_classes=60):
@@ -139,15 +144,6 @@ def network(x_PCTV, state):
             y = y + window(x_PCTV, state, f"gcn3d{number}.gcn3d.{way}", stride, size)
         x_PCTV = time(relu(y), state, f"tcn{number}")
     return x_PCTV
-
-
-def clips(frames=9, joints=NUM_JOINTS):
-    return np.random.default_rng(1).normal(size=(2, 3, frames, joints, 2))
-
-
-def feature(model, x_NCTVM):
-    with torch.no_grad():
-        return model(torch.from_numpy(x_NCTVM).float())
 
 
 def test_it_has_the_published_number_of_weights():

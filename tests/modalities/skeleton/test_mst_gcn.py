@@ -11,7 +11,18 @@ from pipeline.core.joints import LAYOUTS, NTU25
 from pipeline.core.params import parse
 from pipeline.modalities.skeleton import _released, mst_gcn
 from pipeline.modalities.skeleton._graphs import directed, with_released_bones
-from tests.modalities.skeleton.golden import Weights, added, normalised, of_two_bodies, over_time, relu, same_features
+from tests.modalities.skeleton.golden import (
+    Weights,
+    added,
+    clips,
+    feature,
+    normalised,
+    num_weights,
+    of_two_bodies,
+    over_time,
+    relu,
+    same_features,
+)
 from tests.modalities.skeleton.test_stgcn_released import BONES
 
 WIDTH, NUM_JOINTS = 8, 25
@@ -22,10 +33,6 @@ INERT = 4_704  # weights of the released network that nothing it computes depend
 def encoder(layout=NTU25, seed=0, **changes):
     torch.manual_seed(seed)
     return mst_gcn.Encoder(mst_gcn.Params(**{**SMALL, **changes}), layout).eval()
-
-
-def num_weights(module):
-    return sum(weight.numel() for weight in module.parameters() if weight.requires_grad)
 
 
 def blocks(width):
@@ -116,15 +123,6 @@ def network(x, state):
         )
         x = added(y, x, state, (f"{name}.residual.0", f"{name}.residual.1"), stride)
     return x
-
-
-def clips(frames=9, joints=NUM_JOINTS):
-    return np.random.default_rng(1).normal(size=(2, 3, frames, joints, 2))
-
-
-def feature(model, x_NCTVM):
-    with torch.no_grad():
-        return model(torch.from_numpy(x_NCTVM).float())
 
 
 def test_it_has_the_published_number_of_weights_but_the_inert_ones():

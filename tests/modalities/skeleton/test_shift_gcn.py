@@ -7,13 +7,10 @@ from torch import nn
 
 from pipeline.core.joints import KINECT20, NTU25, JointLayout
 from pipeline.modalities.skeleton import shift_gcn
+from tests.modalities.skeleton.golden import num_weights
 
 TINY = JointLayout("tiny", ("a", "b", "c", "d"), ((1, 0), (2, 1), (3, 0)), 0, (1, 3))
 INERT = 2 * (4 * 64 + 3 * 128 + 3 * 256)  # shifts over joints that the released code holds at 0
-
-
-def num_weights(module):
-    return sum(weight.numel() for weight in module.parameters())
 
 
 def encoder(layout=TINY, width=8, gradient="exact", slots=2, seed=0):

@@ -7,13 +7,10 @@ from torch import nn
 
 from pipeline.core.joints import KINECT20, LAYOUTS, NTU25, JointLayout
 from pipeline.modalities.skeleton import stgcn
+from tests.modalities.skeleton.golden import num_weights
 
 # Joint 0 is the centre of a chain 0 - 1 - 2 and of 0 - 3.
 TINY = JointLayout("tiny", ("a", "b", "c", "d"), ((1, 0), (2, 1), (3, 0)), 0, (1, 3))
-
-
-def num_weights(module):
-    return sum(weight.numel() for weight in module.parameters())
 
 
 def encoder(plan="reduced", layout=TINY, dropout=0.0, seed=0, graph="paper"):
