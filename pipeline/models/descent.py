@@ -96,11 +96,11 @@ def descend(
 
     Raises DataError when the loss is no longer a number.
     """
-
     data, rates = _Numbers({"rows": np.arange(num_clips)}, params.batch_size), params.rates
+    kept = set(params.settings)
     course = Course("epoch", params.epochs, lambda step, in_epoch: rates[step // in_epoch], params.weight_decay)
     for epoch, loss in enumerate(followed(module, lambda rows, *_: loss_of(rows), data, course, seed), 1):
-        if str(epoch) in params.settings:
+        if str(epoch) in kept:
             yield str(epoch), loss
 
 
