@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipeline.core.errors import ParamsError
+from pipeline.models.dense import num_params
 from pipeline.models.transformer import Activation, Block
 from pipeline.models.vit import Encoder
 
@@ -95,12 +96,8 @@ def _check(encoder: Encoder, tower: "VisionTransformer") -> None:
     for name, (found, expected) in asked.items():
         if found != expected:
             raise ParamsError(f"vit: {name} is {found}, that of the picture tower it starts from {expected}; set it so")
-    if not isinstance(tower.ln_pre, nn.LayerNorm) or _num_weights(block) != _num_weights(encoder.blocks[0]):
+    if not isinstance(tower.ln_pre, nn.LayerNorm) or num_params(block) != num_params(encoder.blocks[0]):
         raise ParamsError("vit: this picture tower has no first norm, or blocks of other layers; start from another")
-
-
-def _num_weights(module: nn.Module) -> int:
-    return sum(weight.numel() for weight in module.parameters())
 
 
 def _activation(block: "ResidualAttentionBlock") -> Activation:
