@@ -6,7 +6,7 @@ the clips of a batch by one, whatever their classes.
 """
 
 # Shapes: B clips of a batch, N clips, D feature size, K classes or variants of a clip, T text size.
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipeline.models import dense
-from pipeline.models.descent import Descent, annealed, warmed_up
-from pipeline.models.methods.shared import Array, ClassTexts, Cost, Worded, Wording
+from pipeline.models.descent import Descent, annealed, descend, drawn_from, warmed_up
+from pipeline.models.methods.shared import Array, ClassTexts, Clips, Cost, Rows, Worded, Wording
 
 PAIRS_IN_BLOCK = 1 << 14  # (clip, class) pairs that are scored at once: bounds memory
 
@@ -98,3 +98,25 @@ class Judge:
                 pairs = (len(some_BD), len(text_KT), -1)
                 found_BK = self.model(some_BD[:, None].expand(*pairs), text_KT.expand(*pairs))
                 yield np.asarray(-functional.softplus(-found_BK).numpy(), dtype=np.float32)
+
+
+def judged(
+    clips: Clips,
+    texts: ClassTexts,
+    params: DiscriminatorParams,
+    seed: int,
+    loss_of: Callable[[Discriminator, Tensor, Tensor], Tensor],
+) -> Iterator[tuple[str, float, Judge]]:
+    """Each kept epoch, its loss and the discriminator; `loss_of` takes what is read of a batch's clips, and (B, T)."""
+    seen, wording = texts.of_clips(clips), params.wording(clips, texts)
+    text_NT = torch.from_numpy(wording(seen)[seen.rows(clips.class_ids)])
+    features = torch.from_numpy(clips.features_ND)
+    with drawn_from(seed, "smie"):
+        model = Discriminator(features.shape[-1], text_NT.shape[1], params.widths)
+
+    def of_rows(rows: Rows) -> Tensor:
+        return loss_of(model, features[rows], text_NT[rows])
+
+    judge = Judge(model, wording)
+    for setting, loss in descend(model, of_rows, len(features), params, seed):
+        yield setting, loss, judge

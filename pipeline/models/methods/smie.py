@@ -8,14 +8,13 @@ clips without the normalisation it learnt with; here they are scored with it.
 
 # Shapes: B clips of a batch, N clips, D feature size, K variants of a clip, T text size.
 from collections.abc import Iterator
+from functools import partial
 
-import torch
 from pydantic import Field
 from torch import Tensor
 
-from pipeline.models.descent import descend, drawn_from
-from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, Need, Rows
-from pipeline.models.mutual_information import Discriminator, DiscriminatorParams, Judge, of_false, of_true
+from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, Need
+from pipeline.models.mutual_information import Discriminator, DiscriminatorParams, Judge, judged, of_false, of_true
 
 NEEDS: Need = "masked"
 
@@ -29,22 +28,14 @@ class Params(DiscriminatorParams):
 
 def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[Candidate]:
     """The discriminator after each kept epoch."""
-    seen, wording = texts.of_clips(clips), params.wording(clips, texts)
-    text_NT = torch.from_numpy(wording(seen)[seen.rows(clips.class_ids)])
-    features_NKD = torch.from_numpy(clips.features_ND)
-    with drawn_from(seed, "smie"):
-        model = Discriminator(features_NKD.shape[-1], text_NT.shape[1], params.widths)
+    loss_of = partial(constrained_loss, params=params)
+    for setting, loss, judge in judged(clips, texts, params, seed, loss_of):
+        yield Candidate(setting, loss, partial(_scores, judge), judge, None, judge.cost)
 
-    def loss_of(rows: Rows) -> Tensor:
-        return constrained_loss(model, features_NKD[rows], text_NT[rows], params)
 
-    judge = Judge(model, wording)
-
-    def scores(features_NKD: Array, texts: ClassTexts) -> Array:
-        return judge.scores(features_NKD[:, 0], texts)
-
-    for setting, loss in descend(model, loss_of, len(features_NKD), params, seed):
-        yield Candidate(setting, loss, scores, judge, None, judge.cost)
+def _scores(judge: Judge, features_NKD: Array, texts: ClassTexts) -> Array:
+    """Of the clips themselves."""
+    return judge.scores(features_NKD[:, 0], texts)
 
 
 def constrained_loss(model: Discriminator, features_BKD: Tensor, text_BT: Tensor, params: Params) -> Tensor:

@@ -4,15 +4,13 @@ Clips are scored as they were learnt from, each less its mean and divided by its
 that out when it scores.
 """
 
-# Shapes: N clips, T text size.
+# Shapes: B clips of a batch, D feature size, T text size.
 from collections.abc import Iterator
 
-import torch
 from torch import Tensor
 
-from pipeline.models.descent import descend, drawn_from
-from pipeline.models.methods.shared import Candidate, ClassTexts, Clips, Need, Rows
-from pipeline.models.mutual_information import Discriminator, DiscriminatorParams, Judge, of_false, of_true
+from pipeline.models.methods.shared import Candidate, ClassTexts, Clips, Need
+from pipeline.models.mutual_information import Discriminator, DiscriminatorParams, judged, of_false, of_true
 
 NEEDS: Need = "pooled"
 
@@ -23,16 +21,10 @@ class Params(DiscriminatorParams):
 
 def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[Candidate]:
     """The discriminator after each kept epoch."""
-    seen, wording = texts.of_clips(clips), params.wording(clips, texts)
-    text_NT = torch.from_numpy(wording(seen)[seen.rows(clips.class_ids)])
-    features_ND = torch.from_numpy(clips.features_ND)
-    with drawn_from(seed, "smie"):
-        model = Discriminator(features_ND.shape[1], text_NT.shape[1], params.widths)
-
-    def loss_of(rows: Rows) -> Tensor:
-        clips_and_texts = features_ND[rows], text_NT[rows]
-        return of_false(model, *clips_and_texts) - of_true(model, *clips_and_texts)
-
-    judge = Judge(model, wording)
-    for setting, loss in descend(model, loss_of, len(features_ND), params, seed):
+    for setting, loss, judge in judged(clips, texts, params, seed, global_loss):
         yield Candidate(setting, loss, judge.scores, judge, None, judge.cost)
+
+
+def global_loss(model: Discriminator, features_BD: Tensor, text_BT: Tensor) -> Tensor:
+    """- I."""
+    return of_false(model, features_BD, text_BT) - of_true(model, features_BD, text_BT)
