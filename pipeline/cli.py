@@ -142,7 +142,7 @@ def encoder_import(
     from pipeline.commands import encoder
 
     table = Path("data/split") / f"{classes}-{split_table}.parquet" if split_table is not None else None
-    asked = encoder.Asked(arch, stream or ["joint"], classes, layout, recipe, options or (), table, split, seed)
+    asked = encoder.ImportRequest(arch, stream or ["joint"], classes, layout, recipe, options or (), table, split, seed)
     name = "-".join([classes, arch, *(stream or ())])
     found = encoder.take(files, asked, out or Path("data/raw/encoders") / name)
     if None in found.about["released"]["num_classes"]:

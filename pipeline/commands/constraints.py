@@ -14,7 +14,7 @@ from pipeline.core.outputs import write_json
 from pipeline.core.schemas import CLIPS
 from pipeline.evaluation import hubness, metrics
 from pipeline.models.recognised import recognised
-from pipeline.models.tasks import Asked, Inputs, Task, class_names, joined
+from pipeline.models.tasks import Inputs, Task, TaskRequest, build_tasks, class_names
 from pipeline.steps.transfer import Row
 from pipeline.transfer.asked import Folds
 from pipeline.transfer.folds import Constraints
@@ -64,7 +64,7 @@ def constraints(row: Row, dealt: Folds, inputs: Inputs, *, prompts: Path, clips:
     With `out` every measurement is also written as JSON.
     """
     names = class_names(prompts)
-    tasks = joined(inputs, Asked(row.dataset, row.split_table, row.splits, row.seeds, row.max_missing))
+    tasks = build_tasks(inputs, TaskRequest(row.dataset, row.split_table, row.splits, row.seeds, row.max_missing))
     accepted = [line for line in tables.read_rows(clips, CLIPS) if line["reason"] is None]
     truth = {line["clip_id"]: line["class_id"] for line in accepted}
     measured = []

@@ -32,7 +32,7 @@ _OF_FOLDER = ("dataset", "split_table", "modality", "recipe", "encoder", "option
 
 
 @dataclass(frozen=True)
-class Asked:
+class ImportRequest:
     """What the user says of a file; None: as it was released."""
 
     arch: str
@@ -74,7 +74,7 @@ class _Taught:
     unseen: list[int]
 
 
-def take(files: Sequence[Path], asked: Asked, out: Path) -> Imported:
+def take(files: Sequence[Path], asked: ImportRequest, out: Path) -> Imported:
     """Write the weights of files into a folder. Raises UnseenError for what does not fit, and where they are there.
 
     Every weight must fit the architecture by name and shape, the classifier, where a file has one, the classes.
@@ -103,14 +103,14 @@ def take(files: Sequence[Path], asked: Asked, out: Path) -> Imported:
     return Imported(target, about)
 
 
-def _recipe(asked: Asked, released: Released) -> str:
+def _recipe(asked: ImportRequest, released: Released) -> str:
     recipe, recipes = asked.recipe or released.recipe, members.names(f"{_ENCODERS}.recipes")
     if recipe not in recipes:
         raise ParamsError(f"--recipe: expected what leaves clips as the weights know them, one of {recipes}")
     return recipe
 
 
-def _encoder(asked: Asked, released: Released) -> tuple[str, dict[str, Any]]:
+def _encoder(asked: ImportRequest, released: Released) -> tuple[str, dict[str, Any]]:
     """The encoder's name and options: of joints alone the network itself, else its streams."""
     options = {**released.options, **_options(asked.options)}
     params.parse(members.load(_ENCODERS, asked.arch).Params, options, "--options", Path(asked.arch))
@@ -135,7 +135,7 @@ def _options(given: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def _taught(asked: Asked) -> _Taught:
+def _taught(asked: ImportRequest) -> _Taught:
     known = members.names("pipeline.datasets")
     if asked.dataset not in known:
         raise ParamsError(f"--classes: no dataset '{asked.dataset}': the datasets are {', '.join(known)}")

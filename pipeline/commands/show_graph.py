@@ -13,7 +13,7 @@ from pipeline.graphs import drawing
 from pipeline.graphs.scene import from_json
 from pipeline.reporting.samples import excerpts
 
-MOST_NODES = 16
+MAX_NODES = 16
 
 
 def show_graph(image_id: str, *, graphs: Path, captions: Path, negatives: Path, source: Path, out: Path) -> list[str]:
@@ -26,7 +26,7 @@ def show_graph(image_id: str, *, graphs: Path, captions: Path, negatives: Path, 
     graph = from_json(found[0]["graph"])
     picture = drawing.load_picture(source / found[0]["image"], None) if found[0]["image"] else None
     busiest = sorted((-sum(t.id in (e.subject, e.object) for e in graph.relations), t.id) for t in graph.objects)
-    nodes = drawing.neighbourhood(graph, [node for _, node in busiest[:1]], MOST_NODES)
+    nodes = drawing.neighbourhood(graph, [node for _, node in busiest[:1]], MAX_NODES)
     sheet = drawing.draw(graph, nodes, [], picture)
     with whole(out) as scratch:
         sheet.save(scratch, format="PNG")

@@ -59,10 +59,10 @@ def order(num_rows: int, batch_size: int, seed: int, epoch: int) -> list[Rows]:
 
     Every row comes once; batches differ by at most one row, so none is too small to normalise.
     """
-    return dealt(generator(seed, "order", epoch).permutation(num_rows), batch_size)
+    return in_batches(generator(seed, "order", epoch).permutation(num_rows), batch_size)
 
 
-def dealt(rows: Rows, batch_size: int) -> list[Rows]:
+def in_batches(rows: Rows, batch_size: int) -> list[Rows]:
     """Rows in their order, in as few batches of at most that size as will do, all alike but for one row."""
     return np.array_split(rows, -(-len(rows) // batch_size))
 

@@ -39,7 +39,7 @@ class Code:
     def files(self, *modules: str) -> dict[str, str]:
         """Digest by path of all that the modules run and read, themselves and the packages around them included.
 
-        >>> sorted(Code().files("pipeline.core.kept"))
+        >>> sorted(Code().files("pipeline.core.bounded_memo"))
         ['pipeline/core/kept.py']
         """
         found = {path: digest for name in self._reached(modules) for path, digest in self.own(name).items()}

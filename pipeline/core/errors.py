@@ -1,6 +1,6 @@
 """Error families. Every message is one line: what, where, what was expected, what to do."""
 
-_MOST_CHARACTERS = 2000
+_MAX_CHARACTERS = 2000
 
 
 class UnseenError(Exception):
@@ -9,8 +9,8 @@ class UnseenError(Exception):
     def __str__(self) -> str:
         """One line that any terminal can show, whatever a hostile file has put into it."""
         text = " ".join(super().__str__().splitlines())
-        if len(text) > _MOST_CHARACTERS:
-            text = f"{text[:_MOST_CHARACTERS]} ... ({len(text)} characters)"
+        if len(text) > _MAX_CHARACTERS:
+            text = f"{text[:_MAX_CHARACTERS]} ... ({len(text)} characters)"
         return text if text.isprintable() else text.encode("unicode_escape").decode()
 
 

@@ -33,23 +33,23 @@ def opened(path: Path, what: str) -> BinaryIO:
         raise FormatError(f"{path}: cannot be read ({error.strerror}); expected {what}") from None
 
 
-def content(path: Path, most_bytes: int, what: str) -> bytes:
-    """All bytes of a file. FormatError as `opened`, and for a file larger than `most_bytes`."""
+def content(path: Path, max_bytes: int, what: str) -> bytes:
+    """All bytes of a file. FormatError as `opened`, and for a file larger than `max_bytes`."""
     num_bytes = check_file(path, what)
     with opened(path, what) as file:
         try:
-            found = file.read(min(num_bytes, most_bytes) + 1)  # so much is set aside at once
+            found = file.read(min(num_bytes, max_bytes) + 1)  # so much is set aside at once
         except OSError as error:
             raise FormatError(f"{path}: cannot be read ({error.strerror}); expected {what}") from None
-    if len(found) > most_bytes:
-        raise FormatError(f"{path}: larger than {_size(most_bytes)}, not {what}; is it the right file?")
+    if len(found) > max_bytes:
+        raise FormatError(f"{path}: larger than {_size(max_bytes)}, not {what}; is it the right file?")
     return found
 
 
-def text(path: Path, most_bytes: int, what: str, encoding: str = "utf-8") -> str:
+def text(path: Path, max_bytes: int, what: str, encoding: str = "utf-8") -> str:
     """As `content`, as text. FormatError as well where a byte is none of the encoding."""
     try:
-        return content(path, most_bytes, what).decode(encoding)
+        return content(path, max_bytes, what).decode(encoding)
     except UnicodeDecodeError as error:
         named = "UTF-8" if encoding.startswith("utf-8") else encoding.upper()
         raise FormatError(

@@ -16,9 +16,9 @@ from pipeline.core.errors import FormatError, ParamsError
 
 PARAMS_FILE = Path("params.yaml")
 
-_MOST_BYTES = 16 << 20
-_MOST_VALUES = 1_000_000
-_MOST_DEEP = 5_000
+_MAX_BYTES = 16 << 20
+_MAX_VALUES = 1_000_000
+_MAX_DEEP = 5_000
 _DAMAGE = (ValueError, LookupError, AttributeError, TypeError, RecursionError)  # of numbers, dates and deep nesting
 
 
@@ -72,29 +72,29 @@ def _text(file: Path) -> str:
     if not file.exists():
         raise ParamsError(f"{file}: no such file; in the folder of the checkout, run `unseen profile use demo`")
     try:
-        return outside.text(file, _MOST_BYTES, "parameters in YAML")
+        return outside.text(file, _MAX_BYTES, "parameters in YAML")
     except FormatError as error:
         raise ParamsError(f"{error}; mend it, or run `unseen profile use demo --force`") from None
 
 
 def _is_flat(text: str) -> bool:
     """Whether no value can stand deeper than some thousand others: each level takes a bracket, or room in its line."""
-    most_room = max(map(len, text.splitlines()), default=0)
-    return text.count("[") + text.count("{") + most_room <= _MOST_DEEP
+    max_room = max(map(len, text.splitlines()), default=0)
+    return text.count("[") + text.count("{") + max_room <= _MAX_DEEP
 
 
 def _check_size(file: Path, tree: dict[Any, Any]) -> None:
     """Refuse names (`&a`, `*a`) that stand for each other over and over, or for what they stand in."""
     waiting: list[Any] = [tree]
-    for num_values in range(_MOST_VALUES + 1):
+    for num_values in range(_MAX_VALUES + 1):
         if not waiting:
             return
         value = waiting.pop()
         if isinstance(value, dict | list):
             waiting += list(value.values()) if isinstance(value, dict) else value
-        if num_values + len(waiting) > _MOST_VALUES:
+        if num_values + len(waiting) > _MAX_VALUES:
             break
-    raise ParamsError(f"{file}: more than {_MOST_VALUES} values, those that '*' repeats counted each time")
+    raise ParamsError(f"{file}: more than {_MAX_VALUES} values, those that '*' repeats counted each time")
 
 
 def load(cls: type[P], section: str, file: Path = PARAMS_FILE) -> P:

@@ -13,7 +13,7 @@ from pipeline.core.errors import DataError
 MEAN = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
 DEVIATION = np.array([0.26862954, 0.26130258, 0.27577711], np.float32)
 
-_MOST_SIDES = 64  # the longer side in shorter ones: a picture of 2 x 8192 would be enlarged to gigabytes
+_MAX_SIDES = 64  # the longer side in shorter ones: a picture of 2 x 8192 would be enlarged to gigabytes
 
 
 Value = TypeVar("Value", np.uint8, np.float32)
@@ -31,7 +31,7 @@ def middle(picture_HWC: npt.NDArray[Value], height: int, width: int) -> npt.NDAr
 
 def layout(old_height: int, old_width: int, height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
     """Height and width of the resized picture, top and left of the middle in it. DataError for one too thin."""
-    if max(old_height, old_width) > _MOST_SIDES * min(old_height, old_width):
+    if max(old_height, old_width) > _MAX_SIDES * min(old_height, old_width):
         raise DataError(f"too thin: of a picture of {old_width} x {old_height} pixels a square shows nearly nothing")
     if height * old_width <= width * old_height:
         size = width * old_height // old_width, width

@@ -55,7 +55,7 @@ def read_boxes(store: Store, group: str) -> list[Boxes]:
     ]
 
 
-class Clips:
+class ClipArrays:
     """The clips of a preprocess store, read when they are asked for: of a large dataset memory holds a batch.
 
     Padding that the store leaves out is there again. It can be pickled: a process that reads opens the files anew.

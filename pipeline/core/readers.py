@@ -22,7 +22,7 @@ from pipeline.core.shared_arrays import Shared, put, take
 
 Request = tuple[Rows, int]  # rows, and the seed of what is drawn for them
 
-_MOST_NAMES = 5
+_MAX_NAMES = 5
 _sources: list[Source] = []  # of a worker process
 
 
@@ -100,8 +100,8 @@ def _read(source: Source, rows: Rows, seed: int) -> Arrays:
     try:
         return source.read(rows, seed)
     except Exception as error:
-        names = source.names(rows[:_MOST_NAMES])
-        more = f" and {len(rows) - _MOST_NAMES} more" if len(rows) > _MOST_NAMES else ""
+        names = source.names(rows[:_MAX_NAMES])
+        more = f" and {len(rows) - _MAX_NAMES} more" if len(rows) > _MAX_NAMES else ""
         told = str(error) if isinstance(error, UnseenError) else f"{type(error).__name__}: {error}"
         kind = type(error) if isinstance(error, UnseenError) else DataError
         raise kind(f"reading {', '.join(names)}{more}: {told}") from error

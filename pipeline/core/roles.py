@@ -69,7 +69,7 @@ def draw_unseen(num_classes: int, num_unseen: int, rng: np.random.Generator) -> 
     return sorted(rng.choice(num_classes, size=num_unseen, replace=False).tolist())
 
 
-def divide(num_classes: int, unseen: Sequence[int], rng: np.random.Generator) -> Classes:
+def split_seen_classes(num_classes: int, unseen: Sequence[int], rng: np.random.Generator) -> Classes:
     """The seen classes divided into fit and val: val is a fifth of them, at least three.
 
     Raises DataError for an unseen id that is none or is listed twice, and if fewer than three fit classes are left.

@@ -17,7 +17,7 @@ import zarr
 from pipeline.core.errors import FormatError
 
 _CRC_BYTES = 4
-_MOST_SHARDS = 64  # open at a time
+_MAX_SHARDS = 64  # open at a time
 
 
 class RowReader:
@@ -72,7 +72,7 @@ class RowReader:
 
     def _opened(self, shard: int) -> int:
         if shard not in self._files:
-            if len(self._files) >= _MOST_SHARDS:
+            if len(self._files) >= _MAX_SHARDS:
                 os.close(self._files.pop(next(iter(self._files))))
             name = "/".join(["c", str(shard), *["0"] * (len(self.shape) - 1)])
             try:

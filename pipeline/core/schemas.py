@@ -45,7 +45,7 @@ CLIPS = Format(
     ),
 )
 
-MOST_CLASSES = (1 << 31) - 1  # the greatest class id that the table can hold
+MAX_CLASSES = (1 << 31) - 1  # the greatest class id that the table can hold
 
 ROLES = ("fit", "val", "seen_test", "unseen_test", "unused")
 

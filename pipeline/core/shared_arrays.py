@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 Arrays = dict[str, npt.NDArray[Any]]
 
-_LEAST_BYTES = 1 << 18  # less goes through the pipe as it is
+_MIN_BYTES = 1 << 18  # less goes through the pipe as it is
 _ROOM = Path("/dev/shm")  # noqa: S108 - where Linux keeps shared memory; containers often have little of it
 
 
@@ -26,7 +26,7 @@ class Shared:
 def put(arrays: Arrays) -> Arrays | Shared:
     """Lay arrays into shared memory, where they are large and there is room for them; else they are as they were."""
     num_bytes = sum(array.nbytes for array in arrays.values())
-    if num_bytes < _LEAST_BYTES or not _ROOM.is_dir() or shutil.disk_usage(_ROOM).free < 2 * num_bytes:
+    if num_bytes < _MIN_BYTES or not _ROOM.is_dir() or shutil.disk_usage(_ROOM).free < 2 * num_bytes:
         return arrays
     memory = SharedMemory(create=True, size=num_bytes)
     layout = [(name, array.dtype.str, array.shape) for name, array in arrays.items()]

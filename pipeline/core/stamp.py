@@ -12,7 +12,7 @@ from pipeline.core.hashing import file_digest
 from pipeline.core.outputs import whole
 
 _BYTES = re.compile(r"[0-9]{1,18}")
-_MOST_BYTES = 4 << 30  # thirty million files
+_MAX_BYTES = 4 << 30  # thirty million files
 _HEADER = "# unseen stamp, version 1: sha256, bytes, path"
 
 
@@ -75,7 +75,7 @@ def read(folder: Path) -> list[StampedFile]:
     if not path.is_file():
         raise DataError(f"{path}: no stamp; run `unseen raw scan {folder.name}`")
     try:
-        header, *lines = outside.content(path, _MOST_BYTES, "a stamp").decode().removesuffix("\n").split("\n")
+        header, *lines = outside.content(path, _MAX_BYTES, "a stamp").decode().removesuffix("\n").split("\n")
     except UnicodeDecodeError:
         header, lines = "", []
     if header != _HEADER:

@@ -43,7 +43,7 @@ FLAGS = {  # the same in a word or two
 # A role is for clips of the classes of these parts of the split.
 _PARTS_OF = {"fit": ("fit",), "val": ("val",), "seen_test": ("fit", "val"), "unseen_test": ("unseen",)}
 # The column of the clips table that parts training from test, by the subject protocol's name.
-PARTING = {
+PROTOCOL_COLUMN = {
     "xsub": "subject",
     "xview": "camera",
     "xset": "setup",
@@ -68,12 +68,12 @@ class Clip:
 
     class_id: int
     role: str
-    person: int | str | None  # as the function `person` says; None where the dataset does not tell
+    split_group: int | str | None  # as the function `split_group` says; None where the dataset does not tell
     subject: int | None  # who performs; None where the dataset does not tell
     contents: tuple[str, ...]  # what it is made of, as the function `content` says, of every modality that is used
 
 
-def person(clip: Mapping[str, Any], protocol: str | None) -> int | str | None:
+def split_group(clip: Mapping[str, Any], protocol: str | None) -> int | str | None:
     """What must not be both in training and in test, of a row of the clips table.
 
     The side of the dataset's own list where it has one by that name, else the subject, camera or setup.
@@ -81,7 +81,7 @@ def person(clip: Mapping[str, Any], protocol: str | None) -> int | str | None:
     for side in ("train", "test"):
         if protocol in (clip[f"{side}_lists"] or ()):
             return f"side {side}"
-    column = PARTING.get(protocol) if protocol else None
+    column = PROTOCOL_COLUMN.get(protocol) if protocol else None
     found: int | None = clip[column] if column else None
     return found
 
@@ -229,7 +229,7 @@ def check_clips(about: Provenance, clip_ids: Iterable[str], clips: Mapping[str, 
     name = f"split '{about.split}', seed {about.seed}"
     roles = TEST_ROLES[about.label_space]
     taught = {clip_id: clip for clip_id, clip in clips.items() if clip.role in TRAINING_ROLES}
-    training = {clip.person for clip in taught.values()} - {None}
+    training = {clip.split_group for clip in taught.values()} - {None}
     same = {one: clip_id for clip_id, clip in sorted(taught.items()) for one in clip.contents}
     for clip_id in clip_ids:
         clip = clips.get(clip_id)
@@ -237,9 +237,9 @@ def check_clips(about: Provenance, clip_ids: Iterable[str], clips: Mapping[str, 
             raise DataError(f"{name}: clip '{clip_id}' is scored but not in the split; rerun the method's stage")
         if clip.role not in roles:
             raise LeakError(f"{name}: clip '{clip_id}' is scored, but its role is '{clip.role}', not a test role")
-        if clip.person in training:
+        if clip.split_group in training:
             raise LeakError(
-                f"{name}: test clip '{clip_id}' shares subject (or camera, or list) {clip.person} with training"
+                f"{name}: test clip '{clip_id}' shares subject (or camera, or list) {clip.split_group} with training"
             )
         if twin := next((same[one] for one in clip.contents if one in same), None):
             raise LeakError(

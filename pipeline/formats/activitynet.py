@@ -13,7 +13,7 @@ from pipeline.formats.segments import Segment, join
 from pipeline.formats.shared import LabelledClip, Sides
 
 _MAX_BYTES = 64 << 20  # version 1.3 has 11
-_MOST_SECONDS = 1_000_000  # eleven days
+_MAX_SECONDS = 1_000_000  # eleven days
 
 
 class _Annotation(msgspec.Struct, gc=False):
@@ -67,7 +67,7 @@ def _clip(path: Path, video: str, number: int, annotation: _Annotation) -> Label
         first, stop = (round(second, 6) + 0.0 for second in _SEGMENT.decode(annotation.segment))
     except typed_json.ERRORS as error:
         raise FormatError(f"{path}: annotation {number} of {video} ({type(error).__name__}: {error})") from None
-    if not 0 <= first < stop <= _MOST_SECONDS:
+    if not 0 <= first < stop <= _MAX_SECONDS:
         fault = f"segment: {first} to {stop} seconds cannot be"
         return LabelledClip(f"{video}#annotation={number}", video, annotation.label, fault=fault)
     part = join("", Segment("seconds", first, stop))

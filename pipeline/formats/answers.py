@@ -9,9 +9,9 @@ from pipeline.core import outside
 from pipeline.core.errors import FormatError
 from pipeline.formats.typed_json import ERRORS
 
-MOST_CHARACTERS = 4000  # of one answer: a class text is a few sentences
+MAX_CHARACTERS = 4000  # of one answer: a class text is a few sentences
 
-_MOST_BYTES = 16 << 20
+_MAX_BYTES = 16 << 20
 _WHAT = "answers in JSON Lines"
 
 
@@ -29,7 +29,7 @@ def read(path: Path) -> dict[str, str]:
     Raises FormatError for a line that is none, an id answered twice, and an answer that is empty or overlong.
     """
     found: dict[str, str] = {}
-    content = outside.content(path, _MOST_BYTES, _WHAT).removeprefix(codecs.BOM_UTF8)
+    content = outside.content(path, _MAX_BYTES, _WHAT).removeprefix(codecs.BOM_UTF8)
     for number, line in enumerate(content.split(b"\n"), 1):
         if line.strip():
             told = _decoded(line, f"{path}: line {number}")
@@ -47,9 +47,9 @@ def _decoded(line: bytes, where: str) -> _Line:
         raise FormatError(f'{where}: expected {{"id": ..., "answer": ...}} as JSON ({reason}); mend the line') from None
     if not told.answer.strip():
         raise FormatError(f"{where}: the answer to '{told.id}' is empty; ask again or leave the line out")
-    if len(told.answer) > MOST_CHARACTERS:
+    if len(told.answer) > MAX_CHARACTERS:
         raise FormatError(
-            f"{where}: the answer to '{told.id}' has {len(told.answer)} characters, at most {MOST_CHARACTERS} are "
+            f"{where}: the answer to '{told.id}' has {len(told.answer)} characters, at most {MAX_CHARACTERS} are "
             "read; shorten it"
         )
     return told

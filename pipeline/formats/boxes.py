@@ -17,8 +17,8 @@ from pipeline.core.outputs import whole
 from pipeline.formats import rows
 
 COLUMNS = ("frame", "label", "x", "y", "width", "height")
-_MOST_FRAMES = 10_000_000
-_MOST_PIXELS = 1 << 20  # beyond, float32 would no longer tell sixteenths of a pixel apart
+_MAX_FRAMES = 10_000_000
+_MAX_PIXELS = 1 << 20  # beyond, float32 would no longer tell sixteenths of a pixel apart
 _FRAME = re.compile(r"[0-9]{1,8}")
 
 
@@ -44,7 +44,7 @@ def write(path: Path, boxes: Boxes) -> None:
 
 def _box(path: Path, number: int, row: dict[str, str]) -> tuple[int, str, tuple[float, ...]]:
     """Frame, label and corners of a row."""
-    if not _FRAME.fullmatch(row["frame"]) or int(row["frame"]) >= _MOST_FRAMES:
+    if not _FRAME.fullmatch(row["frame"]) or int(row["frame"]) >= _MAX_FRAMES:
         raise FormatError(f"{path}: line {number}: frame {row['frame']!r} is no number of a frame, from 0")
     if not row["label"] or not row["label"].isprintable():
         raise FormatError(f"{path}: line {number}: label {row['label']!r} names nothing")
@@ -52,6 +52,6 @@ def _box(path: Path, number: int, row: dict[str, str]) -> tuple[int, str, tuple[
         x, y, width, height = (float(row[name]) for name in COLUMNS[2:])
     except ValueError:
         raise FormatError(f"{path}: line {number}: x, y, width and height should be numbers, found {row}") from None
-    if not all(abs(number) < _MOST_PIXELS for number in (x, y, width, height)) or width <= 0 or height <= 0:
+    if not all(abs(number) < _MAX_PIXELS for number in (x, y, width, height)) or width <= 0 or height <= 0:
         raise FormatError(f"{path}: line {number}: a box of {width:g} x {height:g} pixels at {x:g}, {y:g}")
     return int(row["frame"]), row["label"], (x, y, x + width, y + height)

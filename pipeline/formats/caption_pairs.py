@@ -23,11 +23,11 @@ from pipeline.core import outside
 from pipeline.core.errors import FormatError
 from pipeline.formats import rows, typed_json
 
-_MOST_BYTES = 256 << 20
-_MOST_QUESTIONS = 1_000_000
-_MOST_CHARACTERS = 10_000  # of a text; CLIP reads some 300
-_MOST_OF_RULE = 200  # characters
-_MOST_PIXELS = 1 << 20  # a side
+_MAX_BYTES = 256 << 20
+_MAX_QUESTIONS = 1_000_000
+_MAX_CHARACTERS = 10_000  # of a text; CLIP reads some 300
+_MAX_OF_RULE = 200  # characters
+_MAX_PIXELS = 1 << 20  # a side
 _WHAT = "pictures with a true and a false caption"
 _EVERY = "every question needs a true and a false text"
 
@@ -93,8 +93,8 @@ def read(path: Path, kind: str = "auto") -> list[CaptionPair]:
     found: list[CaptionPair] = []
     for number, (image, crop_xywh, caption, false, rule) in enumerate(_READERS[chosen](path), 1):
         where = f"{path}: question {number}"
-        if number > _MOST_QUESTIONS:
-            raise FormatError(f"{path}: more than {_MOST_QUESTIONS} questions; part the file")
+        if number > _MAX_QUESTIONS:
+            raise FormatError(f"{path}: more than {_MAX_QUESTIONS} questions; part the file")
         named = _rule(where, (rule or "").strip() or path.stem)
         if caption.split() == false.split():
             raise FormatError(f"{where}: the true and the false caption are the same: {caption[:80]!r}")
@@ -120,7 +120,7 @@ def _told(path: Path) -> str:
 
 
 def _read_aro(path: Path) -> Iterator[_Said]:
-    found = typed_json.read(path, _ARO, _MOST_BYTES, f"ARO's {_WHAT}")
+    found = typed_json.read(path, _ARO, _MAX_BYTES, f"ARO's {_WHAT}")
     for number, one in enumerate(found, 1):
         sides = (one.bbox_x, one.bbox_y, one.bbox_w, one.bbox_h)
         rule = one.relation_name or " / ".join(one.attributes or ())
@@ -128,14 +128,14 @@ def _read_aro(path: Path) -> Iterator[_Said]:
 
 
 def _read_sugarcrepe(path: Path) -> Iterator[_Said]:
-    found = typed_json.read(path, _SUGAR_CREPE, _MOST_BYTES, f"SugarCrepe's {_WHAT}")
+    found = typed_json.read(path, _SUGAR_CREPE, _MAX_BYTES, f"SugarCrepe's {_WHAT}")
     for one in found.values() if isinstance(found, dict) else found:
         yield one.filename, None, one.caption, one.negative_caption, None
 
 
 def _read_vl_checklist(path: Path) -> Iterator[_Said]:
     """Each true text against each false one."""
-    found = typed_json.read(path, _VL_CHECKLIST, _MOST_BYTES, f"VL-CheckList's {_WHAT}")
+    found = typed_json.read(path, _VL_CHECKLIST, _MAX_BYTES, f"VL-CheckList's {_WHAT}")
     for number, (image, texts) in enumerate(found, 1):
         if not texts.POS or not texts.NEG:
             raise FormatError(f"{path}: entry {number}: no {'NEG' if texts.POS else 'POS'} text; {_EVERY}")
@@ -148,7 +148,7 @@ def _read_csv(path: Path) -> Iterator[_Said]:
 
 
 def _read_jsonl(path: Path) -> Iterator[_Said]:
-    for number, one in enumerate(typed_json.read_lines(path, _LINES, _MOST_BYTES, f"lines of {_WHAT}"), 1):
+    for number, one in enumerate(typed_json.read_lines(path, _LINES, _MAX_BYTES, f"lines of {_WHAT}"), 1):
         if not one.false_caption:
             raise FormatError(f"{path}: entry {number}: no false_caption; {_EVERY}")
         every = [one.false_caption] if isinstance(one.false_caption, str) else one.false_caption
@@ -168,7 +168,7 @@ KINDS = tuple(_READERS)
 def _box(where: str, sides: tuple[Any, ...]) -> Box | None:
     if all(side is None for side in sides):
         return None
-    if not all(side is not None and math.isfinite(side) and abs(side) <= _MOST_PIXELS for side in sides):
+    if not all(side is not None and math.isfinite(side) and abs(side) <= _MAX_PIXELS for side in sides):
         raise FormatError(f"{where}: box {sides}, expected x, y, width and height in pixels")
     x, y, w, h = (int(side) for side in sides)
     x, y, w, h = max(x, 0), max(y, 0), w + min(x, 0), h + min(y, 0)  # what of it lies in the picture
@@ -185,14 +185,14 @@ def _name(where: str, image: str) -> str:
 
 
 def _rule(where: str, rule: str) -> str:
-    if not rule.isprintable() or len(rule) > _MOST_OF_RULE:
-        raise FormatError(f"{where}: rule {rule[:80]!r}, expected a name of at most {_MOST_OF_RULE} characters")
+    if not rule.isprintable() or len(rule) > _MAX_OF_RULE:
+        raise FormatError(f"{where}: rule {rule[:80]!r}, expected a name of at most {_MAX_OF_RULE} characters")
     return rule
 
 
 def _text(where: str, text: str) -> str:
     if not text.strip():
         raise FormatError(f"{where}: an empty caption; {_EVERY}")
-    if len(text) > _MOST_CHARACTERS:
-        raise FormatError(f"{where}: a caption of {len(text)} characters, at most {_MOST_CHARACTERS} are read")
+    if len(text) > _MAX_CHARACTERS:
+        raise FormatError(f"{where}: a caption of {len(text)} characters, at most {_MAX_CHARACTERS} are read")
     return text

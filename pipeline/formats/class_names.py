@@ -10,7 +10,7 @@ from pipeline.core.errors import DataError
 # What carries no action; the list of the E2E protocol (Brattoli et al., 2020).
 STOP_WORDS = frozenset(["a", "the", "of", "and", "at", "on", "in", "an", "or", "do", "using", "with"])
 
-_MOST_BYTES = 1 << 20
+_MAX_BYTES = 1 << 20
 _EXCEPTION = re.compile(r"\(not\b.*", re.IGNORECASE | re.DOTALL)  # "(not on bike)" names what the class is not
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
@@ -57,7 +57,7 @@ def read_names(path: Path) -> list[str]:
     """The names of a text file, one a line. Raises for an unreadable file, an empty line, a name given twice."""
     if not path.exists():
         raise DataError(f"{path}: no such file; expected a list of class names, one a line")
-    names = outside.text(path, _MOST_BYTES, "a list of class names, one a line", "utf-8-sig").splitlines()
+    names = outside.text(path, _MAX_BYTES, "a list of class names, one a line", "utf-8-sig").splitlines()
     check_names(names, str(path))
     return names
 

@@ -28,8 +28,8 @@ from pipeline.formats.shared import Footage, Indices, Skeleton
 MAX_SKELETON_BYTES = 16 << 20  # nearly twenty minutes at 30 frames a second; the longest recording has 125 frames
 MAX_DEPTH_BYTES = 256 << 20  # 1,700 frames; the longest recording is 125
 DEPTH_SIZE = (240, 320)
-_MOST_VARIABLES = 1000
-_MOST_SHOWN = 40  # letters of a name, in a message
+_MAX_VARIABLES = 1000
+_MAX_SHOWN = 40  # letters of a name, in a message
 
 _HEADER_BYTES = 128
 _MATRIX, _COMPRESSED = 14, 15
@@ -134,8 +134,8 @@ def _matrices(content: memoryview, order: _Order, max_bytes: int) -> Iterator[_M
     num_elements = 0
     while content:
         num_elements += 1
-        if num_elements > _MOST_VARIABLES:
-            raise _MatError(f"more than {_MOST_VARIABLES} variables; a clip is one")
+        if num_elements > _MAX_VARIABLES:
+            raise _MatError(f"more than {_MAX_VARIABLES} variables; a clip is one")
         kind, body, content = _element(content, order, padded=False)
         if kind == _COMPRESSED:
             unpacked = _unpacked(body, max_bytes)
@@ -149,7 +149,7 @@ def _matrices(content: memoryview, order: _Order, max_bytes: int) -> Iterator[_M
 
 def _others(held: list[_Matrix], found: list[_Matrix]) -> str:
     """What a file holds instead: a recording of another sense, say."""
-    names = [ascii(matrix.name[:_MOST_SHOWN].decode("ascii", "replace")) for matrix in held]
+    names = [ascii(matrix.name[:_MAX_SHOWN].decode("ascii", "replace")) for matrix in held]
     return "" if found or not held else f"; the file holds {', '.join(names[:3])}" + ", ..." * (len(names) > 3)
 
 

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from pipeline.core.kept import Kept
+from pipeline.core.bounded_memo import BoundedMemo
 from pipeline.formats.class_names import content_words, stem
 
 ClassId = tuple[str, int]  # dataset, class id
@@ -29,7 +29,7 @@ class ClassNames:
         for class_id, words in stems.items():
             rarest = min(words, key=lambda word: (common[word], -len(word), word))
             self._by_rarest.setdefault(rarest, []).append((words, class_id))
-        self._stem = Kept(stem)
+        self._stem = BoundedMemo(stem)
 
     def named(self, text: str) -> list[ClassId]:
         """The classes that a text names, in no particular order.

@@ -23,9 +23,9 @@ from pipeline.formats.shared import Skeleton
 _V = NTU25.num_joints
 _BODY_VALUES, _JOINT_VALUES = 10, 12
 # The largest real files have a few MB; what is far beyond is not a recording and must not fill the memory.
-_MOST_FILE_BYTES = 32 << 20
-_MOST_ARRAY_BYTES = 256 << 20
-_MOST_FRAMES = _MOST_ARRAY_BYTES // (_V * 3 * 4)  # with more, not even one body fits
+_MAX_FILE_BYTES = 32 << 20
+_MAX_ARRAY_BYTES = 256 << 20
+_MAX_FRAMES = _MAX_ARRAY_BYTES // (_V * 3 * 4)  # with more, not even one body fits
 
 # How the CSV reader sees joint lines. It rounds as float() does.
 _COLUMNS = [f"column {number}" for number in range(_JOINT_VALUES)]
@@ -52,7 +52,7 @@ def read(path: Path) -> Skeleton:
     found = _walk(text)
     xyz_BV3 = _coordinates(text, found.first_joints)
     body_ids = tuple(dict.fromkeys(found.body_ids))
-    if len(body_ids) * found.num_frames * _V * 3 * 4 > _MOST_ARRAY_BYTES:
+    if len(body_ids) * found.num_frames * _V * 3 * 4 > _MAX_ARRAY_BYTES:
         raise FormatError(f"{path}: {len(body_ids)} bodies in {found.num_frames} frames; no recording has so many")
     xyz_MTV3 = np.full((len(body_ids), found.num_frames, _V, 3), np.nan, np.float32)
     row = {body: index for index, body in enumerate(body_ids)}
@@ -121,7 +121,7 @@ class _Found:
 
 
 def _text(path: Path) -> _Text:
-    data = outside.content(path, _MOST_FILE_BYTES, "a .skeleton file")
+    data = outside.content(path, _MAX_FILE_BYTES, "a .skeleton file")
     if data and not data.endswith(b"\n"):
         data += b"\n"
     text = _Text(path, data, np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n")))
@@ -134,7 +134,7 @@ def _text(path: Path) -> _Text:
 
 def _walk(text: _Text) -> _Found:
     """Follow the counts from the first line to the last."""
-    num_frames = text.count(0, "the number of frames", min(len(text.ends), _MOST_FRAMES))
+    num_frames = text.count(0, "the number of frames", min(len(text.ends), _MAX_FRAMES))
     found = _Found(num_frames, [], [], [])
     at = 1
     for frame in range(num_frames):

@@ -8,7 +8,7 @@ from pipeline.core.errors import FormatError
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8"
-_MOST_SEGMENTS = 4096  # before a JPEG's size; real ones have some ten, a hostile one any number of empty ones
+_MAX_SEGMENTS = 4096  # before a JPEG's size; real ones have some ten, a hostile one any number of empty ones
 _MAX_SIDE = 1 << 16
 _STARTS_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _WITHOUT_LENGTH = frozenset((0x01, *range(0xD0, 0xD8)))
@@ -44,7 +44,7 @@ def _png(start: bytes) -> tuple[int, int] | None:
 
 def _jpeg(file: BinaryIO) -> tuple[int, int] | None:
     """The size in the frame header; segments before it are stepped over."""
-    for _ in range(_MOST_SEGMENTS):
+    for _ in range(_MAX_SEGMENTS):
         marker = file.read(2)
         if len(marker) < 2 or marker[0] != 0xFF:
             return None

@@ -12,8 +12,8 @@ from pipeline.core.errors import FormatError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-MOST_PIXELS = 64 << 20  # more is a decompression bomb or no photograph
-_MOST_BYTES = 256 << 20
+MAX_PIXELS = 64 << 20  # more is a decompression bomb or no photograph
+_MAX_BYTES = 256 << 20
 _FORMATS = ("JPEG", "PNG", "WEBP")
 
 Region = tuple[float, float, float, float]  # x, y, width, height; pixels of the stored picture
@@ -61,11 +61,11 @@ def _opened(source: Path | io.BytesIO, where: str) -> Iterator["Image"]:
     from PIL import Image
 
     if isinstance(source, Path):
-        source = io.BytesIO(outside.content(source, _MOST_BYTES, "a JPEG, PNG or WebP picture"))
+        source = io.BytesIO(outside.content(source, _MAX_BYTES, "a JPEG, PNG or WebP picture"))
     try:
         with Image.open(source, formats=_FORMATS) as picture:
-            if picture.width * picture.height > MOST_PIXELS:
-                raise FormatError(f"{where}: {picture.width} x {picture.height} pixels, at most {MOST_PIXELS} are read")
+            if picture.width * picture.height > MAX_PIXELS:
+                raise FormatError(f"{where}: {picture.width} x {picture.height} pixels, at most {MAX_PIXELS} are read")
             yield picture
     except FormatError:
         raise

@@ -23,7 +23,7 @@ _NUM_BODIES = 2
 _NUM_VALUES = _NUM_BODIES * NTU25.num_joints * 3
 _MAX_BYTES = 64 << 20  # some 40,000 frames; of line breaks alone half a gigabyte in memory
 _MAX_LINE = 1 << 16  # the names of the thousand recordings of a protocol are the longest
-_MOST_FRAMES = 10_000_000
+_MAX_FRAMES = 10_000_000
 _LABEL = re.compile(r" *(\d{1,9}) *, *(\d{1,9}) *, *(\d{1,9}) *, *(\d{1,9}) *", re.ASCII)
 
 
@@ -120,6 +120,6 @@ def _label(path: Path, number: int, line: str) -> LabelledPart:
     if match is None:
         raise FormatError(f"{path}: line {number}: expected 'class,first,last,confidence' in whole numbers")
     class_number, first, last, confidence = map(int, match.groups())
-    if not 1 <= class_number <= NUM_CLASSES or not 1 <= first <= last <= _MOST_FRAMES:
+    if not 1 <= class_number <= NUM_CLASSES or not 1 <= first <= last <= _MAX_FRAMES:
         raise FormatError(f"{path}: line {number}: class {class_number}, frames {first} to {last} cannot be")
     return LabelledPart(class_number - 1, first - 1, last, confidence)

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 from pipeline.core import outside
 from pipeline.core.errors import FormatError
 
-_MOST_BYTES = 256 << 20
-_MOST_VALUES = 16_000_000  # some 100 bytes each in memory; Kinetics-700 has 3 million
+_MAX_BYTES = 256 << 20
+_MAX_VALUES = 16_000_000  # some 100 bytes each in memory; Kinetics-700 has 3 million
 _CLIPS = "a list of clips"
 
 Row = dict[str, str]
@@ -101,8 +101,8 @@ def _text_bytes(column: pa.ChunkedArray) -> int:
 
 
 def _check_size(path: Path, num_values: int, num_bytes: int = 0, what: str = _CLIPS) -> None:
-    if num_values > _MOST_VALUES or num_bytes > _MOST_BYTES:
-        most = f"{_MOST_VALUES} values and {_MOST_BYTES >> 20} MiB"
+    if num_values > _MAX_VALUES or num_bytes > _MAX_BYTES:
+        most = f"{_MAX_VALUES} values and {_MAX_BYTES >> 20} MiB"
         raise FormatError(f"{path}: too large for {what}, at most {most} are read")
 
 
@@ -113,4 +113,4 @@ def _check(path: Path, header: list[str], columns: tuple[str, ...]) -> None:
 
 
 def _text(path: Path, what: str) -> str:
-    return outside.text(path, _MOST_BYTES, what, "utf-8-sig")
+    return outside.text(path, _MAX_BYTES, what, "utf-8-sig")

@@ -19,7 +19,7 @@ from pipeline.core.errors import FormatError
 Indices = Sequence[int] | npt.NDArray[np.int64]
 Sides = tuple[list[str], list[str]]  # the recordings of a dataset's own list that train, and those that test
 
-MOST_BYTES = 1 << 30  # of the frames that a recipe looks at: 172 of 1920 x 1080 in colour
+MAX_BYTES = 1 << 30  # of the frames that a recipe looks at: 172 of 1920 x 1080 in colour
 
 
 class Recording(Protocol):
@@ -123,14 +123,14 @@ def check_same_size(path: Path, size: tuple[int, ...], first: tuple[int, ...]) -
 
 
 def check_picture(path: Path, picture: npt.NDArray[Any], first: npt.NDArray[Any], num_frames: int) -> None:
-    """Refuse a frame that is not as large as the first, and frames that together are more than MOST_BYTES.
+    """Refuse a frame that is not as large as the first, and frames that together are more than MAX_BYTES.
 
     A file of some kilobytes can unpack to pictures that fill any memory.
     """
     check_same_size(path, picture.shape, first.shape)
-    if num_frames * picture.nbytes > MOST_BYTES:
+    if num_frames * picture.nbytes > MAX_BYTES:
         height, width = picture.shape[:2]
         raise FormatError(
-            f"{path}: {num_frames} frames of {width} x {height} pixels are more than {MOST_BYTES >> 20} MiB; "
+            f"{path}: {num_frames} frames of {width} x {height} pixels are more than {MAX_BYTES >> 20} MiB; "
             "make the pictures smaller or sample fewer"
         )

@@ -21,18 +21,18 @@ V = TypeVar("V")
 ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, MemoryError)
 
 
-def read(path: Path, decoder: "msgspec.json.Decoder[T]", most_bytes: int, what: str) -> T:
-    """The value of a file. FormatError where it is larger than `most_bytes`, no JSON or not `what`."""
-    return _decoded(path, decoder.decode, most_bytes, what)
+def read(path: Path, decoder: "msgspec.json.Decoder[T]", max_bytes: int, what: str) -> T:
+    """The value of a file. FormatError where it is larger than `max_bytes`, no JSON or not `what`."""
+    return _decoded(path, decoder.decode, max_bytes, what)
 
 
-def read_lines(path: Path, decoder: "msgspec.json.Decoder[T]", most_bytes: int, what: str) -> list[T]:
+def read_lines(path: Path, decoder: "msgspec.json.Decoder[T]", max_bytes: int, what: str) -> list[T]:
     """The values of a file that has one a line; empty lines are none. FormatError as `read`."""
-    return _decoded(path, decoder.decode_lines, most_bytes, what)
+    return _decoded(path, decoder.decode_lines, max_bytes, what)
 
 
-def _decoded(path: Path, decode: Callable[[bytes], V], most_bytes: int, what: str) -> V:
-    content = outside.content(path, most_bytes, what).removeprefix(codecs.BOM_UTF8)
+def _decoded(path: Path, decode: Callable[[bytes], V], max_bytes: int, what: str) -> V:
+    content = outside.content(path, max_bytes, what).removeprefix(codecs.BOM_UTF8)
     try:
         return decode(content)
     except msgspec.ValidationError as error:

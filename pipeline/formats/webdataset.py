@@ -25,10 +25,10 @@ _WHAT = "a tar of image-text samples"
 _BLOCK = 512
 _FILES = b"0\0"
 _LONG_NAME, _PAX = b"L", b"x"
-_MOST_PICTURE_BYTES = 64 << 20
-_MOST_TEXT_BYTES = 1 << 16
-_MOST_HEADER_BYTES = 1 << 16  # of a long name or of pax records; real ones have some hundred
-_MOST_KEY = 255
+_MAX_PICTURE_BYTES = 64 << 20
+_MAX_TEXT_BYTES = 1 << 16
+_MAX_HEADER_BYTES = 1 << 16  # of a long name or of pax records; real ones have some hundred
+_MAX_KEY = 255
 
 
 @dataclass(frozen=True)
@@ -168,9 +168,9 @@ class _Walk:
             return "no picture"
         if "text" not in parts or parts["text"][1] == 0:
             return "no text"
-        if parts["text"][1] > _MOST_TEXT_BYTES:
+        if parts["text"][1] > _MAX_TEXT_BYTES:
             return "text too long"
-        if not 0 < parts["picture"][1] <= _MOST_PICTURE_BYTES:
+        if not 0 < parts["picture"][1] <= _MAX_PICTURE_BYTES:
             return "picture too large or empty"
         return "key given twice" if key in self._seen else None
 
@@ -189,7 +189,7 @@ def _key_and_ending(name: str) -> tuple[bytes | None, str]:
     stem, dot, ending = base.partition(".")
     unsafe = plain.startswith("/") or ".." in folder.split("/") or "\\" in plain or not plain.isprintable()
     key = f"{folder}{slash}{stem}".encode()
-    if unsafe or not stem or not dot or len(key) > _MOST_KEY:
+    if unsafe or not stem or not dot or len(key) > _MAX_KEY:
         return None, ""
     return key, ending.lower()
 
@@ -214,7 +214,7 @@ def _members(path: Path, file: BinaryIO, num_bytes: int) -> Iterator[tuple[str, 
                 f"{path}: cut short: a member of {size} bytes has {num_bytes - start} left; fetch it again"
             )
         if kind in (_LONG_NAME, _PAX):
-            if size > _MOST_HEADER_BYTES:
+            if size > _MAX_HEADER_BYTES:
                 raise FormatError(f"{path}: a member name of {size} bytes; is it the right file?")
             content = file.read(size)
             told |= _records(content) if kind == _PAX else {"path": _text(content)}

@@ -19,10 +19,10 @@ from pipeline.formats.class_names import content_words
 
 Vectors = npt.NDArray[np.float32]
 
-_MOST_NUMBERS = 4096  # a vector
-_MOST_WORD_BYTES = 4096
-_MOST_LINE_BYTES = 1 << 18
-_MOST_DIGITS = 12  # of the number of words
+_MAX_NUMBERS = 4096  # a vector
+_MAX_WORD_BYTES = 4096
+_MAX_LINE_BYTES = 1 << 18
+_MAX_DIGITS = 12  # of the number of words
 _BLOCK_BYTES = 1 << 20
 _DAMAGE = (OSError, EOFError, zlib.error)
 
@@ -46,7 +46,7 @@ def read(path: Path, wanted: Collection[str]) -> WordVectors:
     header = _first_line(path)
     numbers = header.split()
     if len(numbers) == 2 and all(part.isdigit() for part in numbers):
-        if max(map(len, numbers)) > _MOST_DIGITS:
+        if max(map(len, numbers)) > _MAX_DIGITS:
             raise FormatError(f"{path}: a header of {len(header)} digits; not GloVe text, word2vec text or binary")
         num_words, dim = (int(part) for part in numbers)
         _check_dim(path, dim)
@@ -79,18 +79,18 @@ def _first_line(path: Path) -> bytes:
 
 def _line(path: Path, file: IO[bytes], number: int) -> bytes:
     try:
-        line = file.readline(_MOST_LINE_BYTES)
+        line = file.readline(_MAX_LINE_BYTES)
     except _DAMAGE as error:
         raise FormatError(f"{path}: line {number}: {error}; the file is damaged or cut short") from None
-    if len(line) == _MOST_LINE_BYTES:
-        raise FormatError(f"{path}: line {number} is longer than {_MOST_LINE_BYTES} bytes; not a word-vector file")
+    if len(line) == _MAX_LINE_BYTES:
+        raise FormatError(f"{path}: line {number} is longer than {_MAX_LINE_BYTES} bytes; not a word-vector file")
     return line
 
 
 def _check_dim(path: Path, dim: int) -> None:
-    if not 1 <= dim <= _MOST_NUMBERS:
+    if not 1 <= dim <= _MAX_NUMBERS:
         raise FormatError(
-            f"{path}: vectors of {dim} numbers, expected 1 to {_MOST_NUMBERS}; not GloVe text, word2vec text or binary"
+            f"{path}: vectors of {dim} numbers, expected 1 to {_MAX_NUMBERS}; not GloVe text, word2vec text or binary"
         )
 
 
@@ -98,7 +98,7 @@ def _is_text(path: Path, dim: int) -> bool:
     """Whether the first record after the header is text: in binary it would have to spell numbers by chance."""
     with _open(path) as file:
         _line(path, file, 1)
-        record = _block(path, file, _MOST_LINE_BYTES).partition(b"\n")[0].rsplit(maxsplit=dim)
+        record = _block(path, file, _MAX_LINE_BYTES).partition(b"\n")[0].rsplit(maxsplit=dim)
     return len(record) == dim + 1 and _are_numbers(record[1:])
 
 
@@ -132,8 +132,8 @@ def _binary(path: Path, dim: int, num_words: int) -> Iterator[Record]:
         _line(path, file, 1)
         block, at = b"", 0
         for number in range(num_words):
-            while (end := block.find(b" ", at, at + _MOST_WORD_BYTES + 1)) < 0 or len(block) < end + 1 + size:
-                if end < 0 and len(block) - at > _MOST_WORD_BYTES:
+            while (end := block.find(b" ", at, at + _MAX_WORD_BYTES + 1)) < 0 or len(block) < end + 1 + size:
+                if end < 0 and len(block) - at > _MAX_WORD_BYTES:
                     raise FormatError(f"{path}: word {number + 1} is too long; not word2vec binary")
                 more = _block(path, file, _BLOCK_BYTES)
                 if not more:

@@ -11,9 +11,9 @@ from pipeline.core.errors import FormatError
 from pipeline.core.outside import content
 
 FILES = ("index.noun", "data.noun")
-_MOST_BYTES = 1 << 26  # of a file; WordNet 3.1 has 16 MB
-_MOST_LINE = 1 << 16
-_MOST_SYNSETS = 1 << 10  # on the way up from one; in WordNet 3.0 no more than 40
+_MAX_BYTES = 1 << 26  # of a file; WordNet 3.1 has 16 MB
+_MAX_LINE = 1 << 16
+_MAX_SYNSETS = 1 << 10  # on the way up from one; in WordNet 3.0 no more than 40
 _BROADER = (b"@", b"@i")
 
 
@@ -22,7 +22,7 @@ class WordNet:
 
     def __init__(self, folder: Path) -> None:
         """FormatError without the files, and where they are no WordNet."""
-        self._index, self._data = (content(folder / name, _MOST_BYTES, "a file of WordNet") for name in FILES)
+        self._index, self._data = (content(folder / name, _MAX_BYTES, "a file of WordNet") for name in FILES)
         self._data_path = folder / FILES[1]
         self._offsets = _offsets(folder / FILES[0], self._index)
 
@@ -34,7 +34,7 @@ class WordNet:
         found: set[str] = set()
         todo = list(self._offsets.get(word.lower().replace(" ", "_").encode(), ())[senses])
         known = set(todo)
-        while todo and len(known) < _MOST_SYNSETS:
+        while todo and len(known) < _MAX_SYNSETS:
             names, broader = self._synset(todo.pop())
             found.update(names)
             todo += [offset for offset in broader if offset not in known]
@@ -43,7 +43,7 @@ class WordNet:
 
     def _synset(self, offset: int) -> tuple[list[str], list[int]]:
         """Names and broader synsets of one line of `data.noun`."""
-        end = self._data.find(b"\n", offset, offset + _MOST_LINE)
+        end = self._data.find(b"\n", offset, offset + _MAX_LINE)
         parts = self._data[offset : max(end, offset)].partition(b"|")[0].split()
         try:
             if int(parts[0]) != offset:

@@ -18,7 +18,7 @@ from pipeline.text.prompts import MOVEMENT, TOLD
 
 Doubles = npt.NDArray[np.float64]
 
-_LEAST_DEVIATION = 0.1  # of what is told of a measure, over classes whose vectors are unit ones
+_MIN_DEVIATION = 0.1  # of what is told of a measure, over classes whose vectors are unit ones
 _FURTHEST = 3.0  # deviations, of measures and of what is told of them
 _ROUNDING = 1e-5  # a deviation of a clip's scores, in parts of the greatest, that single precision makes of equal ones
 
@@ -195,7 +195,7 @@ def measured(clips: Clips, texts: ClassTexts) -> Measured:
     shown_SM = _class_means(shown_ND, seen.rows(clips.class_ids), len(seen.class_ids))
     told_SM = seen.of_type(TOLD).astype(np.float64)
     mean_M, scale_M = standardisation(shown_SM.astype(np.float32))
-    told_scale_M = 1 / np.maximum(told_SM.std(axis=0), _LEAST_DEVIATION)
+    told_scale_M = 1 / np.maximum(told_SM.std(axis=0), _MIN_DEVIATION)
     return Measured(mean_M, scale_M, told_SM.mean(axis=0).astype(np.float32), told_scale_M.astype(np.float32))
 
 

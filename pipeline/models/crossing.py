@@ -59,7 +59,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Asked:
+class CrossRequest:
     """What a row asks for."""
 
     source: SourceParams
@@ -85,7 +85,7 @@ class Crossing:
 class _Joint:
     source: Side
     target: Side
-    asked: Asked
+    asked: CrossRequest
     parts: Classes  # of the source's split
     splits: dict[str, list[int]]  # of the target: its unseen classes
     shared: Shared
@@ -100,7 +100,7 @@ class _Joint:
         return [self.shift + class_id for class_id in class_ids]
 
 
-def crossed(source: Side, target: Side, asked: Asked) -> Crossing:
+def crossed(source: Side, target: Side, asked: CrossRequest) -> Crossing:
     """Join both datasets by clip and class.
 
     Raises LeakError for an encoder that was taught classes of the target, DataError for inputs that do not fit.

@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from pipeline.core import seeds
-from pipeline.core.batches import Memory, dealt
+from pipeline.core.batches import Memory, in_batches
 from pipeline.core.errors import DataError
 from pipeline.models import learning
 from pipeline.models.methods.shared import Array, MethodParams, Rows, standardisation
@@ -168,4 +168,4 @@ class _Numbers(Memory):
     def steps(self, seed: int, epoch: int) -> list[Rows]:
         """Shuffled batches that differ by at most one row, so that none is too small to contrast."""
         shuffled = seeds.generator(seed, "batches", epoch + 1).permutation(len(self.arrays["rows"]))
-        return dealt(shuffled, self.batch_size)
+        return in_batches(shuffled, self.batch_size)

@@ -13,7 +13,7 @@ from pipeline.core.hashing import file_digest
 if TYPE_CHECKING:  # who only names a file starts without torch
     from torch import Tensor, nn
 
-_MOST_NAMED = 3  # weights in a message
+_MAX_NAMED = 3  # weights in a message
 # What torch's readers raise on files that are cut off or have a wrong byte.
 _DAMAGED = (
     ArithmeticError,
@@ -77,8 +77,8 @@ def put(model: "nn.Module", state: "dict[str, Tensor]", path: Path) -> None:
     wrong = [name for name in wanted if name in state and state[name].shape != wanted[name].shape]
     for names, fault in ((missing, "lacks"), (unknown, "has, and the architecture has not,")):
         if names:
-            more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-            raise FormatError(f"{path}: {fault} {', '.join(names[:_MOST_NAMED])}{more}; is it of this architecture?")
+            more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
+            raise FormatError(f"{path}: {fault} {', '.join(names[:_MAX_NAMED])}{more}; is it of this architecture?")
     if wrong:
         name = wrong[0]
         raise FormatError(

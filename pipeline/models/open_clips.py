@@ -29,7 +29,7 @@ Architecture = str | dict[str, Any]
 
 VOCABULARY = 49_408  # byte pairs of CLIP's tokenizer, start and end included
 
-_MOST_BYTES = 1 << 20  # of a start file
+_MAX_BYTES = 1 << 20  # of a start file
 _WEIGHTS = "weights of a CLIP"
 _FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")  # as open_clip names them on the hub
 
@@ -55,7 +55,7 @@ def read_start(path: Path) -> Start:
             f"{path}: no such start file and no such row of finetune; in pipeline/models/clips there are "
             f"{', '.join(ours)}, and a row is given as the folder features/finetune/<row>"
         )
-    start = typed_json.read(path, msgspec.json.Decoder(Start), _MOST_BYTES, "a start file of CLIP")
+    start = typed_json.read(path, msgspec.json.Decoder(Start), _MAX_BYTES, "a start file of CLIP")
     if start.pretrained and start.checkpoint:
         raise FormatError(f"{path}: names both a tag ('pretrained') and a file ('checkpoint'); set one of them to null")
     return start

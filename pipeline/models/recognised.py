@@ -58,10 +58,10 @@ def check_features(asked: Composing, features: Path) -> None:
         )
 
 
-def recognised(task: Task, asked: Composing, refit: str, dealt: Folds, names: Names) -> Recognised:
+def recognised(task: Task, asked: Composing, refit: str, folds_: Folds, names: Names) -> Recognised:
     """Select a setting on seen classes, then score the test clips with every setting of the grid."""
     settings = folds.settings(asked.grid, asked.constraints, asked.inference)
-    trials = _tried(task, asked, dealt, names, settings)
+    trials = _grid_search(task, asked, folds_, names, settings)
     values: dict[str, Floats] = {}
     scored: dict[str, list[Scored]] = {}
     seen = sorted(set(task.training(refit).class_ids))
@@ -108,16 +108,16 @@ def _known(task: Task, asked: Composing, names: Names, refit: str, seen: Sequenc
     return Knowledge(names, dict(zip(task.texts.class_ids, texts_KT, strict=True)), clips.features_ND, clips.class_ids)
 
 
-def _tried(task: Task, asked: Composing, dealt: Folds, names: Names, settings: Sequence[Setting]) -> list[Trial]:
+def _grid_search(task: Task, asked: Composing, folds_: Folds, names: Names, settings: Sequence[Setting]) -> list[Trial]:
     """The grid scored on seen classes that act as unseen; one setting needs no trial, but is measured all the same.
 
     Texts are centred on the other seen classes alone: nothing is known of those that act as unseen.
     """
     seen = sorted(set((task.fit if asked.selection == "val" else task.training("seen")).class_ids))
     val = asked.selection == "val"
-    parts = [task.val_classes] if val else folds.class_folds(seen, dealt.num_folds, dealt.seed)
+    parts = [task.val_classes] if val else folds.class_folds(seen, folds_.num_folds, folds_.seed)
     by_part = []
     for part in parts:
         known = _known(task, asked, names, "seen", sorted(set(seen) - set(part)))
-        by_part.append(folds.tried(known, [part], seen, settings, asked.scheme))
+        by_part.append(folds.grid_search(known, [part], seen, settings, asked.scheme))
     return [folds.joint(trials) for trials in zip(*by_part, strict=True)]

@@ -34,7 +34,7 @@ class Inputs:
 
 
 @dataclass(frozen=True)
-class Asked:
+class TaskRequest:
     """What a row asks for."""
 
     dataset: str
@@ -222,7 +222,7 @@ class Task:
         return set(self.elsewhere.names) if self.elsewhere else set()
 
 
-def joined(inputs: Inputs, asked: Asked) -> list[Task]:
+def build_tasks(inputs: Inputs, asked: TaskRequest) -> list[Task]:
     """The tasks of a row, one a (split, seed).
 
     Raises LeakError for features of an encoder that saw an unseen or val class, DataError for inputs that do not fit.
@@ -270,7 +270,7 @@ def _trained_again(features: store.Store, split: str, seed: int, classes: Classe
     return source
 
 
-def _is_asked(row: Line, asked: Asked) -> bool:
+def _is_asked(row: Line, asked: TaskRequest) -> bool:
     return row["role"] in asked.roles and (asked.generalised or not row["held_out"])
 
 
@@ -314,7 +314,12 @@ def used(rows: Sequence[Line], roles: Sequence[str], split: str) -> dict[str, li
 
 
 def _task(
-    name: tuple[str, int], source: Encoded, texts: store.Store, classes: Classes, rows: Sequence[Line], asked: Asked
+    name: tuple[str, int],
+    source: Encoded,
+    texts: store.Store,
+    classes: Classes,
+    rows: Sequence[Line],
+    asked: TaskRequest,
 ) -> Task:
     split, seed = name
     if not classes["fit"]:

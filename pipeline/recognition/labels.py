@@ -8,7 +8,7 @@ from pipeline.core.errors import DataError, FormatError
 from pipeline.datasets.shared import normalised
 from pipeline.recognition import files
 
-_MOST_BYTES = 1 << 20
+_MAX_BYTES = 1 << 20
 _WHAT = "a list of labels: a line each, such as `drink water` or `drink water: a person drinks | someone drinks water`"
 
 Labels = Sequence[str] | Mapping[str, Sequence[str]]  # a label is its own prompt unless others are given
@@ -25,7 +25,7 @@ def read(text: str) -> dict[str, list[str]]:
         return checked([label.strip() for label in text.split(",")], "--labels")
     if found is None:
         raise FormatError(f"{text}: no such file; expected {_WHAT}")
-    lines = outside.text(file, _MOST_BYTES, _WHAT).splitlines()
+    lines = outside.text(file, _MAX_BYTES, _WHAT).splitlines()
     given = [_line(line, f"{file}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
     _check([label for label, _ in given], str(file))
     return checked(dict(given), str(file))

@@ -44,7 +44,9 @@ def page(key: str, about: About, parts: Sequence[Learnt]) -> pages.Page:
         counts += [len(task.seen_test_ids)] if generalised else []
         rows.append([task.split, task.seed, chosen["setting"], chosen["val_top1"], *counts, task.num_missing])
     parted = [_parted(about, parts)] if generalised else []
-    tried = [] if all(_is_number(at["setting"]) for part in parts for at in part.history) else [_tried(about, parts)]
+    tried = (
+        [] if all(_is_number(at["setting"]) for part in parts for at in part.history) else [_grid_search(about, parts)]
+    )
     return pages.Page(
         title=f"Alignment: {key}",
         stage="align",
@@ -114,7 +116,7 @@ def _is_number(setting: str) -> bool:
     return True
 
 
-def _tried(about: About, parts: Sequence[Learnt]) -> pages.Table:
+def _grid_search(about: About, parts: Sequence[Learnt]) -> pages.Table:
     """In place of curves, where settings have no order."""
     rows: list[list[pages.Cell]] = [
         [part.task.split, part.task.seed, at["setting"], at["val_top1"], at["loss"]]

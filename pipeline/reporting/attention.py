@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.floating[Any]]
 Pictures = npt.NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
-MOST_REGIONS = 5  # as in the paper's figures
+MAX_REGIONS = 5  # as in the paper's figures
 _HEIGHT = 96  # of a frame, pixels
 _GAP, _CELL, _LINE = 4, 18, 16
 _WORD = 64  # pixels, width of a word's column
@@ -92,10 +92,10 @@ def spread(frames: Sequence[Any] | Pictures, num_shown: int = 3) -> list[int]:
     return sorted({int(place) for place in np.linspace(0, len(frames) - 1, num_shown).round()})
 
 
-def most_attended(share_K: Floats, most: int = MOST_REGIONS) -> list[int]:
+def max_attended(share_K: Floats, most: int = MAX_REGIONS) -> list[int]:
     """Places of the regions that get most, the most first; of equals the earlier.
 
-    >>> most_attended(np.array([0.1, 0.4, 0.4, 0.1]), 2)
+    >>> max_attended(np.array([0.1, 0.4, 0.4, 0.1]), 2)
     [1, 2]
     """
     return [int(place) for place in np.argsort(-share_K, kind="stable")[:most]]
@@ -105,7 +105,7 @@ def _regions(frame_HW3: Pictures, boxes_K4: Floats, share_K: Floats) -> Image.Im
     """The frame darkened, but for its most attended regions: the first of them in full light."""
     picture = _scaled(frame_HW3, 2 * _HEIGHT)
     dark = Image.blend(picture, Image.new("RGB", picture.size, (0, 0, 0)), 0.6)
-    chosen = most_attended(share_K)
+    chosen = max_attended(share_K)
     corners = [_pixels(boxes_K4[place], picture.size) for place in chosen]
     for place, box in reversed(list(zip(chosen, corners, strict=True))):  # the most attended last, on top
         light = Image.blend(dark, picture, float(share_K[place] / max(share_K.max(), 1e-12)))

@@ -18,7 +18,7 @@ from pipeline.text.prompts import MOVEMENT, TOLD
 
 Floats = npt.NDArray[np.floating[Any]]
 
-_MOST_PAIRS, _MOST_NAMES = 5, 5
+_MAX_PAIRS, _MAX_NAMES = 5, 5
 _HEADER = ["of", "called", "clips", "speaks for the first", "speaks for the second"]
 _TITLE = "Movements behind the most frequent mistakes, as {}"
 
@@ -70,7 +70,7 @@ def _mistakes(one: Explained) -> list[tuple[tuple[int, int], list[int]]]:
     """Columns of the truth and of the answer with the rows of their clips, the most frequent first."""
     wrong = np.flatnonzero(one.called != one.truth_N).tolist()
     pairs = Counter((int(one.truth_N[row]), int(one.called[row])) for row in wrong)
-    most = sorted(pairs, key=lambda pair: (-pairs[pair], pair))[:_MOST_PAIRS]
+    most = sorted(pairs, key=lambda pair: (-pairs[pair], pair))[:_MAX_PAIRS]
     return [(pair, [row for row in wrong if (one.truth_N[row], one.called[row]) == pair]) for pair in most]
 
 
@@ -88,5 +88,5 @@ def _read(texts: Store, group: str, class_ids: Sequence[int]) -> Movements:
 
 
 def _strongest(names: Sequence[str], value_A: Floats) -> str:
-    order = [int(place) for place in np.argsort(-value_A, kind="stable")[:_MOST_NAMES]]
+    order = [int(place) for place in np.argsort(-value_A, kind="stable")[:_MAX_NAMES]]
     return ", ".join(f"{names[place]} {value_A[place]:.2f}" for place in order if value_A[place] > 0.005)

@@ -18,7 +18,7 @@ from pipeline.core import pages
 from pipeline.core.errors import FormatError
 from pipeline.evaluation.leakage import FLAGS
 from pipeline.reporting import pretrain, views
-from pipeline.reporting.evidence import Evidence, Shown
+from pipeline.reporting.evidence import Evidence, StagePage
 from pipeline.reporting.views import Line, Panel
 
 STAGE, NAME = "encoders", "all"
@@ -63,7 +63,7 @@ def speeds() -> tuple[Speed, ...]:
         return tuple(_speed(line) for line in csv.DictReader(file))
 
 
-def draw(evidence: Evidence) -> list[Shown]:
+def draw(evidence: Evidence) -> list[StagePage]:
     """The page, or none where no encoder was trained."""
     trained = [shown for shown in evidence.shown if shown.stage == "pretrain" and _table(shown, pretrain.NETWORK)]
     if not trained:
@@ -88,7 +88,7 @@ def draw(evidence: Evidence) -> list[Shown]:
         lines=[],
         images=[],
     )
-    return [Shown(STAGE, NAME, page, [])]
+    return [StagePage(STAGE, NAME, page, [])]
 
 
 def source(params: Any, evaluated: str) -> str | None:
@@ -111,11 +111,11 @@ def _row(params: Any, stage: str, name: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _table(shown: Shown, title: str) -> pages.Table | None:
+def _table(shown: StagePage, title: str) -> pages.Table | None:
     return next((table for table in shown.page.tables if table.title == title), None)
 
 
-def _network(shown: Shown) -> tuple[list[pages.Cell], Speed | None]:
+def _network(shown: StagePage) -> tuple[list[pages.Cell], Speed | None]:
     """A line of the table of costs, and the speed that stands in it."""
     network, trainings = _table(shown, pretrain.NETWORK), _table(shown, pretrain.TRAININGS)
     if network is None or trainings is None or network.header != pretrain.NETWORK_HEADER:

@@ -16,7 +16,7 @@ from pipeline.core.pages import Page
 from pipeline.core.schemas import CLIPS, PREDICTIONS
 
 Row = dict[str, Any]
-_MOST_IMAGE_BYTES = 4 << 20
+_MAX_IMAGE_BYTES = 4 << 20
 _ASIDE = "pages"  # the folder of a stage's pages whose rows' folders look like a dataset's
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -79,11 +79,11 @@ class Result:
     summaries: list[Row]
     predictions: list[Row]
     class_names: dict[int, str]
-    explained: "Shown | None"
+    explained: "StagePage | None"
 
 
 @dataclass(frozen=True)
-class Shown:
+class StagePage:
     """A page of a stage with the bytes of its images; named by its folders, e.g. pretrain and demo-skeleton-stgcn."""
 
     stage: str
@@ -108,13 +108,13 @@ class Evidence:
     """All inputs of a report. `digests` are (shown name, SHA-256) of every file read."""
 
     results: list[Result]
-    shown: list[Shown]
+    shown: list[StagePage]
     clips: list[Clips]
     params_text: str
     digests: list[tuple[str, str]]
 
     @property
-    def all_shown(self) -> list[Shown]:
+    def all_shown(self) -> list[StagePage]:
         """The pages of stages, and those that stand on the pages of results."""
         return [*self.shown, *(result.explained for result in self.results if result.explained)]
 
@@ -166,7 +166,7 @@ def _explained(file: Path) -> Path:
     return file.parent / _ASIDE / file.stem / pages.FILE
 
 
-def _shown(file: Path) -> Shown:
+def _shown(file: Path) -> StagePage:
     page = pages.read(file)
     stage, row = _named(file)
     if (page.stage, page.row) != (stage, row):
@@ -174,7 +174,7 @@ def _shown(file: Path) -> Shown:
             f"{file}: says it is the page of '{page.stage}', row '{page.row}'; expected '{stage}', row '{row}'; "
             f"run `dvc repro {stage}`"
         )
-    return Shown(stage, row, page, [_image(file.parent / image.file) for image in page.images])
+    return StagePage(stage, row, page, [_image(file.parent / image.file) for image in page.images])
 
 
 def _named(file: Path) -> tuple[str, str]:
@@ -186,9 +186,9 @@ def _named(file: Path) -> tuple[str, str]:
 def _image(file: Path) -> bytes:
     if not file.is_file():
         raise FormatError(f"{file}: a page shows this image, but it is not there; rerun the stage that wrote the page")
-    if file.stat().st_size > _MOST_IMAGE_BYTES:
+    if file.stat().st_size > _MAX_IMAGE_BYTES:
         raise DataError(
-            f"{file}: {file.stat().st_size} bytes, a page's image has at most {_MOST_IMAGE_BYTES}; shrink it"
+            f"{file}: {file.stat().st_size} bytes, a page's image has at most {_MAX_IMAGE_BYTES}; shrink it"
         )
     data = file.read_bytes()
     if not data.startswith(_PNG):

@@ -19,7 +19,7 @@ from pipeline.reporting.explained_arrays import MODULES, Explained, Told, read
 
 STAGE = "evaluate"
 _NUM_STRIPS = 3  # of hits, and of misses
-_MOST_GUESSES = 5
+_MAX_GUESSES = 5
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def _shuffled(one: Explained, purpose: str) -> list[int]:
 
 def _caption(one: Explained, row: int) -> str:
     score_K = one.scores_NK[row].astype(np.float64)
-    best = np.argsort(-score_K, kind="stable")[:_MOST_GUESSES].tolist()
+    best = np.argsort(-score_K, kind="stable")[:_MAX_GUESSES].tolist()
     guesses = ", ".join(f"{one.names[column]} {score_K[column]:.3f}" for column in best)
     return f"{one.clip_ids[row]} shows “{one.names[one.truth_N[row]]}”: {guesses}"
 
@@ -97,7 +97,7 @@ def _similarities(folder: Path, one: Explained) -> list[pages.Image]:
     """The matrix of each module, of all together and of the truth, of a batch of clips."""
     if not one.modules:
         return []
-    rows_N = one.drawn("similarity", similarity.MOST_CLIPS, range(len(one.names)))
+    rows_N = one.drawn("similarity", similarity.MAX_CLIPS, range(len(one.names)))
     panels = {MODULES[name]: matrix_NK[rows_N] for name, matrix_NK in one.modules.items()}
     panels["together"] = one.scores_NK[rows_N]
     similarity.draw(folder / "similarity.png", panels, one.truth_N[rows_N], one.names)

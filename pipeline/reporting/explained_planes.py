@@ -11,15 +11,15 @@ from pipeline.reporting import projections
 from pipeline.reporting.explained_arrays import Explained, Floats, Places
 
 PLANE = "Plane of the vectors of clips"  # the title that a chart over several rows looks for
-_MOST_CLASSES = 6  # in the plane, as in DVTA Fig. 4
-_MOST_NEIGHBOURS = 12  # classes of t-SNE, whose colours and shapes an eye can tell apart
-_MOST_CLIPS = 300
+_MAX_CLASSES = 6  # in the plane, as in DVTA Fig. 4
+_MAX_NEIGHBOURS = 12  # classes of t-SNE, whose colours and shapes an eye can tell apart
+_MAX_CLIPS = 300
 
 
 def plane(one: Explained) -> list[pages.Cloud]:
     """Principal components of the clips of a few classes: the same classes in all rows of a split."""
-    columns = _columns(one, _MOST_CLASSES)
-    rows_N = one.drawn("plane", _MOST_CLIPS, columns)
+    columns = _columns(one, _MAX_CLASSES)
+    rows_N = one.drawn("plane", _MAX_CLIPS, columns)
     if one.vectors_NH is None or min(len(rows_N), one.vectors_NH.shape[1]) < 2:
         return []
     vectors_NH = one.vectors_NH[rows_N]
@@ -35,8 +35,8 @@ def plane(one: Explained) -> list[pages.Cloud]:
 
 def neighbours(one: Explained) -> list[pages.Cloud]:
     """t-SNE of the clips, and of the texts of their classes as anchors."""
-    columns = _columns(one, _MOST_NEIGHBOURS)
-    rows_N = one.drawn("neighbours", _MOST_CLIPS, columns)
+    columns = _columns(one, _MAX_NEIGHBOURS)
+    rows_N = one.drawn("neighbours", _MAX_CLIPS, columns)
     if one.vectors_NH is None or min(len(rows_N) - projections.FEWEST, one.vectors_NH.shape[1] - 2) < 0:
         return []
     texts_KH = np.empty((0, one.vectors_NH.shape[1])) if one.text_vectors_KH is None else one.text_vectors_KH[columns]

@@ -1,15 +1,15 @@
-"""The table of how much of every rule's negatives text alone gives away, beside the same rules with uniform draws."""
+"""The table of how much of every rule's negatives text alone gives away, beside the same rules with uniform rng."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
 
 from pipeline.core import pages
 from pipeline.text import negate, pools
-from pipeline.text.draws import Draws
 from pipeline.text.leak import Figure, Pairs
 from pipeline.text.negate import Counts, Negative
 from pipeline.text.negatives.shared import Scene
 from pipeline.text.pools import Pools, Statistics
+from pipeline.text.rng import Rng
 
 _FINE = 1 << 20  # steps of a share
 _HEADER = [
@@ -40,12 +40,12 @@ class Leak:
         self._pairs: dict[tuple[str, str], tuple[Pairs, Pairs]] = {}
 
     def add(self, scene: Scene, made: Iterable[Negative], fits: Callable[[str], bool]) -> None:
-        """Take the negatives of a caption and others of it with uniform draws, if its image is one of those chosen.
+        """Take the negatives of a caption and others of it with uniform rng, if its image is one of those chosen.
 
         `fits` says of the others, too, whether a text is short enough to be read whole.
         """
         graph = scene.graph
-        if Draws(self._params.seed, "measured", graph.image_id).below(_FINE) >= self._share * _FINE:
+        if Rng(self._params.seed, "measured", graph.image_id).below(_FINE) >= self._share * _FINE:
             return
         self._keep(scene, self._name, made)
         if self._uniform is not None:

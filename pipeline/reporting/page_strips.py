@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pipeline.core.pages import Page
 
 if TYPE_CHECKING:  # zarr and Pillow come in where a clip is drawn
-    from pipeline.core.prepared import Clips
+    from pipeline.core.prepared import ClipArrays
 
 Named = tuple[str, str, str]  # dataset, modality, clip id
 Strips = Mapping[Named, bytes]  # as PNG
@@ -34,16 +34,16 @@ def draw(shown: Iterable[Page], arrays: Path) -> Strips:
     return drawn
 
 
-def _clips(folder: Path, modality: str) -> "Clips | None":
+def _clips(folder: Path, modality: str) -> "ClipArrays | None":
     """The first of the stores of a modality, or of the first one of several ("depth+skeleton")."""
-    from pipeline.core.prepared import Clips
+    from pipeline.core.prepared import ClipArrays
 
     parts = sorted(modality.split("+"), key=lambda part: part != _FIRST)
     stores = [path for part in parts for path in sorted(folder.glob(f"{part}-*.zarr"))]
-    return Clips(stores[0]) if stores else None
+    return ClipArrays(stores[0]) if stores else None
 
 
-def _strip(clips: "Clips", row: int) -> bytes:
+def _strip(clips: "ClipArrays", row: int) -> bytes:
     from PIL import Image
 
     from pipeline.reporting import clip_strips

@@ -6,7 +6,7 @@ from typing import Any
 from pipeline.core import pages
 from pipeline.reporting import histories
 
-MOST_EXAMPLES = 5  # of rejected clips, for each kind of reason
+MAX_EXAMPLES = 5  # of rejected clips, for each kind of reason
 # What the page of all encoders reads: tables by title, with some columns.
 TRAININGS, ACCURACY = "Encoders", "held-out accuracy"
 NETWORK = "The network"
@@ -94,6 +94,6 @@ def _rejected(rejected: list[list[str]]) -> list[pages.Table]:
     for clip_id, reason in rejected:
         kinds.setdefault(reason.split(":")[0], []).append([clip_id, reason])
     rows: list[list[pages.Cell]] = [
-        [len(clips), clip_id, reason] for clips in kinds.values() for clip_id, reason in clips[:MOST_EXAMPLES]
+        [len(clips), clip_id, reason] for clips in kinds.values() for clip_id, reason in clips[:MAX_EXAMPLES]
     ]
     return [pages.Table(title="Not prepared", header=["clips of this kind", "for example", "reason"], rows=rows)]

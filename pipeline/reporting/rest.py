@@ -13,7 +13,7 @@ from pipeline.reporting import histories
 from pipeline.sources.taught import Taught
 
 METRICS = ("loss", "accuracy", "word_accuracy", "cosine")
-MOST_EXAMPLES = 5  # of clips that could not be looked at, for each dataset
+MAX_EXAMPLES = 5  # of clips that could not be looked at, for each dataset
 
 _WATCHED = {
     "accuracy": "accuracy on held-out clips of the classes that are taught",
@@ -130,7 +130,7 @@ def _encoded(told: Told) -> pages.Table:
     rows: list[list[pages.Cell]] = []
     for dataset, count in told.encoded.items():
         reasons = told.rejected[dataset]
-        examples = "; ".join(f"{clip_id}: {reasons[clip_id]}" for clip_id in sorted(reasons)[:MOST_EXAMPLES])
+        examples = "; ".join(f"{clip_id}: {reasons[clip_id]}" for clip_id in sorted(reasons)[:MAX_EXAMPLES])
         rows.append([dataset, "source" if dataset == told.source else "target", count, len(reasons), examples])
     header = ["dataset", "as", "clips encoded", "clips left out", "for example"]
     return pages.Table(title="Clips", header=header, rows=rows)

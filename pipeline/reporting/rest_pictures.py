@@ -1,6 +1,6 @@
 """Pictures for the page of a row of rest: where the network looks in a few clips that it has not learnt from.
 
-Clips of seen classes that were held out, drawn at random, not picked: their names may be told.
+ClipArrays of seen classes that were held out, drawn at random, not picked: their names may be told.
 """
 
 # Shapes: T frames, H x W pixels, S visual tokens, K regions, 7 = a region's place.
@@ -13,14 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core import pages
-from pipeline.core.prepared import Clips
+from pipeline.core.prepared import ClipArrays
 from pipeline.core.seeds import generator
 from pipeline.models.rest.model import Rest
 from pipeline.models.rest.tokens import Vocabulary
 from pipeline.reporting import attention, clip_strips
 from pipeline.sources import viewing
 from pipeline.training.attending import Attended, attended
-from pipeline.training.rest_lessons import RestLessons
+from pipeline.training.rest_training_set import RestTrainingSet
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 NUM_CLIPS = 4
@@ -33,22 +33,22 @@ class Shown:
     clip_id: str
     class_name: str
     arrays: Arrays
-    prepared: Clips | None
+    prepared: ClipArrays | None
 
 
 def drawn(
-    view: viewing.Viewing, lessons: RestLessons, class_names: Sequence[str], arrays: Path, seed: int
+    view: viewing.Viewing, training_set: RestTrainingSet, class_names: Sequence[str], arrays: Path, seed: int
 ) -> list[Shown]:
     """A few of the held-out clips of a training; `arrays` is the folder that preprocess leaves."""
     prepared = None
     if isinstance(view, viewing.Stored) and view.tokens.array == "regions":
         attrs = view.store.attrs
-        prepared = Clips(arrays / attrs["dataset"] / f"{attrs['modality']}-{attrs['recipe']}.zarr")
+        prepared = ClipArrays(arrays / attrs["dataset"] / f"{attrs['modality']}-{attrs['recipe']}.zarr")
     found = []
-    order = generator(seed, "rest", "pictures").permutation(len(lessons.held_out_ids))
+    order = generator(seed, "rest", "pictures").permutation(len(training_set.held_out_ids))
     for place in sorted(order[:NUM_CLIPS].tolist()):
-        clip_id, label = lessons.held_out_ids[place], lessons.held_out_labels[place]
-        batch = view.lessons(viewing.Asked([clip_id], [label], 1, 0, drawn=False)).read(np.array([0]), 0)
+        clip_id, label = training_set.held_out_ids[place], training_set.held_out_labels[place]
+        batch = view.training_set(viewing.ClipsRequest([clip_id], [label], 1, 0, drawn=False)).read(np.array([0]), 0)
         found.append(Shown(clip_id, class_names[label], batch, prepared))
     return found
 

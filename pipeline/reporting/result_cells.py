@@ -68,7 +68,7 @@ _KEPT = "overlapping classes kept ({}): the weights were taught classes that are
 _TRANSDUCTIVE = "transductive: clips of unseen classes, without their labels, took part in training or in scores"
 
 
-class Asked(Params):
+class CellRequest(Params):
     """What a cell shows, where that is not simply its column's figure of a row; what differs is marked.
 
     `oracle` takes the setting that is best on the test clips; `inference` null the only mode that the row has, and
@@ -124,7 +124,7 @@ class Cell:
     rows: Sequence[Row]  # that it is the mean of
 
 
-def cell(at: str, title: str, asked: Asked, usual: Asked, results: Results) -> Cell:
+def cell(at: str, title: str, asked: CellRequest, usual: CellRequest, results: Results) -> Cell:
     """The figure that was asked for; `usual` is what its column asks. Raises DataError where it was not measured."""
     rows = _rows(at, asked, results)
     first = rows[0]
@@ -153,19 +153,19 @@ def _counted(count: float) -> str:
     return f"{count:.3g} {_PREFIXES[thousands]}".rstrip()
 
 
-def _cost(title: str, asked: Asked, rows: Sequence[Row]) -> Cell:
+def _cost(title: str, asked: CellRequest, rows: Sequence[Row]) -> Cell:
     """What a clip takes, which no class and no choice changes."""
     measured = Measured(rows[0][COSTS[asked.figure]], None, "cells", 1, 1, is_cost=True)
     return _cell(title, asked, measured, rows, [])
 
 
-def _cell(title: str, asked: Asked, measured: Measured, rows: Sequence[Row], remarks: list[str]) -> Cell:
+def _cell(title: str, asked: CellRequest, measured: Measured, rows: Sequence[Row], remarks: list[str]) -> Cell:
     first = rows[0]
     asked_of = (first["dataset"], first["split_table"], first["num_classes"])
     return Cell(title, asked.row, measured, *asked_of, remarks, asked.figure, rows)
 
 
-def question(asked: Asked, num_classes: int) -> str:
+def question(asked: CellRequest, num_classes: int) -> str:
     """What is asked, in words."""
     if asked.figure in COSTS:
         return FIGURES[asked.figure]
@@ -215,7 +215,7 @@ def _span(one: Cell) -> Sequence[float] | None:
     return span if span and span[0] < span[1] else None
 
 
-def _rows(at: str, asked: Asked, results: Results) -> list[Row]:
+def _rows(at: str, asked: CellRequest, results: Results) -> list[Row]:
     """The rows (splits x seeds) that a cell is the mean of."""
     if asked.row not in results:
         raise DataError(

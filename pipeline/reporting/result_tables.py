@@ -16,7 +16,7 @@ from pipeline.core.errors import ParamsError
 from pipeline.core.params import Params
 from pipeline.evaluation import metrics
 from pipeline.reporting import published, result_cells
-from pipeline.reporting.result_cells import Asked, Cell, Figure, Measured, Results, Space
+from pipeline.reporting.result_cells import Cell, CellRequest, Figure, Measured, Results, Space
 
 Heading = Annotated[list[str], Field(min_length=1, max_length=2)]  # what a group of columns shares comes first
 _UNSTATED = "among how many classes the paper does not state"
@@ -37,9 +37,11 @@ class Question(Params):
     figure: Figure
     splits: list[str] | None = Field(min_length=1)
 
-    def of(self, row: str) -> Asked:
+    def of(self, row: str) -> CellRequest:
         """The column's figure of one row of evaluate."""
-        return Asked(row=row, space=self.space, figure=self.figure, splits=self.splits, oracle=False, inference=None)
+        return CellRequest(
+            row=row, space=self.space, figure=self.figure, splits=self.splits, oracle=False, inference=None
+        )
 
 
 class Printed(Params):
@@ -71,7 +73,7 @@ class Line(Params):
     """One line: rows of evaluate by column, and the row of the printed tables that stands beside them, if any."""
 
     title: str
-    cells: dict[str, str | Asked]
+    cells: dict[str, str | CellRequest]
     published: str | None
 
 

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pipeline.core import pages
 from pipeline.core.errors import DataError
-from pipeline.core.prepared import Clips
+from pipeline.core.prepared import ClipArrays
 from pipeline.evaluation import retrieval
 from pipeline.evaluation.retrieval_tables import Answers
 from pipeline.reporting import clip_strips
@@ -90,14 +90,14 @@ def counts(shown: Sequence[Shown], said: Sequence[Answers]) -> list[dict[str, An
 
 
 class Pictures:
-    """Draws what was found, from the prepared arrays of every sense; `labels` say what a clip shows."""
+    """Rng what was found, from the prepared arrays of every sense; `labels` say what a clip shows."""
 
     def __init__(
         self, query: str, modalities: Mapping[str, str], stores: Mapping[str, Path], labels: Mapping[str, str]
     ) -> None:
         self._query = query
         self._names = {name: name if name == kind else f"{name} ({kind})" for name, kind in modalities.items()}
-        self._clips = {sense: Clips(path) for sense, path in stores.items()}
+        self._clips = {sense: ClipArrays(path) for sense, path in stores.items()}
         self._labels = labels
 
     def show(self, folder: Path, shown: Sequence[Shown]) -> list[pages.Image]:

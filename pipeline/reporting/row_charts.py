@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from pipeline.core import pages
 from pipeline.core.errors import DataError
 from pipeline.core.params import Params
-from pipeline.reporting.evidence import Evidence, Result, Shown
+from pipeline.reporting.evidence import Evidence, Result, StagePage
 from pipeline.reporting.explained_planes import PLANE
 from pipeline.reporting.histories import LOSS
 
@@ -35,7 +35,7 @@ class Chart(Params):
         return self
 
 
-def draw(asked: Mapping[str, Chart], evidence: Evidence) -> list[Shown]:
+def draw(asked: Mapping[str, Chart], evidence: Evidence) -> list[StagePage]:
     """A page a chart. Raises DataError for a row that has not left what its chart shows."""
     kinds = {"losses": _losses, "plane": _planes, "change": _change}
     drawn = []
@@ -43,7 +43,7 @@ def draw(asked: Mapping[str, Chart], evidence: Evidence) -> list[Shown]:
         parts = kinds[chart.kind](f"report.charts.{name}", chart.rows, evidence)
         blank: dict[str, Any] = {"text": [], "tables": [], "lines": [], "images": []}
         page = pages.Page(**(blank | parts), title=chart.title, stage=STAGE, row=name)
-        drawn.append(Shown(STAGE, name, page, []))
+        drawn.append(StagePage(STAGE, name, page, []))
     return drawn
 
 

@@ -11,7 +11,7 @@ from pipeline.graphs import drawing
 from pipeline.graphs.scene import SceneGraph
 from pipeline.text.negate import Counts, Negative
 
-_MOST_NODES = 9  # in one drawing
+_MAX_NODES = 9  # in one drawing
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def _share(part: int, whole: int) -> str:
 
 def _drawn(folder: Path, rule: str, number: int, sample: Sample, source: Path) -> pages.Image:
     edit = sample.negative.edit
-    nodes = drawing.neighbourhood(sample.graph, edit.objects, _MOST_NODES)
+    nodes = drawing.neighbourhood(sample.graph, edit.objects, _MAX_NODES)
     picture = drawing.load_picture(source / sample.image, sample.crop_xywh) if sample.image else None
     name = f"{rule}-{number}.png"
     drawing.draw(sample.graph, nodes, edit.objects, picture).save(folder / name)

@@ -12,8 +12,8 @@ from pipeline.reporting import canvas
 
 Floats = npt.NDArray[np.floating[Any]]
 
-MOST_CLIPS = 128  # a batch of the paper
-_MOST_NAMES = 30  # beyond this the names of an axis would overprint each other
+MAX_CLIPS = 128  # a batch of the paper
+_MAX_NAMES = 30  # beyond this the names of an axis would overprint each other
 _PANEL, _MARGIN, _HEIGHT = 1.9, 1.4, 4.0  # inches
 _LONGEST_NAME = 28
 
@@ -33,7 +33,7 @@ def draw(path: Path, panels: Mapping[str, Floats], truth_N: npt.NDArray[np.int64
         axis.imshow(matrix_NK[order], cmap="viridis", aspect="auto", interpolation="nearest")
         axis.set_title(title, fontsize=9)
         axis.hlines(edges, -0.5, len(names) - 0.5, colors="white", linewidth=0.8)
-        few = len(names) <= _MOST_NAMES
+        few = len(names) <= _MAX_NAMES
         axis.set_xticks(range(len(names)) if few else [], labels=short if few else [], fontsize=7, rotation=90)
         rows = _middles(truth_N[order]) if few and place == 0 else {}
         axis.set_yticks(list(rows), labels=[short[column] for column in rows.values()], fontsize=7)

@@ -17,7 +17,7 @@ from pipeline.core.errors import DataError
 from pipeline.evaluation.generalised import WAYS
 from pipeline.evaluation.leakage import FLAGS, LEAKS, OPENERS
 from pipeline.reporting import audit, charts, leads, ranking, scatter, views
-from pipeline.reporting.evidence import Evidence, Result, Shown
+from pipeline.reporting.evidence import Evidence, Result, StagePage
 from pipeline.reporting.page_strips import Strips
 from pipeline.reporting.result_tables import Filled
 
@@ -92,7 +92,7 @@ def table_file(name: str) -> str:
     return f"table-{_safe(name)}.html"
 
 
-def shown_file(shown: Shown) -> str:
+def shown_file(shown: StagePage) -> str:
     """The file name of a stage's page."""
     return f"{_safe(shown.stage)}-{_safe(shown.row)}.html"
 
@@ -142,7 +142,7 @@ def number(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _images(shown: Shown | None) -> list[str]:
+def _images(shown: StagePage | None) -> list[str]:
     return [_encoded(image) for image in shown.images] if shown else []
 
 

@@ -15,7 +15,7 @@ from pipeline.transfer.explain import Explanation
 
 Floats = npt.NDArray[np.float32]
 
-_MOST_NAMES = 60  # beyond this the names of an axis would overprint each other
+_MAX_NAMES = 60  # beyond this the names of an axis would overprint each other
 _STYLES = {
     "chosen": ("#1b6ca8", "solid", 2.2),
     "lost": ("#999999", "dashed", 1.0),
@@ -31,7 +31,7 @@ def heat_map(
     figure, (axes,) = canvas.figure(size)
     shown = axes.imshow(values_US, cmap="binary" if binary else "viridis", vmin=0 if binary else None, aspect="auto")
     for axis, names, turn in ((axes.xaxis, seen, 90), (axes.yaxis, unseen, 0)):
-        few = len(names) <= _MOST_NAMES
+        few = len(names) <= _MAX_NAMES
         axis.set_ticks(range(len(names)) if few else [], labels=names if few else [], fontsize=7, rotation=turn)
     axes.set_xlabel(f"{len(seen)} seen classes")
     axes.set_ylabel(f"{len(unseen)} unseen classes")

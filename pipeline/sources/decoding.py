@@ -11,11 +11,11 @@ import numpy as np
 
 from pipeline import modalities
 from pipeline.core.boxes import Boxes
+from pipeline.core.clip_cache import ClipCache
 from pipeline.core.closure import Code
 from pipeline.core.errors import DataError, FormatError, UnseenError
 from pipeline.core.hashing import value_digest
 from pipeline.core.params import Params
-from pipeline.core.samples import Samples
 from pipeline.core.sampling import num_nonempty_frames
 from pipeline.datasets import shared as datasets
 from pipeline.formats import segments
@@ -94,7 +94,7 @@ def decode(block: Block) -> int:
     sense = modalities.sense(row.modality)
     read, prepare = sense.read(row.dataset), sense.prepare(row.recipe, row.options, block.section)
     boxed = films.boxed(row.modality, row.recipe, row.options, block.section) if row.boxes else None
-    samples = Samples(block.cache)
+    cached = ClipCache(block.cache)
     for source in block.clips:
         path = verified(block.source, source.clip, row.dataset)
         beside = {name: verified(block.source, other, row.dataset) for name, other in source.beside.items()}
@@ -104,9 +104,9 @@ def decode(block: Block) -> int:
             about = {"layout": recording.layout, "num_nonempty_frames": num_nonempty_frames(x_CT)}
             if boxed is not None:
                 about["boxes"] = _box_rows(boxed(recording))
-            samples.keep(source.key, about, x_CT)
+            cached.keep(source.key, about, x_CT)
         except (DataError, FormatError) as error:
-            samples.keep(source.key, {"reason": _reason(error, source, block)}, np.zeros(0, np.float32))
+            cached.keep(source.key, {"reason": _reason(error, source, block)}, np.zeros(0, np.float32))
     return len(block.clips)
 
 

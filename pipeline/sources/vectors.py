@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.errors import DataError
-from pipeline.core.schemas import MOST_CLASSES
+from pipeline.core.schemas import MAX_CLASSES
 from pipeline.core.stamp import StampedFile
 from pipeline.datasets import shared
 from pipeline.datasets.shared import Dataset
@@ -55,7 +55,7 @@ def _of_split(dataset: Dataset, split: str, folder: Path) -> list[dict[str, Any]
                 {
                     "clip_id": f"{dataset.name}/{split}/{name}/{number:06d}",
                     "modality": next(iter(dataset.patterns)),
-                    "class_id": class_id if abs(class_id) <= MOST_CLASSES else -1,
+                    "class_id": class_id if abs(class_id) <= MAX_CLASSES else -1,
                     "path": f"{folder.name}/{name}.npy",
                     "num_frames": 0,
                     "num_bytes": vector_D.nbytes,

@@ -96,13 +96,13 @@ def _fault_of_videos(window: Window, files: Mapping[str, str | None], frames: Fr
         return "frames: videos need a frame encoder"
     if window.num_frames % frames.group:
         return "input.window.num_frames: expected a multiple of frames.group"
-    if window.crop < frames.least_side:
-        return f"input.window.crop: {frames.name} takes pictures of {frames.least_side} pixels at least"
+    if window.crop < frames.min_side:
+        return f"input.window.crop: {frames.name} takes pictures of {frames.min_side} pixels at least"
     return None
 
 
 @dataclass(frozen=True)
-class Asked:
+class ClipsRequest:
     """Clips to learn from or to measure on, with the places of their classes."""
 
     ids: Sequence[str]
@@ -140,7 +140,7 @@ class Viewing(Protocol):
     def facts(self) -> dict[str, Any]:
         """`token_dim` and `max_tokens` of stored features; nothing of videos."""
 
-    def lessons(self, asked: Asked) -> Labelled:
+    def training_set(self, asked: ClipsRequest) -> Labelled:
         """A source of labelled clips."""
 
     def shown(self, ids: Sequence[str], seed: int) -> Source:
@@ -170,7 +170,7 @@ class Filmed:
         """None: what there is to know stands in the params."""
         return {}
 
-    def lessons(self, asked: Asked) -> Labelled:
+    def training_set(self, asked: ClipsRequest) -> Labelled:
         """Windows, one a video."""
         videos = self._of(asked.ids)
         return VideoClips(videos, asked.ids, asked.labels, self.window, asked.seed, asked.batch_size, asked.drawn)
@@ -210,7 +210,7 @@ class Stored:
         """Of the tokens."""
         return {"token_dim": self.tokens.dim, "max_tokens": self.tokens.max_tokens}
 
-    def lessons(self, asked: Asked) -> Labelled:
+    def training_set(self, asked: ClipsRequest) -> Labelled:
         """Tokens of the clips."""
         return StoredClips(self.tokens, asked.ids, asked.labels, asked.batch_size, asked.drawn)
 

@@ -15,7 +15,7 @@ from pipeline.core.resume import Parts
 from pipeline.core.runs import CACHE
 from pipeline.models import clip_vectors
 from pipeline.models.methods.shared import MethodParams
-from pipeline.models.tasks import Asked, Inputs, joined
+from pipeline.models.tasks import Inputs, TaskRequest, build_tasks
 from pipeline.reporting import align as page_of
 from pipeline.training import method_rows
 from pipeline.training.method_rows import Compute
@@ -68,8 +68,10 @@ def align(
 
     Raises LeakError for features of an encoder that saw an unseen or val class, DataError for inputs that do not fit.
     """
-    asked = Asked(row.dataset, row.split_table, row.splits, row.seeds, row.max_missing, row.spaces, reading(row.method))
-    tasks = joined(inputs, asked)
+    asked = TaskRequest(
+        row.dataset, row.split_table, row.splits, row.seeds, row.max_missing, row.spaces, reading(row.method)
+    )
+    tasks = build_tasks(inputs, asked)
     plan = Plan(row.method, row.variant, settings, row.refit, compute.num_threads, row.num_folds, row.explained)
     parts = Parts("align", key, cache)
     with whole_folder(out) as scratch:

@@ -31,7 +31,7 @@ from pipeline.training.bound_encoders import Arrays, Training
 from pipeline.training.bound_vectors import Vectors
 from pipeline.training.encoding import Batches
 from pipeline.training.hub import Hub, encoded
-from pipeline.training.lessons import Prepared
+from pipeline.training.training_set import Prepared
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
@@ -177,12 +177,12 @@ def _prepared(row: Row, batches: Batches, running: loop.Running, inputs: Inputs,
     return _Work(row, key, batches, running, parts, arrays, hub, trainings, code)
 
 
-def _asked(row: Row, key: str) -> frozen.Asked:
+def _asked(row: Row, key: str) -> frozen.EncoderRequest:
     """The hub's encoder; that its weights belong to no split is for its file to say."""
     hub = row.hub
     split_table = None if frozen.is_splitless(hub.modality, hub.encoder) else row.split_table
     where = f"bind.rows.{key}.hub"
-    return frozen.Asked(row.dataset, split_table, hub.modality, hub.recipe, hub.encoder, hub.options, where)
+    return frozen.EncoderRequest(row.dataset, split_table, hub.modality, hub.recipe, hub.encoder, hub.options, where)
 
 
 def _arrays(row: Row, batches: Batches, folder: Path, tables_of: Mapping[str, Path | None], key: str) -> Arrays:
@@ -201,9 +201,7 @@ def _arrays(row: Row, batches: Batches, folder: Path, tables_of: Mapping[str, Pa
         for dataset, only in listed.items()
     }
     for name in recipes:
-        forms = {
-            dataset: (of[name].attrs["layout"], of[name].x_NCTVM[:1].shape[1:]) for dataset, of in prepared.items()
-        }
+        forms = {dataset: (of[name].attrs["layout"], of[name].clips[:1].shape[1:]) for dataset, of in prepared.items()}
         if len(set(forms.values())) > 1:
             raise DataError(
                 f"bind.rows.{key}: '{name}': one encoder sees clips of one layout and shape, found {forms}; give the "
@@ -211,7 +209,7 @@ def _arrays(row: Row, batches: Batches, folder: Path, tables_of: Mapping[str, Pa
             )
     whose = {of[name].path: (of[name], modality) for of in prepared.values() for name, (modality, _) in recipes.items()}
     for each, modality in whose.values():
-        encoding.refuse_empty(modalities.sense(modality).is_empty, each.x_NCTVM, batches)
+        encoding.refuse_empty(modalities.sense(modality).is_empty, each.clips, batches)
     known = {path: value_digest([path_digest(path), each.ids]) for path, (each, _) in whose.items()}
     digests = {dataset: {name: known[each.path] for name, each in of.items()} for dataset, of in prepared.items()}
     return Arrays(prepared, digests)

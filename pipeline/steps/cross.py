@@ -110,7 +110,7 @@ def cross(
             "dataset's own unseen classes"
         )
     what = clip_vectors.POOLED if isinstance(row.how, Composing) else reading(row.how.method)
-    asked = crossing.Asked(row.source, row.target, row.splits, row.seeds, row.overlap, row.max_missing, what)
+    asked = crossing.CrossRequest(row.source, row.target, row.splits, row.seeds, row.overlap, row.max_missing, what)
     found = crossing.crossed(source.side, target.side, asked)
     about = clip_vectors.about(target.inputs.features) | {
         "split_table": row.target.split_table,

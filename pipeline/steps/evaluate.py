@@ -129,7 +129,7 @@ def _truth(inputs: Inputs, modality: str) -> _Truth:
         if of_clip := known.get(line["clip_id"]):
             clip = of_clip[0]
             leakage.check_role(line, clip["class_id"], meta["splits"][line["split"]])
-            person = leakage.person(clip, meta["protocol"])
+            person = leakage.split_group(clip, meta["protocol"])
             contents = tuple(one for one in map(leakage.content, of_clip) if one)
             clips.setdefault(line["split"], {})[line["clip_id"]] = Clip(
                 clip["class_id"], line["role"], person, clip["subject"], contents

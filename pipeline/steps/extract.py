@@ -15,7 +15,7 @@ from pipeline.core import prepared, store
 from pipeline.core.boxes import Boxes
 from pipeline.core.errors import ParamsError
 from pipeline.core.params import Params
-from pipeline.core.prepared import Clips
+from pipeline.core.prepared import ClipArrays
 from pipeline.core.progress import track
 from pipeline.core.store import GroupWriter
 from pipeline.models.encoder import Encoder, PictureEncoder
@@ -58,7 +58,7 @@ def extract(row: Row, batches: Batches, *, key: str, arrays: Path, weights: Path
     Raises LeakError if an encoder was trained on a class that its split calls unseen, is not the one its file name
     says, or does not tell what it has seen; DataError, naming the clip, for one without a body.
     """
-    clips = Clips(arrays)
+    clips = ClipArrays(arrays)
     sense = modalities.sense(row.modality)
     encoding.refuse_empty(sense.is_empty, clips, batches)
     loads = frozen.encoders(_asked(row), weights, clips.store.attrs["layout"])
@@ -77,13 +77,15 @@ def extract(row: Row, batches: Batches, *, key: str, arrays: Path, weights: Path
     return {"clips": len(clips), "encoders": len(loads)}
 
 
-def _asked(row: Row) -> frozen.Asked:
-    return frozen.Asked(
+def _asked(row: Row) -> frozen.EncoderRequest:
+    return frozen.EncoderRequest(
         row.dataset, row.split_table, row.modality, row.recipe, row.encoder, row.options, where="extract.rows"
     )
 
 
-def _put(group: GroupWriter, encoder: Encoder, clips: Clips, boxes: list[Boxes], row: Row, batches: Batches) -> None:
+def _put(
+    group: GroupWriter, encoder: Encoder, clips: ClipArrays, boxes: list[Boxes], row: Row, batches: Batches
+) -> None:
     """Everything that a row asks of one encoder."""
     if row.tokens:
         encoding.put_with_tokens(group, encoder, clips, batches)
@@ -99,7 +101,7 @@ def _put(group: GroupWriter, encoder: Encoder, clips: Clips, boxes: list[Boxes],
         prepared.put_boxes(group, boxes, clips.store.attrs[prepared.BOX_LABELS])
 
 
-def _boxes(clips: Clips) -> list[Boxes]:
+def _boxes(clips: ClipArrays) -> list[Boxes]:
     if prepared.BOX_LABELS not in clips.store.attrs:
         raise ParamsError(
             f"extract.rows: regions: {clips.store.path} holds no boxes; set boxes to true in the row of preprocess"

@@ -11,7 +11,7 @@ from pipeline.core.boxes import Boxes
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.params import Params
 from pipeline.core.rejects import Rejects
-from pipeline.core.schemas import CLIPS, MOST_CLASSES
+from pipeline.core.schemas import CLIPS, MAX_CLASSES
 from pipeline.datasets import shared
 from pipeline.datasets.shared import Dataset
 from pipeline.formats import segments
@@ -182,7 +182,7 @@ class _Inspector:
         if isinstance(label, int):
             if 0 <= label < self.num_classes:
                 return label, None
-            return label if abs(label) <= MOST_CLASSES else -1, self._unknown(str(label + self.dataset.class_base))
+            return label if abs(label) <= MAX_CLASSES else -1, self._unknown(str(label + self.dataset.class_base))
         class_id = self.class_id.get(spelling(label or ""), -1)
         return class_id, None if class_id >= 0 else self._unknown(repr(label))
 

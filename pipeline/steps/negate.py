@@ -40,7 +40,7 @@ class Params(BaseParams):
     pools: pools.Params
     wordnet: str | None  # a folder with WordNet's index.noun and data.noun; null = our own word lists alone
     leak_images: int = Field(ge=0)  # about so many are measured for the leak of their texts
-    samples_a_rule: int = Field(ge=0)
+    samples_per_rule: int = Field(ge=0)
 
 
 def negate(
@@ -57,7 +57,7 @@ def negate(
     num_images = _counted(graphs, statistics)
     words = Pools(statistics, params.pools)
     rules = making.load(params.negatives)
-    counts, samples = Counts(Counter(), Counter()), Samples(params.samples_a_rule)
+    counts, samples = Counts(Counter(), Counter()), Samples(params.samples_per_rule)
     leak = Leak(params.negatives, params.pools, statistics, min(1.0, params.leak_images / max(1, num_images)))
 
     def fits(text: str) -> bool:

@@ -1,8 +1,8 @@
 """preprocess: recordings -> model-ready arrays, decoded once; no learned weights, no split.
 
-Blocks of clips are decoded into the side cache (core.samples), by any number of processes; the store is then assembled
-from it in the order of the ids. So a killed run goes on where it stopped, a changed file costs one clip, and warm and
-cold runs write the same bytes.
+Blocks of clips are decoded into the side cache (core.clip_cache), by any number of processes; the store is then
+assembled from it in the order of the ids. So a killed run goes on where it stopped, a changed file costs one clip, and
+warm and cold runs write the same bytes.
 """
 
 # Shapes: N clips; C channels, T frames and what follows them depend on the modality.
@@ -19,12 +19,12 @@ from pipeline.compute import shared as compute_engines
 from pipeline.compute.shared import Compute
 from pipeline.core import prepared, store, tables
 from pipeline.core.boxes import Boxes
+from pipeline.core.clip_cache import ClipCache
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.params import Params
 from pipeline.core.progress import track
 from pipeline.core.rejects import Rejects
 from pipeline.core.runs import CACHE
-from pipeline.core.samples import Samples
 from pipeline.core.schemas import CLIPS
 from pipeline.datasets import shared as datasets
 from pipeline.modalities import shared as films
@@ -82,15 +82,15 @@ def preprocess(
         _check_boxed(row, key)
         films.boxed(row.modality, row.recipe, row.options, section)
     found = _accepted(clips, row)
-    samples = Samples(cache)
-    todo = [clip for clip in found if samples.load(clip.key) is None]
+    cached = ClipCache(cache)
+    todo = [clip for clip in found if cached.load(clip.key) is None]
     blocks = [
         Block(row, section, source, cache, todo[start : start + BLOCK_CLIPS])
         for start in range(0, len(todo), BLOCK_CLIPS)
     ]
     for _ in track(compute_engines.run(compute, decode, blocks), total=len(blocks), what=f"{key}: blocks of clips"):
         pass
-    outcomes = [_outcome(samples, clip) for clip in found]
+    outcomes = [_outcome(cached, clip) for clip in found]
     rejects = Rejects("preprocess")
     for outcome in outcomes:
         if outcome.reason is not None:
@@ -99,7 +99,7 @@ def preprocess(
     kept = [outcome for outcome in outcomes if outcome.reason is None]
     if not kept:
         raise DataError(f"{key}: no clip is left; {outcomes[0].clip_id}: {outcomes[0].reason}")
-    _write(out, kept, samples, row, rejects)
+    _write(out, kept, cached, row, rejects)
     return {"clips": len(kept), "rejected": len(rejects.rows), "decoded": len(todo)}
 
 
@@ -130,10 +130,10 @@ def _accepted(clips: Path, row: Row) -> list[Source]:
     ]
 
 
-def _outcome(samples: Samples, source: Source) -> _Outcome:
-    clip_id, about = source.clip["clip_id"], samples.about(source.key)
+def _outcome(cached: ClipCache, source: Source) -> _Outcome:
+    clip_id, about = source.clip["clip_id"], cached.about(source.key)
     if about is None:
-        raise _lost(samples, clip_id)
+        raise _lost(cached, clip_id)
     return _Outcome(
         clip_id,
         source.key,
@@ -145,11 +145,11 @@ def _outcome(samples: Samples, source: Source) -> _Outcome:
     )
 
 
-def _lost(samples: Samples, clip_id: str) -> DataError:
-    return DataError(f"{samples.folder}: the cached array of {clip_id} is gone or damaged; run the stage again")
+def _lost(cached: ClipCache, clip_id: str) -> DataError:
+    return DataError(f"{cached.folder}: the cached array of {clip_id} is gone or damaged; run the stage again")
 
 
-def _write(out: Path, kept: list[_Outcome], samples: Samples, row: Row, rejects: Rejects) -> None:
+def _write(out: Path, kept: list[_Outcome], cached: ClipCache, row: Row, rejects: Rejects) -> None:
     shapes, layouts = {outcome.shape for outcome in kept}, {outcome.layout for outcome in kept}
     if len(shapes) != 1 or len(layouts) != 1:
         raise DataError(
@@ -168,14 +168,14 @@ def _write(out: Path, kept: list[_Outcome], samples: Samples, row: Row, rejects:
         attrs[prepared.BOX_LABELS] = sorted({label for outcome in kept for label in outcome.boxes.labels})
     with store.create(out, attrs) as writer:
         group = writer.group(prepared.GROUP, [outcome.clip_id for outcome in kept])
-        prepared.put(group, shape, held, _arrays(kept, samples))
+        prepared.put(group, shape, held, _arrays(kept, cached))
         if row.boxes:
             prepared.put_boxes(group, [outcome.boxes for outcome in kept], attrs[prepared.BOX_LABELS])
 
 
-def _arrays(kept: list[_Outcome], samples: Samples) -> Iterator[npt.NDArray[np.float32]]:
+def _arrays(kept: list[_Outcome], cached: ClipCache) -> Iterator[npt.NDArray[np.float32]]:
     for outcome in kept:
-        found = samples.load(outcome.key)
+        found = cached.load(outcome.key)
         if found is None:
-            raise _lost(samples, outcome.clip_id)
+            raise _lost(cached, outcome.clip_id)
         yield found[1]

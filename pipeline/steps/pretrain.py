@@ -26,7 +26,7 @@ from pipeline.core.store import Store
 from pipeline.models import checkpoint
 from pipeline.reporting import pretrain as page_of
 from pipeline.training import classify, encoders, loop, ranks, sentences
-from pipeline.training.lessons import Lessons, Prepared, read_lessons
+from pipeline.training.training_set import Prepared, TrainingSet, read_training_set
 
 COLUMNS = ("loss", "accuracy", "held_out_loss", "held_out_accuracy")
 
@@ -135,22 +135,22 @@ def _assist(pair: _Pair) -> None:
 
 def _part(pair: _Pair) -> tuple[dict[str, object], Callable[[Path], None]]:
     prepared = Prepared(pair.inputs.arrays)
-    lessons = read_lessons(pair.inputs.split_table, pair.split, pair.row.classes, prepared)
-    told = _told(pair, lessons)
-    part_key = _part_key(pair, lessons, told)
+    training_set = read_training_set(pair.inputs.split_table, pair.split, pair.row.classes, prepared)
+    told = _told(pair, training_set)
+    part_key = _part_key(pair, training_set, told)
     resume = pair.parts.unfinished(pair.file, part_key)
-    return part_key, partial(_train, pair=pair, prepared=prepared, lessons=lessons, told=told, resume=resume)
+    return part_key, partial(_train, pair=pair, prepared=prepared, training_set=training_set, told=told, resume=resume)
 
 
-def _told(pair: _Pair, lessons: Lessons) -> sentences.Told | None:
+def _told(pair: _Pair, training_set: TrainingSet) -> sentences.Told | None:
     """The texts of the training classes, where the row has such teach."""
     row = pair.row
     if row.text is None:
         return None
-    return sentences.read(row.text, pair.inputs.taught_by, row.dataset, lessons.training_classes, pair.seed)
+    return sentences.read(row.text, pair.inputs.taught_by, row.dataset, training_set.training_classes, pair.seed)
 
 
-def _part_key(pair: _Pair, lessons: Lessons, told: sentences.Told | None) -> dict[str, object]:
+def _part_key(pair: _Pair, training_set: TrainingSet, told: sentences.Told | None) -> dict[str, object]:
     """All that decides the weights of one pair."""
     row = pair.row
     return {
@@ -158,17 +158,23 @@ def _part_key(pair: _Pair, lessons: Lessons, told: sentences.Told | None) -> dic
         "row": row.model_dump(exclude={"splits", "seeds", "taught_by"}),
         "seed": pair.seed,
         "arrays": pair.arrays_digest,
-        "lessons": vars(lessons),
+        "lessons": vars(training_set),
         "texts": None if told is None else array_digest(told.text_KT),
         "text_space": None if told is None or told.space is None else told.space.model_dump(),
     }
 
 
 def _train(
-    folder: Path, *, pair: _Pair, prepared: Prepared, lessons: Lessons, told: sentences.Told | None, resume: Path
+    folder: Path,
+    *,
+    pair: _Pair,
+    prepared: Prepared,
+    training_set: TrainingSet,
+    told: sentences.Told | None,
+    resume: Path,
 ) -> None:
     task = classify.Task(pair.section, f"{pair.key} {pair.split}-{pair.seed}", pair.running, resume)
-    encoders.train(folder / pair.file, pair.row, prepared, lessons, told, pair.seed, task)
+    encoders.train(folder / pair.file, pair.row, prepared, training_set, told, pair.seed, task)
 
 
 def _write_history(path: Path, abouts: list[dict[str, Any]]) -> None:

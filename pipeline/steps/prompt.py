@@ -28,7 +28,7 @@ class Row(Params):
     """
 
     dataset: str
-    templates: list[str] = Field(min_length=1, max_length=prompts.MOST_TEXTS)
+    templates: list[str] = Field(min_length=1, max_length=prompts.MAX_TEXTS)
     descriptions: str
     sources: dict[TypeName, Annotated[list[Source], Field(min_length=1)]]
 

@@ -31,9 +31,9 @@ from pipeline.reporting import rest_pictures
 from pipeline.sources import viewing
 from pipeline.sources.hidden_words import HiddenWords, Labelled
 from pipeline.sources.taught import Named, Taught, taught
-from pipeline.training import loop, ranks, representing, rest_learning, rest_lessons
-from pipeline.training.lessons import Classes
-from pipeline.training.rest_lessons import RestLessons
+from pipeline.training import loop, ranks, representing, rest_learning, rest_training_set
+from pipeline.training.rest_training_set import RestTrainingSet
+from pipeline.training.training_set import Classes
 
 WARMED = "frames.safetensors"  # in the folder of a part
 
@@ -143,19 +143,19 @@ class _Run:
             Named(name, self.names[name], self.inputs.embeddings / f"{dataset.embeddings}.zarr")
             for name, dataset in self.row.datasets.items()
         ]
-        class_ids = rest_lessons.classes_of(self.split_table, self.row.source.split, self.row.classes)
+        class_ids = rest_training_set.classes_of(self.split_table, self.row.source.split, self.row.classes)
         return taught(source, targets, class_ids, self.row.overlap, self.seed)
 
     @cached_property
-    def lessons(self) -> RestLessons:
+    def training_set(self) -> RestTrainingSet:
         """Who is learnt from."""
         row = self.row
-        return rest_lessons.read(
+        return rest_training_set.read(
             self.split_table, row.source.split, row.classes, self.taught.names, self.view, row.max_rejected
         )
 
     @cached_property
-    def lesson(self) -> rest_learning.Lesson:
+    def rest_task(self) -> rest_learning.RestTask:
         """What is learnt beside the clips."""
         names, asked, frames = list(self.taught.names.values()), self.row.input, self.row.frames
         if isinstance(asked, viewing.FromVideo):
@@ -163,7 +163,7 @@ class _Run:
         else:
             facts = [view.facts for view in self.views.values()]
             token_dim, max_tokens = facts[0]["token_dim"], max(fact["max_tokens"] for fact in facts)
-        return rest_learning.Lesson(
+        return rest_learning.RestTask(
             class_names=names,
             vectors_KE=self.taught.vectors_KE,
             vocabulary=Vocabulary.of(names) if self.row.words_are_learnt else None,
@@ -174,18 +174,18 @@ class _Run:
 
     def clips(self, batch_size: int) -> tuple[Labelled, Labelled]:
         """The clips to learn from and those held out."""
-        seed, found = derived_seed(self.seed, "rest", "clips"), self.lessons
-        learn = viewing.Asked(found.ids, found.labels, batch_size, seed, drawn=True)
-        held_out = viewing.Asked(found.held_out_ids, found.held_out_labels, batch_size, seed, drawn=False)
-        return self.view.lessons(learn), self.view.lessons(held_out)
+        seed, found = derived_seed(self.seed, "rest", "clips"), self.training_set
+        learn = viewing.ClipsRequest(found.ids, found.labels, batch_size, seed, drawn=True)
+        held_out = viewing.ClipsRequest(found.held_out_ids, found.held_out_labels, batch_size, seed, drawn=False)
+        return self.view.training_set(learn), self.view.training_set(held_out)
 
     def told(self, clips: Labelled) -> Labelled:
         """Clips with the words of their classes, where words are learnt."""
-        losses, vocabulary = self.row.losses, self.lesson.vocabulary
+        losses, vocabulary = self.row.losses, self.rest_task.vocabulary
         if losses is None or vocabulary is None:
             return clips
         seed = derived_seed(self.seed, "rest", "words")
-        return HiddenWords(clips, vocabulary.table(self.lesson.class_names), losses.mask_share, seed)
+        return HiddenWords(clips, vocabulary.table(self.rest_task.class_names), losses.mask_share, seed)
 
     def task(self, training: str, part: str, key: dict[str, object]) -> rest_learning.Task:
         """What a training is called, and where it keeps how far it is."""
@@ -216,7 +216,12 @@ class _Run:
             **self._decided_by,
             "about": about,
             **row.model_dump(include={"model", "losses", "training"}),
-            "lesson": [self.lesson.class_names, self.lesson.token_dim, self.lesson.max_tokens, self.lesson.places],
+            "lesson": [
+                self.rest_task.class_names,
+                self.rest_task.token_dim,
+                self.rest_task.max_tokens,
+                self.rest_task.places,
+            ],
             "vectors": array_digest(self.taught.vectors_KE) if row.losses is None else None,
             "warmup": self.warmup and self.warmup[1],
         }
@@ -225,14 +230,14 @@ class _Run:
             learn, held_out = self.clips(row.training.batch_size)
             clips = rest_learning.Clips(self.told(learn), self.told(held_out))
             task = self.task("joint", name, key)
-            rest_learning.learn(row, clips, self.lesson, task, start, folder / self.file, about)
+            rest_learning.learn(row, clips, self.rest_task, task, start, folder / self.file, about)
 
         return name, key, make
 
     @cached_property
     def _decided_by(self) -> dict[str, object]:
         """What every training depends on."""
-        found, frames = self.lessons, self.row.frames
+        found, frames = self.training_set, self.row.frames
         return {
             "code": self.code,
             "plan": self.row.model_dump(include={"frames", "channels_last", "checkpoint_gradients"}),
@@ -272,7 +277,7 @@ def _code(row: Row) -> str:
     code = Code()
     datasets = [f"pipeline.datasets.{dataset}" for dataset in row.datasets]
     sources = [f"pipeline.sources.{name}" for name in ("hidden_words", "taught", "viewing")]
-    learning = [f"pipeline.training.{name}" for name in ("representing", "rest_learning", "rest_lessons")]
+    learning = [f"pipeline.training.{name}" for name in ("representing", "rest_learning", "rest_training_set")]
     return value_digest([code.files(*learning, *sources, *datasets), code.own(__name__)])
 
 
@@ -312,7 +317,7 @@ def _write_store(path: Path, dataset: str, runs: Sequence[_Run], weights: Path, 
                 row.training.num_threads,
                 derived_seed(run.seed, "rest", "shown"),
             )
-            found = representing.finished(rest_learning.loaded(row, run.lesson, file), run.views[dataset], task)
+            found = representing.finished(rest_learning.loaded(row, run.rest_task, file), run.views[dataset], task)
             group = writer.group(run.name, run.views[dataset].ids, _attrs(run, dataset, file))
             group.put("pooled", representing.pooled(found))
             used += found
@@ -340,7 +345,7 @@ def _attrs(run: _Run, dataset: str, file: Path) -> dict[str, Any]:
 def _training_clips(run: _Run) -> str:
     """What names the clips that the weights learnt from: known where these are all that the split allows, no others."""
     others = run.taught.removed or run.view.saw.training_names
-    return UNKNOWN_CLIPS if others else run.lessons.training_clips
+    return UNKNOWN_CLIPS if others else run.training_set.training_clips
 
 
 def _pretrained(run: _Run) -> str | None:
@@ -359,7 +364,7 @@ def _told(run: _Run, folder: Path) -> page_of.Told:
         seed=run.seed,
         source=source.dataset,
         split=f"{source.split} of {source.split_table}",
-        clips=(len(run.lessons.ids), len(run.lessons.held_out_ids)),
+        clips=(len(run.training_set.ids), len(run.training_set.held_out_ids)),
         encoded={dataset: len(view.ids) for dataset, view in run.views.items()},
         rejected={dataset: view.reasons for dataset, view in run.views.items()},
         taught=run.taught,
@@ -374,15 +379,15 @@ def _told(run: _Run, folder: Path) -> page_of.Told:
 
 def _complexity(run: _Run, weights: Path) -> dict[str, int]:
     """What the network of a seed takes for the first clip of the source."""
-    first = viewing.Asked(run.view.ids[:1], [0], 1, 0, drawn=False)
-    module = rest_learning.loaded(run.row, run.lesson, weights / run.file)
-    return rest_learning.complexity(module, run.view.lessons(first).read(np.array([0]), 0))
+    first = viewing.ClipsRequest(run.view.ids[:1], [0], 1, 0, drawn=False)
+    module = rest_learning.loaded(run.row, run.rest_task, weights / run.file)
+    return rest_learning.complexity(module, run.view.training_set(first).read(np.array([0]), 0))
 
 
 def _pictures(run: _Run, folder: Path) -> list[pages.Image]:
     """Where the network of a seed looks in clips that it has not learnt from."""
-    module, lesson = rest_learning.loaded(run.row, run.lesson, folder / run.file), run.lesson
+    module, rest_task = rest_learning.loaded(run.row, run.rest_task, folder / run.file), run.rest_task
     if not isinstance(module, Rest) or not module.attends:
         return []
-    clips = rest_pictures.drawn(run.view, run.lessons, lesson.class_names, run.inputs.arrays, run.seed)
-    return rest_pictures.pictures(folder, module, clips, lesson.vocabulary, run.row.training.num_threads, run.seed)
+    clips = rest_pictures.drawn(run.view, run.training_set, rest_task.class_names, run.inputs.arrays, run.seed)
+    return rest_pictures.pictures(folder, module, clips, rest_task.vocabulary, run.row.training.num_threads, run.seed)

@@ -40,7 +40,7 @@ class Row(Params):
     Roles are given to the clips that have `modality`: the classes of a split are the same for all modalities, but not
     every clip need be filmed, and a role of a clip that a modality lacks could not be filled.
 
-    Draws have `num_unseen` classes; of named splits it is checked, but for `source`, or null where they differ (halves
+    Rng have `num_unseen` classes; of named splits it is checked, but for `source`, or null where they differ (halves
     beside `full`).
     """
 
@@ -176,7 +176,7 @@ def _classes(row: Row, name: str, num_classes: int) -> Classes:
         unseen = roles.draw_unseen(num_classes, row.num_unseen, generator(seed, "unseen", row.dataset, row.num_unseen))
     else:
         raise DataError(f"num_unseen is {row.num_unseen}, {row.dataset} has {num_classes} classes")
-    return roles.divide(num_classes, unseen, generator(seed or 0, "val", row.dataset, name))
+    return roles.split_seen_classes(num_classes, unseen, generator(seed or 0, "val", row.dataset, name))
 
 
 def _target(row: Row, name: str, num_classes: int) -> Classes:

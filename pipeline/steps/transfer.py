@@ -13,7 +13,7 @@ from pipeline.core.outputs import whole_folder
 from pipeline.core.progress import track
 from pipeline.models import clip_vectors
 from pipeline.models.recognised import check_features, recognised
-from pipeline.models.tasks import Asked, Inputs, class_names, joined
+from pipeline.models.tasks import Inputs, TaskRequest, build_tasks, class_names
 from pipeline.reporting import transfer as report
 from pipeline.reporting import transfer_files
 from pipeline.reporting.transfer import PageParams
@@ -42,7 +42,7 @@ def transfer(key: str, row: Row, dealt: Folds, shown: PageParams, inputs: Inputs
     if extra := row.scheme.extra:
         extra.check_names(list(names.values()))
     check_features(row, inputs.features)
-    tasks = joined(inputs, Asked(row.dataset, row.split_table, row.splits, row.seeds, row.max_missing))
+    tasks = build_tasks(inputs, TaskRequest(row.dataset, row.split_table, row.splits, row.seeds, row.max_missing))
     found = [
         recognised(task, row, row.refit, dealt, names)
         for task in track(tasks, total=len(tasks), what=f"{key}, transfers")

@@ -11,14 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 from pydantic import Field
 
+from pipeline.core.bounded_memo import BoundedMemo
 from pipeline.core.errors import FormatError
-from pipeline.core.kept import Kept
 from pipeline.core.params import Params as BaseParams
 from pipeline.graphs.scene import Relation, SceneGraph, components
 from pipeline.text import english
 from pipeline.text.clauses import Clause, Edges, Planner, component_cover, told_of_pairs
-from pipeline.text.covers import Cover
 from pipeline.text.lexicon import Lexicon
+from pipeline.text.path_cover import Cover
 from pipeline.text.phrases import Described, Phrase, phrase_of
 from pipeline.text.telling import Piece, Told, UntellableError, tell
 
@@ -27,7 +27,7 @@ class Params(BaseParams):
     """How captions are worded and how long the search for fewest clauses may last."""
 
     max_attributes: int = Field(ge=0)  # said of one object
-    most_matchings: int = Field(ge=1)  # of one component's search; beyond it the component is cut short
+    max_matchings: int = Field(ge=1)  # of one component's search; beyond it the component is cut short
 
 
 class Caption(msgspec.Struct, frozen=True, gc=False):
@@ -64,8 +64,12 @@ class Captioner:
     def __init__(self, params: Params, lexicon: Lexicon) -> None:
         self.params = params
         self.lexicon = lexicon
-        self.plain: Callable[[Described], Phrase] = Kept(self._make_phrase).__getitem__  # as before no relation word
-        self.said = Kept(self._said)  # a relation's predicate -> how it is said, "" where nothing can be said with it
+        self.plain: Callable[[Described], Phrase] = BoundedMemo(
+            self._make_phrase
+        ).__getitem__  # as before no relation word
+        self.said = BoundedMemo(
+            self._said
+        )  # a relation's predicate -> how it is said, "" where nothing can be said with it
 
     def caption(self, graph: SceneGraph) -> Caption:
         """The caption of a graph: the same for equal graphs, whatever the order they were given in."""
@@ -107,7 +111,7 @@ class Captioner:
 
     def _cover(self, nodes: Sequence[int], edges: Edges) -> Cover | None:
         """The paths of a component; None for an object that nothing is related to."""
-        return component_cover(nodes, edges, self.params.most_matchings) if len(nodes) > 1 else None
+        return component_cover(nodes, edges, self.params.max_matchings) if len(nodes) > 1 else None
 
     def _things(self, graph: SceneGraph) -> dict[int, Described]:
         things: dict[int, Described] = {}

@@ -21,7 +21,7 @@ COLUMNS = ("subject", "relation", "object")
 Triple = tuple[str, str, str]  # subject, relation, object, as written
 
 _THING = re.compile(r"([^\[\]]*[^\[\]\s])\s*(?:\[([^\[\]]+)\])?")
-_MOST_TRIPLES = 50  # of one class; a caption of more is no class text
+_MAX_TRIPLES = 50  # of one class; a caption of more is no class text
 
 
 def from_rows(rows: Sequence[ClassRow], names: Sequence[str], where: str) -> dict[int, SceneGraph]:
@@ -35,8 +35,8 @@ def from_rows(rows: Sequence[ClassRow], names: Sequence[str], where: str) -> dic
 
 def graph(triples: Sequence[Triple], where: str) -> SceneGraph:
     """The graph of some relations; its things are counted as they are met. `where` begins a DataError."""
-    if len(triples) > _MOST_TRIPLES:
-        raise DataError(f"{where}: {len(triples)} relations, a class's scene graph has at most {_MOST_TRIPLES}")
+    if len(triples) > _MAX_TRIPLES:
+        raise DataError(f"{where}: {len(triples)} relations, a class's scene graph has at most {_MAX_TRIPLES}")
     things: dict[str, SceneObject] = {}
     relations = []
     for subject, relation, thing in triples:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import msgspec
 
 from pipeline.graphs.scene import Relation
-from pipeline.text.covers import Cover, minimum_path_cover
+from pipeline.text.path_cover import Cover, minimum_path_cover
 from pipeline.text.phrases import Phrase
 
 Edges = dict[int, dict[int, Relation]]  # subject -> object -> the relation to say
@@ -57,10 +57,10 @@ def _telling(edge: Relation) -> tuple[int, bool, Relation]:
     return (_GROUPS.get(edge.group, 2), edge.predicate in _LEAST_TELLING, edge)
 
 
-def component_cover(nodes: Sequence[int], edges: Edges, most_matchings: int) -> Cover:
+def component_cover(nodes: Sequence[int], edges: Edges, max_matchings: int) -> Cover:
     """A smallest path cover of one component along the relations that can be said."""
     none: dict[int, Relation] = {}
-    return minimum_path_cover({node: edges.get(node, none) for node in nodes}, most_matchings)
+    return minimum_path_cover({node: edges.get(node, none) for node in nodes}, max_matchings)
 
 
 class Planner:

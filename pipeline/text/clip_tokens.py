@@ -18,12 +18,12 @@ from pathlib import Path
 
 from tokenizers.models import BPE
 
+from pipeline.core.bounded_memo import BoundedMemo
 from pipeline.core.errors import DataError
-from pipeline.core.kept import Kept
 
 CONTEXT = 77  # tokens that CLIP reads, start and end counted
 _VOCABULARY = "bpe_simple_vocab_16e6.txt.gz"
-_MOST_BYTES = 1 << 23  # of the unpacked vocabulary; it has 3.2 MB
+_MAX_BYTES = 1 << 23  # of the unpacked vocabulary; it has 3.2 MB
 _NUM_MERGES = 49152 - 256 - 2
 _SPECIAL = ("<start_of_text>", "<end_of_text>")
 _SIGNS = r"<start_of_text>|<end_of_text>|'s|'t|'re|'ve|'m|'ll|'d|"
@@ -32,7 +32,7 @@ _ANY_WORD = rf"(?i){_SIGNS}\p{{L}}+|\p{{N}}|[^\s\p{{L}}\p{{N}}]+"
 # What ftfy, with which open_clip cleans, leaves as it is. (Of other texts it mends broken encodings and curly quotes.)
 _PLAIN = re.compile(r"[ -%'-~]*")
 
-_MOST_READ = 16  # texts whose words are kept: the same is asked for its clauses and its phrases
+_MAX_READ = 16  # texts whose words are kept: the same is asked for its clauses and its phrases
 
 Words = tuple[list[int], list[int], list[int]]  # first characters, those after the last, tokens before (and after all)
 
@@ -43,9 +43,9 @@ class ClipTokens:
     def __init__(self) -> None:
         self._ids, merges = _vocabulary()
         self._bpe = BPE(self._ids, merges, end_of_word_suffix="</w>")
-        self._of_word: Callable[[str], tuple[int, ...]] = Kept(self._make_word).__getitem__
-        self._num_of_word: Callable[[str], int] = Kept(self._num_tokens).__getitem__
-        self._words = lru_cache(_MOST_READ)(self._make_words)
+        self._of_word: Callable[[str], tuple[int, ...]] = BoundedMemo(self._make_word).__getitem__
+        self._num_of_word: Callable[[str], int] = BoundedMemo(self._num_tokens).__getitem__
+        self._words = lru_cache(_MAX_READ)(self._make_words)
         self.start, self.end = (self._ids[word] for word in _SPECIAL)
 
     def ids(self, text: str) -> list[int]:
@@ -120,7 +120,7 @@ def _vocabulary() -> tuple[dict[str, int], list[tuple[str, str]]]:
             "CLIP's vocabulary is not installed: package open_clip_torch; run `pip install -r requirements.txt`"
         )
     with gzip.open(path) as file:
-        lines = file.read(_MOST_BYTES).decode().split("\n")
+        lines = file.read(_MAX_BYTES).decode().split("\n")
     merges = [(one, other) for one, other in map(str.split, lines[1 : _NUM_MERGES + 1])]
     letters = list(_LETTERS.values())
     words = [*letters, *(f"{letter}</w>" for letter in letters), *(one + other for one, other in merges), *_SPECIAL]

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from pydantic import Field
 
-from pipeline.core.kept import Kept
+from pipeline.core.bounded_memo import BoundedMemo
 from pipeline.core.params import Params as BaseParams
 from pipeline.core.seeds import derived_seed
 from pipeline.graphs.scene import SceneGraph
@@ -61,11 +61,11 @@ class HeldOut:
     def __init__(self, params: Params, lexicon: Lexicon, words: Words) -> None:
         self._lexicon = lexicon
         self._bound = params.share * _SEEDS
-        self._holds: Kept[Composition, bool] = Kept(
+        self._holds: BoundedMemo[Composition, bool] = BoundedMemo(
             lambda composition: derived_seed(params.seed, "composition", *composition) < self._bound
         )
         self._adjectives = {row["word"]: lexicon.attribute(row["word"]).value for row in wordlists.rows("attributes")}
-        self.noun: Callable[[str], Noun] = Kept(self._make_noun).__getitem__
+        self.noun: Callable[[str], Noun] = BoundedMemo(self._make_noun).__getitem__
         meanings = {self.noun(noun).meaning for noun in words.nouns}
         listed = {row["word"] for row in wordlists.rows("nouns")}  # other words for what the corpora name
         named = ((noun, self.noun(noun)) for noun in (*sorted(words.nouns), *sorted(listed)))

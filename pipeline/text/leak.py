@@ -14,7 +14,7 @@ from itertools import pairwise
 
 import msgspec
 
-from pipeline.text.draws import Draws
+from pipeline.text.rng import Rng
 
 _WORD = re.compile(r"[^\s.,]+")
 _Z = 1.959964  # of a 95 % interval
@@ -40,7 +40,7 @@ class Pairs:
 
     def add(self, image_id: str, caption: str, text: str) -> None:
         """Keep one pair; all pairs of an image are on one side."""
-        side = Draws(self._seed, "leak", image_id).below(2)
+        side = Rng(self._seed, "leak", image_id).below(2)
         self._pairs[side].append(_difference(caption, text, neighbours=self._neighbours))
 
     def figure(self) -> Figure | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline.core.kept import MOST_KEPT, Kept
+from pipeline.core.bounded_memo import MAX_REMEMBERED, BoundedMemo
 from pipeline.formats.wordnet import WordNet
 from pipeline.text import english, wordlists
 from pipeline.text.predicates import Predicates, both_ways, merged
@@ -83,10 +83,12 @@ class Lexicon:
         self.tells = predicates.tells
         self._attributes = {row["word"]: row for row in wordlists.rows("attributes")}
         # What a word means; kept for words met before.
-        self.noun: Callable[[str], Noun] = Kept(self._make_noun).__getitem__
-        self.attribute: Callable[[str], Attribute] = Kept(self._make_attribute).__getitem__
-        self.traits: Callable[[tuple[tuple[str, ...], tuple[str, ...]]], Traits] = Kept(self._make_traits).__getitem__
-        self.thing: Callable[[tuple[str, ...], tuple[str, ...]], Thing] = lru_cache(MOST_KEPT)(self._make_thing)
+        self.noun: Callable[[str], Noun] = BoundedMemo(self._make_noun).__getitem__
+        self.attribute: Callable[[str], Attribute] = BoundedMemo(self._make_attribute).__getitem__
+        self.traits: Callable[[tuple[tuple[str, ...], tuple[str, ...]]], Traits] = BoundedMemo(
+            self._make_traits
+        ).__getitem__
+        self.thing: Callable[[tuple[str, ...], tuple[str, ...]], Thing] = lru_cache(MAX_REMEMBERED)(self._make_thing)
 
     def knows(self, word: str) -> bool:
         """Whether a name, in the singular or plural, is in the word lists or aliases."""

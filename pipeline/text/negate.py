@@ -11,9 +11,9 @@ from pydantic import Field
 
 from pipeline.core import members
 from pipeline.core.params import Params as BaseParams
-from pipeline.text.draws import Draws
 from pipeline.text.edits import recounts
 from pipeline.text.negatives.shared import Edit, Scene
+from pipeline.text.rng import Rng
 
 RULES = "pipeline.text.negatives"
 NO_PLACE = "nothing to edit"
@@ -26,11 +26,11 @@ class Params(BaseParams):
 
     rules: list[str] = Field(min_length=1)  # files of pipeline/text/negatives/
     per_rule: int = Field(ge=1)  # negatives a caption and rule
-    most_tries: int = Field(ge=1)  # edits of one rule that are looked at
+    max_tries: int = Field(ge=1)  # edits of one rule that are looked at
     seed: int
 
 
-Rule = Callable[[Scene, Draws], Iterator[Edit]]
+Rule = Callable[[Scene, Rng], Iterator[Edit]]
 
 
 class Negative(msgspec.Struct, frozen=True, gc=False):
@@ -84,10 +84,10 @@ def negatives(
     """
     graph = scene.graph
     for rule in sorted(rules):
-        draws = Draws(params.seed, "negate", graph.image_id, graph.region, rule)
+        rng = Rng(params.seed, "negate", graph.image_id, graph.region, rule)
         index = tries = 0
         texts = {scene.text}
-        for edit in islice(rules[rule](scene, draws), params.most_tries):
+        for edit in islice(rules[rule](scene, rng), params.max_tries):
             tries += 1
             reason = edit.reason or (RECOUNTED if recounts(scene, edit) else None)
             text = "" if reason else scene.edited(edit)
@@ -97,7 +97,7 @@ def negatives(
                 counts.dropped[rule, reason] += 1
                 continue
             texts.add(text)
-            yield Negative(rule, index, draws.seed, text, edit, _clause(scene, edit, clause_starts))
+            yield Negative(rule, index, rng.seed, text, edit, _clause(scene, edit, clause_starts))
             index += 1
             counts.made[rule] += 1
             if index == params.per_rule:

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from pipeline.core.kept import Kept
+from pipeline.core.bounded_memo import BoundedMemo
 from pipeline.formats.class_names import stem
 
 Stems = tuple[str, ...]
 T = TypeVar("T")
 
-_MOST_WORDS = 5  # of one name or relation word
+_MAX_WORDS = 5  # of one name or relation word
 _TOKEN = re.compile(r"[^\W_]+(?:['-][^\W_]+)*|[.,;:!?()\"]")
 _STOPS = frozenset('.,;:!?()"')
 _ENDS = frozenset(".;!?")  # of a sentence
@@ -28,7 +28,7 @@ class Known(Generic[T]):
         self._most: dict[str, int] = {}  # first stem -> stems of the longest word that begins so
         for word, meaning in words:
             stems = tuple(map(stem, _TOKEN.findall(word.lower())))
-            if stems and len(stems) <= _MOST_WORDS and not set(stems) <= _OPENING | _LINKING:
+            if stems and len(stems) <= _MAX_WORDS and not set(stems) <= _OPENING | _LINKING:
                 meanings = self.meanings.setdefault(stems, [])
                 meanings += [meaning] if meaning not in meanings else []
                 self._most[stems[0]] = max(len(stems), self._most.get(stems[0], 0))
@@ -43,7 +43,7 @@ class Known(Generic[T]):
 
     def ends(self, stems: Sequence[str]) -> bool:
         """Whether the last stems make a known word."""
-        starts = range(max(0, len(stems) - _MOST_WORDS), len(stems))
+        starts = range(max(0, len(stems) - _MAX_WORDS), len(stems))
         return any(tuple(stems[start:]) in self.meanings for start in starts)
 
     def all(self, stems: Sequence[str]) -> list[T]:
@@ -82,7 +82,7 @@ class Reader:
 
     def __init__(self, nouns: Known[Noun], attributes: Known[str], predicates: Known[str]) -> None:
         self._nouns, self._attributes, self._predicates = nouns, attributes, predicates
-        self._stem = Kept(stem)
+        self._stem = BoundedMemo(stem)
 
     def sentences(self, text: str) -> Iterator[list[Phrase]]:
         """The phrases of every sentence."""
@@ -135,7 +135,7 @@ class Reader:
     def _phrase(self, run: Stems, joined: bool, predicates: list[str], *, stopped: bool = False) -> Phrase:
         """What the last noun of a run means, and the attributes before and in it; all where there is no noun."""
         for stop in range(len(run), 0, -1):
-            for start in range(max(0, stop - _MOST_WORDS), stop):
+            for start in range(max(0, stop - _MAX_WORDS), stop):
                 nouns = self._nouns.meanings.get(run[start:stop])
                 if nouns is not None:
                     attributes = [*self._attributes.all(run[:start]), *nouns[0].attributes]

@@ -15,7 +15,7 @@ from pipeline.text.lexicon import Lexicon
 Described = tuple[str, tuple[str, ...]]  # what an object is called, its recorded attributes
 
 _ORDINALS = ("", "first", "second", "third", "fourth", "fifth")
-MOST_COUNTED = len(_ORDINALS) - 1  # "the eleventh window" helps nobody
+MAX_COUNTED = len(_ORDINALS) - 1  # "the eleventh window" helps nobody
 
 
 class Phrase(msgspec.Struct, frozen=True, gc=False):

@@ -21,10 +21,10 @@ from pydantic import Field
 from pipeline.core.params import Params as BaseParams
 from pipeline.graphs.scene import Relation, SceneGraph
 from pipeline.text.clauses import told_of_pairs
-from pipeline.text.draws import Draws
 from pipeline.text.lexicon import Lexicon, Thing
+from pipeline.text.rng import Rng
 
-_MOST_COUNTED = 1 << 20  # different entries of one statistic; beyond it only words already met are counted
+_MAX_COUNTED = 1 << 20  # different entries of one statistic; beyond it only words already met are counted
 
 
 class Uniform(BaseParams):
@@ -44,7 +44,7 @@ class Seen(BaseParams):
 class Params(BaseParams):
     """How large the pools are and how words are drawn from them."""
 
-    most_words: int = Field(ge=1)  # of one place, the most frequent
+    max_words: int = Field(ge=1)  # of one place, the most frequent
     draw: Annotated[Uniform | Seen, Field(discriminator="kind")]
 
 
@@ -54,7 +54,7 @@ Counts = Counter[tuple[str, ...]]
 
 @dataclass
 class Statistics:
-    """Counts over a corpus, the same in whatever order its graphs come (below `_MOST_COUNTED`)."""
+    """Counts over a corpus, the same in whatever order its graphs come (below `_MAX_COUNTED`)."""
 
     lexicon: Lexicon
     predicates: Counts = field(default_factory=Counter)  # meaning, kind of subject; of object; group, predicate
@@ -97,11 +97,11 @@ def _told(graph: SceneGraph, lexicon: Lexicon) -> Sequence[Relation]:
 
 
 def _count(counts: Counter[K], keys: Collection[K]) -> None:
-    if len(counts) + len(keys) <= _MOST_COUNTED:
+    if len(counts) + len(keys) <= _MAX_COUNTED:
         counts.update(keys)
         return
     for key in keys:
-        if key in counts or len(counts) < _MOST_COUNTED:
+        if key in counts or len(counts) < _MAX_COUNTED:
             counts[key] += 1
 
 
@@ -141,29 +141,29 @@ class Pools:
         self._nouns = _Pool(statistics.nouns, (_NOUN_SEEN, _BOUND_SEEN), _NOUN_FREE, params)
         self._attributes = _Pool(statistics.attributes, (_ATTRIBUTE_SEEN,), _ATTRIBUTE_FREE, params)
 
-    def predicates(self, subject: Thing, object_: Thing, edge: Relation, draws: Draws) -> Iterator[str]:
+    def predicates(self, subject: Thing, object_: Thing, edge: Relation, rng: Rng) -> Iterator[str]:
         """Other predicates between such things, always of the same group; each once, in the order drawn."""
         first, second = self._called(subject), self._called(object_)
         key = (first, subject.kind, second, object_.kind, edge.group)
-        return self._predicates.drawn(key, _PREDICATE_SEEN, edge.predicate, draws)
+        return self._predicates.drawn(key, _PREDICATE_SEEN, edge.predicate, rng)
 
-    def nouns(self, place: "NounPlace", draws: Draws) -> Iterator[str]:
+    def nouns(self, place: "NounPlace", rng: Rng) -> Iterator[str]:
         """Other nouns on one side of a predicate whose other side is known; each once."""
         other = place.other
         key = (place.side, place.predicate, self._called(other), other.kind, place.kind)
-        return self._nouns.drawn(key, _BOUND_SEEN if place.bound else _NOUN_SEEN, place.noun, draws)
+        return self._nouns.drawn(key, _BOUND_SEEN if place.bound else _NOUN_SEEN, place.noun, rng)
 
     def knows_others(self, thing: Thing) -> bool:
         """Whether the corpus has another noun of a thing's kind."""
         called = self._called(thing)
         return any(self._lexicon.noun(word).meaning != called for word in self._of_kind.get(thing.kind, ()))
 
-    def attributes(self, word: str, thing: Thing, draws: Draws) -> Iterator[str]:
+    def attributes(self, word: str, thing: Thing, rng: Rng) -> Iterator[str]:
         """Other attributes of the kind of one, said of such a thing; each once."""
         key = (self._lexicon.attribute(word).kind, self._called(thing), thing.kind)
-        return self._attributes.drawn(key, _ATTRIBUTE_SEEN, word, draws)
+        return self._attributes.drawn(key, _ATTRIBUTE_SEEN, word, rng)
 
-    def waits(self, noun: str, draws: Draws) -> bool:
+    def waits(self, noun: str, rng: Rng) -> bool:
         """Whether a noun had better stay: drawn with the share of the images that show such a thing.
 
         What is in nearly every picture can hardly ever be put in, so its absence would tell that a text is false.
@@ -171,14 +171,14 @@ class Pools:
         if self._statistics.num_graphs == 0 or isinstance(self._draw, Uniform):
             return False
         number = self._statistics.present[self._lexicon.noun(noun).meaning]
-        return draws.below(self._statistics.num_graphs) < number
+        return rng.below(self._statistics.num_graphs) < number
 
     def _called(self, thing: Thing) -> str:
         return self._lexicon.noun(thing.name).meaning
 
 
 _FEW = 6  # a pool of fewer words is topped up from the next wider one
-_MOST_DRAWS = 6  # from one place; a word drawn twice is not given twice
+_MAX_DRAWS = 6  # from one place; a word drawn twice is not given twice
 _FINE = 1 << 20  # steps of a share
 
 
@@ -187,7 +187,7 @@ class _Pool:
 
     def __init__(self, counts: Counts, seen: tuple[Rungs, ...], free: Rungs, params: Params) -> None:
         self._totals: dict[tuple[tuple[int, ...], tuple[str, ...]], Counter[str]] = {}
-        self._free, self._most, self._draw = free, params.most_words, params.draw
+        self._free, self._most, self._draw = free, params.max_words, params.draw
         self._frequent: dict[tuple[tuple[int, ...], tuple[str, ...]], _Place] = {}
         self._pools: dict[tuple[str, ...], list[str]] = {}
         self._seen: dict[tuple[Rungs, tuple[str, ...]], list[_Place]] = {}
@@ -197,19 +197,19 @@ class _Pool:
                 total = self._totals.setdefault((rung, tuple([key[place] for place in rung])), Counter())
                 total[key[-1]] += count
 
-    def drawn(self, key: tuple[str, ...], seen: Rungs, original: str, draws: Draws) -> Iterator[str]:
+    def drawn(self, key: tuple[str, ...], seen: Rungs, original: str, rng: Rng) -> Iterator[str]:
         """Words for a place, each once, and not the one that stands there."""
         draw = self._draw
-        if draw.kind == "seen" and draws.below(_FINE) >= draw.free_share * _FINE:
+        if draw.kind == "seen" and rng.below(_FINE) >= draw.free_share * _FINE:
             told = [original]
             places = _without(self._places(key, seen), original)
-            for _ in range(_MOST_DRAWS if places else 0):
-                word = _likely(places, draw.prior, draws)
+            for _ in range(_MAX_DRAWS if places else 0):
+                word = _likely(places, draw.prior, rng)
                 if word not in told:
                     told.append(word)
                     yield word
         else:
-            yield from (word for word in draws.order(self._pool(key)) if word != original)
+            yield from (word for word in rng.order(self._pool(key)) if word != original)
 
     def _places(self, key: tuple[str, ...], seen: Rungs) -> list["_Place"]:
         """The places in which anything was seen, the narrowest first."""
@@ -266,12 +266,12 @@ def _without(places: Sequence[_Place], word: str) -> list[_Others]:
     return others
 
 
-def _likely(places: Sequence[_Others], prior: int, draws: Draws) -> str:
+def _likely(places: Sequence[_Others], prior: int, rng: Rng) -> str:
     """A word by the counts of the narrowest place that is believed; the last one always is."""
     last = places[-1]
     for place in places:
         left = place[2]
-        drawn = draws.below(left if place is last else left + prior)
+        drawn = rng.below(left if place is last else left + prior)
         if drawn < left:
             break
     words, sums, _, start, left_out = place

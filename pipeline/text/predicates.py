@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from pipeline.core.kept import Kept
+from pipeline.core.bounded_memo import BoundedMemo
 from pipeline.text import english, wordlists
 
 Setting = tuple[bool, bool]  # the subject is a person or an animal; one of the two is ground
@@ -55,10 +55,12 @@ class Predicates:
         verbs = wordlists.rows("verbs")
         self._verbs = {row["word"]: row["meaning"] for row in verbs}
         self._other_postures = both_ways({row["word"]: row["not_with"] for row in verbs if row["not_with"]})
-        self.of: Callable[[str], Predicate] = Kept(self._make).__getitem__
+        self.of: Callable[[str], Predicate] = BoundedMemo(self._make).__getitem__
         # claim, fact, setting -> what the fact says of the claim about the same two things
-        self.compared: Callable[[tuple[str, str, Setting]], int] = Kept(self._compare).__getitem__
-        self.tells: Callable[[str], bool] = Kept(self._tells).__getitem__  # whether it speaks against anything common
+        self.compared: Callable[[tuple[str, str, Setting]], int] = BoundedMemo(self._compare).__getitem__
+        self.tells: Callable[[str], bool] = BoundedMemo(
+            self._tells
+        ).__getitem__  # whether it speaks against anything common
 
     def _make(self, word: str) -> Predicate:
         said = self._said_as.get(word) or english.said(word)

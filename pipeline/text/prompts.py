@@ -18,7 +18,7 @@ PARTS_OF_LABELS = frozenset(("noun", "verb"))  # types whose texts several class
 # Groups of vectors that the lexicon of movement makes of texts, which several classes may share too: their attributes,
 # and what is told of each measured movement.
 MOVEMENT, TOLD = "movement", "told"
-MOST_TEXTS = 100  # of one type and class; the vectors' ids "CCCC-II" count them
+MAX_TEXTS = 100  # of one type and class; the vectors' ids "CCCC-II" count them
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,8 @@ def joined(parts: Iterable[Sequence[Text]], names: Sequence[str], where: str) ->
             texts.append(Text(text.class_id, text.type, first[text.class_id] + text.index, text.text, text.origin))
             count[text.class_id] += 1
     for class_id, number in sorted(count.items()):
-        if number > MOST_TEXTS:
+        if number > MAX_TEXTS:
             raise DataError(
-                f"{where}: {number} texts of class '{names[class_id]}', at most {MOST_TEXTS} can be counted; give fewer"
+                f"{where}: {number} texts of class '{names[class_id]}', at most {MAX_TEXTS} can be counted; give fewer"
             )
     return texts

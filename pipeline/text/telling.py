@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from pipeline.text.clauses import Clause
-from pipeline.text.phrases import MOST_COUNTED, Described, Phrase
+from pipeline.text.phrases import MAX_COUNTED, Described, Phrase
 
 Phrasing = Callable[[Described, str], Phrase]  # an object and the relation word that follows -> how it is named
 
@@ -82,10 +82,10 @@ class _Names:
         alike = self._fitted(own, node)
         if alike == [node]:
             return True
-        if not own.counted or alike.index(node) >= MOST_COUNTED:
+        if not own.counted or alike.index(node) >= MAX_COUNTED:
             return False
         self.numbers[node] = alike.index(node) + 1
-        for number, other in enumerate(alike[:MOST_COUNTED], 1):
+        for number, other in enumerate(alike[:MAX_COUNTED], 1):
             if self.introduced[other].indefinite == own.indefinite:
                 self.numbers[other] = number
         return True

@@ -25,7 +25,7 @@ from pipeline.models.encoder import Encoder
 from pipeline.training import binding, bound, frozen, hub, loop, paired, paired_classes, ranks, starts
 from pipeline.training.binding import Arm, Binding, Sense
 from pipeline.training.determinism import deterministic
-from pipeline.training.lessons import Prepared
+from pipeline.training.training_set import Prepared
 
 HISTORY = ("loss", "recall", "chance", "temperature", "held_out_loss", "held_out_recall", "held_out_chance")
 
@@ -173,9 +173,9 @@ class Training:
             "starts": {name: file and file_digest(file) for name, file in self.starts.items()},
         }
 
-    def _asked(self, name: str) -> frozen.Asked:
+    def _asked(self, name: str) -> frozen.EncoderRequest:
         plan, sense = self.plan, self.plan.senses[name]
-        return frozen.Asked(
+        return frozen.EncoderRequest(
             plan.dataset, plan.split_table, sense.modality, sense.recipe, sense.encoder, {}, self.where(name)
         )
 
@@ -205,7 +205,7 @@ def train(training: Training, folder: Path, running: loop.Running, resume: Path)
 def _sources(training: Training, batch_size: int) -> tuple[paired.PairedClips, paired.PairedClips]:
     arrays: dict[str, dict[str, paired.Rowed]] = {}
     for dataset, prepared in training.arrays.prepared.items():
-        arrays[dataset] = {name: prepared[name].x_NCTVM for name in (HUB, *training.names)}
+        arrays[dataset] = {name: prepared[name].clips for name in (HUB, *training.names)}
         if not training.plan.hub.learns:
             digest = training.arrays.digests[dataset][HUB]
             arrays[dataset][HUB] = training.hub.vectors(dataset, training.group, digest)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from pipeline.modalities import Variant
 from pipeline.models.encoder import Streamed, encoder_of
 from pipeline.training import loop, sentences
-from pipeline.training.lessons import LabelledClips, Lessons, Prepared
+from pipeline.training.training_set import LabelledClips, Prepared, TrainingSet
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Classifier(nn.Module):
 def train(
     encoder: nn.Module,
     prepared: Prepared,
-    lessons: Lessons,
+    training_set: TrainingSet,
     params: loop.Params,
     teaching: Teaching,
     *,
@@ -66,14 +66,14 @@ def train(
     """Leave in the encoder the weights of the epoch that knew most held-out clips; to be run within `deterministic`."""
 
     def clips(rows: list[int], labels: list[int], *, learnt: bool) -> LabelledClips:
-        classes, variant = lessons.training_classes, teaching.variant if learnt else None
+        classes, variant = training_set.training_classes, teaching.variant if learnt else None
         return LabelledClips(prepared, rows, labels, classes, params.batch_size, shuffled=learnt, variant=variant)
 
-    module, loss_fn = _learner(encoder, len(lessons.training_classes), teaching)
+    module, loss_fn = _learner(encoder, len(training_set.training_classes), teaching)
     return loop.fit(
         module,
-        clips(lessons.rows, lessons.labels, learnt=True),
-        clips(lessons.held_out_rows, lessons.held_out_labels, learnt=False),
+        clips(training_set.rows, training_set.labels, learnt=True),
+        clips(training_set.held_out_rows, training_set.held_out_labels, learnt=False),
         loss_fn,
         params,
         task.running,

@@ -17,7 +17,7 @@ from pipeline.models import checkpoint, encoder_cost, text_space
 from pipeline.models.mapped import Mapped
 from pipeline.training import classify, loop, ranks, sentences
 from pipeline.training.determinism import deterministic
-from pipeline.training.lessons import Classes, Lessons, Prepared
+from pipeline.training.training_set import Classes, Prepared, TrainingSet
 
 
 class Plan(Params):
@@ -47,13 +47,13 @@ def train(
     file: Path,
     plan: Plan,
     prepared: Prepared,
-    lessons: Lessons,
+    training_set: TrainingSet,
     told: sentences.Told | None,
     seed: int,
     task: classify.Task,
 ) -> None:
     """Write the weights of the best epoch; `told` are the texts of the training classes, where the plan has such."""
-    named_seed = derived_seed(seed, "pretrain", lessons.split)
+    named_seed = derived_seed(seed, "pretrain", training_set.split)
     log = runs.recorded("training", task.what, writes=ranks.leads())
     layout = prepared.attrs["layout"]
     teaching = classify.Teaching(plan.label_smoothing, _variant(plan, layout, f"{task.section}.augment"), told)
@@ -67,16 +67,16 @@ def train(
         if told is not None and told.space is not None:
             encoder = Mapped(encoder, told.space.dim)
         cost = encoder_cost.of(encoder, _whole_clip(prepared))
-        fitted = classify.train(encoder, prepared, lessons, plan.training, teaching, seed=named_seed, task=task)
+        fitted = classify.train(encoder, prepared, training_set, plan.training, teaching, seed=named_seed, task=task)
         facts.update(fitted.facts)
     space = told.space if told is not None else None
     kept = {} if space is None else {text_space.KEY: space.model_dump()}
-    checkpoint.save(file, encoder, _about(plan, prepared, lessons, seed, fitted) | asdict(cost) | kept)
+    checkpoint.save(file, encoder, _about(plan, prepared, training_set, seed, fitted) | asdict(cost) | kept)
 
 
 def _whole_clip(prepared: Prepared) -> torch.Tensor:
     """A clip in which everything is there, all bodies that the recipe keeps: what a clip costs at most."""
-    return torch.ones(1, *np.shape(prepared.x_NCTVM[:1])[1:])
+    return torch.ones(1, *np.shape(prepared.clips[:1])[1:])
 
 
 def _variant(plan: Plan, layout: str, section: str) -> modalities.Variant | None:
@@ -89,20 +89,20 @@ def _variant(plan: Plan, layout: str, section: str) -> modalities.Variant | None
     return sense.augment(plan.augment, layout, section)
 
 
-def _about(plan: Plan, prepared: Prepared, lessons: Lessons, seed: int, fitted: loop.Fitted) -> dict[str, Any]:
+def _about(plan: Plan, prepared: Prepared, training_set: TrainingSet, seed: int, fitted: loop.Fitted) -> dict[str, Any]:
     """What extract needs to rebuild the encoder and to refuse it where it saw too much."""
     told = {"dataset", "split_table", "modality", "recipe", "encoder", "options", "classes", "augment", "text"}
     return {
         **plan.model_dump(include=told),
         "layout": prepared.attrs["layout"],
-        "split": lessons.split,
+        "split": training_set.split,
         "seed": seed,
-        "training_classes": lessons.training_classes,
-        "training_names": lessons.training_names,
-        "unseen_classes": lessons.unseen_classes,
-        "training_clips": lessons.training_clips,
-        "num_training_clips": len(lessons.rows),
-        "num_held_out_clips": len(lessons.held_out_rows),
+        "training_classes": training_set.training_classes,
+        "training_names": training_set.training_names,
+        "unseen_classes": training_set.unseen_classes,
+        "training_clips": training_set.training_clips,
+        "num_training_clips": len(training_set.rows),
+        "num_held_out_clips": len(training_set.held_out_rows),
         "epoch": fitted.epoch,
         "history": fitted.history,
     }

@@ -13,7 +13,7 @@ from pipeline.core import seeds
 from pipeline.core.boxes import Boxes
 from pipeline.core.errors import DataError
 from pipeline.core.params import Params
-from pipeline.core.prepared import Clips
+from pipeline.core.prepared import ClipArrays
 from pipeline.core.store import GroupWriter
 from pipeline.models import regions
 from pipeline.models.encoder import Encoder, PictureEncoder
@@ -44,7 +44,7 @@ class Masked(Params):
     seed: int
 
 
-def refuse_empty(is_empty: Callable[[Array], npt.NDArray[np.bool_]], clips: Clips, batches: Batches) -> None:
+def refuse_empty(is_empty: Callable[[Array], npt.NDArray[np.bool_]], clips: ClipArrays, batches: Batches) -> None:
     """Raise DataError, naming the clip, if there is one in which nobody and nothing is."""
     for rows in _batches(clips, batches):
         empty_N = is_empty(clips[rows])
@@ -53,13 +53,13 @@ def refuse_empty(is_empty: Callable[[Array], npt.NDArray[np.bool_]], clips: Clip
             raise DataError(f"{clip}: empty: no body to encode; run `dvc repro preprocess`")
 
 
-def encode(encoder: Encoder, clips: Clips, batches: Batches) -> Array:
+def encode(encoder: Encoder, clips: ClipArrays, batches: Batches) -> Array:
     """pooled_ND of a frozen encoder in eval mode."""
     with _frozen(batches):
         return np.concatenate([encoder(torch.from_numpy(clips[rows])).numpy() for rows in _batches(clips, batches)])
 
 
-def put_with_tokens(group: GroupWriter, encoder: Encoder, clips: Clips, batches: Batches) -> None:
+def put_with_tokens(group: GroupWriter, encoder: Encoder, clips: ClipArrays, batches: Batches) -> None:
     """Write `pooled` and `tokens` (N, ..., D); of a large dataset the tokens need not fit in memory."""
     pooled: list[Array] = []
 
@@ -75,7 +75,7 @@ def put_with_tokens(group: GroupWriter, encoder: Encoder, clips: Clips, batches:
     group.put("pooled", np.concatenate(pooled))
 
 
-def encode_masked(encoder: Encoder, clips: Clips, masked: Masked, axis: int, batches: Batches) -> Array:
+def encode_masked(encoder: Encoder, clips: ClipArrays, masked: Masked, axis: int, batches: Batches) -> Array:
     """masked_NKD: the vectors of K variants of each clip, with parts along an axis of x_NCTVM hidden."""
     parts = []
     for rows in _batches(clips, batches):
@@ -93,7 +93,7 @@ def encode_masked(encoder: Encoder, clips: Clips, masked: Masked, axis: int, bat
     return np.concatenate(parts)
 
 
-def encode_regions(encoder: PictureEncoder, clips: Clips, boxes: list[Boxes], batches: Batches) -> list[Array]:
+def encode_regions(encoder: PictureEncoder, clips: ClipArrays, boxes: list[Boxes], batches: Batches) -> list[Array]:
     """regions_KD of each clip: the mean, over each of its boxes, of the encoder's map of the box's frame."""
     found = []
     with _frozen(batches):
@@ -133,7 +133,7 @@ def motion(x_CTVM: Array, axis: int) -> npt.NDArray[np.float64]:
     return found
 
 
-def _batches(clips: Clips, batches: Batches) -> list[slice]:
+def _batches(clips: ClipArrays, batches: Batches) -> list[slice]:
     """The rows of all clips, a batch at a time."""
     return [slice(start, start + batches.batch_size) for start in range(0, len(clips), batches.batch_size)]
 

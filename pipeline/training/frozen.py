@@ -22,7 +22,7 @@ from pipeline.models.text_space import TextSpace
 
 
 @dataclass(frozen=True)
-class Asked:
+class EncoderRequest:
     """Which encoder a row means; `where` is the part of params.yaml that errors name."""
 
     dataset: str  # whose clips are encoded
@@ -81,7 +81,7 @@ def is_splitless(modality: str, encoder: str) -> bool:
     return isinstance(members.load(f"pipeline.modalities.{modality}", encoder), SplitlessMember)
 
 
-def encoders(asked: Asked, weights: Path, layout: str) -> Loads:
+def encoders(asked: EncoderRequest, weights: Path, layout: str) -> Loads:
     """The encoders of a folder of weights or of a start file, each loaded when it is called for.
 
     Weights of a split are of the group `<split>-<seed>`, others of `all-<seed>`, or `all` where they have no seeds or
@@ -96,7 +96,7 @@ def encoders(asked: Asked, weights: Path, layout: str) -> Loads:
     return _of_no_weights(asked, layout) if is_weightless(asked) else _of_no_split(asked, weights)
 
 
-def _of_splits(asked: Asked, weights: Path, layout: str) -> Loads:
+def _of_splits(asked: EncoderRequest, weights: Path, layout: str) -> Loads:
     """The encoders that pretrain left, or that were imported."""
     if asked.options:
         raise ParamsError(f"{asked.where}: options: the weights of {asked.encoder} bring their own; set it to {{}}")
@@ -122,7 +122,7 @@ def _of_splits(asked: Asked, weights: Path, layout: str) -> Loads:
     return {file.stem: partial(load, file) for file in files}
 
 
-def _of_no_split(asked: Asked, weights: Path) -> Loads:
+def _of_no_split(asked: EncoderRequest, weights: Path) -> Loads:
     """The encoders of a start file or of a row of finetune."""
     member = members.load(f"pipeline.modalities.{asked.modality}", asked.encoder)
     if not isinstance(member, SplitlessMember):
@@ -150,12 +150,12 @@ def _of_no_split(asked: Asked, weights: Path) -> Loads:
     return {name: partial(load, name, seed) for name, seed in names.items()}
 
 
-def is_weightless(asked: Asked) -> bool:
+def is_weightless(asked: EncoderRequest) -> bool:
     """Whether an encoder learns nothing."""
     return isinstance(members.load(f"pipeline.modalities.{asked.modality}", asked.encoder), WeightlessMember)
 
 
-def _of_no_weights(asked: Asked, layout: str) -> Loads:
+def _of_no_weights(asked: EncoderRequest, layout: str) -> Loads:
     """An encoder that learns nothing, which a hash of what it is built of stands for."""
     member: WeightlessMember = members.load(f"pipeline.modalities.{asked.modality}", asked.encoder)
 
@@ -180,7 +180,7 @@ def _named(about: dict[str, Any], dataset: str, file: Path) -> list[int]:
     return sorted(set(found))
 
 
-def check(metadata: dict[str, Any], file: Path, asked: Asked, layout: str) -> About:
+def check(metadata: dict[str, Any], file: Path, asked: EncoderRequest, layout: str) -> About:
     """What the weights of a file are; refuses those that the row does not mean, or that saw an unseen class."""
     try:
         about = About.model_validate(metadata)

@@ -17,7 +17,7 @@ from pipeline.core.store import Store, create
 from pipeline.models.encoder import Encoder
 from pipeline.training import encoding, frozen, ranks
 from pipeline.training.frozen import Found
-from pipeline.training.lessons import Prepared
+from pipeline.training.training_set import Prepared
 
 Array = npt.NDArray[np.float32]
 
@@ -39,7 +39,7 @@ class Hub:
     def __init__(
         self,
         plan: Plan,
-        asked: frozen.Asked,
+        asked: frozen.EncoderRequest,
         weights: Path,
         prepared: Mapping[str, Prepared],
         batches: encoding.Batches,
@@ -96,7 +96,7 @@ class Hub:
 
     def _computed(self, dataset: str, group: str, arrays: str) -> Array:
         name, key = f"hub-{dataset}-{group}", self.said(dataset, group, arrays)
-        clips = self._prepared[dataset].x_NCTVM
+        clips = self._prepared[dataset].clips
 
         def make(folder: Path) -> None:
             with create(folder / "hub.zarr", {}) as writer:
@@ -118,7 +118,7 @@ class Hub:
 
 def encoded(encoder: Encoder, prepared: Prepared, batches: encoding.Batches) -> Array:
     """unit_ND of prepared clips. Raises DataError for a vector of length 0 or that is no number."""
-    vector_ND = encoding.encode(encoder, prepared.x_NCTVM, batches)
+    vector_ND = encoding.encode(encoder, prepared.clips, batches)
     length_N1 = np.linalg.norm(vector_ND.astype(np.float64), axis=1, keepdims=True)
     if not (np.isfinite(length_N1) & (length_N1 > 0)).all():
         raise DataError(f"{prepared.path}: a clip has a vector without a direction; check the encoder's weights")

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from pydantic import model_validator
 
 from pipeline.core import roles, tables
-from pipeline.core.batches import Arrays, Rows, dealt, order
+from pipeline.core.batches import Arrays, Rows, in_batches, order
 from pipeline.core.errors import DataError
 from pipeline.core.params import Params
 from pipeline.core.schemas import CLIPS, SPLIT
@@ -212,7 +212,7 @@ class PairedClips:
         num_rows = len(self.clips)
         if self.shuffled:
             return order(num_rows, self.batch_size, seed, epoch)
-        return dealt(np.arange(num_rows), self.batch_size)
+        return in_batches(np.arange(num_rows), self.batch_size)
 
     def read(self, rows: Rows, seed: int) -> Arrays:  # noqa: ARG002 - nothing is drawn
         """x_NC... of every sense, what the hub has of the same clips, and key_NK."""

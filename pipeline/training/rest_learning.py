@@ -86,7 +86,7 @@ class Clips:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class RestTask:
     """What one training learns from, beside its clips."""
 
     class_names: Sequence[str]  # K, of the classes that are taught
@@ -118,22 +118,22 @@ def warm_up(plan: Plan, clips: Clips, num_classes: int, task: Task, file: Path) 
 
 
 def learn(
-    plan: Plan, clips: Clips, lesson: Lesson, task: Task, start: Path | None, file: Path, about: Mapping[str, Any]
+    plan: Plan, clips: Clips, rest_task: RestTask, task: Task, start: Path | None, file: Path, about: Mapping[str, Any]
 ) -> None:
     """Write the weights of the best epoch on held-out clips; the frame encoder begins as in the file `start`."""
     with _recorded(plan.training, task) as facts:
-        module = built(plan, lesson)
+        module = built(plan, rest_task)
         if start is not None:
             assert module.frames is not None
             module.frames.load_state_dict(checkpoint.load(start, "rest")[0])
-        fitted = _fit(module, clips, loss_of(plan, lesson.vectors_KE), plan.training, task, watched(plan))
+        fitted = _fit(module, clips, loss_of(plan, rest_task.vectors_KE), plan.training, task, watched(plan))
         facts.update(fitted.facts)
     told = {
         **about,
         **plan.model_dump(include={"frames", "model", "losses"}),
-        "class_names": list(lesson.class_names),
-        "vocabulary": None if lesson.vocabulary is None else lesson.vocabulary.to_json(),
-        "sizes": {"token_dim": lesson.token_dim, "max_tokens": lesson.max_tokens, "places": lesson.places},
+        "class_names": list(rest_task.class_names),
+        "vocabulary": None if rest_task.vocabulary is None else rest_task.vocabulary.to_json(),
+        "sizes": {"token_dim": rest_task.token_dim, "max_tokens": rest_task.max_tokens, "places": rest_task.places},
         "epoch": fitted.epoch,
         "history": fitted.history,
     }
@@ -165,29 +165,29 @@ def _recorded(params: loop.Params, task: Task) -> Iterator[dict[str, object]]:
         yield facts
 
 
-def built(plan: Plan, lesson: Lesson) -> Rest | E2E:
+def built(plan: Plan, rest_task: RestTask) -> Rest | E2E:
     """A new network, drawn from torch's random state."""
     encoder = None if plan.frames is None else _frames(plan)
-    token_dim = lesson.token_dim if encoder is None else encoder.dim
+    token_dim = rest_task.token_dim if encoder is None else encoder.dim
     assert token_dim is not None
     if isinstance(plan.model, E2EParams):
-        return E2E(plan.model, encoder, token_dim, lesson.vectors_KE.shape[1])
+        return E2E(plan.model, encoder, token_dim, rest_task.vectors_KE.shape[1])
     assert plan.losses is not None
-    vocabulary = lesson.vocabulary if plan.words_are_learnt else None
+    vocabulary = rest_task.vocabulary if plan.words_are_learnt else None
     sizes = Sizes(
         token_dim=token_dim,
-        max_tokens=lesson.max_tokens,
-        places=lesson.places,
-        num_classes=len(lesson.class_names) if plan.losses.cls else None,
+        max_tokens=rest_task.max_tokens,
+        places=rest_task.places,
+        num_classes=len(rest_task.class_names) if plan.losses.cls else None,
         num_words=None if vocabulary is None else len(vocabulary),
         max_words=0 if vocabulary is None else vocabulary.max_words,
     )
     return Rest(plan.model, encoder, sizes)
 
 
-def loaded(plan: Plan, lesson: Lesson, file: Path) -> Rest | E2E:
+def loaded(plan: Plan, rest_task: RestTask, file: Path) -> Rest | E2E:
     """The network of a file of weights, at rest. Raises DataError for weights of another size."""
-    module = built(plan, lesson)
+    module = built(plan, rest_task)
     try:
         module.load_state_dict(checkpoint.load(file, "rest")[0])
     except RuntimeError:

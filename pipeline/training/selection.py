@@ -78,7 +78,7 @@ def learn(task: Task, member: Method, plan: Plan, folder: Path) -> None:
     """
     seed = seed_of(task)
     with deterministic(seed, plan.num_threads):
-        history, parting = _tried(task, member, plan, seed)
+        history, parting = _grid_search(task, member, plan, seed)
         selected = max(range(len(history)), key=lambda place: history[place]["val_top1"])  # the earliest of equals
         last = task.last(plan.refit)
         scored: dict[str, list[Array]] = {space: [] for space in task.spaces}
@@ -136,7 +136,7 @@ def explained(folder: Path) -> dict[str, Array]:
     return {file.stem.removeprefix(scores.EXPLAIN): np.load(file, allow_pickle=False) for file in files}
 
 
-def _tried(task: Task, member: Method, plan: Plan, seed: int) -> tuple[list[dict[str, Any]], list[Parting]]:
+def _grid_search(task: Task, member: Method, plan: Plan, seed: int) -> tuple[list[dict[str, Any]], list[Parting]]:
     """For every setting loss and accuracy on clips of classes that stand in for unseen ones.
 
     Where test clips of seen classes are scored too, also how seen and unseen ones are parted.

@@ -33,7 +33,7 @@ def file_of(sense: Sense, pretrained: Path, split: str, seed: int, where: str) -
     return file
 
 
-def said(sense: Sense, file: Path, asked: frozen.Asked, layout: str) -> frozen.About:
+def said(sense: Sense, file: Path, asked: frozen.EncoderRequest, layout: str) -> frozen.About:
     """What the weights of a start are. Refuses those of another encoder, and those that saw an unseen class."""
     about = frozen.check(checkpoint.load(file)[1], file, asked, layout)
     if about.text_space is not None:

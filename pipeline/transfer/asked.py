@@ -7,12 +7,12 @@ from pydantic import Field
 from pipeline.core.params import Params
 from pipeline.transfer.folds import Constraints, Grid
 from pipeline.transfer.program import Cap
-from pipeline.transfer.recognise import Inference, NamedSide, Scheme
+from pipeline.transfer.recognise import Inference, NamedConstraints, Scheme
 
 ComposedMethod = Literal["prototypes", "rest"]
 
 
-class Extra(Params):
+class ConstraintParams(Params):
     """Side constraints on the program; pairs are [unseen class, seen class] by name."""
 
     min_seen: int = Field(ge=0)
@@ -38,7 +38,7 @@ class Composing(Params):
     inference: Inference
     constraints: Constraints
     cap: Cap  # of constraint III: a row, as printed, a column, or both
-    extra: Extra | None
+    extra: ConstraintParams | None
     selection: Literal["val", "folds"]  # folds: of seen classes, the paper's rule; the encoder saw their clips
     grid: Grid
 
@@ -57,5 +57,5 @@ class Composing(Params):
         extra = None
         if self.extra:
             pairs = tuple(self.extra.forbidden), tuple(self.extra.required)
-            extra = NamedSide(self.extra.min_seen, self.extra.max_seen, *pairs, self.extra.coverage)
+            extra = NamedConstraints(self.extra.min_seen, self.extra.max_seen, *pairs, self.extra.coverage)
         return Scheme(self.inference, self.cap, extra)

@@ -66,7 +66,7 @@ def class_folds(class_ids: Sequence[int], num_folds: int, seed: int) -> list[lis
     return [sorted(int(c) for c in shuffled[start::num_folds]) for start in range(num_folds)]
 
 
-def tried(
+def grid_search(
     known: Knowledge, targets: Sequence[Sequence[int]], sources: Sequence[int], grid: Sequence[Setting], scheme: Scheme
 ) -> list[Trial]:
     """Every setting of the grid scored on clips of pseudo-unseen classes.

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.core.errors import DataError
-from pipeline.transfer import program, side
+from pipeline.transfer import program, side_constraints
 from pipeline.transfer.relatedness import Candidates, Floats, Ints, Mask, candidates, check_labels, unit_rows
+from pipeline.transfer.side_constraints import SideConstraints
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,12 @@ class Choice:
 
 
 def choose(
-    unseen: Labels, seen: Labels, setting: Setting, *, cap: program.Cap, extra: side.Side | None = None
+    unseen: Labels,
+    seen: Labels,
+    setting: Setting,
+    *,
+    cap: program.Cap,
+    extra: SideConstraints | None = None,
 ) -> Choice:
     """Solve the program for this target set. Raises DataError for bad labels, a K too large, infeasible extras.
 
@@ -76,7 +82,7 @@ def choose(
     if extra is None:
         solution = program.solve(found, allowed_E, rho=setting.rho, cap=cap)
     else:
-        solution = side.solve(
+        solution = side_constraints.solve(
             found, allowed_E, rho=setting.rho, cap=cap, side=extra, unseen=unseen.names, seen=seen.names
         )
     empty = np.setdiff1d(np.arange(found.num_unseen), found.unseen_E[solution.chosen_E]).astype(np.int32)
@@ -101,7 +107,9 @@ def choose(
     )
 
 
-def _check_readmitted(empty: Ints, found: Candidates, extra: side.Side | None, unseen: Labels, seen: Labels) -> None:
+def _check_readmitted(
+    empty: Ints, found: Candidates, extra: SideConstraints | None, unseen: Labels, seen: Labels
+) -> None:
     forbidden = set(extra.forbidden) if extra else set()
     for j in empty.tolist():
         if (j, int(found.nearest_U[j])) in forbidden:

@@ -13,14 +13,14 @@ from pipeline.core.errors import DataError
 from pipeline.transfer import inference, program
 from pipeline.transfer.prototypes import Choice, Labels, Setting, choose, class_means, compose
 from pipeline.transfer.relatedness import Floats, unit_rows
-from pipeline.transfer.side import Side
+from pipeline.transfer.side_constraints import SideConstraints
 
 Inference = Literal["visual_prototypes", "seen_label_then_text", "reverse_transfer"]
 NamedPair = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class NamedSide:
+class NamedConstraints:
     """Side constraints by class name, as a person gives them; `among` turns them into indices of one target set."""
 
     min_seen: int
@@ -29,14 +29,14 @@ class NamedSide:
     required: tuple[NamedPair, ...]
     coverage: int
 
-    def among(self, unseen: Sequence[str], seen: Sequence[str]) -> Side:
+    def among(self, unseen: Sequence[str], seen: Sequence[str]) -> SideConstraints:
         """The constraints that concern these classes; pairs of classes on other sides of the split do not apply."""
         rows, columns = {n: j for j, n in enumerate(unseen)}, {n: i for i, n in enumerate(seen)}
         forbidden, required = (
             tuple((rows[j], columns[i]) for j, i in pairs if j in rows and i in columns)
             for pairs in (self.forbidden, self.required)
         )
-        return Side(self.min_seen, self.max_seen, forbidden, required, self.coverage)
+        return SideConstraints(self.min_seen, self.max_seen, forbidden, required, self.coverage)
 
     def check_names(self, names: Sequence[str]) -> None:
         """Raise DataError for a pair with a class that does not exist."""
@@ -51,7 +51,7 @@ class Scheme:
 
     inference: Inference
     cap: program.Cap
-    extra: NamedSide | None
+    extra: NamedConstraints | None
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ Ints = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 
 BLOCK_ROWS = 256
-_MOST_PAIRS = 50_000_000  # without constraint I every positive pair is kept; beyond this memory is no longer bounded
+_MAX_PAIRS = 50_000_000  # without constraint I every positive pair is kept; beyond this memory is no longer bounded
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def candidates(
 
 def _check_size(num_unseen: int, num_seen: int, num_neighbours: int | None) -> None:
     if num_neighbours is None:
-        if num_unseen * num_seen > _MOST_PAIRS:
+        if num_unseen * num_seen > _MAX_PAIRS:
             raise DataError(f"{num_unseen} x {num_seen} pairs without constraint I do not fit; set num_neighbours (K)")
     elif not 1 <= num_neighbours <= num_seen:
         raise DataError(f"K = {num_neighbours} neighbours asked for, there are {num_seen} seen classes; lower K")

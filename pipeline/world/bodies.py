@@ -8,7 +8,7 @@ from pydantic import Field
 
 from pipeline.core.params import Params
 
-_MOST_SIZE_DIFFERENCE = 0.13
+_MAX_SIZE_DIFFERENCE = 0.13
 
 
 class Sizes(Params):
@@ -54,7 +54,7 @@ class Style:
 
 def sampled_body(rng: np.random.Generator, sizes: Sizes) -> Body:
     """A person at most 13 % from the mean in size; proportions vary by a few per cent a bone."""
-    low, high = sizes.mean - _MOST_SIZE_DIFFERENCE, sizes.mean + _MOST_SIZE_DIFFERENCE
+    low, high = sizes.mean - _MAX_SIZE_DIFFERENCE, sizes.mean + _MAX_SIZE_DIFFERENCE
     size = float(np.clip(rng.normal(sizes.mean, sizes.deviation), low, high))
     usual = (0.30, 0.24, 0.08, 0.17, 0.18, 0.29, 0.25, 0.08, 0.10, 0.42, 0.41, 0.15)
     return Body(*(length * size * float(np.clip(rng.normal(1.0, 0.04), 0.9, 1.1)) for length in usual))

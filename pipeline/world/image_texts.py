@@ -43,7 +43,7 @@ class ImageTextWorld(Params):
     kind: Literal["image_text"]
     seed: int
     pictures: Annotated[int, Field(ge=2, le=1_000_000)]
-    pictures_a_shard: Annotated[int, Field(ge=1, le=9999)]
+    pictures_per_shard: Annotated[int, Field(ge=1, le=9999)]
     classes: Annotated[list[int], Field(min_length=1)]  # of the demo dataset: what is done; no caption names another
     width: Annotated[int, Field(ge=32, le=512)]
     height: Annotated[int, Field(ge=32, le=512)]
@@ -56,7 +56,7 @@ class ImageTextWorld(Params):
     @property
     def num_shards(self) -> int:
         """The last one may be smaller."""
-        return -(-self.pictures // self.pictures_a_shard)
+        return -(-self.pictures // self.pictures_per_shard)
 
     @model_validator(mode="after")
     def _known(self) -> "ImageTextWorld":
@@ -71,8 +71,8 @@ class ImageTextWorld(Params):
 def write_image_texts(world: ImageTextWorld, folder: Path) -> Iterator[int]:
     """Write the shards below a folder, with the counts that img2dataset puts beside each; yields after every shard."""
     words = captioning.Words(world.classes)
-    for shard, first in enumerate(range(0, world.pictures, world.pictures_a_shard)):
-        numbers = range(first, min(first + world.pictures_a_shard, world.pictures))
+    for shard, first in enumerate(range(0, world.pictures, world.pictures_per_shard)):
+        numbers = range(first, min(first + world.pictures_per_shard, world.pictures))
         webdataset.write(folder / f"{shard:05d}.tar", (_sample(world, number, words) for number in numbers))
         write_json(folder / f"{shard:05d}_stats.json", {"count": len(numbers), "successes": len(numbers)})
         yield shard
@@ -89,7 +89,7 @@ def _sample(world: ImageTextWorld, number: int, words: captioning.Words) -> Samp
         picture, caption = _things(world, number, rng)
     content = io.BytesIO()
     picture.save(content, "JPEG", quality=_QUALITY)
-    key = f"{number // world.pictures_a_shard:05d}{number % world.pictures_a_shard:04d}"
+    key = f"{number // world.pictures_per_shard:05d}{number % world.pictures_per_shard:04d}"
     about = {"key": key, "caption": caption, "class_id": class_id, "origin": "scene" if class_id is None else "person"}
     return Sample(key, "jpg", content.getvalue(), caption, about)
 

@@ -45,8 +45,8 @@ class World(Params):
     classes: Annotated[int, Field(ge=1)]  # the first so many of that list
     sizes: Sizes
     places: Places
-    least_frames: Annotated[int, Field(ge=8)]
-    most_frames: Annotated[int, Field(le=300)]
+    min_frames: Annotated[int, Field(ge=8)]
+    max_frames: Annotated[int, Field(le=300)]
     noise_mm: Annotated[float, Field(ge=0)]
     dropped_frames: Share  # share of frames that are missing from the file
     empty_frames: Share  # share of frames without any body
@@ -55,8 +55,8 @@ class World(Params):
 
     @model_validator(mode="after")
     def _consistent(self) -> "World":
-        if self.least_frames > self.most_frames:
-            raise ValueError("least_frames is above most_frames")
+        if self.min_frames > self.max_frames:
+            raise ValueError("min_frames is above max_frames")
         if self.classes > len(REPERTOIRES[self.repertoire]):
             raise ValueError(f"{self.repertoire} has {len(REPERTOIRES[self.repertoire])} classes")
         return self
@@ -132,8 +132,8 @@ def played(world: World, performance: Performance) -> Array:
     rng = generator(_draw(world, performance, "play"))
     who = generator(world.seed, "subject", performance.subject)
     body, style = sampled_body(who, world.sizes), sampled_style(who)
-    usual = rng.uniform(world.least_frames, world.most_frames + 1)
-    num_frames = int(np.clip(usual * style.pace, world.least_frames, world.most_frames))
+    usual = rng.uniform(world.min_frames, world.max_frames + 1)
+    num_frames = int(np.clip(usual * style.pace, world.min_frames, world.max_frames))
     pose = performed(world.actions[performance.class_id], style, num_frames, rng)
     # As in NTU RGB+D the subject faces camera 2 and camera 3 by turns: front, half and side views of every action.
     heading = (45.0 if performance.repetition % 2 else -45.0) + rng.normal(0.0, 8.0)

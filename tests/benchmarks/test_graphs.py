@@ -24,7 +24,7 @@ from pipeline.formats import visual_genome as vg
 from pipeline.graphs.corpora import visual_genome as corpus
 from pipeline.graphs.networks import to_networkx
 from pipeline.graphs.scene import SceneGraph, components
-from pipeline.text import captions, covers, negate, pools
+from pipeline.text import captions, negate, path_cover, pools
 from pipeline.text.captions import Captioner
 from pipeline.text.lexicon import Lexicon
 from pipeline.text.negatives.shared import Scene
@@ -201,7 +201,7 @@ def networkx_covers(graph: SceneGraph, lexicon: Lexicon) -> list[list[list[int]]
         ):
             if lexicon.predicate(data["predicate"]).said:
                 simple.add_edge(subject, object_)
-        found.append(covers.minimum_path_cover(simple.adj, 64).paths)
+        found.append(path_cover.minimum_path_cover(simple.adj, 64).paths)
     return found
 
 
@@ -211,7 +211,7 @@ def our_covers(graph: SceneGraph, captioner: Captioner) -> list[list[list[int]]]
 
 
 def test_caption_paths_are_five_times_networkx_and_the_same(folder: Path, benchmark: BenchmarkFixture) -> None:
-    captioner = Captioner(captions.Params(max_attributes=2, most_matchings=64), Lexicon())
+    captioner = Captioner(captions.Params(max_attributes=2, max_matchings=64), Lexicon())
     with vg.opened(folder) as images:
         graphs = [made.graph for n in images.image_ids()[:40] if (made := corpus.reading(images, n)).graph]
     assert [our_covers(g, captioner) for g in graphs] == [networkx_covers(g, captioner.lexicon) for g in graphs]
@@ -225,8 +225,8 @@ def test_caption_paths_are_five_times_networkx_and_the_same(folder: Path, benchm
 
 def test_images_a_second_for_reading_captions_and_negatives(folder: Path, benchmark: BenchmarkFixture) -> None:
     lexicon = Lexicon()
-    captioner = Captioner(captions.Params(max_attributes=2, most_matchings=64), lexicon)
-    params = negate.Params(rules=RULES, per_rule=1, most_tries=16, seed=0)
+    captioner = Captioner(captions.Params(max_attributes=2, max_matchings=64), lexicon)
+    params = negate.Params(rules=RULES, per_rule=1, max_tries=16, seed=0)
     statistics, counts = pools.Statistics(lexicon), negate.Counts(Counter(), Counter())
     rules = negate.load(params)
     seconds: Counter[str] = Counter()
@@ -239,7 +239,7 @@ def test_images_a_second_for_reading_captions_and_negatives(folder: Path, benchm
                 statistics.add(graph)
                 seconds["count words"] += time.process_time() - start
         return pools.Pools(
-            statistics, pools.Params(most_words=64, draw=pools.Seen(kind="seen", prior=4, free_share=0.1))
+            statistics, pools.Params(max_words=64, draw=pools.Seen(kind="seen", prior=4, free_share=0.1))
         )
 
     def tell(words: pools.Pools) -> None:

@@ -40,8 +40,8 @@ def network(**changes: bool) -> tuple[nn.Module, Callable[[], Tensor]]:
     plan = parse(rest_learning.Plan, PLAN | changes, "plan")
     vocabulary = Vocabulary.of(NAMES)
     no_texts_KE = np.zeros((len(NAMES), 0), np.float32)
-    lesson = rest_learning.Lesson(NAMES, no_texts_KE, vocabulary, None, NUM_FRAMES, places=False)
-    module = rest_learning.built(plan, lesson).train()
+    rest_task = rest_learning.RestTask(NAMES, no_texts_KE, vocabulary, None, NUM_FRAMES, places=False)
+    module = rest_learning.built(plan, rest_task).train()
     words_NW = torch.from_numpy(vocabulary.table(NAMES[:NUM_CLIPS]))
     batch = {
         "x": torch.randint(0, 256, (NUM_CLIPS, NUM_FRAMES, 3, SIDE, SIDE), dtype=torch.uint8),

@@ -94,7 +94,7 @@ def test_clips_without_their_padding_against_padded_ones(tmp_path: Path, benchma
             prepared.put(writer.group("all", [f"c{i:05d}" for i in range(len(x))]), shape, held, iter(x))
 
     def epoch(name: str) -> float:
-        clips = prepared.Clips(tmp_path / f"{name}.zarr")
+        clips = prepared.ClipArrays(tmp_path / f"{name}.zarr")
         return sum(float(clips[start : start + 32].sum()) for start in range(0, len(clips), 32))
 
     sizes = {

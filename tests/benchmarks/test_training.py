@@ -26,11 +26,11 @@ EPOCH = r"""
 import re, sys, time
 from pathlib import Path
 from pipeline.core.batches import order
-from pipeline.core.prepared import Clips
+from pipeline.core.prepared import ClipArrays
 def resident(what):
     return int(re.search(what + r":\s*(\d+) kB", Path("/proc/self/status").read_text())[1])
 before = resident("VmRSS")
-clips, start = Clips(Path(sys.argv[1])), time.perf_counter()
+clips, start = ClipArrays(Path(sys.argv[1])), time.perf_counter()
 for rows in order(len(clips), 64, 0, 0):
     clips[rows]
 print((resident("VmHWM") - before) / 1024, len(clips) / (time.perf_counter() - start))

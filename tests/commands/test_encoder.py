@@ -177,11 +177,11 @@ def test_the_row_that_is_printed_takes_the_weights(here):
 
 def test_the_weights_say_all_that_pretrain_would(here):
     about = checkpoint_of(imported(*OF_SPLIT))
-    lessons = SimpleNamespace(**dict.fromkeys(["split", "training_classes", "training_names", "unseen_classes"]))
-    lessons.training_clips, lessons.rows, lessons.held_out_rows = "", [], []
+    training_set = SimpleNamespace(**dict.fromkeys(["split", "training_classes", "training_names", "unseen_classes"]))
+    training_set.training_clips, training_set.rows, training_set.held_out_rows = "", [], []
     plan = encoders.Plan.model_construct(**dict.fromkeys(encoders.Plan.model_fields))
     fitted, prepared = SimpleNamespace(epoch=0, history=[]), SimpleNamespace(attrs={"layout": "ntu25"})
-    assert set(about) - {"adopted", "released"} == set(encoders._about(plan, prepared, lessons, 0, fitted))
+    assert set(about) - {"adopted", "released"} == set(encoders._about(plan, prepared, training_set, 0, fitted))
     assert about["options"] == {"graph": "released", "plan": "reduced", "dropout": 0.5}
     assert about["training_names"] == [NAMES[class_id] for class_id in SEEN]
     assert (about["unseen_classes"], about["training_clips"], about["classes"]) == (UNSEEN, "unknown", "seen")

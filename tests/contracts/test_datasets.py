@@ -186,7 +186,7 @@ def test_subject_protocols_name_what_the_file_names_tell(recorded):
 def test_the_leak_audit_knows_what_every_subject_protocol_parts(recorded):
     """A protocol that it does not know would pass whoever trains and tests."""
     parted = {name: p.column for name, p in recorded.subjects.items() if not isinstance(p, OwnList)}
-    assert parted == {name: leakage.PARTING.get(name) for name in parted}
+    assert parted == {name: leakage.PROTOCOL_COLUMN.get(name) for name in parted}
 
 
 def test_a_dataset_has_a_class_list_unless_its_user_brings_one(dataset):
@@ -241,7 +241,7 @@ def test_the_class_list_that_a_user_brings_becomes_the_class_texts(tmp_path):
     keys = {"templates": ["{name}"], "descriptions": "data/raw/manifest/classes.csv", "sources": {}}
     row = {"dataset": "manifest", **keys}
     chosen = params.parse(prompt.Row, row, "prompt.rows.manifest")
-    worded = captions.Params(max_attributes=3, most_matchings=64)
+    worded = captions.Params(max_attributes=3, max_matchings=64)
     out, page = tmp_path / "prompt.parquet", tmp_path / "page"
     for descriptions in (tmp_path / "classes.csv", tmp_path):
         prompt.prompt(chosen, worded, descriptions=descriptions, out=out, page=page)

@@ -12,15 +12,15 @@ from pipeline.graphs.corpora import visual_genome as corpus
 from pipeline.graphs.scene import Relation, SceneGraph, SceneObject, scene_graph
 from pipeline.text import negate, pools
 from pipeline.text.captions import Captioner, Params
-from pipeline.text.draws import Draws
 from pipeline.text.lexicon import Lexicon
 from pipeline.text.negatives.shared import Edit, Scene
+from pipeline.text.rng import Rng
 from pipeline.text.truth import Truth
 from pipeline.world import scenes
 
 RULES = members.names("pipeline.text.negatives")
 LEXICON = Lexicon()
-CAPTIONER = Captioner(Params(max_attributes=2, most_matchings=64), LEXICON)
+CAPTIONER = Captioner(Params(max_attributes=2, max_matchings=64), LEXICON)
 
 
 def graph_of(made: scenes.Scene) -> SceneGraph:
@@ -38,7 +38,7 @@ def told(graphs: list[SceneGraph]) -> list[tuple[Scene, list[int]]]:
     statistics = pools.Statistics(LEXICON)
     for graph in graphs:
         statistics.add(graph)
-    words = pools.Pools(statistics, pools.Params(most_words=64, draw=pools.Seen(kind="seen", prior=4, free_share=0.1)))
+    words = pools.Pools(statistics, pools.Params(max_words=64, draw=pools.Seen(kind="seen", prior=4, free_share=0.1)))
     captions = [CAPTIONER.caption(graph) for graph in graphs]
     return [
         (Scene(g, c.text, c.pieces, Truth(g, LEXICON), words), c.clause_starts)
@@ -52,7 +52,7 @@ def demo() -> list[tuple[Scene, list[int]]]:
 
 
 def params(rule: str, **changes) -> negate.Params:
-    return negate.Params(**({"rules": [rule], "per_rule": 2, "most_tries": 40, "seed": 0} | changes))
+    return negate.Params(**({"rules": [rule], "per_rule": 2, "max_tries": 40, "seed": 0} | changes))
 
 
 def made_of(rule: str, places=None, **changes) -> list[tuple[Scene, negate.Negative]]:
@@ -158,18 +158,18 @@ def assert_false(made: scenes.Scene, scene: Scene, edit: Edit) -> None:
 def test_every_seed_names_its_choice():
     seeds = {(s.truth.graph.image_id, rule): n.seed for rule in RULES for s, n in made_of(rule)}
     assert len(set(seeds.values())) == len(seeds)
-    assert seeds["1", RULES[0]] == Draws(0, "negate", "1", "", RULES[0]).seed
+    assert seeds["1", RULES[0]] == Rng(0, "negate", "1", "", RULES[0]).seed
 
 
 def test_a_try_more_or_less_decides_what_is_found():
-    few = sum(len(made_of(rule, most_tries=1, per_rule=1)) for rule in RULES)
-    many = sum(len(made_of(rule, most_tries=40, per_rule=1)) for rule in RULES)
+    few = sum(len(made_of(rule, max_tries=1, per_rule=1)) for rule in RULES)
+    many = sum(len(made_of(rule, max_tries=40, per_rule=1)) for rule in RULES)
     assert few < many
 
 
 def test_dropped_candidates_are_counted_by_reason():
     counts = negate.Counts(Counter(), Counter())
-    settings = params("swap_roles", most_tries=40)
+    settings = params("swap_roles", max_tries=40)
     scene, starts = demo()[0]
     list(negate.negatives(scene, starts, negate.load(settings), settings, counts))
     assert counts.to_json()["swap_roles"]["made"] == counts.made["swap_roles"]

@@ -28,7 +28,7 @@ def written(path, x):
     with store.create(path, attrs) as writer:
         group = writer.group(prepared.GROUP, [f"c{number}" for number in range(len(x))])
         prepared.put(group, SHAPE, held, iter(x))
-    return prepared.Clips(path)
+    return prepared.ClipArrays(path)
 
 
 @pytest.mark.parametrize("lengths", [(9, 9, 9, 9), (9, 4, 0, 7), (2, 2, 2), (0, 0)])
@@ -99,7 +99,7 @@ def test_an_epoch_over_a_store_holds_little_more_than_a_batch_and_a_chunk(tmp_pa
     with store.create(tmp_path / "x.zarr", attrs) as writer:
         group = writer.group(prepared.GROUP, [f"c{number:04}" for number in range(num_rows)])
         prepared.put(group, shape, held, (np.full(shape, row, np.float32) for row in range(num_rows)))
-    found = prepared.Clips(tmp_path / "x.zarr")
+    found = prepared.ClipArrays(tmp_path / "x.zarr")
     num_bytes, peak = read_shuffled(found, num_rows)
     assert num_bytes == num_rows * 9600
     assert peak < 0.2 * num_bytes  # a chunk of 256 rows is a twelfth

@@ -53,17 +53,17 @@ def test_the_number_of_workers_changes_no_byte(num_workers):
         assert first["x"].tobytes() == second["x"].tobytes()
 
 
-@pytest.mark.parametrize("least_bytes", [0, 1 << 30], ids=["shared memory", "pipe"])
-def test_arrays_are_handed_over_as_they_are(least_bytes, monkeypatch):
+@pytest.mark.parametrize("min_bytes", [0, 1 << 30], ids=["shared memory", "pipe"])
+def test_arrays_are_handed_over_as_they_are(min_bytes, monkeypatch):
     """Of several types and shapes, one of them without rows; and nothing stays in shared memory."""
-    monkeypatch.setattr(shared_arrays, "_LEAST_BYTES", least_bytes)
+    monkeypatch.setattr(shared_arrays, "_MIN_BYTES", min_bytes)
     arrays = {"x": np.arange(12.0).reshape(3, 4)[:, ::2], "is": np.array([True, False]), "none": np.zeros((0, 2))}
     given = shared_arrays.put(arrays)
-    assert isinstance(given, dict) == (least_bytes > 0)
+    assert isinstance(given, dict) == (min_bytes > 0)
     found = shared_arrays.take(given)
     assert [array.dtype for array in found.values()] == [array.dtype for array in arrays.values()]
     assert all(np.array_equal(found[name], array) for name, array in arrays.items())
-    if least_bytes == 0:
+    if min_bytes == 0:
         with pytest.raises(FileNotFoundError):
             shared_arrays.take(given)
 

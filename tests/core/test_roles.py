@@ -32,7 +32,7 @@ def worlds(draw):
     kept = draw(st.floats(0.6, 1.0))  # some recordings are missing
     mask = np.random.default_rng(seed).random(len(clips)) < kept
     unseen = roles.draw_unseen(num_classes, num_unseen, generator(seed, "unseen"))
-    classes = roles.divide(num_classes, unseen, generator(seed, "val"))
+    classes = roles.split_seen_classes(num_classes, unseen, generator(seed, "val"))
     return num_classes, seed, classes, [clip for clip, keep in zip(clips, mask, strict=True) if keep]
 
 
@@ -119,7 +119,7 @@ def test_a_known_draw_stays_what_it_was():
     """Reported figures rest on these: a change here is a change of every random split."""
     unseen = roles.draw_unseen(27, 5, generator(0, "unseen", "utd_mhad", 5))
     assert unseen == [0, 1, 5, 9, 13]
-    assert roles.divide(27, unseen, generator(0, "val", "utd_mhad", "s0")).val == (7, 8, 12, 14, 15)
+    assert roles.split_seen_classes(27, unseen, generator(0, "val", "utd_mhad", "s0")).val == (7, 8, 12, 14, 15)
 
 
 def test_ten_seeds_give_ten_splits():
@@ -139,18 +139,18 @@ def test_an_even_world_gives_an_exact_tenth():
 @pytest.mark.parametrize("unseen", [[-1], [10], [0, 10]])
 def test_unseen_ids_that_are_no_classes_are_refused(unseen):
     with pytest.raises(DataError, match=rf"unseen classes \[{unseen[-1]}\] are out of range: the classes are 0 to 9"):
-        roles.divide(10, unseen, generator(0, "val"))
+        roles.split_seen_classes(10, unseen, generator(0, "val"))
 
 
 def test_an_unseen_id_that_comes_twice_is_refused():
     with pytest.raises(DataError, match="listed twice"):
-        roles.divide(10, [3, 3], generator(0, "val"))
+        roles.split_seen_classes(10, [3, 3], generator(0, "val"))
 
 
 def test_too_few_seen_classes_are_refused():
-    assert len(roles.divide(10, [0, 1, 2, 3], generator(0, "val")).fit) == 3
+    assert len(roles.split_seen_classes(10, [0, 1, 2, 3], generator(0, "val")).fit) == 3
     with pytest.raises(DataError, match="5 seen of 10 classes, 3 of them for validation, leave fewer than 3"):
-        roles.divide(10, [0, 1, 2, 3, 4], generator(0, "val"))
+        roles.split_seen_classes(10, [0, 1, 2, 3, 4], generator(0, "val"))
 
 
 @pytest.mark.parametrize(

@@ -191,7 +191,9 @@ def test_seen_test_clips_may_be_scored_in_the_generalised_space() -> None:
 
 def test_a_clip_is_parted_by_its_own_list_or_by_what_the_protocol_names() -> None:
     row = {"subject": 4, "camera": 2, "setup": None, "train_lists": ["official"], "test_lists": ["list2"]}
-    found = [leakage.person(row, protocol) for protocol in ("official", "list2", "list1", "xsub", "xview", "groups1")]
+    found = [
+        leakage.split_group(row, protocol) for protocol in ("official", "list2", "list1", "xsub", "xview", "groups1")
+    ]
     assert found == ["side train", "side test", None, 4, 2, 4]
 
 

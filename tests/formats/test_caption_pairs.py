@@ -139,7 +139,7 @@ def test_a_file_that_is_not_there_is_one_clear_line(tmp_path):
 
 
 def test_too_many_questions_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(caption_pairs, "_MOST_QUESTIONS", 3)
+    monkeypatch.setattr(caption_pairs, "_MAX_QUESTIONS", 3)
     file = written(tmp_path / "a.json", [["1.jpg", {"POS": ["a", "b"], "NEG": ["c", "d"]}]])
     with pytest.raises(FormatError, match="more than 3 questions"):
         caption_pairs.read(file)

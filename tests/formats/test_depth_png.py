@@ -71,7 +71,7 @@ def test_a_colour_picture_is_refused(tmp_path):
 
 
 def test_frames_that_would_fill_the_memory_are_refused(clip, monkeypatch):
-    monkeypatch.setattr(shared, "MOST_BYTES", 3 * 12 * 16 * 2)
+    monkeypatch.setattr(shared, "MAX_BYTES", 3 * 12 * 16 * 2)
     assert len(depth_png.read(clip[0], [0, 1, 2])) == 3
     with pytest.raises(FormatError, match="4 frames of 16 x 12 pixels are more than"):
         depth_png.read(clip[0])

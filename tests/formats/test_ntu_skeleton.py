@@ -153,10 +153,10 @@ def test_bytes_that_are_not_ascii_are_refused(tmp_path, bad):
 
 def test_a_file_that_asks_for_too_much_memory_is_refused(tmp_path, monkeypatch):
     ghosts = [[body(f"{ghost} 0 0 0 0 0 0 0 0 2")] for ghost in range(40)]
-    monkeypatch.setattr(ntu_skeleton, "_MOST_ARRAY_BYTES", 40 * 40 * 300 - 1)
+    monkeypatch.setattr(ntu_skeleton, "_MAX_ARRAY_BYTES", 40 * 40 * 300 - 1)
     with pytest.raises(FormatError, match="40 bodies in 40 frames"):
         read(tmp_path, text(*ghosts))
-    monkeypatch.setattr(ntu_skeleton, "_MOST_FILE_BYTES", len(GOOD) - 1)
+    monkeypatch.setattr(ntu_skeleton, "_MAX_FILE_BYTES", len(GOOD) - 1)
     with pytest.raises(FormatError, match=f"larger than {len(GOOD) - 1} bytes"):
         read(tmp_path, GOOD)
 

@@ -58,6 +58,6 @@ def test_what_does_not_decode_is_one_line_that_names_it(content):
 
 
 def test_a_bomb_is_refused_by_its_header(monkeypatch):
-    monkeypatch.setattr(pictures, "MOST_PIXELS", 99)
+    monkeypatch.setattr(pictures, "MAX_PIXELS", 99)
     with pytest.raises(FormatError, match="40 x 20 pixels, at most 99"):
         pictures.decode(halves("PNG"), "x")

@@ -53,7 +53,7 @@ def test_a_row_is_told_by_the_line_that_it_ends_in(tmp_path):
 
 
 def test_a_text_that_many_rows_share_counts_for_each_before_it_is_unpacked(tmp_path, monkeypatch):
-    monkeypatch.setattr(rows, "_MOST_BYTES", 1 << 20)
+    monkeypatch.setattr(rows, "_MAX_BYTES", 1 << 20)
     table = pa.table({"a": ["x" * 1000] * 2000, "b": ["x"] * 2000})
     pq.write_table(table, tmp_path / "t.parquet")
     assert (tmp_path / "t.parquet").stat().st_size < 5000
@@ -89,7 +89,7 @@ def test_text_of_any_kind_is_the_same_text(tmp_path, kind):
 
 
 def test_a_table_of_too_many_values_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(rows, "_MOST_VALUES", 6)
+    monkeypatch.setattr(rows, "_MAX_VALUES", 6)
     for num_rows in (3, 4):
         (tmp_path / "t.csv").write_text("a,b\n" + "x,y\n" * num_rows)
         pq.write_table(pa.table({"a": ["x"] * num_rows, "b": ["y"] * num_rows}), tmp_path / "t.parquet")
@@ -102,7 +102,7 @@ def test_a_table_of_too_many_values_is_refused(tmp_path, monkeypatch):
 
 
 def test_a_table_larger_than_a_list_of_clips_is_refused_unread(tmp_path, monkeypatch):
-    monkeypatch.setattr(rows, "_MOST_BYTES", 10)
+    monkeypatch.setattr(rows, "_MAX_BYTES", 10)
     (tmp_path / "t.csv").write_text("a\n" + "x\n" * 9)
     pq.write_table(pa.table({"a": ["x" * 99]}), tmp_path / "t.parquet")
     for name in ("t.csv", "t.parquet"):

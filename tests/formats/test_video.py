@@ -105,7 +105,7 @@ def test_only_pictures_of_one_channel_and_16_bits_are_counts(tmp_path, pixels, l
 
 def test_frames_that_would_fill_the_memory_are_refused(tmp_path, monkeypatch):
     video.write(tmp_path / "a.mp4", moving_square(), frames_per_second=30, codec="libx264")
-    monkeypatch.setattr(shared, "MOST_BYTES", 3 * 48 * 64 * 3)
+    monkeypatch.setattr(shared, "MAX_BYTES", 3 * 48 * 64 * 3)
     assert video.read(tmp_path / "a.mp4", [0, 1, 9]).shape == (3, 48, 64, 3)
     with pytest.raises(FormatError, match=r"a\.mp4: 4 frames of 64 x 48 pixels are more than .*; make the pictures sm"):
         video.read(tmp_path / "a.mp4", [0, 1, 9, 9])

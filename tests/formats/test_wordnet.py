@@ -122,7 +122,7 @@ def test_a_synset_that_counts_more_than_it_has_is_refused_at_once(tmp_path):
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("pipeline.formats.wordnet._MOST_BYTES", 10)
+    monkeypatch.setattr("pipeline.formats.wordnet._MAX_BYTES", 10)
     with pytest.raises(FormatError, match="larger than 10 bytes"):
         WordNet(write(tmp_path))
 

@@ -17,7 +17,7 @@ from tests.fuzz import evil
 from tests.fuzz.targets import TARGETS
 
 SECONDS = 5  # a case; the files have some kilobytes
-_MOST_BYTES = 8 << 20  # of a damaged file
+_MAX_BYTES = 8 << 20  # of a damaged file
 MEMORY_BYTES = 3 << 30  # a case may add so much to the address space; readers may reserve one gigabyte and a multiple
 
 Files = dict[str, bytes]
@@ -65,7 +65,7 @@ def write(target: str, files: Files, seed: int, case: int, folder: Path) -> None
     content = files[victim]
     for _ in range(min(4, 1 + int(rng.expovariate(1.2)))):
         try:
-            content = rng.choice(damage[path.suffix])(rng, content)[:_MOST_BYTES]
+            content = rng.choice(damage[path.suffix])(rng, content)[:_MAX_BYTES]
         except Exception:  # what knows the structure finds none, after other damage
             content = evil.flip(rng, content)
     path.write_bytes(content)

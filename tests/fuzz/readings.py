@@ -42,7 +42,7 @@ from pipeline.formats.unpickling import Built, Constructor
 from pipeline.text import captions, requests, sources
 
 CLASSES = ["wave", "sit down"]
-WORDED = captions.Params(max_attributes=3, most_matchings=64)
+WORDED = captions.Params(max_attributes=3, max_matchings=64)
 
 
 def text(value: object) -> None:
@@ -186,7 +186,7 @@ def read_answers(folder: Path) -> None:
     for id_, answer in answers.read(only(folder)).items():
         text(id_)
         assert answer.strip()
-        assert len(answer) <= answers.MOST_CHARACTERS
+        assert len(answer) <= answers.MAX_CHARACTERS
 
 
 def read_answered(kind: str) -> Callable[[Path], None]:

@@ -19,7 +19,7 @@ from tests.fuzz.cases import Finding
 from tests.fuzz.targets import TARGETS
 
 KEPT = Path(".cache/fuzz")
-_MOST_FINDINGS = 5  # of one target; more of them are seldom more faults
+_MAX_FINDINGS = 5  # of one target; more of them are seldom more faults
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def hunt(target: str, seed: int, seconds: float) -> list[Finding]:
     """Feed one target for so long; prints how many cases that were."""
     found: list[Finding] = []
     case, until = 0, time.time() + seconds
-    while time.time() < until and len(found) < _MOST_FINDINGS:
+    while time.time() < until and len(found) < _MAX_FINDINGS:
         outcome = watched(target, seed, case, until)
         case = outcome.next_case
         if outcome.finding:

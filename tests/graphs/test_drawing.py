@@ -47,7 +47,7 @@ def test_a_file_that_is_no_picture_is_one_clear_line(tmp_path, content):
 
 
 def test_a_picture_of_too_many_pixels_is_not_decoded(tmp_path, monkeypatch):
-    monkeypatch.setattr(pictures, "MOST_PIXELS", 10)
+    monkeypatch.setattr(pictures, "MAX_PIXELS", 10)
     Image.new("RGB", (20, 10)).save(tmp_path / "a.png")
     with pytest.raises(FormatError, match="at most 10"):
         drawing.load_picture(tmp_path / "a.png", None)

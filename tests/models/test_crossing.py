@@ -10,7 +10,7 @@ from pipeline.core.errors import DataError, LeakError
 from pipeline.core.params import parse
 from pipeline.models import crossing
 from pipeline.models.clip_vectors import POOLED, Reading
-from pipeline.models.crossing import Asked, Crossing, Side
+from pipeline.models.crossing import Crossing, CrossRequest, Side
 from tests.steps import crossed
 from tests.steps.crossed import PARK, TAUGHT, World
 
@@ -22,11 +22,11 @@ def world(tmp_path):
     return World(tmp_path)
 
 
-def asked(reading: Reading = POOLED, **changes: Any) -> Asked:
+def asked(reading: Reading = POOLED, **changes: Any) -> CrossRequest:
     from pipeline.steps.cross import Row
 
     row = parse(Row, crossed.ROW | changes, "cross.rows.x")
-    return Asked(row.source, row.target, row.splits, row.seeds, row.overlap, row.max_missing, reading)
+    return CrossRequest(row.source, row.target, row.splits, row.seeds, row.overlap, row.max_missing, reading)
 
 
 def joined(world: World, **changes: Any) -> Crossing:

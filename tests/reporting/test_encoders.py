@@ -10,7 +10,7 @@ from pipeline.core.errors import FormatError
 from pipeline.core.pages import Page
 from pipeline.reporting import encoders, pretrain
 from pipeline.reporting.encoders import Speed
-from pipeline.reporting.evidence import Evidence, Shown
+from pipeline.reporting.evidence import Evidence, StagePage
 from tests.reporting.conftest import NAMES, Inputs, method
 
 OPTIONS = {"graph": "paper", "plan": "reduced", "dropout": 0.1}
@@ -51,11 +51,11 @@ def about(split: str, accuracy: float, **changes: Any) -> dict[str, Any]:
     return told | {"history": history, "num_params": 821_380, "macs": 297_321_650} | changes
 
 
-def shown(row: str, *abouts: dict[str, Any]) -> Shown:
-    return Shown("pretrain", row, pretrain.page(row, list(abouts), []), [])
+def shown(row: str, *abouts: dict[str, Any]) -> StagePage:
+    return StagePage("pretrain", row, pretrain.page(row, list(abouts), []), [])
 
 
-def drawn(*pages: Shown) -> Page:
+def drawn(*pages: StagePage) -> Page:
     (found,) = encoders.draw(Evidence([], list(pages), [], yaml.safe_dump(PARAMS), []))
     assert (found.stage, found.row) == ("encoders", "all")
     return found.page
@@ -92,7 +92,7 @@ def test_without_an_encoder_there_is_no_page() -> None:
 def test_a_page_of_another_version_names_the_stage_to_rerun() -> None:
     found = shown("demo-a", about("s0", 0.5))
     tables = [table for table in found.page.tables if table.title == pretrain.NETWORK]
-    bare = Shown("pretrain", "demo-a", found.page.model_copy(update={"tables": tables}), [])
+    bare = StagePage("pretrain", "demo-a", found.page.model_copy(update={"tables": tables}), [])
     with pytest.raises(FormatError, match="pretrain/demo-a: its page tells no cost; run `dvc repro pretrain`"):
         drawn(bare)
 

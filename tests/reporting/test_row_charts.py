@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from pipeline.core.errors import DataError
 from pipeline.core.pages import Cloud, Dots, Lines, Page, Series
-from pipeline.reporting.evidence import Evidence, Result, Shown
+from pipeline.reporting.evidence import Evidence, Result, StagePage
 from pipeline.reporting.explained_planes import PLANE
 from pipeline.reporting.histories import LOSS
 from pipeline.reporting.row_charts import Chart, draw
@@ -30,13 +30,13 @@ def answers(right: dict[int, list[int]], **changes: Any) -> list[dict[str, Any]]
 def result(name: str, lines: list[dict[str, Any]], plane: list[Dots] | None = None) -> Result:
     clouds = [Cloud(title=PLANE, note="told", series=plane)] if plane else []
     page = Page(stage="evaluate", row=name, clouds=clouds, **BLANK)
-    return Result(name, [], [], lines, NAMES, Shown("evaluate", name, page, []))
+    return Result(name, [], [], lines, NAMES, StagePage("evaluate", name, page, []))
 
 
-def learnt(name: str, x_label: str, **losses: list[float]) -> Shown:
+def learnt(name: str, x_label: str, **losses: list[float]) -> StagePage:
     series = [Series(name=split, x=[float(x) for x in range(1, len(y) + 1)], y=y) for split, y in losses.items()]
     lines = [Lines(title=LOSS, x_label=x_label, y_label="loss", series=series)] if series else []
-    return Shown("align", name, Page(stage="align", row=name, **(BLANK | {"lines": lines})), [])
+    return StagePage("align", name, Page(stage="align", row=name, **(BLANK | {"lines": lines})), [])
 
 
 def dots(*names: str, x: float = 0.0) -> list[Dots]:

@@ -25,24 +25,24 @@ graph:
     typo: {kind: visual_genome, source: vg, region: 1}
 caption:
   rows:
-    vg: {max_attributes: 2, most_matchings: 64, max_tokens: 77}
-    typo: {max_attributes: many, most_matchings: 64, max_tokens: 77}
+    vg: {max_attributes: 2, max_matchings: 64, max_tokens: 77}
+    typo: {max_attributes: many, max_matchings: 64, max_tokens: 77}
 negate:
   rows:
     vg:
       source: vg
-      negatives: {rules: [swap_roles], per_rule: 1, most_tries: 8, seed: 0}
-      pools: {most_words: 8, draw: {kind: uniform}}
+      negatives: {rules: [swap_roles], per_rule: 1, max_tries: 8, seed: 0}
+      pools: {max_words: 8, draw: {kind: uniform}}
       wordnet: null
       leak_images: 0
-      samples_a_rule: 1
+      samples_per_rule: 1
     unknown:
       source: vg
-      negatives: {rules: [telepathy], per_rule: 1, most_tries: 8, seed: 0}
-      pools: {most_words: 8, draw: {kind: uniform}}
+      negatives: {rules: [telepathy], per_rule: 1, max_tries: 8, seed: 0}
+      pools: {max_words: 8, draw: {kind: uniform}}
       wordnet: null
       leak_images: 0
-      samples_a_rule: 1
+      samples_per_rule: 1
 """
 OPTIONS = {
     "synthesize": ["--world", "vg", "--out", "vg", "--page", "pages/vg"],

@@ -13,7 +13,7 @@ ROW = {
     "descriptions": "pipeline/datasets/classes/utd_mhad.csv",
     "sources": {"context": ["class_list"]},
 }
-CAPTIONS = {"max_attributes": 3, "most_matchings": 64}
+CAPTIONS = {"max_attributes": 3, "max_matchings": 64}
 
 
 def run(project, row):

@@ -10,7 +10,7 @@ synthesize:
   rows:
     tiny: {kind: bodies, seed: 0, subjects: 1, repetitions: 1, cameras: 1, repertoire: demo, classes: 1,
            sizes: {mean: 1.0, deviation: 0.06}, places: {distance_m: [2.8, 3.8], height_m: [0.8, 1.4]},
-           least_frames: 10, most_frames: 12, noise_mm: 5.0, dropped_frames: 0.0, empty_frames: 0.0,
+           min_frames: 10, max_frames: 12, noise_mm: 5.0, dropped_frames: 0.0, empty_frames: 0.0,
            second_body: 0.0, films: null}
     typo: {kind: bodies, seeds: 0}
 """

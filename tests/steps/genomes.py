@@ -16,7 +16,7 @@ from pipeline.world.genomes import ActionGenomeWorld, VisualGenomeWorld
 INLINE = Compute(engine="inline", num_workers=1)
 VG = VisualGenomeWorld(kind="visual_genome", seed=0, images=12, width=96, height=72)
 AG = ActionGenomeWorld(kind="action_genome", seed=0, videos=16, frames=5, width=96, height=72)
-TELL = CaptionParams(max_attributes=2, most_matchings=64, max_tokens=77)
+TELL = CaptionParams(max_attributes=2, max_matchings=64, max_tokens=77)
 PARTS = parts.Params(val_share=0.5, seed=0)
 RULES = [
     "exchange_attributes",
@@ -41,11 +41,11 @@ AG_ROW = ActionGenomeRow(kind="action_genome", source="s", parts=PARTS, max_reje
 def negating(**changes) -> Params:
     usual = {
         "source": "s",
-        "negatives": making.Params(rules=RULES, per_rule=1, most_tries=16, seed=0),
-        "pools": pools.Params(most_words=64, draw=pools.Seen(kind="seen", prior=4, free_share=0.1)),
+        "negatives": making.Params(rules=RULES, per_rule=1, max_tries=16, seed=0),
+        "pools": pools.Params(max_words=64, draw=pools.Seen(kind="seen", prior=4, free_share=0.1)),
         "wordnet": None,
         "leak_images": 1000,
-        "samples_a_rule": 2,
+        "samples_per_rule": 2,
     }
     return Params(**(usual | changes))
 

@@ -130,14 +130,14 @@ class Guesser:
 
 def test_the_setting_that_is_best_on_val_is_chosen(inputs, tmp_path, monkeypatch):
     monkeypatch.setattr(selection, "method", lambda name: Guesser)
-    joined = align.joined
+    build_tasks = align.build_tasks
 
     def few(*args):
         """Of the val clips two are of class 13, the second candidate, and one each of the others."""
-        tasks = joined(*args)
+        tasks = build_tasks(*args)
         return [replace(t, val=Clips(t.val.features_ND[[0, 4, 5, 8]], (12, 13, 13, 14))) for t in tasks]
 
-    monkeypatch.setattr(align, "joined", few)
+    monkeypatch.setattr(align, "build_tasks", few)
     folder = aligned(inputs, tmp_path)
     assert [float(line["val_top1"]) for line in history(folder)] == [0.25, 0.5, 0.25]
     assert by_space(folder)["unseen"].provenance.selected == 1
@@ -158,7 +158,7 @@ def test_refit_trains_on_the_val_clips_as_well(inputs, tmp_path):
     none, seen = (by_space(aligned(inputs, tmp_path, refit, refit=refit))["unseen"] for refit in ("none", "seen"))
     assert none.provenance.training_classes == FIT
     assert np.abs(none.values - seen.values).max() > 1e-3
-    fits = align.joined(inputs, align.Asked("toy", "random", ["s0"], [0], 0.0))[0]
+    fits = align.build_tasks(inputs, align.TaskRequest("toy", "random", ["s0"], [0], 0.0))[0]
     for scored, clips in ((none, fits.fit), (seen, fits.training("seen"))):
         candidate = next(ridge.candidates(clips, fits.texts, RIDGE, 0))
         expected = candidate.score(fits.test_ND, fits.texts.of(UNSEEN))
@@ -171,7 +171,7 @@ def test_weights_are_those_of_the_chosen_setting_after_the_refit(inputs, tmp_pat
     scored = by_space(folder)["unseen"].provenance
     assert about["setting"] == scored.settings[scored.selected]
     assert about["training_classes"] == scored.training_classes
-    task = align.joined(inputs, align.Asked("toy", "random", ["s0"], [0], 0.0))[0]
+    task = align.build_tasks(inputs, align.TaskRequest("toy", "random", ["s0"], [0], 0.0))[0]
     candidates = ridge.candidates(task.training("seen"), task.texts, RIDGE, 0)
     expected = [candidate.module.weight_TD for candidate in candidates][scored.selected]
     np.testing.assert_array_equal(state["linear.weight"].numpy(), expected)
@@ -191,13 +191,13 @@ def test_gradient_methods_repeat_bit_for_bit(inputs, tmp_path, method, section):
 
 
 def test_classes_that_only_the_encoder_was_trained_on_are_told_too(inputs, tmp_path, monkeypatch):
-    joined = align.joined
+    build_tasks = align.build_tasks
 
     def few(*args):
         """Clips of five fit classes are left; the encoder was trained on all of them."""
-        return [replace(t, fit=Clips(t.fit.features_ND[:15], t.fit.class_ids[:15])) for t in joined(*args)]
+        return [replace(t, fit=Clips(t.fit.features_ND[:15], t.fit.class_ids[:15])) for t in build_tasks(*args)]
 
-    monkeypatch.setattr(align, "joined", few)
+    monkeypatch.setattr(align, "build_tasks", few)
     folder = aligned(inputs, tmp_path, refit="none")
     assert by_space(folder)["unseen"].provenance.training_classes == FIT
     assert checkpoint.load(folder / "weights" / "s0-0.safetensors")[1]["training_classes"] == FIT

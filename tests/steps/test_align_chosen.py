@@ -10,13 +10,13 @@ from pipeline.core.errors import DataError, LeakError, ParamsError
 from pipeline.core.params import parse
 from pipeline.models import checkpoint, tasks
 from pipeline.models.methods import ridge
-from pipeline.models.tasks import Asked
+from pipeline.models.tasks import TaskRequest
 from pipeline.steps import align
 from pipeline.training import selection
 from pipeline.transfer.folds import class_folds
 from tests.steps.aligning import FIT, RIDGE, ROW, UNSEEN, VAL, aligned, by_space, history, top1, written
 
-ASKED = Asked("toy", "random", ["s0"], [0], 0.0)
+ASKED = TaskRequest("toy", "random", ["s0"], [0], 0.0)
 FOLDS = {"selection": "folds", "num_folds": 3}
 BOTH = {"refit": "both", "refit_features": "extract/again.zarr"}
 TURN_DD = np.linalg.qr(np.random.default_rng(4).normal(size=(8, 8)))[0].astype(np.float32)
@@ -50,7 +50,7 @@ def test_both_chooses_with_the_first_encoder_and_scores_with_the_second(inputs, 
     about = both.provenance
     assert (about.refit, about.selection, about.training_clips) == ("both", "validation", "both")
     assert about.training_classes == [*FIT, *VAL]
-    (task,) = tasks.joined(twice, ASKED)
+    (task,) = tasks.build_tasks(twice, ASKED)
     assert np.abs(task.again.test_ND - task.test_ND @ TURN_DD).max() < 1e-5
     candidates = ridge.candidates(task.again.training("both"), task.texts.of([*FIT, *VAL]), RIDGE, 0)
     expected = [candidate.score(task.again.test_ND, task.texts.of(UNSEEN)) for candidate in candidates]
@@ -76,7 +76,7 @@ def test_an_encoder_that_is_not_of_all_seen_classes_is_one_clear_line(inputs, tm
 
 
 def test_folds_choose_by_all_seen_classes_in_turn(inputs, tmp_path):
-    (task,) = tasks.joined(inputs, ASKED)
+    (task,) = tasks.build_tasks(inputs, ASKED)
     seed = selection.seed_of(task)
     clips, hits, losses = task.training("seen"), [[], [], []], [[], [], []]
     for fold in class_folds([*FIT, *VAL], 3, seed):

@@ -8,7 +8,7 @@ from pipeline.core.errors import DataError
 from pipeline.core.schemas import SPLIT
 from pipeline.models import generalised, tasks
 from pipeline.models.methods import ridge
-from pipeline.models.tasks import Asked
+from pipeline.models.tasks import TaskRequest
 from tests.steps import aligning
 from tests.steps.aligning import FIT, RIDGE, UNSEEN, VAL, aligned, by_space, written
 
@@ -29,7 +29,7 @@ def found(world, tmp_path_factory):
 @pytest.fixture(scope="module")
 def rehearsed(world):
     """By setting, what the method that was trained on fit says of held-out and val clips among all seen classes."""
-    (task,) = tasks.joined(world, Asked("toy", "random", ["s0"], [0], 0.0, SPACES))
+    (task,) = tasks.build_tasks(world, TaskRequest("toy", "random", ["s0"], [0], 0.0, SPACES))
     seen = task.texts.of([*FIT, *VAL])
     features_ND = np.concatenate([task.held_out.features_ND, task.val.features_ND])
     truth_N = np.array([*task.held_out.class_ids, *task.val.class_ids])
@@ -40,11 +40,11 @@ def rehearsed(world):
 
 
 def test_held_out_clips_of_fit_classes_are_there_and_no_others(world):
-    (task,) = tasks.joined(world, Asked("toy", "random", ["s0"], [0], 0.0, SPACES))
+    (task,) = tasks.build_tasks(world, TaskRequest("toy", "random", ["s0"], [0], 0.0, SPACES))
     assert task.held_out.class_ids == tuple(FIT)
     assert sorted(set(task.fit.class_ids)) == FIT
     assert len(task.fit.class_ids) == 36
-    (plain,) = tasks.joined(world, Asked("toy", "random", ["s0"], [0], 0.0))
+    (plain,) = tasks.build_tasks(world, TaskRequest("toy", "random", ["s0"], [0], 0.0))
     assert (plain.held_out.class_ids, plain.held_out.features_ND.shape) == ((), (0, 8))
 
 

@@ -8,7 +8,7 @@ from pipeline.core import closure, hashing, tables
 from pipeline.core.schemas import SPLIT
 from pipeline.models.methods import ridge
 from pipeline.models.methods.shared import Clips
-from pipeline.models.tasks import Asked
+from pipeline.models.tasks import TaskRequest
 from pipeline.steps import align
 from pipeline.training import selection
 from tests.steps.aligning import CLASSES, RIDGE, aligned, written
@@ -42,7 +42,7 @@ PLAN = selection.Plan("ridge", "label", RIDGE, "seen", 1, num_folds=None, explai
 
 
 def part_key(inputs, plan=PLAN, splits=("s0",), edit=lambda task: task):
-    task = align.joined(inputs, Asked("toy", "random", splits, [0], 0.0))[0]
+    task = align.build_tasks(inputs, TaskRequest("toy", "random", splits, [0], 0.0))[0]
     return hashing.value_digest(plan.key(edit(task)))
 
 

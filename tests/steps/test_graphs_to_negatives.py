@@ -224,7 +224,7 @@ def test_the_page_shows_samples_of_every_rule_and_statistics(done):
 
 
 def test_the_number_of_samples_is_what_was_asked_for(worlds, tmp_path):
-    run(tmp_path, vg_row(), worlds / "vg", negating(samples_a_rule=0))
+    run(tmp_path, vg_row(), worlds / "vg", negating(samples_per_rule=0))
     assert pages.read(tmp_path / "page" / pages.FILE).images == []
 
 

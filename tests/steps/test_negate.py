@@ -47,7 +47,7 @@ def test_the_leak_is_measured_on_the_number_of_images_asked_for(worlds, tmp_path
 
 @pytest.mark.parametrize("done", ["vg"], indirect=True)
 def test_uniform_draws_are_measured_once_and_make_other_negatives(worlds, done, tmp_path):
-    uniform = pools.Params(most_words=64, draw=pools.Uniform(kind="uniform"))
+    uniform = pools.Params(max_words=64, draw=pools.Uniform(kind="uniform"))
     run(tmp_path, vg_row(), worlds / "vg", negating(pools=uniform))
     assert {row[1] for row in leak_of(tmp_path)} == {"uniform"}
     texts = [

@@ -25,7 +25,7 @@ def test_streams_are_trained_and_found_again(world):
     assert about["options"] == OPTIONS
     assert {name.split(".")[1] for name in state} == {"joint", "bone_motion"}
     assert not any("head" in name for name in state)
-    asked = frozen.Asked("toy", "random", "skeleton", "dvta50", "streams", {}, "here")
+    asked = frozen.EncoderRequest("toy", "random", "skeleton", "dvta50", "streams", {}, "here")
     encoder = frozen.encoders(asked, folder, "kinect20")["s0-0"]().encoder
     assert isinstance(encoder, Streamed)
     x = torch.from_numpy(Store(world / "x.zarr", "").read("all", "x"))

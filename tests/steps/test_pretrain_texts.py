@@ -63,11 +63,11 @@ def test_from_weights_to_cosines_the_clips_lie_among_the_texts_that_taught(world
     meta = {**tables.read_meta(table, SPLIT), "dataset": "toy", "split_table": "random"}
     tables.write(table, SPLIT, tables.read_rows(table, SPLIT), meta)
     inputs = tasks.Inputs(world / "f.zarr", world / "texts.zarr", table)
-    asked = tasks.Asked("toy", "random", ["s0"], [0], 0.0)
-    (task,) = tasks.joined(inputs, asked)
+    asked = tasks.TaskRequest("toy", "random", ["s0"], [0], 0.0)
+    (task,) = tasks.build_tasks(inputs, asked)
     assert (task.one_space, task.fit.features_ND.shape[1]) == (True, 6)
     params = pgfa.Params(text_type="label", centre="none", prototypes=None)
     (found,) = pgfa.candidates(task.fit, task.texts, params, 0)
     assert found.score(task.test_ND, task.texts.of(task.unseen)).shape == (4, 2)
     write_texts(world, hash_="others")
-    assert not tasks.joined(inputs, asked)[0].one_space
+    assert not tasks.build_tasks(inputs, asked)[0].one_space

@@ -10,7 +10,7 @@ from pipeline.steps import prompt
 from pipeline.text import captions, label_parts
 
 TEMPLATE = "a person performs the action: {name}"
-WORDED = captions.Params(max_attributes=3, most_matchings=64)
+WORDED = captions.Params(max_attributes=3, max_matchings=64)
 CONTEXT = {"context": ["class_list"]}
 
 

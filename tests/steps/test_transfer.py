@@ -15,7 +15,7 @@ from pipeline.core.schemas import PROMPTS, SPLIT
 from pipeline.models import recognised as by_program
 from pipeline.models.methods.shared import Clips
 from pipeline.models.recognised import Recognised
-from pipeline.models.tasks import Asked, Inputs, joined
+from pipeline.models.tasks import Inputs, TaskRequest, build_tasks
 from pipeline.reporting import transfer as report
 from pipeline.steps import transfer
 from pipeline.transfer.asked import Folds
@@ -103,7 +103,7 @@ def run(inputs, out, **changes):
 def recognised(inputs, **changes) -> Recognised:
     """Without files and figures."""
     row = parse(transfer.Row, ROW | changes, "transfer.rows.toy")
-    (task,) = joined(where(inputs), Asked("toy", "random", ["s0"], [0], 0.0))
+    (task,) = build_tasks(where(inputs), TaskRequest("toy", "random", ["s0"], [0], 0.0))
     return by_program.recognised(task, row, row.refit, FOLDS, {c: f"class {c}" for c in range(18)})
 
 
@@ -132,13 +132,13 @@ def test_classes_that_only_the_encoder_was_trained_on_are_told_too(inputs, tmp_p
     """Clips of the first fit class are gone; the encoder was trained on it all the same."""
 
     def fewer(*args):
-        rows = [[row for row, c in enumerate(task.fit.class_ids) if c != FIT[0]] for task in joined(*args)]
+        rows = [[row for row, c in enumerate(task.fit.class_ids) if c != FIT[0]] for task in build_tasks(*args)]
         return [
             replace(task, fit=Clips(task.fit.features_ND[kept], tuple(task.fit.class_ids[row] for row in kept)))
-            for task, kept in zip(joined(*args), rows, strict=True)
+            for task, kept in zip(build_tasks(*args), rows, strict=True)
         ]
 
-    monkeypatch.setattr(transfer, "joined", fewer)
+    monkeypatch.setattr(transfer, "build_tasks", fewer)
     run(inputs, tmp_path / "out", refit="none")
     for scored in scores.read(tmp_path / "out", "transfer"):
         assert scored.provenance.training_classes == FIT
@@ -219,7 +219,7 @@ def test_every_option_changes_the_scores(inputs, base, change) -> None:
 
 @pytest.mark.parametrize(("refit", "seen"), [("none", FIT), ("seen", sorted(FIT + VAL))])
 def test_texts_are_centred_on_the_classes_that_are_composed_of(inputs, refit, seen) -> None:
-    (task,) = joined(where(inputs), Asked("toy", "random", ["s0"], [0], 0.0))
+    (task,) = build_tasks(where(inputs), TaskRequest("toy", "random", ["s0"], [0], 0.0))
     label_KT = task.texts.label_KT.astype(np.float64)
     centred_KT = label_KT - label_KT[seen].mean(axis=0)
     centred_KT /= np.linalg.norm(centred_KT, axis=1, keepdims=True)

@@ -12,7 +12,7 @@ LEXICON = Lexicon()
 
 
 def captioner(**changes) -> Captioner:
-    return Captioner(Params(**({"max_attributes": 2, "most_matchings": 64} | changes)), LEXICON)
+    return Captioner(Params(**({"max_attributes": 2, "max_matchings": 64} | changes)), LEXICON)
 
 
 def graph(things: dict[int, str], relations: list[tuple[int, str, int]], groups: str = ""):
@@ -79,8 +79,8 @@ def test_the_search_budget_decides_what_is_cut_short():
             (2, "on", 5),
         ],
     )
-    assert captioner(most_matchings=1).caption(ring).num_cut_short == 1
-    assert captioner(most_matchings=64).caption(ring).num_cut_short == 0
+    assert captioner(max_matchings=1).caption(ring).num_cut_short == 1
+    assert captioner(max_matchings=64).caption(ring).num_cut_short == 0
 
 
 @st.composite

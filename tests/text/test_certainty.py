@@ -10,14 +10,14 @@ from pipeline.text.truth import Truth
 SEEN = pools.Seen(kind="seen", prior=4, free_share=0.1)
 
 LEXICON = Lexicon()
-CAPTIONER = Captioner(Params(max_attributes=2, most_matchings=64), LEXICON)
+CAPTIONER = Captioner(Params(max_attributes=2, max_matchings=64), LEXICON)
 
 
 def scene(*relations: tuple[int, int, str, str]) -> Scene:
     objects = [SceneObject(n, (name,), words) for n, name, words in ((0, "person", ()), (1, "cup", ("red",)))]
     graph = scene_graph("7", "", (9, 9), objects, [Relation(*edge) for edge in relations])
     told = CAPTIONER.caption(graph)
-    words = pools.Pools(pools.Statistics(LEXICON), pools.Params(most_words=4, draw=SEEN))
+    words = pools.Pools(pools.Statistics(LEXICON), pools.Params(max_words=4, draw=SEEN))
     return Scene(graph, told.text, told.pieces, Truth(graph, LEXICON), words)
 
 

@@ -6,7 +6,7 @@ from pipeline.text import captions, class_graphs, sources
 from pipeline.text.captions import Captioner
 from pipeline.text.lexicon import Lexicon
 
-WORDED = captions.Params(max_attributes=3, most_matchings=64)
+WORDED = captions.Params(max_attributes=3, max_matchings=64)
 NAMES = ["drink", "wave"]
 TABLE = (
     "name,subject,relation,object\n"
@@ -37,7 +37,7 @@ def test_it_is_told_as_the_same_graph_of_a_picture_is(tmp_path):
 
 def test_the_params_decide_how_many_attributes_are_said(tmp_path):
     (tmp_path / "g.csv").write_text(TABLE)
-    worded = captions.Params(max_attributes=1, most_matchings=64)
+    worded = captions.Params(max_attributes=1, max_matchings=64)
     assert sources.from_csv(tmp_path / "g.csv", NAMES, worded)[0].text == "A person holding a white cup near a mouth."
 
 

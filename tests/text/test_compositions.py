@@ -169,7 +169,7 @@ def test_captions_of_real_graphs_say_what_is_read_off_them(real_data):
         words.add(one)
     held, captioner = (
         HeldOut(ALL, LEXICON, words),
-        Captioner(CaptionParams(max_attributes=3, most_matchings=64), LEXICON),
+        Captioner(CaptionParams(max_attributes=3, max_matchings=64), LEXICON),
     )
     told, found = np.zeros(2), np.zeros(2)  # relations, attributes
     for one in graphs:

@@ -13,8 +13,8 @@ from pipeline.text.negatives.shared import Scene
 from pipeline.text.truth import PART, PRESENT, SHARED, UNKNOWN, Truth
 
 LEXICON = Lexicon()
-CAPTIONER = Captioner(Params(max_attributes=2, most_matchings=64), LEXICON)
-UNIFORM = pools.Params(most_words=64, draw=pools.Uniform(kind="uniform"))
+CAPTIONER = Captioner(Params(max_attributes=2, max_matchings=64), LEXICON)
+UNIFORM = pools.Params(max_words=64, draw=pools.Uniform(kind="uniform"))
 
 
 def graph_of(objects: list[tuple[str, ...]], *relations: tuple[int, str, int]) -> SceneGraph:
@@ -37,7 +37,7 @@ def all_of(rule: str, scene: Scene) -> set[str]:
     """Every negative that one rule makes of a caption, by many seeds."""
     texts = set()
     for seed in range(30):
-        params = negate.Params(rules=[rule], per_rule=9, most_tries=99, seed=seed)
+        params = negate.Params(rules=[rule], per_rule=9, max_tries=99, seed=seed)
         counts = negate.Counts(Counter(), Counter())
         texts |= {made.text for made in negate.negatives(scene, [0], negate.load(params), params, counts)}
     return texts

@@ -21,7 +21,7 @@ from pipeline.world import scenes
 SEEN = pools.Seen(kind="seen", prior=4, free_share=0.1)
 
 LEXICON = Lexicon()
-CAPTIONER = Captioner(Params(max_attributes=2, most_matchings=64), LEXICON)
+CAPTIONER = Captioner(Params(max_attributes=2, max_matchings=64), LEXICON)
 RULES = [
     "exchange_attributes",
     "replace_attribute",
@@ -150,8 +150,8 @@ def negatives_of(graphs: list[SceneGraph], most: int):
     statistics = pools.Statistics(LEXICON)
     for graph in graphs:
         statistics.add(graph)
-    words = pools.Pools(statistics, pools.Params(most_words=64, draw=SEEN))
-    params = negate.Params(rules=RULES, per_rule=3, most_tries=40, seed=0)
+    words = pools.Pools(statistics, pools.Params(max_words=64, draw=SEEN))
+    params = negate.Params(rules=RULES, per_rule=3, max_tries=40, seed=0)
     for graph in graphs:
         told, _ = fitted(graph, most)
         scene = Scene(graph, told.text, told.pieces, Truth(graph, LEXICON), words)
@@ -191,7 +191,7 @@ def test_an_edit_that_changes_what_a_number_counts_is_dropped():
     edges = [Relation(1, 3, "wearing"), Relation(1, 4, "holding"), Relation(2, 5, "wearing"), Relation(3, 5, "near")]
     two = scene_graph("7", "", (9, 9), objects, edges)
     counts = negate.Counts(Counter(), Counter())
-    params = negate.Params(rules=["replace_subject"], per_rule=9, most_tries=40, seed=0)
+    params = negate.Params(rules=["replace_subject"], per_rule=9, max_tries=40, seed=0)
     statistics = pools.Statistics(LEXICON)
     statistics.add(two)
     for name in ("bear", "woman"):
@@ -204,7 +204,7 @@ def test_an_edit_that_changes_what_a_number_counts_is_dropped():
         told.text,
         told.pieces,
         Truth(two, LEXICON),
-        pools.Pools(statistics, pools.Params(most_words=64, draw=pools.Uniform(kind="uniform"))),
+        pools.Pools(statistics, pools.Params(max_words=64, draw=pools.Uniform(kind="uniform"))),
     )
     texts = [m.text for m in negate.negatives(scene, told.clause_starts, negate.load(params), params, counts)]
     assert not [text for text in texts if text.lower().count("man") != told.text.lower().count("man")]

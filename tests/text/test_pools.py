@@ -5,9 +5,9 @@ import pytest
 from pipeline.formats import action_genome
 from pipeline.graphs.corpora import action_genome as ag_corpus
 from pipeline.graphs.scene import Relation, SceneObject, scene_graph
-from pipeline.text.draws import Draws
 from pipeline.text.lexicon import Lexicon
 from pipeline.text.pools import NounPlace, Params, Pools, Seen, Statistics, Uniform
+from pipeline.text.rng import Rng
 from pipeline.world import genomes
 
 LEXICON = Lexicon()
@@ -34,11 +34,11 @@ def seen(prior: int = 1, free_share: float = 0.0) -> Seen:
     return Seen(kind="seen", prior=prior, free_share=free_share)
 
 
-def pools(graphs=GRAPHS, most_words: int = 64, draw: Uniform | Seen = UNIFORM) -> Pools:
+def pools(graphs=GRAPHS, max_words: int = 64, draw: Uniform | Seen = UNIFORM) -> Pools:
     statistics = Statistics(LEXICON)
     for one in graphs:
         statistics.add(one)
-    return Pools(statistics, Params(most_words=most_words, draw=draw))
+    return Pools(statistics, Params(max_words=max_words, draw=draw))
 
 
 def thing(name: str):
@@ -46,14 +46,12 @@ def thing(name: str):
 
 
 def nouns(made: Pools, predicate: str, kind: str, *, other: str = "man", bound: bool = False, seed: int = 0):
-    return list(
-        made.nouns(NounPlace("object", predicate, thing(other), "thingummy", kind, bound), Draws(seed, "nouns"))
-    )
+    return list(made.nouns(NounPlace("object", predicate, thing(other), "thingummy", kind, bound), Rng(seed, "nouns")))
 
 
 def predicates(made: Pools, object_: str, group: str) -> set[str]:
     edge = Relation(1, 2, "dusting", group)
-    return set(made.predicates(thing("person"), thing(object_), edge, Draws(0, "predicates")))
+    return set(made.predicates(thing("person"), thing(object_), edge, Rng(0, "predicates")))
 
 
 CLOTHES = {"hat", "belt", "scarf", "shirt", "skirt", "suit", "tie"}
@@ -77,12 +75,12 @@ def test_predicates_stay_in_their_group():
 
 def test_attributes_stay_in_their_kind():
     for draw in (UNIFORM, seen()):
-        assert set(pools(draw=draw).attributes("blue", thing("car"), Draws(0, "a"))) == {"red"}
-        assert set(pools(draw=draw).attributes("wooden", thing("car"), Draws(0, "a"))) == set()
+        assert set(pools(draw=draw).attributes("blue", thing("car"), Rng(0, "a"))) == {"red"}
+        assert set(pools(draw=draw).attributes("wooden", thing("car"), Rng(0, "a"))) == set()
 
 
 def test_a_pool_holds_the_most_frequent_words_whatever_the_order_of_the_corpus():
-    assert set(nouns(pools(most_words=2), "wearing", "clothing")) == {"hat", "belt"}
+    assert set(nouns(pools(max_words=2), "wearing", "clothing")) == {"hat", "belt"}
     assert nouns(pools(GRAPHS[::-1]), "wearing", "clothing") == nouns(pools(), "wearing", "clothing")
     for made in (pools(GRAPHS[::-1], draw=seen()), pools(draw=seen())):
         assert nouns(made, "wearing", "clothing") == nouns(pools(draw=seen()), "wearing", "clothing")
@@ -136,7 +134,7 @@ def test_and_where_the_corpus_has_none_of_its_kind_to_what_stands_there():
 
 def test_what_is_in_nearly_every_picture_waits():
     def waiting(made: Pools, noun: str) -> float:
-        return sum(made.waits(noun, Draws(n, "waits")) for n in range(1000)) / 1000
+        return sum(made.waits(noun, Rng(n, "waits")) for n in range(1000)) / 1000
 
     made = pools(RIDES, draw=seen())
     assert waiting(made, "person") == pytest.approx(69 / 75, abs=0.04)
@@ -145,19 +143,19 @@ def test_what_is_in_nearly_every_picture_waits():
 
 
 def test_draws_are_named_and_fair():
-    assert [Draws(0, "a").below(100) for _ in range(3)] == [Draws(0, "a").below(100)] * 3
-    assert Draws(0, "a").seed != Draws(0, "b").seed != Draws(1, "b").seed
+    assert [Rng(0, "a").below(100) for _ in range(3)] == [Rng(0, "a").below(100)] * 3
+    assert Rng(0, "a").seed != Rng(0, "b").seed != Rng(1, "b").seed
     counts = [0] * 5
-    draws = Draws(0, "fair")
+    rng = Rng(0, "fair")
     for _ in range(5000):
-        counts[draws.below(5)] += 1
+        counts[rng.below(5)] += 1
     assert max(abs(count - 1000) for count in counts) < 150
-    orders = {tuple(Draws(0, n).order("abc")) for n in range(60)}
+    orders = {tuple(Rng(0, n).order("abc")) for n in range(60)}
     assert len(orders) == 6
 
 
 def test_beyond_the_most_entries_only_words_already_met_are_counted(monkeypatch):
-    monkeypatch.setattr("pipeline.text.pools._MOST_COUNTED", 2)
+    monkeypatch.setattr("pipeline.text.pools._MAX_COUNTED", 2)
     statistics = Statistics(LEXICON)
     for noun in ("hat", "shirt", "hat"):
         statistics.add(graph("man", "wears", noun))

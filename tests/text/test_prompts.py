@@ -5,7 +5,7 @@ from pipeline.core.errors import DataError, FormatError
 from pipeline.text import captions, prompts, sources
 from pipeline.text.prompts import Text
 
-WORDED = captions.Params(max_attributes=3, most_matchings=64)
+WORDED = captions.Params(max_attributes=3, max_matchings=64)
 
 NAMES = ["wave", "clap hands", "sit, then stand"]
 

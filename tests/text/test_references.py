@@ -36,7 +36,7 @@ SAME = ({"man", "guy"}, {"woman", "lady"}, {"child", "kid"}, {"person", "human"}
 ALSO = {"puppy": {"dog"}, "road": {"street"}}  # what else such a thing is called; nobody takes "the puppy" for a dog
 KINDS = {"woman": {"girl"}, "lady": {"girl"}, "man": {"boy"}, "guy": {"boy"}, "child": {"boy", "girl"}}
 PEOPLE = {"man", "guy", "woman", "lady", "child", "kid", "boy", "girl", "person", "human"}
-CAPTIONER = Captioner(Params(max_attributes=2, most_matchings=64), Lexicon())
+CAPTIONER = Captioner(Params(max_attributes=2, max_matchings=64), Lexicon())
 
 
 def parts(phrase: str) -> tuple[int, set[str], str]:
@@ -131,8 +131,8 @@ def test_in_the_negatives_too_every_the_is_one():
     graphs = list(demo_scenes())
     for graph in graphs:
         statistics.add(graph)
-    words = pools.Pools(statistics, pools.Params(most_words=64, draw=SEEN))
-    params = negate.Params(rules=members.names(negate.RULES), per_rule=1, most_tries=16, seed=0)
+    words = pools.Pools(statistics, pools.Params(max_words=64, draw=SEEN))
+    params = negate.Params(rules=members.names(negate.RULES), per_rule=1, max_tries=16, seed=0)
     for graph in graphs:
         whole = CAPTIONER.caption(graph)
         for told in (whole, fitting.fitted(whole, CAPTIONER, tokens(), 40)[0]):

@@ -6,7 +6,7 @@ from pipeline.core import hashing
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.text import captions, requests
 
-WORDED = captions.Params(max_attributes=3, most_matchings=64)
+WORDED = captions.Params(max_attributes=3, max_matchings=64)
 NAMES = ["eat meal", "{wave}"]
 
 

@@ -8,7 +8,7 @@ from torch import nn
 from pipeline.core.params import parse
 from pipeline.training import classify, loop, sentences
 from pipeline.training.determinism import deterministic
-from pipeline.training.lessons import Lessons
+from pipeline.training.training_set import TrainingSet
 
 PARAMS = parse(
     loop.Params,
@@ -29,7 +29,9 @@ PARAMS = parse(
     "training",
 )
 # Classes 4 and 9 lie on two sides of a line; rows 20 to 23 are held out.
-LESSONS = Lessons("s0", list(range(20)), [4, 9] * 10, list(range(20, 24)), [4, 9] * 2, [4, 9], ["jump", "run"], [0], "")
+LESSONS = TrainingSet(
+    "s0", list(range(20)), [4, 9] * 10, list(range(20, 24)), [4, 9] * 2, [4, 9], ["jump", "run"], [0], ""
+)
 TASK = classify.Task("section", "test", loop.Running(num_workers=0, queue_length=1, checkpoint_every=None), None)
 
 

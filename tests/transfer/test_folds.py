@@ -6,7 +6,7 @@ import pytest
 from pipeline.core.errors import DataError
 from pipeline.transfer import folds, recognise
 from pipeline.transfer.prototypes import Labels, Setting
-from pipeline.transfer.recognise import Knowledge, NamedSide, Scheme
+from pipeline.transfer.recognise import Knowledge, NamedConstraints, Scheme
 
 GRID = folds.Grid(num_neighbours=[1, 2], rho=[1], theta=[0.0, 1.0])
 PLAIN = Scheme("visual_prototypes", "row", None)
@@ -54,7 +54,7 @@ def test_folds_part_the_classes_and_follow_the_seed() -> None:
 def test_a_fold_s_own_clips_make_no_prototype_of_theirs() -> None:
     """Cutting a fold's clips away from training changes nothing: they are only scored."""
     known = ring()
-    trials = folds.tried(known, [[2, 7]], range(10), folds.settings(GRID, "all", "visual_prototypes"), PLAIN)
+    trials = folds.grid_search(known, [[2, 7]], range(10), folds.settings(GRID, "all", "visual_prototypes"), PLAIN)
     by_hand = 0
     for class_id, clip_F in zip(known.class_N, known.features_NF, strict=True):
         if class_id in (2, 7):
@@ -83,16 +83,20 @@ def test_every_inference_mode_scores_seen_then_unseen_classes() -> None:
 
 
 def test_side_constraints_by_name_concern_the_classes_of_a_target_set() -> None:
-    extra = NamedSide(0, 1, (("hop", "jump"), ("jump", "hop")), (("spin", "turn"),), 0)
+    extra = NamedConstraints(0, 1, (("hop", "jump"), ("jump", "hop")), (("spin", "turn"),), 0)
     side = extra.among(["hop", "spin"], ["jump", "turn"])
-    assert (side.forbidden, side.required, side.max_seen) == (((0, 0),), ((1, 1),), 1)
+    assert (side.forbidden, side.required, side.max_seen) == (
+        ((0, 0),),
+        ((1, 1),),
+        1,
+    )
     with pytest.raises(DataError, match="'turn'"):
         extra.check_names(["hop", "jump", "spin"])
 
 
 def test_a_side_constraint_changes_the_scores() -> None:
     known, clips_NF = ring(), np.eye(2, dtype=np.float32)
-    extra = NamedSide(0, None, (("class 1", "class 0"),), (), 0)
+    extra = NamedConstraints(0, None, (("class 1", "class 0"),), (), 0)
     setting, values = Setting(2, None, 0.0), []
     for side in (None, extra):
         scheme = Scheme("visual_prototypes", "row", side)
@@ -118,4 +122,4 @@ def test_no_clip_to_select_on_is_refused() -> None:
     known = ring(4)
     none = Knowledge(known.names, known.text, known.features_NF[:12], known.class_N[:12])
     with pytest.raises(DataError, match="selection: folds"):
-        folds.tried(none, [[3]], range(4), [Setting(1, None, 0.0)], PLAIN)
+        folds.grid_search(none, [[3]], range(4), [Setting(1, None, 0.0)], PLAIN)

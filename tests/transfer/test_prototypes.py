@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.core.errors import DataError
 from pipeline.transfer.prototypes import Labels, Setting, choose, class_means, compose
-from pipeline.transfer.side import Side
+from pipeline.transfer.side_constraints import SideConstraints
 
 # Cosines of "hop" with the seen classes: .8, .6, 0; of "spin": 0, .6, .8.
 UNSEEN = Labels.of(["hop", "spin"], np.array([[0.8, 0.6, 0.0], [0.0, 0.6, 0.8]]))
@@ -13,7 +13,7 @@ SEEN = Labels.of(["jump", "run", "turn"], np.eye(3))
 VISUAL_SF = np.array([[1, 0], [0, 1], [-1, 0]], dtype=np.float32)
 
 
-def pairs(setting: Setting, cap: str = "row", extra: Side | None = None) -> list[tuple[int, int]]:
+def pairs(setting: Setting, cap: str = "row", extra: SideConstraints | None = None) -> list[tuple[int, int]]:
     choice = choose(UNSEEN, SEEN, setting, cap=cap, extra=extra)
     return list(zip(choice.unseen_P.tolist(), choice.seen_P.tolist(), strict=True))
 
@@ -60,7 +60,7 @@ def test_a_class_unlike_every_seen_one_takes_the_least_unlike_with_weight_one() 
 
 
 def test_an_empty_row_whose_best_neighbour_is_forbidden_is_refused() -> None:
-    extra = Side(min_seen=0, max_seen=None, forbidden=((0, 0),), required=(), coverage=0)
+    extra = SideConstraints(min_seen=0, max_seen=None, forbidden=((0, 0),), required=(), coverage=0)
     with pytest.raises(DataError, match=r"'hop' is left without .* best neighbour 'jump' is forbidden"):
         pairs(Setting(1, None, 0.0), extra=extra)
 

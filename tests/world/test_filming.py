@@ -29,7 +29,7 @@ FILMS = Films(senses=["depth", "thermal", "video"], unfilmed=[FIRST], rooms=ROOM
 SETTINGS = {
     "kind": "bodies",
     "seed": 3, "subjects": 1, "repetitions": 2, "cameras": 2, "repertoire": "demo", "classes": 2,
-    "least_frames": 12, "most_frames": 14,
+    "min_frames": 12, "max_frames": 14,
     "noise_mm": 5.0, "dropped_frames": 0.1, "empty_frames": 0.0, "second_body": 0.0,
     "sizes": {"mean": 1.0, "deviation": 0.06}, "places": {"distance_m": (2.8, 3.8), "height_m": (0.8, 1.4)},
 }  # fmt: skip

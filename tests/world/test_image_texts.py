@@ -27,7 +27,7 @@ INLINE = Compute(engine="inline", num_workers=1)
 UNSEEN = datasets.published_splits("demo")["composed"]
 SEEN = sorted(set(range(len(ACTIONS))) - set(UNSEEN))
 WORLD = ImageTextWorld(
-    kind="image_text", seed=3, pictures=30, pictures_a_shard=12, classes=SEEN, width=48, height=36, focal_px=39.0,
+    kind="image_text", seed=3, pictures=30, pictures_per_shard=12, classes=SEEN, width=48, height=36, focal_px=39.0,
     frames=12,
     sizes={"mean": 1.0, "deviation": 0.06}, places={"distance_m": (2.8, 3.8), "height_m": (0.8, 1.4)},
     rooms={"wall_behind_m": (1.6, 2.6), "floor_brightness": (0.25, 0.6), "floor_tint": (1.0, 1.0, 1.0),

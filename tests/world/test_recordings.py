@@ -13,7 +13,7 @@ from pipeline.world.recordings import Performance, World, performances, played, 
 TINY = {
     "kind": "bodies",
     "seed": 0, "subjects": 2, "repetitions": 1, "cameras": 2, "repertoire": "demo", "classes": 2,
-    "least_frames": 20, "most_frames": 30,
+    "min_frames": 20, "max_frames": 30,
     "noise_mm": 8.0, "dropped_frames": 0.05, "empty_frames": 0.05, "second_body": 0.5, "films": None,
     "sizes": {"mean": 1.0, "deviation": 0.06}, "places": {"distance_m": (2.8, 3.8), "height_m": (0.8, 1.4)},
 }  # fmt: skip
@@ -112,8 +112,8 @@ def test_impossible_worlds_are_refused():
     for wrong in ({"classes": 999}, {"cameras": 4}, {"subjects": 0}, {"dropped_frames": 1.0}, {"second_body": 1.5}):
         with pytest.raises(ValidationError):
             World(**(TINY | wrong))
-    with pytest.raises(ValidationError, match="least_frames is above most_frames"):
-        World(**(TINY | {"least_frames": 31}))
+    with pytest.raises(ValidationError, match="min_frames is above max_frames"):
+        World(**(TINY | {"min_frames": 31}))
     with pytest.raises(ValidationError, match="demo_gym has 12 classes"):
         World(**(TINY | {"repertoire": "demo_gym", "classes": 13}))
     with pytest.raises(ValidationError, match="first number of a range is above the second"):

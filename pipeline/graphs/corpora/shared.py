@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from pipeline.core.kept import Kept
+from pipeline.core.bounded_memo import BoundedMemo
 from pipeline.graphs.scene import SceneGraph
 
 
@@ -57,5 +57,5 @@ def _alone(text: str) -> tuple[str, ...]:
     return (plain,) if plain else ()
 
 
-_CLEANED = Kept(_clean)
-_ALONE = Kept(_alone)  # most names and attributes stand alone
+_CLEANED = BoundedMemo(_clean)
+_ALONE = BoundedMemo(_alone)  # most names and attributes stand alone

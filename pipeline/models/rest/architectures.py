@@ -16,7 +16,7 @@ from pipeline.models.rest import pooling
 
 OVER_TIME = ("r2plus1d", "c3d")  # take groups of frames
 C3D_FRAMES = 16  # its five poolings halve them four times
-LEAST_SIDE = {"vgg16": 32, "googlenet": 15, "c3d": 16}  # pixels of a picture; the others take any
+MIN_SIDE = {"vgg16": 32, "googlenet": 15, "c3d": 16}  # pixels of a picture; the others take any
 
 Colours = tuple[tuple[float, float, float], tuple[float, float, float]]
 Segments = Sequence[Sequence[str]]

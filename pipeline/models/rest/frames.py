@@ -38,9 +38,9 @@ class FrameParams(core_params.Params):
     learns: bool  # false: the weights stay as they are
 
     @property
-    def least_side(self) -> int:
+    def min_side(self) -> int:
         """Of pictures that its poolings leave something of, pixels."""
-        return architectures.LEAST_SIDE.get(self.name, 1)
+        return architectures.MIN_SIDE.get(self.name, 1)
 
     def start(self) -> str | None:
         """Digest of the file it begins as, if any. FormatError where there is none."""

@@ -4,22 +4,22 @@ from collections import defaultdict
 from collections.abc import Iterator
 from itertools import islice
 
-from pipeline.text.draws import Draws
 from pipeline.text.negatives.shared import MORE, TRIES_A_PLACE, Edit, Scene, Words
+from pipeline.text.rng import Rng
 from pipeline.text.truth import SAME, all_exclude
 
 
-def propose(scene: Scene, draws: Draws) -> Iterator[Edit]:
+def propose(scene: Scene, rng: Rng) -> Iterator[Edit]:
     """Pairs of objects of different names whose attributes are of one kind and exclude each other, both ways."""
     places = scene.attribute_places
     of_kind: defaultdict[str, list[tuple[int, str, str]]] = defaultdict(list)
     for place in places:
         of_kind[place[2]].append(place)
-    for node, word, kind in draws.order(places):
+    for node, word, kind in rng.order(places):
         rivals = [rival for rival in of_kind[kind] if rival[0] != node and rival[1] != word]
         if not rivals or not scene.shows(node, word):
             continue
-        for other, new, _ in islice(draws.order(rivals), TRIES_A_PLACE):
+        for other, new, _ in islice(rng.order(rivals), TRIES_A_PLACE):
             if not scene.shows(other, new):
                 continue
             words, reason = _judged(scene, (node, other), (word, new))

@@ -3,19 +3,19 @@
 from collections.abc import Iterator
 from itertools import islice
 
-from pipeline.text.draws import Draws
 from pipeline.text.negatives.shared import MORE, TRIES_A_PLACE, Edit, Scene
+from pipeline.text.rng import Rng
 from pipeline.text.truth import SAME, all_exclude
 
 
-def propose(scene: Scene, draws: Draws) -> Iterator[Edit]:
+def propose(scene: Scene, rng: Rng) -> Iterator[Edit]:
     """Attributes of the same kind; one that says the same as another attribute of the object is no candidate."""
-    for node, word, _ in draws.order(scene.attribute_places):
+    for node, word, _ in rng.order(scene.attribute_places):
         if not scene.shows(node, word):
             continue
         own = scene.attributes(node)
         value = scene.lexicon.attribute(word).value
-        drawn = scene.pools.attributes(word, scene.thing(node), draws)
+        drawn = scene.pools.attributes(word, scene.thing(node), rng)
         others = (new for new in drawn if scene.lexicon.attribute(new).value != value)
         for new in islice(others, TRIES_A_PLACE):
             reason = scene.truth.of_attribute(node, new)

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from pipeline.text.draws import Draws
 from pipeline.text.negatives.shared import Edit, Scene, replaced_nouns
+from pipeline.text.rng import Rng
 
 
-def propose(scene: Scene, draws: Draws) -> Iterator[Edit]:
+def propose(scene: Scene, rng: Rng) -> Iterator[Edit]:
     """Nouns that the corpus has as objects of the same predicate and that name nothing in the picture."""
-    return replaced_nouns(scene, draws, "object")
+    return replaced_nouns(scene, rng, "object")

@@ -3,22 +3,22 @@
 from collections.abc import Iterator
 from itertools import islice
 
-from pipeline.text.draws import Draws
 from pipeline.text.negatives.shared import TRIES_A_PLACE, Edit, Scene
+from pipeline.text.rng import Rng
 
 
-def propose(scene: Scene, draws: Draws) -> Iterator[Edit]:
+def propose(scene: Scene, rng: Rng) -> Iterator[Edit]:
     """Predicates that the corpus has between such things, in Action Genome of the same group.
 
     One that the relation itself allows ("sitting on" beside "on") is no candidate.
     """
-    for place in draws.order(scene.relations):
+    for place in rng.order(scene.relations):
         edge = scene.relation(place)
         ends = (edge.subject, edge.object)
         original = scene.lexicon.predicate(edge.predicate)
         if not scene.lexicon.tells(original.meaning):
             continue
-        drawn = scene.pools.predicates(scene.thing(edge.subject), scene.thing(edge.object), edge, draws)
+        drawn = scene.pools.predicates(scene.thing(edge.subject), scene.thing(edge.object), edge, rng)
         others = (word for word in drawn if scene.truth.contradicts(edge, word))
         for word in islice(others, TRIES_A_PLACE):
             said = scene.lexicon.predicate(word).said

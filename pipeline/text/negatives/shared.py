@@ -11,12 +11,12 @@ from itertools import islice
 
 import msgspec
 
-from pipeline.core.kept import Kept
+from pipeline.core.bounded_memo import BoundedMemo
 from pipeline.graphs.scene import Relation, SceneGraph
 from pipeline.text import english, wordlists
-from pipeline.text.draws import Draws
 from pipeline.text.lexicon import Thing
 from pipeline.text.pools import NounPlace, Pools
+from pipeline.text.rng import Rng
 from pipeline.text.telling import Piece
 from pipeline.text.truth import Truth
 
@@ -26,7 +26,7 @@ TRIES_A_PLACE = 4  # words drawn for one place before the next place has its tur
 MORE = "would change more than one thing"
 
 # attribute and noun -> the words before the noun
-_SAID: Kept[tuple[str, str], list[str]] = Kept(lambda pair: english.attribute_said(*pair).split())
+_SAID: BoundedMemo[tuple[str, str], list[str]] = BoundedMemo(lambda pair: english.attribute_said(*pair).split())
 _FORMS = wordlists.groups("forms", "word", by="form")
 _COUNTING, _ASPECTS = _FORMS["counting"], _FORMS["aspect"]
 
@@ -208,7 +208,7 @@ def _between(phrase_and_name: tuple[str, str]) -> list[str] | None:
     return words[1:] if words and words[0] in ("a", "an", "the") else words
 
 
-_BETWEEN = Kept(_between)
+_BETWEEN = BoundedMemo(_between)
 
 
 def _find(words: Sequence[str], wanted: Sequence[str]) -> int | None:
@@ -219,9 +219,9 @@ def _find(words: Sequence[str], wanted: Sequence[str]) -> int | None:
     return None
 
 
-def replaced_nouns(scene: Scene, draws: Draws, side: str) -> Iterator[Edit]:
+def replaced_nouns(scene: Scene, rng: Rng, side: str) -> Iterator[Edit]:
     """Every subject ("subject") or object ("object") of a relation in the caption, called by nouns of its pool."""
-    for place in _in_turn(scene, draws, side):
+    for place in _in_turn(scene, rng, side):
         piece = scene.pieces[place]
         node, other = (piece.subject, piece.object) if side == "subject" else (piece.object, piece.subject)
         original, thing = scene.name(node), scene.thing(node)
@@ -230,19 +230,19 @@ def replaced_nouns(scene: Scene, draws: Draws, side: str) -> Iterator[Edit]:
         meaning = scene.lexicon.noun(original).meaning
         about = scene.lexicon.predicate(piece.predicate)
         where = NounPlace(side, about.meaning, scene.thing(other), original, thing.kind, scene.is_bound(node))
-        others = (noun for noun in scene.pools.nouns(where, draws) if scene.lexicon.noun(noun).meaning != meaning)
+        others = (noun for noun in scene.pools.nouns(where, rng) if scene.lexicon.noun(noun).meaning != meaning)
         for noun in islice(others, TRIES_A_PLACE):
             reason = scene.truth.of_noun(noun)
             words = scene.renamed(node, noun) if reason is None else ()
             yield Edit("object", (node,), original, noun, words or (), MORE if words is None else reason)
 
 
-def _in_turn(scene: Scene, draws: Draws, side: str) -> Iterator[int]:
+def _in_turn(scene: Scene, rng: Rng, side: str) -> Iterator[int]:
     """The relations in random order, those last whose noun had better stay."""
     waiting: list[int] = []
-    for place in draws.order(scene.relations):
+    for place in rng.order(scene.relations):
         piece = scene.pieces[place]
-        if scene.pools.waits(scene.name(piece.subject if side == "subject" else piece.object), draws):
+        if scene.pools.waits(scene.name(piece.subject if side == "subject" else piece.object), rng):
             waiting.append(place)
         else:
             yield place

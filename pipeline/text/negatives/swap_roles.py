@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from pipeline.text.draws import Draws
 from pipeline.text.negatives.shared import Edit, Scene
+from pipeline.text.rng import Rng
 from pipeline.text.truth import SAME
 
 
-def propose(scene: Scene, draws: Draws) -> Iterator[Edit]:
+def propose(scene: Scene, rng: Rng) -> Iterator[Edit]:
     """One edit a relation: the two phrases beside it exchanged, so that its clause still names each object once."""
-    for place in draws.order(scene.relations):
+    for place in rng.order(scene.relations):
         subject, object_ = scene.pieces[place].subject, scene.pieces[place].object
         names = (scene.name(subject), scene.name(object_))
         if scene.lexicon.noun(names[0]).meaning == scene.lexicon.noun(names[1]).meaning:

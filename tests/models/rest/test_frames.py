@@ -200,7 +200,7 @@ def test_the_least_picture_is_told(name):
         group=16 if name == "c3d" else 1,
         weights=None,
         learns=True,
-    ).least_side
+    ).min_side
     assert through(least).shape[:2] == (1, 1)
     if least > 1:
         with pytest.raises(RuntimeError, match="too small"):

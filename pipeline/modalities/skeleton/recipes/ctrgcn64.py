@@ -18,7 +18,7 @@ from pipeline.formats.shared import Skeleton
 Floats = npt.NDArray[np.float64]
 _SHORTEST_BODY = 12
 _WIDEST = 0.8  # a frame is valid if the joints spread at most so much in x for each metre in y
-_MOST_INVALID = 0.69754
+_MAX_INVALID = 0.69754
 _ORIGINS = ("spine_mid", "spine", "neck", "nose")  # the first one a layout has
 
 
@@ -54,7 +54,7 @@ def _is_actor(xyz_TV3: Floats, *, alone: bool) -> bool:
         return len(seen) > 0  # the released code denoises only where there are several bodies
     spread = np.ptp(seen, axis=1)
     invalid = (spread[:, 0] > _WIDEST * spread[:, 1]).mean()
-    return len(seen) >= _SHORTEST_BODY and float(invalid) < _MOST_INVALID
+    return len(seen) >= _SHORTEST_BODY and float(invalid) < _MAX_INVALID
 
 
 def _motion(xyz_TV3: Floats) -> float:

@@ -9,7 +9,7 @@ from pipeline.core import store, tables
 from pipeline.core.batches import Memory
 from pipeline.core.errors import DataError, LeakError
 from pipeline.core.schemas import SPLIT
-from pipeline.training.lessons import ROLES, LabelledClips, Prepared, read_lessons
+from pipeline.training.training_set import ROLES, LabelledClips, Prepared, read_training_set
 
 GROUPS = {"s0": {"fit": [0, 1], "val": [2], "unseen": [3]}}
 # id: role, class as the split table tells it, held out
@@ -45,11 +45,11 @@ def split(folder, **changes):
 
 
 def test_fit_clips_teach_and_held_out_ones_examine(tmp_path):
-    lessons = read_lessons(split(tmp_path), "s0", "fit", prepared(tmp_path))
-    assert (lessons.rows, lessons.labels) == ([0, 1], [0, 1])
-    assert (lessons.held_out_rows, lessons.held_out_labels) == ([2], [1])
-    assert (lessons.training_classes, lessons.training_names) == ([0, 1], ["jump", "run"])
-    assert lessons.unseen_classes == [3]
+    training_set = read_training_set(split(tmp_path), "s0", "fit", prepared(tmp_path))
+    assert (training_set.rows, training_set.labels) == ([0, 1], [0, 1])
+    assert (training_set.held_out_rows, training_set.held_out_labels) == ([2], [1])
+    assert (training_set.training_classes, training_set.training_names) == ([0, 1], ["jump", "run"])
+    assert training_set.unseen_classes == [3]
 
 
 def test_clips_of_a_store_come_as_those_in_memory_do(tmp_path):
@@ -85,9 +85,9 @@ def test_of_a_clip_a_variant_is_read_that_depends_on_clip_and_seed_alone(tmp_pat
 
 
 def test_seen_adds_the_validation_classes(tmp_path):
-    lessons = read_lessons(split(tmp_path), "s0", "seen", prepared(tmp_path))
-    assert (lessons.rows, lessons.labels) == ([0, 1, 3], [0, 1, 2])
-    assert lessons.training_classes == [0, 1, 2]
+    training_set = read_training_set(split(tmp_path), "s0", "seen", prepared(tmp_path))
+    assert (training_set.rows, training_set.labels) == ([0, 1, 3], [0, 1, 2])
+    assert training_set.training_classes == [0, 1, 2]
 
 
 def digest(*names):
@@ -95,36 +95,36 @@ def digest(*names):
 
 
 def test_the_clips_of_the_roles_are_named_with_those_held_out(tmp_path):
-    lessons = {classes: read_lessons(split(tmp_path), "s0", classes, prepared(tmp_path)) for classes in ROLES}
-    assert lessons["fit"].training_clips == digest("a", "b", "c")
-    assert lessons["seen"].training_clips == digest("a", "b", "c", "d")
+    training_set = {classes: read_training_set(split(tmp_path), "s0", classes, prepared(tmp_path)) for classes in ROLES}
+    assert training_set["fit"].training_clips == digest("a", "b", "c")
+    assert training_set["seen"].training_clips == digest("a", "b", "c", "d")
 
 
 def test_a_rejected_clip_does_not_change_the_name_of_the_clips(tmp_path):
     """So the split table alone tells it, whichever arrays the encoder was trained on."""
     fewer = prepared(tmp_path, ids=("d/b", "d/c"), rejected=("d/a",))
-    assert read_lessons(split(tmp_path), "s0", "fit", fewer).training_clips == digest("a", "b", "c")
+    assert read_training_set(split(tmp_path), "s0", "fit", fewer).training_clips == digest("a", "b", "c")
 
 
 def test_clips_of_other_subjects_have_another_name(tmp_path):
     other = split(tmp_path, a=("unused", None, False), g=("fit", 0, False))
-    assert read_lessons(other, "s0", "fit", prepared(tmp_path)).training_clips == digest("b", "c", "g")
+    assert read_training_set(other, "s0", "fit", prepared(tmp_path)).training_clips == digest("b", "c", "g")
 
 
 def test_of_named_classes_the_clips_of_these_are_named(tmp_path):
-    lessons = read_lessons(split(tmp_path), "s0", "fit", prepared(tmp_path), only=[1])
-    assert lessons.training_clips == digest("b", "c")
+    training_set = read_training_set(split(tmp_path), "s0", "fit", prepared(tmp_path), only=[1])
+    assert training_set.training_clips == digest("b", "c")
 
 
 def test_rows_are_joined_by_id(tmp_path):
     fewer = prepared(tmp_path, ids=("d/b", "d/c", "d/x"), rejected=("d/a",))
-    lessons = read_lessons(split(tmp_path), "s0", "fit", fewer)
-    assert (lessons.rows, lessons.held_out_rows) == ([0], [1])
+    training_set = read_training_set(split(tmp_path), "s0", "fit", fewer)
+    assert (training_set.rows, training_set.held_out_rows) == ([0], [1])
 
 
 def test_a_clip_that_is_neither_there_nor_rejected_is_missed(tmp_path):
     with pytest.raises(DataError, match=r"lacks 1 clips of .*, first d/a; run `dvc repro`"):
-        read_lessons(split(tmp_path), "s0", "fit", prepared(tmp_path, ids=("d/b", "d/c")))
+        read_training_set(split(tmp_path), "s0", "fit", prepared(tmp_path, ids=("d/b", "d/c")))
 
 
 @pytest.mark.parametrize(
@@ -132,19 +132,19 @@ def test_a_clip_that_is_neither_there_nor_rejected_is_missed(tmp_path):
 )
 def test_a_clip_of_a_class_that_must_stay_unknown_is_a_leak(classes, clip, tmp_path):
     with pytest.raises(LeakError, match=r"gives clip d/g of class \d the role"):
-        read_lessons(split(tmp_path, g=clip), "s0", classes, prepared(tmp_path))
+        read_training_set(split(tmp_path, g=clip), "s0", classes, prepared(tmp_path))
 
 
 def test_a_clip_without_its_class_is_not_learnt_from(tmp_path):
     with pytest.raises(LeakError, match="of class None"):
-        read_lessons(split(tmp_path, g=("fit", None, False)), "s0", "fit", prepared(tmp_path))
+        read_training_set(split(tmp_path, g=("fit", None, False)), "s0", "fit", prepared(tmp_path))
 
 
 def test_a_split_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"no split 's1', found \['s0'\]"):
-        read_lessons(split(tmp_path), "s1", "fit", prepared(tmp_path))
+        read_training_set(split(tmp_path), "s1", "fit", prepared(tmp_path))
 
 
 def test_a_split_without_held_out_clips_is_refused(tmp_path):
     with pytest.raises(DataError, match="3 clips to train on and 0 held out"):
-        read_lessons(split(tmp_path, c=("fit", 1, False)), "s0", "fit", prepared(tmp_path))
+        read_training_set(split(tmp_path, c=("fit", 1, False)), "s0", "fit", prepared(tmp_path))

@@ -6,7 +6,7 @@ from itertools import pairwise
 import networkx as nx
 import pytest
 
-from pipeline.text.covers import minimum_path_cover
+from pipeline.text.path_cover import minimum_path_cover
 
 Edges = set[tuple[int, int]]
 
@@ -26,9 +26,9 @@ def fewest_paths(num_nodes: int, edges: Edges) -> int:
     return min(paths for (visited, _), paths in best.items() if visited == (1 << num_nodes) - 1)
 
 
-def cover_of(num_nodes: int, edges: Edges, most_matchings: int = 10**6):
+def cover_of(num_nodes: int, edges: Edges, max_matchings: int = 10**6):
     return minimum_path_cover(
-        {a: [b for b in range(num_nodes) if (a, b) in edges] for a in range(num_nodes)}, most_matchings
+        {a: [b for b in range(num_nodes) if (a, b) in edges] for a in range(num_nodes)}, max_matchings
     )
 
 

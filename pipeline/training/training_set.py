@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.core import tables
 from pipeline.core.batches import Arrays, Rows, in_turn, order
 from pipeline.core.errors import DataError, LeakError
-from pipeline.core.prepared import Clips
+from pipeline.core.prepared import ClipArrays
 from pipeline.core.roles import clips_digest
 from pipeline.core.schemas import SPLIT
 from pipeline.core.seeds import generator
@@ -22,7 +22,7 @@ ROLES: dict[Classes, tuple[str, ...]] = {"fit": ("fit",), "seen": ("fit", "val")
 
 
 @dataclass(frozen=True)
-class Lessons:
+class TrainingSet:
     """What one encoder may learn from: rows and class ids to train on, the same held out, and who must stay unknown."""
 
     split: str
@@ -37,7 +37,7 @@ class Lessons:
 
 
 class Held(Protocol):
-    """Clips that can be learnt from, and those that are known to be unusable."""
+    """ClipArrays that can be learnt from, and those that are known to be unusable."""
 
     @property
     def path(self) -> Path:
@@ -49,7 +49,7 @@ class Held(Protocol):
 
     @property
     def rejected(self) -> Collection[str]:
-        """Clips that are left out."""
+        """ClipArrays that are left out."""
 
 
 class Prepared:
@@ -57,10 +57,10 @@ class Prepared:
 
     def __init__(self, arrays: Path, only: Collection[str] | None = None) -> None:
         self.path = arrays
-        clips = Clips(arrays)
-        self.x_NCTVM = clips if only is None else clips.only(only)
-        self.attrs = self.x_NCTVM.store.attrs
-        self.ids = self.x_NCTVM.ids
+        clips = ClipArrays(arrays)
+        self.clips = clips if only is None else clips.only(only)
+        self.attrs = self.clips.store.attrs
+        self.ids = self.clips.ids
         self.place = {clip_id: place for place, clip_id in enumerate(self.ids)}
         self.rejected = {clip_id for clip_id, _ in self.attrs["rejected"]}
 
@@ -89,7 +89,7 @@ class LabelledClips:
         """x_NCTVM and label_N; of a clip the same variant whatever other rows are read with it."""
         place = {class_id: number for number, class_id in enumerate(self.training_classes)}
         label_N = np.array([place[self.labels[row]] for row in rows.tolist()], dtype=np.int64)
-        x_NCTVM = self.prepared.x_NCTVM[[self.rows[row] for row in rows.tolist()]]
+        x_NCTVM = self.prepared.clips[[self.rows[row] for row in rows.tolist()]]
         if self.variant is not None:
             drawn = zip(x_NCTVM, rows.tolist(), strict=True)
             x_NCTVM = np.stack([self.variant(x_CTVM, generator(seed, "variant", row)) for x_CTVM, row in drawn])
@@ -100,9 +100,9 @@ class LabelledClips:
         return [self.prepared.ids[self.rows[row]] for row in rows.tolist()]
 
 
-def read_lessons(
+def read_training_set(
     split: Path, name: str, classes: Classes, prepared: Held, only: Collection[int] | None = None
-) -> Lessons:
+) -> TrainingSet:
     """The clips of one split that an encoder may learn from; clips that were rejected are left out.
 
     Where `only` names classes, those of other classes are left out too.
@@ -124,7 +124,7 @@ def read_lessons(
             f"{split}: '{name}' has {len(train)} clips to train on and {len(held_out)} held out, needs some of each"
         )
     training_classes = sorted({clip["class_id"] for clip in learn})
-    return Lessons(
+    return TrainingSet(
         split=name,
         rows=[prepared.place[clip["clip_id"]] for clip in train],
         labels=[clip["class_id"] for clip in train],

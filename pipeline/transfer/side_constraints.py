@@ -19,7 +19,7 @@ _DETERMINISTIC_LIMIT = 60.0  # in CP-SAT's own units, about seconds, the same on
 
 
 @dataclass(frozen=True)
-class Side:
+class SideConstraints:
     """What the chosen pairs must also fulfil."""
 
     min_seen: int  # seen classes an unseen class has at least
@@ -43,7 +43,7 @@ def solve(
     *,
     rho: int | None,
     cap: Cap,
-    side: Side,
+    side: SideConstraints,
     unseen: Sequence[str],
     seen: Sequence[str],
 ) -> Solution:
@@ -108,7 +108,7 @@ def _grouped(pairs: Sequence[Pair], axis: int) -> dict[int, list[Pair]]:
     return groups
 
 
-def _rules(side: Side, pairs: Sequence[Pair], unseen: Sequence[str], seen: Sequence[str]) -> list[_Rule]:
+def _rules(side: SideConstraints, pairs: Sequence[Pair], unseen: Sequence[str], seen: Sequence[str]) -> list[_Rule]:
     by_row = _grouped(pairs, 0)
     rules = []
     for j in range(len(unseen)):

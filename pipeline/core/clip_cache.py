@@ -20,7 +20,7 @@ import numpy.typing as npt
 _PREFIX = struct.Struct("<32sIQI")
 
 
-class Samples:
+class ClipCache:
     """Arrays and their headers by key (64 hexadecimal digits); several processes may use one folder at a time."""
 
     def __init__(self, folder: Path) -> None:

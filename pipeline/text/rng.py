@@ -11,8 +11,8 @@ _MULTIPLIER, _INCREMENT = 6364136223846793005, 1442695040888963407  # Knuth's MM
 _MASK = (1 << 64) - 1
 
 
-class Draws:
-    """Draws named by a seed and a path of names, as core.seeds; two of different names are independent."""
+class Rng:
+    """Rng named by a seed and a path of names, as core.seeds; two of different names are independent."""
 
     def __init__(self, seed: int, *names: str | int) -> None:
         self.seed = derived_seed(seed, *names)

@@ -9,8 +9,8 @@ from pipeline.core import tables
 from pipeline.core.errors import DataError
 from pipeline.core.rejects import Rejects
 from pipeline.core.schemas import SPLIT
-from pipeline.training import lessons
-from pipeline.training.lessons import Classes
+from pipeline.training import training_set
+from pipeline.training.training_set import Classes
 
 
 class Available(Protocol):
@@ -26,7 +26,7 @@ class Available(Protocol):
 
 
 @dataclass(frozen=True)
-class RestLessons:
+class RestTrainingSet:
     """Clips to learn from and held out, each with the place of its class among those that are taught."""
 
     ids: list[str]
@@ -48,24 +48,24 @@ def classes_of(split_table: Path, split: str, classes: Classes) -> list[int]:
     splits: dict[str, dict[str, list[int]]] = tables.read_meta(split_table, SPLIT)["splits"]
     if split not in splits:
         raise DataError(f"{split_table}: no split '{split}', found {sorted(splits)}; mend rest.rows in params.yaml")
-    return sorted(class_id for role in lessons.ROLES[classes] for class_id in splits[split][role])
+    return sorted(class_id for role in training_set.ROLES[classes] for class_id in splits[split][role])
 
 
 def read(
     split_table: Path, split: str, classes: Classes, taught: Mapping[int, str], clips: Available, max_rejected: float
-) -> RestLessons:
+) -> RestTrainingSet:
     """The clips of the classes that are taught, by id and with their names.
 
     Raises DataError where more than `max_rejected` of them cannot be looked at, and for a class of which none can.
     """
-    roles = lessons.ROLES[classes]
+    roles = training_set.ROLES[classes]
     lines = [line for line in tables.read_rows(split_table, SPLIT) if line["split"] == split and line["role"] in roles]
     lost = _lost(clips, [line for line in lines if line["class_id"] in taught], split_table, max_rejected)
     held = _Held(split_table, {clip_id: row for row, clip_id in enumerate(clips.ids)}, lost)
-    found = lessons.read_lessons(split_table, split, classes, held, taught)
+    found = training_set.read_training_set(split_table, split, classes, held, taught)
     _refuse_empty(f"{split_table}: split '{split}'", taught, [*found.labels, *found.held_out_labels])
     place = {class_id: number for number, class_id in enumerate(taught)}
-    return RestLessons(
+    return RestTrainingSet(
         [clips.ids[row] for row in found.rows],
         [place[class_id] for class_id in found.labels],
         [clips.ids[row] for row in found.held_out_rows],

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.core.errors import DataError
-from pipeline.transfer import side
+from pipeline.transfer import side_constraints
 from pipeline.transfer.program import SCALE
 from pipeline.transfer.relatedness import Candidates
 
@@ -28,8 +28,8 @@ def solved(
     free = {"min_seen": 0, "max_seen": None, "forbidden": (), "required": (), "coverage": 0}
     cands = all_pairs()
     allowed_E = np.ones(6, dtype=bool) if allowed is None else allowed
-    extra = side.Side(**(free | rules))
-    found = side.solve(cands, allowed_E, rho=rho, cap=cap, side=extra, unseen=UNSEEN, seen=SEEN)
+    extra = side_constraints.SideConstraints(**(free | rules))
+    found = side_constraints.solve(cands, allowed_E, rho=rho, cap=cap, side=extra, unseen=UNSEEN, seen=SEEN)
     assert found.status == "optimal"
     assert found.bound == pytest.approx(found.objective)
     a_US = np.zeros((2, 3), dtype=int)
@@ -97,6 +97,8 @@ def test_the_solution_is_the_same_every_time() -> None:
 
 
 def test_the_objective_is_the_sum_of_the_chosen_cosines() -> None:
-    extra = side.Side(0, None, (), (), 0)
-    found = side.solve(all_pairs(), np.ones(6, dtype=bool), rho=None, cap="row", side=extra, unseen=UNSEEN, seen=SEEN)
+    extra = side_constraints.SideConstraints(0, None, (), (), 0)
+    found = side_constraints.solve(
+        all_pairs(), np.ones(6, dtype=bool), rho=None, cap="row", side=extra, unseen=UNSEEN, seen=SEEN
+    )
     assert found.objective == pytest.approx(float(np.rint(M_US * SCALE).sum()) / SCALE)

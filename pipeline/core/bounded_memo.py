@@ -6,10 +6,10 @@ from typing import TypeVar
 K = TypeVar("K")
 T = TypeVar("T")
 
-MOST_KEPT = 1 << 18  # entries; a corpus of ever new words must not fill the memory
+MAX_REMEMBERED = 1 << 18  # entries; a corpus of ever new words must not fill the memory
 
 
-class Kept(dict[K, T]):
+class BoundedMemo(dict[K, T]):
     """What was made of keys, made when first asked for; a dict, for a key met before then costs no Python call."""
 
     def __init__(self, make: Callable[[K], T]) -> None:
@@ -18,6 +18,6 @@ class Kept(dict[K, T]):
 
     def __missing__(self, key: K) -> T:
         made = self._make(key)
-        if len(self) < MOST_KEPT:
+        if len(self) < MAX_REMEMBERED:
             self[key] = made
         return made

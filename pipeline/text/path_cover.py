@@ -20,15 +20,15 @@ class Cover(msgspec.Struct, frozen=True, gc=False):
     proven: bool
 
 
-def minimum_path_cover(successors: Successors, most_matchings: int) -> Cover:
-    """The same cover for the same nodes and edges in the same order; exact unless `most_matchings` runs out.
+def minimum_path_cover(successors: Successors, max_matchings: int) -> Cover:
+    """The same cover for the same nodes and edges in the same order; exact unless `max_matchings` runs out.
 
     The number of matchings is 1 + twice the branchings; scene graphs of 30 nodes rarely need more than one.
     """
     paths = _paths(successors, _largest_matching(successors, frozenset()))
     if sum(map(len, paths)) == len(successors):  # no node is on a cycle, as in nearly all scene graphs
         return Cover(paths, True)
-    search = _Search(successors, most_matchings)
+    search = _Search(successors, max_matchings)
     search.branch(frozenset())
     return Cover(_paths(successors, search.best), search.proven)
 
@@ -36,9 +36,9 @@ def minimum_path_cover(successors: Successors, most_matchings: int) -> Cover:
 class _Search:
     """Branch and bound over forbidden edges; `best` is the largest acyclic matching so far (node -> next node)."""
 
-    def __init__(self, successors: Successors, most_matchings: int) -> None:
+    def __init__(self, successors: Successors, max_matchings: int) -> None:
         self._successors = successors
-        self._left = most_matchings
+        self._left = max_matchings
         self.best: dict[int, int] = {}
         self.proven = True
 
