@@ -8,7 +8,6 @@ from typing import Any
 import click
 import pytest
 import typer
-import yaml
 
 from pipeline.cli import app
 from pipeline.commands import profile
@@ -60,7 +59,7 @@ def test_a_line_has_a_profile_and_commands_or_says_what_is_not_there_yet(line: L
 @pytest.mark.parametrize("line", [one for one in ALL if one.values[0]["profile"] != "-"])
 def test_profiles_and_commands_exist(line: Line) -> None:
     (name,) = re.findall(r"`([^`]+)`", line["profile"])
-    params = yaml.safe_load(profile.text(name))
+    params = profile.tree(name)
     commands = re.findall(r"`([^`]+)`", line["command"])
     assert commands
     for command in commands:
