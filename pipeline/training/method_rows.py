@@ -17,7 +17,7 @@ from pipeline.core.outputs import remove
 from pipeline.core.params import Params
 from pipeline.core.progress import track
 from pipeline.core.resume import Parts
-from pipeline.models.tasks import Task
+from pipeline.models.task import Task
 from pipeline.training import selection
 from pipeline.training.selection import Plan
 
