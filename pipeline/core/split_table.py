@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core import tables
+from pipeline.core.errors import DataError
 from pipeline.core.schemas import SPLIT
 
 Row = Mapping[str, Any]
@@ -23,8 +24,16 @@ class SplitTable:
     @property
     def splits(self) -> dict[str, Classes]:
         """The classes of every split of the table."""
-        found: dict[str, Classes] = self.meta["splits"]
-        return found
+        splits: dict[str, Classes] = self.meta["splits"]
+        return splits
+
+    def classes(self, split: str) -> Classes:
+        """The classes of one split. Raises DataError for a split that the table lacks."""
+        if split not in self.splits:
+            raise DataError(
+                f"{self.path}: no split '{split}', found {sorted(self.splits)}; mend the row in params.yaml"
+            )
+        return self.splits[split]
 
 
 def read(path: Path, splits: Collection[str]) -> SplitTable:

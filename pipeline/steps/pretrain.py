@@ -3,10 +3,9 @@
 What teaches is which class a clip is of, or what that class is called or said to be (`text`).
 """
 
-import csv
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,7 @@ from pipeline.core import pages, split_table
 from pipeline.core.closure import Code
 from pipeline.core.errors import ParamsError
 from pipeline.core.hashing import array_digest, path_digest
-from pipeline.core.outputs import whole, whole_folder
+from pipeline.core.outputs import whole_folder, write_csv
 from pipeline.core.resume import Parts
 from pipeline.models import checkpoint
 from pipeline.reporting import pretrain as page_of
@@ -111,7 +110,7 @@ def pretrain(
         for finished in used:
             shutil.copytree(finished, scratch, dirs_exist_ok=True)
         headers = [checkpoint.load(scratch / pair.file)[1] for pair in pairs]
-        _write_history(scratch / "history.csv", headers)
+        write_csv(scratch / "history.csv", ["split", "seed", "epoch", *COLUMNS], _history(headers))
         pages.write(scratch, page_of.page(key, headers, pairs[0].prepared.attrs["rejected"]))
     parts.keep_only(used)
     return {"encoders": len(headers), "epochs": sum(len(header["history"]) for header in headers)}
@@ -172,11 +171,8 @@ def _train(folder: Path, *, pair: _Pair, resume: Path) -> None:
     encoders.train(folder / pair.file, pair.row, pair.prepared, pair.training_set, pair.told, pair.seed, task)
 
 
-def _write_history(path: Path, abouts: list[dict[str, Any]]) -> None:
-    with whole(path) as scratch, scratch.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["split", "seed", "epoch", *COLUMNS])
-        for about in abouts:
-            for row in about["history"]:
-                numbers = [f"{row[name]:.6f}" for name in COLUMNS]
-                writer.writerow([about["split"], about["seed"], int(row["epoch"]), *numbers])
+def _history(headers: list[dict[str, Any]]) -> Iterator[list[object]]:
+    for header in headers:
+        for row in header["history"]:
+            numbers = [f"{row[name]:.6f}" for name in COLUMNS]
+            yield [header["split"], header["seed"], int(row["epoch"]), *numbers]

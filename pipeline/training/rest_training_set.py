@@ -43,10 +43,7 @@ class _Available:
 
 def classes_of(table: SplitTable, split: str, classes: Classes) -> list[int]:
     """The class ids that a split gives to training. Raises DataError for a split that is not there."""
-    splits = table.splits
-    if split not in splits:
-        raise DataError(f"{table.path}: no split '{split}', found {sorted(splits)}; mend rest.rows in params.yaml")
-    return sorted(class_id for role in ROLES[classes] for class_id in splits[split][role])
+    return sorted(class_id for role in ROLES[classes] for class_id in table.classes(split)[role])
 
 
 def read(

@@ -106,9 +106,7 @@ def training_set_of(
 
     `table` holds the rows of that split. Where `only` names classes, those of other classes are left out too.
     """
-    if split not in table.splits:
-        raise DataError(f"{table.path}: no split '{split}', found {sorted(table.splits)}; mend the row in params.yaml")
-    rows, groups = table.rows[split], table.splits[split]
+    groups, rows = table.classes(split), table.rows[split]
     allowed = [c for c in rows if c["role"] in ROLES[classes] and (only is None or c["class_id"] in only)]
     learn = [clip for clip in allowed if clip["clip_id"] not in prepared.rejected]
     _check_classes(table.path, split, learn, allowed=[c for role in ROLES[classes] for c in groups[role]])
