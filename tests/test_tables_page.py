@@ -9,7 +9,6 @@ from typing import Any
 import click
 import pytest
 import typer
-import yaml
 
 from pipeline.cli import app
 from pipeline.commands import profile
@@ -89,7 +88,7 @@ def test_paths_on_the_page_exist() -> None:
 
 @cache
 def params_of(name: str) -> dict[str, Any]:
-    return yaml.load(profile.text(name), yaml.CSafeLoader)
+    return profile.tree(name)
 
 
 def check(words: list[str], params: dict[str, Any]) -> None:
