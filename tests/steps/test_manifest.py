@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from pipeline.compute.shared import Compute
-from pipeline.core import params, stamp, store, tables
+from pipeline.core import params, profiles, stamp, store, tables
 from pipeline.core.schemas import CLIPS, SPLIT
 from pipeline.formats import depth_png, ntu_skeleton, png, segments, video
 from pipeline.formats.shared import Skeleton
@@ -19,7 +19,8 @@ from pipeline.steps import ingest, preprocess, prompt, split
 
 PAGE = (Path(__file__).parents[2] / "docs/data.md").read_text(encoding="utf-8")
 EXAMPLE = re.search(r"```csv\n(.*?)```", PAGE, flags=re.DOTALL)[1]
-ROWS = yaml.safe_load(re.search(r"```yaml\n(ingest:.*?)```", PAGE, flags=re.DOTALL)[1])
+SHORT = yaml.safe_load(re.search(r"```yaml\n(.*?)```", PAGE, flags=re.DOTALL)[1])
+ROWS = profiles.expand(SHORT, SHORT.keys() - {"report"}, Path("own.yaml"))
 
 
 def film(path, seed, num_frames):
