@@ -29,6 +29,7 @@ PAGES = {name: text for name, text in TEXTS.items() if name == "README.md" or na
 NOT_RUN = ("#", "make ", "source ", "ln -s")
 # Pages whose commands run in a smaller world of their own.
 RUN_BY = {"docs/recognise.md": "test_recognise_page.py", "docs/field.md": "field/test_field_profiles.py"}
+STAGES = members.names("pipeline.steps")
 RUN_HERE = [name for name in PAGES if name not in RUN_BY]
 
 
@@ -102,12 +103,18 @@ def test_other_pages_are_run_by_a_test_of_their_own(page: str) -> None:
     assert page in (ROOT / "tests" / RUN_BY[page]).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_every_command_of_unseen_is_one(page: str) -> None:
-    """Also those on real data, and those in the text: the sub-command exists and has these options."""
-    lines = [line for line in command_lines(PAGES[page]) if line.startswith("unseen ")]
-    for command in {words(line) for line in lines}:
-        assert CliRunner().invoke(app, [*command[1:], "--help"]).exit_code == 0, command
+@pytest.mark.parametrize("page", [name for name in TEXTS if name != "CHANGELOG.md"])
+def test_every_command_that_a_page_names_is_one(page: str) -> None:
+    """Also those on real data, and those within a line: sub-commands, stages and targets of make exist."""
+    in_line = re.findall(r"`((?:unseen|dvc repro|make) [^`\n]+)`", TEXTS[page])
+    for command in {words(line) for line in (*command_lines(TEXTS[page]), *in_line)}:
+        if command[:1] == ("unseen",):
+            assert CliRunner().invoke(app, [*command[1:], "--help"]).exit_code == 0, command
+        elif command[:2] == ("dvc", "repro"):
+            named = [word.partition("@")[0] for word in command[2:] if not word.startswith(("-", "<"))]
+            assert set(named) <= set(STAGES), command
+        elif command[:1] == ("make",):
+            assert f"\n{command[1]}:" in (ROOT / "Makefile").read_text(encoding="utf-8"), command
 
 
 LINKED = sorted(
