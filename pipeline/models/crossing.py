@@ -15,10 +15,10 @@ from pipeline.core import store, tables
 from pipeline.core.errors import DataError
 from pipeline.core.hashing import value_digest
 from pipeline.core.params import Params
-from pipeline.core.schemas import SPLIT
+from pipeline.core.schemas import SPLIT, SplitRow
 from pipeline.labels.overlap import Overlap
 from pipeline.models import shared_classes
-from pipeline.models.clip_vectors import Encoded, Line, Reading, encoded, opened
+from pipeline.models.clip_vectors import Encoded, Reading, encoded, opened
 from pipeline.models.methods.shared import ClassTexts, Clips, class_texts, text_group
 from pipeline.models.shared_classes import Names, Shared, SharedParams, text_space
 from pipeline.models.tasks import Classes, Elsewhere, Inputs, Task, checked, in_one_space, used
@@ -186,7 +186,7 @@ def _task(joint: _Joint, learnt: Encoded, scored: Encoded, seed: int) -> Task:
         val_classes=joint.shifted(sorted(val)),
         unseen=unseen,
         held_out=_clips(joint, learnt, []),
-        test_ids=[row["clip_id"] for row in test],
+        test_ids=[row.clip_id for row in test],
         test_ND=scored.vectors(test, reading),
         seen_test_ids=[],
         seen_test_ND=scored.vectors([], reading),
@@ -227,39 +227,39 @@ def _elsewhere(joint: _Joint, learnt: Encoded, classes: Sequence[int]) -> Elsewh
     return Elsewhere(datasets, names, by_id, sorted(kept))
 
 
-def _source_rows(joint: _Joint, learnt: Encoded, classes: Sequence[int]) -> tuple[dict[str, list[Line]], int]:
+def _source_rows(joint: _Joint, learnt: Encoded, classes: Sequence[int]) -> tuple[dict[str, list[SplitRow]], int]:
     """The clips that are learnt from, by role, and how many have no features."""
     split = joint.asked.source.split
     rows = [
         row
-        for row in tables.read_rows(joint.source.inputs.split, SPLIT)
-        if row["split"] == split and row["role"] in ROLES and not row["held_out"] and row["class_id"] in classes
+        for row in tables.read(joint.source.inputs.split, SPLIT)
+        if row.split == split and row.role in ROLES and not row.held_out and row.class_id in classes
     ]
     found, num_missing = learnt.there(rows, joint.asked.max_missing)
     return used(found, ROLES, split), num_missing
 
 
-def _target_rows(joint: _Joint, scored: Encoded) -> tuple[list[Line], dict[str, list[int]], int]:
+def _target_rows(joint: _Joint, scored: Encoded) -> tuple[list[SplitRow], dict[str, list[int]], int]:
     """The clips of all splits by id, the places of each split's among them, and how many have no features."""
     rows = [
         row
-        for row in tables.read_rows(joint.target.inputs.split, SPLIT)
-        if row["split"] in joint.splits and row["role"] == "unseen_test"
+        for row in tables.read(joint.target.inputs.split, SPLIT)
+        if row.split in joint.splits and row.role == "unseen_test"
     ]
-    every = {row["clip_id"]: row for row in rows}
+    every = {row.clip_id: row for row in rows}
     found, num_missing = scored.there([every[clip_id] for clip_id in sorted(every)], joint.asked.max_missing)
-    place = {row["clip_id"]: number for number, row in enumerate(found)}
+    place = {row.clip_id: number for number, row in enumerate(found)}
     tests: dict[str, list[int]] = {split: [] for split in joint.splits}
     for row in rows:
-        if row["clip_id"] in place:
-            tests[row["split"]].append(place[row["clip_id"]])
+        if row.clip_id in place:
+            tests[row.split].append(place[row.clip_id])
     for split, places in tests.items():
         if not places:
             raise DataError(f"split '{split}': no clips with features to score; run `dvc repro split extract`")
     return found, {split: sorted(places) for split, places in tests.items()}, num_missing
 
 
-def _clips(joint: _Joint, learnt: Encoded, rows: Sequence[Line]) -> Clips:
+def _clips(joint: _Joint, learnt: Encoded, rows: Sequence[SplitRow]) -> Clips:
     clips = learnt.clips(rows, joint.asked.reading)
     return replace(clips, class_ids=tuple(joint.shifted(clips.class_ids)))
 

@@ -10,10 +10,10 @@ import numpy as np
 from pipeline.core import store, tables
 from pipeline.core.errors import DataError
 from pipeline.core.hashing import array_digest, value_digest
-from pipeline.core.schemas import PROMPTS, SPLIT
+from pipeline.core.schemas import PROMPTS, SPLIT, SplitRow
 from pipeline.core.scores import Provenance
 from pipeline.labels.overlap import same_name, same_words
-from pipeline.models.clip_vectors import POOLED, Encoded, Line, Reading, encoded, opened
+from pipeline.models.clip_vectors import POOLED, Encoded, Reading, encoded, opened
 from pipeline.models.methods.shared import Array, ClassTexts, Clips, class_texts, text_weights
 from pipeline.models.text_space import TextSpace
 
@@ -230,10 +230,10 @@ def build_tasks(inputs: Inputs, asked: TaskRequest) -> list[Task]:
     features, texts = opened(inputs.features), store.Store(inputs.embeddings, "embed")
     again = _refit_features(inputs)
     parts = checked(inputs, asked.dataset, asked.split_table, asked.splits)
-    rows = [row for row in tables.read_rows(inputs.split, SPLIT) if _is_asked(row, asked)]
+    rows = [row for row in tables.read(inputs.split, SPLIT) if _is_asked(row, asked)]
     tasks = []
     for split in asked.splits:
-        of_split = [row for row in rows if row["split"] == split]
+        of_split = [row for row in rows if row.split == split]
         for seed in asked.seeds:
             source = _with_namesakes(encoded(features, split, seed, parts[split]), inputs.split, parts[split])
             task = _task((split, seed), source, texts, parts[split], of_split, asked)
@@ -270,8 +270,8 @@ def _trained_again(features: store.Store, split: str, seed: int, classes: Classe
     return source
 
 
-def _is_asked(row: Line, asked: TaskRequest) -> bool:
-    return row["role"] in asked.roles and (asked.generalised or not row["held_out"])
+def _is_asked(row: SplitRow, asked: TaskRequest) -> bool:
+    return row.role in asked.roles and (asked.generalised or not row.held_out)
 
 
 def _with_namesakes(source: Encoded, split: Path, classes: Classes) -> Encoded:
@@ -304,9 +304,9 @@ def checked(inputs: Inputs, dataset: str, split_table: str, splits: Sequence[str
     return found
 
 
-def used(rows: Sequence[Line], roles: Sequence[str], split: str) -> dict[str, list[Line]]:
+def used(rows: Sequence[SplitRow], roles: Sequence[str], split: str) -> dict[str, list[SplitRow]]:
     """The rows of each role. Raises DataError for a role that nobody has."""
-    found = {role: [row for row in rows if row["role"] == role] for role in roles}
+    found = {role: [row for row in rows if row.role == role] for role in roles}
     empty = [role for role, of_role in found.items() if not of_role]
     if empty:
         raise DataError(f"split '{split}': no clips with features in {empty}; run `dvc repro split extract`")
@@ -318,7 +318,7 @@ def _task(
     source: Encoded,
     texts: store.Store,
     classes: Classes,
-    rows: Sequence[Line],
+    rows: Sequence[SplitRow],
     asked: TaskRequest,
 ) -> Task:
     split, seed = name
@@ -328,8 +328,8 @@ def _task(
             "scores it"
         )
     found, num_missing = source.there(rows, asked.max_missing)
-    by_role = used([row for row in found if not row["held_out"]], asked.roles, split)
-    held_out = [row for row in found if row["held_out"]]
+    by_role = used([row for row in found if not row.held_out], asked.roles, split)
+    held_out = [row for row in found if row.held_out]
     if asked.generalised and not held_out:
         raise DataError(
             f"split '{split}': no held-out clips with features, by which the label space gzsl is calibrated; "
@@ -346,9 +346,9 @@ def _task(
         val_classes=sorted(classes["val"]),
         unseen=sorted(classes["unseen"]),
         held_out=source.clips(held_out, asked.reading),
-        test_ids=[row["clip_id"] for row in by_role["unseen_test"]],
+        test_ids=[row.clip_id for row in by_role["unseen_test"]],
         test_ND=source.vectors(by_role["unseen_test"], asked.reading),
-        seen_test_ids=[row["clip_id"] for row in seen_test],
+        seen_test_ids=[row.clip_id for row in seen_test],
         seen_test_ND=source.vectors(seen_test, asked.reading),
         spaces={space: sorted(classes["unseen"]) if space == "unseen" else everything for space in asked.spaces},
         encoder_classes=source.saw.training_classes,
@@ -366,7 +366,7 @@ def _task(
 
 def class_names(prompts: Path) -> dict[int, str]:
     """Names by class id, from the table of class texts."""
-    return {line["class_id"]: line["class_name"] for line in tables.read_rows(prompts, PROMPTS)}
+    return {line.class_id: line.class_name for line in tables.read(prompts, PROMPTS)}
 
 
 def in_one_space(source: Encoded, texts: store.Store, seed: int) -> bool:

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from pipeline.core import tables
 from pipeline.core.errors import DataError
 from pipeline.core.rejects import Rejects
-from pipeline.core.schemas import SPLIT
+from pipeline.core.schemas import SPLIT, SplitRow
 from pipeline.training import training_set
 from pipeline.training.training_set import Classes
 
@@ -59,8 +59,8 @@ def read(
     Raises DataError where more than `max_rejected` of them cannot be looked at, and for a class of which none can.
     """
     roles = training_set.ROLES[classes]
-    lines = [line for line in tables.read_rows(split_table, SPLIT) if line["split"] == split and line["role"] in roles]
-    lost = _lost(clips, [line for line in lines if line["class_id"] in taught], split_table, max_rejected)
+    lines = [line for line in tables.read(split_table, SPLIT) if line.split == split and line.role in roles]
+    lost = _lost(clips, [line for line in lines if line.class_id in taught], split_table, max_rejected)
     held = _Held(split_table, {clip_id: row for row, clip_id in enumerate(clips.ids)}, lost)
     found = training_set.read_training_set(split_table, split, classes, held, taught)
     _refuse_empty(f"{split_table}: split '{split}'", taught, [*found.labels, *found.held_out_labels])
@@ -74,12 +74,12 @@ def read(
     )
 
 
-def _lost(clips: Available, wanted: Sequence[Mapping[str, Any]], split_table: Path, max_rejected: float) -> set[str]:
+def _lost(clips: Available, wanted: Sequence[SplitRow], split_table: Path, max_rejected: float) -> set[str]:
     """Which of the wanted clips cannot be looked at."""
     there, rejects = set(clips.ids), Rejects(f"rest: clips of {split_table}")
     for line in wanted:
-        if line["clip_id"] not in there:
-            rejects.add(line["clip_id"], clips.reasons.get(line["clip_id"], "not there: no video or features of it"))
+        if line.clip_id not in there:
+            rejects.add(line.clip_id, clips.reasons.get(line.clip_id, "not there: no video or features of it"))
     rejects.check(total=len(wanted), at_most=max_rejected)
     return {clip_id for clip_id, _ in rejects.rows}
 

@@ -4,7 +4,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from pipeline.core.batches import Arrays, Rows, in_turn, order
 from pipeline.core.errors import DataError, LeakError
 from pipeline.core.prepared import ClipArrays
 from pipeline.core.roles import clips_digest
-from pipeline.core.schemas import SPLIT
+from pipeline.core.schemas import SPLIT, SplitRow
 from pipeline.core.seeds import generator
 from pipeline.modalities import Variant
 
@@ -111,36 +111,36 @@ def read_training_set(
     groups = meta["splits"]
     if name not in groups:
         raise DataError(f"{split}: no split '{name}', found {sorted(groups)}; mend the row in params.yaml")
-    clips = [clip for clip in tables.read_rows(split, SPLIT) if clip["split"] == name]
-    allowed = [c for c in clips if c["role"] in ROLES[classes] and (only is None or c["class_id"] in only)]
-    learn = [clip for clip in allowed if clip["clip_id"] not in prepared.rejected]
+    clips = [clip for clip in tables.read(split, SPLIT) if clip.split == name]
+    allowed = [c for c in clips if c.role in ROLES[classes] and (only is None or c.class_id in only)]
+    learn = [clip for clip in allowed if clip.clip_id not in prepared.rejected]
     _check_classes(split, name, learn, allowed=[c for role in ROLES[classes] for c in groups[name][role]])
-    lost = [clip["clip_id"] for clip in learn if clip["clip_id"] not in prepared.place]
+    lost = [clip.clip_id for clip in learn if clip.clip_id not in prepared.place]
     if lost:
         raise DataError(f"{prepared.path}: lacks {len(lost)} clips of {split}, first {lost[0]}; run `dvc repro`")
-    train, held_out = ([c for c in learn if c["held_out"] is wanted] for wanted in (False, True))
+    train, held_out = ([c for c in learn if c.held_out is wanted] for wanted in (False, True))
     if not train or not held_out:
         raise DataError(
             f"{split}: '{name}' has {len(train)} clips to train on and {len(held_out)} held out, needs some of each"
         )
-    training_classes = sorted({clip["class_id"] for clip in learn})
+    training_classes = sorted({clip.taught_class for clip in learn})
     return TrainingSet(
         split=name,
-        rows=[prepared.place[clip["clip_id"]] for clip in train],
-        labels=[clip["class_id"] for clip in train],
-        held_out_rows=[prepared.place[clip["clip_id"]] for clip in held_out],
-        held_out_labels=[clip["class_id"] for clip in held_out],
+        rows=[prepared.place[clip.clip_id] for clip in train],
+        labels=[clip.taught_class for clip in train],
+        held_out_rows=[prepared.place[clip.clip_id] for clip in held_out],
+        held_out_labels=[clip.taught_class for clip in held_out],
         training_classes=training_classes,
         training_names=[meta["class_names"][class_id] for class_id in training_classes],
         unseen_classes=sorted(groups[name]["unseen"]),
-        training_clips=clips_digest(clip["clip_id"] for clip in allowed),
+        training_clips=clips_digest(clip.clip_id for clip in allowed),
     )
 
 
-def _check_classes(split: Path, name: str, learn: Sequence[dict[str, Any]], allowed: Sequence[int]) -> None:
+def _check_classes(split: Path, name: str, learn: Sequence[SplitRow], allowed: Sequence[int]) -> None:
     for clip in learn:
-        if clip["class_id"] not in allowed:
+        if clip.class_id not in allowed:
             raise LeakError(
-                f"{split}: split '{name}' gives clip {clip['clip_id']} of class {clip['class_id']} the role "
-                f"'{clip['role']}', but its classes are {sorted(allowed)}; run `dvc repro split`"
+                f"{split}: split '{name}' gives clip {clip.clip_id} of class {clip.class_id} the role "
+                f"'{clip.role}', but its classes are {sorted(allowed)}; run `dvc repro split`"
             )

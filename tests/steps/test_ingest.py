@@ -39,7 +39,7 @@ def ingested(source, *, dataset="utd_mhad", max_rejected=1.0, scan=True):
     out = source.parent / "clips.parquet"
     checks = ingest.Checks(max_rejected=max_rejected)
     ingest.ingest(checks, dataset=dataset, source=source, out=out)
-    return {row["path"].removesuffix("_skeleton.mat"): row for row in tables.read_rows(out, CLIPS)}
+    return {row["path"].removesuffix("_skeleton.mat"): row for row in tables.read_table(out, CLIPS).to_pylist()}
 
 
 def reason(source, name, **how):
