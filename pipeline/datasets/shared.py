@@ -185,6 +185,11 @@ def class_file(name: str) -> Path:
     return _HERE / "classes" / f"{name}.csv"
 
 
+def class_lists() -> list[str]:
+    """The datasets whose class list ships, sorted."""
+    return sorted(path.stem for path in (_HERE / "classes").glob("*.csv"))
+
+
 def published_splits(name: str) -> dict[str, list[int]]:
     """Unseen class ids of a dataset's published splits, by split name."""
     file = _HERE / "splits" / f"{name}.json"
