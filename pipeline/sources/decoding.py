@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,12 +17,14 @@ from pipeline.core.errors import DataError, FormatError, UnseenError
 from pipeline.core.hashing import value_digest
 from pipeline.core.params import Params
 from pipeline.core.sampling import num_nonempty_frames
-from pipeline.core.schemas import ClipRow
 from pipeline.datasets import shared as datasets
 from pipeline.formats import segments
 from pipeline.formats.shared import Footage
 from pipeline.modalities import shared as films
 from pipeline.sources.recordings import verified
+
+if TYPE_CHECKING:  # else an edit of any table's columns would decode every clip again
+    from pipeline.core.schemas import ClipRow
 
 
 class Row(Params):
@@ -41,8 +43,8 @@ class Source:
     """One clip to decode: its cache key, its row and the rows of what is decoded with it, by modality."""
 
     key: str
-    clip: ClipRow
-    beside: Mapping[str, ClipRow]
+    clip: "ClipRow"
+    beside: "Mapping[str, ClipRow]"
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Block:
     clips: list[Source]
 
 
-def key(clip: ClipRow, beside: Mapping[str, ClipRow], row: Row) -> str:
+def key(clip: "ClipRow", beside: "Mapping[str, ClipRow]", row: Row) -> str:
     """Names the array of a clip by all that decides it; not by where it lies."""
     return value_digest(
         {
@@ -74,7 +76,7 @@ def key(clip: ClipRow, beside: Mapping[str, ClipRow], row: Row) -> str:
     )
 
 
-def _part(clip: ClipRow) -> str:
+def _part(clip: "ClipRow") -> str:
     """Which part of its file a clip is; "" = all of it."""
     return clip.path.removeprefix(segments.file_of(clip.path))
 
@@ -108,7 +110,7 @@ def decode(block: Block) -> int:
     return len(block.clips)
 
 
-def _recording(recording: Any, clip: ClipRow, dataset: str, beside: Mapping[str, Path]) -> Any:
+def _recording(recording: Any, clip: "ClipRow", dataset: str, beside: Mapping[str, Path]) -> Any:
     """Footage is told what ingest counted, so that it is decoded once, and given what is decoded with it."""
     if not isinstance(recording, Footage):
         return recording

@@ -1,14 +1,17 @@
 """The file of a clip, checked to be the one that ingest read."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.core.errors import DataError
 from pipeline.core.hashing import known_digest
-from pipeline.core.schemas import ClipRow
 from pipeline.formats import segments
 
+if TYPE_CHECKING:  # as in decoding.py
+    from pipeline.core.schemas import ClipRow
 
-def verified(source: Path, clip: ClipRow, dataset: str) -> Path:
+
+def verified(source: Path, clip: "ClipRow", dataset: str) -> Path:
     """The path of a clip (a row of the clips table) below a source folder, the part of the file it names included.
 
     Raises DataError where the file is not the one whose hash the row holds.
