@@ -122,7 +122,7 @@ def _missing_skeletons(dataset: Dataset, source: Source) -> set[str]:
         return set()
     for file in source.stamped:
         if Path(file.path).name == wanted.file_name:
-            return shared.read_missing_skeletons(source.verified(file), wanted)
+            return wanted.read(source.verified(file), wanted.num_recordings)
     progress.say(
         f"{dataset.name}: no {wanted.file_name} in {source.folder}: its {wanted.num_recordings} recordings with "
         f"missing skeletons stay in, unless their files show it"
