@@ -158,7 +158,7 @@ def _prepared(row: Row, batches: Batches, running: loop.Running, inputs: Inputs,
     }
     own_table = split_table.read(inputs.splits / f"{row.dataset}-{row.split_table}.parquet", row.splits)
     split_tables = {
-        dataset: own_table if dataset == row.dataset else path and split_table.read(path, row.splits)
+        dataset: own_table if dataset == row.dataset else split_table.read(path, row.splits) if path else None
         for dataset, path in tables_of.items()
     }
     roles = {split: own_table.classes(split) for split in row.splits}
