@@ -41,7 +41,7 @@ from pipeline.steps import (
 )
 from pipeline.text import captions
 from pipeline.training import encoding, loop, method_rows, selection
-from pipeline.transfer.asked import Folds
+from pipeline.transfer.params import Folds
 
 Tree = dict[str, Any]
 

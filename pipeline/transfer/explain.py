@@ -17,7 +17,7 @@ class Chosen:
 
 
 @dataclass(frozen=True)
-class Lost:
+class RemovedCandidate:
     """A candidate that constraint II or III removed; `rival` is the unseen class nearest to the seen one, or -1."""
 
     seen: int
@@ -33,8 +33,8 @@ class Explanation:
     unseen: int
     chosen: list[Chosen]  # heaviest first
     too_far: int  # seen classes beyond the K nearest, or with a cosine of 0 or less
-    not_distinct: list[Lost]  # removed by constraint II
-    over_cap: list[Lost]  # removed by constraint III, or by a side constraint
+    not_distinct: list[RemovedCandidate]  # removed by constraint II
+    over_cap: list[RemovedCandidate]  # removed by constraint III, or by a side constraint
     readmitted: bool  # the row was empty and took its best neighbour
 
 
@@ -63,7 +63,7 @@ def explanations(choice: Choice) -> list[Explanation]:
     return result
 
 
-def shared(choice: Choice) -> dict[int, list[int]]:
+def shared_classes(choice: Choice) -> dict[int, list[int]]:
     """Seen classes that are part of more than one prototype, with those unseen classes: who competes for whom."""
     users: dict[int, list[int]] = {}
     for j, i in zip(choice.unseen_P.tolist(), choice.seen_P.tolist(), strict=True):
@@ -71,10 +71,12 @@ def shared(choice: Choice) -> dict[int, list[int]]:
     return {i: who for i, who in sorted(users.items()) if len(who) > 1}
 
 
-def _lost(choice: Choice, places: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> list[Lost]:
+def _lost(choice: Choice, places: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> list[RemovedCandidate]:
     found = choice.candidates
     lost = [
-        Lost(int(found.seen_E[e]), float(found.related_E[e]), int(found.rival_E[e]), float(found.rival_related_E[e]))
+        RemovedCandidate(
+            int(found.seen_E[e]), float(found.related_E[e]), int(found.rival_E[e]), float(found.rival_related_E[e])
+        )
         for e in places
     ]
     return sorted(lost, key=lambda one: (-one.related, one.seen))

@@ -80,12 +80,12 @@ def grid_search(
     return trials
 
 
-def joint(trials: Sequence[Trial]) -> Trial:
+def pooled(trials: Sequence[Trial]) -> Trial:
     """The trials of one setting on several sets of pseudo-unseen classes as one: their clips are counted together."""
     return Trial(trials[0].setting, sum(one.num_right for one in trials), sum(one.num_clips for one in trials))
 
 
-def best(trials: Sequence[Trial]) -> int:
+def best_trial(trials: Sequence[Trial]) -> int:
     """Index of the best trial; the earlier one in a tie."""
     return int(np.argmax([trial.top1 for trial in trials]))
 

@@ -9,7 +9,7 @@ from pipeline.transfer.folds import Constraints, Grid
 from pipeline.transfer.program import Cap
 from pipeline.transfer.recognise import Inference, NamedConstraints, Scheme
 
-ComposedMethod = Literal["prototypes", "rest"]
+TransferMethod = Literal["prototypes", "rest"]
 
 
 class ConstraintParams(Params):
@@ -29,10 +29,10 @@ class Folds(Params):
     seed: int
 
 
-class Composing(Params):
+class TransferParams(Params):
     """How unseen classes are composed of seen ones."""
 
-    method: ComposedMethod  # rest: the same of representations that the stage rest has learnt
+    method: TransferMethod  # rest: the same of representations that the stage rest has learnt
     text_type: Annotated[str, Field(min_length=1)]  # which texts relate the classes: as methods name them
     centre: Literal["none", "seen"]  # seen: what the texts of the seen classes share is taken off all of them
     inference: Inference
