@@ -103,7 +103,7 @@ def load_hub(row: Row, about: About) -> Sense:
         return _sense(HUB, hub, about.dataset, _loaded(file)[0], file_digest(file))
     module, weights_hash = _frozen(row, hub)
     if weights_hash != hub.weights_hash:
-        raise rebound(row, hub)
+        raise changed_weights(row, hub)
     return _sense(HUB, hub, about.dataset, module, weights_hash)
 
 
@@ -116,7 +116,7 @@ def _loaded(file: Path) -> tuple[torch.nn.Module, About]:
         raise FormatError(f"{file}: not of this version's encoder: {told}; run `dvc repro bind`") from None
 
 
-def rebound(row: Row, hub: HubAbout) -> DataError:
+def changed_weights(row: Row, hub: HubAbout) -> DataError:
     """What is wrong where a hub's weights are others than those that its senses were bound to."""
     return DataError(f"{hub.weights}: not the weights that {row.folder} was bound to; run `dvc repro bind`")
 
@@ -131,7 +131,7 @@ def _frozen(row: Row, hub: HubAbout) -> tuple[torch.nn.Module, str]:
         return module, known["weights_hash"]
     file = next((file for file in sorted(path.glob("*.safetensors")) if file_digest(file) == hub.weights_hash), None)
     if file is None:
-        raise rebound(row, hub)
+        raise changed_weights(row, hub)
     state, known = checkpoint.load(file)  # which tells its own options: the row of bind does not
     built = modalities.sense(hub.modality).build(hub.encoder, known["options"], hub.layout, str(file))
     module = rebuilt(built, known)
