@@ -80,7 +80,7 @@ def preprocess(
     sense.prepare(row.recipe, row.options, section)  # what the params get wrong is said here, not by a worker
     if row.boxes:
         _check_boxed(row, key)
-        films.boxed(row.modality, row.recipe, row.options, section)
+        films.box_reader(row.modality, row.recipe, row.options, section)
     found = _accepted(clips, row)
     cached = ClipCache(cache)
     todo = [clip for clip in found if cached.load(clip.key) is None]

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from pipeline.modalities import Variant
+from pipeline.modalities import Augmentation
 from pipeline.models.encoder import Streamed, encoder_of
 from pipeline.training import loop, sentences
 from pipeline.training.training_set import LabelledClips, Prepared, TrainingSet
@@ -34,7 +34,7 @@ class Teaching:
     """What is learnt from beside the clips and their classes."""
 
     label_smoothing: float
-    variant: Variant | None  # drawn of the clips to learn from, never of those held out
+    variant: Augmentation | None  # drawn of the clips to learn from, never of those held out
     told: sentences.Told | None  # texts of the training classes; None: a classifier learns, from labels alone
 
 

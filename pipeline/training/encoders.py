@@ -79,12 +79,12 @@ def _whole_clip(prepared: Prepared) -> torch.Tensor:
     return torch.ones(1, *np.shape(prepared.clips[:1])[1:])
 
 
-def _variant(plan: Plan, layout: str, section: str) -> modalities.Variant | None:
+def _variant(plan: Plan, layout: str, section: str) -> modalities.Augmentation | None:
     """What draws a clip's variants. ParamsError for a modality that has none, or whose params do not fit."""
     if plan.augment is None:
         return None
     sense = modalities.sense(plan.modality)
-    if not isinstance(sense, modalities.Varied):
+    if not isinstance(sense, modalities.Augmentable):
         raise ParamsError(f"{section}: there are no variants of {plan.modality} to learn from; set it to null")
     return sense.augment(plan.augment, layout, section)
 
