@@ -14,7 +14,7 @@ from pipeline.text import captions, fitting
 from pipeline.text.captions import Caption, Captioner, pieces_to_json
 from pipeline.text.clip_tokens import ClipTokens, tokens
 from pipeline.text.lexicon import of_corpus
-from pipeline.text.telling import Piece, Told
+from pipeline.text.realisation import CaptionText, Piece
 
 
 class Params(captions.Params):
@@ -33,7 +33,7 @@ def caption(params: Params, *, graphs: Path, out: Path) -> dict[str, object]:
                 if row["graph"] is None:
                     continue
                 made = captioner.caption(from_json(row["graph"]))
-                fit, places = fitting.fitted(made, captioner, clip, params.max_tokens)
+                fit, places = fitting.fit(made, captioner, clip, params.max_tokens)
                 key = {name: row[name] for name in ("image_id", "region", "num_relations")}
                 table.add(key | _row(made, clip) | _fitted_row(fit, places, clip))
                 num_captions += 1
@@ -56,7 +56,7 @@ def caption(params: Params, *, graphs: Path, out: Path) -> dict[str, object]:
 
 
 def _row(made: Caption, clip: ClipTokens) -> dict[str, Any]:
-    counts = fitting.clause_tokens(clip, Told(made.text, made.clause_starts, made.pieces))
+    counts = fitting.clause_tokens(clip, CaptionText(made.text, made.clause_starts, made.pieces))
     return {
         "text": made.text,
         "clause_starts": made.clause_starts,
@@ -70,7 +70,7 @@ def _row(made: Caption, clip: ClipTokens) -> dict[str, Any]:
     }
 
 
-def _fitted_row(fit: Told, places: list[int], clip: ClipTokens) -> dict[str, Any]:
+def _fitted_row(fit: CaptionText, places: list[int], clip: ClipTokens) -> dict[str, Any]:
     return {
         "fitted": fit.text,
         "fitted_clauses": places,

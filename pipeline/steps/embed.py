@@ -19,7 +19,7 @@ from pipeline.models.methods.shared import LABEL_AND_CONTEXT, class_vector, seed
 from pipeline.models.text_encoders import shared as text_encoders
 from pipeline.models.text_encoders.shared import Cutting, TextEncoder, TrainedMember, Vectors, encode_cached
 from pipeline.text import movement_vectors
-from pipeline.text.prompts import MOVEMENT, TOLD, TypeName
+from pipeline.text.prompts import MOVEMENT, TOLD_MEASURES, TypeName
 
 Texts = dict[str, dict[str, str]]  # of each type, text by id
 
@@ -81,7 +81,7 @@ def embed(row: Row, compute: Compute, *, prompts: Path, out: Path, cache: Path =
 
 def _put_movements(writer: store.StoreWriter, row: Row, by_type: Texts) -> None:
     """The groups `movement` and `told`. A class's texts of a type are read as one; of several types it is the mean."""
-    taken = sorted({MOVEMENT, TOLD} & {*by_type, *row.means})
+    taken = sorted({MOVEMENT, TOLD_MEASURES} & {*by_type, *row.means})
     if taken:
         raise ParamsError(f"embed.rows: movement: '{taken[0]}' is what its vectors are called; rename the type or mean")
     owners, rows = _rows_of_types("movement", row.movement, by_type)
@@ -92,7 +92,10 @@ def _put_movements(writer: store.StoreWriter, row: Row, by_type: Texts) -> None:
     ]
     attribute_KA, told_KM = movement_vectors.of_classes(joined)
     about = {"lexicon": movement_vectors.digest(), "of": row.movement}
-    for name, vectors_KX, names in ((MOVEMENT, attribute_KA, movement_vectors.vocabulary()), (TOLD, told_KM, MEASURES)):
+    for name, vectors_KX, names in (
+        (MOVEMENT, attribute_KA, movement_vectors.vocabulary()),
+        (TOLD_MEASURES, told_KM, MEASURES),
+    ):
         attrs = {**about, "dim": len(names), "names": list(names)}
         writer.group(name, [f"{owner}-00" for owner in owners], attrs).put("pooled", vectors_KX)
     untold = int((~attribute_KA.any(axis=1)).sum())
