@@ -22,11 +22,11 @@ from pipeline.formats.shared import Skeleton
 from pipeline.modalities import Modality
 from pipeline.models import checkpoint
 from pipeline.models.encoder import Encoder, SplitlessMember, encoder_of
-from pipeline.models.mapped import rebuilt
 from pipeline.models.methods.shared import unit
 from pipeline.recognition import files
 from pipeline.recognition.rows import Row
 from pipeline.training import bound as weights
+from pipeline.training import frozen
 from pipeline.training.bound import About, HubAbout
 from pipeline.training.determinism import deterministic
 
@@ -132,11 +132,8 @@ def _frozen(row: Row, hub: HubAbout) -> tuple[torch.nn.Module, str]:
     file = next((file for file in sorted(path.glob("*.safetensors")) if file_digest(file) == hub.weights_hash), None)
     if file is None:
         raise changed_weights(row, hub)
-    state, known = checkpoint.load(file)  # which tells its own options: the row of bind does not
-    built = modalities.sense(hub.modality).build(hub.encoder, known["options"], hub.layout, str(file))
-    module = rebuilt(built, known)
-    checkpoint.restore(module, state, file)
-    return module, hub.weights_hash
+    state, metadata = checkpoint.load(file)
+    return frozen.restored(file, state, metadata), hub.weights_hash
 
 
 def _sense(name: str, about: About | HubAbout, dataset: str, module: torch.nn.Module, weights_hash: str) -> Sense:
