@@ -22,7 +22,7 @@ from pipeline.formats.shared import Skeleton
 from pipeline.modalities import Modality
 from pipeline.models import checkpoint
 from pipeline.models.encoder import Encoder, SplitlessMember, encoder_of
-from pipeline.models.mapped import rebuilt
+from pipeline.models.mapped import with_kept_map
 from pipeline.models.methods.shared import unit
 from pipeline.recognition import files
 from pipeline.recognition.rows import Row
@@ -134,7 +134,7 @@ def _frozen(row: Row, hub: HubAbout) -> tuple[torch.nn.Module, str]:
         raise rebound(row, hub)
     state, known = checkpoint.load(file)  # which tells its own options: the row of bind does not
     built = modalities.sense(hub.modality).build(hub.encoder, known["options"], hub.layout, str(file))
-    module = rebuilt(built, known)
+    module = with_kept_map(built, known)
     checkpoint.restore(module, state, file)
     return module, hub.weights_hash
 

@@ -17,7 +17,7 @@ from pipeline.core.errors import DataError, FormatError, LeakError, ParamsError
 from pipeline.core.hashing import file_digest, value_digest
 from pipeline.models import checkpoint, text_space
 from pipeline.models.encoder import Encoder, SplitlessMember, WeightlessMember, encoder_of
-from pipeline.models.mapped import rebuilt
+from pipeline.models.mapped import with_kept_map
 from pipeline.models.text_space import TextSpace
 
 
@@ -108,7 +108,7 @@ def _of_splits(asked: EncoderRequest, weights: Path, layout: str) -> Loads:
     def load(file: Path) -> Found:
         state, metadata = checkpoint.load(file)
         about = check(metadata, file, asked, layout)
-        module = rebuilt(sense.build(about.encoder, about.options, about.layout, str(file)), metadata)
+        module = with_kept_map(sense.build(about.encoder, about.options, about.layout, str(file)), metadata)
         checkpoint.restore(module, state, file)
         kept = about.model_dump(include={"split", "seed", "training_classes", "training_clips", "encoder", "modality"})
         kept |= {"adopted": True} if about.adopted else {}

@@ -113,10 +113,10 @@ def test_the_network_is_what_its_formulas_say() -> None:
             np.testing.assert_allclose(found[b, q], x.reshape(2, TEXT_DIM), rtol=1e-10, atol=1e-12)
 
 
-def asked(queries: str) -> tuple[purls.Asking, Clips, ClassTexts]:
+def asked(queries: str) -> tuple[purls.PurlsScorer, Clips, ClassTexts]:
     clips, texts = world()
     candidate = next(purls.candidates(clips, texts, params(queries=queries), 0))
-    assert isinstance(candidate.module, purls.Asking)
+    assert isinstance(candidate.module, purls.PurlsScorer)
     return candidate.module, clips, texts
 
 
