@@ -20,8 +20,8 @@ from pipeline.core import runs
 from pipeline.core.batches import Source
 from pipeline.core.errors import DataError
 from pipeline.core.params import Params
-from pipeline.models import checkpoint, dense
-from pipeline.models.rest import e2e, frames, losses, macs
+from pipeline.models import checkpoint, dense, encoder_cost
+from pipeline.models.rest import e2e, frames, losses
 from pipeline.models.rest.e2e import E2E, E2EParams
 from pipeline.models.rest.frames import FrameEncoder, FrameParams
 from pipeline.models.rest.inputs import ModelSizes
@@ -219,7 +219,7 @@ def loss_of(plan: Plan, vectors_KE: npt.NDArray[np.float32]) -> loop.LossFn:
 def complexity(module: Rest | E2E, batch: Mapping[str, npt.NDArray[Any]]) -> dict[str, int]:
     """`macs`, multiply-accumulates of one clip, and `parameters`; the batch holds one clip."""
     clip = {name: torch.from_numpy(array) for name, array in batch.items() if name != "label"}
-    return {"macs": macs.count(module, clip), "parameters": dense.num_params(module)}
+    return {"macs": encoder_cost.macs(module, clip), "parameters": dense.num_params(module)}
 
 
 class _WarmUp(nn.Module):
