@@ -20,11 +20,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from pydantic import Field, field_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pipeline.core.batches import in_batches
+from pipeline.core.errors import DataError
 from pipeline.models import dense
 from pipeline.models.arrays import as_array
 from pipeline.models.gradient_training import GradientParams, torch_seeded, train_epochs
@@ -174,7 +177,11 @@ def tokens(features: Tensor) -> Tensor:
 
 
 def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[CandidateModel]:
-    """The network after each kept epoch. Raises DataError for a type of text that is not there."""
+    """The network after each kept epoch.
+
+    Raises DataError for a type of text that is not there, and where a batch would hold one clip.
+    """
+    _check_batches(len(clips.class_ids), params.batch_size)
     seen = texts.of_clips(clips)
     embedders = tuple(ClassEmbedder.of(kind, params.centre, seen) for kind in params.texts)
     plain = stacked_texts([ClassEmbedder.of(kind, "none", seen) for kind in params.texts], seen, "purls")
@@ -192,3 +199,12 @@ def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> It
 
     for setting, loss in train_epochs(model, loss_of, len(token_NPD), params, seed):
         yield CandidateModel(setting, loss, asking.scores, asking, None, asking.cost)
+
+
+def _check_batches(num_clips: int, batch_size: int) -> None:
+    """Batch normalisation takes means over the clips of a batch, and of one clip there is no deviation."""
+    if min(len(rows) for rows in in_batches(np.arange(num_clips), batch_size)) < 2:
+        raise DataError(
+            f"purls: {num_clips} training clips in batches of {batch_size} leave a clip alone in its batch, and batch "
+            "normalisation needs two: give it more clips, or another batch_size in align.methods.purls of params.yaml"
+        )

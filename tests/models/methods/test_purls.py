@@ -163,6 +163,14 @@ def test_texts_of_several_sizes_are_refused() -> None:
         next(purls.candidates(clips, texts, params(), 0))
 
 
+@pytest.mark.parametrize(("num_clips", "batch_size"), [(1, 5), (3, 2)])
+def test_a_clip_alone_in_its_batch_is_refused_in_a_line(num_clips: int, batch_size: int) -> None:
+    clips, texts = world()
+    few = clips.of(np.arange(len(clips.class_ids)) < num_clips)
+    with pytest.raises(DataError, match=rf"purls: {num_clips} training clips in batches of {batch_size} leave a clip"):
+        next(purls.candidates(few, texts, params(batch_size=batch_size), 0))
+
+
 def test_a_text_is_named_once() -> None:
     with pytest.raises(ValueError, match="each of texts once"):
         params(texts=["label", "label"])
