@@ -20,7 +20,7 @@ from pipeline.labels.overlap import Overlap
 from pipeline.models import shared_classes
 from pipeline.models.clip_vectors import Encoded, Line, Reading, encoded, opened
 from pipeline.models.methods.shared import ClassTexts, Clips, class_texts, text_group
-from pipeline.models.shared_classes import Names, Shared, SharedParams, text_space
+from pipeline.models.shared_classes import Names, SharedClasses, SharedParams, text_space_key
 from pipeline.models.tasks import Classes, Elsewhere, Inputs, Task, checked, in_one_space, used
 
 ROLES = ("fit", "val")  # of the source's clips that are learnt from
@@ -88,7 +88,7 @@ class _Joint:
     asked: CrossRequest
     parts: Classes  # of the source's split
     splits: dict[str, list[int]]  # of the target: its unseen classes
-    shared: Shared
+    shared: SharedClasses
 
     @property
     def shift(self) -> int:
@@ -110,7 +110,7 @@ def crossed(source: Side, target: Side, asked: CrossRequest) -> Crossing:
     for seed in asked.seeds:
         _check_texts(source.texts, target.texts, seed)
     every = [(side.names, class_texts(side.texts, sorted(side.names), asked.seeds[0])) for side in (source, target)]
-    shared = shared_classes.shared(every[0], every[1], asked.target.dataset, asked.overlap)
+    shared = shared_classes.find_shared(every[0], every[1], asked.target.dataset, asked.overlap)
     splits = {name: sorted(of_target[name]["unseen"]) for name in asked.splits}
     joint = _Joint(source, target, asked, parts[asked.source.split], splits, shared)
     tasks, left_out = [], set[str]()
@@ -124,7 +124,7 @@ def crossed(source: Side, target: Side, asked: CrossRequest) -> Crossing:
 
 def _check_texts(texts: store.Store, of_target: store.Store, seed: int) -> None:
     """Class texts of both datasets must lie in one space."""
-    mine, theirs = (text_space(one, seed) for one in (texts, of_target))
+    mine, theirs = (text_space_key(one, seed) for one in (texts, of_target))
     if mine != theirs:
         raise DataError(
             f"{of_target.path}: texts by '{theirs[0]}' of other weights than those of {texts.path} ('{mine[0]}'); "

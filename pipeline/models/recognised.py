@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.core.errors import DataError
 from pipeline.core.scores import Provenance
 from pipeline.models.clip_vectors import made_by, opened
-from pipeline.models.methods.shared import Wording
+from pipeline.models.methods.shared import ClassEmbedder
 from pipeline.models.tasks import Task
 from pipeline.transfer import folds, recognise
 from pipeline.transfer.folds import Trial
@@ -100,7 +100,7 @@ def _candidates(seen: Sequence[int], class_ids: Sequence[int]) -> tuple[list[int
 
 def _known(task: Task, asked: TransferParams, names: Names, refit: str, seen: Sequence[int]) -> Knowledge:
     """What is known of the classes; texts of all, centred on the `seen`, clips of those that `refit` lets in."""
-    texts_KT = Wording.of(asked.text_type, asked.centre, task.texts.of(seen))(task.texts)
+    texts_KT = ClassEmbedder.of(asked.text_type, asked.centre, task.texts.of(seen))(task.texts)
     clips = task.training(refit)
     unnamed = [class_id for class_id in task.texts.class_ids if class_id not in names]
     if unnamed:

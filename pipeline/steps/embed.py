@@ -15,9 +15,9 @@ from pipeline.core.measures import MEASURES
 from pipeline.core.progress import say
 from pipeline.core.runs import CACHE
 from pipeline.core.schemas import PROMPTS
-from pipeline.models.methods.shared import LABEL_AND_CONTEXT, class_vector, seeded
+from pipeline.models.methods.shared import LABEL_AND_CONTEXT, class_vector, seed_group
 from pipeline.models.text_encoders import shared as text_encoders
-from pipeline.models.text_encoders.shared import Cutting, TextEncoder, TrainedMember, Vectors, encode_cached
+from pipeline.models.text_encoders.shared import SplittingEncoder, TextEncoder, TrainedMember, Vectors, encode_cached
 from pipeline.text import movement_vectors
 from pipeline.text.prompts import MOVEMENT, TOLD_MEASURES, TypeName
 
@@ -63,7 +63,7 @@ def embed(row: Row, compute: Compute, *, prompts: Path, out: Path, cache: Path =
     about: dict[str, Any] = {"dataset": row.dataset, "encoder": row.encoder, "weights_hash": _digest(encoders)}
     about["dim"] = next(iter(next(iter(vectors.values())).values())).shape[1]
     first = next(iter(encoders.values()))
-    num_cut = first.num_cut(texts) if isinstance(first, Cutting) else 0
+    num_cut = first.num_cut(texts) if isinstance(first, SplittingEncoder) else 0
     if num_cut:
         about["num_cut"] = num_cut
         say(f"{row.dataset}, {row.encoder}: {num_cut} of {len(texts)} texts are too long and were read in pieces")
@@ -73,7 +73,7 @@ def embed(row: Row, compute: Compute, *, prompts: Path, out: Path, cache: Path =
             groups = {kind: (list(by_type[kind]), vectors_ND) for kind, vectors_ND in of_kind.items()}
             groups |= {name: _mean(name, types, by_type, of_kind) for name, types in row.means.items()}
             for kind, (ids, vectors_ND) in groups.items():
-                writer.group(seeded(kind, seed), ids, of_seed).put("pooled", vectors_ND)
+                writer.group(seed_group(kind, seed), ids, of_seed).put("pooled", vectors_ND)
         if row.movement:
             _put_movements(writer, row, by_type)
     return {"texts": len(texts), "cut": num_cut}

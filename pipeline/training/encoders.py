@@ -14,7 +14,7 @@ from pipeline.core.errors import ParamsError
 from pipeline.core.params import Params
 from pipeline.core.seeds import derived_seed
 from pipeline.models import checkpoint, encoder_cost, text_space
-from pipeline.models.mapped import Mapped
+from pipeline.models.mapped import MappedEncoder
 from pipeline.training import classify, loop, ranks, sentences
 from pipeline.training.determinism import deterministic
 from pipeline.training.training_set import Classes, Prepared, TrainingSet
@@ -65,7 +65,7 @@ def train(
                 f"{task.section}: {plan.encoder} has no weights to learn; name it in a row of extract alone"
             )
         if told is not None and told.space is not None:
-            encoder = Mapped(encoder, told.space.dim)
+            encoder = MappedEncoder(encoder, told.space.dim)
         cost = encoder_cost.of(encoder, _whole_clip(prepared))
         fitted = classify.train(encoder, prepared, training_set, plan.training, teaching, seed=named_seed, task=task)
         facts.update(fitted.facts)

@@ -23,8 +23,8 @@ from pipeline.core.errors import DataError
 from pipeline.core.store import Store
 from pipeline.models.encoder import encoder_of
 from pipeline.models.learning import LossFn
-from pipeline.models.mapped import Mapped
-from pipeline.models.methods.shared import Array, Centre, TextType, Wording, class_texts, text_weights
+from pipeline.models.mapped import MappedEncoder
+from pipeline.models.methods.shared import Array, Centre, ClassEmbedder, TextType, class_texts, text_weights
 from pipeline.models.text_space import TextSpace
 from pipeline.training import ranks
 
@@ -58,7 +58,7 @@ def read(params: Params, embeddings: Path, dataset: str, class_ids: Sequence[int
     if (whose := store.attrs["dataset"]) != dataset:
         raise DataError(f"{embeddings}: class texts of '{whose}', not of '{dataset}'; mend taught_by in params.yaml")
     texts = class_texts(store, class_ids, seed)
-    text_KT = Wording.of(params.text_type, params.centre, texts)(texts)
+    text_KT = ClassEmbedder.of(params.text_type, params.centre, texts)(texts)
     return Told(text_KT, params, _space(params, store, seed, text_KT.shape[1]) if params.keep_map else None)
 
 
@@ -76,7 +76,7 @@ def _space(params: Params, store: Store, seed: int, dim: int) -> TextSpace:
 class Reader(nn.Module):
     """An encoder, a linear map from its vectors to those of texts, and where asked a linear layer over the classes.
 
-    An encoder that is to keep the map brings it (`Mapped`).
+    An encoder that is to keep the map brings it (`MappedEncoder`).
     """
 
     text_KT: Tensor
@@ -84,7 +84,7 @@ class Reader(nn.Module):
     def __init__(self, encoder: nn.Module, told: Told) -> None:
         super().__init__()
         num_classes, text_dim = told.text_KT.shape
-        mapped = encoder if isinstance(encoder, Mapped) else Mapped(encoder, text_dim)
+        mapped = encoder if isinstance(encoder, MappedEncoder) else MappedEncoder(encoder, text_dim)
         self.encoder, self.map, self.scale = mapped.encoder, mapped.map, told.params.scale
         dim = encoder_of(self.encoder).dim
         self.register_buffer("text_KT", torch.from_numpy(told.text_KT), persistent=False)

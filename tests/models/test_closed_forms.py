@@ -193,7 +193,7 @@ def test_a_class_of_which_no_movement_is_told_is_like_the_mean_class(toy):
     told_KM, movement_KA = texts.further[TOLD_MEASURES].copy(), np.ones((8, 3), np.float32)
     told_KM[6:], movement_KA[7] = 0, 0
     texts = ClassTexts(texts.class_ids, texts.label_KT, None, {TOLD_MEASURES: told_KM, MOVEMENT: movement_KA})
-    score_NK = closed_forms.measured(clips, texts).scores(clips.features_ND, texts)
+    score_NK = closed_forms.fit_measured(clips, texts).scores(clips.features_ND, texts)
     assert not score_NK[:, 7].any()
     assert score_NK[:, 6].all()
 
