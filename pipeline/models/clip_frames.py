@@ -23,19 +23,19 @@ from pipeline.models import open_clips
 from pipeline.models.clip import Clip, Pooling
 
 
-class Pooled(core_params.Params):
+class PoolingParams(core_params.Params):
     """What its weights do not tell."""
 
     pooling: Pooling
 
 
-class Params(Pooled):
+class Params(PoolingParams):
     """A tower of its own."""
 
     architecture: str | dict[str, Any]  # as open_clip names or configures it
 
 
-class Coloured(nn.Module):
+class Recolour(nn.Module):
     """Clips as the recipe leaves them -> pictures in the colours and of the size that a tower was trained with."""
 
     recolour_C: Tensor
@@ -67,16 +67,16 @@ class Encoder(nn.Module):
 
     parts: ClassVar[dict[str, int]] = {"frames": 2}  # what of a clip can be hidden -> its axis in x_NCTHW
 
-    def __init__(self, params: Pooled, in_channels: int, clip: Clip | None = None) -> None:
+    def __init__(self, params: PoolingParams, in_channels: int, clip: Clip | None = None) -> None:
         super().__init__()
         if clip is None:
             assert isinstance(params, Params)
-            clip = drawn(params.architecture).requires_grad_(False)
+            clip = random_clip(params.architecture).requires_grad_(False)
             clip.model.visual.requires_grad_(True)  # no text comes by: what gets no gradient would stop several devices
         self.clip, self.pooling = clip, params.pooling
         self.dim = clip.dim
         self.stride = stride(clip)  # of `places` in frames, rows and columns
-        self.coloured = Coloured(clip, in_channels)
+        self.coloured = Recolour(clip, in_channels)
 
     def forward(self, x_NCTHW: Tensor) -> Tensor:
         """feature_ND: the mean of the tokens."""
@@ -95,7 +95,7 @@ class Encoder(nn.Module):
         return self.clip.frames(self.coloured(x_NCTHW), self.pooling)
 
 
-def drawn(architecture: open_clips.Architecture) -> Clip:
+def random_clip(architecture: open_clips.Architecture) -> Clip:
     """A model with weights from torch's random state."""
     return Clip(architecture, open_clips.build(architecture, None), None)
 
@@ -132,7 +132,7 @@ def frozen(
     weights: Path, seed: int | None, options: dict[str, Any], section: str, *, in_channels: int
 ) -> tuple[Encoder, dict[str, Any]]:
     """The encoder of a seed, at rest, and what is known of its weights; None: of a start file."""
-    pooled = core_params.parse(Pooled, options, section)
+    pooled = core_params.parse(PoolingParams, options, section)
     if seed is None:
         clip = clips.start(weights)
         about: dict[str, Any] = {"pretrained": clip.pretrained}

@@ -10,7 +10,7 @@ Of pictures also (`PictureEncoder`):
 - `places`: its last map.
 - `stride`: how far its cells lie apart in the clip.
 
-Of several networks side by side also (`Streamed`):
+Of several networks side by side also (`StreamedEncoder`):
 
 - `by_stream`: the vectors of each, which end to end are the clip's.
 - `dims`: their sizes.
@@ -56,7 +56,7 @@ class PictureEncoder(Encoder, Protocol):
 
 
 @runtime_checkable
-class Streamed(Encoder, Protocol):
+class StreamedEncoder(Encoder, Protocol):
     """Several networks over views of the same clip. Each learns by itself, as if there were no other."""
 
     @property

@@ -69,7 +69,7 @@ def read(path: Path, what: str) -> "dict[str, Tensor]":
     return {name.removeprefix("module."): value for name, value in state.items()}  # of a model on several devices
 
 
-def put(model: "nn.Module", state: "dict[str, Tensor]", path: Path) -> None:
+def load_into(model: "nn.Module", state: "dict[str, Tensor]", path: Path) -> None:
     """Put the weights of a file into a model. FormatError, naming the weight, where they do not fit."""
     wanted = model.state_dict()
     missing = sorted(set(wanted) - set(state))

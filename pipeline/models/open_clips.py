@@ -147,7 +147,7 @@ def fill(model: "nn.Module", path: Path) -> None:
     for name in ("logit_scale", "logit_bias"):  # a number or an array of one
         if name in state and name in wanted and state[name].numel() == 1:
             state[name] = state[name].reshape(wanted[name].shape)
-    foreign_weights.put(model, state, path)
+    foreign_weights.load_into(model, state, path)
 
 
 def check_vocabulary(architecture: Architecture) -> None:

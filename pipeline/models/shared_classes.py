@@ -30,7 +30,7 @@ class SharedParams(Params):
 
 
 @dataclass(frozen=True)
-class Shared:
+class SharedClasses:
     """The classes of a source that are a target's; `overlaps` are by the source's own ids."""
 
     names: Names  # of the source's classes
@@ -87,17 +87,17 @@ class Shared:
         )
 
 
-def shared(
+def find_shared(
     source: tuple[Names, ClassTexts], target: tuple[Names, ClassTexts], dataset: str, asked: SharedParams
-) -> Shared:
+) -> SharedClasses:
     """Compare all classes of a source with all of a target `dataset`, by names and class texts of ascending ids."""
     names, others = source[0], [target[0][class_id] for class_id in sorted(target[0])]
     source_KT, target_KT = (texts.of_type(asked.text_type) for _, texts in (source, target))
     found = overlapping(names, source_KT, {dataset: Target(others, target_KT)}, CHECKS, asked.threshold)
-    return Shared(names, dataset, others, asked.keep, found)
+    return SharedClasses(names, dataset, others, asked.keep, found)
 
 
-def text_space(texts: Store, seed: int) -> tuple[str | int | None, ...]:
+def text_space_key(texts: Store, seed: int) -> tuple[str | int | None, ...]:
     """Encoder, size and weights, of all seeds and of one: where they agree, texts of two datasets may be compared."""
     return (*(texts.attrs.get(name) for name in ("encoder", "dim", "weights_hash")), text_weights(texts, seed))
 

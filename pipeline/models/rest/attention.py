@@ -14,7 +14,7 @@ from torch.nn import functional
 Scheme = Literal["single", "cross"]
 
 
-def allowed(num_visual: int, num_words: int, scheme: Scheme, device: torch.device | None = None) -> Tensor:
+def attention_mask(num_visual: int, num_words: int, scheme: Scheme, device: torch.device | None = None) -> Tensor:
     """may_LL: whether the token of a row attends that of a column; L = 1 + num_visual + num_words.
 
     "single": [CLS] and visual tokens attend [CLS] and all visual tokens; a word those, the words to its left and

@@ -155,4 +155,4 @@ def _fill(net: nn.Module, file: Path, name: str, head: tuple[str, ...]) -> None:
         for key, value in foreign_weights.read(file, f"weights of {name}").items()
         if not key.startswith(head)
     }
-    foreign_weights.put(net, body, file)
+    foreign_weights.load_into(net, body, file)

@@ -87,7 +87,7 @@ class Vocabulary:
         return cls(tuple(words), most)
 
 
-def masked(ids_L: Ids, rng: np.random.Generator, share: float) -> tuple[Ids, Ids]:
+def mask_words(ids_L: Ids, rng: np.random.Generator, share: float) -> tuple[Ids, Ids]:
     """input_L, in which each word is MASK with probability `share` but at least one is, and target_L.
 
     The target is the word where it is masked, NO_TARGET elsewhere. Padding is never masked. Where chance masks none,

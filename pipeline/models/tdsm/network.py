@@ -21,15 +21,15 @@ _SPREAD = 0.02  # of the first weights of what tells step and place
 
 
 @dataclass(frozen=True)
-class Texts:
+class TextTokens:
     """What can be said of classes before any clip is seen."""
 
     token_CSH: Tensor
     pooled_CH: Tensor
 
-    def of(self, row_B: Tensor) -> "Texts":
+    def of(self, row_B: Tensor) -> "TextTokens":
         """Those of some rows."""
-        return Texts(self.token_CSH[row_B], self.pooled_CH[row_B])
+        return TextTokens(self.token_CSH[row_B], self.pooled_CH[row_B])
 
 
 class Denoiser(nn.Module):
@@ -53,13 +53,13 @@ class Denoiser(nn.Module):
             else:
                 nn.init.xavier_uniform_(weight)
 
-    def texts(self, texts: Sequence[Tensor]) -> Texts:
+    def texts(self, texts: Sequence[Tensor]) -> TextTokens:
         """Unit vectors (C, T) of each text; they are made as long as vectors of deviation 1."""
         scaled = [text_CT * math.sqrt(text_CT.shape[1]) for text_CT in texts]
         tokens = [layer(text_CT) for layer, text_CT in zip(self.words, scaled, strict=True)]
-        return Texts(torch.stack(tokens, dim=1) + self.places, self.pooled(torch.cat(scaled, dim=1)))
+        return TextTokens(torch.stack(tokens, dim=1) + self.places, self.pooled(torch.cat(scaled, dim=1)))
 
-    def forward(self, noisy_BD: Tensor, step_C: Tensor, texts: Texts, row_B: Tensor) -> Tensor:
+    def forward(self, noisy_BD: Tensor, step_C: Tensor, texts: TextTokens, row_B: Tensor) -> Tensor:
         """The noise (B, D); `row_B` is the row of each pair among the C steps and texts."""
         told_CH = functional.silu(self.time(sinusoids(step_C).to(noisy_BD.dtype)) + texts.pooled_CH)
         clip_B1H, token_BSH = self.inward(noisy_BD)[:, None], texts.token_CSH[row_B]

@@ -13,7 +13,7 @@ Classes = Mapping[str, Sequence[int]]  # class ids by role: fit, val, unseen
 
 
 @dataclass(frozen=True)
-class Taught:
+class OtherDataset:
     """What an encoder was taught on another dataset than the one of its features."""
 
     source: str  # that dataset
@@ -22,20 +22,20 @@ class Taught:
 
 
 @dataclass(frozen=True)
-class Saw:
+class EncoderHistory:
     """What made the features of one group."""
 
     training_classes: list[int]  # whose labels or texts any weight was taught, ascending
     pairs: str | None  # which clips were bound to the hub's: a word of core.scores; None: the encoder was not bound
     paired_classes: list[int]  # of those clips, ascending
     pretrained: str | None  # the weights of the web that the encoder began as
-    elsewhere: "Taught | None"  # None: nothing was learnt from another dataset
+    elsewhere: "OtherDataset | None"  # None: nothing was learnt from another dataset
     # Digest of the clips of this dataset whose labels the encoder was taught, `UNKNOWN_CLIPS` where its store names
     # classes and no clips; None: no such label.
     training_clips: str | None
 
 
-def saw(features: store.Store, group: str, split: str, classes: Classes) -> Saw:
+def checked_history(features: store.Store, group: str, split: str, classes: Classes) -> EncoderHistory:
     """What a group's encoder saw. Raises LeakError where an unseen class, or one that selection calls so, is among it.
 
     Val classes may have been trained on by adopted features, and by an encoder that belongs to no split, such as CLIP,
@@ -64,10 +64,10 @@ def saw(features: store.Store, group: str, split: str, classes: Classes) -> Saw:
         refuse("bound with clips of", paired, role, f"pairs are said to be of `{pairs}`; run `dvc repro bind`")
     elsewhere = _elsewhere(where, features.attrs["dataset"], attrs)
     clips = attrs.get("training_clips", UNKNOWN_CLIPS if trained else None)
-    return Saw(sorted(trained), pairs, sorted(paired), attrs.get("pretrained"), elsewhere, clips)
+    return EncoderHistory(sorted(trained), pairs, sorted(paired), attrs.get("pretrained"), elsewhere, clips)
 
 
-def _elsewhere(where: str, dataset: str, attrs: Mapping[str, Any]) -> Taught | None:
+def _elsewhere(where: str, dataset: str, attrs: Mapping[str, Any]) -> OtherDataset | None:
     """What the encoder was taught on another dataset, by the names of the classes: ids are the other dataset's."""
     source, names = attrs.get("source", dataset), attrs.get("training_names")
     if source == dataset:
@@ -79,7 +79,7 @@ def _elsewhere(where: str, dataset: str, attrs: Mapping[str, Any]) -> Taught | N
         return None
     if names is None:
         raise LeakError(f"{where} does not say which classes of '{source}' its encoder was taught; extract it again")
-    return Taught(source, sorted(names), sorted(attrs.get("kept_overlap", [])))
+    return OtherDataset(source, sorted(names), sorted(attrs.get("kept_overlap", [])))
 
 
 def _paired(where: str, of_store: Mapping[str, Any], attrs: Mapping[str, Any]) -> tuple[str | None, list[int]]:
