@@ -49,11 +49,11 @@ def checked_history(features: store.Store, group: str, split: str, classes: Clas
         raise LeakError(f"{where} does not say what its encoder was trained on")
     pairs, paired = _paired(where, features.attrs, attrs)
 
-    def refuse(how: str, found: Sequence[int], role: str, remedy: str) -> None:
-        both = sorted(set(found) & set(classes[role]))
-        if both:
+    def refuse(verb: str, class_ids: Sequence[int], role: str, remedy: str) -> None:
+        leaked = sorted(set(class_ids) & set(classes[role]))
+        if leaked:
             raise LeakError(
-                f"{features.path}: the encoder of group '{group}' was {how} classes {both}, which split '{split}' "
+                f"{features.path}: the encoder of group '{group}' was {verb} classes {leaked}, which split '{split}' "
                 f"calls {role}; {remedy}"
             )
 
