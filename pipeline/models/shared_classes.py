@@ -1,4 +1,4 @@
-"""Classes that two datasets share, and what an encoder was taught of them: they make no zero-shot figure."""
+"""Classes that two datasets share, and which of them an encoder was trained on: such classes are not zero-shot."""
 
 # Shapes: K classes, T text size.
 from collections.abc import Mapping
@@ -18,10 +18,9 @@ Names = Mapping[int, str]  # of classes, by id
 
 
 class SharedParams(Params):
-    """Classes of the source that are classes of the target, told by their names, their words and their vectors.
+    """How classes of the source that are also classes of the target are found, by names, words and text vectors.
 
-    They are left out, and an encoder that was taught one is refused; with `keep` they are learnt, and every figure
-    says so.
+    They are left out, and an encoder trained on one is refused. With `keep` they are kept, and every figure says so.
     """
 
     keep: bool
@@ -31,7 +30,7 @@ class SharedParams(Params):
 
 @dataclass(frozen=True)
 class SharedClasses:
-    """The classes of a source that are a target's; `overlaps` are by the source's own ids."""
+    """The classes of a source that are also classes of a target; `overlaps` hold ids of the source."""
 
     names: Names  # of the source's classes
     target: str  # the dataset
@@ -40,21 +39,21 @@ class SharedClasses:
     overlaps: list[Overlap]
 
     def left_out(self, learnt: Encoded) -> set[str]:
-        """Names of classes that are not learnt from: the shared ones, and those that the encoder's filter removed."""
+        """Names of the classes left out of training: the shared ones, and those that the encoder's filter removed."""
         if self.keep:
             return set()
         removed: list[list[Any]] = _attrs(learnt).get("removed", [])
         return {overlap.source for overlap in self.overlaps} | {row[0] for row in removed}
 
     def names_taught(self, learnt: Encoded) -> set[str]:
-        """Names of the classes that the encoder was taught, of the source and of any other dataset."""
+        """Names of the classes that the encoder was trained on, of the source and of any other dataset."""
         afar = learnt.saw.elsewhere
         return set(afar.names if afar else ()) | {self.names[c] for c in learnt.saw.training_classes}
 
     def taught(self, learnt: Encoded) -> tuple[list[str], set[str]]:
-        """The same names in order, and those among them that are classes of the target.
+        """The same names in order, and those of them that are classes of the target.
 
-        Raises LeakError for the latter, unless they are kept.
+        Raises LeakError if there are any of the latter and `keep` is false.
         """
         names = self.names_taught(learnt)
         overlaps = {overlap.source: overlap for overlap in [*self.overlaps, *self._of_others(names)]}
@@ -66,7 +65,7 @@ class SharedClasses:
         return sorted(names), kept_names
 
     def _of_others(self, names: set[str]) -> list[Overlap]:
-        """The same of classes that the source itself does not have, of which no vectors are at hand."""
+        """Overlaps of classes that the source does not have. They have no vectors here, so only names and words count."""
         others = dict(enumerate(sorted(names - set(self.names.values()))))
         return overlapping(others, None, {self.target: Target(self.target_names, None)}, ("names", "words"), 0.0)
 
@@ -100,7 +99,7 @@ def find_shared(
 
 
 def text_space_key(texts: Store, seed: int) -> tuple[str | int | None, ...]:
-    """Encoder, size and weights, of all seeds and of one: where they agree, texts of two datasets may be compared."""
+    """Encoder, size and weights of class texts. Texts of two datasets may be compared where these agree."""
     return (*(texts.attrs.get(name) for name in ("encoder", "dim", "weights_hash")), text_weights(texts, seed))
 
 

@@ -22,7 +22,8 @@ from pipeline.models.methods.shared import (
     Rows,
     mean_texts,
 )
-from pipeline.models.vae import classifier, losses
+from pipeline.models.vae import classifier
+from pipeline.models.vae.losses import LossWeights, loss
 from pipeline.models.vae.network import CrossVae
 from pipeline.models.vae.params import VaeParams
 
@@ -90,10 +91,10 @@ def candidates(
         sizes = [params.latent_dim, *([params.latent_dim // len(embedders)] * len(embedders))]
         noises = [torch.randn(len(rows), 1 if params.shared_noise else size) for size in sizes]
         texts = [text_KT[label_N[rows]] for text_KT in class_texts]
-        return losses.loss(model, x_ND[rows], texts, noises, losses.LossWeights.at(params, cycle, step))
+        return loss(model, x_ND[rows], texts, noises, LossWeights.at(params, cycle, step))
 
     scorer = LatentScorer(model, params, embedders, seed)
-    for setting, loss in zip(
+    for setting, mean_loss in zip(
         params.settings, train_rounds(model, loss_of, len(x_ND), params.schedule, seed), strict=True
     ):
-        yield CandidateModel(setting, loss, scorer.scores, scorer, scorer.explained, scorer.cost)
+        yield CandidateModel(setting, mean_loss, scorer.scores, scorer, scorer.explained, scorer.cost)
