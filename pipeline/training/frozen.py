@@ -18,6 +18,7 @@ from pipeline.core.errors import DataError, FormatError, LeakError, ParamsError
 from pipeline.core.hashing import file_digest, value_digest
 from pipeline.models import checkpoint, text_space
 from pipeline.models.encoder import Encoder, SplitlessMember, WeightlessMember, encoder_of
+from pipeline.models.mapped import with_kept_map
 from pipeline.models.text_space import TextSpace
 
 
