@@ -117,9 +117,27 @@ def mean(rows: Sequence[Row], name: str) -> Mean:
         ratio = unseen_to_seen(rows)
         corrected = metrics.within_unit(intervals.corrected(means, ratio)) if ratio is not None else None
         return Mean(value, metrics.interval_over_splits(means), corrected, "splits", len(means), num_seeds)
-    if num_seeds > 1:
-        return Mean(value, metrics.interval_over_splits(by_split[0]), None, "seeds", 1, num_seeds)
-    return Mean(value, rows[0].get(f"{name}_ci95"), None, "cells", 1, 1)
+    over, ci95 = _within_split(rows, name)
+    return Mean(value, ci95, None, over, 1, num_seeds)
+
+
+def rows_of(summary: Mapping[str, Any], rows: Sequence[Row]) -> list[Row]:
+    """The rows that a summary of `summaries` averages."""
+    return [row for row in rows if all(row[key] == summary[key] for key in (*_SUMMARY, "leaks"))]
+
+
+def of_summary(summary: Mapping[str, Any], rows: Sequence[Row], name: str) -> Mean:
+    """Top-1 or a figure of GENERALISED as the summary of these rows has it; equal to `mean` of them.
+
+    Summaries hold intervals over splits alone. That of a single split is its row's own, or over its seeds.
+    """
+    is_top1 = name == "top1"
+    value, num_splits, num_seeds = summary["mean" if is_top1 else name], summary["n"], summary["num_seeds"]
+    if num_splits > 1:
+        corrected = summary["ci95_corrected"] if is_top1 else None
+        return Mean(value, summary["ci95" if is_top1 else f"{name}_ci95"], corrected, "splits", num_splits, num_seeds)
+    over, ci95 = _within_split(rows, name)
+    return Mean(value, ci95, None, over, 1, num_seeds)
 
 
 def unseen_to_seen(rows: Sequence[Row]) -> float | None:
@@ -153,6 +171,13 @@ def _summary(rows: Sequence[Row]) -> Row:
     for name in (name for name in GENERALISED if name in rows[0]):
         found[name], found[f"{name}_ci95"] = _mean_of_splits(rows, name)
     return found
+
+
+def _within_split(rows: Sequence[Row], name: str) -> tuple[Over, Sequence[float] | None]:
+    """The interval of a figure of a single split, and what it is over."""
+    if len(rows) > 1:
+        return "seeds", metrics.interval_over_splits([row[name] for row in rows])
+    return "cells", rows[0].get(f"{name}_ci95")
 
 
 def _mean_of_splits(rows: Sequence[Row], name: str) -> tuple[float | None, list[float] | None]:

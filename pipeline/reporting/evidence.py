@@ -14,6 +14,7 @@ from pipeline.core.errors import DataError, FormatError
 from pipeline.core.hashing import file_digest
 from pipeline.core.pages import Page
 from pipeline.core.schemas import CLIPS, PREDICTIONS
+from pipeline.evaluation.tables import rows_of
 
 Row = dict[str, Any]
 _MAX_IMAGE_BYTES = 4 << 20
@@ -151,14 +152,20 @@ def figures(file: Path) -> dict[str, list[Row]]:
 
 
 def result(file: Path) -> Result:
-    """One row of evaluate, of its figures and the predictions beside them."""
-    found = figures(file)
+    """One row of evaluate: its figures and the predictions beside them.
+
+    Raises FormatError where its summaries are not of its rows.
+    """
+    written = figures(file)
+    rows, summaries = written["rows"], written["summary"]
+    if sum(len(rows_of(summary, rows)) for summary in summaries) != len(rows):
+        raise FormatError(f"{file}: its summaries are not of its rows; run `dvc repro evaluate`")
     partner = file.with_suffix(".parquet")
     names = tables.read_meta(partner, PREDICTIONS)["class_names"]
     lines = tables.read_rows(partner, PREDICTIONS)
     class_names = {int(key): name for key, name in names.items()}
     shown = _shown(_explained(file)) if _explained(file).is_file() else None
-    return Result(file.stem, found["rows"], found["summary"], lines, class_names, shown)
+    return Result(file.stem, rows, summaries, lines, class_names, shown)
 
 
 def _explained(file: Path) -> Path:
