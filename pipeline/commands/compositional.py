@@ -18,6 +18,7 @@ from pipeline.evaluation.comparison import ALL
 from pipeline.formats import caption_pairs
 from pipeline.formats.caption_pairs import Box, CaptionPair
 from pipeline.graphs import drawing
+from pipeline.reporting.formatting import plain_span
 
 _RESAMPLES, _SHUFFLES, _SEED = 2000, 8, 0
 _AT_ONCE = 64  # pictures or texts
@@ -83,8 +84,8 @@ def lines(found: Measured) -> Iterator[str]:
     for line in found.lines:
         alone = "-" if line.text_only is None else f"{100 * line.text_only:.1f}"
         counts = f"{line.rule:{width}}  {line.n:9}  {line.num_images:6}"
-        right = f"{100 * line.accuracy:8.1f}  {_span(line.ci95):>13}"
-        yield f"{counts}  {right}  {alone:>10}  {_span(line.text_only_ci95):>13}"
+        right = f"{100 * line.accuracy:8.1f}  {plain_span(line.ci95):>13}"
+        yield f"{counts}  {right}  {alone:>10}  {plain_span(line.text_only_ci95):>13}"
     mean = f"{100 * found.mean_of_rules:.1f}"
     yield f"mean of the rules: {mean}; a tie counts half; text alone: with the pictures of other questions"
     if found.num_missing:
@@ -161,7 +162,3 @@ def _cut(path: Path, box: Box | None) -> Picture:
             raise DataError(f"{path}: the box {box} lies outside its {picture.width} x {picture.height} pixels")
         picture = picture.crop((x, y, min(x + w, picture.width), min(y + h, picture.height)))
     return np.asarray(picture)
-
-
-def _span(ci95: tuple[float, float] | None) -> str:
-    return f"{100 * ci95[0]:.1f}-{100 * ci95[1]:.1f}" if ci95 else "-"

@@ -13,8 +13,10 @@ from pipeline.core import tables
 from pipeline.core.outputs import write_json
 from pipeline.core.schemas import CLIPS
 from pipeline.evaluation import hubness, metrics
+from pipeline.evaluation import tables as evaluated
 from pipeline.models.recognised import recognised
 from pipeline.models.tasks import Inputs, Task, TaskRequest, build_tasks, class_names
+from pipeline.reporting.formatting import plain_span
 from pipeline.steps.transfer import Row
 from pipeline.transfer.asked import Folds
 from pipeline.transfer.folds import Constraints
@@ -96,15 +98,15 @@ def _measured(name: str, task: Task, row: Row, dealt: Folds, names: dict[int, st
 
 
 def _line(name: str, measured: Sequence[Measured]) -> Line:
-    splits = sorted({one.split for one in measured})
+    rows = [vars(one) for one in measured]
 
-    def by_split(field: str) -> list[float]:
-        return [float(np.mean([getattr(one, field) for one in measured if one.split == split])) for split in splits]
+    def by_split(figure: str) -> list[float]:
+        return [float(np.mean(seeds)) for seeds in evaluated.of_splits(rows, figure)]
 
     top1 = by_split("top1")
     return Line(
         variant=name,
-        num_splits=len(splits),
+        num_splits=len(top1),
         skewness=float(np.mean(by_split("skewness"))),
         never_predicted=float(np.mean(by_split("never_predicted"))),
         top1=float(np.mean(top1)),
@@ -117,9 +119,8 @@ def lines(found: Sequence[Line]) -> Iterator[str]:
     """The table as a person reads it; accuracies in per cent."""
     yield f"{f'{found[0].num_splits} splits':22}  skewness  unused  top-1  95 % interval  top-5"
     for line in found:
-        span = f"{100 * line.top1_ci95[0]:.1f}-{100 * line.top1_ci95[1]:.1f}" if line.top1_ci95 else "-"
         top5 = "-" if line.top5 is None else f"{100 * line.top5:.1f}"
         yield (
-            f"{line.variant:22} {line.skewness:9.3f} {line.never_predicted:7.2f} {100 * line.top1:6.1f} {span:>14} "
-            f"{top5:>6}"
+            f"{line.variant:22} {line.skewness:9.3f} {line.never_predicted:7.2f} {100 * line.top1:6.1f} "
+            f"{plain_span(line.top1_ci95):>14} {top5:>6}"
         )

@@ -8,8 +8,8 @@ from pipeline.core.errors import DataError
 from pipeline.evaluation.leakage import FLAGS
 from pipeline.evaluation.metrics import Interval
 from pipeline.reporting import evidence, leads, views
+from pipeline.reporting.formatting import percent, points
 from pipeline.reporting.leads import Compared, Lead
-from pipeline.reporting.site import percent, points
 from pipeline.reporting.views import Line
 
 LEGEND = (

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from pipeline.core import params
 from pipeline.core.errors import ParamsError
 from pipeline.reporting import evidence, result_tables
+from pipeline.reporting.formatting import plain_span
 from pipeline.reporting.result_tables import Filled, Shown
-from pipeline.reporting.site import percent
 from pipeline.steps.report import Report
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _text(cell: Shown | None) -> str:
     one = cell.measured
     if one.is_cost:
         return one.shown + marks
-    spans = [f"{percent(ends[0])}-{percent(ends[1])}" for ends in (one.ci95, one.ci95_corrected) if ends]
+    spans = [plain_span(ci95) for ci95 in (one.ci95, one.ci95_corrected) if ci95]
     interval = f" ({'; '.join(spans)})" if spans else ""
     return f"{one.shown}{'*' * cell.bold}{interval} {one.num_splits}x{one.num_seeds}{marks}"
 

@@ -1,8 +1,9 @@
 """Outputs appear whole or not at all: work goes to `<name>.partial`, the finished thing is renamed into place."""
 
+import csv
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -53,3 +54,11 @@ def write_json(path: Path, value: object) -> None:
     text = json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
     with whole(path) as scratch:
         scratch.write_text(text + "\n", encoding="utf-8")
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a table as CSV: a line of column names, then a line a row."""
+    with whole(path) as scratch, scratch.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)

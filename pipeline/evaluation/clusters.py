@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.evaluation.metrics import COVERAGE, Interval
+from pipeline.evaluation.metrics import Interval, percentiles
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -58,8 +58,5 @@ def interval(resampled_B: Floats, num_clusters: int) -> Interval | None:
 
     Resamples without any of the questions are left out.
     """
-    found = resampled_B[np.isfinite(resampled_B)]
-    if num_clusters < 2 or not len(found):
-        return None
-    low, high = np.quantile(found, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
-    return float(low), float(high)
+    finite_b = resampled_B[np.isfinite(resampled_B)]
+    return percentiles(finite_b) if num_clusters >= 2 and len(finite_b) else None

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from pipeline.core.errors import DataError
 from pipeline.evaluation import clusters
-from pipeline.evaluation.metrics import Interval, interval_of_mean
+from pipeline.evaluation.metrics import as_list, interval_of_mean
 
 Row = dict[str, Any]
 Floats = npt.NDArray[np.float64]
@@ -201,13 +201,9 @@ def _figure_of(name: str, prefix: str, value_S: Floats, resampled_BS: Floats, nu
     """Mean over seeds, its interval over images, and that over seeds."""
     return {
         name: float(value_S.mean()),
-        f"{prefix}ci95": _listed(clusters.interval(resampled_BS.mean(axis=1), num_images)),
-        f"{prefix}seeds_ci95": _listed(interval_of_mean(value_S.tolist())),
+        f"{prefix}ci95": as_list(clusters.interval(resampled_BS.mean(axis=1), num_images)),
+        f"{prefix}seeds_ci95": as_list(interval_of_mean(value_S.tolist())),
     }
-
-
-def _listed(interval: Interval | None) -> list[float] | None:
-    return list(interval) if interval else None
 
 
 def _verdict(row: Row, start_ci95: list[float] | None, start: float | None) -> Row:

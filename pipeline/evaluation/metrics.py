@@ -219,6 +219,11 @@ def percentiles(values_B: Floats) -> Interval:
     return float(low), float(high)
 
 
+def as_list(interval: Sequence[float] | None) -> list[float] | None:
+    """An interval as JSON holds it."""
+    return list(interval) if interval else None
+
+
 def _counts(rank_N: Ints, truth_N: Sequence[int], subject_N: Sequence[int | None]) -> Ints:
     """Of each cell: the place of its class, and its clips, those of rank 1, and those of rank 1..TOP."""
     cell_N = cells(truth_N, subject_N)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from pipeline.core.bound import HUB
 from pipeline.evaluation import clusters, retrieval
-from pipeline.evaluation.metrics import Interval, interval_of_mean, interval_over_splits
+from pipeline.evaluation.metrics import as_list, interval_of_mean, interval_over_splits
 
 Row = dict[str, Any]
 Floats = npt.NDArray[np.float64]
@@ -135,7 +135,7 @@ def _figures(some: Sequence[_Measured]) -> Row:
     found: Row = {"performances": num_performances}
     for name, value, resampled_B in zip(FIGURES, value_F, resampled_BF.T, strict=True):
         found[name] = float(value)
-        found[f"{name}_ci95"] = _listed(clusters.interval(resampled_B, num_performances))
+        found[f"{name}_ci95"] = as_list(clusters.interval(resampled_B, num_performances))
     return found
 
 
@@ -150,9 +150,5 @@ def _over_runs(some: Sequence[_Measured]) -> Row:
     found: Row = {"over": over}
     for name, values_R in zip(FIGURES, np.stack(runs).T, strict=True):
         interval = interval_of_mean if name == MEDIAN else interval_over_splits
-        found[f"{name}_runs_ci95"] = _listed(interval(values_R.tolist()))
+        found[f"{name}_runs_ci95"] = as_list(interval(values_R.tolist()))
     return found
-
-
-def _listed(interval: Interval | None) -> list[float] | None:
-    return list(interval) if interval else None

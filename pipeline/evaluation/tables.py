@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.core.scores import Provenance
 from pipeline.evaluation import intervals, leakage, metrics
 from pipeline.evaluation.generalised import AREA, TRIPLE, WAYS
-from pipeline.evaluation.metrics import Accuracy
+from pipeline.evaluation.metrics import Accuracy, as_list
 
 Row = dict[str, Any]
 Over = Literal["splits", "seeds", "cells"]
@@ -75,7 +75,7 @@ def figures(accuracy: Accuracy) -> Row:
     found: Row = {BATCHES: accuracy.mean_of_batches, "num_cells": accuracy.num_cells}
     for name in FIGURES:
         found[name] = getattr(accuracy, name)
-        found[f"{name}_ci95"] = _listed(getattr(accuracy, f"{name}_ci95"))
+        found[f"{name}_ci95"] = as_list(getattr(accuracy, f"{name}_ci95"))
     return found
 
 
@@ -165,8 +165,8 @@ def _summary(rows: Sequence[Row]) -> Row:
         value, interval = _mean_of_splits(rows, name)
         keys = ("mean", "ci95") if name == "top1" else (name, f"{name}_ci95")
         found |= dict(zip(keys, (value, interval), strict=True))
-    found["ci95_corrected"] = _listed(mean(rows, "top1").ci95_corrected)
-    found["ci95_seeds"] = _listed(metrics.within_unit(intervals.over_seeds(seeds)))
+    found["ci95_corrected"] = as_list(mean(rows, "top1").ci95_corrected)
+    found["ci95_seeds"] = as_list(metrics.within_unit(intervals.over_seeds(seeds)))
     found[BATCHES] = _mean_of_splits(rows, BATCHES)[0]
     for name in (name for name in GENERALISED if name in rows[0]):
         found[name], found[f"{name}_ci95"] = _mean_of_splits(rows, name)
@@ -185,8 +185,4 @@ def _mean_of_splits(rows: Sequence[Row], name: str) -> tuple[float | None, list[
     if rows[0][name] is None:
         return None, None
     found = mean(rows, name)
-    return found.value, _listed(found.ci95 if found.over == "splits" else None)
-
-
-def _listed(interval: Sequence[float] | None) -> list[float] | None:
-    return list(interval) if interval else None
+    return found.value, as_list(found.ci95 if found.over == "splits" else None)

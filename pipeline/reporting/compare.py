@@ -7,6 +7,7 @@ from typing import Any
 from pipeline.core import pages
 from pipeline.evaluation.comparison import ALL, RETRIEVAL
 from pipeline.evaluation.compositional import TIE
+from pipeline.reporting.formatting import ends, percent, points, unbroken_span, with_span
 
 Row = dict[str, Any]
 
@@ -122,8 +123,8 @@ def _differences(found: Sequence[Row]) -> pages.Table:
                 and (row["measure"], row["subset"]) == (measure, subset)
                 and row["difference"] is not None
             ):
-                spans = (_span(row["difference_ci95"]), _span(row["difference_seeds_ci95"]))
-                rows.append([title, row["row"], _points(row["difference"]), *spans, row["n"], row["num_images"]])
+                spans = (unbroken_span(row[f"difference_{over}ci95"]) or "–" for over in ("", "seeds_"))
+                rows.append([title, row["row"], points(row["difference"]), *spans, row["n"], row["num_images"]])
     header = ["figure", "row", "difference", "95 % over images", "95 % over seeds", "questions", "images or samples"]
     return pages.Table(title="Differences to the start, percentage points", header=header, rows=rows)
 
@@ -187,7 +188,7 @@ def _charts(found: Sequence[Row]) -> Iterator[pages.Marks]:
             "images.",
             reference=0.5,
             marks=[
-                pages.Mark(name=row["row"] + titles[row["subset"]], value=row["value"], ci95=_pair(row["ci95"]))
+                pages.Mark(name=row["row"] + titles[row["subset"]], value=row["value"], ci95=ends(row["ci95"]))
                 for row in shown
             ],
         )
@@ -202,25 +203,10 @@ def _is_overall(row: Row) -> bool:
     return (row["rule"], row["corpus"]) == (ALL, ALL)
 
 
-def _pair(ci95: Sequence[float] | None) -> tuple[float, float] | None:
-    return (ci95[0], ci95[1]) if ci95 else None
-
-
 def _with_interval(row: Row) -> str:
-    return f"{100 * row['value']:.1f}" + (f" ({_span(row['ci95'])})" if row["ci95"] else "")
+    return with_span(percent(row["value"]), row["ci95"])
 
 
-def _span(ci95: Sequence[float] | None) -> str:
-    """Spaces that do not break keep an interval in one line."""
-    return f"{100 * ci95[0]:.1f}\u00a0to\u00a0{100 * ci95[1]:.1f}" if ci95 else "–"
-
-
-def _gain(one: Row) -> str:
+def _gain(row: Row) -> str:
     """The paired difference to the start with its interval."""
-    if one["difference"] is None:
-        return "–"
-    return _points(one["difference"]) + (f" ({_span(one['difference_ci95'])})" if one["difference_ci95"] else "")
-
-
-def _points(difference: float) -> str:
-    return f"{100 * difference:+.1f}"
+    return "–" if row["difference"] is None else with_span(points(row["difference"]), row["difference_ci95"])

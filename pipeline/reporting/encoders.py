@@ -4,7 +4,6 @@ Put together from the pages of pretrain, the figures of evaluate and the params 
 are no output of a run: they were recorded once, on a machine that is named, and are shipped (encoder_speeds.csv).
 """
 
-import csv
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import yaml
 from pipeline.core import pages
 from pipeline.core.errors import FormatError
 from pipeline.evaluation.leakage import FLAGS
+from pipeline.formats.rows import read_csv
 from pipeline.reporting import pretrain, views
 from pipeline.reporting.evidence import Evidence, StagePage
 from pipeline.reporting.views import Line, Panel
@@ -59,8 +59,7 @@ class Speed:
 @cache
 def speeds() -> tuple[Speed, ...]:
     """All that were recorded."""
-    with _SPEEDS.open(encoding="utf-8", newline="") as file:
-        return tuple(_speed(line) for line in csv.DictReader(file))
+    return tuple(_speed(line) for line in read_csv(_SPEEDS, SPEED_HEADER, "speeds of encoders"))
 
 
 def draw(evidence: Evidence) -> list[StagePage]:

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from pipeline.core import pages
-from pipeline.core.seeds import generator
 from pipeline.core.store import Store
 from pipeline.reporting import decided, explained_planes, explained_tables, similarity
 from pipeline.reporting.explained_arrays import MODULES, Explained, Told, read
@@ -72,18 +71,13 @@ def _strips(one: Explained, method: Mapping[str, Any]) -> list[pages.Clips]:
     """A few clips that were called right and a few that were not, with the best scores."""
     found = []
     for title, right in (("Hits", True), ("Misses", False)):
-        rows = [row for row in _shuffled(one, title) if (one.called[row] == one.truth_N[row]) == right]
+        rows = [row for row in one.shuffled(title).tolist() if (one.called[row] == one.truth_N[row]) == right]
         clips = [pages.Clip(clip_id=one.clip_ids[row], caption=_caption(one, row)) for row in rows[:_NUM_STRIPS]]
         if clips:
             note = f"{len(clips)} of {len(rows)}, drawn at random, with the scores of the likeliest classes."
             place = {"dataset": method["dataset"], "modality": method["modality"]}
             found.append(pages.Clips(title=title, note=note, clips=clips, **place))
     return found
-
-
-def _shuffled(one: Explained, purpose: str) -> list[int]:
-    order: list[int] = generator(one.seed, "explained", purpose, one.split).permutation(len(one.clip_ids)).tolist()
-    return order
 
 
 def _caption(one: Explained, row: int) -> str:

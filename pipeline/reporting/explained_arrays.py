@@ -50,9 +50,13 @@ class Explained:
         """The column of the class that each clip is called."""
         return np.asarray(self.scores_NK.argmax(axis=1), np.int64)
 
+    def shuffled(self, purpose: str) -> Places:
+        """Rows of all clips in a random order, another one for each purpose."""
+        return generator(self.seed, "explained", purpose, self.split).permutation(len(self.clip_ids))
+
     def drawn(self, purpose: str, most: int, columns: Sequence[int]) -> Places:
-        """Rows of at most so many clips of these classes, drawn at random, ascending; every purpose draws its own."""
-        order = generator(self.seed, "explained", purpose, self.split).permutation(len(self.clip_ids))
+        """Rows of at most so many clips of these classes, drawn at random for a purpose, ascending."""
+        order = self.shuffled(purpose)
         return np.sort(order[np.isin(self.truth_N[order], columns)][:most])
 
 

@@ -7,12 +7,12 @@ from pipeline.evaluation import differences
 from pipeline.evaluation.differences import Difference
 from pipeline.evaluation.generalised import AREA
 from pipeline.reporting.evidence import Result, Row
-from pipeline.reporting.views import Line, Panel
+from pipeline.reporting.views import QUESTION, Line, Panel
 
 _FIGURES = {"gzsl": AREA}  # of clips of both sides no share of right answers is fair to a method that leans to one
 TOLD = {"top1": "top-1", AREA: "area under the curve of seen and unseen accuracy"}
 HEADER = (
-    *("dataset", "split_table", "protocol", "split", "label_space", "num_classes", "figure", "row", "selection"),
+    *(*QUESTION, "figure", "row", "selection"),
     *("other", "other_selection", "num_splits", "num_ahead", "difference", "low", "high", "low_corrected"),
     *("high_corrected", "noise"),
 )
@@ -82,12 +82,10 @@ def between(panels: Sequence[Panel], results: Sequence[Result], one: str, other:
 def table(found: Sequence[Compared]) -> Iterator[list[object]]:
     """Lines under HEADER, for a CSV; fractions in full precision."""
     for compared in found:
-        panel = compared.panel
-        asked = [panel.dataset, panel.split_table, panel.protocol or "", panel.split or "", panel.space]
         for lead in compared.leads:
             one, ci95, corrected = lead.difference, lead.difference.ci95, lead.difference.ci95_corrected
             yield [
-                *(*asked, panel.num_classes, compared.by, lead.one.result, lead.one.rows[0]["selection"]),
+                *(*compared.panel.question, compared.by, lead.one.result, lead.one.rows[0]["selection"]),
                 *(lead.other.result, lead.other.rows[0]["selection"], one.num_splits, one.num_ahead, one.mean),
                 *(*(ci95 or ("", "")), *(corrected or ("", "")), "" if one.is_noise is None else one.is_noise),
             ]

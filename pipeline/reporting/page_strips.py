@@ -14,7 +14,7 @@ Named = tuple[str, str, str]  # dataset, modality, clip id
 Strips = Mapping[Named, bytes]  # as PNG
 
 _NUM_FRAMES, _HEIGHT = 10, 96
-_COLOURS = 64  # of the palette that keeps the file small
+_NUM_COLOURS = 64
 _FIRST = "skeleton"  # of several modalities the one in which a person sees most
 
 
@@ -44,12 +44,9 @@ def _clips(folder: Path, modality: str) -> "ClipArrays | None":
 
 
 def _strip(clips: "ClipArrays", row: int) -> bytes:
-    from PIL import Image
-
     from pipeline.reporting import clip_strips
 
     drawn = clip_strips.strip(clips[[row]][0], clips.store.attrs["layout"], num_frames=_NUM_FRAMES, height=_HEIGHT)
-    small = drawn.quantize(_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     file = io.BytesIO()
-    small.save(file, "PNG")
+    clip_strips.save(drawn, file, num_colours=_NUM_COLOURS)
     return file.getvalue()

@@ -12,10 +12,10 @@ from itertools import combinations, groupby
 from pipeline.reporting import leads
 from pipeline.reporting.evidence import Result
 from pipeline.reporting.leads import Answers, Lead
-from pipeline.reporting.views import Line, Panel
+from pipeline.reporting.views import QUESTION, Line, Panel
 
 HEADER = (
-    *("dataset", "split_table", "protocol", "split", "label_space", "num_classes", "modality", "inference", "figure"),
+    *(*QUESTION, "modality", "inference", "figure"),
     *("place_from", "place_to", "row", "selection", "num_splits", "value", "low", "high", "low_corrected"),
     *("high_corrected", "verdict"),
 )
@@ -86,13 +86,11 @@ def rankings(panels: Sequence[Panel], results: Sequence[Result]) -> list[Ranking
 def table(found: Sequence[Ranking]) -> Iterator[list[object]]:
     """Lines under HEADER, for a CSV; fractions in full precision."""
     for ranking in found:
-        panel = ranking.panel
-        asked = [panel.dataset, panel.split_table, panel.protocol or "", panel.split or "", panel.space]
         for one in ranking.rows:
             line, is_top1 = one.line, ranking.by == "top1"
             ends = [*((is_top1 and line.ci95) or ("", "")), *((is_top1 and line.ci95_corrected) or ("", ""))]
             yield [
-                *(*asked, panel.num_classes, _modality(line), ranking.inference, ranking.by, one.first, one.last),
+                *(*ranking.panel.question, _modality(line), ranking.inference, ranking.by, one.first, one.last),
                 *(line.result, line.rows[0]["selection"], line.num_splits, one.value, *ends, one.verdict),
             ]
 

@@ -1,13 +1,12 @@
 """The page of a row of rest: how it learnt, which classes were left out of the source, and what the network costs."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.core import pages
-from pipeline.core.outputs import whole
+from pipeline.core.outputs import write_csv
 from pipeline.labels.overlap import Overlap
 from pipeline.reporting import histories
 from pipeline.sources.taught import Taught
@@ -48,17 +47,16 @@ class Told:
         return kept[f"held_out_{self.watched}"]
 
 
-def write_history(path: Path, told: Sequence[Told]) -> None:
+def write_history(path: Path, seeds: Sequence[Told]) -> None:
     """A row an epoch of each training; what a training does not measure is empty."""
     columns = [*METRICS, *(f"held_out_{name}" for name in METRICS)]
-    with whole(path) as scratch, scratch.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["seed", "training", "epoch", *columns])
-        for each in told:
-            for training, about in (("warm-up", each.warmup), ("joint", each.joint)):
-                for row in [] if about is None else about["history"]:
-                    numbers = [f"{row[name]:.6f}" if name in row else "" for name in columns]
-                    writer.writerow([each.seed, training, int(row["epoch"]), *numbers])
+    rows = [
+        [seed.seed, training, int(epoch["epoch"]), *(f"{epoch[name]:.6f}" if name in epoch else "" for name in columns)]
+        for seed in seeds
+        for training, about in (("warm-up", seed.warmup), ("joint", seed.joint))
+        for epoch in ([] if about is None else about["history"])
+    ]
+    write_csv(path, ["seed", "training", "epoch", *columns], rows)
 
 
 def page(key: str, told: Sequence[Told], images: Sequence[pages.Image]) -> pages.Page:

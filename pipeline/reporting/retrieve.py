@@ -7,6 +7,7 @@ from typing import Any
 from pipeline.core import pages
 from pipeline.evaluation.retrieval import DEPTHS
 from pipeline.evaluation.retrieval_tables import ALL
+from pipeline.reporting.formatting import ends, percent, unbroken_span, with_span
 
 Row = dict[str, Any]
 
@@ -71,7 +72,8 @@ def _text(bound: str, figures: dict[str, Any]) -> list[str]:
 
 def _kinds(found: Sequence[Row]) -> pages.Table:
     rows: list[list[pages.Cell]] = [
-        [_trained(row), _SUBSETS[row["subset"]], *_figures(row), _span_over_runs(row)] for row in found
+        [_trained(row), _SUBSETS[row["subset"]], *_figures(row), unbroken_span(row["r1_runs_ci95"]) or "–"]
+        for row in found
     ]
     header = ["pairs", "clips", *_header(), "R@1 over runs"]
     return pages.Table(title="Trained and never-trained pairs, means over pairs, per cent", header=header, rows=rows)
@@ -94,7 +96,7 @@ def _header() -> list[str]:
 def _figures(row: Row) -> list[pages.Cell]:
     cells: list[pages.Cell] = []
     for depth in DEPTHS:
-        cells += [_with_interval(row, f"r{depth}", 100), f"{100 * row[f'chance_r{depth}']:.1f}"]
+        cells += [_with_interval(row, f"r{depth}", 100), percent(row[f"chance_r{depth}"])]
     return [*cells, _with_interval(row, "median_rank", 1)]
 
 
@@ -112,7 +114,7 @@ def _charts(found: Sequence[Row]) -> Iterator[pages.Marks]:
                 pages.Mark(
                     name=f"{row['query']} finds {row['target']} ({_trained(row)})",
                     value=row[f"r{_CHARTED}"],
-                    ci95=_pair(row[f"r{_CHARTED}_ci95"]),
+                    ci95=ends(row[f"r{_CHARTED}_ci95"]),
                 )
                 for row in rows
             ],
@@ -126,8 +128,8 @@ def _examples(found: Sequence[Row]) -> Iterator[pages.Table]:
             one["target"],
             f"{one['drawn_right']} of {one['drawn']}",
             f"{one['right']} of {one['n']}",
-            f"{100 * one['right'] / one['n']:.1f}",
-            f"{100 * one['chance']:.1f}",
+            percent(one["right"] / one["n"]),
+            percent(one["chance"]),
         ]
         for one in found
     ]
@@ -146,18 +148,4 @@ def _whole(value: float) -> str:
 
 
 def _with_interval(row: Row, name: str, scale: int) -> str:
-    told = _span(row[f"{name}_ci95"], scale)
-    return f"{scale * row[name]:.1f}" + (f" ({told})" if told else "")
-
-
-def _span_over_runs(row: Row) -> str:
-    return _span(row["r1_runs_ci95"], 100) or "–"
-
-
-def _span(ci95: Sequence[float] | None, scale: int) -> str:
-    """Spaces that do not break keep an interval in one line."""
-    return f"{scale * ci95[0]:.1f}\u00a0to\u00a0{scale * ci95[1]:.1f}" if ci95 else ""
-
-
-def _pair(ci95: Sequence[float] | None) -> tuple[float, float] | None:
-    return (ci95[0], ci95[1]) if ci95 else None
+    return with_span(f"{scale * row[name]:.1f}", row[f"{name}_ci95"], scale)

@@ -24,7 +24,7 @@ SHOWN = 3  # clips that a query finds in each sense, as drawn
 _QUERY_FRAMES, _FRAMES = 8, 3
 _HEIGHT, _LINE, _EDGE = 84, 18, 3  # of a strip, of a line of text, of a frame, pixels
 _INK, _RIGHT = (35, 35, 40), (20, 140, 60)
-_COLOURS = 256  # of the palette that keeps the file small
+_NUM_COLOURS = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,9 +105,7 @@ class Pictures:
         images = []
         for number, clip_id in enumerate(dict.fromkeys(one.clip_id for one in shown), 1):
             mine = [one for one in shown if one.clip_id == clip_id]
-            sheet = self._sheet(clip_id, mine)
-            small = sheet.quantize(_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-            small.save(folder / f"{number}.png")
+            clip_strips.save(self._sheet(clip_id, mine), folder / f"{number}.png", num_colours=_NUM_COLOURS)
             images.append(self._image(f"{number}.png", clip_id, mine))
         return images
 

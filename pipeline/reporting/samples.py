@@ -48,6 +48,11 @@ class Samples:
         if len(kept) > self.a_rule:
             heapq.heappop(kept)
 
+    def of_rules(self) -> list[tuple[str, list[Sample]]]:
+        """The chosen samples of each rule, in a fixed order."""
+        ordered = {rule: sorted(kept, key=lambda entry: (-entry[0], *entry[1:4])) for rule, kept in self.chosen.items()}
+        return [(rule, [entry[4] for entry in ordered[rule]]) for rule in sorted(ordered)]
+
 
 def excerpts(caption: str, text: str) -> tuple[str, str]:
     """The clauses in which two texts differ, each with the words around."""
@@ -71,10 +76,11 @@ def write(
     source: Path,
 ) -> None:
     """Write page.json and its drawings into a folder; `further` are tables that stand beside what was made."""
-    images = []
-    for rule in sorted(samples.chosen):
-        for number, entry in enumerate(sorted(samples.chosen[rule], key=lambda kept: (-kept[0], *kept[1:4])), 1):
-            images.append(_drawn(folder, rule, number, entry[4], source))
+    images = [
+        _drawn(folder, rule, number, sample, source)
+        for rule, some in samples.of_rules()
+        for number, sample in enumerate(some, 1)
+    ]
     most = facts["params"]["max_tokens"]
     page = pages.Page(
         title=f"Captions and negatives of {row}",
@@ -149,9 +155,7 @@ def _reasons(counts: Counts) -> pages.Table:
 
 
 def _listed(samples: Samples) -> list[pages.Table]:
-    rows: list[list[pages.Cell]] = []
-    for rule in sorted(samples.chosen):
-        for entry in sorted(samples.chosen[rule], key=lambda kept: (-kept[0], *kept[1:4])):
-            sample = entry[4]
-            rows.append([rule, sample.graph.image_id, *sample.excerpts])
+    rows: list[list[pages.Cell]] = [
+        [rule, sample.graph.image_id, *sample.excerpts] for rule, some in samples.of_rules() for sample in some
+    ]
     return [pages.Table(title="Samples", header=["rule", "image", "true", "false"], rows=rows)] if rows else []

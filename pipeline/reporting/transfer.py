@@ -210,20 +210,24 @@ def drawn(folder: Path, choice: Choice, shown: Map, *, num_graphs: int) -> list[
     figures.heat_map(folder / "adjacency.png", chosen_US, unseen, seen, binary=True)
     figures.clip_map(folder / "clips.png", shown.clips_NF, shown.nearest_N, shown.prototypes_UF, unseen)
     images = [
-        _image("relatedness.png", "heat map of the relatedness matrix", "M: how related labels are, brighter is more."),
-        _image("adjacency.png", "heat map of the chosen pairs", "A: the chosen pairs, in black."),
-        _image(
-            "clips.png",
-            "map of test clips and composite prototypes",
-            "Test clips of unseen classes by t-SNE, coloured by their nearest prototype (their labels are not opened); "
-            "stars are the composite prototypes.",
+        Image(
+            file="relatedness.png",
+            alt="heat map of the relatedness matrix",
+            caption="M: how related labels are, brighter is more.",
+        ),
+        Image(file="adjacency.png", alt="heat map of the chosen pairs", caption="A: the chosen pairs, in black."),
+        Image(
+            file="clips.png",
+            alt="map of test clips and composite prototypes",
+            caption="Test clips of unseen classes by t-SNE, coloured by their nearest prototype (their labels are not "
+            "opened); stars are the composite prototypes.",
         ),
     ]
     for one in explanations(choice)[:num_graphs]:
         file = f"class-{one.unseen:03d}.png"
         figures.class_graph(folder / file, one, unseen, seen)
         what = f"{unseen[one.unseen]}: chosen seen classes (blue), lost ones (grey), who is nearer to them (red)."
-        images.append(_image(file, f"graph of the unseen class {unseen[one.unseen]}", what))
+        images.append(Image(file=file, alt=f"graph of the unseen class {unseen[one.unseen]}", caption=what))
     return images
 
 
@@ -256,7 +260,3 @@ def _note(one: Explanation) -> str:
 
 def _rivalled(loss: Lost, unseen: Sequence[str], seen: Sequence[str]) -> str:
     return f"{seen[loss.seen]} ({loss.related:.2f}; {unseen[loss.rival]} {loss.rival_related:.2f})"
-
-
-def _image(file: str, alt: str, caption: str) -> Image:
-    return Image(file=file, alt=alt, caption=caption)

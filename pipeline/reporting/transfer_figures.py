@@ -65,12 +65,7 @@ def _draw(graph: Any, axes: Any, names: dict[Any, str]) -> None:
     for x, side in enumerate(("unseen", "seen")):
         column = [node for node in graph if node[0] == side]
         place |= {node: (x, -(row + 0.5) / len(column)) for row, node in enumerate(column)}
-    styles = {
-        "chosen": ("#1b6ca8", "solid", 2.2),
-        "lost": ("#999999", "dashed", 1.0),
-        "rival": ("#c0392b", "dotted", 1.4),
-    }
-    for kind, (colour, style, width) in styles.items():
+    for kind, (colour, style, width) in _STYLES.items():
         edges = [(a, b) for a, b, at in graph.edges(data=True) if at["kind"] == kind]
         nx.draw_networkx_edges(graph, place, edgelist=edges, ax=axes, edge_color=colour, style=style, width=width)
     labels = {(a, b): at["label"] for a, b, at in graph.edges(data=True)}

@@ -1,12 +1,11 @@
 """What semantic transfer leaves beside its page: scores, the grid as history.csv, and every program as JSON."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipeline.core import scores, store
-from pipeline.core.outputs import write_json
+from pipeline.core.outputs import write_csv, write_json
 from pipeline.models.recognised import Recognised
 from pipeline.reporting import transfer as report
 from pipeline.transfer.asked import Composing
@@ -27,13 +26,15 @@ def write(folder: Path, found: Sequence[Recognised], asked: Composing, refit: st
 
 
 def _write_history(path: Path, found: Sequence[Recognised]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        lines = csv.writer(file, lineterminator="\n")
-        lines.writerow(HISTORY)
-        for one in found:
-            for place, trial in enumerate(one.trials):
-                name, figures = trial.setting.name, [trial.num_right, trial.num_clips, f"{trial.top1:.6f}"]
-                lines.writerow([one.task.split, one.task.seed, name, *figures, int(place == one.selected)])
+    rows = [
+        [
+            *(task.task.split, task.task.seed, trial.setting.name),
+            *(trial.num_right, trial.num_clips, f"{trial.top1:.6f}", int(place == task.selected)),
+        ]
+        for task in found
+        for place, trial in enumerate(task.trials)
+    ]
+    write_csv(path, HISTORY, rows)
 
 
 def _programs(one: Recognised) -> dict[str, Any]:

@@ -12,6 +12,7 @@ _Question = tuple[str, str, str, int]  # dataset, split table, label space, numb
 _Group = tuple[str, str, str | None, str, list[tuple[str, Row]]]
 
 _DETAILS = ("modality", "encoder", "variant", "embeddings", "refit", "source")
+QUESTION = ("dataset", "split_table", "protocol", "split", "label_space", "num_classes")
 _SPACES = {"unseen": "the unseen classes", "all": "all classes, seen and unseen", "gzsl": "all classes, for all clips"}
 
 
@@ -61,6 +62,11 @@ class Panel:
     num_splits: int
     seeds: list[int]  # all that any line has
     lines: list[Line]
+
+    @property
+    def question(self) -> tuple[str | int, ...]:
+        """What was asked, as the first columns of a CSV: QUESTION names them."""
+        return (self.dataset, self.split_table, self.protocol or "", self.split or "", self.space, self.num_classes)
 
     @property
     def honest(self) -> list[Line]:

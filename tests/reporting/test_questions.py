@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pipeline.core.roles import UNKNOWN_CLIPS
-from pipeline.reporting import site
+from pipeline.reporting import formatting
 from tests.reporting.test_site import text_of
 
 
@@ -29,7 +29,7 @@ def test_rows_of_unlike_questions_share_no_table_and_no_panel(inputs: Any) -> No
     own = columns(pages["evaluate-demo-skeleton-stgcn-ridge.html"])
     assert [len(body) for _, body in own] == [1, 1, 1]
     top1 = [body[0][header.index("Top-1")] for header, body in own]
-    assert top1 == [site.percent(row["top1"]) for row in inputs.rows("demo-skeleton-stgcn-ridge")]
+    assert top1 == [formatting.percent(row["top1"]) for row in inputs.rows("demo-skeleton-stgcn-ridge")]
     assert [header[-3:] == ["Seen", "Unseen", "Harmonic mean"] for header, _ in own] == [False, False, True]
     assert own[2][1][0][-3:] == ["75.3", "12.3", "21.2"]
     measured = pages["index.html"].partition('id="measured"')[2]

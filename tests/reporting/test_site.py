@@ -14,7 +14,7 @@ from pipeline.core.errors import DataError, FormatError
 from pipeline.core.hashing import file_digest
 from pipeline.core.schemas import PREDICTIONS
 from pipeline.evaluation import metrics
-from pipeline.reporting import evidence, site
+from pipeline.reporting import evidence, formatting, site
 
 VOID = {"meta", "link", "img", "br", "hr", "input", "col"}
 HOSTILE = '<script>alert("x")</script>'
@@ -138,7 +138,7 @@ def test_rows_selected_on_the_test_set_are_flagged_and_never_in_the_lead(inputs:
     index = html["index.html"]
     figures = json.loads((inputs.root / "reports/evaluate/demo-skeleton-stgcn-dvta.json").read_text())
     (oracle,) = (row for row in figures["rows"] if row["leaky"])
-    shown = site.percent(oracle["top1"])
+    shown = formatting.percent(oracle["top1"])
     lead = index[index.index('class="lead"') : index.index("</p>", index.index('class="lead"'))]
     assert shown not in lead
     flagged = [row for row in re.findall(r"<tr.*?</tr>", index, re.S) if f">{shown}<" in row]
@@ -300,7 +300,7 @@ def test_a_row_name_that_is_no_file_name_is_refused(inputs: Any) -> None:
 
 
 def test_numbers_in_cells_are_short_and_text_is_left_alone() -> None:
-    assert [site.number(cell) for cell in (0.123456, 3, "0.123456", None)] == ["0.1235", "3", "0.123456", ""]
+    assert [formatting.number(cell) for cell in (0.123456, 3, "0.123456", None)] == ["0.1235", "3", "0.123456", ""]
 
 
 def test_the_style_sheet_serves_dark_screens_phones_and_print() -> None:
