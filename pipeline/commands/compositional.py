@@ -105,7 +105,7 @@ def _measured(questions: Sequence[CaptionPair], texts: ImageText, images: Path, 
 
     pool_M = np.zeros(len(questions), dtype=np.int64)
     others = [
-        compositional.strangers(cluster_M, pool_M, generator(_SEED, "others", number)) for number in range(_SHUFFLES)
+        compositional.mismatched(cluster_M, pool_M, generator(_SEED, "others", number)) for number in range(_SHUFFLES)
     ]
     alone_M = np.mean([np.where(other_M < 0, np.nan, won(picture_M[other_M])) for other_M in others], axis=0)
     drawn_BC = clusters.resamples(int(cluster_M.max()) + 1, _RESAMPLES, generator(_SEED, "images"))

@@ -9,7 +9,7 @@ from pipeline.evaluation.leakage import FLAGS
 from pipeline.evaluation.metrics import Interval
 from pipeline.reporting import evidence, leads, views
 from pipeline.reporting.formatting import percent, points
-from pipeline.reporting.leads import Compared, Lead
+from pipeline.reporting.leads import Lead, PanelLeads
 from pipeline.reporting.views import Line
 
 LEGEND = (
@@ -18,7 +18,7 @@ LEGEND = (
 )
 
 
-def difference(one: str, other: str, evaluate: Path) -> list[Compared]:
+def difference(one: str, other: str, evaluate: Path) -> list[PanelLeads]:
     """The questions that both answered, by their figures below `evaluate`, without settings chosen on test clips.
 
     Raises DataError for a row that was not evaluated, for one and the same row, and where they share no split.
@@ -48,7 +48,7 @@ def _remedy(name: str, evaluate: Path) -> str:
     return f"run `dvc repro evaluate`; found {', '.join(there) or 'none'}"
 
 
-def lines(found: Sequence[Compared]) -> Iterator[str]:
+def lines(found: Sequence[PanelLeads]) -> Iterator[str]:
     """What a person reads: a question, the mean of each and of the differences, and every split."""
     for compared in found:
         panel = compared.panel

@@ -10,7 +10,7 @@ from pipeline.core import params
 from pipeline.core.errors import ParamsError
 from pipeline.reporting import evidence, result_tables
 from pipeline.reporting.formatting import plain_span
-from pipeline.reporting.result_tables import Filled, Shown
+from pipeline.reporting.result_tables import FilledTable, ShownCell
 from pipeline.steps.report import Report
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def listed() -> Iterator[str]:
     yield from (f"{name:{width}}  {table.title}" for name, table in tables.items())
 
 
-def filled(name: str, evaluate: Path) -> Filled:
+def filled(name: str, evaluate: Path) -> FilledTable:
     """A table with the figures below `evaluate`; raises ParamsError for a name that is no table's."""
     tables = _asked().tables
     if name not in tables:
@@ -47,7 +47,7 @@ def filled(name: str, evaluate: Path) -> Filled:
     return result_tables.fill(name, tables[name], results)
 
 
-def plain(table: Filled) -> Iterator[str]:
+def plain(table: FilledTable) -> Iterator[str]:
     """The table in columns of text, and what it needs to be read."""
     body = [["", *(head.name for head in table.heads)], *_body(table)]
     groups = ["", *(head.group for head in table.heads)]
@@ -60,7 +60,7 @@ def plain(table: Filled) -> Iterator[str]:
     yield from notes(table)
 
 
-def rich(table: Filled) -> "RichTable":
+def rich(table: FilledTable) -> "RichTable":
     """The table as a terminal shows it."""
     from rich.table import Table
     from rich.text import Text
@@ -74,7 +74,7 @@ def rich(table: Filled) -> "RichTable":
     return drawn
 
 
-def markdown(table: Filled) -> Iterator[str]:
+def markdown(table: FilledTable) -> Iterator[str]:
     """The table for a README."""
     heads = [", ".join(part for part in (head.group, head.name) if part) for head in table.heads]
     lines = [["", *heads], ["---"] * (1 + len(heads)), *_body(table)]
@@ -83,7 +83,7 @@ def markdown(table: Filled) -> Iterator[str]:
     yield from (f"{note}  " for note in notes(table))
 
 
-def as_csv(table: Filled) -> str:
+def as_csv(table: FilledTable) -> str:
     """A line a cell: ours with interval and row of evaluate, the paper's as printed."""
     text = io.StringIO()
     writer = csv.DictWriter(text, _CSV, restval="", lineterminator="\n")
@@ -97,7 +97,7 @@ def as_csv(table: Filled) -> str:
     return text.getvalue()
 
 
-def notes(table: Filled) -> Iterator[str]:
+def notes(table: FilledTable) -> Iterator[str]:
     """What stands beneath the table."""
     yield LEGEND
     if table.any_bold:
@@ -113,12 +113,12 @@ def _asked() -> Report:
     return params.load(Report, "report")
 
 
-def _body(table: Filled) -> list[list[str]]:
+def _body(table: FilledTable) -> list[list[str]]:
     guesses = ["Guessing", *(head.chance or "-" for head in table.heads)]
     return [guesses, *([title, *map(_text, cells)] for title, cells in table.lines)]
 
 
-def _text(cell: Shown | None) -> str:
+def _text(cell: ShownCell | None) -> str:
     if cell is None:
         return "-"
     marks = f" [{cell.marks}]" if cell.marks else ""
@@ -132,7 +132,7 @@ def _text(cell: Shown | None) -> str:
     return f"{one.shown}{'*' * cell.bold}{interval} {one.num_splits}x{one.num_seeds}{marks}"
 
 
-def _fields(cell: Shown) -> dict[str, object]:
+def _fields(cell: ShownCell) -> dict[str, object]:
     """Per cents in full precision, counts, or as printed."""
     if cell.measured is not None:
         one = cell.measured

@@ -79,14 +79,14 @@ RETRIEVAL = tuple(name for name in _OUTCOMES if "_to_" in name)
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
+class Resamples:
     """How often each cluster is in each resample: of the images of graphs, and of the general pairs."""
 
     graphs_BC: clusters.Counts
     general_BC: clusters.Counts
 
 
-def rows(asked: Questions, start: Sequence[Answers], tuned: Sequence[Answers], drawn: Drawn) -> list[Row]:
+def rows(asked: Questions, start: Sequence[Answers], tuned: Sequence[Answers], drawn: Resamples) -> list[Row]:
     """One row a figure and a finetune row, those of the start first.
 
     A tuned seed is set against the start of the same seed; a start of one seed is set against all.
@@ -165,7 +165,7 @@ def _figures(asked: Questions) -> Iterator[_Figure]:
 
 
 def _rows_of(
-    figure: _Figure, everybody: Sequence[Answers], partner: Sequence[int], asked: Questions, drawn: Drawn
+    figure: _Figure, everybody: Sequence[Answers], partner: Sequence[int], asked: Questions, drawn: Resamples
 ) -> Iterator[Row]:
     outcome_SQ = np.stack([_OUTCOMES[figure.measure](said) for said in everybody])
     chosen = figure.asked & np.isfinite(outcome_SQ[0])  # what cannot be asked is so for everybody
@@ -191,7 +191,7 @@ def _rows_of(
             yield row | _figure_of("difference", "difference_", value_S[mine] - value_S[theirs], gain_BS, num_images)
 
 
-def _clusters(num: int, figure: _Figure, asked: Questions, drawn: Drawn) -> tuple[Ints, clusters.Counts]:
+def _clusters(num: int, figure: _Figure, asked: Questions, drawn: Resamples) -> tuple[Ints, clusters.Counts]:
     if figure.measure == "retention":
         return np.arange(num), drawn.general_BC
     return (asked.cluster_M if figure.measure in ("accuracy", "text_only") else asked.cluster_N), drawn.graphs_BC

@@ -39,7 +39,7 @@ def won(true_M: Floats, false_M: Floats) -> Floats:
     return outcome_M
 
 
-def strangers(cluster_N: Ints, pool_N: Ints, random: np.random.Generator) -> Ints:
+def mismatched(cluster_N: Ints, pool_N: Ints, random: np.random.Generator) -> Ints:
     """For each pair another of its pool and of another cluster, each taken once; -1 for all of a pool without such.
 
     A pool (a corpus) has none where one cluster (an image with its regions, a video with its frames) is more than
@@ -80,7 +80,7 @@ def ranks(x_PD: Vectors, y_UD: Vectors, right_x_N: Ints, right_y_N: Ints) -> tup
     return rank_P, rank_U
 
 
-def named(
+def own_text_wins(
     picture_GD: Vectors, text_UD: Vectors, text_G: Ints, num_candidates: int, random: np.random.Generator
 ) -> Floats:
     """1 where a picture's own text is the best of its candidates, else 0; a tie with another text counts as 0.

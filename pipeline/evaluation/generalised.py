@@ -28,7 +28,7 @@ _NOTHING = 1e-12  # below any share, so that the harmonic mean of nothing is 0
 
 
 @dataclass(frozen=True)
-class Asked:
+class AllScores:
     """The scores of all test clips, and which classes and clips are seen."""
 
     scores_NK: Floats
@@ -40,7 +40,7 @@ class Asked:
     @classmethod
     def of(
         cls, scores_NK: npt.NDArray[Any], truth: Sequence[int], class_ids: Sequence[int], unseen: Collection[int]
-    ) -> "Asked":
+    ) -> "AllScores":
         """Raises DataError where all test clips are of one side: the figures are of two."""
         truth_N, class_ids_K = np.asarray(truth, dtype=np.int64), np.asarray(class_ids, dtype=np.int64)
         is_seen_N = ~np.isin(truth_N, sorted(unseen))
@@ -50,7 +50,7 @@ class Asked:
         return cls(scores_NK.astype(np.float64), truth_N, class_ids_K, ~np.isin(class_ids_K, sorted(unseen)), is_seen_N)
 
 
-def answers(asked: Asked, *, calibration: float | None, gate_N: npt.NDArray[Any] | None) -> dict[str, Bools]:
+def answers(asked: AllScores, *, calibration: float | None, gate_N: npt.NDArray[Any] | None) -> dict[str, Bools]:
     """Which clips are named right: plain, calibrated and gated, as far as those are known, under the words of WAYS."""
     found = {"": asked.scores_NK}
     if calibration is not None:
@@ -61,7 +61,7 @@ def answers(asked: Asked, *, calibration: float | None, gate_N: npt.NDArray[Any]
     return {way: _is_right(asked, scores_NK) for way, scores_NK in found.items()}
 
 
-def figures(asked: Asked, right: dict[str, Bools]) -> dict[str, float]:
+def figures(asked: AllScores, right: dict[str, Bools]) -> dict[str, float]:
     """Of every way the micro accuracy of both sides and their harmonic mean; and the area under the curve."""
     found: dict[str, float] = {}
     for way, is_right_N in right.items():
@@ -73,7 +73,7 @@ def figures(asked: Asked, right: dict[str, Bools]) -> dict[str, float]:
 
 
 def spans(
-    asked: Asked,
+    asked: AllScores,
     right: dict[str, Bools],
     subject_N: Sequence[int | None],
     *,
@@ -91,7 +91,9 @@ def spans(
     counts_G += [np.bincount(cell_N, side & is_right_N) for is_right_N in right.values() for side in sides]
     blocks = [
         drawn_BH @ kinds_HX
-        for kinds_HX, drawn_BH in metrics.draws(np.stack(counts_G, axis=1).astype(np.int64), num_resamples, generator)
+        for kinds_HX, drawn_BH in metrics.resampled_cells(
+            np.stack(counts_G, axis=1).astype(np.int64), num_resamples, generator
+        )
     ]
     drawn_BX = np.concatenate(blocks)
     drawn_BX = drawn_BX[(drawn_BX[:, :2] > 0).all(axis=1)]
@@ -106,7 +108,7 @@ def spans(
     return found
 
 
-def curve(asked: Asked) -> tuple[Floats, Floats]:
+def curve(asked: AllScores) -> tuple[Floats, Floats]:
     """Accuracy of the clips of seen and of unseen classes for every number that may be taken from scores of seen ones.
 
     Its points are those of `core.stacking.sweep`.
@@ -125,5 +127,5 @@ def area(seen_P: Floats, unseen_P: Floats) -> float:
     return float(np.trapezoid(unseen_P[::-1], seen_P[::-1]))
 
 
-def _is_right(asked: Asked, scores_NK: Floats) -> Bools:
+def _is_right(asked: AllScores, scores_NK: Floats) -> Bools:
     return np.asarray(metrics.predictions(scores_NK, asked.class_ids_K.tolist()) == asked.truth_N)

@@ -152,7 +152,7 @@ def accuracy(
     counts_G4 = _counts(rank_N, truth_N, subject_N)
     ends: list[Interval | None] = [None, None, None]
     if len(counts_G4) > 1:
-        blocks = [_figures(*block) for block in draws(counts_G4, num_resamples, generator)]
+        blocks = [_figures(*block) for block in resampled_cells(counts_G4, num_resamples, generator)]
         ends = [percentiles(np.concatenate(figure)) for figure in zip(*blocks, strict=True)]
     top5 = top_five(rank_N, num_candidates)
     return Accuracy(
@@ -200,7 +200,7 @@ def cells(truth_N: Sequence[int], subject_N: Sequence[int | None]) -> Ints:
     return np.unique(np.array(keys, dtype=np.int64), axis=0, return_inverse=True)[1].ravel().astype(np.int64)
 
 
-def draws(counts_GX: Ints, num_resamples: int, generator: np.random.Generator) -> Iterator[tuple[Ints, Ints]]:
+def resampled_cells(counts_GX: Ints, num_resamples: int, generator: np.random.Generator) -> Iterator[tuple[Ints, Ints]]:
     """Resamples of as many cells as there are, in blocks: kinds of cells (H, X), and how often each was drawn (B, H).
 
     Cells that count alike are drawn as one kind, a multinomial over kinds: the same distribution in fewer numbers.

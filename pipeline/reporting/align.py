@@ -9,7 +9,7 @@ from pipeline.training.method_rows import Learnt
 
 
 @dataclass(frozen=True)
-class About:
+class MethodFacts:
     """What the row says of its method; `setting_name` is what a setting is, such as "epoch"."""
 
     method: str
@@ -32,7 +32,7 @@ class About:
         return "the other folds" if self.selection == "folds" else "the fit classes"
 
 
-def page(key: str, about: About, parts: Sequence[Learnt]) -> pages.Page:
+def page(key: str, about: MethodFacts, parts: Sequence[Learnt]) -> pages.Page:
     """The page of a row."""
     generalised = any(part.task.seen_test_ids for part in parts)
     test = ["unseen test", *(["seen test"] if generalised else [])]
@@ -63,7 +63,7 @@ def page(key: str, about: About, parts: Sequence[Learnt]) -> pages.Page:
     )
 
 
-def _parted(about: About, parts: Sequence[Learnt]) -> pages.Table:
+def _parted(about: MethodFacts, parts: Sequence[Learnt]) -> pages.Table:
     """What is taken from the scores of seen classes where they stand beside unseen ones."""
     rows: list[list[pages.Cell]] = []
     for part in parts:
@@ -74,7 +74,7 @@ def _parted(about: About, parts: Sequence[Learnt]) -> pages.Table:
     return pages.Table(title="Seen classes beside unseen ones", header=header, rows=rows)
 
 
-def _text(about: About, parts: Sequence[Learnt]) -> str:
+def _text(about: MethodFacts, parts: Sequence[Learnt]) -> str:
     text = f"Method {about.method}, variant {about.variant}, "
     if about.trains:
         text += (
@@ -116,7 +116,7 @@ def _is_number(setting: str) -> bool:
     return True
 
 
-def _grid_search(about: About, parts: Sequence[Learnt]) -> pages.Table:
+def _grid_search(about: MethodFacts, parts: Sequence[Learnt]) -> pages.Table:
     """In place of curves, where settings have no order."""
     rows: list[list[pages.Cell]] = [
         [part.task.split, part.task.seed, at["setting"], at["val_top1"], at["loss"]]

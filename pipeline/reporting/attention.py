@@ -33,7 +33,7 @@ _LETTERS = 14  # of a name before a row; over a column fewer
 
 
 @dataclass(frozen=True, eq=False)
-class Looked:
+class ClipAttention:
     """The attention of one clip: of its CLS token, then of its words, each to visual tokens and to words."""
 
     frames_SHW3: Pictures  # what the tokens were made of; of a group of frames the first
@@ -42,7 +42,7 @@ class Looked:
     words_RL: Floats
 
 
-def draw(path: Path, clip: Looked) -> None:
+def draw(path: Path, clip: ClipAttention) -> None:
     """Frames above, the words beside them; below a row for each token that attends: the darker, the more it looks.
 
     Each cell says its share in per cent, for shares of few frames differ little.

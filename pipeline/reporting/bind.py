@@ -15,7 +15,7 @@ _OF = {
 
 
 @dataclass(frozen=True)
-class Counted:
+class PairCounts:
     """The pairs of one training: the senses that learnt together, and how many clips the rules named."""
 
     senses: tuple[str, ...]
@@ -29,7 +29,7 @@ class Counted:
 def page(
     key: str,
     abouts: Sequence[About],
-    counts: Sequence[Counted],
+    counts: Sequence[PairCounts],
     class_names: Mapping[str, Sequence[str]],
     *,
     labels: bool,
@@ -92,7 +92,7 @@ def _senses(abouts: Sequence[About]) -> pages.Table:
     return pages.Table(title="Senses, on the held-out pairs that chose the epoch", header=header, rows=rows)
 
 
-def _pairs(counts: Sequence[Counted]) -> pages.Table:
+def _pairs(counts: Sequence[PairCounts]) -> pages.Table:
     header = ["senses", "split", "seed", "pairs learnt from", "held-out pairs", "clips without hub or sense"]
     rows: list[list[pages.Cell]] = [
         [

@@ -94,7 +94,7 @@ class StagePage:
 
 
 @dataclass(frozen=True)
-class Clips:
+class ClipCounts:
     """What ingest found of one dataset and modality."""
 
     dataset: str
@@ -110,7 +110,7 @@ class Evidence:
 
     results: list[Result]
     shown: list[StagePage]
-    clips: list[Clips]
+    clips: list[ClipCounts]
     params_text: str
     digests: list[tuple[str, str]]
 
@@ -203,12 +203,12 @@ def _image(file: Path) -> bytes:
     return data
 
 
-def _clips(file: Path) -> list[Clips]:
+def _clips(file: Path) -> list[ClipCounts]:
     rows = tables.read_rows(file, CLIPS)
     found = []
     for modality in sorted({row["modality"] for row in rows}):
         reasons = [row["reason"] for row in rows if row["modality"] == modality]
         kinds = Counter(reason.split(":")[0] for reason in reasons if reason is not None)
         num_used = len(reasons) - kinds.total()
-        found.append(Clips(file.stem, modality, len(reasons), num_used, dict(sorted(kinds.items()))))
+        found.append(ClipCounts(file.stem, modality, len(reasons), num_used, dict(sorted(kinds.items()))))
     return found

@@ -14,7 +14,7 @@ import numpy as np
 from pipeline.core import pages
 from pipeline.core.store import Store
 from pipeline.reporting import decided, explained_planes, explained_tables, similarity
-from pipeline.reporting.explained_arrays import MODULES, Explained, Told, read
+from pipeline.reporting.explained_arrays import MODULES, Explained, LabelledScores, read
 
 STAGE = "evaluate"
 _NUM_STRIPS = 3  # of hits, and of misses
@@ -22,7 +22,7 @@ _MAX_GUESSES = 5
 
 
 @dataclass(frozen=True)
-class About:
+class EvaluatedRow:
     """A row of evaluate: its name, the folder of its scores, their attributes, and the store of its class texts."""
 
     row: str
@@ -31,14 +31,14 @@ class About:
     texts: Path
 
 
-def write(folder: Path, about: About, told: Sequence[Told], class_names: Mapping[int, str]) -> None:
+def write(folder: Path, about: EvaluatedRow, told: Sequence[LabelledScores], class_names: Mapping[int, str]) -> None:
     """Leave the page of a row and its images in a folder, which stays empty where nothing is explained."""
     found = read(about.scores, told, class_names)
     if found:
         pages.write(folder, _page(about, found, _similarities(folder, found[0])))
 
 
-def _page(about: About, found: Sequence[Explained], images: list[pages.Image]) -> pages.Page:
+def _page(about: EvaluatedRow, found: Sequence[Explained], images: list[pages.Image]) -> pages.Page:
     first = found[0]
     mistakes = decided.table(first, Store(about.texts, "embed"))
     return pages.Page(

@@ -21,7 +21,7 @@ MODULES = {"direct": "direct alignment", "augmented": "augmented alignment"}
 
 
 @dataclass(frozen=True)
-class Told:
+class LabelledScores:
     """Scores of one (split, seed) among the unseen classes, with the class of each clip."""
 
     scored: Scores
@@ -60,7 +60,7 @@ class Explained:
         return np.sort(order[np.isin(self.truth_N[order], columns)][:most])
 
 
-def read(folder: Path, told: Sequence[Told], class_names: Mapping[int, str]) -> list[Explained]:
+def read(folder: Path, told: Sequence[LabelledScores], class_names: Mapping[int, str]) -> list[Explained]:
     """Those of the scores in the folder of a row that its method has explained.
 
     Raises FormatError for arrays that do not fit the scores.
@@ -68,7 +68,7 @@ def read(folder: Path, told: Sequence[Told], class_names: Mapping[int, str]) -> 
     return [_read(folder, one, class_names) for one in told if one.scored.explained]
 
 
-def _read(folder: Path, told: Told, class_names: Mapping[int, str]) -> Explained:
+def _read(folder: Path, told: LabelledScores, class_names: Mapping[int, str]) -> Explained:
     about, arrays = told.scored.provenance, told.scored.explained
     column = {class_id: place for place, class_id in enumerate(about.class_ids)}
     made = Explained(

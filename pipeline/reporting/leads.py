@@ -10,7 +10,7 @@ from pipeline.reporting.evidence import Result, Row
 from pipeline.reporting.views import QUESTION, Line, Panel
 
 _FIGURES = {"gzsl": AREA}  # of clips of both sides no share of right answers is fair to a method that leans to one
-TOLD = {"top1": "top-1", AREA: "area under the curve of seen and unseen accuracy"}
+FIGURE_NAMES = {"top1": "top-1", AREA: "area under the curve of seen and unseen accuracy"}
 HEADER = (
     *(*QUESTION, "figure", "row", "selection"),
     *("other", "other_selection", "num_splits", "num_ahead", "difference", "low", "high", "low_corrected"),
@@ -35,7 +35,7 @@ class Lead:
 
 
 @dataclass(frozen=True)
-class Compared:
+class PanelLeads:
     """Leads of the best line of a panel over all others, or of other pairs of its lines."""
 
     panel: Panel
@@ -45,10 +45,10 @@ class Compared:
     @property
     def figure(self) -> str:
         """What the lines are compared by, in words."""
-        return TOLD[self.by]
+        return FIGURE_NAMES[self.by]
 
 
-def ahead(panels: Sequence[Panel], results: Sequence[Result]) -> list[Compared]:
+def ahead(panels: Sequence[Panel], results: Sequence[Result]) -> list[PanelLeads]:
     """The best honest line of each panel, of those on most splits, against every other honest one, near ones first."""
     found, answers = [], Answers(results)
     for panel in panels:
@@ -59,7 +59,7 @@ def ahead(panels: Sequence[Panel], results: Sequence[Result]) -> list[Compared]:
     return [one for one in found if one.leads]
 
 
-def gaps(panels: Sequence[Panel], results: Sequence[Result]) -> list[Compared]:
+def gaps(panels: Sequence[Panel], results: Sequence[Result]) -> list[PanelLeads]:
     """The oracle's line of each method against its own choice: what choosing on the test clips would add."""
     found, answers = [], Answers(results)
     for panel in panels:
@@ -69,7 +69,7 @@ def gaps(panels: Sequence[Panel], results: Sequence[Result]) -> list[Compared]:
     return [one for one in found if one.leads]
 
 
-def between(panels: Sequence[Panel], results: Sequence[Result], one: str, other: str) -> list[Compared]:
+def between(panels: Sequence[Panel], results: Sequence[Result], one: str, other: str) -> list[PanelLeads]:
     """Every line of one result against those of another that answer the same question, oracles aside."""
     found, answers = [], Answers(results)
     for panel in panels:
@@ -79,7 +79,7 @@ def between(panels: Sequence[Panel], results: Sequence[Result], one: str, other:
     return [one for one in found if one.leads]
 
 
-def table(found: Sequence[Compared]) -> Iterator[list[object]]:
+def table(found: Sequence[PanelLeads]) -> Iterator[list[object]]:
     """Lines under HEADER, for a CSV; fractions in full precision."""
     for compared in found:
         for lead in compared.leads:
@@ -119,10 +119,10 @@ def lead(one: Line, other: Line, by: str, answers: Answers) -> Lead | None:
     return Lead(one, other, difference)
 
 
-def _compared(panel: Panel, by: str, pairs: Sequence[tuple[Line, Line]], answers: Answers) -> Compared:
+def _compared(panel: Panel, by: str, pairs: Sequence[tuple[Line, Line]], answers: Answers) -> PanelLeads:
     found = [lead(one, other, by, answers) for one, other in pairs]
     leads = [one for one in found if one is not None]
-    return Compared(panel, by, sorted(leads, key=lambda lead: (lead.difference.mean, lead.other.result)))
+    return PanelLeads(panel, by, sorted(leads, key=lambda lead: (lead.difference.mean, lead.other.result)))
 
 
 def _who(line: Line) -> tuple[object, ...]:

@@ -58,7 +58,7 @@ class Ranking:
     @property
     def figure(self) -> str:
         """What decides, in words."""
-        return leads.TOLD[self.by]
+        return leads.FIGURE_NAMES[self.by]
 
     @property
     def groups(self) -> list[tuple[str, list[Ranked]]]:

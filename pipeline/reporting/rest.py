@@ -22,7 +22,7 @@ _WATCHED = {
 
 
 @dataclass(frozen=True)
-class Told:
+class SeedResult:
     """One seed of a row."""
 
     seed: int
@@ -47,7 +47,7 @@ class Told:
         return kept[f"held_out_{self.watched}"]
 
 
-def write_history(path: Path, seeds: Sequence[Told]) -> None:
+def write_history(path: Path, seeds: Sequence[SeedResult]) -> None:
     """A row an epoch of each training; what a training does not measure is empty."""
     columns = [*METRICS, *(f"held_out_{name}" for name in METRICS)]
     rows = [
@@ -59,7 +59,7 @@ def write_history(path: Path, seeds: Sequence[Told]) -> None:
     write_csv(path, ["seed", "training", "epoch", *columns], rows)
 
 
-def page(key: str, told: Sequence[Told], images: Sequence[pages.Image]) -> pages.Page:
+def page(key: str, told: Sequence[SeedResult], images: Sequence[pages.Image]) -> pages.Page:
     """The page of a row, its seeds in order; `images` stand beside it already."""
     first = told[0]
     joint = [(f"seed {each.seed}", each.joint["history"]) for each in told]
@@ -82,7 +82,7 @@ def page(key: str, told: Sequence[Told], images: Sequence[pages.Image]) -> pages
     )
 
 
-def _text(told: Told) -> list[str]:
+def _text(told: SeedResult) -> list[str]:
     targets = [dataset for dataset in told.encoded if dataset != told.source]
     began = "drawn at random" if told.pretrained is None else f"those of {told.pretrained}"
     what = (
@@ -106,7 +106,7 @@ def _of_overlaps(taught: Taught) -> str:
     return f"{told}No class that is taught is a target's by its name, its words or the distance of its text."
 
 
-def _networks(told: Sequence[Told]) -> pages.Table:
+def _networks(told: Sequence[SeedResult]) -> pages.Table:
     header = ["seed", "network", "parameters", "GMACs a clip", "clips", "held out", "epochs", "best epoch", "merit"]
     rows: list[list[pages.Cell]] = [
         [
@@ -124,7 +124,7 @@ def _networks(told: Sequence[Told]) -> pages.Table:
     return pages.Table(title=f"Networks; merit is {_WATCHED[told[0].watched]}", header=header, rows=rows)
 
 
-def _encoded(told: Told) -> pages.Table:
+def _encoded(told: SeedResult) -> pages.Table:
     rows: list[list[pages.Cell]] = []
     for dataset, count in told.encoded.items():
         reasons = told.rejected[dataset]
@@ -134,7 +134,7 @@ def _encoded(told: Told) -> pages.Table:
     return pages.Table(title="Clips", header=header, rows=rows)
 
 
-def _overlaps(told: Sequence[Told]) -> list[pages.Table]:
+def _overlaps(told: Sequence[SeedResult]) -> list[pages.Table]:
     """A line a class, with the seeds it is told of: their texts differ only where rows of embed have seeds."""
     seeds: dict[tuple[pages.Cell, ...], list[str]] = {}
     for one in told:

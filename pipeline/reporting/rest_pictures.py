@@ -27,7 +27,7 @@ NUM_CLIPS = 4
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownClip:
     """One clip: its batch as the network takes it, its class, and of regions the prepared clips they lie in."""
 
     clip_id: str
@@ -38,7 +38,7 @@ class Shown:
 
 def drawn(
     view: viewing.Viewing, training_set: RestTrainingSet, class_names: Sequence[str], arrays: Path, seed: int
-) -> list[Shown]:
+) -> list[ShownClip]:
     """A few of the held-out clips of a training; `arrays` is the folder that preprocess leaves."""
     prepared = None
     if isinstance(view, viewing.Stored) and view.tokens.array == "regions":
@@ -49,12 +49,12 @@ def drawn(
     for place in sorted(order[:NUM_CLIPS].tolist()):
         clip_id, label = training_set.held_out_ids[place], training_set.held_out_labels[place]
         batch = view.training_set(viewing.ClipsRequest([clip_id], [label], 1, 0, drawn=False)).read(np.array([0]), 0)
-        found.append(Shown(clip_id, class_names[label], batch, prepared))
+        found.append(ShownClip(clip_id, class_names[label], batch, prepared))
     return found
 
 
 def pictures(
-    folder: Path, module: Rest, clips: Sequence[Shown], vocabulary: Vocabulary | None, num_threads: int, seed: int
+    folder: Path, module: Rest, clips: Sequence[ShownClip], vocabulary: Vocabulary | None, num_threads: int, seed: int
 ) -> list[pages.Image]:
     """Write a picture of each clip into a folder; returns how a page shows them."""
     images = []
@@ -68,10 +68,10 @@ def pictures(
     return images
 
 
-def _frames(path: Path, clip: Shown, found: Attended) -> pages.Image:
+def _frames(path: Path, clip: ShownClip, found: Attended) -> pages.Image:
     frames_THW3 = np.moveaxis(clip.arrays["x"][0], 1, -1)
     group = len(frames_THW3) // found.visual_RS.shape[1]
-    attention.draw(path, attention.Looked(frames_THW3[::group], found.rows, found.visual_RS, found.words_RW))
+    attention.draw(path, attention.ClipAttention(frames_THW3[::group], found.rows, found.visual_RS, found.words_RW))
     what = f"“{clip.class_name}” ({clip.clip_id})"
     return pages.Image(
         file=path.name,
@@ -82,7 +82,7 @@ def _frames(path: Path, clip: Shown, found: Attended) -> pages.Image:
     )
 
 
-def _regions(path: Path, clip: Shown, found: Attended) -> pages.Image:
+def _regions(path: Path, clip: ShownClip, found: Attended) -> pages.Image:
     """The five most attended regions of three frames, on the prepared frames (suppl. E of the paper)."""
     place_K7 = clip.arrays["place"][0][clip.arrays["known"][0]]
     assert clip.prepared is not None

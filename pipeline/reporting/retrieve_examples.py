@@ -39,7 +39,7 @@ class Gallery:
 
 
 @dataclass(frozen=True)
-class Shown:
+class Answer:
     """What one query found in one sense, best first, and the rank of the right clip."""
 
     clip_id: str
@@ -54,22 +54,22 @@ def query_sense(modalities: Mapping[str, str]) -> str:
     return [*skeletons, *modalities][0]
 
 
-def draw(galleries: Sequence[Gallery], most: int, random: np.random.Generator) -> list[Shown]:
+def draw(galleries: Sequence[Gallery], most: int, random: np.random.Generator) -> list[Answer]:
     """At most so many clips that all galleries have, and what each finds in each of them."""
     common = sorted(set.intersection(*(set(gallery.ids) for gallery in galleries)))
     chosen = [common[place] for place in random.permutation(len(common))[:most]]
     return [_found(clip_id, gallery) for clip_id in chosen for gallery in galleries]
 
 
-def _found(clip_id: str, gallery: Gallery) -> Shown:
+def _found(clip_id: str, gallery: Gallery) -> Answer:
     right = gallery.ids.index(clip_id)
     order = retrieval.nearest(
         gallery.query_ND[right], gallery.target_ND, gallery.performance_N, right, len(gallery.ids)
     )
-    return Shown(clip_id, gallery.target, tuple(gallery.ids[n] for n in order[:SHOWN]), order.index(right) + 1)
+    return Answer(clip_id, gallery.target, tuple(gallery.ids[n] for n in order[:SHOWN]), order.index(right) + 1)
 
 
-def counts(shown: Sequence[Shown], said: Sequence[Answers]) -> list[dict[str, Any]]:
+def counts(shown: Sequence[Answer], said: Sequence[Answers]) -> list[dict[str, Any]]:
     """Of each sense how often the right clip was among the first found: of those drawn, and of all queries."""
     found = []
     for one in said:
@@ -100,7 +100,7 @@ class Pictures:
         self._clips = {sense: ClipArrays(path) for sense, path in stores.items()}
         self._labels = labels
 
-    def show(self, folder: Path, shown: Sequence[Shown]) -> list[pages.Image]:
+    def show(self, folder: Path, shown: Sequence[Answer]) -> list[pages.Image]:
         """One PNG a query, written into the folder."""
         images = []
         for number, clip_id in enumerate(dict.fromkeys(one.clip_id for one in shown), 1):
@@ -109,7 +109,7 @@ class Pictures:
             images.append(self._image(f"{number}.png", clip_id, mine))
         return images
 
-    def _sheet(self, clip_id: str, mine: Sequence[Shown]) -> Image.Image:
+    def _sheet(self, clip_id: str, mine: Sequence[Answer]) -> Image.Image:
         text = f"query: {self._names[self._query]} of {_short(clip_id)}, {self._labels[clip_id]}"
         asking = _labelled(self._strip(self._query, clip_id, _QUERY_FRAMES), text, _INK, framed=False)
         panels = [[self._panel(one, place) for place in range(len(one.found))] for one in mine]
@@ -123,7 +123,7 @@ class Pictures:
             top += row.height
         return sheet
 
-    def _panel(self, one: Shown, place: int) -> Image.Image:
+    def _panel(self, one: Answer, place: int) -> Image.Image:
         found, is_right = one.found[place], one.found[place] == one.clip_id
         text = f"{self._names[one.target]} {place + 1}: {'SAME CLIP, ' if is_right else ''}{self._labels[found]}"
         return _labelled(self._strip(one.target, found, _FRAMES), text, _RIGHT if is_right else _INK, framed=is_right)
@@ -135,7 +135,7 @@ class Pictures:
         x_CT = clips[[clips.ids.index(clip_id)]][0]
         return clip_strips.strip(x_CT, clips.store.attrs["layout"], num_frames=num_frames, height=_HEIGHT)
 
-    def _image(self, file: str, clip_id: str, mine: Sequence[Shown]) -> pages.Image:
+    def _image(self, file: str, clip_id: str, mine: Sequence[Answer]) -> pages.Image:
         ranks = ", ".join(f"{one.target} {one.rank}" for one in mine)
         return pages.Image(
             file=file,

@@ -19,7 +19,7 @@ from pipeline.evaluation.leakage import FLAGS, LEAKS, OPENERS
 from pipeline.reporting import audit, charts, formatting, leads, ranking, scatter, views
 from pipeline.reporting.evidence import Evidence, Result, StagePage
 from pipeline.reporting.page_strips import Strips
-from pipeline.reporting.result_tables import Filled
+from pipeline.reporting.result_tables import FilledTable
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -37,7 +37,9 @@ _LIBRARIES = (
 )
 
 
-def write(folder: Path, title: str, evidence: Evidence, picture: str, tables: Sequence[Filled], strips: Strips) -> None:
+def write(
+    folder: Path, title: str, evidence: Evidence, picture: str, tables: Sequence[FilledTable], strips: Strips
+) -> None:
     """Write the whole report into an empty folder.
 
     `picture` is the pipeline as SVG (`dag.svg`), `strips` are the clips that pages name, as far as they could be drawn.
@@ -116,7 +118,7 @@ def _encoded(image: bytes) -> str:
     return base64.b64encode(image).decode()
 
 
-def _environment(title: str, evidence: Evidence, tables: Sequence[Filled], strips: Strips) -> jinja2.Environment:
+def _environment(title: str, evidence: Evidence, tables: Sequence[FilledTable], strips: Strips) -> jinja2.Environment:
     site = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         autoescape=True,

@@ -35,7 +35,7 @@ class PageParams(Params):
 
 
 @dataclass(frozen=True)
-class About:
+class RowFacts:
     """What the row says, as far as the page repeats it."""
 
     key: str
@@ -48,9 +48,9 @@ class About:
     has_pairs: bool  # side constraints
 
 
-def about(key: str, asked: Composing, embeddings: str) -> About:
+def facts(key: str, asked: Composing, embeddings: str) -> RowFacts:
     """The same of a row's params; `embeddings` is the row of embed whose texts relate the classes."""
-    return About(
+    return RowFacts(
         key=key,
         text_type=asked.text_type,
         embeddings=embeddings,
@@ -71,7 +71,7 @@ class Map:
     prototypes_UF: Floats
 
 
-def page(folder: Path, told: About, shown: PageParams, found: Sequence[Recognised]) -> Page:
+def page(folder: Path, told: RowFacts, shown: PageParams, found: Sequence[Recognised]) -> Page:
     """The page of a row; its figures are written into the folder."""
     first = found[0]
     tables = [_selection_table(found), _hubness_table(found)]
@@ -94,7 +94,7 @@ def page(folder: Path, told: About, shown: PageParams, found: Sequence[Recognise
     )
 
 
-def _text(about: About, first: Recognised) -> list[str]:
+def _text(about: RowFacts, first: Recognised) -> list[str]:
     where = f"target split {first.first}" if first.task.tests else f"label space {first.first}"
     opened = "No label of a test clip was opened: accuracies stand on the evaluation pages."
     related = f"Classes are related by their {about.text_type} texts ({about.embeddings})."

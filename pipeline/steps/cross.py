@@ -162,5 +162,5 @@ def _learnt(
     plan = Plan(how.method, how.variant, params, row.refit, threads, num_folds=None, explained=False)
     learnt, used = method_rows.learn(scratch, found.tasks, plan, told, parts)
     of_method = params.setting_name, params.trains, params.transductive, params.remark
-    about = method_page.About(how.method, how.variant, row.refit, "val", *of_method)
+    about = method_page.MethodFacts(how.method, how.variant, row.refit, "val", *of_method)
     return method_page.page(told.key, about, learnt), used

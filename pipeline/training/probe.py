@@ -55,7 +55,9 @@ class Probe:
         place = {text: row for row, text in enumerate(texts)}
         text_G = np.array([place[pair.caption] for pair in self.general])
         circle = generator(0, "retention")  # the same candidates for every encoder
-        return float(compositional.named(image_GD, encoder.text_vectors(texts), text_G, CANDIDATES, circle).mean())
+        return float(
+            compositional.own_text_wins(image_GD, encoder.text_vectors(texts), text_G, CANDIDATES, circle).mean()
+        )
 
 
 class Selection(Params):

@@ -9,13 +9,13 @@ import pytest
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.evaluation.tables import GENERALISED
 from pipeline.reporting import result_cells
-from pipeline.reporting.result_tables import Shown
+from pipeline.reporting.result_tables import ShownCell
 from tests.reporting.made_tables import ALL, NTU, SKELETON, asked, filled, row
 
 
-def only(table: Any) -> Shown:
+def only(table: Any) -> ShownCell:
     (((_, (cell,)),)) = table.lines
-    assert isinstance(cell, Shown)
+    assert isinstance(cell, ShownCell)
     return cell
 
 
