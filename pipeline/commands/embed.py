@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline.commands.bound import Failures, about, answered
+from pipeline.commands.bound import Failures, answered, provenance
 from pipeline.core import tables
 from pipeline.core.errors import DataError
 from pipeline.core.schemas import Format
@@ -38,5 +38,5 @@ def embed(recogniser: Recogniser, paths: Sequence[Path], sense: str, *, out: Pat
         for path, vector_D in answered(recogniser, paths, sense, failures)
     ]
     if vectors:
-        tables.write(out, VECTORS, vectors, about(recogniser, sense))
+        tables.write(out, VECTORS, vectors, provenance(recogniser, sense))
     return len(vectors)

@@ -92,8 +92,8 @@ def as_csv(table: FilledTable) -> str:
         for head, cell in zip(table.heads, cells, strict=True):
             if cell is not None:
                 place = {"table": table.name, "row": title, "group": head.group, "column": head.name}
-                about = {"chance": head.chance or "", "question": head.about, "marks": cell.marks}
-                writer.writerow(place | about | _fields(cell))
+                question = {"chance": head.chance or "", "question": head.about, "marks": cell.marks}
+                writer.writerow(place | question | _fields(cell))
     return text.getvalue()
 
 
@@ -124,30 +124,30 @@ def _text(cell: ShownCell | None) -> str:
     marks = f" [{cell.marks}]" if cell.marks else ""
     if cell.measured is None:
         return f"{cell.printed.value if cell.printed else ''} (paper){marks}"
-    one = cell.measured
-    if one.is_cost:
-        return one.shown + marks
-    spans = [plain_span(ci95) for ci95 in (one.ci95, one.ci95_corrected) if ci95]
+    measured = cell.measured
+    if measured.is_cost:
+        return measured.shown + marks
+    spans = [plain_span(ci95) for ci95 in (measured.ci95, measured.ci95_corrected) if ci95]
     interval = f" ({'; '.join(spans)})" if spans else ""
-    return f"{one.shown}{'*' * cell.bold}{interval} {one.num_splits}x{one.num_seeds}{marks}"
+    return f"{measured.shown}{'*' * cell.bold}{interval} {measured.num_splits}x{measured.num_seeds}{marks}"
 
 
 def _fields(cell: ShownCell) -> dict[str, object]:
     """Per cents in full precision, counts, or as printed."""
     if cell.measured is not None:
-        one = cell.measured
-        low, high = _per_cents(one.ci95) if one.ci95 else ("", "")
-        low_corrected, high_corrected = _per_cents(one.ci95_corrected) if one.ci95_corrected else ("", "")
+        measured = cell.measured
+        low, high = _per_cents(measured.ci95) if measured.ci95 else ("", "")
+        low_corrected, high_corrected = _per_cents(measured.ci95_corrected) if measured.ci95_corrected else ("", "")
         return {
             "source": "ours",
-            "value": one.value if one.is_cost else _per_cents([one.value])[0],
+            "value": measured.value if measured.is_cost else _per_cents([measured.value])[0],
             "low": low,
             "high": high,
             "low_corrected": low_corrected,
             "high_corrected": high_corrected,
-            "interval_over": one.over if one.ci95 else "",
-            "num_splits": "" if one.is_cost else one.num_splits,
-            "num_seeds": "" if one.is_cost else one.num_seeds,
+            "interval_over": measured.over if measured.ci95 else "",
+            "num_splits": "" if measured.is_cost else measured.num_splits,
+            "num_seeds": "" if measured.is_cost else measured.num_seeds,
             "evaluate_row": cell.row,
         }
     one_printed = cell.printed

@@ -89,11 +89,11 @@ def top_five(rank_N: Ints, num_candidates: int) -> float | None:
 def per_class(rank_N: Ints, truth_N: Sequence[int]) -> dict[int, tuple[float, int]]:
     """Top-1 accuracy and number of clips of each class that occurs as truth, by class id."""
     truth = np.asarray(truth_N)
-    found = {}
+    by_class = {}
     for class_id in sorted(set(truth.tolist())):
-        mine = rank_N[truth == class_id]
-        found[class_id] = (float(np.mean(mine == 1)), len(mine))
-    return found
+        rank = rank_N[truth == class_id]
+        by_class[class_id] = (float(np.mean(rank == 1)), len(rank))
+    return by_class
 
 
 def class_mean(rank_N: Ints, truth_N: Sequence[int]) -> float:

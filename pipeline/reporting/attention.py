@@ -75,8 +75,11 @@ def draw_regions(
 
     `frame_K` says in which of the frames a region lies.
     """
-    shown = [_regions(frames_SHW3[at], boxes_K4[frame_K == at], share_K[frame_K == at]) for at in spread(frames_SHW3)]
-    side_by_side(shown, _GAP).save(path)
+    frames = [
+        _regions(frames_SHW3[place], boxes_K4[frame_K == place], share_K[frame_K == place])
+        for place in spread(frames_SHW3)
+    ]
+    side_by_side(frames, _GAP).save(path)
 
 
 def spread(frames: Sequence[Any] | Pictures, num_shown: int = 3) -> list[int]:

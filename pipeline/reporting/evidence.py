@@ -205,10 +205,10 @@ def _image(file: Path) -> bytes:
 
 def _clips(file: Path) -> list[ClipCounts]:
     rows = tables.read_rows(file, CLIPS)
-    found = []
+    counts = []
     for modality in sorted({row["modality"] for row in rows}):
         reasons = [row["reason"] for row in rows if row["modality"] == modality]
         kinds = Counter(reason.split(":")[0] for reason in reasons if reason is not None)
         num_used = len(reasons) - kinds.total()
-        found.append(ClipCounts(file.stem, modality, len(reasons), num_used, dict(sorted(kinds.items()))))
-    return found
+        counts.append(ClipCounts(file.stem, modality, len(reasons), num_used, dict(sorted(kinds.items()))))
+    return counts

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from pipeline.labels.overlap import Overlap
+
 
 def percent(fraction: float | None) -> str:
     """A fraction as per cents with one decimal, a dash where it is unknown.
@@ -54,6 +56,11 @@ def with_span(shown: str, ci95: Sequence[float] | None, scale: int = 100) -> str
 def ends(ci95: Sequence[float] | None) -> tuple[float, float] | None:
     """An interval read from JSON as the pair that a chart takes."""
     return (ci95[0], ci95[1]) if ci95 else None
+
+
+def rounded_distance(overlap: Overlap) -> float | None:
+    """The distance of two class names as a table's cell; None where a name or its words told them alike."""
+    return None if overlap.distance is None else round(overlap.distance, 4)
 
 
 def number(value: Any) -> str:

@@ -20,12 +20,12 @@ _FIRST = "skeleton"  # of several modalities the one in which a person sees most
 
 def draw(shown: Iterable[Page], arrays: Path) -> Strips:
     """A strip for every clip that pages name and that a store below `<arrays>/<dataset>` has."""
-    wanted: dict[tuple[str, str], list[str]] = {}
+    clips_of: dict[tuple[str, str], list[str]] = {}
     for page in shown:
         for part in page.clips:
-            wanted.setdefault((part.dataset, part.modality), []).extend(clip.clip_id for clip in part.clips)
+            clips_of.setdefault((part.dataset, part.modality), []).extend(clip.clip_id for clip in part.clips)
     drawn: dict[Named, bytes] = {}
-    for (dataset, modality), clip_ids in wanted.items():
+    for (dataset, modality), clip_ids in clips_of.items():
         clips = _clips(arrays / dataset, modality)
         place = {clip_id: row for row, clip_id in enumerate(clips.ids)} if clips else {}
         for clip_id in clip_ids:

@@ -74,23 +74,25 @@ def figures() -> tuple[Figure, ...]:
 
 def tables() -> list[str]:
     """What is known, as paper and table."""
-    return list(dict.fromkeys(f"{one.paper} {one.table}" for one in figures()))
+    return list(dict.fromkeys(f"{figure.paper} {figure.table}" for figure in figures()))
 
 
 def columns(paper: str, table: str) -> list[str]:
     """The columns of a printed table; none where there is no such table."""
-    return list(dict.fromkeys(one.column for one in figures() if (one.paper, one.table) == (paper, table)))
+    return list(dict.fromkeys(figure.column for figure in figures() if (figure.paper, figure.table) == (paper, table)))
 
 
 def rows(paper: str, table: str) -> list[str]:
     """The rows of a printed table; none where there is no such table."""
-    return list(dict.fromkeys(one.row for one in figures() if (one.paper, one.table) == (paper, table)))
+    return list(dict.fromkeys(figure.row for figure in figures() if (figure.paper, figure.table) == (paper, table)))
 
 
 def figure(paper: str, table: str, row: str | None, column: str) -> Figure | None:
     """One printed cell, None where the paper leaves it empty."""
     key = (paper, table, row, column)
-    return next((one for one in figures() if (one.paper, one.table, one.row, one.column) == key), None)
+    return next(
+        (printed for printed in figures() if (printed.paper, printed.table, printed.row, printed.column) == key), None
+    )
 
 
 def _figure(line: dict[str, str]) -> Figure:

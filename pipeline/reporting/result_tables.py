@@ -58,8 +58,8 @@ class PaperColumn(Params):
 
     def figure(self, row: str | None) -> published.Figure | None:
         """What the paper prints here, None where nothing or a figure among other candidates."""
-        found = published.figure(self.paper, self.table, row, self.column)
-        return found if found and found.candidates in (self.candidates, None) else None
+        printed = published.figure(self.paper, self.table, row, self.column)
+        return printed if printed and printed.candidates in (self.candidates, None) else None
 
 
 def _kind(value: Any) -> str:
@@ -197,10 +197,10 @@ def _printed(
         )
     cells: list[ShownCell | None] = []
     for line in lines:
-        found = column.figure(line.published)
-        remarks = [found.note] if found and found.note else []
-        remarks += [_UNSTATED] if found and found.candidates is None else []
-        cells.append(ShownCell(None, None, found, _letters(remarks, marks), bold=False) if found else None)
+        printed = column.figure(line.published)
+        remarks = [printed.note] if printed and printed.note else []
+        remarks += [_UNSTATED] if printed and printed.candidates is None else []
+        cells.append(ShownCell(None, None, printed, _letters(remarks, marks), bold=False) if printed else None)
     about = f"Table {column.table} of the paper, {column.column}, among {column.candidates} classes"
     return ColumnHead(*_levels(column.heading), _per_cent(metrics.chance(column.candidates)), about), cells
 
@@ -210,23 +210,23 @@ def _ours(
 ) -> tuple[ColumnHead, list[ShownCell | None]]:
     cells: list[Cell | None] = []
     for line in lines:
-        asked = line.cells.get(key)
-        usual = column.of(asked if isinstance(asked, str) else "")
-        wanted = usual if isinstance(asked, str) else asked
+        named = line.cells.get(key)
+        usual = column.of(named if isinstance(named, str) else "")
+        request = usual if isinstance(named, str) else named
         cells.append(
-            result_cells.cell(f"{at}, row '{line.title}'", line.title, wanted, usual, results) if wanted else None
+            result_cells.cell(f"{at}, row '{line.title}'", line.title, request, usual, results) if request else None
         )
-    there = [cell for cell in cells if cell]
-    if not there:
+    filled = [cell for cell in cells if cell]
+    if not filled:
         raise ParamsError(f"{at}: no row has a cell in it; give it one or leave the column out")
     if column.figure not in result_cells.COSTS:
-        result_cells.check_same_question(at, there)
-    best = result_cells.best(there)
+        result_cells.check_same_question(at, filled)
+    best = result_cells.best(filled)
     shown = [
         ShownCell(cell.row, cell.measured, None, _letters(cell.remarks, marks), cell is best) if cell else None
         for cell in cells
     ]
-    first = there[0]
+    first = filled[0]
     chance = _per_cent(metrics.chance(first.num_classes)) if column.figure in _GUESSED else None
     about = result_cells.question(column.of(""), first.num_classes)
     if column.figure not in result_cells.COSTS:

@@ -20,7 +20,7 @@ _TRANSDUCTIVE = (
 _SUBSETS = {ALL: "all test clips", "unseen_test": "clips of unseen classes", "seen_test": "clips of seen classes"}
 
 
-def write(folder: Path, key: str, bound: str, figures: dict[str, Any], shown: Sequence[pages.Image]) -> None:
+def write(folder: Path, key: str, bound: str, figures: dict[str, Any], images: Sequence[pages.Image]) -> None:
     """Write page.json of what stands in the JSON beside it; the files of `shown` stand in the folder already."""
     subsets = list(dict.fromkeys(row["subset"] for row in figures["pairs"]))
     page = pages.Page(
@@ -35,13 +35,13 @@ def write(folder: Path, key: str, bound: str, figures: dict[str, Any], shown: Se
         ],
         lines=[],
         marks=list(_charts(figures["pairs"])),
-        images=list(shown),
+        images=list(images),
     )
     pages.write(folder, page)
 
 
 def _text(bound: str, figures: dict[str, Any]) -> list[str]:
-    asked = (
+    question = (
         f"Every test clip's vector of one sense of {bound} is asked to find the same clip's vector of another sense "
         "among those of all test clips that both senses have. R@k is the share of queries whose right clip is among "
         "the first k; a wrong clip that ties stands ahead. Clips of the query's own performance from another camera "
@@ -51,10 +51,10 @@ def _text(bound: str, figures: dict[str, Any]) -> list[str]:
         "Senses were bound to the hub alone. A pair is trained where one of the two is the hub; the other pairs never "
         "met in training, and what they find is emergent alignment."
     )
-    runs = max((row["runs"] for row in figures["kinds"]), default=1)
+    num_runs = max((row["runs"] for row in figures["kinds"]), default=1)
     over = next((row["over"] for row in figures["kinds"] if row["over"]), None)
     spans = (
-        f"Figures are means over {runs} runs. Intervals are 95 %: over performances, which are resampled, and over "
+        f"Figures are means over {num_runs} runs. Intervals are 95 %: over performances, which are resampled, and over "
         f"{over}."
         if over
         else "Intervals are 95 %, over performances, which are resampled."
@@ -63,11 +63,11 @@ def _text(bound: str, figures: dict[str, Any]) -> list[str]:
     subsets = (
         "Clips of unseen and of seen classes apart are asked among their own kind only, so chance is higher there."
     )
-    shown = (
+    drawn = (
         "The queries drawn below were chosen at random, not by success. Vectors are those of the first run. Class "
         "names are told for the reader alone: only the clip itself is right."
     )
-    return [*[_TRANSDUCTIVE] * figures["transductive"], asked, pairs, f"{spans} {bounds} {subsets}", shown]
+    return [*[_TRANSDUCTIVE] * figures["transductive"], question, pairs, f"{spans} {bounds} {subsets}", drawn]
 
 
 def _kinds(found: Sequence[Row]) -> pages.Table:
@@ -79,10 +79,10 @@ def _kinds(found: Sequence[Row]) -> pages.Table:
     return pages.Table(title="Trained and never-trained pairs, means over pairs, per cent", header=header, rows=rows)
 
 
-def _pairs(subset: str, found: Sequence[Row]) -> pages.Table:
+def _pairs(subset: str, pairs: Sequence[Row]) -> pages.Table:
     rows: list[list[pages.Cell]] = [
         [row["query"], row["target"], _trained(row), _whole(row["n"]), *_figures(row)]
-        for row in found
+        for row in pairs
         if row["subset"] == subset
     ]
     header = ["query", "finds", "pair", "queries", *_header()]
@@ -100,11 +100,11 @@ def _figures(row: Row) -> list[pages.Cell]:
     return [*cells, _with_interval(row, "median_rank", 1)]
 
 
-def _charts(found: Sequence[Row]) -> Iterator[pages.Marks]:
+def _charts(pairs: Sequence[Row]) -> Iterator[pages.Marks]:
     """One chart for pairs with the same chance, those that were trained first, of all test clips."""
-    mine = sorted((row for row in found if row["subset"] == ALL), key=lambda row: not row["trained"])
-    for chance in sorted({row[f"chance_r{_CHARTED}"] for row in mine}):
-        rows = [row for row in mine if row[f"chance_r{_CHARTED}"] == chance]
+    ordered = sorted((row for row in pairs if row["subset"] == ALL), key=lambda row: not row["trained"])
+    for chance in sorted({row[f"chance_r{_CHARTED}"] for row in ordered}):
+        rows = [row for row in ordered if row[f"chance_r{_CHARTED}"] == chance]
         yield pages.Marks(
             title=f"Right clip among the first {_CHARTED}, {_SUBSETS[ALL]}",
             note=f"{_whole(rows[0]['candidates'])} candidates. The dashed line is chance; lines show the 95 % interval "
@@ -121,20 +121,20 @@ def _charts(found: Sequence[Row]) -> Iterator[pages.Marks]:
         )
 
 
-def _examples(found: Sequence[Row]) -> Iterator[pages.Table]:
+def _examples(examples: Sequence[Row]) -> Iterator[pages.Table]:
     rows: list[list[pages.Cell]] = [
         [
-            one["query"],
-            one["target"],
-            f"{one['drawn_right']} of {one['drawn']}",
-            f"{one['right']} of {one['n']}",
-            percent(one["right"] / one["n"]),
-            percent(one["chance"]),
+            example["query"],
+            example["target"],
+            f"{example['drawn_right']} of {example['drawn']}",
+            f"{example['right']} of {example['n']}",
+            percent(example["right"] / example["n"]),
+            percent(example["chance"]),
         ]
-        for one in found
+        for example in examples
     ]
     header = ["query", "finds", "drawn below", "all queries", "per cent", "chance"]
-    title = f"Right clip among the first {found[0]['among_first']}, as drawn below"
+    title = f"Right clip among the first {examples[0]['among_first']}, as drawn below"
     yield pages.Table(title=title, header=header, rows=rows)
 
 

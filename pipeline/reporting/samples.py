@@ -41,16 +41,16 @@ class Samples:
 
     def offer(self, sample: Sample) -> None:
         """Keep the sample if its seed, which is a random number of its own, is among the smallest of its rule."""
-        kept = self.chosen.setdefault(sample.negative.rule, [])
-        made = sample.negative
+        heap = self.chosen.setdefault(sample.negative.rule, [])
+        negative = sample.negative
         # A heap of the largest first, hence the minus; ids make every entry different before the sample is compared.
-        heapq.heappush(kept, (-made.seed, sample.graph.image_id, sample.graph.region, made.index, sample))
-        if len(kept) > self.a_rule:
-            heapq.heappop(kept)
+        heapq.heappush(heap, (-negative.seed, sample.graph.image_id, sample.graph.region, negative.index, sample))
+        if len(heap) > self.a_rule:
+            heapq.heappop(heap)
 
     def of_rules(self) -> list[tuple[str, list[Sample]]]:
         """The chosen samples of each rule, in a fixed order."""
-        ordered = {rule: sorted(kept, key=lambda entry: (-entry[0], *entry[1:4])) for rule, kept in self.chosen.items()}
+        ordered = {rule: sorted(heap, key=lambda entry: (-entry[0], *entry[1:4])) for rule, heap in self.chosen.items()}
         return [(rule, [entry[4] for entry in ordered[rule]]) for rule in sorted(ordered)]
 
 
@@ -71,7 +71,7 @@ def write(
     row: str,
     samples: Samples,
     counts: Counts,
-    further: list[pages.Table],
+    more_tables: list[pages.Table],
     facts: dict[str, Any],
     source: Path,
 ) -> None:
@@ -99,7 +99,7 @@ def write(
         tables=[
             _sizes(samples),
             _rules(counts, facts["num_captions"]),
-            *further,
+            *more_tables,
             _reasons(counts),
             *_listed(samples),
         ],

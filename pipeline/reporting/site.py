@@ -64,10 +64,10 @@ def write(
     for table in tables:
         _page(site, folder, table_file(table.name), "table.html", table=table)
     for result in evidence.results:
-        own = [panel for panel in panels if any(line.result == result.name for line in panel.lines)]
+        of_result = [panel for panel in panels if any(line.result == result.name for line in panel.lines)]
         breakdowns = views.breakdowns(result)
         spaces = views.by_space(result)
-        parts = {"result": result, "panels": own, "breakdowns": breakdowns, "spaces": spaces}
+        parts = {"result": result, "panels": of_result, "breakdowns": breakdowns, "spaces": spaces}
         parts |= {
             "audited": audit.sentences(result.rows),
             "shown": result.explained,
@@ -101,13 +101,13 @@ def shown_file(shown: StagePage) -> str:
 
 def versions() -> list[tuple[str, str]]:
     """Python and the libraries that can change a number, with their versions."""
-    found = [("python", platform.python_version())]
+    rows = [("python", platform.python_version())]
     for name in _LIBRARIES:
         try:
-            found.append((name, metadata.version(name)))
+            rows.append((name, metadata.version(name)))
         except metadata.PackageNotFoundError:
-            found.append((name, "not installed"))
-    return found
+            rows.append((name, "not installed"))
+    return rows
 
 
 def _images(shown: StagePage | None) -> list[str]:
@@ -159,8 +159,8 @@ def _write_plots(folder: Path, evidence: Evidence) -> None:
     for result in evidence.results:
         names = result.class_names
         by_number = views.answers(result, "unseen")
-        most = by_number[max(by_number)] if by_number else []  # of halves beside all of a target, all of it
-        pairs = [(names[one["class_id"]], names[one["predicted"]]) for one in most]
+        answers = by_number[max(by_number)] if by_number else []  # of halves beside all of a target, all of it
+        pairs = [(names[row["class_id"]], names[row["predicted"]]) for row in answers]
         write_csv(folder / "confusion" / f"{_safe(result.name)}.csv", ("truth", "predicted"), pairs)
     for shown in evidence.shown:
         points = [

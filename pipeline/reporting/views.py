@@ -162,8 +162,8 @@ def questions(results: Sequence[Result]) -> list[tuple[str, list[_Group]]]:
 
 def by_space(result: Result) -> list[tuple[str, list[Row]]]:
     """The rows of a result, those of each label space by themselves, under its candidates."""
-    found = [(_SPACES[space], [row for row in result.rows if row["label_space"] == space]) for space in _SPACES]
-    return [(candidates, rows) for candidates, rows in found if rows]
+    groups = [(_SPACES[space], [row for row in result.rows if row["label_space"] == space]) for space in _SPACES]
+    return [(candidates, rows) for candidates, rows in groups if rows]
 
 
 def breakdowns(result: Result) -> list[Breakdown]:
@@ -171,24 +171,24 @@ def breakdowns(result: Result) -> list[Breakdown]:
 
     Answers among unlike numbers of classes stand apart: their chance is not the same.
     """
-    found = []
+    made = []
     for space in _SPACES:
         by_number = answers(result, space)
         for num_classes, lines in by_number.items():
             candidates = _candidates(space, num_classes if len(by_number) > 1 else None)
-            counts = metrics.confusion([one["class_id"] for one in lines], [one["predicted"] for one in lines])
-            found.append(_breakdown(space, candidates, metrics.chance(num_classes), counts, result.class_names))
-    return found
+            counts = metrics.confusion([row["class_id"] for row in lines], [row["predicted"] for row in lines])
+            made.append(_breakdown(space, candidates, metrics.chance(num_classes), counts, result.class_names))
+    return made
 
 
 def answers(result: Result, space: str) -> dict[int, list[Row]]:
     """The honest predictions in a label space by the number of candidates, ascending."""
     numbers = {row["split"]: row["num_classes"] for row in result.rows if row["label_space"] == space}
-    found: dict[int, list[Row]] = {number: [] for number in sorted(set(numbers.values()))}
-    for one in result.predictions:
-        if one["label_space"] == space and one["selection"] != "oracle":
-            found[numbers[one["split"]]].append(one)
-    return {number: lines for number, lines in found.items() if lines}
+    by_number: dict[int, list[Row]] = {number: [] for number in sorted(set(numbers.values()))}
+    for row in result.predictions:
+        if row["label_space"] == space and row["selection"] != "oracle":
+            by_number[numbers[row["split"]]].append(row)
+    return {number: lines for number, lines in by_number.items() if lines}
 
 
 def _candidates(space: str, num_classes: int | None) -> str:

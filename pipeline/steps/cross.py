@@ -145,7 +145,7 @@ def _composed(
         for task in track(found.tasks, total=len(found.tasks), what=f"{key}, transfers")
     ]
     transfer_files.write(scratch, composed, how, row.refit, about)
-    told = program_page.about(key, how, row.source.embeddings)
+    told = program_page.facts(key, how, row.source.embeddings)
     page = program_page.page(scratch, told, settings.page, composed)
     beside = nearest_classes.table(composed[0], how, row.refit, found.names)
     return page.model_copy(update={"tables": [*page.tables, *beside]})
