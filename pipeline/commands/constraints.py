@@ -66,8 +66,8 @@ def constraints(row: Row, dealt: Folds, inputs: Inputs, *, prompts: Path, clips:
     """
     names = class_names(prompts)
     tasks = build_tasks(inputs, TaskRequest(row.dataset, row.split_table, row.splits, row.seeds, row.max_missing))
-    accepted = [line for line in tables.read_rows(clips, CLIPS) if line["reason"] is None]
-    truth = {line["clip_id"]: line["class_id"] for line in accepted}
+    accepted = [line for line in tables.read(clips, CLIPS) if line.reason is None]
+    truth = {line.clip_id: line.class_id for line in accepted}
     measured = []
     for name, inference, imposed in VARIANTS:
         changed = row.model_copy(update={"inference": inference, "constraints": imposed})

@@ -7,9 +7,8 @@ from typing import Any
 
 from pipeline.core import tables
 from pipeline.core.errors import DataError
-from pipeline.core.schemas import SPLIT
+from pipeline.core.schemas import SPLIT, SplitRow
 
-Row = Mapping[str, Any]
 Classes = dict[str, list[int]]  # class ids by role: fit, val, unseen
 
 
@@ -19,7 +18,7 @@ class SplitTable:
 
     path: Path
     meta: dict[str, Any]  # dataset, split_table, protocol, class_names and splits
-    rows: Mapping[str, Sequence[Row]]  # by split, of those that were asked for; in the order of the clip ids
+    rows: Mapping[str, Sequence[SplitRow]]  # by split, of those that were asked for; in the order of the clip ids
 
     @property
     def splits(self) -> dict[str, Classes]:
@@ -38,9 +37,9 @@ class SplitTable:
 
 def read(path: Path, splits: Collection[str]) -> SplitTable:
     """The table with the rows of some splits. A split that the table lacks has no rows."""
-    rows: dict[str, list[Row]] = {split: [] for split in splits}
+    rows: dict[str, list[SplitRow]] = {split: [] for split in splits}
     for batch in tables.batches(path, SPLIT):
         for row in batch:
-            if row["split"] in rows:
-                rows[row["split"]].append(row)
+            if row.split in rows:
+                rows[row.split].append(row)
     return SplitTable(path, tables.read_meta(path, SPLIT), rows)

@@ -15,10 +15,11 @@ from pipeline.core import store
 from pipeline.core.errors import DataError
 from pipeline.core.hashing import value_digest
 from pipeline.core.params import Params
+from pipeline.core.schemas import SplitRow
 from pipeline.core.split_table import Classes, SplitTable
 from pipeline.labels.overlap import Overlap
 from pipeline.models import shared_classes
-from pipeline.models.clip_vectors import Encoded, Line, Reading, encoded
+from pipeline.models.clip_vectors import Encoded, Reading, encoded
 from pipeline.models.methods.shared import ClassTexts, Clips, text_group
 from pipeline.models.shared_classes import Names, Shared, SharedParams, text_space
 from pipeline.models.stored_texts import StoredTexts
@@ -205,7 +206,7 @@ def _task(joint: _Joint, learnt: Encoded, scored: Encoded, seed: int) -> Task:
         val_classes=joint.shifted(sorted(val)),
         unseen=unseen,
         held_out=_clips(joint, learnt, []),
-        test_ids=[row["clip_id"] for row in test],
+        test_ids=[row.clip_id for row in test],
         test_features_ND=scored.vectors(test, reading),
         seen_test_ids=[],
         seen_test_features_ND=scored.vectors([], reading),
@@ -246,29 +247,28 @@ def _elsewhere(joint: _Joint, learnt: Encoded, classes: Sequence[int]) -> Elsewh
     return Elsewhere(datasets, names, by_id, sorted(kept))
 
 
-def _source_rows(joint: _Joint, learnt: Encoded, classes: Sequence[int]) -> tuple[dict[str, list[Line]], int]:
+def _source_rows(joint: _Joint, learnt: Encoded, classes: Sequence[int]) -> tuple[dict[str, list[SplitRow]], int]:
     """The clips that are learnt from, by role, and how many have no features."""
     split = joint.request.source.split
     rows = [
         row
         for row in joint.source.split.rows[split]
-        if row["role"] in ROLES and not row["held_out"] and row["class_id"] in classes
+        if row.role in ROLES and not row.held_out and row.class_id in classes
     ]
     clips, num_missing = learnt.with_features(rows, joint.request.max_missing)
     return by_role(clips, ROLES, split), num_missing
 
 
-def _target_rows(joint: _Joint, scored: Encoded) -> tuple[list[Line], dict[str, list[int]], int]:
+def _target_rows(joint: _Joint, scored: Encoded) -> tuple[list[SplitRow], dict[str, list[int]], int]:
     """The clips of all splits by id, the places of each split's among them, and how many have no features."""
     rows_of = {
-        split: [row for row in joint.target.split.rows[split] if row["role"] == "unseen_test"] for split in joint.splits
+        split: [row for row in joint.target.split.rows[split] if row.role == "unseen_test"] for split in joint.splits
     }
-    every = {row["clip_id"]: row for rows in rows_of.values() for row in rows}
+    every = {row.clip_id: row for rows in rows_of.values() for row in rows}
     clips, num_missing = scored.with_features([every[clip_id] for clip_id in sorted(every)], joint.request.max_missing)
-    place = {row["clip_id"]: number for number, row in enumerate(clips)}
+    place = {row.clip_id: number for number, row in enumerate(clips)}
     tests = {
-        split: sorted(place[row["clip_id"]] for row in rows if row["clip_id"] in place)
-        for split, rows in rows_of.items()
+        split: sorted(place[row.clip_id] for row in rows if row.clip_id in place) for split, rows in rows_of.items()
     }
     for split, places in tests.items():
         if not places:
@@ -276,7 +276,7 @@ def _target_rows(joint: _Joint, scored: Encoded) -> tuple[list[Line], dict[str, 
     return clips, tests, num_missing
 
 
-def _clips(joint: _Joint, learnt: Encoded, rows: Sequence[Line]) -> Clips:
+def _clips(joint: _Joint, learnt: Encoded, rows: Sequence[SplitRow]) -> Clips:
     clips = learnt.clips(rows, joint.request.reading)
     return replace(clips, class_ids=tuple(joint.shifted(clips.class_ids)))
 

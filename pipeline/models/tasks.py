@@ -7,10 +7,10 @@ from pathlib import Path
 from pipeline.core import split_table as split_tables
 from pipeline.core import store, tables
 from pipeline.core.errors import DataError
-from pipeline.core.schemas import PROMPTS
+from pipeline.core.schemas import PROMPTS, SplitRow
 from pipeline.core.split_table import Classes, SplitTable
 from pipeline.labels.overlap import same_name, same_words
-from pipeline.models.clip_vectors import POOLED, Encoded, Line, Reading, encoded, open_features
+from pipeline.models.clip_vectors import POOLED, Encoded, Reading, encoded, open_features
 from pipeline.models.methods.shared import text_weights
 from pipeline.models.stored_texts import StoredTexts
 from pipeline.models.task import Elsewhere, Task
@@ -135,8 +135,8 @@ def _trained_again(features: store.Store, split: str, seed: int, classes: Classe
     return source
 
 
-def _is_needed(row: Line, request: TaskRequest) -> bool:
-    return row["role"] in request.roles and (request.generalised or not row["held_out"])
+def _is_needed(row: SplitRow, request: TaskRequest) -> bool:
+    return row.role in request.roles and (request.generalised or not row.held_out)
 
 
 def _with_namesakes(source: Encoded, split: SplitTable, classes: Classes) -> Encoded:
@@ -150,9 +150,9 @@ def _with_namesakes(source: Encoded, split: SplitTable, classes: Classes) -> Enc
     return replace(source, saw=replace(source.saw, training_classes=training_classes))
 
 
-def by_role(rows: Sequence[Line], roles: Sequence[str], split: str) -> dict[str, list[Line]]:
+def by_role(rows: Sequence[SplitRow], roles: Sequence[str], split: str) -> dict[str, list[SplitRow]]:
     """The rows of each role. Raises DataError for a role without rows."""
-    rows_of = {role: [row for row in rows if row["role"] == role] for role in roles}
+    rows_of = {role: [row for row in rows if row.role == role] for role in roles}
     empty = [role for role, of_role in rows_of.items() if not of_role]
     if empty:
         raise DataError(f"split '{split}': no clips with features in {empty}; run `dvc repro split extract`")
@@ -167,7 +167,7 @@ class _Joint:
     seed: int
     texts: StoredTexts
     classes: Classes
-    rows: Sequence[Line]
+    rows: Sequence[SplitRow]
     request: TaskRequest
 
 
@@ -179,8 +179,8 @@ def _task(joint: _Joint, source: Encoded) -> Task:
             "dataset and scores it"
         )
     rows, num_missing = source.with_features(joint.rows, request.max_missing)
-    rows_of = by_role([row for row in rows if not row["held_out"]], request.roles, split)
-    held_out = [row for row in rows if row["held_out"]]
+    rows_of = by_role([row for row in rows if not row.held_out], request.roles, split)
+    held_out = [row for row in rows if row.held_out]
     if request.generalised and not held_out:
         raise DataError(
             f"split '{split}': no held-out clips with features, by which the label space gzsl is calibrated; "
@@ -197,9 +197,9 @@ def _task(joint: _Joint, source: Encoded) -> Task:
         val_classes=sorted(classes["val"]),
         unseen=sorted(classes["unseen"]),
         held_out=source.clips(held_out, request.reading),
-        test_ids=[row["clip_id"] for row in rows_of["unseen_test"]],
+        test_ids=[row.clip_id for row in rows_of["unseen_test"]],
         test_features_ND=source.vectors(rows_of["unseen_test"], request.reading),
-        seen_test_ids=[row["clip_id"] for row in seen_test],
+        seen_test_ids=[row.clip_id for row in seen_test],
         seen_test_features_ND=source.vectors(seen_test, request.reading),
         spaces={space: sorted(classes["unseen"]) if space == "unseen" else every_class for space in request.spaces},
         encoder_classes=source.saw.training_classes,
@@ -217,7 +217,7 @@ def _task(joint: _Joint, source: Encoded) -> Task:
 
 def class_names(prompts: Path) -> dict[int, str]:
     """Names by class id, from the table of class texts."""
-    return {line["class_id"]: line["class_name"] for line in tables.read_rows(prompts, PROMPTS)}
+    return {line.class_id: line.class_name for line in tables.read(prompts, PROMPTS)}
 
 
 def in_one_space(source: Encoded, texts: store.Store, seed: int) -> bool:

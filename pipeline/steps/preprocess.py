@@ -25,11 +25,11 @@ from pipeline.core.params import Params
 from pipeline.core.progress import track
 from pipeline.core.rejects import Rejects
 from pipeline.core.runs import CACHE
-from pipeline.core.schemas import CLIPS
+from pipeline.core.schemas import CLIPS, ClipRow
 from pipeline.datasets import shared as datasets
 from pipeline.modalities import shared as films
 from pipeline.sources import decoding
-from pipeline.sources.decoding import Block, Clip, Row, Source, decode
+from pipeline.sources.decoding import Block, Row, Source, decode
 
 SAMPLES = CACHE / "samples"
 BLOCK_CLIPS = 32
@@ -144,24 +144,24 @@ def _check_boxed(row: Row, key: str) -> None:
 
 def _accepted(clips: Path, row: Row) -> list[Source]:
     """The clips of the row's modality that ingest accepted, in order of their ids, with what is decoded with them."""
-    rows = [clip for clip in tables.read_rows(clips, CLIPS) if clip["reason"] is None]
-    found = [clip for clip in rows if clip["modality"] == row.modality]
+    rows = [clip for clip in tables.read(clips, CLIPS) if clip.reason is None]
+    found = [clip for clip in rows if clip.modality == row.modality]
     if not found:
         raise DataError(f"{clips}: no accepted clip of modality '{row.modality}'; run `dvc repro ingest@{row.dataset}`")
     wanted = {"skeleton"} if row.options.get("crop") == "skeleton" else set()
     wanted |= {"boxes"} if row.boxes else set()
-    beside: dict[str, dict[str, Clip]] = {clip["clip_id"]: {} for clip in found}
+    beside: dict[str, dict[str, ClipRow]] = {clip.clip_id: {} for clip in found}
     for clip in rows:
-        if clip["modality"] in wanted and clip["clip_id"] in beside:
-            beside[clip["clip_id"]][clip["modality"]] = clip
+        if clip.modality in wanted and clip.clip_id in beside:
+            beside[clip.clip_id][clip.modality] = clip
     return [
-        Source(decoding.key(clip, beside[clip["clip_id"]], row), clip, beside[clip["clip_id"]])
-        for clip in sorted(found, key=lambda clip: str(clip["clip_id"]))
+        Source(decoding.key(clip, beside[clip.clip_id], row), clip, beside[clip.clip_id])
+        for clip in sorted(found, key=lambda clip: clip.clip_id)
     ]
 
 
 def _outcome(cached: ClipCache, source: Source) -> _Outcome:
-    clip_id, header = source.clip["clip_id"], cached.header(source.key)
+    clip_id, header = source.clip.clip_id, cached.header(source.key)
     if header is not None and "reason" in header:  # checked here, for nobody will read its array
         header = None if (loaded := cached.load(source.key)) is None else loaded[0]
     if header is None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from pydantic import model_validator
@@ -107,13 +108,19 @@ class Pairs:
 
 def read_events(clips: Path) -> dict[str, Event]:
     """The accepted clips of a clips table."""
-    rows = [row for row in tables.read_rows(clips, CLIPS) if row["reason"] is None]
-    return {row["clip_id"]: Event(roles.performance(row), row["class_id"]) for row in rows}
+    rows = [row for row in tables.read(clips, CLIPS) if row.reason is None]
+    return {row.clip_id: Event(roles.performance(row), row.class_id) for row in rows}
+
+
+class ClipId(msgspec.Struct, frozen=True, gc=False):
+    """What is read of a split table where the clips alone matter."""
+
+    clip_id: str
 
 
 def named(split_table: Path) -> set[str]:
     """The clips of a split table, of any split and role."""
-    return {row["clip_id"] for some in tables.batches(split_table, SPLIT, ["clip_id"]) for row in some}
+    return {row.clip_id for some in tables.batches(split_table, SPLIT.only(ClipId)) for row in some}
 
 
 def pair(rules: Rules, recorded: Sequence[Recorded], split: str, seed: int) -> Pairs:
@@ -151,9 +158,9 @@ def _wanted(of: Of, one: Recorded, split: str, seed: int) -> tuple[set[str], Col
     one.split_table.classes(split)  # refuses a split that is not there
     rows = one.split_table.rows[split]
     if of == "all":
-        listed = {row["clip_id"] for row in rows} & set(one.events)
+        listed = {row.clip_id for row in rows} & set(one.events)
         return listed, _drawn(one, listed, seed)
-    chosen = {row["clip_id"]: row["held_out"] for row in rows if row["role"] in ROLES[of]}
+    chosen = {row.clip_id: row.held_out for row in rows if row.role in ROLES[of]}
     return set(chosen) & set(one.events), {clip_id for clip_id, held_out in chosen.items() if held_out}
 
 
@@ -165,7 +172,7 @@ def labelled_clips(rules: Rules, one: Recorded, split: str) -> str | None:
     if rules.same_class != "skip" or rules.of == "all" or one.split_table is None:
         return None
     rows = one.split_table.rows[split]
-    return roles.clips_digest(row["clip_id"] for row in rows if row["role"] in ROLES[rules.of])
+    return roles.clips_digest(row.clip_id for row in rows if row.role in ROLES[rules.of])
 
 
 def _drawn(one: Recorded, allowed: set[str], seed: int) -> set[str]:

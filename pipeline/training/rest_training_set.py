@@ -7,7 +7,8 @@ from typing import Protocol
 
 from pipeline.core.errors import DataError
 from pipeline.core.rejects import Rejects
-from pipeline.core.split_table import Row, SplitTable
+from pipeline.core.schemas import SplitRow
+from pipeline.core.split_table import SplitTable
 from pipeline.training.training_set import ROLES, Classes, training_set_of
 
 
@@ -53,7 +54,7 @@ def read(
 
     Raises DataError where more than `max_rejected` of them cannot be looked at, and for a class of which none can.
     """
-    wanted = [row for row in table.rows[split] if row["role"] in ROLES[classes] and row["class_id"] in taught]
+    wanted = [row for row in table.rows[split] if row.role in ROLES[classes] and row.class_id in taught]
     lost = _lost(clips, wanted, table.path, max_rejected)
     available = _Available(table.path, {clip_id: row for row, clip_id in enumerate(clips.ids)}, lost)
     learn = training_set_of(table, split, classes, available, taught)
@@ -68,12 +69,12 @@ def read(
     )
 
 
-def _lost(clips: Viewed, wanted: Sequence[Row], split_table: Path, max_rejected: float) -> set[str]:
+def _lost(clips: Viewed, wanted: Sequence[SplitRow], split_table: Path, max_rejected: float) -> set[str]:
     """Which of the wanted clips cannot be looked at."""
     viewed, rejects = set(clips.ids), Rejects(f"rest: clips of {split_table}")
     for row in wanted:
-        if row["clip_id"] not in viewed:
-            rejects.add(row["clip_id"], clips.reasons.get(row["clip_id"], "not there: no video or features of it"))
+        if row.clip_id not in viewed:
+            rejects.add(row.clip_id, clips.reasons.get(row.clip_id, "not there: no video or features of it"))
     rejects.check(total=len(wanted), at_most=max_rejected)
     return {clip_id for clip_id, _ in rejects.rows}
 

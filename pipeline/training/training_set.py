@@ -12,8 +12,9 @@ from pipeline.core.batches import Arrays, Rows, in_turn, order
 from pipeline.core.errors import DataError, LeakError
 from pipeline.core.prepared import ClipArrays
 from pipeline.core.roles import clips_digest
+from pipeline.core.schemas import SplitRow
 from pipeline.core.seeds import generator
-from pipeline.core.split_table import Row, SplitTable
+from pipeline.core.split_table import SplitTable
 from pipeline.modalities import Variant
 
 Classes = Literal["fit", "seen"]
@@ -107,36 +108,36 @@ def training_set_of(
     `table` holds the rows of that split. Where `only` names classes, those of other classes are left out too.
     """
     groups, rows = table.classes(split), table.rows[split]
-    allowed = [c for c in rows if c["role"] in ROLES[classes] and (only is None or c["class_id"] in only)]
-    learn = [clip for clip in allowed if clip["clip_id"] not in prepared.rejected]
+    allowed = [c for c in rows if c.role in ROLES[classes] and (only is None or c.class_id in only)]
+    learn = [clip for clip in allowed if clip.clip_id not in prepared.rejected]
     _check_classes(table.path, split, learn, allowed=[c for role in ROLES[classes] for c in groups[role]])
-    lost = [clip["clip_id"] for clip in learn if clip["clip_id"] not in prepared.place]
+    lost = [clip.clip_id for clip in learn if clip.clip_id not in prepared.place]
     if lost:
         raise DataError(f"{prepared.path}: lacks {len(lost)} clips of {table.path}, first {lost[0]}; run `dvc repro`")
-    train, held_out = ([c for c in learn if c["held_out"] is wanted] for wanted in (False, True))
+    train, held_out = ([c for c in learn if c.held_out is wanted] for wanted in (False, True))
     if not train or not held_out:
         raise DataError(
             f"{table.path}: '{split}' has {len(train)} clips to train on and {len(held_out)} held out, needs some of "
             "each"
         )
-    training_classes = sorted({clip["class_id"] for clip in learn})
+    training_classes = sorted({clip.taught_class for clip in learn})
     return TrainingSet(
         split=split,
-        rows=[prepared.place[clip["clip_id"]] for clip in train],
-        labels=[clip["class_id"] for clip in train],
-        held_out_rows=[prepared.place[clip["clip_id"]] for clip in held_out],
-        held_out_labels=[clip["class_id"] for clip in held_out],
+        rows=[prepared.place[clip.clip_id] for clip in train],
+        labels=[clip.taught_class for clip in train],
+        held_out_rows=[prepared.place[clip.clip_id] for clip in held_out],
+        held_out_labels=[clip.taught_class for clip in held_out],
         training_classes=training_classes,
         training_names=[table.meta["class_names"][class_id] for class_id in training_classes],
         unseen_classes=sorted(groups["unseen"]),
-        training_clips=clips_digest(clip["clip_id"] for clip in allowed),
+        training_clips=clips_digest(clip.clip_id for clip in allowed),
     )
 
 
-def _check_classes(table: Path, split: str, learn: Sequence[Row], allowed: Sequence[int]) -> None:
+def _check_classes(table: Path, split: str, learn: Sequence[SplitRow], allowed: Sequence[int]) -> None:
     for clip in learn:
-        if clip["class_id"] not in allowed:
+        if clip.class_id not in allowed:
             raise LeakError(
-                f"{table}: split '{split}' gives clip {clip['clip_id']} of class {clip['class_id']} the role "
-                f"'{clip['role']}', but its classes are {sorted(allowed)}; run `dvc repro split`"
+                f"{table}: split '{split}' gives clip {clip.clip_id} of class {clip.class_id} the role "
+                f"'{clip.role}', but its classes are {sorted(allowed)}; run `dvc repro split`"
             )

@@ -386,7 +386,7 @@ def test_texts_of_the_wrong_size_are_refused(world):
 
 def test_a_split_of_a_target_is_left_to_rows_of_cross(world):
     inputs = world({"all": {"training_classes": []}})
-    rows, meta = tables.read_rows(inputs.split, SPLIT), tables.read_meta(inputs.split, SPLIT)
+    rows, meta = tables.read_table(inputs.split, SPLIT).to_pylist(), tables.read_meta(inputs.split, SPLIT)
     half = {"fit": [], "val": [], "unseen": [0, 1, 2, 3]}
     tables.write(inputs.split, SPLIT, rows, {**meta, "splits": {**meta["splits"], "half_0": half}})
     with pytest.raises(DataError, match="split 'half_0': a split of a target, with no classes to train on; a row"):

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from scipy.io import savemat
 
 from pipeline.compute.shared import Compute
@@ -18,6 +19,7 @@ from pipeline.modalities.skeleton.recipes import dvta50
 from pipeline.sources import decoding
 from pipeline.sources.decoding import Row, key
 from pipeline.steps.preprocess import Checks, preprocess
+from tests.core.table_rows import clip_row
 
 ROW = {
     "dataset": "utd_mhad",
@@ -180,7 +182,7 @@ def test_a_changed_file_costs_one_clip_and_gives_the_store_of_a_cold_run(world, 
     assert bytes_of(world) == warm
 
 
-CLIP = {"content_hash": "a", "path": "v.mp4", "num_frames": 5}
+CLIP = clip_row(content_hash="a", path="v.mp4", num_frames=5)
 
 
 @pytest.mark.parametrize(
@@ -195,10 +197,14 @@ CLIP = {"content_hash": "a", "path": "v.mp4", "num_frames": 5}
 )
 def test_whatever_decides_an_array_is_part_of_its_key(changes):
     whole, beside = parse(Row, ROW, "row"), {"skeleton": CLIP}
-    assert key(CLIP, {}, whole) == key(dict(CLIP), {}, parse(Row, ROW | {"source": "elsewhere"}, "row"))
+    assert key(CLIP, {}, whole) == key(
+        replace(CLIP, clip_id="d/b"), {}, parse(Row, ROW | {"source": "elsewhere"}, "row")
+    )
     others = [key(CLIP, {}, parse(Row, ROW | changes, "row")), key(CLIP, beside, whole)]
-    others += [key(CLIP | {name: value}, {}, whole) for name, value in (("content_hash", "b"), ("num_frames", 6))]
-    others += [key(CLIP | {"path": "v.mp4#frames=0-3"}, {}, whole)]
+    others += [
+        key(replace(CLIP, **{name: value}), {}, whole) for name, value in (("content_hash", "b"), ("num_frames", 6))
+    ]
+    others += [key(replace(CLIP, path="v.mp4#frames=0-3"), {}, whole)]
     assert len({key(CLIP, {}, whole), *others}) == 6
 
 
@@ -216,7 +222,7 @@ def test_a_clip_rests_on_the_code_between_its_file_and_its_array_and_on_no_other
     decoding._extractor.cache_clear()
     ran = {"formats/mat.py", "datasets/utd_mhad.py", "modalities/skeleton/recipes/dvta50.py"}
     assert {f"pipeline/{name}" for name in ran} <= set(files)
-    others = {"core/store.py", "core/tables.py", "formats/ntu_skeleton.py", "steps/preprocess.py"}
+    others = {"core/schemas.py", "core/store.py", "core/tables.py", "formats/ntu_skeleton.py", "steps/preprocess.py"}
     assert {f"pipeline/{name}" for name in others} & set(files) == set()
 
 

@@ -61,7 +61,7 @@ def test_from_weights_to_cosines_the_clips_lie_among_the_texts_that_taught(world
     extract.extract(row, batches, key="k", arrays=world / "x.zarr", weights=world / "w", out=world / "f.zarr")
     table = world / "split.parquet"
     meta = {**tables.read_meta(table, SPLIT), "dataset": "toy", "split_table": "random"}
-    tables.write(table, SPLIT, tables.read_rows(table, SPLIT), meta)
+    tables.write(table, SPLIT, tables.read_table(table, SPLIT).to_pylist(), meta)
     inputs = tasks.Inputs(world / "f.zarr", world / "texts.zarr", table)
     asked = tasks.TaskRequest("toy", "random", ["s0"], [0], 0.0)
     (task,) = tasks.build_tasks(inputs, asked)
