@@ -77,8 +77,8 @@ def train(
         fitted = classify.train(encoder, prepared, training_set, plan.training, teaching, seed=named_seed, task=task)
         facts.update(fitted.facts)
     space = told.space if told is not None else None
-    kept = {} if space is None else {text_space.KEY: space.model_dump()}
-    checkpoint.save(file, encoder, _about(plan, prepared, training_set, seed, fitted) | asdict(cost) | kept)
+    map_meta = {} if space is None else {text_space.KEY: space.model_dump()}
+    checkpoint.save(file, encoder, _about(plan, prepared, training_set, seed, fitted) | asdict(cost) | map_meta)
 
 
 def _whole_clip(prepared: Prepared) -> torch.Tensor:
@@ -98,9 +98,9 @@ def _variant(plan: Plan, layout: str, section: str) -> modalities.Variant | None
 
 def _about(plan: Plan, prepared: Prepared, training_set: TrainingSet, seed: int, fitted: loop.Fitted) -> dict[str, Any]:
     """What extract needs to rebuild the encoder and to refuse it where it saw too much."""
-    told = {"dataset", "split_table", "modality", "recipe", "encoder", "options", "classes", "augment", "text"}
+    names = {"dataset", "split_table", "modality", "recipe", "encoder", "options", "classes", "augment", "text"}
     return {
-        **plan.model_dump(include=told),
+        **plan.model_dump(include=names),
         "layout": prepared.attrs["layout"],
         "split": training_set.split,
         "seed": seed,

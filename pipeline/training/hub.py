@@ -39,7 +39,7 @@ class Hub:
     def __init__(
         self,
         plan: Plan,
-        asked: frozen.EncoderRequest,
+        request: frozen.EncoderRequest,
         weights: Path,
         prepared: Mapping[str, Prepared],
         batches: encoding.Batches,
@@ -48,9 +48,9 @@ class Hub:
     ) -> None:
         self.plan, self._weights, self._prepared = plan, weights, prepared
         self._batches, self._parts, self._code = batches, parts, code
-        self._loads = frozen.encoders(asked, weights, next(iter(prepared.values())).attrs["layout"])
-        if plan.learns and asked.split_table is not None:
-            raise ParamsError(f"{asked.where}: learns: the weights of {plan.encoder} are of splits; set it to false")
+        self._loads = frozen.encoders(request, weights, next(iter(prepared.values())).attrs["layout"])
+        if plan.learns and request.split_table is not None:
+            raise ParamsError(f"{request.where}: learns: the weights of {plan.encoder} are of splits; set it to false")
         self._found: dict[str, Found] = {}
         self._vectors: dict[tuple[str, str], Array] = {}
         self.used: list[Path] = []  # folders of finished parts
