@@ -67,7 +67,7 @@ class _Pair:
     key: str
     prepared: Prepared
     training_set: TrainingSet
-    told: sentences.Told | None  # the texts of the training classes, where the row has such teach
+    told: sentences.TeachingTexts | None  # the texts of the training classes, where the row has such teach
     seed: int
     parts: Parts
     arrays_digest: str
@@ -129,7 +129,7 @@ def _pairs(row: Row, running: loop.Running, inputs: Inputs, key: str) -> list[_P
     pairs = []
     for learn in sets:
         for seed in row.seeds:
-            told = sentences.told(row.text, texts, learn.training_classes, seed) if row.text and texts else None
+            told = sentences.teaching_texts(row.text, texts, learn.training_classes, seed) if row.text and texts else None
             pairs.append(_Pair(row, key, prepared, learn, told, seed, parts, digest, code, running))
     return pairs
 

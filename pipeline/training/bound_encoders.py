@@ -103,10 +103,10 @@ class Training:
 
         LeakError for an unseen one.
         """
-        classes = set(self.hub.found(self.group).attrs["training_classes"])
+        classes = set(self.hub.encoder(self.group).attrs["training_classes"])
         if self.plan.pairs.same_class == "skip":
             classes |= set(self.paired_classes[self.plan.dataset])
-        for meta in self._said_by_starts:
+        for meta in self._start_metas:
             classes |= set(meta.training_classes)
         if taught := sorted(classes & set(self.unseen_classes)):
             raise LeakError(
@@ -120,14 +120,14 @@ class Training:
         """What names the clips whose labels any weight was taught, as core.roles has it."""
         (own,) = (recording for recording in self.recorded if recording.dataset == self.plan.dataset)
         of_pairs = paired.labelled_clips(self.plan.pairs, own, self.split)
-        of_starts = [meta.training_clips for meta in self._said_by_starts]
-        return joint_clips([self.hub.found(self.group).attrs.get("training_clips"), of_pairs, *of_starts])
+        of_starts = [meta.training_clips for meta in self._start_metas]
+        return joint_clips([self.hub.encoder(self.group).attrs.get("training_clips"), of_pairs, *of_starts])
 
     @cached_property
-    def _said_by_starts(self) -> list[frozen.About]:
+    def _start_metas(self) -> list[frozen.EncoderMeta]:
         files = {name: file for name, file in self.starts.items() if file is not None}
         return [
-            starts.said(self.plan.senses[name], file, self._asked(name), self.layout(name))
+            starts.meta_of(self.plan.senses[name], file, self._asked(name), self.layout(name))
             for name, file in files.items()
         ]
 
@@ -148,7 +148,7 @@ class Training:
     @cached_property
     def decided_by(self) -> dict[str, object]:
         """All that decides the weights: the key of the part."""
-        plan, hub = self.plan, self.hub.found(self.group)
+        plan, hub = self.plan, self.hub.encoder(self.group)
         senses = {name: plan.senses[name] for name in self.names}
         encoders = {
             (plan.hub.modality, plan.hub.encoder),
@@ -172,7 +172,7 @@ class Training:
             "clips": clips,
             "classes": [self.unseen_classes, self.training_classes, self.paired_classes],
             "training_clips": self.training_clips,
-            "hub": [self.hub.said(plan.dataset, self.group, ""), hub.attrs.get("pretrained")],
+            "hub": [self.hub.decided_by(plan.dataset, self.group, ""), hub.attrs.get("pretrained")],
             "starts": {name: file and file_digest(file) for name, file in self.starts.items()},
         }
 
@@ -221,7 +221,7 @@ def _sources(training: Training, batch_size: int) -> tuple[paired.PairedClips, p
 
 def _built(training: Training) -> Binding:
     """New arms, drawn from torch's random state, each with its start's weights."""
-    plan, hub = training.plan, training.hub.found(training.group)
+    plan, hub = training.plan, training.hub.encoder(training.group)
     arms = {}
     for name in training.names:
         sense, where = plan.senses[name], training.where(name)
@@ -247,7 +247,7 @@ def _about(training: Training, name: str, temperature: float, fitted: loop.Fitte
     plan, hub_meta = training.plan, _hub_about(training)
     of_sense = hub_meta if name == HUB else plan.senses[name]
     history_of = training.names[0] if name == HUB else name
-    hub = training.hub.found(training.group)
+    hub = training.hub.encoder(training.group)
     return bound.About(
         sense=name,
         **{part: getattr(of_sense, part) for part in ("modality", "recipe", "encoder")},
@@ -273,7 +273,7 @@ def _about(training: Training, name: str, temperature: float, fitted: loop.Fitte
 
 
 def _hub_about(training: Training) -> bound.HubAbout:
-    plan, hub = training.plan.hub, training.hub.found(training.group)
+    plan, hub = training.plan.hub, training.hub.encoder(training.group)
     return bound.HubAbout(
         **plan.model_dump(include={"modality", "recipe", "encoder", "options", "weights"}),
         recipe_options=training.arrays.prepared[training.plan.dataset][HUB].attrs["options"],
@@ -286,7 +286,7 @@ def _hub_about(training: Training) -> bound.HubAbout:
 
 def _rebuilding(training: Training) -> dict[str, Any]:
     """The options from which a hub that has learnt is built anew: of a CLIP also what its weights told."""
-    clip = binding.clip_of(cast(nn.Module, training.hub.found(training.group).encoder))
+    clip = binding.clip_of(cast(nn.Module, training.hub.encoder(training.group).encoder))
     return {**training.plan.hub.options, **({} if clip is None else {"architecture": clip.architecture})}
 
 

@@ -14,7 +14,7 @@ from pipeline.core.bound import HUB
 from pipeline.core.errors import DataError
 from pipeline.training import bound
 from pipeline.training.bound_encoders import Plan
-from pipeline.training.frozen import Found
+from pipeline.training.frozen import FrozenEncoder
 
 Array = npt.NDArray[np.float32]
 
@@ -38,7 +38,7 @@ def of_bound(ids: list[str], unit_ND: Array, meta: bound.About) -> Vectors:
     )
 
 
-def of_hub(ids: list[str], unit_ND: Array, hub: Found, pairs: str) -> Vectors:
+def of_hub(ids: list[str], unit_ND: Array, hub: FrozenEncoder, pairs: str) -> Vectors:
     """The vectors of a hub at rest, which no pair has changed."""
     told_by_weights = ("split", "seed", "training_classes", "training_clips")
     attrs: dict[str, Any] = {name: hub.attrs[name] for name in told_by_weights if name in hub.attrs}

@@ -24,7 +24,7 @@ class Teaching:
 
     label_smoothing: float
     variant: Variant | None  # drawn of the clips to learn from, never of those held out
-    told: sentences.Told | None  # texts of the training classes; None: a classifier learns, from labels alone
+    told: sentences.TeachingTexts | None  # texts of the training classes; None: a classifier learns, from labels alone
 
 
 class Classifier(nn.Module):

@@ -55,7 +55,7 @@ def train(
     plan: Plan,
     prepared: Prepared,
     training_set: TrainingSet,
-    told: sentences.Told | None,
+    told: sentences.TeachingTexts | None,
     seed: int,
     task: Task,
 ) -> None:

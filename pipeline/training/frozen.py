@@ -41,7 +41,7 @@ class EncoderRequest:
         return source or self.dataset, table or None
 
 
-class About(BaseModel):
+class EncoderMeta(BaseModel):
     """What weights say of themselves, as far as it decides whether and how they are used."""
 
     model_config = ConfigDict(strict=True, frozen=True)
@@ -64,7 +64,7 @@ class About(BaseModel):
 
 
 @dataclass(frozen=True)
-class Found:
+class FrozenEncoder:
     """One encoder, the group that its vectors go to, and what the group says of itself."""
 
     group: str
@@ -74,7 +74,7 @@ class Found:
 
 
 ALL = "all"  # in place of a split: the encoder was trained on all classes
-Loads = dict[str, Callable[[], Found]]  # by group
+Loads = dict[str, Callable[[], FrozenEncoder]]  # by group
 
 
 def is_splitless(modality: str, encoder: str) -> bool:
@@ -105,7 +105,7 @@ def _of_splits(request: EncoderRequest, weights: Path, layout: str) -> Loads:
     if not files:
         raise DataError(f"{weights}: no weights there; run `dvc repro pretrain@{weights.name}`")
 
-    def load(file: Path) -> Found:
+    def load(file: Path) -> FrozenEncoder:
         state, metadata = checkpoint.load(file)
         meta = check(metadata, file, request, layout)
         module = restored(file, state, metadata)
@@ -116,7 +116,7 @@ def _of_splits(request: EncoderRequest, weights: Path, layout: str) -> Loads:
             attrs["training_clips"] = None
         if meta.text_space is not None:
             attrs[text_space.KEY] = meta.text_space.model_dump()
-        return Found(file.stem, encoder_of(module), file_digest(file), attrs)
+        return FrozenEncoder(file.stem, encoder_of(module), file_digest(file), attrs)
 
     return {file.stem: partial(load, file) for file in files}
 
@@ -143,7 +143,7 @@ def _of_no_split(request: EncoderRequest, weights: Path) -> Loads:
             f"not '{request.recipe}'"
         )
 
-    def load(name: str, seed: int | None) -> Found:
+    def load(name: str, seed: int | None) -> FrozenEncoder:
         module, meta = member.frozen(weights, seed, request.options, f"{request.where}: options")
         file = weights if seed is None else weights / f"{seed}.safetensors"
         attrs: dict[str, Any] = {"training_classes": [] if seed is None else _named(meta, request.dataset, file)}
@@ -151,7 +151,7 @@ def _of_no_split(request: EncoderRequest, weights: Path) -> Loads:
         attrs |= {"pretrained": meta["pretrained"]} if meta.get("pretrained") else {}
         attrs |= {"encoder": request.encoder, "modality": request.modality, "options": request.options}
         attrs["training_clips"] = None  # classes are named by texts, and no clip has a label
-        return Found(name, encoder_of(module), meta["weights_hash"], attrs)
+        return FrozenEncoder(name, encoder_of(module), meta["weights_hash"], attrs)
 
     seeds: Sequence[int | None] = member.seeds(weights) or [None]
     names = {"all" if seed is None else f"all-{seed}": seed for seed in seeds}
@@ -167,13 +167,13 @@ def _of_no_weights(request: EncoderRequest, layout: str) -> Loads:
     """An encoder that learns nothing, which a hash of what it is built of stands for."""
     member: WeightlessMember = members.load(f"pipeline.modalities.{request.modality}", request.encoder)
 
-    def load() -> Found:
+    def load() -> FrozenEncoder:
         module = modalities.sense(request.modality).build(
             request.encoder, request.options, layout, f"{request.where}: options"
         )
         attrs: dict[str, Any] = {"training_classes": [], "training_clips": None, "measured": list(member.MEASURED)}
         attrs |= {"encoder": request.encoder, "modality": request.modality, "options": request.options}
-        return Found("all", encoder_of(module), value_digest([request.encoder, request.options, layout]), attrs)
+        return FrozenEncoder("all", encoder_of(module), value_digest([request.encoder, request.options, layout]), attrs)
 
     return {"all": load}
 
@@ -190,10 +190,10 @@ def _named(meta: dict[str, Any], dataset: str, file: Path) -> list[int]:
     return sorted(set(class_ids))
 
 
-def check(metadata: dict[str, Any], file: Path, request: EncoderRequest, layout: str) -> About:
+def check(metadata: dict[str, Any], file: Path, request: EncoderRequest, layout: str) -> EncoderMeta:
     """What the weights of a file are; refuses those that the row does not mean, or that saw an unseen class."""
     try:
-        meta = About.model_validate(metadata)
+        meta = EncoderMeta.model_validate(metadata)
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(map(str, fault["loc"]))

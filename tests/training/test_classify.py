@@ -106,7 +106,7 @@ def test_texts_teach_the_encoder():
     )
     with deterministic(0, 1):
         encoder = Linear()
-        teaching = classify.Teaching(0.0, variant=None, told=sentences.Told(text_KT, told))
+        teaching = classify.Teaching(0.0, variant=None, told=sentences.TeachingTexts(text_KT, told))
         fitted = classify.train(encoder, Rows(), LESSONS, PARAMS, teaching, seed=0, task=TASK)
     assert fitted.history[-1]["held_out_accuracy"] == 1.0
     assert not torch.equal(encoder.layer.weight, train()[0].layer.weight)
