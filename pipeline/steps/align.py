@@ -75,7 +75,7 @@ def align(
     plan = Plan(row.method, row.variant, settings, row.refit, compute.num_threads, row.num_folds, row.explained)
     parts = Parts("align", key, cache)
     with whole_folder(out) as scratch:
-        learnt, used = method_rows.learn(scratch, tasks, plan, _told(key, row, inputs), parts)
+        learnt, used = method_rows.learn(scratch, tasks, plan, _facts(key, row, inputs), parts)
         page = page_of.About(
             row.method,
             row.variant,
@@ -90,7 +90,7 @@ def align(
     parts.keep_only(used)
 
 
-def _told(key: str, row: Row, inputs: Inputs) -> method_rows.RowFacts:
+def _facts(key: str, row: Row, inputs: Inputs) -> method_rows.RowFacts:
     attrs = clip_vectors.encoder_attrs(inputs.features) | {
         "split_table": row.split_table,
         "method": row.method,

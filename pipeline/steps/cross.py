@@ -125,10 +125,10 @@ def cross(
             check_features(row.how, source.inputs.features)
             page = _composed(scratch, key, row, row.how, settings, joint, attrs)
         else:
-            told = method_rows.RowFacts(
+            facts = method_rows.RowFacts(
                 f"cross.rows.{key}", key, row.target.features, row.target.embeddings, attrs, costs=False
             )
-            page, used = _learnt(scratch, row, row.how, settings, joint, told, parts)
+            page, used = _learnt(scratch, row, row.how, settings, joint, facts, parts)
         pages.write(scratch, page_of.page(key, page, row.source, row.target, row.overlap, joint))
     if used:
         parts.keep_only(used)
@@ -152,15 +152,21 @@ def _composed(
 
 
 def _learnt(
-    scratch: Path, row: Row, how: ByMethod, settings: Settings, joint: Crossing, told: method_rows.RowFacts, parts: Parts
+    scratch: Path,
+    row: Row,
+    how: ByMethod,
+    settings: Settings,
+    joint: Crossing,
+    facts: method_rows.RowFacts,
+    parts: Parts,
 ) -> tuple[pages.Page, list[Path]]:
     """Scores by a method, and the parts that were used."""
     params = settings.method
     if params is None:
-        raise ValueError(f"{told.where}: the method {how.method} needs its hyper-parameters")
+        raise ValueError(f"{facts.where}: the method {how.method} needs its hyper-parameters")
     threads = settings.compute.num_threads
     plan = Plan(how.method, how.variant, params, row.refit, threads, num_folds=None, explained=False)
-    learnt, used = method_rows.learn(scratch, joint.tasks, plan, told, parts)
+    learnt, used = method_rows.learn(scratch, joint.tasks, plan, facts, parts)
     of_method = params.setting_name, params.trains, params.transductive, params.remark
     about = method_page.About(how.method, how.variant, row.refit, "val", *of_method)
-    return method_page.page(told.key, about, learnt), used
+    return method_page.page(facts.key, about, learnt), used

@@ -132,7 +132,7 @@ def loss_of(names: list[str]) -> Callable[[nn.Module, Batch], tuple[Tensor, Batc
         for name in names:
             vector_ND, scale = ranks.gathered(seen[name]), seen[f"scale/{name}"]
             parts.append(losses.info_nce(hub_ND, vector_ND, scale, left_out_NN))
-            measured = {"loss": parts[-1].detach(), **recall(hub_ND, vector_ND, left_out_NN)}
+            measured = {"loss": parts[-1].detach(), **batch_recall(hub_ND, vector_ND, left_out_NN)}
             measured["temperature"] = 1 / scale.detach()
             metrics |= {f"{name}/{what}": value for what, value in measured.items()}
         recall = torch.stack([metrics[f"{name}/recall"] for name in names]).mean()
@@ -147,7 +147,7 @@ def left_out(key_NK: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def recall(hub_ND: Tensor, vector_ND: Tensor, left_out_NN: Tensor | None) -> Batch:
+def batch_recall(hub_ND: Tensor, vector_ND: Tensor, left_out_NN: Tensor | None) -> Batch:
     """`recall` within the batch and its `chance`; clips that are left out are no candidates."""
     unit_ND, other_ND = (nn.functional.normalize(vectors.float(), dim=1) for vectors in (hub_ND, vector_ND))
     cosine_NN = losses.without(unit_ND @ other_ND.T, left_out_NN)

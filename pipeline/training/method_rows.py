@@ -52,15 +52,17 @@ class RowFacts:
     costs: bool  # say there what the method takes for a clip, unless `about` says what the encoder does
 
 
-def learn(folder: Path, tasks: Sequence[Task], plan: Plan, told: RowFacts, parts: Parts) -> tuple[list[Learnt], list[Path]]:
+def learn(
+    folder: Path, tasks: Sequence[Task], plan: Plan, facts: RowFacts, parts: Parts
+) -> tuple[list[Learnt], list[Path]]:
     """Leave scores, weights and history in a folder; the second list is of the parts that were used.
 
     Raises DataError for a method without a map between features and texts that are of different weights.
     """
     if not plan.settings.trains:
-        _check_one_space(tasks, plan, told)
+        _check_one_space(tasks, plan, facts)
     used, learnt = [], []
-    for task in track(tasks, total=len(tasks), what=f"{told.key}, trainings"):
+    for task in track(tasks, total=len(tasks), what=f"{facts.key}, trainings"):
         make = partial(selection.learn, task, selection.method(plan.method), plan)
         part = folder / "parts" / task.name
         used.append(parts.part(task.name, plan.key(task), make, part))
@@ -70,27 +72,27 @@ def learn(folder: Path, tasks: Sequence[Task], plan: Plan, told: RowFacts, parts
                 task, part_header["history"], part_header["selected"], part_header["calibration"], part_header["cost"]
             )
         )
-    _assemble(folder, learnt, plan, told)
+    _assemble(folder, learnt, plan, facts)
     remove(folder / "parts")
     return learnt, used
 
 
-def _check_one_space(tasks: Sequence[Task], plan: Plan, told: RowFacts) -> None:
+def _check_one_space(tasks: Sequence[Task], plan: Plan, facts: RowFacts) -> None:
     """Without a map between them, features and texts must be of the same weights, and be read as they were taught."""
-    where = f"{told.where}: {plan.method} compares features with texts, but"
+    where = f"{facts.where}: {plan.method} compares features with texts, but"
     both = [(task, task.last(plan.refit)) for task in tasks]
     apart = [task.name for task, last in both if not (task.one_space and last.one_space)]
     if apart:
         raise DataError(
-            f"{where} those of {told.features} and {told.embeddings} are of different weights ({', '.join(apart)}); "
+            f"{where} those of {facts.features} and {facts.embeddings} are of different weights ({', '.join(apart)}); "
             "name features and embeddings of the same CLIP, or those that taught an encoder which keeps its map"
         )
     for task, last in both:
         for trained, clips in ((task, task.fit), (last, last.training(plan.refit))):
-            _check_wording(where, trained, sorted(set(clips.class_ids)), plan, told)
+            _check_wording(where, trained, sorted(set(clips.class_ids)), plan, facts)
 
 
-def _check_wording(where: str, task: Task, class_ids: Sequence[int], plan: Plan, told: RowFacts) -> None:
+def _check_wording(where: str, task: Task, class_ids: Sequence[int], plan: Plan, facts: RowFacts) -> None:
     """The texts, and the classes whose mean is taken off them, are those that taught an encoder which keeps its map."""
     space, read = task.text_space, plan.settings.compares
     if space is None or read is None:
@@ -98,21 +100,21 @@ def _check_wording(where: str, task: Task, class_ids: Sequence[int], plan: Plan,
     taught = (space.text_type, space.centre)
     if read != taught:
         raise DataError(
-            f"{where} {told.features} lies among texts of type '{taught[0]}' (centred: {taught[1]}), which taught its "
+            f"{where} {facts.features} lies among texts of type '{taught[0]}' (centred: {taught[1]}), which taught its "
             f"encoder, and variant '{plan.variant}' reads '{read[0]}' (centred: {read[1]}); give it the same"
         )
     if space.centre == "seen" and (plan.num_folds is not None or class_ids != task.encoder_classes):
         raise DataError(
-            f"{where} the texts of {told.features} are centred on the {len(task.encoder_classes)} classes that taught "
+            f"{where} the texts of {facts.features} are centred on the {len(task.encoder_classes)} classes that taught "
             "its encoder; take `selection: val` and `refit: none`, or `both` with an encoder of all seen classes"
         )
 
 
-def _assemble(folder: Path, learnt: Sequence[Learnt], plan: Plan, told: RowFacts) -> None:
+def _assemble(folder: Path, learnt: Sequence[Learnt], plan: Plan, facts: RowFacts) -> None:
     """Put the parts together."""
     (folder / "weights").mkdir()
-    cost = (learnt[0].cost or {}) if told.costs else {}
-    with store.create(folder / scores.STORE, cost | told.about) as writer:
+    cost = (learnt[0].cost or {}) if facts.costs else {}
+    with store.create(folder / scores.STORE, cost | facts.about) as writer:
         for trained in learnt:
             task, part = trained.task.last(plan.refit), folder / "parts" / trained.task.name
             for space in task.spaces:

@@ -65,7 +65,9 @@ def teaching_texts(params: Params, texts: StoredTexts, class_ids: Sequence[int],
     """
     of_classes = texts.of(class_ids, seed)
     text_KT = Wording.of(params.text_type, params.centre, of_classes)(of_classes)
-    return TeachingTexts(text_KT, params, _space(params, texts.store, seed, text_KT.shape[1]) if params.keep_map else None)
+    return TeachingTexts(
+        text_KT, params, _space(params, texts.store, seed, text_KT.shape[1]) if params.keep_map else None
+    )
 
 
 def _space(params: Params, store: Store, seed: int, dim: int) -> TextSpace:
@@ -87,14 +89,14 @@ class Reader(nn.Module):
 
     text_KT: Tensor
 
-    def __init__(self, encoder: nn.Module, told: TeachingTexts) -> None:
+    def __init__(self, encoder: nn.Module, texts: TeachingTexts) -> None:
         super().__init__()
-        num_classes, text_dim = told.text_KT.shape
+        num_classes, text_dim = texts.text_KT.shape
         mapped = encoder if isinstance(encoder, Mapped) else Mapped(encoder, text_dim)
-        self.encoder, self.map, self.scale = mapped.encoder, mapped.map, told.params.scale
+        self.encoder, self.map, self.scale = mapped.encoder, mapped.map, texts.params.scale
         dim = encoder_of(self.encoder).dim
-        self.register_buffer("text_KT", torch.from_numpy(told.text_KT), persistent=False)
-        self.head = nn.Linear(dim, num_classes) if told.params.label_weight else None
+        self.register_buffer("text_KT", torch.from_numpy(texts.text_KT), persistent=False)
+        self.head = nn.Linear(dim, num_classes) if texts.params.label_weight else None
 
     def forward(self, x_NCT: Tensor) -> tuple[Tensor, Tensor | None]:
         """logit_NK of the texts, and of the classifier if there is one."""

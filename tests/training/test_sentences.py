@@ -111,7 +111,9 @@ def entropy(logit, label, smoothing):
 
 
 def test_a_classifier_stands_beside_only_where_it_has_a_weight():
-    plain, both = (sentences.Reader(Linear(), sentences.TeachingTexts(VECTORS, params(label_weight=w))) for w in (0.0, 0.5))
+    plain, both = (
+        sentences.Reader(Linear(), sentences.TeachingTexts(VECTORS, params(label_weight=w))) for w in (0.0, 0.5)
+    )
     assert [name for name, _ in plain.named_parameters() if name.startswith("head")] == []
     assert plain(torch.zeros(2, 2))[1] is None
     assert both(torch.zeros(2, 2))[1].shape == (2, 5)
