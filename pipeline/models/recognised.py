@@ -10,11 +10,11 @@ import numpy as np
 from pipeline.core.errors import DataError
 from pipeline.core.scores import Provenance
 from pipeline.models.clip_vectors import made_by, open_features
-from pipeline.models.methods.shared import Wording
+from pipeline.models.methods.shared import ClassEmbedder
 from pipeline.models.task import Task
 from pipeline.transfer import folds, recognise
-from pipeline.transfer.asked import Composing, Folds
 from pipeline.transfer.folds import Trial
+from pipeline.transfer.params import Folds, TransferParams
 from pipeline.transfer.prototypes import Setting
 from pipeline.transfer.recognise import Inference, Knowledge, Scored
 from pipeline.transfer.relatedness import Floats, unit_rows
@@ -37,7 +37,7 @@ class Recognised:
         """The label space that is shown first."""
         return next(iter(self.values))
 
-    def provenance(self, space: str, request: Composing, refit: str) -> Provenance:
+    def provenance(self, space: str, request: TransferParams, refit: str) -> Provenance:
         """What must be known of the scores in a label space."""
         return self.task.provenance(
             space,
@@ -48,7 +48,7 @@ class Recognised:
         )
 
 
-def check_features(request: Composing, features: Path) -> None:
+def check_features(request: TransferParams, features: Path) -> None:
     """Refuse to call by the name of ResT what is composed of other features, or of the regressions of its rival."""
     encoder = open_features(features).attrs["encoder"] if made_by(features) == "rest" else None
     if request.method == "rest" and encoder != "rest":
@@ -58,7 +58,7 @@ def check_features(request: Composing, features: Path) -> None:
         )
 
 
-def recognised(task: Task, request: Composing, refit: str, folds_: Folds, names: Names) -> Recognised:
+def recognised(task: Task, request: TransferParams, refit: str, folds_: Folds, names: Names) -> Recognised:
     """Select a setting on seen classes, then score the test clips with every setting of the grid."""
     settings = folds.settings(request.grid, request.constraints, request.inference)
     trials = _grid_search(task, request, folds_, names, settings)
@@ -72,11 +72,11 @@ def recognised(task: Task, request: Composing, refit: str, folds_: Folds, names:
         targets, columns = _candidates(seen, class_ids)
         scored[space] = [recognise.scores(known, seen, targets, clips_NF, at, request.scheme) for at in settings]
         values[space] = np.stack([one_setting.values_NC[:, columns] for one_setting in scored[space]], axis=1)
-    return Recognised(task, trials, folds.best(trials), values, scored)
+    return Recognised(task, trials, folds.best_trial(trials), values, scored)
 
 
 def by_inference(
-    result: Recognised, request: Composing, refit: str, names: Names, inference: Inference, places: Sequence[int]
+    result: Recognised, request: TransferParams, refit: str, names: Names, inference: Inference, places: Sequence[int]
 ) -> Floats:
     """Scores (N, classes) of some clips of the first label space by another inference of the same knowledge.
 
@@ -98,9 +98,9 @@ def _candidates(seen: Sequence[int], class_ids: Sequence[int]) -> tuple[list[int
     return targets, [[*seen, *targets].index(class_id) for class_id in class_ids]
 
 
-def _known(task: Task, request: Composing, names: Names, refit: str, seen: Sequence[int]) -> Knowledge:
+def _known(task: Task, request: TransferParams, names: Names, refit: str, seen: Sequence[int]) -> Knowledge:
     """What is known of the classes; texts of all, centred on the `seen`, clips of those that `refit` lets in."""
-    texts_KT = Wording.of(request.text_type, request.centre, task.texts.of(seen))(task.texts)
+    texts_KT = ClassEmbedder.of(request.text_type, request.centre, task.texts.of(seen))(task.texts)
     clips = task.training(refit)
     unnamed = [class_id for class_id in task.texts.class_ids if class_id not in names]
     if unnamed:
@@ -109,7 +109,7 @@ def _known(task: Task, request: Composing, names: Names, refit: str, seen: Seque
 
 
 def _grid_search(
-    task: Task, request: Composing, folds_: Folds, names: Names, settings: Sequence[Setting]
+    task: Task, request: TransferParams, folds_: Folds, names: Names, settings: Sequence[Setting]
 ) -> list[Trial]:
     """The grid scored on seen classes that act as unseen; one setting needs no trial, but is measured all the same.
 
@@ -122,4 +122,4 @@ def _grid_search(
     for part in parts:
         known = _known(task, request, names, "seen", sorted(set(seen) - set(part)))
         by_part.append(folds.grid_search(known, [part], seen, settings, request.scheme))
-    return [folds.joint(trials) for trials in zip(*by_part, strict=True)]
+    return [folds.pooled(trials) for trials in zip(*by_part, strict=True)]

@@ -76,7 +76,7 @@ def align(
     parts = Parts("align", key, cache)
     with whole_folder(out) as scratch:
         learnt, used = method_rows.learn(scratch, tasks, plan, _facts(key, row, inputs), parts)
-        page = page_of.About(
+        page = page_of.MethodFacts(
             row.method,
             row.variant,
             row.refit,

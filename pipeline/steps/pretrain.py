@@ -129,12 +129,10 @@ def _pairs(row: Row, running: loop.Running, inputs: Inputs, key: str) -> list[_P
     pairs = []
     for learn in sets:
         for seed in row.seeds:
-            teaching = (
-                sentences.teaching_texts(row.text, stored, learn.training_classes, seed)
-                if row.text and stored
-                else None
-            )
-            pairs.append(_Pair(row, key, prepared, learn, teaching, seed, parts, digest, code, running))
+            texts = None
+            if row.text is not None and stored is not None:
+                texts = sentences.teaching_texts(row.text, stored, learn.training_classes, seed)
+            pairs.append(_Pair(row, key, prepared, learn, texts, seed, parts, digest, code, running))
     return pairs
 
 

@@ -181,7 +181,7 @@ class _Run:
         held_out = viewing.ClipsRequest(clips.held_out_ids, clips.held_out_labels, batch_size, seed, drawn=False)
         return self.view.training_set(learn), self.view.training_set(held_out)
 
-    def told(self, clips: Labelled) -> Labelled:
+    def with_words(self, clips: Labelled) -> Labelled:
         """Clips with the words of their classes, where words are learnt."""
         losses, vocabulary = self.row.losses, self.rest_task.vocabulary
         if losses is None or vocabulary is None:
@@ -230,7 +230,7 @@ class _Run:
 
         def make(folder: Path) -> None:
             learn, held_out = self.clips(row.training.batch_size)
-            clips = rest_learning.Clips(self.told(learn), self.told(held_out))
+            clips = rest_learning.Clips(self.with_words(learn), self.with_words(held_out))
             task = self.task("joint", name, key)
             rest_learning.learn(row, clips, self.rest_task, task, start, folder / self.file, header)
 
@@ -358,11 +358,11 @@ def _pretrained(run: _Run) -> str | None:
     return run.view.saw.pretrained
 
 
-def _told(run: _Run, folder: Path) -> page_of.Told:
+def _told(run: _Run, folder: Path) -> page_of.SeedResult:
     """What the page and the history say of a seed."""
     row, source = run.row, run.row.source
     warmup = None if run.warmup is None else checkpoint.load(run.parts.finish(*run.warmup) / WARMED, "rest")[1]
-    return page_of.Told(
+    return page_of.SeedResult(
         seed=run.seed,
         source=source.dataset,
         split=f"{source.split} of {source.split_table}",

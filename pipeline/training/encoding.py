@@ -104,7 +104,7 @@ def encode_regions(encoder: PictureEncoder, clips: ClipArrays, boxes: list[Boxes
             for places_DSGP, boxes_of_clip in zip(encoder.places(x_NCTHW), boxes[rows], strict=True):
                 frame_K = torch.from_numpy(boxes_of_clip.frame_K)
                 corners_K4 = torch.from_numpy(boxes_of_clip.corners_K4)
-                vectors.append(regions.pooled(places_DSGP, frame_K, corners_K4, lattice).numpy())
+                vectors.append(regions.box_means(places_DSGP, frame_K, corners_K4, lattice).numpy())
     return vectors
 
 
