@@ -14,7 +14,8 @@ from pipeline.core.outputs import write_json
 from pipeline.core.schemas import CLIPS
 from pipeline.evaluation import hubness, metrics
 from pipeline.models.recognised import recognised
-from pipeline.models.tasks import Inputs, Task, TaskRequest, build_tasks, class_names
+from pipeline.models.task import Task
+from pipeline.models.tasks import Inputs, TaskRequest, build_tasks, class_names
 from pipeline.steps.transfer import Row
 from pipeline.transfer.asked import Folds
 from pipeline.transfer.folds import Constraints
@@ -65,8 +66,8 @@ def constraints(row: Row, dealt: Folds, inputs: Inputs, *, prompts: Path, clips:
     """
     names = class_names(prompts)
     tasks = build_tasks(inputs, TaskRequest(row.dataset, row.split_table, row.splits, row.seeds, row.max_missing))
-    accepted = [line for line in tables.read_rows(clips, CLIPS) if line["reason"] is None]
-    truth = {line["clip_id"]: line["class_id"] for line in accepted}
+    accepted = [line for line in tables.read(clips, CLIPS) if line.reason is None]
+    truth = {line.clip_id: line.class_id for line in accepted}
     measured = []
     for name, inference, imposed in VARIANTS:
         changed = row.model_copy(update={"inference": inference, "constraints": imposed})

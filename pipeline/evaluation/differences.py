@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.core.schemas import PredictionRow
 from pipeline.evaluation import intervals, metrics, tables
 from pipeline.evaluation.metrics import Interval
 
 Row = dict[str, Any]  # of reports/evaluate/<row>.json
-Answers = Sequence[Row]  # of reports/evaluate/<row>.parquet, of one question
+Answers = Sequence[PredictionRow]  # of reports/evaluate/<row>.parquet, of one question
 
 _Clips = dict[str, tuple[tuple[Any, ...], float]]  # cell and share of right answers, by clip id
 
@@ -87,8 +88,8 @@ def over_cells(one: Answers, other: Answers) -> Interval | None:
     (Cochran, 1977, equation 6.13), with Student's t. Seeds are taken as `paired` takes them. None for fewer than two
     cells.
     """
-    both = {line["seed"] for line in one} & {line["seed"] for line in other}
-    ours, theirs = ([line for line in answers if not both or line["seed"] in both] for answers in (one, other))
+    both = {answer.seed for answer in one} & {answer.seed for answer in other}
+    ours, theirs = ([answer for answer in answers if not both or answer.seed in both] for answers in (one, other))
     return _over_cells(_by_clip(ours), _by_clip(theirs))
 
 
@@ -109,10 +110,10 @@ def _by_clip(answers: Answers) -> _Clips:
     """Cell and share of right answers, over seeds, of each clip; a clip of nobody known is a cell of its own."""
     right: dict[str, list[bool]] = {}
     cells: dict[str, tuple[Any, ...]] = {}
-    for line in answers:
-        right.setdefault(line["clip_id"], []).append(line["rank"] == 1)
-        who = (line["clip_id"],) if line["subject"] is None else (line["subject"], line["class_id"])
-        cells[line["clip_id"]] = who
+    for answer in answers:
+        right.setdefault(answer.clip_id, []).append(answer.rank == 1)
+        cell = (answer.clip_id,) if answer.subject is None else (answer.subject, answer.class_id)
+        cells[answer.clip_id] = cell
     return {clip_id: (cells[clip_id], sum(values) / len(values)) for clip_id, values in right.items()}
 
 

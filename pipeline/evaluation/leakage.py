@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from pipeline.core.errors import DataError, LeakError
 from pipeline.core.roles import UNKNOWN_CLIPS, clips_digest
+from pipeline.core.schemas import ClipRow, SplitRow
 from pipeline.core.scores import INFERENCE, PAIRS, PAIRS_MAY_NOT_HOLD, Provenance
 
 # The words of core.scores that an honest row may use; `oracle` is a selection that evaluate alone makes, and flags.
@@ -73,28 +74,28 @@ class Clip:
     contents: tuple[str, ...]  # what it is made of, as the function `content` says, of every modality that is used
 
 
-def split_group(clip: Mapping[str, Any], protocol: str | None) -> int | str | None:
+def split_group(clip: ClipRow, protocol: str | None) -> int | str | None:
     """What must not be both in training and in test, of a row of the clips table.
 
     The side of the dataset's own list where it has one by that name, else the subject, camera or setup.
     """
-    for side in ("train", "test"):
-        if protocol in (clip[f"{side}_lists"] or ()):
+    for side, lists in (("train", clip.train_lists), ("test", clip.test_lists)):
+        if protocol in (lists or ()):
             return f"side {side}"
     column = PROTOCOL_COLUMN.get(protocol) if protocol else None
-    found: int | None = clip[column] if column else None
-    return found
+    number: int | None = getattr(clip, column) if column else None
+    return number
 
 
-def content(clip: Mapping[str, Any]) -> str | None:
+def content(clip: ClipRow) -> str | None:
     """What names the recorded bytes of a row of the clips table: two ids with the same show the same clip.
 
     None where the table has no digest, as of clips whose file is missing.
     """
-    if not clip["content_hash"]:
+    if not clip.content_hash:
         return None
-    part = clip["path"].partition("#")[2]  # of a file of many clips, which share its digest
-    return f"{clip['modality']} {clip['content_hash']} {part}"
+    part = clip.path.partition("#")[2]  # of a file of many clips, which share its digest
+    return f"{clip.modality} {clip.content_hash} {part}"
 
 
 def check_names(class_names: Mapping[int, str], where: str) -> None:
@@ -133,13 +134,13 @@ def check_split(split: str, parts: Mapping[str, Sequence[int]]) -> None:
                 )
 
 
-def check_role(line: Mapping[str, Any], class_id: int, parts: Mapping[str, Sequence[int]]) -> None:
+def check_role(line: SplitRow, class_id: int, parts: Mapping[str, Sequence[int]]) -> None:
     """Refuse a row of the split table that gives a clip of `class_id` another class's role, or tells what it must not.
 
     The table tells the classes of training clips alone, for methods read them there.
     """
-    role, told, clip_id = line["role"], line["class_id"], line["clip_id"]
-    name = f"split '{line['split']}'"
+    role, told, clip_id = line.role, line.class_id, line.clip_id
+    name = f"split '{line.split}'"
     if role in _PARTS_OF and not any(class_id in parts[part] for part in _PARTS_OF[role]):
         raise LeakError(
             f"{name}: clip '{clip_id}' has the role '{role}', its class {class_id} is not one of that role; "

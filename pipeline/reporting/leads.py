@@ -3,10 +3,11 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from pipeline.core.schemas import PredictionRow
 from pipeline.evaluation import differences
 from pipeline.evaluation.differences import Difference
 from pipeline.evaluation.generalised import AREA
-from pipeline.reporting.evidence import Result, Row
+from pipeline.reporting.evidence import Result
 from pipeline.reporting.views import Line, Panel
 
 _FIGURES = {"gzsl": AREA}  # of clips of both sides no share of right answers is fair to a method that leans to one
@@ -98,16 +99,16 @@ class Answers:
 
     def __init__(self, results: Sequence[Result]) -> None:
         self._results = {one.name: one for one in results}
-        self._found: dict[tuple[str, str, str], list[Row]] = {}
+        self._found: dict[tuple[str, str, str], list[PredictionRow]] = {}
 
-    def of(self, line: Line, splits: Collection[str]) -> list[Row]:
+    def of(self, line: Line, splits: Collection[str]) -> list[PredictionRow]:
         """On these splits."""
         selection, space = (line.rows[0][key] for key in ("selection", "label_space"))
         key = (line.result, selection, space)
         if key not in self._found:
             predictions = self._results[line.result].predictions
-            self._found[key] = [one for one in predictions if (one["selection"], one["label_space"]) == key[1:]]
-        return [one for one in self._found[key] if one["split"] in splits]
+            self._found[key] = [answer for answer in predictions if (answer.selection, answer.label_space) == key[1:]]
+        return [answer for answer in self._found[key] if answer.split in splits]
 
 
 def lead(one: Line, other: Line, by: str, answers: Answers) -> Lead | None:

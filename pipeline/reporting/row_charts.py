@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from pipeline.core import pages
 from pipeline.core.errors import DataError
 from pipeline.core.params import Params
+from pipeline.core.schemas import PredictionRow
 from pipeline.reporting.evidence import Evidence, Result, StagePage
 from pipeline.reporting.explained_planes import PLANE
 from pipeline.reporting.histories import LOSS
@@ -18,7 +19,7 @@ from pipeline.reporting.histories import LOSS
 STAGE = "chart"
 _SPACE = "unseen"
 
-_Answers = dict[tuple[str, int, str], dict[str, Any]]  # by split, seed and clip
+_Answers = dict[tuple[str, int, str], PredictionRow]  # by split, seed and clip
 
 
 class Chart(Params):
@@ -99,17 +100,17 @@ def _change(where: str, rows: Sequence[str], evidence: Evidence) -> dict[str, An
     """The difference of the accuracy of each class, over the clips of all splits and seeds."""
     before, after = (_result(where, row, evidence) for row in rows)
     first, second = _answers(before), _answers(after)
-    if not first or {key: one["class_id"] for key, one in first.items()} != {
-        key: one["class_id"] for key, one in second.items()
+    if not first or {key: answer.class_id for key, answer in first.items()} != {
+        key: answer.class_id for key, answer in second.items()
     }:
         raise DataError(
             f"{where}: '{rows[0]}' ({len(first)} clips) and '{rows[1]}' ({len(second)} clips) did not answer for the "
             "same unseen clips; name rows of one split table with the same splits and seeds"
         )
     gained: dict[int, list[tuple[bool, bool]]] = {}
-    for key, one in first.items():
-        right = one["predicted"] == one["class_id"], second[key]["predicted"] == one["class_id"]
-        gained.setdefault(one["class_id"], []).append(right)
+    for key, answer in first.items():
+        right = answer.predicted == answer.class_id, second[key].predicted == answer.class_id
+        gained.setdefault(answer.class_id, []).append(right)
     bars = [_bar(before.class_names[class_id], pairs) for class_id, pairs in sorted(gained.items())]
     note = (
         f"Top-1 of {rows[1]} less that of {rows[0]}, class by class, in points; {len(first)} answers for the clips of "
@@ -128,9 +129,9 @@ def _bar(name: str, right: Sequence[tuple[bool, bool]]) -> pages.Bar:
 def _answers(result: Result) -> _Answers:
     """What the method itself chose to say, which the best setting on the test clips is not."""
     return {
-        (one["split"], one["seed"], one["clip_id"]): one
-        for one in result.predictions
-        if one["label_space"] == _SPACE and one["selection"] != "oracle"
+        (answer.split, answer.seed, answer.clip_id): answer
+        for answer in result.predictions
+        if answer.label_space == _SPACE and answer.selection != "oracle"
     }
 
 

@@ -192,7 +192,7 @@ def _write_plots(folder: Path, evidence: Evidence) -> None:
         names = result.class_names
         by_number = views.answers(result, "unseen")
         most = by_number[max(by_number)] if by_number else []  # of halves beside all of a target, all of it
-        pairs = [(names[one["class_id"]], names[one["predicted"]]) for one in most]
+        pairs = [(names[answer.class_id], names[answer.predicted]) for answer in most]
         _write_csv(folder / "confusion" / f"{_safe(result.name)}.csv", ("truth", "predicted"), pairs)
     for shown in evidence.shown:
         points = [

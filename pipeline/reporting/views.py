@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pipeline.core.schemas import PredictionRow
 from pipeline.evaluation import metrics
 from pipeline.evaluation.tables import GENERALISED, Over, mean
 from pipeline.reporting.evidence import Result, Row
@@ -171,18 +172,18 @@ def breakdowns(result: Result) -> list[Breakdown]:
         by_number = answers(result, space)
         for num_classes, lines in by_number.items():
             candidates = _candidates(space, num_classes if len(by_number) > 1 else None)
-            counts = metrics.confusion([one["class_id"] for one in lines], [one["predicted"] for one in lines])
+            counts = metrics.confusion([line.class_id for line in lines], [line.predicted for line in lines])
             found.append(_breakdown(space, candidates, metrics.chance(num_classes), counts, result.class_names))
     return found
 
 
-def answers(result: Result, space: str) -> dict[int, list[Row]]:
+def answers(result: Result, space: str) -> dict[int, list[PredictionRow]]:
     """The honest predictions in a label space by the number of candidates, ascending."""
     numbers = {row["split"]: row["num_classes"] for row in result.rows if row["label_space"] == space}
-    found: dict[int, list[Row]] = {number: [] for number in sorted(set(numbers.values()))}
-    for one in result.predictions:
-        if one["label_space"] == space and one["selection"] != "oracle":
-            found[numbers[one["split"]]].append(one)
+    found: dict[int, list[PredictionRow]] = {number: [] for number in sorted(set(numbers.values()))}
+    for answer in result.predictions:
+        if answer.label_space == space and answer.selection != "oracle":
+            found[numbers[answer.split]].append(answer)
     return {number: lines for number, lines in found.items() if lines}
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
@@ -116,10 +117,17 @@ def _questions(first: HeldOut, graphs: Path) -> Questions:
     )
 
 
+class _Frame(msgspec.Struct, frozen=True, gc=False):
+    """What is read of a graph: the video that its frame is of."""
+
+    image_id: str
+    video: str | None
+
+
 def _films(graphs: Path, images: set[str]) -> dict[str, str]:
     """The video of each frame among some images."""
-    rows = (row for some in tables.batches(graphs, GRAPHS, ("image_id", "video")) for row in some)
-    return {row["image_id"]: row["video"] for row in rows if row["video"] is not None and row["image_id"] in images}
+    rows = (row for some in tables.batches(graphs, GRAPHS.only(_Frame)) for row in some)
+    return {row.image_id: row.video for row in rows if row.video is not None and row.image_id in images}
 
 
 def _answers(

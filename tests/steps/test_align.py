@@ -162,7 +162,7 @@ def test_refit_trains_on_the_val_clips_as_well(inputs, tmp_path):
     fits = align.build_tasks(inputs, align.TaskRequest("toy", "random", ["s0"], [0], 0.0))[0]
     for scored, clips in ((none, fits.fit), (seen, fits.training("seen"))):
         candidate = next(ridge.candidates(clips, fits.texts, RIDGE, 0))
-        expected = candidate.score(fits.test_ND, fits.texts.of(UNSEEN))
+        expected = candidate.score(fits.test_features_ND, fits.texts.of(UNSEEN))
         np.testing.assert_allclose(scored.values[:, 0], expected, atol=1e-6)
 
 

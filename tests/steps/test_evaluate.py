@@ -53,7 +53,7 @@ def test_a_test_clip_that_the_modality_never_had_is_not_one_that_was_left_out(wo
 
 def test_predictions_are_kept_with_truth_rank_and_class_names(world: World) -> None:
     world.run(ORACLE)
-    lines = tables.read_rows(world.root / "out.parquet", PREDICTIONS)
+    lines = tables.read_table(world.root / "out.parquet", PREDICTIONS).to_pylist()
     oracle = [line for line in lines if line["selection"] == "oracle"]
     assert len(lines) == 8
     assert [(line["subject"], line["class_id"], line["predicted"], line["rank"]) for line in oracle] == [
@@ -151,7 +151,7 @@ def test_scores_of_before_pairs_were_told_are_to_be_made_again(world: World) -> 
 
 def test_of_fused_senses_a_clip_counts_where_all_have_it(world: World) -> None:
     world.write_scores(method=METHOD | {"modality": "depth+skeleton"})
-    rows = tables.read_rows(world.inputs.clips, CLIPS)
+    rows = tables.read_table(world.inputs.clips, CLIPS).to_pylist()
     beside = [row | {"modality": "depth"} for row in rows]
     tables.write(world.inputs.clips, CLIPS, rows + beside, {"class_names": NAMES})
     assert world.run()["rows"][0]["num_unscored"] == 0
