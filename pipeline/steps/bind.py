@@ -278,9 +278,9 @@ def _fused(work: _Work, senses: list[str], name: str, vectors: dict[str, dict[st
     return groups
 
 
-def _counts(work: _Work) -> list[page_of.Counted]:
+def _counts(work: _Work) -> list[page_of.PairCounts]:
     return [
-        page_of.Counted(
+        page_of.PairCounts(
             training.names,
             training.split,
             training.seed,

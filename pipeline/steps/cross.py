@@ -30,7 +30,7 @@ from pipeline.reporting import transfer as program_page
 from pipeline.training import method_rows
 from pipeline.training.method_rows import Compute
 from pipeline.training.selection import Plan, reading
-from pipeline.transfer.asked import Composing, Folds
+from pipeline.transfer.params import Folds, TransferParams
 
 
 class ByMethod(Params):
@@ -49,7 +49,7 @@ def _kind(how: Any) -> str | None:
 
 _UNSAID = "expected `method`: prototypes or rest with how they compose, or a file of models/methods and its variant"
 How = Annotated[
-    Annotated[Composing, Tag("program")] | Annotated[ByMethod, Tag("method")],
+    Annotated[TransferParams, Tag("program")] | Annotated[ByMethod, Tag("method")],
     Discriminator(_kind, custom_error_type="how", custom_error_message=_UNSAID),
 ]
 
@@ -109,7 +109,7 @@ def cross(
             f"cross.rows.{key}: source and target are both '{row.source.dataset}'; rows of align and transfer score a "
             "dataset's own unseen classes"
         )
-    what = clip_vectors.POOLED if isinstance(row.how, Composing) else reading(row.how.method)
+    what = clip_vectors.POOLED if isinstance(row.how, TransferParams) else reading(row.how.method)
     asked = crossing.CrossRequest(row.source, row.target, row.splits, row.seeds, row.overlap, row.max_missing, what)
     found = crossing.crossed(source.side, target.side, asked)
     about = clip_vectors.about(target.inputs.features) | {
@@ -121,7 +121,7 @@ def cross(
     parts = Parts("cross", key, cache)
     used: list[Path] = []
     with whole_folder(out) as scratch:
-        if isinstance(row.how, Composing):
+        if isinstance(row.how, TransferParams):
             check_features(row.how, source.inputs.features)
             page = _composed(scratch, key, row, row.how, settings, found, about)
         else:
@@ -135,7 +135,7 @@ def cross(
 
 
 def _composed(
-    scratch: Path, key: str, row: Row, how: Composing, settings: Settings, found: Crossing, about: dict[str, Any]
+    scratch: Path, key: str, row: Row, how: TransferParams, settings: Settings, found: Crossing, about: dict[str, Any]
 ) -> pages.Page:
     """Scores by the seen-unseen program."""
     if extra := how.scheme.extra:
@@ -145,7 +145,7 @@ def _composed(
         for task in track(found.tasks, total=len(found.tasks), what=f"{key}, transfers")
     ]
     transfer_files.write(scratch, composed, how, row.refit, about)
-    told = program_page.about(key, how, row.source.embeddings)
+    told = program_page.facts(key, how, row.source.embeddings)
     page = program_page.page(scratch, told, settings.page, composed)
     beside = nearest_classes.table(composed[0], how, row.refit, found.names)
     return page.model_copy(update={"tables": [*page.tables, *beside]})
@@ -162,5 +162,5 @@ def _learnt(
     plan = Plan(how.method, how.variant, params, row.refit, threads, num_folds=None, explained=False)
     learnt, used = method_rows.learn(scratch, found.tasks, plan, told, parts)
     of_method = params.setting_name, params.trains, params.transductive, params.remark
-    about = method_page.About(how.method, how.variant, row.refit, "val", *of_method)
+    about = method_page.MethodFacts(how.method, how.variant, row.refit, "val", *of_method)
     return method_page.page(told.key, about, learnt), used

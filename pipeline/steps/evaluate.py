@@ -21,8 +21,8 @@ from pipeline.evaluation.leakage import Clip
 from pipeline.evaluation.tables import Row
 from pipeline.labels import overlap
 from pipeline.reporting import explained
-from pipeline.reporting.explained_arrays import Told
-from pipeline.text.prompts import MOVEMENT, PARTS_OF_LABELS, TOLD
+from pipeline.reporting.explained_arrays import LabelledScores
+from pipeline.text.prompts import MOVEMENT, PARTS_OF_LABELS, TOLD_MEASURES
 
 
 class Bootstrap(Params):
@@ -92,10 +92,10 @@ def evaluate(
     _check_texts(inputs.embeddings, truth)
     rows: list[Row] = []
     lines: list[PredictionRow] = []
-    told: list[Told] = []
+    told: list[LabelledScores] = []
     for scored in scores_format.read(inputs.scores, stage):
         case = _audited(scored, truth)
-        told.append(Told(scored, case.truth))
+        told.append(LabelledScores(scored, case.truth))
         for selection, setting in _selections(row, case):
             figures, found = _measured(method, bootstrap, case, selection, setting)
             rows.append(figures)
@@ -106,7 +106,10 @@ def evaluate(
     parquet.write(predictions, PREDICTIONS, lines, {"method": method, "class_names": names})
     with whole_folder(shown) as folder:
         explained.write(
-            folder, explained.About(shown.name, inputs.scores, method, inputs.embeddings), told, truth.class_names
+            folder,
+            explained.EvaluatedRow(shown.name, inputs.scores, method, inputs.embeddings),
+            told,
+            truth.class_names,
         )
 
 
@@ -166,7 +169,7 @@ def _check_texts(path: Path, truth: _Truth) -> None:
     """Every prompt type must tell all classes apart, but for what is parsed of texts or a part of labels."""
     store = Store(path, "embed")
     for group in store.groups():
-        if group.partition("@")[0] in (*PARTS_OF_LABELS, MOVEMENT, TOLD):
+        if group.partition("@")[0] in (*PARTS_OF_LABELS, MOVEMENT, TOLD_MEASURES):
             continue
         texts_ND = store.read(group, "pooled").astype(np.float64)
         texts_ND /= np.maximum(np.linalg.norm(texts_ND, axis=1, keepdims=True), 1e-12)
@@ -266,7 +269,7 @@ def _counts(case: _Case) -> dict[str, int]:
 def _generalised(case: _Case, setting: int, subjects: list[int | None], bootstrap: Bootstrap) -> Row:
     """Of clips of seen classes and of unseen ones: plain, and calibrated and gated where the method says how."""
     about, scored = case.scored.provenance, case.scored
-    asked = generalised.Asked.of(scored.values[:, setting], case.truth, about.class_ids, case.unseen)
+    asked = generalised.AllScores.of(scored.values[:, setting], case.truth, about.class_ids, case.unseen)
     calibration = None if about.calibration is None else about.calibration[setting]
     gate_N = None if scored.gate is None else scored.gate[:, setting]
     right = generalised.answers(asked, calibration=calibration, gate_N=gate_N)

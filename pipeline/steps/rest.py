@@ -358,11 +358,11 @@ def _pretrained(run: _Run) -> str | None:
     return run.view.saw.pretrained
 
 
-def _told(run: _Run, folder: Path) -> page_of.Told:
+def _told(run: _Run, folder: Path) -> page_of.SeedResult:
     """What the page and the history say of a seed."""
     row, source = run.row, run.row.source
     warmup = None if run.warmup is None else checkpoint.load(run.parts.finish(*run.warmup) / WARMED, "rest")[1]
-    return page_of.Told(
+    return page_of.SeedResult(
         seed=run.seed,
         source=source.dataset,
         split=f"{source.split} of {source.split_table}",

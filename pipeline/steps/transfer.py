@@ -17,10 +17,10 @@ from pipeline.models.tasks import Inputs, TaskRequest, build_tasks, class_names
 from pipeline.reporting import transfer as report
 from pipeline.reporting import transfer_files
 from pipeline.reporting.transfer import PageParams
-from pipeline.transfer.asked import Composing, Folds
+from pipeline.transfer.params import Folds, TransferParams
 
 
-class Row(Composing):
+class Row(TransferParams):
     """One row of `transfer.rows`."""
 
     dataset: str
@@ -55,4 +55,4 @@ def transfer(key: str, row: Row, dealt: Folds, shown: PageParams, inputs: Inputs
     }
     with whole_folder(out) as scratch:
         transfer_files.write(scratch, found, row, row.refit, about)
-        pages.write(scratch, report.page(scratch, report.about(key, row, row.embeddings), shown, found))
+        pages.write(scratch, report.page(scratch, report.facts(key, row, row.embeddings), shown, found))

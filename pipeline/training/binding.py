@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from pipeline.core.bound import HUB
 from pipeline.core.params import Params
 from pipeline.models import losses
-from pipeline.models.bound import Bound
+from pipeline.models.bound import BoundEncoder
 from pipeline.models.clip import Clip
 from pipeline.training import loop, ranks
 from pipeline.training.paired import PairedClips
@@ -58,7 +58,7 @@ class Sense(Params):
 class Arm(nn.Module):
     """A sense on its way to the hub: its encoder and its temperature, kept as the log of what cosines are scaled by."""
 
-    def __init__(self, bound: Bound, temperature: Fixed | Learned) -> None:
+    def __init__(self, bound: BoundEncoder, temperature: Fixed | Learned) -> None:
         super().__init__()
         self.bound = bound
         self.learned = isinstance(temperature, Learned)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pipeline.modalities import Variant
-from pipeline.models.encoder import Streamed, encoder_of
+from pipeline.modalities import Augmentation
+from pipeline.models.encoder import StreamedEncoder, encoder_of
 from pipeline.training import loop, sentences
 from pipeline.training.training_set import LabelledClips, Prepared, TrainingSet
 
@@ -23,7 +23,7 @@ class Teaching:
     """What is learnt from beside the clips and their classes."""
 
     label_smoothing: float
-    variant: Variant | None  # drawn of the clips to learn from, never of those held out
+    variant: Augmentation | None  # drawn of the clips to learn from, never of those held out
     told: sentences.Told | None  # texts of the training classes; None: a classifier learns, from labels alone
 
 
@@ -33,12 +33,14 @@ class Classifier(nn.Module):
     def __init__(self, encoder: nn.Module, num_classes: int) -> None:
         super().__init__()
         self.encoder = encoder
-        dims = encoder.dims if isinstance(encoder, Streamed) else [encoder_of(encoder).dim]
+        dims = encoder.dims if isinstance(encoder, StreamedEncoder) else [encoder_of(encoder).dim]
         self.heads = nn.ModuleList(nn.Linear(dim, num_classes) for dim in dims)
 
     def forward(self, x_NCTVM: Tensor) -> Tensor:
         """logit_SNK."""
-        streams = self.encoder.by_stream(x_NCTVM) if isinstance(self.encoder, Streamed) else [self.encoder(x_NCTVM)]
+        streams = (
+            self.encoder.by_stream(x_NCTVM) if isinstance(self.encoder, StreamedEncoder) else [self.encoder(x_NCTVM)]
+        )
         return torch.stack([head(feature_ND) for head, feature_ND in zip(self.heads, streams, strict=True)])
 
 

@@ -18,7 +18,7 @@ from pipeline.core.errors import DataError, FormatError, LeakError, ParamsError
 from pipeline.core.hashing import file_digest, value_digest
 from pipeline.models import checkpoint, text_space
 from pipeline.models.encoder import Encoder, SplitlessMember, WeightlessMember, encoder_of
-from pipeline.models.mapped import rebuilt
+from pipeline.models.mapped import with_kept_map
 from pipeline.models.text_space import TextSpace
 
 
@@ -125,7 +125,7 @@ def restored(file: Path, state: dict[str, Tensor], metadata: Mapping[str, Any]) 
     """The encoder that the metadata of a file of pretrain describe, with its weights."""
     sense = modalities.sense(metadata["modality"])
     module = sense.build(metadata["encoder"], metadata["options"], metadata["layout"], str(file))
-    module = rebuilt(module, metadata)
+    module = with_kept_map(module, metadata)
     checkpoint.restore(module, state, file)
     return module
 

@@ -32,8 +32,8 @@ from pipeline.core.progress import live, say
 from pipeline.core.readers import Readers
 from pipeline.core.runs import CACHE
 from pipeline.core.seeds import derived_seed
-from pipeline.models.averages import Totals
-from pipeline.models.learning import Batch, Course, Engine, Learner, LossFn, Metrics, State
+from pipeline.models.averages import EpochTotals
+from pipeline.models.learning import Batch, Engine, Learner, LossFn, Metrics, State, TrainingPlan
 from pipeline.training import engines, ranks, unfinished
 
 __all__ = ["Batch", "Fitted", "LossFn", "Metrics", "Params", "Running", "Task", "fit", "measure"]
@@ -238,9 +238,9 @@ class _Training:
         epoch = min(self.learner.epoch + 1, self._params.num_epochs)
         return f"epoch {epoch}, {losses}, lr {self.learner.rate:.2e}, {rate:.0f} rows/s"
 
-    def _course(self) -> Course:
+    def _course(self) -> TrainingPlan:
         params = self._params
-        return Course(
+        return TrainingPlan(
             num_epochs=params.num_epochs,
             rate=lambda step, steps_in_epoch: params.optimizer.lr * rate(step, steps_in_epoch, params),
             accumulate=params.accumulate,
@@ -269,7 +269,7 @@ def measure(module: nn.Module, data: Source, loss_fn: LossFn, readers: Readers, 
     # Where there are fewer steps than ranks every rank takes all of them, and the means are the same.
     mine = range(len(steps)) if len(steps) < engine.num_ranks else range(engine.rank, len(steps), engine.num_ranks)
     requests = ((steps[step], derived_seed(0, "held-out", step)) for step in mine)
-    totals = Totals(engine.device)
+    totals = EpochTotals(engine.device)
     module.eval()
     with torch.no_grad(), ranks.alone(), closing(readers.stream(1, requests)) as batches:
         for step, arrays in zip(mine, batches, strict=True):

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from pipeline.core.batches import Memory
 from pipeline.core.params import parse
 from pipeline.models import checkpoint
-from pipeline.models.bound import Bound
+from pipeline.models.bound import BoundEncoder
 from pipeline.training import loop, ranks
 from pipeline.training.binding import Arm, Binding, Fixed, Learned, loss_of
 from tests.training.trainee import DEVICES, PARAMS
@@ -59,7 +59,7 @@ def learner(case: str) -> Binding:
     torch.manual_seed(0)
     temperatures = {"one": Learned(kind="learned", start=0.08), "two": Fixed(kind="fixed", value=0.8)}
     channels = {"one": 4, "two": 2}
-    arms = {name: Arm(Bound(Mean(channels[name]), 5), how) for name, how in temperatures.items()}
+    arms = {name: Arm(BoundEncoder(Mean(channels[name]), 5), how) for name, how in temperatures.items()}
     return Binding(arms, Mean(3) if CASES[case][1] else None).double()
 
 

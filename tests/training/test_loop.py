@@ -14,7 +14,7 @@ from pipeline.core.batches import Memory, order
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.params import parse
 from pipeline.core.readers import Readers
-from pipeline.models.learning import Here
+from pipeline.models.learning import LocalEngine
 from pipeline.training import engines, loop
 from pipeline.training.determinism import deterministic
 
@@ -48,7 +48,7 @@ def make_data(num_rows=30, seed=0, batch_size=8, shuffled=True):
 
 def measured(module, data, loss_fn):
     with Readers((data, data), 0, 1) as readers:
-        return loop.measure(module, data, loss_fn, readers, Here())
+        return loop.measure(module, data, loss_fn, readers, LocalEngine())
 
 
 def loss_fn(module, batch):
@@ -336,7 +336,7 @@ def test_a_probe_is_asked_after_every_epoch_and_can_be_watched():
 
 def test_fabric_and_plain_torch_give_the_same_bytes(monkeypatch):
     plain, _ = train(seed=5)
-    monkeypatch.setattr(engines, "Here", lambda: engines.OnFabric(1, "32"))
+    monkeypatch.setattr(engines, "LocalEngine", lambda: engines.OnFabric(1, "32"))
     assert weights(train(seed=5)[0]) == weights(plain)
 
 
