@@ -14,7 +14,8 @@ from pipeline.core.outputs import write_json
 from pipeline.core.schemas import CLIPS
 from pipeline.evaluation import hubness, metrics
 from pipeline.models.recognised import recognised
-from pipeline.models.tasks import Inputs, Task, TaskRequest, build_tasks, class_names
+from pipeline.models.task import Task
+from pipeline.models.tasks import Inputs, TaskRequest, build_tasks, class_names
 from pipeline.steps.transfer import Row
 from pipeline.transfer.asked import Folds
 from pipeline.transfer.folds import Constraints

@@ -22,6 +22,7 @@ from pipeline.core.errors import DataError
 from pipeline.core.params import Params
 from pipeline.core.schemas import CLIPS, SPLIT
 from pipeline.core.seeds import derived_seed
+from pipeline.core.split_table import SplitTable
 
 Of = Literal["fit", "fit_and_val", "all"]
 ROLES: dict[Of, tuple[str, ...]] = {"fit": ("fit",), "fit_and_val": ("fit", "val")}
@@ -76,7 +77,7 @@ class Recorded:
     """The clips of one dataset: where the arrays of each sense and of the hub have them, and what they show."""
 
     dataset: str
-    split_table: Path | None  # None: no clip has a role
+    split_table: SplitTable | None  # with the rows of the splits that are bound; None: no clip has a role
     places: Mapping[str, Mapping[str, int]]  # by sense or hub, clip id -> row
     events: Mapping[str, Event]
 
@@ -154,10 +155,8 @@ def _wanted(of: Of, one: Recorded, split: str, seed: int) -> tuple[set[str], Col
     """The clips of a dataset that may be paired, and which of them are held out."""
     if one.split_table is None:
         return set(one.events), _drawn(one, set(one.events), seed)
-    splits = tables.read_meta(one.split_table, SPLIT)["splits"]
-    if split not in splits:
-        raise DataError(f"{one.split_table}: no split '{split}', found {sorted(splits)}; mend bind.rows in params.yaml")
-    rows = [row for row in tables.read(one.split_table, SPLIT) if row.split == split]
+    one.split_table.classes(split)  # refuses a split that is not there
+    rows = one.split_table.rows[split]
     if of == "all":
         listed = {row.clip_id for row in rows} & set(one.events)
         return listed, _drawn(one, listed, seed)
@@ -172,7 +171,7 @@ def labelled_clips(rules: Rules, one: Recorded, split: str) -> str | None:
     """
     if rules.same_class != "skip" or rules.of == "all" or one.split_table is None:
         return None
-    rows = [row for row in tables.read(one.split_table, SPLIT) if row.split == split]
+    rows = one.split_table.rows[split]
     return roles.clips_digest(row.clip_id for row in rows if row.role in ROLES[rules.of])
 
 

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 RUNNER = CliRunner()
 PAGE = (ROOT / "docs" / "field.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```bash\n(.*?)```", PAGE, flags=re.DOTALL)
-PROFILES = {name: yaml.safe_load(profile.text(name)) for name in worlds.WRITERS}
+PROFILES = {name: profile.tree(name) for name in worlds.WRITERS}
 CLIPS_A_CLASS = len(worlds.TRAIN) + len(worlds.TEST)
 NUM_CLASSES = {"ntu60": 60, "ntu120": 120, "pku_mmd": 51}
 ROLES = {"fit", "val", "seen_test", "unseen_test"}  # which every split needs

@@ -29,7 +29,7 @@ def made(folder: Path, stage: str = "extract", **arrays: Array) -> Encoded:
         for name, values in arrays.items():
             group.put(name, values)
     saw = Saw([], None, None, [], None, None)
-    return Encoded(clip_vectors.opened(path), "s0-0", saw, None)
+    return Encoded(clip_vectors.open_features(path), "s0-0", saw, None)
 
 
 def drawn(*shape: int) -> Array:

@@ -210,6 +210,18 @@ def test_two_classes_of_one_text_vector_are_refused(world: World) -> None:
         world.run()
 
 
+def test_texts_of_a_class_weigh_alike_however_long_their_vectors_are(world: World) -> None:
+    """The mean of texts of length 1 and 100 has the direction of another class's text only where each is made 1."""
+    vectors = np.eye(5, dtype=np.float32)
+    vectors[1] *= 100
+    vectors[2, :2] = 1
+    vectors[2, 2] = 0
+    with store.create(world.inputs.embeddings, {"dataset": "tiny"}) as texts:
+        texts.group("label", ["0000-00", "0000-01", "0001-00", "0002-00", "0003-00"]).put("pooled", vectors)
+    with pytest.raises(LeakError, match="classes 0 and 1 have the same text vector"):
+        world.run()
+
+
 def test_several_classes_may_share_a_verb(world: World) -> None:
     with store.create(world.inputs.embeddings, {"dataset": "tiny"}) as texts:
         for kind in ("label", "noun", "verb"):

@@ -1,3 +1,4 @@
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ from scipy.io import savemat
 
 from pipeline.compute.shared import Compute
 from pipeline.core import store, tables
+from pipeline.core.clip_cache import ClipCache
 from pipeline.core.closure import Code
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.hashing import file_digest
@@ -237,6 +239,34 @@ def test_processes_write_the_bytes_of_one_process(world, tmp_path_factory, monke
     facts, _ = run(world, compute=Compute(engine="processes", num_workers=2))
     assert facts["decoded"] == 3
     assert bytes_of(world) == inline
+
+
+def test_each_array_is_loaded_once(world, monkeypatch):
+    loaded, load = Counter(), ClipCache.load
+    monkeypatch.setattr(ClipCache, "load", lambda self, key: loaded.update([key]) or load(self, key))
+    run(world)
+    assert sorted(loaded.values()) == [1, 1, 1]
+    run(world)
+    assert sorted(loaded.values()) == [2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    "what", [b'"num_nonempty_frames": 4,', b'"shape": [3, 4, 20, 2]', b'"layout": "kinect20"', b"no valid"]
+)
+def test_a_damaged_header_is_decoded_again(world, what):
+    run(world)
+    first = bytes_of(world)
+    changed = 0
+    for pack in Path(".cache/samples").iterdir():
+        data = pack.read_bytes()
+        place = data.find(what)
+        if place >= 0:
+            last_but_one = place + len(what) - 2
+            pack.write_bytes(data[:last_but_one] + bytes([data[last_but_one] ^ 1]) + data[last_but_one + 1 :])
+            changed += 1
+    assert changed
+    assert run(world)[0] == {"clips": 2, "rejected": 1, "decoded": changed}
+    assert bytes_of(world) == first
 
 
 def test_a_damaged_cache_is_decoded_again(world):

@@ -68,6 +68,6 @@ def test_from_weights_to_cosines_the_clips_lie_among_the_texts_that_taught(world
     assert (task.one_space, task.fit.features_ND.shape[1]) == (True, 6)
     params = pgfa.Params(text_type="label", centre="none", prototypes=None)
     (found,) = pgfa.candidates(task.fit, task.texts, params, 0)
-    assert found.score(task.test_ND, task.texts.of(task.unseen)).shape == (4, 2)
+    assert found.score(task.test_features_ND, task.texts.of(task.unseen)).shape == (4, 2)
     write_texts(world, hash_="others")
     assert not tasks.build_tasks(inputs, asked)[0].one_space
