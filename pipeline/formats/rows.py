@@ -90,8 +90,8 @@ def _as_text(value: object) -> str:
 def _check_types(path: Path, schema: pa.Schema, columns: tuple[str, ...]) -> None:
     """Lists, structs and bytes are no values of a list of clips, and could be of any size."""
     for name in columns:
-        found = schema.field(name).type
-        plain = found.value_type if pa.types.is_dictionary(found) else found
+        kind = schema.field(name).type
+        plain = kind.value_type if pa.types.is_dictionary(kind) else kind
         fits = (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer, pa.types.is_floating)
         if not any(is_it(plain) for is_it in (*fits, pa.types.is_boolean, pa.types.is_null)):
             raise FormatError(f"{path}: column '{name}' should hold text or numbers, found {plain}")

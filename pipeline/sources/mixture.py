@@ -77,10 +77,10 @@ class Mixture:
         true. DataError where more than `max_rejected` of them do not, or none of a kind does; FormatError is not raised
         for pictures.
         """
-        found = [self._item(row, seed) for row in rows.tolist()]
-        items = [item for _, item in found]
+        numbered = [self._item(row, seed) for row in rows.tolist()]
+        items = [item for _, item in numbered]
         tokens = self.tokenize([item.caption for item in items])
-        shown_N = np.array([row for row, _ in found], np.int64)
+        shown_N = np.array([row for row, _ in numbered], np.int64)
         negatives, has_negative = self._negatives(items, tokens.shape[1])
         return {
             "frames": np.stack([item.frames for item in items]),
@@ -146,8 +146,8 @@ class Mixture:
     def _clip(self, pair: Row) -> list[tuple[Path, Boxes]]:
         """The frames of a pair's clip, each with the boxes of the annotated frame nearest to it."""
         video, how = self.videos.row(pair["video"]), self.shown
-        found = clips.frames(Path(pair["picture"]), pair["frame"], video, how.clip_frames, how.clip_stride)
-        return [(path, _boxes(video["boxes"][place])) for path, place in found]
+        frames = clips.frames(Path(pair["picture"]), pair["frame"], video, how.clip_frames, how.clip_stride)
+        return [(path, _boxes(video["boxes"][place])) for path, place in frames]
 
     def _frame(
         self, picture: Path | bytes, where: str, crop: Sequence[int] | None, boxes: Boxes, drawn: tuple[int, int]

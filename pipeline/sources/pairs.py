@@ -18,7 +18,8 @@ from pipeline.formats import pictures
 from pipeline.formats.pictures import Region
 from pipeline.formats.webdataset import Shard
 from pipeline.graphs import parts
-from pipeline.sources import mapped, samples, schedule, told
+from pipeline.sources import corpus_tables, mapped, samples, schedule
+from pipeline.sources.corpus_tables import Tables
 from pipeline.sources.cutting import Cut, at_rest
 from pipeline.sources.graph_pairs import PAIRS, VIDEOS, Gathering, Row, ascending
 from pipeline.sources.mapped import Mapped
@@ -26,7 +27,6 @@ from pipeline.sources.mixture import Mixture, Shown
 from pipeline.sources.samples import Tokenize
 from pipeline.sources.schedule import Amounts
 from pipeline.sources.screening import Screen
-from pipeline.sources.told import Tables
 from pipeline.text import compositions
 from pipeline.text.compositions import HeldOut, Words
 from pipeline.text.lexicon import Lexicon
@@ -98,18 +98,18 @@ class Pairs:
         """Those of some held-out pairs whose pictures decode; the others are counted. DataError where more than
         `max_rejected` of them do not.
         """
-        kept, rejected = [], []
+        decoded, rejected = [], []
         for pair in pairs:
             try:
                 self.picture(pair)
-                kept.append(pair)
+                decoded.append(pair)
             except FormatError as error:
                 rejected.append((pair.key, str(error)))
         rejects = Rejects("held-out pictures", rejected)
         rejects.check(total=len(pairs), at_most=self._max_rejected)
         if rejected:
             self.counts[BROKEN] = self.counts.get(BROKEN, 0) + len(rejected)
-        return kept
+        return decoded
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def read(
 
 
 def _opened(name: str, folders: Folders) -> Tables:
-    return told.opened(name, folders.graphs, folders.captions, folders.negatives, folders.root)
+    return corpus_tables.opened(name, folders.graphs, folders.captions, folders.negatives, folders.root)
 
 
 def _held_out(params: Params, folders: Folders) -> HeldOut | None:
@@ -193,7 +193,7 @@ def _held_out(params: Params, folders: Folders) -> HeldOut | None:
     corpora = [_opened(name, folders) for name in how.words_of]
     words = Words()
     for corpus in corpora:
-        for graph in told.graphs(corpus):
+        for graph in corpus_tables.graphs(corpus):
             words.add(graph)
     nouns, predicates = (
         [group for corpus in corpora for group in corpus.aliases.get(kind, [])] for kind in ("nouns", "predicates")

@@ -338,7 +338,7 @@ def _attrs(run: _Run, dataset: str, file: Path) -> dict[str, Any]:
         "training_names": sorted(names),
         "training_clips": _training_clips(run) if own else None,
         "removed": [[each.source, each.target, each.distance, each.how] for each in run.taught.removed],
-        "kept_overlap": [each.source for each in run.taught.kept],
+        "kept_overlap": [each.source for each in run.taught.kept_overlap],
         "weights_hash": run.taught.texts_hash if row.losses is None else file_digest(file),
         "pretrained": _pretrained(run),
     }
