@@ -237,7 +237,7 @@ def compare_constraints(
     from pipeline.core import params
     from pipeline.models.tasks import Inputs
     from pipeline.steps import transfer
-    from pipeline.transfer.asked import Folds
+    from pipeline.transfer.params import Folds
 
     chosen = params.row(transfer.Row, "transfer", row)
     inputs = Inputs(

@@ -28,7 +28,7 @@ def answered(
 ) -> Iterator[tuple[Path, Array]]:
     """Clip by clip its vector, folders gone through; why a clip has none goes into `failures`."""
     clips = recogniser.clips(paths, sense)
-    for path, found in track(recogniser.each(clips, sense), total=len(clips), what="clips"):
+    for path, found in track(recogniser.iter_vectors(clips, sense), total=len(clips), what="clips"):
         if isinstance(found, UnseenError):
             if len(clips) == 1:
                 raise found

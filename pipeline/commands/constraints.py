@@ -17,8 +17,8 @@ from pipeline.models.recognised import recognised
 from pipeline.models.task import Task
 from pipeline.models.tasks import Inputs, TaskRequest, build_tasks, class_names
 from pipeline.steps.transfer import Row
-from pipeline.transfer.asked import Folds
 from pipeline.transfer.folds import Constraints
+from pipeline.transfer.params import Folds
 from pipeline.transfer.recognise import Inference
 
 # The combinations of Table 8, in its order.

@@ -15,7 +15,7 @@ from pipeline.core.rejects import Rejects
 from pipeline.core.rows import RowReader
 from pipeline.core.schemas import SplitRow
 from pipeline.models import text_space
-from pipeline.models.innocence import Classes, Saw, saw
+from pipeline.models.encoder_history import Classes, EncoderHistory, checked_history
 from pipeline.models.methods.shared import Array, Clips, Need
 from pipeline.models.text_space import TextSpace
 
@@ -44,7 +44,7 @@ class Encoded:
 
     features: store.Store
     group: str
-    saw: Saw
+    saw: EncoderHistory
     weights_hash: str | None
 
     @property
@@ -167,4 +167,4 @@ def encoded(features: store.Store, split: str, seed: int, classes: Classes, name
             "add the split or the seed to the rows of pretrain, finetune, bind or rest, and extract"
         )
     weights_hash = features.group_attrs(group).get("weights_hash")
-    return Encoded(features, group, saw(features, group, named or split, classes), weights_hash)
+    return Encoded(features, group, checked_history(features, group, named or split, classes), weights_hash)

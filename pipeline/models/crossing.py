@@ -21,7 +21,7 @@ from pipeline.labels.overlap import Overlap
 from pipeline.models import shared_classes
 from pipeline.models.clip_vectors import Encoded, Reading, encoded
 from pipeline.models.methods.shared import ClassTexts, Clips, text_group
-from pipeline.models.shared_classes import Names, Shared, SharedParams, text_space
+from pipeline.models.shared_classes import Names, SharedClasses, SharedParams, text_space_key
 from pipeline.models.stored_texts import StoredTexts
 from pipeline.models.task import Elsewhere, Task
 from pipeline.models.tasks import Inputs, by_role, in_one_space, open_inputs
@@ -94,7 +94,7 @@ class _Joint:
     source: _Opened
     target: _Opened
     request: CrossRequest
-    shared: Shared
+    shared: SharedClasses
 
     @property
     def classes(self) -> Classes:
@@ -127,7 +127,7 @@ def crossed(source: Side, target: Side, request: CrossRequest) -> Crossing:
         _check_texts(learn.texts.store, test.texts.store, seed)
     seed = request.seeds[0]
     texts = [(side.names, side.texts.of(sorted(side.names), seed)) for side in (learn, test)]
-    shared = shared_classes.shared(texts[0], texts[1], request.target.dataset, request.overlap)
+    shared = shared_classes.find_shared(texts[0], texts[1], request.target.dataset, request.overlap)
     joint = _Joint(learn, test, request, shared)
     tasks, left_out = [], set[str]()
     for seed in request.seeds:
@@ -145,7 +145,7 @@ def _open(side: Side, params: SourceParams | TargetParams, splits: Sequence[str]
 
 def _check_texts(texts: store.Store, of_target: store.Store, seed: int) -> None:
     """Class texts of both datasets must lie in one space."""
-    source_space, target_space = (text_space(embeddings, seed) for embeddings in (texts, of_target))
+    source_space, target_space = (text_space_key(embeddings, seed) for embeddings in (texts, of_target))
     if source_space != target_space:
         raise DataError(
             f"{of_target.path}: texts by '{target_space[0]}' of other weights than those of {texts.path} "

@@ -10,11 +10,11 @@ import numpy as np
 from pipeline.core.errors import DataError
 from pipeline.core.scores import Provenance
 from pipeline.models.clip_vectors import made_by, open_features
-from pipeline.models.methods.shared import Wording
+from pipeline.models.methods.shared import ClassEmbedder
 from pipeline.models.task import Task
 from pipeline.transfer import folds, recognise
-from pipeline.transfer.asked import Composing, Folds
 from pipeline.transfer.folds import Trial
+from pipeline.transfer.params import Folds, TransferParams
 from pipeline.transfer.prototypes import Setting
 from pipeline.transfer.recognise import Inference, Knowledge, Scored
 from pipeline.transfer.relatedness import Floats, unit_rows
@@ -37,7 +37,7 @@ class Recognised:
         """The label space that is shown first."""
         return next(iter(self.values))
 
-    def provenance(self, space: str, asked: Composing, refit: str) -> Provenance:
+    def provenance(self, space: str, asked: TransferParams, refit: str) -> Provenance:
         """What must be known of the scores in a label space."""
         return self.task.provenance(
             space,
@@ -48,7 +48,7 @@ class Recognised:
         )
 
 
-def check_features(asked: Composing, features: Path) -> None:
+def check_features(asked: TransferParams, features: Path) -> None:
     """Refuse to call by the name of ResT what is composed of other features, or of the regressions of its rival."""
     encoder = open_features(features).attrs["encoder"] if made_by(features) == "rest" else None
     if asked.method == "rest" and encoder != "rest":
@@ -58,7 +58,7 @@ def check_features(asked: Composing, features: Path) -> None:
         )
 
 
-def recognised(task: Task, asked: Composing, refit: str, folds_: Folds, names: Names) -> Recognised:
+def recognised(task: Task, asked: TransferParams, refit: str, folds_: Folds, names: Names) -> Recognised:
     """Select a setting on seen classes, then score the test clips with every setting of the grid."""
     settings = folds.settings(asked.grid, asked.constraints, asked.inference)
     trials = _grid_search(task, asked, folds_, names, settings)
@@ -72,11 +72,11 @@ def recognised(task: Task, asked: Composing, refit: str, folds_: Folds, names: N
         targets, columns = _candidates(seen, class_ids)
         scored[space] = [recognise.scores(known, seen, targets, clips_NF, at, asked.scheme) for at in settings]
         values[space] = np.stack([one.values_NC[:, columns] for one in scored[space]], axis=1)
-    return Recognised(task, trials, folds.best(trials), values, scored)
+    return Recognised(task, trials, folds.best_trial(trials), values, scored)
 
 
 def by_inference(
-    one: Recognised, asked: Composing, refit: str, names: Names, inference: Inference, places: Sequence[int]
+    one: Recognised, asked: TransferParams, refit: str, names: Names, inference: Inference, places: Sequence[int]
 ) -> Floats:
     """Scores (N, classes) of some clips of the first label space by another inference of the same knowledge.
 
@@ -98,9 +98,9 @@ def _candidates(seen: Sequence[int], class_ids: Sequence[int]) -> tuple[list[int
     return targets, [[*seen, *targets].index(class_id) for class_id in class_ids]
 
 
-def _known(task: Task, asked: Composing, names: Names, refit: str, seen: Sequence[int]) -> Knowledge:
+def _known(task: Task, asked: TransferParams, names: Names, refit: str, seen: Sequence[int]) -> Knowledge:
     """What is known of the classes; texts of all, centred on the `seen`, clips of those that `refit` lets in."""
-    texts_KT = Wording.of(asked.text_type, asked.centre, task.texts.of(seen))(task.texts)
+    texts_KT = ClassEmbedder.of(asked.text_type, asked.centre, task.texts.of(seen))(task.texts)
     clips = task.training(refit)
     unnamed = [class_id for class_id in task.texts.class_ids if class_id not in names]
     if unnamed:
@@ -108,7 +108,9 @@ def _known(task: Task, asked: Composing, names: Names, refit: str, seen: Sequenc
     return Knowledge(names, dict(zip(task.texts.class_ids, texts_KT, strict=True)), clips.features_ND, clips.class_ids)
 
 
-def _grid_search(task: Task, asked: Composing, folds_: Folds, names: Names, settings: Sequence[Setting]) -> list[Trial]:
+def _grid_search(
+    task: Task, asked: TransferParams, folds_: Folds, names: Names, settings: Sequence[Setting]
+) -> list[Trial]:
     """The grid scored on seen classes that act as unseen; one setting needs no trial, but is measured all the same.
 
     Texts are centred on the other seen classes alone: nothing is known of those that act as unseen.
@@ -120,4 +122,4 @@ def _grid_search(task: Task, asked: Composing, folds_: Folds, names: Names, sett
     for part in parts:
         known = _known(task, asked, names, "seen", sorted(set(seen) - set(part)))
         by_part.append(folds.grid_search(known, [part], seen, settings, asked.scheme))
-    return [folds.joint(trials) for trials in zip(*by_part, strict=True)]
+    return [folds.pooled(trials) for trials in zip(*by_part, strict=True)]

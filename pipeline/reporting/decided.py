@@ -14,7 +14,7 @@ from pipeline.core.errors import FormatError
 from pipeline.core.store import Store
 from pipeline.reporting.explained_arrays import Explained
 from pipeline.reporting.explained_planes import unit
-from pipeline.text.prompts import MOVEMENT, TOLD
+from pipeline.text.prompts import MOVEMENT, TOLD_MEASURES
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -38,7 +38,7 @@ def table(one: Explained, texts: Store) -> pages.Table | None:
     class beyond their cosine with the other; else by how much more the texts of the class tell of it.
     """
     pairs = _mistakes(one)
-    groups = [_read(texts, group, one.class_ids) for group in (MOVEMENT, TOLD) if group in texts.groups()]
+    groups = [_read(texts, group, one.class_ids) for group in (MOVEMENT, TOLD_MEASURES) if group in texts.groups()]
     if not pairs or not groups:
         return None
     names, shown = _shown(one, [group.names for group in groups])

@@ -15,8 +15,8 @@ from pipeline.core.params import Params
 from pipeline.evaluation import hubness
 from pipeline.models.recognised import Recognised
 from pipeline.reporting import transfer_figures as figures
-from pipeline.transfer.asked import Composing
-from pipeline.transfer.explain import Explanation, Lost, explanations, shared
+from pipeline.transfer.explain import Explanation, RemovedCandidate, explanations, shared_classes
+from pipeline.transfer.params import TransferParams
 from pipeline.transfer.prototypes import Choice
 from pipeline.transfer.relatedness import Floats, relatedness, unit_rows
 
@@ -48,7 +48,7 @@ class About:
     has_pairs: bool  # side constraints
 
 
-def about(key: str, asked: Composing, embeddings: str) -> About:
+def about(key: str, asked: TransferParams, embeddings: str) -> About:
     """The same of a row's params; `embeddings` is the row of embed whose texts relate the classes."""
     return About(
         key=key,
@@ -179,7 +179,9 @@ def explained(name: str, choice: Choice) -> list[Table]:
         ]
         for one in one_by_one
     ]
-    rivals: list[list[Cell]] = [[seen[i], ", ".join(unseen[j] for j in users)] for i, users in shared(choice).items()]
+    rivals: list[list[Cell]] = [
+        [seen[i], ", ".join(unseen[j] for j in users)] for i, users in shared_classes(choice).items()
+    ]
     where = f", {name}"
     return [
         Table(
@@ -254,7 +256,7 @@ def _note(one: Explanation) -> str:
     return "empty row: its best neighbour" if one.readmitted else ""
 
 
-def _rivalled(loss: Lost, unseen: Sequence[str], seen: Sequence[str]) -> str:
+def _rivalled(loss: RemovedCandidate, unseen: Sequence[str], seen: Sequence[str]) -> str:
     return f"{seen[loss.seen]} ({loss.related:.2f}; {unseen[loss.rival]} {loss.rival_related:.2f})"
 
 

@@ -9,13 +9,15 @@ from pipeline.core import scores, store
 from pipeline.core.outputs import write_json
 from pipeline.models.recognised import Recognised
 from pipeline.reporting import transfer as report
-from pipeline.transfer.asked import Composing
+from pipeline.transfer.params import TransferParams
 from pipeline.transfer.prototypes import Choice
 
 HISTORY = ("split", "seed", "setting", "num_right", "num_clips", "top1", "selected")
 
 
-def write(folder: Path, found: Sequence[Recognised], asked: Composing, refit: str, about: Mapping[str, Any]) -> None:
+def write(
+    folder: Path, found: Sequence[Recognised], asked: TransferParams, refit: str, about: Mapping[str, Any]
+) -> None:
     """Write scores.zarr, history.csv and programs.json; `about` are the attributes of the store of scores."""
     with store.create(folder / scores.STORE, about) as writer:
         for one in found:

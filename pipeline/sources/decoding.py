@@ -93,7 +93,7 @@ def decode(block: Block) -> int:
     row = block.row
     sense = modalities.sense(row.modality)
     read, prepare = sense.read(row.dataset), sense.prepare(row.recipe, row.options, block.section)
-    boxed = films.boxed(row.modality, row.recipe, row.options, block.section) if row.boxes else None
+    boxed = films.box_reader(row.modality, row.recipe, row.options, block.section) if row.boxes else None
     cached = ClipCache(block.cache)
     for source in block.clips:
         path = verified(block.source, source.clip, row.dataset)

@@ -28,7 +28,7 @@ from pipeline.sources.samples import Tokenize
 from pipeline.sources.schedule import Amounts
 from pipeline.sources.screening import Screen
 from pipeline.text import compositions
-from pipeline.text.compositions import HeldOut, Words
+from pipeline.text.compositions import CorpusWords, HeldOut
 from pipeline.text.lexicon import Lexicon
 
 P = TypeVar("P", GraphPair, GeneralPair)
@@ -191,7 +191,7 @@ def _held_out(params: Params, folders: Folders) -> HeldOut | None:
     if not how.words_of or not set(params.corpora) <= set(how.words_of):
         raise DataError(f"compositions.words_of: {how.words_of} lacks some of {params.corpora}; give all that train")
     corpora = [_opened(name, folders) for name in how.words_of]
-    words = Words()
+    words = CorpusWords()
     for corpus in corpora:
         for graph in corpus_tables.graphs(corpus):
             words.add(graph)

@@ -12,7 +12,7 @@ from pipeline.core.errors import DataError
 from pipeline.core.store import Store
 from pipeline.labels.overlap import CHECKS, Overlap, OverlapParams, Target, overlapping
 from pipeline.models.methods.shared import class_texts, text_weights
-from pipeline.models.shared_classes import text_space
+from pipeline.models.shared_classes import text_space_key
 
 Floats = npt.NDArray[np.float32]
 
@@ -79,7 +79,7 @@ def _opened(named: Named) -> Store:
 
 
 def _refuse_other_texts(stores: Mapping[str, Store], source: str, seed: int) -> None:
-    made_by = {dataset: text_space(store, seed) for dataset, store in stores.items()}
+    made_by = {dataset: text_space_key(store, seed) for dataset, store in stores.items()}
     for dataset, maker in made_by.items():
         if maker != made_by[source]:
             raise DataError(

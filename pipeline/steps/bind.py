@@ -157,9 +157,9 @@ def _prepared(row: Row, batches: Batches, running: loop.Running, inputs: Inputs,
         dataset: tables.read_meta(inputs.clips / f"{dataset}.parquet", CLIPS)["class_names"] for dataset in events
     }
     own_table = split_table.read(inputs.splits / f"{row.dataset}-{row.split_table}.parquet", row.splits)
-    split_tables = {
-        dataset: own_table if dataset == row.dataset else split_table.read(path, row.splits) if path else None
-        for dataset, path in tables_of.items()
+    split_tables = {row.dataset: own_table} | {
+        each.dataset: None if (path := tables_of[each.dataset]) is None else split_table.read(path, row.splits)
+        for each in row.pairs.further
     }
     roles = {split: own_table.classes(split) for split in row.splits}
     together = [tuple(row.senses)] if row.hub.learns else [(name,) for name in row.senses]

@@ -13,7 +13,7 @@ from pipeline.text import captions, fitting
 from pipeline.text.captions import Caption, Captioner, pieces_to_json
 from pipeline.text.clip_tokens import ClipTokens, tokens
 from pipeline.text.lexicon import of_corpus
-from pipeline.text.telling import Piece, Told
+from pipeline.text.realisation import CaptionText, Piece
 
 
 class Params(captions.Params):
@@ -32,7 +32,7 @@ def caption(params: Params, *, graphs: Path, out: Path) -> dict[str, object]:
                 if row.graph is None:
                     continue
                 made = captioner.caption(from_json(row.graph))
-                fit, places = fitting.fitted(made, captioner, clip, params.max_tokens)
+                fit, places = fitting.fit(made, captioner, clip, params.max_tokens)
                 table.add(_row(row, made, (fit, places), clip))
                 num_captions += 1
                 num_components += made.num_components
@@ -53,8 +53,8 @@ def caption(params: Params, *, graphs: Path, out: Path) -> dict[str, object]:
     return {**facts, "fitted": num_fitted}
 
 
-def _row(graph: GraphRow, made: Caption, fitted: tuple[Told, list[int]], clip: ClipTokens) -> CaptionRow:
-    counts = fitting.clause_tokens(clip, Told(made.text, made.clause_starts, made.pieces))
+def _row(graph: GraphRow, made: Caption, fitted: tuple[CaptionText, list[int]], clip: ClipTokens) -> CaptionRow:
+    counts = fitting.clause_tokens(clip, CaptionText(made.text, made.clause_starts, made.pieces))
     fit, places = fitted
     return CaptionRow(
         image_id=graph.image_id,

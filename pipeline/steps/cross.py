@@ -30,7 +30,7 @@ from pipeline.reporting import transfer as program_page
 from pipeline.training import method_rows
 from pipeline.training.method_rows import Compute
 from pipeline.training.selection import Plan, reading
-from pipeline.transfer.asked import Composing, Folds
+from pipeline.transfer.params import Folds, TransferParams
 
 
 class ByMethod(Params):
@@ -49,7 +49,7 @@ def _kind(how: Any) -> str | None:
 
 _UNSAID = "expected `method`: prototypes or rest with how they compose, or a file of models/methods and its variant"
 How = Annotated[
-    Annotated[Composing, Tag("program")] | Annotated[ByMethod, Tag("method")],
+    Annotated[TransferParams, Tag("program")] | Annotated[ByMethod, Tag("method")],
     Discriminator(_kind, custom_error_type="how", custom_error_message=_UNSAID),
 ]
 
@@ -109,7 +109,7 @@ def cross(
             f"cross.rows.{key}: source and target are both '{row.source.dataset}'; rows of align and transfer score a "
             "dataset's own unseen classes"
         )
-    what = clip_vectors.POOLED if isinstance(row.how, Composing) else reading(row.how.method)
+    what = clip_vectors.POOLED if isinstance(row.how, TransferParams) else reading(row.how.method)
     asked = crossing.CrossRequest(row.source, row.target, row.splits, row.seeds, row.overlap, row.max_missing, what)
     found = crossing.crossed(source.side, target.side, asked)
     about = clip_vectors.about(target.inputs.features) | {
@@ -121,7 +121,7 @@ def cross(
     parts = Parts("cross", key, cache)
     used: list[Path] = []
     with whole_folder(out) as scratch:
-        if isinstance(row.how, Composing):
+        if isinstance(row.how, TransferParams):
             check_features(row.how, source.inputs.features)
             page = _composed(scratch, key, row, row.how, settings, found, about)
         else:
@@ -135,7 +135,7 @@ def cross(
 
 
 def _composed(
-    scratch: Path, key: str, row: Row, how: Composing, settings: Settings, found: Crossing, about: dict[str, Any]
+    scratch: Path, key: str, row: Row, how: TransferParams, settings: Settings, found: Crossing, about: dict[str, Any]
 ) -> pages.Page:
     """Scores by the seen-unseen program."""
     if extra := how.scheme.extra:

@@ -15,11 +15,11 @@ from pipeline.core.measures import MEASURES
 from pipeline.core.progress import say
 from pipeline.core.runs import CACHE
 from pipeline.core.schemas import PROMPTS
-from pipeline.models.methods.shared import LABEL_AND_CONTEXT, class_vector, seeded
+from pipeline.models.methods.shared import LABEL_AND_CONTEXT, class_vector, seed_group
 from pipeline.models.text_encoders import shared as text_encoders
-from pipeline.models.text_encoders.shared import Cutting, TextEncoder, TrainedMember, Vectors, encode_cached
+from pipeline.models.text_encoders.shared import SplittingEncoder, TextEncoder, TrainedMember, Vectors, encode_cached
 from pipeline.text import movement_vectors
-from pipeline.text.prompts import MOVEMENT, TOLD, TypeName
+from pipeline.text.prompts import MOVEMENT, TOLD_MEASURES, TypeName
 
 Texts = dict[str, dict[str, str]]  # of each type, text by id
 
@@ -63,7 +63,7 @@ def embed(row: Row, compute: Compute, *, prompts: Path, out: Path, cache: Path =
     about: dict[str, Any] = {"dataset": row.dataset, "encoder": row.encoder, "weights_hash": _digest(encoders)}
     about["dim"] = next(iter(next(iter(vectors.values())).values())).shape[1]
     first = next(iter(encoders.values()))
-    num_cut = first.num_cut(texts) if isinstance(first, Cutting) else 0
+    num_cut = first.num_cut(texts) if isinstance(first, SplittingEncoder) else 0
     if num_cut:
         about["num_cut"] = num_cut
         say(f"{row.dataset}, {row.encoder}: {num_cut} of {len(texts)} texts are too long and were read in pieces")
@@ -73,7 +73,7 @@ def embed(row: Row, compute: Compute, *, prompts: Path, out: Path, cache: Path =
             groups = {kind: (list(by_type[kind]), vectors_ND) for kind, vectors_ND in of_kind.items()}
             groups |= {name: _mean(name, types, by_type, of_kind) for name, types in row.means.items()}
             for kind, (ids, vectors_ND) in groups.items():
-                writer.group(seeded(kind, seed), ids, of_seed).put("pooled", vectors_ND)
+                writer.group(seed_group(kind, seed), ids, of_seed).put("pooled", vectors_ND)
         if row.movement:
             _put_movements(writer, row, by_type)
     return {"texts": len(texts), "cut": num_cut}
@@ -81,7 +81,7 @@ def embed(row: Row, compute: Compute, *, prompts: Path, out: Path, cache: Path =
 
 def _put_movements(writer: store.StoreWriter, row: Row, by_type: Texts) -> None:
     """The groups `movement` and `told`. A class's texts of a type are read as one; of several types it is the mean."""
-    taken = sorted({MOVEMENT, TOLD} & {*by_type, *row.means})
+    taken = sorted({MOVEMENT, TOLD_MEASURES} & {*by_type, *row.means})
     if taken:
         raise ParamsError(f"embed.rows: movement: '{taken[0]}' is what its vectors are called; rename the type or mean")
     owners, rows = _rows_of_types("movement", row.movement, by_type)
@@ -92,7 +92,10 @@ def _put_movements(writer: store.StoreWriter, row: Row, by_type: Texts) -> None:
     ]
     attribute_KA, told_KM = movement_vectors.of_classes(joined)
     about = {"lexicon": movement_vectors.digest(), "of": row.movement}
-    for name, vectors_KX, names in ((MOVEMENT, attribute_KA, movement_vectors.vocabulary()), (TOLD, told_KM, MEASURES)):
+    for name, vectors_KX, names in (
+        (MOVEMENT, attribute_KA, movement_vectors.vocabulary()),
+        (TOLD_MEASURES, told_KM, MEASURES),
+    ):
         attrs = {**about, "dim": len(names), "names": list(names)}
         writer.group(name, [f"{owner}-00" for owner in owners], attrs).put("pooled", vectors_KX)
     untold = int((~attribute_KA.any(axis=1)).sum())

@@ -22,7 +22,7 @@ from pipeline.evaluation.tables import Row
 from pipeline.labels import overlap
 from pipeline.reporting import explained
 from pipeline.reporting.explained_arrays import Told
-from pipeline.text.prompts import MOVEMENT, PARTS_OF_LABELS, TOLD
+from pipeline.text.prompts import MOVEMENT, PARTS_OF_LABELS, TOLD_MEASURES
 
 
 class Bootstrap(Params):
@@ -166,7 +166,7 @@ def _check_texts(path: Path, truth: _Truth) -> None:
     """Every prompt type must tell all classes apart, but for what is parsed of texts or a part of labels."""
     store = Store(path, "embed")
     for group in store.groups():
-        if group.partition("@")[0] in (*PARTS_OF_LABELS, MOVEMENT, TOLD):
+        if group.partition("@")[0] in (*PARTS_OF_LABELS, MOVEMENT, TOLD_MEASURES):
             continue
         texts_ND = store.read(group, "pooled").astype(np.float64)
         texts_ND /= np.maximum(np.linalg.norm(texts_ND, axis=1, keepdims=True), 1e-12)

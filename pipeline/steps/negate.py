@@ -51,7 +51,7 @@ def negate(
     facts = tables.read_meta(captions, CAPTIONS)
     max_tokens: int = facts["params"]["max_tokens"]
     clip = tokens()
-    shown_false = certainty.of(tables.read_meta(graphs, GRAPHS)["kind"])
+    shown_false = certainty.judge(tables.read_meta(graphs, GRAPHS)["kind"])
     statistics = Statistics(lexicon)
     num_images = _counted(graphs, statistics)
     words = Pools(statistics, params.pools)

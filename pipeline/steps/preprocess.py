@@ -92,7 +92,7 @@ def preprocess(
     sense.prepare(row.recipe, row.options, section)  # what the params get wrong is said here, not by a worker
     if row.boxes:
         _check_boxed(row, key)
-        films.boxed(row.modality, row.recipe, row.options, section)
+        films.box_reader(row.modality, row.recipe, row.options, section)
     work = _Work(row, section, _accepted(clips, row), source, out, ClipCache(cache))
     missing = [clip for clip in work.clips if work.cached.header(clip.key) is None]
     _decode(work, missing, compute, key)

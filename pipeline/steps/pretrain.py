@@ -23,7 +23,7 @@ from pipeline.core.outputs import whole_folder, write_csv
 from pipeline.core.resume import Parts
 from pipeline.models import checkpoint
 from pipeline.reporting import pretrain as page_of
-from pipeline.training import classify, encoders, loop, ranks, sentences
+from pipeline.training import encoders, loop, ranks, sentences
 from pipeline.training.training_set import Prepared, TrainingSet, training_set_of
 
 COLUMNS = ("loss", "accuracy", "held_out_loss", "held_out_accuracy")
@@ -167,7 +167,7 @@ def _part_key(pair: _Pair) -> dict[str, object]:
 
 def _train(folder: Path, *, pair: _Pair, resume: Path) -> None:
     what = f"{pair.key} {pair.training_set.split}-{pair.seed}"
-    task = classify.Task(pair.section, what, pair.running, resume)
+    task = encoders.Task(what, pair.running, resume, pair.section)
     encoders.train(folder / pair.file, pair.row, pair.prepared, pair.training_set, pair.told, pair.seed, task)
 
 

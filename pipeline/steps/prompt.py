@@ -66,7 +66,7 @@ def prompt(row: Row, worded: captions.Params, *, descriptions: Path, out: Path, 
     texts = prompts.from_templates(row.templates, names)
     for type_, given in row.sources.items():
         where = f"prompt.rows: dataset '{row.dataset}': type '{type_}'"
-        texts += prompts.joined((reader.texts(type_, source) for source in given), names, where)
+        texts += prompts.merged((reader.texts(type_, source) for source in given), names, where)
     types = sorted({text.type for text in texts})
     progress.say(f"{row.dataset}: {len(texts)} texts of {len(names)} classes: {', '.join(types)}")
     tables.write(out, PROMPTS, _lines(texts, names), {"dataset": row.dataset})

@@ -17,10 +17,10 @@ from pipeline.models.tasks import Inputs, TaskRequest, build_tasks, class_names
 from pipeline.reporting import transfer as report
 from pipeline.reporting import transfer_files
 from pipeline.reporting.transfer import PageParams
-from pipeline.transfer.asked import Composing, Folds
+from pipeline.transfer.params import Folds, TransferParams
 
 
-class Row(Composing):
+class Row(TransferParams):
     """One row of `transfer.rows`."""
 
     dataset: str

@@ -7,8 +7,6 @@ but for those that the row leaves out. The hub is at rest, or learns along with 
 # Shapes: N clips, D size of the hub's vectors, K reasons for which two clips are no negatives of each other.
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
 import torch
@@ -18,7 +16,7 @@ from torch import Tensor, nn
 from pipeline.core.bound import HUB
 from pipeline.core.params import Params
 from pipeline.models import losses
-from pipeline.models.bound import Bound
+from pipeline.models.bound import BoundEncoder
 from pipeline.models.clip import Clip
 from pipeline.training import loop, ranks
 from pipeline.training.paired import PairedClips
@@ -60,7 +58,7 @@ class Sense(Params):
 class Arm(nn.Module):
     """A sense on its way to the hub: its encoder and its temperature, kept as the log of what cosines are scaled by."""
 
-    def __init__(self, bound: Bound, temperature: Fixed | Learned) -> None:
+    def __init__(self, bound: BoundEncoder, temperature: Fixed | Learned) -> None:
         super().__init__()
         self.bound = bound
         self.learned = isinstance(temperature, Learned)
@@ -100,17 +98,8 @@ class Binding(nn.Module):
         return found
 
 
-@dataclass(frozen=True)
-class Task:
-    """What one training is called and how it runs; none of it changes the weights."""
-
-    what: str  # names progress
-    running: loop.Running
-    resume: Path | None  # where the state of an unfinished training is kept
-
-
 def train(
-    binding: Binding, data: PairedClips, held_out: PairedClips, params: loop.Params, seed: int, task: Task
+    binding: Binding, data: PairedClips, held_out: PairedClips, params: loop.Params, seed: int, task: loop.Task
 ) -> loop.Fitted:
     """Leave the weights of the epoch that best found held-out clips; to be run within `deterministic`."""
     return loop.fit(

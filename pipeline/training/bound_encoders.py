@@ -20,7 +20,7 @@ from pipeline.core.hashing import file_digest
 from pipeline.core.params import Params
 from pipeline.core.roles import joint_clips
 from pipeline.core.seeds import derived_seed
-from pipeline.models.bound import Bound
+from pipeline.models.bound import BoundEncoder
 from pipeline.models.encoder import Encoder
 from pipeline.training import binding, bound, frozen, hub, loop, paired, paired_classes, ranks, starts
 from pipeline.training.binding import Arm, Binding, Sense
@@ -190,7 +190,7 @@ def train(training: Training, folder: Path, running: loop.Running, resume: Path)
     log = runs.recorded("training", what, writes=ranks.leads())
     with log as facts, deterministic(seed, params.num_threads):
         module = _built(training)
-        fitted = binding.train(module, *sources, params, seed, binding.Task(what, running, resume))
+        fitted = binding.train(module, *sources, params, seed, loop.Task(what, running, resume))
         facts.update(fitted.facts)
     for name in training.names:
         arm = module.arm(name)
@@ -225,16 +225,16 @@ def _built(training: Training) -> Binding:
         encoder = modalities.sense(sense.modality).build(
             sense.encoder, sense.options, training.layout(name), f"{where}.options"
         )
-        fresh_bound = Bound(encoder, found.encoder.dim)
+        fresh_bound = BoundEncoder(encoder, found.encoder.dim)
         starts.fill(fresh_bound, sense, training.starts[name], found.encoder, where)
         arms[name] = Arm(fresh_bound, sense.temperature)
     fresh = cast(nn.Module, training.hub.fresh(training.group)) if plan.hub.learns else None
     return Binding(arms, None if fresh is None else binding.learning(fresh))
 
 
-def _as_bound(encoder: Encoder) -> Bound:
+def _as_bound(encoder: Encoder) -> BoundEncoder:
     """A hub that has learnt, in the form of the senses: its linear layer changes nothing."""
-    kept = Bound(cast(nn.Module, encoder), encoder.dim)
+    kept = BoundEncoder(cast(nn.Module, encoder), encoder.dim)
     nn.init.eye_(kept.projection.weight)
     return kept
 

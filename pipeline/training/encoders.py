@@ -1,6 +1,6 @@
 """One encoder from its plan: built, trained to tell a split's training classes apart, written with what it saw."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,7 +14,7 @@ from pipeline.core.errors import ParamsError
 from pipeline.core.params import Params
 from pipeline.core.seeds import derived_seed
 from pipeline.models import checkpoint, encoder_cost, text_space
-from pipeline.models.mapped import Mapped
+from pipeline.models.mapped import MappedEncoder
 from pipeline.training import classify, loop, ranks, sentences
 from pipeline.training.determinism import deterministic
 from pipeline.training.training_set import Classes, Prepared, TrainingSet
@@ -43,6 +43,13 @@ class Plan(Params):
         return self
 
 
+@dataclass(frozen=True)
+class Task(loop.Task):
+    """What one training is called, how it runs, and where params.yaml gives its row."""
+
+    section: str
+
+
 def train(
     file: Path,
     plan: Plan,
@@ -50,7 +57,7 @@ def train(
     training_set: TrainingSet,
     told: sentences.Told | None,
     seed: int,
-    task: classify.Task,
+    task: Task,
 ) -> None:
     """Write the weights of the best epoch; `told` are the texts of the training classes, where the plan has such."""
     named_seed = derived_seed(seed, "pretrain", training_set.split)
@@ -65,7 +72,7 @@ def train(
                 f"{task.section}: {plan.encoder} has no weights to learn; name it in a row of extract alone"
             )
         if told is not None and told.space is not None:
-            encoder = Mapped(encoder, told.space.dim)
+            encoder = MappedEncoder(encoder, told.space.dim)
         cost = encoder_cost.of(encoder, _whole_clip(prepared))
         fitted = classify.train(encoder, prepared, training_set, plan.training, teaching, seed=named_seed, task=task)
         facts.update(fitted.facts)
@@ -79,12 +86,12 @@ def _whole_clip(prepared: Prepared) -> torch.Tensor:
     return torch.ones(1, *np.shape(prepared.clips[:1])[1:])
 
 
-def _variant(plan: Plan, layout: str, section: str) -> modalities.Variant | None:
+def _variant(plan: Plan, layout: str, section: str) -> modalities.Augmentation | None:
     """What draws a clip's variants. ParamsError for a modality that has none, or whose params do not fit."""
     if plan.augment is None:
         return None
     sense = modalities.sense(plan.modality)
-    if not isinstance(sense, modalities.Varied):
+    if not isinstance(sense, modalities.Augmentable):
         raise ParamsError(f"{section}: there are no variants of {plan.modality} to learn from; set it to null")
     return sense.augment(plan.augment, layout, section)
 

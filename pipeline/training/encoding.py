@@ -103,7 +103,7 @@ def encode_regions(encoder: PictureEncoder, clips: ClipArrays, boxes: list[Boxes
             lattice = regions.Lattice((num_frames, height, width), encoder.stride)
             for places_DSGP, some in zip(encoder.places(x_NCTHW), boxes[rows], strict=True):
                 frame_K, corners_K4 = torch.from_numpy(some.frame_K), torch.from_numpy(some.corners_K4)
-                found.append(regions.pooled(places_DSGP, frame_K, corners_K4, lattice).numpy())
+                found.append(regions.box_means(places_DSGP, frame_K, corners_K4, lattice).numpy())
     return found
 
 

@@ -3,13 +3,14 @@
 They are of a split's training, of a training on all classes, which others have done, or of none, such as CLIP's.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from torch import Tensor, nn
 
 from pipeline import modalities
 from pipeline.core import members
@@ -17,7 +18,7 @@ from pipeline.core.errors import DataError, FormatError, LeakError, ParamsError
 from pipeline.core.hashing import file_digest, value_digest
 from pipeline.models import checkpoint, text_space
 from pipeline.models.encoder import Encoder, SplitlessMember, WeightlessMember, encoder_of
-from pipeline.models.mapped import rebuilt
+from pipeline.models.mapped import with_kept_map
 from pipeline.models.text_space import TextSpace
 
 
@@ -103,13 +104,11 @@ def _of_splits(asked: EncoderRequest, weights: Path, layout: str) -> Loads:
     files = sorted(weights.glob("*.safetensors"))
     if not files:
         raise DataError(f"{weights}: no weights there; run `dvc repro pretrain@{weights.name}`")
-    sense = modalities.sense(asked.modality)
 
     def load(file: Path) -> Found:
         state, metadata = checkpoint.load(file)
         about = check(metadata, file, asked, layout)
-        module = rebuilt(sense.build(about.encoder, about.options, about.layout, str(file)), metadata)
-        checkpoint.restore(module, state, file)
+        module = restored(file, state, metadata)
         kept = about.model_dump(include={"split", "seed", "training_classes", "training_clips", "encoder", "modality"})
         kept |= {"adopted": True} if about.adopted else {}
         if about.dataset != asked.dataset:  # its class ids say nothing of those of the clips
@@ -120,6 +119,15 @@ def _of_splits(asked: EncoderRequest, weights: Path, layout: str) -> Loads:
         return Found(file.stem, encoder_of(module), file_digest(file), kept)
 
     return {file.stem: partial(load, file) for file in files}
+
+
+def restored(file: Path, state: dict[str, Tensor], metadata: Mapping[str, Any]) -> nn.Module:
+    """The encoder that the metadata of a file of pretrain describe, with its weights."""
+    sense = modalities.sense(metadata["modality"])
+    module = sense.build(metadata["encoder"], metadata["options"], metadata["layout"], str(file))
+    module = with_kept_map(module, metadata)
+    checkpoint.restore(module, state, file)
+    return module
 
 
 def _of_no_split(asked: EncoderRequest, weights: Path) -> Loads:

@@ -14,8 +14,8 @@ from pipeline.core.closure import Code
 from pipeline.core.outputs import write_json
 from pipeline.models import checkpoint, generalised
 from pipeline.models.clip_vectors import Reading
-from pipeline.models.generalised import Gate, Scored
-from pipeline.models.methods.shared import Array, Candidate, Clips, Cost, Method, MethodParams
+from pipeline.models.generalised import Gate, ScoredClips
+from pipeline.models.methods.shared import Array, CandidateModel, Clips, Cost, Method, MethodParams
 from pipeline.models.task import Task
 from pipeline.training.determinism import deterministic
 from pipeline.transfer.folds import class_folds
@@ -122,7 +122,7 @@ def _first(task: Task) -> list[int]:
     return next(iter(task.spaces.values()))
 
 
-def _explain(task: Task, candidate: Candidate, folder: Path) -> None:
+def _explain(task: Task, candidate: CandidateModel, folder: Path) -> None:
     """Leave what lies behind the scores of the unseen clips among the unseen classes (`explain_<name>.npy`)."""
     if candidate.explain is None or "unseen" not in task.spaces:
         return
@@ -156,7 +156,7 @@ def _grid_search(task: Task, member: Method, plan: Plan, seed: int) -> tuple[lis
     return history, parting
 
 
-def _trained(task: Task, clips: Clips, member: Method, plan: Plan, seed: int) -> Iterator[Candidate]:
+def _trained(task: Task, clips: Clips, member: Method, plan: Plan, seed: int) -> Iterator[CandidateModel]:
     """The candidates of one training; nothing is learnt from the texts of other classes."""
     return member.candidates(clips, task.texts.of_clips(clips), plan.settings, seed)
 
@@ -177,7 +177,7 @@ def _by_folds(task: Task, member: Method, plan: Plan, seed: int) -> list[dict[st
     ]
 
 
-def _hits(task: Task, candidate: Candidate, clips: Clips, class_ids: Sequence[int]) -> list[bool]:
+def _hits(task: Task, candidate: CandidateModel, clips: Clips, class_ids: Sequence[int]) -> list[bool]:
     """Which clips are told apart rightly from those of each other's classes."""
     texts = task.texts.of(class_ids)
     guesses = candidate.score(clips.features_ND, texts).argmax(axis=1)
@@ -185,15 +185,15 @@ def _hits(task: Task, candidate: Candidate, clips: Clips, class_ids: Sequence[in
     return hits
 
 
-def _parting(task: Task, candidate: Candidate) -> Parting:
+def _parting(task: Task, candidate: CandidateModel) -> Parting:
     """How a method that was trained on fit parts held-out clips of its classes from those of val classes."""
     fit = sorted({*task.fit.class_ids, *task.held_out.class_ids})
     texts = task.texts.of(sorted([*fit, *task.val_classes]))
     features_ND = np.concatenate([task.held_out.features_ND, task.val.features_ND])
     truth_N = texts.rows([*task.held_out.class_ids, *task.val.class_ids])
-    scored = Scored(candidate.score(features_ND, texts), np.isin(texts.class_ids, fit), truth_N)
+    scored = ScoredClips(candidate.score(features_ND, texts), np.isin(texts.class_ids, fit), truth_N)
     fewest = min(len(fit), len(task.val_classes), len(task.unseen))
-    return Parting(generalised.calibration(scored), generalised.gate(scored, min(generalised.NUM_BEST, fewest)))
+    return Parting(generalised.calibration(scored), generalised.fit_gate(scored, min(generalised.NUM_BEST, fewest)))
 
 
 def _about(task: Task, plan: Plan, setting: str) -> dict[str, Any]:

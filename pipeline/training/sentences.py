@@ -23,8 +23,8 @@ from pipeline.core.errors import DataError
 from pipeline.core.store import Store
 from pipeline.models.encoder import encoder_of
 from pipeline.models.learning import LossFn
-from pipeline.models.mapped import Mapped
-from pipeline.models.methods.shared import Array, Centre, TextType, Wording, text_weights
+from pipeline.models.mapped import MappedEncoder
+from pipeline.models.methods.shared import Array, Centre, ClassEmbedder, TextType, text_weights
 from pipeline.models.stored_texts import StoredTexts
 from pipeline.models.text_space import TextSpace
 from pipeline.training import ranks
@@ -64,7 +64,7 @@ def told(params: Params, texts: StoredTexts, class_ids: Sequence[int], seed: int
     DataError for a store without such texts, and where a kept map would lead to texts of unknown weights.
     """
     of_classes = texts.of(class_ids, seed)
-    text_KT = Wording.of(params.text_type, params.centre, of_classes)(of_classes)
+    text_KT = ClassEmbedder.of(params.text_type, params.centre, of_classes)(of_classes)
     return Told(text_KT, params, _space(params, texts.store, seed, text_KT.shape[1]) if params.keep_map else None)
 
 
@@ -82,7 +82,7 @@ def _space(params: Params, store: Store, seed: int, dim: int) -> TextSpace:
 class Reader(nn.Module):
     """An encoder, a linear map from its vectors to those of texts, and where asked a linear layer over the classes.
 
-    An encoder that is to keep the map brings it (`Mapped`).
+    An encoder that is to keep the map brings it (`MappedEncoder`).
     """
 
     text_KT: Tensor
@@ -90,7 +90,7 @@ class Reader(nn.Module):
     def __init__(self, encoder: nn.Module, told: Told) -> None:
         super().__init__()
         num_classes, text_dim = told.text_KT.shape
-        mapped = encoder if isinstance(encoder, Mapped) else Mapped(encoder, text_dim)
+        mapped = encoder if isinstance(encoder, MappedEncoder) else MappedEncoder(encoder, text_dim)
         self.encoder, self.map, self.scale = mapped.encoder, mapped.map, told.params.scale
         dim = encoder_of(self.encoder).dim
         self.register_buffer("text_KT", torch.from_numpy(told.text_KT), persistent=False)

@@ -9,7 +9,7 @@ from pipeline.core import members
 from pipeline.core.bound import HUB
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.models import checkpoint
-from pipeline.models.bound import Bound
+from pipeline.models.bound import BoundEncoder
 from pipeline.training import frozen
 from pipeline.training.binding import Sense, clip_of
 
@@ -48,7 +48,7 @@ def said(sense: Sense, file: Path, asked: frozen.EncoderRequest, layout: str) ->
     return about
 
 
-def fill(bound: Bound, sense: Sense, file: Path | None, hub: Any, where: str) -> None:
+def fill(bound: BoundEncoder, sense: Sense, file: Path | None, hub: Any, where: str) -> None:
     """Put the start's weights into a new encoder, ready to learn; the hub's tower also gives its projection."""
     encoder = bound.encoder
     if file is not None:

@@ -15,7 +15,7 @@ from pipeline.core.roles import clips_digest
 from pipeline.core.schemas import SplitRow
 from pipeline.core.seeds import generator
 from pipeline.core.split_table import SplitTable
-from pipeline.modalities import Variant
+from pipeline.modalities import Augmentation
 
 Classes = Literal["fit", "seen"]
 ROLES: dict[Classes, tuple[str, ...]] = {"fit": ("fit",), "seen": ("fit", "val")}
@@ -78,7 +78,7 @@ class LabelledClips:
     training_classes: list[int]
     batch_size: int
     shuffled: bool
-    variant: Variant | None = None  # of each clip another one is read, drawn anew in every epoch
+    variant: Augmentation | None = None  # of each clip another one is read, drawn anew in every epoch
 
     def steps(self, seed: int, epoch: int) -> list[Rows]:
         """Numbers of clips, 0 to N - 1."""

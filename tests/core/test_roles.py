@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pipeline.core import roles
 from pipeline.core.errors import DataError
 from pipeline.core.roles import Classes, Clip
-from pipeline.core.schemas import ROLES
+from pipeline.core.schemas import ROLES, ClipRow
 from pipeline.core.seeds import generator
 
 
@@ -46,7 +46,16 @@ def assigned(clips, classes, seed):
 
 
 def clip_row(**columns):
-    return {"clip_id": "x/1", "class_id": 3, "subject": 1, "camera": 1, "setup": 1, "replication": 1} | columns
+    known = {"clip_id": "x/1", "class_id": 3, "subject": 1, "camera": 1, "setup": 1, "replication": 1}
+    rest = {
+        "train_lists": None,
+        "test_lists": None,
+        "num_frames": 1,
+        "num_bytes": 1,
+        "content_hash": "",
+        "reason": None,
+    }
+    return ClipRow(**{"modality": "skeleton", "path": "x", **rest, **known, **columns})
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pipeline.core import members, store
 from pipeline.core.errors import DataError
 from pipeline.models import clip_vectors
 from pipeline.models.clip_vectors import POOLED, Encoded, Reading, segments
-from pipeline.models.innocence import Saw
+from pipeline.models.encoder_history import EncoderHistory
 from pipeline.training import selection
 from tests.core.table_rows import split_row
 
@@ -28,7 +28,7 @@ def made(folder: Path, stage: str = "extract", **arrays: Array) -> Encoded:
         group = writer.group("s0-0", IDS, {})
         for name, values in arrays.items():
             group.put(name, values)
-    saw = Saw([], None, None, [], None, None)
+    saw = EncoderHistory([], None, None, [], None, None)
     return Encoded(clip_vectors.open_features(path), "s0-0", saw, None)
 
 

@@ -12,7 +12,7 @@ from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.params import parse
 from pipeline.models import checkpoint
 from pipeline.models.methods import ridge
-from pipeline.models.methods.shared import Candidate, Clips
+from pipeline.models.methods.shared import CandidateModel, Clips
 from pipeline.models.tasks import Inputs
 from pipeline.steps import align
 from pipeline.training import selection
@@ -124,7 +124,7 @@ class Guesser:
             always = np.eye(18, dtype=np.float32)[place]
             module = torch.nn.Linear(1, 1)
             torch.nn.init.constant_(module.weight, place)
-            yield Candidate(
+            yield CandidateModel(
                 setting, 0.5, lambda x_ND, t, row=always: np.tile(row[: len(t.class_ids)], (len(x_ND), 1)), module
             )
 

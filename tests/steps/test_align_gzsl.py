@@ -34,7 +34,7 @@ def rehearsed(world):
     features_ND = np.concatenate([task.held_out.features_ND, task.val.features_ND])
     truth_N = np.array([*task.held_out.class_ids, *task.val.class_ids])
     return [
-        generalised.Scored(candidate.score(features_ND, seen), np.arange(15) < 12, truth_N)
+        generalised.ScoredClips(candidate.score(features_ND, seen), np.arange(15) < 12, truth_N)
         for candidate in ridge.candidates(task.fit, task.texts.of(FIT), RIDGE, 0)
     ]
 
@@ -68,7 +68,7 @@ def test_the_gate_is_learnt_from_clips_of_seen_classes(found, rehearsed):
     assert gate.shape == values.shape[:2]
     is_seen_K = ~np.isin(found["gzsl"].provenance.class_ids, UNSEEN)
     for place, scored in enumerate(rehearsed):
-        expected = generalised.gate(scored, 2)(values[:, place], np.arange(18) < 15)
+        expected = generalised.fit_gate(scored, 2)(values[:, place], np.arange(18) < 15)
         # the val classes are unseen to a method that was trained on fit alone, and candidates of the seen side
         assert is_seen_K.tolist() == (np.arange(18) < 15).tolist()
         np.testing.assert_allclose(gate[:, place], expected, atol=1e-5)

@@ -10,7 +10,7 @@ from pipeline.core.params import parse
 from pipeline.modalities import skeleton
 from pipeline.models import checkpoint
 from pipeline.models.clip_vectors import POOLED, encoded
-from pipeline.models.mapped import Mapped
+from pipeline.models.mapped import MappedEncoder
 from pipeline.steps.extract import Row, extract
 from pipeline.training.encoding import Batches, Masked, hidden
 from tests.core.table_rows import split_row
@@ -78,7 +78,7 @@ SPACE = {"dim": 7, "weights_hash": "texts", "text_type": "context", "centre": "s
 def write_mapped(world, **changes):
     """Weights of the same encoder with a map behind it."""
     torch.manual_seed(0)
-    encoder = Mapped(skeleton.build("stgcn", OPTIONS, "kinect20", "here"), 7)
+    encoder = MappedEncoder(skeleton.build("stgcn", OPTIONS, "kinect20", "here"), 7)
     checkpoint.save(world / "w/s0-0.safetensors", encoder, {**ABOUT, "text_space": {**SPACE, **changes}})
     return {name: np.asarray(value, np.float64) for name, value in encoder.map.state_dict().items()}
 

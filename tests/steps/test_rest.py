@@ -18,7 +18,7 @@ from pipeline.core.store import Store
 from pipeline.formats import video
 from pipeline.models import checkpoint
 from pipeline.models.rest import frames
-from pipeline.models.rest.inputs import Sizes
+from pipeline.models.rest.inputs import ModelSizes
 from pipeline.models.rest.model import Rest
 from pipeline.models.rest.tokens import Vocabulary
 from pipeline.sources.video_clips import Place, Window, clips_at
@@ -115,7 +115,7 @@ def test_a_group_tells_what_its_weights_were_taught(left: Path) -> None:
 def test_a_clip_is_the_mean_of_the_unit_representations_of_its_windows(left: Path, films: Path) -> None:
     """Against the network built by hand from the weights' file, and windows cut here."""
     state, about = checkpoint.load(left / "all-0.safetensors")
-    sizes = Sizes(36, 2, False, 3, len(Vocabulary.from_json(about["vocabulary"])), 3)
+    sizes = ModelSizes(36, 2, False, 3, len(Vocabulary.from_json(about["vocabulary"])), 3)
     chosen = parse(rest.Row, ROW, "row")
     encoder = frames.build(chosen.frames, channels_last=False, checkpoint_gradients=False)
     module = Rest(chosen.model, encoder, sizes)

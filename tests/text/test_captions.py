@@ -6,7 +6,7 @@ from pipeline.core.errors import FormatError
 from pipeline.graphs.scene import Relation, SceneObject, components, scene_graph
 from pipeline.text.captions import Captioner, Params, component_cover, pieces_from_json, pieces_to_json
 from pipeline.text.lexicon import Lexicon
-from pipeline.text.telling import Piece
+from pipeline.text.realisation import Piece
 
 LEXICON = Lexicon()
 
@@ -107,7 +107,7 @@ def test_a_caption_holds_what_its_pieces_say_and_only_edges_in_their_direction(s
             assert things[piece.subject].names[0] in words.lower()
         else:
             assert (piece.subject, piece.object, piece.predicate) in edges
-            assert words == LEXICON.predicate(piece.predicate).said
+            assert words == LEXICON.predicate(piece.predicate).wording
             assert (made.pieces[place - 1].subject, made.pieces[place + 1].subject) == (piece.subject, piece.object)
     assert made.text.endswith(".")
     assert made.clause_starts == sorted(set(made.clause_starts))
@@ -129,7 +129,7 @@ def test_every_object_is_told_or_one_that_reads_alike(scene):
 @given(scene=scenes())
 def test_a_component_takes_no_more_clauses_than_its_smallest_cover(scene):
     teller = captioner()
-    edges = teller._sayable(scene.relations)
+    edges = teller._edges(scene.relations)
     most = sum(len(component_cover(nodes, edges, 64).paths) for nodes in components(scene))
     assert len(teller.caption(scene).clause_starts) <= most
 

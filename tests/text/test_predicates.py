@@ -126,15 +126,15 @@ def test_the_alias_of_an_unlisted_word_means_what_that_one_means():
     aliased = Predicates([["stuck upon", "glued over"]])
     assert aliased.of("glued over").meaning == aliased.of("stuck upon").meaning
     assert aliased.of("glued over").places == ("on",)
-    assert aliased.of("glued over").said == "glued over"
+    assert aliased.of("glued over").wording == "glued over"
 
 
 def test_a_listed_fact_holds_both_ways():
     for meaning in {pair[0] for pair in PAIRS} | {pair[1] for pair in PAIRS}:
         for other in ("on", "under", "wearing", "holding", "touching"):
             forth, back = (
-                PREDICATES.compared((meaning, other, (True, False))),
-                PREDICATES.compared((other, meaning, (True, False))),
+                PREDICATES.compare((meaning, other, (True, False))),
+                PREDICATES.compare((other, meaning, (True, False))),
             )
             assert (forth == CONTRARY) == (back == CONTRARY), (meaning, other)
 
@@ -144,9 +144,9 @@ def test_a_listed_fact_holds_both_ways():
     [("has", False), ("with", False), ("near", False), ("on", True), ("wearing", True), ("in front of", True)],
 )
 def test_a_relation_that_goes_with_nearly_all_tells_nothing(word, tells):
-    assert PREDICATES.tells(PREDICATES.of(word).meaning) == tells
+    assert PREDICATES.is_informative(PREDICATES.of(word).meaning) == tells
 
 
 def test_an_implied_place_is_listed_and_a_special_one_open():
-    assert PREDICATES.compared(("on", "sitting on", (True, False))) == LISTED
-    assert CONTRARY < PREDICATES.compared(("sitting on", "on", (True, False))) < LISTED
+    assert PREDICATES.compare(("on", "sitting on", (True, False))) == LISTED
+    assert CONTRARY < PREDICATES.compare(("sitting on", "on", (True, False))) < LISTED

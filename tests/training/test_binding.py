@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from pipeline.models import checkpoint
-from pipeline.models.bound import Bound
+from pipeline.models.bound import BoundEncoder
 from pipeline.training.binding import Arm, Binding, Fixed, Learned, found, left_out, loss_of
 from tests.training import joined_binding
 from tests.training.joined_binding import CASES, arrays, learner
@@ -80,7 +80,7 @@ def test_a_learned_temperature_is_bounded_as_clips_and_can_leave_its_bound() -> 
 
 
 def test_a_fixed_temperature_may_be_any() -> None:
-    arm = Arm(Bound(joined_binding.Mean(2), 5), Fixed(kind="fixed", value=0.005))
+    arm = Arm(BoundEncoder(joined_binding.Mean(2), 5), Fixed(kind="fixed", value=0.005))
     some = {"x/a": torch.ones(2, 2, 3), "x/hub": torch.eye(2, 5), "keys": torch.zeros(2, 0)}
     assert Binding({"a": arm}, None)(some)["scale/a"].item() == pytest.approx(200, rel=1e-5)
     assert (arm.temperature, arm.learned) == (pytest.approx(0.005), False)

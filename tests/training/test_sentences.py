@@ -7,7 +7,7 @@ from torch import nn
 
 from pipeline.core import store
 from pipeline.core.errors import DataError
-from pipeline.models.mapped import Mapped
+from pipeline.models.mapped import MappedEncoder
 from pipeline.models.text_space import TextSpace
 from pipeline.training import sentences
 
@@ -195,7 +195,7 @@ def test_an_encoder_that_keeps_the_map_learns_as_one_that_does_not():
     found = []
     for keeps in (False, True):
         torch.manual_seed(0)
-        encoder = Mapped(Linear(), 4) if keeps else Linear()
+        encoder = MappedEncoder(Linear(), 4) if keeps else Linear()
         asked = params(loss="batch", label_weight=0.5, keep_map=keeps)
         reader = sentences.Reader(encoder, sentences.Told(VECTORS[:3], asked))
         loss = sentences.loss_of(asked, 0.0)(reader, batch())[0]
