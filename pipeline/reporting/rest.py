@@ -96,7 +96,7 @@ def _text(told: Told) -> list[str]:
 
 
 def _of_overlaps(taught: Taught) -> str:
-    left_out, kept = (sorted(each.source for each in found) for found in (taught.removed, taught.kept))
+    left_out, kept = (sorted(each.source for each in found) for found in (taught.removed, taught.kept_overlap))
     told = (
         f"Left out of training, for they are a target's: {len(left_out)} ({'; '.join(left_out)}). " if left_out else ""
     )
@@ -140,7 +140,7 @@ def _overlaps(told: Sequence[Told]) -> list[pages.Table]:
     """A line a class, with the seeds it is told of: their texts differ only where rows of embed have seeds."""
     seeds: dict[tuple[pages.Cell, ...], list[str]] = {}
     for one in told:
-        for verdict, found in (("left out", one.taught.removed), ("kept", one.taught.kept)):
+        for verdict, found in (("left out", one.taught.removed), ("kept", one.taught.kept_overlap)):
             for each in found:
                 line = (verdict, each.source, each.target, each.dataset, each.how, _distance(each))
                 seeds.setdefault(line, []).append(str(one.seed))
