@@ -338,7 +338,7 @@ def _attrs(run: _Run, dataset: str, file: Path) -> dict[str, Any]:
         "training_names": sorted(names),
         "training_clips": _training_clips(run) if class_ids else None,
         "removed": [[match.source, match.target, match.distance, match.how] for match in run.taught.removed],
-        "kept_overlap": [match.source for match in run.taught.kept],
+        "kept_overlap": [match.source for match in run.taught.kept_overlap],
         "weights_hash": run.taught.texts_hash if row.losses is None else file_digest(file),
         "pretrained": _pretrained(run),
     }
