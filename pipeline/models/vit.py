@@ -126,7 +126,7 @@ class Encoder(nn.Module):
         return token_NLD[:, 0] if self.params.pooling == "class" else token_NLD[:, 1:].mean(dim=1)
 
     def _tokens(self, x_NCTHW: Tensor) -> Tensor:
-        """found_NLD: all tokens after the last norm. DataError for clips of another size."""
+        """last_NLD: all tokens after the last norm. DataError for clips of another size."""
         if x_NCTHW.shape[2:] != self.params.size:
             seen, known = (" x ".join(map(str, size)) for size in (x_NCTHW.shape[2:], self.params.size))
             raise DataError(
@@ -140,5 +140,5 @@ class Encoder(nn.Module):
         token_NLD = torch.cat([class_N1D, patch_NKD], dim=1) + self.position_LD
         if self.params.first_norm == "tokens":
             token_NLD = self.first_norm(token_NLD)
-        token_NLD: Tensor = self.last_norm(self.blocks(token_NLD))
-        return token_NLD
+        last_NLD: Tensor = self.last_norm(self.blocks(token_NLD))
+        return last_NLD
