@@ -14,7 +14,7 @@ from pipeline.core.errors import DataError
 from pipeline.core.measures import MEASURES
 from pipeline.models.methods.shared import Array, ClassEmbedder, ClassTexts, Clips, Cost, standardisation, unit
 from pipeline.models.regression import LinearScorer, Standardiser, ridge_solution
-from pipeline.text.prompts import MOVEMENT, TOLD
+from pipeline.text.prompts import MOVEMENT, TOLD_MEASURES
 
 Doubles = npt.NDArray[np.float64]
 
@@ -91,7 +91,7 @@ class MeasuredScorer:
 
     def told(self, texts: ClassTexts) -> Array:
         """Unit vectors (K, M) of the movements that the texts of classes tell."""
-        told_KM = texts.of_type(TOLD)
+        told_KM = texts.of_type(TOLD_MEASURES)
         is_told_K1 = np.any(np.hstack([told_KM, texts.further.get(MOVEMENT, told_KM)]), axis=1, keepdims=True)
         return unit(_clipped((told_KM - self.told_mean_M) * self.told_scale_M * is_told_K1))
 
@@ -147,7 +147,7 @@ def fit_measured(clips: Clips, texts: ClassTexts) -> MeasuredScorer:
     seen = texts.of_clips(clips)
     shown_ND = clips.features_ND[:, : len(MEASURES)].astype(np.float64)
     shown_SM = _class_means(shown_ND, seen.rows(clips.class_ids), len(seen.class_ids))
-    told_SM = seen.of_type(TOLD).astype(np.float64)
+    told_SM = seen.of_type(TOLD_MEASURES).astype(np.float64)
     mean_M, scale_M = standardisation(shown_SM.astype(np.float32))
     told_scale_M = 1 / np.maximum(told_SM.std(axis=0), _MIN_DEVIATION)
     return MeasuredScorer(mean_M, scale_M, told_SM.mean(axis=0).astype(np.float32), told_scale_M.astype(np.float32))

@@ -18,7 +18,7 @@ import torch
 from pipeline.core import members
 from pipeline.core.measures import MEASURES
 from pipeline.models.methods.shared import Array, CandidateModel, ClassTexts, Clips, Method, Need, unit
-from pipeline.text.prompts import TOLD
+from pipeline.text.prompts import TOLD_MEASURES
 from pipeline.training.selection import METHODS, method
 from tests.models.dvta.plain import VARIANT
 
@@ -152,7 +152,7 @@ def made(one_space: bool, senses: tuple[str, ...], measuring: bool, need: Need) 
     told_KM = unit(random.normal(size=(36, len(MEASURES))).astype(np.float32))
     is_verb_T = np.arange(TEXT_DIM) < TEXT_DIM // 2  # verb and noun: each says a half of what the label says
     parts = {"verb": unit(label_KT * is_verb_T), "noun": unit(label_KT * ~is_verb_T)}
-    texts = ClassTexts((*SEEN, *UNSEEN), label_KT, context_KT, {TOLD: told_KM, **parts})
+    texts = ClassTexts((*SEEN, *UNSEEN), label_KT, context_KT, {TOLD_MEASURES: told_KM, **parts})
     map_TD = np.eye(TEXT_DIM) if one_space else random.normal(size=(TEXT_DIM, DIM))
 
     def clips(class_ids: list[int]) -> Clips:

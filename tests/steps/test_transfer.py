@@ -18,7 +18,7 @@ from pipeline.models.recognised import Recognised
 from pipeline.models.tasks import Inputs, TaskRequest, build_tasks
 from pipeline.reporting import transfer as report
 from pipeline.steps import transfer
-from pipeline.transfer.asked import Folds
+from pipeline.transfer.params import Folds
 
 UNSEEN, VAL = [3, 8, 13], [4, 9, 12]
 FIT = sorted(set(range(18)) - set(UNSEEN) - set(VAL))
