@@ -1,7 +1,7 @@
 """rest: a source's videos and class names -> ResT, and what it makes of the clips of the source and of the targets.
 
-What a target's classes are called is read to leave such classes of the source out, and for nothing else; of its clips
-nothing is looked at before the weights stand.
+The class names of a target are read only to leave its classes out of the source. Its clips are not read before the
+weights are trained.
 """
 
 from collections.abc import Callable, Sequence
