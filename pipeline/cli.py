@@ -12,7 +12,7 @@ from pipeline.core.progress import say
 Cap = Literal["row", "column", "both"]
 Overlap = Literal["remove", "keep"]
 Kind = Literal["auto", "aro", "sugarcrepe", "vl_checklist", "csv", "jsonl"]
-Profile = typer.Argument(help="A name that `unseen profile list` prints.")
+Profile = typer.Argument(help="A name that `unseen profile list` prints, or a file of your own.")
 # Of the commands over bound encoders.
 Files = Annotated[
     list[Path], typer.Argument(help="Files of clips, or folders of them. A folder of PNG frames is one clip.")
@@ -36,7 +36,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-profile_app = typer.Typer(help="Choose a complete params file by its name.", no_args_is_help=True)
+profile_app = typer.Typer(help="Choose a profile, a complete params file.", no_args_is_help=True)
 raw_app = typer.Typer(help="Register datasets as their owners publish them, below data/raw/.", no_args_is_help=True)
 app.add_typer(profile_app, name="profile")
 app.add_typer(raw_app, name="raw")
@@ -71,7 +71,7 @@ def profile_use(
     name: Annotated[str, Profile],
     force: Annotated[bool, typer.Option(help="Overwrite params.yaml even if you have edited it.")] = False,
 ) -> None:
-    """Copy a profile to params.yaml and remove outputs for which it has no rows."""
+    """Write a profile to params.yaml and remove outputs for which it has no rows."""
     from pipeline.commands import profile
 
     gone = profile.use(name, Path(), force=force)
@@ -196,7 +196,7 @@ def draw_dag() -> None:
     from pipeline.core.outputs import whole
     from pipeline.reporting import dag
 
-    drawn = dag.svg(Path("dvc.yaml"), profile.PROFILES / "demo.yaml")
+    drawn = dag.svg(Path("dvc.yaml"), profile.tree("demo"))
     with whole(Path("docs/dag.svg")) as scratch:
         scratch.write_text(drawn, encoding="utf-8")
 
@@ -286,7 +286,7 @@ def compare_constraints(
     from pipeline.core import params
     from pipeline.models.tasks import Inputs
     from pipeline.steps import transfer
-    from pipeline.transfer.asked import Folds
+    from pipeline.transfer.params import Folds
 
     chosen = params.row(transfer.Row, "transfer", row)
     inputs = Inputs(

@@ -28,7 +28,7 @@ def answered(
 ) -> Iterator[tuple[Path, Array]]:
     """Each clip in the files and folders with its vector; `failures` collects why others have none."""
     clips = recogniser.clips(paths, sense)
-    for path, answer in track(recogniser.each(clips, sense), total=len(clips), what="clips"):
+    for path, answer in track(recogniser.iter_vectors(clips, sense), total=len(clips), what="clips"):
         if isinstance(answer, UnseenError):
             if len(clips) == 1:
                 raise answer

@@ -15,11 +15,12 @@ from pipeline.core.schemas import CLIPS
 from pipeline.evaluation import hubness, metrics
 from pipeline.evaluation import tables as evaluated
 from pipeline.models.recognised import recognised
-from pipeline.models.tasks import Inputs, Task, TaskRequest, build_tasks, class_names
+from pipeline.models.task import Task
+from pipeline.models.tasks import Inputs, TaskRequest, build_tasks, class_names
 from pipeline.reporting.formatting import plain_span
 from pipeline.steps.transfer import Row
-from pipeline.transfer.asked import Folds
 from pipeline.transfer.folds import Constraints
+from pipeline.transfer.params import Folds
 from pipeline.transfer.recognise import Inference
 
 # The combinations of Table 8, in its order.
@@ -67,8 +68,8 @@ def constraints(row: Row, folds: Folds, inputs: Inputs, *, prompts: Path, clips:
     """
     names = class_names(prompts)
     tasks = build_tasks(inputs, TaskRequest(row.dataset, row.split_table, row.splits, row.seeds, row.max_missing))
-    accepted = [line for line in tables.read_rows(clips, CLIPS) if line["reason"] is None]
-    truth = {line["clip_id"]: line["class_id"] for line in accepted}
+    accepted = [line for line in tables.read(clips, CLIPS) if line.reason is None]
+    truth = {line.clip_id: line.class_id for line in accepted}
     measured = []
     for name, inference, imposed in VARIANTS:
         changed = row.model_copy(update={"inference": inference, "constraints": imposed})

@@ -10,6 +10,7 @@ from pipeline.core import params
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.outputs import write_json
 from pipeline.core.runs import CACHE
+from pipeline.datasets import shared as datasets
 from pipeline.formats.class_names import read_names, words
 from pipeline.labels import overlap as lists
 from pipeline.labels.overlap import Match
@@ -97,8 +98,14 @@ def overlap(
 
 
 def label_list(name: str) -> list[str]:
-    """A list of the project by name, or a text file with one class name a line."""
-    return read_names(Path(name)) if name.endswith(".txt") else lists.label_list(name)
+    """A published list or the class list of a dataset, by name, or a text file with one class name a line."""
+    published = lists.published_lists()
+    if name.endswith(".txt") or name in published:
+        return read_names(published.get(name, Path(name)))
+    if not datasets.class_file(name).is_file():
+        known = sorted({*published, *datasets.class_lists()})
+        raise DataError(f"no label list '{name}': the lists are {known}")
+    return [known.name for known in datasets.classes(name)]
 
 
 def label_vectors(encoder: TextEncoder, names: Sequence[str], cache: Path = CACHE) -> Vectors:

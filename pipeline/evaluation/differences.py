@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.core.schemas import PredictionRow
 from pipeline.evaluation import intervals, metrics, tables
 from pipeline.evaluation.metrics import Interval
 
 Row = dict[str, Any]  # of reports/evaluate/<row>.json
-Answers = Sequence[Row]  # of reports/evaluate/<row>.parquet, of one question
+Answers = Sequence[PredictionRow]  # of reports/evaluate/<row>.parquet, of one question
 
 _Clips = dict[str, tuple[tuple[Any, ...], float]]  # cell and share of right answers, by clip id
 
@@ -87,10 +88,8 @@ def over_cells(ours_all: Answers, theirs_all: Answers) -> Interval | None:
     (Cochran, 1977, equation 6.13), with Student's t. Seeds are taken as `paired` takes them. None for fewer than two
     cells.
     """
-    both = {line["seed"] for line in ours_all} & {line["seed"] for line in theirs_all}
-    ours, theirs = (
-        [line for line in answers if not both or line["seed"] in both] for answers in (ours_all, theirs_all)
-    )
+    both = {line.seed for line in ours_all} & {line.seed for line in theirs_all}
+    ours, theirs = ([line for line in answers if not both or line.seed in both] for answers in (ours_all, theirs_all))
     return _over_cells(_by_clip(ours), _by_clip(theirs))
 
 
@@ -112,9 +111,9 @@ def _by_clip(answers: Answers) -> _Clips:
     right: dict[str, list[bool]] = {}
     cells: dict[str, tuple[Any, ...]] = {}
     for line in answers:
-        right.setdefault(line["clip_id"], []).append(line["rank"] == 1)
-        cell = (line["clip_id"],) if line["subject"] is None else (line["subject"], line["class_id"])
-        cells[line["clip_id"]] = cell
+        right.setdefault(line.clip_id, []).append(line.rank == 1)
+        cell = (line.clip_id,) if line.subject is None else (line.subject, line.class_id)
+        cells[line.clip_id] = cell
     return {clip_id: (cells[clip_id], sum(values) / len(values)) for clip_id, values in right.items()}
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from pipeline.core.errors import DataError, LeakError
 from pipeline.core.roles import UNKNOWN_CLIPS, clips_digest
+from pipeline.core.schemas import ClipRow, SplitRow
 from pipeline.core.scores import INFERENCE, PAIRS, PAIRS_MAY_NOT_HOLD, Provenance
 
 # The words of core.scores that a row may use. Only evaluate makes the selection `oracle`, and marks it.
@@ -72,29 +73,29 @@ class Clip:
     contents: tuple[str, ...]  # from the function `content`, one for each modality in use
 
 
-def split_group(clip: Mapping[str, Any], protocol: str | None) -> int | str | None:
+def split_group(clip: ClipRow, protocol: str | None) -> int | str | None:
     """The group of a row of the clips table that must lie whole in training or whole in test, under a protocol.
 
     Where the dataset has its own lists for the protocol, the group is the side of the list; else it is the subject,
     camera or setup. None where the protocol or the dataset does not tell.
     """
-    for side in ("train", "test"):
-        if protocol in (clip[f"{side}_lists"] or ()):
+    for side, lists in (("train", clip.train_lists), ("test", clip.test_lists)):
+        if protocol in (lists or ()):
             return f"side {side}"
     column = PROTOCOL_COLUMN.get(protocol) if protocol else None
-    group: int | None = clip[column] if column else None
+    group: int | None = getattr(clip, column) if column else None
     return group
 
 
-def content(clip: Mapping[str, Any]) -> str | None:
+def content(clip: ClipRow) -> str | None:
     """A name for the recorded bytes of a row of the clips table; two ids with one name are the same clip.
 
     None where the table has no digest, for example because the file is missing.
     """
-    if not clip["content_hash"]:
+    if not clip.content_hash:
         return None
-    part = clip["path"].partition("#")[2]  # of a file of many clips, which share its digest
-    return f"{clip['modality']} {clip['content_hash']} {part}"
+    part = clip.path.partition("#")[2]  # of a file of many clips, which share its digest
+    return f"{clip.modality} {clip.content_hash} {part}"
 
 
 def check_names(class_names: Mapping[int, str], where: str) -> None:
@@ -133,13 +134,13 @@ def check_split(split: str, parts: Mapping[str, Sequence[int]]) -> None:
                 )
 
 
-def check_role(line: Mapping[str, Any], class_id: int, parts: Mapping[str, Sequence[int]]) -> None:
+def check_role(line: SplitRow, class_id: int, parts: Mapping[str, Sequence[int]]) -> None:
     """Refuse a row of the split table whose role does not fit its class, or that names the class of a test clip.
 
     Methods read the table, so it may hold the classes of training clips only. `class_id` is the true class.
     """
-    role, named, clip_id = line["role"], line["class_id"], line["clip_id"]
-    name = f"split '{line['split']}'"
+    role, named, clip_id = line.role, line.class_id, line.clip_id
+    name = f"split '{line.split}'"
     if role in _PARTS_OF and not any(class_id in parts[part] for part in _PARTS_OF[role]):
         raise LeakError(
             f"{name}: clip '{clip_id}' has the role '{role}', its class {class_id} is not one of that role; "

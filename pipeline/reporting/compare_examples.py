@@ -11,11 +11,12 @@ from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from pipeline.core import pages, tables
 from pipeline.core.errors import DataError
-from pipeline.core.schemas import GRAPHS, NEGATIVES
+from pipeline.core.schemas import GRAPHS, NEGATIVES, Int32, Int32s
 from pipeline.core.seeds import generator
 from pipeline.evaluation.comparison import Answers
 from pipeline.graphs import drawing
@@ -26,7 +27,26 @@ _TURNS = {"won": (0.0, 1.0), "lost": (1.0, 0.0)}  # outcome before and after
 
 
 _Key = tuple[str, str, str, int]  # what names a negative in its table
-_KEY_COLUMNS = ("image_id", "region", "rule", "index")
+
+
+class _Texts(msgspec.Struct, frozen=True, gc=False):
+    """What is read of a negative: its key, the caption and the false text."""
+
+    image_id: str
+    region: str
+    rule: str
+    index: Int32
+    caption: str
+    text: str
+
+
+class _Picture(msgspec.Struct, frozen=True, gc=False):
+    """What is read of a graph: where its picture lies."""
+
+    image_id: str
+    region: str
+    image: str | None
+    crop_xywh: Int32s | None
 
 
 @dataclass(frozen=True)
@@ -131,25 +151,25 @@ def _key_of(id_: str) -> _Key:
 
 def _texts(path: Path, wanted: set[_Key]) -> dict[_Key, tuple[str, str]]:
     """Caption and false text."""
-    texts = {}
-    for rows in tables.batches(path, NEGATIVES, (*_KEY_COLUMNS, "caption", "text")):
+    found = {}
+    for rows in tables.batches(path, NEGATIVES.only(_Texts)):
         for row in rows:
-            key = (row["image_id"], row["region"], row["rule"], row["index"])
-            if key in wanted:
-                texts[key] = (row["caption"], row["text"])
-    _check_found(path, sorted(wanted - texts.keys()))
-    return texts
+            named = (row.image_id, row.region, row.rule, row.index)
+            if named in wanted:
+                found[named] = (row.caption, row.text)
+    _check_found(path, sorted(wanted - found.keys()))
+    return found
 
 
-def _places(path: Path, wanted: set[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, list[int] | None]]:
+def _places(path: Path, wanted: set[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, Sequence[int] | None]]:
     """Picture, relative to the source folder, and the part of it that a region is."""
-    places = {}
-    for rows in tables.batches(path, GRAPHS, ("image_id", "region", "image", "crop_xywh")):
+    found = {}
+    for rows in tables.batches(path, GRAPHS.only(_Picture)):
         for row in rows:
-            if (row["image_id"], row["region"]) in wanted and row["image"] is not None:
-                places[row["image_id"], row["region"]] = (row["image"], row["crop_xywh"])
-    _check_found(path, sorted(wanted - places.keys()))
-    return places
+            if (row.image_id, row.region) in wanted and row.image is not None:
+                found[row.image_id, row.region] = (row.image, row.crop_xywh)
+    _check_found(path, sorted(wanted - found.keys()))
+    return found
 
 
 def _check_found(path: Path, missing: Sequence[tuple[object, ...]]) -> None:

@@ -8,9 +8,10 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from xml.sax.saxutils import escape
 
-from pipeline.core import dag, params
+from pipeline.core import dag
 
 COLUMNS = {"data": "what was recorded", "features": "vectors and weights", "reports": "what we conclude"}
 
@@ -52,13 +53,13 @@ class Stage:
     is_idle: bool  # no row of these params uses it
 
 
-def stages(dvc_yaml: Path, params_yaml: Path) -> list[Stage]:
+def stages(dvc_yaml: Path, params: Mapping[str, Any]) -> list[Stage]:
     """The stages of dvc.yaml in the order written, with their inputs under these params.
 
     Every output stands below `<column>/<stage>/`, so a path says which stage made it.
     """
     bodies = dag.read_stages(dvc_yaml)
-    instances = dag.instances(dvc_yaml, params.read(params_yaml))
+    instances = dag.instances(dvc_yaml, params)
     boxes = []
     for name, stage in bodies.items():
         body = dag.body(stage)
@@ -82,9 +83,9 @@ def arrows(boxes: Iterable[Stage]) -> list[tuple[str, str]]:
     return [(other, stage.name) for stage in boxes for other in stage.reads if other not in implied[stage.name]]
 
 
-def svg(dvc_yaml: Path, params_yaml: Path) -> str:
+def svg(dvc_yaml: Path, params: Mapping[str, Any]) -> str:
     """The picture as one SVG document, for a file or for a page, in light and dark."""
-    boxes = stages(dvc_yaml, params_yaml)
+    boxes = stages(dvc_yaml, params)
     places = _places(boxes)
     width = (len(COLUMNS) - 1) * _COLUMN_STEP + _BOX_WIDTH + 2
     height = _TOP + (max(row for _, row in places.values()) * _ROW_STEP) + _BOX_HEIGHT + 2

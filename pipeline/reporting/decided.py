@@ -14,7 +14,7 @@ from pipeline.core.errors import FormatError
 from pipeline.core.store import Store
 from pipeline.reporting.explained_arrays import Explained
 from pipeline.reporting.explained_planes import unit
-from pipeline.text.prompts import MOVEMENT, TOLD
+from pipeline.text.prompts import MOVEMENT, TOLD_MEASURES
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -38,7 +38,9 @@ def table(explained: Explained, texts: Store) -> pages.Table | None:
     cosine with that class than with the other; else by how much stronger it is in the texts of the class.
     """
     pairs = _mistakes(explained)
-    groups = [_read(texts, group, explained.class_ids) for group in (MOVEMENT, TOLD) if group in texts.groups()]
+    groups = [
+        _read(texts, group, explained.class_ids) for group in (MOVEMENT, TOLD_MEASURES) if group in texts.groups()
+    ]
     if not pairs or not groups:
         return None
     names, shown = _shown(explained, [group.names for group in groups])

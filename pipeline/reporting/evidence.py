@@ -13,7 +13,7 @@ from pipeline.core import pages, tables
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.hashing import file_digest
 from pipeline.core.pages import Page
-from pipeline.core.schemas import CLIPS, PREDICTIONS
+from pipeline.core.schemas import CLIPS, PREDICTIONS, PredictionRow
 from pipeline.evaluation.tables import rows_of
 
 Row = dict[str, Any]
@@ -78,7 +78,7 @@ class Result:
     name: str
     rows: list[Row]
     summaries: list[Row]
-    predictions: list[Row]
+    predictions: list[PredictionRow]
     class_names: dict[int, str]
     explained: "StagePage | None"
 
@@ -162,7 +162,7 @@ def result(file: Path) -> Result:
         raise FormatError(f"{file}: its summaries are not of its rows; run `dvc repro evaluate`")
     partner = file.with_suffix(".parquet")
     names = tables.read_meta(partner, PREDICTIONS)["class_names"]
-    lines = tables.read_rows(partner, PREDICTIONS)
+    lines = tables.read(partner, PREDICTIONS)
     class_names = {int(key): name for key, name in names.items()}
     shown = _shown(_explained(file)) if _explained(file).is_file() else None
     return Result(file.stem, rows, summaries, lines, class_names, shown)
@@ -204,10 +204,10 @@ def _image(file: Path) -> bytes:
 
 
 def _clips(file: Path) -> list[ClipCounts]:
-    rows = tables.read_rows(file, CLIPS)
+    rows = tables.read(file, CLIPS)
     counts = []
-    for modality in sorted({row["modality"] for row in rows}):
-        reasons = [row["reason"] for row in rows if row["modality"] == modality]
+    for modality in sorted({row.modality for row in rows}):
+        reasons = [row.reason for row in rows if row.modality == modality]
         kinds = Counter(reason.split(":")[0] for reason in reasons if reason is not None)
         num_used = len(reasons) - kinds.total()
         counts.append(ClipCounts(file.stem, modality, len(reasons), num_used, dict(sorted(kinds.items()))))

@@ -3,10 +3,11 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from pipeline.core.schemas import PredictionRow
 from pipeline.evaluation import differences
 from pipeline.evaluation.differences import Difference
 from pipeline.evaluation.generalised import AREA
-from pipeline.reporting.evidence import Result, Row
+from pipeline.reporting.evidence import Result
 from pipeline.reporting.views import QUESTION, Line, Panel
 
 _FIGURES = {"gzsl": AREA}  # over seen and unseen clips, top-1 would depend on a method's bias to one of them
@@ -101,16 +102,16 @@ class Answers:
 
     def __init__(self, results: Sequence[Result]) -> None:
         self._results = {result.name: result for result in results}
-        self._rows: dict[tuple[str, str, str], list[Row]] = {}
+        self._rows: dict[tuple[str, str, str], list[PredictionRow]] = {}
 
-    def of(self, line: Line, splits: Collection[str]) -> list[Row]:
+    def of(self, line: Line, splits: Collection[str]) -> list[PredictionRow]:
         """The predictions of a line on these splits."""
         selection, space = (line.rows[0][key] for key in ("selection", "label_space"))
         key = (line.result, selection, space)
         if key not in self._rows:
             predictions = self._results[line.result].predictions
-            self._rows[key] = [row for row in predictions if (row["selection"], row["label_space"]) == key[1:]]
-        return [row for row in self._rows[key] if row["split"] in splits]
+            self._rows[key] = [row for row in predictions if (row.selection, row.label_space) == key[1:]]
+        return [row for row in self._rows[key] if row.split in splits]
 
 
 def lead(one: Line, other: Line, by: str, answers: Answers) -> Lead | None:

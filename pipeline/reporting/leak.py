@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 from pipeline.core import pages
 from pipeline.text import negate, pools
-from pipeline.text.leak import Figure, Pairs
+from pipeline.text.leak import LeakAccuracy, Pairs
 from pipeline.text.negate import Counts, Negative
 from pipeline.text.negatives.shared import Scene
 from pipeline.text.pools import Pools, Statistics
@@ -58,7 +58,7 @@ class Leak:
         """One line for each rule and way of drawing words."""
         rows: list[list[pages.Cell]] = []
         for (rule, name), (words, neighbours) in sorted(self._pairs.items()):
-            figures = (words.figure(), neighbours.figure())
+            figures = (words.accuracy(), neighbours.accuracy())
             tested = figures[0].num_tested if figures[0] else 0
             rows.append([rule, name, tested, *(cell for figure in figures for cell in _cells(figure))])
         return pages.Table(title="Told by the text alone (0.5 is no leak)", header=_HEADER, rows=rows)
@@ -73,7 +73,7 @@ class Leak:
                 pairs.add(image_id, scene.text, negative.text)
 
 
-def _cells(figure: Figure | None) -> tuple[float | None, ...]:
+def _cells(figure: LeakAccuracy | None) -> tuple[float | None, ...]:
     """Share and interval; empty cells where too few pairs were measured."""
     if figure is None:
         return (None, None, None)

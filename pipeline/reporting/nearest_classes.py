@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pipeline.core.pages import Cell, Table
 from pipeline.core.seeds import generator
 from pipeline.models.recognised import Names, Recognised, by_inference
-from pipeline.transfer.asked import Composing
+from pipeline.transfer.params import TransferParams
 from pipeline.transfer.recognise import Inference
 from pipeline.transfer.relatedness import Floats
 
@@ -14,7 +14,7 @@ NEAREST = 3  # classes a clip and space
 _SEMANTIC: tuple[Inference, ...] = ("reverse_transfer", "seen_label_then_text")
 
 
-def table(recognised: Recognised, params: Composing, refit: str, names: Names) -> list[Table]:
+def table(recognised: Recognised, params: TransferParams, refit: str, names: Names) -> list[Table]:
     """One table for a row that composes prototypes in visual space; an empty list for other kinds of inference.
 
     The clips are drawn at random by the seed of the encoder; their labels are not read.

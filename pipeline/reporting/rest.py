@@ -97,7 +97,7 @@ def _text(training: SeedResult) -> list[str]:
 
 def _of_overlaps(taught: Taught) -> str:
     left_out, kept_names = (
-        sorted(overlap.source for overlap in overlaps) for overlaps in (taught.removed, taught.kept)
+        sorted(overlap.source for overlap in overlaps) for overlaps in (taught.removed, taught.kept_overlap)
     )
     text = (
         f"Left out of training, for they are a target's: {len(left_out)} ({'; '.join(left_out)}). " if left_out else ""
@@ -142,7 +142,7 @@ def _overlaps(trainings: Sequence[SeedResult]) -> list[pages.Table]:
     """One line for each class with its seeds, which differ only if the row of embed has seeds."""
     seeds: dict[tuple[pages.Cell, ...], list[str]] = {}
     for training in trainings:
-        for verdict, overlaps in (("left out", training.taught.removed), ("kept", training.taught.kept)):
+        for verdict, overlaps in (("left out", training.taught.removed), ("kept", training.taught.kept_overlap)):
             for overlap in overlaps:
                 distance = rounded_distance(overlap)
                 line = (verdict, overlap.source, overlap.target, overlap.dataset, overlap.how, distance)

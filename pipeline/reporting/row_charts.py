@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from pipeline.core import pages
 from pipeline.core.errors import DataError
 from pipeline.core.params import Params
+from pipeline.core.schemas import PredictionRow
 from pipeline.reporting.evidence import Evidence, Result, StagePage
 from pipeline.reporting.explained_planes import PLANE
 from pipeline.reporting.histories import LOSS
@@ -18,7 +19,7 @@ from pipeline.reporting.histories import LOSS
 STAGE = "chart"
 _SPACE = "unseen"
 
-_Answers = dict[tuple[str, int, str], dict[str, Any]]  # by split, seed and clip
+_Answers = dict[tuple[str, int, str], PredictionRow]  # by split, seed and clip
 
 
 class Chart(Params):
@@ -100,8 +101,8 @@ def _change(where: str, rows: Sequence[str], evidence: Evidence) -> dict[str, An
     """The difference of the accuracy of each class, over the clips of all splits and seeds."""
     before, after = (_result(where, row, evidence) for row in rows)
     first, second = _answers(before), _answers(after)
-    if not first or {key: row["class_id"] for key, row in first.items()} != {
-        key: row["class_id"] for key, row in second.items()
+    if not first or {key: row.class_id for key, row in first.items()} != {
+        key: row.class_id for key, row in second.items()
     }:
         raise DataError(
             f"{where}: '{rows[0]}' ({len(first)} clips) and '{rows[1]}' ({len(second)} clips) did not answer for the "
@@ -109,8 +110,8 @@ def _change(where: str, rows: Sequence[str], evidence: Evidence) -> dict[str, An
         )
     gained: dict[int, list[tuple[bool, bool]]] = {}
     for key, row in first.items():
-        right = row["predicted"] == row["class_id"], second[key]["predicted"] == row["class_id"]
-        gained.setdefault(row["class_id"], []).append(right)
+        right = row.predicted == row.class_id, second[key].predicted == row.class_id
+        gained.setdefault(row.class_id, []).append(right)
     bars = [_bar(before.class_names[class_id], pairs) for class_id, pairs in sorted(gained.items())]
     note = (
         f"Top-1 of {rows[1]} less that of {rows[0]}, class by class, in points; {len(first)} answers for the clips of "
@@ -129,9 +130,9 @@ def _bar(name: str, right: Sequence[tuple[bool, bool]]) -> pages.Bar:
 def _answers(result: Result) -> _Answers:
     """The answers of the method's own setting, without those of the oracle."""
     return {
-        (row["split"], row["seed"], row["clip_id"]): row
+        (row.split, row.seed, row.clip_id): row
         for row in result.predictions
-        if row["label_space"] == _SPACE and row["selection"] != "oracle"
+        if row.label_space == _SPACE and row.selection != "oracle"
     }
 
 

@@ -2,6 +2,7 @@
 
 import heapq
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ class Sample:
 
     graph: SceneGraph
     image: str | None  # relative to the source folder
-    crop_xywh: list[int] | None
+    crop_xywh: Sequence[int] | None
     caption: str
     negative: Negative
     excerpts: tuple[str, str]  # where caption and negative differ

@@ -160,7 +160,7 @@ def _write_plots(folder: Path, evidence: Evidence) -> None:
         names = result.class_names
         by_number = views.answers(result, "unseen")
         answers = by_number[max(by_number)] if by_number else []  # with the most candidates
-        pairs = [(names[row["class_id"]], names[row["predicted"]]) for row in answers]
+        pairs = [(names[row.class_id], names[row.predicted]) for row in answers]
         write_csv(folder / "confusion" / f"{_safe(result.name)}.csv", ("truth", "predicted"), pairs)
     for shown in evidence.shown:
         points = [

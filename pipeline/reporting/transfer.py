@@ -15,8 +15,8 @@ from pipeline.core.params import Params
 from pipeline.evaluation import hubness
 from pipeline.models.recognised import Recognised
 from pipeline.reporting import transfer_figures as figures
-from pipeline.transfer.asked import Composing
-from pipeline.transfer.explain import Explanation, Lost, explanations, shared
+from pipeline.transfer.explain import Explanation, RemovedCandidate, explanations, shared_classes
+from pipeline.transfer.params import TransferParams
 from pipeline.transfer.prototypes import Choice
 from pipeline.transfer.relatedness import Floats, relatedness, unit_rows
 
@@ -48,7 +48,7 @@ class RowFacts:
     has_pairs: bool  # side constraints
 
 
-def facts(key: str, params: Composing, embeddings: str) -> RowFacts:
+def facts(key: str, params: TransferParams, embeddings: str) -> RowFacts:
     """The facts from a row's params; `embeddings` is the row of embed whose texts relate the classes."""
     return RowFacts(
         key=key,
@@ -179,7 +179,9 @@ def explained(name: str, choice: Choice) -> list[Table]:
         ]
         for explanation in explained_classes
     ]
-    rivals: list[list[Cell]] = [[seen[i], ", ".join(unseen[j] for j in users)] for i, users in shared(choice).items()]
+    rivals: list[list[Cell]] = [
+        [seen[i], ", ".join(unseen[j] for j in users)] for i, users in shared_classes(choice).items()
+    ]
     where = f", {name}"
     return [
         Table(
@@ -260,5 +262,5 @@ def _note(explanation: Explanation) -> str:
     return "empty row: its best neighbour" if explanation.readmitted else ""
 
 
-def _rivalled(loss: Lost, unseen: Sequence[str], seen: Sequence[str]) -> str:
+def _rivalled(loss: RemovedCandidate, unseen: Sequence[str], seen: Sequence[str]) -> str:
     return f"{seen[loss.seen]} ({loss.related:.2f}; {unseen[loss.rival]} {loss.rival_related:.2f})"

@@ -8,14 +8,14 @@ from pipeline.core import scores, store
 from pipeline.core.outputs import write_csv, write_json
 from pipeline.models.recognised import Recognised
 from pipeline.reporting import transfer as report
-from pipeline.transfer.asked import Composing
+from pipeline.transfer.params import TransferParams
 from pipeline.transfer.prototypes import Choice
 
 HISTORY = ("split", "seed", "setting", "num_right", "num_clips", "top1", "selected")
 
 
 def write(
-    folder: Path, recognised: Sequence[Recognised], params: Composing, refit: str, attrs: Mapping[str, Any]
+    folder: Path, recognised: Sequence[Recognised], params: TransferParams, refit: str, attrs: Mapping[str, Any]
 ) -> None:
     """Write scores.zarr, history.csv and programs.json; `attrs` are the attributes of the store of scores."""
     with store.create(folder / scores.STORE, attrs) as writer:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pipeline.core.schemas import PredictionRow
 from pipeline.evaluation import metrics, tables
 from pipeline.evaluation.tables import GENERALISED, Over
 from pipeline.reporting.evidence import Result, Row
@@ -176,18 +177,18 @@ def breakdowns(result: Result) -> list[Breakdown]:
         by_number = answers(result, space)
         for num_classes, lines in by_number.items():
             candidates = _candidates(space, num_classes if len(by_number) > 1 else None)
-            counts = metrics.confusion([row["class_id"] for row in lines], [row["predicted"] for row in lines])
+            counts = metrics.confusion([row.class_id for row in lines], [row.predicted for row in lines])
             made.append(_breakdown(space, candidates, metrics.chance(num_classes), counts, result.class_names))
     return made
 
 
-def answers(result: Result, space: str) -> dict[int, list[Row]]:
+def answers(result: Result, space: str) -> dict[int, list[PredictionRow]]:
     """The honest predictions in a label space by the number of candidates, ascending."""
     numbers = {row["split"]: row["num_classes"] for row in result.rows if row["label_space"] == space}
-    by_number: dict[int, list[Row]] = {number: [] for number in sorted(set(numbers.values()))}
+    by_number: dict[int, list[PredictionRow]] = {number: [] for number in sorted(set(numbers.values()))}
     for row in result.predictions:
-        if row["label_space"] == space and row["selection"] != "oracle":
-            by_number[numbers[row["split"]]].append(row)
+        if row.label_space == space and row.selection != "oracle":
+            by_number[numbers[row.split]].append(row)
     return {number: lines for number, lines in by_number.items() if lines}
 
 

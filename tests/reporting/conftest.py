@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.core import pages, tables
+from pipeline.core import pages, params, tables
 from pipeline.core.outputs import write_json
 from pipeline.core.pages import Page
 from pipeline.core.schemas import CLIPS, PREDICTIONS
@@ -197,7 +197,7 @@ def _world(root: Path) -> Inputs:
     made.write_page("pretrain", "demo-skeleton-stgcn")
     made.write_clips("demo", [None, None, "no body: frame 3", "no body: frame 9", "empty file"])
     (root / "params.yaml").write_bytes((HERE / "small_params.yaml").read_bytes())
-    (root / "dag.svg").write_text(dag.svg(HERE / "small_dag.yaml", HERE / "small_params.yaml"))
+    (root / "dag.svg").write_text(dag.svg(HERE / "small_dag.yaml", params.read(HERE / "small_params.yaml")))
     return made
 
 

@@ -76,7 +76,7 @@ def test_a_single_split_has_its_interval_over_cells_from_the_answers(three: Any)
     ]
     (lead,) = found.leads
     answers = [
-        [line for line in one.predictions if (line["label_space"], line["selection"]) == ("unseen", "validation")]
+        [line for line in one.predictions if (line.label_space, line.selection) == ("unseen", "validation")]
         for name in ("dvta", "ridge")
         for one in results
         if one.name == f"demo-skeleton-stgcn-{name}"

@@ -149,7 +149,9 @@ def test_rows_selected_on_the_test_set_are_flagged_and_never_in_the_lead(inputs:
 
 def test_the_confusion_matrix_is_that_of_the_predictions(inputs: Any, html: dict[str, str]) -> None:
     text = html["evaluate-tiny-skeleton-stgcn-ridge.html"]
-    lines = tables.read_rows(inputs.root / "reports/evaluate/tiny-skeleton-stgcn-ridge.parquet", PREDICTIONS)
+    lines = tables.read_table(
+        inputs.root / "reports/evaluate/tiny-skeleton-stgcn-ridge.parquet", PREDICTIONS
+    ).to_pylist()
     lines = [line for line in lines if line["label_space"] == "unseen"]
     wanted = metrics.confusion([line["class_id"] for line in lines], [line["predicted"] for line in lines])
     body = re.findall(r'<table class="confusion">.*?</table>', text, re.S)[0].split("<tbody>")[1]
