@@ -1,9 +1,6 @@
-"""compose: two label lists -> which source classes would make up each target class, without any clip.
+"""compose: two label lists -> which source classes would make up each target class, without any clip."""
 
-What it says about (K, rho, theta) is a statistic of the labels, never a selection.
-"""
-
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,7 +11,6 @@ from pipeline.core.runs import CACHE
 from pipeline.labels import overlap as lists
 from pipeline.labels.overlap import Match
 from pipeline.models.text_encoders.shared import TextEncoder
-from pipeline.transfer import folds
 from pipeline.transfer.explain import explanations
 from pipeline.transfer.program import Cap
 from pipeline.transfer.prototypes import Choice, Labels, Setting, choose
@@ -48,35 +44,18 @@ def compose(
     matches = lists.nearest(seen_names, seen_SD, unseen_names, unseen_TD) if overlap == "remove" else []
     removed = lists.removed(matches, threshold)
     removed_names = {match.source for match in removed}
-    kept = [row for row, name in enumerate(seen_names) if name not in removed_names]
-    if not kept:
+    kept_rows = [row for row, name in enumerate(seen_names) if name not in removed_names]
+    if not kept_rows:
         raise DataError(
             f"{source}: all {len(seen_names)} classes overlap with {target}; lower --threshold, or keep them with "
             "--overlap keep"
         )
-    seen = Labels.of([seen_names[row] for row in kept], seen_SD[kept])
+    seen = Labels.of([seen_names[row] for row in kept_rows], seen_SD[kept_rows])
     return Composed(choose(Labels.of(unseen_names, unseen_TD), seen, setting, cap=cap), removed)
 
 
-def mean_ranks(
-    source: str,
-    encoder: TextEncoder,
-    grid: Sequence[Setting],
-    *,
-    cap: Cap,
-    num_folds: int,
-    seed: int,
-    cache: Path = CACHE,
-) -> list[tuple[Setting, float]]:
-    """Mean rank of a held-out label's own vector, for each setting, over folds of one label list."""
-    names = label_list(source)
-    labels = Labels.of(names, label_vectors(encoder, names, cache))
-    parts = folds.class_folds(range(len(names)), num_folds, seed)
-    return [(setting, folds.mean_rank(labels, parts, setting, cap)) for setting in grid]
-
-
 def lines(composed: Composed) -> Iterator[str]:
-    """The composition as a person reads it: a line a target class, best matches first."""
+    """The lines to print: one for each target class, best matches first."""
     solution = composed.choice.solution
     yield (
         f"{len(composed.choice.unseen.names)} target classes over {len(composed.choice.seen.names)} source classes "
