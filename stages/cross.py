@@ -19,7 +19,7 @@ def main(
     from pipeline.reporting import transfer as page_of
     from pipeline.steps import cross
     from pipeline.training import method_rows, selection
-    from pipeline.transfer.asked import Folds
+    from pipeline.transfer.params import Folds
 
     chosen = params.row(cross.Row, "cross", row)
     method = None

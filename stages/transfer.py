@@ -20,7 +20,7 @@ def main(
     from pipeline.models.tasks import Inputs  # OR-Tools and matplotlib come in here, not with --help
     from pipeline.reporting import transfer as page_of
     from pipeline.steps import transfer
-    from pipeline.transfer.asked import Folds
+    from pipeline.transfer.params import Folds
 
     chosen = params.row(transfer.Row, "transfer", row)
     dealt = params.load(Folds, "transfer.folds")

@@ -167,14 +167,14 @@ def test_it_takes_a_training_step():
     torch.manual_seed(0)
     encoder, x = skeleton.build("toy", {"dim": 8}, "kinect20", "here"), torch.randn(6, 3, 9, 20, 1)
     head, labels = torch.nn.Linear(encoder.dim, 2), torch.arange(6) % 2
-    optimizer = torch.optim.Adam([*encoder.parameters(), *head.parameters()], lr=0.05)
     losses = []
     for _ in range(8):
         loss = torch.nn.functional.cross_entropy(head(encoder(x)), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
         losses.append(loss.item())
+        weights = [*encoder.parameters(), *head.parameters()]
+        with torch.no_grad():
+            for weight, slope in zip(weights, torch.autograd.grad(loss, weights)):
+                weight -= 0.1 * slope
     assert losses[-1] < losses[0]
 """
 

@@ -6,16 +6,16 @@ from dataclasses import asdict
 
 from pipeline.core.errors import DataError
 from pipeline.recognition import Recogniser, files
-from pipeline.recognition.finding import Found
+from pipeline.recognition.search import Match
 
 
 def search(
     recogniser: Recogniser, query: str, sense: str | None, *, among: Sequence[str] | None, top: int
-) -> list[Found]:
+) -> list[Match]:
     """The `top` clips nearest to a text, or with `sense` to a file of that sense."""
     if not query.strip():
         raise DataError("the query is empty; give words, or a file with --sense")
-    if sense is None and files.there(query):
+    if sense is None and files.existing(query):
         raise DataError(f"{query}: a file; say of which sense it is with --sense")
     if sense is None and files.is_name(query):
         raise DataError(f"{query}: no such file; give one that is there with --sense, or words")
@@ -23,15 +23,15 @@ def search(
     return recogniser.search(query_D, among, top)
 
 
-def lines(found: Sequence[Found]) -> Iterator[str]:
+def lines(clips: Sequence[Match]) -> Iterator[str]:
     """Columns, aligned."""
-    ids, names = ([getattr(one, name) for one in found] for name in ("clip_id", "sense"))
+    ids, names = ([getattr(clip, name) for clip in clips] for name in ("clip_id", "sense"))
     wide, narrow = max(map(len, ["clip", *ids])), max(map(len, ["sense", *names]))
     yield f"     {'clip':{wide}}  {'sense':{narrow}}  cosine"
-    for place, one in enumerate(found, 1):
-        yield f"{place:3}  {one.clip_id:{wide}}  {one.sense:{narrow}}  {one.cosine:6.3f}"
+    for place, clip in enumerate(clips, 1):
+        yield f"{place:3}  {clip.clip_id:{wide}}  {clip.sense:{narrow}}  {clip.cosine:6.3f}"
 
 
-def as_json(query: str, found: Sequence[Found]) -> str:
+def as_json(query: str, clips: Sequence[Match]) -> str:
     """The clips as one JSON value."""
-    return json.dumps({"query": query, "found": [asdict(one) for one in found]}, indent=1, ensure_ascii=False)
+    return json.dumps({"query": query, "found": [asdict(clip) for clip in clips]}, indent=1, ensure_ascii=False)

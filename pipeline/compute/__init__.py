@@ -1,1 +1,4 @@
-"""Where whole-shard tasks run: one file per engine, each with `run`. The engine never changes the bytes."""
+"""Engines that run the tasks of a step: `inline`, one after the other, and `processes`, in parallel.
+
+One file an engine, each with `run`; `shared` calls the one that params name. No engine changes the output.
+"""

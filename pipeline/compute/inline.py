@@ -1,4 +1,4 @@
-"""One task after the other in this process: for tests, debuggers and small worlds."""
+"""Runs one task after the other in this process: for tests, debugging and small jobs."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar

@@ -1,4 +1,4 @@
-"""Worker processes on this machine, each started fresh, so that nothing but the task reaches it."""
+"""Runs tasks in worker processes on this machine, each started fresh, so that only the task reaches it."""
 
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
@@ -16,9 +16,9 @@ def run(work: Callable[[T], R], tasks: Sequence[T], num_workers: int) -> Iterato
     """The results in the order of the tasks. Raises DataError if a worker is killed, and what a task raises."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(num_workers, max(1, len(tasks))), mp_context=context) as pool:
-        waiting = [pool.submit(work, task) for task in tasks]
+        futures = [pool.submit(work, task) for task in tasks]
         try:
-            for future in waiting:
+            for future in futures:
                 yield future.result()
         except BrokenProcessPool:
             raise DataError(
@@ -26,5 +26,5 @@ def run(work: Callable[[T], R], tasks: Sequence[T], num_workers: int) -> Iterato
                 "with fewer num_workers in params.yaml"
             ) from None
         finally:
-            for future in waiting:
+            for future in futures:
                 future.cancel()

@@ -1,4 +1,4 @@
-"""How a step asks for its tasks to be run."""
+"""Which engine runs the tasks of a step, and with how many workers."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, TypeVar
@@ -13,14 +13,14 @@ R = TypeVar("R")
 
 
 class Compute(Params):
-    """Where tasks run; results are the same with any engine and any number of workers."""
+    """Params of the engine; results are the same with any engine and any number of workers."""
 
     engine: Literal["inline", "processes"]
     num_workers: int = Field(ge=1)
 
 
 def run(compute: Compute, work: Callable[[T], R], tasks: Sequence[T]) -> Iterator[R]:
-    """The results of `work` in the order of the tasks. For processes both must be importable values of a module."""
+    """The results of `work` in the order of the tasks. With processes, both must be picklable."""
     engine = members.load("pipeline.compute", compute.engine)
     results: Iterator[R] = engine.run(work, tasks, compute.num_workers)
     return results

@@ -8,7 +8,7 @@ from types import ModuleType
 from pipeline.core.errors import ParamsError
 
 # What stands in a folder beside its members: what they have in common, and what is of another kind.
-NO_MEMBERS = frozenset(("shared", "recipes", "variants"))
+NO_MEMBERS = frozenset(("shared", "recipes"))
 
 
 def names(package: str) -> list[str]:

@@ -17,12 +17,12 @@ from pydantic import Field
 
 from pipeline.core.errors import DataError
 from pipeline.core.params import Params
-from pipeline.formats.class_names import content_words, read_names, stem, words
+from pipeline.formats.class_names import content_words, stem, words
 
 Vectors = npt.NDArray[np.float32]
 Places = list[tuple[int, int]]  # rows of the source and of a target
 
-LABELS = Path(__file__).parent / "lists"
+_LISTS = Path(__file__).parent / "lists"
 
 Check = Literal["names", "words", "vectors"]
 CHECKS: tuple[Check, ...] = ("names", "words", "vectors")  # from the plainest; what an overlap is told by
@@ -69,12 +69,12 @@ class Match:
     distance: float
 
 
-def label_list(name: str) -> list[str]:
-    """The class names of a list that comes with the project, e.g. "kinetics700"."""
-    known = sorted(path.stem for path in LABELS.glob("*.txt"))
-    if name not in known:
-        raise DataError(f"no label list '{name}': the lists are {known}")
-    return read_names(LABELS / f"{name}.txt")
+def published_lists() -> dict[str, Path]:
+    """By name the published lists of class names that ship beside the class lists of datasets.
+
+    They are those of no dataset here, or spelled otherwise ("ApplyEyeMakeup").
+    """
+    return {path.stem: path for path in sorted(_LISTS.glob("*.txt"))}
 
 
 def union(lists: Sequence[Sequence[str]]) -> list[str]:
@@ -135,9 +135,9 @@ def threshold_that_keeps(matches: Sequence[Match], num_kept: int) -> tuple[float
     """
     distances = np.unique([match.distance for match in matches])
     edges = np.concatenate([[0.0], (distances[:-1] + distances[1:]) / 2, [float(distances[-1]) + 1.0]])
-    kept = [len(matches) - len(removed(matches, edge)) for edge in edges]
-    best = int(np.argmin([abs(number - num_kept) for number in kept]))
-    return float(edges[best]), kept[best]
+    numbers_kept = [len(matches) - len(removed(matches, edge)) for edge in edges]
+    best = int(np.argmin([abs(number - num_kept) for number in numbers_kept]))
+    return float(edges[best]), numbers_kept[best]
 
 
 def overlapping(
@@ -155,23 +155,23 @@ def overlapping(
     """
     class_ids = sorted(source_names)
     names = [source_names[class_id] for class_id in class_ids]
-    found: dict[int, list[tuple[int, float, Overlap]]] = {}
+    by_class: dict[int, list[tuple[int, float, Overlap]]] = {}
     for dataset, target in sorted(targets.items()):
-        told: dict[Check, Places] = {}
+        pairs: dict[Check, Places] = {}
         if "names" in checks:
-            told["names"] = _places(same_name(names, target.names), names, target.names)
+            pairs["names"] = _places(same_name(names, target.names), names, target.names)
         if "words" in checks:
-            told["words"] = _places(same_words(names, target.names), names, target.names)
+            pairs["words"] = _places(same_words(names, target.names), names, target.names)
         distance_ST = _distances(names, source_SD, target) if "vectors" in checks else None
         if distance_ST is not None:
-            told["vectors"] = [(row, int(row_T.argmin())) for row, row_T in enumerate(distance_ST)]
-            told["vectors"] = [place for place in told["vectors"] if distance_ST[place] < threshold]
-        for check, places in told.items():
+            pairs["vectors"] = [(row, int(row_T.argmin())) for row, row_T in enumerate(distance_ST)]
+            pairs["vectors"] = [place for place in pairs["vectors"] if distance_ST[place] < threshold]
+        for check, places in pairs.items():
             for row, column in places:
                 distance = None if distance_ST is None else float(distance_ST[row, column])
-                one = Overlap(class_ids[row], names[row], target.names[column], dataset, distance, check)
-                found.setdefault(class_ids[row], []).append((CHECKS.index(check), distance or 0.0, one))
-    return [min(found[class_id], key=lambda ranked: ranked[:2])[2] for class_id in sorted(found)]
+                overlap = Overlap(class_ids[row], names[row], target.names[column], dataset, distance, check)
+                by_class.setdefault(class_ids[row], []).append((CHECKS.index(check), distance or 0.0, overlap))
+    return [min(by_class[class_id], key=lambda ranked: ranked[:2])[2] for class_id in sorted(by_class)]
 
 
 def _places(same: Mapping[str, str], source: Sequence[str], targets: Sequence[str]) -> Places:

@@ -2,7 +2,7 @@
 
 - `__init__`: `read`, `prepare`, `build` and `is_empty`, without importing torch (`Modality`).
 - `recipes/`: a file per preparation, `Params`, `prepare` and, if it keeps pictures, `view` (`Recipe`).
-- `variants`, where there are some of a clip to learn from (`Varied`).
+- `variants`, where there are some of a clip to learn from (`Augmentable`).
 - Every other file: an encoder, `Params` and `Encoder` (`models.encoder`).
 """
 
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from pipeline.core import members, params
 
 Floats = npt.NDArray[np.float32]
-Variant = Callable[[Floats, np.random.Generator], Floats]  # x_CT... and what draws -> another x_CT...
+Augmentation = Callable[[Floats, np.random.Generator], Floats]  # x_CT... and what draws -> another x_CT...
 
 if TYPE_CHECKING:
     from torch import nn
@@ -45,10 +45,10 @@ class Modality(Protocol):
 
 
 @runtime_checkable
-class Varied(Modality, Protocol):
+class Augmentable(Modality, Protocol):
     """A modality whose prepared clips have variants to learn from."""
 
-    def augment(self, options: Mapping[str, Any], layout: str, section: str) -> Variant:
+    def augment(self, options: Mapping[str, Any], layout: str, section: str) -> Augmentation:
         """The function that draws a variant of a prepared clip of a layout; it can be pickled."""
 
 

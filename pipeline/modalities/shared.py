@@ -26,7 +26,7 @@ Prepare = Callable[[Footage], npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
-class Film:
+class FilmedModality:
     """The contract of a filmed modality, which its `__init__` offers as functions; all that differs stands here.
 
     `num_channels` says what a pixel may be (a layout of the footage) and how many channels a prepared array then has.
@@ -74,7 +74,7 @@ class Film:
         return empty
 
 
-def boxed(modality: str, recipe: str, options: Mapping[str, Any], section: str) -> Callable[[Footage], Boxes]:
+def box_reader(modality: str, recipe: str, options: Mapping[str, Any], section: str) -> Callable[[Footage], Boxes]:
     """The function that says where a recipe's arrays show the boxes of footage: as core.boxes.in_view gives them.
 
     Raises ParamsError for a recipe that keeps no pictures (it has no `view`).

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 
-class Totals:
+class EpochTotals:
     """Sums over rows. On a GPU they stay there, so that no step waits for its own loss."""
 
     def __init__(self, device: torch.device) -> None:
@@ -61,7 +61,7 @@ class Totals:
         return {name: value / num_rows for name, value in zip(self.names, sums, strict=True)}
 
 
-class Average:
+class WeightAverage:
     """The exponential moving average of a module's weights, from those it starts with; buffers are as they are now.
 
     After n steps it is decay^n w_0 + (1 - decay) sum_i decay^(n - i) w_i.

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from pipeline.models.encoder import encoder_of
 
 
-class Bound(nn.Module):
+class BoundEncoder(nn.Module):
     """k = G(M) of Action-SGFA (section III-C): `encoder`, then a linear layer without bias. Keeps the encoder contract.
 
     Where hubs of several sizes are compared only this layer differs. Its weights are drawn; of an encoder that starts

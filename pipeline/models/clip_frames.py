@@ -23,19 +23,19 @@ from pipeline.models import open_clips
 from pipeline.models.clip import Clip, Pooling
 
 
-class Pooled(core_params.Params):
+class PoolingParams(core_params.Params):
     """What its weights do not tell."""
 
     pooling: Pooling
 
 
-class Params(Pooled):
+class Params(PoolingParams):
     """A tower of its own."""
 
     architecture: str | dict[str, Any]  # as open_clip names or configures it
 
 
-class Coloured(nn.Module):
+class Recolour(nn.Module):
     """Clips as the recipe leaves them -> pictures in the colours and of the size that a tower was trained with."""
 
     recolour_C: Tensor
@@ -67,16 +67,16 @@ class Encoder(nn.Module):
 
     parts: ClassVar[dict[str, int]] = {"frames": 2}  # what of a clip can be hidden -> its axis in x_NCTHW
 
-    def __init__(self, params: Pooled, in_channels: int, clip: Clip | None = None) -> None:
+    def __init__(self, params: PoolingParams, in_channels: int, clip: Clip | None = None) -> None:
         super().__init__()
         if clip is None:
             assert isinstance(params, Params)
-            clip = drawn(params.architecture).requires_grad_(False)
+            clip = random_clip(params.architecture).requires_grad_(False)
             clip.model.visual.requires_grad_(True)  # no text comes by: what gets no gradient would stop several devices
         self.clip, self.pooling = clip, params.pooling
         self.dim = clip.dim
         self.stride = stride(clip)  # of `places` in frames, rows and columns
-        self.coloured = Coloured(clip, in_channels)
+        self.coloured = Recolour(clip, in_channels)
 
     def forward(self, x_NCTHW: Tensor) -> Tensor:
         """feature_ND: the mean of the tokens."""
@@ -84,8 +84,8 @@ class Encoder(nn.Module):
 
     def with_tokens(self, x_NCTHW: Tensor) -> tuple[Tensor, Tensor]:
         """The feature, and what it is the mean of: tokens_NTD, each frame's vector as the pooling weighs it."""
-        found_NTD = self._found(x_NCTHW)
-        return found_NTD.mean(dim=1), found_NTD
+        token_NTD = self._found(x_NCTHW)
+        return token_NTD.mean(dim=1), token_NTD
 
     def places(self, x_NCTHW: Tensor) -> Tensor:
         """places_NDTGP: the patches of each frame, in the space of the texts."""
@@ -95,7 +95,7 @@ class Encoder(nn.Module):
         return self.clip.frames(self.coloured(x_NCTHW), self.pooling)
 
 
-def drawn(architecture: open_clips.Architecture) -> Clip:
+def random_clip(architecture: open_clips.Architecture) -> Clip:
     """A model with weights from torch's random state."""
     return Clip(architecture, open_clips.build(architecture, None), None)
 
@@ -114,10 +114,10 @@ def places(visual: Any, x_NTCHW: Tensor) -> Tensor:
     """
     if not isinstance(getattr(visual, "proj", None), Tensor) or getattr(visual, "attn_pool", None) is not None:
         raise ParamsError("clip: this architecture keeps no map of places; set regions to false")
-    told = visual.forward_intermediates(
+    outputs = visual.forward_intermediates(
         x_NTCHW.flatten(0, 1), indices=1, normalize_intermediates=True, intermediates_only=True
     )
-    patch_MDGP = torch.einsum("mwgp,wd->mdgp", told["image_intermediates"][0], visual.proj)
+    patch_MDGP = torch.einsum("mwgp,wd->mdgp", outputs["image_intermediates"][0], visual.proj)
     place_MDGP = functional.avg_pool2d(functional.pad(patch_MDGP, (1, 1, 1, 1), mode="replicate"), 2, stride=1)
     place_NTDGP = place_MDGP.reshape(*x_NTCHW.shape[:2], *place_MDGP.shape[1:])
     return place_NTDGP.transpose(1, 2)
@@ -132,11 +132,11 @@ def frozen(
     weights: Path, seed: int | None, options: dict[str, Any], section: str, *, in_channels: int
 ) -> tuple[Encoder, dict[str, Any]]:
     """The encoder of a seed, at rest, and what is known of its weights; None: of a start file."""
-    pooled = core_params.parse(Pooled, options, section)
+    pooled = core_params.parse(PoolingParams, options, section)
     if seed is None:
         clip = clips.start(weights)
-        about: dict[str, Any] = {"pretrained": clip.pretrained}
+        metadata: dict[str, Any] = {"pretrained": clip.pretrained}
     else:
-        clip, about = clips.load(weights, seed)
+        clip, metadata = clips.load(weights, seed)
     encoder = Encoder(pooled, in_channels, clip)
-    return encoder.requires_grad_(False).eval(), {**about, "weights_hash": open_clips.identity(weights, seed or 0)}
+    return encoder.requires_grad_(False).eval(), {**metadata, "weights_hash": open_clips.identity(weights, seed or 0)}

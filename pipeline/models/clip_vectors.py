@@ -1,8 +1,9 @@
 """The features of one encoder by clip: the group of a store, what its weights saw, and what a method reads of clips."""
 
 # Shapes: N clips, D feature size, S frames or parts of time, K variants of a clip.
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,12 @@ import numpy as np
 from pipeline.core import groups, store
 from pipeline.core.errors import DataError
 from pipeline.core.rejects import Rejects
+from pipeline.core.rows import RowReader
+from pipeline.core.schemas import SplitRow
 from pipeline.models import text_space
-from pipeline.models.innocence import Classes, Saw, saw
+from pipeline.models.encoder_history import Classes, EncoderHistory, checked_history
 from pipeline.models.methods.shared import Array, Clips, Need
 from pipeline.models.text_space import TextSpace
-
-Line = Mapping[str, Any]  # of the split table
 
 TOKEN_SEGMENTS = 3  # parts of time at most, whose frames' tokens are averaged: what PURLS reads
 
@@ -43,7 +44,7 @@ class Encoded:
 
     features: store.Store
     group: str
-    saw: Saw
+    saw: EncoderHistory
     weights_hash: str | None
 
     @property
@@ -54,40 +55,45 @@ class Encoded:
     @property
     def text_space(self) -> TextSpace | None:
         """Which texts its vectors lie among, where its encoder has kept its map to them."""
-        told = self.features.group_attrs(self.group).get(text_space.KEY)
-        return None if told is None else TextSpace.model_validate(told)
+        space = self.features.group_attrs(self.group).get(text_space.KEY)
+        return None if space is None else TextSpace.model_validate(space)
 
-    def there(self, rows: Sequence[Line], max_missing: float) -> tuple[list[Line], int]:
+    def with_features(self, rows: Sequence[SplitRow], max_missing: float) -> tuple[list[SplitRow], int]:
         """The rows of clips that have features, and how many have none. Raises DataError if those are too many."""
-        known = set(self.features.ids(self.group))
+        known = self.features.places(self.group)
         rejects = Rejects(f"{self.features.path}, group '{self.group}'")
-        for clip_id in (row["clip_id"] for row in rows):
+        for clip_id in (row.clip_id for row in rows):
             if clip_id not in known:
                 rejects.add(clip_id, "no features: preprocess left it out or never had it")
         rejects.check(total=len(rows), at_most=max_missing)
-        return [row for row in rows if row["clip_id"] in known], len(rejects.rows)
+        return [row for row in rows if row.clip_id in known], len(rejects.rows)
 
-    def vectors(self, rows: Sequence[Line], reading: Reading) -> Array:
+    def vectors(self, rows: Sequence[SplitRow], reading: Reading) -> Array:
         """What is read of some clips, float32.
 
         pooled: (N, D); tokens: (N, S, ..., D), time averaged in at most TOKEN_SEGMENTS parts; masked: (N, 1 + K, D),
         the clip itself and then its variants. Raises DataError for an array that the store lacks or that is not finite.
         """
-        ids = [row["clip_id"] for row in rows]
+        ids = [row.clip_id for row in rows]
         self._check_there(reading)
         if reading.need == "tokens":
-            found = self._segments(ids)
+            vectors = self._segments(ids)
         else:
-            found = self._finite("pooled", 2, self.features.rows(self.group, "pooled", ids))
+            vectors = self._finite("pooled", 2, self.features.rows(self.group, "pooled", ids))
         if reading.need == "masked":
             masked_NKD = self._finite("masked", 3, self.features.rows(self.group, "masked", ids))
-            found = np.concatenate([found[:, None], masked_NKD], axis=1)
-        return found
+            vectors = np.concatenate([vectors[:, None], masked_NKD], axis=1)
+        return vectors
 
-    def clips(self, rows: Sequence[Line], reading: Reading) -> Clips:
+    @cached_property
+    def _tokens(self) -> RowReader:
+        """Opened once: a reader checks each chunk of the array when it first touches it."""
+        return self.features.reader(self.group, "tokens")
+
+    def clips(self, rows: Sequence[SplitRow], reading: Reading) -> Clips:
         """What is read of them, with the classes that the rows tell."""
         measured = tuple(self.features.group_attrs(self.group).get("measured", ()))
-        return Clips(self.vectors(rows, reading), tuple(row["class_id"] for row in rows), self.senses, measured)
+        return Clips(self.vectors(rows, reading), tuple(row.taught_class for row in rows), self.senses, measured)
 
     def _check_there(self, reading: Reading) -> None:
         if reading.need == "pooled" or reading.need in self.features.arrays(self.group):
@@ -103,25 +109,24 @@ class Encoded:
 
     def _segments(self, ids: Sequence[str]) -> Array:
         """The tokens of each part of time, (N, S, ..., D); memory holds those of all frames of a few clips."""
-        reader = self.features.reader(self.group, "tokens")
-        place = {clip_id: row for row, clip_id in enumerate(self.features.ids(self.group))}
+        reader, place = self._tokens, self.features.places(self.group)
         step = max(1, _BLOCK_BYTES // max(1, int(np.prod(reader.shape[1:])) * reader.dtype.itemsize))
-        found = np.empty((len(ids), min(TOKEN_SEGMENTS, reader.shape[1]), *reader.shape[2:]), np.float32)
+        segments_NSXD = np.empty((len(ids), min(TOKEN_SEGMENTS, reader.shape[1]), *reader.shape[2:]), np.float32)
         for start in range(0, len(ids), step):
             block = np.empty((len(ids[start : start + step]), *reader.shape[1:]), reader.dtype)
             reader.read((place[clip_id], x[None]) for clip_id, x in zip(ids[start:], block, strict=False))
-            found[start : start + step] = segments(self._finite("tokens", None, block))
-        return found
+            segments_NSXD[start : start + step] = segments(self._finite("tokens", None, block))
+        return segments_NSXD
 
-    def _finite(self, name: str, num_axes: int | None, found: Array) -> Array:
+    def _finite(self, name: str, num_axes: int | None, vectors: Array) -> Array:
         """An array of float32. Raises DataError unless it has so many axes, None: at least three, and finite values."""
-        fits = found.ndim == num_axes if num_axes else found.ndim > 2
-        if not fits or not np.isfinite(found).all():
+        fits = vectors.ndim == num_axes if num_axes else vectors.ndim > 2
+        if not fits or not np.isfinite(vectors).all():
             raise DataError(
                 f"{self.features.path}: group '{self.group}', array '{name}': expected finite vectors "
-                f"{_SHAPES[name]}, found shape {found.shape}; run `dvc repro {made_by(self.features.path)}`"
+                f"{_SHAPES[name]}, found shape {vectors.shape}; run `dvc repro {made_by(self.features.path)}`"
             )
-        return found.astype(np.float32, copy=False)
+        return vectors.astype(np.float32, copy=False)
 
 
 def segments(tokens_NSXD: Array) -> Array:
@@ -130,17 +135,17 @@ def segments(tokens_NSXD: Array) -> Array:
     return np.stack([part.mean(axis=1, dtype=np.float64) for part in parts], axis=1).astype(np.float32)
 
 
-def opened(path: Path) -> store.Store:
+def open_features(path: Path) -> store.Store:
     """A store of features, of whichever stage."""
     return store.Store(path, made_by(path))
 
 
-def about(features: Path) -> dict[str, Any]:
+def encoder_attrs(features: Path) -> dict[str, Any]:
     """What scores repeat of a store: dataset, modality, encoder, and `macs`, the multiply-accumulates of one clip.
 
     Only representations of the stage rest say the last.
     """
-    attrs = opened(features).attrs
+    attrs = open_features(features).attrs
     return {name: attrs[name] for name in ("dataset", "modality", "encoder", "macs") if name != "macs" or name in attrs}
 
 
@@ -162,4 +167,4 @@ def encoded(features: store.Store, split: str, seed: int, classes: Classes, name
             "add the split or the seed to the rows of pretrain, finetune, bind or rest, and extract"
         )
     weights_hash = features.group_attrs(group).get("weights_hash")
-    return Encoded(features, group, saw(features, group, named or split, classes), weights_hash)
+    return Encoded(features, group, checked_history(features, group, named or split, classes), weights_hash)

@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from pipeline.core.errors import DataError
 from pipeline.core.measures import MEASURES
-from pipeline.models.methods.shared import Array, ClassTexts, Clips, Cost, Wording, standardisation, unit
-from pipeline.models.regression import solution, standardised
-from pipeline.text.prompts import MOVEMENT, TOLD
+from pipeline.models.methods.shared import Array, ClassEmbedder, ClassTexts, Clips, Cost, standardisation, unit
+from pipeline.models.regression import LinearScorer, Standardiser, ridge_solution
+from pipeline.text.prompts import MOVEMENT, TOLD_MEASURES
 
 Doubles = npt.NDArray[np.float64]
 
@@ -37,69 +37,22 @@ class Scorer(Protocol):
 
 
 @dataclass(frozen=True)
-class Scale:
-    """Features with mean 0 and deviation 1 on the training clips, clipped at so many deviations."""
-
-    mean_D: Array
-    scale_D: Array
-    clip: float
-
-    @classmethod
-    def of(cls, features_ND: Array, clip: float) -> "Scale":
-        """From the training clips."""
-        return cls(*standardisation(features_ND), clip)
-
-    def __call__(self, features_ND: Array) -> Doubles:
-        """The features of any clips."""
-        return np.clip(standardised(features_ND, self.mean_D, self.scale_D), -self.clip, self.clip)
-
-    def state_dict(self) -> dict[str, Array]:
-        """Mean and scale."""
-        return {"mean": self.mean_D, "scale": self.scale_D}
-
-
-@dataclass(frozen=True)
-class Linear:
-    """Features mapped linearly into the text space: ridge by cosine, ESZSL by inner product."""
-
-    scale: Scale
-    weight_DT: Array
-    bias_T: Array
-    wording: Wording
-    by_cosine: bool
-
-    def scores(self, features_ND: Array, texts: ClassTexts) -> Array:
-        """Each clip's mapped vector with each class, (N, K)."""
-        mapped_NT = (self.scale(features_ND) @ self.weight_DT + self.bias_T).astype(np.float32)
-        return (unit(mapped_NT) if self.by_cosine else mapped_NT) @ self.wording(texts).T
-
-    def cost(self, num_classes: int) -> Cost:
-        """Of the map and the products."""
-        size = self.weight_DT.size
-        return Cost(size + self.bias_T.size, size + num_classes * self.bias_T.size)
-
-    def state_dict(self) -> dict[str, Array]:
-        """The weights by name."""
-        return {"weight": self.weight_DT, "bias": self.bias_T, **self.scale.state_dict(), **self.wording.state_dict()}
-
-
-@dataclass(frozen=True)
-class Prototypes:
+class PrototypeScorer:
     """Every class as the mean of the seen classes' clips, weighted by how well their texts make up its own."""
 
-    scale: Scale
+    standardiser: Standardiser
     mean_SD: Array  # of each seen class's clips
     text_ST: Array
     gamma: float
-    wording: Wording
+    embedder: ClassEmbedder
 
     def scores(self, features_ND: Array, texts: ClassTexts) -> Array:
         """Cosine of each clip with each class's prototype, (N, K): w = (S S' + gamma I)^-1 S t of its text t."""
-        seen_ST, text_KT = self.text_ST.astype(np.float64), self.wording(texts).astype(np.float64)
+        seen_ST, text_KT = self.text_ST.astype(np.float64), self.embedder(texts).astype(np.float64)
         gram_SS = seen_ST @ seen_ST.T + self.gamma * np.eye(len(seen_ST))
         weight_SK = np.linalg.solve(gram_SS, seen_ST @ text_KT.T)
         prototype_KD = (weight_SK.T @ self.mean_SD).astype(np.float32)
-        return unit(self.scale(features_ND).astype(np.float32)) @ unit(prototype_KD).T
+        return unit(self.standardiser(features_ND).astype(np.float32)) @ unit(prototype_KD).T
 
     def cost(self, num_classes: int) -> Cost:
         """Of the cosines; the prototypes are at hand."""
@@ -110,13 +63,13 @@ class Prototypes:
         return {
             "prototypes": self.mean_SD,
             "texts": self.text_ST,
-            **self.scale.state_dict(),
-            **self.wording.state_dict(),
+            **self.standardiser.state_dict(),
+            **self.embedder.state_dict(),
         }
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredScorer:
     """What a clip's movements measure against what a class's texts tell of them; no class is learnt.
 
     Seen classes give both the same scale: mean and deviation over classes, of their clips' measures and of what is
@@ -139,7 +92,7 @@ class Measured:
 
     def told(self, texts: ClassTexts) -> Array:
         """Unit vectors (K, M) of what is told of classes."""
-        told_KM = texts.of_type(TOLD)
+        told_KM = texts.of_type(TOLD_MEASURES)
         is_told_K1 = np.any(np.hstack([told_KM, texts.further.get(MOVEMENT, told_KM)]), axis=1, keepdims=True)
         return unit(_clipped((told_KM - self.told_mean_M) * self.told_scale_M * is_told_K1))
 
@@ -153,37 +106,39 @@ class Measured:
         return {"mean": self.mean_M, "scale": self.scale_M, **told}
 
 
-def ridge(clips: Clips, texts: ClassTexts, wording: Wording, clip: float, penalty: float) -> Linear:
+def fit_ridge(clips: Clips, texts: ClassTexts, embedder: ClassEmbedder, clip: float, penalty: float) -> LinearScorer:
     """Ridge regression to the texts; `penalty` a clip, as in models.regression."""
-    scale = Scale.of(clips.features_ND, clip)
-    y_NT = wording(texts)[texts.rows(clips.class_ids)].astype(np.float64)
+    scale = Standardiser.of(clips.features_ND, clip)
+    y_NT = embedder(texts)[texts.rows(clips.class_ids)].astype(np.float64)
     mean_T = y_NT.mean(axis=0)
-    weight_DT = solution(scale(clips.features_ND), y_NT - mean_T, penalty)
-    return Linear(scale, weight_DT.astype(np.float32), mean_T.astype(np.float32), wording, by_cosine=True)
+    weight_DT = ridge_solution(scale(clips.features_ND), y_NT - mean_T, penalty)
+    return LinearScorer(scale, weight_DT.astype(np.float32), mean_T.astype(np.float32), embedder, by_cosine=True)
 
 
-def eszsl(
-    clips: Clips, texts: ClassTexts, wording: Wording, clip: float, penalty: float, text_penalty: float
-) -> Linear:
+def fit_eszsl(
+    clips: Clips, texts: ClassTexts, embedder: ClassEmbedder, clip: float, penalty: float, text_penalty: float
+) -> LinearScorer:
     """(X'X/N + penalty I)^-1 X'Y/N S (S'S + text_penalty I)^-1 (Romera-Paredes, Torr 2015); Y is 1 or -1."""
-    scale, seen = Scale.of(clips.features_ND, clip), texts.of_clips(clips)
-    text_ST = wording(seen).astype(np.float64)
+    scale, seen = Standardiser.of(clips.features_ND, clip), texts.of_clips(clips)
+    text_ST = embedder(seen).astype(np.float64)
     y_NS = np.where(seen.rows(clips.class_ids)[:, None] == np.arange(len(text_ST)), 1.0, -1.0)
-    by_feature_DT = solution(scale(clips.features_ND), y_NS @ text_ST, penalty)
+    by_feature_DT = ridge_solution(scale(clips.features_ND), y_NS @ text_ST, penalty)
     gram_TT = text_ST.T @ text_ST + text_penalty * np.eye(text_ST.shape[1])
     weight_DT = np.linalg.solve(gram_TT, by_feature_DT.T).T
     bias_T = np.zeros(text_ST.shape[1], np.float32)
-    return Linear(scale, weight_DT.astype(np.float32), bias_T, wording, by_cosine=False)
+    return LinearScorer(scale, weight_DT.astype(np.float32), bias_T, embedder, by_cosine=False)
 
 
-def prototypes(clips: Clips, texts: ClassTexts, wording: Wording, clip: float, gamma: float) -> Prototypes:
+def fit_prototypes(
+    clips: Clips, texts: ClassTexts, embedder: ClassEmbedder, clip: float, gamma: float
+) -> PrototypeScorer:
     """The means of the seen classes, and their texts."""
-    scale, seen = Scale.of(clips.features_ND, clip), texts.of_clips(clips)
+    scale, seen = Standardiser.of(clips.features_ND, clip), texts.of_clips(clips)
     mean_SD = _class_means(scale(clips.features_ND), seen.rows(clips.class_ids), len(seen.class_ids))
-    return Prototypes(scale, mean_SD.astype(np.float32), wording(seen), gamma, wording)
+    return PrototypeScorer(scale, mean_SD.astype(np.float32), embedder(seen), gamma, embedder)
 
 
-def measured(clips: Clips, texts: ClassTexts) -> Measured:
+def fit_measured(clips: Clips, texts: ClassTexts) -> MeasuredScorer:
     """The scales of measures and of what is told. Raises DataError for features that measure no movements."""
     if clips.measured != MEASURES:
         raise DataError(
@@ -193,10 +148,10 @@ def measured(clips: Clips, texts: ClassTexts) -> Measured:
     seen = texts.of_clips(clips)
     shown_ND = clips.features_ND[:, : len(MEASURES)].astype(np.float64)
     shown_SM = _class_means(shown_ND, seen.rows(clips.class_ids), len(seen.class_ids))
-    told_SM = seen.of_type(TOLD).astype(np.float64)
+    told_SM = seen.of_type(TOLD_MEASURES).astype(np.float64)
     mean_M, scale_M = standardisation(shown_SM.astype(np.float32))
     told_scale_M = 1 / np.maximum(told_SM.std(axis=0), _MIN_DEVIATION)
-    return Measured(mean_M, scale_M, told_SM.mean(axis=0).astype(np.float32), told_scale_M.astype(np.float32))
+    return MeasuredScorer(mean_M, scale_M, told_SM.mean(axis=0).astype(np.float32), told_scale_M.astype(np.float32))
 
 
 def z_scores(score_NK: Array) -> Array:

@@ -26,7 +26,7 @@ _STEPS = 100
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredClips:
     """Scores of clips among seen and unseen candidates, and what the clips are."""
 
     score_NK: Array
@@ -39,7 +39,7 @@ class Scored:
         return np.asarray(self.is_seen_K[self.truth_N])
 
 
-def calibration(scored: Scored) -> float:
+def calibration(scored: ScoredClips) -> float:
     """The number to take from the scores of seen classes: with it the harmonic mean of both accuracies is greatest.
 
     Between the two leads of seen over unseen scores, as found on the clips, at which the answers change; of equally
@@ -71,17 +71,17 @@ class Gate:
         return _sigmoid(x_NF @ self.weight_F + self.bias).astype(np.float32)
 
 
-def gate(scored: Scored, num_best: int) -> Gate:
+def fit_gate(scored: ScoredClips, num_best: int) -> Gate:
     """Fit a gate; both sides weigh alike however many clips they have."""
     best_NF = _best(scored.score_NK, scored.is_seen_K, num_best)
     mean_F, scale_F = standardisation(best_NF.astype(np.float32))
     is_unseen_N = ~scored.of_seen
     weight_N = np.where(is_unseen_N, 0.5 / is_unseen_N.sum(), 0.5 / (~is_unseen_N).sum())
-    weight_F, bias = logistic((best_NF - mean_F) * scale_F, is_unseen_N, weight_N, PENALTY)
+    weight_F, bias = fit_logistic((best_NF - mean_F) * scale_F, is_unseen_N, weight_N, PENALTY)
     return Gate(num_best, mean_F, scale_F, weight_F, bias)
 
 
-def logistic(x_NF: Doubles, is_one_N: Bools, weight_N: Doubles, penalty: float) -> tuple[Doubles, float]:
+def fit_logistic(x_NF: Doubles, is_one_N: Bools, weight_N: Doubles, penalty: float) -> tuple[Doubles, float]:
     """Weights and bias that minimise the weighted sum of clips' log losses plus penalty/2 |weights|^2, by Newton."""
     x_NG = np.concatenate([x_NF, np.ones((len(x_NF), 1))], axis=1)
     ridge_G = np.append(np.full(x_NF.shape[1], penalty), 0.0)
@@ -104,5 +104,5 @@ def _best(score_NK: Array, is_seen_K: Bools, num_best: int) -> Doubles:
 
 
 def _sigmoid(x: Doubles) -> Doubles:
-    found: Doubles = 0.5 * (1 + np.tanh(0.5 * x))
-    return found
+    p: Doubles = 0.5 * (1 + np.tanh(0.5 * x))
+    return p

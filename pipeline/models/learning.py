@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from pipeline.core.batches import Arrays, Rows, Source
 from pipeline.core.errors import DataError
 from pipeline.core.seeds import derived_seed
-from pipeline.models.averages import Average, Totals
+from pipeline.models.averages import EpochTotals, WeightAverage
 
 Batch = dict[str, Tensor]
 LossFn = Callable[[nn.Module, Batch], tuple[Tensor, dict[str, Tensor]]]  # loss and metrics, means over the batch
@@ -54,7 +54,7 @@ class Engine(Protocol):
         """Give every rank the buffers (running means of normalisation) of rank 0."""
 
 
-class Here:
+class LocalEngine:
     """This process alone, on the CPU, in full precision."""
 
     rank, num_ranks, device = 0, 1, torch.device("cpu")
@@ -88,7 +88,7 @@ class Here:
 
 
 @dataclass(frozen=True)
-class Course:
+class TrainingPlan:
     """How the steps go."""
 
     num_epochs: int
@@ -103,16 +103,16 @@ class Learner:
     """A module that learns. Between two epochs the caller may use, but not train, the module: it holds the average."""
 
     def __init__(
-        self, module: nn.Module, optimizer: torch.optim.Optimizer, loss_fn: LossFn, course: Course, engine: Engine
+        self, module: nn.Module, optimizer: torch.optim.Optimizer, loss_fn: LossFn, course: TrainingPlan, engine: Engine
     ) -> None:
         self.module, self.optimizer, self.course, self.engine = module, optimizer, course, engine
         self.loss_fn = loss_fn
         self.called = engine.set_up(module, optimizer)
-        self.average = None if course.ema is None else Average(module, course.ema)
+        self.average = None if course.ema is None else WeightAverage(module, course.ema)
         self.epoch = 0  # finished
         self.step = 0  # steps taken of the epoch that is not
         self.steps: Sequence[Rows] = ()  # of that epoch
-        self.totals = Totals(engine.device)
+        self.totals = EpochTotals(engine.device)
         self.rate = 0.0
 
     def epochs(
@@ -127,7 +127,7 @@ class Learner:
             if self.step == 0:  # else the state of a killed run, its generator's included, has just been put back
                 # Dropout too depends on seed, epoch and rank alone.
                 self.engine.seed(derived_seed(seed, "epoch", self.epoch, self.engine.rank))
-                self.totals = Totals(self.engine.device)
+                self.totals = EpochTotals(self.engine.device)
             if self.average is not None:
                 self.average.take_back()
             self.called.train()
@@ -197,8 +197,8 @@ class Learner:
         """All that the rest of the course depends on; every rank must ask."""
         tensors = {f"module.{name}": value for name, value in self.module.state_dict().items()}
         for number, values in self.optimizer.state_dict()["state"].items():
-            kept = {name: value for name, value in values.items() if isinstance(value, Tensor)}
-            tensors |= {f"optimizer.{number}.{name}": value for name, value in kept.items()}
+            tensors_of = {name: value for name, value in values.items() if isinstance(value, Tensor)}
+            tensors |= {f"optimizer.{number}.{name}": value for name, value in tensors_of.items()}
         if self.average is not None:
             tensors |= {f"average.{name}": value for name, value in self.average.average.items()}
         for rank, vector in enumerate(self.engine.gathered(self.totals.vector())):
@@ -207,19 +207,19 @@ class Learner:
             tensors[f"random.{rank}"] = random
         return tensors, {"epoch": self.epoch, "step": self.step, "totals": self.totals.names}
 
-    def put_back(self, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
+    def put_back(self, tensors: dict[str, Tensor], progress: dict[str, Any]) -> None:
         """Go on from a state of a learner of the same module and course."""
-        self.epoch, self.step = about["epoch"], about["step"]
-        self.module.load_state_dict(below(tensors, "module."))
+        self.epoch, self.step = progress["epoch"], progress["step"]
+        self.module.load_state_dict(with_prefix(tensors, "module."))
         held: dict[int, dict[str, Tensor]] = {}
-        for name, value in below(tensors, "optimizer.").items():
+        for name, value in with_prefix(tensors, "optimizer.").items():
             number, key = name.split(".", 1)
             held.setdefault(int(number), {})[key] = value
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": held, "param_groups": groups})
         if self.average is not None:
-            self.average.put_back(below(tensors, "average."))
-        self.totals.put_back(about["totals"], tensors[f"totals.{self.engine.rank}"])
+            self.average.put_back(with_prefix(tensors, "average."))
+        self.totals.put_back(progress["totals"], tensors[f"totals.{self.engine.rank}"])
         random = tensors[f"random.{self.engine.rank}"]
         torch.set_rng_state(random[: torch.get_rng_state().numel()])
         if self.engine.device.type == "cuda":
@@ -233,6 +233,6 @@ class Learner:
         return torch.cat(states)
 
 
-def below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """The tensors whose names begin with a prefix, named without it."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

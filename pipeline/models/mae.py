@@ -111,7 +111,7 @@ class MaskedAutoencoder(nn.Module):
             hidden_NTGP, fell_back_N = patch_masks.graph_patches(rng, boxes, self.reach, share, ratio)
         return torch.from_numpy(hidden_NTGP).to(boxes_NTB4.device), torch.from_numpy(fell_back_N)
 
-    def encode(self, visual: nn.Module, x_NTCHW: Tensor, hidden_NTGP: Tensor | None) -> vision_tokens.Encoded:
+    def encode(self, visual: nn.Module, x_NTCHW: Tensor, hidden_NTGP: Tensor | None) -> vision_tokens.EncodedFrames:
         """What the tower makes of the clips without the hidden patches."""
         token_E = self.token if self.params.masked_input == "mask_token" else None
         return vision_tokens.encode(vision_tokens.checked_tower(visual), x_NTCHW, hidden_NTGP, token_E)

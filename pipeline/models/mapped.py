@@ -10,7 +10,7 @@ from pipeline.models import text_space
 from pipeline.models.encoder import PictureEncoder, encoder_of
 
 
-class Mapped(nn.Module):
+class MappedEncoder(nn.Module):
     """The contract of the encoder, whose vectors and tokens both go through the map.
 
     The map is affine, so the mean of the mapped tokens is the mapped vector. Of pictures the last map (`places`) stays
@@ -36,7 +36,7 @@ class Mapped(nn.Module):
         return self.map(feature_ND), self.map(tokens)
 
 
-def rebuilt(encoder: nn.Module, about: Mapping[str, Any]) -> nn.Module:
-    """An encoder as `about`, the metadata of its weights, has it: with a map where that was kept."""
-    kept = about.get(text_space.KEY)
-    return encoder if kept is None else Mapped(encoder, kept["dim"])
+def with_kept_map(encoder: nn.Module, metadata: Mapping[str, Any]) -> nn.Module:
+    """The encoder, with a linear map behind it where the metadata of its weights say that one was kept."""
+    space = metadata.get(text_space.KEY)
+    return encoder if space is None else MappedEncoder(encoder, space["dim"])

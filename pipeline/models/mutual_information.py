@@ -13,35 +13,22 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
 from pipeline.models import dense
-from pipeline.models.descent import Descent, annealed, descend, drawn_from, warmed_up
-from pipeline.models.methods.shared import Array, ClassTexts, Clips, Cost, Rows, Worded, Wording
+from pipeline.models.arrays import as_array
+from pipeline.models.gradient_training import WarmupParams, torch_seeded, train_epochs
+from pipeline.models.methods.shared import Array, ClassEmbedder, ClassTexts, Clips, Cost, OneTextParams, Rows
 
 PAIRS_IN_BLOCK = 1 << 14  # (clip, class) pairs that are scored at once: bounds memory
 
 
-class DiscriminatorParams(Worded, Descent):
+class DiscriminatorParams(OneTextParams, WarmupParams):
     """Texts, network and optimiser. The paper: lr 1e-5, no decay, batches of 128, 100 epochs, 15 to warm up."""
 
-    warmup_epochs: int = Field(ge=0)  # from lr 0 in the first epoch
     widths: list[int] = Field(min_length=1)  # of the hidden layers; [1024, 512] in the paper
-
-    @model_validator(mode="after")
-    def _warms_up_and_goes_on(self) -> "DiscriminatorParams":
-        if self.warmup_epochs >= self.epochs:
-            raise ValueError("expected fewer warmup_epochs than epochs")
-        return self
-
-    @property
-    def rates(self) -> list[float]:
-        """The learning rate of each epoch."""
-        if self.warmup_epochs == 0:
-            return annealed(self.lr, self.epochs)
-        return warmed_up(self.lr, self.epochs, self.warmup_epochs)
 
 
 class Discriminator(nn.Module):
@@ -62,26 +49,26 @@ class Discriminator(nn.Module):
         return pair
 
 
-def of_true(model: Discriminator, features: Tensor, texts: Tensor) -> Tensor:
+def true_pair_term(model: Discriminator, features: Tensor, texts: Tensor) -> Tensor:
     """The part of the estimate that clips beside the texts of their classes give."""
     return -functional.softplus(-model(features, texts)).mean()
 
 
-def of_false(model: Discriminator, features_BD: Tensor, text_BT: Tensor) -> Tensor:
+def false_pair_term(model: Discriminator, features_BD: Tensor, text_BT: Tensor) -> Tensor:
     """The part, to be taken off, that each text beside the next clip gives."""
     return functional.softplus(model(features_BD.roll(-1, dims=0), text_BT)).mean()
 
 
 @dataclass(frozen=True)
-class Judge:
+class PairScorer:
     """The network, and how classes read beside it."""
 
     model: Discriminator
-    wording: Wording
+    embedder: ClassEmbedder
 
     def scores(self, features_ND: Array, texts: ClassTexts) -> Array:
         """(N, K): -softplus(-D) of every pair, the logarithm of the probability that it is a true one."""
-        return np.concatenate(list(self._blocks(torch.from_numpy(features_ND), torch.from_numpy(self.wording(texts)))))
+        return np.concatenate(list(self._blocks(torch.from_numpy(features_ND), torch.from_numpy(self.embedder(texts)))))
 
     def cost(self, num_classes: int) -> Cost:
         """Of the network, run for every class."""
@@ -89,34 +76,34 @@ class Judge:
 
     def state_dict(self) -> dict[str, Any]:
         """The network's weights, and the mean texts."""
-        return {**self.model.state_dict(), **self.wording.state_dict()}
+        return {**self.model.state_dict(), **self.embedder.state_dict()}
 
     def _blocks(self, features_ND: Tensor, text_KT: Tensor) -> Iterator[Array]:
         step = max(1, PAIRS_IN_BLOCK // len(text_KT))
         with torch.no_grad():
             for some_BD in torch.split(features_ND, step):
                 pairs = (len(some_BD), len(text_KT), -1)
-                found_BK = self.model(some_BD[:, None].expand(*pairs), text_KT.expand(*pairs))
-                yield np.asarray(-functional.softplus(-found_BK).numpy(), dtype=np.float32)
+                output_BK = self.model(some_BD[:, None].expand(*pairs), text_KT.expand(*pairs))
+                yield as_array(-functional.softplus(-output_BK))
 
 
-def judged(
+def train(
     clips: Clips,
     texts: ClassTexts,
     params: DiscriminatorParams,
     seed: int,
     loss_of: Callable[[Discriminator, Tensor, Tensor], Tensor],
-) -> Iterator[tuple[str, float, Judge]]:
+) -> Iterator[tuple[str, float, PairScorer]]:
     """Each kept epoch, its loss and the discriminator; `loss_of` takes what is read of a batch's clips, and (B, T)."""
-    seen, wording = texts.of_clips(clips), params.wording(clips, texts)
-    text_NT = torch.from_numpy(wording(seen)[seen.rows(clips.class_ids)])
+    seen, embedder = texts.of_clips(clips), params.embedder(clips, texts)
+    text_NT = torch.from_numpy(embedder(seen)[seen.rows(clips.class_ids)])
     features = torch.from_numpy(clips.features_ND)
-    with drawn_from(seed, "smie"):
+    with torch_seeded(seed, "smie"):
         model = Discriminator(features.shape[-1], text_NT.shape[1], params.widths)
 
     def of_rows(rows: Rows) -> Tensor:
         return loss_of(model, features[rows], text_NT[rows])
 
-    judge = Judge(model, wording)
-    for setting, loss in descend(model, of_rows, len(features), params, seed):
-        yield setting, loss, judge
+    scorer = PairScorer(model, embedder)
+    for setting, loss in train_epochs(model, of_rows, len(features), params, seed):
+        yield setting, loss, scorer

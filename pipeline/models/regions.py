@@ -28,17 +28,17 @@ class Lattice:
         return (part_K * self.size[axis] - 0.5) / self.stride[axis] + 0.5
 
 
-def pooled(places_DSGP: Tensor, frame_K: Tensor, corners_K4: Tensor, lattice: Lattice) -> Tensor:
+def box_means(places_DSGP: Tensor, frame_K: Tensor, corners_K4: Tensor, lattice: Lattice) -> Tensor:
     """region_KD of boxes in frames 0 .. T - 1 of the clip that the map is of; a box takes the nearest frame left."""
     num_steps, rows, columns = places_DSGP.shape[1:]
     step_K = ((2 * frame_K + lattice.stride[0]) // (2 * lattice.stride[0])).clamp(max=num_steps - 1)
     x0_K, y0_K, x1_K, y1_K = corners_K4.double().T  # of a sliver, a difference of float32 would be mostly rounding
-    down_KG = shares(lattice.cells(y0_K, 1), lattice.cells(y1_K, 1), rows).to(places_DSGP.dtype)
-    across_KP = shares(lattice.cells(x0_K, 2), lattice.cells(x1_K, 2), columns).to(places_DSGP.dtype)
+    down_KG = cell_shares(lattice.cells(y0_K, 1), lattice.cells(y1_K, 1), rows).to(places_DSGP.dtype)
+    across_KP = cell_shares(lattice.cells(x0_K, 2), lattice.cells(x1_K, 2), columns).to(places_DSGP.dtype)
     return torch.einsum("dkgp,kg,kp->kd", places_DSGP[:, step_K], down_KG, across_KP)
 
 
-def shares(low_K: Tensor, high_K: Tensor, num_cells: int) -> Tensor:
+def cell_shares(low_K: Tensor, high_K: Tensor, num_cells: int) -> Tensor:
     """share_KG of each cell in the mean over the interval low .. high, in cells; they sum to 1.
 
     The weight of a cell rises from 0 at the middle of the one before it to 1 at its own and falls to 0 at the next, so

@@ -51,7 +51,7 @@ class Tokenizer:
 
     def pieces(self, text: str) -> list[str]:
         """The text in as few pieces as fit, cut at sentence or clause ends; most texts are their only piece."""
-        return cutting.pieces(text, self.context_length, self.count)
+        return cutting.split(text, self.context_length, self.count)
 
     def num_cut(self, texts: Sequence[str]) -> int:
         """How many texts do not fit and are read in pieces."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from open_clip.transformer import VisionTransformer
 
 
-class Encoded(NamedTuple):
+class EncodedFrames(NamedTuple):
     """What a tower makes of frames: an embedding of each, and a token for each patch."""
 
     embedding_NTD: Tensor
@@ -43,7 +43,7 @@ def patches(x_NTCHW: Tensor, size: tuple[int, int]) -> Tensor:
 
 def encode(
     visual: "VisionTransformer", x_NTCHW: Tensor, hidden_NTGP: Tensor | None = None, token_E: Tensor | None = None
-) -> Encoded:
+) -> EncodedFrames:
     """Run the tower on every frame; with nothing hidden the embedding is what the tower itself gives.
 
     `token_E` stands for a hidden patch, before positions are added. Without it hidden patches are dropped: a frame is
@@ -60,7 +60,9 @@ def encode(
         pooled_FD, patch_FSE = _without(visual, token_FLE, hidden_FS)
     embedding_FD = pooled_FD if visual.proj is None else pooled_FD @ visual.proj
     frames = x_NTCHW.shape[:2]
-    return Encoded(embedding_FD.unflatten(0, frames), patch_FSE.unflatten(1, visual.grid_size).unflatten(0, frames))
+    return EncodedFrames(
+        embedding_FD.unflatten(0, frames), patch_FSE.unflatten(1, visual.grid_size).unflatten(0, frames)
+    )
 
 
 def _placed(visual: "VisionTransformer", patch_FSE: Tensor) -> Tensor:

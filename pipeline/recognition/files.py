@@ -63,7 +63,7 @@ def reader(path: Path, modality: str, dataset: str) -> Reader:
     return chosen
 
 
-def there(text: str) -> Path | None:
+def existing(text: str) -> Path | None:
     """The file or folder that a text names, if there is one; words are often longer than a name may be."""
     try:
         found = bool(text) and Path(text).exists()

@@ -20,7 +20,7 @@ def read(text: str) -> dict[str, list[str]]:
     A file is what ends in `.txt` or is there. FormatError for one that cannot be read, DataError for labels that
     `checked` refuses and for a label whose prompts are missing.
     """
-    file, found = Path(text), files.there(text)
+    file, found = Path(text), files.existing(text)
     if file.suffix != ".txt" and not (found and found.is_file()):
         return checked([label.strip() for label in text.split(",")], "--labels")
     if found is None:

@@ -19,7 +19,7 @@ from pipeline.recognition.texts import Texts
 from pipeline.training.bound import About
 
 if TYPE_CHECKING:
-    from pipeline.recognition.finding import Found
+    from pipeline.recognition.search import Match
 
 
 class Ranked(NamedTuple):
@@ -43,7 +43,7 @@ class Recogniser:
     @classmethod
     def load(cls, folder: Path | str, split: str | None = None, seed: int | None = None) -> "Recogniser":
         """The row in a folder, `features/bind/<row>`; a row of several trainings needs its split, or seed, or both."""
-        return cls(rows.chosen(Path(folder), split, seed))
+        return cls(rows.select(Path(folder), split, seed))
 
     def classify(self, files: Iterable[Path | str], labels: Labels, *, sense: str) -> list[list[Ranked]]:
         """For each clip all labels, the likeliest first. `labels` are texts, or texts with prompts for each.
@@ -65,14 +65,14 @@ class Recogniser:
         """Unit vectors (K, D) of labels: of each the mean direction of its prompts."""
         return self._texts.vectors(labels.checked(labels_))
 
-    def search(self, query_D: Array, among: Sequence[str] | None = None, top: int = 10) -> "list[Found]":
+    def search(self, query_D: Array, among: Sequence[str] | None = None, top: int = 10) -> "list[Match]":
         """The clips of the pipeline nearest to a vector of `embed` or `texts`, of the senses `among`, or of all."""
-        from pipeline.recognition import finding  # with zarr, which classify does without
+        from pipeline.recognition import search  # with zarr, which classify does without
 
         names = None if among is None else [self._name(name) for name in among]
-        return finding.nearest(self.row, self._about.hub, query_D, names, top)
+        return search.nearest(self.row, self._about.hub, query_D, names, top)
 
-    def each(self, paths: Iterable[Path], sense: str) -> "Iterator[tuple[Path, Array | UnseenError]]":
+    def iter_vectors(self, paths: Iterable[Path], sense: str) -> "Iterator[tuple[Path, Array | UnseenError]]":
         """Clip by clip its vector, or why it has none."""
         loaded = self.sense(sense)
         for path in paths:

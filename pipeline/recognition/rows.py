@@ -44,7 +44,7 @@ def only_row(rows: Path = ROWS) -> Path:
     return rows / found[0]
 
 
-def chosen(folder: Path, split: str | None, seed: int | None) -> Row:
+def select(folder: Path, split: str | None, seed: int | None) -> Row:
     """The row in a folder. DataError, listing what there is, unless exactly one of its trainings is meant."""
     weights = sorted(folder.glob("*/*-*.safetensors"))
     if not weights:

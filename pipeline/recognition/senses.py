@@ -22,11 +22,11 @@ from pipeline.formats.shared import Skeleton
 from pipeline.modalities import Modality
 from pipeline.models import checkpoint
 from pipeline.models.encoder import Encoder, SplitlessMember, encoder_of
-from pipeline.models.mapped import rebuilt
 from pipeline.models.methods.shared import unit
 from pipeline.recognition import files
 from pipeline.recognition.rows import Row
 from pipeline.training import bound as weights
+from pipeline.training import frozen
 from pipeline.training.bound import About, HubAbout
 from pipeline.training.determinism import deterministic
 
@@ -103,7 +103,7 @@ def load_hub(row: Row, about: About) -> Sense:
         return _sense(HUB, hub, about.dataset, _loaded(file)[0], file_digest(file))
     module, weights_hash = _frozen(row, hub)
     if weights_hash != hub.weights_hash:
-        raise rebound(row, hub)
+        raise changed_weights(row, hub)
     return _sense(HUB, hub, about.dataset, module, weights_hash)
 
 
@@ -116,7 +116,7 @@ def _loaded(file: Path) -> tuple[torch.nn.Module, About]:
         raise FormatError(f"{file}: not of this version's encoder: {told}; run `dvc repro bind`") from None
 
 
-def rebound(row: Row, hub: HubAbout) -> DataError:
+def changed_weights(row: Row, hub: HubAbout) -> DataError:
     """What is wrong where a hub's weights are others than those that its senses were bound to."""
     return DataError(f"{hub.weights}: not the weights that {row.folder} was bound to; run `dvc repro bind`")
 
@@ -131,12 +131,9 @@ def _frozen(row: Row, hub: HubAbout) -> tuple[torch.nn.Module, str]:
         return module, known["weights_hash"]
     file = next((file for file in sorted(path.glob("*.safetensors")) if file_digest(file) == hub.weights_hash), None)
     if file is None:
-        raise rebound(row, hub)
-    state, known = checkpoint.load(file)  # which tells its own options: the row of bind does not
-    built = modalities.sense(hub.modality).build(hub.encoder, known["options"], hub.layout, str(file))
-    module = rebuilt(built, known)
-    checkpoint.restore(module, state, file)
-    return module, hub.weights_hash
+        raise changed_weights(row, hub)
+    state, metadata = checkpoint.load(file)
+    return frozen.restored(file, state, metadata), hub.weights_hash
 
 
 def _sense(name: str, about: About | HubAbout, dataset: str, module: torch.nn.Module, weights_hash: str) -> Sense:

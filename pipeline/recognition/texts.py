@@ -13,7 +13,7 @@ from pipeline.models.methods.shared import Array, class_vector
 from pipeline.models.text_encoders.clip import ClipTexts
 from pipeline.models.text_encoders.shared import encode_cached
 from pipeline.recognition.rows import Row
-from pipeline.recognition.senses import rebound
+from pipeline.recognition.senses import changed_weights
 from pipeline.training.bound import HubAbout
 
 _CLIP = "clip"  # the encoder, of any modality, beside which a text tower stands
@@ -51,7 +51,7 @@ def load(row: Row, hub: HubAbout) -> Texts:
     path, seed = row.checkout / hub.weights, hub.seed or 0
     encoder = ClipTexts(path, seed, _NUM_THREADS)
     if encoder.weights_hash != hub.weights_hash:
-        raise rebound(row, hub)
+        raise changed_weights(row, hub)
     return Texts(encoder, path, seed, row.checkout / CACHE)
 
 

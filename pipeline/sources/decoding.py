@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,7 +23,8 @@ from pipeline.formats.shared import Footage
 from pipeline.modalities import shared as films
 from pipeline.sources.recordings import verified
 
-Clip = dict[str, Any]  # a row of the clips table
+if TYPE_CHECKING:  # else an edit of any table's columns would decode every clip again
+    from pipeline.core.schemas import ClipRow
 
 
 class Row(Params):
@@ -42,8 +43,8 @@ class Source:
     """One clip to decode: its cache key, its row and the rows of what is decoded with it, by modality."""
 
     key: str
-    clip: Clip
-    beside: Mapping[str, Clip]
+    clip: "ClipRow"
+    beside: "Mapping[str, ClipRow]"
 
 
 @dataclass(frozen=True)
@@ -57,14 +58,14 @@ class Block:
     clips: list[Source]
 
 
-def key(clip: Clip, beside: Mapping[str, Clip], row: Row) -> str:
+def key(clip: "ClipRow", beside: "Mapping[str, ClipRow]", row: Row) -> str:
     """Names the array of a clip by all that decides it; not by where it lies."""
     return value_digest(
         {
-            "content": clip["content_hash"],
+            "content": clip.content_hash,
             "part": _part(clip),
-            "num_frames": clip["num_frames"],
-            "beside": {name: [other["content_hash"], _part(other)] for name, other in beside.items()},
+            "num_frames": clip.num_frames,
+            "beside": {name: [other.content_hash, _part(other)] for name, other in beside.items()},
             "boxes": row.boxes,
             "extractor": _extractor(row.dataset, row.modality, row.recipe),
             "reader": [row.dataset, row.modality],
@@ -75,10 +76,9 @@ def key(clip: Clip, beside: Mapping[str, Clip], row: Row) -> str:
     )
 
 
-def _part(clip: Clip) -> str:
+def _part(clip: "ClipRow") -> str:
     """Which part of its file a clip is; "" = all of it."""
-    path: str = clip["path"]
-    return path.removeprefix(segments.file_of(path))
+    return clip.path.removeprefix(segments.file_of(clip.path))
 
 
 @cache
@@ -93,7 +93,7 @@ def decode(block: Block) -> int:
     row = block.row
     sense = modalities.sense(row.modality)
     read, prepare = sense.read(row.dataset), sense.prepare(row.recipe, row.options, block.section)
-    boxed = films.boxed(row.modality, row.recipe, row.options, block.section) if row.boxes else None
+    boxed = films.box_reader(row.modality, row.recipe, row.options, block.section) if row.boxes else None
     cached = ClipCache(block.cache)
     for source in block.clips:
         path = verified(block.source, source.clip, row.dataset)
@@ -101,30 +101,28 @@ def decode(block: Block) -> int:
         try:
             recording = _recording(read(path), source.clip, row.dataset, beside)
             x_CT = prepare(recording)
-            about = {"layout": recording.layout, "num_nonempty_frames": num_nonempty_frames(x_CT)}
+            header = {"layout": recording.layout, "num_nonempty_frames": num_nonempty_frames(x_CT)}
             if boxed is not None:
-                about["boxes"] = _box_rows(boxed(recording))
-            cached.keep(source.key, about, x_CT)
+                header["boxes"] = _box_rows(boxed(recording))
+            cached.keep(source.key, header, x_CT)
         except (DataError, FormatError) as error:
             cached.keep(source.key, {"reason": _reason(error, source, block)}, np.zeros(0, np.float32))
     return len(block.clips)
 
 
-def _recording(recording: Any, clip: Clip, dataset: str, beside: Mapping[str, Path]) -> Any:
+def _recording(recording: Any, clip: "ClipRow", dataset: str, beside: Mapping[str, Path]) -> Any:
     """Footage is told what ingest counted, so that it is decoded once, and given what is decoded with it."""
     if not isinstance(recording, Footage):
         return recording
     readers = datasets.load(dataset).readers
-    return replace(
-        recording.counted(clip["num_frames"]), **{name: readers[name](path) for name, path in beside.items()}
-    )
+    return replace(recording.counted(clip.num_frames), **{name: readers[name](path) for name, path in beside.items()})
 
 
 def _reason(error: UnseenError, source: Source, block: Block) -> str:
     """Why a clip cannot be used, without where its files lie: the reason is kept by what they hold."""
     reason = str(error)
     for clip in (source.clip, *source.beside.values()):
-        reason = segments.unplaced(reason, block.source / clip["path"])
+        reason = segments.unplaced(reason, block.source / clip.path)
     return reason
 
 
@@ -134,8 +132,8 @@ def _box_rows(boxes: Boxes) -> list[list[Any]]:
     return [[frame, *corners, label] for frame, corners, label in rows]
 
 
-def boxes_of(about: Mapping[str, Any]) -> Boxes:
+def boxes_of(header: Mapping[str, Any]) -> Boxes:
     """The boxes that the side cache says a clip has; none if it was decoded without."""
-    rows = about.get("boxes", [])
+    rows = header.get("boxes", [])
     corners_K4 = np.array([row[1:5] for row in rows], np.float32).reshape(-1, 4)
     return Boxes(np.array([row[0] for row in rows], np.int64), corners_K4, tuple(row[5] for row in rows))

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from pipeline.core.batches import Arrays, Rows, Source, in_turn, order
 from pipeline.core.seeds import generator
-from pipeline.models.rest.tokens import masked
+from pipeline.models.rest.tokens import mask_words
 
 
 class Labelled(Source, Protocol):
@@ -30,7 +30,7 @@ def numbered(num_clips: int, batch_size: int, seed: int, epoch: int, *, shuffled
 
 @dataclass(frozen=True)
 class HiddenWords:
-    """A source of clips, with `words` and `word_targets` (N, W) as `models.rest.tokens.masked` draws them.
+    """A source of clips, with `words` and `word_targets` (N, W) as `models.rest.tokens.mask_words` draws them.
 
     The draw is a function of the seed, the epoch and the clip's id, as those of the clips are.
     """
@@ -54,7 +54,7 @@ class HiddenWords:
         arrays = self.clips.read(rows, seed)
         epochs = (rows // len(self.clips.ids)).tolist()
         drawn = [
-            masked(self.words_KW[label], generator(self.seed, "words", epoch, clip_id), self.share)
+            mask_words(self.words_KW[label], generator(self.seed, "words", epoch, clip_id), self.share)
             for label, epoch, clip_id in zip(arrays["label"], epochs, self.names(rows), strict=True)
         ]
         words, targets = zip(*drawn, strict=True)

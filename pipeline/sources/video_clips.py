@@ -9,7 +9,7 @@ Source: Lin et al., Cross-modal representation learning for zero-shot action rec
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from pipeline.core.batches import Arrays, Rows, in_turn
 from pipeline.core.errors import DataError
 from pipeline.core.params import Params
 from pipeline.core.rejects import Rejects
+from pipeline.core.schemas import ClipRow
 from pipeline.core.seeds import generator
 from pipeline.formats.shared import Footage
 from pipeline.modalities import video
@@ -75,13 +76,13 @@ class Videos:
 
     dataset: str
     files: Path
-    clips: Mapping[str, Mapping[str, Any]]
+    clips: Mapping[str, ClipRow]
 
     def opened(self, clip_id: str) -> Footage:
         """A video. Raises DataError where its file is not the one that ingest read."""
         clip = self.clips[clip_id]
         footage = video.read(self.dataset)(verified(self.files, clip, self.dataset))
-        return footage.counted(clip["num_frames"])
+        return footage.counted(clip.num_frames)
 
 
 @dataclass(frozen=True)
@@ -172,11 +173,11 @@ def clips_at(footage: Footage, window: Window, where: Sequence[Place]) -> Frames
     frames_KT = np.minimum(np.array([place.first for place in where])[:, None] + steps, footage.num_frames - 1)
     wanted = np.unique(frames_KT)
     rgb_FHWC = footage.frames(wanted)
-    found = [
+    windows = [
         np.stack([_cut(rgb_FHWC[number], window, place) for number in np.searchsorted(wanted, frame_T).tolist()])
         for frame_T, place in zip(frames_KT, where, strict=True)
     ]
-    return np.ascontiguousarray(np.moveaxis(np.stack(found), -1, 2))
+    return np.ascontiguousarray(np.moveaxis(np.stack(windows), -1, 2))
 
 
 def _cut(rgb_HWC: Frames, window: Window, place: Place) -> Frames:
@@ -196,16 +197,16 @@ def long_enough(videos: Videos, window: Window, at_most: float) -> tuple[Videos,
     """
     rejects = Rejects(f"{videos.dataset}, {MODALITY}")
     for clip_id, clip in videos.clips.items():
-        if window.short == "reject" and clip["num_frames"] < window.span:
+        if window.short == "reject" and clip.num_frames < window.span:
             rejects.add(
                 clip_id,
-                f"too short: {clip['num_frames']} frames, where {window.num_frames} frames at stride {window.stride} "
+                f"too short: {clip.num_frames} frames, where {window.num_frames} frames at stride {window.stride} "
                 f"need {window.span}",
             )
     rejects.check(total=len(videos.clips), at_most=at_most)
     out = {clip_id for clip_id, _ in rejects.rows}
-    kept = {clip_id: clip for clip_id, clip in videos.clips.items() if clip_id not in out}
-    if not kept:
+    clips = {clip_id: clip for clip_id, clip in videos.clips.items() if clip_id not in out}
+    if not clips:
         first = f"; {rejects.rows[0][0]}: {rejects.rows[0][1]}" if rejects.rows else "; run `dvc repro ingest`"
         raise DataError(f"{videos.dataset}: no {MODALITY} is left to look at{first}")
-    return Videos(videos.dataset, videos.files, kept), rejects
+    return Videos(videos.dataset, videos.files, clips), rejects

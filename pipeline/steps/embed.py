@@ -15,11 +15,11 @@ from pipeline.core.measures import MEASURES
 from pipeline.core.progress import say
 from pipeline.core.runs import CACHE
 from pipeline.core.schemas import PROMPTS
-from pipeline.models.methods.shared import LABEL_AND_CONTEXT, class_vector, seeded
+from pipeline.models.methods.shared import LABEL_AND_CONTEXT, class_vector, seed_group
 from pipeline.models.text_encoders import shared as text_encoders
-from pipeline.models.text_encoders.shared import Cutting, TextEncoder, TrainedMember, Vectors, encode_cached
+from pipeline.models.text_encoders.shared import SplittingEncoder, TextEncoder, TrainedMember, Vectors, encode_cached
 from pipeline.text import movement_vectors
-from pipeline.text.prompts import MOVEMENT, TOLD, TypeName
+from pipeline.text.prompts import MOVEMENT, TOLD_MEASURES, TypeName
 
 Texts = dict[str, dict[str, str]]  # of each type, text by id
 
@@ -60,20 +60,20 @@ def embed(row: Row, compute: Compute, *, prompts: Path, out: Path, cache: Path =
         seed: dict(zip(by_type, np.split(encode_cached(encoder, texts, cache), ends), strict=True))
         for seed, encoder in encoders.items()
     }
-    about: dict[str, Any] = {"dataset": row.dataset, "encoder": row.encoder, "weights_hash": _digest(encoders)}
-    about["dim"] = next(iter(next(iter(vectors.values())).values())).shape[1]
+    attrs: dict[str, Any] = {"dataset": row.dataset, "encoder": row.encoder, "weights_hash": _digest(encoders)}
+    attrs["dim"] = next(iter(next(iter(vectors.values())).values())).shape[1]
     first = next(iter(encoders.values()))
-    num_cut = first.num_cut(texts) if isinstance(first, Cutting) else 0
+    num_cut = first.num_cut(texts) if isinstance(first, SplittingEncoder) else 0
     if num_cut:
-        about["num_cut"] = num_cut
+        attrs["num_cut"] = num_cut
         say(f"{row.dataset}, {row.encoder}: {num_cut} of {len(texts)} texts are too long and were read in pieces")
-    with store.create(out, about) as writer:
+    with store.create(out, attrs) as writer:
         for seed, of_kind in vectors.items():
             of_seed = {} if seed is None else {"seed": seed, "weights_hash": encoders[seed].weights_hash}
             groups = {kind: (list(by_type[kind]), vectors_ND) for kind, vectors_ND in of_kind.items()}
             groups |= {name: _mean(name, types, by_type, of_kind) for name, types in row.means.items()}
             for kind, (ids, vectors_ND) in groups.items():
-                writer.group(seeded(kind, seed), ids, of_seed).put("pooled", vectors_ND)
+                writer.group(seed_group(kind, seed), ids, of_seed).put("pooled", vectors_ND)
         if row.movement:
             _put_movements(writer, row, by_type)
     return {"texts": len(texts), "cut": num_cut}
@@ -81,7 +81,7 @@ def embed(row: Row, compute: Compute, *, prompts: Path, out: Path, cache: Path =
 
 def _put_movements(writer: store.StoreWriter, row: Row, by_type: Texts) -> None:
     """The groups `movement` and `told`. A class's texts of a type are read as one; of several types it is the mean."""
-    taken = sorted({MOVEMENT, TOLD} & {*by_type, *row.means})
+    taken = sorted({MOVEMENT, TOLD_MEASURES} & {*by_type, *row.means})
     if taken:
         raise ParamsError(f"embed.rows: movement: '{taken[0]}' is what its vectors are called; rename the type or mean")
     owners, rows = _rows_of_types("movement", row.movement, by_type)
@@ -91,9 +91,12 @@ def _put_movements(writer: store.StoreWriter, row: Row, by_type: Texts) -> None:
         for owner in owners
     ]
     attribute_KA, told_KM = movement_vectors.of_classes(joined)
-    about = {"lexicon": movement_vectors.digest(), "of": row.movement}
-    for name, vectors_KX, names in ((MOVEMENT, attribute_KA, movement_vectors.vocabulary()), (TOLD, told_KM, MEASURES)):
-        attrs = {**about, "dim": len(names), "names": list(names)}
+    header = {"lexicon": movement_vectors.digest(), "of": row.movement}
+    for name, vectors_KX, names in (
+        (MOVEMENT, attribute_KA, movement_vectors.vocabulary()),
+        (TOLD_MEASURES, told_KM, MEASURES),
+    ):
+        attrs = {**header, "dim": len(names), "names": list(names)}
         writer.group(name, [f"{owner}-00" for owner in owners], attrs).put("pooled", vectors_KX)
     untold = int((~attribute_KA.any(axis=1)).sum())
     if untold:
@@ -109,12 +112,12 @@ def _encoders(row: Row, compute: Compute) -> dict[int | None, TextEncoder]:
         return {None: chosen.encoder(model, num_threads=compute.num_threads)}
     if row.model:
         raise ParamsError(f"{where}: the weights of '{row.encoder}' are named by the key weights; set model to {{}}")
-    found: dict[int | None, TextEncoder] = {}
+    encoders: dict[int | None, TextEncoder] = {}
     seeds: Sequence[int | None] = chosen.seeds(Path(row.weights)) or [None]
     for seed in seeds:
-        told = {"weights": row.weights, "seed": seed or 0}
-        found[seed] = chosen.encoder(params.parse(chosen.Params, told, where), num_threads=compute.num_threads)
-    return found
+        options = {"weights": row.weights, "seed": seed or 0}
+        encoders[seed] = chosen.encoder(params.parse(chosen.Params, options, where), num_threads=compute.num_threads)
+    return encoders
 
 
 def _digest(encoders: dict[int | None, TextEncoder]) -> str:
@@ -160,13 +163,13 @@ def _rows_of_classes(texts: dict[str, str]) -> dict[str, list[int]]:
 def _texts(prompts: Path) -> Texts:
     """For each prompt type, in order, text by id in order of ids."""
     by_type: dict[str, dict[str, str]] = defaultdict(dict)
-    for row in tables.read_rows(prompts, PROMPTS):  # sorted by class, type, index
-        if not (0 <= row["class_id"] < MAX_CLASSES and 0 <= row["index"] < MAX_TEXTS):
+    for row in tables.read(prompts, PROMPTS):  # sorted by class, type, index
+        if not (0 <= row.class_id < MAX_CLASSES and 0 <= row.index < MAX_TEXTS):
             raise DataError(
-                f"{prompts}: class {row['class_id']}, {row['type']} text {row['index']}: at most {MAX_CLASSES} classes "
+                f"{prompts}: class {row.class_id}, {row.type} text {row.index}: at most {MAX_CLASSES} classes "
                 f"of {MAX_TEXTS} texts can be numbered; give fewer texts"
             )
-        by_type[row["type"]][f"{row['class_id']:04d}-{row['index']:02d}"] = row["text"]
+        by_type[row.type][f"{row.class_id:04d}-{row.index:02d}"] = row.text
     if not by_type:
         raise DataError(f"{prompts}: no texts in it; run `dvc repro prompt`")
     return dict(sorted(by_type.items()))

@@ -1,8 +1,8 @@
-"""Scene graphs of classes -> their texts, by the rule that tells the scene graphs of pictures (captions.py).
+"""Scene graphs of classes -> class texts, by the rules that caption the scene graphs of pictures (captions.py).
 
-A CSV of such graphs has a row a relation: the class, and the columns `subject`, `relation` and `object`. A thing is its
-name, with its attributes in square brackets where it has some: "cup [white, paper]". Things of one class that are
-written alike are one thing.
+A CSV of such graphs has one row a relation: the class, and the columns `subject`, `relation` and `object`. A thing is
+written as its name, followed by its attributes, if any, in square brackets: "cup [white, paper]". Things of one class
+that are written alike are the same thing.
 """
 
 import re
@@ -34,7 +34,7 @@ def from_rows(rows: Sequence[ClassRow], names: Sequence[str], where: str) -> dic
 
 
 def graph(triples: Sequence[Triple], where: str) -> SceneGraph:
-    """The graph of some relations; its things are counted as they are met. `where` begins a DataError."""
+    """The graph of some relations; things are numbered as they come. `where` begins the message of a DataError."""
     if len(triples) > _MAX_TRIPLES:
         raise DataError(f"{where}: {len(triples)} relations, a class's scene graph has at most {_MAX_TRIPLES}")
     things: dict[str, SceneObject] = {}
@@ -42,8 +42,8 @@ def graph(triples: Sequence[Triple], where: str) -> SceneGraph:
     for subject, relation, thing in triples:
         if not relation:
             raise DataError(f"{where}: no relation between '{subject}' and '{thing}'")
-        for told in (subject, thing):
-            things.setdefault(told, _thing(told, len(things), where))
+        for written in (subject, thing):
+            things.setdefault(written, _thing(written, len(things), where))
         relations.append(Relation(things[subject].id, things[thing].id, relation))
     try:
         return scene_graph("", "", (None, None), things.values(), relations)
@@ -52,20 +52,20 @@ def graph(triples: Sequence[Triple], where: str) -> SceneGraph:
 
 
 def texts(graphs: Iterable[tuple[int, SceneGraph]], params: Params, origin: str, where: str) -> list[Text]:
-    """One text a class: the caption of its graph. DataError for a graph of which nothing can be said."""
+    """One text a class: the caption of its graph. DataError for a graph with an empty caption."""
     captioner = Captioner(params, Lexicon())
-    told = []
-    for class_id, shown in graphs:
-        text = captioner.caption(shown).text
+    captions = []
+    for class_id, class_graph in graphs:
+        text = captioner.caption(class_graph).text
         if not text:
-            raise DataError(f"{where}: class {class_id}: nothing can be said of its scene graph")
-        told.append(Text(class_id, TYPE, 0, text, origin))
-    return told
+            raise DataError(f"{where}: class {class_id}: its scene graph has an empty caption")
+        captions.append(Text(class_id, TYPE, 0, text, origin))
+    return captions
 
 
-def _thing(told: str, number: int, where: str) -> SceneObject:
-    match = _THING.fullmatch(told)
+def _thing(written: str, number: int, where: str) -> SceneObject:
+    match = _THING.fullmatch(written)
     if not match:
-        raise DataError(f"{where}: found '{told}', expected a thing such as 'cup' or 'cup [white, paper]'")
+        raise DataError(f"{where}: found '{written}', expected a thing such as 'cup' or 'cup [white, paper]'")
     attributes = tuple(word.strip() for word in (match[2] or "").split(",") if word.strip())
     return SceneObject(number, (match[1].strip().lower(),), tuple(word.lower() for word in attributes))

@@ -1,7 +1,5 @@
-"""CSV files that say something of classes: a row a class, or several, that name it by `name` or `class_id` or both."""
+"""CSV files about classes: one or more rows a class, which is named by the column `name`, `class_id` or both."""
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +7,7 @@ from pathlib import Path
 from pipeline.core import outside
 from pipeline.core.errors import DataError, FormatError
 from pipeline.datasets.shared import normalised
+from pipeline.formats.rows import parsed_csv
 
 LABEL = "label"  # the prompt type that is made from the templates
 
@@ -18,7 +17,7 @@ _KEYS = ("class_id", "name")
 
 @dataclass(frozen=True)
 class ClassRow:
-    """One row: the line it ends in, its class, and what stands in its other columns."""
+    """One row: the line it ends in, its class, and its other columns."""
 
     line: int
     class_id: int
@@ -30,9 +29,10 @@ def read(file: Path, names: Sequence[str]) -> list[ClassRow]:
 
     Raises FormatError for a file that is no such table, DataError for classes missing or unknown.
     """
-    rows = _table(file)
+    text = outside.text(file, _MAX_BYTES, "a CSV file of descriptions", "utf-8-sig")
+    rows = list(parsed_csv(text, file, lambda header: _check_header(file, header)))
     number = {normalised(name): class_id for class_id, name in enumerate(names)}
-    found = [
+    class_rows = [
         ClassRow(
             line,
             _class_id(row, names, number, f"{file}: line {line}"),
@@ -40,48 +40,28 @@ def read(file: Path, names: Sequence[str]) -> list[ClassRow]:
         )
         for line, row in rows
     ]
-    known = {row.class_id for row in found}
+    known = {row.class_id for row in class_rows}
     missing = [name for class_id, name in enumerate(names) if class_id not in known]
     if missing:
         raise DataError(f"{file}: no row for {len(missing)} of {len(names)} classes, first '{missing[0]}'")
-    return found
+    return class_rows
 
 
 def _class_id(row: dict[str, str], names: Sequence[str], number: dict[str, int], where: str) -> int:
     """The class of a row, by its name, its number, or both if they agree."""
-    found = set()
+    class_ids = set()
     if "name" in row:
         if normalised(row["name"]) not in number:
             raise DataError(f"{where}: no class is named '{row['name']}'")
-        found.add(number[normalised(row["name"])])
+        class_ids.add(number[normalised(row["name"])])
     if "class_id" in row:
         text = row["class_id"].strip()
         if not (text.isdecimal() and text.isascii() and len(text) < 10 and int(text) < len(names)):
             raise DataError(f"{where}: class_id should be a number from 0 to {len(names) - 1}, found '{text}'")
-        found.add(int(text))
-    if len(found) > 1:
+        class_ids.add(int(text))
+    if len(class_ids) > 1:
         raise DataError(f"{where}: class {row['class_id']} is '{names[int(row['class_id'])]}', not '{row['name']}'")
-    return found.pop()
-
-
-def _table(file: Path) -> list[tuple[int, dict[str, str]]]:
-    """Each row with its line number."""
-    text = outside.text(file, _MAX_BYTES, "a CSV file of descriptions", "utf-8-sig")
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    rows: list[tuple[int, dict[str, str]]] = []
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        _check_header(file, header)
-        for cells in reader:
-            if cells and len(cells) != len(header):
-                raise FormatError(
-                    f"{file}: line {reader.line_num}: {len(cells)} columns, the first line names {len(header)}"
-                )
-            if cells:
-                rows.append((reader.line_num, dict(zip(header, cells, strict=True))))
-    except csv.Error as error:
-        raise FormatError(f"{file}: line {reader.line_num}: not CSV ({error})") from None
-    return rows
+    return class_ids.pop()
 
 
 def _check_header(file: Path, header: list[str]) -> None:

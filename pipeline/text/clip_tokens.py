@@ -1,8 +1,8 @@
-"""CLIP's byte-pair tokens of a text, the ids that open_clip's own tokenizer gives, without importing it (or torch).
+"""CLIP's byte-pair tokens of a text: the ids of open_clip's own tokenizer, without importing it or torch.
 
 CLIP reads a text in lower case as words (letters, single digits, runs of other signs), each cut into byte pairs. So
-the tokens of a text are those of its words, which are kept: a corpus repeats a few thousand. The vocabulary is the file
-that ships inside the package open_clip_torch; where it stands is asked of Python without running the package.
+the tokens of a text are those of its words, which are remembered: a corpus repeats a few thousand. The vocabulary is
+the file inside the package open_clip_torch, which is located without importing the package.
 """
 
 import gzip
@@ -21,7 +21,7 @@ from tokenizers.models import BPE
 from pipeline.core.bounded_memo import BoundedMemo
 from pipeline.core.errors import DataError
 
-CONTEXT = 77  # tokens that CLIP reads, start and end counted
+CONTEXT = 77  # tokens that CLIP reads, start and end included
 _VOCABULARY = "bpe_simple_vocab_16e6.txt.gz"
 _MAX_BYTES = 1 << 23  # of the unpacked vocabulary; it has 3.2 MB
 _NUM_MERGES = 49152 - 256 - 2
@@ -29,12 +29,12 @@ _SPECIAL = ("<start_of_text>", "<end_of_text>")
 _SIGNS = r"<start_of_text>|<end_of_text>|'s|'t|'re|'ve|'m|'ll|'d|"
 _ASCII_WORD = re.compile(rf"{_SIGNS}[a-z]+|[0-9]|[^\sa-z0-9]+")
 _ANY_WORD = rf"(?i){_SIGNS}\p{{L}}+|\p{{N}}|[^\s\p{{L}}\p{{N}}]+"
-# What ftfy, with which open_clip cleans, leaves as it is. (Of other texts it mends broken encodings and curly quotes.)
+# Texts that ftfy, with which open_clip cleans, leaves alone. In others it mends broken encodings and curly quotes.
 _PLAIN = re.compile(r"[ -%'-~]*")
 
-_MAX_READ = 16  # texts whose words are kept: the same is asked for its clauses and its phrases
+_MAX_READ = 16  # texts whose words are remembered: one is read for its clauses, then for its phrases
 
-Words = tuple[list[int], list[int], list[int]]  # first characters, those after the last, tokens before (and after all)
+Words = tuple[list[int], list[int], list[int]]  # per word: start, stop, tokens before it (last: of the whole text)
 
 
 class ClipTokens:
@@ -49,7 +49,7 @@ class ClipTokens:
         self.start, self.end = (self._ids[word] for word in _SPECIAL)
 
     def ids(self, text: str) -> list[int]:
-        """All token ids of a text, start and end included, however many; open_clip cuts them at `CONTEXT`."""
+        """All token ids of a text with start and end, however many; open_clip cuts them at `CONTEXT`."""
         cleaned = clean(text)
         return [self.start, *chain.from_iterable(map(self._of_word, _pattern(cleaned).findall(cleaned))), self.end]
 
@@ -59,11 +59,11 @@ class ClipTokens:
         return sum(map(self._num_of_word, _pattern(cleaned).findall(cleaned))) + 2
 
     def spans(self, text: str, parts: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-        """The tokens [first, after the last) of parts of a text, given as characters in ascending order.
+        """The tokens [first, after the last) of parts of a text, given as ascending ranges of characters.
 
-        Places count from the start token, which is 0. A token across the edge of a part, as the `".` at the end of
-        'a sign saying "stop".', belongs to it. Where cleaning changes the text (curly quotes, entities), its characters
-        are not those that CLIP reads, and the text up to a part's edge is cleaned and counted alone.
+        The start token is number 0. A token across the edge of a part, such as the `".` at the end of
+        'a sign saying "stop".', belongs to that part. Where cleaning changes the text (curly quotes, entities), its
+        characters are not those that CLIP reads: the text up to each edge is then cleaned and counted by itself.
         """
         lower = text.lower()
         if clean(text) != lower or len(lower) != len(text):
@@ -72,10 +72,10 @@ class ClipTokens:
         return [(before[bisect_right(stops, start)], before[bisect_left(starts, stop)]) for start, stop in parts]
 
     def _make_words(self, cleaned: str) -> Words:
-        found = [*_pattern(cleaned).finditer(cleaned)]
-        counts = map(self._num_of_word, [match[0] for match in found])
-        places = [match.span() for match in found]
-        return [start for start, _ in places], [stop for _, stop in places], [*accumulate(counts, initial=1)]
+        matches = [*_pattern(cleaned).finditer(cleaned)]
+        counts = map(self._num_of_word, [match[0] for match in matches])
+        starts, stops = [match.start() for match in matches], [match.end() for match in matches]
+        return starts, stops, [*accumulate(counts, initial=1)]
 
     def _num_tokens(self, word: str) -> int:
         return len(self._of_word(word))
@@ -88,7 +88,7 @@ class ClipTokens:
 
 
 def clean(text: str) -> str:
-    """A text as open_clip cleans it: encodings mended (ftfy), HTML entities read, single spaces, lower case."""
+    """A text as open_clip cleans it: encodings mended (ftfy), HTML entities decoded, single spaces, lower case."""
     if not _PLAIN.fullmatch(text):
         text = html.unescape(html.unescape(import_module("ftfy").fix_text(text)))
     return " ".join(text.split()).lower()
@@ -121,14 +121,15 @@ def _vocabulary() -> tuple[dict[str, int], list[tuple[str, str]]]:
         )
     with gzip.open(path) as file:
         lines = file.read(_MAX_BYTES).decode().split("\n")
-    merges = [(one, other) for one, other in map(str.split, lines[1 : _NUM_MERGES + 1])]
+    merges = [(first, second) for first, second in map(str.split, lines[1 : _NUM_MERGES + 1])]
     letters = list(_LETTERS.values())
-    words = [*letters, *(f"{letter}</w>" for letter in letters), *(one + other for one, other in merges), *_SPECIAL]
+    words = [*letters, *(f"{letter}</w>" for letter in letters), *(first + second for first, second in merges)]
+    words += _SPECIAL
     return {word: number for number, word in enumerate(words)}, merges
 
 
 def _letters() -> dict[int, str]:
-    """Byte -> the printable character that stands for it; those that print stand for themselves (as in GPT-2)."""
+    """Byte -> the printable character that stands for it; printable bytes stand for themselves (as in GPT-2)."""
     plain = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     others = [byte for byte in range(256) if byte not in plain]
     return {byte: chr(byte) for byte in plain} | {byte: chr(256 + place) for place, byte in enumerate(others)}

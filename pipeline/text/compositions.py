@@ -1,15 +1,14 @@
 """Compositions: who does what to whom, and what is how. Some are held out of training, by a hash of their meaning.
 
-A composition is a relation between two nouns, or an attribute of a noun; "a table under a mug" and "a cup on a table"
-are one. Graphs tell theirs; of any other text they are read off its words: a noun phrase ends in a known noun, a known
-relation word stands between two of them ("a man is holding a small red cup").
+A composition is a relation between two nouns, or an attribute of a noun. "A table under a mug" and "a cup on a table"
+are the same one. Graphs state their compositions; those of a text are read off its words: a noun phrase ends in a known
+noun, and a known relation word stands between two noun phrases ("a man is holding a small red cup").
 
-Texts are read in two ways. What one says (`said`) is its nearest reading: the noun before the relation word is the
-subject, the one behind it the object. What it may say (`may_say`) is every reading that a sentence leaves open, so that
-nothing held out slips into training: any noun before may be the subject ("a man in a hat holding a cup"), all nouns up
-to the next relation word are objects ("a shirt and a hat"), attributes alone may be of any noun around them. Neither
-understands passive and inverted wordings ("on the table stands a cup"), words that stand for a noun of another sentence
-("it", "he"), and words that are in no corpus and no word list.
+Texts are read in two ways. In `nearest_reading` the noun before a relation word is its subject and the noun after it
+its object. `all_readings` are all that a sentence leaves open, so that nothing held out slips into training: any noun
+before may be the subject ("a man in a hat holding a cup"), all nouns up to the next relation word are objects ("a shirt
+and a hat"), and a lone attribute may belong to any noun around it. Neither understands passive or inverted sentences
+("on the table stands a cup"), pronouns ("it", "he"), or words that are in no corpus and no word list.
 """
 
 from collections import deque
@@ -24,7 +23,7 @@ from pipeline.core.seeds import derived_seed
 from pipeline.graphs.scene import SceneGraph
 from pipeline.text import wordlists
 from pipeline.text.lexicon import Lexicon
-from pipeline.text.noun_phrases import Known, Noun, Phrase, Reader
+from pipeline.text.noun_phrases import Noun, Phrase, Reader, StemIndex
 
 Composition = tuple[str, ...]  # (subject, predicate, object) or (attribute, noun), by what the words mean
 
@@ -33,14 +32,14 @@ _REACH = 16  # nouns before a relation word that may be its subject
 
 
 class Params(BaseParams):
-    """Which compositions no training text or picture has."""
+    """Which compositions are kept out of all training texts and pictures."""
 
-    share: float = Field(ge=0, lt=1)  # of all compositions, as expected: each is drawn alone; 0 = none is held out
+    share: float = Field(ge=0, lt=1)  # of compositions, on average: each is drawn by itself; 0 = none is held out
     seed: int
 
 
 @dataclass
-class Words:
+class CorpusWords:
     """The words of some corpora: names of things, relation words, attributes."""
 
     nouns: set[str] = field(default_factory=set)
@@ -56,9 +55,9 @@ class Words:
 
 
 class HeldOut:
-    """Which compositions are held out, and what graphs and texts have of them."""
+    """Which compositions are held out, and which of them graphs and texts contain."""
 
-    def __init__(self, params: Params, lexicon: Lexicon, words: Words) -> None:
+    def __init__(self, params: Params, lexicon: Lexicon, words: CorpusWords) -> None:
         self._lexicon = lexicon
         self._bound = params.share * _SEEDS
         self._holds: BoundedMemo[Composition, bool] = BoundedMemo(
@@ -67,39 +66,43 @@ class HeldOut:
         self._adjectives = {row["word"]: lexicon.attribute(row["word"]).value for row in wordlists.rows("attributes")}
         self.noun: Callable[[str], Noun] = BoundedMemo(self._make_noun).__getitem__
         meanings = {self.noun(noun).meaning for noun in words.nouns}
-        listed = {row["word"] for row in wordlists.rows("nouns")}  # other words for what the corpora name
+        listed = {row["word"] for row in wordlists.rows("nouns")}  # synonyms of what the corpora name
         named = ((noun, self.noun(noun)) for noun in (*sorted(words.nouns), *sorted(listed)))
-        nouns = Known((name, noun) for name, noun in named if noun.meaning in meanings)
-        told = [(word, lexicon.predicate(word).said) for word in sorted(words.predicates)]
-        predicates = Known(
-            (form, lexicon.predicate(word).meaning) for word, said in told if said for form in (word, said)
+        nouns = StemIndex((name, noun) for name, noun in named if noun.meaning in meanings)
+        wordings = [(word, lexicon.predicate(word).wording) for word in sorted(words.predicates)]
+        predicates = StemIndex(
+            (form, lexicon.predicate(word).meaning) for word, wording in wordings if wording for form in (word, wording)
         )
         self._reader = Reader(nouns, _attributes(lexicon, words), predicates)
 
     def of_graph(self, graph: SceneGraph) -> set[Composition]:
-        """The held-out compositions that a graph shows, said or not."""
+        """The held-out compositions in a graph, whether a caption names them or not."""
         lexicon = self._lexicon
         called = {thing.id: self.noun(lexicon.thing(thing.names, thing.synsets).name) for thing in graph.objects}
-        found = {
+        compositions = {
             relation(lexicon, called[edge.subject].meaning, edge.predicate, called[edge.object].meaning)
             for edge in graph.relations
-            if lexicon.predicate(edge.predicate).said
+            if lexicon.predicate(edge.predicate).wording
         }
         for thing in graph.objects:
             values = {lexicon.attribute(word).value for word in thing.attributes}
             values.update(value for name in thing.names for value in self.noun(name).attributes)
-            found.update((value, called[thing.id].meaning) for value in values)
-        return {composition for composition in found if self._holds[composition]}
+            compositions.update((value, called[thing.id].meaning) for value in values)
+        return {composition for composition in compositions if self._holds[composition]}
 
     def of_text(self, text: str) -> set[Composition]:
-        """The held-out compositions that a text says."""
-        return {composition for composition in self.said(text) if self._holds[composition]} if self._bound else set()
+        """The held-out compositions in the nearest reading of a text."""
+        return (
+            {composition for composition in self.nearest_reading(text) if self._holds[composition]}
+            if self._bound
+            else set()
+        )
 
     def may_be_in(self, text: str, *, by_clause: bool = False) -> bool:
-        """Whether any reading of a text says a held-out composition; `by_clause` as for `may_say`."""
-        return bool(self._bound) and any(self._holds[one] for one in self.may_say(text, by_clause=by_clause))
+        """Whether any reading of a text has a held-out composition; `by_clause` as for `all_readings`."""
+        return bool(self._bound) and any(map(self._holds.__getitem__, self.all_readings(text, by_clause=by_clause)))
 
-    def said(self, text: str) -> Iterator[Composition]:
+    def nearest_reading(self, text: str) -> Iterator[Composition]:
         """The compositions of a text's nearest reading."""
         for sentence in self._reader.sentences(text):
             last: str | None = None  # the noun before
@@ -116,10 +119,10 @@ class HeldOut:
                 if phrase.stopped:
                     last, between = None, []
 
-    def may_say(self, text: str, *, by_clause: bool = False) -> Iterator[Composition]:
-        """The compositions of all readings of a text, those of the nearest among them.
+    def all_readings(self, text: str, *, by_clause: bool = False) -> Iterator[Composition]:
+        """The compositions of all readings of a text, the nearest one included.
 
-        `by_clause` for captions told of graphs, in which a comma parts clauses that each have their own subject.
+        `by_clause`: for captions made of graphs, whose clauses, parted by commas, each have their own subject.
         """
         for sentence in self._reader.sentences(text):
             for part in _clauses(sentence) if by_clause else [sentence]:
@@ -127,7 +130,7 @@ class HeldOut:
                 yield from _described(part)
 
     def _related(self, sentence: list[Phrase]) -> Iterator[Composition]:
-        """Relations of each noun to all nouns that stand before its relation words."""
+        """The relations of each noun to all nouns before its relation words."""
         nouns: deque[str] = deque(maxlen=_REACH)
         subjects: list[str] = []
         between: list[str] = []
@@ -143,7 +146,7 @@ class HeldOut:
                 subjects, has_object = list(dict.fromkeys(nouns)), False
 
     def _make_noun(self, name: str) -> Noun:
-        """What a name means beside the attributes that it begins with; a "hot dog" is no dog."""
+        """A name as a noun and the attributes that it begins with; but a "hot dog" is no dog."""
         words, noun = name.split(" "), self._lexicon.noun(name)
         size = 0
         values: list[str] = []
@@ -156,17 +159,17 @@ class HeldOut:
         return Noun(rest, tuple(values)) if values and rest in noun.general else Noun(noun.meaning, ())
 
 
-def _attributes(lexicon: Lexicon, words: Words) -> Known[str]:
-    """The attributes that the corpora have, alone or in the names of things, and other words for them."""
+def _attributes(lexicon: Lexicon, words: CorpusWords) -> StemIndex[str]:
+    """The attributes of the corpora, by themselves or inside names of things, and their synonyms."""
     listed = {row["word"] for row in wordlists.rows("attributes")}
     inside = {word for noun in words.nouns for word in noun.split(" ")[:-1]} & listed
     values = {lexicon.attribute(word).value for word in words.attributes | inside}
     named = ((word, lexicon.attribute(word).value) for word in sorted(words.attributes | listed))
-    return Known((word, value) for word, value in named if value in values)
+    return StemIndex((word, value) for word, value in named if value in values)
 
 
 def _clauses(sentence: list[Phrase]) -> Iterator[list[Phrase]]:
-    """What stands between two stops."""
+    """The phrases between two stops."""
     clause: list[Phrase] = []
     for phrase in sentence:
         clause.append(phrase)
@@ -176,7 +179,7 @@ def _clauses(sentence: list[Phrase]) -> Iterator[list[Phrase]]:
 
 
 def _described(sentence: list[Phrase]) -> Iterator[Composition]:
-    """Attributes of nouns: their own, those before an "and" without an article, and those that stand alone."""
+    """Attributes of nouns: their own, those before an "and" without an article, and lone ones around them."""
     nouns: deque[str] = deque(maxlen=_REACH)
     alone: list[str] = []  # since the last relation word: "a red, small ball"
     before: list[str] = []
@@ -197,14 +200,14 @@ _STACKED = ("on", "above", "under")  # a table is under what stands on it
 
 
 def relation(lexicon: Lexicon, subject: str, predicate: str, object_: str) -> Composition:
-    """One composition for a relation, whichever way round it is said."""
-    about = lexicon.predicate(predicate)
-    if about.meaning in _STACKED:
-        upper, lower = (subject, object_) if about.meaning != "under" else (object_, subject)
+    """The composition of a relation, the same whichever way round it is said."""
+    claim = lexicon.predicate(predicate)
+    if claim.meaning in _STACKED:
+        upper, lower = (subject, object_) if claim.meaning != "under" else (object_, subject)
         return upper, "on", lower
-    ways = [(subject, about.meaning, object_)]
-    if about.inverse:
-        ways.append((object_, about.inverse, subject))
-    if about.mirrored == "yes":
-        ways.append((object_, about.meaning, subject))
-    return min(ways)
+    same = [(subject, claim.meaning, object_)]
+    if claim.inverse:
+        same.append((object_, claim.inverse, subject))
+    if claim.mirrored == "yes":
+        same.append((object_, claim.meaning, subject))
+    return min(same)

@@ -1,9 +1,9 @@
-"""A text too long for an encoder, cut into pieces that fit: at sentence ends, else at clause ends, else at words."""
+"""Cuts a text that is too long for an encoder into pieces: at sentence ends, else at clause ends, else at words."""
 
 import re
 from collections.abc import Callable, Sequence
 
-Count = Callable[[str], int]  # tokens of a text, start and end counted
+Count = Callable[[str], int]  # tokens of a text, start and end included
 
 # Where a text may be cut, the best first: after a sentence, after a clause, between words, between characters.
 _CUTS = tuple(
@@ -11,31 +11,31 @@ _CUTS = tuple(
 )
 
 
-def pieces(text: str, most: int, count: Count) -> list[str]:
-    """The text itself if it has at most `most` tokens, else as few pieces as its sentences allow, in their order.
+def split(text: str, max_tokens: int, count: Count) -> list[str]:
+    """The pieces of a text, each of at most `max_tokens` tokens, in order; the text itself if it fits.
 
-    No word is lost. A piece holds as many sentences as fit; a sentence that does not fit is cut after clauses, a clause
-    between words and a word between characters.
+    No word is lost. Each piece takes as many whole sentences as fit. A sentence that does not fit is cut after clauses,
+    a clause between words, and a word between characters.
 
-    >>> pieces("One two. Three four, five six. Seven.", 4, lambda text: len(text.split()))
+    >>> split("One two. Three four, five six. Seven.", 4, lambda text: len(text.split()))
     ['One two.', 'Three four, five six.', 'Seven.']
     """
-    return [text] if count(text) <= most else _filled(text, most, count, _CUTS)
+    return [text] if count(text) <= max_tokens else _split(text, max_tokens, count, _CUTS)
 
 
-def _filled(text: str, most: int, count: Count, cuts: Sequence[re.Pattern[str]]) -> list[str]:
-    """Pieces of as many parts as fit; a part that does not is cut by the next, finer rule."""
+def _split(text: str, max_tokens: int, count: Count, cuts: Sequence[re.Pattern[str]]) -> list[str]:
+    """Pieces of as many parts as fit; a part that does not fit is cut by the next, finer pattern."""
     if not cuts:
         return [text]  # one character of more tokens than fit: no encoder has so few
     cut, *finer = cuts
     joint = "" if not finer else " "
-    found: list[str] = []
+    pieces: list[str] = []
     for part in filter(None, cut.split(text)):
-        longer = f"{found[-1]}{joint}{part}" if found else part
-        if found and count(longer) <= most:
-            found[-1] = longer
-        elif count(part) <= most:
-            found.append(part)
+        longer = f"{pieces[-1]}{joint}{part}" if pieces else part
+        if pieces and count(longer) <= max_tokens:
+            pieces[-1] = longer
+        elif count(part) <= max_tokens:
+            pieces.append(part)
         else:
-            found += _filled(part, most, count, finer)
-    return found
+            pieces += _split(part, max_tokens, count, finer)
+    return pieces

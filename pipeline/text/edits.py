@@ -1,34 +1,34 @@
-"""What an edit does to a caption beside its words: where they stand, and whether "the second man" is still the same."""
+"""Where the words of an edit stand in a caption, and whether "the second man" still means the same after it."""
 
 from itertools import combinations
 
 from pipeline.text import english
 from pipeline.text.negatives.shared import Edit, Scene
 
-Spans = list[tuple[int, int]]  # first character, the one after the last
+Spans = list[tuple[int, int]]  # of characters: start, stop
 
 
 def spans(scene: Scene, edit: Edit) -> tuple[Spans, Spans]:
     """Where the edited phrases stand in the caption, and in the edited text."""
     before, after = [], []
-    moved = 0
+    shift = 0
     for place, words in sorted(edit.words):
         piece = scene.pieces[place]
         before.append((piece.start, piece.stop))
-        after.append((piece.start + moved, piece.start + moved + len(words)))
-        moved += len(words) - (piece.stop - piece.start)
+        after.append((piece.start + shift, piece.start + shift + len(words)))
+        shift += len(words) - (piece.stop - piece.start)
     return before, after
 
 
 def recounts(scene: Scene, edit: Edit) -> bool:
-    """Whether an edit may change what "the second man" counts: it would mean another then, or nobody."""
+    """Whether an edit may change what "the second man" counts, so that it would mean another man or nobody."""
     heads = {_head(scene, piece.subject) for piece in scene.pieces if piece.number}
     if not heads:
         return False
     changed = {scene.pieces[place].subject for place, _ in edit.words if scene.pieces[place].object < 0}
     counted = [heads & _sorts(scene, node) for node in changed]
     if edit.place == "relation":
-        return any(one & other for one, other in combinations(counted, 2))  # the two that change places
+        return any(first & second for first, second in combinations(counted, 2))  # the two that are exchanged
     return any(counted)
 
 

@@ -1,4 +1,4 @@
-"""English surface forms: articles, number, participles and adjectives, for words as annotators type them."""
+"""English word forms: articles, number, participles and adjectives, for words as annotators type them."""
 
 import re
 
@@ -58,7 +58,7 @@ def head(noun: str) -> str:
 
 
 def noun_phrase(noun: str, attributes: tuple[str, ...], *, definite: bool) -> str:
-    """Article, attributes and noun; "the" where it was mentioned before or there is only one in the world.
+    """Article, attributes and noun; "the" where it is definite or there is only one in the world.
 
     >>> noun_phrase("orange car", ("old",), definite=False), noun_phrase("sky", (), definite=False)
     ('an old orange car', 'the sky')
@@ -98,15 +98,15 @@ def base_of_third_person(verb: str) -> str:
     return verb[:-1]
 
 
-def said(predicate: str) -> str:
-    """A predicate as it stands between two nouns, or "" where nothing can be said with it.
+def relation_words(predicate: str) -> str:
+    """A predicate as it stands between two nouns, or "" where it says nothing there.
 
     Verbs become participles and "has" becomes "with", so that chains read as one phrase: "a man wearing a shirt
-    with a stripe"; forms of "to be" and articles at the end go.
+    with a stripe". Forms of "to be" and articles at the end are dropped.
 
-    >>> [said(p) for p in ("wears", "is sitting on the", "has", "are fully", "ON", "has been", "in a", "carries")]
-    ['wearing', 'sitting on', 'with', '', 'on', '', 'in', 'carrying']
-    >>> [said(p) for p in ("unsure", "other relationship")]  # as Action Genome calls what nobody can name
+    >>> [relation_words(p) for p in ("wears", "is sitting on the", "has", "are fully", "ON", "in a", "carries")]
+    ['wearing', 'sitting on', 'with', '', 'on', 'in', 'carrying']
+    >>> [relation_words(p) for p in ("unsure", "other relationship")]  # words of Action Genome for what nobody can name
     ['', '']
     """
     if predicate in _SAYS_NOTHING:
@@ -122,15 +122,15 @@ def said(predicate: str) -> str:
         return ""
     if words[0] in ("has", "have", "having", "had"):
         return " ".join(["with", *words[1:]])
-    return " ".join([_verb_said(words[0]), *words[1:]])
+    return " ".join([_verb_form(words[0]), *words[1:]])
 
 
-def attribute_said(attribute: str, noun: str) -> str:
+def attribute_words(attribute: str, noun: str) -> str:
     """An attribute as it stands before its noun, or "" where it says nothing there.
 
-    >>> [attribute_said(a, n) for a, n in (("far away", "bike"), ("off", "lamp"), ("made of bricks", "wall"))]
+    >>> [attribute_words(a, n) for a, n in (("far away", "bike"), ("off", "lamp"), ("made of bricks", "wall"))]
     ['far-away', 'switched-off', 'brick']
-    >>> [attribute_said(a, n) for a, n in (("office phone", "phone"), ("cream colour", "wall"), ("light blue", "car"))]
+    >>> [attribute_words(a, n) for a, n in (("office phone", "phone"), ("cream colour", "wall"), ("light blue", "car"))]
     ['office', 'cream', 'light blue']
     """
     words = attribute.replace('"', "").split()
@@ -151,7 +151,7 @@ def attribute_said(attribute: str, noun: str) -> str:
 _POSTPOSED = {"off": "switched-off", "on": "switched-on", "up": "raised", "down": "lowered", "visible": ""}
 
 
-def _verb_said(word: str) -> str:
+def _verb_form(word: str) -> str:
     if word in _BASE_VERBS:
         return participle(word)
     if len(word) > 3 and word.endswith("s") and not word.endswith("ss") and word not in _NOT_VERBS:

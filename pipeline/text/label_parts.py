@@ -1,14 +1,15 @@
-"""Verb and noun of class names: "drink water" is to "drink", "water".
+"""Verb and noun of class names: "drink water" is "drink" and "water".
 
-A rule reads them off the name, with the words of words/label_words.csv; words/labels.csv says them of names that the
-rule cannot read, or reads wrongly, and of such as have no noun ("jump up": the body).
+A rule reads them off the name, with the words of words/label_words.csv. The table words/labels.csv gives them for names
+that the rule cannot read or reads wrongly, and for names without a noun ("jump up": the body).
 
-The rule: what stands in brackets goes, and "/", "and", "or" and commas part the name. A part's verb is its first word
-where that is one, else its last ("hand waving"), with the particle of a phrasal verb; its noun is what follows up to a
-preposition, else what follows that one, else what precedes the verb. Articles, sides and pronouns are left out.
+The rule: brackets are dropped, and "/", "and", "or" and commas split the name into parts. A part's verb is its first
+word if that is a verb, else its last ("hand waving"), with the particle of a phrasal verb. Its noun is what follows up
+to a preposition, else what follows the preposition, else what precedes the verb. Articles, sides and pronouns are left
+out.
 
-SynSE's released tables (skelemoa/synse-zsl) hold one verb and one noun for every class of NTU; how labels without a
-noun came by theirs is not said there. Here it is what the action is done with: a part of the body, or a thing.
+SynSE's released tables (skelemoa/synse-zsl) hold one verb and one noun for every class of NTU, and do not say where the
+nouns of labels without one come from. Here such a noun is what the action is done with: a part of the body, or a thing.
 """
 
 import re
@@ -27,14 +28,14 @@ _POSSESSIVE = ("'s", "’s")
 
 
 class Parts(NamedTuple):
-    """The verbs and the nouns of one name, each once, as they come."""
+    """The verbs and the nouns of one name, each once, in order."""
 
     verb: tuple[str, ...]
     noun: tuple[str, ...]
 
 
 def read(name: str) -> Parts:
-    """What the rule reads off a class name; a part may be empty.
+    """The verbs and nouns that the rule reads off a class name; either may be empty.
 
     >>> read("drink water"), read("hand waving").verb, read("put on a hat/cap").noun
     (Parts(verb=('drink',), noun=('water',)), ('wave',), ('hat', 'cap'))
@@ -48,26 +49,26 @@ def read(name: str) -> Parts:
 
 
 def texts(type_: str, names: Sequence[str], given: Sequence[Text], where: str, written: str) -> list[Text]:
-    """The `verb` or `noun` texts of every class: those given, else what ships for its name, else what the rule reads.
+    """The `verb` or `noun` texts of every class: those given, else those shipped for its name, else the rule's.
 
-    Raises DataError for a class without; `where` begins the message and `written` says where one is to be written.
+    Raises DataError for a class without any; `where` begins the message, `written` says where to write one.
     """
-    found = list(given)
-    told = {text.class_id for text in given}
+    all_texts = list(given)
+    described = {text.class_id for text in given}
     for class_id, name in enumerate(names):
-        if class_id in told:
+        if class_id in described:
             continue
         ours = _shipped().get(normalised(name), {}).get(type_, ())
         words = ours or getattr(read(name), type_)
         if not words:
             raise DataError(f"{where}: no {type_} is known for class {class_id} '{name}'; write it {written}")
         origin = OURS if ours else NAME
-        found += [Text(class_id, type_, index, word, origin) for index, word in enumerate(words)]
-    return found
+        all_texts += [Text(class_id, type_, index, word, origin) for index, word in enumerate(words)]
+    return all_texts
 
 
 def base(word: str) -> str | None:
-    """The base form of a verb that the list knows, as it stands in labels: "waving", "kicks", "kick"; else None."""
+    """The base form of a listed verb as labels have it ("waving", "kicks", "kick"); None for any other word."""
     return _forms().get(word)
 
 
@@ -86,13 +87,13 @@ def _forms() -> dict[str, str]:
 
 @cache
 def _shipped() -> dict[str, dict[str, tuple[str, ...]]]:
-    """What words/labels.csv says of names, by name and type."""
-    found: dict[str, dict[str, tuple[str, ...]]] = {}
+    """The rows of words/labels.csv, by name and type."""
+    by_name: dict[str, dict[str, tuple[str, ...]]] = {}
     for row in wordlists.rows("labels"):
-        of_name = found.setdefault(row["name"], {})
+        of_name = by_name.setdefault(row["name"], {})
         for type_ in sorted(PARTS_OF_LABELS):
             of_name[type_] = (*of_name.get(type_, ()), *([row[type_]] if row[type_] else []))
-    return found
+    return by_name
 
 
 def _is_participle(verb: str) -> bool:
@@ -111,12 +112,12 @@ def _clause(words: list[str]) -> tuple[str | None, str]:
 
 
 def _noun(words: list[str]) -> str:
-    """The first words between prepositions that say something."""
-    found: list[str] = []
+    """The first words between prepositions that are no fillers."""
+    nouns: list[str] = []
     for word in words:
         if word in _words("preposition"):
-            if found:
+            if nouns:
                 break
         elif word not in _words("filler") and not word.endswith(_POSSESSIVE):
-            found.append(word)
-    return " ".join(found)
+            nouns.append(word)
+    return " ".join(nouns)

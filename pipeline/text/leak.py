@@ -1,9 +1,9 @@
 """How well text alone tells a negative from its caption: what a model can learn without looking at the picture.
 
-A bag-of-words classifier is given both texts of a pair and must say which is false. It is trained on the pairs of half
-of the images and tested on those of the others: 50 % is no leak. It weighs every word by the log of how much more often
-it stands in false than in true texts, add-one smoothed (naive Bayes); words that both texts of a pair have cancel out.
-`neighbours` also counts pairs of words that stand side by side: exchanged words leak nothing else.
+A bag-of-words classifier gets both texts of a pair and must say which is false. It is trained on the pairs of one half
+of the images and tested on those of the other; 50 % is no leak. Every word is weighed by the log of how much more often
+it stands in false than in true texts, with add-one smoothing (naive Bayes); words that both texts share cancel out.
+`neighbours` also counts pairs of adjacent words, the only thing by which exchanged words can leak.
 """
 
 import math
@@ -20,8 +20,8 @@ _WORD = re.compile(r"[^\s.,]+")
 _Z = 1.959964  # of a 95 % interval
 
 
-class Figure(msgspec.Struct, frozen=True):
-    """The share of tested pairs whose false text was told, a tie counting half, with Wilson's 95 % interval."""
+class LeakAccuracy(msgspec.Struct, frozen=True):
+    """The share of tested pairs whose false text was recognised, ties counting half, with Wilson's 95 % interval."""
 
     num_trained: int
     num_tested: int
@@ -31,7 +31,7 @@ class Figure(msgspec.Struct, frozen=True):
 
 
 class Pairs:
-    """Captions and negatives, kept as what stands in one text more often than in the other."""
+    """Pairs of caption and negative, kept as the words that one has more often than the other."""
 
     def __init__(self, seed: int, *, neighbours: bool) -> None:
         self._seed = seed
@@ -43,15 +43,15 @@ class Pairs:
         side = Rng(self._seed, "leak", image_id).below(2)
         self._pairs[side].append(_difference(caption, text, neighbours=self._neighbours))
 
-    def figure(self) -> Figure | None:
+    def accuracy(self) -> LeakAccuracy | None:
         """Train on one side, test on the other; None where a side has no pairs."""
         train, test = self._pairs
         if not train or not test:
             return None
         weights = _weights(train)
         scores = [sum(weights[word] * count for word, count in pair.items()) for pair in test]
-        told = sum(0.5 if score == 0 else float(score > 0) for score in scores)
-        return Figure(len(train), len(test), told / len(test), *wilson(told, len(test)))
+        num_right = sum(0.5 if score == 0 else float(score > 0) for score in scores)
+        return LeakAccuracy(len(train), len(test), num_right / len(test), *wilson(num_right, len(test)))
 
 
 def wilson(successes: float, number: int) -> tuple[float, float]:
@@ -79,7 +79,7 @@ def _difference(caption: str, text: str, *, neighbours: bool) -> Counter[str]:
 
 
 def _side_by_side(words: Sequence[str]) -> list[str]:
-    return [f"{one} {other}" for one, other in pairwise(words)]
+    return [f"{left} {right}" for left, right in pairwise(words)]
 
 
 def _weights(pairs: Iterable[Counter[str]]) -> defaultdict[str, float]:

@@ -1,7 +1,7 @@
-"""What the words of scene graphs mean: which say the same, which exclude each other, which may both be true.
+"""What the words of scene graphs mean: which mean the same, which exclude each other, which may both be true.
 
 Built from the word lists in words/ and from the alias files of a corpus. Everything is a function of one word, so
-results are kept: corpora repeat a few thousand words a million times.
+results are remembered: corpora repeat a few thousand words a million times.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,13 +17,13 @@ from pipeline.text.predicates import Predicates, both_ways, merged
 
 
 class Noun(msgspec.Struct, frozen=True, eq=False, gc=False):
-    """A name of things. `meaning` is the same for synonyms; `general` holds it and all it is a kind of."""
+    """A name of things. `meaning` is the same for synonyms; `general` holds it and all that it is a kind of."""
 
     meaning: str
     general: frozenset[str]
-    wide: frozenset[str]  # these, and what else annotators call such a thing: one's stove is another's oven
+    wide: frozenset[str]  # these, and what other annotators call such a thing: a stove is an oven
     kind: str  # the most general of them: "person", "clothing"; for an unlisted word its meaning
-    wholes: frozenset[str]  # what has such a thing although nobody says so: people wear shirts and have arms
+    wholes: frozenset[str]  # what has such a thing without being said to: people wear shirts and have arms
 
 
 class Attribute(msgspec.Struct, frozen=True, eq=False, gc=False):
@@ -32,26 +32,26 @@ class Attribute(msgspec.Struct, frozen=True, eq=False, gc=False):
     kind: str
     value: str
     order: int  # place among adjectives: "tall brick building", not "brick tall building"
-    meaning: tuple[str, str]  # kind and value: the same for attributes that say the same
+    meaning: tuple[str, str]  # kind and value: the same for synonyms
 
 
 class Thing(msgspec.Struct, frozen=True, eq=False, gc=False):
-    """What an object is by all its names and synsets."""
+    """What an object is, by all its names and synsets."""
 
     name: str  # what it is called: the first name, or the first that is listed ("outlets", not "pluged")
     kind: str  # the most general name, by its synset where its own name is in no list
     meanings: frozenset[str]
-    wide: frozenset[str]  # the meanings, all they are a kind of and what else annotators call such a thing
+    wide: frozenset[str]  # the meanings, all that they are a kind of, and what other annotators call such a thing
     living: bool  # a person or an animal
 
 
-_SENSES = 3  # of a name, the commonest: people call a thing by one of them
+_SENSES = 3  # of a name: the commonest ones
 
 
 class Traits(msgspec.Struct, frozen=True, eq=False, gc=False):
-    """What is recorded of an object: what that means, and the kinds of attributes of which there is any."""
+    """The recorded attributes of an object: their meanings, and the kinds of which there is any."""
 
-    meanings: frozenset[tuple[str, str]]  # also of those it has only by its name ("white top")
+    meanings: frozenset[tuple[str, str]]  # also of those inside its name ("white top")
     kinds: frozenset[str]
 
 
@@ -60,9 +60,9 @@ _ADJECTIVES = ("size", "age", "hardness", "shape", "state", "pattern", "", "colo
 
 
 class Lexicon:
-    """Words of one corpus; `noun_aliases` and `predicate_aliases` are its groups of names that mean the same.
+    """The words of one corpus; `noun_aliases` and `predicate_aliases` are its groups of synonyms.
 
-    With WordNet, a thing may also be called by what that has above its synset, or above the commonest senses of a name.
+    With WordNet, a thing may also be called by the hypernyms of its synset, or of the commonest senses of its name.
     """
 
     def __init__(
@@ -79,10 +79,10 @@ class Lexicon:
         self._wholes = wordlists.groups("parts", "whole", by="part")
         predicates = Predicates(predicate_aliases)
         self.predicate = predicates.of
-        self.compared = predicates.compared
-        self.tells = predicates.tells
+        self.compare = predicates.compare
+        self.is_informative = predicates.is_informative
         self._attributes = {row["word"]: row for row in wordlists.rows("attributes")}
-        # What a word means; kept for words met before.
+        # Each remembers the words it was asked for.
         self.noun: Callable[[str], Noun] = BoundedMemo(self._make_noun).__getitem__
         self.attribute: Callable[[str], Attribute] = BoundedMemo(self._make_attribute).__getitem__
         self.traits: Callable[[tuple[tuple[str, ...], tuple[str, ...]]], Traits] = BoundedMemo(
@@ -95,7 +95,7 @@ class Lexicon:
         return any(form in self._noun_meaning for form in (word, *_singulars(word)))
 
     def values(self, kind: str) -> list[str]:
-        """One word for every value of an attribute kind, sorted."""
+        """The values of an attribute kind, sorted."""
         return sorted({row["value"] for row in self._attributes.values() if row["kind"] == kind})
 
     def _make_thing(self, names: tuple[str, ...], synsets: tuple[str, ...]) -> Thing:
@@ -135,11 +135,11 @@ class Lexicon:
         return Noun(meaning, frozenset(general), wide, kind, wholes)
 
     def _listed_above(self, word: str, senses: slice) -> frozenset[str]:
-        """The names that WordNet has for these senses of a name and for all they are kinds of."""
+        """WordNet's names for these senses of a word and for all their hypernyms."""
         if self._wordnet is None:
             return frozenset()
-        found = (self._wordnet.names(form, senses) for form in (word, *_singulars(word)))
-        return next(filter(None, found), frozenset())
+        of_forms = (self._wordnet.names(form, senses) for form in (word, *_singulars(word)))
+        return next(filter(None, of_forms), frozenset())
 
     def _meaning_of(self, word: str) -> str:
         forms = [word, *_singulars(word)]
@@ -156,22 +156,23 @@ class Lexicon:
         return Attribute(kind, value, _ADJECTIVES.index(kind.split(".")[0]), (kind, value))
 
     def _make_traits(self, described: tuple[tuple[str, ...], tuple[str, ...]]) -> Traits:
-        """What the names and attributes of an object say of it."""
+        """The traits of an object by its names and attributes."""
         names, attributes = described
-        own = [self.attribute(word) for word in attributes]
+        recorded = [self.attribute(word) for word in attributes]
         inside = [self.attribute(word) for name in names for word in name.split()[:-1]]
-        return Traits(frozenset(about.meaning for about in own + inside), frozenset(about.kind for about in own))
+        meanings = frozenset(attribute.meaning for attribute in recorded + inside)
+        return Traits(meanings, frozenset(attribute.kind for attribute in recorded))
 
 
 def _sense(synset: str) -> slice:
-    """The sense that a synset's name counts: the second of "mouse.n.02"."""
+    """The sense that a synset's name counts: the second one of "mouse.n.02"."""
     number = synset.rsplit(".", 1)[-1]
     sense = int(number) if number.isdecimal() and len(number) < 4 else 0
     return slice(sense - 1, sense) if sense else slice(_SENSES)
 
 
 def _singulars(word: str) -> list[str]:
-    """The forms a plural may come from, the likeliest first; none for a singular."""
+    """The singulars that a plural may come from, the likeliest first; none for a singular."""
     if not english.is_plural(word.rsplit(" ", 1)[-1]):
         return []
     if word.endswith("ies"):
@@ -184,6 +185,6 @@ def _singulars(word: str) -> list[str]:
 
 
 def of_corpus(meta: Mapping[str, Any], wordnet: WordNet | None = None) -> Lexicon:
-    """The word lists with the aliases of a corpus, which the metadata of its graph table hold."""
+    """The lexicon of a corpus: the word lists with its aliases, which the metadata of its graph table hold."""
     aliases = meta["aliases"]
     return Lexicon(aliases.get("nouns", ()), aliases.get("predicates", ()), wordnet)

@@ -1,7 +1,7 @@
 """Sentences about actions -> movements: which part of the body, on which side, does what, where to, how and how often.
 
-The scene graph of a skeleton: a node is a limb, an edge a movement. The words are those of words/movement.csv. Of
-"lifts the right hand beside the head and lowers it" come two movements of the right arm, one up and one down.
+They form the scene graph of a skeleton: a node is a limb, an edge a movement. The words stand in words/movement.csv.
+"Lifts the right hand beside the head and lowers it" gives two movements of the right arm, one up and one down.
 """
 
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from pipeline.text.movement_words import Entry, read
 
 SIDES = ("left", "right")
 BOTH = frozenset(SIDES)
-POSTURE = "posture_"  # what the classes of the verbs begin with that tell a posture and no movement
-TRACE = "trace"  # the class of "draws" with a figure, which is how figures are marked
+POSTURE = "posture_"  # prefix of the classes of verbs that state a posture and no movement
+TRACE = "trace"  # the class of "draws" with a figure, and the mark of figures
 IDLE = frozenset(("hold", "look"))  # classes of verbs that leave a limb where it is
 _OF_MANNER = {"bend": "bent", "extend": "straight", "straighten": "straight"}  # participles before a noun: "bent knees"
 _HEIGHTS_BELOW_OVERHEAD = frozenset(("head", "shoulder"))
@@ -23,7 +23,7 @@ _TRACING = frozenset(("circle", "clockwise", "counterclockwise", "diagonal"))
 
 @dataclass(frozen=True)
 class Limb:
-    """A part of the body; no sides: the sentence does not say which."""
+    """A part of the body; without sides where the sentence does not say which."""
 
     part: str
     sides: frozenset[str]
@@ -32,67 +32,68 @@ class Limb:
 
 @dataclass
 class Movement:
-    """What one verb tells; `verb` is its class."""
+    """One verb with its limbs and adverbs; `verb` is its class."""
 
     verb: str
-    part: str  # that the verb moves unless the sentence names another; "" if it may be any
+    part: str  # what the verb moves unless the sentence names another part; "" if it may be any
     limbs: list[Limb] = field(default_factory=list)
     directions: set[str] = field(default_factory=set)
     manners: set[str] = field(default_factory=set)
     places: set[str] = field(default_factory=set)
-    likened: bool = False  # told by a comparison: "as if pushing"
+    likened: bool = False  # part of a comparison: "as if pushing"
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a text tells."""
+class MovementText:
+    """The movements and postures of a text."""
 
     movements: list[Movement]
     postures: frozenset[str]
 
 
-def told(text: str) -> Told:
+def parse(text: str) -> MovementText:
     """The movements of a text in its order, and its postures.
 
-    >>> [(m.verb, *[sorted(limb.sides) for limb in m.limbs]) for m in told("lifts the right hand, lowers it").movements]
+    >>> movements = parse("lifts the right hand, lowers it").movements
+    >>> [(movement.verb, sorted(movement.limbs[0].sides)) for movement in movements]
     [('raise', ['right']), ('lower', ['right'])]
     """
     reading = _Reading(list(read(text)))
     reading.run()
     _resolve(reading.movements)
-    return Told(reading.movements, frozenset(reading.postures))
+    return MovementText(reading.movements, frozenset(reading.postures))
 
 
 class _Reading:
-    """One pass over the words of a text. A noun after a preposition is a place, another one is moved."""
+    """One pass over the words of a text. A noun after a preposition is a place; any other noun is moved."""
 
     def __init__(self, words: Sequence[Entry]) -> None:
         self.words = words
         self.movements: list[Movement] = []
         self.postures: set[str] = set()
-        self.subjects: list[Limb] = []  # of the verb to come
-        self.coming = Movement("", "")  # what is said before the verb it belongs to
-        self.sides: set[str] = set()  # said of the noun to come
-        self.relation = ""  # the preposition before it
+        self.subjects: list[Limb] = []  # of the next verb
+        self.coming = Movement("", "")  # adverbs before the verb they belong to
+        self.sides: set[str] = set()  # of the next noun
+        self.relation = ""  # the preposition before the next noun
         self.likened = False
 
     def run(self) -> None:
-        """Take up every word."""
-        takes = {
+        """Read every word."""
+        readers = {
             "mark": self._bound,
             "conjunction": self._bound,
             "verb": self._verb,
             "side": self._side,
             "preposition": self._preposition,
             "part": self._part,
-            "direction": self._tell,
-            "manner": self._tell,
+            "direction": self._adverb,
+            "manner": self._adverb,
         }
         for place, word in enumerate(self.words):
             if word.kind:
-                takes[word.kind](word, place)
+                readers[word.kind](word, place)
 
-    def _now(self) -> Movement:
+    def _current(self) -> Movement:
         return self.movements[-1] if self.movements else self.coming
 
     def _bound(self, word: Entry, _: int) -> None:
@@ -103,17 +104,17 @@ class _Reading:
 
     def _verb(self, word: Entry, place: int) -> None:
         if word.form == "participle" and self._kind(place + 1) in ("part", "side"):  # "both bent arms"
-            now = self._now()
-            now.manners.update([_OF_MANNER[word.value]] if word.value in _OF_MANNER else [])
-            now.directions.update([] if word.value in _OF_MANNER else word.directions)
+            current = self._current()
+            current.manners.update([_OF_MANNER[word.value]] if word.value in _OF_MANNER else [])
+            current.directions.update([] if word.value in _OF_MANNER else word.directions)
             return
         if word.value.startswith(POSTURE):
             self.postures.add(word.value.removeprefix(POSTURE))
             return
-        found = Movement(word.value, word.part, self.subjects, likened=self.likened)
-        found.directions = {*self.coming.directions, *word.directions}
-        found.manners = {*self.coming.manners, *word.manners}
-        self.movements.append(found)
+        movement = Movement(word.value, word.part, self.subjects, likened=self.likened)
+        movement.directions = {*self.coming.directions, *word.directions}
+        movement.manners = {*self.coming.manners, *word.manners}
+        self.movements.append(movement)
         self.subjects, self.coming, self.relation = [], Movement("", ""), ""
 
     def _kind(self, place: int) -> str:
@@ -142,7 +143,7 @@ class _Reading:
     def _place(self, word: Entry, relation: str) -> None:
         over = relation == "above" and word.place in _HEIGHTS_BELOW_OVERHEAD
         where = {"overhead" if over else word.place} | ({relation} & _RELATIONS)
-        self._now().places |= where - {""}
+        self._current().places |= where - {""}
 
     def _is_subject(self, place: int) -> bool:
         """Whether a verb follows before the clause ends: "the knees rise"."""
@@ -153,13 +154,13 @@ class _Reading:
                 return not word.value.startswith(POSTURE)
         return False
 
-    def _tell(self, word: Entry, _: int) -> None:
-        self._now().directions.update(word.directions)
-        self._now().manners.update(word.manners)
+    def _adverb(self, word: Entry, _: int) -> None:
+        self._current().directions.update(word.directions)
+        self._current().manners.update(word.manners)
 
 
 def _resolve(movements: list[Movement]) -> None:
-    """Give every movement its limbs: those that it names, else those of the verb, else those moved before.
+    """Give every movement its limbs: those that it names, else those of the verb, else those that moved before.
 
     A limb without a side takes the sides that the text gave it last: "lifts the right arm, draws the hand back".
     """
@@ -177,11 +178,11 @@ def _resolve(movements: list[Movement]) -> None:
 
 
 def _limbs(movement: Movement, before: list[Limb]) -> list[Limb]:
-    own, part = movement.limbs, movement.part
-    if part in ("leg", "body") and not any(limb.part in ("leg", "body") for limb in own):
-        return [*own, Limb(part, BOTH, together=True)]
-    if own:
-        return own
+    named, part = movement.limbs, movement.part
+    if part in ("leg", "body") and not any(limb.part in ("leg", "body") for limb in named):
+        return [*named, Limb(part, BOTH, together=True)]
+    if named:
+        return named
     if part and part != "arm":
         return [Limb(part, BOTH, together=True)]
     if before and (not part or any(limb.part == part for limb in before)):

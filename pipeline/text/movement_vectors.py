@@ -1,8 +1,8 @@
-"""Class texts -> vectors of movement: the attributes of what they tell, and what is told of each measure.
+"""Class texts -> vectors of movement: the attributes that they state, and what they say of each measured movement.
 
-An attribute is a node of the text's movements or an edge of it: `arm`, `arm.right`, `arm.both`, `verb=raise`,
-`arm/direction=up`, `arm.right/place=head`, `posture=sit`. Its value is from 0, not told, to 1. A side that is not told
-counts half on both. A text that compares ("as if pushing") tells half of it.
+An attribute is a node or an edge of a text's movements: `arm`, `arm.right`, `arm.both`, `verb=raise`,
+`arm/direction=up`, `arm.right/place=head`, `posture=sit`. Its value goes from 0 (not stated) to 1. A side that is not
+stated counts half on both sides. A comparison ("as if pushing") counts half.
 """
 
 # Shapes: K classes, A attributes, M measures.
@@ -16,33 +16,33 @@ from pipeline.core.hashing import value_digest
 from pipeline.core.measures import MEASURES, OF_SIDE, SIDED
 from pipeline.text import movement_words as words
 from pipeline.text import wordlists
-from pipeline.text.movement import IDLE, POSTURE, SIDES, TRACE, Limb, Movement, told
+from pipeline.text.movement import IDLE, POSTURE, SIDES, TRACE, Limb, Movement, parse
 
 Array = npt.NDArray[np.float32]
 Bag = dict[str, float]  # attribute -> value
 
 PARTS = ("arm", "body", "head", "leg", "trunk")
 WITH_SIDES = ("arm", "leg")
-MEASURED = "measures"  # the word list of what tells which measure
-_LIKENED, _UNTOLD_SIDE = 0.5, 0.5
+MEASURED = "measures"  # the word list of which attribute speaks for which measure
+_LIKENED, _UNSTATED_SIDE = 0.5, 0.5
 
 
 def attributes(text: str) -> Bag:
-    """The attributes that a text tells.
+    """The attributes that a text states.
 
     >>> [name for name in attributes("raises the left arm") if "verb" not in name]
     ['direction=up', 'arm', 'arm/direction=up', 'arm.left', 'arm.left/direction=up']
     """
-    found: Bag = {}
-    heard = told(text)
-    for movement in heard.movements:
+    bag: Bag = {}
+    parsed = parse(text)
+    for movement in parsed.movements:
         value = _LIKENED if movement.likened else 1.0
-        for name, share in _told_of(movement):
-            found[name] = max(found.get(name, 0.0), share * value)
-    return found | dict.fromkeys((f"posture={posture}" for posture in sorted(heard.postures)), 1.0)
+        for name, share in _of_movement(movement):
+            bag[name] = max(bag.get(name, 0.0), share * value)
+    return bag | dict.fromkeys((f"posture={posture}" for posture in sorted(parsed.postures)), 1.0)
 
 
-def _told_of(movement: Movement) -> Iterator[tuple[str, float]]:
+def _of_movement(movement: Movement) -> Iterator[tuple[str, float]]:
     edges = [f"verb={movement.verb}", *(f"direction={x}" for x in sorted(movement.directions))]
     edges += [f"manner={x}" for x in sorted(movement.manners)]
     for edge in edges:
@@ -60,7 +60,7 @@ def _nodes(limb: Limb) -> list[tuple[str, float]]:
     """The names of a limb, and how surely each is meant."""
     nodes = [(limb.part, 1.0)]
     if limb.part in WITH_SIDES:
-        share = 1.0 if limb.sides else _UNTOLD_SIDE
+        share = 1.0 if limb.sides else _UNSTATED_SIDE
         nodes += [(f"{limb.part}.{side}", share) for side in SIDES if side in (limb.sides or SIDES)]
         nodes += [(f"{limb.part}.both", 1.0)] if limb.together and len(limb.sides) == len(SIDES) else []
     return nodes
@@ -68,7 +68,7 @@ def _nodes(limb: Limb) -> list[tuple[str, float]]:
 
 @cache
 def vocabulary() -> tuple[str, ...]:
-    """Every attribute that the lexicon can tell, sorted: the columns of the vectors."""
+    """Every attribute that the lexicon can state, sorted: the columns of the vectors."""
     verbs = [value for value in words.values("verb", "value") if not value.startswith(POSTURE)]
     postures = [value.removeprefix(POSTURE) for value in words.values("verb", "value") if value.startswith(POSTURE)]
     kinds = ("verb", "direction", "manner")
@@ -83,41 +83,43 @@ def vocabulary() -> tuple[str, ...]:
 
 
 def digest() -> str:
-    """Of all that decides the vectors: both word lists."""
+    """The digest of the two word lists that decide the vectors."""
     return value_digest([wordlists.rows(words.NAME), wordlists.rows(MEASURED)])
 
 
 def of_classes(texts: Sequence[Sequence[str]]) -> tuple[Array, Array]:
-    """The attributes (K, A) and what is told of the measures (K, M): the mean over a class's texts of both."""
-    bags = [[attributes(text) for text in some] for some in texts]
+    """The attributes (K, A) and the values of the measures (K, M), each the mean over a class's texts."""
     names = vocabulary()
-    told_KA = [np.mean([[bag.get(name, 0.0) for name in names] for bag in some], axis=0) for some in bags]
-    told_KM = [np.mean([_measured(bag) for bag in some], axis=0) for some in bags]
-    return np.array(told_KA, np.float32), np.array(told_KM, np.float32)
+    attribute_KA, measure_KM = [], []
+    for of_class in texts:
+        bags = [attributes(text) for text in of_class]
+        attribute_KA.append(np.mean([[bag.get(name, 0.0) for name in names] for bag in bags], axis=0))
+        measure_KM.append(np.mean([_measured(bag) for bag in bags], axis=0))
+    return np.array(attribute_KA, np.float32), np.array(measure_KM, np.float32)
 
 
 def _measured(bag: Bag) -> list[float]:
-    """What a text tells of each measure."""
-    found: dict[str, float] = {}
-    for name, rows in _tellers().items():
+    """What a text says of each measure."""
+    values: dict[str, float] = {}
+    for name, weights in _weights().items():
         if name in SIDED:
-            left, right = (_value(bag, rows, side) for side in SIDES)
-            found[name], found[f"{name}{OF_SIDE}"] = max(left, right), right - left
+            left, right = (_value(bag, weights, side) for side in SIDES)
+            values[name], values[f"{name}{OF_SIDE}"] = max(left, right), right - left
         else:
-            found[name] = _value(bag, rows, "")
-    return [found[name] for name in MEASURES]
+            values[name] = _value(bag, weights, "")
+    return [values[name] for name in MEASURES]
 
 
-def _value(bag: Bag, rows: Mapping[str, float], side: str) -> float:
-    """The most that is told for a measure, less the most that is told against it."""
-    told_by = [weight * bag.get(attribute.replace("{side}", side), 0.0) for attribute, weight in rows.items()]
-    return max(0.0, *told_by) + min(0.0, *told_by)
+def _value(bag: Bag, weights: Mapping[str, float], side: str) -> float:
+    """The strongest evidence for a measure, less the strongest against it."""
+    evidence = [weight * bag.get(attribute.replace("{side}", side), 0.0) for attribute, weight in weights.items()]
+    return max(0.0, *evidence) + min(0.0, *evidence)
 
 
 @cache
-def _tellers() -> dict[str, dict[str, float]]:
-    """Weight by attribute, by measure."""
-    found: dict[str, dict[str, float]] = {}
+def _weights() -> dict[str, dict[str, float]]:
+    """Measure -> attribute -> weight."""
+    weights: dict[str, dict[str, float]] = {}
     for row in wordlists.rows(MEASURED):
-        found.setdefault(row["measure"], {})[row["attribute"]] = float(row["weight"])
-    return found
+        weights.setdefault(row["measure"], {})[row["attribute"]] = float(row["weight"])
+    return weights

@@ -1,4 +1,4 @@
-"""The lexicon of movement: what the words and phrases of words/movement.csv say, in every form they take."""
+"""The lexicon of movement: the words and phrases of words/movement.csv in all their forms."""
 
 import re
 from collections.abc import Iterator
@@ -18,10 +18,10 @@ Phrase = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Entry:
-    """What a word says; `kind` is that of the table, "mark" for punctuation, or "" for a word that is not listed.
+    """What a word means; `kind` is that of the table, "mark" for punctuation, or "" for a word that is not listed.
 
-    `value` is the class of a verb, the relation of a preposition, the side of a side word. `part` is the part of the
-    body that a verb moves unless the sentence names another, or that a noun is; `place` how high a noun stands.
+    `value` is the class of a verb, the relation of a preposition, or the side of a side word. `part` is the part of the
+    body that a noun names, or that a verb moves unless the sentence names another. `place` is the height of a noun.
     """
 
     text: str
@@ -53,14 +53,14 @@ def read(text: str) -> Iterator[Entry]:
 
 
 def values(kind: str, column: str) -> list[str]:
-    """All that a column says of the words of a kind, sorted."""
+    """All values that a column has for the words of a kind, sorted."""
     return sorted({value for row in wordlists.rows(NAME) if row["kind"] == kind for value in row[column].split()})
 
 
 @cache
 def _entries() -> tuple[dict[Phrase, Entry], int]:
-    """What is known by phrase, and the number of words of the longest. Of two rows for a phrase the first counts."""
-    found: dict[Phrase, Entry] = {}
+    """The entries by phrase, and the number of words of the longest. Of two rows for a phrase the first counts."""
+    entries: dict[Phrase, Entry] = {}
     for row in wordlists.rows(NAME):
         for text, form in _forms(row).items():
             entry = Entry(
@@ -73,8 +73,8 @@ def _entries() -> tuple[dict[Phrase, Entry], int]:
                 tuple(row["manner"].split()),
                 row["place"],
             )
-            found.setdefault(tuple(text.split(" ")), entry)
-    return found, max(map(len, found))
+            entries.setdefault(tuple(text.split(" ")), entry)
+    return entries, max(map(len, entries))
 
 
 def _forms(row: dict[str, str]) -> dict[str, Form]:

@@ -1,4 +1,4 @@
-"""Caption -> negatives: for each rule the first edits that are false of the graph, and why others were dropped."""
+"""Caption -> negatives: for each rule the first edits that are false of the graph, and why the others were dropped."""
 
 from bisect import bisect_right
 from collections import Counter
@@ -22,11 +22,11 @@ TOO_LONG = "more tokens than are read"
 
 
 class Params(BaseParams):
-    """Which rules, how many negatives of each, and how long to look for them."""
+    """Which rules, how many negatives of each, and how many edits to try."""
 
     rules: list[str] = Field(min_length=1)  # files of pipeline/text/negatives/
     per_rule: int = Field(ge=1)  # negatives a caption and rule
-    max_tries: int = Field(ge=1)  # edits of one rule that are looked at
+    max_tries: int = Field(ge=1)  # edits of one rule and caption
     seed: int
 
 
@@ -46,7 +46,7 @@ class Negative(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass
 class Counts:
-    """What became of the proposals: per rule the negatives made and the candidates dropped by reason."""
+    """Per rule the number of negatives made, and of candidates dropped by reason."""
 
     made: Counter[str]
     dropped: Counter[tuple[str, str]]
@@ -78,9 +78,9 @@ def negatives(
     counts: Counts,
     fits: Callable[[str], bool] = _any_length,
 ) -> Iterator[Negative]:
-    """The negatives of one caption in the order of the rules' names; the same for the same image and seed.
+    """The negatives of one caption by the rules in alphabetical order; the same for the same image and seed.
 
-    `fits` says whether a text is short enough to be read whole.
+    `fits` says whether a text is short enough for the encoder.
     """
     graph = scene.graph
     for rule in sorted(rules):

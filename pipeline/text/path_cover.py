@@ -1,9 +1,9 @@
-"""Fewest paths that visit every node of a directed graph once: a Hamiltonian path where there is one.
+"""The fewest paths that visit every node of a directed graph once: a Hamiltonian path where there is one.
 
-A cover with k paths over n nodes keeps n - k edges, no two of them leaving or entering the same node: a matching of
-nodes to successors. A largest matching without a cycle is therefore a smallest cover, and it is found at once for
-nearly all scene graphs. Where the matching has cycles, the search branches on which edge of a cycle to give up, and
-stops after a stated number of matchings: the cover is then valid, but may have more paths than needed.
+A cover with k paths over n nodes keeps n - k edges, no two of which leave or enter the same node: a matching of nodes
+to successors. So a largest matching without a cycle is a smallest cover, and for nearly all scene graphs it is found at
+once. Where the matching has cycles, the search branches on which edge of a cycle to give up. It stops after a given
+number of matchings; the cover is then valid, but may have more paths than needed.
 """
 
 from collections.abc import Collection, Mapping
@@ -14,14 +14,14 @@ Successors = Mapping[int, Collection[int]]  # every node -> the nodes it has an 
 
 
 class Cover(msgspec.Struct, frozen=True, gc=False):
-    """Paths as node lists, the longest first, then by first node; `proven` says that no cover has fewer."""
+    """Paths as lists of nodes, the longest first, then by first node; `proven`: no cover has fewer."""
 
     paths: list[list[int]]
     proven: bool
 
 
 def minimum_path_cover(successors: Successors, max_matchings: int) -> Cover:
-    """The same cover for the same nodes and edges in the same order; exact unless `max_matchings` runs out.
+    """A smallest path cover, unless `max_matchings` runs out; the same for the same nodes and edges in the same order.
 
     The number of matchings is 1 + twice the branchings; scene graphs of 30 nodes rarely need more than one.
     """
@@ -51,17 +51,17 @@ class _Search:
                 self.best = following
             return
         self._keep_opened(following)
-        # One edge of the cycle has to go: all ways, each with the edges before it kept in play.
+        # One edge of the cycle has to go: try each in turn.
         for edge in cycle:
             if min(len(following), len(self._successors) - 1) <= len(self.best):
-                return  # no acyclic matching below here is larger than what is there
+                return  # no acyclic matching below here is larger than the best so far
             if self._left <= 0:
                 self.proven = False
                 return
             self.branch(forbidden | {edge})
 
     def _keep_opened(self, following: dict[int, int]) -> None:
-        """Each cycle opened at its first node makes a valid cover, if not always a smallest one."""
+        """Opening each cycle at its first node gives a valid cover, if not always a smallest one."""
         opened = dict(following)
         while cycle := _cycle(opened):
             del opened[cycle[-1][0]]
@@ -70,7 +70,7 @@ class _Search:
 
 
 def _largest_matching(successors: Successors, forbidden: frozenset[tuple[int, int]]) -> dict[int, int]:
-    """Node -> successor, as many as possible, no successor twice (Kuhn's augmenting paths, without recursion)."""
+    """Node -> successor: as many as possible, no successor twice (Kuhn's augmenting paths, without recursion)."""
     following: dict[int, int] = {}
     before: dict[int, int] = {}
     for node, choices in successors.items():  # most nodes find a free successor at once

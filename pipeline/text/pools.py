@@ -1,10 +1,10 @@
-"""Word pools: what the corpus says in like places, so that a replaced word is plausible and the negative hard.
+"""Word pools: what the corpus says in similar places, so that a replaced word is plausible and the negative hard.
 
 A word is drawn as often as the corpus has it in that place: a noun beside this predicate and this other noun, a
-predicate between these two, an attribute of its kind said of this noun. Counts are smoothed: where a place was seen
-seldom, the draw comes from the next wider one more often (it stays in a place seen n times with chance n / (n + prior):
-a Dirichlet prior, MacKay and Peto 1995). For a share of the places the draw is free, from the words of
-the wider pools, all alike; `uniform` makes all draws so, which is the baseline that a leak is compared with.
+predicate between these two nouns, an attribute of its kind with this noun. Counts are smoothed with a Dirichlet prior
+(MacKay and Peto 1995): in a place seen n times the draw stays with chance n / (n + prior), and else comes from the next
+wider place. For a share of the places the draw is free: from the words of wider pools, all equally likely. With
+`uniform` all draws are free, which is the baseline for the leak.
 """
 
 from bisect import bisect_right
@@ -20,11 +20,11 @@ from pydantic import Field
 
 from pipeline.core.params import Params as BaseParams
 from pipeline.graphs.scene import Relation, SceneGraph
-from pipeline.text.clauses import told_of_pairs
+from pipeline.text.clauses import salient_relations
 from pipeline.text.lexicon import Lexicon, Thing
 from pipeline.text.rng import Rng
 
-_MAX_COUNTED = 1 << 20  # different entries of one statistic; beyond it only words already met are counted
+_MAX_COUNTED = 1 << 20  # different entries of one statistic; beyond it no new entries are counted
 
 
 class Uniform(BaseParams):
@@ -37,14 +37,14 @@ class Seen(BaseParams):
     """A word is as likely as the corpus has it in that place."""
 
     kind: Literal["seen"]
-    prior: int = Field(ge=1)  # a place seen so often is believed half; the rest comes from the next wider place
-    free_share: float = Field(ge=0, le=1)  # of places for which words are drawn as `uniform` does
+    prior: int = Field(ge=1)  # of a place seen so often half of the draws stay, the others go to the next wider place
+    free_share: float = Field(ge=0, le=1)  # of the places: words are drawn there as with `uniform`
 
 
 class Params(BaseParams):
-    """How large the pools are and how words are drawn from them."""
+    """The size of the pools, and how words are drawn from them."""
 
-    max_words: int = Field(ge=1)  # of one place, the most frequent
+    max_words: int = Field(ge=1)  # of one place: the most frequent ones
     draw: Annotated[Uniform | Seen, Field(discriminator="kind")]
 
 
@@ -54,7 +54,7 @@ Counts = Counter[tuple[str, ...]]
 
 @dataclass
 class Statistics:
-    """Counts over a corpus, the same in whatever order its graphs come (below `_MAX_COUNTED`)."""
+    """Counts over a corpus, the same for any order of its graphs (below `_MAX_COUNTED`)."""
 
     lexicon: Lexicon
     predicates: Counts = field(default_factory=Counter)  # meaning, kind of subject; of object; group, predicate
@@ -70,13 +70,13 @@ class Statistics:
         called = {node: lexicon.noun(thing.name).meaning for node, thing in things.items()}
         predicates: list[tuple[str, ...]] = []
         nouns: list[tuple[str, ...]] = []
-        for edge in _told(graph, lexicon):
+        for edge in _captioned(graph, lexicon):
             meaning = lexicon.predicate(edge.predicate).meaning
-            one, other = things[edge.subject], things[edge.object]
+            subject, object_ = things[edge.subject], things[edge.object]
             first, second = called[edge.subject], called[edge.object]
-            predicates.append((first, one.kind, second, other.kind, edge.group, edge.predicate))
-            nouns.append(("subject", meaning, second, other.kind, one.kind, one.name))
-            nouns.append(("object", meaning, first, one.kind, other.kind, other.name))
+            predicates.append((first, subject.kind, second, object_.kind, edge.group, edge.predicate))
+            nouns.append(("subject", meaning, second, object_.kind, subject.kind, subject.name))
+            nouns.append(("object", meaning, first, subject.kind, object_.kind, object_.name))
         attributes: list[tuple[str, ...]] = []
         for thing in graph.objects:
             for word in thing.attributes:
@@ -90,10 +90,10 @@ class Statistics:
         _count(self.attributes, attributes)
 
 
-def _told(graph: SceneGraph, lexicon: Lexicon) -> Sequence[Relation]:
-    """The relations that captions say, so that a negative has no words of its own ("not looking at")."""
-    edges = [edge for edge in graph.relations if lexicon.predicate(edge.predicate).said]
-    return told_of_pairs(edges) if any(edge.group for edge in edges) else edges
+def _captioned(graph: SceneGraph, lexicon: Lexicon) -> Sequence[Relation]:
+    """The relations that captions name, so that no word is found in negatives alone ("not looking at")."""
+    edges = [edge for edge in graph.relations if lexicon.predicate(edge.predicate).wording]
+    return salient_relations(edges) if any(edge.group for edge in edges) else edges
 
 
 def _count(counts: Counter[K], keys: Collection[K]) -> None:
@@ -106,17 +106,17 @@ def _count(counts: Counter[K], keys: Collection[K]) -> None:
 
 
 class NounPlace(msgspec.Struct, frozen=True, gc=False):
-    """Where a noun stands."""
+    """The place of a noun in a caption."""
 
     side: str  # subject | object
     predicate: str  # its meaning
     other: Thing  # on the other side
     noun: str  # to be replaced
     kind: str  # of the thing
-    bound: bool  # more is said of it, which fits things of its kind
+    bound: bool  # more is said of it, which only fits things of its kind
 
 
-Rungs = tuple[tuple[int, ...], ...]  # ever wider places: which parts of a statistic's key stay
+Rungs = tuple[tuple[int, ...], ...]  # ever wider places: which parts of a statistic's key count
 
 _PREDICATE_SEEN: Rungs = ((0, 2, 4), (1, 3, 4), (4,))
 _PREDICATE_FREE: Rungs = ((1, 3, 4), (3, 4), (4,))
@@ -128,7 +128,7 @@ _ATTRIBUTE_FREE: Rungs = ((0, 2), (0,))
 
 
 class Pools:
-    """The words to choose from, read from a corpus's statistics."""
+    """The words to choose from, by a corpus's statistics."""
 
     def __init__(self, statistics: Statistics, params: Params) -> None:
         self._statistics = statistics
@@ -142,7 +142,7 @@ class Pools:
         self._attributes = _Pool(statistics.attributes, (_ATTRIBUTE_SEEN,), _ATTRIBUTE_FREE, params)
 
     def predicates(self, subject: Thing, object_: Thing, edge: Relation, rng: Rng) -> Iterator[str]:
-        """Other predicates between such things, always of the same group; each once, in the order drawn."""
+        """Other predicates of the same group between such things; each once, in the order drawn."""
         first, second = self._called(subject), self._called(object_)
         key = (first, subject.kind, second, object_.kind, edge.group)
         return self._predicates.drawn(key, _PREDICATE_SEEN, edge.predicate, rng)
@@ -163,10 +163,11 @@ class Pools:
         key = (self._lexicon.attribute(word).kind, self._called(thing), thing.kind)
         return self._attributes.drawn(key, _ATTRIBUTE_SEEN, word, rng)
 
-    def waits(self, noun: str, rng: Rng) -> bool:
-        """Whether a noun had better stay: drawn with the share of the images that show such a thing.
+    def defers(self, noun: str, rng: Rng) -> bool:
+        """Whether to replace other nouns first: true with a chance equal to the share of images that show such a thing.
 
-        What is in nearly every picture can hardly ever be put in, so its absence would tell that a text is false.
+        What is in nearly every picture can hardly ever be put in as a false word. Were it taken out as often as others,
+        its absence would give negatives away.
         """
         if self._statistics.num_graphs == 0 or isinstance(self._draw, Uniform):
             return False
@@ -178,16 +179,16 @@ class Pools:
 
 
 _FEW = 6  # a pool of fewer words is topped up from the next wider one
-_MAX_DRAWS = 6  # from one place; a word drawn twice is not given twice
+_MAX_DRAWS = 6  # from one place; a word that is drawn again is skipped
 _FINE = 1 << 20  # steps of a share
 
 
 class _Pool:
-    """The words of one statistic, the last part of its keys, under narrow and wide places."""
+    """The words of one statistic (the last part of its keys) in narrow and wide places."""
 
     def __init__(self, counts: Counts, seen: tuple[Rungs, ...], free: Rungs, params: Params) -> None:
         self._totals: dict[tuple[tuple[int, ...], tuple[str, ...]], Counter[str]] = {}
-        self._free, self._most, self._draw = free, params.max_words, params.draw
+        self._free, self._max_words, self._draw = free, params.max_words, params.draw
         self._frequent: dict[tuple[tuple[int, ...], tuple[str, ...]], _Place] = {}
         self._pools: dict[tuple[str, ...], list[str]] = {}
         self._seen: dict[tuple[Rungs, tuple[str, ...]], list[_Place]] = {}
@@ -198,52 +199,52 @@ class _Pool:
                 total[key[-1]] += count
 
     def drawn(self, key: tuple[str, ...], seen: Rungs, original: str, rng: Rng) -> Iterator[str]:
-        """Words for a place, each once, and not the one that stands there."""
+        """Words for a place, each once, without the original."""
         draw = self._draw
         if draw.kind == "seen" and rng.below(_FINE) >= draw.free_share * _FINE:
-            told = [original]
+            used = [original]
             places = _without(self._places(key, seen), original)
             for _ in range(_MAX_DRAWS if places else 0):
                 word = _likely(places, draw.prior, rng)
-                if word not in told:
-                    told.append(word)
+                if word not in used:
+                    used.append(word)
                     yield word
         else:
             yield from (word for word in rng.order(self._pool(key)) if word != original)
 
     def _places(self, key: tuple[str, ...], seen: Rungs) -> list["_Place"]:
         """The places in which anything was seen, the narrowest first."""
-        made = self._seen.get((seen, key))
-        if made is None:
-            found = (self._words(rung, key) for rung in seen)
-            made = self._seen[seen, key] = [place for place in found if place.words]
-        return made
+        places = self._seen.get((seen, key))
+        if places is None:
+            of_rungs = (self._words(rung, key) for rung in seen)
+            places = self._seen[seen, key] = [place for place in of_rungs if place.words]
+        return places
 
     def _pool(self, key: tuple[str, ...]) -> list[str]:
-        """The most frequent words under the narrowest places that have a few of them; ties by alphabet."""
-        made = self._pools.get(key)
-        if made is None:
+        """The most frequent words of the narrowest places that have a few of them; ties by alphabet."""
+        pool = self._pools.get(key)
+        if pool is None:
             words: dict[str, None] = {}
             for rung in self._free:
                 words.update(dict.fromkeys(self._words(rung, key).words))
-                if len(words) >= min(_FEW, self._most):
+                if len(words) >= min(_FEW, self._max_words):
                     break
-            made = self._pools[key] = list(words)[: self._most]
-        return made
+            pool = self._pools[key] = list(words)[: self._max_words]
+        return pool
 
     def _words(self, rung: tuple[int, ...], key: tuple[str, ...]) -> "_Place":
         """The most frequent words of one place."""
         name = (rung, tuple([key[part] for part in rung]))
-        made = self._frequent.get(name)
-        if made is None:
+        place = self._frequent.get(name)
+        if place is None:
             total = self._totals.get(name, Counter())
-            frequent = sorted(total.items(), key=lambda item: (-item[1], item[0]))[: self._most]
-            made = self._frequent[name] = _Place([word for word, _ in frequent], [count for _, count in frequent])
-        return made
+            frequent = sorted(total.items(), key=lambda item: (-item[1], item[0]))[: self._max_words]
+            place = self._frequent[name] = _Place([word for word, _ in frequent], [count for _, count in frequent])
+        return place
 
 
 class _Place:
-    """Words with the running sums of their counts."""
+    """The words of a place with the running sums of their counts."""
 
     def __init__(self, words: list[str], counts: list[int]) -> None:
         self.words = words
@@ -252,12 +253,13 @@ class _Place:
         self.spans = {word: (end - count, count) for word, end, count in zip(words, self.sums, counts, strict=True)}
 
 
-# A place without one word: its words and sums, what is left of their total, and where how many steps are left out.
+# A place without one of its words: all words and sums, the total of the others, and where the span of the missing word
+# starts and how long it is.
 _Others = tuple[list[str], list[int], int, int, int]
 
 
 def _without(places: Sequence[_Place], word: str) -> list[_Others]:
-    """The places in which there are other words."""
+    """The places that have other words too, without this one."""
     others: list[_Others] = []
     for place in places:
         start, left_out = place.spans.get(word, (place.total, 0))
@@ -267,7 +269,7 @@ def _without(places: Sequence[_Place], word: str) -> list[_Others]:
 
 
 def _likely(places: Sequence[_Others], prior: int, rng: Rng) -> str:
-    """A word by the counts of the narrowest place that is believed; the last one always is."""
+    """A word drawn by the counts of the first place at which the draw stays; it always stays at the last."""
     last = places[-1]
     for place in places:
         left = place[2]

@@ -1,4 +1,4 @@
-"""Class texts: sentences from each class name, and the texts of tables."""
+"""Class texts: sentences made of class names, and the texts of tables."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -10,15 +10,15 @@ from pydantic import Field
 from pipeline.core.errors import DataError
 from pipeline.text.class_tables import LABEL, ClassRow
 
-TypeName = Annotated[str, Field(pattern=r"^[^\W_][\w -]*$")]  # it becomes the name of a group of vectors
+TypeName = Annotated[str, Field(pattern=r"^[^\W_][\w -]*$")]  # also the name of a group of vectors
 
-# Origins of texts: made by a template, read off the class's name, shipped with the project.
+# Origins of texts: a template, the class's name, the project itself.
 TEMPLATE, NAME, OURS = "template", "name", "ours"
 PARTS_OF_LABELS = frozenset(("noun", "verb"))  # types whose texts several classes share
-# Groups of vectors that the lexicon of movement makes of texts, which several classes may share too: their attributes,
-# and what is told of each measured movement.
-MOVEMENT, TOLD = "movement", "told"
-MAX_TEXTS = 100  # of one type and class; the vectors' ids "CCCC-II" count them
+# Groups of vectors made by the lexicon of movement, which several classes may share too: the attributes of texts, and
+# what texts say of each measured movement.
+MOVEMENT, TOLD_MEASURES = "movement", "told"
+MAX_TEXTS = 100  # of one type and class; they are numbered in the vectors' ids "CCCC-II"
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Text:
 
 
 def from_templates(templates: Sequence[str], names: Sequence[str]) -> list[Text]:
-    """The `label` texts of each class, one a template: the name put where the template says {name}.
+    """The `label` texts of each class, one a template, in which the name takes the place of {name}.
 
     >>> [text.text for text in from_templates(["a person does: {name}", "{name}"], ["wave"])]
     ['a person does: wave', 'wave']
@@ -50,10 +50,10 @@ def from_templates(templates: Sequence[str], names: Sequence[str]) -> list[Text]
 
 
 def from_rows(rows: Sequence[ClassRow], names: Sequence[str], origin: str, where: str) -> list[Text]:
-    """The texts of a CSV file's rows: a row a class (or several: several texts), a column a prompt type.
+    """The texts of a CSV file: a column a prompt type, a row a class, or several rows for several texts.
 
-    A column without any text is left out, and empty cells of verbs and nouns are. Raises DataError for other single
-    empty texts; `where` is the file.
+    Columns without any text are left out, and so are empty cells of verbs and nouns. Raises DataError for any other
+    empty cell; `where` is the file.
     """
     types = [name for name in rows[0].cells if any(row.cells[name].strip() for row in rows)] if rows else []
     texts: list[Text] = []
@@ -69,8 +69,8 @@ def from_rows(rows: Sequence[ClassRow], names: Sequence[str], origin: str, where
     return texts
 
 
-def joined(parts: Iterable[Sequence[Text]], names: Sequence[str], where: str) -> list[Text]:
-    """Texts of one type from several sources, counted on. DataError where a class has more than can be counted."""
+def merged(parts: Iterable[Sequence[Text]], names: Sequence[str], where: str) -> list[Text]:
+    """Texts of one type from several sources, numbered on. DataError for a class with more than MAX_TEXTS."""
     count: Counter[int] = Counter()
     texts: list[Text] = []
     for part in parts:

@@ -1,4 +1,4 @@
-"""What a language model is asked about each class, and how its answers become class texts.
+"""Requests to a language model about each class, and how its answers become class texts.
 
 The request for `context` is DVTA's, word for word (paper 001, "Semantic description enhancement"); the others are ours.
 """
@@ -63,29 +63,30 @@ def requests(dataset: str, names: Sequence[str], type_: str) -> list[Request]:
 
 
 def from_answers(file: Path, model: str, type_: str, dataset: str, names: Sequence[str], params: Params) -> list[Text]:
-    """The texts that a model's answers give, of every class.
+    """The texts of every class from a model's answers.
 
-    An answer becomes several texts where the type has several: its lines or its sentences. `params` word the captions
-    of scene graphs. Raises FormatError as formats.answers, DataError for answers missing, unasked or not as asked.
+    For some types an answer gives several texts: its lines or its sentences. `params` are those of captions of scene
+    graphs. Raises FormatError as formats.answers, and DataError for answers that are missing, were not requested or are
+    not of the requested form.
     """
     if type_ not in TEMPLATES:
         raise ParamsError(f"{file}: no answers are read for type '{type_}'; only for {', '.join(sorted(TEMPLATES))}")
-    found = answers.read(file)
+    answer_of = answers.read(file)
     wanted = {_id(dataset, class_id, type_): class_id for class_id in range(len(names))}
-    strange = next((id_ for id_ in found if id_ not in wanted), None)
-    if strange is not None:
-        raise DataError(f"{file}: '{strange}' was not asked; expected ids such as '{_id(dataset, 0, type_)}'")
-    missing = [id_ for id_ in wanted if id_ not in found]
+    unknown = next((id_ for id_ in answer_of if id_ not in wanted), None)
+    if unknown is not None:
+        raise DataError(f"{file}: '{unknown}' was not asked; expected ids such as '{_id(dataset, 0, type_)}'")
+    missing = [id_ for id_ in wanted if id_ not in answer_of]
     if missing:
         raise DataError(f"{file}: no answer for {len(missing)} of {len(names)} classes, first '{missing[0]}'")
     origin = f"model:{model}:{file_digest(file)[:HASH_DIGITS]}"
     if type_ == SCENE_GRAPH:
-        graphs = [(class_id, _graph(found[id_], f"{file}: '{id_}'")) for id_, class_id in wanted.items()]
+        graphs = [(class_id, _graph(answer_of[id_], f"{file}: '{id_}'")) for id_, class_id in wanted.items()]
         return class_graphs.texts(graphs, params, origin, str(file))
     split = _splitter(type_)
     texts = []
     for id_, class_id in wanted.items():
-        parts = split(found[id_])
+        parts = split(answer_of[id_])
         if type_ == "body_parts" and len(parts) != len(PARTS):
             raise DataError(f"{file}: '{id_}': {len(parts)} lines, expected {len(PARTS)}: {', '.join(PARTS)}")
         texts += [Text(class_id, type_, index, part, origin) for index, part in enumerate(parts)]
@@ -93,7 +94,7 @@ def from_answers(file: Path, model: str, type_: str, dataset: str, names: Sequen
 
 
 def sentences(text: str) -> list[str]:
-    """A text cut behind its sentences.
+    """The sentences of a text.
 
     >>> sentences("A person waves. The hand is raised to approx. head height.  Then it sinks!")
     ['A person waves.', 'The hand is raised to approx. head height.', 'Then it sinks!']
@@ -118,10 +119,10 @@ def _lines(answer: str) -> list[str]:
 
 def _graph(answer: str, where: str) -> SceneGraph:
     """The scene graph of lines such as "person | holding | cup"."""
-    found = []
+    triples = []
     for line in _lines(answer):
         cells = [cell.strip() for cell in line.split("|")]
         if len(cells) != len(class_graphs.COLUMNS):
             raise DataError(f"{where}: line '{line}', expected such as 'person | holding | cup'")
-        found.append((cells[0], cells[1], cells[2]))
-    return class_graphs.graph(found, where)
+        triples.append((cells[0], cells[1], cells[2]))
+    return class_graphs.graph(triples, where)

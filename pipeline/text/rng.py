@@ -1,4 +1,4 @@
-"""Random choices in plain Python: a NumPy generator costs more to make than a caption does."""
+"""Random choices in plain Python: making a NumPy generator costs more than making a caption."""
 
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
@@ -12,19 +12,19 @@ _MASK = (1 << 64) - 1
 
 
 class Rng:
-    """Rng named by a seed and a path of names, as core.seeds; two of different names are independent."""
+    """A generator named by a seed and names, as in core.seeds; generators of different names are independent."""
 
     def __init__(self, seed: int, *names: str | int) -> None:
         self.seed = derived_seed(seed, *names)
         self._state = self.seed
 
     def below(self, bound: int) -> int:
-        """A number of range(bound); the bias is below bound / 2**32."""
+        """A number below `bound`; the bias is less than bound / 2**32."""
         self._state = (self._state * _MULTIPLIER + _INCREMENT) & _MASK
         return (self._state >> 32) % bound
 
     def order(self, items: Sequence[T]) -> Iterator[T]:
-        """All items in random order, drawn one at a time (Fisher and Yates), for the first is often enough."""
+        """All items in random order (Fisher and Yates), drawn one at a time, as often only the first is needed."""
         left = list(items)
         while left:
             place = self.below(len(left))

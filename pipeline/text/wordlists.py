@@ -1,4 +1,4 @@
-"""The word lists that ship with the project, below words/: comma-separated, one header line, read whole."""
+"""The word lists below words/, which ship with the project: CSV files with a header line."""
 
 import csv
 from pathlib import Path
@@ -13,12 +13,12 @@ def rows(name: str) -> list[dict[str, str]]:
 
 
 def groups(name: str, column: str, *, by: str) -> dict[str, frozenset[str]]:
-    """The words of one column, gathered by the value of another.
+    """The words of one column, grouped by the value of another.
 
     >>> "sky" in groups("forms", "word", by="form")["unique"]
     True
     """
-    found: dict[str, set[str]] = {}
+    words_by: dict[str, set[str]] = {}
     for row in rows(name):
-        found.setdefault(row[by], set()).add(row[column])
-    return {value: frozenset(words) for value, words in found.items()}
+        words_by.setdefault(row[by], set()).add(row[column])
+    return {value: frozenset(words) for value, words in words_by.items()}

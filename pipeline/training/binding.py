@@ -7,8 +7,6 @@ but for those that the row leaves out. The hub is at rest, or learns along with 
 # Shapes: N clips, D size of the hub's vectors, K reasons for which two clips are no negatives of each other.
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
 import torch
@@ -18,7 +16,7 @@ from torch import Tensor, nn
 from pipeline.core.bound import HUB
 from pipeline.core.params import Params
 from pipeline.models import losses
-from pipeline.models.bound import Bound
+from pipeline.models.bound import BoundEncoder
 from pipeline.models.clip import Clip
 from pipeline.training import loop, ranks
 from pipeline.training.paired import PairedClips
@@ -60,7 +58,7 @@ class Sense(Params):
 class Arm(nn.Module):
     """A sense on its way to the hub: its encoder and its temperature, kept as the log of what cosines are scaled by."""
 
-    def __init__(self, bound: Bound, temperature: Fixed | Learned) -> None:
+    def __init__(self, bound: BoundEncoder, temperature: Fixed | Learned) -> None:
         super().__init__()
         self.bound = bound
         self.learned = isinstance(temperature, Learned)
@@ -89,28 +87,19 @@ class Binding(nn.Module):
     def forward(self, batch: Batch) -> Batch:
         """vector_ND of `hub` and of each sense by its name, and `scale/<name>`."""
         hub = batch[f"x/{HUB}"]
-        found = {HUB: hub if self.hub is None else self.hub(hub)}
+        vectors = {HUB: hub if self.hub is None else self.hub(hub)}
         for name in self.names:
             arm = self.arm(name)
             if arm.learned:
                 with torch.no_grad():  # the weight itself: bounded in the forward pass, it would get no gradient there
                     arm.log_scale.clamp_(max=math.log(MAX_SCALE))
-            found[name] = arm.bound(batch[f"x/{name}"])
-            found[f"scale/{name}"] = arm.log_scale.exp()
-        return found
-
-
-@dataclass(frozen=True)
-class Task:
-    """What one training is called and how it runs; none of it changes the weights."""
-
-    what: str  # names progress
-    running: loop.Running
-    resume: Path | None  # where the state of an unfinished training is kept
+            vectors[name] = arm.bound(batch[f"x/{name}"])
+            vectors[f"scale/{name}"] = arm.log_scale.exp()
+        return vectors
 
 
 def train(
-    binding: Binding, data: PairedClips, held_out: PairedClips, params: loop.Params, seed: int, task: Task
+    binding: Binding, data: PairedClips, held_out: PairedClips, params: loop.Params, seed: int, task: loop.Task
 ) -> loop.Fitted:
     """Leave the weights of the epoch that best found held-out clips; to be run within `deterministic`."""
     return loop.fit(
@@ -143,7 +132,7 @@ def loss_of(names: list[str]) -> Callable[[nn.Module, Batch], tuple[Tensor, Batc
         for name in names:
             vector_ND, scale = ranks.gathered(seen[name]), seen[f"scale/{name}"]
             parts.append(losses.info_nce(hub_ND, vector_ND, scale, left_out_NN))
-            measured = {"loss": parts[-1].detach(), **found(hub_ND, vector_ND, left_out_NN)}
+            measured = {"loss": parts[-1].detach(), **batch_recall(hub_ND, vector_ND, left_out_NN)}
             measured["temperature"] = 1 / scale.detach()
             metrics |= {f"{name}/{what}": value for what, value in measured.items()}
         recall = torch.stack([metrics[f"{name}/recall"] for name in names]).mean()
@@ -158,9 +147,9 @@ def left_out(key_NK: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def found(hub_ND: Tensor, vector_ND: Tensor, left_out_NN: Tensor | None) -> Batch:
+def batch_recall(hub_ND: Tensor, vector_ND: Tensor, left_out_NN: Tensor | None) -> Batch:
     """`recall` within the batch and its `chance`; clips that are left out are no candidates."""
-    unit_ND, other_ND = (nn.functional.normalize(each.float(), dim=1) for each in (hub_ND, vector_ND))
+    unit_ND, other_ND = (nn.functional.normalize(vectors.float(), dim=1) for vectors in (hub_ND, vector_ND))
     cosine_NN = losses.without(unit_ND @ other_ND.T, left_out_NN)
     own_N = torch.arange(len(cosine_NN), device=cosine_NN.device)
     hits = [(table.argmax(dim=1) == own_N).float().mean() for table in (cosine_NN, cosine_NN.T)]

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pipeline import modalities
 from pipeline.core.errors import FormatError
 from pipeline.models import checkpoint
-from pipeline.models.bound import Bound
+from pipeline.models.bound import BoundEncoder
 
 
 class HubAbout(BaseModel):
@@ -57,21 +57,21 @@ class About(BaseModel):
     history: list[dict[str, float]]
 
 
-def save(path: Path, module: Bound, about: About) -> None:
+def save(path: Path, module: BoundEncoder, meta: About) -> None:
     """Write weights that `load` reads."""
-    checkpoint.save(path, module, about.model_dump())
+    checkpoint.save(path, module, meta.model_dump())
 
 
-def load(path: Path) -> tuple[Bound, About]:
+def load(path: Path) -> tuple[BoundEncoder, About]:
     """The encoder at rest. FormatError for a file that bind did not write or whose weights do not fit."""
     state, metadata = checkpoint.load(path, made_by="bind")
     try:
-        about = About.model_validate(metadata)
+        meta = About.model_validate(metadata)
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(map(str, fault["loc"]))
         raise FormatError(f"{path}: metadata '{where}': {fault['msg']}; run `dvc repro bind`") from None
-    sense = modalities.sense(about.modality)
-    module = Bound(sense.build(about.encoder, about.options, about.layout, str(path)), about.dim)
+    sense = modalities.sense(meta.modality)
+    module = BoundEncoder(sense.build(meta.encoder, meta.options, meta.layout, str(path)), meta.dim)
     checkpoint.restore(module, state, path)
-    return module, about
+    return module, meta

@@ -8,25 +8,14 @@ What the streams share is the epoch that is kept: that in which the sum of their
 
 # Shapes: N clips, C channels, T frames, V joints, M bodies, D feature size, K training classes, S streams.
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from pipeline.modalities import Variant
-from pipeline.models.encoder import Streamed, encoder_of
+from pipeline.modalities import Augmentation
+from pipeline.models.encoder import StreamedEncoder, encoder_of
 from pipeline.training import loop, sentences
 from pipeline.training.training_set import LabelledClips, Prepared, TrainingSet
-
-
-@dataclass(frozen=True)
-class Task:
-    """What one training is called and how it runs; none of it changes the weights."""
-
-    section: str  # where params.yaml gives the row
-    what: str  # names progress
-    running: loop.Running
-    resume: Path | None  # where the state of an unfinished training is kept
 
 
 @dataclass(frozen=True)
@@ -34,8 +23,8 @@ class Teaching:
     """What is learnt from beside the clips and their classes."""
 
     label_smoothing: float
-    variant: Variant | None  # drawn of the clips to learn from, never of those held out
-    told: sentences.Told | None  # texts of the training classes; None: a classifier learns, from labels alone
+    variant: Augmentation | None  # drawn of the clips to learn from, never of those held out
+    texts: sentences.TeachingTexts | None  # of the training classes; None: a classifier learns, from labels alone
 
 
 class Classifier(nn.Module):
@@ -44,12 +33,14 @@ class Classifier(nn.Module):
     def __init__(self, encoder: nn.Module, num_classes: int) -> None:
         super().__init__()
         self.encoder = encoder
-        dims = encoder.dims if isinstance(encoder, Streamed) else [encoder_of(encoder).dim]
+        dims = encoder.dims if isinstance(encoder, StreamedEncoder) else [encoder_of(encoder).dim]
         self.heads = nn.ModuleList(nn.Linear(dim, num_classes) for dim in dims)
 
     def forward(self, x_NCTVM: Tensor) -> Tensor:
         """logit_SNK."""
-        streams = self.encoder.by_stream(x_NCTVM) if isinstance(self.encoder, Streamed) else [self.encoder(x_NCTVM)]
+        streams = (
+            self.encoder.by_stream(x_NCTVM) if isinstance(self.encoder, StreamedEncoder) else [self.encoder(x_NCTVM)]
+        )
         return torch.stack([head(feature_ND) for head, feature_ND in zip(self.heads, streams, strict=True)])
 
 
@@ -61,7 +52,7 @@ def train(
     teaching: Teaching,
     *,
     seed: int,
-    task: Task,
+    task: loop.Task,
 ) -> loop.Fitted:
     """Leave in the encoder the weights of the epoch that knew most held-out clips; to be run within `deterministic`."""
 
@@ -86,8 +77,8 @@ def train(
 
 def _learner(encoder: nn.Module, num_classes: int, teaching: Teaching) -> tuple[nn.Module, loop.LossFn]:
     """The encoder with what it learns through, and the loss of a batch."""
-    if (told := teaching.told) is not None:
-        return sentences.Reader(encoder, told), sentences.loss_of(told.params, teaching.label_smoothing)
+    if (texts := teaching.texts) is not None:
+        return sentences.Reader(encoder, texts), sentences.loss_of(texts.params, teaching.label_smoothing)
 
     def loss_fn(module: nn.Module, batch: loop.Batch) -> tuple[Tensor, dict[str, Tensor]]:
         logit_SNK, label_N = module(batch["x"]), batch["label"]

@@ -1,6 +1,6 @@
 """One encoder from its plan: built, trained to tell a split's training classes apart, written with what it saw."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,7 +14,7 @@ from pipeline.core.errors import ParamsError
 from pipeline.core.params import Params
 from pipeline.core.seeds import derived_seed
 from pipeline.models import checkpoint, encoder_cost, text_space
-from pipeline.models.mapped import Mapped
+from pipeline.models.mapped import MappedEncoder
 from pipeline.training import classify, loop, ranks, sentences
 from pipeline.training.determinism import deterministic
 from pipeline.training.training_set import Classes, Prepared, TrainingSet
@@ -43,20 +43,27 @@ class Plan(Params):
         return self
 
 
+@dataclass(frozen=True)
+class Task(loop.Task):
+    """What one training is called, how it runs, and where params.yaml gives its row."""
+
+    section: str
+
+
 def train(
     file: Path,
     plan: Plan,
     prepared: Prepared,
     training_set: TrainingSet,
-    told: sentences.Told | None,
+    texts: sentences.TeachingTexts | None,
     seed: int,
-    task: classify.Task,
+    task: Task,
 ) -> None:
-    """Write the weights of the best epoch; `told` are the texts of the training classes, where the plan has such."""
+    """Write the weights of the best epoch; `texts` are those of the training classes, where the plan reads texts."""
     named_seed = derived_seed(seed, "pretrain", training_set.split)
     log = runs.recorded("training", task.what, writes=ranks.leads())
     layout = prepared.attrs["layout"]
-    teaching = classify.Teaching(plan.label_smoothing, _variant(plan, layout, f"{task.section}.augment"), told)
+    teaching = classify.Teaching(plan.label_smoothing, _variant(plan, layout, f"{task.section}.augment"), texts)
     with log as facts, deterministic(named_seed, plan.training.num_threads):
         options = f"{task.section}.options"
         encoder = modalities.sense(plan.modality).build(plan.encoder, plan.options, layout, options)
@@ -64,14 +71,14 @@ def train(
             raise ParamsError(
                 f"{task.section}: {plan.encoder} has no weights to learn; name it in a row of extract alone"
             )
-        if told is not None and told.space is not None:
-            encoder = Mapped(encoder, told.space.dim)
+        if texts is not None and texts.space is not None:
+            encoder = MappedEncoder(encoder, texts.space.dim)
         cost = encoder_cost.of(encoder, _whole_clip(prepared))
         fitted = classify.train(encoder, prepared, training_set, plan.training, teaching, seed=named_seed, task=task)
         facts.update(fitted.facts)
-    space = told.space if told is not None else None
-    kept = {} if space is None else {text_space.KEY: space.model_dump()}
-    checkpoint.save(file, encoder, _about(plan, prepared, training_set, seed, fitted) | asdict(cost) | kept)
+    space = texts.space if texts is not None else None
+    map_meta = {} if space is None else {text_space.KEY: space.model_dump()}
+    checkpoint.save(file, encoder, _about(plan, prepared, training_set, seed, fitted) | asdict(cost) | map_meta)
 
 
 def _whole_clip(prepared: Prepared) -> torch.Tensor:
@@ -79,21 +86,21 @@ def _whole_clip(prepared: Prepared) -> torch.Tensor:
     return torch.ones(1, *np.shape(prepared.clips[:1])[1:])
 
 
-def _variant(plan: Plan, layout: str, section: str) -> modalities.Variant | None:
+def _variant(plan: Plan, layout: str, section: str) -> modalities.Augmentation | None:
     """What draws a clip's variants. ParamsError for a modality that has none, or whose params do not fit."""
     if plan.augment is None:
         return None
     sense = modalities.sense(plan.modality)
-    if not isinstance(sense, modalities.Varied):
+    if not isinstance(sense, modalities.Augmentable):
         raise ParamsError(f"{section}: there are no variants of {plan.modality} to learn from; set it to null")
     return sense.augment(plan.augment, layout, section)
 
 
 def _about(plan: Plan, prepared: Prepared, training_set: TrainingSet, seed: int, fitted: loop.Fitted) -> dict[str, Any]:
     """What extract needs to rebuild the encoder and to refuse it where it saw too much."""
-    told = {"dataset", "split_table", "modality", "recipe", "encoder", "options", "classes", "augment", "text"}
+    names = {"dataset", "split_table", "modality", "recipe", "encoder", "options", "classes", "augment", "text"}
     return {
-        **plan.model_dump(include=told),
+        **plan.model_dump(include=names),
         "layout": prepared.attrs["layout"],
         "split": training_set.split,
         "seed": seed,

@@ -15,7 +15,7 @@ from torch import Tensor, distributed, nn
 
 from pipeline.core.batches import Arrays
 from pipeline.core.errors import ParamsError
-from pipeline.models.learning import Batch, Engine, Here
+from pipeline.models.learning import Batch, Engine, LocalEngine
 from pipeline.training import ranks
 
 _PATIENCE = timedelta(hours=24)  # of ranks that wait while the first encodes what was held out
@@ -31,7 +31,7 @@ def engine(devices: int, precision: Precision) -> Engine:
             f"`torchrun --nproc-per-node {devices}`, or set devices to {ranks.num_ranks()}"
         )
     if devices == 1 and precision == "32" and not torch.accelerator.is_available():
-        return Here()
+        return LocalEngine()
     return OnFabric(devices, precision)
 
 

@@ -5,15 +5,14 @@
     with deterministic(seed, params.num_threads):
         fitted = fit(module, data, held_out, loss_fn, params, running, seed=seed, watch="accuracy", what="encoder s0-0")
 
-`fit` stops early and leaves the best epoch's weights in the module; `epochs` is the bare loop for callers that look at
-every epoch themselves. With several devices a loss function reaches the weights by calling the module, once a batch.
-The steps themselves stand in `models.learning`.
+`fit` stops early and leaves the best epoch's weights in the module. With several devices a loss function reaches the
+weights by calling the module, once a batch. The steps themselves stand in `models.learning`.
 """
 
 import copy
 import math
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
@@ -33,11 +32,11 @@ from pipeline.core.progress import live, say
 from pipeline.core.readers import Readers
 from pipeline.core.runs import CACHE
 from pipeline.core.seeds import derived_seed
-from pipeline.models.averages import Totals
-from pipeline.models.learning import Batch, Course, Engine, Learner, LossFn, Metrics, State
+from pipeline.models.averages import EpochTotals
+from pipeline.models.learning import Batch, Engine, Learner, LossFn, Metrics, State, TrainingPlan
 from pipeline.training import engines, ranks, unfinished
 
-__all__ = ["Batch", "Fitted", "LossFn", "Metrics", "Params", "Running", "epochs", "fit", "measure"]
+__all__ = ["Batch", "Fitted", "LossFn", "Metrics", "Params", "Running", "Task", "fit", "measure"]
 
 Probe = Callable[[nn.Module], Metrics]
 
@@ -107,6 +106,15 @@ class Running(core_params.Params):
 
 
 @dataclass(frozen=True)
+class Task:
+    """What one training is called and how it runs; none of it changes the weights."""
+
+    what: str  # names progress
+    running: Running
+    resume: Path | None  # where the state of an unfinished training is kept
+
+
+@dataclass(frozen=True)
 class Fitted:
     """The chosen epoch (from 1), one row of metrics for every epoch that was run, and for the run log how it went."""
 
@@ -139,10 +147,10 @@ class _Chosen:
             return {}, {"history": self.history, "epoch": self.epoch, "merit": None}
         return dict(self.weights), {"history": self.history, "epoch": self.epoch, "merit": self.merit}
 
-    def put_back(self, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
-        self.history, self.epoch = about["history"], about["epoch"]
+    def put_back(self, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
+        self.history, self.epoch = header["history"], header["epoch"]
         if self.epoch and self._watch is not None:
-            self.merit, self.weights = tuple(about["merit"]), tensors
+            self.merit, self.weights = tuple(header["merit"]), tensors
 
 
 def fit(  # noqa: PLR0913 - what is trained, how, and by keyword what this training is called
@@ -183,18 +191,6 @@ def fit(  # noqa: PLR0913 - what is trained, how, and by keyword what this train
     if watch is not None and ranks.leads():
         say(f"{what}: epoch {chosen.epoch} of {len(chosen.history)} is best, held-out {watch} {chosen.merit[0]:.3f}")
     return Fitted(chosen.epoch, chosen.history, training.facts(readers))
-
-
-def epochs(
-    module: nn.Module, data: Source, loss_fn: LossFn, params: Params, running: Running, *, seed: int, what: str
-) -> Iterator[Metrics]:
-    """Train epoch by epoch and yield `epoch` (from 1), `loss` and what loss_fn names: means over the rows.
-
-    To be run within `deterministic`. Between epochs the caller may use, but not train, the module.
-    """
-    training = _Training(module, data, loss_fn, params, seed, what)
-    with Readers((data,), running.num_workers, running.queue_length) as readers:
-        yield from training.run(readers)
 
 
 class _Training:
@@ -242,9 +238,9 @@ class _Training:
         epoch = min(self.learner.epoch + 1, self._params.num_epochs)
         return f"epoch {epoch}, {losses}, lr {self.learner.rate:.2e}, {rate:.0f} rows/s"
 
-    def _course(self) -> Course:
+    def _course(self) -> TrainingPlan:
         params = self._params
-        return Course(
+        return TrainingPlan(
             num_epochs=params.num_epochs,
             rate=lambda step, steps_in_epoch: params.optimizer.lr * rate(step, steps_in_epoch, params),
             accumulate=params.accumulate,
@@ -273,7 +269,7 @@ def measure(module: nn.Module, data: Source, loss_fn: LossFn, readers: Readers, 
     # Where there are fewer steps than ranks every rank takes all of them, and the means are the same.
     mine = range(len(steps)) if len(steps) < engine.num_ranks else range(engine.rank, len(steps), engine.num_ranks)
     requests = ((steps[step], derived_seed(0, "held-out", step)) for step in mine)
-    totals = Totals(engine.device)
+    totals = EpochTotals(engine.device)
     module.eval()
     with torch.no_grad(), ranks.alone(), closing(readers.stream(1, requests)) as batches:
         for step, arrays in zip(mine, batches, strict=True):

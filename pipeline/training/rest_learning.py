@@ -20,12 +20,12 @@ from pipeline.core import runs
 from pipeline.core.batches import Source
 from pipeline.core.errors import DataError
 from pipeline.core.params import Params
-from pipeline.models import checkpoint, dense
-from pipeline.models.rest import e2e, frames, losses, macs
+from pipeline.models import checkpoint, dense, encoder_cost
+from pipeline.models.rest import e2e, frames, losses
 from pipeline.models.rest.e2e import E2E, E2EParams
 from pipeline.models.rest.frames import FrameEncoder, FrameParams
-from pipeline.models.rest.inputs import Sizes
-from pipeline.models.rest.losses import Losses
+from pipeline.models.rest.inputs import ModelSizes
+from pipeline.models.rest.losses import LossParams
 from pipeline.models.rest.model import ModelParams, Rest
 from pipeline.models.rest.tokens import Vocabulary
 from pipeline.models.rest.transformer import TransformerParams
@@ -40,7 +40,7 @@ class Plan(Params):
 
     frames: FrameParams | None  # null: tokens are stored
     model: ModelParams
-    losses: Losses | None  # null for e2e, which regresses to the class's text
+    losses: LossParams | None  # null for e2e, which regresses to the class's text
     warmup: loop.Params | None  # of the frame encoder alone; null = it begins with the rest
     training: loop.Params
     channels_last: bool
@@ -174,7 +174,7 @@ def built(plan: Plan, rest_task: RestTask) -> Rest | E2E:
         return E2E(plan.model, encoder, token_dim, rest_task.vectors_KE.shape[1])
     assert plan.losses is not None
     vocabulary = rest_task.vocabulary if plan.words_are_learnt else None
-    sizes = Sizes(
+    sizes = ModelSizes(
         token_dim=token_dim,
         max_tokens=rest_task.max_tokens,
         places=rest_task.places,
@@ -219,7 +219,7 @@ def loss_of(plan: Plan, vectors_KE: npt.NDArray[np.float32]) -> loop.LossFn:
 def complexity(module: Rest | E2E, batch: Mapping[str, npt.NDArray[Any]]) -> dict[str, int]:
     """`macs`, multiply-accumulates of one clip, and `parameters`; the batch holds one clip."""
     clip = {name: torch.from_numpy(array) for name, array in batch.items() if name != "label"}
-    return {"macs": macs.count(module, clip), "parameters": dense.num_params(module)}
+    return {"macs": encoder_cost.macs(module, clip), "parameters": dense.num_params(module)}
 
 
 class _WarmUp(nn.Module):

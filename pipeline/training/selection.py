@@ -14,9 +14,9 @@ from pipeline.core.closure import Code
 from pipeline.core.outputs import write_json
 from pipeline.models import checkpoint, generalised
 from pipeline.models.clip_vectors import Reading
-from pipeline.models.generalised import Gate, Scored
-from pipeline.models.methods.shared import Array, Candidate, Clips, Cost, Method, MethodParams
-from pipeline.models.tasks import Task
+from pipeline.models.generalised import Gate, ScoredClips
+from pipeline.models.methods.shared import Array, CandidateModel, Clips, Cost, Method, MethodParams
+from pipeline.models.task import Task
 from pipeline.training.determinism import deterministic
 from pipeline.transfer.folds import class_folds
 
@@ -95,9 +95,9 @@ def learn(task: Task, member: Method, plan: Plan, folder: Path) -> None:
         np.save(folder / f"{space}.npy", np.stack(values, axis=1), allow_pickle=False)
     if parting:
         _gate(last, parting, scored["gzsl"], folder)
-    calibration = [each.calibration for each in parting] or None
-    told = {"history": history, "selected": selected, "calibration": calibration}
-    write_json(folder / "part.json", told | {"cost": asdict(cost) if cost else None})
+    calibration = [part.calibration for part in parting] or None
+    results = {"history": history, "selected": selected, "calibration": calibration}
+    write_json(folder / "part.json", results | {"cost": asdict(cost) if cost else None})
 
 
 def seed_of(task: Task) -> int:
@@ -108,7 +108,7 @@ def seed_of(task: Task) -> int:
 def _gate(task: Task, parting: list[Parting], scored: list[Array], folder: Path) -> None:
     """Leave the probabilities that a clip is of an unseen class, (N, S)."""
     is_seen_K = ~np.isin(task.spaces["gzsl"], task.unseen)
-    gates = [each.gate(score_NK, is_seen_K) for each, score_NK in zip(parting, scored, strict=True)]
+    gates = [part.gate(score_NK, is_seen_K) for part, score_NK in zip(parting, scored, strict=True)]
     np.save(folder / GATE, np.stack(gates, axis=1), allow_pickle=False)
 
 
@@ -122,7 +122,7 @@ def _first(task: Task) -> list[int]:
     return next(iter(task.spaces.values()))
 
 
-def _explain(task: Task, candidate: Candidate, folder: Path) -> None:
+def _explain(task: Task, candidate: CandidateModel, folder: Path) -> None:
     """Leave what lies behind the scores of the unseen clips among the unseen classes (`explain_<name>.npy`)."""
     if candidate.explain is None or "unseen" not in task.spaces:
         return
@@ -156,7 +156,7 @@ def _grid_search(task: Task, member: Method, plan: Plan, seed: int) -> tuple[lis
     return history, parting
 
 
-def _trained(task: Task, clips: Clips, member: Method, plan: Plan, seed: int) -> Iterator[Candidate]:
+def _trained(task: Task, clips: Clips, member: Method, plan: Plan, seed: int) -> Iterator[CandidateModel]:
     """The candidates of one training; nothing is learnt from the texts of other classes."""
     return member.candidates(clips, task.texts.of_clips(clips), plan.settings, seed)
 
@@ -172,12 +172,12 @@ def _by_folds(task: Task, member: Method, plan: Plan, seed: int) -> list[dict[st
             line["loss"].append(candidate.loss)
             line["hits"].extend(_hits(task, candidate, out, fold))
     return [
-        {"setting": one["setting"], "loss": float(np.mean(one["loss"])), "val_top1": float(np.mean(one["hits"]))}
-        for one in history
+        {"setting": row["setting"], "loss": float(np.mean(row["loss"])), "val_top1": float(np.mean(row["hits"]))}
+        for row in history
     ]
 
 
-def _hits(task: Task, candidate: Candidate, clips: Clips, class_ids: Sequence[int]) -> list[bool]:
+def _hits(task: Task, candidate: CandidateModel, clips: Clips, class_ids: Sequence[int]) -> list[bool]:
     """Which clips are told apart rightly from those of each other's classes."""
     texts = task.texts.of(class_ids)
     guesses = candidate.score(clips.features_ND, texts).argmax(axis=1)
@@ -185,22 +185,22 @@ def _hits(task: Task, candidate: Candidate, clips: Clips, class_ids: Sequence[in
     return hits
 
 
-def _parting(task: Task, candidate: Candidate) -> Parting:
+def _parting(task: Task, candidate: CandidateModel) -> Parting:
     """How a method that was trained on fit parts held-out clips of its classes from those of val classes."""
     fit = sorted({*task.fit.class_ids, *task.held_out.class_ids})
     texts = task.texts.of(sorted([*fit, *task.val_classes]))
     features_ND = np.concatenate([task.held_out.features_ND, task.val.features_ND])
     truth_N = texts.rows([*task.held_out.class_ids, *task.val.class_ids])
-    scored = Scored(candidate.score(features_ND, texts), np.isin(texts.class_ids, fit), truth_N)
+    scored = ScoredClips(candidate.score(features_ND, texts), np.isin(texts.class_ids, fit), truth_N)
     fewest = min(len(fit), len(task.val_classes), len(task.unseen))
-    return Parting(generalised.calibration(scored), generalised.gate(scored, min(generalised.NUM_BEST, fewest)))
+    return Parting(generalised.calibration(scored), generalised.fit_gate(scored, min(generalised.NUM_BEST, fewest)))
 
 
 def _about(task: Task, plan: Plan, setting: str) -> dict[str, Any]:
-    about = {"method": plan.method, "variant": plan.variant, "params": plan.settings.model_dump(), "setting": setting}
-    dims = {"feature_dim": task.test_ND.shape[-1], "text_dim": task.texts.label_KT.shape[1]}
+    meta = {"method": plan.method, "variant": plan.variant, "params": plan.settings.model_dump(), "setting": setting}
+    dims = {"feature_dim": task.test_features_ND.shape[-1], "text_dim": task.texts.label_KT.shape[1]}
     classes = task.training_classes(plan.refit)
-    return {**about, **dims, "split": task.split, "seed": task.seed, "training_classes": classes} | _source(task, plan)
+    return {**meta, **dims, "split": task.split, "seed": task.seed, "training_classes": classes} | _source(task, plan)
 
 
 def _source(task: Task, plan: Plan) -> dict[str, Any]:

@@ -9,7 +9,7 @@ are read, so what is said of unseen classes changes no weight.
 """
 
 # Shapes: N clips, K training classes, D feature size, T text size.
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -23,8 +23,9 @@ from pipeline.core.errors import DataError
 from pipeline.core.store import Store
 from pipeline.models.encoder import encoder_of
 from pipeline.models.learning import LossFn
-from pipeline.models.mapped import Mapped
-from pipeline.models.methods.shared import Array, Centre, TextType, Wording, class_texts, text_weights
+from pipeline.models.mapped import MappedEncoder
+from pipeline.models.methods.shared import Array, Centre, ClassEmbedder, TextType, text_weights
+from pipeline.models.stored_texts import StoredTexts
 from pipeline.models.text_space import TextSpace
 from pipeline.training import ranks
 
@@ -41,7 +42,7 @@ class Params(core_params.Params):
 
 
 @dataclass(frozen=True)
-class Told:
+class TeachingTexts:
     """The texts of the training classes, unit vectors, how they teach, and where a kept map leads."""
 
     text_KT: Array
@@ -49,17 +50,24 @@ class Told:
     space: TextSpace | None = None  # None: the map is thrown away
 
 
-def read(params: Params, embeddings: Path, dataset: str, class_ids: Sequence[int], seed: int) -> Told:
-    """The texts of the training classes.
-
-    DataError for a store of another dataset or without such texts, and where a kept map would lead nobody knows where.
-    """
+def open_texts(embeddings: Path, dataset: str, class_ids: Collection[int]) -> StoredTexts:
+    """The texts of some classes of a dataset. DataError for a store of another dataset."""
     store = Store(embeddings, "embed")
     if (whose := store.attrs["dataset"]) != dataset:
         raise DataError(f"{embeddings}: class texts of '{whose}', not of '{dataset}'; mend taught_by in params.yaml")
-    texts = class_texts(store, class_ids, seed)
-    text_KT = Wording.of(params.text_type, params.centre, texts)(texts)
-    return Told(text_KT, params, _space(params, store, seed, text_KT.shape[1]) if params.keep_map else None)
+    return StoredTexts(store, class_ids)
+
+
+def teaching_texts(params: Params, texts: StoredTexts, class_ids: Sequence[int], seed: int) -> TeachingTexts:
+    """The texts of the training classes.
+
+    DataError for a store without such texts, and where a kept map would lead to texts of unknown weights.
+    """
+    of_classes = texts.of(class_ids, seed)
+    text_KT = ClassEmbedder.of(params.text_type, params.centre, of_classes)(of_classes)
+    return TeachingTexts(
+        text_KT, params, _space(params, texts.store, seed, text_KT.shape[1]) if params.keep_map else None
+    )
 
 
 def _space(params: Params, store: Store, seed: int, dim: int) -> TextSpace:
@@ -76,19 +84,19 @@ def _space(params: Params, store: Store, seed: int, dim: int) -> TextSpace:
 class Reader(nn.Module):
     """An encoder, a linear map from its vectors to those of texts, and where asked a linear layer over the classes.
 
-    An encoder that is to keep the map brings it (`Mapped`).
+    An encoder that is to keep the map brings it (`MappedEncoder`).
     """
 
     text_KT: Tensor
 
-    def __init__(self, encoder: nn.Module, told: Told) -> None:
+    def __init__(self, encoder: nn.Module, texts: TeachingTexts) -> None:
         super().__init__()
-        num_classes, text_dim = told.text_KT.shape
-        mapped = encoder if isinstance(encoder, Mapped) else Mapped(encoder, text_dim)
-        self.encoder, self.map, self.scale = mapped.encoder, mapped.map, told.params.scale
+        num_classes, text_dim = texts.text_KT.shape
+        mapped = encoder if isinstance(encoder, MappedEncoder) else MappedEncoder(encoder, text_dim)
+        self.encoder, self.map, self.scale = mapped.encoder, mapped.map, texts.params.scale
         dim = encoder_of(self.encoder).dim
-        self.register_buffer("text_KT", torch.from_numpy(told.text_KT), persistent=False)
-        self.head = nn.Linear(dim, num_classes) if told.params.label_weight else None
+        self.register_buffer("text_KT", torch.from_numpy(texts.text_KT), persistent=False)
+        self.head = nn.Linear(dim, num_classes) if texts.params.label_weight else None
 
     def forward(self, x_NCT: Tensor) -> tuple[Tensor, Tensor | None]:
         """logit_NK of the texts, and of the classifier if there is one."""

@@ -1,6 +1,6 @@
-"""The exact optimum where the program falls apart: a cap on rows alone, or on columns alone, keeps the best of each.
+"""The exact optimum of a program with caps on rows only, or on columns only.
 
-Every variable then stands in one non-bound constraint, so each row (column) takes its `cap` heaviest candidates.
+Every variable is then in a single cap, so each row (column) takes its `cap` heaviest candidates.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from pipeline.transfer.relatedness import Ints, Mask
 
 
 def best_of_each(group_E: Ints, weight_E: npt.NDArray[np.int64], cap: int) -> Mask:
-    """True for the `cap` heaviest positive pairs of each group; ties go to the pair that stands first.
+    """True for the `cap` heaviest positive pairs of each group; of equal ones the first.
 
     >>> best_of_each(np.array([0, 0, 0, 1]), np.array([3, 5, 5, -1]), cap=2).tolist()
     [False, True, True, False]
@@ -25,5 +25,5 @@ def best_of_each(group_E: Ints, weight_E: npt.NDArray[np.int64], cap: int) -> Ma
 
 
 def objective(group_E: Ints, weight_E: npt.NDArray[np.int64], cap: int) -> int:
-    """Value of the optimum with one cap a group."""
+    """The value of the optimum with one cap a group."""
     return int(weight_E[best_of_each(group_E, weight_E, cap)].sum())

@@ -1,8 +1,8 @@
 """A proof that a solution is optimal: an upper bound from linear duality, made from the solution itself.
 
-With prices y of a row and z of a column the value of any assignment is at most
+With prices y of the rows and z of the columns, the value of any assignment is at most
 sum_j cap_row y_j + sum_i cap_column z_i + sum_ji max(0, w_ji - y_j - z_i). Shortest paths in the residual graph of an
-optimal solution give prices for which the bound equals its value; integers, so equality is exact.
+optimal solution give prices for which this bound equals its value. All numbers are integers, so equality is exact.
 
 Shapes: E pairs, V nodes (the hub, then rows, then columns), A residual arcs.
 """
@@ -46,13 +46,13 @@ def _residual(
 
 
 def _shortest(tails_A: Longs, heads_A: Longs, costs_A: Longs, *, num_nodes: int, num_rounds: int) -> Longs:
-    """Bellman-Ford distances from a source joined to every node at cost 0; stops early where nothing improves."""
+    """Bellman-Ford distances from a source joined to every node at cost 0; stops early once nothing improves."""
     order = np.argsort(heads_A, kind="stable")
     tails_A, heads_A, costs_A = tails_A[order], heads_A[order], costs_A[order]
     starts = np.flatnonzero(np.r_[True, heads_A[1:] != heads_A[:-1]])
     reached = heads_A[starts]
     distance_V = np.zeros(num_nodes, dtype=np.int64)
-    for _ in range(num_rounds):  # a solution that is not optimal has a negative cycle: distances would fall for ever
+    for _ in range(num_rounds):  # without a limit the negative cycle of a solution that is not optimal would never end
         best = np.minimum.reduceat(distance_V[tails_A] + costs_A, starts)
         better = best < distance_V[reached]
         if not better.any():

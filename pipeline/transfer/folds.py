@@ -1,4 +1,4 @@
-"""(K, rho, theta) chosen on seen classes alone: folds of them, or the val classes, act as unseen.
+"""Selects (K, rho, theta) on seen classes alone: folds of them, or the val classes, act as unseen.
 
 Shapes: U unseen classes, N clips.
 """
@@ -22,7 +22,7 @@ Constraints = Literal["none", "I", "II+III", "all"]
 
 
 class Grid(Params):
-    """The values tried of K, rho and theta; a constraint that is off takes none of its list."""
+    """The values of K, rho and theta to try; the list of a constraint that is off is ignored."""
 
     num_neighbours: list[int]
     rho: list[int]
@@ -31,7 +31,7 @@ class Grid(Params):
 
 @dataclass(frozen=True)
 class Trial:
-    """One setting and how many of the pseudo-unseen clips it recognised."""
+    """One setting, and how many of the pseudo-unseen clips it recognised."""
 
     setting: Setting
     num_right: int
@@ -39,27 +39,27 @@ class Trial:
 
     @property
     def top1(self) -> float:
-        """Share of the clips that were recognised."""
+        """The share of the clips that were recognised."""
         return self.num_right / self.num_clips
 
 
 def settings(grid: Grid, constraints: Constraints, inference: Inference) -> list[Setting]:
-    """The grid's settings in order; only what the constraints and the inference mode use is varied."""
+    """The grid's settings in order; only values that the constraints and the inference mode use are varied."""
     if inference == "seen_label_then_text":
         return [Setting(None, None, 0.0)]
     first = constraints in ("I", "all")
     others = constraints in ("II+III", "all") and inference == "visual_prototypes"
-    near: list[int | None] = [*grid.num_neighbours] if first else [None]
+    num_neighbours: list[int | None] = [*grid.num_neighbours] if first else [None]
     rho: list[int | None] = [*grid.rho] if others else [None]
     theta = grid.theta if others else [0.0]
-    found = [Setting(*values) for values in product(near, rho, theta)]
-    if not found:
+    tried = [Setting(*values) for values in product(num_neighbours, rho, theta)]
+    if not tried:
         raise DataError(f"constraints {constraints!r} need values of K, rho and theta, the grid has an empty list")
-    return found
+    return tried
 
 
 def class_folds(class_ids: Sequence[int], num_folds: int, seed: int) -> list[list[int]]:
-    """The classes dealt into folds of nearly equal size, each sorted; drawn from the seed."""
+    """The classes at random in folds of nearly equal size, each sorted; drawn from the seed."""
     if not 2 <= num_folds <= len(class_ids):
         raise DataError(f"{num_folds} folds of {len(class_ids)} seen classes: expected 2 to {len(class_ids)} folds")
     shuffled = generator(seed, "transfer", "folds").permutation(sorted(class_ids))
@@ -69,9 +69,9 @@ def class_folds(class_ids: Sequence[int], num_folds: int, seed: int) -> list[lis
 def grid_search(
     known: Knowledge, targets: Sequence[Sequence[int]], sources: Sequence[int], grid: Sequence[Setting], scheme: Scheme
 ) -> list[Trial]:
-    """Every setting of the grid scored on clips of pseudo-unseen classes.
+    """Every setting of the grid, scored on clips of pseudo-unseen classes.
 
-    Each of `targets` in turn is unseen and the `sources` without it are seen; clips are counted over all of them.
+    Each group of `targets` in turn is unseen, and the `sources` without it are seen; clips are counted over all groups.
     """
     trials = []
     for setting in grid:
@@ -80,13 +80,14 @@ def grid_search(
     return trials
 
 
-def joint(trials: Sequence[Trial]) -> Trial:
-    """The trials of one setting on several sets of pseudo-unseen classes as one: their clips are counted together."""
-    return Trial(trials[0].setting, sum(one.num_right for one in trials), sum(one.num_clips for one in trials))
+def pooled(trials: Sequence[Trial]) -> Trial:
+    """The trials of one setting on several sets of pseudo-unseen classes as one, their clips counted together."""
+    num_right, num_clips = sum(trial.num_right for trial in trials), sum(trial.num_clips for trial in trials)
+    return Trial(trials[0].setting, num_right, num_clips)
 
 
-def best(trials: Sequence[Trial]) -> int:
-    """Index of the best trial; the earlier one in a tie."""
+def best_trial(trials: Sequence[Trial]) -> int:
+    """The index of the best trial; of equal ones the first."""
     return int(np.argmax([trial.top1 for trial in trials]))
 
 
@@ -102,9 +103,9 @@ def _hits(
 
 
 def mean_rank(labels: Labels, folds: Sequence[Sequence[int]], setting: Setting, cap: Cap) -> float:
-    """Mean rank of a held-out label's own vector among its fold, seen from the vector composed for it; 1 is best.
+    """Mean rank of a held-out label's own vector among those of its fold, by cosine with the vector composed for it.
 
-    For label lists without clips (indices into `labels`); a statistic of the setting, not a way to select one.
+    1 is best. For label lists without clips (folds are indices into `labels`); not used to select a setting.
     """
     ranks: list[int] = []
     for fold in folds:

@@ -1,4 +1,4 @@
-"""Three ways from a clip to a class, each a matrix of scores (higher is surer).
+"""Three ways from clips to classes, each a matrix of scores (higher is surer).
 
 Shapes: N clips, S seen classes, C candidate classes, D size of a label vector, F size of a feature.
 """
@@ -9,7 +9,7 @@ from pipeline.transfer.relatedness import Floats
 
 
 def visual_prototypes(clips_NF: Floats, prototypes_CF: Floats) -> Floats:
-    """Cosine of each clip with each class prototype (ResT 3.3.2); rows have length 1. Shape (N, C)."""
+    """Cosines (N, C) of clips with class prototypes (ResT 3.3.2); rows have length 1."""
     return np.asarray(clips_NF @ prototypes_CF.T, dtype=np.float32)
 
 
@@ -25,7 +25,7 @@ def reverse_transfer(
     """Cosine of each class label with a label vector composed for the clip (ResT Table 8, first row).
 
     The clip's vector is the mean of the labels of its nearest seen prototypes, weighted by their positive cosines as
-    in equation 6; a clip without a positive one takes the nearest.
+    in equation 6. A clip without a positive cosine takes the label of the nearest.
     """
     related_NS = clips_NF @ seen_SF.T
     order_NS = np.argsort(-related_NS, axis=1, kind="stable")[:, :num_neighbours]

@@ -1,8 +1,9 @@
 """The seen-unseen integer program (ResT equations 1 to 4) over sparse candidates, solved to a proven optimum.
 
-maximise sum m_ji a_ji over the allowed pairs, with at most rho pairs a row (equation 4 as printed), a column, or both.
-The matrix of such caps is totally unimodular, so a min-cost flow solves it; side constraints break that and go to
-CP-SAT. Weights are the cosines in millionths: integers, so that objective and bound can be compared exactly.
+Maximise sum m_ji a_ji over the allowed pairs, with at most rho pairs a row (equation 4 as printed), a column, or both.
+The matrix of such caps is totally unimodular, so a min-cost flow solves the program. Side constraints break that, and
+are left to CP-SAT (side_constraints.py). Weights are cosines in millionths: integers, so that objective and bound can
+be compared exactly.
 
 Shapes: E candidate pairs.
 """
@@ -42,7 +43,7 @@ def weights(candidates: Candidates) -> Longs:
 
 
 def caps(candidates: Candidates, rho: int | None, cap: Cap) -> tuple[int, int]:
-    """How many pairs a row and a column may have; where there is no cap, as many as there can be."""
+    """How many pairs a row and a column may have; without a cap, as many as there can be."""
     if rho is not None and rho < 1:
         raise DataError(f"rho = {rho}: at least one seen class a prototype is needed")
     row = rho if rho is not None and cap != "column" else candidates.num_seen
@@ -51,9 +52,9 @@ def caps(candidates: Candidates, rho: int | None, cap: Cap) -> tuple[int, int]:
 
 
 def solve(candidates: Candidates, allowed_E: Mask, *, rho: int | None, cap: Cap) -> Solution:
-    """The optimal assignment over the allowed pairs. Raises RuntimeError if the proof fails, which no input should do.
+    """The optimal assignment over the allowed pairs. RuntimeError if the proof fails, which no input should cause.
 
-    Ties are decided by the order of the pairs, so the same candidates give the same solution.
+    Ties are broken by the order of the pairs, so the same candidates give the same solution.
     """
     row_cap, column_cap = caps(candidates, rho, cap)
     place = np.flatnonzero(allowed_E)
@@ -65,8 +66,8 @@ def solve(candidates: Candidates, allowed_E: Mask, *, rho: int | None, cap: Cap)
         bound = dual.bound(unseen_E, seen_E, weight_E, flow_E, row_cap=row_cap, column_cap=column_cap)
     else:
         proof = "closed form"
-        group_E, most = (seen_E, column_cap) if cap == "column" else (unseen_E, row_cap)
-        bound = closed_form.objective(group_E, weight_E, most)
+        group_E, max_pairs = (seen_E, column_cap) if cap == "column" else (unseen_E, row_cap)
+        bound = closed_form.objective(group_E, weight_E, max_pairs)
     if value != bound:
         raise RuntimeError(f"min-cost flow found {value}, the {proof} says {bound}: not proved optimal")
     chosen_E = np.zeros(len(allowed_E), dtype=np.bool_)
@@ -75,7 +76,7 @@ def solve(candidates: Candidates, allowed_E: Mask, *, rho: int | None, cap: Cap)
 
 
 def _flow(unseen_E: Ints, seen_E: Ints, weight_E: Longs, row_cap: int, column_cap: int) -> Mask:
-    """Pairs that carry flow from source through row and column to sink; a free bypass leaves the rest unused."""
+    """The pairs that carry flow from source through row and column to sink; a free bypass takes the rest."""
     from ortools.graph.python import min_cost_flow
 
     if not len(weight_E):

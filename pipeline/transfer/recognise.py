@@ -1,4 +1,4 @@
-"""From what is known of the classes to scores of clips: one call for every inference mode and constraint set.
+"""Scores of clips from what is known of the classes: one call for every inference mode and set of constraints.
 
 Shapes: N clips, C classes, D size of a label vector, F size of a feature.
 """
@@ -21,7 +21,7 @@ NamedPair = tuple[str, str]
 
 @dataclass(frozen=True)
 class NamedConstraints:
-    """Side constraints by class name, as a person gives them; `among` turns them into indices of one target set."""
+    """Side constraints by class name, as in params; `among` turns them into indices of one target set."""
 
     min_seen: int
     max_seen: int | None
@@ -30,8 +30,8 @@ class NamedConstraints:
     coverage: int
 
     def among(self, unseen: Sequence[str], seen: Sequence[str]) -> SideConstraints:
-        """The constraints that concern these classes; pairs of classes on other sides of the split do not apply."""
-        rows, columns = {n: j for j, n in enumerate(unseen)}, {n: i for i, n in enumerate(seen)}
+        """The constraints on these classes; pairs whose classes are on other sides of the split are left out."""
+        rows, columns = ({name: index for index, name in enumerate(names)} for names in (unseen, seen))
         forbidden, required = (
             tuple((rows[j], columns[i]) for j, i in pairs if j in rows and i in columns)
             for pairs in (self.forbidden, self.required)
@@ -39,7 +39,7 @@ class NamedConstraints:
         return SideConstraints(self.min_seen, self.max_seen, forbidden, required, self.coverage)
 
     def check_names(self, names: Sequence[str]) -> None:
-        """Raise DataError for a pair with a class that does not exist."""
+        """Raise DataError for a pair with an unknown class."""
         unknown = sorted({name for pair in (*self.forbidden, *self.required) for name in pair} - set(names))
         if unknown:
             raise DataError(f"side constraints name the class {unknown[0]!r}, which is none of the dataset's")
@@ -47,7 +47,7 @@ class NamedConstraints:
 
 @dataclass(frozen=True)
 class Scheme:
-    """How clips are recognised, apart from the setting that is selected."""
+    """How clips are recognised, apart from the setting, which is selected."""
 
     inference: Inference
     cap: program.Cap
@@ -77,13 +77,13 @@ class Knowledge:
         return self.features_NF[rows], [self.class_N[row] for row in rows]
 
     def prototypes(self, class_ids: Sequence[int]) -> Floats:
-        """Mean feature of each class, unscaled."""
+        """The mean feature of each class, unscaled."""
         return class_means(*self.clips(class_ids), class_ids)
 
 
 @dataclass(frozen=True)
 class Scored:
-    """Scores of clips against the seen classes, then the unseen ones; with the program, where the mode solves one."""
+    """Scores of clips against the seen, then the unseen classes; with the program, if the mode solves one."""
 
     values_NC: Floats
     choice: Choice | None
@@ -91,7 +91,7 @@ class Scored:
 
 
 def solve(known: Knowledge, seen: Sequence[int], unseen: Sequence[int], setting: Setting, scheme: Scheme) -> Choice:
-    """The program of one target set, solved anew."""
+    """The solved program of one target set."""
     targets, sources = known.labels(unseen), known.labels(seen)
     extra = scheme.extra.among(targets.names, sources.names) if scheme.extra else None
     return choose(targets, sources, setting, cap=scheme.cap, extra=extra)
@@ -105,7 +105,7 @@ def scores(
     setting: Setting,
     scheme: Scheme,
 ) -> Scored:
-    """Scores of clips (unit rows) against S seen and U unseen classes in that order: values of shape (N, S + U)."""
+    """Scores (N, S + U) of clips (unit rows) against S seen and U unseen classes, in that order."""
     means_SF = known.prototypes(seen)
     seen_SF = unit_rows(means_SF, [known.names[c] for c in seen], "prototype of class")
     if scheme.inference == "visual_prototypes":
@@ -118,6 +118,6 @@ def scores(
     if scheme.inference == "seen_label_then_text":
         values_NC = inference.seen_label_then_text(clips_NF, seen_SF, seen_SD, text_CD)
     else:
-        near = setting.num_neighbours
-        values_NC = inference.reverse_transfer(clips_NF, seen_SF, seen_SD, text_CD, num_neighbours=near)
+        num_neighbours = setting.num_neighbours
+        values_NC = inference.reverse_transfer(clips_NF, seen_SF, seen_SD, text_CD, num_neighbours=num_neighbours)
     return Scored(values_NC, None, None)

@@ -1,4 +1,4 @@
-"""How related unseen and seen labels are, and which pairs stay candidates (ResT 3.3.1, equations 2, 3 and 5).
+"""How related unseen and seen labels are, and which pairs are candidates (ResT 3.3.1, equations 2, 3 and 5).
 
 Shapes: U unseen classes, S seen classes, D size of a label vector, E candidate pairs, B rows of a block.
 """
@@ -16,12 +16,12 @@ Ints = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 
 BLOCK_ROWS = 256
-_MAX_PAIRS = 50_000_000  # without constraint I every positive pair is kept; beyond this memory is no longer bounded
+_MAX_PAIRS = 50_000_000  # bounds memory without constraint I, where every positive pair is a candidate
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """The pairs that constraint I leaves (related > 0), in the order of (unseen, seen), and who competes for each.
+    """The pairs that constraint I leaves (related > 0), sorted by (unseen, seen), and the rival of each.
 
     The rival of a pair (j, i) is the unseen class nearest to i among all but j; -1 where j is the only unseen class.
     """
@@ -33,14 +33,14 @@ class Candidates:
     related_E: Floats
     rival_E: Ints
     rival_related_E: Floats
-    nearest_U: Ints  # the best neighbour of each unseen class, what an empty row falls back to
+    nearest_U: Ints  # the nearest seen class of each unseen class, to which an empty row falls back
     nearest_related_U: Floats
 
     def distinct(self, theta: float) -> Mask:
         """True where constraint II allows the pair: the nearest rival is more than theta times as far from i as j.
 
-        Equation 5 with its denominator read as 1 - m_ji, tested without division. theta <= 0 is no constraint; two
-        labels both at distance 0 count as a ratio of 1. theta > 1 asks for more than being the closest.
+        This is equation 5 with its denominator read as 1 - m_ji, tested without division. theta <= 0 is no constraint,
+        and theta > 1 asks for more than being the closest. Two labels at distance 0 count as a ratio of 1.
         """
         if theta <= 0:
             return np.ones(len(self.unseen_E), dtype=np.bool_)
@@ -66,7 +66,7 @@ def unit_rows(vectors_ND: npt.ArrayLike, names: Sequence[str], what: str = "clas
 
 
 def check_labels(unseen: Sequence[str], seen: Sequence[str]) -> None:
-    """Raise DataError for an empty label, a label said twice, or one that is both seen and unseen."""
+    """Raise DataError for an empty label, a label given twice, or one that is both seen and unseen."""
     for kind, names in (("unseen", unseen), ("seen", seen)):
         if not names:
             raise DataError(f"no {kind} classes: at least one is needed")
@@ -81,17 +81,17 @@ def check_labels(unseen: Sequence[str], seen: Sequence[str]) -> None:
 
 
 def relatedness(unseen_UD: Floats, seen_SD: Floats) -> Floats:
-    """The whole matrix M of cosines between unit rows, for figures and inference; shape (U, S)."""
+    """The matrix M (U, S) of cosines between unit rows."""
     return np.asarray(np.clip(unseen_UD @ seen_SD.T, -1.0, 1.0), dtype=np.float32)
 
 
 def candidates(
     unseen_UD: Floats, seen_SD: Floats, *, num_neighbours: int | None, block_rows: int = BLOCK_ROWS
 ) -> Candidates:
-    """Candidate pairs of unit vectors: the K nearest seen classes of each unseen one with a positive cosine.
+    """The candidate pairs of unit vectors: the K nearest seen classes of each unseen one, with a positive cosine.
 
-    `num_neighbours` None drops constraint I. Ties at rank K go to the lower seen index. Memory holds `block_rows` rows
-    of M at a time. Raises DataError if K is larger than the number of seen classes.
+    `num_neighbours` None drops constraint I. Ties at rank K go to the lower seen index. Only `block_rows` rows of M are
+    in memory at a time. Raises DataError if K is larger than the number of seen classes.
     """
     num_unseen, num_seen = len(unseen_UD), len(seen_SD)
     _check_size(num_unseen, num_seen, num_neighbours)
@@ -106,7 +106,7 @@ def candidates(
         nearest_related_U[start:stop] = block_BS.max(axis=1)
         row, seen = np.nonzero(_nearest(block_BS, num_neighbours))
         parts.append(((row + start).astype(np.int32), seen.astype(np.int32), block_BS[row, seen]))
-        columns.add(block_BS, start)  # last: it spoils the block
+        columns.add(block_BS, start)  # last, as it overwrites the block
     unseen_E, seen_E, related_E = (np.concatenate(column) for column in zip(*parts, strict=True))
     rival_E, rival_related_E = columns.rival(unseen_E, seen_E)
     return Candidates(
@@ -137,7 +137,7 @@ def _nearest(block_BS: Floats, num_neighbours: int | None) -> Mask:
 
 
 class _ColumnBest:
-    """The two unseen classes most related to each seen class, kept while blocks of rows pass by."""
+    """The two unseen classes most related to each seen class, over all blocks so far."""
 
     def __init__(self, num_seen: int) -> None:
         self._value_2S = np.full((2, num_seen), -np.inf, dtype=np.float32)

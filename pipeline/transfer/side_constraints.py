@@ -1,4 +1,4 @@
-"""Side constraints on the program, which break its structure, solved by CP-SAT; infeasible ones are named.
+"""The program with side constraints, which break its flow structure, solved by CP-SAT; infeasible ones are named.
 
 Shapes: E candidate pairs.
 """
@@ -20,18 +20,18 @@ _DETERMINISTIC_LIMIT = 60.0  # in CP-SAT's own units, about seconds, the same on
 
 @dataclass(frozen=True)
 class SideConstraints:
-    """What the chosen pairs must also fulfil."""
+    """Further constraints on the chosen pairs."""
 
-    min_seen: int  # seen classes an unseen class has at least
-    max_seen: int | None  # and at most
+    min_seen: int  # seen classes of each unseen class
+    max_seen: int | None  # of each unseen class
     forbidden: tuple[Pair, ...]
     required: tuple[Pair, ...]
-    coverage: int  # so many different seen classes are used at least
+    coverage: int  # at least so many different seen classes are used
 
 
 @dataclass(frozen=True)
 class _Rule:
-    """One side constraint: its name for people, and what adds it to a model under a literal."""
+    """One side constraint: its name in messages, and what adds it to a model, enforced by a literal."""
 
     name: str
     add: Callable[[Any, Any, Any], None]  # (model, pair variables by pair, literal)
@@ -94,10 +94,10 @@ def _base(pairs: Sequence[Pair], caps_: tuple[int, int]) -> tuple[Any, dict[Pair
 
     model = cp_model.CpModel()
     variables = {pair: model.new_bool_var("") for pair in pairs}
-    for axis, most in enumerate(caps_):
+    for axis, cap in enumerate(caps_):
         for group in _grouped(pairs, axis).values():
-            if len(group) > most:
-                model.add(sum(variables[pair] for pair in group) <= most)
+            if len(group) > cap:
+                model.add(_total(variables, group) <= cap)
     return model, variables
 
 
@@ -129,32 +129,32 @@ def _rules(side: SideConstraints, pairs: Sequence[Pair], unseen: Sequence[str], 
     return rules
 
 
-def _at_least(pairs: Sequence[Pair], least: int) -> Callable[[Any, Any, Any], None]:
+def _at_least(pairs: Sequence[Pair], number: int) -> Callable[[Any, Any, Any], None]:
     def add(model: Any, variables: Any, literal: Any) -> None:
         if pairs:
-            _enforce(model.add(_total(variables, pairs) >= least), literal)
+            _enforce(model.add(_total(variables, pairs) >= number), literal)
         else:
             _never(model, literal)
 
     return add
 
 
-def _at_most(pairs: Sequence[Pair], most: int) -> Callable[[Any, Any, Any], None]:
+def _at_most(pairs: Sequence[Pair], number: int) -> Callable[[Any, Any, Any], None]:
     def add(model: Any, variables: Any, literal: Any) -> None:
         if pairs:
-            _enforce(model.add(_total(variables, pairs) <= most), literal)
+            _enforce(model.add(_total(variables, pairs) <= number), literal)
 
     return add
 
 
-def _covers(pairs: Sequence[Pair], least: int) -> Callable[[Any, Any, Any], None]:
+def _covers(pairs: Sequence[Pair], number: int) -> Callable[[Any, Any, Any], None]:
     def add(model: Any, variables: Any, literal: Any) -> None:
         used = []
         for column in _grouped(pairs, 1).values():
             used.append(model.new_bool_var(""))
             model.add(_total(variables, column) >= used[-1])
         if used:
-            _enforce(model.add(sum(used) >= least), literal)
+            _enforce(model.add(sum(used) >= number), literal)
         else:
             _never(model, literal)
 
@@ -175,17 +175,17 @@ def _never(model: Any, literal: Any) -> None:
 
 
 def _conflict(pairs: Sequence[Pair], caps_: tuple[int, int], rules: list[_Rule]) -> list[str]:
-    """Names of a set of rules that cannot hold together and of which none can be left out."""
+    """The names of rules that cannot hold together, none of which can be left out."""
     core = _core(pairs, caps_, rules)
     for rule in list(core):
-        without = [other for other in core if other is not rule]
-        if _core(pairs, caps_, without):
-            core = without
+        others = [other for other in core if other is not rule]
+        if _core(pairs, caps_, others):
+            core = others
     return [rule.name for rule in core]
 
 
 def _core(pairs: Sequence[Pair], caps_: tuple[int, int], rules: list[_Rule]) -> list[_Rule]:
-    """Rules that together are infeasible, found through assumptions; empty if all can hold."""
+    """Rules that are infeasible together, found through assumptions; empty if all can hold."""
     from ortools.sat.python import cp_model
 
     model, variables = _base(pairs, caps_)

@@ -9,7 +9,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from pipeline.core.batches import Memory
 from pipeline.core.params import parse
 from pipeline.modalities import skeleton
-from pipeline.models.bound import Bound
+from pipeline.models.bound import BoundEncoder
 from pipeline.training import binding, loop
 from pipeline.training.classify import Classifier
 from pipeline.training.determinism import deterministic
@@ -56,10 +56,10 @@ def test_a_binding_step_against_a_step_of_the_classifier(benchmark: BenchmarkFix
             module: torch.nn.Module = Classifier(encoder, NUM_CLASSES)
             loss_fn: loop.LossFn = classified
             if bound:
-                arm = binding.Arm(Bound(encoder, DIM), temperature)
+                arm = binding.Arm(BoundEncoder(encoder, DIM), temperature)
                 module, loss_fn = binding.Binding({"skeleton": arm}, None), binding.loss_of(["skeleton"])
             start = time.process_time()
-            list(loop.epochs(module, Memory(arrays, BATCH), loss_fn, params, RUNNING, seed=0, what="t"))
+            loop.fit(module, Memory(arrays, BATCH), None, loss_fn, params, RUNNING, seed=0, watch=None, what="t")
             return time.process_time() - start
 
     times: dict[bool, list[float]] = {True: [], False: []}

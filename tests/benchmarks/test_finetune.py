@@ -30,7 +30,7 @@ from pipeline.formats import webdataset
 from pipeline.formats.webdataset import Sample
 from pipeline.models import open_clips
 from pipeline.models.clip import Clip
-from pipeline.models.learning import Course, Learner
+from pipeline.models.learning import Learner, TrainingPlan
 from pipeline.models.tokenizer import Tokenizer
 from pipeline.sources import pairs
 from pipeline.training.engines import engine
@@ -119,7 +119,7 @@ def ours(
     how = objective(learner, negatives=num_negatives > 0, masking=masking, masked_input=masked_input)
     module = ImageTextModel(learner, how)
     optimizer = torch.optim.AdamW(module.parameters(), fused=True, **RATE)
-    course = Course(10**6, lambda step, steps: RATE["lr"], 1, None, None, refuse=pytest.fail)  # type: ignore[arg-type]
+    course = TrainingPlan(10**6, lambda step, steps: RATE["lr"], 1, None, None, refuse=pytest.fail)  # type: ignore[arg-type]
     body = Learner(module, optimizer, loss_of(how), course, engine(1, "bf16-mixed" if ON_GPU else "32"))
     arrays, source = batch(learner, num_graph, num_negatives), Repeated()
     going = body.epochs(source, lambda requests: (arrays for _ in requests), 0)

@@ -22,13 +22,13 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from pipeline.formats import visual_genome as vg
 from pipeline.graphs.corpora import visual_genome as corpus
-from pipeline.graphs.networks import to_networkx
 from pipeline.graphs.scene import SceneGraph, components
 from pipeline.text import captions, negate, path_cover, pools
 from pipeline.text.captions import Captioner
 from pipeline.text.lexicon import Lexicon
 from pipeline.text.negatives.shared import Scene
 from pipeline.text.truth import Truth
+from tests.graphs.networks import to_networkx
 
 NUM_IMAGES = 2000
 NUM_TIMED = 500
@@ -199,14 +199,14 @@ def networkx_covers(graph: SceneGraph, lexicon: Lexicon) -> list[list[list[int]]
         for subject, object_, data in sorted(
             part.edges(data=True), key=lambda edge: (edge[0], edge[1], edge[2]["predicate"])
         ):
-            if lexicon.predicate(data["predicate"]).said:
+            if lexicon.predicate(data["predicate"]).wording:
                 simple.add_edge(subject, object_)
         found.append(path_cover.minimum_path_cover(simple.adj, 64).paths)
     return found
 
 
 def our_covers(graph: SceneGraph, captioner: Captioner) -> list[list[list[int]]]:
-    edges = captioner._sayable(graph.relations)
+    edges = captioner._edges(graph.relations)
     return [captions.component_cover(nodes, edges, 64).paths for nodes in components(graph)]
 
 

@@ -16,7 +16,7 @@ from torch import nn
 from pipeline.core import prepared, store
 from pipeline.core.batches import Memory, order
 from pipeline.core.readers import Readers
-from pipeline.models.learning import Course, Here, Learner
+from pipeline.models.learning import Learner, LocalEngine, TrainingPlan
 
 ROOT = Path(__file__).parents[2]
 NUM_CLIPS = int(os.environ.get("NUM_CLIPS", "20000"))  # 114,000 are NTU RGB+D 120's
@@ -87,9 +87,9 @@ def test_a_step_of_the_loop_against_a_bare_one(dim: int, benchmark: BenchmarkFix
     def looped() -> None:
         module = nn.Linear(dim, dim)
         optimizer = torch.optim.AdamW(module.parameters(), lr=1e-3)
-        course = Course(num_epochs, lambda step, steps: 1e-3, 1, None, None, refuse=pytest.fail)  # type: ignore[arg-type]
+        course = TrainingPlan(num_epochs, lambda step, steps: 1e-3, 1, None, None, refuse=pytest.fail)  # type: ignore[arg-type]
         data = Memory({"rows": np.arange(512)}, batch_size)
-        learner = Learner(module, optimizer, lambda m, b: (m(x[b["rows"]]).square().mean(), {}), course, Here())
+        learner = Learner(module, optimizer, lambda m, b: (m(x[b["rows"]]).square().mean(), {}), course, LocalEngine())
         list(learner.epochs(data, lambda requests: (data.read(*each) for each in requests), 0))
 
     torch.set_num_threads(1)

@@ -12,7 +12,7 @@ from pipeline.core.params import parse
 from pipeline.core.schemas import CLIPS, PROMPTS, SPLIT
 from pipeline.models.tasks import Inputs
 from pipeline.steps import transfer
-from pipeline.transfer.asked import Folds
+from pipeline.transfer.params import Folds
 
 CLASSES = {"fit": [0, 1, 2, 4, 6, 8, 10, 11], "val": [3, 5, 9], "unseen": [7, 12]}
 ROW = {

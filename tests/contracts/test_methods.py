@@ -17,8 +17,8 @@ import torch
 
 from pipeline.core import members
 from pipeline.core.measures import MEASURES
-from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, Method, Need, unit
-from pipeline.text.prompts import TOLD
+from pipeline.models.methods.shared import Array, CandidateModel, ClassTexts, Clips, Method, Need, unit
+from pipeline.text.prompts import TOLD_MEASURES
 from pipeline.training.selection import METHODS, method
 from tests.models.dvta.plain import VARIANT
 
@@ -152,7 +152,7 @@ def made(one_space: bool, senses: tuple[str, ...], measuring: bool, need: Need) 
     told_KM = unit(random.normal(size=(36, len(MEASURES))).astype(np.float32))
     is_verb_T = np.arange(TEXT_DIM) < TEXT_DIM // 2  # verb and noun: each says a half of what the label says
     parts = {"verb": unit(label_KT * is_verb_T), "noun": unit(label_KT * ~is_verb_T)}
-    texts = ClassTexts((*SEEN, *UNSEEN), label_KT, context_KT, {TOLD: told_KM, **parts})
+    texts = ClassTexts((*SEEN, *UNSEEN), label_KT, context_KT, {TOLD_MEASURES: told_KM, **parts})
     map_TD = np.eye(TEXT_DIM) if one_space else random.normal(size=(TEXT_DIM, DIM))
 
     def clips(class_ids: list[int]) -> Clips:
@@ -183,7 +183,7 @@ def as_needed(pooled_ND: Array, need: Need) -> Array:
     return found[need].astype(np.float32)
 
 
-def trained(name: str, seed: int = 0) -> Iterator[Candidate]:
+def trained(name: str, seed: int = 0) -> Iterator[CandidateModel]:
     texts, seen, _ = world(name)
     member: Method = method(name)
     params = member.Params.model_validate(PARAMS[name])
@@ -191,12 +191,12 @@ def trained(name: str, seed: int = 0) -> Iterator[Candidate]:
 
 
 @cache
-def first(name: str) -> Candidate:
+def first(name: str) -> CandidateModel:
     return next(trained(name))
 
 
 @cache
-def course(name: str) -> tuple[list[str], Candidate]:
+def course(name: str) -> tuple[list[str], CandidateModel]:
     """The settings of all candidates of one training, and the last of them."""
     settings = []
     for candidate in trained(name):
@@ -204,11 +204,11 @@ def course(name: str) -> tuple[list[str], Candidate]:
     return settings, candidate
 
 
-def last(name: str) -> Candidate:
+def last(name: str) -> CandidateModel:
     return course(name)[1]
 
 
-def scores(name: str, candidate: Candidate, features_ND: Array, class_ids: list[int]) -> Array:
+def scores(name: str, candidate: CandidateModel, features_ND: Array, class_ids: list[int]) -> Array:
     return candidate.score(features_ND, world(name)[0].of(class_ids))
 
 

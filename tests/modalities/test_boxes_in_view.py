@@ -57,7 +57,7 @@ def test_the_box_holds_what_it_held(name):
     recipe, options, ground, thing = CASES[name]
     footage = filmed(modality, ground, thing)
     x_THW = modalities.sense(modality).prepare(recipe, options, "here")(footage)[0]
-    found = shared.boxed(modality, recipe, options, "here")(footage)
+    found = shared.box_reader(modality, recipe, options, "here")(footage)
     assert found.labels == ("thing",)
     assert found.frame_K.tolist() == [1]
     height, width = x_THW.shape[1:]
@@ -81,10 +81,10 @@ def test_every_recipe_of_pictures_is_tried():
 
 def test_a_recipe_without_pictures_is_refused():
     with pytest.raises(ParamsError, match="recipe 'dvta50' keeps no pictures for boxes to lie in"):
-        shared.boxed("skeleton", "dvta50", {"num_frames": 50, "num_bodies": 1}, "here")
+        shared.box_reader("skeleton", "dvta50", {"num_frames": 50, "num_bodies": 1}, "here")
 
 
 def test_footage_without_boxes_is_refused():
     footage = replace(filmed("video", np.uint8(0), np.uint8(9)), boxes=None)
     with pytest.raises(DataError, match="no boxes: the clip has none"):
-        shared.boxed("video", "small", GRID, "here")(footage)
+        shared.box_reader("video", "small", GRID, "here")(footage)

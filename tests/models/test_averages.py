@@ -3,19 +3,19 @@ import math
 import pytest
 import torch
 
-from pipeline.models.averages import Totals
+from pipeline.models.averages import EpochTotals
 
 CPU = torch.device("cpu")
 
 
 def on_a_gpu():
     """As on a GPU, whose sums are read at the end alone."""
-    totals = Totals(CPU)
+    totals = EpochTotals(CPU)
     totals._stays, totals._fault = True, torch.tensor(-1)
     return totals
 
 
-@pytest.mark.parametrize("make", [lambda: Totals(CPU), on_a_gpu], ids=["CPU", "GPU"])
+@pytest.mark.parametrize("make", [lambda: EpochTotals(CPU), on_a_gpu], ids=["CPU", "GPU"])
 def test_means_weigh_by_rows_and_ranks_are_summed_up(make):
     totals = make()
     totals.add(0, {"loss": torch.tensor(1.0), "accuracy": torch.tensor(0.5)}, 3)
@@ -26,7 +26,9 @@ def test_means_weigh_by_rows_and_ranks_are_summed_up(make):
     assert totals.fault(wait=True) is None
 
 
-@pytest.mark.parametrize(("make", "seen_at_once"), [(lambda: Totals(CPU), True), (on_a_gpu, False)], ids=["CPU", "GPU"])
+@pytest.mark.parametrize(
+    ("make", "seen_at_once"), [(lambda: EpochTotals(CPU), True), (on_a_gpu, False)], ids=["CPU", "GPU"]
+)
 def test_the_first_step_without_a_number_is_remembered(make, seen_at_once):
     totals = make()
     for step, loss in enumerate([1.0, math.inf, 2.0, math.nan]):
@@ -36,7 +38,7 @@ def test_the_first_step_without_a_number_is_remembered(make, seen_at_once):
 
 
 def test_sums_are_put_back_as_they_were():
-    totals, again = Totals(CPU), Totals(CPU)
+    totals, again = EpochTotals(CPU), EpochTotals(CPU)
     totals.add(0, {"loss": torch.tensor(0.1), "accuracy": torch.tensor(0.3)}, 7)
     again.put_back(totals.names, totals.vector())
     for each in (totals, again):

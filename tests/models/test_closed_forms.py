@@ -9,7 +9,7 @@ from pipeline.core.measures import MEASURES
 from pipeline.models import closed_forms
 from pipeline.models.methods import eszsl, ours, prototypes
 from pipeline.models.methods.shared import ClassTexts, Clips, unit
-from pipeline.text.prompts import MOVEMENT, TOLD
+from pipeline.text.prompts import MOVEMENT, TOLD_MEASURES
 
 SEEN, ALL = range(5), range(8)
 M = len(MEASURES)
@@ -22,7 +22,7 @@ def toy():
     label_KT, context_KT, told_KM = (unit(random.normal(size=(8, size)).astype(np.float32)) for size in (4, 4, M))
     features_ND = (3 + 2 * random.normal(size=(40, M + 6))).astype(np.float32)
     clips = Clips(features_ND, tuple(random.integers(0, 5, 35).tolist()) + tuple(SEEN), (), MEASURES)
-    return clips, ClassTexts(tuple(ALL), label_KT, context_KT, {TOLD: told_KM})
+    return clips, ClassTexts(tuple(ALL), label_KT, context_KT, {TOLD_MEASURES: told_KM})
 
 
 def scaled(features_ND):
@@ -96,7 +96,7 @@ def expected_eszsl(clips, texts):
 def expected_measured(clips, texts):
     label_N, shown_NM = np.array(clips.class_ids), clips.features_ND[:, :M].astype(np.float64)
     mean_SM = np.stack([shown_NM[label_N == s].mean(0) for s in SEEN])
-    told_KM = texts.further[TOLD].astype(np.float64)
+    told_KM = texts.further[TOLD_MEASURES].astype(np.float64)
     z_NM = np.clip((shown_NM - mean_SM.mean(0)) / mean_SM.std(0), -3, 3)
     z_KM = np.clip((told_KM - told_KM[:5].mean(0)) / np.maximum(told_KM[:5].std(0), 0.1), -3, 3)
     lengths = np.linalg.norm(z_NM, axis=1)[:, None] * np.linalg.norm(z_KM, axis=1)
@@ -190,10 +190,10 @@ def test_one_class_alone_scores_zero():
 def test_a_class_of_which_no_movement_is_told_is_like_the_mean_class(toy):
     """Where a movement is told that no measure is of, as of the head, nothing measured moves; that says something."""
     clips, texts = toy
-    told_KM, movement_KA = texts.further[TOLD].copy(), np.ones((8, 3), np.float32)
+    told_KM, movement_KA = texts.further[TOLD_MEASURES].copy(), np.ones((8, 3), np.float32)
     told_KM[6:], movement_KA[7] = 0, 0
-    texts = ClassTexts(texts.class_ids, texts.label_KT, None, {TOLD: told_KM, MOVEMENT: movement_KA})
-    score_NK = closed_forms.measured(clips, texts).scores(clips.features_ND, texts)
+    texts = ClassTexts(texts.class_ids, texts.label_KT, None, {TOLD_MEASURES: told_KM, MOVEMENT: movement_KA})
+    score_NK = closed_forms.fit_measured(clips, texts).scores(clips.features_ND, texts)
     assert not score_NK[:, 7].any()
     assert score_NK[:, 6].all()
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from pipeline.models.encoder import PictureEncoder, encoder_of
-from pipeline.models.mapped import Mapped, rebuilt
+from pipeline.models.mapped import MappedEncoder, with_kept_map
 
 
 class Tokens(nn.Module):
@@ -32,7 +32,7 @@ class Places(Tokens):
 
 def test_vectors_and_tokens_go_through_the_map_and_stay_mean_and_parts() -> None:
     torch.manual_seed(0)
-    encoder = Mapped(Tokens(), 5).eval()
+    encoder = MappedEncoder(Tokens(), 5).eval()
     x_NTJC = torch.randn(4, 6, 7, 2)
     mapped_NT, tokens = encoder.with_tokens(x_NTJC)
     assert (encoder_of(encoder).dim, encoder.parts, tokens.shape) == (5, {"frames": 2}, (4, 6, 7, 5))
@@ -44,16 +44,16 @@ def test_vectors_and_tokens_go_through_the_map_and_stay_mean_and_parts() -> None
 
 
 def test_a_picture_encoder_keeps_its_last_map() -> None:
-    found = Mapped(Places(), 5)
+    found = MappedEncoder(Places(), 5)
     assert isinstance(found, PictureEncoder)
     assert found.stride == (1, 2, 3)
     assert found.places(torch.ones(1)) == 1
-    assert not isinstance(Mapped(Tokens(), 5), PictureEncoder)
+    assert not isinstance(MappedEncoder(Tokens(), 5), PictureEncoder)
 
 
 def test_metadata_tell_whether_there_is_a_map() -> None:
     encoder = Tokens()
-    assert rebuilt(encoder, {"encoder": "tokens"}) is encoder
-    again = rebuilt(encoder, {"text_space": {"dim": 4}})
-    assert isinstance(again, Mapped)
+    assert with_kept_map(encoder, {"encoder": "tokens"}) is encoder
+    again = with_kept_map(encoder, {"text_space": {"dim": 4}})
+    assert isinstance(again, MappedEncoder)
     assert (again.dim, again.map.out_features) == (4, 4)

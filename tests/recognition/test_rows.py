@@ -12,8 +12,8 @@ from pipeline.core.hashing import file_digest
 from pipeline.modalities import depth
 from pipeline.modalities.video import clip as hub_member
 from pipeline.models import checkpoint, clip
-from pipeline.models.bound import Bound
-from pipeline.models.mapped import Mapped
+from pipeline.models.bound import BoundEncoder
+from pipeline.models.mapped import MappedEncoder
 from pipeline.recognition import Recogniser, rows
 from pipeline.training import bound as weights
 from pipeline.training.determinism import deterministic
@@ -83,8 +83,8 @@ def test_a_hub_that_learnt_lies_beside_its_senses(copy, recogniser):
     tower = clip.start(copy / "features/finetune/toy", 0)
     with torch.no_grad():
         tower.model.visual.proj.mul_(-1)
-    encoder = hub_member.Encoder(hub_member.Pooled(pooling="mean_unit"), 3, tower)
-    kept = Bound(encoder, 6)
+    encoder = hub_member.Encoder(hub_member.PoolingParams(pooling="mean_unit"), 3, tower)
+    kept = BoundEncoder(encoder, 6)
     torch.nn.init.eye_(kept.projection.weight)
     _, told = weights.load(bound.weights(copy / ROW, "depth", "composed", 0))
     hub = told.hub.model_copy(update={"learned": True})
@@ -113,7 +113,7 @@ def test_a_hub_trained_on_a_split_is_the_file_of_its_digest(copy, dim):
     for seed in (0, 1):
         with deterministic(seed, 1):
             module = depth.build("r2plus1d", options, "depth_mm", "here")
-            module = Mapped(module, dim) if dim else module
+            module = MappedEncoder(module, dim) if dim else module
         kept = {"text_space": {"dim": dim}} if dim else {}
         checkpoint.save(folder / f"composed-{seed}.safetensors", module, {"options": options, **kept})
     digest = file_digest(folder / "composed-1.safetensors")

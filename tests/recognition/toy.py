@@ -12,7 +12,7 @@ from pipeline.formats import depth_png, ntu_skeleton, video
 from pipeline.formats.shared import Skeleton
 from pipeline.modalities.video import clip as hub_member
 from pipeline.models import checkpoint, clip, open_clips
-from pipeline.models.bound import Bound
+from pipeline.models.bound import BoundEncoder
 from pipeline.models.encoder import encoder_of
 from pipeline.models.methods.shared import unit
 from pipeline.training import bound as weights
@@ -137,9 +137,11 @@ def about(name: str, modality: str, hub: HubAbout, seed: int = 0) -> About:
     )
 
 
-def write_sense(row: Path, told: About) -> Bound:
+def write_sense(row: Path, told: About) -> BoundEncoder:
     with deterministic(told.seed, 1):
-        module = Bound(modalities.sense(told.modality).build(told.encoder, told.options, told.layout, "here"), DIM)
+        module = BoundEncoder(
+            modalities.sense(told.modality).build(told.encoder, told.options, told.layout, "here"), DIM
+        )
     weights.save(bound.weights(row, told.sense, told.split, told.seed), module, told)
     return module.requires_grad_(False).eval()
 

@@ -34,7 +34,7 @@ def rehearsed(world):
     features_ND = np.concatenate([task.held_out.features_ND, task.val.features_ND])
     truth_N = np.array([*task.held_out.class_ids, *task.val.class_ids])
     return [
-        generalised.Scored(candidate.score(features_ND, seen), np.arange(15) < 12, truth_N)
+        generalised.ScoredClips(candidate.score(features_ND, seen), np.arange(15) < 12, truth_N)
         for candidate in ridge.candidates(task.fit, task.texts.of(FIT), RIDGE, 0)
     ]
 
@@ -68,7 +68,7 @@ def test_the_gate_is_learnt_from_clips_of_seen_classes(found, rehearsed):
     assert gate.shape == values.shape[:2]
     is_seen_K = ~np.isin(found["gzsl"].provenance.class_ids, UNSEEN)
     for place, scored in enumerate(rehearsed):
-        expected = generalised.gate(scored, 2)(values[:, place], np.arange(18) < 15)
+        expected = generalised.fit_gate(scored, 2)(values[:, place], np.arange(18) < 15)
         # the val classes are unseen to a method that was trained on fit alone, and candidates of the seen side
         assert is_seen_K.tolist() == (np.arange(18) < 15).tolist()
         np.testing.assert_allclose(gate[:, place], expected, atol=1e-5)
@@ -91,7 +91,7 @@ def test_the_last_training_changes_scores_and_gate_and_no_calibration(world, fou
 
 
 def test_a_split_without_held_out_clips_is_one_clear_line(world, tmp_path):
-    rows = [row for row in tables.read_rows(world.split, SPLIT) if not row["held_out"]]
+    rows = [row for row in tables.read_table(world.split, SPLIT).to_pylist() if not row["held_out"]]
     tables.write(tmp_path / "s.parquet", SPLIT, rows, tables.read_meta(world.split, SPLIT))
     without = tasks.Inputs(world.features, world.embeddings, tmp_path / "s.parquet")
     with pytest.raises(DataError, match="no held-out clips with features, by which the label space gzsl is calibrated"):

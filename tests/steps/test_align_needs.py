@@ -17,7 +17,7 @@ from pipeline.reporting.transfer import PageParams
 from pipeline.steps import cross
 from pipeline.training import selection
 from pipeline.training.method_rows import Compute
-from pipeline.transfer.asked import Folds
+from pipeline.transfer.params import Folds
 from tests.steps import crossed
 from tests.steps.aligning import DEVISE, aligned, by_space, generalised, top1, written
 

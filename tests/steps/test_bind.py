@@ -14,7 +14,7 @@ from pipeline.modalities import depth
 from pipeline.modalities.depth import vit
 from pipeline.models import checkpoint, open_clips
 from pipeline.models import clip as clips
-from pipeline.models.bound import Bound
+from pipeline.models.bound import BoundEncoder
 from pipeline.models.learning import Learner
 from pipeline.steps import bind as step
 from pipeline.training import bound, bound_encoders, encoding
@@ -163,9 +163,8 @@ def test_a_frozen_hubs_senses_do_not_know_each_other(left: Path, world: Path) ->
 
 
 def test_a_hubs_vectors_are_computed_once_for_all_senses_and_splits(world: Path, monkeypatch) -> None:
-    encoded = []
-    original = encoding.encode
-    monkeypatch.setattr(encoding, "encode", lambda e, c, b: encoded.append(isinstance(e, Bound)) or original(e, c, b))
+    encoded, encode = [], encoding.encode
+    monkeypatch.setattr(encoding, "encode", lambda *of: encoded.append(isinstance(of[0], BoundEncoder)) or encode(*of))
     run(world, {**ROW, "splits": ["s0", "s1"]})
     assert encoded.count(False) == 1
     assert len(encoded) == 5

@@ -13,7 +13,7 @@ from pipeline.reporting.transfer import PageParams
 from pipeline.steps import cross, evaluate
 from pipeline.training import selection
 from pipeline.training.method_rows import Compute
-from pipeline.transfer.asked import Folds
+from pipeline.transfer.params import Folds
 from tests.steps import crossed
 from tests.steps.crossed import COMPOSED, PARK_PARTS, ROW, TAUGHT, YARD, World
 

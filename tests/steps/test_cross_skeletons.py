@@ -17,7 +17,7 @@ from pipeline.steps import cross, evaluate, extract, pretrain, split
 from pipeline.training import encoding, loop
 from pipeline.training.method_rows import Compute as Threads
 from pipeline.training.selection import method
-from pipeline.transfer.asked import Folds
+from pipeline.transfer.params import Folds
 
 TAUGHT = ["hop", "walk", "bow", "kick", "wave", "clap", "sit", "turn"]
 OWN = ["nod", "greet", "waving", "spin"]  # "waving" is what the source calls "wave"

@@ -33,7 +33,7 @@ def ingested(source):
     stamp.write(source, stamp.scan(source))
     out = source.parent / "clips.parquet"
     ingest.ingest(ingest.Checks(max_rejected=0.0), dataset="manifest", source=source, out=out)
-    return tables.read_rows(out, CLIPS)
+    return tables.read_table(out, CLIPS).to_pylist()
 
 
 def classes(source, names):
@@ -102,7 +102,7 @@ def prepared(source):
 def test_the_column_split_decides_who_trains(arrays, tmp_path):
     chosen = params.parse(split.Row, ROWS["split"]["rows"]["manifest-random"] | {"num_unseen": 1}, "x")
     split.split(chosen, clips=tmp_path / "clips.parquet", out=tmp_path / "split.parquet")
-    for row in tables.read_rows(tmp_path / "split.parquet", SPLIT):
+    for row in tables.read_table(tmp_path / "split.parquet", SPLIT).to_pylist():
         assert (row["role"] in ("seen_test", "unseen_test")) == row["clip_id"].endswith("b")
 
 
@@ -169,6 +169,6 @@ def test_real_films_are_known_by_the_names_their_datasets_give_them(real_data, t
         stamp.write(source, stamp.scan(source))
         out = tmp_path / "clips.parquet"
         ingest.ingest(ingest.Checks(max_rejected=0.0), dataset=dataset, source=source, out=out)
-        (row,) = tables.read_rows(out, CLIPS)
+        (row,) = tables.read_table(out, CLIPS).to_pylist()
         assert tables.read_meta(out, CLIPS)["class_names"][row["class_id"]] == label
         assert row["num_frames"] > 30

@@ -6,7 +6,7 @@ import torch
 from pipeline.core.errors import ParamsError
 from pipeline.core.store import Store
 from pipeline.models import checkpoint
-from pipeline.models.encoder import Streamed
+from pipeline.models.encoder import StreamedEncoder
 from pipeline.training import frozen
 from tests.steps.test_pretrain import make_world, run
 
@@ -27,7 +27,7 @@ def test_streams_are_trained_and_found_again(world):
     assert not any("head" in name for name in state)
     asked = frozen.EncoderRequest("toy", "random", "skeleton", "dvta50", "streams", {}, "here")
     encoder = frozen.encoders(asked, folder, "kinect20")["s0-0"]().encoder
-    assert isinstance(encoder, Streamed)
+    assert isinstance(encoder, StreamedEncoder)
     x = torch.from_numpy(Store(world / "x.zarr", "").read("all", "x"))
     with torch.inference_mode():
         assert torch.equal(encoder(x), torch.cat(encoder.by_stream(x), 1))

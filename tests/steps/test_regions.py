@@ -13,7 +13,7 @@ from pipeline.formats import boxes, ntu_skeleton, video
 from pipeline.formats.shared import Skeleton
 from pipeline.modalities import video as sense
 from pipeline.models import checkpoint
-from pipeline.models.regions import Lattice, pooled
+from pipeline.models.regions import Lattice, box_means
 from pipeline.sources import decoding
 from pipeline.steps import extract, ingest, preprocess
 from pipeline.training import encoding
@@ -175,8 +175,8 @@ def test_every_box_gets_the_mean_of_its_part_of_the_map(world, encoder):
         places = encoder.places(torch.from_numpy(arrays.read("all", "x")))
     whole_picture = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
     lattice = Lattice(size=(3, 16, 24), stride=(1, 4, 4))
-    assert np.allclose(rows[2], pooled(places[2], torch.tensor([2]), whole_picture, lattice), atol=1e-5)
-    assert not np.allclose(rows[2], pooled(places[2], torch.tensor([1]), whole_picture, lattice), atol=1e-3)
+    assert np.allclose(rows[2], box_means(places[2], torch.tensor([2]), whole_picture, lattice), atol=1e-5)
+    assert not np.allclose(rows[2], box_means(places[2], torch.tensor([1]), whole_picture, lattice), atol=1e-3)
     some = prepared.read_boxes(features, "s0-0")
     assert [boxes.labels for boxes in some] == [("person", "cup"), (), ("cup",)]
 

@@ -18,7 +18,7 @@ from pipeline.core.store import Store
 from pipeline.formats import video
 from pipeline.models import checkpoint
 from pipeline.models.rest import frames
-from pipeline.models.rest.inputs import Sizes
+from pipeline.models.rest.inputs import ModelSizes
 from pipeline.models.rest.model import Rest
 from pipeline.models.rest.tokens import Vocabulary
 from pipeline.sources.video_clips import Place, Window, clips_at
@@ -115,7 +115,7 @@ def test_a_group_tells_what_its_weights_were_taught(left: Path) -> None:
 def test_a_clip_is_the_mean_of_the_unit_representations_of_its_windows(left: Path, films: Path) -> None:
     """Against the network built by hand from the weights' file, and windows cut here."""
     state, about = checkpoint.load(left / "all-0.safetensors")
-    sizes = Sizes(36, 2, False, 3, len(Vocabulary.from_json(about["vocabulary"])), 3)
+    sizes = ModelSizes(36, 2, False, 3, len(Vocabulary.from_json(about["vocabulary"])), 3)
     chosen = parse(rest.Row, ROW, "row")
     encoder = frames.build(chosen.frames, channels_last=False, checkpoint_gradients=False)
     module = Rest(chosen.model, encoder, sizes)
@@ -162,7 +162,7 @@ def test_weights_tell_the_split_that_they_are_asked_for(world: Path) -> None:
     """The same clips of a split of another name are learnt anew, for the file of the weights says whose they are."""
     run(world)
     path = world / "split/demo-films.parquet"
-    lines, meta = tables.read_rows(path, SPLIT), tables.read_meta(path, SPLIT)
+    lines, meta = tables.read_table(path, SPLIT).to_pylist(), tables.read_meta(path, SPLIT)
     meta["splits"] = {"s1": meta["splits"]["s0"]}
     tables.write(path, SPLIT, [{**line, "split": "s1"} for line in lines], meta)
     row = changed(source__split="s1")
@@ -275,7 +275,7 @@ def test_classes_that_are_kept_in_spite_of_the_target_are_named(world: Path) -> 
 def test_without_targets_a_row_is_of_one_dataset(world: Path) -> None:
     attrs = group(run(world, changed(targets={})), "demo")[1]
     assert (attrs["training_classes"], attrs["removed"]) == ([0, 1, 2, 3], [])
-    rows = tables.read_rows(world / "split/demo-films.parquet", SPLIT)
+    rows = tables.read_table(world / "split/demo-films.parquet", SPLIT).to_pylist()
     assert attrs["training_clips"] == clips_digest(row["clip_id"] for row in rows if row["role"] == "fit")
 
 

@@ -18,7 +18,7 @@ from pipeline.models.recognised import Recognised
 from pipeline.models.tasks import Inputs, TaskRequest, build_tasks
 from pipeline.reporting import transfer as report
 from pipeline.steps import transfer
-from pipeline.transfer.asked import Folds
+from pipeline.transfer.params import Folds
 
 UNSEEN, VAL = [3, 8, 13], [4, 9, 12]
 FIT = sorted(set(range(18)) - set(UNSEEN) - set(VAL))
@@ -234,9 +234,9 @@ def test_texts_are_centred_on_the_classes_that_are_composed_of(inputs, refit, se
 
 def test_classes_of_a_fold_do_not_centre_the_texts_by_which_they_are_told_apart(inputs, monkeypatch) -> None:
     """They act as unseen there: of a seen class the text that others are centred on is that of the rest."""
-    centred_on, of = [], by_program.Wording.of
+    centred_on, of = [], by_program.ClassEmbedder.of
     note = lambda kind, centre, seen: centred_on.append(set(seen.class_ids)) or of(kind, centre, seen)  # noqa: E731
-    monkeypatch.setattr(by_program.Wording, "of", note)
+    monkeypatch.setattr(by_program.ClassEmbedder, "of", note)
     recognised(inputs, selection="folds", centre="seen")
     seen = {*FIT, *VAL}
     *of_folds, last = centred_on

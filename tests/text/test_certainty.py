@@ -23,7 +23,7 @@ def scene(*relations: tuple[int, int, str, str]) -> Scene:
 
 def certain(edit_of, *relations: tuple[int, int, str, str], kind: str = "action_genome") -> bool:
     shown = scene(*relations)
-    return certainty.of(kind)(shown, edit_of(shown))
+    return certainty.judge(kind)(shown, edit_of(shown))
 
 
 def other_noun(shown: Scene) -> Edit:
@@ -40,7 +40,7 @@ def other_relation(shown: Scene) -> Edit:
 
 def swapped(shown: Scene) -> Edit:
     place = shown.relations[0]
-    words = ((place - 1, shown.stands(place + 1, place - 1)), (place + 1, shown.stands(place - 1, place + 1)))
+    words = ((place - 1, shown.phrase_at(place + 1, place - 1)), (place + 1, shown.phrase_at(place - 1, place + 1)))
     return Edit("relation", (0, 1), "person / cup", "cup / person", words, None)
 
 

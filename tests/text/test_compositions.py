@@ -7,7 +7,7 @@ from pipeline.graphs.corpora import visual_genome as corpus
 from pipeline.graphs.scene import Relation, SceneObject, scene_graph
 from pipeline.text.captions import Captioner
 from pipeline.text.captions import Params as CaptionParams
-from pipeline.text.compositions import HeldOut, Params, Words, relation
+from pipeline.text.compositions import CorpusWords, HeldOut, Params, relation
 from pipeline.text.lexicon import Lexicon
 
 LEXICON = Lexicon()
@@ -26,7 +26,7 @@ KNOWN = graph(
 
 
 def held_out(params=ALL) -> HeldOut:
-    words = Words()
+    words = CorpusWords()
     words.add(KNOWN)
     return HeldOut(params, LEXICON, words)
 
@@ -55,7 +55,7 @@ def of(subject, predicate, object_):
     ],
 )  # fmt: skip
 def test_the_compositions_of_a_text_are_read_off_its_words(text, said):
-    assert set(held_out().said(text)) == held_out().of_text(text) == said
+    assert set(held_out().nearest_reading(text)) == held_out().of_text(text) == said
 
 
 @pytest.mark.parametrize(
@@ -74,21 +74,21 @@ def test_the_compositions_of_a_text_are_read_off_its_words(text, said):
 )  # fmt: skip
 def test_what_a_text_may_say_is_every_reading_that_it_leaves_open(text, may):
     held = held_out()
-    assert may | set(held.said(text)) <= set(held.may_say(text))
-    assert not may <= set(held.said(text))
+    assert may | set(held.nearest_reading(text)) <= set(held.all_readings(text))
+    assert not may <= set(held.nearest_reading(text))
     assert held.may_be_in(text)
 
 
 def test_a_caption_told_of_a_graph_has_a_subject_in_every_clause():
     held, text = held_out(), "a man wearing a hat, a red cup on a table"
-    assert of("man", "on", "table") in set(held.may_say(text))
-    assert set(held.may_say(text, by_clause=True)) == set(held.said(text))
+    assert of("man", "on", "table") in set(held.all_readings(text))
+    assert set(held.all_readings(text, by_clause=True)) == set(held.nearest_reading(text))
     assert held_out(Params(share=0.0, seed=0)).may_be_in(text) is False
 
 
 def test_what_may_be_read_off_a_long_text_is_bounded():
     text = "a man holding a cup " * 3000
-    assert len(list(held_out().may_say(text))) < 3000 * 40
+    assert len(list(held_out().all_readings(text))) < 3000 * 40
 
 
 @pytest.mark.parametrize(
@@ -106,20 +106,24 @@ def test_what_may_be_read_off_a_long_text_is_bounded():
 def test_attributes_are_read_in_names_of_things_too(text, said):
     named = [("shirt", "red"), ("floor", "wooden"), ("wall", "white"), ("red kite",), ("hot dog",), ("dog", "hot")]
     things = graph([("man",), *named, ("fax machine",)], [(0, 1, "in"), (4, 2, "on")])
-    words = Words()
+    words = CorpusWords()
     words.add(things)
     held = HeldOut(ALL, LEXICON, words)
-    assert set(held.said(text)) == said
+    assert set(held.nearest_reading(text)) == said
     assert ("red", "kite") in held.of_graph(graph([("red kite",)]))
     assert held.of_graph(graph([("red shirt",)])) == held.of_graph(graph([("shirt", "red")])) == {("red", "shirt")}
     assert held.of_graph(graph([("hot dog",)])) == set()
 
 
 def test_other_words_for_an_attribute_of_the_corpora_are_known():
-    words = Words()
+    words = CorpusWords()
     words.add(graph([("cup", "gray")]))
     held = HeldOut(ALL, LEXICON, words)
-    assert set(held.said("a grey cup")) == set(held.said("a gray cup")) == held.of_graph(graph([("cup", "gray")]))
+    assert (
+        set(held.nearest_reading("a grey cup"))
+        == set(held.nearest_reading("a gray cup"))
+        == held.of_graph(graph([("cup", "gray")]))
+    )
 
 
 def test_a_relation_is_one_composition_whichever_way_round_it_is_said():
@@ -136,7 +140,7 @@ def test_a_graph_shows_what_a_caption_of_it_may_not_say():
 
 def test_synonyms_are_one_composition():
     lexicon = Lexicon([("cup", "mug")], [("holding", "gripping")])
-    words = Words()
+    words = CorpusWords()
     words.add(KNOWN)
     words.add(graph([("man",), ("mug",)], [(0, 1, "gripping")]))
     held = HeldOut(ALL, lexicon, words)
@@ -153,9 +157,9 @@ def test_share_and_seed_decide_what_is_held_out_and_nothing_else_does():
 
 
 def test_a_word_that_is_said_for_several_relations_is_all_of_them():
-    words = Words()
+    words = CorpusWords()
     words.add(graph([("man",), ("hat",)], [(0, 1, "has"), (0, 1, "with")]))
-    assert LEXICON.predicate("has").said == LEXICON.predicate("with").said == "with"
+    assert LEXICON.predicate("has").wording == LEXICON.predicate("with").wording == "with"
     held = HeldOut(ALL, LEXICON, words)
     assert held.of_text("a man with a hat") == {of("man", "has", "hat"), of("man", "with", "hat")}
 
@@ -164,7 +168,7 @@ def test_captions_of_real_graphs_say_what_is_read_off_them(real_data):
     source = real_data / "visual-genome" / "v1.2"
     with visual_genome.opened(source) as images:
         graphs = [made.graph for made in corpus.readings(images) if made.graph]
-    words = Words()
+    words = CorpusWords()
     for one in graphs:
         words.add(one)
     held, captioner = (
@@ -188,7 +192,7 @@ def test_captions_of_real_graphs_say_what_is_read_off_them(real_data):
         } | {(word, things[thing.id].meaning) for thing in one.objects for word in things[thing.id].attributes}
         assert relations | attributes <= held.of_graph(one)
         said = held.of_text(made.text)
-        assert said <= set(held.may_say(made.text, by_clause=True)) <= set(held.may_say(made.text))
+        assert said <= set(held.all_readings(made.text, by_clause=True)) <= set(held.all_readings(made.text))
         told += len(relations), len(attributes)
         found += len(relations & said), len(attributes & said)
     assert (found >= 0.9 * told).all()

@@ -20,23 +20,23 @@ def words(text: str) -> int:
     ],
 )
 def test_it_is_cut_after_sentences_else_clauses_else_words(text, expected):
-    assert cutting.pieces(text, 4, words) == expected
+    assert cutting.split(text, 4, words) == expected
 
 
 def test_a_word_that_does_not_fit_is_cut_between_characters():
-    assert cutting.pieces("ab abcdefgh ij", 3, len) == ["ab", "abc", "def", "gh", "ij"]
+    assert cutting.split("ab abcdefgh ij", 3, len) == ["ab", "abc", "def", "gh", "ij"]
 
 
 def test_a_text_that_fits_stays_as_it_is():
     text = "  Two  spaces,  and a\nnew line. "
-    assert cutting.pieces(text, 9, words) == [text]
+    assert cutting.split(text, 9, words) == [text]
 
 
 def test_every_piece_of_a_long_paragraph_fits_clip_and_no_word_is_lost():
     sentence = "the person lifts the left arm, then the right one; both hands meet above the head and fall again"
     text = ". ".join(f"{sentence} {number} times" for number in range(40)) + " ".join(["swing"] * 200) + " " + "x1" * 99
     count = clip_tokens.tokens().count
-    pieces = cutting.pieces(text, clip_tokens.CONTEXT, count)
+    pieces = cutting.split(text, clip_tokens.CONTEXT, count)
     assert max(map(count, pieces)) <= clip_tokens.CONTEXT
     assert "".join(pieces).replace(" ", "") == text.replace(" ", "")
     told = [piece for piece in pieces if "swing" not in piece and "x1" not in piece]

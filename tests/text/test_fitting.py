@@ -33,7 +33,7 @@ RULES = [
 
 
 def fitted(graph: SceneGraph, most: int):
-    return fitting.fitted(CAPTIONER.caption(graph), CAPTIONER, tokens(), most)
+    return fitting.fit(CAPTIONER.caption(graph), CAPTIONER, tokens(), most)
 
 
 def demo(number: int = 120) -> list[SceneGraph]:
@@ -55,7 +55,7 @@ def excerpts(real_data) -> list[SceneGraph]:
 def test_a_caption_that_fits_is_left_as_it_is():
     for graph in demo(20):
         whole = CAPTIONER.caption(graph)
-        told, places = fitting.fitted(whole, CAPTIONER, tokens(), tokens().count(whole.text))
+        told, places = fitting.fit(whole, CAPTIONER, tokens(), tokens().count(whole.text))
         assert (told.text, told.pieces) == (whole.text, whole.pieces)
         assert places == list(range(len(whole.clauses)))
 
@@ -105,10 +105,10 @@ def test_a_clause_whose_object_no_phrase_would_tell_from_others_is_left_out():
     long = Clause([0, 2, 4, 5, 6, 7], [(Relation(0, 2, "near"), "near")] * 5, 0)
     short = [Clause([0, b], [(Relation(0, b, p), p)], 0) for p, b in (("sitting on", 3), ("near", 4))]
     clauses = [long, *short, Clause([1], [], 1)]
-    told = CAPTIONER.retell(clauses, things)
+    told = CAPTIONER.realise(clauses, things)
     assert told.text.endswith(" a dog, the sitting twins sitting on a bench, the sitting twins near the bus. Twins.")
     whole = Caption(told.text, told.clause_starts, told.pieces, 2, 0, clauses, things)
-    fit, places = fitting.fitted(whole, CAPTIONER, tokens(), 18)
+    fit, places = fitting.fit(whole, CAPTIONER, tokens(), 18)
     assert (fit.text, places) == ("Twins sitting on a bench, the twins near a bus.", [1, 2])
 
 
@@ -117,7 +117,7 @@ def test_a_clause_whose_object_no_phrase_would_tell_from_others_is_left_out():
 def test_a_fitted_caption_is_within_its_tokens_and_says_clauses_of_the_whole(number, most):
     graph = DEMO[number - 1]
     whole = CAPTIONER.caption(graph)
-    told, places = fitting.fitted(whole, CAPTIONER, tokens(), most)
+    told, places = fitting.fit(whole, CAPTIONER, tokens(), most)
     assert tokens().count(told.text) <= most or not told.text
     assert places == sorted(set(places))
     assert len(places) == len(told.clause_starts)

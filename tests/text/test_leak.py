@@ -13,7 +13,7 @@ def figure_of(pairs: list[tuple[str, str, str]], *, neighbours: bool = False, se
     made = Pairs(seed, neighbours=neighbours)
     for pair in pairs:
         made.add(*pair)
-    return made.figure()
+    return made.accuracy()
 
 
 def test_a_word_that_only_stands_in_negatives_tells_all():
@@ -64,7 +64,7 @@ def test_it_tells_about_as_many_as_logistic_regression():
     model.fit(np.concatenate((rows[0], -rows[0])), np.repeat((1, 0), len(rows[0])))
     score = model.decision_function(rows[1])
     expected = np.mean((score > 0) + 0.5 * (np.abs(score) < 1e-12))
-    assert made.figure().accuracy == pytest.approx(expected, abs=0.02)
+    assert made.accuracy().accuracy == pytest.approx(expected, abs=0.02)
 
 
 @pytest.mark.parametrize(("successes", "number"), [(0, 10), (5, 10), (10, 10), (93, 200), (7.5, 20)])

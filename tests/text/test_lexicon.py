@@ -31,7 +31,7 @@ def test_a_special_name_is_of_the_general_kind_and_not_the_other_way_round():
 )  # fmt: skip
 def test_predicates_mean_what_they_say(word, meaning, said):
     about = LEXICON.predicate(word.lower())
-    assert (about.meaning, about.said) == (meaning, said)
+    assert (about.meaning, about.wording) == (meaning, said)
 
 
 def test_attributes_of_a_kind_exclude_each_other_unless_they_mean_the_same():

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.core.measures import MEASURES, OF_SIDE, SIDED
 from pipeline.text import movement_vectors, wordlists
-from pipeline.text.movement import told
+from pipeline.text.movement import parse
 from pipeline.text.movement_vectors import attributes, of_classes, vocabulary
 from pipeline.text.movement_words import read
 
@@ -19,7 +19,7 @@ CLASSES = ROOT / "pipeline/datasets/classes"
 def moves(text):
     return [
         (m.verb, *[(limb.part, "".join(sorted(side[0] for side in limb.sides))) for limb in m.limbs])
-        for m in told(text).movements
+        for m in parse(text).movements
     ]
 
 
@@ -145,7 +145,7 @@ def test_whatever_is_told_is_in_the_vocabulary():
 def test_the_sentences_that_ship_tell_movements(dataset, most):
     with (CLASSES / f"{dataset}.csv").open() as file:
         texts = [row["context"] for row in csv.DictReader(file)]
-    assert sum(not told(text).movements for text in texts) <= most
+    assert sum(not parse(text).movements for text in texts) <= most
 
 
 class TestVectors:

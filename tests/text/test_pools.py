@@ -134,7 +134,7 @@ def test_and_where_the_corpus_has_none_of_its_kind_to_what_stands_there():
 
 def test_what_is_in_nearly_every_picture_waits():
     def waiting(made: Pools, noun: str) -> float:
-        return sum(made.waits(noun, Rng(n, "waits")) for n in range(1000)) / 1000
+        return sum(made.defers(noun, Rng(n, "waits")) for n in range(1000)) / 1000
 
     made = pools(RIDES, draw=seen())
     assert waiting(made, "person") == pytest.approx(69 / 75, abs=0.04)

@@ -54,6 +54,24 @@ def test_what_may_be_true_both_ways_is_no_false_swap(predicate, names):
 
 
 @pytest.mark.parametrize(
+    ("said", "claim", "reason"),
+    [
+        ("next to", "on", None),  # what is next to a bench has the bench next to it, and so not on it
+        ("near", "hugging", truth.MIRRORED),
+    ],
+)
+def test_a_fact_that_is_true_both_ways_is_held_against_claims_the_other_way_round(said, claim, reason):
+    assert facts_of(said, ("man", "bench")).of_relation(2, claim, 1) == reason
+
+
+def test_of_facts_from_both_sides_the_one_that_says_more_gives_the_reason():
+    """ "next to" leaves open whether the man is under the bench; that it is on him says so."""
+    objects = [SceneObject(1, ("man",)), SceneObject(2, ("bench",))]
+    facts = Truth(scene_graph("1", "", (9, 9), objects, [Relation(1, 2, "next to"), Relation(2, 1, "on")]), LEXICON)
+    assert facts.of_relation(1, "under", 2) == truth.MIRRORED
+
+
+@pytest.mark.parametrize(
     ("predicate", "names"),
     [("riding", ("man", "horse")), ("wearing", ("man", "hat")), ("on", ("cup", "table")), ("in", ("man", "car")),
      ("looking at", ("man", "monitor")), ("holding", ("man", "cup")), ("behind", ("man", "car")),
@@ -126,15 +144,15 @@ def test_the_alias_of_an_unlisted_word_means_what_that_one_means():
     aliased = Predicates([["stuck upon", "glued over"]])
     assert aliased.of("glued over").meaning == aliased.of("stuck upon").meaning
     assert aliased.of("glued over").places == ("on",)
-    assert aliased.of("glued over").said == "glued over"
+    assert aliased.of("glued over").wording == "glued over"
 
 
 def test_a_listed_fact_holds_both_ways():
     for meaning in {pair[0] for pair in PAIRS} | {pair[1] for pair in PAIRS}:
         for other in ("on", "under", "wearing", "holding", "touching"):
             forth, back = (
-                PREDICATES.compared((meaning, other, (True, False))),
-                PREDICATES.compared((other, meaning, (True, False))),
+                PREDICATES.compare((meaning, other, (True, False))),
+                PREDICATES.compare((other, meaning, (True, False))),
             )
             assert (forth == CONTRARY) == (back == CONTRARY), (meaning, other)
 
@@ -144,9 +162,9 @@ def test_a_listed_fact_holds_both_ways():
     [("has", False), ("with", False), ("near", False), ("on", True), ("wearing", True), ("in front of", True)],
 )
 def test_a_relation_that_goes_with_nearly_all_tells_nothing(word, tells):
-    assert PREDICATES.tells(PREDICATES.of(word).meaning) == tells
+    assert PREDICATES.is_informative(PREDICATES.of(word).meaning) == tells
 
 
 def test_an_implied_place_is_listed_and_a_special_one_open():
-    assert PREDICATES.compared(("on", "sitting on", (True, False))) == LISTED
-    assert CONTRARY < PREDICATES.compared(("sitting on", "on", (True, False))) < LISTED
+    assert PREDICATES.compare(("on", "sitting on", (True, False))) == LISTED
+    assert CONTRARY < PREDICATES.compare(("sitting on", "on", (True, False))) < LISTED

@@ -28,7 +28,7 @@ def test_a_label_is_the_name_in_its_place_in_every_template():
 def test_texts_of_several_sources_are_counted_on_and_keep_their_origins():
     one = [Text(0, "x", 0, "a", "ours"), Text(0, "x", 1, "b", "ours"), Text(1, "x", 0, "c", "ours")]
     other = [Text(0, "x", 0, "d", "csv:1"), Text(1, "x", 0, "e", "csv:1"), Text(1, "x", 1, "f", "csv:1")]
-    found = prompts.joined([one, other], ["p", "q"], "here")
+    found = prompts.merged([one, other], ["p", "q"], "here")
     assert [(text.class_id, text.index, text.text, text.origin) for text in found] == [
         (0, 0, "a", "ours"),
         (0, 1, "b", "ours"),
@@ -41,9 +41,9 @@ def test_texts_of_several_sources_are_counted_on_and_keep_their_origins():
 
 def test_more_texts_of_a_class_than_can_be_counted_are_refused():
     many = [Text(0, "x", index, str(index), "ours") for index in range(101)]
-    assert len(prompts.joined([many[:100]], ["p"], "here")) == 100
+    assert len(prompts.merged([many[:100]], ["p"], "here")) == 100
     with pytest.raises(DataError, match="here: 101 texts of class 'p', at most 100"):
-        prompts.joined([many], ["p"], "here")
+        prompts.merged([many], ["p"], "here")
 
 
 def test_a_file_of_the_user_is_named_by_its_digest(tmp_path):

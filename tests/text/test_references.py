@@ -24,7 +24,7 @@ from pipeline.text.clauses import Clause
 from pipeline.text.clip_tokens import tokens
 from pipeline.text.lexicon import Lexicon
 from pipeline.text.negatives.shared import Scene
-from pipeline.text.telling import Piece, UntellableError, tell
+from pipeline.text.realisation import AmbiguousReferenceError, Piece, realise
 from pipeline.text.truth import Truth
 from pipeline.world import genomes, scenes
 
@@ -96,7 +96,7 @@ def all_misread(graphs: Iterator[SceneGraph]) -> tuple[int, list[str]]:
 
 
 def cut(told, most: int) -> list[tuple[str, Sequence[Piece]]]:
-    fit, _ = fitting.fitted(told, CAPTIONER, tokens(), most)
+    fit, _ = fitting.fit(told, CAPTIONER, tokens(), most)
     return [(fit.text, fit.pieces)]
 
 
@@ -135,7 +135,7 @@ def test_in_the_negatives_too_every_the_is_one():
     params = negate.Params(rules=members.names(negate.RULES), per_rule=1, max_tries=16, seed=0)
     for graph in graphs:
         whole = CAPTIONER.caption(graph)
-        for told in (whole, fitting.fitted(whole, CAPTIONER, tokens(), 40)[0]):
+        for told in (whole, fitting.fit(whole, CAPTIONER, tokens(), 40)[0]):
             scene = Scene(graph, told.text, told.pieces, Truth(graph, CAPTIONER.lexicon), words)
             for made in negate.negatives(scene, told.clause_starts, negate.load(params), params, counts):
                 assert misread(made.text, pieces_of(made, told.pieces)) == []
@@ -244,11 +244,11 @@ def test_the_sixth_of_a_kind_has_no_number():
     men = [Clause([n], [], n) for n in range(6)]
     things = dict.fromkeys(range(6), ("man", ())) | {6: ("hat", ())}
     again = [Clause([n, 6], [(Relation(n, 6, "wearing"), "wearing")], 6) for n in range(6)]
-    assert tell([*men, again[4]], things, CAPTIONER.phrase).text.endswith(
+    assert realise([*men, again[4]], things, CAPTIONER.phrase).text.endswith(
         "A fifth man. A man. The fifth man wearing a hat."
     )
-    with pytest.raises(UntellableError) as caught:
-        tell([*men, again[5]], things, CAPTIONER.phrase)
+    with pytest.raises(AmbiguousReferenceError) as caught:
+        realise([*men, again[5]], things, CAPTIONER.phrase)
     assert caught.value.nodes == {5}
 
 

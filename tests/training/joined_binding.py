@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from pipeline.core.batches import Memory
 from pipeline.core.params import parse
 from pipeline.models import checkpoint
-from pipeline.models.bound import Bound
+from pipeline.models.bound import BoundEncoder
 from pipeline.training import loop, ranks
 from pipeline.training.binding import Arm, Binding, Fixed, Learned, loss_of
 from tests.training.trainee import DEVICES, PARAMS
@@ -59,7 +59,7 @@ def learner(case: str) -> Binding:
     torch.manual_seed(0)
     temperatures = {"one": Learned(kind="learned", start=0.08), "two": Fixed(kind="fixed", value=0.8)}
     channels = {"one": 4, "two": 2}
-    arms = {name: Arm(Bound(Mean(channels[name]), 5), how) for name, how in temperatures.items()}
+    arms = {name: Arm(BoundEncoder(Mean(channels[name]), 5), how) for name, how in temperatures.items()}
     return Binding(arms, Mean(3) if CASES[case][1] else None).double()
 
 
@@ -69,7 +69,7 @@ def stepped(case: str) -> Binding:
     params = parse(loop.Params, {**PARAMS, **changes, "devices": DEVICES}, "training")
     running = loop.Running(num_workers=0, queue_length=1, checkpoint_every=None)
     data = Memory(arrays(case), 7, shuffled=False)
-    list(loop.epochs(module, data, loss_of(module.names), params, running, seed=0, what="t"))
+    loop.fit(module, data, None, loss_of(module.names), params, running, seed=0, watch=None, what="t")
     return module
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pipeline.core.errors import DataError
-from pipeline.models.rest.inputs import Sizes
+from pipeline.models.rest.inputs import ModelSizes
 from pipeline.models.rest.model import Rest
 from pipeline.models.rest.recurrent import RecurrentParams
 from pipeline.models.rest.tokens import MASK, Vocabulary
@@ -28,7 +28,7 @@ def network(num_words: int | None = len(VOCABULARY)) -> Rest:
         represents="cls",
     )
     torch.manual_seed(0)
-    return Rest(params, None, Sizes(5, 4, False, 2, num_words, VOCABULARY.max_words if num_words else 0))
+    return Rest(params, None, ModelSizes(5, 4, False, 2, num_words, VOCABULARY.max_words if num_words else 0))
 
 
 @pytest.fixture(name="arrays")
@@ -62,7 +62,7 @@ def test_a_model_of_classes_alone_has_no_words(arrays: dict[str, np.ndarray]) ->
 
 def test_a_recurrent_model_has_no_attention(arrays: dict[str, np.ndarray]) -> None:
     params = RecurrentParams(kind="lstm", dim=8, num_layers=1, dropout=0.0)
-    module = Rest(params, None, Sizes(5, 4, False, 2, None, 0))
+    module = Rest(params, None, ModelSizes(5, 4, False, 2, None, 0))
     assert not module.attends
     with pytest.raises(DataError, match="no attention"):
         attended(module, arrays, NAMES[0], None, 1)

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from pipeline.models import checkpoint
-from pipeline.models.bound import Bound
-from pipeline.training.binding import Arm, Binding, Fixed, Learned, found, left_out, loss_of
+from pipeline.models.bound import BoundEncoder
+from pipeline.training.binding import Arm, Binding, Fixed, Learned, batch_recall, left_out, loss_of
 from tests.training import joined_binding
 from tests.training.joined_binding import CASES, arrays, learner
 from tests.training.test_ranks import start
@@ -60,9 +60,9 @@ def test_clips_that_share_any_key_are_left_out() -> None:
 
 def test_recall_knows_no_clip_that_is_left_out() -> None:
     hub, sense = torch.eye(3), torch.tensor([[0.1, 1, 0], [0, 1, 0], [0, 0, 1]])
-    assert found(hub, sense, None)["recall"].item() == pytest.approx((2 / 3 + 1) / 2)
+    assert batch_recall(hub, sense, None)["recall"].item() == pytest.approx((2 / 3 + 1) / 2)
     views = torch.tensor([[True, True, False], [True, True, False], [False, False, True]])
-    told = found(hub, sense, views)
+    told = batch_recall(hub, sense, views)
     assert told["recall"].item() == 1
     assert told["chance"].item() == pytest.approx((1 / 2 + 1 / 2 + 1 / 3) / 3)
 
@@ -80,7 +80,7 @@ def test_a_learned_temperature_is_bounded_as_clips_and_can_leave_its_bound() -> 
 
 
 def test_a_fixed_temperature_may_be_any() -> None:
-    arm = Arm(Bound(joined_binding.Mean(2), 5), Fixed(kind="fixed", value=0.005))
+    arm = Arm(BoundEncoder(joined_binding.Mean(2), 5), Fixed(kind="fixed", value=0.005))
     some = {"x/a": torch.ones(2, 2, 3), "x/hub": torch.eye(2, 5), "keys": torch.zeros(2, 0)}
     assert Binding({"a": arm}, None)(some)["scale/a"].item() == pytest.approx(200, rel=1e-5)
     assert (arm.temperature, arm.learned) == (pytest.approx(0.005), False)

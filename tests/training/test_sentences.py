@@ -7,7 +7,7 @@ from torch import nn
 
 from pipeline.core import store
 from pipeline.core.errors import DataError
-from pipeline.models.mapped import Mapped
+from pipeline.models.mapped import MappedEncoder
 from pipeline.models.text_space import TextSpace
 from pipeline.training import sentences
 
@@ -56,24 +56,26 @@ def embeddings(tmp_path):
     return tmp_path / "t.zarr"
 
 
+def told(params, embeddings, class_ids, seed=0, dataset="toy"):
+    return sentences.teaching_texts(params, sentences.open_texts(embeddings, dataset, class_ids), class_ids, seed)
+
+
 def test_the_texts_are_those_of_the_training_classes_without_what_they_share(embeddings):
-    found = sentences.read(params(), embeddings, "toy", [1, 3, 4], 0).text_KT
+    found = told(params(), embeddings, [1, 3, 4]).text_KT
     chosen = VECTORS[[1, 3, 4]].astype(np.float64)
     np.testing.assert_allclose(found, unit(chosen - chosen.mean(axis=0)), atol=1e-6)
-    np.testing.assert_allclose(
-        sentences.read(params(centre="none"), embeddings, "toy", [3], 0).text_KT, VECTORS[[3]], atol=1e-6
-    )
-    plain = sentences.read(params(text_type="label", centre="none"), embeddings, "toy", [3], 0).text_KT
+    np.testing.assert_allclose(told(params(centre="none"), embeddings, [3]).text_KT, VECTORS[[3]], atol=1e-6)
+    plain = told(params(text_type="label", centre="none"), embeddings, [3]).text_KT
     np.testing.assert_allclose(plain, VECTORS[[1]], atol=1e-6)
 
 
 def test_texts_of_another_dataset_or_class_are_refused(embeddings):
     with pytest.raises(DataError, match=r"class texts of 'toy', not of 'other'; mend taught_by"):
-        sentences.read(params(), embeddings, "other", [1], 0)
+        told(params(), embeddings, [1], dataset="other")
     with pytest.raises(DataError, match=r"no 'label' text for classes \[7\]"):
-        sentences.read(params(), embeddings, "toy", [1, 7], 0)
+        told(params(), embeddings, [1, 7])
     with pytest.raises(DataError, match="no type 'synonym'"):
-        sentences.read(params(text_type="synonym"), embeddings, "toy", [1], 0)
+        told(params(text_type="synonym"), embeddings, [1])
 
 
 def batch(num=6):
@@ -87,7 +89,7 @@ def test_the_loss_is_the_cross_entropy_of_the_cosines_and_of_the_classifier(labe
     """Against the formula, in float64 and clip by clip."""
     torch.manual_seed(0)
     asked, rows = params(label_weight=label_weight), batch()
-    reader = sentences.Reader(Linear(), sentences.Told(VECTORS[:3], asked))
+    reader = sentences.Reader(Linear(), sentences.TeachingTexts(VECTORS[:3], asked))
     loss, metrics = sentences.loss_of(asked, smoothing)(reader, rows)
     weights = {name: value.detach().double().numpy() for name, value in reader.named_parameters()}
     total, hits = 0.0, 0
@@ -109,7 +111,9 @@ def entropy(logit, label, smoothing):
 
 
 def test_a_classifier_stands_beside_only_where_it_has_a_weight():
-    plain, both = (sentences.Reader(Linear(), sentences.Told(VECTORS, params(label_weight=w))) for w in (0.0, 0.5))
+    plain, both = (
+        sentences.Reader(Linear(), sentences.TeachingTexts(VECTORS, params(label_weight=w))) for w in (0.0, 0.5)
+    )
     assert [name for name, _ in plain.named_parameters() if name.startswith("head")] == []
     assert plain(torch.zeros(2, 2))[1] is None
     assert both(torch.zeros(2, 2))[1].shape == (2, 5)
@@ -118,7 +122,7 @@ def test_a_classifier_stands_beside_only_where_it_has_a_weight():
 def test_all_that_learns_has_a_part_in_the_loss():
     """Several devices wait for the gradient of every weight."""
     asked = params(label_weight=0.5)
-    reader = sentences.Reader(Linear(), sentences.Told(VECTORS[:3], asked))
+    reader = sentences.Reader(Linear(), sentences.TeachingTexts(VECTORS[:3], asked))
     sentences.loss_of(asked, 0.0)(reader, batch())[0].backward()
     assert [name for name, weight in reader.named_parameters() if weight.grad is None] == []
     assert "text_KT" not in reader.state_dict()
@@ -151,7 +155,7 @@ def test_the_loss_within_a_batch_is_the_mean_of_both_divergences(label_weight):
     torch.manual_seed(0)
     asked, rows = params(loss="batch", scale=14.3, label_weight=label_weight), batch(9)
     assert sorted({rows["label"].tolist().count(label) for label in rows["label"].tolist()})[-1] > 1
-    reader = sentences.Reader(Linear(), sentences.Told(VECTORS[:3], asked))
+    reader = sentences.Reader(Linear(), sentences.TeachingTexts(VECTORS[:3], asked))
     loss, metrics = sentences.loss_of(asked, 0.1)(reader, rows)
     weights = {name: value.detach().double().numpy() for name, value in reader.named_parameters()}
     expected = plain_within_batch(weights, rows, VECTORS[:3], 14.3)
@@ -180,7 +184,7 @@ def test_a_batch_that_points_where_its_texts_do_costs_nothing_and_the_gradient_l
 def test_of_several_processes_the_batch_is_all_their_clips(monkeypatch):
     torch.manual_seed(0)
     asked, rows = params(loss="batch"), batch(9)
-    reader = sentences.Reader(Linear(), sentences.Told(VECTORS[:3], asked))
+    reader = sentences.Reader(Linear(), sentences.TeachingTexts(VECTORS[:3], asked))
     whole = sentences.loss_of(asked, 0.0)(reader, rows)[0]
     of_others = [reader(rows["x"][5:])[0], rows["label"][5:]]
     monkeypatch.setattr(sentences.ranks, "gathered", lambda tensor: torch.cat([tensor, of_others.pop(0)]))
@@ -193,9 +197,9 @@ def test_an_encoder_that_keeps_the_map_learns_as_one_that_does_not():
     found = []
     for keeps in (False, True):
         torch.manual_seed(0)
-        encoder = Mapped(Linear(), 4) if keeps else Linear()
+        encoder = MappedEncoder(Linear(), 4) if keeps else Linear()
         asked = params(loss="batch", label_weight=0.5, keep_map=keeps)
-        reader = sentences.Reader(encoder, sentences.Told(VECTORS[:3], asked))
+        reader = sentences.Reader(encoder, sentences.TeachingTexts(VECTORS[:3], asked))
         loss = sentences.loss_of(asked, 0.0)(reader, batch())[0]
         found.append((loss.item(), {name: value.tolist() for name, value in reader.state_dict().items()}))
         if keeps:
@@ -205,14 +209,14 @@ def test_an_encoder_that_keeps_the_map_learns_as_one_that_does_not():
 
 
 def test_a_kept_map_names_the_texts_that_it_leads_to(tmp_path, embeddings):
-    assert sentences.read(params(), embeddings, "toy", [1, 3], 0).space is None
+    assert told(params(), embeddings, [1, 3]).space is None
     with pytest.raises(DataError, match=r"t\.zarr: does not say which weights made its vectors.*run `dvc repro embed`"):
-        sentences.read(params(keep_map=True), embeddings, "toy", [1, 3], 0)
+        told(params(keep_map=True), embeddings, [1, 3])
     ids = [f"{class_id:04d}-00" for class_id in range(5)]
     with store.create(tmp_path / "u.zarr", {"dataset": "toy", "dim": 4, "weights_hash": "of all"}) as writer:
         for group, about in (("label", {}), ("label@1", {"weights_hash": "of 1"})):
             writer.group(group, ids, about).put("pooled", VECTORS)
     asked = params(keep_map=True, text_type="label+label")
     for seed, name in ((0, "of all"), (1, "of 1")):
-        found = sentences.read(asked, tmp_path / "u.zarr", "toy", [1, 3], seed).space
+        found = told(asked, tmp_path / "u.zarr", [1, 3], seed).space
         assert found == TextSpace(dim=8, weights_hash=name, text_type="label+label", centre="seen")

@@ -45,12 +45,12 @@ def data(num=20):
 def learner(names, dropout=0.0):
     options = {"graph": "paper", "plan": "reduced", "dropout": dropout}
     encoder = streams.Encoder(streams.Params(encoder="stgcn", options=options, streams=names), TINY)
-    return classify._learner(encoder, NUM_CLASSES, classify.Teaching(0.1, variant=None, told=None))
+    return classify._learner(encoder, NUM_CLASSES, classify.Teaching(0.1, variant=None, texts=None))
 
 
 def learn(module, loss_fn, **changed):
     with deterministic(0, 1):
-        return list(loop.epochs(module, data(), loss_fn, params(**changed), RUNNING, seed=0, what="t"))
+        return loop.fit(module, data(), None, loss_fn, params(**changed), RUNNING, seed=0, watch=None, what="t").history
 
 
 def side_by_side_and_alone(dropout=0.0, **changed):

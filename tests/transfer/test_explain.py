@@ -33,5 +33,5 @@ def test_weights_of_a_class_sum_to_one_heaviest_first() -> None:
 
 
 def test_who_shares_a_seen_class_competes_for_it() -> None:
-    assert explain.shared(choose(UNSEEN, SEEN, Setting(1, None, 0.0), cap="row")) == {0: [0, 1, 2]}
-    assert explain.shared(choose(UNSEEN, SEEN, Setting(None, 1, 0.0), cap="both")) == {}
+    assert explain.shared_classes(choose(UNSEEN, SEEN, Setting(1, None, 0.0), cap="row")) == {0: [0, 1, 2]}
+    assert explain.shared_classes(choose(UNSEEN, SEEN, Setting(None, 1, 0.0), cap="both")) == {}

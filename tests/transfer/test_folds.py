@@ -67,7 +67,7 @@ def test_a_fold_s_own_clips_make_no_prototype_of_theirs() -> None:
 
 def test_the_best_trial_is_the_first_of_equals() -> None:
     trials = [folds.Trial(Setting(k, None, 0.0), right, 10) for k, right in ((1, 4), (2, 7), (3, 7))]
-    assert folds.best(trials) == 1
+    assert folds.best_trial(trials) == 1
 
 
 def test_every_inference_mode_scores_seen_then_unseen_classes() -> None:

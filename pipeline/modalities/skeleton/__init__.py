@@ -14,7 +14,7 @@ from pipeline.core.errors import ParamsError
 from pipeline.core.joints import LAYOUTS
 from pipeline.datasets import shared as datasets
 from pipeline.formats.shared import Skeleton
-from pipeline.modalities.skeleton import variants
+from pipeline.modalities.skeleton import _augmentation
 
 if TYPE_CHECKING:
     from torch import nn
@@ -56,12 +56,12 @@ def augment(
     options: Mapping[str, Any], layout: str, section: str
 ) -> Callable[[npt.NDArray[np.float32], np.random.Generator], npt.NDArray[np.float32]]:
     """The function that draws a variant of x_CTVM; `options` are the Params of `variants`."""
-    if layout not in variants.IN_SPACE:
+    if layout not in _augmentation.METRIC_LAYOUTS:
         raise ParamsError(
             f"{section}: the joints of layout '{layout}' are places in a picture, and variants are of places in metres "
-            f"({', '.join(variants.IN_SPACE)}); set it to null"
+            f"({', '.join(_augmentation.METRIC_LAYOUTS)}); set it to null"
         )
-    return partial(variants.variant, params=params.parse(variants.Params, dict(options), section))
+    return partial(_augmentation.augmented, params=params.parse(_augmentation.Params, dict(options), section))
 
 
 def is_empty(x_NCTVM: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:

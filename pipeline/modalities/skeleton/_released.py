@@ -70,7 +70,7 @@ def load(encoder: "BodyEncoder", file: Path, released: Released) -> int | None:
     counts = {name: value for name, value in encoder.state_dict().items() if name.endswith(".num_batches_tracked")}
     if set(counts | state) == set(encoder.state_dict()):
         _check_joints(encoder, found, file)
-    foreign_weights.put(encoder, counts | state, file)
+    foreign_weights.load_into(encoder, counts | state, file)
     return num_classes
 
 

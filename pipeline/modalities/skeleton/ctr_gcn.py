@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from pipeline.core import params as core_params
 from pipeline.core.joints import JointLayout
 from pipeline.modalities.skeleton._bodies import PLAN, BodyEncoder
+from pipeline.modalities.skeleton._frame_max import FrameMax
 from pipeline.modalities.skeleton._graphs import Weights, directed
-from pipeline.modalities.skeleton._greatest import Greatest
 from pipeline.modalities.skeleton._released import Released
 
 RELATION_REDUCTION = 8  # channels for one of the relations; of coordinates there are as many
@@ -86,7 +86,7 @@ class Branches(nn.Module):
         self.branches = nn.ModuleList(
             [
                 *(nn.Sequential(*_mapped(channels, width), nn.ReLU(), layer) for layer in dilated),
-                nn.Sequential(*_mapped(channels, width), nn.ReLU(), Greatest(stride), nn.BatchNorm2d(width)),
+                nn.Sequential(*_mapped(channels, width), nn.ReLU(), FrameMax(stride), nn.BatchNorm2d(width)),
                 _mapped(channels, width, stride),
             ]
         )

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from pipeline.core import params as core_params
 from pipeline.core.joints import JointLayout
 from pipeline.modalities.skeleton._bodies import BodyEncoder
+from pipeline.modalities.skeleton._frame_max import FrameMax
 from pipeline.modalities.skeleton._graphs import Weights, adjacent, with_released_bones
-from pipeline.modalities.skeleton._greatest import Greatest
 from pipeline.modalities.skeleton._released import Released
 
 STRIDES = (1, 2, 2)  # of the blocks
@@ -106,7 +106,7 @@ class TimeConvolution(nn.Module):
         dilated = [nn.Conv2d(share, share, (3, 1), (stride, 1), (each, 0), (each, 1)) for each in DILATIONS]
         self.branches = nn.ModuleList(
             nn.Sequential(*_pointwise(in_channels, share, 1), nn.ReLU(), over_time, nn.BatchNorm2d(share))
-            for over_time in [*dilated, Greatest(stride)]
+            for over_time in [*dilated, FrameMax(stride)]
         )
         self.branches.append(_pointwise(in_channels, share, stride))
         is_same = in_channels == out_channels and stride == 1

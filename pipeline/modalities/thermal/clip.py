@@ -3,9 +3,9 @@
 from functools import partial
 
 from pipeline.models import clip_frames
-from pipeline.models.clip_frames import Encoder, Params, Pooled, seeds
+from pipeline.models.clip_frames import Encoder, Params, PoolingParams, seeds
 
-__all__ = ["RECIPE", "Encoder", "Params", "Pooled", "frozen", "seeds"]
+__all__ = ["RECIPE", "Encoder", "Params", "PoolingParams", "frozen", "seeds"]
 
 RECIPE = "clip"
 frozen = partial(clip_frames.frozen, in_channels=1)

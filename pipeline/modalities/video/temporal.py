@@ -37,14 +37,14 @@ class Encoder(nn.Module):
 
     def __init__(self, params: Params, in_channels: int) -> None:
         super().__init__()
-        clip = clip_frames.drawn(params.architecture)
+        clip = clip_frames.random_clip(params.architecture)
         self.dim, self.stride = clip.dim, clip_frames.stride(clip)
         if self.dim % params.num_heads:
             raise ParamsError(
                 f"temporal: the tower's vectors of {self.dim} cannot be divided among {params.num_heads} heads; set "
                 "num_heads to a divisor"
             )
-        self.visual, self.coloured = clip.model.visual, clip_frames.Coloured(clip, in_channels)
+        self.visual, self.coloured = clip.model.visual, clip_frames.Recolour(clip, in_channels)
         self.learns_frames = params.frames == "trained"
         self.visual.requires_grad_(self.learns_frames)
         self.position_TD = nn.Parameter(torch.empty(params.num_frames, self.dim).normal_(std=_SPREAD))

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from pipeline.models.dvta.params import SdeParams
 
-SMALLEST_LENGTH = 1e-8  # below it a cosine is 0 and not what rounding makes of it, as in torch
+MIN_LENGTH = 1e-8  # below it a cosine is 0 and not what rounding makes of it, as in torch
 
 
 def products(v_BH: Tensor, text_SKH: Tensor) -> Tensor:
@@ -40,10 +40,10 @@ def _softmax(logits: Tensor, dim: int, sde: SdeParams) -> Tensor:
     return (logits * scale).softmax(dim=-1)
 
 
-def _lengths(one: Tensor, other: Tensor) -> Tensor:
+def _lengths(left: Tensor, right: Tensor) -> Tensor:
     """Products of the lengths of vectors along the last axis."""
-    lengths: Tensor = torch.linalg.vector_norm(one, dim=-1) * torch.linalg.vector_norm(other, dim=-1)
-    return lengths.clamp(min=SMALLEST_LENGTH)
+    lengths: Tensor = torch.linalg.vector_norm(left, dim=-1) * torch.linalg.vector_norm(right, dim=-1)
+    return lengths.clamp(min=MIN_LENGTH)
 
 
 def cosines(v_BH: Tensor, text_KH: Tensor) -> Tensor:
@@ -59,5 +59,5 @@ def blended_cosines(product_BKS: Tensor, blend_BKS: Tensor, v_BH: Tensor, text_S
     """
     gram_KST = torch.einsum("skh,tkh->kst", text_SKH, text_SKH)
     square_BK = (torch.einsum("bks,kst->bkt", blend_BKS, gram_KST) * blend_BKS).sum(dim=2)
-    length_BK: Tensor = torch.linalg.vector_norm(v_BH, dim=1)[:, None] * square_BK.clamp(min=SMALLEST_LENGTH**2).sqrt()
-    return (product_BKS * blend_BKS).sum(dim=2) / length_BK.clamp(min=SMALLEST_LENGTH)
+    length_BK: Tensor = torch.linalg.vector_norm(v_BH, dim=1)[:, None] * square_BK.clamp(min=MIN_LENGTH**2).sqrt()
+    return (product_BKS * blend_BKS).sum(dim=2) / length_BK.clamp(min=MIN_LENGTH)

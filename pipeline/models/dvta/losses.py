@@ -21,7 +21,7 @@ SHARPNESS = 10.0  # of the released code's target, softmax(10 x {0, 1})
 
 
 @dataclass(frozen=True)
-class Pairing:
+class BatchPairs:
     """Which columns belong to which clips of a batch."""
 
     own_B: Tensor  # the column of each clip's text
@@ -29,19 +29,19 @@ class Pairing:
     count_C: Tensor  # clips of the batch whose text it is
 
 
-def by_class(own_B: Tensor, num_columns: int) -> Pairing:
+def by_class(own_B: Tensor, num_columns: int) -> BatchPairs:
     """Columns are classes."""
     same_BC = own_B[:, None] == torch.arange(num_columns, device=own_B.device)
-    return Pairing(own_B, same_BC, same_BC.sum(dim=0))
+    return BatchPairs(own_B, same_BC, same_BC.sum(dim=0))
 
 
-def by_clip(label_B: Tensor) -> Pairing:
+def by_clip(label_B: Tensor) -> BatchPairs:
     """Column j is the text that was blended for clip j."""
     own_B = torch.arange(len(label_B), device=label_B.device)
-    return Pairing(own_B, label_B[:, None] == label_B, torch.ones_like(own_B))
+    return BatchPairs(own_B, label_B[:, None] == label_B, torch.ones_like(own_B))
 
 
-def loss(logits: Sequence[Tensor], pairing: Pairing, params: LossParams, combine: str) -> Tensor:
+def alignment_loss(logits: Sequence[Tensor], pairing: BatchPairs, params: LossParams, combine: str) -> Tensor:
     """Of one batch. `logits` are (B, C) of one alignment, or of two that are combined into one distribution."""
     if not isinstance(params, KldParams | InfoNceParams):
         log_p_BC = log_probabilities(logits, torch.ones_like(pairing.count_C), 1, combine)
@@ -59,16 +59,16 @@ def log_probabilities(logits: Sequence[Tensor], count: Tensor, dim: int, combine
     """Of one item each along an axis, where it stands `count` times: one softmax of the sum, or a mean of softmaxes."""
     summed = [torch.stack(tuple(logits)).sum(dim=0)] if combine == "logits" else logits
     log_count = count.to(logits[0].dtype).log()
-    each = [x - (x + log_count).logsumexp(dim=dim, keepdim=True) for x in summed]
-    return each[0] if len(each) == 1 else torch.logaddexp(*each) - math.log(2)
+    log_p = [x - (x + log_count).logsumexp(dim=dim, keepdim=True) for x in summed]
+    return log_p[0] if len(log_p) == 1 else torch.logaddexp(*log_p) - math.log(2)
 
 
-def _own(value_BC: Tensor, pairing: Pairing) -> Tensor:
+def _own(value_BC: Tensor, pairing: BatchPairs) -> Tensor:
     """Of each clip, at its own column."""
     return value_BC.gather(1, pairing.own_B[:, None])[:, 0]
 
 
-def _divergences(of_text_BC: Tensor, of_clip_BC: Tensor, pairing: Pairing, target: str) -> Tensor:
+def _divergences(of_text_BC: Tensor, of_clip_BC: Tensor, pairing: BatchPairs, target: str) -> Tensor:
     """Mean over clips of KL(target || p) over texts, plus mean over the clips' texts of the same over clips."""
     count_C = pairing.count_C.to(of_text_BC.dtype)
     num_clips, same_BC = len(of_text_BC), pairing.same_BC.to(of_text_BC.dtype)

@@ -14,7 +14,7 @@ from pipeline.models.dvta.params import AugmentedParams, DvtaParams, SdeParams, 
 
 
 @dataclass(frozen=True)
-class Texts:
+class ProjectedTexts:
     """What can be said of classes before any clip is seen."""
 
     key_SKH: Tensor  # what a clip attends
@@ -65,15 +65,15 @@ class DVTA(nn.Module):
         self.metric = None if params.augmented is None else DeepMetric(text_dim)
         self.temperature = Temperature(params.temperature, params.direct + (params.augmented is not None))
 
-    def texts(self, text_SKT: Tensor) -> Texts:
+    def texts(self, text_SKT: Tensor) -> ProjectedTexts:
         """Unit texts (eq. 1), once for any number of clips."""
         text_SKH = self.text(text_SKT)
         key_SKH = text_SKT if self.sde is not None and self.sde.keys == "raw" else text_SKH
         if self.sde is None:  # every clip takes the mean
             key_SKH = text_SKH = text_SKH.mean(dim=0, keepdim=True)
-        return Texts(key_SKH, text_SKH, self._of_texts(text_SKH))
+        return ProjectedTexts(key_SKH, text_SKH, self._of_texts(text_SKH))
 
-    def forward(self, v_BD: Tensor, texts: Texts) -> Alignments:
+    def forward(self, v_BD: Tensor, texts: ProjectedTexts) -> Alignments:
         """Unit features (eq. 1) against classes."""
         v_BH = self.visual(v_BD)
         if self.sde is None:
@@ -85,7 +85,7 @@ class DVTA(nn.Module):
         direct_BK = blending.blended_cosines(product_BKS, blend_BKS, v_BH, texts.text_SKH) if self.direct else None
         return Alignments(direct_BK, self._metric(v_BH, texts.metric_SKG, blend_BKS), blend_BKS)
 
-    def by_column(self, v_BD: Tensor, texts: Texts, label_B: Tensor) -> Alignments:
+    def by_column(self, v_BD: Tensor, texts: ProjectedTexts, label_B: Tensor) -> Alignments:
         """The same of all pairs of clips, where text j, of the class of clip j, is blended once: for clip j."""
         if self.sde is None:
             raise ValueError("by_column: nothing is blended")
@@ -121,16 +121,16 @@ def batch_loss(model: DVTA, params: DvtaParams, v_BD: Tensor, text_SKT: Tensor, 
     return _loss(model, params, model(v_BD, texts), losses.by_class(own_B, len(classes_K)))
 
 
-def probabilities(model: DVTA, combine: str, found: Alignments) -> Tensor:
+def probabilities(model: DVTA, combine: str, alignments: Alignments) -> Tensor:
     """Of every clip over the classes (B, K): eq. 9, or one softmax."""
-    logits = model.temperature(found.both)
+    logits = model.temperature(alignments.both)
     if combine == "logits":
         return torch.stack(logits).sum(dim=0).softmax(dim=1)
     return torch.stack([x.softmax(dim=1) for x in logits]).mean(dim=0)
 
 
-def _loss(model: DVTA, params: DvtaParams, found: Alignments, pairing: losses.Pairing) -> Tensor:
-    return losses.loss(model.temperature(found.both), pairing, params.loss, params.combine)
+def _loss(model: DVTA, params: DvtaParams, alignments: Alignments, pairing: losses.BatchPairs) -> Tensor:
+    return losses.alignment_loss(model.temperature(alignments.both), pairing, params.loss, params.combine)
 
 
 def activated(x: Tensor, params: AugmentedParams) -> Tensor:

@@ -10,7 +10,7 @@ kept for the gradients, one byte each, for the rest follows from it.
 # Shapes: B clips, K texts (of classes, or of the clips of a batch), S texts of a class that are blended,
 # H shared size, G = 2H; p clips and q texts of a tile.
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -40,36 +40,42 @@ class DeepMetric(nn.Module):
         """E of every pair (B, K), of texts as `of_texts` gives them; without `blend_BKS` of the one text of a class."""
         dim = v_BH.shape[1]
         clip_BG = functional.linear(v_BH, self.first.weight[:, :dim], self.first.bias)
-        weights = (self.second.weight, self.second.bias, self.last.weight[0])
+        arguments = _Arguments(clip_BG, text_SKG, blend_BKS, self.second.weight, self.second.bias, self.last.weight[0])
         if torch.is_grad_enabled():
-            score_BK: Tensor = _Pairs.apply(clip_BG, text_SKG, blend_BKS, *weights)
+            score_BK: Tensor = _Pairs.apply(*arguments)
         else:
-            score_BK = _scores(clip_BG, text_SKG, blend_BKS, *weights, None)
+            score_BK = _scores(arguments, None)
         return score_BK + self.last.bias
+
+
+class _Arguments(NamedTuple):
+    """What the second and third layer are given of all pairs, and their weights."""
+
+    clip_BG: Tensor
+    text_SKG: Tensor
+    blend_BKS: Tensor | None  # None: of the one text of a class
+    second_HG: Tensor
+    bias_H: Tensor
+    last_H: Tensor
 
 
 class _Pairs(torch.autograd.Function):
     """The second and third layer over all pairs, without the last bias."""
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        clip_BG: Tensor,
-        text_SKG: Tensor,
-        blend_BKS: Tensor | None,
-        second_HG: Tensor,
-        bias_H: Tensor,
-        last_H: Tensor,
-    ) -> Tensor:
-        shape = (text_SKG.shape[1], len(clip_BG), len(second_HG))
+    def forward(ctx: Any, *tensors: Any) -> Tensor:
+        arguments = _Arguments(*tensors)
+        clip_BG = arguments.clip_BG
+        shape = (arguments.text_SKG.shape[1], len(clip_BG), len(arguments.second_HG))
         is_on_KBH = torch.empty(shape, dtype=torch.bool, device=clip_BG.device)
-        ctx.save_for_backward(clip_BG, text_SKG, blend_BKS, second_HG, bias_H, last_H, is_on_KBH)
-        return _scores(clip_BG, text_SKG, blend_BKS, second_HG, bias_H, last_H, is_on_KBH)
+        ctx.save_for_backward(*arguments, is_on_KBH)
+        return _scores(arguments, is_on_KBH)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, slope_BK: Tensor) -> tuple[Tensor | None, ...]:
-        return _gradients(slope_BK, *ctx.saved_tensors)
+        *tensors, is_on_KBH = ctx.saved_tensors
+        return _gradients(slope_BK, _Arguments(*tensors), is_on_KBH)
 
 
 def tiles(num_clips: int, num_texts: int, num_pairs: int) -> Iterator[Tile]:
@@ -81,13 +87,26 @@ def tiles(num_clips: int, num_texts: int, num_pairs: int) -> Iterator[Tile]:
             yield slice(clip, clip + high), slice(text, text + wide)
 
 
-def _tiles(clip_BG: Tensor, text_SKG: Tensor) -> Iterator[Tile]:
+class _Hidden(NamedTuple):
+    """First activations of a tile."""
+
+    clips: slice
+    texts: slice
+    blend_pqS: Tensor | None
+    hidden_qpG: Tensor
+
+
+def _tiles(arguments: _Arguments) -> Iterator[_Hidden]:
+    """The first activations of all pairs, tile by tile."""
+    clip_BG, text_SKG, blend_BKS, *_ = arguments
     size = clip_BG.shape[1] * clip_BG.element_size()
-    return tiles(len(clip_BG), text_SKG.shape[1], max(1, TILE_BYTES[clip_BG.device.type] // size))
+    for clips, texts in tiles(len(clip_BG), text_SKG.shape[1], max(1, TILE_BYTES[clip_BG.device.type] // size)):
+        blend_pqS = None if blend_BKS is None else blend_BKS[clips, texts]
+        yield _Hidden(clips, texts, blend_pqS, _first(clip_BG[clips], text_SKG[:, texts], blend_pqS))
 
 
 def _first(clip_pG: Tensor, text_SqG: Tensor, blend_pqS: Tensor | None) -> Tensor:
-    """First activations of a tile (q, p, G)."""
+    """First activations (q, p, G)."""
     if blend_pqS is None:
         return (clip_pG + text_SqG[0][:, None]).relu_()
     hidden_qpG = clip_pG + blend_pqS[..., 0].T[..., None] * text_SqG[0][:, None]
@@ -96,49 +115,30 @@ def _first(clip_pG: Tensor, text_SqG: Tensor, blend_pqS: Tensor | None) -> Tenso
     return hidden_qpG.relu_()
 
 
-def _scores(
-    clip_BG: Tensor,
-    text_SKG: Tensor,
-    blend_BKS: Tensor | None,
-    second_HG: Tensor,
-    bias_H: Tensor,
-    last_H: Tensor,
-    is_on_KBH: Tensor | None,
-) -> Tensor:
+def _scores(arguments: _Arguments, is_on_KBH: Tensor | None) -> Tensor:
     """Outputs (B, K) without the last bias; `is_on_KBH` is filled with which second activations are above 0."""
-    score_KB = clip_BG.new_empty(text_SKG.shape[1], len(clip_BG))
-    for clips, texts in _tiles(clip_BG, text_SKG):
-        blend_pqS = None if blend_BKS is None else blend_BKS[clips, texts]
-        hidden_qpG = _first(clip_BG[clips], text_SKG[:, texts], blend_pqS)
-        active_qpH = functional.linear(hidden_qpG, second_HG, bias_H)
+    clip_BG = arguments.clip_BG
+    score_KB = clip_BG.new_empty(arguments.text_SKG.shape[1], len(clip_BG))
+    for clips, texts, _, hidden_qpG in _tiles(arguments):
+        active_qpH = functional.linear(hidden_qpG, arguments.second_HG, arguments.bias_H)
         if is_on_KBH is not None:
             torch.gt(active_qpH, 0, out=is_on_KBH[texts, clips])
-        score_KB[texts, clips] = active_qpH.relu_() @ last_H
+        score_KB[texts, clips] = active_qpH.relu_() @ arguments.last_H
     return score_KB.T
 
 
-def _gradients(
-    slope_BK: Tensor,
-    clip_BG: Tensor,
-    text_SKG: Tensor,
-    blend_BKS: Tensor | None,
-    second_HG: Tensor,
-    bias_H: Tensor,
-    last_H: Tensor,
-    is_on_KBH: Tensor,
-) -> tuple[Tensor | None, ...]:
-    """Of a loss with the given slope towards the outputs, by the arguments of `_Pairs` in their order.
+def _gradients(slope_BK: Tensor, arguments: _Arguments, is_on_KBH: Tensor) -> tuple[Tensor | None, ...]:
+    """Of a loss with the given slope towards the outputs, by the arguments in their order.
 
     With e = slope x (second activation above 0), both weight matrices follow from M = sum over pairs of e h', h the
     first activations: that of the second layer is the last's weight times M, of the last's weight w . M + b sum(e).
     """
+    clip_BG, text_SKG, blend_BKS, second_HG, bias_H, last_H = arguments
     clip, text = torch.zeros_like(clip_BG), torch.zeros_like(text_SKG)
     blend = None if blend_BKS is None else torch.empty_like(blend_BKS)
     moment_HG, total_H = torch.zeros_like(second_HG), torch.zeros_like(bias_H)
     scaled_HG = last_H[:, None] * second_HG
-    for clips, texts in _tiles(clip_BG, text_SKG):
-        blend_pqS = None if blend_BKS is None else blend_BKS[clips, texts]
-        hidden_qpG = _first(clip_BG[clips], text_SKG[:, texts], blend_pqS)
+    for clips, texts, blend_pqS, hidden_qpG in _tiles(arguments):
         e_PH = (is_on_KBH[texts, clips] * slope_BK[clips, texts].T[..., None]).flatten(0, 1)
         moment_HG.addmm_(e_PH.T, hidden_qpG.flatten(0, 1))
         total_H += e_PH.sum(dim=0)

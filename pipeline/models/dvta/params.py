@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from pipeline.core.params import Params
-from pipeline.models.descent import Descent, annealed, warmed_up
+from pipeline.models.gradient_training import WarmupParams
 
 
 class SdeParams(Params):
@@ -63,13 +63,13 @@ class SoftmaxCeParams(Params):
 LossParams = Annotated[KldParams | InfoNceParams | SoftmaxCeParams, Field(discriminator="name")]
 
 
-class DvtaParams(Descent):
+class DvtaParams(WarmupParams):
     """Networks, loss and optimiser. The paper: lr 1e-5, no decay, batches of 128, 100 epochs of some 300 batches each.
 
-    A few hundred clips make a hundredth of those steps, so small datasets need a larger lr or more epochs.
+    No epochs warm up there, 15 in the released code. A few hundred clips make a hundredth of those steps, so small
+    datasets need a larger lr or more epochs.
     """
 
-    warmup_epochs: int = Field(ge=0)  # from lr 0 in the first epoch; 0 in the paper, 15 in the released code
     texts: list[str] = Field(min_length=1)  # of a class, as types of text; the first alone is "w/o SDE" of the tables
     centre: Literal["none", "seen"]  # of each text: less its mean over the training classes
     visual: Literal["deep", "linear"]  # projector of clips (eq. 2); linear: "w/o DA" of the tables
@@ -87,8 +87,6 @@ class DvtaParams(Descent):
             raise ValueError("expected direct: true, or augmented, or both: nothing is aligned")
         if len(set(self.texts)) != len(self.texts):
             raise ValueError("expected each of texts once")
-        if self.warmup_epochs >= self.epochs:
-            raise ValueError("expected fewer warmup_epochs than epochs")
         if self.sde and len(self.texts) == 1:
             raise ValueError("sde has nothing to blend with one of texts: give several, or sde: null")
         if self.sde and self.sde.keys == "projected" and self.text == "none":
@@ -101,10 +99,3 @@ class DvtaParams(Descent):
     def by_column(self) -> bool:
         """Whether in training each text is blended for a clip of its class, not for the clip it is compared with."""
         return self.sde is not None and self.sde.query == "column"
-
-    @property
-    def rates(self) -> list[float]:
-        """The learning rate of each epoch."""
-        if self.warmup_epochs == 0:
-            return annealed(self.lr, self.epochs)
-        return warmed_up(self.lr, self.epochs, self.warmup_epochs)

@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 
 from pydantic import model_validator
 
-from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, Need, of_sense
-from pipeline.models.regression import Penalised, Regression, fitted
+from pipeline.models.methods.shared import Array, CandidateModel, ClassTexts, Clips, Need, sense_vectors
+from pipeline.models.regression import PenaltyParams, RidgeScorer, fit_grid
 
 NEEDS: Need = "pooled"
 
 
-class Params(Penalised):
+class Params(PenaltyParams):
     """Which texts are the target, the penalties to choose from, and two senses of a store that `bind` joined."""
 
     learns_from: str  # whose vectors are mapped to the texts of their classes: the hub
@@ -41,27 +41,27 @@ class Params(Penalised):
         )
 
 
-def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[Candidate]:  # noqa: ARG001 - no chance in it
+def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[CandidateModel]:  # noqa: ARG001 - no chance in it
     """One solution a penalty. Raises DataError for features that are not of both senses."""
-    of_sense(clips.features_ND, clips.senses, params.scores)
-    learnt = replace(clips, features_ND=of_sense(clips.features_ND, clips.senses, params.learns_from))
-    for setting, (found, loss) in zip(params.settings, fitted(learnt, texts, params), strict=True):
-        asked = Asked(found, clips.senses, params.scores)
-        yield Candidate(setting, loss, asked.scores, found, asked.explained, found.cost)
+    sense_vectors(clips.features_ND, clips.senses, params.scores)
+    hub_clips = replace(clips, features_ND=sense_vectors(clips.features_ND, clips.senses, params.learns_from))
+    for setting, (ridge, loss) in zip(params.settings, fit_grid(hub_clips, texts, params), strict=True):
+        scorer = OneSenseScorer(ridge, clips.senses, params.scores)
+        yield CandidateModel(setting, loss, scorer.scores, ridge, scorer.explained, ridge.cost)
 
 
 @dataclass(frozen=True)
-class Asked:
+class OneSenseScorer:
     """The regression, asked about the vectors of one sense."""
 
-    found: Regression
+    found: RidgeScorer
     senses: tuple[str, ...]
     sense: str
 
     def scores(self, features_ND: Array, texts: ClassTexts) -> Array:
         """Cosines (N, K)."""
-        return self.found.scores(of_sense(features_ND, self.senses, self.sense), texts)
+        return self.found.scores(sense_vectors(features_ND, self.senses, self.sense), texts)
 
     def explained(self, features_ND: Array, texts: ClassTexts) -> dict[str, Array]:
         """The vectors that are compared, and the cosines."""
-        return self.found.explained(of_sense(features_ND, self.senses, self.sense), texts)
+        return self.found.explained(sense_vectors(features_ND, self.senses, self.sense), texts)

@@ -13,17 +13,17 @@ The state after each cycle is a candidate, chosen on the validation classes; the
 
 from collections.abc import Iterator
 
-from pipeline.models.methods.shared import Candidate, ClassTexts, Clips, Need, Worded
+from pipeline.models.methods.shared import CandidateModel, ClassTexts, Clips, Need, OneTextParams
 from pipeline.models.vae import alignment
 from pipeline.models.vae.params import VaeParams
 
 NEEDS: Need = "pooled"
 
 
-class Params(Worded, VaeParams):
+class Params(OneTextParams, VaeParams):
     """Texts, autoencoders, loss and classifier."""
 
 
-def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[Candidate]:
+def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[CandidateModel]:
     """The autoencoders after each cycle."""
-    return alignment.candidates(clips, texts.of_clips(clips), (params.wording(clips, texts),), params, seed)
+    return alignment.candidates(clips, texts.of_clips(clips), (params.embedder(clips, texts),), params, seed)

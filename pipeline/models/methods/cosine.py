@@ -19,14 +19,14 @@ from pipeline.core import params as parameters
 from pipeline.core.errors import DataError
 from pipeline.models.methods.shared import (
     Array,
-    Candidate,
+    CandidateModel,
     Centre,
     ClassTexts,
     Clips,
     Cost,
     MethodParams,
     Need,
-    of_senses,
+    split_senses,
     unit,
 )
 
@@ -85,7 +85,7 @@ class Params(MethodParams):
 
 
 @dataclass(frozen=True)
-class Fused:
+class FusedScorer:
     """What is chosen."""
 
     weight_S: Array  # of no sense, where the features are of one encoder
@@ -94,7 +94,7 @@ class Fused:
         """One unit vector a clip, (N, D): the weighted sum of its senses' unit vectors, made unit."""
         if not len(self.weight_S):
             return unit(features)
-        vectors_NSD = unit(of_senses(features, len(self.weight_S)))
+        vectors_NSD = unit(split_senses(features, len(self.weight_S)))
         return unit(np.einsum("s,nsd->nd", self.weight_S, vectors_NSD))
 
     def state_dict(self) -> dict[str, Array]:
@@ -102,7 +102,7 @@ class Fused:
         return {"fusion": self.weight_S} if len(self.weight_S) else {}
 
 
-def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[Candidate]:  # noqa: ARG001 - no chance in it
+def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[CandidateModel]:  # noqa: ARG001 - no chance in it
     """One candidate a choice of weights; its loss is the mean of 1 - cosine of a training clip and its class.
 
     Raises DataError for features of other senses than `fusion` names.
@@ -110,15 +110,15 @@ def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> It
     _check_senses(clips.senses, params.fusion)
     choices: list[list[float]] = params.fusion.weights if params.fusion else [[]]
     for setting, weights in zip(params.settings, choices, strict=True):
-        fused = Fused(np.array(weights, np.float32))
-        cosine_NK = _cosines(fused, params.text_type, clips.features_ND, texts)
+        scorer = FusedScorer(np.array(weights, np.float32))
+        cosine_NK = _cosines(scorer, params.text_type, clips.features_ND, texts)
         of_class_N = cosine_NK[np.arange(len(clips.class_ids)), texts.rows(clips.class_ids)]
         loss = float(1 - of_class_N.mean(dtype=np.float64))
-        score, explain = partial(_cosines, fused, params.text_type), partial(_explained, fused, params.text_type)
-        yield Candidate(setting, loss, score, fused, explain, partial(_cost, params.text_type, texts))
+        score, explain = partial(_cosines, scorer, params.text_type), partial(_explained, scorer, params.text_type)
+        yield CandidateModel(setting, loss, score, scorer, explain, partial(_cost, params.text_type, texts))
 
 
-def _explained(fused: Fused, text_type: str, features: Array, texts: ClassTexts) -> dict[str, Array]:
+def _explained(fused: FusedScorer, text_type: str, features: Array, texts: ClassTexts) -> dict[str, Array]:
     """The vectors that are compared, and the cosines."""
     vectors = {"vectors": fused.vectors(features), "text_vectors": texts.of_type(text_type)}
     return {"direct": _cosines(fused, text_type, features, texts), **vectors}
@@ -129,7 +129,7 @@ def _cost(text_type: str, texts: ClassTexts, num_classes: int) -> Cost:
     return Cost(0, num_classes * texts.of_type(text_type).shape[1])
 
 
-def _cosines(fused: Fused, text_type: str, features: Array, texts: ClassTexts) -> Array:
+def _cosines(fused: FusedScorer, text_type: str, features: Array, texts: ClassTexts) -> Array:
     target_KD = texts.of_type(text_type)
     vectors_ND = fused.vectors(features)
     if vectors_ND.shape[1] != target_KD.shape[1]:
@@ -140,20 +140,20 @@ def _cosines(fused: Fused, text_type: str, features: Array, texts: ClassTexts) -
     return vectors_ND @ target_KD.T
 
 
-def _check_senses(found: tuple[str, ...], fusion: Fusion | None) -> None:
+def _check_senses(senses: tuple[str, ...], fusion: Fusion | None) -> None:
     if fusion is None:
-        if len(found) > 1:
+        if len(senses) > 1:
             raise DataError(
-                f"cosine: the features join the senses {list(found)}; name them and their weights in `fusion` of the "
+                f"cosine: the features join the senses {list(senses)}; name them and their weights in `fusion` of the "
                 "variant, or features of one sense"
             )
-    elif len(found) < 2:
+    elif len(senses) < 2:
         raise DataError(
             f"cosine: fusion joins {fusion.senses}, but the features are of one encoder; name a "
             "fused store of bind, or a variant with `fusion: null`"
         )
-    elif list(found) != fusion.senses:
+    elif list(senses) != fusion.senses:
         raise DataError(
-            f"cosine: fusion joins {fusion.senses}, but the features hold {list(found)}; name them in `fusion` in "
+            f"cosine: fusion joins {fusion.senses}, but the features hold {list(senses)}; name them in `fusion` in "
             "that order"
         )

@@ -12,25 +12,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from pipeline.models import dense
-from pipeline.models.descent import descend, drawn_from
+from pipeline.models.arrays import as_array
 from pipeline.models.dvta import cost, network
 from pipeline.models.dvta.params import DvtaParams as Params
+from pipeline.models.gradient_training import torch_seeded, train_epochs
 from pipeline.models.methods.shared import (
     Array,
-    Candidate,
+    CandidateModel,
+    ClassEmbedder,
     ClassTexts,
     Clips,
     Cost,
     Need,
     Rows,
-    Wording,
     mean_texts,
-    stacked,
+    stacked_texts,
     unit,
 )
 
@@ -40,38 +40,36 @@ PAIRS_IN_BLOCK = 1 << 16  # (clip, class) pairs whose scores and attention are m
 
 
 @dataclass(frozen=True)
-class Aligner:
+class DvtaScorer:
     """The networks, and how classes read beside them."""
 
     model: network.DVTA
     params: Params
-    wordings: tuple[Wording, ...]  # of each text of a class
+    embedders: tuple[ClassEmbedder, ...]  # of each text of a class
 
     def texts(self, texts: ClassTexts) -> Tensor:
         """Unit vectors (S, K, T). Raises DataError where the texts of a class are of several sizes."""
-        return torch.from_numpy(stacked(self.wordings, texts, "dvta"))
+        return torch.from_numpy(stacked_texts(self.embedders, texts, "dvta"))
 
     def scores(self, features_ND: Array, texts: ClassTexts) -> Array:
         """Probabilities over the given classes (N, K); SDE is run for every (clip, class) pair."""
-        found = [
-            network.probabilities(self.model, self.params.combine, one) for one in self._blocks(features_ND, texts)
-        ]
-        return _array(torch.cat(found))
+        blocks, combine = self._blocks(features_ND, texts), self.params.combine
+        return as_array(torch.cat([network.probabilities(self.model, combine, alignments) for alignments in blocks]))
 
     def explained(self, features_ND: Array, texts: ClassTexts) -> dict[str, Array]:
         """Cosines, metrics and attention of every pair, where the variant has them, and unit vectors in one space."""
         blocks = list(self._blocks(features_ND, texts))
-        found = {
-            "direct": [one.direct_BC for one in blocks],
-            "augmented": [one.augmented_BC for one in blocks],
-            "attention": [one.blend_BKS for one in blocks],
+        parts = {
+            "direct": [block.direct_BC for block in blocks],
+            "augmented": [block.augmented_BC for block in blocks],
+            "attention": [block.blend_BKS for block in blocks],
         }
-        there = {name: [one for one in each if one is not None] for name, each in found.items()}
-        joined = {name: _array(torch.cat(each)) for name, each in there.items() if each}
+        present = {name: [part for part in of_blocks if part is not None] for name, of_blocks in parts.items()}
+        joined = {name: as_array(torch.cat(of_blocks)) for name, of_blocks in present.items() if of_blocks}
         with torch.no_grad():
             v_NH = self.model.visual(torch.from_numpy(unit(features_ND)))
             text_KH = self.model.texts(self.texts(texts)).text_SKH.mean(dim=0)
-        return {**joined, "vectors": unit(_array(v_NH)), "text_vectors": unit(_array(text_KH))}
+        return {**joined, "vectors": unit(as_array(v_NH)), "text_vectors": unit(as_array(text_KH))}
 
     def cost(self, num_classes: int) -> Cost:
         """Of the formulas as they are written down."""
@@ -79,7 +77,7 @@ class Aligner:
 
     def state_dict(self) -> dict[str, Any]:
         """The networks' weights, and the mean texts."""
-        return {**self.model.state_dict(), **mean_texts(self.wordings)}
+        return {**self.model.state_dict(), **mean_texts(self.embedders)}
 
     def _blocks(self, features_ND: Array, texts: ClassTexts) -> Iterator[network.Alignments]:
         v_ND = torch.from_numpy(unit(features_ND))
@@ -90,22 +88,18 @@ class Aligner:
                 yield self.model(v_ND[start : start + step], of_classes)
 
 
-def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[Candidate]:
+def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[CandidateModel]:
     """The model after each kept epoch. Raises DataError for a type of text that is not there."""
     seen = texts.of_clips(clips)
-    wordings = tuple(Wording.of(kind, params.centre, seen) for kind in params.texts)
-    text_SKT = torch.from_numpy(stacked(wordings, seen, "dvta"))
+    embedders = tuple(ClassEmbedder.of(kind, params.centre, seen) for kind in params.texts)
+    text_SKT = torch.from_numpy(stacked_texts(embedders, seen, "dvta"))
     v_ND, label_N = torch.from_numpy(unit(clips.features_ND)), torch.from_numpy(seen.rows(clips.class_ids))
-    with drawn_from(seed, "dvta"):
+    with torch_seeded(seed, "dvta"):
         model = network.DVTA(params, feature_dim=v_ND.shape[1], text_dim=text_SKT.shape[2])
 
     def loss_of(rows: Rows) -> Tensor:
         return network.batch_loss(model, params, v_ND[rows], text_SKT, label_N[rows])
 
-    aligner = Aligner(model, params, wordings)
-    for setting, loss in descend(model, loss_of, len(v_ND), params, seed):
-        yield Candidate(setting, loss, aligner.scores, aligner, aligner.explained, aligner.cost)
-
-
-def _array(values: Tensor) -> Array:
-    return np.asarray(values.numpy(), dtype=np.float32)
+    scorer = DvtaScorer(model, params, embedders)
+    for setting, loss in train_epochs(model, loss_of, len(v_ND), params, seed):
+        yield CandidateModel(setting, loss, scorer.scores, scorer, scorer.explained, scorer.cost)

@@ -8,23 +8,23 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
-from pipeline.models.closed_forms import eszsl, training_error
-from pipeline.models.methods.shared import Candidate, ClassTexts, Clips, Need
-from pipeline.models.regression import Penalised
+from pipeline.models.closed_forms import fit_eszsl, training_error
+from pipeline.models.methods.shared import CandidateModel, ClassTexts, Clips, Need
+from pipeline.models.regression import PenaltyParams
 
 NEEDS: Need = "pooled"
 
 
-class Params(Penalised):
+class Params(PenaltyParams):
     """Which texts, and the penalties: `lambdas`, of features, a clip, to choose from."""
 
     text_penalty: float = Field(gt=0)  # of texts
     clip: float = Field(gt=0)  # deviations at which features are clipped
 
 
-def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[Candidate]:  # noqa: ARG001 - no chance in it
+def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[CandidateModel]:  # noqa: ARG001 - no chance in it
     """One solution a penalty; its loss is the share of training clips whose class does not score best."""
-    wording = params.wording(clips, texts)
+    embedder = params.embedder(clips, texts)
     for setting, penalty in zip(params.settings, params.lambdas, strict=True):
-        found = eszsl(clips, texts, wording, params.clip, penalty, params.text_penalty)
-        yield Candidate(setting, training_error(found, clips, texts), found.scores, found, cost=found.cost)
+        scorer = fit_eszsl(clips, texts, embedder, params.clip, penalty, params.text_penalty)
+        yield CandidateModel(setting, training_error(scorer, clips, texts), scorer.scores, scorer, cost=scorer.cost)

@@ -13,39 +13,39 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from pipeline.models import dense
-from pipeline.models.descent import Descent, descend, drawn_from
-from pipeline.models.intake import Form, Intake
+from pipeline.models.arrays import as_array
+from pipeline.models.feature_transform import FeatureForm, FeatureTransform
+from pipeline.models.gradient_training import GradientParams, torch_seeded, train_epochs
 from pipeline.models.methods.shared import (
     Array,
-    Candidate,
+    CandidateModel,
     Centre,
+    ClassEmbedder,
     ClassTexts,
     Clips,
     Cost,
     Need,
     Rows,
     TextType,
-    Wording,
 )
 from pipeline.models.ranking import distinct, rank_loss, triplet_loss
 
 NEEDS: Need = "pooled"
 
 
-class Params(Descent):
+class Params(GradientParams):
     """Texts, networks, loss and optimiser; in the comments what the adapted code has."""
 
     verb: TextType
     noun: TextType
     centre: Centre
-    features: Form  # unit
+    features: FeatureForm  # unit
     text_hidden: int | None = Field(ge=1)  # 512 for texts of 1,024; null, one layer of tanh, for word vectors
     part_dim: int = Field(ge=1)  # 50
     joint_dim: int = Field(ge=1)  # 50
@@ -67,7 +67,7 @@ class Part(nn.Module):
         )
 
 
-class Side(NamedTuple):
+class Embeddings(NamedTuple):
     """Unit vectors of clips, or of texts, in the three spaces."""
 
     verb_NP: Tensor
@@ -81,22 +81,22 @@ class JPoSE(nn.Module):
     def __init__(self, params: Params, features_ND: Array, verb_dim: int, noun_dim: int) -> None:
         super().__init__()
         feature_dim, self.joint_dim = features_ND.shape[1], params.joint_dim
-        self.intake = Intake(params.features, features_ND)
+        self.intake = FeatureTransform(params.features, features_ND)
         self.verb, self.noun = Part(feature_dim, verb_dim, params), Part(feature_dim, noun_dim, params)
         self.visual = nn.Sequential(nn.Linear(2 * params.part_dim, params.joint_dim), nn.Tanh())
         self.text = nn.Sequential(nn.Linear(2 * params.part_dim, params.joint_dim), nn.Tanh())
 
-    def clips(self, features_ND: Tensor) -> Side:
+    def clips(self, features_ND: Tensor) -> Embeddings:
         """Of the features of clips."""
         x_ND = self.intake(features_ND)
-        return _side(self.verb.visual(x_ND), self.noun.visual(x_ND), self.visual)
+        return _embeddings(self.verb.visual(x_ND), self.noun.visual(x_ND), self.visual)
 
-    def classes(self, verb_KT: Tensor, noun_KT: Tensor) -> Side:
+    def classes(self, verb_KT: Tensor, noun_KT: Tensor) -> Embeddings:
         """Of the texts of classes."""
-        return _side(self.verb.text(verb_KT), self.noun.text(noun_KT), self.text)
+        return _embeddings(self.verb.text(verb_KT), self.noun.text(noun_KT), self.text)
 
 
-class Classes(NamedTuple):
+class VerbNounTexts(NamedTuple):
     """Verb and noun texts of K classes; the rows of the different verbs and nouns, and the place of each class's."""
 
     verb_KT: Tensor
@@ -107,32 +107,32 @@ class Classes(NamedTuple):
     noun_K: Tensor
 
     @classmethod
-    def of(cls, seen: ClassTexts, verbs: Wording, nouns: Wording) -> "Classes":
+    def of(cls, seen: ClassTexts, verbs: ClassEmbedder, nouns: ClassEmbedder) -> "VerbNounTexts":
         """Two classes have one verb where their texts are one, before any mean is taken off."""
-        verb_rows, verb_K = distinct(Wording(verbs.kinds, ())(seen))
-        noun_rows, noun_K = distinct(Wording(nouns.kinds, ())(seen))
+        verb_rows, verb_K = distinct(ClassEmbedder(verbs.kinds, ())(seen))
+        noun_rows, noun_K = distinct(ClassEmbedder(nouns.kinds, ())(seen))
         verb_KT, noun_KT = torch.from_numpy(verbs(seen)), torch.from_numpy(nouns(seen))
         return cls(verb_KT, noun_KT, verb_rows, torch.from_numpy(verb_K), noun_rows, torch.from_numpy(noun_K))
 
 
-def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[Candidate]:
+def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[CandidateModel]:
     """The networks after each kept epoch. Raises DataError where the texts have no verbs or nouns."""
     seen = texts.of_clips(clips)
-    verbs, nouns = (Wording.of(kind, params.centre, seen) for kind in (params.verb, params.noun))
-    classes = Classes.of(seen, verbs, nouns)
+    verbs, nouns = (ClassEmbedder.of(kind, params.centre, seen) for kind in (params.verb, params.noun))
+    classes = VerbNounTexts.of(seen, verbs, nouns)
     features_ND, label_N = torch.from_numpy(clips.features_ND), torch.from_numpy(seen.rows(clips.class_ids))
-    with drawn_from(seed, "jpose"):
+    with torch_seeded(seed, "jpose"):
         model = JPoSE(params, clips.features_ND, classes.verb_KT.shape[1], classes.noun_KT.shape[1])
 
     def loss_of(rows: Rows) -> Tensor:
         return batch_loss(model, params, features_ND[rows], classes, label_N[rows])
 
-    for setting, loss in descend(model, loss_of, len(features_ND), params, seed):
-        found = Joined(model, verbs, nouns)
-        yield Candidate(setting, loss, found.scores, found, found.explained, found.cost)
+    for setting, loss in train_epochs(model, loss_of, len(features_ND), params, seed):
+        scorer = JointScorer(model, verbs, nouns)
+        yield CandidateModel(setting, loss, scorer.scores, scorer, scorer.explained, scorer.cost)
 
 
-def batch_loss(model: JPoSE, params: Params, features_BD: Tensor, classes: Classes, label_B: Tensor) -> Tensor:
+def batch_loss(model: JPoSE, params: Params, features_BD: Tensor, classes: VerbNounTexts, label_B: Tensor) -> Tensor:
     """Hinges against the other verbs, the other nouns and the other classes, and the triplets."""
     clip, text = model.clips(features_BD), model.classes(classes.verb_KT, classes.noun_KT)
     verb_B, noun_B = classes.verb_K[label_B], classes.noun_K[label_B]
@@ -144,12 +144,12 @@ def batch_loss(model: JPoSE, params: Params, features_BD: Tensor, classes: Class
 
 
 @dataclass(frozen=True)
-class Joined:
+class JointScorer:
     """The trained networks, and how verbs and nouns read beside them."""
 
     model: JPoSE
-    verbs: Wording
-    nouns: Wording
+    verbs: ClassEmbedder
+    nouns: ClassEmbedder
 
     def scores(self, features_ND: Array, texts: ClassTexts) -> Array:
         """Cosines (N, K) in the joint space."""
@@ -170,21 +170,21 @@ class Joined:
         """The networks' weights, and the mean texts by part."""
         means = {
             f"{part}.{name}": mean_T
-            for part, wording in (("verb", self.verbs), ("noun", self.nouns))
-            for name, mean_T in wording.state_dict().items()
+            for part, embedder in (("verb", self.verbs), ("noun", self.nouns))
+            for name, mean_T in embedder.state_dict().items()
         }
         return {**self.model.state_dict(), **means}
 
     def _clips(self, features_ND: Array) -> Array:
         with torch.no_grad():
-            return np.asarray(self.model.clips(torch.from_numpy(features_ND)).joint_NJ.numpy(), dtype=np.float32)
+            return as_array(self.model.clips(torch.from_numpy(features_ND)).joint_NJ)
 
     def _classes(self, texts: ClassTexts) -> Array:
-        verb_KT, noun_KT = (torch.from_numpy(wording(texts)) for wording in (self.verbs, self.nouns))
+        verb_KT, noun_KT = (torch.from_numpy(embedder(texts)) for embedder in (self.verbs, self.nouns))
         with torch.no_grad():
-            return np.asarray(self.model.classes(verb_KT, noun_KT).joint_NJ.numpy(), dtype=np.float32)
+            return as_array(self.model.classes(verb_KT, noun_KT).joint_NJ)
 
 
-def _side(verb_NP: Tensor, noun_NP: Tensor, joint: nn.Module) -> Side:
+def _embeddings(verb_NP: Tensor, noun_NP: Tensor, joint: nn.Module) -> Embeddings:
     verb_NP, noun_NP = normalize(verb_NP, dim=1), normalize(noun_NP, dim=1)
-    return Side(verb_NP, noun_NP, normalize(joint(torch.cat([verb_NP, noun_NP], dim=1)), dim=1))
+    return Embeddings(verb_NP, noun_NP, normalize(joint(torch.cat([verb_NP, noun_NP], dim=1)), dim=1))

@@ -15,26 +15,26 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from pipeline.models import closed_forms
-from pipeline.models.closed_forms import Measured, Scorer, training_error, z_scores
-from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, Cost, Need
-from pipeline.models.regression import Penalised
+from pipeline.models.closed_forms import MeasuredScorer, Scorer, training_error, z_scores
+from pipeline.models.methods.shared import Array, CandidateModel, ClassTexts, Clips, Cost, Need
+from pipeline.models.regression import PenaltyParams
 
 NEEDS: Need = "pooled"
 
-Name = Literal["ridge", "prototypes", "eszsl", "measured"]
+ScorerName = Literal["ridge", "prototypes", "eszsl", "measured"]
 
 
-class Params(Penalised):
+class Params(PenaltyParams):
     """Which scorers take part, and their constants; `lambdas` are the penalties a clip of ridge and ESZSL."""
 
-    scorers: list[Name] = Field(min_length=1)
+    scorers: list[ScorerName] = Field(min_length=1)
     gamma: float = Field(gt=0)  # of prototypes
     text_penalty: float = Field(gt=0)  # of ESZSL
     clip: float = Field(gt=0)  # deviations at which features are clipped
 
     @field_validator("scorers")
     @classmethod
-    def _once(cls, scorers: list[Name]) -> list[Name]:
+    def _once(cls, scorers: list[ScorerName]) -> list[ScorerName]:
         if len(set(scorers)) != len(scorers):
             raise ValueError("expected each scorer once")
         return scorers
@@ -48,13 +48,13 @@ class Ensemble:
 
     def scores(self, features_ND: Array, texts: ClassTexts) -> Array:
         """The mean of the scorers' z-scores, (N, K)."""
-        found = [z_scores(scorer.scores(features_ND, texts)) for scorer in self.scorers.values()]
-        return np.asarray(np.mean(found, axis=0), dtype=np.float32)
+        z_scores_of = [z_scores(scorer.scores(features_ND, texts)) for scorer in self.scorers.values()]
+        return np.asarray(np.mean(z_scores_of, axis=0), dtype=np.float32)
 
     def explained(self, features_ND: Array, texts: ClassTexts) -> dict[str, Array]:
         """Unit vectors of the movements that clips show and texts tell; nothing where `measured` takes no part."""
-        found = [one for one in self.scorers.values() if isinstance(one, Measured)]
-        return {"vectors": found[0].shown(features_ND), "text_vectors": found[0].told(texts)} if found else {}
+        measured = [scorer for scorer in self.scorers.values() if isinstance(scorer, MeasuredScorer)]
+        return {"vectors": measured[0].shown(features_ND), "text_vectors": measured[0].told(texts)} if measured else {}
 
     def cost(self, num_classes: int) -> Cost:
         """Of all scorers."""
@@ -63,26 +63,27 @@ class Ensemble:
 
     def state_dict(self) -> dict[str, Array]:
         """The weights of all, by scorer."""
-        found = {name: scorer.state_dict() for name, scorer in self.scorers.items()}
-        return {f"{name}.{key}": array for name, state in found.items() for key, array in state.items()}
+        states = {name: scorer.state_dict() for name, scorer in self.scorers.items()}
+        return {f"{name}.{key}": array for name, state in states.items() for key, array in state.items()}
 
 
-def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[Candidate]:  # noqa: ARG001 - no chance in it
+def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[CandidateModel]:  # noqa: ARG001 - no chance in it
     """One ensemble a penalty; its loss is the share of training clips whose class does not score best.
 
     Raises DataError for features that measure no movements, where `measured` takes part.
     """
     for setting, penalty in zip(params.settings, params.lambdas, strict=True):
-        found = Ensemble({name: _scorer(name, clips, texts, params, penalty) for name in params.scorers})
-        yield Candidate(setting, training_error(found, clips, texts), found.scores, found, found.explained, found.cost)
+        ensemble = Ensemble({name: _scorer(name, clips, texts, params, penalty) for name in params.scorers})
+        loss = training_error(ensemble, clips, texts)
+        yield CandidateModel(setting, loss, ensemble.scores, ensemble, ensemble.explained, ensemble.cost)
 
 
-def _scorer(name: Name, clips: Clips, texts: ClassTexts, params: Params, penalty: float) -> Scorer:
+def _scorer(name: ScorerName, clips: Clips, texts: ClassTexts, params: Params, penalty: float) -> Scorer:
     if name == "measured":
-        return closed_forms.measured(clips, texts)
-    wording = params.wording(clips, texts)
+        return closed_forms.fit_measured(clips, texts)
+    embedder = params.embedder(clips, texts)
     if name == "prototypes":
-        return closed_forms.prototypes(clips, texts, wording, params.clip, params.gamma)
+        return closed_forms.fit_prototypes(clips, texts, embedder, params.clip, params.gamma)
     if name == "ridge":
-        return closed_forms.ridge(clips, texts, wording, params.clip, penalty)
-    return closed_forms.eszsl(clips, texts, wording, params.clip, penalty, params.text_penalty)
+        return closed_forms.fit_ridge(clips, texts, embedder, params.clip, penalty)
+    return closed_forms.fit_eszsl(clips, texts, embedder, params.clip, penalty, params.text_penalty)

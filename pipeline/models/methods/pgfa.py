@@ -23,20 +23,21 @@ from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from pipeline.core import params as parameters
 from pipeline.core.errors import DataError
 from pipeline.models.methods.shared import (
+    ASCENDING,
     Array,
-    Candidate,
+    CandidateModel,
     Centre,
+    ClassEmbedder,
     ClassTexts,
     Clips,
     Cost,
     Need,
-    Worded,
-    Wording,
+    OneTextParams,
     unit,
 )
 
@@ -49,18 +50,11 @@ _ROUNDING = 1e-9  # .29 of 100 clips are 29, though the product is a little less
 class Prototypes(parameters.Params):
     """How the clips themselves stand for a class."""
 
-    support_factors: list[Annotated[float, Field(gt=0, le=1)]] = Field(min_length=1)  # shares to choose from, ascending
+    support_factors: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=1), ASCENDING]  # shares
     scale: float = Field(gt=0)  # of the cosines, before the softmax whose entropy tells how sure a name is
 
-    @field_validator("support_factors")
-    @classmethod
-    def _ascend(cls, values: list[float]) -> list[float]:
-        if values != sorted(set(values)):
-            raise ValueError("expected shares in ascending order, each once")
-        return values
 
-
-class Params(Worded):
+class Params(OneTextParams):
     """Which texts a clip is compared with, and whether clips then stand for classes."""
 
     prototypes: Prototypes | None  # None: the texts alone, and each clip by itself
@@ -91,24 +85,24 @@ class Params(Worded):
         return "epoch" if self.prototypes is None else "share of the clips"
 
 
-def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[Candidate]:  # noqa: ARG001 - no chance in it
+def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[CandidateModel]:  # noqa: ARG001 - no chance in it
     """One candidate a share; its loss is the mean of 1 - cosine of a training clip and its class's text."""
-    wording = params.wording(clips, texts)
-    cosine_NK = _cosines(wording, clips.features_ND, texts)
+    embedder = params.embedder(clips, texts)
+    cosine_NK = _cosines(embedder, clips.features_ND, texts)
     of_class_N = cosine_NK[np.arange(len(clips.class_ids)), texts.rows(clips.class_ids)]
     loss = float(1 - of_class_N.mean(dtype=np.float64))
     if params.prototypes is None:
-        score, explain = partial(_cosines, wording), partial(_explained, wording)
-        yield Candidate("0", loss, score, wording, explain, partial(_cost, wording, texts))
+        score, explain = partial(_cosines, embedder), partial(_explained, embedder)
+        yield CandidateModel("0", loss, score, embedder, explain, partial(_cost, embedder, texts))
         return
     for setting, share in zip(params.settings, params.prototypes.support_factors, strict=True):
-        yield Candidate(setting, loss, partial(_guided, wording, share, params.prototypes.scale), wording)
+        yield CandidateModel(setting, loss, partial(_guided, embedder, share, params.prototypes.scale), embedder)
 
 
-def _guided(wording: Wording, share: float, scale: float, features_ND: Array, texts: ClassTexts) -> Array:
+def _guided(embedder: ClassEmbedder, share: float, scale: float, features_ND: Array, texts: ClassTexts) -> Array:
     """Cosines with the prototypes. Clips are taken in the order of their bytes, so that sums are of one order."""
     order_N = np.array(sorted(range(len(features_ND)), key=lambda row: features_ND[row].tobytes()), dtype=np.int64)
-    text_KD = wording(texts)
+    text_KD = embedder(texts)
     _check_sizes(features_ND, text_KD)
     unit_ND = unit(features_ND[order_N]).astype(np.float64)
     prototype_KD = prototypes(unit_ND, text_KD.astype(np.float64), share, scale)
@@ -133,21 +127,21 @@ def prototypes(unit_ND: _Doubles, text_KD: _Doubles, share: float, scale: float)
     return found_KD
 
 
-def _cosines(wording: Wording, features_ND: Array, texts: ClassTexts) -> Array:
-    text_KD = wording(texts)
+def _cosines(embedder: ClassEmbedder, features_ND: Array, texts: ClassTexts) -> Array:
+    text_KD = embedder(texts)
     _check_sizes(features_ND, text_KD)
     return unit(features_ND) @ text_KD.T
 
 
-def _explained(wording: Wording, features_ND: Array, texts: ClassTexts) -> dict[str, Array]:
+def _explained(embedder: ClassEmbedder, features_ND: Array, texts: ClassTexts) -> dict[str, Array]:
     """The vectors that are compared, and the cosines."""
-    direct_NK = _cosines(wording, features_ND, texts)
-    return {"direct": direct_NK, "vectors": unit(features_ND), "text_vectors": wording(texts)}
+    direct_NK = _cosines(embedder, features_ND, texts)
+    return {"direct": direct_NK, "vectors": unit(features_ND), "text_vectors": embedder(texts)}
 
 
-def _cost(wording: Wording, texts: ClassTexts, num_classes: int) -> Cost:
+def _cost(embedder: ClassEmbedder, texts: ClassTexts, num_classes: int) -> Cost:
     """Of the cosines; nothing is trained."""
-    return Cost(0, num_classes * wording(texts).shape[1])
+    return Cost(0, num_classes * embedder(texts).shape[1])
 
 
 def _check_sizes(features_ND: Array, text_KD: Array) -> None:

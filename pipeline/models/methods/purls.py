@@ -26,21 +26,24 @@ from pydantic import Field, field_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pipeline.core.batches import in_batches
+from pipeline.core.errors import DataError
 from pipeline.models import dense
-from pipeline.models.descent import Descent, descend, drawn_from
+from pipeline.models.arrays import as_array
+from pipeline.models.gradient_training import GradientParams, torch_seeded, train_epochs
 from pipeline.models.methods.shared import (
     Array,
-    Candidate,
+    CandidateModel,
     Centre,
+    ClassEmbedder,
     ClassTexts,
     Clips,
     Cost,
     Need,
     Rows,
     TextType,
-    Wording,
     mean_texts,
-    stacked,
+    stacked_texts,
     unit,
 )
 
@@ -49,7 +52,7 @@ NEEDS: Need = "tokens"
 PAIRS_IN_BLOCK = 1 << 12  # (clip, class) pairs that are scored at once: bounds memory
 
 
-class Params(Descent):
+class Params(GradientParams):
     """Texts, networks and optimiser. The paper: lr 1e-4, no decay, batches of 256, 100 epochs."""
 
     texts: list[TextType] = Field(min_length=1)  # the last is of the whole action
@@ -86,9 +89,9 @@ class Network(nn.Module):
         layers: list[nn.Module] = []
         width = num_texts * token_dim
         for _ in range(1 + params.hidden_layers):
-            layers += [*_before(width, params.dropout), nn.Linear(width, params.hidden_size), nn.SiLU()]
+            layers += [*_normed(width, params.dropout), nn.Linear(width, params.hidden_size), nn.SiLU()]
             width = params.hidden_size
-        layers += [*_before(width, params.dropout), nn.Linear(width, num_texts * text_dim), nn.Tanh()]
+        layers += [*_normed(width, params.dropout), nn.Linear(width, num_texts * text_dim), nn.Tanh()]
         self.encoder = nn.Sequential(*layers)
         self.factor_S = nn.Parameter(torch.full((num_texts,), math.log(1 / 0.07)))
         for layer in self.modules():
@@ -109,7 +112,7 @@ class Network(nn.Module):
         return score_BQHSP.mean(dim=2).softmax(dim=-1)
 
 
-def _before(width: int, dropout: float) -> list[nn.Module]:
+def _normed(width: int, dropout: float) -> list[nn.Module]:
     return [nn.BatchNorm1d(width), nn.Dropout(dropout)]
 
 
@@ -120,29 +123,29 @@ def contrastive_loss(mapped_BST: Tensor, text_BST: Tensor, factor_S: Tensor) -> 
     """
     score_SBB = factor_S[:, None, None] * torch.einsum("ast,bst->sab", mapped_BST, text_BST)
     place_SB = torch.arange(len(mapped_BST)).expand(len(factor_S), -1)
-    each = [functional.cross_entropy(score.mT, place_SB, reduction="sum") for score in (score_SBB, score_SBB.mT)]
-    return (each[0] + each[1]) / len(mapped_BST)
+    directions = [functional.cross_entropy(score.mT, place_SB, reduction="sum") for score in (score_SBB, score_SBB.mT)]
+    return (directions[0] + directions[1]) / len(mapped_BST)
 
 
 @dataclass(frozen=True)
-class Asking:
+class PurlsScorer:
     """The network, and how classes read beside it."""
 
     model: Network
     by_class: bool  # what is asked with
-    wordings: tuple[Wording, ...]  # of each text of a class
+    embedders: tuple[ClassEmbedder, ...]  # of each text of a class
     kind_ST: Tensor  # the mean texts of the training classes
     num_tokens: int
 
     def texts(self, texts: ClassTexts) -> Tensor:
         """Unit vectors (K, S, T)."""
-        return torch.from_numpy(stacked(self.wordings, texts, "purls")).transpose(0, 1)
+        return torch.from_numpy(stacked_texts(self.embedders, texts, "purls")).transpose(0, 1)
 
     def mapped(self, token_BPD: Tensor, text_BST: Tensor) -> Tensor:
         """What each clip gives for each text of its class, (B, S, T)."""
         query_BST = text_BST if self.by_class else self.kind_ST.expand_as(text_BST)
-        found: Tensor = self.model(token_BPD, query_BST[:, None])[:, 0]
-        return found
+        mapped_BST: Tensor = self.model(token_BPD, query_BST[:, None])[:, 0]
+        return mapped_BST
 
     def scores(self, features: Array, texts: ClassTexts) -> Array:
         """(N, K): the product of what a clip gives for the whole action with the text of it."""
@@ -153,19 +156,19 @@ class Asking:
         blocks = torch.split(torch.from_numpy(features), step)
         with torch.no_grad():
             wholes = [self.model(tokens(block), query_QST.expand(len(block), -1, -1, -1))[:, :, -1] for block in blocks]
-        return np.asarray((torch.cat(wholes) * text_KST[:, -1]).sum(dim=2).numpy(), dtype=np.float32)
+        return as_array((torch.cat(wholes) * text_KST[:, -1]).sum(dim=2))
 
     def cost(self, num_classes: int) -> Cost:
         """Of a clip's keys, and of attention and network for every class or once; what is asked with is at hand."""
         key, (num_texts, text_dim) = self.model.key, self.kind_ST.shape
-        asked = num_texts * self.num_tokens * (key.out_features + key.in_features)
-        asked += dense.macs(self.model.encoder)
-        macs = self.num_tokens * key.weight.numel() + (num_classes if self.by_class else 1) * asked
+        macs_a_question = num_texts * self.num_tokens * (key.out_features + key.in_features)
+        macs_a_question += dense.macs(self.model.encoder)
+        macs = self.num_tokens * key.weight.numel() + (num_classes if self.by_class else 1) * macs_a_question
         return Cost(dense.num_params(self.model), macs + num_classes * text_dim)
 
     def state_dict(self) -> dict[str, Any]:
         """The network's weights, what all ask with, and the mean texts."""
-        return {**self.model.state_dict(), "kind_texts": self.kind_ST, **mean_texts(self.wordings)}
+        return {**self.model.state_dict(), "kind_texts": self.kind_ST, **mean_texts(self.embedders)}
 
 
 def tokens(features: Tensor) -> Tensor:
@@ -173,22 +176,35 @@ def tokens(features: Tensor) -> Tensor:
     return functional.normalize(features.flatten(1, -2), dim=-1)
 
 
-def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[Candidate]:
-    """The network after each kept epoch. Raises DataError for a type of text that is not there."""
+def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[CandidateModel]:
+    """The network after each kept epoch.
+
+    Raises DataError for a type of text that is not there, and where a batch would hold one clip.
+    """
+    _check_batches(len(clips.class_ids), params.batch_size)
     seen = texts.of_clips(clips)
-    wordings = tuple(Wording.of(kind, params.centre, seen) for kind in params.texts)
-    plain = stacked([Wording.of(kind, "none", seen) for kind in params.texts], seen, "purls")
+    embedders = tuple(ClassEmbedder.of(kind, params.centre, seen) for kind in params.texts)
+    plain = stacked_texts([ClassEmbedder.of(kind, "none", seen) for kind in params.texts], seen, "purls")
     token_NPD = tokens(torch.from_numpy(clips.features_ND))
     label_N = torch.from_numpy(seen.rows(clips.class_ids))
-    with drawn_from(seed, "purls"):
+    with torch_seeded(seed, "purls"):
         model = Network(token_NPD.shape[2], plain.shape[2], params)
     kind_ST = torch.from_numpy(unit(plain.mean(axis=1)))
-    asking = Asking(model, params.queries == "class", wordings, kind_ST, token_NPD.shape[1])
-    text_KST = asking.texts(seen)
+    scorer = PurlsScorer(model, params.queries == "class", embedders, kind_ST, token_NPD.shape[1])
+    text_KST = scorer.texts(seen)
 
     def loss_of(rows: Rows) -> Tensor:
         text_BST = text_KST[label_N[rows]]
-        return contrastive_loss(asking.mapped(token_NPD[rows], text_BST), text_BST, model.factor_S)
+        return contrastive_loss(scorer.mapped(token_NPD[rows], text_BST), text_BST, model.factor_S)
 
-    for setting, loss in descend(model, loss_of, len(token_NPD), params, seed):
-        yield Candidate(setting, loss, asking.scores, asking, None, asking.cost)
+    for setting, loss in train_epochs(model, loss_of, len(token_NPD), params, seed):
+        yield CandidateModel(setting, loss, scorer.scores, scorer, None, scorer.cost)
+
+
+def _check_batches(num_clips: int, batch_size: int) -> None:
+    """Batch normalisation takes means over the clips of a batch, and of one clip there is no deviation."""
+    if min(len(rows) for rows in in_batches(np.arange(num_clips), batch_size)) < 2:
+        raise DataError(
+            f"purls: {num_clips} training clips in batches of {batch_size} leave a clip alone in its batch, and batch "
+            "normalisation needs two: give it more clips, or another batch_size in align.methods.purls of params.yaml"
+        )

@@ -13,26 +13,36 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import linear, mse_loss, one_hot
 
 from pipeline.models import dense
-from pipeline.models.descent import Descent, descend, drawn_from
-from pipeline.models.intake import Form, Intake
-from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, Cost, Need, Rows, Worded, Wording
+from pipeline.models.arrays import as_array
+from pipeline.models.feature_transform import FeatureForm, FeatureTransform
+from pipeline.models.gradient_training import GradientParams, torch_seeded, train_epochs
+from pipeline.models.methods.shared import (
+    Array,
+    CandidateModel,
+    ClassEmbedder,
+    ClassTexts,
+    Clips,
+    Cost,
+    Need,
+    OneTextParams,
+    Rows,
+)
 
 NEEDS: Need = "pooled"
 
 _NUMBERS_IN_BLOCK = 1 << 24  # of hidden units at a time
 
 
-class Params(Worded, Descent):
+class Params(OneTextParams, GradientParams):
     """Texts, networks and optimiser."""
 
-    features: Form  # raw in the released code
+    features: FeatureForm  # raw in the released code
     hidden_dim: int = Field(ge=1)  # 1,200 there
 
 
@@ -42,7 +52,7 @@ class RelationNet(nn.Module):
     def __init__(self, params: Params, features_ND: Array, text_dim: int) -> None:
         super().__init__()
         feature_dim, hidden_dim = features_ND.shape[1], params.hidden_dim
-        self.intake = Intake(params.features, features_ND)
+        self.intake = FeatureTransform(params.features, features_ND)
         self.attribute = nn.Sequential(
             nn.Linear(text_dim, hidden_dim), nn.ReLU(), nn.Linear(hidden_dim, feature_dim), nn.ReLU()
         )
@@ -63,21 +73,21 @@ class RelationNet(nn.Module):
         return relation_NK
 
 
-def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[Candidate]:
+def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[CandidateModel]:
     """The networks after each kept epoch. DataError for features that have no logarithm where that is asked for."""
     seen = texts.of_clips(clips)
-    wording = params.wording(clips, texts)
-    features_ND, text_KT = torch.from_numpy(clips.features_ND), torch.from_numpy(wording(seen))
+    embedder = params.embedder(clips, texts)
+    features_ND, text_KT = torch.from_numpy(clips.features_ND), torch.from_numpy(embedder(seen))
     label_N = torch.from_numpy(seen.rows(clips.class_ids))
-    with drawn_from(seed, "relationnet"):
+    with torch_seeded(seed, "relationnet"):
         model = RelationNet(params, clips.features_ND, text_KT.shape[1])
 
     def loss_of(rows: Rows) -> Tensor:
         return batch_loss(model, features_ND[rows], text_KT, label_N[rows])
 
-    for setting, loss in descend(model, loss_of, len(features_ND), params, seed):
-        found = Related(model, wording)
-        yield Candidate(setting, loss, found.scores, found, found.explained, found.cost)
+    for setting, loss in train_epochs(model, loss_of, len(features_ND), params, seed):
+        scorer = RelationScorer(model, embedder)
+        yield CandidateModel(setting, loss, scorer.scores, scorer, scorer.explained, scorer.cost)
 
 
 def batch_loss(model: RelationNet, features_BD: Tensor, text_KT: Tensor, label_B: Tensor) -> Tensor:
@@ -88,19 +98,19 @@ def batch_loss(model: RelationNet, features_BD: Tensor, text_KT: Tensor, label_B
 
 
 @dataclass(frozen=True)
-class Related:
+class RelationScorer:
     """The trained networks, and how classes read beside them."""
 
     model: RelationNet
-    wording: Wording
+    embedder: ClassEmbedder
 
     def scores(self, features_ND: Array, texts: ClassTexts) -> Array:
         """Relations (N, K)."""
-        text_KT = torch.from_numpy(self.wording(texts))
+        text_KT = torch.from_numpy(self.embedder(texts))
         step = max(1, _NUMBERS_IN_BLOCK // (len(text_KT) * self.model.joined.out_features))
         with torch.no_grad():
             blocks = [self.model(block_BD, text_KT) for block_BD in torch.split(torch.from_numpy(features_ND), step)]
-        return np.asarray(torch.cat(blocks).numpy(), dtype=np.float32)
+        return as_array(torch.cat(blocks))
 
     def explained(self, features_ND: Array, texts: ClassTexts) -> dict[str, Array]:
         """The relations; clips and classes have no vectors in one space."""
@@ -113,4 +123,4 @@ class Related:
 
     def state_dict(self) -> dict[str, Any]:
         """The networks' weights, and the mean texts."""
-        return {**self.model.state_dict(), **self.wording.state_dict()}
+        return {**self.model.state_dict(), **self.embedder.state_dict()}

@@ -14,25 +14,36 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from pipeline.models import dense
-from pipeline.models.descent import Descent, descend, drawn_from
-from pipeline.models.intake import Form, Intake
-from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, Cost, Need, Rows, Worded, Wording, unit
+from pipeline.models.arrays import as_array
+from pipeline.models.feature_transform import FeatureForm, FeatureTransform
+from pipeline.models.gradient_training import GradientParams, torch_seeded, train_epochs
+from pipeline.models.methods.shared import (
+    Array,
+    CandidateModel,
+    ClassEmbedder,
+    ClassTexts,
+    Clips,
+    Cost,
+    Need,
+    OneTextParams,
+    Rows,
+    unit,
+)
 from pipeline.models.ranking import rank_loss
 
 NEEDS: Need = "pooled"
 
 
-class Params(Worded, Descent):
+class Params(OneTextParams, GradientParams):
     """Texts, networks, loss and optimiser; in the comments what the adapted code has."""
 
-    features: Form  # log1p
+    features: FeatureForm  # log1p
     rectified: bool  # true: what is rebuilt goes through a ReLU, as inputs are that are nowhere negative
     text_hidden: int | None = Field(ge=1)  # 512, for texts of 1,024; null, one layer to the code, for word vectors
     code_dim: int = Field(ge=1)  # 100
@@ -68,28 +79,28 @@ class ReViSE(nn.Module):
 
     def __init__(self, params: Params, features_ND: Array, text_dim: int) -> None:
         super().__init__()
-        self.intake = Intake(params.features, features_ND)
+        self.intake = FeatureTransform(params.features, features_ND)
         inner = [] if params.text_hidden is None else [params.text_hidden]
         visual, text = [features_ND.shape[1], params.code_dim], [text_dim, *inner, params.code_dim]
         self.visual = Autoencoder(visual, params.common_dim, params.rectified)
         self.text = Autoencoder(text, params.common_dim, params.rectified)
 
 
-def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[Candidate]:
+def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[CandidateModel]:
     """The networks after each kept epoch. DataError for features that have no logarithm where that is asked for."""
     seen = texts.of_clips(clips)
-    wording = params.wording(clips, texts)
-    features_ND, text_KT = torch.from_numpy(clips.features_ND), torch.from_numpy(wording(seen))
+    embedder = params.embedder(clips, texts)
+    features_ND, text_KT = torch.from_numpy(clips.features_ND), torch.from_numpy(embedder(seen))
     label_N = torch.from_numpy(seen.rows(clips.class_ids))
-    with drawn_from(seed, "revise"):
+    with torch_seeded(seed, "revise"):
         model = ReViSE(params, clips.features_ND, text_KT.shape[1])
 
     def loss_of(rows: Rows) -> Tensor:
         return batch_loss(model, params, features_ND[rows], text_KT, label_N[rows])
 
-    for setting, loss in descend(model, loss_of, len(features_ND), params, seed):
-        found = Meeting(model, wording)
-        yield Candidate(setting, loss, found.scores, found, found.explained, found.cost)
+    for setting, loss in train_epochs(model, loss_of, len(features_ND), params, seed):
+        scorer = CommonSpaceScorer(model, embedder)
+        yield CandidateModel(setting, loss, scorer.scores, scorer, scorer.explained, scorer.cost)
 
 
 def batch_loss(model: ReViSE, params: Params, features_BD: Tensor, text_KT: Tensor, label_B: Tensor) -> Tensor:
@@ -119,11 +130,11 @@ def discrepancy(one_BC: Tensor, other_BC: Tensor, kernel: float) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Meeting:
+class CommonSpaceScorer:
     """The trained networks, and how classes read beside them."""
 
     model: ReViSE
-    wording: Wording
+    embedder: ClassEmbedder
 
     def scores(self, features_ND: Array, texts: ClassTexts) -> Array:
         """Products of the common vectors, (N, K)."""
@@ -142,17 +153,17 @@ class Meeting:
 
     def state_dict(self) -> dict[str, Any]:
         """The networks' weights, and the mean texts."""
-        return {**self.model.state_dict(), **self.wording.state_dict()}
+        return {**self.model.state_dict(), **self.embedder.state_dict()}
 
     def _clips(self, features_ND: Array) -> Array:
         with torch.no_grad():
             vectors_NH = self.model.visual.meeting(self.model.intake(torch.from_numpy(features_ND)))
-        return np.asarray(vectors_NH.numpy(), dtype=np.float32)
+        return as_array(vectors_NH)
 
     def _classes(self, texts: ClassTexts) -> Array:
         with torch.no_grad():
-            vectors_KH = self.model.text.meeting(torch.from_numpy(self.wording(texts)))
-        return np.asarray(vectors_KH.numpy(), dtype=np.float32)
+            vectors_KH = self.model.text.meeting(torch.from_numpy(self.embedder(texts)))
+        return as_array(vectors_KH)
 
 
 def _layers(sizes: list[int], rectified: bool) -> nn.Sequential:

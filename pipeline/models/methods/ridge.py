@@ -5,17 +5,17 @@ The regression from visual to semantic space is the plain baseline of zero-shot 
 
 from collections.abc import Iterator
 
-from pipeline.models.methods.shared import Candidate, ClassTexts, Clips, Need
-from pipeline.models.regression import Penalised, fitted
+from pipeline.models.methods.shared import CandidateModel, ClassTexts, Clips, Need
+from pipeline.models.regression import PenaltyParams, fit_grid
 
 NEEDS: Need = "pooled"
 
 
-class Params(Penalised):
+class Params(PenaltyParams):
     """Which texts are the target, and the penalties to choose from."""
 
 
-def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[Candidate]:  # noqa: ARG001 - no chance in it
+def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[CandidateModel]:  # noqa: ARG001 - no chance in it
     """One solution a penalty."""
-    for setting, (found, loss) in zip(params.settings, fitted(clips, texts, params), strict=True):
-        yield Candidate(setting, loss, found.scores, found, found.explained, found.cost)
+    for setting, (scorer, loss) in zip(params.settings, fit_grid(clips, texts, params), strict=True):
+        yield CandidateModel(setting, loss, scorer.scores, scorer, scorer.explained, scorer.cost)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from pipeline.core import params
 from pipeline.core.errors import DataError
@@ -25,11 +25,21 @@ Need = Literal["pooled", "tokens", "masked"]
 
 LABEL_AND_CONTEXT = "mean"  # the text type that stands for the mean direction of label and context
 
-SMALLEST_DEVIATION = 1e-8  # below it a feature counts as constant
+MIN_DEVIATION = 1e-8  # below it a feature counts as constant
 
 # A type of class texts, a stored mean of types, "mean" (label and context), or several of these joined by "+".
 TextType = Annotated[str, Field(pattern=r"^[^+]+(\+[^+]+)*$")]
 Centre = Literal["none", "seen"]  # of which classes the mean text is taken off
+
+
+def _ascending(values: list[float]) -> list[float]:
+    if values != sorted(set(values)):
+        raise ValueError("expected ascending values, each once")
+    return values
+
+
+ASCENDING = AfterValidator(_ascending)
+Grid = Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1), ASCENDING]  # values to choose from
 
 
 @dataclass(frozen=True)
@@ -43,7 +53,7 @@ class Clips:
 
     def of(self, chosen_N: npt.NDArray[np.bool_]) -> "Clips":
         """Some of them."""
-        class_ids = tuple(one for one, is_chosen in zip(self.class_ids, chosen_N, strict=True) if is_chosen)
+        class_ids = tuple(class_id for class_id, is_chosen in zip(self.class_ids, chosen_N, strict=True) if is_chosen)
         return replace(self, features_ND=self.features_ND[chosen_N], class_ids=class_ids)
 
 
@@ -82,9 +92,9 @@ class ClassTexts:
             return self.contexts()
         if kind not in self.further:
             context = [] if self.context_KT is None else ["context", LABEL_AND_CONTEXT]
-            found = ", ".join(["label", *context, *sorted(self.further)])
+            types = ", ".join(["label", *context, *sorted(self.further)])
             raise DataError(
-                f"the class texts have no type '{kind}'; they have {found}; run `dvc repro prompt embed` once the "
+                f"the class texts have no type '{kind}'; they have {types}; run `dvc repro prompt embed` once the "
                 "dataset's row of prompt names it among its sources, or name another type in params.yaml"
             )
         return self.further[kind]
@@ -100,7 +110,7 @@ class ClassTexts:
 
 
 @dataclass(frozen=True)
-class Wording:
+class ClassEmbedder:
     """The texts of classes as one unit vector each, as a method reads them.
 
     Parts (types of text) are joined end to end, each as a unit vector, so that all count alike whatever their sizes.
@@ -112,12 +122,12 @@ class Wording:
     means: tuple[Array, ...]  # (T) a part; none: the texts as they are
 
     @staticmethod
-    def of(text_type: str, centre: Centre, seen: ClassTexts) -> "Wording":
+    def of(text_type: str, centre: Centre, seen: ClassTexts) -> "ClassEmbedder":
         """`seen` are the texts of the classes of the training clips, and no others. DataError for an unknown type."""
         kinds = tuple(text_type.split("+"))
         vectors = [seen.of_type(kind) for kind in kinds]
         means = [part_KT.mean(axis=0, dtype=np.float64).astype(np.float32) for part_KT in vectors]
-        return Wording(kinds, tuple(means) if centre == "seen" else ())
+        return ClassEmbedder(kinds, tuple(means) if centre == "seen" else ())
 
     def __call__(self, texts: ClassTexts) -> Array:
         """Unit vectors (K, T), where T is the sum of the parts' sizes."""
@@ -131,19 +141,19 @@ class Wording:
         return {f"text_mean.{kind}": mean_T for kind, mean_T in zip(self.kinds, self.means, strict=False)}
 
 
-def mean_texts(wordings: Iterable[Wording]) -> dict[str, Array]:
+def mean_texts(embedders: Iterable[ClassEmbedder]) -> dict[str, Array]:
     """The means of several texts of a class by type, as they are kept beside a method's weights."""
-    return {name: mean_T for wording in wordings for name, mean_T in wording.state_dict().items()}
+    return {name: mean_T for embedder in embedders for name, mean_T in embedder.state_dict().items()}
 
 
-def stacked(wordings: Sequence[Wording], texts: ClassTexts, method: str) -> Array:
+def stacked_texts(embedders: Sequence[ClassEmbedder], texts: ClassTexts, method: str) -> Array:
     """The S texts of each class (S, K, T). Raises DataError for texts of several sizes, which one method reads."""
-    vectors = [wording(texts) for wording in wordings]
-    sizes = [each.shape[1] for each in vectors]
+    vectors = [embedder(texts) for embedder in embedders]
+    sizes = [vectors_KT.shape[1] for vectors_KT in vectors]
     if len(set(sizes)) > 1:
-        told = ", ".join(f"{'+'.join(w.kinds)} of {size}" for w, size in zip(wordings, sizes, strict=True))
+        lengths = ", ".join(f"{'+'.join(w.kinds)} of {size}" for w, size in zip(embedders, sizes, strict=True))
         raise DataError(
-            f"{method} reads several texts of a class, which must be equally long: {told} numbers; "
+            f"{method} reads several texts of a class, which must be equally long: {lengths} numbers; "
             f"name others in align.methods.{method} of params.yaml"
         )
     return np.stack(vectors)
@@ -161,7 +171,7 @@ Explain = Callable[[Array, ClassTexts], dict[str, Array]]
 
 
 @dataclass(frozen=True)
-class Candidate:
+class CandidateModel:
     """One state of a method that could be chosen. Ask it before the next one is drawn: training goes on in place."""
 
     setting: str  # an epoch, or a value of a grid
@@ -208,15 +218,15 @@ class MethodParams(params.Params):
         return ""
 
 
-class Worded(MethodParams):
+class OneTextParams(MethodParams):
     """Base of those methods that read one vector a class."""
 
     text_type: TextType
     centre: Centre
 
-    def wording(self, clips: Clips, texts: ClassTexts) -> Wording:
+    def embedder(self, clips: Clips, texts: ClassTexts) -> ClassEmbedder:
         """How classes read, centred on the classes of the clips where asked."""
-        return Wording.of(self.text_type, self.centre, texts.of_clips(clips))
+        return ClassEmbedder.of(self.text_type, self.centre, texts.of_clips(clips))
 
 
 class Method(Protocol):
@@ -225,12 +235,12 @@ class Method(Protocol):
     Params: type[MethodParams]
     NEEDS: Need
 
-    def candidates(self, clips: Clips, texts: ClassTexts, params: Any, seed: int) -> Iterator[Candidate]:
+    def candidates(self, clips: Clips, texts: ClassTexts, params: Any, seed: int) -> Iterator[CandidateModel]:
         """Train on clips; `texts` holds at least their classes. Yields one candidate a kept setting."""
         ...
 
 
-def seeded(kind: str, seed: int | None) -> str:
+def seed_group(kind: str, seed: int | None) -> str:
     """The group of a kind of text in a store of the embed stage; None: of an encoder that has no seeds."""
     return kind if seed is None else f"{kind}@{seed}"
 
@@ -264,7 +274,7 @@ def _class_vectors(store: "Store", kind: str, class_ids: Sequence[int], seed: in
 def text_group(store: "Store", kind: str, seed: int | None) -> str:
     """The group of a kind of text: that of the seed, else the one for all seeds. DataError where there is neither."""
     of_kind = [name for name in store.groups() if name.partition("@")[0] == kind]
-    for name in (seeded(kind, seed), kind):
+    for name in (seed_group(kind, seed), kind):
         if name in of_kind:
             return name
     if of_kind:
@@ -277,8 +287,8 @@ def text_group(store: "Store", kind: str, seed: int | None) -> str:
 def text_weights(texts: "Store", seed: int) -> str | None:
     """The hash of the weights that made the texts' vectors, where the store says it."""
     of_seed = texts.group_attrs(text_group(texts, "label", seed)).get("weights_hash")
-    found: str | None = of_seed or texts.attrs.get("weights_hash")
-    return found
+    weights_hash: str | None = of_seed or texts.attrs.get("weights_hash")
+    return weights_hash
 
 
 def class_vector(vectors_NT: Array) -> Array:
@@ -286,7 +296,7 @@ def class_vector(vectors_NT: Array) -> Array:
     return unit(unit(vectors_NT).mean(axis=0))
 
 
-def of_senses(features: Array, num_senses: int) -> Array:
+def split_senses(features: Array, num_senses: int) -> Array:
     """The vectors of every sense, (clips, senses, size), of features in which they stand end to end."""
     if features.shape[1] % num_senses:
         raise DataError(
@@ -296,18 +306,18 @@ def of_senses(features: Array, num_senses: int) -> Array:
     return features.reshape(len(features), num_senses, -1)
 
 
-def of_sense(features: Array, senses: Sequence[str], sense: str) -> Array:
+def sense_vectors(features: Array, senses: Sequence[str], sense: str) -> Array:
     """The vectors of one sense, (clips, size). Raises DataError for one that the features do not join."""
     if sense not in senses:
         joined = f"they join {list(senses)}" if senses else "they are of one encoder"
         raise DataError(f"the features have no vectors of the sense '{sense}': {joined}; name a fused store of bind")
-    return of_senses(features, len(senses))[:, list(senses).index(sense)]
+    return split_senses(features, len(senses))[:, list(senses).index(sense)]
 
 
 def standardisation(features_ND: Array) -> tuple[Array, Array]:
     """Mean and scale (D) that give training clips mean 0 and deviation 1; a constant feature gets scale 0."""
     deviation_D = features_ND.std(axis=0, dtype=np.float64)
-    scale_D = np.divide(1.0, deviation_D, out=np.zeros_like(deviation_D), where=deviation_D > SMALLEST_DEVIATION)
+    scale_D = np.divide(1.0, deviation_D, out=np.zeros_like(deviation_D), where=deviation_D > MIN_DEVIATION)
     return features_ND.mean(axis=0, dtype=np.float64).astype(np.float32), scale_D.astype(np.float32)
 
 

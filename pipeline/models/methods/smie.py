@@ -13,8 +13,15 @@ from functools import partial
 from pydantic import Field
 from torch import Tensor
 
-from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, Need
-from pipeline.models.mutual_information import Discriminator, DiscriminatorParams, Judge, judged, of_false, of_true
+from pipeline.models.methods.shared import Array, CandidateModel, ClassTexts, Clips, Need
+from pipeline.models.mutual_information import (
+    Discriminator,
+    DiscriminatorParams,
+    PairScorer,
+    false_pair_term,
+    train,
+    true_pair_term,
+)
 
 NEEDS: Need = "masked"
 
@@ -26,14 +33,14 @@ class Params(DiscriminatorParams):
     constraint: float = Field(gt=0)  # weight of the temporal constraint, 0.5 in the released code
 
 
-def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[Candidate]:
+def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[CandidateModel]:
     """The discriminator after each kept epoch."""
     loss_of = partial(constrained_loss, params=params)
-    for setting, loss, judge in judged(clips, texts, params, seed, loss_of):
-        yield Candidate(setting, loss, partial(_scores, judge), judge, None, judge.cost)
+    for setting, loss, judge in train(clips, texts, params, seed, loss_of):
+        yield CandidateModel(setting, loss, partial(_scores, judge), judge, None, judge.cost)
 
 
-def _scores(judge: Judge, features_NKD: Array, texts: ClassTexts) -> Array:
+def _scores(judge: PairScorer, features_NKD: Array, texts: ClassTexts) -> Array:
     """Of the clips themselves."""
     return judge.scores(features_NKD[:, 0], texts)
 
@@ -44,6 +51,6 @@ def constrained_loss(model: Discriminator, features_BKD: Tensor, text_BT: Tensor
     `features_BKD` holds the clip itself, then its variants.
     """
     features_BD, variants_BKD = features_BKD[:, 0], features_BKD[:, 1:]
-    whole, false = of_true(model, features_BD, text_BT), of_false(model, features_BD, text_BT)
-    hidden = of_true(model, variants_BKD, text_BT[:, None].expand(-1, variants_BKD.shape[1], -1))
+    whole, false = true_pair_term(model, features_BD, text_BT), false_pair_term(model, features_BD, text_BT)
+    hidden = true_pair_term(model, variants_BKD, text_BT[:, None].expand(-1, variants_BKD.shape[1], -1))
     return false - whole + params.constraint * (params.margin - (whole - hidden)).clamp(min=0)

@@ -9,8 +9,14 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from pipeline.models.methods.shared import Candidate, ClassTexts, Clips, Need
-from pipeline.models.mutual_information import Discriminator, DiscriminatorParams, judged, of_false, of_true
+from pipeline.models.methods.shared import CandidateModel, ClassTexts, Clips, Need
+from pipeline.models.mutual_information import (
+    Discriminator,
+    DiscriminatorParams,
+    false_pair_term,
+    train,
+    true_pair_term,
+)
 
 NEEDS: Need = "pooled"
 
@@ -19,12 +25,12 @@ class Params(DiscriminatorParams):
     """Texts, network and optimiser."""
 
 
-def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[Candidate]:
+def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[CandidateModel]:
     """The discriminator after each kept epoch."""
-    for setting, loss, judge in judged(clips, texts, params, seed, global_loss):
-        yield Candidate(setting, loss, judge.scores, judge, None, judge.cost)
+    for setting, loss, judge in train(clips, texts, params, seed, global_loss):
+        yield CandidateModel(setting, loss, judge.scores, judge, None, judge.cost)
 
 
 def global_loss(model: Discriminator, features_BD: Tensor, text_BT: Tensor) -> Tensor:
     """- I."""
-    return of_false(model, features_BD, text_BT) - of_true(model, features_BD, text_BT)
+    return false_pair_term(model, features_BD, text_BT) - true_pair_term(model, features_BD, text_BT)

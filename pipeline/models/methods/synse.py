@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from pydantic import model_validator
 
-from pipeline.models.methods.shared import Candidate, Centre, ClassTexts, Clips, Need, TextType, Wording
+from pipeline.models.methods.shared import CandidateModel, Centre, ClassEmbedder, ClassTexts, Clips, Need, TextType
 from pipeline.models.vae import alignment
 from pipeline.models.vae.params import VaeParams
 
@@ -30,8 +30,8 @@ class Params(VaeParams):
         return self
 
 
-def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[Candidate]:
+def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[CandidateModel]:
     """The autoencoders after each cycle. Raises DataError where there are no nouns or verbs."""
     seen = texts.of_clips(clips)
-    wordings = tuple(Wording.of(kind, params.centre, seen) for kind in (params.noun, params.verb))
-    return alignment.candidates(clips, seen, wordings, params, seed)
+    embedders = tuple(ClassEmbedder.of(kind, params.centre, seen) for kind in (params.noun, params.verb))
+    return alignment.candidates(clips, seen, embedders, params, seed)

@@ -11,7 +11,7 @@ from pipeline.models.rest.regions import PLACE_DIM
 
 
 @dataclass(frozen=True)
-class Sizes:
+class ModelSizes:
     """Sizes that data give; with the params they decide every weight."""
 
     token_dim: int  # of a visual token before projection, without its place
@@ -28,14 +28,14 @@ class Sizes:
 
 
 @dataclass(frozen=True)
-class Seen:
+class VisualTokens:
     """The visual tokens of a batch of clips; `known_NS` is False at padding, which stands behind."""
 
     token_NSD: Tensor
     known_NS: Tensor | None
 
     @classmethod
-    def of(cls, token_NSD: Tensor, batch: dict[str, Tensor], sizes: Sizes) -> "Seen":
+    def of(cls, token_NSD: Tensor, batch: dict[str, Tensor], sizes: ModelSizes) -> "VisualTokens":
         """Tokens with what else a batch holds of them, `place` and `known`. DataError where they do not fit."""
         if sizes.places != ("place" in batch):
             raise DataError("rest: tokens should come with their places exactly where the model was built for places")

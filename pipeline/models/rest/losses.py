@@ -11,7 +11,7 @@ from pipeline.models.rest.model import Output
 from pipeline.models.rest.tokens import NO_TARGET
 
 
-class Losses(core_params.Params):
+class LossParams(core_params.Params):
     """Which tasks are learnt (Table 3b), and how many words are hidden."""
 
     cls: bool
@@ -19,13 +19,13 @@ class Losses(core_params.Params):
     mask_share: float = Field(ge=0, le=1)
 
     @model_validator(mode="after")
-    def _some_task(self) -> "Losses":
+    def _some_task(self) -> "LossParams":
         if not self.cls and self.mlm is None:
             raise ValueError("nothing to learn: set cls to true, or mlm to a weight")
         return self
 
 
-def loss(output: Output, batch: dict[str, Tensor], losses: Losses) -> tuple[Tensor, dict[str, Tensor]]:
+def loss(output: Output, batch: dict[str, Tensor], losses: LossParams) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss and, of the tasks that are learnt, `accuracy` and `word_accuracy`: means over clips, in float32.
 
     Of a clip's masked words the mean is taken first, so that every clip weighs alike, on one device or on several.

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from pipeline.core.errors import DataError
 from pipeline.models.rest.e2e import E2EParams
 from pipeline.models.rest.frames import FrameEncoder
-from pipeline.models.rest.inputs import Seen, Sizes
+from pipeline.models.rest.inputs import ModelSizes, VisualTokens
 from pipeline.models.rest.recurrent import Recurrent, RecurrentParams
 from pipeline.models.rest.transformer import Transformer, TransformerParams
 
@@ -36,10 +36,10 @@ class Rest(nn.Module):
 
     - `x`: uint8 frames (N, T, C, H, W), or tokens where `frames` is None (N, S, D);
     - `known` (N, S), where clips have different numbers of tokens, and `place` (N, S, 7) of regions;
-    - `words` (N, W): the class name's words, some of them masked (`tokens.masked`), where words are learnt.
+    - `words` (N, W): the class name's words, some of them masked (`tokens.mask_words`), where words are learnt.
     """
 
-    def __init__(self, params: RestParams, frames: FrameEncoder | None, sizes: Sizes) -> None:
+    def __init__(self, params: RestParams, frames: FrameEncoder | None, sizes: ModelSizes) -> None:
         super().__init__()
         if frames is not None and frames.dim != sizes.token_dim:
             raise DataError(f"rest: the frame encoder gives {frames.dim} numbers a token, sizes say {sizes.token_dim}")
@@ -79,9 +79,9 @@ class Rest(nn.Module):
             raise DataError("rest: a recurrent model has no attention to show")
         return self.trunk.attention(self._seen(batch), batch.get("words"))
 
-    def _seen(self, batch: Batch) -> Seen:
+    def _seen(self, batch: Batch) -> VisualTokens:
         token_NSD = batch["x"] if self.frames is None else self.frames(batch["x"])
-        return Seen.of(token_NSD, batch, self.sizes)
+        return VisualTokens.of(token_NSD, batch, self.sizes)
 
 
 def _head(dim: int, num: int) -> nn.Module:

@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from pipeline.core import params as core_params
-from pipeline.models.rest.inputs import Seen, Sizes
+from pipeline.models.rest.inputs import ModelSizes, VisualTokens
 
 
 class RecurrentParams(core_params.Params):
@@ -28,7 +28,7 @@ class RecurrentParams(core_params.Params):
 class Recurrent(nn.Module):
     """Visual tokens, and words where there are any -> the last output of the visual stream and each word's."""
 
-    def __init__(self, params: RecurrentParams, sizes: Sizes) -> None:
+    def __init__(self, params: RecurrentParams, sizes: ModelSizes) -> None:
         super().__init__()
         self.project = nn.Sequential(nn.Linear(sizes.visual_dim, params.dim), nn.LayerNorm(params.dim))
         self.dropout = nn.Dropout(params.dropout)
@@ -37,7 +37,7 @@ class Recurrent(nn.Module):
             self.word = nn.Embedding(sizes.num_words, params.dim)
             self.words = _cells(params)
 
-    def forward(self, seen: Seen, word_NW: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def forward(self, seen: VisualTokens, word_NW: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """visual_ND and word_NWD."""
         output_NSD, _ = self.visual(self.dropout(self.project(seen.token_NSD)))
         visual_ND = output_NSD[torch.arange(len(output_NSD), device=output_NSD.device), seen.last()]
@@ -48,7 +48,7 @@ class Recurrent(nn.Module):
         word_NWD, _ = self.words(self.dropout(self.word(word_NW)), state)
         return visual_ND, word_NWD
 
-    def represent(self, seen: Seen) -> Tensor:
+    def represent(self, seen: VisualTokens) -> Tensor:
         """visual_ND of clips without a name."""
         visual_ND: Tensor = self(seen, None)[0]
         return visual_ND

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from pipeline.core import params as core_params
 from pipeline.core.errors import DataError, ParamsError
-from pipeline.models.rest.attention import Layer, Scheme, allowed
-from pipeline.models.rest.inputs import Seen, Sizes
+from pipeline.models.rest.attention import Layer, Scheme, attention_mask
+from pipeline.models.rest.inputs import ModelSizes, VisualTokens
 from pipeline.models.rest.tokens import MASK, PAD
 
 
@@ -36,7 +36,7 @@ class TransformerParams(core_params.Params):
 class Transformer(nn.Module):
     """Visual tokens, and words where there are any -> the output of [CLS] and of each word."""
 
-    def __init__(self, params: TransformerParams, sizes: Sizes) -> None:
+    def __init__(self, params: TransformerParams, sizes: ModelSizes) -> None:
         super().__init__()
         if params.represents == "mask" and not sizes.num_words:
             raise ParamsError("rest: represents: mask needs words to learn from; give losses.mlm a weight, or take cls")
@@ -56,7 +56,7 @@ class Transformer(nn.Module):
             Layer(dim, params.num_heads, params.mlp_dim, params.dropout) for _ in range(params.num_layers)
         )
 
-    def forward(self, seen: Seen, word_NW: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def forward(self, seen: VisualTokens, word_NW: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """cls_ND and word_NWD, the outputs of the last layer."""
         token_NLD, may_N1LL = self._start(seen, word_NW)
         for layer in self.layers:
@@ -64,7 +64,7 @@ class Transformer(nn.Module):
         words = None if word_NW is None else token_NLD[:, -word_NW.shape[1] :]
         return token_NLD[:, 0], words
 
-    def represent(self, seen: Seen) -> Tensor:
+    def represent(self, seen: VisualTokens) -> Tensor:
         """visual_ND of clips without a name. Words change nothing that [CLS] is, but under "cross" attention.
 
         There, and where [MASK] represents a clip, the input is [CLS], the clip and [MASK], as in the paper's tests.
@@ -76,17 +76,17 @@ class Transformer(nn.Module):
         cls_ND, word_N1D = self(seen, mask_N1)
         return cls_ND if self.params.represents == "cls" or word_N1D is None else word_N1D[:, 0]
 
-    def attention(self, seen: Seen, word_NW: Tensor | None) -> list[Tensor]:
+    def attention(self, seen: VisualTokens, word_NW: Tensor | None) -> list[Tensor]:
         """weight_NHLL of every layer, first to last."""
         token_NLD, may_N1LL = self._start(seen, word_NW)
-        found = []
+        weights = []
         for layer in self.layers:
             assert isinstance(layer, Layer)
-            found.append(layer.weights(token_NLD, may_N1LL))
+            weights.append(layer.weights(token_NLD, may_N1LL))
             token_NLD = layer(token_NLD, may_N1LL)
-        return found
+        return weights
 
-    def _start(self, seen: Seen, word_NW: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _start(self, seen: VisualTokens, word_NW: Tensor | None) -> tuple[Tensor, Tensor]:
         """token_NLD of the first layer, and may_N1LL: who attends whom, padding nobody's business."""
         visual_NSD = self.project(seen.token_NSD)
         if self.position_SD is not None:
@@ -96,8 +96,8 @@ class Transformer(nn.Module):
             self._check_room(word_NW)
             parts.append(self.word(word_NW) + self.place_WD[: word_NW.shape[1]])
         num_words = 0 if word_NW is None else word_NW.shape[1]
-        may_LL = allowed(visual_NSD.shape[1], num_words, self.params.attention, visual_NSD.device)
-        return self.dropout(torch.cat(parts, dim=1)), may_LL & _there(seen, word_NW)[:, None, None]
+        may_LL = attention_mask(visual_NSD.shape[1], num_words, self.params.attention, visual_NSD.device)
+        return self.dropout(torch.cat(parts, dim=1)), may_LL & _known_tokens(seen, word_NW)[:, None, None]
 
     def _check_room(self, word_NW: Tensor) -> None:
         if word_NW.shape[1] > self.sizes.max_words:
@@ -107,11 +107,11 @@ class Transformer(nn.Module):
             )
 
 
-def _there(seen: Seen, word_NW: Tensor | None) -> Tensor:
+def _known_tokens(seen: VisualTokens, word_NW: Tensor | None) -> Tensor:
     """there_NL: False at padding."""
     num_clips, num_visual = seen.token_NSD.shape[:2]
     device = seen.token_NSD.device
-    there_NS = torch.ones(num_clips, num_visual, dtype=torch.bool, device=device)
-    there_NS = there_NS if seen.known_NS is None else seen.known_NS
-    parts = [torch.ones(num_clips, 1, dtype=torch.bool, device=device), there_NS]
+    known_NS = torch.ones(num_clips, num_visual, dtype=torch.bool, device=device)
+    known_NS = known_NS if seen.known_NS is None else seen.known_NS
+    parts = [torch.ones(num_clips, 1, dtype=torch.bool, device=device), known_NS]
     return torch.cat(parts if word_NW is None else [*parts, word_NW != PAD], dim=1)

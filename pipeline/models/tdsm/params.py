@@ -5,9 +5,9 @@ import math
 from pydantic import Field, model_validator
 
 from pipeline.core.params import Params
-from pipeline.models.intake import Form
+from pipeline.models.feature_transform import FeatureForm
+from pipeline.models.gradient_training import RoundSchedule
 from pipeline.models.methods.shared import Centre, MethodParams, TextType
-from pipeline.models.rounds import Rounds
 
 
 class NoiseParams(Params):
@@ -23,7 +23,7 @@ class TdsmParams(MethodParams):
 
     texts: list[TextType] = Field(min_length=1)  # of a class, a token each
     centre: Centre  # of each text
-    features: Form  # raw in the released code
+    features: FeatureForm  # raw in the released code
     width: int = Field(ge=2)  # of a token
     depth: int = Field(ge=1)
     heads: int = Field(ge=1)
@@ -52,10 +52,10 @@ class TdsmParams(MethodParams):
         return self
 
     @property
-    def rounds(self) -> Rounds:
+    def schedule(self) -> RoundSchedule:
         """What lies between two candidates."""
         num_rounds = self.steps // self.keep_every
-        return Rounds(num_rounds, self.keep_every, self.batch_size, self.rate, self.weight_decay)
+        return RoundSchedule(num_rounds, self.keep_every, self.batch_size, self.rate, self.weight_decay)
 
     def rate(self, step: int) -> float:
         """The learning rate of a step, from 0."""

@@ -39,7 +39,7 @@ class TextEncoder(Protocol):
 
 
 @runtime_checkable
-class Cutting(Protocol):
+class SplittingEncoder(Protocol):
     """A text encoder that reads texts too long for it in pieces."""
 
     def num_cut(self, texts: Sequence[str]) -> int:
@@ -121,11 +121,11 @@ def _loaded(folder: Path, num_threads: int) -> Any:
 def encode_cached(encoder: TextEncoder, texts: Sequence[str], root: Path = CACHE) -> Vectors:
     """Vectors (N, D) of texts, from `root`/texts where an earlier run left them whole, else from the encoder."""
     folder = root / "texts" / _cache_name(encoder)
-    known = {text: _kept(folder, text) for text in texts}
+    known = {text: _cached(folder, text) for text in texts}
     missing = [text for text, vector in known.items() if vector is None]
     if missing:
         for text, vector in zip(missing, encoder.encode(missing), strict=True):
-            _keep(folder, text, vector)
+            _store(folder, text, vector)
             known[text] = vector
     return np.stack([vector for text in texts if (vector := known[text]) is not None])
 
@@ -142,13 +142,13 @@ def _entry(folder: Path, text: str) -> Path:
     return folder / hashlib.sha256(text.encode()).hexdigest()
 
 
-def _keep(folder: Path, text: str, vector: Vectors) -> None:
+def _store(folder: Path, text: str, vector: Vectors) -> None:
     values = vector.astype("<f4").tobytes()
     with whole(_entry(folder, text)) as scratch:
         scratch.write_bytes(hashlib.sha256(values).digest() + values)
 
 
-def _kept(folder: Path, text: str) -> Vectors | None:
+def _cached(folder: Path, text: str) -> Vectors | None:
     """A vector of an earlier run; None if there is none or its digest does not fit (it is then made anew)."""
     try:
         content = _entry(folder, text).read_bytes()

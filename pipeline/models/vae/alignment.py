@@ -5,28 +5,36 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from pipeline.models.arrays import as_array
 from pipeline.models.dense import num_params
-from pipeline.models.descent import drawn_from
-from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, Cost, Rows, Wording, mean_texts
-from pipeline.models.rounds import descend
+from pipeline.models.gradient_training import torch_seeded, train_rounds
+from pipeline.models.methods.shared import (
+    Array,
+    CandidateModel,
+    ClassEmbedder,
+    ClassTexts,
+    Clips,
+    Cost,
+    Rows,
+    mean_texts,
+)
 from pipeline.models.vae import classifier
-from pipeline.models.vae.losses import Weights, loss
+from pipeline.models.vae.losses import LossWeights, loss
 from pipeline.models.vae.network import CrossVae
 from pipeline.models.vae.params import VaeParams
 
 
 @dataclass(frozen=True)
-class Aligner:
+class LatentScorer:
     """The autoencoders, and how classes read beside them."""
 
     model: CrossVae
     params: VaeParams
-    wordings: tuple[Wording, ...]  # of each text of a class
+    embedders: tuple[ClassEmbedder, ...]  # of each text of a class
     seed: int
 
     def scores(self, features_ND: Array, texts: ClassTexts) -> Array:
@@ -38,15 +46,15 @@ class Aligner:
             latents = self._latents(texts)
             z_NZ = self.model.means(torch.from_numpy(features_ND))
         weight_KZ, bias_K = classifier.trained(latents, texts.class_ids, self.params, self.seed)
-        return _array(functional.linear(z_NZ, weight_KZ, bias_K))
+        return as_array(functional.linear(z_NZ, weight_KZ, bias_K))
 
     def explained(self, features_ND: Array, texts: ClassTexts) -> dict[str, Array]:
         """The latents of clips and of texts, without noise."""
         with torch.no_grad():
             text_KZ = torch.cat([mean for mean, _ in self._latents(texts)], dim=1)
             return {
-                "vectors": _array(self.model.means(torch.from_numpy(features_ND))),
-                "text_vectors": _array(text_KZ),
+                "vectors": as_array(self.model.means(torch.from_numpy(features_ND))),
+                "text_vectors": as_array(text_KZ),
             }
 
     def cost(self, num_classes: int) -> Cost:
@@ -56,20 +64,20 @@ class Aligner:
 
     def state_dict(self) -> dict[str, Any]:
         """The autoencoders' weights, and the mean texts."""
-        return {**self.model.state_dict(), **mean_texts(self.wordings)}
+        return {**self.model.state_dict(), **mean_texts(self.embedders)}
 
     def _latents(self, texts: ClassTexts) -> list[tuple[Tensor, Tensor]]:
-        pairs = zip(self.model.of_texts, self.wordings, strict=True)
-        return [vae.encoded(torch.from_numpy(wording(texts))) for vae, wording in pairs]
+        pairs = zip(self.model.of_texts, self.embedders, strict=True)
+        return [vae.encoded(torch.from_numpy(embedder(texts))) for vae, embedder in pairs]
 
 
 def candidates(
-    clips: Clips, seen: ClassTexts, wordings: tuple[Wording, ...], params: VaeParams, seed: int
-) -> Iterator[Candidate]:
+    clips: Clips, seen: ClassTexts, embedders: tuple[ClassEmbedder, ...], params: VaeParams, seed: int
+) -> Iterator[CandidateModel]:
     """The autoencoders after each cycle; `seen` are the texts of the clips' classes."""
-    class_texts = [torch.from_numpy(wording(seen)) for wording in wordings]
+    class_texts = [torch.from_numpy(embedder(seen)) for embedder in embedders]
     features_ND, label_N = torch.from_numpy(clips.features_ND), torch.from_numpy(seen.rows(clips.class_ids))
-    with drawn_from(seed, "vae"):
+    with torch_seeded(seed, "vae"):
         model = CrossVae(
             clips.features_ND,
             [text_KT.shape[1] for text_KT in class_texts],
@@ -80,15 +88,13 @@ def candidates(
     x_ND = model.intake(features_ND)
 
     def loss_of(rows: Rows, cycle: int, step: int) -> Tensor:
-        sizes = [params.latent_dim, *([params.latent_dim // len(wordings)] * len(wordings))]
+        sizes = [params.latent_dim, *([params.latent_dim // len(embedders)] * len(embedders))]
         noises = [torch.randn(len(rows), 1 if params.shared_noise else size) for size in sizes]
         texts = [text_KT[label_N[rows]] for text_KT in class_texts]
-        return loss(model, x_ND[rows], texts, noises, Weights.at(params, cycle, step))
+        return loss(model, x_ND[rows], texts, noises, LossWeights.at(params, cycle, step))
 
-    aligner = Aligner(model, params, wordings, seed)
-    for setting, found in zip(params.settings, descend(model, loss_of, len(x_ND), params.rounds, seed), strict=True):
-        yield Candidate(setting, found, aligner.scores, aligner, aligner.explained, aligner.cost)
-
-
-def _array(values: Tensor) -> Array:
-    return np.asarray(values.numpy(), dtype=np.float32)
+    scorer = LatentScorer(model, params, embedders, seed)
+    for setting, mean_loss in zip(
+        params.settings, train_rounds(model, loss_of, len(x_ND), params.schedule, seed), strict=True
+    ):
+        yield CandidateModel(setting, mean_loss, scorer.scores, scorer, scorer.explained, scorer.cost)

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline.models.descent import drawn_from
-from pipeline.models.vae.network import drawn
+from pipeline.models.gradient_training import torch_seeded
+from pipeline.models.vae.network import sample_latents
 from pipeline.models.vae.params import VaeParams
 
 _GAIN = 0.5  # of the first weights, as in the released code
@@ -39,9 +39,11 @@ def _start(
     latents: Sequence[tuple[Tensor, Tensor]], class_id: int, params: VaeParams, seed: int
 ) -> tuple[Tensor, Tensor]:
     """Latents (S, Z) of one class, and its first weights (Z) between -1 and 1."""
-    with drawn_from(seed, "classifier", class_id):
+    with torch_seeded(seed, "classifier", class_id):
         samples = [
-            drawn(mean_Z, log_Z, torch.randn(params.classifier.num_samples, 1 if params.shared_noise else len(mean_Z)))
+            sample_latents(
+                mean_Z, log_Z, torch.randn(params.classifier.num_samples, 1 if params.shared_noise else len(mean_Z))
+            )
             for mean_Z, log_Z in latents
         ]
         sample_SZ = torch.cat(samples, dim=1)

@@ -6,7 +6,7 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from pipeline.models.intake import Form, Intake
+from pipeline.models.feature_transform import FeatureForm, FeatureTransform
 from pipeline.models.methods.shared import Array
 
 _GAIN = 0.5  # of the weights at the start, as in the released code
@@ -39,13 +39,13 @@ class CrossVae(nn.Module):
     """An autoencoder of clips, and one of each text of a class, whose latents end to end are as long as a clip's."""
 
     def __init__(
-        self, features_ND: Array, text_dims: Sequence[int], latent_dim: int, *, rectified: bool, form: Form
+        self, features_ND: Array, text_dims: Sequence[int], latent_dim: int, *, rectified: bool, form: FeatureForm
     ) -> None:
         super().__init__()
-        self.intake = Intake(form, features_ND)
+        self.intake = FeatureTransform(form, features_ND)
         self.clips = Vae(features_ND.shape[1], latent_dim, rectified=rectified)
-        each = latent_dim // len(text_dims)
-        self.texts = nn.ModuleList(Vae(size, each, rectified=rectified) for size in text_dims)
+        text_latent_dim = latent_dim // len(text_dims)
+        self.texts = nn.ModuleList(Vae(size, text_latent_dim, rectified=rectified) for size in text_dims)
 
     @property
     def of_texts(self) -> list[Vae]:
@@ -58,6 +58,6 @@ class CrossVae(nn.Module):
         return mean_NZ
 
 
-def drawn(mean_NZ: Tensor, log_variance_NZ: Tensor, noise: Tensor) -> Tensor:
+def sample_latents(mean_NZ: Tensor, log_variance_NZ: Tensor, noise: Tensor) -> Tensor:
     """Latents; `noise` is (N, Z), or (N, 1) for all numbers of a latent alike."""
     return mean_NZ + noise * (log_variance_NZ / 2).exp()

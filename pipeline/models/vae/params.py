@@ -3,9 +3,9 @@
 from pydantic import Field, model_validator
 
 from pipeline.core.params import Params
-from pipeline.models.intake import Form
+from pipeline.models.feature_transform import FeatureForm
+from pipeline.models.gradient_training import RoundSchedule
 from pipeline.models.methods.shared import MethodParams
-from pipeline.models.rounds import Rounds
 
 
 class RampParams(Params):
@@ -55,7 +55,7 @@ class VaeParams(MethodParams):
     latent_dim: int = Field(ge=1)
     shared_noise: bool  # true (released code): one draw for all numbers of a latent; false: one each
     rectified: bool  # true (released code): decoders and the final classifier end in a ReLU
-    features: Form  # raw in the released code
+    features: FeatureForm  # raw in the released code
     lr: float = Field(gt=0)
     batch_size: int = Field(ge=2)
     cycles: int = Field(ge=1)
@@ -66,9 +66,9 @@ class VaeParams(MethodParams):
     classifier: ClassifierParams
 
     @property
-    def rounds(self) -> Rounds:
+    def schedule(self) -> RoundSchedule:
         """The cycles."""
-        return Rounds(self.cycles, self.steps, self.batch_size, lambda _: self.lr, weight_decay=0.0)
+        return RoundSchedule(self.cycles, self.steps, self.batch_size, lambda _: self.lr, weight_decay=0.0)
 
     @property
     def settings(self) -> list[str]:

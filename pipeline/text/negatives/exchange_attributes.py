@@ -10,17 +10,17 @@ from pipeline.text.truth import SAME, all_exclude
 
 
 def propose(scene: Scene, rng: Rng) -> Iterator[Edit]:
-    """Pairs of objects of different names whose attributes are of one kind and exclude each other, both ways."""
+    """Pairs of objects of different names, whose attributes are of one kind and exclude each other both ways."""
     places = scene.attribute_places
     of_kind: defaultdict[str, list[tuple[int, str, str]]] = defaultdict(list)
     for place in places:
         of_kind[place[2]].append(place)
     for node, word, kind in rng.order(places):
         rivals = [rival for rival in of_kind[kind] if rival[0] != node and rival[1] != word]
-        if not rivals or not scene.shows(node, word):
+        if not rivals or not scene.names_attribute(node, word):
             continue
         for other, new, _ in islice(rng.order(rivals), TRIES_A_PLACE):
-            if not scene.shows(other, new):
+            if not scene.names_attribute(other, new):
                 continue
             words, reason = _judged(scene, (node, other), (word, new))
             yield Edit("attribute", (node, other), f"{word} / {new}", f"{new} / {word}", words, reason)

@@ -9,17 +9,17 @@ from pipeline.text.truth import SAME, all_exclude
 
 
 def propose(scene: Scene, rng: Rng) -> Iterator[Edit]:
-    """Attributes of the same kind; one that says the same as another attribute of the object is no candidate."""
+    """Attributes of the same kind; a synonym of another attribute of the object is no candidate."""
     for node, word, _ in rng.order(scene.attribute_places):
-        if not scene.shows(node, word):
+        if not scene.names_attribute(node, word):
             continue
-        own = scene.attributes(node)
+        recorded = scene.attributes(node)
         value = scene.lexicon.attribute(word).value
         drawn = scene.pools.attributes(word, scene.thing(node), rng)
         others = (new for new in drawn if scene.lexicon.attribute(new).value != value)
         for new in islice(others, TRIES_A_PLACE):
             reason = scene.truth.of_attribute(node, new)
-            if reason is None and not all_exclude(own, new, scene.lexicon):
+            if reason is None and not all_exclude(recorded, new, scene.lexicon):
                 reason = SAME
             words = scene.described(node, word, new) if reason is None else ()
             yield Edit("attribute", (node,), word, new, words or (), MORE if words is None else reason)

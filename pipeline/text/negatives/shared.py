@@ -1,7 +1,7 @@
-"""What the rules work on: a graph with its caption, and the edits they propose.
+"""What the rules work on: a graph with its caption, and the edits that they propose.
 
-An edit changes words of the caption and nothing else: a noun within its phrase keeps the attributes that were said,
-an attribute leaves the others and the noun as they stand. What cannot be put so is no edit.
+An edit changes only some words of the caption: a new noun keeps the adjectives before it, a new adjective keeps the
+noun and the other adjectives.
 """
 
 from collections import Counter
@@ -16,23 +16,23 @@ from pipeline.graphs.scene import Relation, SceneGraph
 from pipeline.text import english, wordlists
 from pipeline.text.lexicon import Thing
 from pipeline.text.pools import NounPlace, Pools
+from pipeline.text.realisation import Piece
 from pipeline.text.rng import Rng
-from pipeline.text.telling import Piece
 from pipeline.text.truth import Truth
 
-Words = tuple[tuple[int, str], ...]  # piece -> what stands there instead
+Words = tuple[tuple[int, str], ...]  # index of a piece, its new text
 
-TRIES_A_PLACE = 4  # words drawn for one place before the next place has its turn
+TRIES_A_PLACE = 4  # words drawn for one place before the next place is tried
 MORE = "would change more than one thing"
 
 # attribute and noun -> the words before the noun
-_SAID: BoundedMemo[tuple[str, str], list[str]] = BoundedMemo(lambda pair: english.attribute_said(*pair).split())
+_ADJECTIVES: BoundedMemo[tuple[str, str], list[str]] = BoundedMemo(lambda pair: english.attribute_words(*pair).split())
 _FORMS = wordlists.groups("forms", "word", by="form")
 _COUNTING, _ASPECTS = _FORMS["counting"], _FORMS["aspect"]
 
 
 class Edit(msgspec.Struct, frozen=True, gc=False):
-    """One proposed edit. `reason` says why the result may be true, None if it is false of the graph."""
+    """One proposed edit. `reason` says why the result may be true; None if it is false of the graph."""
 
     place: str  # object | relation | attribute
     objects: tuple[int, ...]
@@ -43,9 +43,9 @@ class Edit(msgspec.Struct, frozen=True, gc=False):
 
 
 class Scene:
-    """A graph, its caption and what is true, with the words to choose from.
+    """A graph, its caption, what is true of it, and the words to choose from.
 
-    `truth` may be of more than the graph: a region is judged by its whole image.
+    `truth` may cover more than the graph: a region is judged by its whole image.
     """
 
     def __init__(self, graph: SceneGraph, text: str, pieces: Sequence[Piece], truth: Truth, pools: Pools) -> None:
@@ -64,29 +64,29 @@ class Scene:
                 mentions[piece.subject].append(place)
             else:
                 mentions[piece.subject] = [place]
-        self.relations = relations  # the pieces that say one
-        self.mentions = mentions  # object id -> the pieces that name it
+        self.relations = relations  # the indices of the pieces that name a relation
+        self.mentions = mentions  # object id -> the indices of the pieces that name it
 
     def is_asserted(self, node: int) -> bool:
-        """Whether the caption says that the object is there: who does not touch a cup may do so where there is none."""
+        """Whether the caption asserts that the object is there, which "not touching a cup" does not."""
         places = self.mentions[node]
         if places[0] == 0:
             return True
-        befores = [self.pieces[place - 1] for place in places]
-        return any(it.object != node or not self.lexicon.predicate(it.predicate).negated for it in befores)
+        previous = [self.pieces[place - 1] for place in places]
+        return any(piece.object != node or not self.lexicon.predicate(piece.predicate).negated for piece in previous)
 
     @cached_property
     def _num_ties(self) -> Counter[int]:
-        """Object id -> to how many others the caption relates it: a look at a cup and its hold are one tie."""
+        """Object id -> to how many others the caption relates it: looking at a cup and holding it are one tie."""
         ties = {frozenset((self.pieces[place].subject, self.pieces[place].object)) for place in self.relations}
         return Counter(node for tie in ties for node in tie)
 
     @cached_property
     def attribute_places(self) -> list[tuple[int, str, str]]:
-        """The attributes for which others are known that exclude them: object of the caption, attribute, its kind.
+        """The attributes that others are known to exclude: object of the caption, attribute, its kind.
 
-        The colours of people are left alone: "white" says something else of them than of a wall. So are
-        colours and patterns that were recorded as things: "a red color" is true of whatever is red.
+        Left out are the colours of people, of whom "white" means something else than of a wall, and colours and
+        patterns that were recorded as things: "a red color" is true of whatever is red.
         """
         attribute, objects, things = self.lexicon.attribute, self.truth.objects, self.truth.things
         places = []
@@ -100,17 +100,17 @@ class Scene:
         return places
 
     def relation(self, place: int) -> Relation:
-        """The relation a piece says."""
+        """The relation that a piece names."""
         piece = self.pieces[place]
         edges = self.truth.leaving(piece.subject)
         return next(edge for edge in edges if edge.object == piece.object and edge.predicate == piece.predicate)
 
     def name(self, node: int) -> str:
-        """What the caption calls an object."""
+        """The name of an object in the caption."""
         return self.truth.things[node].name
 
     def thing(self, node: int) -> Thing:
-        """What an object is."""
+        """An object in terms of the lexicon."""
         return self.truth.things[node]
 
     def attributes(self, node: int) -> tuple[str, ...]:
@@ -118,58 +118,58 @@ class Scene:
         return self.truth.objects[node].attributes
 
     def renamed(self, node: int, noun: str) -> Words | None:
-        """All pieces that name an object, with another noun and the same attributes; None if that does not read."""
+        """All pieces that name an object, with another noun and the same adjectives; None if that reads badly."""
         alone = english.takes_no_article
-        made: list[tuple[int, str]] = []
+        words: list[tuple[int, str]] = []
         for place in self.mentions[node]:
-            said = self._said(place)
-            if said is None or not set(said).isdisjoint(noun.split(" ")):
+            adjectives = self._adjectives(place)
+            if adjectives is None or not set(adjectives).isdisjoint(noun.split(" ")):
                 return None
-            if not _COUNTING.isdisjoint(said) and alone(noun) != alone(self.name(node)):
-                return None  # "two cats" and no "two cat"
-            made.append((place, self._phrase(place, said, noun)))
-        return tuple(made)
+            if not _COUNTING.isdisjoint(adjectives) and alone(noun) != alone(self.name(node)):
+                return None  # "two cats", but not "two cat"
+            words.append((place, self._phrase(place, adjectives, noun)))
+        return tuple(words)
 
     def described(self, node: int, old: str, new: str) -> Words | None:
-        """All pieces that say an attribute of an object, with another one instead; None if that does not read."""
+        """All pieces that name an attribute of an object, with another one instead; None if that reads badly."""
         name = self.name(node)
-        before, after = _SAID[old, name], _SAID[new, name]
-        made: list[tuple[int, str]] = []
+        before, after = _ADJECTIVES[old, name], _ADJECTIVES[new, name]
+        words: list[tuple[int, str]] = []
         for place in self.mentions[node]:
-            said = self._said(place) or []
-            start = _find(said, before)
+            adjectives = self._adjectives(place) or []
+            start = _find(adjectives, before)
             if start is None:
                 continue
-            rest = (said[:start], said[start + len(before) :])
-            if not after or not set(after).isdisjoint(rest[0] + rest[1]):
+            left, right = adjectives[:start], adjectives[start + len(before) :]
+            if not after or not set(after).isdisjoint(left + right):
                 return None
-            made.append((place, self._phrase(place, [*rest[0], *after, *rest[1]], name)))
-        return tuple(made)
+            words.append((place, self._phrase(place, [*left, *after, *right], name)))
+        return tuple(words)
 
-    def shows(self, node: int, attribute: str) -> bool:
-        """Whether the caption says this attribute of the object; its first mention says most."""
-        said = self._said(self.mentions[node][0])
-        if not said:
+    def names_attribute(self, node: int, attribute: str) -> bool:
+        """Whether the caption names this attribute of the object; the first mention names most."""
+        adjectives = self._adjectives(self.mentions[node][0])
+        if not adjectives:
             return False
         name = self.name(node)
-        words = _SAID[attribute, name]
-        if not words or words[0] not in said or _find(said, words) is None:
+        words = _ADJECTIVES[attribute, name]
+        if not words or words[0] not in adjectives or _find(adjectives, words) is None:
             return False
         for other in self.attributes(node):
-            longer = _SAID[other, name]
+            longer = _ADJECTIVES[other, name]
             if len(longer) > len(words) and _find(longer, words) is not None:
                 return False  # "light blue" does not say "blue"
         return True
 
     def is_bound(self, node: int) -> bool:
-        """Whether the caption says more of the object than relations to one other: an attribute, or a third."""
-        if self._said(self.mentions[node][0]):
+        """Whether the caption says more of the object than relations to one other: an attribute, or a third object."""
+        if self._adjectives(self.mentions[node][0]):
             return True
         return self._num_ties[node] > 1
 
-    def stands(self, place: int, where: int) -> str:
-        """The phrase of one piece as it reads where another stands, with a capital where a sentence opens."""
-        piece, other = self.pieces[place], self.pieces[where]
+    def phrase_at(self, place: int, target: int) -> str:
+        """The phrase of one piece as it reads in the place of another, with a capital at the start of a sentence."""
+        piece, other = self.pieces[place], self.pieces[target]
         phrase = self.text[piece.start : piece.stop]
         first = phrase[0].upper() if self._opens(other.start) else phrase[0].lower()
         return first + phrase[1:]
@@ -184,19 +184,19 @@ class Scene:
             end = piece.stop
         return "".join((*parts, text[end:]))
 
-    def _said(self, place: int) -> list[str] | None:
+    def _adjectives(self, place: int) -> list[str] | None:
         """The words between article and noun of a piece that names an object; None if it does not end in its name."""
         piece = self.pieces[place]
         return _BETWEEN[self.text[piece.start : piece.stop], self.name(piece.subject)]
 
-    def _phrase(self, place: int, attributes: Sequence[str], noun: str) -> str:
-        """How a piece reads with these attributes and noun."""
+    def _phrase(self, place: int, adjectives: Sequence[str], noun: str) -> str:
+        """The text of a piece with these adjectives and this noun."""
         piece = self.pieces[place]
-        phrase = english.noun_phrase(noun, tuple(attributes), definite=piece.definite)
+        phrase = english.noun_phrase(noun, tuple(adjectives), definite=piece.definite)
         return phrase[0].upper() + phrase[1:] if self._opens(piece.start) else phrase
 
     def _opens(self, start: int) -> bool:
-        """Whether a sentence begins there, with a digit or a quotation mark maybe."""
+        """Whether a sentence begins there, even with a digit or a quotation mark."""
         return start == 0 or self.text[start - 2 : start] == ". "
 
 
@@ -212,7 +212,7 @@ _BETWEEN = BoundedMemo(_between)
 
 
 def _find(words: Sequence[str], wanted: Sequence[str]) -> int | None:
-    """Where some words stand in a row among others; None if nowhere."""
+    """Where some words follow each other among others; None if nowhere."""
     for start in range(len(words) - len(wanted) + 1):
         if words[start : start + len(wanted)] == wanted:
             return start
@@ -220,7 +220,7 @@ def _find(words: Sequence[str], wanted: Sequence[str]) -> int | None:
 
 
 def replaced_nouns(scene: Scene, rng: Rng, side: str) -> Iterator[Edit]:
-    """Every subject ("subject") or object ("object") of a relation in the caption, called by nouns of its pool."""
+    """Edits of every subject or object (`side`) of a relation in the caption, to nouns of its pool."""
     for place in _in_turn(scene, rng, side):
         piece = scene.pieces[place]
         node, other = (piece.subject, piece.object) if side == "subject" else (piece.object, piece.subject)
@@ -228,8 +228,8 @@ def replaced_nouns(scene: Scene, rng: Rng, side: str) -> Iterator[Edit]:
         if not scene.is_asserted(node) or (thing.kind == "person" and not scene.pools.knows_others(thing)):
             continue  # where all people are "person", no thing does what a person does
         meaning = scene.lexicon.noun(original).meaning
-        about = scene.lexicon.predicate(piece.predicate)
-        where = NounPlace(side, about.meaning, scene.thing(other), original, thing.kind, scene.is_bound(node))
+        predicate = scene.lexicon.predicate(piece.predicate).meaning
+        where = NounPlace(side, predicate, scene.thing(other), original, thing.kind, scene.is_bound(node))
         others = (noun for noun in scene.pools.nouns(where, rng) if scene.lexicon.noun(noun).meaning != meaning)
         for noun in islice(others, TRIES_A_PLACE):
             reason = scene.truth.of_noun(noun)
@@ -238,12 +238,12 @@ def replaced_nouns(scene: Scene, rng: Rng, side: str) -> Iterator[Edit]:
 
 
 def _in_turn(scene: Scene, rng: Rng, side: str) -> Iterator[int]:
-    """The relations in random order, those last whose noun had better stay."""
-    waiting: list[int] = []
+    """The relations in random order; those whose noun is deferred come last."""
+    deferred: list[int] = []
     for place in rng.order(scene.relations):
         piece = scene.pieces[place]
-        if scene.pools.waits(scene.name(piece.subject if side == "subject" else piece.object), rng):
-            waiting.append(place)
+        if scene.pools.defers(scene.name(piece.subject if side == "subject" else piece.object), rng):
+            deferred.append(place)
         else:
             yield place
-    yield from waiting
+    yield from deferred

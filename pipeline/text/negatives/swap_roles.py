@@ -8,7 +8,7 @@ from pipeline.text.truth import SAME
 
 
 def propose(scene: Scene, rng: Rng) -> Iterator[Edit]:
-    """One edit a relation: the two phrases beside it exchanged, so that its clause still names each object once."""
+    """One edit a relation: the two phrases beside it are exchanged, so that its clause still names each object once."""
     for place in rng.order(scene.relations):
         subject, object_ = scene.pieces[place].subject, scene.pieces[place].object
         names = (scene.name(subject), scene.name(object_))
@@ -16,10 +16,7 @@ def propose(scene: Scene, rng: Rng) -> Iterator[Edit]:
             yield Edit("relation", (subject, object_), "", "", (), SAME)
             continue
         reason = scene.truth.of_relation(object_, scene.pieces[place].predicate, subject)
-        words = (
-            ()
-            if reason
-            else ((place - 1, scene.stands(place + 1, place - 1)), (place + 1, scene.stands(place - 1, place + 1)))
-        )
+        before, after = place - 1, place + 1
+        exchanged = (before, scene.phrase_at(after, before)), (after, scene.phrase_at(before, after))
         original, new = " / ".join(names), " / ".join(reversed(names))
-        yield Edit("relation", (subject, object_), original, new, words, reason)
+        yield Edit("relation", (subject, object_), original, new, () if reason else exchanged, reason)

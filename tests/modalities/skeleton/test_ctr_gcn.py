@@ -79,7 +79,7 @@ def test_graphs_begin_as_those_of_the_layout_and_learn():
 def test_the_greatest_of_three_frames_is_that_of_a_pooling_layer(stride, frames):
     x = torch.randn(2, 3, frames, 4, generator=torch.Generator().manual_seed(0), requires_grad=True)
     pooled = nn.functional.max_pool2d(x, (3, 1), (stride, 1), (1, 0))
-    found = ctr_gcn.Greatest(stride)(x)
+    found = ctr_gcn.FrameMax(stride)(x)
     assert torch.equal(found, pooled)
     upstream = torch.randn(found.shape, generator=torch.Generator().manual_seed(1))
     ours, theirs = (torch.autograd.grad(y, x, upstream)[0] for y in (found, pooled))

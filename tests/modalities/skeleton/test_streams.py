@@ -5,7 +5,7 @@ from pipeline.core.errors import ParamsError
 from pipeline.core.joints import LAYOUTS, JointLayout
 from pipeline.modalities import skeleton
 from pipeline.modalities.skeleton import stgcn, streams
-from pipeline.models.encoder import Streamed
+from pipeline.models.encoder import StreamedEncoder
 
 TINY = JointLayout("tiny", ("a", "b", "c", "d"), ((1, 0), (2, 1), (3, 0)), 0, (1, 3))
 ALL = ["joint", "bone", "joint_motion", "bone_motion"]
@@ -98,7 +98,7 @@ def test_streams_lie_end_to_end_in_the_order_that_is_told():
     turned.load_state_dict(model.state_dict())
     x = clips()
     apart = model.by_stream(x)
-    assert isinstance(model, Streamed)
+    assert isinstance(model, StreamedEncoder)
     assert (model.dim, model.dims, [part.shape for part in apart]) == (512, [256, 256], [(2, 256)] * 2)
     assert torch.equal(model(x), torch.cat(apart, 1))
     assert torch.equal(turned(x), torch.cat(apart[::-1], 1))

@@ -44,7 +44,7 @@ def test_a_tower_of_other_colours_is_given_its_own():
     tower = clip.Clip(SMALL, open_clips.build(SMALL, None), None)
     tower.mean_C.fill_(0.5)
     tower.deviation_C.fill_(0.25)
-    other = clip_frames.Encoder(clip_frames.Pooled(pooling="mean"), 3, tower)
+    other = clip_frames.Encoder(clip_frames.PoolingParams(pooling="mean"), 3, tower)
     with torch.inference_mode():
         expected = tower.clips(tower.prepare(torch.from_numpy(frames)), "mean")
         torch.testing.assert_close(other(prepared(frames)), expected, rtol=1e-3, atol=1e-4)

@@ -46,25 +46,25 @@ def reference(direct_BK, augmented_BK):
 def test_the_loss_is_equation_10_with_normalised_positives():
     both = logits(0, 1)
     expected = reference(*(x.numpy() for x in both))
-    assert losses.loss(both, PAIRING, KLD, "probabilities").item() == pytest.approx(expected, rel=1e-10)
+    assert losses.alignment_loss(both, PAIRING, KLD, "probabilities").item() == pytest.approx(expected, rel=1e-10)
 
 
 def test_the_loss_has_the_gradient_of_its_differences():
     both = [x.requires_grad_() for x in logits(0, 1)]
-    assert torch.autograd.gradcheck(lambda *x: losses.loss(x, PAIRING, KLD, "probabilities"), both)
+    assert torch.autograd.gradcheck(lambda *x: losses.alignment_loss(x, PAIRING, KLD, "probabilities"), both)
 
 
 @pytest.mark.parametrize("combine", ["probabilities", "logits"])
 def test_the_loss_stays_finite_where_a_positive_is_hopeless(combine):
     direct_BK = torch.full((B, K), -1e4, dtype=torch.float32)
     direct_BK[:, 0] = 1e4
-    assert torch.isfinite(losses.loss([direct_BK, direct_BK], PAIRING, KLD, combine))
+    assert torch.isfinite(losses.alignment_loss([direct_BK, direct_BK], PAIRING, KLD, combine))
 
 
 def test_several_positives_train_as_one_where_a_class_has_one_text():
     """KL with uniform positives is InfoNCE less the entropy of its target, which no weight changes."""
     both = [x.requires_grad_() for x in logits(0, 1, scale=1.0)]
-    of_kld, of_nce = (losses.loss(both, PAIRING, params, "probabilities") for params in (KLD, INFO_NCE))
+    of_kld, of_nce = (losses.alignment_loss(both, PAIRING, params, "probabilities") for params in (KLD, INFO_NCE))
     entropy = PAIRING.count_C[LABEL_B].double().log().mean().item()
     assert (of_nce - of_kld).item() == pytest.approx(2 * entropy)
     for ours, theirs in zip(*(torch.autograd.grad(one, both) for one in (of_kld, of_nce)), strict=True):
@@ -76,7 +76,7 @@ def test_they_differ_where_each_clip_has_its_own_blend():
     square_BB.requires_grad_()
     pairing = losses.by_clip(LABEL_B)
     slopes = [
-        torch.autograd.grad(losses.loss([square_BB], pairing, params, "logits"), [square_BB])[0]
+        torch.autograd.grad(losses.alignment_loss([square_BB], pairing, params, "logits"), [square_BB])[0]
         for params in (KLD, INFO_NCE)
     ]
     assert (slopes[0] - slopes[1]).abs().max() > 0.01
@@ -94,5 +94,5 @@ def test_the_released_target_is_a_softmax_of_ten_times_the_positives():
 def test_softmax_ce_is_the_mean_cross_entropy_of_all_classes():
     [direct_BK] = logits(0)
     expected = torch.nn.functional.cross_entropy(direct_BK, LABEL_B)
-    found = losses.loss([direct_BK], PAIRING, named("softmax_ce"), "probabilities")
+    found = losses.alignment_loss([direct_BK], PAIRING, named("softmax_ce"), "probabilities")
     torch.testing.assert_close(found, expected)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.models.descent import drawn_from
+from pipeline.models.gradient_training import torch_seeded
 from pipeline.models.methods import cada_vae
 from pipeline.models.methods.shared import ClassTexts, Clips, unit
 from pipeline.models.vae import alignment, losses
@@ -81,13 +81,13 @@ def test_training_is_that_of_the_plain_loss(toy, monkeypatch):
     monkeypatch.setattr(alignment, "loss", lambda model, x, *rest: rows.append(x.clone()) or whole(model, x, *rest))
     candidate = trained(toy)
     params = cada_vae.Params.model_validate(PARAMS)
-    with drawn_from(0, "vae"):
+    with torch_seeded(0, "vae"):
         model = CrossVae(clips.features_ND, [T], 4, rectified=True, form="raw")
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     for step, x_ND in enumerate(rows):
         own = [int(np.flatnonzero((clips.features_ND == x.numpy()).all(axis=1))[0]) for x in x_ND]
         text_NT = torch.from_numpy(texts.label_KT[[clips.class_ids[place] for place in own]])
-        weights = losses.Weights.at(params, *divmod(step, 6))
+        weights = losses.LossWeights.at(params, *divmod(step, 6))
         optimizer.zero_grad()
         losses.loss(model, x_ND, [text_NT], noises[2 * step : 2 * step + 2], weights).backward()
         optimizer.step()

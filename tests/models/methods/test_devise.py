@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from pipeline.models.methods import devise
 from pipeline.models.methods.shared import ClassTexts, Clips, unit
@@ -16,6 +17,14 @@ PARAMS = {
     "epochs": 3,
     "keep_every": 3,
 }
+
+
+def test_the_map_standardises_and_ignores_what_was_constant_in_training():
+    features_ND = np.array([[1.0, 5.0], [3.0, 5.0], [5.0, 5.0]], np.float32)
+    mapping = devise.LinearMap(features_ND, 2)
+    torch.nn.init.eye_(mapping.linear.weight)
+    mapped_ND = mapping(torch.from_numpy(features_ND + np.array([0.0, 9.0], np.float32)))
+    np.testing.assert_allclose(mapped_ND.detach().numpy(), [[-(1.5**0.5), 0], [0, 0], [1.5**0.5, 0]], atol=1e-6)
 
 
 def test_the_seed_decides_where_training_starts():

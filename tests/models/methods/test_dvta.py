@@ -7,7 +7,7 @@ import torch
 
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.params import parse
-from pipeline.models.descent import annealed
+from pipeline.models.gradient_training import cosine_rates
 from pipeline.models.methods import dvta
 from pipeline.models.methods.shared import ClassTexts, Clips, unit
 from tests.models.dvta import plain
@@ -59,14 +59,14 @@ def test_training_is_that_of_the_plain_formulas(toy):
     clips, texts = toy
     params = plain.params_of(batch_size=B, epochs=6, keep_every=6)
     [candidate] = dvta.candidates(clips, texts, params, 0)
-    with dvta.drawn_from(0, "dvta"):
+    with dvta.torch_seeded(0, "dvta"):
         model = dvta.network.DVTA(params, feature_dim=D, text_dim=T)
     v_BD, text_SKT = (
         torch.from_numpy(unit(clips.features_ND)),
         torch.from_numpy(np.stack([texts.label_KT, texts.contexts()])),
     )
     optimizer = torch.optim.Adam(model.parameters())
-    for rate in annealed(params.lr, params.epochs):
+    for rate in cosine_rates(params.lr, params.epochs):
         optimizer.param_groups[0]["lr"] = rate
         optimizer.zero_grad()
         plain.loss(model, params, v_BD, text_SKT, torch.tensor(CLASSES_B)).backward()

@@ -7,7 +7,7 @@ import torch
 
 from pipeline.core.errors import DataError
 from pipeline.models.methods import jpose
-from pipeline.models.methods.shared import ClassTexts, Wording
+from pipeline.models.methods.shared import ClassEmbedder, ClassTexts
 from tests.models.methods import toy
 
 PARAMS = {
@@ -71,8 +71,8 @@ def test_the_loss_is_three_hinges_and_two_triplets(changed):
         + toy.hinge(scores, labels, params.margin)
         + params.triplets * (triplets(clip_verb, verbs, params.margin) + triplets(clip_noun, labels, params.margin))
     )
-    wordings = [Wording.of(kind, "none", texts) for kind in ("verb", "noun")]
-    classes = jpose.Classes.of(texts, *wordings)
+    embedders = [ClassEmbedder.of(kind, "none", texts) for kind in ("verb", "noun")]
+    classes = jpose.VerbNounTexts.of(texts, *embedders)
     classes = classes._replace(verb_KT=classes.verb_KT.double(), noun_KT=classes.noun_KT.double())
     features_BD = torch.from_numpy(clips.features_ND[rows].astype(np.float64))
     found = jpose.batch_loss(model, params, features_BD, classes, torch.tensor(labels))
@@ -102,7 +102,7 @@ def test_its_cost_is_that_of_the_layers_that_score():
 def test_a_verb_of_two_classes_is_one_verb_centred_or_not():
     _, texts = toy.task()
     for centre in ("none", "seen"):
-        classes = jpose.Classes.of(texts, *(Wording.of(kind, centre, texts) for kind in ("verb", "noun")))
+        classes = jpose.VerbNounTexts.of(texts, *(ClassEmbedder.of(kind, centre, texts) for kind in ("verb", "noun")))
         assert (classes.verb_K.tolist(), classes.noun_K.tolist()) == (VERB_K, [0, 1, 2, 3])
         assert (classes.verbs.tolist(), classes.nouns.tolist()) == ([0, 1, 3], [0, 1, 2, 3])
 

@@ -113,10 +113,10 @@ def test_the_network_is_what_its_formulas_say() -> None:
             np.testing.assert_allclose(found[b, q], x.reshape(2, TEXT_DIM), rtol=1e-10, atol=1e-12)
 
 
-def asked(queries: str) -> tuple[purls.Asking, Clips, ClassTexts]:
+def asked(queries: str) -> tuple[purls.PurlsScorer, Clips, ClassTexts]:
     clips, texts = world()
     candidate = next(purls.candidates(clips, texts, params(queries=queries), 0))
-    assert isinstance(candidate.module, purls.Asking)
+    assert isinstance(candidate.module, purls.PurlsScorer)
     return candidate.module, clips, texts
 
 
@@ -161,6 +161,14 @@ def test_texts_of_several_sizes_are_refused() -> None:
     texts = ClassTexts(texts.class_ids, texts.label_KT, None, {"hands": drawn(NUM_CLASSES, 4)})
     with pytest.raises(DataError, match=r"purls reads several texts.*hands of 4, label of 6.*align\.methods\.purls"):
         next(purls.candidates(clips, texts, params(), 0))
+
+
+@pytest.mark.parametrize(("num_clips", "batch_size"), [(1, 5), (3, 2)])
+def test_a_clip_alone_in_its_batch_is_refused_in_a_line(num_clips: int, batch_size: int) -> None:
+    clips, texts = world()
+    few = clips.of(np.arange(len(clips.class_ids)) < num_clips)
+    with pytest.raises(DataError, match=rf"purls: {num_clips} training clips in batches of {batch_size} leave a clip"):
+        next(purls.candidates(few, texts, params(batch_size=batch_size), 0))
 
 
 def test_a_text_is_named_once() -> None:

@@ -36,7 +36,7 @@ def test_the_solution_is_the_least_squares_one_of_the_extended_system(penalty):
     x_ND, y_NT = random.normal(size=(20, 7)), random.normal(size=(20, 3))
     rows = np.vstack([x_ND / np.sqrt(20), np.sqrt(penalty) * np.eye(7)])
     expected, *_ = np.linalg.lstsq(rows, np.vstack([y_NT / np.sqrt(20), np.zeros((7, 3))]))
-    found = regression.solution(x_ND, y_NT, penalty)
+    found = regression.ridge_solution(x_ND, y_NT, penalty)
     np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-12)
 
 

@@ -59,7 +59,7 @@ def test_of_texts_of_several_seeds_those_of_the_seed_are_read(tmp_path):
             ("context", 0, [0, 1]),
             ("context", 3, [1, 0]),
         ):
-            writer.group(shared.seeded(kind, seed), ["0001-00"]).put("pooled", np.array([vector], "f4"))
+            writer.group(shared.seed_group(kind, seed), ["0001-00"]).put("pooled", np.array([vector], "f4"))
     two = store.Store(tmp_path / "t.zarr", "embed")
     for seed, label in ((0, [1, 0]), (3, [0, 1])):
         found = shared.class_texts(two, [1], seed)

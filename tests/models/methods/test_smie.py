@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pipeline.models import mutual_information
-from pipeline.models.descent import drawn_from
+from pipeline.models.gradient_training import torch_seeded
 from pipeline.models.methods import smie, smie_global
 from pipeline.models.methods.shared import Array, ClassTexts, Clips, unit
 from pipeline.models.mutual_information import Discriminator
@@ -84,8 +84,8 @@ def test_without_the_constraint_the_loss_is_less_the_information() -> None:
     true = np.mean([-softplus(-plain(model, features_BD[b], text_BT[b])) for b in range(4)])
     false = np.mean([softplus(plain(model, features_BD[(b + 1) % 4], text_BT[b])) for b in range(4)])
     given = torch.from_numpy(features_BD).double(), torch.from_numpy(text_BT)
-    assert mutual_information.of_true(model, *given).item() == pytest.approx(true, rel=1e-10)
-    assert mutual_information.of_false(model, *given).item() == pytest.approx(false, rel=1e-10)
+    assert mutual_information.true_pair_term(model, *given).item() == pytest.approx(true, rel=1e-10)
+    assert mutual_information.false_pair_term(model, *given).item() == pytest.approx(false, rel=1e-10)
 
 
 def test_the_loss_of_an_epoch_is_what_the_network_says_of_its_clips() -> None:
@@ -94,7 +94,7 @@ def test_the_loss_of_an_epoch_is_what_the_network_says_of_its_clips() -> None:
     same = Clips(np.repeat(clips.features_ND[:1, 0], 9, axis=0), clips.class_ids)
     one_batch = smie_global.Params.model_validate(GLOBAL | {"batch_size": 9, "keep_every": 1})
     first = next(smie_global.candidates(same, texts, one_batch, 0))
-    assert isinstance(first.module, mutual_information.Judge)
+    assert isinstance(first.module, mutual_information.PairScorer)
     found = [plain(first.module.model, same.features_ND[0], text_T) for text_T in texts.label_KT]
     assert first.loss == pytest.approx(np.mean([softplus(x) + softplus(-x) for x in found]), rel=1e-5)
 
@@ -102,7 +102,7 @@ def test_the_loss_of_an_epoch_is_what_the_network_says_of_its_clips() -> None:
 def test_scores_are_log_probabilities_of_true_pairs_of_the_clip_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     clips, texts = world()
     *_, candidate = smie.candidates(clips, texts, smie.Params.model_validate(WHOLE), 0)
-    assert isinstance(candidate.module, mutual_information.Judge)
+    assert isinstance(candidate.module, mutual_information.PairScorer)
     monkeypatch.setattr(mutual_information, "PAIRS_IN_BLOCK", 4)
     found_NK = candidate.score(clips.features_ND, texts)
     expected_NK = [
@@ -114,7 +114,7 @@ def test_scores_are_log_probabilities_of_true_pairs_of_the_clip_itself(monkeypat
 
 def test_nothing_is_learnt_in_the_first_epoch_of_a_warm_up() -> None:
     clips, texts = world()
-    with drawn_from(3, "smie"):
+    with torch_seeded(3, "smie"):
         start = Discriminator(DIM, TEXT_DIM, [7, 5]).layers[0].weight.detach().numpy().copy()
     away = []
     for candidate in smie.candidates(clips, texts, smie.Params.model_validate(WHOLE | {"keep_every": 1}), 3):

@@ -9,10 +9,10 @@ import torch
 
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.params import parse
-from pipeline.models.descent import drawn_from
+from pipeline.models.gradient_training import torch_seeded
 from pipeline.models.methods import tdsm
 from pipeline.models.methods.shared import ClassTexts, Clips, unit
-from pipeline.models.tdsm.losses import Draws, errors, triplet
+from pipeline.models.tdsm.losses import RandomInputs, errors, triplet
 from pipeline.models.tdsm.network import Denoiser
 from tests.models.tdsm import plain
 
@@ -119,13 +119,13 @@ def test_the_noises_come_from_the_seed_and_the_first_stays_the_first(toy):
 def test_training_is_that_of_the_plain_loss(toy, monkeypatch):
     """All clips in a batch; AdamW by hand along the warm-up and the cosine, with what was drawn recorded."""
     _, texts = toy
-    drawn, of, labels, first = [], Draws.of, [], tdsm.losses.errors
-    monkeypatch.setattr(tdsm.losses.Draws, "of", lambda *sizes: drawn.append(of(*sizes)) or drawn[-1])
+    drawn, of, labels, first = [], RandomInputs.of, [], tdsm.losses.errors
+    monkeypatch.setattr(tdsm.losses.RandomInputs, "of", lambda *sizes: drawn.append(of(*sizes)) or drawn[-1])
     monkeypatch.setattr(
         tdsm.losses, "errors", lambda model, x, label, *rest: labels.append((x, label)) or first(model, x, label, *rest)
     )
     candidate = trained(toy)
-    with drawn_from(0, "tdsm"):
+    with torch_seeded(0, "tdsm"):
         model = Denoiser(D, [T, T + 1], width=8, depth=2, heads=2)
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.01)
     told = [torch.from_numpy(texts.of_type(kind)) for kind in ("label", "hands")]

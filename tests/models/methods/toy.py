@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from pipeline.models.methods.shared import Array, Candidate, ClassTexts, Clips, unit
+from pipeline.models.methods.shared import Array, CandidateModel, ClassTexts, Clips, unit
 
 N, D, K, T = 9, 6, 4, 5
 DESCENT = {"lr": 0.01, "weight_decay": 0.0, "batch_size": 4, "epochs": 3, "keep_every": 3}
@@ -31,10 +31,10 @@ def task() -> tuple[Clips, ClassTexts]:
     return clips, ClassTexts(tuple(range(K)), label_KT, None, further)
 
 
-def trained(method: ModuleType, params: Mapping[str, Any], **changed: object) -> Candidate:
+def trained(method: ModuleType, params: Mapping[str, Any], **changed: object) -> CandidateModel:
     """The last candidate of a training on the task."""
     clips, texts = task()
-    candidate: Candidate
+    candidate: CandidateModel
     *_, candidate = method.candidates(clips, texts, method.Params.model_validate({**params, **changed}), 0)
     return candidate
 

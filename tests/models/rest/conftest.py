@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from pipeline.models.rest import frames
-from pipeline.models.rest.inputs import Sizes
+from pipeline.models.rest.inputs import ModelSizes
 from pipeline.models.rest.model import Rest
 from pipeline.models.rest.recurrent import RecurrentParams
-from pipeline.models.rest.tokens import Vocabulary, masked
+from pipeline.models.rest.tokens import Vocabulary, mask_words
 from pipeline.models.rest.transformer import TransformerParams
 
 NAMES = ["brush hair", "clap", "throw ball", "sit down"]
@@ -37,7 +37,7 @@ def sizes(token_dim, **changes):
     vocabulary = Vocabulary.of(NAMES)
     found = {"token_dim": token_dim, "max_tokens": 6, "places": False, "num_classes": len(NAMES)}
     found |= {"num_words": len(vocabulary), "max_words": vocabulary.max_words}
-    return Sizes(**{**found, **changes})
+    return ModelSizes(**{**found, **changes})
 
 
 def params(**changes):
@@ -57,7 +57,7 @@ def tokens():
     """Stored tokens of four clips, with words of which some are masked."""
     ids = Vocabulary.of(NAMES).table(NAMES)
     rng = np.random.default_rng(0)
-    inputs, targets = zip(*(masked(ids_L, rng, 0.15) for ids_L in ids), strict=True)
+    inputs, targets = zip(*(mask_words(ids_L, rng, 0.15) for ids_L in ids), strict=True)
     return {
         "x": torch.randn(4, 6, 5, generator=torch.Generator().manual_seed(1)),
         "words": torch.from_numpy(np.stack(inputs)),

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.models.rest.attention import Layer, allowed
+from pipeline.models.rest.attention import Layer, attention_mask
 
 
 def rule(row, column, num_visual):
@@ -19,9 +19,9 @@ def rule(row, column, num_visual):
 @pytest.mark.parametrize("num_words", [0, 1, 4])
 def test_every_pair_of_tokens_keeps_the_rule(num_visual, num_words):
     num = 1 + num_visual + num_words
-    may_LL = allowed(num_visual, num_words, "single")
+    may_LL = attention_mask(num_visual, num_words, "single")
     assert may_LL.tolist() == [[rule(row, column, num_visual) for column in range(num)] for row in range(num)]
-    assert allowed(num_visual, num_words, "cross").tolist() == [[True] * num] * num
+    assert attention_mask(num_visual, num_words, "cross").tolist() == [[True] * num] * num
 
 
 def layer(dropout=0.0):
@@ -31,7 +31,7 @@ def layer(dropout=0.0):
 
 def inputs(dtype=torch.float32):
     token_NLD = torch.randn(3, 6, 8, generator=torch.Generator().manual_seed(0)).to(dtype)
-    return token_NLD, allowed(3, 2, "single")[None, None]
+    return token_NLD, attention_mask(3, 2, "single")[None, None]
 
 
 def test_a_layer_is_torchs_post_norm_layer():

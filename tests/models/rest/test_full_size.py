@@ -2,7 +2,7 @@
 
 import torch
 
-from pipeline.models.rest.losses import Losses, loss
+from pipeline.models.rest.losses import LossParams, loss
 from pipeline.models.rest.model import Rest
 from pipeline.models.rest.tokens import MASK, NO_TARGET
 from tests.models.rest.conftest import PAPERS, encoder, params, sizes
@@ -22,7 +22,7 @@ def test_rest_18_takes_one_step_forward_and_back():
     output = made(batch)
     assert output.class_logit_NK.shape == (1, 664)
     assert output.word_logit_NWV.shape == (1, 6, 1000)
-    total, _ = loss(output, batch, Losses(cls=True, mlm=0.5, mask_share=0.15))
+    total, _ = loss(output, batch, LossParams(cls=True, mlm=0.5, mask_share=0.15))
     total.backward()
     assert torch.isfinite(total)
     assert all(weight.grad is not None and weight.grad.isfinite().all() for weight in made.parameters())

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.models.rest.macs import count
+from pipeline.models.encoder_cost import macs
 from pipeline.models.rest.model import Rest
 from tests.models.rest.conftest import PAPERS, encoder, model, params, sizes
 
@@ -21,14 +21,14 @@ TABLE_4 = [
 
 def test_layers_are_counted_as_by_hand():
     x = torch.zeros(2, 3, 8, 8)
-    assert count(nn.Conv2d(3, 5, 3, 2, 1), x) == 2 * (4 * 4) * 5 * 3 * 9
-    assert count(nn.Conv2d(3, 6, 3, groups=3), x) == 2 * (6 * 6) * 6 * 1 * 9
-    assert count(nn.Linear(8, 7), x) == 2 * 3 * 8 * 8 * 7
+    assert macs(nn.Conv2d(3, 5, 3, 2, 1), x) == 2 * (4 * 4) * 5 * 3 * 9
+    assert macs(nn.Conv2d(3, 6, 3, groups=3), x) == 2 * (6 * 6) * 6 * 1 * 9
+    assert macs(nn.Linear(8, 7), x) == 2 * 3 * 8 * 8 * 7
 
 
 @pytest.mark.parametrize(("cells", "gates"), [(nn.RNN, 1), (nn.LSTM, 4)])
 def test_recurrent_layers_are_counted_as_by_hand(cells, gates):
-    assert count(cells(8, 6, 2, batch_first=True), torch.zeros(3, 5, 8)) == 3 * 5 * gates * (6 * 8 + 6 * 6 + 2 * 6 * 6)
+    assert macs(cells(8, 6, 2, batch_first=True), torch.zeros(3, 5, 8)) == 3 * 5 * gates * (6 * 8 + 6 * 6 + 2 * 6 * 6)
 
 
 def test_the_transformer_is_counted_as_by_hand(tokens):
@@ -38,7 +38,7 @@ def test_the_transformer_is_counted_as_by_hand(tokens):
     layer = length * (4 * dim * dim + 2 * dim * hidden) + 2 * length * length * dim
     head = dim * dim + dim * 4
     made = model()
-    assert count(made, {"x": tokens["x"][:1]}) == visual * 5 * dim + layers * layer + head
+    assert macs(made, {"x": tokens["x"][:1]}) == visual * 5 * dim + layers * layer + head
     assert next(made.parameters()).device.type == "cpu"  # where it was
 
 
@@ -47,7 +47,7 @@ def clip_macs(name, num_frames, group, side):
         net = encoder(name=name, widths=None, group=group)
         made = Rest(params(**PAPERS), net, sizes(net.dim, max_tokens=num_frames)).eval()
         clip = {"x": torch.zeros(1, num_frames, 3, side, side, dtype=torch.uint8)}
-        return count(made, {**clip, "words": torch.zeros(1, 1, dtype=torch.int64)}) / 1e9  # [CLS], frames, [MASK]
+        return macs(made, {**clip, "words": torch.zeros(1, 1, dtype=torch.int64)}) / 1e9  # [CLS], frames, [MASK]
 
 
 @pytest.mark.parametrize(("name", "num_frames", "group", "side", "printed"), TABLE_4)

@@ -6,13 +6,13 @@ import torch
 
 from pipeline.core.errors import DataError, FormatError, ParamsError
 from pipeline.models import checkpoint
-from pipeline.models.rest.losses import Losses, loss
+from pipeline.models.rest.losses import LossParams, loss
 from pipeline.models.rest.model import Rest
 from pipeline.models.rest.tokens import MASK, PAD
 from tests.models.rest.conftest import NAMES, encoder, model, params, sizes
 
 KINDS = ["transformer", "rnn", "lstm"]
-BOTH = Losses(cls=True, mlm=0.5, mask_share=0.15)
+BOTH = LossParams(cls=True, mlm=0.5, mask_share=0.15)
 
 
 def visual(batch, **changes):
@@ -189,8 +189,8 @@ def test_heads_that_nothing_teaches_are_not_there(tokens):
         ("transformer", BOTH, {}),
         ("lstm", BOTH, {}),
         ("rnn", BOTH, {}),
-        ("transformer", Losses(cls=True, mlm=None, mask_share=0.15), {"num_words": None, "max_words": 0}),
-        ("transformer", Losses(cls=False, mlm=0.5, mask_share=0.15), {"num_classes": None}),
+        ("transformer", LossParams(cls=True, mlm=None, mask_share=0.15), {"num_words": None, "max_words": 0}),
+        ("transformer", LossParams(cls=False, mlm=0.5, mask_share=0.15), {"num_classes": None}),
     ],
     ids=["both", "lstm", "rnn", "cls", "mlm"],
 )

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from pipeline.models.rest import frames
-from pipeline.models.rest.attention import allowed
+from pipeline.models.rest.attention import attention_mask
 from tests.models.rest.test_macs import TABLE_4, clip_macs
 
 ROOT = Path(__file__).parents[3]
@@ -30,7 +30,7 @@ def test_the_mask_is_drawn_as_it_is(scheme):
     tokens = ["[CLS]", *(f"r{i + 1}" for i in range(NUM_VISUAL)), *(f"w{i + 1}" for i in range(NUM_WORDS))]
     assert head[1:] == [row[0] for row in body] == tokens
     drawn = [[{"●": True, "·": False}[cell] for cell in row[1:]] for row in body]
-    assert drawn == allowed(NUM_VISUAL, NUM_WORDS, scheme).tolist()
+    assert drawn == attention_mask(NUM_VISUAL, NUM_WORDS, scheme).tolist()
 
 
 def test_every_network_and_file_is_named():

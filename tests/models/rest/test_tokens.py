@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.core.errors import DataError, FormatError
-from pipeline.models.rest.tokens import MASK, NO_TARGET, PAD, Vocabulary, masked
+from pipeline.models.rest.tokens import MASK, NO_TARGET, PAD, Vocabulary, mask_words
 
 NAMES = ["BrushHair", "brush_teeth", "throw a ball", "clap"]
 
@@ -63,7 +63,7 @@ def test_anything_else_is_no_vocabulary(told):
 def test_a_word_is_masked_or_is_no_target():
     ids_L = np.array([4, 6, 2, 3, PAD, PAD])
     for seed in range(50):
-        input_L, target_L = masked(ids_L, np.random.default_rng(seed), 0.5)
+        input_L, target_L = mask_words(ids_L, np.random.default_rng(seed), 0.5)
         hidden_L = input_L == MASK
         assert hidden_L[:4].any()
         assert not hidden_L[4:].any()
@@ -76,7 +76,7 @@ def test_each_word_is_masked_with_the_share_and_one_where_chance_masks_none(num_
     """P(word masked) = share + (1 - share)^L / L: each by itself, or as the one of the unlucky draws."""
     rng, share, num_draws = np.random.default_rng(0), 0.15, 20_000
     ids_L = np.arange(2, 2 + num_words)
-    drawn = np.stack([masked(ids_L, rng, share)[0] == MASK for _ in range(num_draws)])
+    drawn = np.stack([mask_words(ids_L, rng, share)[0] == MASK for _ in range(num_draws)])
     assert drawn.any(axis=1).all()
     expected = share + (1 - share) ** num_words / num_words
     assert np.abs(drawn.mean(axis=0) - expected).max() < 4 * np.sqrt(expected * (1 - expected) / num_draws) + 1e-12
@@ -84,11 +84,11 @@ def test_each_word_is_masked_with_the_share_and_one_where_chance_masks_none(num_
 
 def test_share_zero_masks_one_word_and_share_one_all():
     ids_L = np.array([2, 3, 4])
-    assert (masked(ids_L, np.random.default_rng(0), 0.0)[0] == MASK).sum() == 1
-    assert (masked(ids_L, np.random.default_rng(0), 1.0)[0] == MASK).all()
+    assert (mask_words(ids_L, np.random.default_rng(0), 0.0)[0] == MASK).sum() == 1
+    assert (mask_words(ids_L, np.random.default_rng(0), 1.0)[0] == MASK).all()
 
 
 def test_the_same_generator_masks_alike():
     ids_L = np.array([2, 3, 4, 5, 6])
-    one, two = (masked(ids_L, np.random.default_rng(3), 0.15) for _ in range(2))
+    one, two = (mask_words(ids_L, np.random.default_rng(3), 0.15) for _ in range(2))
     assert np.array_equal(one, two)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.models.tdsm.losses import Draws, errors, triplet
+from pipeline.models.tdsm.losses import RandomInputs, errors, triplet
 from tests.models.tdsm import plain
 
 B, D, K = 4, 5, 3
@@ -17,7 +17,7 @@ def test_errors_and_triplet_are_those_of_the_plain_formulas():
     texts = [random.normal(size=(K, size)) for size in (3, 4)]
     label_B, wrong_B, step_B = [0, 2, 1, 1], [1, 2, 0, 2], [0, 5, 9, 3]
     shares = [plain.left(step, 0.1, 0.3, 10) for step in range(10)]
-    draws = Draws(torch.from_numpy(noise_BD), torch.tensor(step_B), torch.tensor(wrong_B))
+    draws = RandomInputs(torch.from_numpy(noise_BD), torch.tensor(step_B), torch.tensor(wrong_B))
     found = errors(
         model,
         torch.from_numpy(x_BD),
@@ -43,7 +43,7 @@ def test_errors_and_triplet_are_those_of_the_plain_formulas():
 
 def test_chance_takes_any_step_and_any_class():
     torch.manual_seed(0)
-    draws = Draws.of(torch.zeros(500, D), 7, K)
+    draws = RandomInputs.of(torch.zeros(500, D), 7, K)
     assert set(draws.step_B.tolist()) == set(range(7))
     assert set(draws.wrong_B.tolist()) == set(range(K))
     assert draws.noise_BD.shape == (500, D)

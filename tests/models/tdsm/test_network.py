@@ -7,7 +7,7 @@ import torch
 
 from pipeline.models.tdsm.cost import macs
 from pipeline.models.tdsm.network import Block, Denoiser, sinusoids
-from pipeline.models.tdsm.noise import mixed, shares
+from pipeline.models.tdsm.noise import add_noise, signal_shares
 from pipeline.models.tdsm.params import NoiseParams
 from tests.models.tdsm import plain
 
@@ -48,7 +48,7 @@ def test_a_block_of_the_paper_has_the_paper_s_parameters():
 
 
 def test_what_is_left_of_the_features_is_the_product_in_closed_form():
-    found = shares(PAPER)
+    found = signal_shares(PAPER)
     assert len(found) == 50
     for step in range(50):
         assert found[step].item() == pytest.approx(plain.left(step, 0.00085, 0.012, 50), rel=1e-6)
@@ -58,8 +58,8 @@ def test_what_is_left_of_the_features_is_the_product_in_closed_form():
 def test_features_and_noise_of_variance_1_mix_to_variance_1():
     random = np.random.default_rng(0)
     x_ND, noise_ND = (torch.from_numpy(random.normal(size=(20000, 1))) for _ in range(2))
-    assert mixed(x_ND, noise_ND, torch.tensor(0.3).expand(20000)).var().item() == pytest.approx(1, abs=0.03)
-    found = mixed(torch.ones(2, 1), torch.full((2, 1), 3.0), torch.tensor([1.0, 0.64]))
+    assert add_noise(x_ND, noise_ND, torch.tensor(0.3).expand(20000)).var().item() == pytest.approx(1, abs=0.03)
+    found = add_noise(torch.ones(2, 1), torch.full((2, 1), 3.0), torch.tensor([1.0, 0.64]))
     np.testing.assert_allclose(found[:, 0], [1, 0.8 + 0.6 * 3], rtol=1e-6)
 
 

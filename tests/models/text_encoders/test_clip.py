@@ -7,7 +7,7 @@ from pipeline.commands import overlap
 from pipeline.core.errors import DataError
 from pipeline.models import clip
 from pipeline.models.text_encoders import clip as member
-from pipeline.models.text_encoders.shared import Cutting, TrainedMember, encode_cached
+from pipeline.models.text_encoders.shared import SplittingEncoder, TrainedMember, encode_cached
 
 VISION = {"image_size": 16, "patch_size": 8, "layers": 1, "width": 16, "head_width": 8}
 TEXT = {"context_length": 77, "vocab_size": 49408, "layers": 1, "width": 8, "heads": 2}
@@ -40,7 +40,7 @@ def test_a_vector_does_not_depend_on_its_company(start):
 
 
 def test_texts_read_in_pieces_are_counted(start):
-    assert isinstance(encoder(start), Cutting)
+    assert isinstance(encoder(start), SplittingEncoder)
     assert encoder(start).num_cut(TEXTS) == 1
 
 

@@ -8,12 +8,12 @@ from scipy import integrate
 
 from pipeline.core.errors import ParamsError
 from pipeline.core.params import parse
-from pipeline.models.vae.losses import Weights, divergence, loss
+from pipeline.models.vae.losses import LossWeights, kl_divergence, loss
 from pipeline.models.vae.network import CrossVae
 from pipeline.models.vae.params import RampParams
 
 N, D, Z = 5, 6, 4
-WEIGHTS = Weights(clip_kl=0.3, text_kl=0.7, cross=0.9)
+WEIGHTS = LossWeights(clip_kl=0.3, text_kl=0.7, cross=0.9)
 
 
 def network(text_dims, rectified):
@@ -90,7 +90,7 @@ def test_the_divergence_is_the_integral():
     def each(x):
         return density(x, mean, variance) * np.log(density(x, mean, variance) / density(x, 0, 1))
 
-    found = divergence(torch.tensor([[mean, 0.0]]).double(), torch.tensor([[np.log(variance), 0.0]]).double())
+    found = kl_divergence(torch.tensor([[mean, 0.0]]).double(), torch.tensor([[np.log(variance), 0.0]]).double())
     assert found.item() == pytest.approx(integrate.quad(each, -12, 12)[0], rel=1e-6)
 
 

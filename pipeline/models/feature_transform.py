@@ -9,16 +9,16 @@ from torch import Tensor, nn
 from pipeline.core.errors import DataError
 from pipeline.models.methods.shared import Array, standardisation
 
-Form = Literal["raw", "unit", "log1p", "standardised"]
+FeatureForm = Literal["raw", "unit", "log1p", "standardised"]
 
 
-class Intake(nn.Module):
+class FeatureTransform(nn.Module):
     """Features in one of the forms; what `standardised` takes off and divides by is that of the training clips."""
 
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, form: Form, features_ND: Array) -> None:
+    def __init__(self, form: FeatureForm, features_ND: Array) -> None:
         super().__init__()
         self.form = form
         mean_D, scale_D = standardisation(features_ND)

@@ -1,4 +1,4 @@
-"""What a row says of the seen-unseen program: how classes are related, which constraints hold, how they are chosen."""
+"""Params of semantic transfer: how classes are related, which constraints hold, how their values are selected."""
 
 from typing import Annotated, Literal
 
@@ -9,7 +9,7 @@ from pipeline.transfer.folds import Constraints, Grid
 from pipeline.transfer.program import Cap
 from pipeline.transfer.recognise import Inference, NamedConstraints, Scheme
 
-ComposedMethod = Literal["prototypes", "rest"]
+TransferMethod = Literal["prototypes", "rest"]
 
 
 class ConstraintParams(Params):
@@ -19,32 +19,32 @@ class ConstraintParams(Params):
     max_seen: int | None = Field(ge=1)
     forbidden: list[tuple[str, str]]
     required: list[tuple[str, str]]
-    coverage: int = Field(ge=0)  # different seen classes that are used at least
+    coverage: int = Field(ge=0)  # at least so many different seen classes are used
 
 
 class Folds(Params):
-    """Section `transfer.folds`: how seen classes are dealt for `selection: folds`."""
+    """Section `transfer.folds`: how seen classes are divided for `selection: folds`."""
 
     num_folds: int = Field(ge=2)
     seed: int
 
 
-class Composing(Params):
-    """How unseen classes are composed of seen ones."""
+class TransferParams(Params):
+    """A row of transfer: how unseen classes are composed of seen ones."""
 
-    method: ComposedMethod  # rest: the same of representations that the stage rest has learnt
-    text_type: Annotated[str, Field(min_length=1)]  # which texts relate the classes: as methods name them
-    centre: Literal["none", "seen"]  # seen: what the texts of the seen classes share is taken off all of them
+    method: TransferMethod  # rest: prototypes of the representations that the stage rest has learnt
+    text_type: Annotated[str, Field(min_length=1)]  # the texts that relate the classes, named as in methods
+    centre: Literal["none", "seen"]  # seen: the mean of the seen classes' texts is subtracted from all texts
     inference: Inference
     constraints: Constraints
-    cap: Cap  # of constraint III: a row, as printed, a column, or both
+    cap: Cap  # what constraint III limits: rows, as printed, columns, or both
     extra: ConstraintParams | None
-    selection: Literal["val", "folds"]  # folds: of seen classes, the paper's rule; the encoder saw their clips
+    selection: Literal["val", "folds"]  # folds: of seen classes, as in the paper; the encoder has seen their clips
     grid: Grid
 
     @property
     def variant(self) -> str:
-        """How it differs from others of its method, e.g. "all" or "I, column cap"."""
+        """How the row differs from others of its method, e.g. "all" or "I, column cap"."""
         parts: list[str] = [self.constraints if self.inference != "seen_label_then_text" else ""]
         parts += [f"{self.cap} cap" if self.cap != "row" else "", "side constraints" if self.extra else ""]
         parts += [self.inference if self.inference != "visual_prototypes" else ""]

@@ -19,7 +19,7 @@ _AT_ONCE = 4096  # clips in float64
 
 
 @dataclass(frozen=True)
-class Found:
+class Match:
     """A clip of a sense and its cosine with what was asked for."""
 
     clip_id: str
@@ -27,7 +27,7 @@ class Found:
     cosine: float
 
 
-def nearest(row: Row, hub: HubAbout, query_D: Array, senses: Sequence[str] | None, top: int) -> list[Found]:
+def nearest(row: Row, hub: HubAbout, query_D: Array, senses: Sequence[str] | None, top: int) -> list[Match]:
     """The `top` clips of some senses (names in the row, or "hub"; None: all), nearest first, equals by sense and id.
 
     DataError for a sense without a store, listing those there are, and for a query of another space.
@@ -49,7 +49,7 @@ def _store(row: Row, name: str) -> Path:
     return bound.vectors(row.folder, name)
 
 
-def _nearest_of(row: Row, hub: HubAbout, name: str, query_D: Array, top: int) -> list[Found]:
+def _nearest_of(row: Row, hub: HubAbout, name: str, query_D: Array, top: int) -> list[Match]:
     """The first clips of one sense, equal ones by id."""
     store = Store(_store(row, name), "bind")
     group = _group(store, row.group, hub) if name == HUB else row.group
@@ -61,7 +61,7 @@ def _nearest_of(row: Row, hub: HubAbout, name: str, query_D: Array, top: int) ->
         here = slice(start, start + _AT_ONCE)
         cosine_N[here] = vector_ND[here].astype(np.float64) @ query_D.astype(np.float64)
     order = np.argsort(-cosine_N, kind="stable")[:top].tolist()
-    return [Found(ids[place], name, float(cosine_N[place])) for place in order]
+    return [Match(ids[place], name, float(cosine_N[place])) for place in order]
 
 
 def _group(store: Store, own: str, hub: HubAbout) -> str:

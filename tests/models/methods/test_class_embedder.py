@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from pipeline.core import store
 from pipeline.core.errors import DataError
 from pipeline.models.methods import shared
-from pipeline.models.methods.shared import ClassTexts, Clips, Wording, unit
+from pipeline.models.methods.shared import ClassEmbedder, ClassTexts, Clips, unit
 
 RANDOM = np.random.default_rng(3)
 TEXTS = ClassTexts(
@@ -23,7 +23,7 @@ def lengths(vectors_KT):
 
 @pytest.mark.parametrize("kind", ["label", "context", "mean", "movement"])
 def test_one_type_as_it_is_keeps_its_bytes(kind):
-    found = Wording.of(kind, "none", TEXTS)(TEXTS)
+    found = ClassEmbedder.of(kind, "none", TEXTS)(TEXTS)
     assert found.tobytes() == TEXTS.of_type(kind).tobytes()
 
 
@@ -32,13 +32,13 @@ def test_centring_takes_off_the_mean_of_the_seen_classes_alone(kind):
     seen, every = TEXTS.of([5, 9]), TEXTS.of_type(kind).astype(np.float64)
     expected = every - every[[1, 3]].mean(axis=0)
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
-    wording = Wording.of(kind, "seen", seen)
-    np.testing.assert_allclose(wording(TEXTS), expected, atol=1e-6)
-    np.testing.assert_allclose(wording(TEXTS.of([7])), expected[2:3], atol=1e-6)  # whoever else is asked about
+    embedder = ClassEmbedder.of(kind, "seen", seen)
+    np.testing.assert_allclose(embedder(TEXTS), expected, atol=1e-6)
+    np.testing.assert_allclose(embedder(TEXTS.of([7])), expected[2:3], atol=1e-6)  # whoever else is asked about
 
 
 def test_types_are_joined_end_to_end_and_count_alike():
-    found = Wording.of("context+movement", "none", TEXTS)(TEXTS)
+    found = ClassEmbedder.of("context+movement", "none", TEXTS)(TEXTS)
     parts = [TEXTS.contexts(), TEXTS.of_type("movement")]
     np.testing.assert_allclose(found, np.concatenate(parts, axis=1) / np.sqrt(2), atol=1e-6)
     cosine_KK = (parts[0] @ parts[0].T + parts[1] @ parts[1].T) / 2
@@ -46,32 +46,32 @@ def test_types_are_joined_end_to_end_and_count_alike():
 
 
 def test_each_type_is_centred_by_itself():
-    found = Wording.of("context+movement", "seen", TEXTS)(TEXTS)
-    alone = [Wording.of(kind, "seen", TEXTS)(TEXTS) for kind in ("context", "movement")]
+    found = ClassEmbedder.of("context+movement", "seen", TEXTS)(TEXTS)
+    alone = [ClassEmbedder.of(kind, "seen", TEXTS)(TEXTS) for kind in ("context", "movement")]
     np.testing.assert_allclose(found, np.concatenate(alone, axis=1) / np.sqrt(2), atol=1e-6)
     np.testing.assert_allclose(lengths(found), 1, atol=1e-6)
 
 
 def test_the_only_seen_class_leaves_nothing_and_no_nan():
-    wording = Wording.of("label", "seen", TEXTS.of([5]))
-    assert wording(TEXTS.of([5])).tolist() == [[0, 0, 0]]
-    assert lengths(wording(TEXTS.of([7]))) == pytest.approx([1])
+    embedder = ClassEmbedder.of("label", "seen", TEXTS.of([5]))
+    assert embedder(TEXTS.of([5])).tolist() == [[0, 0, 0]]
+    assert lengths(embedder(TEXTS.of([7]))) == pytest.approx([1])
 
 
 def test_a_type_that_is_not_there_is_named():
     with pytest.raises(DataError, match="no type 'hands'; they have label, context, mean, movement"):
-        Wording.of("label+hands", "none", TEXTS)
+        ClassEmbedder.of("label+hands", "none", TEXTS)
 
 
 def test_the_classes_of_the_clips_decide_the_mean():
-    class Params(shared.Worded):
+    class Params(shared.OneTextParams):
         pass
 
     params = Params(text_type="label", centre="seen")
     clips = Clips(np.zeros((3, 2), np.float32), (9, 5, 9))
-    expected = Wording.of("label", "seen", TEXTS.of([5, 9]))(TEXTS)
-    assert params.wording(clips, TEXTS)(TEXTS).tobytes() == expected.tobytes()
-    state = params.wording(clips, TEXTS).state_dict()
+    expected = ClassEmbedder.of("label", "seen", TEXTS.of([5, 9]))(TEXTS)
+    assert params.embedder(clips, TEXTS)(TEXTS).tobytes() == expected.tobytes()
+    state = params.embedder(clips, TEXTS).state_dict()
     np.testing.assert_allclose(state["text_mean.label"], TEXTS.label_KT[[1, 3]].mean(axis=0), atol=1e-6)
     for wrong in ("", "+label", "label+", "label++context"):
         with pytest.raises(ValidationError):

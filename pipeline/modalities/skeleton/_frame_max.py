@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 
-class Greatest(nn.Module):
+class FrameMax(nn.Module):
     """The greatest of a frame and its two neighbours, of every `stride`-th frame."""
 
     def __init__(self, stride: int) -> None:

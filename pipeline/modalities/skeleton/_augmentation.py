@@ -13,7 +13,7 @@ from pydantic import Field
 from pipeline.core import params
 
 Floats = npt.NDArray[np.float32]
-IN_SPACE = ("ntu25", "kinect20")  # layouts whose joints are measured in metres, not estimated in a picture
+METRIC_LAYOUTS = ("ntu25", "kinect20")  # layouts whose joints are measured in metres, not estimated in a picture
 
 
 class Params(params.Params):
@@ -25,7 +25,7 @@ class Params(params.Params):
     noise: float = Field(ge=0)  # standard deviation, in metres
 
 
-def variant(x_CTVM: Floats, random: np.random.Generator, params: Params) -> Floats:
+def augmented(x_CTVM: Floats, random: np.random.Generator, params: Params) -> Floats:
     """One variant of a clip. Sides are drawn in one order, so that none changes what is drawn of another."""
     yaw, scale, warp = random.uniform(-1, 1, size=3)
     noise_CTVM = random.standard_normal(x_CTVM.shape)

@@ -1,7 +1,7 @@
-"""Clauses -> text, in which every "the ..." fits exactly one of the objects that the text mentions.
+"""Surface realisation: clauses -> text, in which every "the ..." fits exactly one of the objects mentioned.
 
-An object that is mentioned again is "the man" where no other mentioned object is a man, else "the old man" where that
-was said of no other, else "the second man", counted in the order in which the text introduces them.
+An object that is mentioned again is "the man" where no other mentioned object is a man, else "the old man" where no
+other was called so, else "the second man", counted in the order in which the text introduces them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,11 +11,11 @@ import msgspec
 from pipeline.text.clauses import Clause
 from pipeline.text.phrases import MAX_COUNTED, Described, Phrase
 
-Phrasing = Callable[[Described, str], Phrase]  # an object and the relation word that follows -> how it is named
+Phrasing = Callable[[Described, str], Phrase]  # an object and the relation word after it -> its phrase
 
 
 class Piece(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """Characters [start, stop) of a caption that name an object (`object` -1) or say a relation."""
+    """Characters [start, stop) of a caption that name an object (`object` -1) or a relation."""
 
     start: int
     stop: int
@@ -23,28 +23,28 @@ class Piece(msgspec.Struct, array_like=True, frozen=True, gc=False):
     object: int  # the relation's object, -1 where an object is named
     predicate: str  # as the graph has it; "" where an object is named
     definite: bool  # "the": the object was mentioned before
-    described: bool = False  # the attributes are said, where a definite phrase may leave them out
+    described: bool = False  # with its attributes, which a definite phrase may leave out
     number: int = 0  # 2 = "a second man"; 0 = not counted
 
 
-class Told(msgspec.Struct, frozen=True, gc=False):
-    """A text with the first character of every clause and the pieces that say what."""
+class CaptionText(msgspec.Struct, frozen=True, gc=False):
+    """A text, the index of the first character of every clause, and its pieces."""
 
     text: str
     clause_starts: list[int]
     pieces: list[Piece]
 
 
-class UntellableError(Exception):
-    """Some objects are mentioned twice and no phrase tells them from others; `nodes` are their ids."""
+class AmbiguousReferenceError(Exception):
+    """Some objects are mentioned twice, and no phrase tells them from others; `nodes` are their ids."""
 
     def __init__(self, nodes: frozenset[int]) -> None:
         super().__init__(f"objects {sorted(nodes)}")
         self.nodes = nodes
 
 
-def tell(clauses: Sequence[Clause], things: Mapping[int, Described], phrase: Phrasing) -> Told:
-    """The text of clauses, in their order. UntellableError where an object that is mentioned twice has no name."""
+def realise(clauses: Sequence[Clause], things: Mapping[int, Described], phrase: Phrasing) -> CaptionText:
+    """The text of clauses, in order. AmbiguousReferenceError if an object that is mentioned twice has no name."""
     introduced: dict[int, Phrase] = {}
     again: dict[int, None] = {}  # objects that are mentioned more than once, in order
     for clause in clauses:
@@ -58,35 +58,35 @@ def tell(clauses: Sequence[Clause], things: Mapping[int, Described], phrase: Phr
     names = _Names(introduced, things, phrase)
     nameless = frozenset(node for node in again if not names.finds(node))
     if nameless:
-        raise UntellableError(nameless)
+        raise AmbiguousReferenceError(nameless)
     return _written(clauses, names)
 
 
 class _Names:
-    """What the objects of one text are called."""
+    """The names of the objects of one text."""
 
     def __init__(self, introduced: Mapping[int, Phrase], things: Mapping[int, Described], phrase: Phrasing) -> None:
         self.introduced = introduced
         self.numbers: dict[int, int] = {}  # object -> its number among those that read alike
-        self.described: set[int] = set()  # objects whose attributes are said again
+        self.described: set[int] = set()  # objects whose attributes are repeated
         self.things = things
         self.phrase = phrase
 
     def finds(self, node: int) -> bool:
         """Find a name for an object that is mentioned again; whether there is one."""
-        own = self.introduced[node]
+        first = self.introduced[node]
         bare = self.phrase((self.things[node][0], ()), "")
-        if own.unique or self._fitted(bare, node) == [node]:
+        if first.unique or self._fitted(bare, node) == [node]:
             return True
         self.described.add(node)
-        alike = self._fitted(own, node)
+        alike = self._fitted(first, node)
         if alike == [node]:
             return True
-        if not own.counted or alike.index(node) >= MAX_COUNTED:
+        if not first.counted or alike.index(node) >= MAX_COUNTED:
             return False
         self.numbers[node] = alike.index(node) + 1
         for number, other in enumerate(alike[:MAX_COUNTED], 1):
-            if self.introduced[other].indefinite == own.indefinite:
+            if self.introduced[other].indefinite == first.indefinite:
                 self.numbers[other] = number
         return True
 
@@ -96,7 +96,7 @@ class _Names:
         return [
             other
             for other, its in self.introduced.items()
-            if other == node or (head in its.sorts and phrase.fits(its))  # asked here first, for most differ there
+            if other == node or (head in its.sorts and phrase.fits(its))  # the cheap half of `fits` first
         ]
 
     def again(self, node: int) -> str:
@@ -106,7 +106,7 @@ class _Names:
         return self.phrase((self.things[node][0], ()), "").definite
 
 
-def _written(clauses: Sequence[Clause], names: _Names) -> Told:
+def _written(clauses: Sequence[Clause], names: _Names) -> CaptionText:
     words: list[str] = []
     clause_starts: list[int] = []
     pieces: list[Piece] = []
@@ -122,7 +122,7 @@ def _written(clauses: Sequence[Clause], names: _Names) -> Told:
         clause_starts.append(length)
         last = len(clause.links)
         for place, node in enumerate(clause.nodes):
-            edge, said = clause.links[place] if place < last else (None, "")
+            edge, wording = clause.links[place] if place < last else (None, "")
             definite = node in mentioned
             if definite:
                 name, described = names.again(node), node in names.described
@@ -139,8 +139,8 @@ def _written(clauses: Sequence[Clause], names: _Names) -> Told:
             words.append(name)
             length = stop
             if edge is not None:
-                words += (" ", said, " ")
+                words += (" ", wording, " ")
                 start = length + 1
-                length = start + len(said) + 1
+                length = start + len(wording) + 1
                 pieces.append(Piece(start, length - 1, node, edge.object, edge.predicate, False))
-    return Told("".join(words) + ("." if words else ""), clause_starts, pieces)
+    return CaptionText("".join(words) + ("." if words else ""), clause_starts, pieces)

@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.core.errors import ParamsError
 from pipeline.modalities import depth, skeleton
-from pipeline.modalities.skeleton import variants
+from pipeline.modalities.skeleton import _augmentation
 
 NONE = {"yaw_degrees": 0.0, "scale": 0.0, "time_warp": 0.0, "noise": 0.0}
 FRAMES = 12
@@ -16,7 +16,7 @@ def clip(bodies=1, frames=FRAMES):
 
 
 def variant(x, seed=0, **options):
-    return variants.variant(x, np.random.default_rng(seed), variants.Params(**{**NONE, **options}))
+    return _augmentation.augmented(x, np.random.default_rng(seed), _augmentation.Params(**{**NONE, **options}))
 
 
 def test_with_nothing_to_vary_a_clip_stays_what_it_is():
