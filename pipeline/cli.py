@@ -145,9 +145,9 @@ def encoder_import(
     asked = encoder.ImportRequest(arch, stream or ["joint"], classes, layout, recipe, options or (), table, split, seed)
     name = "-".join([classes, arch, *(stream or ())])
     found = encoder.take(files, asked, out or Path("data/raw/encoders") / name)
-    if None in found.about["released"]["num_classes"]:
+    if None in found.meta["released"]["num_classes"]:
         say("there is no classifier in the weights, so that the number of their classes could not be checked")
-    say(f"{found.file}: taught {len(found.about['training_classes'])} classes of {classes}; a row of extract for it:")
+    say(f"{found.file}: taught {len(found.meta['training_classes'])} classes of {classes}; a row of extract for it:")
     typer.echo(found.row)
 
 

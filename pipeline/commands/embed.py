@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 import pyarrow as pa
 
-from pipeline.commands.bound import Failures, about, answered
+from pipeline.commands.bound import Failures, answered, provenance
 from pipeline.core import tables
 from pipeline.core.errors import DataError
 from pipeline.core.schemas import Format
@@ -42,5 +42,5 @@ def embed(recogniser: Recogniser, paths: Sequence[Path], sense: str, *, out: Pat
         VectorRow(str(path), vector_D.tolist()) for path, vector_D in answered(recogniser, paths, sense, failures)
     ]
     if vectors:
-        tables.write(out, VECTORS, vectors, about(recogniser, sense))
+        tables.write(out, VECTORS, vectors, provenance(recogniser, sense))
     return len(vectors)

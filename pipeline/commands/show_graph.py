@@ -17,25 +17,25 @@ MAX_NODES = 16
 
 def show_graph(image_id: str, *, graphs: Path, captions: Path, negatives: Path, source: Path, out: Path) -> list[str]:
     """Draw the graph of a whole image into the PNG `out`; returns the lines to print: caption and negatives."""
-    found = _rows(graphs, GRAPHS, image_id)
-    if not found:
+    rows = _rows(graphs, GRAPHS, image_id)
+    if not rows:
         raise DataError(f"{graphs}: no image {image_id!r}; take an image_id of that table")
-    if found[0].graph is None:
-        raise DataError(f"{graphs}: image {image_id!r} was rejected: {found[0].reason}")
-    graph = from_json(found[0].graph)
-    picture = drawing.load_picture(source / found[0].image, None) if found[0].image else None
+    if rows[0].graph is None:
+        raise DataError(f"{graphs}: image {image_id!r} was rejected: {rows[0].reason}")
+    graph = from_json(rows[0].graph)
+    picture = drawing.load_picture(source / rows[0].image, None) if rows[0].image else None
     busiest = sorted((-sum(t.id in (e.subject, e.object) for e in graph.relations), t.id) for t in graph.objects)
     nodes = drawing.neighbourhood(graph, [node for _, node in busiest[:1]], MAX_NODES)
     sheet = drawing.draw(graph, nodes, [], picture)
     with whole(out) as scratch:
         sheet.save(scratch, format="PNG")
-    told = _rows(captions, CAPTIONS, image_id)[0]
+    caption = _rows(captions, CAPTIONS, image_id)[0]
     lines = [
         f"image     {image_id}: {len(graph.objects)} objects, {len(graph.relations)} relations",
-        f"caption   {told.text} ({told.num_tokens} tokens)",
+        f"caption   {caption.text} ({caption.num_tokens} tokens)",
     ]
-    if told.fitted != told.text:
-        lines.append(f"fitted    {told.fitted} ({told.fitted_tokens} tokens)")
+    if caption.fitted != caption.text:
+        lines.append(f"fitted    {caption.fitted} ({caption.fitted_tokens} tokens)")
     for row in _rows(negatives, NEGATIVES, image_id):
         true, false = excerpts(row.caption, row.text)
         unsure = "" if row.certain else " (not certain)"

@@ -139,5 +139,5 @@ class Encoder(nn.Module):
         token_NLD = torch.cat([class_N1D, patch_NKD], dim=1) + self.position_LD
         if self.params.first_norm == "tokens":
             token_NLD = self.first_norm(token_NLD)
-        token_NLD: Tensor = self.last_norm(self.blocks(token_NLD))
-        return token_NLD
+        normed_NLD: Tensor = self.last_norm(self.blocks(token_NLD))
+        return normed_NLD

@@ -71,7 +71,7 @@ class Probe:
         place = {text: row for row, text in enumerate(texts)}
         text_G = np.array([place[pair.caption] for pair in self.general])
         rng = generator(0, "retention")  # the same candidates for every encoder
-        return float(compositional.named(image_GD, encoder.text_vectors(texts), text_G, CANDIDATES, rng).mean())
+        return float(compositional.own_text_wins(image_GD, encoder.text_vectors(texts), text_G, CANDIDATES, rng).mean())
 
 
 class Selection(Params):

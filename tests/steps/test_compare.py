@@ -93,7 +93,7 @@ def test_text_alone_is_asked_of_the_pictures_of_others_in_a_loop(root):
     films = np.unique([f"{corpus}|{films.get(image, image)}" for corpus, image, _ in named], return_inverse=True)[1]
     right = []
     for number in range(2):
-        other = compositional.strangers(films, corpora, generator(MEASURE.seed, "pictures of others", number))
+        other = compositional.mismatched(films, corpora, generator(MEASURE.seed, "pictures of others", number))
         for m, n in enumerate(kept.pair_M):
             assert films[other[n]] != films[n]
             picture = kept.picture_PD[kept.picture_N[other[n]]].astype(np.float64)
