@@ -181,7 +181,7 @@ def _say_what_is_left_over(
     used = {segments.file_of(clip.file.path) for clip in clips}
     unlabelled = sorted({file.path for file, _ in recordings} - used)
     if unlabelled:
-        progress.say(f"{dataset.name}: {len(unlabelled)} recordings that nothing labels, first {unlabelled[0]}")
+        progress.say(f"{dataset.name}: {len(unlabelled)} recordings without a label, first {unlabelled[0]}")
     known = {clip.name.recording for clip in clips} | {name.recording for _, name in recordings}
     absent = sorted(set(sides) - known)
     if absent:
