@@ -90,7 +90,7 @@ class Row(Params):
 
 def tally(row: Row, *, clips: Path, out: Path) -> None:
     """Write {"clips": n}."""
-    counted = [clip for clip in tables.read_rows(clips, CLIPS) if clip["modality"] == row.modality]
+    counted = [clip for clip in tables.read(clips, CLIPS) if clip.modality == row.modality]
     out.parent.mkdir(parents=True, exist_ok=True)
     write_json(out, {"clips": len(counted)})
 '''
