@@ -1,4 +1,4 @@
-"""HMDB51: 51 actions from films, a folder a class; three splits of its own, 70 clips a class train and 30 test."""
+"""HMDB51: 51 actions from films, a folder a class; three official splits, 70 clips a class train and 30 test."""
 
 import re
 

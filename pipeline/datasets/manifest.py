@@ -1,6 +1,6 @@
-"""Any recordings of the user's own: `manifest.csv` or `.parquet` tells the clips, `classes.csv` beside it the classes.
+"""Any recordings of the user's own: `manifest.csv` or `.parquet` lists the clips, `classes.csv` beside it the classes.
 
-A second collection is a copy of this file under its name, which is then the name of its folder below data/raw.
+For a second collection copy this file; its name is that of the collection's folder below data/raw.
 """
 
 from pipeline.datasets.shared import Annotations, Dataset, OwnList

@@ -18,7 +18,7 @@ _HERE = Path(__file__).parent
 class SubjectProtocol:
     """Who trains: the clips whose `column` (subject, camera or setup) is in `train`.
 
-    Those in `test` are for testing, None: all others; who is in neither is not used.
+    Clips in `test` are for testing (None: all others); clips in neither are not used.
     """
 
     column: str
@@ -28,7 +28,7 @@ class SubjectProtocol:
 
 @dataclass(frozen=True)
 class LeaveOneOut:
-    """To choose settings by, without a look at the test subjects: of the training subjects one tests.
+    """One training subject tests, so that settings can be chosen without the test subjects.
 
     The name of the split says who: `s7_out_3` has the unseen classes of `s7`, and subject 3 tests.
     """
@@ -37,7 +37,7 @@ class LeaveOneOut:
     train: frozenset[int]
 
     def without(self, subject: int) -> SubjectProtocol:
-        """Who trains and who tests. Raises DataError for one who is no training subject."""
+        """Who trains and who tests. Raises DataError for a subject who does not train."""
         if subject not in self.train:
             some = ", ".join(str(number) for number in sorted(self.train)[:8])
             raise DataError(f"leaves out subject {subject}, who is no training subject; name one of {some}")
@@ -51,7 +51,7 @@ def by_subject(train: frozenset[int]) -> dict[str, "SubjectProtocol | LeaveOneOu
 
 @dataclass(frozen=True)
 class OwnList:
-    """The dataset's own list of who trains and who tests, where it names no subjects or for its own protocol.
+    """The dataset's own list of training and test clips.
 
     It lies in the source folder in one or several `files`; `read` gives the recordings, or clips, of one of them.
     """
@@ -62,7 +62,7 @@ class OwnList:
 
 @dataclass(frozen=True)
 class Annotations:
-    """Files of the source folder that tell the clips, where file names do not; `read` gives those of one of them."""
+    """Files of the source folder that list the clips, where file names do not; `read` gives the clips of one file."""
 
     files: re.Pattern[str]
     read: Callable[[Path], list[Any]]  # LabelledClip of formats.shared
@@ -79,7 +79,7 @@ class FileList:
 
 @dataclass(frozen=True)
 class Dataset:
-    """All that is particular to one dataset.
+    """All facts that differ between datasets.
 
     `patterns` are searched in a file's path below the source folder, one per modality; their named groups are
     `recording` (which with the dataset's name makes the clip id), `class` (a number or a name), and of subject, camera,
@@ -198,7 +198,7 @@ def published_splits(name: str) -> dict[str, list[int]]:
 
 
 def normalised(name: str) -> str:
-    """A class name without what two spellings of it may differ in: case and white space.
+    """A class name with case and white space made alike.
 
     >>> normalised(" Sit  to Stand")
     'sit to stand'

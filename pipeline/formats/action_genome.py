@@ -162,7 +162,9 @@ def _box(value: object, what: str) -> tuple[float, float, float, float]:
 
 
 def _array(value: object) -> npt.NDArray[np.float64]:
-    """An array, or a list of numbers, or of such lists; nothing deeper, for that could stand for far more numbers."""
+    """An array, or a list of numbers, or of such lists; nothing deeper, because repeated parts could expand to far more
+    numbers than the file holds.
+    """
     if isinstance(value, plain_pickle.Array):
         return value.value.astype(np.float64)
     rows = value if isinstance(value, list | tuple) else [value]

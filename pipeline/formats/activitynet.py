@@ -35,7 +35,7 @@ _SEGMENT = msgspec.json.Decoder(tuple[float, float])
 
 
 def read_clips(path: Path) -> list[LabelledClip]:
-    """The annotated segments; one that ends before it begins, or lies nowhere, has that as its fault."""
+    """The annotated segments; one that is empty or has no valid times gets that as its fault."""
     return [
         _clip(path, video, number, annotation)
         for video, entry in _database(path).items()

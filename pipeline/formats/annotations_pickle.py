@@ -1,4 +1,4 @@
-"""Annotation pickles of pyskl and mmaction2 (`ntu60_3danno.pkl`), read without running anything that is in them.
+"""Annotation pickles of pyskl and mmaction2 (`ntu60_3danno.pkl`), read without running any of their code.
 
 {"split": {"xsub_train": [names]}, "annotations": [{"frame_dir", "label", "total_frames", "keypoint" (M, T, V, C)}]}.
 A pickle is a program: formats.plain_pickle reads it as data.
@@ -60,7 +60,7 @@ def read(path: Path) -> Annotations:
 
 
 def read_clips(path: Path) -> list[LabelledClip]:
-    """The clips of a file, which holds them as well; each is called as the skeleton file of NTU RGB+D would be."""
+    """The clips of a file, whose skeletons are in the same file; each has the name of NTU RGB+D's skeleton file."""
     return [
         LabelledClip(name, f"{name}.skeleton", clip.class_id, segments.named("", name), inside=True)
         for name, clip in _kept(path).clips.items()
@@ -82,7 +82,7 @@ def read_skeleton(path: Path) -> Skeleton:
 
 
 def _kept(path: Path) -> Annotations:
-    """A file's clips; the last file is kept, since its clips are asked for one by one."""
+    """A file's clips; the last file stays in memory, because its clips are read one by one."""
     outside.check_file(path, "an annotation pickle")
     state = path.stat()
     return _read_once(path, state.st_size, state.st_mtime_ns)

@@ -1,4 +1,4 @@
-"""Answers of a language model to requests: JSON Lines, each {"id": ..., "answer": ...}; other keys are passed over."""
+"""Answers of a language model to requests: JSON Lines, each {"id": ..., "answer": ...}; other keys are ignored."""
 
 import codecs
 from pathlib import Path
@@ -26,7 +26,7 @@ _DECODER = msgspec.json.Decoder(_Line)
 def read(path: Path) -> dict[str, str]:
     """Answer by id, in the order of the file.
 
-    Raises FormatError for a line that is none, an id answered twice, and an answer that is empty or overlong.
+    Raises FormatError for a malformed line, an id answered twice, and an answer that is empty or too long.
     """
     answers: dict[str, str] = {}
     content = outside.content(path, _MAX_BYTES, _WHAT).removeprefix(codecs.BOM_UTF8)

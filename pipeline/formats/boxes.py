@@ -1,8 +1,8 @@
 """Boxes of people and things in a recording, one CSV a recording: columns frame, label, x, y, width, height.
 
 Frames count from 0 in the order of decoding; x y is the left upper corner in pixels of the recorded picture, as in
-Visual Genome. Other columns (a detector's score, say) may follow. A recording in which nothing was found has the first
-line alone.
+Visual Genome. Other columns (a detector's score, say) may follow. The file of a recording without boxes has only its
+first line.
 """
 
 import csv
@@ -23,7 +23,7 @@ _FRAME = re.compile(r"[0-9]{1,8}")
 
 
 def read(path: Path) -> Boxes:
-    """The boxes of a recording, in the order of the file. Raises FormatError, with the line, for one that is none."""
+    """The boxes of a recording, in the order of the file. Raises FormatError, with the line, for a malformed one."""
     table = [_box(path, number, row) for number, row in rows.numbered_csv(path, COLUMNS, "a table of boxes")]
     return Boxes(
         np.array([frame for frame, _, _ in table], np.int64),

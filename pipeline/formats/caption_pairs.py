@@ -1,4 +1,4 @@
-"""Files of others that ask: a picture, what is true of it, and what is not.
+"""Published test files: a picture with a true and a false caption.
 
   aro           ARO's visual_genome_relation.json and visual_genome_attribution.json: a list of {"image_path",
                 "true_caption", "false_caption", "bbox_x", "bbox_y", "bbox_w", "bbox_h", "relation_name" | "attributes"}
@@ -84,10 +84,11 @@ _Question = tuple[str, Box | None, str, str, str | None]  # as CaptionPair, the 
 
 
 def read(path: Path, kind: str = "auto") -> list[CaptionPair]:
-    """The questions of a file, in its order; `kind` is one of `KINDS`, or auto: told by the file's ending and start.
+    """The questions of a file, in its order; `kind` is one of `KINDS`, or auto: recognised by the file's ending and
+    first characters.
 
-    Raises FormatError for a file that is none, an empty text, two that are the same, and the name of a picture that
-    leads out of its folder.
+    Raises FormatError for any other file, an empty text, two equal texts, and a picture's name that leads out of its
+    folder.
     """
     chosen = _kind_of(path) if kind == "auto" else kind
     pairs: list[CaptionPair] = []

@@ -27,7 +27,7 @@ def words(name: str) -> tuple[str, ...]:
 
 
 def content_words(name: str) -> tuple[str, ...]:
-    """The words without stop words; all of them if nothing else were left."""
+    """The words without stop words; all words if there are only stop words."""
     every = words(name)
     return tuple(word for word in every if word not in STOP_WORDS) or every
 
@@ -63,7 +63,7 @@ def read_names(path: Path) -> list[str]:
 
 
 def check_names(names: Sequence[str], where: str) -> None:
-    """Raise DataError for no names, one without words, or two that are the same apart from their spelling."""
+    """Raise DataError for an empty list, a name without words, or two names that differ only in spelling."""
     if not names:
         raise DataError(f"{where}: no class names in it")
     first: dict[str, int] = {}

@@ -33,7 +33,10 @@ _SKELETONS = {
 
 
 def read_clips(path: Path) -> list[LabelledClip]:
-    """The clips of a list in its order; what is wrong with a row is its fault. Raises FormatError for an empty list."""
+    """The clips of a list in its order; a row that is wrong says why in `fault`.
+
+    Raises FormatError for an empty list.
+    """
     table = rows.read(path, COLUMNS)
     if not table:
         raise FormatError(f"{path}: no clip in it; give every clip a row: {', '.join(COLUMNS)}")

@@ -81,7 +81,7 @@ def read_skeleton(path: Path) -> Skeleton:
 
 
 def read_clips(path: Path) -> list[LabelledClip]:
-    """The videos that `kinetics_{train,val}_label.json` names; one without a skeleton has that as its fault."""
+    """The videos that `kinetics_{train,val}_label.json` names; a video without a skeleton says so in `fault`."""
     entries = typed_json.read(path, _LABELS, _MAX_LABEL_BYTES, "a Kinetics-Skeleton label file")
     return [_labelled(name, entry) for name, entry in entries.items()]
 

@@ -1,8 +1,8 @@
 """MATLAB 5 files of UTD-MHAD: `d_skel` (20 joints, x y z, frames) in metres, `d_depth` (rows, columns, frames) in mm.
 
 Only what such a file needs is read: one named array of real numbers, of an expected class and shape, from plain or
-compressed elements. SciPy reads far more and can be brought to crash by a damaged file (tried with 1.17.1); here every
-length is checked before it is used, and nothing is unpacked beyond a limit.
+compressed elements. SciPy reads far more, but a damaged file can crash it (tried with 1.17.1); here every length is
+checked before it is used, and unpacking stops at a limit.
 
 Format: MathWorks, "MAT-File Format", level 5: a header of 128 bytes, then elements, each with a tag (type, bytes).
 A matrix element holds elements itself: flags, dimensions, name, real part.
@@ -130,7 +130,7 @@ def _content(path: Path, max_bytes: int) -> tuple[memoryview, _Order]:
 
 
 def _matrices(content: memoryview, order: _Order, max_bytes: int) -> Iterator[_Matrix]:
-    """The variables of a file; those without a name of their own, as MATLAB's objects have, are passed over."""
+    """The variables of a file; those without a name, such as MATLAB's objects, are skipped."""
     num_elements = 0
     while content:
         num_elements += 1
@@ -148,7 +148,7 @@ def _matrices(content: memoryview, order: _Order, max_bytes: int) -> Iterator[_M
 
 
 def _others(held: list[_Matrix], matches: list[_Matrix]) -> str:
-    """What a file holds instead: a recording of another sense, say."""
+    """Names of the variables that a file holds instead, such as those of another modality."""
     names = [ascii(matrix.name[:_MAX_SHOWN].decode("ascii", "replace")) for matrix in held]
     return "" if matches or not held else f"; the file holds {', '.join(names[:3])}" + ", ..." * (len(names) > 3)
 
@@ -207,7 +207,7 @@ def _check(matrix: _Matrix, name: str, kind: str, shape: tuple[int | None, ...])
 
 
 def _numbers(matrix: _Matrix, order: _Order, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """The real part as stored, fit for a type. Nothing is allocated that the file does not hold: lengths must agree."""
+    """The real part as stored, fit for a type. Lengths must agree, so that no more is allocated than the file holds."""
     stored, body, _ = _element(matrix.rest, order)
     if stored not in _STORED:
         raise _MatError(f"damaged: numbers of the unknown type {stored}")

@@ -1,6 +1,6 @@
 """Which classes a text names: all content words of the class's name stand in it, by their stems and in any order.
 
-The rule of labels/overlap.same_words, one-sided: a caption says more than a name. It errs on the side of naming.
+As in labels/overlap.same_words, but the text may have more words than the name. In doubt the class counts as named.
 """
 
 import re
@@ -16,7 +16,7 @@ _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 
 
 class ClassNames:
-    """The class lists of some datasets, class names by id, and what any text names of them."""
+    """Class names by dataset and id; finds those that a text names."""
 
     def __init__(self, names: Mapping[str, Sequence[str]]) -> None:
         stems = {

@@ -15,7 +15,7 @@ _WITHOUT_LENGTH = frozenset((0x01, *range(0xD0, 0xD8)))
 
 
 def read(path: Path) -> tuple[int, int]:
-    """Width and height in pixels as stored (a note on how to turn the picture is not heeded).
+    """Width and height in pixels as stored; an orientation tag is ignored.
 
     Raises FormatError for what is neither JPEG nor PNG, is cut short, or has no size below 65,536 pixels a side.
     """

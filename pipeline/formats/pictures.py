@@ -57,7 +57,7 @@ def resized(picture: Path | bytes, where: str, cut: Callable[[int, int], Region]
 
 @contextmanager
 def _opened(source: Path | io.BytesIO, where: str) -> Iterator["Image"]:
-    """A picture whose header was read and found fit; whatever is wrong with its bytes is one clear line."""
+    """A picture whose header is valid; any fault of its bytes becomes a FormatError."""
     from PIL import Image
 
     if isinstance(source, Path):

@@ -1,7 +1,7 @@
 """Pickles from outside, read as data: plain values and numeric NumPy arrays, nothing that could run.
 
 A pickle may name any function and call it. Here a name resolves only to one of a handful of constructors of our own;
-any other name ends the reading (formats.unpickling). Memory is bounded by a multiple of the file's size, for a few
+any other name ends the reading (formats.unpickling). Memory is bounded by a multiple of the file's size, because a few
 bytes can ask for gigabytes.
 """
 
@@ -155,7 +155,7 @@ def bounded_memory(num_bytes: int) -> Iterator[None]:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Without looking for garbage, of which there can be none here; a third faster where there are many small lists."""
+    """Without garbage collection, which has nothing to find here; a third faster with many small lists."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -16,7 +16,7 @@ Frames = npt.NDArray[np.uint16]
 
 @dataclass(frozen=True)
 class Naming:
-    """How the frames of a clip are called: `stem`-00000001.png, and what their 16 bits hold."""
+    """How the frames of a clip are named, `stem`-00000001.png, and what their 16 bits hold."""
 
     stem: str
     pattern: re.Pattern[str]  # of a whole name, the number in its group

@@ -88,7 +88,7 @@ def _as_text(value: object) -> str:
 
 
 def _check_types(path: Path, schema: pa.Schema, columns: tuple[str, ...]) -> None:
-    """Lists, structs and bytes are no values of a list of clips, and could be of any size."""
+    """Refuse lists, structs and bytes, which could be of any size."""
     for name in columns:
         kind = schema.field(name).type
         plain = kind.value_type if pa.types.is_dictionary(kind) else kind

@@ -76,7 +76,7 @@ def file_of(path: str) -> str:
 
 
 def unplaced(message: str, path: Path) -> str:
-    """A message about a recording without where that lies, which differs from machine to machine.
+    """A message about a recording without its folder, which differs between machines.
 
     >>> unplaced("/data/a/Depth-00000002.png: 8-bit PNG", Path("/data/a"))
     'Depth-00000002.png: 8-bit PNG'

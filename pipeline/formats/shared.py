@@ -1,6 +1,6 @@
 """What readers return, so that later stages need not know the format: a `Recording`, as `Skeleton` and `Footage` are.
 
-Annotation files tell `LabelledClip`s.
+Annotation files give `LabelledClip`s.
 """
 
 # Shapes: M bodies, T frames, V joints, H x W pixels, 3 = x y z (or r g b).
@@ -87,7 +87,7 @@ class Footage:
         return self.count()
 
     def fault(self) -> None:
-        """Nothing more is told without decoding all of it; FormatError if the first frame does not decode."""
+        """None; raises FormatError if the first frame does not decode. More would take decoding all of it."""
         self.frames([0])
 
     def counted(self, num_frames: int) -> "Footage":
@@ -97,7 +97,7 @@ class Footage:
 
 @dataclass(frozen=True)
 class LabelledClip:
-    """One clip as an annotation file tells it.
+    """One clip as an annotation file describes it.
 
     `name` is the clip's own, `recording` that of the file it lies in (or its path, as the dataset's patterns say),
     `part` the fragment that names its place there ("" = all of it, formats.segments). `label` is a class id or a

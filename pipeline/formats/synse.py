@@ -76,7 +76,7 @@ def write(folder: Path, part: str, vectors_ND: npt.NDArray[np.float32], class_id
 
 
 def _mapped(file: Path, kinds: str, *, ndim: int) -> npt.NDArray[Any]:
-    """An array as a view of its file: objects, which would have to be unpickled, cannot be viewed so."""
+    """An array as a view of its file, which refuses arrays of objects: they would have to be unpickled."""
     outside.check_file(file, "a .npy array")
     try:
         with (

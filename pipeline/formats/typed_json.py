@@ -1,7 +1,7 @@
-"""JSON from outside, read into what is expected of it and nothing else: other values are refused, or passed over.
+"""JSON from outside, read into expected types: other values are refused or ignored.
 
-What is not asked for is never built, so that a file of empty lists costs no more than its bytes. Of JSON's own gaps the
-reader is strict: no NaN or Infinity, no numbers beyond their type, no half of a surrogate pair in a text.
+Ignored values are never built, so that a file of empty lists costs no more than its bytes. The reader refuses NaN,
+Infinity, numbers beyond their type, and halves of surrogate pairs in texts.
 """
 
 import codecs

@@ -1,4 +1,4 @@
-"""A machine for pickles from outside, in which a file can neither run anything nor ask for more than it is worth.
+"""A machine for pickles from outside, in which a file can neither run code nor use far more memory than its own size.
 
 A pickle is a program for a stack machine. This one knows the operations that plain values need and no others. Three
 faults of hostile files are refused while they are read: keys that are no text (to hash a tuple that holds itself twice,
@@ -58,7 +58,7 @@ Admitted = Mapping[tuple[str, str], Constructor]
 def load(file: Any, num_bytes: int, admitted: Admitted) -> Any:
     """The value of a pickle of `num_bytes`; `admitted` are the names that it may call.
 
-    Raises RefusedError for what is no data, and whatever damage leads to.
+    Raises RefusedError for anything but data; a damaged pickle may raise any exception.
     """
     return _Machine(file, num_bytes, admitted).load()
 
@@ -220,7 +220,7 @@ def _pairs(items: list[Any]) -> Iterable[tuple[str, Any]]:
 
 
 def _dispatch() -> dict[int, Callable[..., None]]:
-    """The operations by opcode, those of ours before those of the standard library."""
+    """The operations by opcode; ours replace those of the standard library."""
     known: dict[int, Callable[..., None]] = _Base.dispatch
     table: dict[int, Callable[..., None]] = dict.fromkeys(range(256), _refuse)
     for name in _OPERATIONS.split():

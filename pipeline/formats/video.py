@@ -106,7 +106,7 @@ def footage(path: Path) -> Footage:
 def grey_footage(path: Path) -> Footage:
     """A video of one channel: "grey16" if it is one of 16 bits, else "grey8" (of colours and other depths, brightness).
 
-    Of 10 or 14 bits the decoder makes 16 by stretching, which would change the counts of a radiometric camera.
+    The decoder stretches 10 or 14 bits to 16, which would change the counts of a radiometric camera.
     """
     with _opened(Path(segments.parse(str(path))[0])) as (_container, stream):
         pixels = stream.codec_context.format
@@ -177,7 +177,10 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
 
 
 def _converter(pixels: Pixels) -> Callable[[Any], Frames]:
-    """Frames to arrays of some pixels; of a frame alone PyAV would begin anew, with threads, which takes far longer."""
+    """Converts frames to arrays of one pixel format.
+
+    A frame's own method would set up a new converter with threads each time, which takes far longer.
+    """
     from av.video.reformatter import VideoReformatter
 
     reformatter = VideoReformatter()

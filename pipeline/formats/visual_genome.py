@@ -190,7 +190,7 @@ class Image:
 
 @contextmanager
 def opened(folder: Path) -> Iterator["Annotations"]:
-    """Open the annotation files of a folder; FormatError if one is no JSON list or none is there."""
+    """Open the annotation files of a folder; FormatError if one is no JSON list or there are none."""
     with ExitStack() as stack:
         paths = {name: folder / f"{name}.json" for name in FILES if (folder / f"{name}.json").is_file()}
         if not {"scene_graphs", "objects"} & set(paths):

@@ -1,7 +1,7 @@
 """img2dataset's WebDataset layout: `00000.tar` with `<key>.jpg`, `<key>.txt` and `<key>.json` of every sample.
 
 A shard is never unpacked. Its headers are walked once; after that the parts of any sample are read by their offsets.
-Names are keys and no paths, links and devices are passed over, and every length is bounded before it is believed.
+Names are keys and never paths, links and devices are skipped, and every length is checked against a bound.
 """
 
 import io
@@ -60,7 +60,7 @@ class Shard:
         return self._part(number, 0)
 
     def texts(self) -> Iterator[str]:
-        """The text of every sample, white space made single; "" where it is no UTF-8 or nothing but white space."""
+        """The text of every sample, with single spaces; "" where it is not UTF-8 or blank."""
         with outside.opened(self.path, _WHAT) as file:
             for _, _, start, size in self.spans_N4.tolist():
                 file.seek(start)
@@ -81,7 +81,7 @@ class Shard:
 
 
 def shard_paths(folder: Path) -> list[Path]:
-    """The shards of a folder, by name; FormatError where there is none. Other files (`*_stats.json`) are no shards."""
+    """The shards of a folder, by name; FormatError where there is none. Other files (`*_stats.json`) are ignored."""
     paths = sorted(path for path in folder.glob("*.tar")) if folder.is_dir() else []
     if not paths:
         raise FormatError(f"{folder}: no *.tar in it; expected image-text shards as img2dataset writes them")
@@ -91,8 +91,8 @@ def shard_paths(folder: Path) -> list[Path]:
 def index(path: Path) -> Shard:
     """Walk the headers of a shard once.
 
-    A sample has a picture and a text; what has not, and what else the tar holds, is counted in `left_out`. Raises
-    FormatError for what is no tar, one that is cut short, and one without a single sample.
+    A sample has a picture and a text; incomplete ones and other members are counted in `left_out`. Raises FormatError
+    for a file that is no tar, is cut short, or has no sample.
     """
     num_bytes = outside.check_file(path, _WHAT)
     walk = _Walk()
@@ -183,7 +183,7 @@ def _single_spaced(content: bytes) -> str:
 
 
 def _key_and_ending(name: str) -> tuple[bytes | None, str]:
-    """The key (folders included) and the ending of a member's name; no key for a name that is no plain one."""
+    """The key (with folders) and the ending of a member's name; None for an unsafe name or one without an ending."""
     plain = name.removeprefix("./")
     folder, slash, base = plain.rpartition("/")
     stem, dot, ending = base.partition(".")
@@ -195,7 +195,7 @@ def _key_and_ending(name: str) -> tuple[bytes | None, str]:
 
 
 def _members(path: Path, file: BinaryIO, num_bytes: int) -> Iterator[tuple[str, bytes, int, int]]:
-    """Name, type, first byte and size of every member; long names and pax records are put in their place."""
+    """Name, type, first byte and size of every member; long names and pax records replace the short ones."""
     place, extended = 0, dict[str, str]()
     while True:
         file.seek(place)
@@ -252,7 +252,7 @@ def _text(field: bytes) -> str:
 
 
 def _records(content: bytes) -> dict[str, str]:
-    """The pax records that matter, each `<bytes> <name>=<value>\\n`; what is no record ends them."""
+    """The pax records that matter, each `<bytes> <name>=<value>\\n`; reading stops at the first malformed one."""
     records: dict[str, str] = {}
     while content:
         digits, space, _ = content[:20].partition(b" ")

@@ -95,7 +95,7 @@ def _check_dim(path: Path, dim: int) -> None:
 
 
 def _is_text(path: Path, dim: int) -> bool:
-    """Whether the first record after the header is text: in binary it would have to spell numbers by chance."""
+    """Whether the first record after the header is text: a binary one would spell numbers only by chance."""
     with _open(path) as file:
         _line(path, file, 1)
         record = _block(path, file, _MAX_LINE_BYTES).partition(b"\n")[0].rsplit(maxsplit=dim)
@@ -110,7 +110,7 @@ def _are_numbers(parts: Sequence[bytes]) -> bool:
 
 
 def _text(path: Path, dim: int, *, skip: int) -> Iterator[Record]:
-    """Records of a text file; numbers are split off from the right, for GloVe has words with blanks in them."""
+    """Records of a text file; numbers are split off from the right, because some words of GloVe hold spaces."""
     with _open(path) as file:
         number = 0
         while line := _line(path, file, number + 1):

@@ -21,15 +21,15 @@ class WordNet:
     """Names of things and what they are kinds of."""
 
     def __init__(self, folder: Path) -> None:
-        """FormatError without the files, and where they are no WordNet."""
+        """Raises FormatError where the files are missing or are not WordNet's."""
         self._index, self._data = (content(folder / name, _MAX_BYTES, "a file of WordNet") for name in FILES)
         self._data_path = folder / FILES[1]
         self._offsets = _offsets(folder / FILES[0], self._index)
 
     def names(self, word: str, senses: slice) -> frozenset[str]:
-        """The names of these senses of a word and of all they are kinds of; none for a word that is not listed.
+        """The names of these senses of a word and of all their hypernyms; none for a word that is not listed.
 
-        Raises FormatError where `data.noun` has no synset at the place that is pointed to.
+        Raises FormatError where a pointer does not lead to a synset of `data.noun`.
         """
         found: set[str] = set()
         todo = list(self._offsets.get(word.lower().replace(" ", "_").encode(), ())[senses])

@@ -6,8 +6,8 @@ from pipeline.graphs.scene import Box, SceneGraph, SceneObject, scene_graph
 def crop(graph: SceneGraph, region: str, box_xywh: tuple[int, int, int, int], min_inside: float) -> SceneGraph:
     """The objects of which at least the share `min_inside` of the box lies in the region, and their relations.
 
-    Boxes are clipped to the region and counted from its corner (SGVL trains on such pairs of crop and sub-graph); as
-    they lie in the whole picture they stand beside.
+    Boxes are clipped to the region and counted from its corner (SGVL trains on such pairs of crop and sub-graph);
+    `whole_xywh` has them in the whole picture.
     """
     objects = []
     for thing in graph.objects:

@@ -1,4 +1,6 @@
-"""Which pictures train and which validate: drawn by a hash of what must stay together, so that none ever moves."""
+"""Which pictures train and which validate: decided by a hash of the name of what must stay together, so that no picture
+ever changes sides.
+"""
 
 from pydantic import Field
 

@@ -77,7 +77,7 @@ def scene_graph(
 
 
 def to_json(graph: SceneGraph) -> str:
-    """The graph as JSON text; fields that say nothing are written all the same, so that readers see the whole form."""
+    """The graph as JSON text; empty fields are written too, so that readers see every field."""
     return _ENCODER.encode(graph).decode()
 
 

@@ -31,8 +31,8 @@ CHECKS: tuple[Check, ...] = ("names", "words", "vectors")  # from the plainest; 
 class OverlapParams(Params):
     """Which classes of a source are taken out because they are classes of a target, and what their vectors are of.
 
-    `remove` names checks: `names`, the same name but for its spelling; `words`, the same stems in any order;
-    `vectors`, a cosine distance below `threshold` (.05 in E2E). Without any the overlapping classes are kept.
+    `remove` names checks: `names`, the same name in any spelling; `words`, the same stems in any order; `vectors`, a
+    cosine distance below `threshold` (.05 in E2E). Without any the overlapping classes are kept.
     """
 
     remove: list[Check]
@@ -87,7 +87,7 @@ def union(lists: Sequence[Sequence[str]]) -> list[str]:
 
 
 def same_name(source: Sequence[str], targets: Sequence[str]) -> dict[str, str]:
-    """Source classes whose name is a target's but for case, underscores and humps, with that target."""
+    """Source classes with a target's name (case, underscores and camel case aside), with that target."""
     return _same(source, targets, words)
 
 
@@ -147,11 +147,11 @@ def overlapping(
     checks: Collection[Check],
     threshold: float,
 ) -> list[Overlap]:
-    """The source's classes that a check tells to be a target's, by class id; of each the nearest such target.
+    """The source's classes that a check finds among the targets', by class id, each with the nearest such target.
 
-    `source_names` are by class id and `source_SD` are their vectors in the order of ascending ids. A class that
-    several targets hold is told once: by the plainest check, then the smallest distance, then the name of the dataset.
-    Raises DataError for a vector of length 0.
+    `source_names` are by class id and `source_SD` are their vectors in the order of ascending ids. A class of several
+    targets is reported once: by the plainest check, then the smallest distance, then the name of the dataset. Raises
+    DataError for a vector of length 0.
     """
     class_ids = sorted(source_names)
     names = [source_names[class_id] for class_id in class_ids]

@@ -13,8 +13,8 @@ _ENDINGS = (".png", ".jpg", ".jpeg")
 def frames(picture: Path, frame: int, video: VideoRow, num_frames: int, stride: int) -> list[tuple[Path, int]]:
     """The pictures of a clip, each with the place of its annotated frame in `video`.
 
-    `stride` counts frames on disk, the annotated one stands in the middle (the later of two), and a video that ends
-    stands still. It ends where the nearest annotated frame shows what is kept out of training.
+    `stride` counts frames on disk, the annotated one stands in the middle (the later of two), and at a video's end its
+    last frame is repeated. A video ends early where the nearest annotated frame is kept out of training.
     """
     annotated, usable = video.frames, video.usable
     known = [(number, path, nearest(annotated, number)) for number, path in _on_disk(picture.parent)]

@@ -71,7 +71,7 @@ def graphs(corpus: Tables) -> Iterator[SceneGraph]:
 
 
 def pictures(corpus: Tables) -> Iterator[list[CaptionedGraph]]:
-    """Every picture with all that is told of it, the whole before its regions."""
+    """The graphs of every picture: that of the whole picture first, then those of its regions."""
     for _, parts in groupby(_joined(corpus), key=lambda part: part.row.image_id):
         yield list(parts)
 
@@ -101,7 +101,10 @@ def _key(row: GraphRow | CaptionRow | NegativeRow) -> tuple[str, str]:
 
 
 def crop_of(part: CaptionedGraph, whole: CaptionedGraph) -> tuple[int, int, int, int] | None:
-    """What of the picture file a row shows; crops are annotated in pixels of a size that the file may not have."""
+    """The part of the picture file that a row shows, x, y, width and height.
+
+    Crops are scaled where file and annotation differ in size.
+    """
     box = part.row.crop_xywh
     if box is None:
         return None
@@ -114,7 +117,7 @@ def crop_of(part: CaptionedGraph, whole: CaptionedGraph) -> tuple[int, int, int,
 
 
 def _side(start: int, length: int, annotated: int | None, have: int) -> tuple[int, int]:
-    """First pixel and length along one side of `have` pixels, of which the annotation counts `said`."""
+    """First pixel and length along one side of `have` pixels, where the annotation has `annotated` pixels."""
     scale = have / annotated if annotated else 1.0
     first = min(round(start * scale), have - 1)
     return first, min(max(1, round(length * scale)), have - first)

@@ -39,7 +39,7 @@ Cut = Annotated[Squash | Centre | Random, Field(discriminator="kind")]
 
 
 def cut(how: Squash | Centre | Random, region: Region, size: tuple[int, int], rng: np.random.Generator) -> Region:
-    """What of a region (x, y, width, height) is shown at a `size` (H, W) in training."""
+    """The part of a region (x, y, width, height) that is shown at a `size` (H, W) in training."""
     if not isinstance(how, Random):
         return at_rest(how, region, size)
     x, y, w, h = region
@@ -49,7 +49,7 @@ def cut(how: Squash | Centre | Random, region: Region, size: tuple[int, int], rn
 
 
 def at_rest(how: Squash | Centre | Random, region: Region, size: tuple[int, int]) -> Region:
-    """What is shown when nothing is drawn: all of the region where training takes parts of it at random."""
+    """The part that is shown outside training: the whole region where training cuts at random."""
     if not isinstance(how, Centre):
         return region
     x, y, w, h = region

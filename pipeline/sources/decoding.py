@@ -59,7 +59,7 @@ class Block:
 
 
 def key(clip: "ClipRow", beside: "Mapping[str, ClipRow]", row: Row) -> str:
-    """Names the array of a clip by all that decides it; not by where it lies."""
+    """The cache key of a clip's array: a digest of all that decides the array, but not of its path."""
     return value_digest(
         {
             "content": clip.content_hash,
@@ -111,7 +111,9 @@ def decode(block: Block) -> int:
 
 
 def _recording(recording: Any, clip: "ClipRow", dataset: str, beside: Mapping[str, Path]) -> Any:
-    """Footage is told what ingest counted, so that it is decoded once, and given what is decoded with it."""
+    """Footage with the number of frames that ingest counted, so that it is decoded once, and with its skeleton and
+    boxes.
+    """
     if not isinstance(recording, Footage):
         return recording
     readers = datasets.load(dataset).readers
@@ -119,7 +121,7 @@ def _recording(recording: Any, clip: "ClipRow", dataset: str, beside: Mapping[st
 
 
 def _reason(error: UnseenError, source: Source, block: Block) -> str:
-    """Why a clip cannot be used, without where its files lie: the reason is kept by what they hold."""
+    """Why a clip cannot be used, without the folder of its files: reasons are cached by content."""
     reason = str(error)
     for clip in (source.clip, *source.beside.values()):
         reason = segments.unplaced(reason, block.source / clip.path)

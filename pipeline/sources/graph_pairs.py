@@ -43,9 +43,9 @@ class VideoRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class Gathering:
-    """Goes through the tables of corpora once: `training` gives what trains, the rest is kept here.
+    """Reads the tables of corpora once: `training` gives the rows that train, the others are collected here.
 
-    Without `trains` all is gone through alike, but nothing learns from it.
+    With `trains` false the same rows are read, but their texts do not count as training texts.
     """
 
     def __init__(self, screen: Screen, *, only_certain: bool, trains: bool) -> None:
@@ -119,7 +119,7 @@ class Gathering:
 
 
 def ascending(video: VideoRow) -> VideoRow:
-    """A video by the numbers of its frames, which names like "9.png" and "10.png" do not keep in order."""
+    """The video with its frames in order of their numbers; file names sort "10.png" before "9.png"."""
     order = sorted(range(len(video.frames)), key=video.frames.__getitem__)
     return VideoRow(
         [video.frames[place] for place in order],

@@ -22,7 +22,7 @@ class Labelled(Source, Protocol):
 
 
 def numbered(num_clips: int, batch_size: int, seed: int, epoch: int, *, shuffled: bool) -> list[Rows]:
-    """The rows of an epoch of labelled clips; clips that come as they lie have the same rows in every epoch."""
+    """The rows of an epoch of labelled clips; unshuffled clips have the same rows in every epoch."""
     if not shuffled:
         return in_turn(num_clips, batch_size)
     return [rows + epoch * num_clips for rows in order(num_clips, batch_size, seed, epoch)]

@@ -1,4 +1,4 @@
-"""The clips of a source folder: what file names and annotation files tell, joined with the files of the stamp."""
+"""The clips of a source folder: what file names and annotation files say, joined with the stamped files."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,9 +19,10 @@ CLASS_FILE = "classes.csv"  # in the source folder, where the project ships no l
 
 @dataclass(frozen=True)
 class Listed:
-    """One clip: where it lies (a file, a part of one, or a folder as if it were one) and what is said about it.
+    """One clip: its place (a file, a part of one, or a folder) and what is known about it.
 
-    `lists` has by protocol of the dataset's own "train" or "test"; `fault` is why it is rejected unread.
+    `lists` has by protocol "train" or "test", as the dataset's own lists say; `fault` is why the clip is rejected
+    unread.
     """
 
     file: StampedFile
@@ -37,7 +38,7 @@ class Source:
         self.dataset, self.folder, self.stamped = dataset, folder, stamped
 
     def verified(self, file: StampedFile) -> Path:
-        """Where a file lies. Raises DataError unless it is the one that was stamped."""
+        """The path of a file. Raises DataError unless it is the one that was stamped."""
         path = self.folder / file.path
         if changed := what_changed(path, file):
             raise DataError(f"{path}: {changed}; run `unseen raw scan {self.dataset}`")
@@ -116,7 +117,7 @@ def _folders(stamped: Sequence[StampedFile], wanted: set[str]) -> list[StampedFi
 
 
 def _annotated(dataset: Dataset, source: Source, recordings: Sequence[_Recording]) -> Iterator[_Labelled]:
-    """The clips that annotation files tell, each with its recording in every modality that holds it."""
+    """The clips of annotation files, each with its recording in every modality."""
     by_name: dict[str, list[_Recording]] = defaultdict(list)
     for file, name in recordings:
         by_name[name.recording].append((file, name))
@@ -176,11 +177,11 @@ def _sides(dataset: Dataset, source: Source) -> dict[str, dict[str, str]]:
 def _say_what_is_left_over(
     dataset: Dataset, recordings: Sequence[_Recording], clips: Sequence[Listed], sides: Mapping[str, object]
 ) -> None:
-    """Recordings that nothing labels, and names on lists that no recording bears, are no clips; they are counted."""
+    """Report how many recordings have no label, and how many names on lists have no recording."""
     used = {segments.file_of(clip.file.path) for clip in clips}
     unlabelled = sorted({file.path for file, _ in recordings} - used)
     if unlabelled:
-        progress.say(f"{dataset.name}: {len(unlabelled)} recordings that nothing labels, first {unlabelled[0]}")
+        progress.say(f"{dataset.name}: {len(unlabelled)} recordings without a label, first {unlabelled[0]}")
     known = {clip.name.recording for clip in clips} | {name.recording for _, name in recordings}
     absent = sorted(set(sides) - known)
     if absent:

@@ -94,7 +94,7 @@ class Mixture:
         }
 
     def _item(self, row: int, seed: int) -> tuple[int, Item]:
-        """A row's item and its number; of a row whose picture is broken that of the next."""
+        """A row's number and its item; where its picture is broken, those of the next row."""
         first = row
         while True:
             if row not in self._broken:
@@ -107,7 +107,7 @@ class Mixture:
                 raise DataError(f"pictures: none of its kind decodes, as {self._broken[row]}; mend them")
 
     def _reject(self, row: int, why: str) -> None:
-        """Remember a broken row. The first that a reader finds is said; how many were replaced the loop counts."""
+        """Remember a broken row. Each reader reports its first; the loop counts the replaced rows."""
         if not self._broken:
             say(f"pictures: {why}; where one does not decode the next is read")
         self._broken[row] = why

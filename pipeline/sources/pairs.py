@@ -184,7 +184,7 @@ def _opened(name: str, folders: Folders) -> Tables:
 
 
 def _held_out(params: Params, folders: Folders) -> HeldOut | None:
-    """What is held out, by the words of all corpora at once; the tables are gone through once more for them."""
+    """What is held out, by the words of all corpora at once; the tables are read once more for them."""
     how = params.compositions
     if not how.share:
         return None

@@ -1,8 +1,8 @@
 """Which rows make the steps of an epoch: all-image steps that mix graph pairs with shard samples, all-video steps.
 
-An epoch is one pass over the graph pairs, each once: as a clip in an all-video step or as a picture. Shard samples go
-on where the epoch before stopped, in ever new shuffled passes. Without graph pairs an epoch is one pass over the
-shards. What fills no step is left out of the epoch, other rows each time.
+An epoch is one pass over the graph pairs, each once: as a clip in an all-video step or as a picture. Shard samples
+continue where the epoch before stopped, in newly shuffled passes. Without graph pairs an epoch is one pass over the
+shards. Rows that do not fill a step are left out of the epoch, different ones each time.
 """
 
 from collections.abc import Iterator

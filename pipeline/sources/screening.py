@@ -1,4 +1,7 @@
-"""What may train: no text that may say a held-out composition or names a withheld class. What is named is listed."""
+"""Which texts may train: none that may say a held-out composition or names a withheld class.
+
+Named classes are listed.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +18,7 @@ WITHHELD = "names a withheld class"
 
 
 class Screen:
-    """Looks through training texts; `dropped` counts what may not train, `named` the classes of what may."""
+    """Checks training texts; `dropped` counts those that may not train, `named` has the classes that others name."""
 
     def __init__(self, audit: Iterable[str], withheld: Mapping[str, Sequence[int]], held_out: HeldOut | None) -> None:
         lists = {dataset: _names(dataset) for dataset in sorted({*audit, *withheld})}

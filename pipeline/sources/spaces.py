@@ -1,4 +1,4 @@
-"""The space that a row of bind left: the vectors of every sense and of the hub, by split and seed."""
+"""The space of a row of bind: the vectors of every sense and of the hub, by split and seed."""
 
 # Shapes: N clips, D size of a vector.
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Run:
 class Space:
     """The senses of a row by name, the hub last. FormatError for what is no store, DataError for a row without senses.
 
-    What several senses say together (`fused`) is of another size and no part of the space.
+    Fused vectors of several senses have another size and are not part of the space.
     """
 
     def __init__(self, folder: Path, dataset: str, split_table: str) -> None:

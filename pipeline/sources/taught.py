@@ -40,7 +40,7 @@ class Taught:
 def taught(
     source: Named, targets: Sequence[Named], class_ids: Sequence[int], params: OverlapParams, seed: int
 ) -> Taught:
-    """Of some of the source's classes those that are no target's, as far as the params remove such.
+    """Some of the source's classes, without those that are a target's by the checks of the params.
 
     Raises DataError for texts of different weights, for classes without texts, and where no two classes are left.
     """

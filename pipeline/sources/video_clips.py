@@ -1,8 +1,8 @@
 """Clips of videos: windows of frames, cut and resized, decoded from the files when they are asked for.
 
-Where a window begins and where the pictures are cut is a function of a seed, the epoch and the clip's id alone, so that
-neither the order of clips nor the number of processes changes anything. The rows of epoch e are e * N to e * N + N - 1.
-Source: Lin et al., Cross-modal representation learning for zero-shot action recognition (CVPR 2022), 4.1.
+A seed, the epoch and the clip's id decide where a window begins and where pictures are cut. The order of clips and the
+number of processes change nothing. The rows of epoch e are e * N to e * N + N - 1. Source: Lin et al., Cross-modal
+representation learning for zero-shot action recognition (CVPR 2022), 4.1.
 """
 
 # Shapes: N videos, K clips of each, T frames, C = 3 colours, H x W pixels.
@@ -33,7 +33,7 @@ MODALITY = "video"
 
 
 class Window(Params):
-    """What one clip shows of a video: T frames, so many recorded ones apart, and of their pictures a square."""
+    """What one clip shows of a video: a square of T frames, `stride` recorded frames apart."""
 
     num_frames: int = Field(ge=1)
     stride: int = Field(ge=1)
@@ -63,7 +63,7 @@ class Shown(Params):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a window lies: its first frame, and its square from the top and left, 0 to 1 of what is spare."""
+    """Where a window lies: its first frame, and how far down and across its square lies, 0 to 1 of the spare room."""
 
     first: int
     down: float
@@ -156,7 +156,7 @@ class ShownClips:
 
 
 def places(shown: Shown, spare: int, rng: np.random.Generator) -> list[Place]:
-    """Where the clips of a video lie, of which a window leaves so many frames to spare."""
+    """The places of a video's clips; `spare` frames are left beside a window."""
     count = shown.num_clips
     firsts = rng.integers(spare + 1, size=count).tolist() if shown.positions == "random" else _even(count, spare)
     corners = rng.random((count, 2)).tolist() if shown.crop == "random" else [(0.5, 0.5)] * count

@@ -1,4 +1,4 @@
-"""What a network looks at of one dataset: windows of its videos, or features of its clips that are stored."""
+"""What a network sees of one dataset: windows of its videos, or features of its clips that are stored."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ class Test(Shown):
 def fault(
     chosen: FromVideo | FromStore, test: Test, files: Mapping[str, str | None], frames: FrameParams | None
 ) -> str | None:
-    """What in a row does not fit its input, by the names of params; `files` are the folders of the datasets' videos."""
+    """Which param of a row does not fit its input, and why; `files` are the folders of the datasets' videos."""
     if isinstance(chosen, FromVideo):
         return _fault_of_videos(chosen.window, files, frames)
     if frames is not None:
@@ -188,7 +188,7 @@ class Filmed:
         return value_digest([self.videos.dataset, self.window.model_dump(), files])
 
     def _of(self, ids: Sequence[str]) -> Videos:
-        """Those videos alone: a source is sent to the processes that read."""
+        """Only these videos, because a source is sent to the processes that read."""
         return Videos(self.videos.dataset, self.videos.files, {clip_id: self.videos.clips[clip_id] for clip_id in ids})
 
 

@@ -34,7 +34,7 @@ _SCENES = ("{}", "{}", "a picture of {}", "there is {}", "one can see {}")
 
 
 class Words:
-    """What may be said of the actions that are shown: nothing that names a class which is not."""
+    """Captions for the actions that are shown; none of them names a class that is not shown."""
 
     def __init__(self, shown: Collection[int]) -> None:
         classes = ClassNames({"demo": [action.name for action in ACTIONS]})
@@ -48,7 +48,7 @@ class Words:
         }
 
     def unsaid(self) -> list[int]:
-        """The classes that nothing can be said of: whatever is true of them names another one."""
+        """The classes without a caption: all their captions name another class."""
         return sorted(class_id for class_id, phrases in self._of_class.items() if not phrases)
 
     def of_action(self, class_id: int, rng: np.random.Generator) -> str:
@@ -68,7 +68,7 @@ def _sentences(action: Action) -> list[str]:
 
 
 def _phrases(step: tuple[Primitive, ...]) -> list[tuple[str, ...]]:
-    """The phrases of what is done at once; two arms that do the same are said as one."""
+    """The phrases of simultaneous movements; two arms that do the same share a phrase."""
     phrases: dict[tuple[str, str], tuple[str, ...]] = {}
     for limb, motion in step:
         side, _, kind = limb.rpartition(" ")
@@ -82,7 +82,7 @@ def _phrases(step: tuple[Primitive, ...]) -> list[tuple[str, ...]]:
 
 
 def of_scene(made: Scene, rng: np.random.Generator) -> tuple[str, list[Thing]]:
-    """A caption that says a relation of a scene, or how one of its things looks, and the things that it tells of."""
+    """A caption of a relation in a scene, or of how a thing looks, and the things that it names."""
     relations = told_relations(made)
     if rng.random() < 0.25:
         things = [thing for thing in made.things if thing.words]

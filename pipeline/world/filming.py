@@ -26,7 +26,7 @@ _WITH_PROP = 0.5  # share of performances with something in a hand
 
 
 class Unfilmed(Params):
-    """Performances that are not filmed: those by these subjects, at these repetitions, of these classes; null: all."""
+    """Performances that are not filmed: those of these subjects, repetitions and classes; null: all."""
 
     subjects: list[int] | None
     repetitions: list[int] | None

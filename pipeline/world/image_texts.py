@@ -103,7 +103,7 @@ def _things(world: ImageTextWorld, number: int, rng: np.random.Generator) -> tup
 
 
 def _around(things: list[Thing], made: Scene) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of a part, of the proportions of the whole, that shows what the caption tells of."""
+    """Left, top, right and bottom of a part with the picture's proportions that shows the things of the caption."""
     boxes = [thing.box for thing in things if thing.number] or [made.things[0].box]  # the floor alone is all of it
     left, top = (min(box[axis] for box in boxes) for axis in (0, 1))
     right, bottom = (max(box[axis] + box[axis + 2] for box in boxes) for axis in (0, 1))

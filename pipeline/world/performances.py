@@ -30,7 +30,7 @@ def idle(style: Style, num_frames: int, rng: np.random.Generator) -> dict[str, A
 
 
 def performed(action: Action, style: Style, num_frames: int, rng: np.random.Generator) -> dict[str, Array]:
-    """The action from rest (and to rest, but for what remains, such as sitting) within the frames."""
+    """The action within the frames, from rest and back to rest, unless it ends otherwise, as sitting down does."""
     pose_T = idle(style, num_frames, rng)
     time_T = np.arange(num_frames) / max(1, num_frames - 1)
     first, last = rng.uniform(0.02, 0.12), rng.uniform(0.88, 0.98)

@@ -1,4 +1,4 @@
-"""Recordings: which subject does what before which camera, and the files that come of it.
+"""Recordings: which subject does what before which camera, and the files of it.
 
 Every random draw is named by what it is for, so one more subject, class or camera leaves all other files as they were.
 """
@@ -69,7 +69,7 @@ class World(Params):
 
 @dataclass(frozen=True)
 class Performance:
-    """A subject does an action for the so-manieth time; all numbers but `class_id` count from 1."""
+    """One repetition of an action by a subject; all numbers but `class_id` count from 1."""
 
     subject: int
     repetition: int

@@ -18,7 +18,7 @@ def jpeg(shade: int = 9) -> bytes:
 
 
 def samples(number=3, **changes):
-    one = {"ending": "jpg", "picture": jpeg(), "about": {"a": 1}}
+    one = {"ending": "jpg", "picture": jpeg(), "facts": {"a": 1}}
     return [Sample(**({"key": f"{k:09d}", "text": f"a  cup\n{k}", **one} | changes)) for k in range(number)]
 
 

@@ -96,7 +96,7 @@ class TestPku:
         (pku / "cross-view.txt").write_text("h\n0003-R,0009-L\nh\n0002-L\n")
         ingested(pku, "pku_mmd")
         told = capsys.readouterr().err
-        assert "pku_mmd: 1 recordings that nothing labels, first skeleton/0002-L.txt" in told
+        assert "pku_mmd: 1 recordings without a label, first skeleton/0002-L.txt" in told
         assert "pku_mmd: no list 'xsub' in" in told
         assert "pku_mmd: 2 names on its lists without a recording, first '0003-R'" in told
 

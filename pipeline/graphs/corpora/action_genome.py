@@ -21,7 +21,7 @@ def readings(source: Annotations) -> Iterator[Reading]:
 
 
 def reading(source: Annotations, key: str) -> Reading:
-    """One frame; without a visible object it is rejected, for it says nothing."""
+    """One frame; a frame without a visible object is rejected."""
     try:
         made = _reading(source.read(key))
     except BadFrameError as error:

@@ -35,7 +35,7 @@ def clean(text: str) -> str:
 
 
 def clean_all(words: Sequence[str]) -> tuple[str, ...]:
-    """The words that are left of some, cleaned, each once, in their order."""
+    """The words, cleaned, without duplicates and empty ones, in their order."""
     if len(words) == 1:
         return _ALONE[words[0]]
     if not words:

@@ -33,7 +33,7 @@ def readings(source: annotations.Annotations) -> Iterator[Reading]:
 
 
 def reading(source: annotations.Annotations, image_id: int) -> Reading:
-    """One image; what does not fit is left out and said, or the whole image where nothing sensible is left."""
+    """One image. Faulty parts are left out and listed in `faults`; an image with nothing left is rejected."""
     name = str(image_id)
     try:
         image = source.read(image_id)
