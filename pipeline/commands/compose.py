@@ -3,7 +3,7 @@
 What it says about (K, rho, theta) is a statistic of the labels, never a selection.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,7 +14,6 @@ from pipeline.core.runs import CACHE
 from pipeline.labels import overlap as lists
 from pipeline.labels.overlap import Match
 from pipeline.models.text_encoders.shared import TextEncoder
-from pipeline.transfer import folds
 from pipeline.transfer.explain import explanations
 from pipeline.transfer.program import Cap
 from pipeline.transfer.prototypes import Choice, Labels, Setting, choose
@@ -56,23 +55,6 @@ def compose(
         )
     seen = Labels.of([seen_names[row] for row in kept], seen_SD[kept])
     return Composed(choose(Labels.of(unseen_names, unseen_TD), seen, setting, cap=cap), removed)
-
-
-def mean_ranks(
-    source: str,
-    encoder: TextEncoder,
-    grid: Sequence[Setting],
-    *,
-    cap: Cap,
-    num_folds: int,
-    seed: int,
-    cache: Path = CACHE,
-) -> list[tuple[Setting, float]]:
-    """Mean rank of a held-out label's own vector, for each setting, over folds of one label list."""
-    names = label_list(source)
-    labels = Labels.of(names, label_vectors(encoder, names, cache))
-    parts = folds.class_folds(range(len(names)), num_folds, seed)
-    return [(setting, folds.mean_rank(labels, parts, setting, cap)) for setting in grid]
 
 
 def lines(composed: Composed) -> Iterator[str]:

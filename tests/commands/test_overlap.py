@@ -168,11 +168,3 @@ def test_every_option_of_the_composition_changes_it(lists, base, change) -> None
     (lists / "two.txt").write_text("Tai Chi\nloop swimming\nring a bike\n")
     plain, changed = (list(compose.lines(composed(lists, **options))) for options in (base, base | change))
     assert plain != changed
-
-
-def test_mean_ranks_are_a_statistic_for_each_setting(tmp_path) -> None:
-    grid = [Setting(2, None, 0.0), Setting(10, None, 0.0)]
-    found = compose.mean_ranks("hmdb51", Letters(), grid, cap="row", num_folds=3, seed=0, cache=tmp_path)
-    assert [setting for setting, _ in found] == grid
-    assert all(1 <= rank <= 17 for _, rank in found)
-    assert found[0][1] != found[1][1]
