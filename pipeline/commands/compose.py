@@ -1,5 +1,8 @@
 """compose: two label lists -> which source classes would make up each target class, without any clip."""
 
+What it says about (K, rho, theta) is a statistic of the labels, never a selection.
+"""
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path

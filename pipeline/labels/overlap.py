@@ -193,13 +193,3 @@ def half(num_classes: int, seed: int) -> list[int]:
     """
     order = np.random.RandomState(seed).permutation(num_classes)
     return [int(class_id) for class_id in order[: num_classes // 2]]
-
-
-def halves(num_classes: int, num_splits: int = 10) -> dict[str, list[int]]:
-    """The splits of the 0/50 protocol by name, "half_0" to "half_9"; class ids ascend."""
-    return {f"half_{seed}": sorted(half(num_classes, seed)) for seed in range(num_splits)}
-
-
-def full(num_classes: int) -> dict[str, list[int]]:
-    """The one split of the 0/100 protocol: every class is unseen."""
-    return {"full": list(range(num_classes))}

@@ -21,7 +21,6 @@ from tokenizers.models import BPE
 from pipeline.core.bounded_memo import BoundedMemo
 from pipeline.core.errors import DataError
 
-CONTEXT = 77  # tokens that CLIP reads, start and end included
 _VOCABULARY = "bpe_simple_vocab_16e6.txt.gz"
 _MAX_BYTES = 1 << 23  # of the unpacked vocabulary; it has 3.2 MB
 _NUM_MERGES = 49152 - 256 - 2
@@ -49,7 +48,7 @@ class ClipTokens:
         self.start, self.end = (self._ids[word] for word in _SPECIAL)
 
     def ids(self, text: str) -> list[int]:
-        """All token ids of a text with start and end, however many; open_clip cuts them at `CONTEXT`."""
+        """All token ids of a text with start and end, however many; open_clip cuts them at 77."""
         cleaned = clean(text)
         return [self.start, *chain.from_iterable(map(self._of_word, _pattern(cleaned).findall(cleaned))), self.end]
 

@@ -23,7 +23,6 @@ _Z = 1.959964  # of a 95 % interval
 class LeakAccuracy(msgspec.Struct, frozen=True):
     """The share of tested pairs whose false text was recognised, ties counting half, with Wilson's 95 % interval."""
 
-    num_trained: int
     num_tested: int
     accuracy: float
     low: float
@@ -51,7 +50,7 @@ class Pairs:
         weights = _weights(train)
         scores = [sum(weights[word] * count for word, count in pair.items()) for pair in test]
         num_right = sum(0.5 if score == 0 else float(score > 0) for score in scores)
-        return LeakAccuracy(len(train), len(test), num_right / len(test), *wilson(num_right, len(test)))
+        return LeakAccuracy(len(test), num_right / len(test), *wilson(num_right, len(test)))
 
 
 def wilson(successes: float, number: int) -> tuple[float, float]:

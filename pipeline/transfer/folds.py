@@ -13,10 +13,9 @@ import numpy as np
 from pipeline.core.errors import DataError
 from pipeline.core.params import Params
 from pipeline.core.seeds import generator
-from pipeline.transfer.program import Cap
-from pipeline.transfer.prototypes import Labels, Setting, choose, compose
+from pipeline.transfer.prototypes import Setting
 from pipeline.transfer.recognise import Inference, Knowledge, Scheme, scores
-from pipeline.transfer.relatedness import relatedness, unit_rows
+from pipeline.transfer.relatedness import unit_rows
 
 Constraints = Literal["none", "I", "II+III", "all"]
 
@@ -100,18 +99,3 @@ def _hits(
     clips_NF = unit_rows(features_NF, [str(row) for row in range(len(class_N))], "training clip")
     against_NU = scores(known, seen, unseen, clips_NF, setting, scheme).values_NC[:, len(seen) :]
     return np.asarray(np.asarray(unseen)[against_NU.argmax(axis=1)] == np.asarray(class_N))
-
-
-def mean_rank(labels: Labels, folds: Sequence[Sequence[int]], setting: Setting, cap: Cap) -> float:
-    """Mean rank of a held-out label's own vector among those of its fold, by cosine with the vector composed for it.
-
-    1 is best. For label lists without clips (folds are indices into `labels`); not used to select a setting.
-    """
-    ranks: list[int] = []
-    for fold in folds:
-        rest = sorted(set(range(len(labels.names))) - set(fold))
-        unseen, seen = (Labels(tuple(labels.names[c] for c in g), labels.text_CD[list(g)]) for g in (fold, rest))
-        composed_UD = unit_rows(compose(choose(unseen, seen, setting, cap=cap), seen.text_CD), unseen.names)
-        related_UU = relatedness(composed_UD, unseen.text_CD)
-        ranks += (1 + (related_UU > np.diagonal(related_UU)[:, None]).sum(axis=1)).tolist()
-    return float(np.mean(ranks))

@@ -253,11 +253,17 @@ def held_of_sizes(sizes, seed):
     [
         ([10, 14, 18], [1, 1, 2]),  # the tenths and 4.2, rounded: the largest remainder gets what is left
         ([19, 11, 10], [2, 1, 1]),
+        ([21, 15], [2, 2]),  # 3.6, rounded: what is left goes to the larger remainder, not to the larger class
+        ([2], [1]),
         ([1, 1, 1, 1, 1, 10], [0, 0, 0, 0, 0, 2]),  # whoever has one performance keeps it, whatever the remainders
     ],
 )
 def test_what_is_left_of_the_tenth_goes_to_the_largest_remainders(sizes, held):
     assert held_of_sizes(sizes, seed=0) == held
+
+
+def test_no_performance_is_drawn_twice():
+    assert {tuple(held_of_sizes([30, 40], seed)) for seed in range(10)} == {(3, 4)}
 
 
 def test_equal_remainders_are_drawn():

@@ -224,6 +224,12 @@ def test_two_thousand_resamples_of_a_thousand_clips_are_one_product_of_matrices(
     assert sizes == [2000]
 
 
+def test_an_accuracy_holds_the_figures_of_its_ranks() -> None:
+    found = measured(np.array([1, 2, 2, 6]), [0, 0, 1, 1])
+    assert (found.top1, found.top5, found.class_mean, found.mean_of_batches) == (0.25, 0.75, 0.25, 0.25)
+    assert metrics.percentiles(np.linspace(0, 1, 1001)) == pytest.approx((0.025, 0.975))
+
+
 def test_no_clips_is_an_error_not_a_nan() -> None:
     with pytest.raises(DataError, match="no scored clips"):
         measured(np.array([], dtype=np.int64), [])

@@ -105,10 +105,3 @@ def test_the_lists_that_ship_are_the_published_ones(real_data: Path) -> None:
 def test_the_halves_are_those_of_e2e(num_classes: int, start: list[int]) -> None:
     assert overlap.half(num_classes, 0)[:5] == start
     assert len(overlap.half(num_classes, 0)) == num_classes // 2
-
-
-def test_the_protocols_name_their_splits() -> None:
-    halves = overlap.halves(101)
-    assert list(halves) == [f"half_{seed}" for seed in range(10)]
-    assert halves["half_0"] == sorted(overlap.half(101, 0)) != halves["half_1"]
-    assert overlap.full(3) == {"full": [0, 1, 2]}

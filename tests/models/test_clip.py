@@ -14,7 +14,6 @@ from safetensors.torch import save_file
 from pipeline.core.errors import DataError, FormatError
 from pipeline.models import checkpoint, clip, open_clips
 from pipeline.models.tokenizer import Tokenizer
-from pipeline.text.clip_tokens import CONTEXT
 
 CLIPS = Path(clip.__file__).parent / "clips"
 TINY = CLIPS / "unseen-tiny.json"
@@ -155,7 +154,7 @@ class TestPooling:
 
 class TestLongTexts:
     def test_nothing_of_a_long_text_is_left_out(self, tiny):
-        assert tiny.tokenizer.count(LONG) > CONTEXT
+        assert tiny.tokenizer.count(LONG) > 77  # that it reads
         pieces = tiny.tokenizer.pieces(LONG + "at last he waves")
         assert pieces[-1].endswith("at last he waves")
         parts_PD = tiny.text_vectors(pieces).astype(np.float64)

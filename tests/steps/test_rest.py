@@ -171,6 +171,19 @@ def test_weights_tell_the_split_that_they_are_asked_for(world: Path) -> None:
     assert same(again, run(world, row, out="afresh"))
 
 
+def test_the_same_clips_with_other_labels_are_learnt_anew(world: Path) -> None:
+    first = run(world)
+    path = world / "split/demo-films.parquet"
+    lines, meta = tables.read_table(path, SPLIT).to_pylist(), tables.read_meta(path, SPLIT)
+    one, other = sorted({line["class_id"] for line in lines if line["role"] == "fit"})[:2]
+    exchanged = {one: other, other: one}
+    for line in lines:
+        line["class_id"] = exchanged.get(line["class_id"], line["class_id"])
+    tables.write(path, SPLIT, lines, meta)
+    again = run(world, out="again")
+    assert (again / "all-0.safetensors").read_bytes() != (first / "all-0.safetensors").read_bytes()
+
+
 def test_a_further_seed_keeps_what_is_finished(left: Path, world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(world)
     asked, fit = [], loop.fit

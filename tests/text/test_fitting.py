@@ -11,13 +11,14 @@ from pipeline.graphs.scene import Relation, SceneGraph, SceneObject, scene_graph
 from pipeline.text import fitting, negate, pools
 from pipeline.text.captions import Caption, Captioner, Params
 from pipeline.text.clauses import Clause
-from pipeline.text.clip_tokens import CONTEXT, tokens
+from pipeline.text.clip_tokens import tokens
 from pipeline.text.edits import spans
 from pipeline.text.lexicon import Lexicon
 from pipeline.text.negatives.shared import Scene
 from pipeline.text.truth import Truth
 from pipeline.world import scenes
 
+CONTEXT = 77  # tokens that CLIP reads, start and end counted
 SEEN = pools.Seen(kind="seen", prior=4, free_share=0.1)
 
 LEXICON = Lexicon()

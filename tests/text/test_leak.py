@@ -20,7 +20,7 @@ def test_a_word_that_only_stands_in_negatives_tells_all():
     pairs = [(str(n), "A man on a horse.", "A zeppelin on a horse.") for n in range(100)]
     figure = figure_of(pairs)
     assert figure.accuracy == 1
-    assert figure.num_trained + figure.num_tested == 100
+    assert 0 < figure.num_tested < 100
     assert figure.low < 1
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.core.errors import DataError
 from pipeline.transfer import folds, recognise
-from pipeline.transfer.prototypes import Labels, Setting
+from pipeline.transfer.prototypes import Setting
 from pipeline.transfer.recognise import Knowledge, NamedConstraints, Scheme
 
 GRID = folds.Grid(num_neighbours=[1, 2], rho=[1], theta=[0.0, 1.0])
@@ -108,14 +108,6 @@ def test_a_class_without_a_vector_is_named() -> None:
     known = Knowledge({0: "hop", 1: "jump"}, {0: np.ones(2, dtype=np.float32)}, np.ones((1, 2), dtype=np.float32), [0])
     with pytest.raises(DataError, match="'jump' has no label vector"):
         known.labels([0, 1])
-
-
-def test_the_mean_rank_of_labels_prefers_a_setting_that_fits() -> None:
-    known = ring(12)
-    labels = Labels.of([f"c{c}" for c in range(12)], np.stack([known.text[c] for c in range(12)]))
-    parts = folds.class_folds(range(12), 3, seed=0)
-    near, far = (folds.mean_rank(labels, parts, Setting(k, None, 0.0), "row") for k in (2, 8))
-    assert 1 <= near < far <= 4
 
 
 def test_no_clip_to_select_on_is_refused() -> None:

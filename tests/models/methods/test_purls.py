@@ -134,6 +134,17 @@ def test_a_score_is_the_product_of_the_wholes_after_the_class_or_all_have_asked(
         np.testing.assert_allclose(found_NK[:, place], whole_NT @ label_KT[place], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("queries", ["class", "kind"])
+def test_in_training_a_clip_is_asked_with_the_texts_of_its_class_or_of_all(queries: str) -> None:
+    scorer, clips, texts = asked(queries)
+    scorer.model.eval()  # without dropout
+    token_NPD = torch.from_numpy(unit(clips.features_ND.reshape(9, 6, TOKEN_DIM)))
+    text_NST = scorer.texts(texts)[torch.from_numpy(texts.rows(clips.class_ids))]
+    query_NST = text_NST if queries == "class" else scorer.kind_ST.expand_as(text_NST)
+    assert torch.equal(scorer.mapped(token_NPD, text_NST), scorer.model(token_NPD, query_NST[:, None])[:, 0])
+    assert not torch.allclose(text_NST, scorer.kind_ST.expand_as(text_NST))
+
+
 def test_the_candidates_at_hand_do_not_change_a_score() -> None:
     for queries in ("class", "kind"):
         asking, clips, texts = asked(queries)
