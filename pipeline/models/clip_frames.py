@@ -8,6 +8,7 @@ that they were trained with name.
 """
 
 # Shapes: N clips, M = N * T frames, C = 3 colours (or 1, grey), T frames, H x W pixels, D feature size, G x P patches.
+from abc import abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -62,10 +63,27 @@ class Recolour(nn.Module):
         return x_NTHWC.movedim(-1, 2)
 
 
-class Encoder(nn.Module):
-    """Clips as a recipe `clip` leaves them, of the tower's size -> one vector a clip. `dim` is its size."""
+class FrameMeanEncoder(nn.Module):
+    """An encoder whose vector of a clip is the mean of the vectors of its frames."""
 
     parts: ClassVar[dict[str, int]] = {"frames": 2}  # what of a clip can be hidden -> its axis in x_NCTHW
+
+    @abstractmethod
+    def tokens(self, x_NCTHW: Tensor) -> Tensor:
+        """tokens_NTD, one a frame."""
+
+    def forward(self, x_NCTHW: Tensor) -> Tensor:
+        """feature_ND: the mean of the tokens."""
+        return self.tokens(x_NCTHW).mean(dim=1)
+
+    def with_tokens(self, x_NCTHW: Tensor) -> tuple[Tensor, Tensor]:
+        """The feature, and the tokens_NTD whose mean it is."""
+        token_NTD = self.tokens(x_NCTHW)
+        return token_NTD.mean(dim=1), token_NTD
+
+
+class Encoder(FrameMeanEncoder):
+    """Clips as a recipe `clip` leaves them, of the tower's size -> one vector a clip. `dim` is its size."""
 
     def __init__(self, params: PoolingParams, in_channels: int, clip: Clip | None = None) -> None:
         super().__init__()
@@ -78,20 +96,12 @@ class Encoder(nn.Module):
         self.stride = stride(clip)  # of `places` in frames, rows and columns
         self.coloured = Recolour(clip, in_channels)
 
-    def forward(self, x_NCTHW: Tensor) -> Tensor:
-        """feature_ND: the mean of the tokens."""
-        return self._found(x_NCTHW).mean(dim=1)
-
-    def with_tokens(self, x_NCTHW: Tensor) -> tuple[Tensor, Tensor]:
-        """The feature, and what it is the mean of: tokens_NTD, each frame's vector as the pooling weighs it."""
-        found_NTD = self._found(x_NCTHW)
-        return found_NTD.mean(dim=1), found_NTD
-
     def places(self, x_NCTHW: Tensor) -> Tensor:
         """places_NDTGP: the patches of each frame, in the space of the texts."""
         return places(self.clip.model.visual, self.coloured(x_NCTHW))
 
-    def _found(self, x_NCTHW: Tensor) -> Tensor:
+    def tokens(self, x_NCTHW: Tensor) -> Tensor:
+        """tokens_NTD: each frame's vector as the pooling weighs it."""
         return self.clip.frames(self.coloured(x_NCTHW), self.pooling)
 
 

@@ -126,7 +126,7 @@ def test_each_stream_draws_weights_of_its_own():
     ("options", "message"),
     [
         ({"encoder": "stgcn", "options": STGCN, "streams": []}, "'streams'"),
-        ({"encoder": "stgcn", "options": STGCN, "streams": ["bone", "bone"]}, "streams name one twice"),
+        ({"encoder": "stgcn", "options": STGCN, "streams": ["bone", "bone"]}, "a stream is named twice"),
         ({"encoder": "stgcn", "options": STGCN, "streams": ["bones"]}, "'streams"),
         ({"encoder": "stgcn", "options": {"plan": "full"}, "streams": ["bone"]}, "options of stgcn.*missing key"),
         ({"encoder": "kinematics", "options": {}, "streams": ["bone"]}, "'kinematics' is none"),
