@@ -1,5 +1,6 @@
 # make demo: install, run the whole pipeline on the demo world, say where the report is.
 # make test: install, then lint, format, types, import contracts and tests.
+# make docs: pages of the Python API, from its docstrings, in docs/api.
 # make fuzz: minutes of damaged files for every reader of files from outside.
 PYTHON ?= python3
 BIN := .venv/bin
@@ -7,7 +8,7 @@ JOBS ?= 2
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export HF_HUB_OFFLINE := 1
 
-.PHONY: demo test bench fuzz clean
+.PHONY: demo test bench docs fuzz clean
 
 demo: .venv/installed
 	dvc repro
@@ -22,6 +23,10 @@ test: .venv/installed-test
 
 bench: .venv/installed-test
 	pytest tests/benchmarks --benchmark-only
+
+docs: .venv/installed-test
+	PYTHONHASHSEED=0 python docs/build_api.py docs/api
+	@echo "The pages: $(CURDIR)/docs/api/index.html"
 
 # Damaged files for every reader: FUZZ_SECONDS (300), FUZZ_SEED (0), FUZZ_TARGET (all), FUZZ_CASE (to see one again).
 fuzz: .venv/installed-test

@@ -12,7 +12,7 @@ from pipeline.core.progress import say
 Cap = Literal["row", "column", "both"]
 Overlap = Literal["remove", "keep"]
 Kind = Literal["auto", "aro", "sugarcrepe", "vl_checklist", "csv", "jsonl"]
-Profile = typer.Argument(help="A name that `unseen profile list` prints.")
+Profile = typer.Argument(help="A name that `unseen profile list` prints, or a file of your own.")
 # Of the commands over bound encoders.
 Files = Annotated[list[Path], typer.Argument(help="Clips, or folders of them; a folder of PNG frames is one clip.")]
 SENSE = "A sense of the row (a key of its senses in params.yaml), or a modality that only one of them has."
@@ -31,7 +31,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-profile_app = typer.Typer(help="Complete params files, by name.", no_args_is_help=True)
+profile_app = typer.Typer(help="Params by name.", no_args_is_help=True)
 raw_app = typer.Typer(help="Datasets as their owners publish them, below data/raw/.", no_args_is_help=True)
 app.add_typer(profile_app, name="profile")
 app.add_typer(raw_app, name="raw")
@@ -55,7 +55,7 @@ def profile_list() -> None:
 
 @profile_app.command("show")
 def profile_show(name: Annotated[str, Profile]) -> None:
-    """Print a profile's complete params file."""
+    """Print the complete params file that a profile stands for."""
     from pipeline.commands import profile
 
     typer.echo(profile.text(name), nl=False)
@@ -66,7 +66,7 @@ def profile_use(
     name: Annotated[str, Profile],
     force: Annotated[bool, typer.Option(help="Overwrite a params.yaml that was edited.")] = False,
 ) -> None:
-    """Make a profile the params.yaml of this checkout and remove outputs it has no rows for."""
+    """Write a profile out as the params.yaml of this checkout and remove outputs it has no rows for."""
     from pipeline.commands import profile
 
     gone = profile.use(name, Path(), force=force)
@@ -145,9 +145,9 @@ def encoder_import(
     asked = encoder.ImportRequest(arch, stream or ["joint"], classes, layout, recipe, options or (), table, split, seed)
     name = "-".join([classes, arch, *(stream or ())])
     found = encoder.take(files, asked, out or Path("data/raw/encoders") / name)
-    if None in found.about["released"]["num_classes"]:
+    if None in found.meta["released"]["num_classes"]:
         say("there is no classifier in the weights, so that the number of their classes could not be checked")
-    say(f"{found.file}: taught {len(found.about['training_classes'])} classes of {classes}; a row of extract for it:")
+    say(f"{found.file}: taught {len(found.meta['training_classes'])} classes of {classes}; a row of extract for it:")
     typer.echo(found.row)
 
 
@@ -177,7 +177,7 @@ def draw_dag() -> None:
     from pipeline.core.outputs import whole
     from pipeline.reporting import dag
 
-    drawn = dag.svg(Path("dvc.yaml"), profile.PROFILES / "demo.yaml")
+    drawn = dag.svg(Path("dvc.yaml"), profile.tree("demo"))
     with whole(Path("docs/dag.svg")) as scratch:
         scratch.write_text(drawn, encoding="utf-8")
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-import yaml
 
 from pipeline.commands import profile
 from pipeline.core import dag, members, params
@@ -17,7 +16,7 @@ UNTOLD = {"fingerprint"}  # the only stage without params
 INSTANCES = [
     pytest.param(instance, id=f"{name}:{instance.name}")
     for name in profile.names()
-    for instance in dag.instances(ROOT / "dvc.yaml", yaml.safe_load(profile.text(name)))
+    for instance in dag.instances(ROOT / "dvc.yaml", profile.tree(name))
 ]
 
 
@@ -32,7 +31,7 @@ def test_every_stage_has_a_section_of_params_and_every_section_a_stage() -> None
 
 @pytest.mark.parametrize("name", profile.names())
 def test_every_profile_is_complete(name: str) -> None:
-    assert set(yaml.safe_load(profile.text(name))) == set(STAGES) - UNTOLD
+    assert set(profile.tree(name)) == set(STAGES) - UNTOLD
 
 
 def test_the_committed_params_are_the_demo_profile() -> None:
@@ -40,7 +39,7 @@ def test_the_committed_params_are_the_demo_profile() -> None:
 
 
 def test_the_committed_picture_is_what_dvc_yaml_says() -> None:
-    drawn = picture.svg(ROOT / "dvc.yaml", ROOT / "pipeline" / "profiles" / "demo.yaml")
+    drawn = picture.svg(ROOT / "dvc.yaml", profile.tree("demo"))
     assert (ROOT / "docs" / "dag.svg").read_text(encoding="utf-8") == drawn, "run `unseen dag`"
 
 

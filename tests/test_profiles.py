@@ -1,5 +1,7 @@
 """Every row of every profile is understood by its stage and names what is there: rows at full scale nobody runs."""
 
+import ast
+import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,88 +10,46 @@ import pytest
 from pydantic import BaseModel
 
 from pipeline.commands import profile
-from pipeline.compute.shared import Compute
-from pipeline.core import members, params
+from pipeline.core import dag, members
 from pipeline.core.bound import HUB
 from pipeline.core.params import parse
 from pipeline.datasets import shared
-from pipeline.reporting import transfer as transfer_page
-from pipeline.sources import decoding
-from pipeline.steps import (
-    adopt,
-    align,
-    bind,
-    caption,
-    compare,
-    cross,
-    embed,
-    evaluate,
-    extract,
-    finetune,
-    graph,
-    ingest,
-    negate,
-    preprocess,
-    pretrain,
-    prompt,
-    report,
-    rest,
-    retrieve,
-    split,
-    synthesize,
-    transfer,
-)
-from pipeline.text import captions
-from pipeline.training import encoding, loop, method_rows, selection
-from pipeline.transfer.params import Folds
+from pipeline.steps import report, split
+from pipeline.training import selection
 
+ROOT = Path(__file__).parents[1]
 Tree = dict[str, Any]
 
-ROWS: dict[str, type[BaseModel]] = {
-    "adopt": adopt.Row,
-    "align": align.Row,
-    "bind": bind.Row,
-    "caption": caption.Params,
-    "compare": compare.Row,
-    "cross": cross.Row,
-    "embed": embed.Row,
-    "evaluate": evaluate.EvaluateRow,
-    "extract": extract.Row,
-    "finetune": finetune.Row,
-    "graph": graph.Row,
-    "ingest": ingest.Row,
-    "negate": negate.Params,
-    "preprocess": decoding.Row,
-    "pretrain": pretrain.Row,
-    "prompt": prompt.Row,
-    "rest": rest.Row,
-    "retrieve": retrieve.Row,
-    "split": split.Row,
-    "synthesize": synthesize.Row,
-    "transfer": transfer.Row,
-}
-SETTINGS: dict[str, dict[str, type[BaseModel]]] = {
-    "align": {"compute": method_rows.Compute},
-    "bind": {"batches": encoding.Batches, "running": loop.Running},
-    "compare": {"bootstrap": compare.Bootstrap, "measure": compare.Measure},
-    "embed": {"compute": embed.Compute},
-    "evaluate": {"bootstrap": evaluate.Bootstrap},
-    "extract": {"batches": encoding.Batches},
-    "finetune": {"running": loop.Running},
-    "ingest": {"checks": ingest.Checks},
-    "preprocess": {"checks": preprocess.Checks, "compute": Compute},
-    "pretrain": {"compute": Compute, "running": loop.Running},
-    "prompt": {"captions": captions.Params},
-    "rest": {"running": loop.Running},
-    "retrieve": {"bootstrap": retrieve.Bootstrap},
-    "synthesize": {"compute": Compute},
-    "transfer": {"folds": Folds, "page": transfer_page.PageParams},
-}
+Models = dict[str, type[BaseModel]]  # by section of params, as "align.rows" and "align.compute"
+
+
+def _models(stage: str) -> Models:
+    """What a stage's file loads: calls such as params.row(adopt.Row, "adopt", row), where the section is plain text."""
+    code = ast.parse((ROOT / "stages" / f"{stage}.py").read_text(encoding="utf-8"))
+    imported = {
+        name.asname or name.name: f"{node.module}.{name.name}"
+        for node in ast.walk(code)
+        if isinstance(node, ast.ImportFrom)
+        for name in node.names
+    }
+    found: Models = {}
+    for node in ast.walk(code):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("params.row", "params.load"):
+            model, section = node.args[:2]
+            if isinstance(section, ast.Constant):
+                base, _, name = ast.unparse(model).rpartition(".")
+                path = f"{imported[base]}.{name}" if base else imported[name]
+                key = f"{section.value}.rows" if ast.unparse(node.func) == "params.row" else str(section.value)
+                found[key] = pkgutil.resolve_name(path)
+    return found
+
+
+MODELS = {stage: _models(stage) for stage in members.names("pipeline.steps")}
 
 
 def _tree(name: str) -> dict[str, Any]:
-    """As the stages read it, who refuse a row that is named twice."""
-    return params.read(profile.PROFILES / f"{name}.yaml")
+    """As the stages read it."""
+    return profile.tree(name)
 
 
 EVERY = pytest.mark.parametrize("tree", [pytest.param(_tree(p), id=p) for p in profile.names()])
@@ -98,11 +58,18 @@ EVERY = pytest.mark.parametrize("tree", [pytest.param(_tree(p), id=p) for p in p
 @EVERY
 def test_the_stages_understand_every_row_and_what_stands_beside_it(tree: Tree) -> None:
     parse(report.Report, tree["report"], "a profile")
-    for stage, model in ROWS.items():
-        for row in tree[stage]["rows"].values():
-            parse(model, row, "a profile")
-        for name, settings in SETTINGS.get(stage, {}).items() if tree[stage]["rows"] else ():
-            parse(settings, tree[stage][name], "a profile")
+    for stage, models in MODELS.items():
+        rows = tree.get(stage, {}).get("rows", {})
+        for section, model in models.items() if rows else ():
+            name, key = section.split(".")
+            for settings in rows.values() if key == "rows" else [tree[name][key]]:
+                parse(model, settings, "a profile")
+
+
+def test_the_params_of_every_stage_with_rows_are_known() -> None:
+    told = {stage for stage, entry in dag.read_stages(ROOT / "dvc.yaml").items() if "foreach" in entry}
+    assert {stage for stage, models in MODELS.items() if f"{stage}.rows" in models} == told
+    assert {"align.compute", "bind.running", "extract.batches", "transfer.page"} <= set().union(*MODELS.values())
 
 
 @EVERY
@@ -112,7 +79,7 @@ def test_the_members_understand_their_options(tree: Tree) -> None:
         parse(members.load(recipes, row["recipe"]).Params, row["options"], "a profile")
     for encoding_row in (*tree["pretrain"]["rows"].values(), *senses(tree)):
         parse(member(encoding_row).Params, encoding_row["options"], "a profile")
-    for name, variants in tree["align"]["methods"].items():
+    for name, variants in tree["align"].get("methods", {}).items():
         for variant in variants.values():
             parse(selection.method(name).Params, variant, "a profile")
 

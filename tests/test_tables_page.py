@@ -2,13 +2,13 @@
 
 import re
 import shlex
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 import typer
-import yaml
 
 from pipeline.cli import app
 from pipeline.commands import profile
@@ -60,7 +60,7 @@ def test_a_line_has_a_profile_and_commands_or_says_what_is_not_there_yet(line: L
 @pytest.mark.parametrize("line", [one for one in ALL if one.values[0]["profile"] != "-"])
 def test_profiles_and_commands_exist(line: Line) -> None:
     (name,) = re.findall(r"`([^`]+)`", line["profile"])
-    params = yaml.safe_load(profile.text(name))
+    params = params_of(name)
     commands = re.findall(r"`([^`]+)`", line["command"])
     assert commands
     for command in commands:
@@ -86,10 +86,9 @@ def test_paths_on_the_page_exist() -> None:
     assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
-def test_headings_of_the_readme_that_the_page_names_are_there() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for heading in set(re.findall(r"README, \*([^*]+)\*", PAGE)):
-        assert re.search(rf"^## {re.escape(heading)}", readme, flags=re.MULTILINE), heading
+@cache
+def params_of(name: str) -> dict[str, Any]:
+    return profile.tree(name)
 
 
 def check(words: list[str], params: dict[str, Any]) -> None:

@@ -16,11 +16,11 @@ def opened(bound: Path | None, split: str | None, seed: int | None) -> Recognise
     return Recogniser.load(bound or rows.only_row(), split, seed)
 
 
-def about(recogniser: Recogniser, sense: str) -> dict[str, object]:
+def provenance(recogniser: Recogniser, sense: str) -> dict[str, object]:
     """Which weights an answer comes from, as JSON can hold it."""
-    used, row = recogniser.sense(sense), recogniser.row
-    told = {"bound": row.folder.name, "split": row.split, "seed": row.seed}
-    return {**told, "sense": used.name, "modality": used.modality, "weights_hash": used.weights_hash}
+    encoder, row = recogniser.sense(sense), recogniser.row
+    training = {"bound": row.folder.name, "split": row.split, "seed": row.seed}
+    return {**training, "sense": encoder.name, "modality": encoder.modality, "weights_hash": encoder.weights_hash}
 
 
 def answered(
@@ -28,13 +28,13 @@ def answered(
 ) -> Iterator[tuple[Path, Array]]:
     """Clip by clip its vector, folders gone through; why a clip has none goes into `failures`."""
     clips = recogniser.clips(paths, sense)
-    for path, found in track(recogniser.iter_vectors(clips, sense), total=len(clips), what="clips"):
-        if isinstance(found, UnseenError):
+    for path, answer in track(recogniser.iter_vectors(clips, sense), total=len(clips), what="clips"):
+        if isinstance(answer, UnseenError):
             if len(clips) == 1:
-                raise found
-            failures.append((path, found))
+                raise answer
+            failures.append((path, answer))
         else:
-            yield path, found
+            yield path, answer
 
 
 def check(failures: Failures) -> None:

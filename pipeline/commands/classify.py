@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.commands.bound import Failures, about, answered
+from pipeline.commands.bound import Failures, answered, provenance
 from pipeline.recognition import Recogniser, labels
 from pipeline.recognition.recogniser import Ranked
 
@@ -32,18 +32,20 @@ def classify(
 def lines(answers: Sequence[Answer]) -> Iterator[str]:
     """A block a file, columns aligned."""
     for answer in answers:
-        width = max(len("label"), *(len(one.label) for one in answer.ranked))
+        width = max(len("label"), *(len(label.label) for label in answer.ranked))
         yield str(answer.file)
         yield f"     {'label':{width}}  score  cosine"
-        for place, one in enumerate(answer.ranked, 1):
-            yield f"{place:3}  {one.label:{width}}  {one.score:5.3f}  {one.cosine:6.3f}"
+        for place, label in enumerate(answer.ranked, 1):
+            yield f"{place:3}  {label.label:{width}}  {label.score:5.3f}  {label.cosine:6.3f}"
 
 
 def as_json(recogniser: Recogniser, sense: str, answers: Sequence[Answer], failures: Failures) -> str:
     """All answers as one JSON value."""
-    told: dict[str, Any] = {
-        **about(recogniser, sense),
-        "answers": [{"file": str(one.file), "labels": [each._asdict() for each in one.ranked]} for one in answers],
+    answer_json: dict[str, Any] = {
+        **provenance(recogniser, sense),
+        "answers": [
+            {"file": str(answer.file), "labels": [label._asdict() for label in answer.ranked]} for answer in answers
+        ],
         "failures": [{"file": str(path), "reason": str(error)} for path, error in failures],
     }
-    return json.dumps(told, indent=1, ensure_ascii=False)
+    return json.dumps(answer_json, indent=1, ensure_ascii=False)

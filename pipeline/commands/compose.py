@@ -43,17 +43,19 @@ def compose(
 
     `overlap: remove` first takes source classes nearer than the threshold to a target class away (the E2E filter).
     """
-    mine, theirs = label_list(source), label_list(target)
-    mine_SD, theirs_TD = (label_vectors(encoder, names, cache) for names in (mine, theirs))
-    gone = lists.removed(lists.nearest(mine, mine_SD, theirs, theirs_TD), threshold) if overlap == "remove" else []
-    names = {match.source for match in gone}
-    kept = [row for row, name in enumerate(mine) if name not in names]
+    seen_names, unseen_names = label_list(source), label_list(target)
+    seen_SD, unseen_TD = (label_vectors(encoder, names, cache) for names in (seen_names, unseen_names))
+    matches = lists.nearest(seen_names, seen_SD, unseen_names, unseen_TD) if overlap == "remove" else []
+    removed = lists.removed(matches, threshold)
+    removed_names = {match.source for match in removed}
+    kept = [row for row, name in enumerate(seen_names) if name not in removed_names]
     if not kept:
         raise DataError(
-            f"{source}: all {len(mine)} classes overlap with {target}; lower --threshold, or --overlap keep keeps them"
+            f"{source}: all {len(seen_names)} classes overlap with {target}; lower --threshold, or keep them with "
+            "--overlap keep"
         )
-    seen = Labels.of([mine[row] for row in kept], mine_SD[kept])
-    return Composed(choose(Labels.of(theirs, theirs_TD), seen, setting, cap=cap), gone)
+    seen = Labels.of([seen_names[row] for row in kept], seen_SD[kept])
+    return Composed(choose(Labels.of(unseen_names, unseen_TD), seen, setting, cap=cap), removed)
 
 
 def mean_ranks(
@@ -73,15 +75,15 @@ def mean_ranks(
     return [(setting, folds.mean_rank(labels, parts, setting, cap)) for setting in grid]
 
 
-def lines(found: Composed) -> Iterator[str]:
+def lines(composed: Composed) -> Iterator[str]:
     """The composition as a person reads it: a line a target class, best matches first."""
-    solution = found.choice.solution
+    solution = composed.choice.solution
     yield (
-        f"{len(found.choice.unseen.names)} target classes over {len(found.choice.seen.names)} source classes "
-        f"({len(found.removed)} removed as overlapping), {found.choice.setting.name}: objective "
+        f"{len(composed.choice.unseen.names)} target classes over {len(composed.choice.seen.names)} source classes "
+        f"({len(composed.removed)} removed as overlapping), {composed.choice.setting.name}: objective "
         f"{solution.objective:.4f}, bound {solution.bound:.4f}, {solution.status}"
     )
-    for one in explanations(found.choice):
-        parts = [f"{found.choice.seen.names[pick.seen]} {pick.related:.2f}" for pick in one.chosen]
-        note = " (empty row: its best neighbour)" if one.readmitted else ""
-        yield f"  {found.choice.unseen.names[one.unseen]}: {', '.join(parts)}{note}"
+    for explanation in explanations(composed.choice):
+        parts = [f"{composed.choice.seen.names[pick.seen]} {pick.related:.2f}" for pick in explanation.chosen]
+        note = " (empty row: its best neighbour)" if explanation.readmitted else ""
+        yield f"  {composed.choice.unseen.names[explanation.unseen]}: {', '.join(parts)}{note}"

@@ -18,6 +18,7 @@ from pipeline.evaluation.comparison import ALL
 from pipeline.formats import caption_pairs
 from pipeline.formats.caption_pairs import Box, CaptionPair
 from pipeline.graphs import drawing
+from pipeline.reporting.formatting import plain_span
 
 _RESAMPLES, _SHUFFLES, _SEED = 2000, 8, 0
 _AT_ONCE = 64  # pictures or texts
@@ -61,42 +62,44 @@ def measured(file: Path, texts: ImageText, *, images: Path, kind: str, out: Path
 
     Raises DataError where not one picture is in the folder `images`, FormatError where one does not decode.
     """
-    asked = caption_pairs.read(file, kind)
-    there = {image: (images / image).is_file() for image in dict.fromkeys(one.image for one in asked)}
-    questions = [one for one in asked if there[one.image]]
-    if not questions:
+    questions = caption_pairs.read(file, kind)
+    is_there = {image: (images / image).is_file() for image in dict.fromkeys(question.image for question in questions)}
+    usable = [question for question in questions if is_there[question.image]]
+    if not usable:
         raise DataError(
-            f"{file}: none of its {len(there)} pictures is in {images}, first {asked[0].image!r}; "
+            f"{file}: none of its {len(is_there)} pictures is in {images}, first {questions[0].image!r}; "
             "--images names the folder they are in"
         )
-    found = _measured(questions, texts, images, len(asked) - len(questions))
+    figures = _measured(usable, texts, images, len(questions) - len(usable))
     if out is not None:
-        drawn = {"num_resamples": _RESAMPLES, "shuffles": _SHUFFLES, "seed": _SEED}
-        write_json(out, {"file": file.name, **asdict(found), **drawn})
-    return found
+        settings = {"num_resamples": _RESAMPLES, "shuffles": _SHUFFLES, "seed": _SEED}
+        write_json(out, {"file": file.name, **asdict(figures), **settings})
+    return figures
 
 
-def lines(found: Measured) -> Iterator[str]:
+def lines(measured: Measured) -> Iterator[str]:
     """The table as a person reads it, in per cent."""
-    width = max(len(line.rule) for line in found.lines)
+    width = max(len(line.rule) for line in measured.lines)
     yield f"{'rule':{width}}  questions  images  accuracy  95 % interval  text alone  95 % interval"
-    for line in found.lines:
+    for line in measured.lines:
         alone = "-" if line.text_only is None else f"{100 * line.text_only:.1f}"
         counts = f"{line.rule:{width}}  {line.n:9}  {line.num_images:6}"
-        right = f"{100 * line.accuracy:8.1f}  {_span(line.ci95):>13}"
-        yield f"{counts}  {right}  {alone:>10}  {_span(line.text_only_ci95):>13}"
-    mean = f"{100 * found.mean_of_rules:.1f}"
+        right = f"{100 * line.accuracy:8.1f}  {plain_span(line.ci95):>13}"
+        yield f"{counts}  {right}  {alone:>10}  {plain_span(line.text_only_ci95):>13}"
+    mean = f"{100 * measured.mean_of_rules:.1f}"
     yield f"mean of the rules: {mean}; a tie counts half; text alone: with the pictures of other questions"
-    if found.num_missing:
-        yield f"{found.num_missing} questions left out: their pictures are not there"
+    if measured.num_missing:
+        yield f"{measured.num_missing} questions left out: their pictures are not there"
 
 
 def _measured(questions: Sequence[CaptionPair], texts: ImageText, images: Path, num_missing: int) -> Measured:
-    said, text_UD = _texts(questions, texts)
-    shown, picture_PD = _pictures(questions, texts, images)
-    true_M, false_M = (_rows(said, [getattr(one, name) for one in questions]) for name in ("caption", "false"))
-    picture_M = _rows(shown, [(one.image, one.crop_xywh) for one in questions])
-    cluster_M = clusters.numbered([one.image for one in questions])
+    text_rows, text_UD = _texts(questions, texts)
+    picture_rows, picture_PD = _pictures(questions, texts, images)
+    true_M, false_M = (
+        _rows(text_rows, [getattr(question, name) for question in questions]) for name in ("caption", "false")
+    )
+    picture_M = _rows(picture_rows, [(question.image, question.crop_xywh) for question in questions])
+    cluster_M = clusters.numbered([question.image for question in questions])
 
     def won(pictures_M: Ints) -> Floats:
         true, false = (compositional.cosines(picture_PD, pictures_M, text_UD, text_M) for text_M in (true_M, false_M))
@@ -104,12 +107,12 @@ def _measured(questions: Sequence[CaptionPair], texts: ImageText, images: Path, 
 
     pool_M = np.zeros(len(questions), dtype=np.int64)
     others = [
-        compositional.strangers(cluster_M, pool_M, generator(_SEED, "others", number)) for number in range(_SHUFFLES)
+        compositional.mismatched(cluster_M, pool_M, generator(_SEED, "others", number)) for number in range(_SHUFFLES)
     ]
     alone_M = np.mean([np.where(other_M < 0, np.nan, won(picture_M[other_M])) for other_M in others], axis=0)
     drawn_BC = clusters.resamples(int(cluster_M.max()) + 1, _RESAMPLES, generator(_SEED, "images"))
     outcome_SM = np.stack([won(picture_M), alone_M])
-    rule_M = np.array([one.rule for one in questions])
+    rule_M = np.array([question.rule for question in questions])
     rules = sorted(set(rule_M.tolist()))
     every = np.ones(len(questions), dtype=np.bool_)
     table = [_line(ALL, outcome_SM, cluster_M, drawn_BC, every)]
@@ -127,27 +130,29 @@ def _line(
     return Line(rule, int(chosen.sum()), num_images, float(value_S[0]), intervals[0], alone, intervals[1])
 
 
-def _rows(place: dict[Any, int], wanted: Sequence[Any]) -> Ints:
-    return np.array([place[one] for one in wanted], dtype=np.int64)
+def _rows(row_of: dict[Any, int], wanted: Sequence[Any]) -> Ints:
+    return np.array([row_of[key] for key in wanted], dtype=np.int64)
 
 
 def _texts(questions: Sequence[CaptionPair], texts: ImageText) -> tuple[dict[str, int], Vectors]:
     """Every text once."""
-    every = list(dict.fromkeys(text for one in questions for text in (one.caption, one.false)))
+    every = list(dict.fromkeys(text for question in questions for text in (question.caption, question.false)))
     starts = range(0, len(every), _AT_ONCE)
-    parts = [texts.text_vectors(every[at : at + _AT_ONCE]) for at in track(starts, total=len(starts), what="texts")]
+    parts = [
+        texts.text_vectors(every[start : start + _AT_ONCE]) for start in track(starts, total=len(starts), what="texts")
+    ]
     return {text: row for row, text in enumerate(every)}, np.concatenate(parts)
 
 
 def _pictures(questions: Sequence[CaptionPair], texts: ImageText, images: Path) -> tuple[dict[_Shown, int], Vectors]:
     """Every part of a picture once."""
-    every = list(dict.fromkeys((one.image, one.crop_xywh) for one in questions))
+    every = list(dict.fromkeys((question.image, question.crop_xywh) for question in questions))
     starts = range(0, len(every), _AT_ONCE)
     parts = [
-        texts.image_vectors([_cut(images / name, box) for name, box in every[at : at + _AT_ONCE]])
-        for at in track(starts, total=len(starts), what="pictures")
+        texts.image_vectors([_cut(images / name, box) for name, box in every[start : start + _AT_ONCE]])
+        for start in track(starts, total=len(starts), what="pictures")
     ]
-    return {one: row for row, one in enumerate(every)}, np.concatenate(parts)
+    return {question: row for row, question in enumerate(every)}, np.concatenate(parts)
 
 
 def _cut(path: Path, box: Box | None) -> Picture:
@@ -161,7 +166,3 @@ def _cut(path: Path, box: Box | None) -> Picture:
             raise DataError(f"{path}: the box {box} lies outside its {picture.width} x {picture.height} pixels")
         picture = picture.crop((x, y, min(x + w, picture.width), min(y + h, picture.height)))
     return np.asarray(picture)
-
-
-def _span(ci95: tuple[float, float] | None) -> str:
-    return f"{100 * ci95[0]:.1f}-{100 * ci95[1]:.1f}" if ci95 else "-"

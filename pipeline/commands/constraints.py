@@ -13,8 +13,11 @@ from pipeline.core import tables
 from pipeline.core.outputs import write_json
 from pipeline.core.schemas import CLIPS
 from pipeline.evaluation import hubness, metrics
+from pipeline.evaluation import tables as evaluated
 from pipeline.models.recognised import recognised
-from pipeline.models.tasks import Inputs, Task, TaskRequest, build_tasks, class_names
+from pipeline.models.task import Task
+from pipeline.models.tasks import Inputs, TaskRequest, build_tasks, class_names
+from pipeline.reporting.formatting import plain_span
 from pipeline.steps.transfer import Row
 from pipeline.transfer.folds import Constraints
 from pipeline.transfer.params import Folds
@@ -58,35 +61,35 @@ class Line:
     top5: float | None
 
 
-def constraints(row: Row, dealt: Folds, inputs: Inputs, *, prompts: Path, clips: Path, out: Path | None) -> list[Line]:
+def constraints(row: Row, folds: Folds, inputs: Inputs, *, prompts: Path, clips: Path, out: Path | None) -> list[Line]:
     """The table of one row: its grid, cap, selection and splits, under each of the five combinations.
 
     With `out` every measurement is also written as JSON.
     """
     names = class_names(prompts)
     tasks = build_tasks(inputs, TaskRequest(row.dataset, row.split_table, row.splits, row.seeds, row.max_missing))
-    accepted = [line for line in tables.read_rows(clips, CLIPS) if line["reason"] is None]
-    truth = {line["clip_id"]: line["class_id"] for line in accepted}
+    accepted = [line for line in tables.read(clips, CLIPS) if line.reason is None]
+    truth = {line.clip_id: line.class_id for line in accepted}
     measured = []
     for name, inference, imposed in VARIANTS:
         changed = row.model_copy(update={"inference": inference, "constraints": imposed})
-        measured += [_measured(name, task, changed, dealt, names, truth) for task in tasks]
-    found = [_line(name, [one for one in measured if one.variant == name]) for name, _, _ in VARIANTS]
+        measured += [_measured(name, task, changed, folds, names, truth) for task in tasks]
+    table = [_line(name, [row for row in measured if row.variant == name]) for name, _, _ in VARIANTS]
     if out is not None:
-        write_json(out, {"rows": [vars(one) for one in measured], "summary": [vars(line) for line in found]})
-    return found
+        write_json(out, {"rows": list(map(vars, measured)), "summary": list(map(vars, table))})
+    return table
 
 
-def _measured(name: str, task: Task, row: Row, dealt: Folds, names: dict[int, str], truth: dict[str, int]) -> Measured:
-    found = recognised(task, row, row.refit, dealt, names)
-    scores_NK = found.values["unseen"][:, found.selected]
+def _measured(name: str, task: Task, row: Row, folds: Folds, names: dict[int, str], truth: dict[str, int]) -> Measured:
+    recognition = recognised(task, row, row.refit, folds, names)
+    scores_NK = recognition.values["unseen"][:, recognition.selected]
     counts_K = hubness.occurrences(scores_NK)
     rank_N = metrics.ranks(scores_NK, [truth[clip_id] for clip_id in task.test_ids], task.spaces["unseen"])
     return Measured(
         variant=name,
         split=task.split,
         seed=task.seed,
-        setting=found.trials[found.selected].setting.name,
+        setting=recognition.trials[recognition.selected].setting.name,
         skewness=hubness.skewness(counts_K),
         skewness_printed=hubness.skewness_printed(counts_K),
         never_predicted=hubness.never_predicted(counts_K),
@@ -96,30 +99,29 @@ def _measured(name: str, task: Task, row: Row, dealt: Folds, names: dict[int, st
 
 
 def _line(name: str, measured: Sequence[Measured]) -> Line:
-    splits = sorted({one.split for one in measured})
+    rows = [vars(row) for row in measured]
 
-    def by_split(field: str) -> list[float]:
-        return [float(np.mean([getattr(one, field) for one in measured if one.split == split])) for split in splits]
+    def by_split(figure: str) -> list[float]:
+        return [float(np.mean(seeds)) for seeds in evaluated.of_splits(rows, figure)]
 
     top1 = by_split("top1")
     return Line(
         variant=name,
-        num_splits=len(splits),
+        num_splits=len(top1),
         skewness=float(np.mean(by_split("skewness"))),
         never_predicted=float(np.mean(by_split("never_predicted"))),
         top1=float(np.mean(top1)),
         top1_ci95=metrics.interval_over_splits(top1),
-        top5=None if any(one.top5 is None for one in measured) else float(np.mean(by_split("top5"))),
+        top5=None if any(row.top5 is None for row in measured) else float(np.mean(by_split("top5"))),
     )
 
 
-def lines(found: Sequence[Line]) -> Iterator[str]:
+def lines(table: Sequence[Line]) -> Iterator[str]:
     """The table as a person reads it; accuracies in per cent."""
-    yield f"{f'{found[0].num_splits} splits':22}  skewness  unused  top-1  95 % interval  top-5"
-    for line in found:
-        span = f"{100 * line.top1_ci95[0]:.1f}-{100 * line.top1_ci95[1]:.1f}" if line.top1_ci95 else "-"
+    yield f"{f'{table[0].num_splits} splits':22}  skewness  unused  top-1  95 % interval  top-5"
+    for line in table:
         top5 = "-" if line.top5 is None else f"{100 * line.top5:.1f}"
         yield (
-            f"{line.variant:22} {line.skewness:9.3f} {line.never_predicted:7.2f} {100 * line.top1:6.1f} {span:>14} "
-            f"{top5:>6}"
+            f"{line.variant:22} {line.skewness:9.3f} {line.never_predicted:7.2f} {100 * line.top1:6.1f} "
+            f"{plain_span(line.top1_ci95):>14} {top5:>6}"
         )

@@ -8,8 +8,8 @@ from pipeline.core.errors import DataError
 from pipeline.evaluation.leakage import FLAGS
 from pipeline.evaluation.metrics import Interval
 from pipeline.reporting import evidence, leads, views
-from pipeline.reporting.leads import Compared, Lead
-from pipeline.reporting.site import percent, points
+from pipeline.reporting.formatting import percent, points
+from pipeline.reporting.leads import Lead, PanelLeads
 from pipeline.reporting.views import Line
 
 LEGEND = (
@@ -18,7 +18,7 @@ LEGEND = (
 )
 
 
-def difference(one: str, other: str, evaluate: Path) -> list[Compared]:
+def difference(one: str, other: str, evaluate: Path) -> list[PanelLeads]:
     """The questions that both answered, by their figures below `evaluate`, without settings chosen on test clips.
 
     Raises DataError for a row that was not evaluated, for one and the same row, and where they share no split.
@@ -30,45 +30,45 @@ def difference(one: str, other: str, evaluate: Path) -> list[Compared]:
         if not file.is_file():
             raise DataError(f"no {file}: '{name}' was not evaluated; {_remedy(name, evaluate)}")
     results = [evidence.result(file) for file in files.values()]
-    found = leads.between(views.panels(results), results, one, other)
-    if not found:
+    compared = leads.between(views.panels(results), results, one, other)
+    if not compared:
         raise DataError(
             f"'{one}' and '{other}' answer no question in common: dataset, split table, label space, number of classes "
             "and a split must be the same"
         )
-    return found
+    return compared
 
 
 def _remedy(name: str, evaluate: Path) -> str:
     """Rows named alike where there are some, for profiles have more rows than a line holds."""
-    there = sorted(found.stem for found in evaluate.glob("*.json"))
-    near = difflib.get_close_matches(name, there, n=5)
+    known = sorted(file.stem for file in evaluate.glob("*.json"))
+    near = difflib.get_close_matches(name, known, n=5)
     if near:
         return f"did you mean {' or '.join(near)}? Else run `dvc repro evaluate`"
-    return f"run `dvc repro evaluate`; found {', '.join(there) or 'none'}"
+    return f"run `dvc repro evaluate`; found {', '.join(known) or 'none'}"
 
 
-def lines(found: Sequence[Compared]) -> Iterator[str]:
+def lines(compared: Sequence[PanelLeads]) -> Iterator[str]:
     """What a person reads: a question, the mean of each and of the differences, and every split."""
-    for compared in found:
-        panel = compared.panel
-        chance = f" (chance {percent(panel.chance)})" if compared.by == "top1" else ""
+    for panel_leads in compared:
+        panel = panel_leads.panel
+        chance = f" (chance {percent(panel.chance)})" if panel_leads.by == "top1" else ""
         yield (
-            f"{panel.dataset}, {panel.split_table}: {compared.figure}, {panel.num_classes} candidates, "
+            f"{panel.dataset}, {panel.split_table}: {panel_leads.figure}, {panel.num_classes} candidates, "
             f"{panel.candidates}{chance}"
         )
-        for lead in compared.leads:
+        for lead in panel_leads.leads:
             yield from _lead(lead)
     yield LEGEND
 
 
 def _lead(lead: Lead) -> Iterator[str]:
-    found = lead.difference
-    yield f"  {_named(lead.one)} less {_named(lead.other)}: {points(found.mean)}, {lead.verdict}"
-    over = "splits" if found.num_splits > 1 else "cells"
-    yield f"  over {over}: {_span(found.ci95)}; corrected: {_span(found.ci95_corrected)}"
-    yield f"  ahead on {found.num_ahead} of {found.num_splits}: " + ", ".join(
-        f"{split} {points(value)}" for split, value in found.by_split.items()
+    difference = lead.difference
+    yield f"  {_named(lead.one)} less {_named(lead.other)}: {points(difference.mean)}, {lead.verdict}"
+    over = "splits" if difference.num_splits > 1 else "cells"
+    yield f"  over {over}: {_span(difference.ci95)}; corrected: {_span(difference.ci95_corrected)}"
+    yield f"  ahead on {difference.num_ahead} of {difference.num_splits}: " + ", ".join(
+        f"{split} {points(value)}" for split, value in difference.by_split.items()
     )
 
 

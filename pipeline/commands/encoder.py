@@ -51,15 +51,15 @@ class Imported:
     """What was written."""
 
     file: Path
-    about: dict[str, Any]
+    meta: dict[str, Any]
 
     @property
     def row(self) -> str:
         """A row of extract in params.yaml that takes the encoder."""
-        named = {name: self.about[name] for name in ("dataset", "split_table", "modality", "recipe", "encoder")}
+        named = {name: self.meta[name] for name in ("dataset", "split_table", "modality", "recipe", "encoder")}
         rest = {"options": {}, "tokens": False, "masked": None, "regions": False}
         value = {**named, "weights": self.file.parent.as_posix(), **rest}
-        key = f"{self.about['dataset']}-{self.about['modality']}-{self.about['encoder']}-released"
+        key = f"{self.meta['dataset']}-{self.meta['modality']}-{self.meta['encoder']}-released"
         return f"{key}: {yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=1 << 20).strip()}"
 
 
@@ -74,80 +74,82 @@ class _Taught:
     unseen: list[int]
 
 
-def take(files: Sequence[Path], asked: ImportRequest, out: Path) -> Imported:
+def take(files: Sequence[Path], request: ImportRequest, out: Path) -> Imported:
     """Write the weights of files into a folder. Raises UnseenError for what does not fit, and where they are there.
 
     Every weight must fit the architecture by name and shape, the classifier, where a file has one, the classes.
     """
     known = architectures()
-    if asked.arch not in known:
-        raise ParamsError(f"--arch: no released weights of '{asked.arch}' can be read; those of {', '.join(known)} can")
-    if len(files) != len(asked.streams):
-        raise ParamsError(f"--stream: expected one for each of the {len(files)} files, found {len(asked.streams)}")
-    released = known[asked.arch]
-    taught = _taught(asked)
-    target = out / f"{taught.split}-{asked.seed}.safetensors"
-    encoder, options = _encoder(asked, released)
-    of_folder = (asked.dataset, taught.split_table, MODALITY, _recipe(asked, released), encoder, options, asked.layout)
-    alike = dict(zip(_OF_FOLDER, of_folder, strict=True))
+    if request.arch not in known:
+        raise ParamsError(
+            f"--arch: no released weights of '{request.arch}' can be read; those of {', '.join(known)} can"
+        )
+    if len(files) != len(request.streams):
+        raise ParamsError(f"--stream: expected one for each of the {len(files)} files, found {len(request.streams)}")
+    released = known[request.arch]
+    taught = _taught(request)
+    target = out / f"{taught.split}-{request.seed}.safetensors"
+    encoder, options = _encoder(request, released)
+    network = (MODALITY, _recipe(request, released), encoder, options, request.layout)
+    alike = dict(zip(_OF_FOLDER, (request.dataset, taught.split_table, *network), strict=True))
     _check_free(target, alike)
-    module: Any = skeleton.build(encoder, options, asked.layout, "--options")
+    module: Any = skeleton.build(encoder, options, request.layout, "--options")
     networks = module.networks.values() if encoder == _STREAMS else [module]
-    found = [load(network, file, released) for network, file in zip(networks, files, strict=True)]
-    for num_classes, file in zip(found, files, strict=True):
+    num_classes_of = [load(network, file, released) for network, file in zip(networks, files, strict=True)]
+    for num_classes, file in zip(num_classes_of, files, strict=True):
         _check_classes(num_classes, taught, file)
     digests = [foreign_weights.digest(file, "weights") for file in files]
-    about = alike | _seen(taught, asked.seed)
-    about["released"] = {"sha256": digests, "source": released.source, "num_classes": found}
-    checkpoint.save(target, module, about)
-    return Imported(target, about)
+    meta = alike | _seen(taught, request.seed)
+    meta["released"] = {"sha256": digests, "source": released.source, "num_classes": num_classes_of}
+    checkpoint.save(target, module, meta)
+    return Imported(target, meta)
 
 
-def _recipe(asked: ImportRequest, released: Released) -> str:
-    recipe, recipes = asked.recipe or released.recipe, members.names(f"{_ENCODERS}.recipes")
+def _recipe(request: ImportRequest, released: Released) -> str:
+    recipe, recipes = request.recipe or released.recipe, members.names(f"{_ENCODERS}.recipes")
     if recipe not in recipes:
         raise ParamsError(f"--recipe: expected what leaves clips as the weights know them, one of {recipes}")
     return recipe
 
 
-def _encoder(asked: ImportRequest, released: Released) -> tuple[str, dict[str, Any]]:
+def _encoder(request: ImportRequest, released: Released) -> tuple[str, dict[str, Any]]:
     """The encoder's name and options: of joints alone the network itself, else its streams."""
-    options = {**released.options, **_options(asked.options)}
-    params.parse(members.load(_ENCODERS, asked.arch).Params, options, "--options", Path(asked.arch))
-    if list(asked.streams) == ["joint"]:
-        return asked.arch, options
-    streams = {"encoder": asked.arch, "options": options, "streams": list(asked.streams)}
+    options = {**released.options, **_options(request.options)}
+    params.parse(members.load(_ENCODERS, request.arch).Params, options, "--options", Path(request.arch))
+    if list(request.streams) == ["joint"]:
+        return request.arch, options
+    streams = {"encoder": request.arch, "options": options, "streams": list(request.streams)}
     params.parse(members.load(_ENCODERS, _STREAMS).Params, streams, "--stream", Path(_STREAMS))
     return _STREAMS, streams
 
 
-def _options(given: Sequence[str]) -> dict[str, Any]:
+def _options(options: Sequence[str]) -> dict[str, Any]:
     """Options by name; values are read as those of params.yaml."""
-    found = {}
-    for one in given:
-        key, equals, value = one.partition("=")
+    parsed = {}
+    for option in options:
+        key, equals, value = option.partition("=")
         try:
-            found[key.strip()] = yaml.safe_load(value)
+            parsed[key.strip()] = yaml.safe_load(value)
         except (yaml.YAMLError, ValueError):
             equals = ""
         if not key.strip() or not equals:
-            raise ParamsError(f"--options: expected <key>=<value> such as plan=reduced, found '{one}'")
-    return found
+            raise ParamsError(f"--options: expected <key>=<value> such as plan=reduced, found '{option}'")
+    return parsed
 
 
-def _taught(asked: ImportRequest) -> _Taught:
+def _taught(request: ImportRequest) -> _Taught:
     known = members.names("pipeline.datasets")
-    if asked.dataset not in known:
-        raise ParamsError(f"--classes: no dataset '{asked.dataset}': the datasets are {', '.join(known)}")
-    if (asked.split is None) != (asked.split_table is None):
+    if request.dataset not in known:
+        raise ParamsError(f"--classes: no dataset '{request.dataset}': the datasets are {', '.join(known)}")
+    if (request.split is None) != (request.split_table is None):
         raise ParamsError("--split and --split-table go together: a split of data/split/<classes>-<table>.parquet")
-    if asked.split is not None and asked.split_table is not None:
-        return _of_split(asked.dataset, asked.split_table, asked.split)
-    if not shared.class_file(asked.dataset).is_file():
+    if request.split is not None and request.split_table is not None:
+        return _of_split(request.dataset, request.split_table, request.split)
+    if not shared.class_file(request.dataset).is_file():
         raise ParamsError(
-            f"--classes: '{asked.dataset}' ships no class list; name a split, whose table holds the names"
+            f"--classes: '{request.dataset}' ships no class list; name a split, whose table holds the names"
         )
-    names = {one.class_id: one.name for one in shared.classes(asked.dataset)}
+    names = {action.class_id: action.name for action in shared.classes(request.dataset)}
     return _Taught(ALL, None, names, sorted(names), [])
 
 
@@ -167,11 +169,11 @@ def _check_free(target: Path, alike: Mapping[str, Any]) -> None:
     if target.exists():
         raise DataError(f"{target}: there already; give another --out or --seed, or remove it")
     for other in sorted(target.parent.glob("*.safetensors")):
-        about = checkpoint.load(other)[1]
-        unlike = [name for name, value in alike.items() if about.get(name) != value]
+        meta = checkpoint.load(other)[1]
+        unlike = [name for name, value in alike.items() if meta.get(name) != value]
         if unlike:
-            told = ", ".join(f"{name} {about.get(name)}, not {alike[name]}" for name in unlike)
-            raise DataError(f"{other}: is of {told}; a row takes one kind: give another --out")
+            differences = ", ".join(f"{name} {meta.get(name)}, not {alike[name]}" for name in unlike)
+            raise DataError(f"{other}: is of {differences}; a row takes one kind: give another --out")
 
 
 def _check_classes(num_classes: int | None, taught: _Taught, file: Path) -> None:
@@ -204,13 +206,13 @@ def _seen(taught: _Taught, seed: int) -> dict[str, Any]:
 
 def architectures() -> dict[str, Released]:
     """How the weights that others have released are called, of every encoder that takes some."""
-    found = {name: members.load(_ENCODERS, name) for name in members.names(_ENCODERS)}
-    return {name: member.RELEASED for name, member in found.items() if isinstance(member, ReleasedMember)}
+    encoders = {name: members.load(_ENCODERS, name) for name in members.names(_ENCODERS)}
+    return {name: member.RELEASED for name, member in encoders.items() if isinstance(member, ReleasedMember)}
 
 
 def listed() -> list[str]:
     """A line an architecture: its name, whose names of weights it knows, and whether a released file was tried."""
-    found = architectures()
-    width = max(map(len, found))
+    known = architectures()
+    width = max(map(len, known))
     tried = {True: "tried on a released file", False: "not tried on a released file"}
-    return [f"{name:{width}}  {one.source}; {tried[one.tried]}" for name, one in found.items()]
+    return [f"{name:{width}}  {released.source}; {tried[released.tried]}" for name, released in known.items()]

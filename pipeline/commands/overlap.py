@@ -10,6 +10,7 @@ from pipeline.core import params
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.outputs import write_json
 from pipeline.core.runs import CACHE
+from pipeline.datasets import shared as datasets
 from pipeline.formats.class_names import read_names, words
 from pipeline.labels import overlap as lists
 from pipeline.labels.overlap import Match
@@ -69,28 +70,12 @@ def overlap(
 
     `published` are numbers of kept classes to come near to. With `out` everything is also written as JSON.
     """
-    found = audit(source, targets, encoder, threshold=threshold, published=published, cache=cache)
-    if out is not None:
-        write_json(out, _as_json(found))
-    return found
-
-
-def audit(
-    source: str,
-    targets: Sequence[str],
-    encoder: TextEncoder,
-    *,
-    threshold: float,
-    published: Sequence[int],
-    cache: Path,
-) -> Audit:
-    """The three checks, in memory."""
     if not targets:
         raise DataError("overlap: no target list; name at least one, e.g. ucf101")
     mine, theirs = label_list(source), lists.union([label_list(target) for target in targets])
     matches = lists.nearest(mine, label_vectors(encoder, mine, cache), theirs, label_vectors(encoder, theirs, cache))
     matches.sort(key=lambda match: (match.distance, match.source))
-    return Audit(
+    audit = Audit(
         source=source,
         targets=tuple(targets),
         num_source=len(mine),
@@ -102,11 +87,20 @@ def audit(
         removed=lists.removed(matches, threshold),
         published=[Published(number, *lists.threshold_that_keeps(matches, number)) for number in published],
     )
+    if out is not None:
+        write_json(out, _as_json(audit))
+    return audit
 
 
 def label_list(name: str) -> list[str]:
-    """A list of the project by name, or a text file with one class name a line."""
-    return read_names(Path(name)) if name.endswith(".txt") else lists.label_list(name)
+    """A published list or the class list of a dataset, by name, or a text file with one class name a line."""
+    published = lists.published_lists()
+    if name.endswith(".txt") or name in published:
+        return read_names(published.get(name, Path(name)))
+    if not datasets.class_file(name).is_file():
+        known = sorted({*published, *datasets.class_lists()})
+        raise DataError(f"no label list '{name}': the lists are {known}")
+    return [known.name for known in datasets.classes(name)]
 
 
 def label_vectors(encoder: TextEncoder, names: Sequence[str], cache: Path = CACHE) -> Vectors:
@@ -118,45 +112,45 @@ def text_encoder(name: str, model: str, *, num_threads: int) -> TextEncoder:
     """A text encoder by file name, with its own params as JSON, as the option --model gives them."""
     chosen = text_encoders.member(name)
     try:
-        given = json.loads(model)
+        values = json.loads(model)
     except (ValueError, RecursionError) as error:
         raise ParamsError(
             f"--model: not JSON: {error}; expected such as '{{\"name\": ...}}', found {model!r}"
         ) from None
-    return chosen.encoder(params.parse(chosen.Params, given, f"encoder {name}", _OPTION), num_threads=num_threads)
+    return chosen.encoder(params.parse(chosen.Params, values, f"encoder {name}", _OPTION), num_threads=num_threads)
 
 
-def lines(found: Audit) -> Iterator[str]:
+def lines(audit: Audit) -> Iterator[str]:
     """The audit as a person reads it."""
-    yield f"{found.source} ({found.num_source} classes) against {' u '.join(found.targets)} ({found.num_targets})"
-    checks = [("same name", len(found.exact)), ("same words", len(found.same_words))]
-    checks.append((f"nearer than {found.threshold:g}", len(found.removed)))
+    yield f"{audit.source} ({audit.num_source} classes) against {' u '.join(audit.targets)} ({audit.num_targets})"
+    checks = [("same name", len(audit.exact)), ("same words", len(audit.same_words))]
+    checks.append((f"nearer than {audit.threshold:g}", len(audit.removed)))
     for name, number in checks:
-        yield f"  {name:18} removes {number:4}, keeps {found.num_source - number:4}"
-    for goal in found.published:
+        yield f"  {name:18} removes {number:4}, keeps {audit.num_source - number:4}"
+    for goal in audit.published:
         yield f"  published {goal.num_kept}: threshold {goal.threshold:.4f} keeps {goal.num_kept_by_it}"
     for title, matches in (
-        ("removed by the vectors alone", found.vectors_alone),
-        ("removed by the words alone", found.words_alone),
+        ("removed by the vectors alone", audit.vectors_alone),
+        ("removed by the words alone", audit.words_alone),
     ):
         yield f"  {title}: {len(matches)}"
         yield from (f"    {match.distance:.3f}  {match.source} -> {match.target}" for match in matches)
 
 
-def _as_json(found: Audit) -> dict[str, Any]:
+def _as_json(audit: Audit) -> dict[str, Any]:
     def listed(matches: Sequence[Match]) -> list[list[Any]]:
         return [[match.source, match.target, round(match.distance, 6)] for match in matches]
 
     return {
-        "source": found.source,
-        "targets": list(found.targets),
-        "num_source": found.num_source,
-        "num_targets": found.num_targets,
-        "same_name": found.exact,
-        "same_words": found.same_words,
-        "threshold": found.threshold,
-        "removed": listed(found.removed),
-        "vectors_alone": listed(found.vectors_alone),
-        "words_alone": listed(found.words_alone),
-        "published": [vars(goal) for goal in found.published],
+        "source": audit.source,
+        "targets": list(audit.targets),
+        "num_source": audit.num_source,
+        "num_targets": audit.num_targets,
+        "same_name": audit.exact,
+        "same_words": audit.same_words,
+        "threshold": audit.threshold,
+        "removed": listed(audit.removed),
+        "vectors_alone": listed(audit.vectors_alone),
+        "words_alone": listed(audit.words_alone),
+        "published": [vars(goal) for goal in audit.published],
     }

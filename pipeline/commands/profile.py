@@ -1,17 +1,20 @@
-"""profile: switch a checkout between complete params files, and leave nothing stale behind."""
+"""profile: switch a checkout between profiles, each written out as params.yaml, and leave nothing stale behind."""
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from pipeline.core import dag, params
+from pipeline.core import dag, params, profiles, yaml_text
 from pipeline.core.errors import DataError, FormatError, ParamsError
 from pipeline.core.outputs import remove, whole
 
 PROFILES = Path(__file__).parents[1] / "profiles"
+DVC_YAML = Path(__file__).parents[2] / "dvc.yaml"
 COLUMNS = ("data", "features", "reports")  # the only folders outputs are removed from
+_SUM = "# sha256 of the lines below: "  # by which an edit is seen
 
 
 def names() -> list[str]:
@@ -19,40 +22,68 @@ def names() -> list[str]:
     return sorted(path.stem for path in PROFILES.glob("*.yaml"))
 
 
-def text(name: str) -> str:
-    """A profile's complete params file. Raises ParamsError for a name that does not exist."""
-    if name not in names():
-        raise ParamsError(f"no profile '{name}'; there are {names()}")
-    return (PROFILES / f"{name}.yaml").read_text(encoding="utf-8")
+def file(name: str) -> Path:
+    """Where a profile stands: a shipped one by its name, any other by its path. Raises ParamsError for neither."""
+    if name in names():
+        return PROFILES / f"{name}.yaml"
+    if Path(name).is_file():
+        return Path(name)
+    raise ParamsError(f"no profile '{name}'; there are {names()}, and no file has this name")
+
+
+def tree(name: str, dvc_yaml: Path = DVC_YAML) -> dict[str, Any]:
+    """A profile's complete params, as the stages of dvc.yaml read them.
+
+    Raises ParamsError for a profile that does not exist, and for one with a row that names a row which does not.
+    """
+    stages = [stage for stage, entry in dag.read_stages(dvc_yaml).items() if "foreach" in entry]
+    return profiles.expand(params.read(file(name)), stages, file(name))
+
+
+def text(name: str, dvc_yaml: Path = DVC_YAML) -> str:
+    """A profile's complete params file, under a line that says which it is and one to tell edits by."""
+    body = yaml_text.sections(tree(name, dvc_yaml)).encode()
+    made = f"# Profile {Path(name).name} in full, as `unseen profile use` writes it; the comments stand in the profile."
+    return f"{made}\n{_SUM}{_digest(body)}\n{body.decode()}"
 
 
 def summary(name: str) -> str:
     """The first comment line of a profile: what it is for."""
-    return text(name).splitlines()[0].removeprefix("#").strip()
+    return file(name).read_text(encoding="utf-8").splitlines()[0].removeprefix("#").strip()
 
 
 def use(name: str, root: Path, *, force: bool) -> list[str]:
-    """Make a profile the checkout's params.yaml; returns the stage instances that went with the old one.
+    """Write a profile out as the checkout's params.yaml; returns the stage instances that went with the old one.
 
     Outputs and lock entries of rows the new profile lacks are removed; they stay in DVC's cache. Raises DataError if
     params.yaml was edited and `force` is not set.
     """
-    wanted = text(name)
-    file = root / params.PARAMS_FILE
-    if file.is_file() and not force and file.read_bytes() not in (text(known).encode() for known in names()):
-        raise DataError(f"{file}: holds edits of yours; keep a copy, or overwrite them with --force")
-    gone = _remove_stale(root, dag.instances(root / "dvc.yaml", yaml.safe_load(wanted)))
-    with whole(file) as scratch:
+    dvc_yaml, params_yaml = root / "dvc.yaml", root / params.PARAMS_FILE
+    wanted = text(name, dvc_yaml)
+    if params_yaml.is_file() and not force and _is_edited(params_yaml):
+        raise DataError(f"{params_yaml}: holds edits of yours; keep a copy, or overwrite them with --force")
+    gone = _remove_stale(root, dag.instances(dvc_yaml, tree(name, dvc_yaml)))
+    with whole(params_yaml) as scratch:
         scratch.write_text(wanted, encoding="utf-8")
     return gone
+
+
+def _is_edited(params_yaml: Path) -> bool:
+    """Whether these are other bytes than were written: the third line on has the sum that the second says."""
+    _, told, body, *_ = [*params_yaml.read_bytes().split(b"\n", 2), b"", b""]
+    return told != f"{_SUM}{_digest(body)}".encode()
+
+
+def _digest(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
 
 
 def _remove_stale(root: Path, kept: list[dag.Instance]) -> list[str]:
     lock = root / "dvc.lock"
     if not lock.is_file():
         return []
-    tree = _locked(lock)
-    stages: dict[str, Any] = tree.get("stages") or {}
+    locked = _locked(lock)
+    stages: dict[str, Any] = locked.get("stages") or {}
     kept_names = {instance.name for instance in kept}
     kept_outs = {out for instance in kept for out in instance.outs}
     for path in {out for entry in stages.values() for out in _outs(entry)} - kept_outs:
@@ -61,22 +92,22 @@ def _remove_stale(root: Path, kept: list[dag.Instance]) -> list[str]:
             _remove_empty(root / Path(path).parent, above=root / Path(*Path(path).parts[:2]))
     gone = sorted(set(stages) - kept_names)
     if gone:
-        tree["stages"] = {name: entry for name, entry in stages.items() if name in kept_names}
+        locked["stages"] = {name: entry for name, entry in stages.items() if name in kept_names}
         with whole(lock) as scratch:
-            scratch.write_text(yaml.safe_dump(tree, sort_keys=False, width=1 << 20), encoding="utf-8")
+            scratch.write_text(yaml.safe_dump(locked, sort_keys=False, width=1 << 20), encoding="utf-8")
     return gone
 
 
 def _locked(lock: Path) -> dict[str, Any]:
     try:
-        tree = yaml.safe_load(lock.read_bytes()) or {}
+        locked = yaml.safe_load(lock.read_bytes()) or {}
     except yaml.YAMLError as error:  # as a merge leaves it
         raise FormatError(f"{lock}: not YAML: {error}; restore it with `git checkout {lock.name}`") from None
-    if not isinstance(tree, dict):
+    if not isinstance(locked, dict):
         raise FormatError(
-            f"{lock}: expected 'stages:', found a {type(tree).__name__}; restore it with `git checkout {lock.name}`"
+            f"{lock}: expected 'stages:', found a {type(locked).__name__}; restore it with `git checkout {lock.name}`"
         )
-    return tree
+    return locked
 
 
 def _remove_empty(folder: Path, *, above: Path) -> None:

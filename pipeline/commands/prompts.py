@@ -24,9 +24,9 @@ def request(dataset: str, type_: str, *, classes: Path | None, out: Path) -> int
         raise ParamsError(f"dataset '{dataset}' ships no class list; give yours with --classes FILE")
     if classes is not None and ships:
         raise ParamsError(f"dataset '{dataset}' comes with its class list; leave out --classes {classes}")
-    names = [one.name for one in shared.classes(dataset, own=classes)]
-    asked = requests.requests(dataset, names, type_)
+    names = [action.name for action in shared.classes(dataset, own=classes)]
+    made = requests.requests(dataset, names, type_)
     with whole(out) as scratch:
-        lines = [json.dumps(vars(one), ensure_ascii=False) + "\n" for one in asked]
+        lines = [json.dumps(vars(asked), ensure_ascii=False) + "\n" for asked in made]
         scratch.write_text("".join(lines), encoding="utf-8")
-    return len(asked)
+    return len(made)

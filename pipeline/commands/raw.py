@@ -46,15 +46,15 @@ def scan(dataset: str, folder: Path) -> Scan:
     stamp.write(folder, stamped)
     kinds = {file.path: kind_of(file.path) for file in stamped}
     counts = Counter(kind for kind in kinds.values() if kind)
-    found = Scan(dict(sorted(counts.items())), [path for path, kind in kinds.items() if kind is None])
-    _report(dataset, folder, found)
-    return found
+    result = Scan(dict(sorted(counts.items())), [path for path, kind in kinds.items() if kind is None])
+    _report(dataset, folder, result)
+    return result
 
 
 def _dataset(name: str) -> Callable[[str], str | None]:
     """Path -> the modality a dataset's file holds, or that it is an annotation or a list of who trains."""
     known = shared.load(name)
-    lists = [own.files for own in known.subjects.values() if isinstance(own, shared.OwnList)]
+    lists = [listed.files for listed in known.subjects.values() if isinstance(listed, shared.OwnList)]
     kinds = {modality: [pattern] for modality, pattern in known.patterns.items()}
     annotations = [known.annotations.files] if known.annotations else []
     kinds |= {"annotation": [*annotations, re.compile(f"^{re.escape(listing.CLASS_FILE)}$")], "list": lists}
@@ -66,8 +66,8 @@ def _matching(patterns: Mapping[str, str]) -> Callable[[str], str | None]:
     return lambda path: next((kind for pattern, kind in patterns.items() if fnmatch(path, pattern)), None)
 
 
-def _report(dataset: str, folder: Path, found: Scan) -> None:
-    counts = ", ".join(f"{number} {modality} files" for modality, number in found.num_known.items())
+def _report(dataset: str, folder: Path, scan: Scan) -> None:
+    counts = ", ".join(f"{number} {modality} files" for modality, number in scan.num_known.items())
     progress.say(f"{dataset}: {counts or 'no file of this dataset'} in {folder}; {stamp.stamp_path(folder)} written")
-    if found.unknown:
-        progress.say(f"{dataset}: {len(found.unknown)} files that it does not know, first {found.unknown[0]}")
+    if scan.unknown:
+        progress.say(f"{dataset}: {len(scan.unknown)} files that it does not know, first {scan.unknown[0]}")

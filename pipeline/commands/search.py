@@ -23,15 +23,15 @@ def search(
     return recogniser.search(query_D, among, top)
 
 
-def lines(found: Sequence[Match]) -> Iterator[str]:
+def lines(clips: Sequence[Match]) -> Iterator[str]:
     """Columns, aligned."""
-    ids, names = ([getattr(one, name) for one in found] for name in ("clip_id", "sense"))
+    ids, names = ([getattr(clip, name) for clip in clips] for name in ("clip_id", "sense"))
     wide, narrow = max(map(len, ["clip", *ids])), max(map(len, ["sense", *names]))
     yield f"     {'clip':{wide}}  {'sense':{narrow}}  cosine"
-    for place, one in enumerate(found, 1):
-        yield f"{place:3}  {one.clip_id:{wide}}  {one.sense:{narrow}}  {one.cosine:6.3f}"
+    for place, clip in enumerate(clips, 1):
+        yield f"{place:3}  {clip.clip_id:{wide}}  {clip.sense:{narrow}}  {clip.cosine:6.3f}"
 
 
-def as_json(query: str, found: Sequence[Match]) -> str:
+def as_json(query: str, clips: Sequence[Match]) -> str:
     """The clips as one JSON value."""
-    return json.dumps({"query": query, "found": [asdict(one) for one in found]}, indent=1, ensure_ascii=False)
+    return json.dumps({"query": query, "found": [asdict(clip) for clip in clips]}, indent=1, ensure_ascii=False)

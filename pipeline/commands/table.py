@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from pipeline.core import params
 from pipeline.core.errors import ParamsError
 from pipeline.reporting import evidence, result_tables
-from pipeline.reporting.result_tables import Filled, Shown
-from pipeline.reporting.site import percent
+from pipeline.reporting.formatting import plain_span
+from pipeline.reporting.result_tables import FilledTable, ShownCell
 from pipeline.steps.report import Report
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def listed() -> Iterator[str]:
     yield from (f"{name:{width}}  {table.title}" for name, table in tables.items())
 
 
-def filled(name: str, evaluate: Path) -> Filled:
+def filled(name: str, evaluate: Path) -> FilledTable:
     """A table with the figures below `evaluate`; raises ParamsError for a name that is no table's."""
     tables = _asked().tables
     if name not in tables:
@@ -47,7 +47,7 @@ def filled(name: str, evaluate: Path) -> Filled:
     return result_tables.fill(name, tables[name], results)
 
 
-def plain(table: Filled) -> Iterator[str]:
+def plain(table: FilledTable) -> Iterator[str]:
     """The table in columns of text, and what it needs to be read."""
     body = [["", *(head.name for head in table.heads)], *_body(table)]
     groups = ["", *(head.group for head in table.heads)]
@@ -60,7 +60,7 @@ def plain(table: Filled) -> Iterator[str]:
     yield from notes(table)
 
 
-def rich(table: Filled) -> "RichTable":
+def rich(table: FilledTable) -> "RichTable":
     """The table as a terminal shows it."""
     from rich.table import Table
     from rich.text import Text
@@ -74,7 +74,7 @@ def rich(table: Filled) -> "RichTable":
     return drawn
 
 
-def markdown(table: Filled) -> Iterator[str]:
+def markdown(table: FilledTable) -> Iterator[str]:
     """The table for a README."""
     heads = [", ".join(part for part in (head.group, head.name) if part) for head in table.heads]
     lines = [["", *heads], ["---"] * (1 + len(heads)), *_body(table)]
@@ -83,7 +83,7 @@ def markdown(table: Filled) -> Iterator[str]:
     yield from (f"{note}  " for note in notes(table))
 
 
-def as_csv(table: Filled) -> str:
+def as_csv(table: FilledTable) -> str:
     """A line a cell: ours with interval and row of evaluate, the paper's as printed."""
     text = io.StringIO()
     writer = csv.DictWriter(text, _CSV, restval="", lineterminator="\n")
@@ -92,12 +92,12 @@ def as_csv(table: Filled) -> str:
         for head, cell in zip(table.heads, cells, strict=True):
             if cell is not None:
                 place = {"table": table.name, "row": title, "group": head.group, "column": head.name}
-                about = {"chance": head.chance or "", "question": head.about, "marks": cell.marks}
-                writer.writerow(place | about | _fields(cell))
+                question = {"chance": head.chance or "", "question": head.about, "marks": cell.marks}
+                writer.writerow(place | question | _fields(cell))
     return text.getvalue()
 
 
-def notes(table: Filled) -> Iterator[str]:
+def notes(table: FilledTable) -> Iterator[str]:
     """What stands beneath the table."""
     yield LEGEND
     if table.any_bold:
@@ -113,41 +113,41 @@ def _asked() -> Report:
     return params.load(Report, "report")
 
 
-def _body(table: Filled) -> list[list[str]]:
+def _body(table: FilledTable) -> list[list[str]]:
     guesses = ["Guessing", *(head.chance or "-" for head in table.heads)]
     return [guesses, *([title, *map(_text, cells)] for title, cells in table.lines)]
 
 
-def _text(cell: Shown | None) -> str:
+def _text(cell: ShownCell | None) -> str:
     if cell is None:
         return "-"
     marks = f" [{cell.marks}]" if cell.marks else ""
     if cell.measured is None:
         return f"{cell.printed.value if cell.printed else ''} (paper){marks}"
-    one = cell.measured
-    if one.is_cost:
-        return one.shown + marks
-    spans = [f"{percent(ends[0])}-{percent(ends[1])}" for ends in (one.ci95, one.ci95_corrected) if ends]
+    measured = cell.measured
+    if measured.is_cost:
+        return measured.shown + marks
+    spans = [plain_span(ci95) for ci95 in (measured.ci95, measured.ci95_corrected) if ci95]
     interval = f" ({'; '.join(spans)})" if spans else ""
-    return f"{one.shown}{'*' * cell.bold}{interval} {one.num_splits}x{one.num_seeds}{marks}"
+    return f"{measured.shown}{'*' * cell.bold}{interval} {measured.num_splits}x{measured.num_seeds}{marks}"
 
 
-def _fields(cell: Shown) -> dict[str, object]:
+def _fields(cell: ShownCell) -> dict[str, object]:
     """Per cents in full precision, counts, or as printed."""
     if cell.measured is not None:
-        one = cell.measured
-        low, high = _per_cents(one.ci95) if one.ci95 else ("", "")
-        low_corrected, high_corrected = _per_cents(one.ci95_corrected) if one.ci95_corrected else ("", "")
+        measured = cell.measured
+        low, high = _per_cents(measured.ci95) if measured.ci95 else ("", "")
+        low_corrected, high_corrected = _per_cents(measured.ci95_corrected) if measured.ci95_corrected else ("", "")
         return {
             "source": "ours",
-            "value": one.value if one.is_cost else _per_cents([one.value])[0],
+            "value": measured.value if measured.is_cost else _per_cents([measured.value])[0],
             "low": low,
             "high": high,
             "low_corrected": low_corrected,
             "high_corrected": high_corrected,
-            "interval_over": one.over if one.ci95 else "",
-            "num_splits": "" if one.is_cost else one.num_splits,
-            "num_seeds": "" if one.is_cost else one.num_seeds,
+            "interval_over": measured.over if measured.ci95 else "",
+            "num_splits": "" if measured.is_cost else measured.num_splits,
+            "num_seeds": "" if measured.is_cost else measured.num_seeds,
             "evaluate_row": cell.row,
         }
     one_printed = cell.printed

@@ -39,23 +39,26 @@ class ClipCache:
             header, data = file.read(header_bytes), file.read(data_bytes)
         if zlib.crc32(data, zlib.crc32(header)) != checksum:
             return None
-        about: dict[str, Any] = json.loads(header)
-        return about, np.frombuffer(data, np.float32).reshape(about.get("shape", -1))
+        attrs: dict[str, Any] = json.loads(header)
+        return attrs, np.frombuffer(data, np.float32).reshape(attrs.get("shape", -1))
 
-    def about(self, key: str) -> dict[str, Any] | None:
-        """The header alone, unchecked; `load` checks."""
+    def header(self, key: str) -> dict[str, Any] | None:
+        """The header alone, or None. Its checksum covers the array too, so that only `load` checks it."""
         place = self._find(key)
         if place is None:
             return None
         with self._path(key).open("rb") as file:
             file.seek(place)
             header_bytes = _PREFIX.unpack(file.read(_PREFIX.size))[1]
-            about: dict[str, Any] = json.loads(file.read(header_bytes))
-        return about
+            try:
+                attrs: dict[str, Any] = json.loads(file.read(header_bytes))
+            except ValueError:
+                return None
+        return attrs
 
-    def keep(self, key: str, about: Mapping[str, Any], array: npt.NDArray[np.float32]) -> None:
+    def keep(self, key: str, attrs: Mapping[str, Any], array: npt.NDArray[np.float32]) -> None:
         """Add an entry; of two with one key the later counts."""
-        header = json.dumps({**about, "shape": array.shape}, sort_keys=True).encode()
+        header = json.dumps({**attrs, "shape": array.shape}, sort_keys=True).encode()
         data = np.ascontiguousarray(array, np.float32).tobytes()
         checksum = zlib.crc32(data, zlib.crc32(header))
         entry = _PREFIX.pack(bytes.fromhex(key), len(header), len(data), checksum) + header + data

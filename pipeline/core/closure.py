@@ -40,7 +40,7 @@ class Code:
         """Digest by path of all that the modules run and read, themselves and the packages around them included.
 
         >>> sorted(Code().files("pipeline.core.bounded_memo"))
-        ['pipeline/core/kept.py']
+        ['pipeline/core/bounded_memo.py']
         """
         found = {path: digest for name in self._reached(modules) for path, digest in self.own(name).items()}
         return dict(sorted(found.items()))

@@ -34,7 +34,7 @@ def read_stages(dvc_yaml: Path) -> dict[str, dict[str, Any]]:
     """The stages of dvc.yaml as written, by name. Raises ParamsError where there is no dvc.yaml."""
     if not dvc_yaml.is_file():
         raise ParamsError(f"{dvc_yaml}: no such file; run this in the folder of the checkout, where dvc.yaml stands")
-    stages: dict[str, dict[str, Any]] = yaml.safe_load(dvc_yaml.read_text(encoding="utf-8"))["stages"]
+    stages: dict[str, dict[str, Any]] = yaml.load(dvc_yaml.read_bytes(), Loader=yaml.CSafeLoader)["stages"]
     return stages
 
 

@@ -1,8 +1,9 @@
 """Outputs appear whole or not at all: work goes to `<name>.partial`, the finished thing is renamed into place."""
 
+import csv
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -46,6 +47,14 @@ def whole_folder(path: Path) -> Iterator[Path]:
     with whole(path) as scratch:
         scratch.mkdir()
         yield scratch
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a table of comma-separated values in UTF-8, with a header and one line feed a row."""
+    with whole(path) as scratch, scratch.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
 
 
 def write_json(path: Path, value: object) -> None:

@@ -3,12 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from pipeline.core.errors import DataError
 from pipeline.core.hashing import value_digest
+from pipeline.core.schemas import ClipRow
 
 _FEWEST_VAL_CLASSES = 3
 _FEWEST_FIT_CLASSES = 3
@@ -38,15 +38,15 @@ class Clip:
     performance: str
 
 
-def performance(row: Mapping[str, Any]) -> str:
+def performance(row: ClipRow) -> str:
     """What the clips of one event share, all but the camera, of a row of the clips table.
 
     A clip that does not say is an event of its own. Of a subject whose performances are not told apart, all clips of a
     class count as one: they may show the same.
     """
-    if row["subject"] is None and row["replication"] is None:
-        return str(row["clip_id"])
-    return f"{row['class_id']} {row['subject']} {row['setup']} {row['replication']}"
+    if row.subject is None and row.replication is None:
+        return row.clip_id
+    return f"{row.class_id} {row.subject} {row.setup} {row.replication}"
 
 
 def clips_digest(clip_ids: Iterable[str]) -> str:

@@ -1,19 +1,80 @@
-"""The tables that travel between stages. The schema is the documentation; a change of meaning is a new version."""
+"""The tables that travel between stages, a class a row. It is the documentation, for readers, mypy and the files alike.
 
+A change of meaning is a new version.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from types import NoneType
+from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
+import msgspec
 import pyarrow as pa
+
+# Types of columns: what Python sees, and what the file holds. `X | None` is a column that may be empty.
+Int32 = Annotated[int, pa.int32()]
+Int64 = Annotated[int, pa.int64()]
+Int32s = Annotated[Sequence[int], pa.list_(pa.int32())]
+Int64s = Annotated[Sequence[int], pa.list_(pa.int64())]
+Strings = Annotated[Sequence[str], pa.list_(pa.string())]
+Spans = Annotated[Sequence[Sequence[int]], pa.list_(pa.list_(pa.int32()))]
+_PLAIN = {str: pa.string(), bool: pa.bool_()}
+
+Row = TypeVar("Row", bound=msgspec.Struct)
+Part = TypeVar("Part", bound=msgspec.Struct)
 
 
 @dataclass(frozen=True)
-class Format:
-    """A parquet table's contract: columns, the unique key it is sorted by, and the stage that makes it."""
+class Format(Generic[Row]):
+    """A parquet table's contract: its rows, the unique key it is sorted by, and the stage that makes it."""
 
     name: str
     version: int
     key: tuple[str, ...]
     stage: str  # named in errors: `dvc repro <stage>`
-    schema: pa.Schema
+    row: type[Row]  # a frozen struct whose fields are the columns, in this order
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """The columns as the file has them."""
+        hints = get_type_hints(self.row, include_extras=True)
+        return pa.schema([_column(name, hints[name]) for name in self.row.__struct_fields__])
+
+    def only(self, row: type[Part]) -> "Format[Part]":
+        """The same table for readers of some columns, the fields of `row`; the others are not read."""
+        return Format(self.name, self.version, self.key, self.stage, row)
+
+
+def _column(name: str, hint: Any) -> pa.Field:
+    is_nullable = NoneType in get_args(hint)
+    if is_nullable:
+        (hint,) = (option for option in get_args(hint) if option is not NoneType)
+    kind = get_args(hint)[1] if get_origin(hint) is Annotated else _PLAIN[hint]
+    return pa.field(name, kind, nullable=is_nullable)
+
+
+class ClipRow(msgspec.Struct, frozen=True, gc=False):
+    """A clip of a dataset in one modality."""
+
+    clip_id: str  # "<dataset>/<recording>", the same in every modality
+    modality: str  # skeleton | depth | thermal | video | boxes
+    # Row of the dataset's class list, from 0; of a rejected clip what its files say, -1 = no class of the list.
+    class_id: Int32
+    subject: Int32 | None  # performer (UCF101: group), null where the dataset does not say
+    camera: Int32 | None  # null where the dataset does not say
+    setup: Int32 | None  # camera height and distance of NTU RGB+D, else null
+    replication: Int32 | None  # how often this subject has done it, from 1 (PKU-MMD: the session)
+    # The dataset's own lists (keys of Dataset.subjects) on whose training or test side the clip stands.
+    train_lists: Strings | None  # null where none does
+    test_lists: Strings | None
+    # Relative to the source folder, "/" as separator; after "#" a part of it (pipeline/formats/segments.py)
+    path: str
+    num_frames: Int32  # as recorded; 0 where unreadable or unknown
+    num_bytes: Int64  # size of the file, or of the clip's row in it
+    # SHA-256 of the whole file, or of the clip's row in it; "" where there is none
+    content_hash: str
+    reason: str | None  # why the clip is rejected; null = it is used
 
 
 CLIPS = Format(
@@ -21,90 +82,116 @@ CLIPS = Format(
     version=2,  # meta: {"dataset", "class_names": by class id}
     key=("clip_id", "modality"),
     stage="ingest",
-    schema=pa.schema(
-        [
-            pa.field("clip_id", pa.string(), nullable=False),  # "<dataset>/<recording>", the same in every modality
-            pa.field("modality", pa.string(), nullable=False),  # skeleton | depth | thermal | video | boxes
-            # Row of the dataset's class list, from 0; of a rejected clip what its files say, -1 = no class of the list.
-            pa.field("class_id", pa.int32(), nullable=False),
-            pa.field("subject", pa.int32()),  # performer (UCF101: group), null where the dataset does not say
-            pa.field("camera", pa.int32()),  # null where the dataset does not say
-            pa.field("setup", pa.int32()),  # camera height and distance of NTU RGB+D, else null
-            pa.field("replication", pa.int32()),  # how often this subject has done it, from 1 (PKU-MMD: the session)
-            # The dataset's own lists (keys of Dataset.subjects) on whose training or test side the clip stands.
-            pa.field("train_lists", pa.list_(pa.string())),  # null where none does
-            pa.field("test_lists", pa.list_(pa.string())),
-            # Relative to the source folder, "/" as separator; after "#" a part of it (pipeline/formats/segments.py)
-            pa.field("path", pa.string(), nullable=False),
-            pa.field("num_frames", pa.int32(), nullable=False),  # as recorded; 0 where unreadable or unknown
-            pa.field("num_bytes", pa.int64(), nullable=False),  # size of the file, or of the clip's row in it
-            # SHA-256 of the whole file, or of the clip's row in it; "" where there is none
-            pa.field("content_hash", pa.string(), nullable=False),
-            pa.field("reason", pa.string()),  # why the clip is rejected; null = it is used
-        ]
-    ),
+    row=ClipRow,
 )
 
 MAX_CLASSES = (1 << 31) - 1  # the greatest class id that the table can hold
 
 ROLES = ("fit", "val", "seen_test", "unseen_test", "unused")
 
+
+class SplitRow(msgspec.Struct, frozen=True, gc=False):
+    """What a clip is for in one split."""
+
+    split: str  # "s0", or the name of a published split
+    clip_id: str
+    role: str  # one of ROLES
+    # Null for the test roles: the labels of test clips stand in the clips table, which only evaluate joins.
+    class_id: Int32 | None
+    # A tenth of the fit clips, for early stopping and calibration; never trained on.
+    held_out: bool
+
+    @property
+    def taught_class(self) -> int:
+        """The class of a fit or val clip, whose row always tells it."""
+        assert self.class_id is not None
+        return self.class_id
+
+
 SPLIT = Format(
     "split",
     version=3,  # its metadata name the split table, the protocol and the classes
     key=("split", "clip_id"),
     stage="split",
-    schema=pa.schema(
-        [
-            pa.field("split", pa.string(), nullable=False),  # "s0", or the name of a published split
-            pa.field("clip_id", pa.string(), nullable=False),
-            pa.field("role", pa.string(), nullable=False),  # one of ROLES
-            # Null for the test roles: the labels of test clips stand in the clips table, which only evaluate joins.
-            pa.field("class_id", pa.int32()),
-            # A tenth of the fit clips, for early stopping and calibration; never trained on.
-            pa.field("held_out", pa.bool_(), nullable=False),
-        ]
-    ),
+    row=SplitRow,
 )
+
+
+class PromptRow(msgspec.Struct, frozen=True, gc=False):
+    """A text of a class."""
+
+    class_id: Int32
+    class_name: str
+    type: str  # label | context | ... | a column of the user's CSV
+    index: Int32  # from 0, where a type has several texts a class
+    text: str
+    origin: str  # template | name | ours | csv:<hash> | model:<name>:<hash>
+
 
 PROMPTS = Format(
     "prompts",
     version=2,
     key=("class_id", "type", "index"),
     stage="prompt",
-    schema=pa.schema(
-        [
-            pa.field("class_id", pa.int32(), nullable=False),
-            pa.field("class_name", pa.string(), nullable=False),
-            pa.field("type", pa.string(), nullable=False),  # label | context | ... | a column of the user's CSV
-            pa.field("index", pa.int32(), nullable=False),  # from 0, where a type has several texts a class
-            pa.field("text", pa.string(), nullable=False),
-            pa.field(
-                "origin", pa.string(), nullable=False
-            ),  # template | name | ours | csv:<hash> | model:<name>:<hash>
-        ]
-    ),
+    row=PromptRow,
 )
+
+
+class PredictionRow(msgspec.Struct, frozen=True, gc=False):
+    """What a method answered about one test clip."""
+
+    split: str
+    seed: Int32
+    selection: str  # as in core.scores, or oracle
+    label_space: str  # unseen | all | gzsl
+    clip_id: str
+    subject: Int32 | None  # as in the clips table
+    class_id: Int32  # the truth
+    predicted: Int32  # class_id of the best score
+    rank: Int32  # of the truth, from 1
+
 
 PREDICTIONS = Format(
     "predictions",
     version=2,
     key=("split", "seed", "selection", "label_space", "clip_id"),
     stage="evaluate",
-    schema=pa.schema(
-        [
-            pa.field("split", pa.string(), nullable=False),
-            pa.field("seed", pa.int32(), nullable=False),
-            pa.field("selection", pa.string(), nullable=False),  # as in core.scores, or oracle
-            pa.field("label_space", pa.string(), nullable=False),  # unseen | all | gzsl
-            pa.field("clip_id", pa.string(), nullable=False),
-            pa.field("subject", pa.int32()),  # as in the clips table
-            pa.field("class_id", pa.int32(), nullable=False),  # the truth
-            pa.field("predicted", pa.int32(), nullable=False),  # class_id of the best score
-            pa.field("rank", pa.int32(), nullable=False),  # of the truth, from 1
-        ]
-    ),
+    row=PredictionRow,
 )
+
+
+class GraphRow(msgspec.Struct, frozen=True, gc=False):
+    """A picture, or a region of one, with its scene graph."""
+
+    image_id: str  # as the corpus names it: "24078", "0A8CF.mp4/000104.png"
+    region: str  # "" = the whole image, else the id of the region cut out
+    image: str | None  # picture, relative to the source folder; null where none is named
+    video: str | None  # that the frame is of; null for single images
+    frame: Int32 | None  # of the video at its own rate, from 1; null for single images
+    coco_id: Int64 | None  # of the same picture in MS COCO; null where there is none or none is said
+    subset: str | None  # train | test as the corpus says, else null
+    # train | val, drawn by a hash of the video or image: its frames and regions stand on one side. Whoever
+    # keeps the corpus's own test apart looks at `subset` as well.
+    part: str
+    crop_xywh: Int32s | None  # of a region, pixels of the whole picture; null = all of it
+    phrase: str | None  # what the annotators said of a region; null = nothing, or no region
+    width: Int32 | None  # of the image or region as annotated, pixels; null where not said
+    height: Int32 | None
+    has_picture: bool  # the file `image` is there
+    # Size of the whole picture by the file's own header; null where there is none or it says none. Boxes are
+    # in pixels of the annotated size: scale them where the two differ.
+    picture_width: Int32 | None
+    picture_height: Int32 | None
+    num_objects: Int32
+    num_relations: Int32
+    # Places in the graph's list of relations of those that are actions (pipeline/text/actions.py).
+    actions: Int32s
+    # A SceneGraph as JSON (pipeline/graphs/scene.py); null = rejected. Of a region `box_xywh` is cut at its
+    # edge and counted from its corner, `whole_xywh` is the same box in the whole picture; null in whole images.
+    graph: str | None
+    faults: Strings  # what was left out of the graph, and why
+    reason: str | None  # why the whole row is rejected; null = it is used
+
 
 GRAPHS = Format(
     "graphs",
@@ -113,102 +200,74 @@ GRAPHS = Format(
     version=3,
     key=("image_id", "region"),
     stage="graph",
-    schema=pa.schema(
-        [
-            pa.field(
-                "image_id", pa.string(), nullable=False
-            ),  # as the corpus names it: "24078", "0A8CF.mp4/000104.png"
-            pa.field("region", pa.string(), nullable=False),  # "" = the whole image, else the id of the region cut out
-            pa.field("image", pa.string()),  # picture, relative to the source folder; null where none is named
-            pa.field("video", pa.string()),  # that the frame is of; null for single images
-            pa.field("frame", pa.int32()),  # of the video at its own rate, from 1; null for single images
-            pa.field("coco_id", pa.int64()),  # of the same picture in MS COCO; null where there is none or none is said
-            pa.field("subset", pa.string()),  # train | test as the corpus says, else null
-            # train | val, drawn by a hash of the video or image: its frames and regions stand on one side. Whoever
-            # keeps the corpus's own test apart looks at `subset` as well.
-            pa.field("part", pa.string(), nullable=False),
-            pa.field("crop_xywh", pa.list_(pa.int32())),  # of a region, pixels of the whole picture; null = all of it
-            pa.field("phrase", pa.string()),  # what the annotators said of a region; null = nothing, or no region
-            pa.field("width", pa.int32()),  # of the image or region as annotated, pixels; null where not said
-            pa.field("height", pa.int32()),
-            pa.field("has_picture", pa.bool_(), nullable=False),  # the file `image` is there
-            # Size of the whole picture by the file's own header; null where there is none or it says none. Boxes are
-            # in pixels of the annotated size: scale them where the two differ.
-            pa.field("picture_width", pa.int32()),
-            pa.field("picture_height", pa.int32()),
-            pa.field("num_objects", pa.int32(), nullable=False),
-            pa.field("num_relations", pa.int32(), nullable=False),
-            # Places in the graph's list of relations of those that are actions (pipeline/text/actions.py).
-            pa.field("actions", pa.list_(pa.int32()), nullable=False),
-            # A SceneGraph as JSON (pipeline/graphs/scene.py); null = rejected. Of a region `box_xywh` is cut at its
-            # edge and counted from its corner, `whole_xywh` is the same box in the whole picture; null in whole images.
-            pa.field("graph", pa.string()),
-            pa.field("faults", pa.list_(pa.string()), nullable=False),  # what was left out of the graph, and why
-            pa.field("reason", pa.string()),  # why the whole row is rejected; null = it is used
-        ]
-    ),
+    row=GraphRow,
 )
 
 # Tokens are CLIP's (pipeline/text/clip_tokens.py): counts include the start and end token, places count from the start
 # token, which is 0, and spans are [first, after the last].
-_SPANS = pa.list_(pa.list_(pa.int32()))
+
+
+class CaptionRow(msgspec.Struct, frozen=True, gc=False):
+    """The caption of a scene graph."""
+
+    image_id: str
+    region: str
+    text: str  # the whole caption, however long
+    clause_starts: Int32s  # first character of every clause
+    pieces: str  # which words say what, JSON (pipeline/text/telling.py)
+    num_tokens: Int32
+    clause_tokens: Int32s  # of every clause and the stop behind it
+    piece_tokens: Spans  # the span of every piece
+    # The clauses that say most within the row's `max_tokens`, told anew; "" where not one name fits.
+    fitted: str
+    fitted_clauses: Int32s  # their places in the whole caption
+    fitted_clause_starts: Int32s
+    fitted_pieces: str
+    fitted_tokens: Int32
+    fitted_piece_tokens: Spans
+    num_components: Int32
+    num_cut_short: Int32  # components whose search for fewest clauses ran out
+    num_said: Int32  # relations that stand in the text
+    num_said_fitted: Int32  # relations that stand in the fitted text
+    num_relations: Int32  # relations of the graph
+
 
 CAPTIONS = Format(
     "captions",
     version=2,  # meta: {"params", "num_captions", "num_fitted", "num_components", "num_cut_short", "share_cut_short"}
     key=("image_id", "region"),
     stage="caption",
-    schema=pa.schema(
-        [
-            pa.field("image_id", pa.string(), nullable=False),
-            pa.field("region", pa.string(), nullable=False),
-            pa.field("text", pa.string(), nullable=False),  # the whole caption, however long
-            pa.field("clause_starts", pa.list_(pa.int32()), nullable=False),  # first character of every clause
-            pa.field("pieces", pa.string(), nullable=False),  # which words say what, as JSON (text/realisation.py)
-            pa.field("num_tokens", pa.int32(), nullable=False),
-            pa.field("clause_tokens", pa.list_(pa.int32()), nullable=False),  # of every clause and the stop behind it
-            pa.field("piece_tokens", _SPANS, nullable=False),  # the span of every piece
-            # The clauses that say most within the row's `max_tokens`, told anew; "" where not one name fits.
-            pa.field("fitted", pa.string(), nullable=False),
-            pa.field("fitted_clauses", pa.list_(pa.int32()), nullable=False),  # their places in the whole caption
-            pa.field("fitted_clause_starts", pa.list_(pa.int32()), nullable=False),
-            pa.field("fitted_pieces", pa.string(), nullable=False),
-            pa.field("fitted_tokens", pa.int32(), nullable=False),
-            pa.field("fitted_piece_tokens", _SPANS, nullable=False),
-            pa.field("num_components", pa.int32(), nullable=False),
-            pa.field("num_cut_short", pa.int32(), nullable=False),  # components whose search for fewest clauses ran out
-            pa.field("num_said", pa.int32(), nullable=False),  # relations that stand in the text
-            pa.field("num_said_fitted", pa.int32(), nullable=False),  # relations that stand in the fitted text
-            pa.field("num_relations", pa.int32(), nullable=False),  # relations of the graph
-        ]
-    ),
+    row=CaptionRow,
 )
+
+
+class NegativeRow(msgspec.Struct, frozen=True, gc=False):
+    """A false caption: a true one with a single edit."""
+
+    image_id: str
+    region: str
+    rule: str  # a file of pipeline/text/negatives/
+    index: Int32  # from 0, where a rule is asked for several
+    seed: Int64  # what every choice was drawn from
+    caption: str  # the true caption, fitted to the tokens that CLIP reads
+    text: str  # the same caption with one edit, false of the graph
+    # The annotation itself shows that the text is false. Else it is only likely, as where the text names an
+    # object that nobody annotated (pipeline/text/certainty.py); a loss may leave such rows out.
+    certain: bool
+    clause: Int32  # the first clause that differs, from 0
+    place: str  # what was edited: object | relation | attribute
+    objects: Int64s  # ids of the edited nodes, or ends of the edge
+    original: str  # the word before; two joined by " / " where exchanged
+    new: str  # the word after
+    num_tokens: Int32  # of `text`; no more than a caption may have
+    caption_tokens: Spans  # the phrases that differ, in `caption`
+    text_tokens: Spans  # the same in `text`
+
 
 NEGATIVES = Format(
     "negatives",
     version=2,
     key=("image_id", "region", "rule", "index"),
     stage="negate",
-    schema=pa.schema(
-        [
-            pa.field("image_id", pa.string(), nullable=False),
-            pa.field("region", pa.string(), nullable=False),
-            pa.field("rule", pa.string(), nullable=False),  # a file of pipeline/text/negatives/
-            pa.field("index", pa.int32(), nullable=False),  # from 0, where a rule is asked for several
-            pa.field("seed", pa.int64(), nullable=False),  # what every choice was drawn from
-            pa.field("caption", pa.string(), nullable=False),  # the true caption, fitted to the tokens that CLIP reads
-            pa.field("text", pa.string(), nullable=False),  # the same caption with one edit, false of the graph
-            # The annotation itself shows that the text is false. Else it is only likely, as where the text names an
-            # object that nobody annotated (pipeline/text/certainty.py); a loss may leave such rows out.
-            pa.field("certain", pa.bool_(), nullable=False),
-            pa.field("clause", pa.int32(), nullable=False),  # the first clause that differs, from 0
-            pa.field("place", pa.string(), nullable=False),  # what was edited: object | relation | attribute
-            pa.field("objects", pa.list_(pa.int64()), nullable=False),  # ids of the edited nodes, or ends of the edge
-            pa.field("original", pa.string(), nullable=False),  # the word before; two joined by " / " where exchanged
-            pa.field("new", pa.string(), nullable=False),  # the word after
-            pa.field("num_tokens", pa.int32(), nullable=False),  # of `text`; no more than a caption may have
-            pa.field("caption_tokens", _SPANS, nullable=False),  # the phrases that differ, in `caption`
-            pa.field("text_tokens", _SPANS, nullable=False),  # the same in `text`
-        ]
-    ),
+    row=NegativeRow,
 )

@@ -36,7 +36,7 @@ def files(folder: Path) -> list[Path]:
     Raises DataError for a link that leads out of the folder, a link to a folder and a name that no stamp can hold.
     """
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; link or copy the dataset there (README, 'Bring your own')")
+        raise DataError(f"{folder}: no such folder; link or copy the dataset there (docs/data.md)")
     root = folder.resolve()
     found = []
     for parent, folders, names in os.walk(folder, onerror=_refuse):

@@ -11,6 +11,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -166,11 +167,21 @@ def create(path: Path, attrs: Mapping[str, Any]) -> Iterator[StoreWriter]:
         writer.finish()
 
 
+@dataclass(frozen=True)
+class _Loaded:
+    """What `rows` has read of one group."""
+
+    group: str
+    places: dict[str, int]  # the row of each id
+    arrays: dict[str, Array]
+
+
 class Store:
     """A finished store, opened for reading. `stage` is named in errors as the one to rerun."""
 
     def __init__(self, path: Path, stage: str) -> None:
         self.path = path
+        self._loaded: _Loaded | None = None
         self._remedy = f"run `dvc repro {stage}`"
         try:
             self._root = zarr.open_group(path, mode="r")
@@ -222,17 +233,31 @@ class Store:
             raise FormatError(f"{self.path}: group '{group}' has no array '{name}'; {self._remedy}")
         return RowReader(self.path / group / name, self._remedy)
 
+    def places(self, group: str) -> Mapping[str, int]:
+        """The row of each id of a group, kept in memory until another group is asked for."""
+        return self._load(group).places
+
     def rows(self, group: str, name: str, ids: Sequence[str]) -> Array:
-        """Rows of a dense array by id, in the order asked for; an id that is not there is a DataError."""
-        place = {id_: row for row, id_ in enumerate(self.ids(group))}
-        missing = [id_ for id_ in ids if id_ not in place]
+        """Rows of a dense array by id, in the order asked for; an id that is not there is a DataError.
+
+        The array is read once: it stays in memory until rows of another group are asked for.
+        """
+        loaded = self._load(group)
+        missing = [id_ for id_ in ids if id_ not in loaded.places]
         if missing:
             raise DataError(
                 f"{self.path}: group '{group}' lacks {len(missing)} of {len(ids)} ids, first {missing[0]!r}; "
                 f"{self._remedy}"
             )
-        rows: Array = self.read(group, name)[[place[id_] for id_ in ids]]
+        if name not in loaded.arrays:
+            loaded.arrays[name] = self.read(group, name)
+        rows: Array = loaded.arrays[name][[loaded.places[id_] for id_ in ids]]
         return rows
+
+    def _load(self, group: str) -> _Loaded:
+        if self._loaded is None or self._loaded.group != group:
+            self._loaded = _Loaded(group, {id_: row for row, id_ in enumerate(self.ids(group))}, {})
+        return self._loaded
 
     def _group(self, name: str) -> zarr.Group:
         group = self._root.get(name)

@@ -1,51 +1,54 @@
 """Parquet tables: written sorted, unique and alike on every run; read only where name and version fit."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import starmap
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.outputs import whole
-from pipeline.core.schemas import Format
+from pipeline.core.schemas import Format, Row
 
 _BATCH_ROWS = 2048
 
 
-def write(path: Path, form: Format, rows: Iterable[Mapping[str, Any]], meta: Mapping[str, Any] | None = None) -> None:
+def write(path: Path, form: Format[Row], rows: Iterable[Row], meta: Mapping[str, Any] | None = None) -> None:
     """Write rows in key order under a format; `meta` is any JSON value that readers get back with `read_meta`.
 
     Raises DataError for a duplicate key and for a value that does not fit its column.
     """
-    table = _table(path, form, list(rows)).sort_by([(name, "ascending") for name in form.key])
+    table = _table(path, form, [_columns(row) for row in rows]).sort_by([(name, "ascending") for name in form.key])
     _check_unique(path, form, table)
     with whole(path) as scratch:
         pq.write_table(table.replace_schema_metadata(_header_of(form, meta or {})), scratch, compression="zstd")
 
 
-class RowWriter:
+class RowWriter(Generic[Row]):
     """A table in the making, for rows that come in key order and need not fit in memory; see `streamed`."""
 
-    def __init__(self, path: Path, form: Format, file: pq.ParquetWriter) -> None:
+    def __init__(self, path: Path, form: Format[Row], file: pq.ParquetWriter) -> None:
         self._path, self._form, self._file = path, form, file
-        self._rows: list[Mapping[str, Any]] = []
+        self._rows: list[dict[str, Any]] = []
         self._last: tuple[Any, ...] | None = None
         self.meta: dict[str, Any] = {}  # JSON, read back with `read_meta`; set before the block ends
 
-    def add(self, row: Mapping[str, Any]) -> None:
+    def add(self, row: Row) -> None:
         """Add one row. Raises DataError where its key is not after the key of the row before."""
-        key = tuple(row[name] for name in self._form.key)
+        columns = _columns(row)
+        key = tuple(columns[name] for name in self._form.key)
         if self._last is not None and key <= self._last:
             raise DataError(
                 f"{self._path}: format '{self._form.name}' needs rows in key order: {key} after {self._last}"
             )
         self._last = key
-        self._rows.append(row)
+        self._rows.append(columns)
         if len(self._rows) == _BATCH_ROWS:
             self.flush()
 
@@ -57,7 +60,7 @@ class RowWriter:
 
 
 @contextmanager
-def streamed(path: Path, form: Format) -> Iterator[RowWriter]:
+def streamed(path: Path, form: Format[Row]) -> Iterator[RowWriter[Row]]:
     """Write a table row by row with bounded memory; it appears at `path` whole when the block ends."""
     with whole(path) as scratch, pq.ParquetWriter(scratch, form.schema, compression="zstd") as file:
         writer = RowWriter(path, form, file)
@@ -66,34 +69,44 @@ def streamed(path: Path, form: Format) -> Iterator[RowWriter]:
         file.add_key_value_metadata(_header_of(form, writer.meta))
 
 
-def batches(path: Path, form: Format, columns: Sequence[str] | None = None) -> Iterator[list[dict[str, Any]]]:
-    """The rows of a table in key order, some thousand at a time; checked like `read`. Other columns are not read."""
+def batches(path: Path, form: Format[Row]) -> Iterator[list[Row]]:
+    """The rows of a table in key order, some thousand at a time; checked like `read`."""
     _header(path, form)
     with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=columns):
-            yield batch.to_pylist()
+        for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=form.schema.names):
+            yield values(batch, form)
 
 
-def read(path: Path, form: Format) -> pa.Table:
+def read(path: Path, form: Format[Row]) -> list[Row]:
+    """The rows of a table in key order; raises as `read_table`."""
+    return values(read_table(path, form), form)
+
+
+def read_table(path: Path, form: Format[Any]) -> pa.Table:
     """Read a table of this format and version, in key order; else a FormatError that names the stage to rerun."""
     _header(path, form)
-    with pq.ParquetFile(path) as file:  # `read_table` would import pandas: a fifth of a second a stage
-        return file.read().cast(form.schema)
+    with pq.ParquetFile(path) as file:  # `read_table` of pyarrow would import pandas: a fifth of a second a stage
+        return file.read(columns=form.schema.names).cast(form.schema)
 
 
-def read_rows(path: Path, form: Format) -> list[dict[str, Any]]:
-    """As `read`, one dict a row."""
-    rows: list[dict[str, Any]] = read(path, form).to_pylist()
-    return rows
-
-
-def read_meta(path: Path, form: Format) -> dict[str, Any]:
+def read_meta(path: Path, form: Format[Any]) -> dict[str, Any]:
     """The JSON value that was written beside the rows."""
     meta: dict[str, Any] = json.loads(_header(path, form)[b"unseen.meta"])
     return meta
 
 
-def _table(path: Path, form: Format, rows: list[Mapping[str, Any]]) -> pa.Table:
+def values(table: pa.Table | pa.RecordBatch, form: Format[Row]) -> list[Row]:
+    """The rows of a table, or of some of its rows, as `read_table` gives it."""
+    columns = [table.column(name).to_pylist() for name in form.schema.names]
+    return list(starmap(form.row, zip(*columns, strict=True)))  # the schema has checked the types
+
+
+def _columns(row: msgspec.Struct) -> dict[str, Any]:
+    columns: dict[str, Any] = msgspec.to_builtins(row)
+    return columns
+
+
+def _table(path: Path, form: Format[Any], rows: list[dict[str, Any]]) -> pa.Table:
     try:
         table = pa.Table.from_pylist(rows, schema=form.schema)
         table.validate(full=True)
@@ -103,12 +116,12 @@ def _table(path: Path, form: Format, rows: list[Mapping[str, Any]]) -> pa.Table:
     return table
 
 
-def _header_of(form: Format, meta: Mapping[str, Any]) -> dict[str, str]:
+def _header_of(form: Format[Any], meta: Mapping[str, Any]) -> dict[str, str]:
     header = {"unseen.format": form.name, "unseen.version": str(form.version)}
     return {**header, "unseen.meta": json.dumps(meta, sort_keys=True)}
 
 
-def _header(path: Path, form: Format) -> dict[bytes, bytes]:
+def _header(path: Path, form: Format[Any]) -> dict[bytes, bytes]:
     remedy = f"run `dvc repro {form.stage}`"
     try:
         header = pq.read_metadata(path).metadata or {}
@@ -124,13 +137,13 @@ def _header(path: Path, form: Format) -> dict[bytes, bytes]:
     return dict(header)
 
 
-def _check_nulls(path: Path, form: Format, table: pa.Table) -> None:
+def _check_nulls(path: Path, form: Format[Any], table: pa.Table) -> None:
     empty = [field.name for field in form.schema if not field.nullable and table[field.name].null_count]
     if empty:
         raise DataError(f"{path}: format '{form.name}' allows no empty value in {empty}")
 
 
-def _check_unique(path: Path, form: Format, table: pa.Table) -> None:
+def _check_unique(path: Path, form: Format[Any], table: pa.Table) -> None:
     if table.num_rows < 2:
         return
     same = [pc.equal(table[name][1:], table[name][:-1]) for name in form.key]

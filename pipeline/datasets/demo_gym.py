@@ -1,7 +1,7 @@
 """The demo gym, a target of transfer: other people, cameras and rooms than the demo, some of its classes renamed."""
 
-from pipeline.datasets.shared import ANY_SETUP, Dataset, by_subject, ntu_patterns
-from pipeline.formats import boxes, depth_png, ntu_skeleton, video
+from pipeline.datasets.shared import Dataset, by_subject
+from pipeline.formats import boxes, depth_png, ntu_names, ntu_skeleton, video
 
 DATASET = Dataset(
     name="demo_gym",
@@ -10,7 +10,7 @@ DATASET = Dataset(
     terms="those of this project",
     published_by="this project, stage `synthesize`",
     class_base=1,
-    patterns=ntu_patterns(ANY_SETUP, boxes=r"_boxes\.csv$"),
+    patterns=ntu_names.patterns(ntu_names.ANY_SETUP, boxes=r"_boxes\.csv$"),
     folders=frozenset({"depth"}),
     aligned=frozenset({"depth", "thermal", "video"}),
     boxed=frozenset({"depth", "thermal", "video"}),

@@ -3,8 +3,8 @@
 Its thermal camera is radiometric: folders of 16-bit PNG.
 """
 
-from pipeline.datasets.shared import ANY_SETUP, Dataset, by_subject, ntu_patterns
-from pipeline.formats import boxes, depth_png, ntu_skeleton, thermal_png, video
+from pipeline.datasets.shared import Dataset, by_subject
+from pipeline.formats import boxes, depth_png, ntu_names, ntu_skeleton, thermal_png, video
 
 DATASET = Dataset(
     name="demo_home",
@@ -13,7 +13,7 @@ DATASET = Dataset(
     terms="those of this project",
     published_by="this project, stage `synthesize`",
     class_base=1,
-    patterns=ntu_patterns(ANY_SETUP, thermal=r"/Thermal-\d{8}\.png$", boxes=r"_boxes\.csv$"),
+    patterns=ntu_names.patterns(ntu_names.ANY_SETUP, thermal=r"/Thermal-\d{8}\.png$", boxes=r"_boxes\.csv$"),
     folders=frozenset({"depth", "thermal"}),
     aligned=frozenset({"depth", "thermal", "video"}),
     boxed=frozenset({"depth", "thermal", "video"}),

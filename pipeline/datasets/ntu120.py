@@ -2,16 +2,8 @@
 
 import re
 
-from pipeline.datasets.shared import (
-    ANY_SETUP,
-    Annotations,
-    Dataset,
-    FileList,
-    SubjectProtocol,
-    by_subject,
-    ntu_patterns,
-)
-from pipeline.formats import annotations_pickle, depth_png, ntu_skeleton, video
+from pipeline.datasets.shared import Annotations, Dataset, FileList, SubjectProtocol, by_subject
+from pipeline.formats import annotations_pickle, depth_png, ntu_names, ntu_skeleton, video
 
 PICKLES = re.compile(r"\.pkl$")
 
@@ -24,7 +16,7 @@ DATASET = Dataset(
     published_by="the ROSE Lab of Nanyang Technological University, 'NTU RGB+D 120', "
     "3D skeletons, depth maps, IR and RGB videos",
     class_base=1,
-    patterns=ntu_patterns(ANY_SETUP),
+    patterns=ntu_names.patterns(ntu_names.ANY_SETUP),
     folders=frozenset({"depth"}),
     annotations=Annotations(PICKLES, annotations_pickle.read_clips),  # of pyskl and mmaction2
     aligned=frozenset({"depth", "thermal"}),  # colour video starts and ends on its own clock
@@ -43,5 +35,5 @@ DATASET = Dataset(
         ),
         "xset": SubjectProtocol("setup", frozenset(range(2, 33, 2))),
     },
-    missing_skeletons=FileList("NTU_RGBD120_samples_with_missing_skeletons.txt", 535),
+    missing_skeletons=FileList("NTU_RGBD120_samples_with_missing_skeletons.txt", 535, ntu_names.read_missing_skeletons),
 )

@@ -2,8 +2,8 @@
 
 import re
 
-from pipeline.datasets.shared import Annotations, Dataset, FileList, SubjectProtocol, by_subject, ntu_patterns
-from pipeline.formats import annotations_pickle, depth_png, ntu_skeleton, video
+from pipeline.datasets.shared import Annotations, Dataset, FileList, SubjectProtocol, by_subject
+from pipeline.formats import annotations_pickle, depth_png, ntu_names, ntu_skeleton, video
 
 PICKLES = re.compile(r"\.pkl$")
 
@@ -15,7 +15,7 @@ DATASET = Dataset(
     published_by="the ROSE Lab of Nanyang Technological University, 'NTU RGB+D', "
     "3D skeletons, depth maps, IR and RGB videos",
     class_base=1,
-    patterns=ntu_patterns(r"00[1-9]|01[0-7]"),
+    patterns=ntu_names.patterns(r"00[1-9]|01[0-7]"),
     folders=frozenset({"depth"}),
     annotations=Annotations(PICKLES, annotations_pickle.read_clips),  # of pyskl and mmaction2
     aligned=frozenset({"depth", "thermal"}),  # colour video starts and ends on its own clock
@@ -29,5 +29,5 @@ DATASET = Dataset(
         **by_subject(frozenset({1, 2, 4, 5, 8, 9, *range(13, 20), 25, 27, 28, 31, 34, 35, 38})),
         "xview": SubjectProtocol("camera", frozenset({2, 3})),
     },
-    missing_skeletons=FileList("NTU_RGBD_samples_with_missing_skeletons.txt", 302),
+    missing_skeletons=FileList("NTU_RGBD_samples_with_missing_skeletons.txt", 302, ntu_names.read_missing_skeletons),
 )

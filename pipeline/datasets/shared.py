@@ -7,14 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.core import members, outside
+from pipeline.core import members
 from pipeline.core.errors import DataError, FormatError
 from pipeline.formats import rows
 
 _HERE = Path(__file__).parent
-_MAX_LIST_BYTES = 1 << 20
-_NTU_RECORDING = re.compile(r"S\d{3}C\d{3}P\d{3}R\d{3}A\d{3}")
-_HEADER_LINES = 3  # the owners' copies explain themselves in three lines, others lost them
 
 
 @dataclass(frozen=True)
@@ -73,10 +70,11 @@ class Annotations:
 
 @dataclass(frozen=True)
 class FileList:
-    """A list that users bring in the source folder: its file name, and how many recordings it names."""
+    """A list that users bring in the source folder: its file name, and how many recordings it must name."""
 
     file_name: str
     num_recordings: int
+    read: Callable[[Path, int], set[str]]  # of such a file; FormatError where the number is another
 
 
 @dataclass(frozen=True)
@@ -185,6 +183,11 @@ def class_file(name: str) -> Path:
     return _HERE / "classes" / f"{name}.csv"
 
 
+def class_lists() -> list[str]:
+    """The datasets whose class list ships, sorted."""
+    return sorted(path.stem for path in (_HERE / "classes").glob("*.csv"))
+
+
 def published_splits(name: str) -> dict[str, list[int]]:
     """Unseen class ids of a dataset's published splits, by split name."""
     file = _HERE / "splits" / f"{name}.json"
@@ -213,43 +216,3 @@ def check_names(names: Sequence[str], where: str) -> None:
                 f"{where}: classes {other} and {class_id} have the same name '{name}', so that it could be both seen "
                 f"and unseen; rename or merge them"
             )
-
-
-def read_missing_skeletons(file: Path, wanted: FileList) -> set[str]:
-    """The recordings that a list of missing skeletons names; up to three lines of text may stand before them.
-
-    Raises FormatError if another line is no recording or their number is not the published one.
-    """
-    lines = outside.text(file, _MAX_LIST_BYTES, "a list of recordings").splitlines()
-    lines = [line.strip() for line in lines if line.strip()]
-    header = next((i for i, line in enumerate(lines) if _NTU_RECORDING.fullmatch(line)), len(lines))
-    recordings = set(lines[header:])
-    strange = sorted(line for line in recordings if not _NTU_RECORDING.fullmatch(line))
-    if header > _HEADER_LINES or strange or len(recordings) != wanted.num_recordings:
-        found = f"'{strange[0]}' among them" if strange else f"{len(recordings)} after {header} other lines"
-        raise FormatError(
-            f"{file}: expected {wanted.num_recordings} recordings such as S001C002P005R002A008 after at most "
-            f"{_HEADER_LINES} other lines, found {found}; take the list that the owners of the dataset publish"
-        )
-    return recordings
-
-
-ANY_SETUP = r"\d{3}"
-_NTU_FILES = {
-    "skeleton": r"\.skeleton$",
-    "depth": r"/M?Depth-\d{8}\.png$",
-    "thermal": r"_ir\.avi$",
-    "video": r"_rgb\.(?:avi|mp4)$",
-}
-
-
-def ntu_patterns(setup: str, **endings: str) -> dict[str, re.Pattern[str]]:
-    """The file names of NTU RGB+D in all modalities, of the setups that a pattern of three digits allows.
-
-    `endings` are patterns, by modality, of how names end otherwise.
-    """
-    recording = (
-        rf"(?:^|/)(?P<recording>S(?P<setup>{setup})C(?P<camera>\d{{3}})P(?P<subject>\d{{3}})"
-        r"R(?P<replication>\d{3})A(?P<class>\d{3}))"
-    )
-    return {modality: re.compile(recording + end) for modality, end in (_NTU_FILES | endings).items()}

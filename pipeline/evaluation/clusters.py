@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.evaluation.metrics import COVERAGE, Interval
+from pipeline.evaluation.metrics import Interval, percentiles
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -28,8 +28,8 @@ def resamples(num_clusters: int, num_resamples: int, random: np.random.Generator
     """How often each cluster was drawn, drawn_BC."""
     drawn_BC = np.zeros((num_resamples, num_clusters), dtype=np.int16)
     share = np.full(num_clusters, 1 / max(1, num_clusters))
-    for here in _blocks(num_resamples, num_clusters):
-        drawn_BC[here] = random.multinomial(num_clusters, share, size=len(drawn_BC[here])) if num_clusters else 0
+    for block in _blocks(num_resamples, num_clusters):
+        drawn_BC[block] = random.multinomial(num_clusters, share, size=len(drawn_BC[block])) if num_clusters else 0
     return drawn_BC
 
 
@@ -37,13 +37,13 @@ def means(outcome_SM: Floats, cluster_M: Ints, drawn_BC: Counts) -> tuple[Floats
     """The means (S), and those of all resamples (B, S); NaN where a resample has none of these questions."""
     num_clusters = drawn_BC.shape[1]
     count_C = np.bincount(cluster_M, minlength=num_clusters).astype(np.float64)
-    sums_SC = np.stack([np.bincount(cluster_M, one_M, minlength=num_clusters) for one_M in outcome_SM])
-    asked = np.flatnonzero(count_C)  # rare rules occur in few clusters
+    sums_SC = np.stack([np.bincount(cluster_M, row_M, minlength=num_clusters) for row_M in outcome_SM])
+    known = np.flatnonzero(count_C)  # rare rules occur in few clusters
     resampled_BS: Floats = np.empty((len(drawn_BC), len(outcome_SM)))
-    for here in _blocks(len(drawn_BC), len(asked)):
-        drawn = drawn_BC[here][:, asked].astype(np.float64)
+    for block in _blocks(len(drawn_BC), len(known)):
+        drawn = drawn_BC[block][:, known].astype(np.float64)
         with np.errstate(invalid="ignore"):
-            resampled_BS[here] = (drawn @ sums_SC[:, asked].T) / (drawn @ count_C[asked])[:, None]
+            resampled_BS[block] = (drawn @ sums_SC[:, known].T) / (drawn @ count_C[known])[:, None]
     return outcome_SM.mean(axis=1), resampled_BS
 
 
@@ -58,8 +58,5 @@ def interval(resampled_B: Floats, num_clusters: int) -> Interval | None:
 
     Resamples without any of the questions are left out.
     """
-    found = resampled_B[np.isfinite(resampled_B)]
-    if num_clusters < 2 or not len(found):
-        return None
-    low, high = np.quantile(found, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
-    return float(low), float(high)
+    finite_b = resampled_B[np.isfinite(resampled_B)]
+    return percentiles(finite_b) if num_clusters >= 2 and len(finite_b) else None

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from pipeline.core.errors import DataError
 from pipeline.evaluation import clusters
-from pipeline.evaluation.metrics import Interval, interval_of_mean
+from pipeline.evaluation.metrics import as_list, interval_of_mean
 
 Row = dict[str, Any]
 Floats = npt.NDArray[np.float64]
@@ -79,29 +79,29 @@ RETRIEVAL = tuple(name for name in _OUTCOMES if "_to_" in name)
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
+class Resamples:
     """How often each cluster is in each resample: of the images of graphs, and of the general pairs."""
 
     graphs_BC: clusters.Counts
     general_BC: clusters.Counts
 
 
-def rows(asked: Questions, start: Sequence[Answers], tuned: Sequence[Answers], drawn: Drawn) -> list[Row]:
+def rows(questions: Questions, start: Sequence[Answers], tuned: Sequence[Answers], drawn: Resamples) -> list[Row]:
     """One row a figure and a finetune row, those of the start first.
 
     A tuned seed is set against the start of the same seed; a start of one seed is set against all.
     """
-    everybody = [*start, *tuned]
-    partner = [_partner(said, start) for said in everybody]
-    names = list(dict.fromkeys(said.row for said in everybody))
-    found = [row for figure in _figures(asked) for row in _rows_of(figure, everybody, partner, asked, drawn)]
-    return sorted(found, key=lambda row: names.index(row["row"]))
+    answers_S = [*start, *tuned]
+    partner = [_partner(answers, start) for answers in answers_S]
+    names = list(dict.fromkeys(answers.row for answers in answers_S))
+    rows = [row for figure in _figures(questions) for row in _rows_of(figure, answers_S, partner, questions, drawn)]
+    return sorted(rows, key=lambda row: names.index(row["row"]))
 
 
-def controls(found: Sequence[Row]) -> list[Row]:
+def controls(rows: Sequence[Row]) -> list[Row]:
     """What each control says: per rule of text alone, and of the order of words; `holds` is null where unknown."""
-    by_key = {(row["row"], row["measure"], row["rule"], row["corpus"]): row for row in found if row["subset"] == ALL}
-    start = found[0]["row"] if found else ""
+    by_key = {(row["row"], row["measure"], row["rule"], row["corpus"]): row for row in rows if row["subset"] == ALL}
+    start = rows[0]["row"] if rows else ""
     verdicts: list[Row] = []
     for (name, measure, rule, corpus), row in by_key.items():
         if corpus == ALL and measure == "text_only" and name != start:
@@ -112,11 +112,11 @@ def controls(found: Sequence[Row]) -> list[Row]:
     return verdicts
 
 
-def headline(found: Sequence[Row]) -> dict[str, float]:
+def headline(rows: Sequence[Row]) -> dict[str, float]:
     """The first figures of every row as a flat dict of numbers, which `dvc metrics show` prints as columns."""
     shown = {("accuracy", ALL): "accuracy", ("accuracy", "unseen"): "unseen_accuracy", ("retention", ALL): "retention"}
     numbers: dict[str, float] = {}
-    for row in found:
+    for row in rows:
         name = shown.get((row["measure"], row["subset"]))
         if name and (row["rule"], row["corpus"]) == (ALL, ALL):
             numbers[f"{row['row']}_{name}"] = row["value"]
@@ -129,33 +129,33 @@ def _within(rank_N: Ints, k: int) -> Floats:
     return (rank_N <= k).astype(np.float64)
 
 
-def _partner(said: Answers, start: Sequence[Answers]) -> int:
+def _partner(answers: Answers, start: Sequence[Answers]) -> int:
     """Place of the start's answers that one's are set against."""
-    seeds = [one.seed for one in start]
-    if said.seed in seeds:
-        return seeds.index(said.seed)
+    seeds = [other.seed for other in start]
+    if answers.seed in seeds:
+        return seeds.index(answers.seed)
     if len(seeds) == 1:
         return 0
     raise DataError(
-        f"finetune row '{said.row}' has seed {said.seed}, its start '{start[0].row}' has {seeds}; "
+        f"finetune row '{answers.row}' has seed {answers.seed}, its start '{start[0].row}' has {seeds}; "
         "give both the same seeds, or the start a single one"
     )
 
 
-def _figures(asked: Questions) -> Iterator[_Figure]:
+def _figures(questions: Questions) -> Iterator[_Figure]:
     """Every figure that at least one question is for."""
-    everything = np.ones(asked.num_general, dtype=np.bool_)
-    corpora = [ALL, *sorted(set(asked.corpus_M.tolist()) | set(asked.corpus_N.tolist()))]
+    everything = np.ones(questions.num_general, dtype=np.bool_)
+    corpora = [ALL, *sorted(set(questions.corpus_M.tolist()) | set(questions.corpus_N.tolist()))]
     subset_M = {
-        "certain": asked.certain_M,
-        "unseen": asked.unseen_M,
-        "unseen_certain": asked.unseen_M & asked.certain_M,
+        "certain": questions.certain_M,
+        "unseen": questions.unseen_M,
+        "unseen_certain": questions.unseen_M & questions.certain_M,
     }
     for corpus in corpora:
-        here_M = (asked.corpus_M == corpus) | (corpus == ALL)
-        here_N = (asked.corpus_N == corpus) | (corpus == ALL)
-        for rule in [ALL, *sorted(set(asked.rule_M.tolist()))]:
-            mine_M = here_M & ((asked.rule_M == rule) | (rule == ALL))
+        here_M = (questions.corpus_M == corpus) | (corpus == ALL)
+        here_N = (questions.corpus_N == corpus) | (corpus == ALL)
+        for rule in [ALL, *sorted(set(questions.rule_M.tolist()))]:
+            mine_M = here_M & ((questions.rule_M == rule) | (rule == ALL))
             for subset in SUBSETS:
                 yield _Figure("accuracy", rule, corpus, subset, mine_M & subset_M.get(subset, True))
             yield _Figure("text_only", rule, corpus, ALL, mine_M)
@@ -165,49 +165,46 @@ def _figures(asked: Questions) -> Iterator[_Figure]:
 
 
 def _rows_of(
-    figure: _Figure, everybody: Sequence[Answers], partner: Sequence[int], asked: Questions, drawn: Drawn
+    figure: _Figure, answers_S: Sequence[Answers], partner: Sequence[int], questions: Questions, drawn: Resamples
 ) -> Iterator[Row]:
-    outcome_SQ = np.stack([_OUTCOMES[figure.measure](said) for said in everybody])
+    outcome_SQ = np.stack([_OUTCOMES[figure.measure](answers) for answers in answers_S])
     chosen = figure.asked & np.isfinite(outcome_SQ[0])  # what cannot be asked is so for everybody
     if not chosen.any():
         return
-    cluster_Q, drawn_BC = _clusters(len(chosen), figure, asked, drawn)
+    cluster_Q, drawn_BC = _clusters(len(chosen), figure, questions, drawn)
     of_asked = cluster_Q[chosen]
     value_S, resampled_BS = clusters.means(outcome_SQ[:, chosen], of_asked, drawn_BC)
     num_images = len(np.unique(of_asked))
-    about = {key: getattr(figure, key) for key in ("measure", "rule", "corpus", "subset")}
-    about |= {"n": int(chosen.sum()), "num_images": num_images}
+    meta = {key: getattr(figure, key) for key in ("measure", "rule", "corpus", "subset")}
+    meta |= {"n": int(chosen.sum()), "num_images": num_images}
     places: dict[str, list[int]] = {}
-    for place, said in enumerate(everybody):
-        places.setdefault(said.row, []).append(place)
-    for name, mine in places.items():
-        row = {"row": name, "seeds": [everybody[place].seed for place in mine], **about}
-        row |= _figure_of("value", "", value_S[mine], resampled_BS[:, mine], num_images)
-        theirs = [partner[place] for place in mine]
-        if theirs == mine:
+    for place, answers in enumerate(answers_S):
+        places.setdefault(answers.row, []).append(place)
+    for name, own in places.items():
+        row = {"row": name, "seeds": [answers_S[place].seed for place in own], **meta}
+        row |= _figure_of("value", "", value_S[own], resampled_BS[:, own], num_images)
+        partners = [partner[place] for place in own]
+        if partners == own:
             yield row | dict.fromkeys(("difference", "difference_ci95", "difference_seeds_ci95"))
         else:
-            gain_BS = resampled_BS[:, mine] - resampled_BS[:, theirs]
-            yield row | _figure_of("difference", "difference_", value_S[mine] - value_S[theirs], gain_BS, num_images)
+            gain_BS = resampled_BS[:, own] - resampled_BS[:, partners]
+            yield row | _figure_of("difference", "difference_", value_S[own] - value_S[partners], gain_BS, num_images)
 
 
-def _clusters(num: int, figure: _Figure, asked: Questions, drawn: Drawn) -> tuple[Ints, clusters.Counts]:
+def _clusters(num: int, figure: _Figure, questions: Questions, drawn: Resamples) -> tuple[Ints, clusters.Counts]:
     if figure.measure == "retention":
         return np.arange(num), drawn.general_BC
-    return (asked.cluster_M if figure.measure in ("accuracy", "text_only") else asked.cluster_N), drawn.graphs_BC
+    of_negatives = figure.measure in ("accuracy", "text_only")
+    return (questions.cluster_M if of_negatives else questions.cluster_N), drawn.graphs_BC
 
 
 def _figure_of(name: str, prefix: str, value_S: Floats, resampled_BS: Floats, num_images: int) -> Row:
     """Mean over seeds, its interval over images, and that over seeds."""
     return {
         name: float(value_S.mean()),
-        f"{prefix}ci95": _listed(clusters.interval(resampled_BS.mean(axis=1), num_images)),
-        f"{prefix}seeds_ci95": _listed(interval_of_mean(value_S.tolist())),
+        f"{prefix}ci95": as_list(clusters.interval(resampled_BS.mean(axis=1), num_images)),
+        f"{prefix}seeds_ci95": as_list(interval_of_mean(value_S.tolist())),
     }
-
-
-def _listed(interval: Interval | None) -> list[float] | None:
-    return list(interval) if interval else None
 
 
 def _verdict(row: Row, start_ci95: list[float] | None, start: float | None) -> Row:
@@ -221,5 +218,5 @@ def _verdict(row: Row, start_ci95: list[float] | None, start: float | None) -> R
             holds = not (row["value"] > start_ci95[1] and row["ci95"][0] > 0.5)
     elif row["ci95"]:
         holds = row["ci95"][0] > 0.5
-    kept = {key: row[key] for key in ("row", "rule", "value", "ci95", "n", "difference", "difference_ci95")}
-    return {"control": row["measure"], **kept, "start": start, "start_ci95": start_ci95, "holds": holds}
+    copied = {key: row[key] for key in ("row", "rule", "value", "ci95", "n", "difference", "difference_ci95")}
+    return {"control": row["measure"], **copied, "start": start, "start_ci95": start_ci95, "holds": holds}

@@ -21,11 +21,11 @@ _BLOCK_VALUES = 1 << 23  # numbers held at once
 
 def cosines(x_PD: Vectors, x_M: Ints, y_UD: Vectors, y_M: Ints) -> Floats:
     """Cosines of M pairs of rows; the vectors have the length 1."""
-    found_M, at_once = np.empty(len(x_M)), max(1, _BLOCK_VALUES // max(1, x_PD.shape[1]))
+    cosine_M, at_once = np.empty(len(x_M)), max(1, _BLOCK_VALUES // max(1, x_PD.shape[1]))
     for start in range(0, len(x_M), at_once):
-        here = slice(start, start + at_once)
-        found_M[here] = np.einsum("md,md->m", x_PD[x_M[here]], y_UD[y_M[here]], dtype=np.float64)
-    return found_M
+        block = slice(start, start + at_once)
+        cosine_M[block] = np.einsum("md,md->m", x_PD[x_M[block]], y_UD[y_M[block]], dtype=np.float64)
+    return cosine_M
 
 
 def won(true_M: Floats, false_M: Floats) -> Floats:
@@ -39,7 +39,7 @@ def won(true_M: Floats, false_M: Floats) -> Floats:
     return outcome_M
 
 
-def strangers(cluster_N: Ints, pool_N: Ints, random: np.random.Generator) -> Ints:
+def mismatched(cluster_N: Ints, pool_N: Ints, random: np.random.Generator) -> Ints:
     """For each pair another of its pool and of another cluster, each taken once; -1 for all of a pool without such.
 
     A pool (a corpus) has none where one cluster (an image with its regions, a video with its frames) is more than
@@ -49,11 +49,11 @@ def strangers(cluster_N: Ints, pool_N: Ints, random: np.random.Generator) -> Int
     taken_N = np.full(len(cluster_N), NOBODY, dtype=np.int64)
     for pool in np.unique(pool_N):
         rows = np.flatnonzero(pool_N == pool)
-        _, own, sizes = np.unique(cluster_N[rows], return_inverse=True, return_counts=True)
+        _, cluster, sizes = np.unique(cluster_N[rows], return_inverse=True, return_counts=True)
         longest, num = int(sizes.max()), len(rows)
         if 2 * longest > num:
             continue
-        order = rows[np.lexsort((random.permutation(num), random.permutation(len(sizes))[own]))]
+        order = rows[np.lexsort((random.permutation(num), random.permutation(len(sizes))[cluster]))]
         taken_N[order] = np.roll(order, -int(random.integers(longest, num - longest + 1)))
     return taken_N
 
@@ -80,7 +80,7 @@ def ranks(x_PD: Vectors, y_UD: Vectors, right_x_N: Ints, right_y_N: Ints) -> tup
     return rank_P, rank_U
 
 
-def named(
+def own_text_wins(
     picture_GD: Vectors, text_UD: Vectors, text_G: Ints, num_candidates: int, random: np.random.Generator
 ) -> Floats:
     """1 where a picture's own text is the best of its candidates, else 0; a tie with another text counts as 0.

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.core.schemas import PredictionRow
 from pipeline.evaluation import intervals, metrics, tables
 from pipeline.evaluation.metrics import Interval
 
 Row = dict[str, Any]  # of reports/evaluate/<row>.json
-Answers = Sequence[Row]  # of reports/evaluate/<row>.parquet, of one question
+Answers = Sequence[PredictionRow]  # of reports/evaluate/<row>.parquet, of one question
 
 _Clips = dict[str, tuple[tuple[Any, ...], float]]  # cell and share of right answers, by clip id
 
@@ -66,37 +67,37 @@ def paired(one: Sequence[Row], other: Sequence[Row], figure: str = "top1") -> Di
     draws nothing, all of each are averaged.
     """
     ours, theirs = _by_split(one, figure), _by_split(other, figure)
-    found = {split: _difference(ours[split], theirs[split]) for split in sorted(ours) if split in theirs}
-    if not found:
+    by_split = {split: _difference(ours[split], theirs[split]) for split in sorted(ours) if split in theirs}
+    if not by_split:
         return None
-    values = list(found.values())
-    ratio = tables.unseen_to_seen([row for row in one if row["split"] in found])
+    values = list(by_split.values())
+    ratio = tables.unseen_to_seen([row for row in one if row["split"] in by_split])
     corrected = intervals.corrected(values, ratio) if ratio is not None else None
-    return Difference(found, float(np.mean(values)), metrics.interval_of_mean(values), corrected)
+    return Difference(by_split, float(np.mean(values)), metrics.interval_of_mean(values), corrected)
 
 
-def with_cells(difference: Difference, one: Answers, other: Answers) -> Difference:
+def with_cells(difference: Difference, ours: Answers, theirs: Answers) -> Difference:
     """The difference of a single split with its interval over cells; that of several as it is."""
-    return difference if difference.num_splits > 1 else replace(difference, ci95=over_cells(one, other))
+    return difference if difference.num_splits > 1 else replace(difference, ci95=over_cells(ours, theirs))
 
 
-def over_cells(one: Answers, other: Answers) -> Interval | None:
+def over_cells(ours_all: Answers, theirs_all: Answers) -> Interval | None:
     """95 % interval of the difference in top-1 accuracy over (subject, class) cells of the clips that both answered.
 
     The clips of a cell stand or fall together: the variance is that of the cells' sums of differences about the mean
     (Cochran, 1977, equation 6.13), with Student's t. Seeds are taken as `paired` takes them. None for fewer than two
     cells.
     """
-    both = {line["seed"] for line in one} & {line["seed"] for line in other}
-    ours, theirs = ([line for line in answers if not both or line["seed"] in both] for answers in (one, other))
+    both = {line.seed for line in ours_all} & {line.seed for line in theirs_all}
+    ours, theirs = ([line for line in answers if not both or line.seed in both] for answers in (ours_all, theirs_all))
     return _over_cells(_by_clip(ours), _by_clip(theirs))
 
 
 def _over_cells(ours: _Clips, theirs: _Clips) -> Interval | None:
     sums: dict[tuple[Any, ...], list[float]] = {}
     for clip_id in sorted(ours.keys() & theirs.keys()):
-        (cell, mine), (_, other_one) = ours[clip_id], theirs[clip_id]
-        sums.setdefault(cell, []).append(mine - other_one)
+        (cell, mine), (_, other) = ours[clip_id], theirs[clip_id]
+        sums.setdefault(cell, []).append(mine - other)
     num_cells, num_clips = len(sums), sum(map(len, sums.values()))
     if num_cells < 2:
         return None
@@ -110,9 +111,9 @@ def _by_clip(answers: Answers) -> _Clips:
     right: dict[str, list[bool]] = {}
     cells: dict[str, tuple[Any, ...]] = {}
     for line in answers:
-        right.setdefault(line["clip_id"], []).append(line["rank"] == 1)
-        who = (line["clip_id"],) if line["subject"] is None else (line["subject"], line["class_id"])
-        cells[line["clip_id"]] = who
+        right.setdefault(line.clip_id, []).append(line.rank == 1)
+        cell = (line.clip_id,) if line.subject is None else (line.subject, line.class_id)
+        cells[line.clip_id] = cell
     return {clip_id: (cells[clip_id], sum(values) / len(values)) for clip_id, values in right.items()}
 
 
@@ -123,7 +124,7 @@ def _difference(ours: dict[int, float], theirs: dict[int, float]) -> float:
 
 
 def _by_split(rows: Sequence[Row], figure: str) -> dict[str, dict[int, float]]:
-    found: dict[str, dict[int, float]] = {}
+    by_split: dict[str, dict[int, float]] = {}
     for row in rows:
-        found.setdefault(row["split"], {})[row["seed"]] = row[figure]
-    return found
+        by_split.setdefault(row["split"], {})[row["seed"]] = row[figure]
+    return by_split

@@ -28,7 +28,7 @@ _NOTHING = 1e-12  # below any share, so that the harmonic mean of nothing is 0
 
 
 @dataclass(frozen=True)
-class Asked:
+class AllScores:
     """The scores of all test clips, and which classes and clips are seen."""
 
     scores_NK: Floats
@@ -40,7 +40,7 @@ class Asked:
     @classmethod
     def of(
         cls, scores_NK: npt.NDArray[Any], truth: Sequence[int], class_ids: Sequence[int], unseen: Collection[int]
-    ) -> "Asked":
+    ) -> "AllScores":
         """Raises DataError where all test clips are of one side: the figures are of two."""
         truth_N, class_ids_K = np.asarray(truth, dtype=np.int64), np.asarray(class_ids, dtype=np.int64)
         is_seen_N = ~np.isin(truth_N, sorted(unseen))
@@ -50,30 +50,30 @@ class Asked:
         return cls(scores_NK.astype(np.float64), truth_N, class_ids_K, ~np.isin(class_ids_K, sorted(unseen)), is_seen_N)
 
 
-def answers(asked: Asked, *, calibration: float | None, gate_N: npt.NDArray[Any] | None) -> dict[str, Bools]:
+def answers(scores: AllScores, *, calibration: float | None, gate_N: npt.NDArray[Any] | None) -> dict[str, Bools]:
     """Which clips are named right: plain, calibrated and gated, as far as those are known, under the words of WAYS."""
-    found = {"": asked.scores_NK}
+    scores_of = {"": scores.scores_NK}
     if calibration is not None:
-        found["_calibrated"] = asked.scores_NK - calibration * asked.is_seen_K
+        scores_of["_calibrated"] = scores.scores_NK - calibration * scores.is_seen_K
     if gate_N is not None:
-        is_kept_NK = (np.asarray(gate_N) > _GATE)[:, None] != asked.is_seen_K
-        found["_gated"] = np.where(is_kept_NK, asked.scores_NK, -np.inf)
-    return {way: _is_right(asked, scores_NK) for way, scores_NK in found.items()}
+        is_kept_NK = (np.asarray(gate_N) > _GATE)[:, None] != scores.is_seen_K
+        scores_of["_gated"] = np.where(is_kept_NK, scores.scores_NK, -np.inf)
+    return {way: _is_right(scores, scores_NK) for way, scores_NK in scores_of.items()}
 
 
-def figures(asked: Asked, right: dict[str, Bools]) -> dict[str, float]:
+def figures(scores: AllScores, right: dict[str, Bools]) -> dict[str, float]:
     """Of every way the micro accuracy of both sides and their harmonic mean; and the area under the curve."""
-    found: dict[str, float] = {}
+    figures: dict[str, float] = {}
     for way, is_right_N in right.items():
-        seen, unseen = float(is_right_N[asked.is_seen_N].mean()), float(is_right_N[~asked.is_seen_N].mean())
+        seen, unseen = float(is_right_N[scores.is_seen_N].mean()), float(is_right_N[~scores.is_seen_N].mean())
         values = (seen, unseen, metrics.harmonic_mean(seen, unseen))
-        found |= {name + way: value for name, value in zip(TRIPLE, values, strict=True)}
-    seen_P, unseen_P = curve(asked)
-    return found | {AREA: area(seen_P, unseen_P)}
+        figures |= {name + way: value for name, value in zip(TRIPLE, values, strict=True)}
+    seen_P, unseen_P = curve(scores)
+    return figures | {AREA: area(seen_P, unseen_P)}
 
 
 def spans(
-    asked: Asked,
+    scores: AllScores,
     right: dict[str, Bools],
     subject_N: Sequence[int | None],
     *,
@@ -85,34 +85,36 @@ def spans(
     Resamples without a clip of one side are left out; none are told where that leaves nothing. The area has none: its
     curve is not made of sums over cells.
     """
-    cell_N = metrics.cells(asked.truth_N.tolist(), subject_N)
-    sides = (asked.is_seen_N, ~asked.is_seen_N)
+    cell_N = metrics.cells(scores.truth_N.tolist(), subject_N)
+    sides = (scores.is_seen_N, ~scores.is_seen_N)
     counts_G = [np.bincount(cell_N, side) for side in sides]
     counts_G += [np.bincount(cell_N, side & is_right_N) for is_right_N in right.values() for side in sides]
     blocks = [
         drawn_BH @ kinds_HX
-        for kinds_HX, drawn_BH in metrics.draws(np.stack(counts_G, axis=1).astype(np.int64), num_resamples, generator)
+        for kinds_HX, drawn_BH in metrics.resampled_cells(
+            np.stack(counts_G, axis=1).astype(np.int64), num_resamples, generator
+        )
     ]
     drawn_BX = np.concatenate(blocks)
     drawn_BX = drawn_BX[(drawn_BX[:, :2] > 0).all(axis=1)]
-    found: dict[str, metrics.Interval] = {}
+    intervals: dict[str, metrics.Interval] = {}
     if not len(drawn_BX):
-        return found
+        return intervals
     for place, way in enumerate(right, start=1):
         share_B2 = drawn_BX[:, 2 * place : 2 * place + 2] / drawn_BX[:, :2]
         both_B = 2 * share_B2.prod(axis=1) / np.maximum(share_B2.sum(axis=1), _NOTHING)
         values = (share_B2[:, 0], share_B2[:, 1], both_B)
-        found |= {name + way: metrics.percentiles(value_B) for name, value_B in zip(TRIPLE, values, strict=True)}
-    return found
+        intervals |= {name + way: metrics.percentiles(value_B) for name, value_B in zip(TRIPLE, values, strict=True)}
+    return intervals
 
 
-def curve(asked: Asked) -> tuple[Floats, Floats]:
+def curve(scores: AllScores) -> tuple[Floats, Floats]:
     """Accuracy of the clips of seen and of unseen classes for every number that may be taken from scores of seen ones.
 
     Its points are those of `core.stacking.sweep`.
     """
-    columns_N = np.searchsorted(asked.class_ids_K, asked.truth_N)
-    _, seen_P, unseen_P = sweep(asked.scores_NK, asked.is_seen_K, columns_N)
+    columns_N = np.searchsorted(scores.class_ids_K, scores.truth_N)
+    _, seen_P, unseen_P = sweep(scores.scores_NK, scores.is_seen_K, columns_N)
     return seen_P, unseen_P
 
 
@@ -125,5 +127,5 @@ def area(seen_P: Floats, unseen_P: Floats) -> float:
     return float(np.trapezoid(unseen_P[::-1], seen_P[::-1]))
 
 
-def _is_right(asked: Asked, scores_NK: Floats) -> Bools:
-    return np.asarray(metrics.predictions(scores_NK, asked.class_ids_K.tolist()) == asked.truth_N)
+def _is_right(scores: AllScores, scores_NK: Floats) -> Bools:
+    return np.asarray(metrics.predictions(scores_NK, scores.class_ids_K.tolist()) == scores.truth_N)

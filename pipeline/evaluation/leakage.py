@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from pipeline.core.errors import DataError, LeakError
 from pipeline.core.roles import UNKNOWN_CLIPS, clips_digest
+from pipeline.core.schemas import ClipRow, SplitRow
 from pipeline.core.scores import INFERENCE, PAIRS, PAIRS_MAY_NOT_HOLD, Provenance
 
 # The words of core.scores that an honest row may use; `oracle` is a selection that evaluate alone makes, and flags.
@@ -73,28 +74,28 @@ class Clip:
     contents: tuple[str, ...]  # what it is made of, as the function `content` says, of every modality that is used
 
 
-def split_group(clip: Mapping[str, Any], protocol: str | None) -> int | str | None:
+def split_group(clip: ClipRow, protocol: str | None) -> int | str | None:
     """What must not be both in training and in test, of a row of the clips table.
 
     The side of the dataset's own list where it has one by that name, else the subject, camera or setup.
     """
-    for side in ("train", "test"):
-        if protocol in (clip[f"{side}_lists"] or ()):
+    for side, lists in (("train", clip.train_lists), ("test", clip.test_lists)):
+        if protocol in (lists or ()):
             return f"side {side}"
     column = PROTOCOL_COLUMN.get(protocol) if protocol else None
-    found: int | None = clip[column] if column else None
-    return found
+    group: int | None = getattr(clip, column) if column else None
+    return group
 
 
-def content(clip: Mapping[str, Any]) -> str | None:
+def content(clip: ClipRow) -> str | None:
     """What names the recorded bytes of a row of the clips table: two ids with the same show the same clip.
 
     None where the table has no digest, as of clips whose file is missing.
     """
-    if not clip["content_hash"]:
+    if not clip.content_hash:
         return None
-    part = clip["path"].partition("#")[2]  # of a file of many clips, which share its digest
-    return f"{clip['modality']} {clip['content_hash']} {part}"
+    part = clip.path.partition("#")[2]  # of a file of many clips, which share its digest
+    return f"{clip.modality} {clip.content_hash} {part}"
 
 
 def check_names(class_names: Mapping[int, str], where: str) -> None:
@@ -112,125 +113,125 @@ def check_names(class_names: Mapping[int, str], where: str) -> None:
 
 def check_texts(vectors_KD: npt.NDArray[Any], class_ids: Sequence[int], where: str) -> None:
     """Refuse class vectors of the same direction: such classes cannot be told apart, and merging them flatters."""
-    long_KD = vectors_KD.astype(np.float64)
-    unit_KD = long_KD / np.maximum(np.linalg.norm(long_KD, axis=1, keepdims=True), 1e-12)
+    vectors64_KD = vectors_KD.astype(np.float64)
+    unit_KD = vectors64_KD / np.maximum(np.linalg.norm(vectors64_KD, axis=1, keepdims=True), 1e-12)
     twins = np.argwhere(np.triu(unit_KD @ unit_KD.T, k=1) >= _SAME_COSINE)
     if len(twins):
-        one, other = (class_ids[place] for place in twins[0])
-        raise LeakError(f"{where}: classes {one} and {other} have the same text vector; give them different texts")
+        first, second = (class_ids[place] for place in twins[0])
+        raise LeakError(f"{where}: classes {first} and {second} have the same text vector; give them different texts")
 
 
 def check_split(split: str, parts: Mapping[str, Sequence[int]]) -> None:
     """Refuse a split in which a class is in two of fit, val and unseen."""
     roles = sorted(parts)
-    for place, one in enumerate(roles):
+    for place, role in enumerate(roles):
         for other in roles[place + 1 :]:
-            both = sorted(set(parts[one]) & set(parts[other]))
+            both = sorted(set(parts[role]) & set(parts[other]))
             if both:
                 raise LeakError(
-                    f"split '{split}': class {both[0]} is both {one} and {other}; "
+                    f"split '{split}': class {both[0]} is both {role} and {other}; "
                     "a class must be seen or unseen: mend the split's params and run `dvc repro split`"
                 )
 
 
-def check_role(line: Mapping[str, Any], class_id: int, parts: Mapping[str, Sequence[int]]) -> None:
+def check_role(line: SplitRow, class_id: int, parts: Mapping[str, Sequence[int]]) -> None:
     """Refuse a row of the split table that gives a clip of `class_id` another class's role, or tells what it must not.
 
     The table tells the classes of training clips alone, for methods read them there.
     """
-    role, told, clip_id = line["role"], line["class_id"], line["clip_id"]
-    name = f"split '{line['split']}'"
+    role, named, clip_id = line.role, line.class_id, line.clip_id
+    name = f"split '{line.split}'"
     if role in _PARTS_OF and not any(class_id in parts[part] for part in _PARTS_OF[role]):
         raise LeakError(
             f"{name}: clip '{clip_id}' has the role '{role}', its class {class_id} is not one of that role; "
             "run `dvc repro split`"
         )
-    if told is not None and role not in ("fit", "val"):
+    if named is not None and role not in ("fit", "val"):
         raise LeakError(f"{name}: tells the class of clip '{clip_id}', whose role is '{role}'; run `dvc repro split`")
-    if told not in (None, class_id):
+    if named not in (None, class_id):
         raise LeakError(
-            f"{name}: clip '{clip_id}' of class {class_id} is taught as class {told}; run `dvc repro split`"
+            f"{name}: clip '{clip_id}' of class {class_id} is taught as class {named}; run `dvc repro split`"
         )
 
 
-def check_provenance(about: Provenance, parts: Mapping[str, Sequence[int]]) -> None:
+def check_provenance(provenance: Provenance, parts: Mapping[str, Sequence[int]]) -> None:
     """Refuse words that are not known, weights that saw an unseen class, and candidates of another label space."""
-    name = f"split '{about.split}', seed {about.seed}"
+    name = f"split '{provenance.split}', seed {provenance.seed}"
     for key, known in _WORDS.items():
-        if (word := getattr(about, key)) not in known:
+        if (word := getattr(provenance, key)) not in known:
             raise LeakError(f"{name}: {key} is '{word}', expected one of {known}; rerun the method's stage")
     unseen, seen = set(parts["unseen"]), {*parts["fit"], *parts["val"]}
-    trained = sorted(set(about.training_classes) & unseen)
+    trained = sorted(set(provenance.training_classes) & unseen)
     if trained:
         raise LeakError(f"{name}: the weights were trained on the unseen classes {trained}; train on fit classes only")
-    strange = sorted(set(about.training_classes) - seen)
+    strange = sorted(set(provenance.training_classes) - seen)
     if strange:
         raise LeakError(f"{name}: the weights were trained on classes {strange} that the split does not call seen")
-    _check_pairs(name, about, parts)
-    wanted = unseen if about.label_space == "unseen" else unseen | seen
-    if list(about.class_ids) != sorted(wanted):
-        odd = sorted(set(about.class_ids) ^ wanted)
+    _check_pairs(name, provenance, parts)
+    wanted = unseen if provenance.label_space == "unseen" else unseen | seen
+    if list(provenance.class_ids) != sorted(wanted):
+        odd = sorted(set(provenance.class_ids) ^ wanted)
         raise LeakError(
-            f"{name}: candidates of label space '{about.label_space}' are not its classes in ascending order; "
+            f"{name}: candidates of label space '{provenance.label_space}' are not its classes in ascending order; "
             f"they differ in {odd}"
         )
 
 
-def _check_pairs(name: str, about: Provenance, parts: Mapping[str, Sequence[int]]) -> None:
+def _check_pairs(name: str, provenance: Provenance, parts: Mapping[str, Sequence[int]]) -> None:
     """Refuse clips that were bound though nothing says so, and rows that do not bear the name it gives them."""
-    if about.pairs is None and about.paired_classes:
-        raise LeakError(f"{name}: weights were bound with classes {about.paired_classes}, but `pairs` is not said")
-    for part in PAIRS_MAY_NOT_HOLD.get(about.pairs or "", ()):
-        paired = sorted(set(about.paired_classes) & set(parts[part]))
+    if provenance.pairs is None and provenance.paired_classes:
+        raise LeakError(f"{name}: weights were bound with classes {provenance.paired_classes}, but `pairs` is not said")
+    for part in PAIRS_MAY_NOT_HOLD.get(provenance.pairs or "", ()):
+        paired = sorted(set(provenance.paired_classes) & set(parts[part]))
         if paired:
             raise LeakError(
                 f"{name}: the weights were bound with clips of the {part} classes {paired}, though pairs are said to "
-                f"be of '{about.pairs}'; run `dvc repro bind`"
+                f"be of '{provenance.pairs}'; run `dvc repro bind`"
             )
-    if (about.pairs == "all" or about.scored_together) != (about.inference == "transductive"):
+    if (provenance.pairs == "all" or provenance.scored_together) != (provenance.inference == "transductive"):
         raise LeakError(
-            f"{name}: inference is '{about.inference}', but pairs are '{about.pairs}' and clips are scored "
-            f"{'together' if about.scored_together else 'each by itself'}; rerun the method's stage"
+            f"{name}: inference is '{provenance.inference}', but pairs are '{provenance.pairs}' and clips are scored "
+            f"{'together' if provenance.scored_together else 'each by itself'}; rerun the method's stage"
         )
-    if about.selection == "validation" and set(about.paired_classes) & set(parts["val"]):
+    if provenance.selection == "validation" and set(provenance.paired_classes) & set(parts["val"]):
         raise LeakError(
             f"{name}: chosen on val classes that the weights were bound with: that selection is 'validation_seen'"
         )
-    if about.selection == "folds" and set(about.paired_classes) & {*parts["fit"], *parts["val"]}:
+    if provenance.selection == "folds" and set(provenance.paired_classes) & {*parts["fit"], *parts["val"]}:
         raise LeakError(f"{name}: chosen on folds of classes that were bound: that selection is 'folds_seen'")
 
 
-def check_source(about: Provenance, namesakes: Mapping[str, str]) -> None:
+def check_source(provenance: Provenance, namesakes: Mapping[str, str]) -> None:
     """Refuse weights that another dataset has taught an unseen class, by its name or its words.
 
     `namesakes` are classes of `about.source_classes` and the unseen class that each is; what the row says it kept may
     be among them. Class ids of two datasets are not compared: they number unlike classes.
     """
-    name = f"split '{about.split}', seed {about.seed}"
-    if about.source is None and (about.source_classes or about.kept_overlap):
-        raise LeakError(f"{name}: weights were taught classes of a source that is not said; rerun the method's stage")
-    strange = sorted(set(about.kept_overlap) - set(about.source_classes))
+    where = f"split '{provenance.split}', seed {provenance.seed}"
+    if provenance.source is None and (provenance.source_classes or provenance.kept_overlap):
+        raise LeakError(f"{where}: weights were taught classes of a source that is not said; rerun the method's stage")
+    strange = sorted(set(provenance.kept_overlap) - set(provenance.source_classes))
     if strange:
         raise LeakError(
-            f"{name}: classes {strange} are said to be kept, but not to be taught; rerun the method's stage"
+            f"{where}: classes {strange} are said to be kept, but not to be taught; rerun the method's stage"
         )
-    taught = {one: other for one, other in sorted(namesakes.items()) if one not in about.kept_overlap}
+    taught = {name: here for name, here in sorted(namesakes.items()) if name not in provenance.kept_overlap}
     if taught:
-        told = ", ".join(f"'{one}' (here '{other}')" for one, other in taught.items())
+        pairs = ", ".join(f"'{name}' (here '{here}')" for name, here in taught.items())
         raise LeakError(
-            f"{name}: the weights were taught classes of '{about.source}' that are unseen here: {told}; train them on "
-            "a split `without_<ids>` of these, let the row of rest remove them, or set overlap.keep in the row of "
-            "cross, which every figure will tell"
+            f"{where}: the weights were taught classes of '{provenance.source}' that are unseen here: {pairs}; train "
+            "them on a split `without_<ids>` of these, let the row of rest remove them, or set overlap.keep in the "
+            "row of cross, which every figure will tell"
         )
 
 
-def check_clips(about: Provenance, clip_ids: Iterable[str], clips: Mapping[str, Clip]) -> None:
+def check_clips(provenance: Provenance, clip_ids: Iterable[str], clips: Mapping[str, Clip]) -> None:
     """Refuse scored clips that are no test clips of the split, that train under another id, or whose subject trains."""
-    name = f"split '{about.split}', seed {about.seed}"
-    roles = TEST_ROLES[about.label_space]
+    name = f"split '{provenance.split}', seed {provenance.seed}"
+    roles = TEST_ROLES[provenance.label_space]
     taught = {clip_id: clip for clip_id, clip in clips.items() if clip.role in TRAINING_ROLES}
     training = {clip.split_group for clip in taught.values()} - {None}
-    same = {one: clip_id for clip_id, clip in sorted(taught.items()) for one in clip.contents}
+    same = {content: clip_id for clip_id, clip in sorted(taught.items()) for content in clip.contents}
     for clip_id in clip_ids:
         clip = clips.get(clip_id)
         if clip is None:
@@ -241,7 +242,7 @@ def check_clips(about: Provenance, clip_ids: Iterable[str], clips: Mapping[str, 
             raise LeakError(
                 f"{name}: test clip '{clip_id}' shares subject (or camera, or list) {clip.split_group} with training"
             )
-        if twin := next((same[one] for one in clip.contents if one in same), None):
+        if twin := next((same[content] for content in clip.contents if content in same), None):
             raise LeakError(
                 f"{name}: test clip '{clip_id}' is the training clip '{twin}' under another id, of the same bytes; "
                 "take one of them out of the source folder and scan it again"
@@ -255,7 +256,7 @@ def num_shared_subjects(clip_ids: Iterable[str], clips: Mapping[str, Clip]) -> i
 
 
 def check_training_clips(
-    about: Provenance, roles: Mapping[str, Iterable[str]], parts: Mapping[str, Sequence[int]]
+    provenance: Provenance, roles: Mapping[str, Iterable[str]], parts: Mapping[str, Sequence[int]]
 ) -> None:
     """Refuse weights that read labels of other clips than those the split calls fit, or fit and val.
 
@@ -263,33 +264,34 @@ def check_training_clips(
     split table by role, whatever modality has them; those of fit and val are allowed where the weights are said to be
     taught the val classes. Refuse as well a choice on classes that the encoder was taught, unless its word says so.
     """
-    if about.training_clips is None:
+    if provenance.training_clips is None:
         return
-    name = f"split '{about.split}', seed {about.seed}"
-    if about.selection == "folds":
+    name = f"split '{provenance.split}', seed {provenance.seed}"
+    if provenance.selection == "folds":
         raise LeakError(f"{name}: chosen on folds of classes that the encoder was taught: it is 'folds_seen'")
-    if about.training_clips == UNKNOWN_CLIPS:
+    if provenance.training_clips == UNKNOWN_CLIPS:
         return
-    taught_val = set(parts["val"]) <= set(about.training_classes)
+    taught_val = set(parts["val"]) <= set(provenance.training_classes)
     allowed = [TRAINING_ROLES[:1], TRAINING_ROLES] if taught_val else [TRAINING_ROLES[:1]]
-    digests = [clips_digest(one for role in both for one in roles[role]) for both in allowed]
-    if about.training_clips not in digests:
+    digests = [clips_digest(clip_id for role in some for clip_id in roles[role]) for some in allowed]
+    if provenance.training_clips not in digests:
         raise LeakError(
             f"{name}: the encoder was trained on other clips than those that the "
-            f"split calls {' or '.join(' and '.join(both) for both in allowed)}, on other subjects perhaps; train it "
-            "with this split table"
+            f"split calls {' or '.join(' and '.join(some) for some in allowed)}, on other subjects perhaps; train "
+            "it with this split table"
         )
-    chosen_by_fit = about.refit == "both" or about.training_clips == digests[0]  # `both` trains it again once chosen
-    if about.selection == "validation" and not chosen_by_fit:
+    # `both` trains the encoder again once the setting is chosen.
+    chosen_by_fit = provenance.refit == "both" or provenance.training_clips == digests[0]
+    if provenance.selection == "validation" and not chosen_by_fit:
         raise LeakError(f"{name}: chosen on val classes that the encoder was taught: it is 'validation_seen'")
 
 
-def leaks(about: Provenance, selection: str) -> list[str]:
+def leaks(provenance: Provenance, selection: str) -> list[str]:
     """What keeps a figure from being plain zero-shot, in the words of LEAKS; empty for an honest row."""
-    found = {
+    holds_of = {
         "oracle": selection == "oracle",
-        "kept_overlap": bool(about.kept_overlap),
-        "transductive": about.inference == "transductive",
-        "training_clips_unknown": about.training_clips == UNKNOWN_CLIPS,
+        "kept_overlap": bool(provenance.kept_overlap),
+        "transductive": provenance.inference == "transductive",
+        "training_clips_unknown": provenance.training_clips == UNKNOWN_CLIPS,
     }
-    return [word for word, holds in found.items() if holds]
+    return [word for word, holds in holds_of.items() if holds]

@@ -89,11 +89,11 @@ def top_five(rank_N: Ints, num_candidates: int) -> float | None:
 def per_class(rank_N: Ints, truth_N: Sequence[int]) -> dict[int, tuple[float, int]]:
     """Top-1 accuracy and number of clips of each class that occurs as truth, by class id."""
     truth = np.asarray(truth_N)
-    found = {}
+    by_class = {}
     for class_id in sorted(set(truth.tolist())):
-        mine = rank_N[truth == class_id]
-        found[class_id] = (float(np.mean(mine == 1)), len(mine))
-    return found
+        rank = rank_N[truth == class_id]
+        by_class[class_id] = (float(np.mean(rank == 1)), len(rank))
+    return by_class
 
 
 def class_mean(rank_N: Ints, truth_N: Sequence[int]) -> float:
@@ -152,7 +152,7 @@ def accuracy(
     counts_G4 = _counts(rank_N, truth_N, subject_N)
     ends: list[Interval | None] = [None, None, None]
     if len(counts_G4) > 1:
-        blocks = [_figures(*block) for block in draws(counts_G4, num_resamples, generator)]
+        blocks = [_figures(*block) for block in resampled_cells(counts_G4, num_resamples, generator)]
         ends = [percentiles(np.concatenate(figure)) for figure in zip(*blocks, strict=True)]
     top5 = top_five(rank_N, num_candidates)
     return Accuracy(
@@ -200,7 +200,7 @@ def cells(truth_N: Sequence[int], subject_N: Sequence[int | None]) -> Ints:
     return np.unique(np.array(keys, dtype=np.int64), axis=0, return_inverse=True)[1].ravel().astype(np.int64)
 
 
-def draws(counts_GX: Ints, num_resamples: int, generator: np.random.Generator) -> Iterator[tuple[Ints, Ints]]:
+def resampled_cells(counts_GX: Ints, num_resamples: int, generator: np.random.Generator) -> Iterator[tuple[Ints, Ints]]:
     """Resamples of as many cells as there are, in blocks: kinds of cells (H, X), and how often each was drawn (B, H).
 
     Cells that count alike are drawn as one kind, a multinomial over kinds: the same distribution in fewer numbers.
@@ -217,6 +217,11 @@ def percentiles(values_B: Floats) -> Interval:
     tail = (1 - COVERAGE) / 2
     low, high = np.quantile(values_B, [tail, 1 - tail])
     return float(low), float(high)
+
+
+def as_list(interval: Sequence[float] | None) -> list[float] | None:
+    """An interval as JSON holds it."""
+    return list(interval) if interval else None
 
 
 def _counts(rank_N: Ints, truth_N: Sequence[int], subject_N: Sequence[int | None]) -> Ints:

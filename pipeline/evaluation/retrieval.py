@@ -60,11 +60,11 @@ def chance(num_candidates_N: Ints, depth: int) -> float:
     0.25
     """
     different, how_often = np.unique(num_candidates_N, return_counts=True)
-    found = [
+    shares = [
         Fraction(min(depth, num) * often, num)
         for num, often in zip(different.tolist(), how_often.tolist(), strict=True)
     ]
-    return float(sum(found) / len(num_candidates_N))
+    return float(sum(shares) / len(num_candidates_N))
 
 
 def figures(rank_N: Ints) -> Floats:
@@ -83,17 +83,17 @@ def medians(rank_N: Ints, cluster_N: Ints, drawn_BC: Counts) -> Floats:
     """The median rank of every resample: of an even number of queries the mean of the middle two."""
     order = np.argsort(rank_N, kind="stable")
     sorted_N, of_sorted_N = rank_N[order], cluster_N[order]
-    found_B = np.full(len(drawn_BC), np.nan)
+    median_B = np.full(len(drawn_BC), np.nan)
     at_once = max(1, _BLOCK_VALUES // max(1, len(rank_N)))
     for start in range(0, len(drawn_BC), at_once):
         upto_bN = np.cumsum(drawn_BC[start : start + at_once][:, of_sorted_N], axis=1, dtype=np.int64)
         total_b = upto_bN[:, -1]
         # The element at a place, from 0, is the first of which more than that many stand up to it.
         middle_2b = [(upto_bN <= place[:, None]).sum(axis=1) for place in ((total_b - 1) // 2, total_b // 2)]
-        some = total_b > 0
-        both_2b = np.stack([sorted_N[middle_b[some]] for middle_b in middle_2b])
-        found_B[start : start + at_once][some] = both_2b.mean(axis=0)
-    return found_B
+        filled = total_b > 0
+        both_2b = np.stack([sorted_N[middle_b[filled]] for middle_b in middle_2b])
+        median_B[start : start + at_once][filled] = both_2b.mean(axis=0)
+    return median_B
 
 
 def _blocks(query_ND: Vectors, gallery_DN: Floats) -> Iterator[tuple[int, Floats]]:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from pipeline.core.bound import HUB
 from pipeline.evaluation import clusters, retrieval
-from pipeline.evaluation.metrics import Interval, interval_of_mean, interval_over_splits
+from pipeline.evaluation.metrics import as_list, interval_of_mean, interval_over_splits
 
 Row = dict[str, Any]
 Floats = npt.NDArray[np.float64]
@@ -51,22 +51,22 @@ class Answers:
 
 @dataclass(frozen=True, eq=False)
 class _Measured:
-    said: Answers
+    answers: Answers
     value_F: Floats
     resampled_BF: Floats
 
 
-def tables(found: Sequence[Answers], draw: Draw) -> dict[str, list[Row]]:
+def tables(answered: Sequence[Answers], draw: Draw) -> dict[str, list[Row]]:
     """`rows`, `pairs` and `kinds`, subset by subset."""
-    subsets = dict.fromkeys(said.subset for said in found)
+    subsets = dict.fromkeys(answers.subset for answers in answered)
     made: dict[str, list[Row]] = {"rows": [], "pairs": [], "kinds": []}
     for subset in subsets:
-        mine = [said for said in found if said.subset == subset]
-        performances = np.unique(np.concatenate([said.performance_N for said in mine]))
-        measured = list(_measure(mine, performances, draw(subset, len(performances))))
-        made["rows"] += [_of_run(one) for one in measured]
-        made["pairs"] += [_mean(some) for some in _grouped(measured, lambda said: (said.query, said.target))]
-        kinds = _grouped(measured, lambda said: said.trained)
+        of_subset = [answers for answers in answered if answers.subset == subset]
+        performances = np.unique(np.concatenate([answers.performance_N for answers in of_subset]))
+        measured = list(_measure(of_subset, performances, draw(subset, len(performances))))
+        made["rows"] += [_of_run(run) for run in measured]
+        made["pairs"] += [_mean(group) for group in _grouped(measured, lambda answers: (answers.query, answers.target))]
+        kinds = _grouped(measured, lambda answers: answers.trained)
         made["kinds"] += sorted(map(_mean, kinds), key=lambda row: not row["trained"])
     return made
 
@@ -87,72 +87,75 @@ def headline(kinds: Sequence[Row], *, transductive: bool) -> dict[str, float]:
     return numbers
 
 
-def _measure(found: Iterable[Answers], performances: Ints, drawn_BC: clusters.Counts) -> Iterable[_Measured]:
-    for said in found:
-        cluster_N = np.searchsorted(performances, said.performance_N)
-        yield _Measured(said, retrieval.figures(said.rank_N), retrieval.resampled(said.rank_N, cluster_N, drawn_BC))
+def _measure(answered: Iterable[Answers], performances: Ints, drawn_BC: clusters.Counts) -> Iterable[_Measured]:
+    for answers in answered:
+        cluster_N = np.searchsorted(performances, answers.performance_N)
+        yield _Measured(
+            answers, retrieval.figures(answers.rank_N), retrieval.resampled(answers.rank_N, cluster_N, drawn_BC)
+        )
 
 
 def _grouped(measured: Sequence[_Measured], of: Callable[[Answers], object]) -> list[list[_Measured]]:
     groups: dict[object, list[_Measured]] = {}
-    for one in measured:
-        groups.setdefault(of(one.said), []).append(one)
+    for run in measured:
+        groups.setdefault(of(run.answers), []).append(run)
     return list(groups.values())
 
 
-def _of_run(one: _Measured) -> Row:
-    said = one.said
-    return {**_about([said]), "split": said.split, "seed": said.seed, **_figures([one])}
+def _of_run(measured: _Measured) -> Row:
+    answers = measured.answers
+    return {**_about([answers]), "split": answers.split, "seed": answers.seed, **_figures([measured])}
 
 
-def _mean(some: Sequence[_Measured]) -> Row:
-    said = [one.said for one in some]
-    return {**_about(said), "runs": len({(one.split, one.seed) for one in said}), **_figures(some), **_over_runs(some)}
-
-
-def _about(said: Sequence[Answers]) -> Row:
-    """Who was asked, among how many, and what guessing finds; `n` and `candidates` are means over what is averaged."""
-    queries, targets = ({getattr(one, name) for one in said} for name in ("query", "target"))
+def _mean(group: Sequence[_Measured]) -> Row:
+    answered = [measured.answers for measured in group]
     return {
-        "query": said[0].query if len(queries) == 1 else _ANY,
-        "target": said[0].target if len(targets) == 1 else _ANY,
-        "trained": said[0].trained,
-        "subset": said[0].subset,
-        "n": float(np.mean([len(one.rank_N) for one in said])),
-        "candidates": float(np.mean([one.num_candidates_N.mean() for one in said])),
+        **_about(answered),
+        "runs": len({(answers.split, answers.seed) for answers in answered}),
+        **_figures(group),
+        **_over_runs(group),
+    }
+
+
+def _about(answered: Sequence[Answers]) -> Row:
+    """Who was asked, among how many, and what guessing finds; `n` and `candidates` are means over what is averaged."""
+    queries, targets = ({getattr(answers, name) for answers in answered} for name in ("query", "target"))
+    return {
+        "query": answered[0].query if len(queries) == 1 else _ANY,
+        "target": answered[0].target if len(targets) == 1 else _ANY,
+        "trained": answered[0].trained,
+        "subset": answered[0].subset,
+        "n": float(np.mean([len(answers.rank_N) for answers in answered])),
+        "candidates": float(np.mean([answers.num_candidates_N.mean() for answers in answered])),
         **{
-            f"chance_r{depth}": mean(retrieval.chance(one.num_candidates_N, depth) for one in said)
+            f"chance_r{depth}": mean(retrieval.chance(answers.num_candidates_N, depth) for answers in answered)
             for depth in retrieval.DEPTHS
         },
     }
 
 
-def _figures(some: Sequence[_Measured]) -> Row:
+def _figures(group: Sequence[_Measured]) -> Row:
     """Means over what is averaged, and their intervals over performances."""
-    value_F = np.mean([one.value_F for one in some], axis=0)
-    resampled_BF = np.mean([one.resampled_BF for one in some], axis=0)
-    num_performances = len(np.unique(np.concatenate([one.said.performance_N for one in some])))
-    found: Row = {"performances": num_performances}
+    value_F = np.mean([measured.value_F for measured in group], axis=0)
+    resampled_BF = np.mean([measured.resampled_BF for measured in group], axis=0)
+    num_performances = len(np.unique(np.concatenate([measured.answers.performance_N for measured in group])))
+    row: Row = {"performances": num_performances}
     for name, value, resampled_B in zip(FIGURES, value_F, resampled_BF.T, strict=True):
-        found[name] = float(value)
-        found[f"{name}_ci95"] = _listed(clusters.interval(resampled_B, num_performances))
-    return found
+        row[name] = float(value)
+        row[f"{name}_ci95"] = as_list(clusters.interval(resampled_B, num_performances))
+    return row
 
 
-def _over_runs(some: Sequence[_Measured]) -> Row:
+def _over_runs(group: Sequence[_Measured]) -> Row:
     """Intervals over splits, else over seeds; None where there is one run."""
     values: dict[str, dict[int, list[Floats]]] = {}
-    for one in some:
-        values.setdefault(one.said.split, {}).setdefault(one.said.seed, []).append(one.value_F)
+    for measured in group:
+        values.setdefault(measured.answers.split, {}).setdefault(measured.answers.seed, []).append(measured.value_F)
     of_seed = [[np.mean(pairs, axis=0) for pairs in seeds.values()] for seeds in values.values()]
     runs = [np.mean(seeds, axis=0) for seeds in of_seed] if len(values) > 1 else of_seed[0]
     over = "splits" if len(values) > 1 else "seeds" if len(runs) > 1 else None
-    found: Row = {"over": over}
+    row: Row = {"over": over}
     for name, values_R in zip(FIGURES, np.stack(runs).T, strict=True):
         interval = interval_of_mean if name == MEDIAN else interval_over_splits
-        found[f"{name}_runs_ci95"] = _listed(interval(values_R.tolist()))
-    return found
-
-
-def _listed(interval: Interval | None) -> list[float] | None:
-    return list(interval) if interval else None
+        row[f"{name}_runs_ci95"] = as_list(interval(values_R.tolist()))
+    return row

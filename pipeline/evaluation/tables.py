@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.core.scores import Provenance
 from pipeline.evaluation import intervals, leakage, metrics
 from pipeline.evaluation.generalised import AREA, TRIPLE, WAYS
-from pipeline.evaluation.metrics import Accuracy
+from pipeline.evaluation.metrics import Accuracy, as_list
 
 Row = dict[str, Any]
 Over = Literal["splits", "seeds", "cells"]
@@ -41,7 +41,9 @@ class Mean:
     num_seeds: int  # of the split that has most
 
 
-def row(method: Mapping[str, Any], about: Provenance, selection: str, setting: str, counts: Mapping[str, int]) -> Row:
+def row(
+    method: Mapping[str, Any], provenance: Provenance, selection: str, setting: str, counts: Mapping[str, int]
+) -> Row:
     """What was measured, without the figures: who, where, how selected, and how many clips and classes.
 
     `macs` and `num_params`, what one clip costs, stand there where the method's scores say them.
@@ -49,34 +51,34 @@ def row(method: Mapping[str, Any], about: Provenance, selection: str, setting: s
     return {
         **{key: method[key] for key in _METHOD},
         **{key: method[key] for key in _COSTS if key in method},
-        "split": about.split,
-        "seed": about.seed,
-        "inference": about.inference,
+        "split": provenance.split,
+        "seed": provenance.seed,
+        "inference": provenance.inference,
         "selection": selection,
         "setting": setting,
         "leaky": selection == "oracle",
-        "leaks": leakage.leaks(about, selection),
-        "refit": about.refit,
-        "pairs": about.pairs,
-        "scored_together": about.scored_together,
-        "pretrained": about.pretrained,
-        "training_clips": about.training_clips,
-        "source": about.source,
-        "num_kept_overlap": len(about.kept_overlap),
-        "label_space": about.label_space,
-        "num_classes": len(about.class_ids),
-        "chance": metrics.chance(len(about.class_ids)),
+        "leaks": leakage.leaks(provenance, selection),
+        "refit": provenance.refit,
+        "pairs": provenance.pairs,
+        "scored_together": provenance.scored_together,
+        "pretrained": provenance.pretrained,
+        "training_clips": provenance.training_clips,
+        "source": provenance.source,
+        "num_kept_overlap": len(provenance.kept_overlap),
+        "label_space": provenance.label_space,
+        "num_classes": len(provenance.class_ids),
+        "chance": metrics.chance(len(provenance.class_ids)),
         **counts,
     }
 
 
 def figures(accuracy: Accuracy) -> Row:
     """The figures of one row, each beside its interval over cells of subject and class."""
-    found: Row = {BATCHES: accuracy.mean_of_batches, "num_cells": accuracy.num_cells}
+    row: Row = {BATCHES: accuracy.mean_of_batches, "num_cells": accuracy.num_cells}
     for name in FIGURES:
-        found[name] = getattr(accuracy, name)
-        found[f"{name}_ci95"] = _listed(getattr(accuracy, f"{name}_ci95"))
-    return found
+        row[name] = getattr(accuracy, name)
+        row[f"{name}_ci95"] = as_list(getattr(accuracy, f"{name}_ci95"))
+    return row
 
 
 def summaries(rows: Sequence[Row]) -> list[Row]:
@@ -86,25 +88,25 @@ def summaries(rows: Sequence[Row]) -> list[Row]:
     `ci95_corrected` knows that the splits share classes and clips, `ci95_seeds` is of other seeds on the same splits.
     """
     groups: dict[tuple[Any, ...], list[Row]] = {}
-    for one in rows:
-        groups.setdefault((*(one[key] for key in _SUMMARY), *one["leaks"]), []).append(one)
+    for row in rows:
+        groups.setdefault((*(row[key] for key in _SUMMARY), *row["leaks"]), []).append(row)
     return [_summary(group) for group in groups.values()]
 
 
-def headline(found: Sequence[Row]) -> dict[str, float | int]:
+def headline(summaries: Sequence[Row]) -> dict[str, float | int]:
     """The honest summaries as a flat dict of numbers, which `dvc metrics show` prints as columns.
 
     Neither a setting chosen on the test clips is among them nor weights that were taught the tested classes.
     """
     numbers: dict[str, float | int] = {}
-    honest = [one for one in found if not one["leaky"] and not one["num_kept_overlap"]]
-    for one in honest:
-        space = one["label_space"]
+    honest = [summary for summary in summaries if not summary["leaky"] and not summary["num_kept_overlap"]]
+    for summary in honest:
+        space = summary["label_space"]
         if len({other["num_classes"] for other in honest if other["label_space"] == space}) > 1:
-            space += f"_of_{one['num_classes']}"  # halves beside full: questions of unlike difficulty
+            space += f"_of_{summary['num_classes']}"  # halves beside full: questions of unlike difficulty
         num_splits = "num_splits" if len({other["n"] for other in honest}) == 1 else f"{space}_num_splits"
-        numbers |= {f"{space}_top1": one["mean"], f"{space}_chance": one["chance"], num_splits: one["n"]}
-        numbers |= {f"{space}_{name}": one[name] for name in GENERALISED if name in one}
+        numbers |= {f"{space}_top1": summary["mean"], f"{space}_chance": summary["chance"], num_splits: summary["n"]}
+        numbers |= {f"{space}_{name}": summary[name] for name in GENERALISED if name in summary}
     return numbers
 
 
@@ -117,51 +119,72 @@ def mean(rows: Sequence[Row], name: str) -> Mean:
         ratio = unseen_to_seen(rows)
         corrected = metrics.within_unit(intervals.corrected(means, ratio)) if ratio is not None else None
         return Mean(value, metrics.interval_over_splits(means), corrected, "splits", len(means), num_seeds)
-    if num_seeds > 1:
-        return Mean(value, metrics.interval_over_splits(by_split[0]), None, "seeds", 1, num_seeds)
-    return Mean(value, rows[0].get(f"{name}_ci95"), None, "cells", 1, 1)
+    over, ci95 = _within_split(rows, name)
+    return Mean(value, ci95, None, over, 1, num_seeds)
+
+
+def rows_of(summary: Mapping[str, Any], rows: Sequence[Row]) -> list[Row]:
+    """The rows that a summary of `summaries` averages."""
+    return [row for row in rows if all(row[key] == summary[key] for key in (*_SUMMARY, "leaks"))]
+
+
+def of_summary(summary: Mapping[str, Any], rows: Sequence[Row], name: str) -> Mean:
+    """Top-1 or a figure of GENERALISED as the summary of these rows has it; equal to `mean` of them.
+
+    Summaries hold intervals over splits alone. That of a single split is its row's own, or over its seeds.
+    """
+    is_top1 = name == "top1"
+    value, num_splits, num_seeds = summary["mean" if is_top1 else name], summary["n"], summary["num_seeds"]
+    if num_splits > 1:
+        corrected = summary["ci95_corrected"] if is_top1 else None
+        return Mean(value, summary["ci95" if is_top1 else f"{name}_ci95"], corrected, "splits", num_splits, num_seeds)
+    over, ci95 = _within_split(rows, name)
+    return Mean(value, ci95, None, over, 1, num_seeds)
 
 
 def unseen_to_seen(rows: Sequence[Row]) -> float | None:
     """Unseen classes for each seen one, which tells how much resampled splits share; None where none is seen."""
-    if not all(one["num_seen_classes"] for one in rows):
+    if not all(row["num_seen_classes"] for row in rows):
         return None
-    return float(np.mean([one["num_unseen_classes"] / one["num_seen_classes"] for one in rows]))
+    return float(np.mean([row["num_unseen_classes"] / row["num_seen_classes"] for row in rows]))
 
 
 def of_splits(rows: Sequence[Row], name: str) -> list[list[float]]:
     """A figure of every split: those of its seeds."""
     by_split: dict[str, list[float]] = {}
-    for one in rows:
-        by_split.setdefault(one["split"], []).append(one[name])
+    for row in rows:
+        by_split.setdefault(row["split"], []).append(row[name])
     return list(by_split.values())
 
 
 def _summary(rows: Sequence[Row]) -> Row:
     seeds = of_splits(rows, "top1")
-    found: Row = {key: rows[0][key] for key in _SUMMARY}
-    found |= {"leaky": rows[0]["leaky"], "leaks": rows[0]["leaks"], "n": len(seeds), "num_rows": len(rows)}
-    found["num_seeds"] = max(map(len, seeds))
-    found["chance"] = _mean_of_splits(rows, "chance")[0]
+    summary: Row = {key: rows[0][key] for key in _SUMMARY}
+    summary |= {"leaky": rows[0]["leaky"], "leaks": rows[0]["leaks"], "n": len(seeds), "num_rows": len(rows)}
+    summary["num_seeds"] = max(map(len, seeds))
+    summary["chance"] = _mean_of_splits(rows, "chance")[0]
     for name in FIGURES:
         value, interval = _mean_of_splits(rows, name)
         keys = ("mean", "ci95") if name == "top1" else (name, f"{name}_ci95")
-        found |= dict(zip(keys, (value, interval), strict=True))
-    found["ci95_corrected"] = _listed(mean(rows, "top1").ci95_corrected)
-    found["ci95_seeds"] = _listed(metrics.within_unit(intervals.over_seeds(seeds)))
-    found[BATCHES] = _mean_of_splits(rows, BATCHES)[0]
+        summary |= dict(zip(keys, (value, interval), strict=True))
+    summary["ci95_corrected"] = as_list(mean(rows, "top1").ci95_corrected)
+    summary["ci95_seeds"] = as_list(metrics.within_unit(intervals.over_seeds(seeds)))
+    summary[BATCHES] = _mean_of_splits(rows, BATCHES)[0]
     for name in (name for name in GENERALISED if name in rows[0]):
-        found[name], found[f"{name}_ci95"] = _mean_of_splits(rows, name)
-    return found
+        summary[name], summary[f"{name}_ci95"] = _mean_of_splits(rows, name)
+    return summary
+
+
+def _within_split(rows: Sequence[Row], name: str) -> tuple[Over, Sequence[float] | None]:
+    """The interval of a figure of a single split, and what it is over."""
+    if len(rows) > 1:
+        return "seeds", metrics.interval_over_splits([row[name] for row in rows])
+    return "cells", rows[0].get(f"{name}_ci95")
 
 
 def _mean_of_splits(rows: Sequence[Row], name: str) -> tuple[float | None, list[float] | None]:
     """None for a figure that cannot be wrong."""
     if rows[0][name] is None:
         return None, None
-    found = mean(rows, name)
-    return found.value, _listed(found.ci95 if found.over == "splits" else None)
-
-
-def _listed(interval: Sequence[float] | None) -> list[float] | None:
-    return list(interval) if interval else None
+    figure = mean(rows, name)
+    return figure.value, as_list(figure.ci95 if figure.over == "splits" else None)

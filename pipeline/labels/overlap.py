@@ -17,12 +17,12 @@ from pydantic import Field
 
 from pipeline.core.errors import DataError
 from pipeline.core.params import Params
-from pipeline.formats.class_names import content_words, read_names, stem, words
+from pipeline.formats.class_names import content_words, stem, words
 
 Vectors = npt.NDArray[np.float32]
 Places = list[tuple[int, int]]  # rows of the source and of a target
 
-LABELS = Path(__file__).parent / "lists"
+_LISTS = Path(__file__).parent / "lists"
 
 Check = Literal["names", "words", "vectors"]
 CHECKS: tuple[Check, ...] = ("names", "words", "vectors")  # from the plainest; what an overlap is told by
@@ -69,12 +69,12 @@ class Match:
     distance: float
 
 
-def label_list(name: str) -> list[str]:
-    """The class names of a list that comes with the project, e.g. "kinetics700"."""
-    known = sorted(path.stem for path in LABELS.glob("*.txt"))
-    if name not in known:
-        raise DataError(f"no label list '{name}': the lists are {known}")
-    return read_names(LABELS / f"{name}.txt")
+def published_lists() -> dict[str, Path]:
+    """By name the published lists of class names that ship beside the class lists of datasets.
+
+    They are those of no dataset here, or spelled otherwise ("ApplyEyeMakeup").
+    """
+    return {path.stem: path for path in sorted(_LISTS.glob("*.txt"))}
 
 
 def union(lists: Sequence[Sequence[str]]) -> list[str]:

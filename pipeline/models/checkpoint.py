@@ -20,15 +20,15 @@ if TYPE_CHECKING:  # closed forms write their weights without torch
 _KEY = "unseen"
 
 
-def save(path: Path, module: Weights, about: dict[str, Any]) -> None:
-    """Write a module's state; `about` is any JSON object: what it takes to rebuild the module, and who trained it."""
-    write(path, module.state_dict(), about)
+def save(path: Path, module: Weights, metadata: dict[str, Any]) -> None:
+    """Write a module's state; `metadata` is any JSON object: what it takes to rebuild the module, and who trained it."""
+    write(path, module.state_dict(), metadata)
 
 
-def write(path: Path, tensors: "Mapping[str, npt.NDArray[Any] | Tensor]", about: dict[str, Any]) -> None:
+def write(path: Path, tensors: "Mapping[str, npt.NDArray[Any] | Tensor]", metadata: dict[str, Any]) -> None:
     """Write tensors by name."""
     state = {name: _array(value) for name, value in tensors.items()}
-    text = json.dumps(about, sort_keys=True, allow_nan=False)
+    text = json.dumps(metadata, sort_keys=True, allow_nan=False)
     with whole(path) as scratch:
         save_file(state, scratch, metadata={_KEY: text})
 
@@ -38,11 +38,11 @@ def _array(value: "npt.NDArray[Any] | Tensor") -> npt.NDArray[Any]:
 
 
 def load(path: Path, made_by: str = "pretrain") -> "tuple[dict[str, Tensor], dict[str, Any]]":
-    """The state and `about` of a file; FormatError, naming the stage to run, for anything but whole weights of ours."""
+    """The state and metadata of a file; FormatError, naming the stage to run, for anything but whole weights of ours."""
     remedy = f"run `dvc repro {made_by}`"
     try:
         with safe_open(path, framework="pt") as file:
-            about = json.loads((file.metadata() or {})[_KEY])
+            metadata = json.loads((file.metadata() or {})[_KEY])
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except FileNotFoundError:
         raise FormatError(f"{path}: no such weights; {remedy}") from None
@@ -50,20 +50,20 @@ def load(path: Path, made_by: str = "pretrain") -> "tuple[dict[str, Tensor], dic
         raise FormatError(f"{path}: not safetensors ({' '.join(str(error).split())}); {remedy}") from None
     except (KeyError, ValueError):
         raise FormatError(f"{path}: weights without readable metadata '{_KEY}'; {remedy}") from None
-    if not isinstance(about, dict):
+    if not isinstance(metadata, dict):
         raise FormatError(f"{path}: metadata '{_KEY}' is no JSON object; {remedy}")
-    return state, about
+    return state, metadata
 
 
 def tensor(path: Path, name: str, made_by: str = "pretrain") -> "Tensor":
     """One tensor of a file, the others not read; FormatError for a file that has none of that name."""
     try:
         with safe_open(path, framework="pt") as file:
-            found: Tensor = file.get_tensor(name)
+            value: Tensor = file.get_tensor(name)
     except (SafetensorError, OSError) as error:
-        told = " ".join(str(error).split())
-        raise FormatError(f"{path}: no '{name}' in it ({told}); run `dvc repro {made_by}`") from None
-    return found
+        reason = " ".join(str(error).split())
+        raise FormatError(f"{path}: no '{name}' in it ({reason}); run `dvc repro {made_by}`") from None
+    return value
 
 
 def restore(module: "nn.Module", state: "dict[str, Tensor]", path: Path) -> None:

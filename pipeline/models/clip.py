@@ -49,10 +49,10 @@ class Clip(nn.Module):
         size = model.visual.image_size
         self.height, self.width = (size, size) if isinstance(size, int) else (int(side) for side in size)
         self.context_length = int(model.context_length)
-        own = open_clips.own_tokenizer(architecture)
-        assert own or isinstance(architecture, str)
-        self.tokenizer = Tokenizer(None if own else str(architecture), self.context_length)
-        self._trims = own and _is_causal(model)
+        own_tokenizer = open_clips.own_tokenizer(architecture)
+        assert own_tokenizer or isinstance(architecture, str)
+        self.tokenizer = Tokenizer(None if own_tokenizer else str(architecture), self.context_length)
+        self._trims = own_tokenizer and _is_causal(model)
         self.register_buffer("mean_C", torch.tensor(model.visual.image_mean))
         self.register_buffer("deviation_C", torch.tensor(model.visual.image_std))
         self.dim = int(open_clips.configuration(architecture)["embed_dim"])
@@ -103,13 +103,13 @@ class Clip(nn.Module):
 
     def image_vectors(self, pictures_: Sequence[Picture]) -> Vectors:
         """Unit vectors (N, D) of pictures of any size, of which the middle is seen."""
-        found = []
+        vectors = []
         for start in range(0, len(pictures_), _BATCH):
-            some = [pictures.middle(each, self.height, self.width) for each in pictures_[start : start + _BATCH]]
+            batch = [pictures.middle(picture, self.height, self.width) for picture in pictures_[start : start + _BATCH]]
             with self._resting():
-                x_NTCHW = self.prepare(torch.from_numpy(np.stack(some)[:, None]))
-                found.append(_unit(self.images(x_NTCHW[:, 0])))
-        return np.concatenate([np.empty((0, self.dim), np.float32), *found])
+                x_NTCHW = self.prepare(torch.from_numpy(np.stack(batch)[:, None]))
+                vectors.append(_unit(self.images(x_NTCHW[:, 0])))
+        return np.concatenate([np.empty((0, self.dim), np.float32), *vectors])
 
     def text_vectors(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors (N, D) of texts of any length; one too long is the mean direction of its pieces.
@@ -117,14 +117,14 @@ class Clip(nn.Module):
         `tokenizer.num_cut` counts those.
         """
         pieces = [self.tokenizer.pieces(text) for text in texts]
-        flat = [piece for each in pieces for piece in each]
+        flat = [piece for pieces_of_text in pieces for piece in pieces_of_text]
         parts = [np.empty((0, self.dim), np.float32)]
         for start in range(0, len(flat), _BATCH):
             token_NL = torch.from_numpy(self.tokenizer(flat[start : start + _BATCH]))
             with self._resting():
                 parts.append(_unit(self.texts(token_NL.to(self.mean_C.device))))
         vectors_PD = np.concatenate(parts)
-        of_text = np.repeat(np.arange(len(texts)), [len(each) for each in pieces])
+        of_text = np.repeat(np.arange(len(texts)), [len(pieces_of_text) for pieces_of_text in pieces])
         sums_ND = np.zeros((len(texts), self.dim))
         np.add.at(sums_ND, of_text, vectors_PD)
         vectors_ND: Vectors = (sums_ND / np.linalg.norm(sums_ND, axis=1, keepdims=True)).astype(np.float32)
@@ -162,9 +162,9 @@ def start(path: Path, seed: int = 0) -> Clip:
     """
     if path.is_dir():
         return load(path, seed)[0]
-    said = open_clips.read_start(path)
-    weights = open_clips.weights_file(said)
-    clip = _drawn(said.architecture, seed, said.origin, said.pretrained)
+    start_file = open_clips.read_start(path)
+    weights = open_clips.weights_file(start_file)
+    clip = _drawn(start_file.architecture, seed, start_file.origin, start_file.pretrained)
     if weights is not None:
         open_clips.fill(clip.model, weights)
     return clip
@@ -183,20 +183,20 @@ def load(folder: Path, seed: int) -> tuple[Clip, dict[str, Any]]:
     FormatError for a file that is none of ours or does not fit its architecture.
     """
     file = open_clips.weights_of(folder, seed)
-    state, about = checkpoint.load(file, made_by="finetune")
-    architecture = about.get("architecture")
+    state, metadata = checkpoint.load(file, made_by="finetune")
+    architecture = metadata.get("architecture")
     if not isinstance(architecture, str | dict):
         raise FormatError(
             f"{file}: metadata name no architecture, so these are no weights of CLIP; run `dvc repro finetune`"
         )
-    clip = _drawn(architecture, seed, about.get("pretrained"))
+    clip = _drawn(architecture, seed, metadata.get("pretrained"))
     checkpoint.restore(clip, state, file)
-    return clip.requires_grad_(True), about
+    return clip.requires_grad_(True), metadata
 
 
-def save(path: Path, clip: Clip, about: dict[str, Any]) -> None:
-    """Write weights that `load` reads, with `about` (any JSON object), their architecture and what they began as."""
-    checkpoint.save(path, clip, {**about, "architecture": clip.architecture, "pretrained": clip.pretrained})
+def save(path: Path, clip: Clip, metadata: dict[str, Any]) -> None:
+    """Write weights that `load` reads, with `metadata` (any JSON object), their architecture and what they began as."""
+    checkpoint.save(path, clip, {**metadata, "architecture": clip.architecture, "pretrained": clip.pretrained})
 
 
 def _drawn(architecture: Architecture, seed: int, pretrained: str | None, tag: str | None = None) -> Clip:
@@ -223,5 +223,5 @@ def _is_causal(model: Any) -> bool:
 
 
 def _unit(vector_ND: Tensor) -> Vectors:
-    found: Vectors = functional.normalize(vector_ND.float(), dim=-1).cpu().numpy()
-    return found
+    unit_ND: Vectors = functional.normalize(vector_ND.float(), dim=-1).cpu().numpy()
+    return unit_ND

@@ -124,10 +124,10 @@ def places(visual: Any, x_NTCHW: Tensor) -> Tensor:
     """
     if not isinstance(getattr(visual, "proj", None), Tensor) or getattr(visual, "attn_pool", None) is not None:
         raise ParamsError("clip: this architecture keeps no map of places; set regions to false")
-    told = visual.forward_intermediates(
+    outputs = visual.forward_intermediates(
         x_NTCHW.flatten(0, 1), indices=1, normalize_intermediates=True, intermediates_only=True
     )
-    patch_MDGP = torch.einsum("mwgp,wd->mdgp", told["image_intermediates"][0], visual.proj)
+    patch_MDGP = torch.einsum("mwgp,wd->mdgp", outputs["image_intermediates"][0], visual.proj)
     place_MDGP = functional.avg_pool2d(functional.pad(patch_MDGP, (1, 1, 1, 1), mode="replicate"), 2, stride=1)
     place_NTDGP = place_MDGP.reshape(*x_NTCHW.shape[:2], *place_MDGP.shape[1:])
     return place_NTDGP.transpose(1, 2)
@@ -145,8 +145,8 @@ def frozen(
     pooled = core_params.parse(PoolingParams, options, section)
     if seed is None:
         clip = clips.start(weights)
-        about: dict[str, Any] = {"pretrained": clip.pretrained}
+        metadata: dict[str, Any] = {"pretrained": clip.pretrained}
     else:
-        clip, about = clips.load(weights, seed)
+        clip, metadata = clips.load(weights, seed)
     encoder = Encoder(pooled, in_channels, clip)
-    return encoder.requires_grad_(False).eval(), {**about, "weights_hash": open_clips.identity(weights, seed or 0)}
+    return encoder.requires_grad_(False).eval(), {**metadata, "weights_hash": open_clips.identity(weights, seed or 0)}

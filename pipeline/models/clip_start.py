@@ -38,7 +38,7 @@ def start_from(encoder: nn.Module, visual: nn.Module) -> Tensor:
     assert isinstance(encoder, Encoder)
     tower = checked_tower(visual)
     _check(encoder, tower)
-    deviation_C, mean_C = (torch.tensor(each) for each in (tower.image_std, tower.image_mean))
+    deviation_C, mean_C = (torch.tensor(values) for values in (tower.image_std, tower.image_mean))
     kernel_DCHW = tower.conv1.weight / deviation_C[:, None, None]
     kernel_DHW = resized_kernel(kernel_DCHW.sum(dim=1), encoder.stride[1:])
     frames = encoder.stride[0]
@@ -51,9 +51,9 @@ def start_from(encoder: nn.Module, visual: nn.Module) -> Tensor:
     encoder.position_LD[1:].copy_((place_KD + dark_D).repeat(encoder.grid[0], 1))
     encoder.first_norm.load_state_dict(tower.ln_pre.state_dict())
     encoder.last_norm.load_state_dict(tower.ln_post.state_dict())
-    for block, given in zip(encoder.blocks, tower.transformer.resblocks, strict=True):
+    for block, tower_block in zip(encoder.blocks, tower.transformer.resblocks, strict=True):
         assert isinstance(block, Block)
-        _copy(block, given)
+        _copy(block, tower_block)
     return torch.eye(encoder.dim) if tower.proj is None else tower.proj.detach().T.clone()
 
 
@@ -84,7 +84,7 @@ def resized_grid(place_KD: Tensor, old: tuple[int, ...], new: tuple[int, ...]) -
 def _check(encoder: Encoder, tower: "VisionTransformer") -> None:
     """ParamsError that names the first option in which the encoder differs from the tower."""
     params, block = encoder.params, tower.transformer.resblocks[0]
-    asked = {
+    options = {
         "dim": (params.dim, tower.conv1.out_channels),
         "num_blocks": (params.num_blocks, len(tower.transformer.resblocks)),
         "num_heads": (params.num_heads, block.attn.num_heads),
@@ -93,7 +93,7 @@ def _check(encoder: Encoder, tower: "VisionTransformer") -> None:
     }
     if params.sees == "changes":
         raise ParamsError("vit: an encoder that sees changes alone cannot start from a picture tower; set sees to both")
-    for name, (found, expected) in asked.items():
+    for name, (found, expected) in options.items():
         if found != expected:
             raise ParamsError(f"vit: {name} is {found}, that of the picture tower it starts from {expected}; set it so")
     if not isinstance(tower.ln_pre, nn.LayerNorm) or num_params(block) != num_params(encoder.blocks[0]):
@@ -104,11 +104,11 @@ def _activation(block: "ResidualAttentionBlock") -> Activation:
     return "gelu" if isinstance(block.mlp.gelu, nn.GELU) else "quick_gelu"
 
 
-def _copy(block: Block, given: "ResidualAttentionBlock") -> None:
-    block.norm_attention.load_state_dict(given.ln_1.state_dict())
-    block.norm_layers.load_state_dict(given.ln_2.state_dict())
-    block.inward.weight.copy_(given.attn.in_proj_weight)
-    block.inward.bias.copy_(given.attn.in_proj_bias)
-    block.outward.load_state_dict(given.attn.out_proj.state_dict())
-    block.up.load_state_dict(given.mlp.c_fc.state_dict())
-    block.down.load_state_dict(given.mlp.c_proj.state_dict())
+def _copy(block: Block, tower_block: "ResidualAttentionBlock") -> None:
+    block.norm_attention.load_state_dict(tower_block.ln_1.state_dict())
+    block.norm_layers.load_state_dict(tower_block.ln_2.state_dict())
+    block.inward.weight.copy_(tower_block.attn.in_proj_weight)
+    block.inward.bias.copy_(tower_block.attn.in_proj_bias)
+    block.outward.load_state_dict(tower_block.attn.out_proj.state_dict())
+    block.up.load_state_dict(tower_block.mlp.c_fc.state_dict())
+    block.down.load_state_dict(tower_block.mlp.c_proj.state_dict())

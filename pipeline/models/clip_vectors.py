@@ -1,8 +1,9 @@
 """The features of one encoder by clip: the group of a store, what its weights saw, and what a method reads of clips."""
 
 # Shapes: N clips, D feature size, S frames or parts of time, K variants of a clip.
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,12 @@ import numpy as np
 from pipeline.core import groups, store
 from pipeline.core.errors import DataError
 from pipeline.core.rejects import Rejects
+from pipeline.core.rows import RowReader
+from pipeline.core.schemas import SplitRow
 from pipeline.models import text_space
 from pipeline.models.encoder_history import Classes, EncoderHistory, checked_history
 from pipeline.models.methods.shared import Array, Clips, Need
 from pipeline.models.text_space import TextSpace
-
-Line = Mapping[str, Any]  # of the split table
 
 TOKEN_SEGMENTS = 3  # parts of time at most, whose frames' tokens are averaged: what PURLS reads
 
@@ -57,23 +58,23 @@ class Encoded:
         told = self.features.group_attrs(self.group).get(text_space.KEY)
         return None if told is None else TextSpace.model_validate(told)
 
-    def there(self, rows: Sequence[Line], max_missing: float) -> tuple[list[Line], int]:
+    def with_features(self, rows: Sequence[SplitRow], max_missing: float) -> tuple[list[SplitRow], int]:
         """The rows of clips that have features, and how many have none. Raises DataError if those are too many."""
-        known = set(self.features.ids(self.group))
+        known = self.features.places(self.group)
         rejects = Rejects(f"{self.features.path}, group '{self.group}'")
-        for clip_id in (row["clip_id"] for row in rows):
+        for clip_id in (row.clip_id for row in rows):
             if clip_id not in known:
                 rejects.add(clip_id, "no features: preprocess left it out or never had it")
         rejects.check(total=len(rows), at_most=max_missing)
-        return [row for row in rows if row["clip_id"] in known], len(rejects.rows)
+        return [row for row in rows if row.clip_id in known], len(rejects.rows)
 
-    def vectors(self, rows: Sequence[Line], reading: Reading) -> Array:
+    def vectors(self, rows: Sequence[SplitRow], reading: Reading) -> Array:
         """What is read of some clips, float32.
 
         pooled: (N, D); tokens: (N, S, ..., D), time averaged in at most TOKEN_SEGMENTS parts; masked: (N, 1 + K, D),
         the clip itself and then its variants. Raises DataError for an array that the store lacks or that is not finite.
         """
-        ids = [row["clip_id"] for row in rows]
+        ids = [row.clip_id for row in rows]
         self._check_there(reading)
         if reading.need == "tokens":
             found = self._segments(ids)
@@ -84,10 +85,15 @@ class Encoded:
             found = np.concatenate([found[:, None], masked_NKD], axis=1)
         return found
 
-    def clips(self, rows: Sequence[Line], reading: Reading) -> Clips:
+    @cached_property
+    def _tokens(self) -> RowReader:
+        """Opened once: a reader checks each chunk of the array when it first touches it."""
+        return self.features.reader(self.group, "tokens")
+
+    def clips(self, rows: Sequence[SplitRow], reading: Reading) -> Clips:
         """What is read of them, with the classes that the rows tell."""
         measured = tuple(self.features.group_attrs(self.group).get("measured", ()))
-        return Clips(self.vectors(rows, reading), tuple(row["class_id"] for row in rows), self.senses, measured)
+        return Clips(self.vectors(rows, reading), tuple(row.taught_class for row in rows), self.senses, measured)
 
     def _check_there(self, reading: Reading) -> None:
         if reading.need == "pooled" or reading.need in self.features.arrays(self.group):
@@ -103,8 +109,7 @@ class Encoded:
 
     def _segments(self, ids: Sequence[str]) -> Array:
         """The tokens of each part of time, (N, S, ..., D); memory holds those of all frames of a few clips."""
-        reader = self.features.reader(self.group, "tokens")
-        place = {clip_id: row for row, clip_id in enumerate(self.features.ids(self.group))}
+        reader, place = self._tokens, self.features.places(self.group)
         step = max(1, _BLOCK_BYTES // max(1, int(np.prod(reader.shape[1:])) * reader.dtype.itemsize))
         found = np.empty((len(ids), min(TOKEN_SEGMENTS, reader.shape[1]), *reader.shape[2:]), np.float32)
         for start in range(0, len(ids), step):
@@ -130,7 +135,7 @@ def segments(tokens_NSXD: Array) -> Array:
     return np.stack([part.mean(axis=1, dtype=np.float64) for part in parts], axis=1).astype(np.float32)
 
 
-def opened(path: Path) -> store.Store:
+def open_features(path: Path) -> store.Store:
     """A store of features, of whichever stage."""
     return store.Store(path, made_by(path))
 
@@ -140,7 +145,7 @@ def about(features: Path) -> dict[str, Any]:
 
     Only representations of the stage rest say the last.
     """
-    attrs = opened(features).attrs
+    attrs = open_features(features).attrs
     return {name: attrs[name] for name in ("dataset", "modality", "encoder", "macs") if name != "macs" or name in attrs}
 
 

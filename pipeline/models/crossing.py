@@ -11,17 +11,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipeline.core import store, tables
+from pipeline.core import store
 from pipeline.core.errors import DataError
 from pipeline.core.hashing import value_digest
 from pipeline.core.params import Params
-from pipeline.core.schemas import SPLIT
+from pipeline.core.schemas import SplitRow
+from pipeline.core.split_table import Classes, SplitTable
 from pipeline.labels.overlap import Overlap
 from pipeline.models import shared_classes
-from pipeline.models.clip_vectors import Encoded, Line, Reading, encoded, opened
-from pipeline.models.methods.shared import ClassTexts, Clips, class_texts, text_group
+from pipeline.models.clip_vectors import Encoded, Reading, encoded
+from pipeline.models.methods.shared import ClassTexts, Clips, text_group
 from pipeline.models.shared_classes import Names, SharedClasses, SharedParams, text_space_key
-from pipeline.models.tasks import Classes, Elsewhere, Inputs, Task, checked, in_one_space, used
+from pipeline.models.stored_texts import StoredTexts
+from pipeline.models.task import Elsewhere, Task
+from pipeline.models.tasks import Inputs, by_role, in_one_space, open_inputs
 
 ROLES = ("fit", "val")  # of the source's clips that are learnt from
 
@@ -47,15 +50,10 @@ class TargetParams(Params):
 
 @dataclass(frozen=True)
 class Side:
-    """A dataset's inputs, and the names of its classes."""
+    """Where a dataset's inputs stand, and the names of its classes."""
 
     inputs: Inputs
     names: Names
-
-    @property
-    def texts(self) -> store.Store:
-        """The class texts."""
-        return store.Store(self.inputs.embeddings, "embed")
 
 
 @dataclass(frozen=True)
@@ -82,13 +80,31 @@ class Crossing:
 
 
 @dataclass(frozen=True)
+class _Opened:
+    """A dataset's inputs, each opened once."""
+
+    features: store.Store
+    split: SplitTable
+    texts: StoredTexts  # of all its classes
+    names: Names
+
+
+@dataclass(frozen=True)
 class _Joint:
-    source: Side
-    target: Side
-    asked: CrossRequest
-    parts: Classes  # of the source's split
-    splits: dict[str, list[int]]  # of the target: its unseen classes
+    source: _Opened
+    target: _Opened
+    request: CrossRequest
     shared: SharedClasses
+
+    @property
+    def classes(self) -> Classes:
+        """Of the source's split, by role."""
+        return self.source.split.splits[self.request.source.split]
+
+    @property
+    def splits(self) -> dict[str, list[int]]:
+        """The unseen classes of each split of the target."""
+        return {name: sorted(self.target.split.splits[name]["unseen"]) for name in self.request.splits}
 
     @property
     def shift(self) -> int:
@@ -100,51 +116,55 @@ class _Joint:
         return [self.shift + class_id for class_id in class_ids]
 
 
-def crossed(source: Side, target: Side, asked: CrossRequest) -> Crossing:
+def crossed(source: Side, target: Side, request: CrossRequest) -> Crossing:
     """Join both datasets by clip and class.
 
     Raises LeakError for an encoder that was taught classes of the target, DataError for inputs that do not fit.
     """
-    parts = checked(source.inputs, asked.source.dataset, asked.source.split_table, [asked.source.split])
-    of_target = checked(target.inputs, asked.target.dataset, asked.target.split_table, asked.splits)
-    for seed in asked.seeds:
-        _check_texts(source.texts, target.texts, seed)
-    every = [(side.names, class_texts(side.texts, sorted(side.names), asked.seeds[0])) for side in (source, target)]
-    shared = shared_classes.find_shared(every[0], every[1], asked.target.dataset, asked.overlap)
-    splits = {name: sorted(of_target[name]["unseen"]) for name in asked.splits}
-    joint = _Joint(source, target, asked, parts[asked.source.split], splits, shared)
+    learn = _open(source, request.source, [request.source.split])
+    test = _open(target, request.target, request.splits)
+    for seed in request.seeds:
+        _check_texts(learn.texts.store, test.texts.store, seed)
+    seed = request.seeds[0]
+    texts = [(side.names, side.texts.of(sorted(side.names), seed)) for side in (learn, test)]
+    shared = shared_classes.find_shared(texts[0], texts[1], request.target.dataset, request.overlap)
+    joint = _Joint(learn, test, request, shared)
     tasks, left_out = [], set[str]()
-    for seed in asked.seeds:
+    for seed in request.seeds:
         learnt, scored = _encoded(joint, seed)
         tasks.append(_task(joint, learnt, scored, seed))
         left_out |= shared.left_out(learnt)
-    names = {source.names[class_id] for role in ROLES for class_id in joint.parts[role]}
+    names = {source.names[class_id] for role in ROLES for class_id in joint.classes[role]}
     return Crossing(tasks, _told_apart(joint), shared.overlaps, sorted(left_out & names))
+
+
+def _open(side: Side, params: SourceParams | TargetParams, splits: Sequence[str]) -> _Opened:
+    opened = open_inputs(side.inputs, params.dataset, params.split_table, splits)
+    return _Opened(opened.features, opened.split, StoredTexts(opened.embeddings, side.names), side.names)
 
 
 def _check_texts(texts: store.Store, of_target: store.Store, seed: int) -> None:
     """Class texts of both datasets must lie in one space."""
-    mine, theirs = (text_space_key(one, seed) for one in (texts, of_target))
-    if mine != theirs:
+    source_space, target_space = (text_space_key(embeddings, seed) for embeddings in (texts, of_target))
+    if source_space != target_space:
         raise DataError(
-            f"{of_target.path}: texts by '{theirs[0]}' of other weights than those of {texts.path} ('{mine[0]}'); "
-            "embed source and target with the same text encoder"
+            f"{of_target.path}: texts by '{target_space[0]}' of other weights than those of {texts.path} "
+            f"('{source_space[0]}'); embed source and target with the same text encoder"
         )
 
 
 def _encoded(joint: _Joint, seed: int) -> tuple[Encoded, Encoded]:
     """The source's and the target's features of one encoder. Raises DataError where the weights are not the same."""
-    features, of_target = opened(joint.source.inputs.features), opened(joint.target.inputs.features)
+    features, of_target = joint.source.features, joint.target.features
     for name in ("modality", "encoder"):
         if features.attrs[name] != of_target.attrs[name]:
             raise DataError(
                 f"{of_target.path}: {name} '{of_target.attrs[name]}', but '{features.attrs[name]}' in {features.path}; "
                 "name features of one encoder for source and target"
             )
-    split = joint.asked.source.split
     unseen = {"fit": [], "val": [], "unseen": sorted(set().union(*joint.splits.values()))}
-    learnt = encoded(features, split, seed, joint.parts)
-    scored = encoded(of_target, split, seed, unseen, ", ".join(joint.splits))
+    learnt = encoded(features, joint.request.source.split, seed, joint.classes)
+    scored = encoded(of_target, joint.request.source.split, seed, unseen, ", ".join(joint.splits))
     # Regressions to label vectors bear the hash of those vectors, so what was taught must agree too.
     afar = scored.saw.elsewhere
     agree = afar is None or set(afar.names) == joint.shared.names_taught(learnt)
@@ -167,29 +187,29 @@ def _made_by(source: Encoded) -> str | None:
 
 def _task(joint: _Joint, learnt: Encoded, scored: Encoded, seed: int) -> Task:
     without = joint.shared.left_out(learnt)
-    fit, val = ([c for c in joint.parts[role] if joint.source.names[c] not in without] for role in ROLES)
+    fit, val = ([c for c in joint.classes[role] if joint.source.names[c] not in without] for role in ROLES)
     for role, classes in zip(ROLES, (fit, val), strict=True):
-        if joint.parts[role] and not classes:
+        if joint.classes[role] and not classes:
             raise DataError(
-                f"{joint.source.inputs.split}: all {role} classes of split '{joint.asked.source.split}' are left out, "
-                f"as classes of '{joint.asked.target.dataset}' or by the row of rest; name another split, lower "
+                f"{joint.source.split.path}: all {role} classes of split '{joint.request.source.split}' are left out, "
+                f"as classes of '{joint.request.target.dataset}' or by the row of rest; name another split, lower "
                 "overlap.threshold, or set overlap.keep"
             )
     rows, num_missing = _source_rows(joint, learnt, [*fit, *val])
     test, tests, num_unscored = _target_rows(joint, scored)
-    unseen, reading = sorted(set().union(*joint.splits.values())), joint.asked.reading
+    unseen, reading = sorted(set().union(*joint.splits.values())), joint.request.reading
     task = Task(
-        split=joint.asked.source.split,
+        split=joint.request.source.split,
         seed=seed,
         fit=_clips(joint, learnt, rows["fit"]),
         val=_clips(joint, learnt, rows["val"]),
         val_classes=joint.shifted(sorted(val)),
         unseen=unseen,
         held_out=_clips(joint, learnt, []),
-        test_ids=[row["clip_id"] for row in test],
-        test_ND=scored.vectors(test, reading),
+        test_ids=[row.clip_id for row in test],
+        test_features_ND=scored.vectors(test, reading),
         seen_test_ids=[],
-        seen_test_ND=scored.vectors([], reading),
+        seen_test_features_ND=scored.vectors([], reading),
         spaces=joint.splits,
         encoder_classes=[*scored.saw.training_classes, *joint.shifted(learnt.saw.training_classes)],
         training_clips=scored.saw.training_clips,
@@ -198,7 +218,7 @@ def _task(joint: _Joint, learnt: Encoded, scored: Encoded, seed: int) -> Task:
         texts=_texts(joint, unseen, sorted([*fit, *val]), seed),
         num_missing=num_missing + num_unscored,
         pretrained=learnt.saw.pretrained,
-        one_space=in_one_space(scored, joint.target.texts, seed),
+        one_space=in_one_space(scored, joint.target.texts.store, seed),
         elsewhere=_elsewhere(joint, learnt, [*fit, *val]),
         tests=tests,
         text_space=scored.text_space,
@@ -209,11 +229,11 @@ def _task(joint: _Joint, learnt: Encoded, scored: Encoded, seed: int) -> Task:
 
 def _check_width(task: Task, joint: _Joint) -> None:
     """What is learnt of vectors of one size cannot be asked about those of another; tokens may differ in number."""
-    mine, theirs = task.fit.features_ND.shape[-1], task.test_ND.shape[-1]
+    mine, theirs = task.fit.features_ND.shape[-1], task.test_features_ND.shape[-1]
     if mine != theirs:
         raise DataError(
-            f"{joint.target.inputs.features}: features of {theirs} numbers, but of {mine} in "
-            f"{joint.source.inputs.features}; extract source and target with the same encoder"
+            f"{joint.target.features.path}: features of {theirs} numbers, but of {mine} in "
+            f"{joint.source.features.path}; extract source and target with the same encoder"
         )
 
 
@@ -222,51 +242,48 @@ def _elsewhere(joint: _Joint, learnt: Encoded, classes: Sequence[int]) -> Elsewh
     names, kept = joint.shared.taught(learnt)
     kept |= {one.source for one in joint.shared.overlaps if one.class_id in classes}  # none, but where they are kept
     third = [learnt.saw.elsewhere.source] if learnt.saw.elsewhere else []
-    datasets = "+".join(sorted({joint.asked.source.dataset, *third}))
+    datasets = "+".join(sorted({joint.request.source.dataset, *third}))
     by_id = {joint.shift + class_id: name for class_id, name in joint.source.names.items()}
     return Elsewhere(datasets, names, by_id, sorted(kept))
 
 
-def _source_rows(joint: _Joint, learnt: Encoded, classes: Sequence[int]) -> tuple[dict[str, list[Line]], int]:
+def _source_rows(joint: _Joint, learnt: Encoded, classes: Sequence[int]) -> tuple[dict[str, list[SplitRow]], int]:
     """The clips that are learnt from, by role, and how many have no features."""
-    split = joint.asked.source.split
+    split = joint.request.source.split
     rows = [
         row
-        for row in tables.read_rows(joint.source.inputs.split, SPLIT)
-        if row["split"] == split and row["role"] in ROLES and not row["held_out"] and row["class_id"] in classes
+        for row in joint.source.split.rows[split]
+        if row.role in ROLES and not row.held_out and row.class_id in classes
     ]
-    found, num_missing = learnt.there(rows, joint.asked.max_missing)
-    return used(found, ROLES, split), num_missing
+    clips, num_missing = learnt.with_features(rows, joint.request.max_missing)
+    return by_role(clips, ROLES, split), num_missing
 
 
-def _target_rows(joint: _Joint, scored: Encoded) -> tuple[list[Line], dict[str, list[int]], int]:
+def _target_rows(joint: _Joint, scored: Encoded) -> tuple[list[SplitRow], dict[str, list[int]], int]:
     """The clips of all splits by id, the places of each split's among them, and how many have no features."""
-    rows = [
-        row
-        for row in tables.read_rows(joint.target.inputs.split, SPLIT)
-        if row["split"] in joint.splits and row["role"] == "unseen_test"
-    ]
-    every = {row["clip_id"]: row for row in rows}
-    found, num_missing = scored.there([every[clip_id] for clip_id in sorted(every)], joint.asked.max_missing)
-    place = {row["clip_id"]: number for number, row in enumerate(found)}
-    tests: dict[str, list[int]] = {split: [] for split in joint.splits}
-    for row in rows:
-        if row["clip_id"] in place:
-            tests[row["split"]].append(place[row["clip_id"]])
+    rows_of = {
+        split: [row for row in joint.target.split.rows[split] if row.role == "unseen_test"] for split in joint.splits
+    }
+    every = {row.clip_id: row for rows in rows_of.values() for row in rows}
+    clips, num_missing = scored.with_features([every[clip_id] for clip_id in sorted(every)], joint.request.max_missing)
+    place = {row.clip_id: number for number, row in enumerate(clips)}
+    tests = {
+        split: sorted(place[row.clip_id] for row in rows if row.clip_id in place) for split, rows in rows_of.items()
+    }
     for split, places in tests.items():
         if not places:
             raise DataError(f"split '{split}': no clips with features to score; run `dvc repro split extract`")
-    return found, {split: sorted(places) for split, places in tests.items()}, num_missing
+    return clips, tests, num_missing
 
 
-def _clips(joint: _Joint, learnt: Encoded, rows: Sequence[Line]) -> Clips:
-    clips = learnt.clips(rows, joint.asked.reading)
+def _clips(joint: _Joint, learnt: Encoded, rows: Sequence[SplitRow]) -> Clips:
+    clips = learnt.clips(rows, joint.request.reading)
     return replace(clips, class_ids=tuple(joint.shifted(clips.class_ids)))
 
 
 def _texts(joint: _Joint, unseen: Sequence[int], seen: Sequence[int], seed: int) -> ClassTexts:
     """Classes of the target, then of the source; of the types of text those that both datasets have."""
-    both = [class_texts(joint.target.texts, unseen, seed), class_texts(joint.source.texts, seen, seed)]
+    both = [joint.target.texts.of(unseen, seed), joint.source.texts.of(seen, seed)]
     contexts = [texts.context_KT for texts in both if texts.context_KT is not None]
     kinds = [kind for kind in sorted(both[0].further) if _is_of_both(joint, kind, seed)]
     return ClassTexts(
@@ -279,7 +296,7 @@ def _texts(joint: _Joint, unseen: Sequence[int], seen: Sequence[int], seed: int)
 
 def _is_of_both(joint: _Joint, kind: str, seed: int) -> bool:
     """Whether both datasets have a type of text, in one space: groups of no text encoder say what made them."""
-    stores = joint.target.texts, joint.source.texts
+    stores = joint.target.texts.store, joint.source.texts.store
     if not all(kind in {name.partition("@")[0] for name in texts.groups()} for texts in stores):
         return False
     attrs = [texts.group_attrs(text_group(texts, kind, seed)) for texts in stores]
@@ -288,6 +305,6 @@ def _is_of_both(joint: _Joint, kind: str, seed: int) -> bool:
 
 def _told_apart(joint: _Joint) -> Names:
     """Names of the classes of both, by id in a task; a class of the source that bears a target's name is told so."""
-    theirs, source = set(joint.target.names.values()), joint.asked.source.dataset
+    theirs, source = set(joint.target.names.values()), joint.request.source.dataset
     mine = {c: f"{name} ({source})" if name in theirs else name for c, name in joint.source.names.items()}
     return {**joint.target.names, **{joint.shift + c: name for c, name in mine.items()}}

@@ -1,19 +1,25 @@
-"""The contract of an encoder, `Encoder` in a file of a modality: a torch module built from its `Params`.
+"""The contract of an encoder: the class `Encoder` in a file of a modality, a torch module built from its `Params`.
+
+Every encoder has:
 
 - `dim`: the size D of its vectors.
-- `parts`: what of a clip can be hidden, such as "frames", and the axis of its input along which it lies.
-- `forward`, by calling it: one vector a clip.
-- `with_tokens`: beside it the vectors whose mean over the middle axes it is.
+- `forward`: one vector for each clip.
+- `with_tokens`: the same vectors, and the tokens whose mean they are.
+- `parts`: what can be hidden of a clip, such as "frames", and the axis of the input along which it lies.
 
-Of pictures also (`PictureEncoder`):
+An encoder of pictures also has (`PictureEncoder`):
 
-- `places`: its last map.
-- `stride`: how far its cells lie apart in the clip.
+- `places`: its last feature map.
+- `stride`: how many frames, rows and columns of the clip lie between two cells of that map.
 
-Of several networks side by side also (`StreamedEncoder`):
+An encoder of several networks also has (`StreamedEncoder`):
 
-- `by_stream`: the vectors of each, which end to end are the clip's.
+- `by_stream`: the vectors of each network; joined end to end they are the clip's.
 - `dims`: their sizes.
+
+A recipe of pictures, which prepares clips for encoders, has:
+
+- `view`: which part of a recorded picture it keeps.
 """
 
 # Shapes: N clips, D feature size; of pictures S frames of the map, G x P cells.
@@ -26,7 +32,7 @@ from torch import Tensor, nn
 
 @runtime_checkable
 class Encoder(Protocol):
-    """Clips -> one vector each. A clip's vector depends on that clip alone; no encoder is given an empty one."""
+    """Clips -> one vector each. A clip's vector depends on that clip alone. No encoder is given an empty clip."""
 
     @property
     def dim(self) -> int:
@@ -34,63 +40,63 @@ class Encoder(Protocol):
 
     @property
     def parts(self) -> Mapping[str, int]:
-        """Axis of the input by name of the part; of every encoder "frames". Hidden is what is set to 0."""
+        """Axis of the input by name of the part; every encoder has "frames". A hidden part is set to 0."""
 
     def __call__(self, x_NCT: Tensor, /) -> Tensor:
         """feature_ND of prepared clips, as the modality's recipes leave them."""
 
     def with_tokens(self, x_NCT: Tensor, /) -> tuple[Tensor, Tensor]:
-        """feature_ND as by a call, and tokens (N, ..., D): in eval mode it is their mean over the middle axes."""
+        """feature_ND as `forward` gives it, and tokens (N, ..., D), whose mean over the middle axes it is in eval mode."""
 
 
 @runtime_checkable
 class PictureEncoder(Encoder, Protocol):
-    """An encoder that keeps where in the picture it saw something."""
+    """An encoder that keeps the place in the picture where it saw something."""
 
     @property
     def stride(self) -> tuple[int, int, int]:
-        """Of `places` in frames, rows and columns: cell i of an axis looks at frame, row or column i * stride."""
+        """In frames, rows and columns: cell i of an axis of `places` looks at frame, row or column i * stride."""
 
     def places(self, x_NCTHW: Tensor, /) -> Tensor:
-        """places_NDSGP: what it finds at each frame and place that are left; its D need not be `dim`."""
+        """places_NDSGP: the last feature map, one vector a cell; its D need not be `dim`."""
 
 
 @runtime_checkable
 class StreamedEncoder(Encoder, Protocol):
-    """Several networks over views of the same clip. Each learns by itself, as if there were no other."""
+    """Several networks over views of the same clip, each trained by itself."""
 
     @property
     def dims(self) -> Sequence[int]:
         """The size of each network's vectors; D is their sum."""
 
     def by_stream(self, x_NCT: Tensor, /) -> list[Tensor]:
-        """The vectors of each network; end to end along D they are feature_ND."""
+        """The vectors of each network; joined along D they are feature_ND."""
 
 
 @runtime_checkable
 class SplitlessMember(Protocol):
-    """The file of an encoder whose weights belong to no split: those of a path serve all splits."""
+    """The file of an encoder whose weights belong to no split: the same file of weights serves all splits."""
 
-    RECIPE: str  # which leaves clips as the encoder sees them
+    RECIPE: str  # the recipe that prepares clips for the encoder
 
     def seeds(self, weights: Path) -> list[int] | None:
-        """The seeds whose weights lie there; None where the weights have none."""
+        """The seeds whose weights are there; None where weights have no seed."""
 
     def frozen(
         self, weights: Path, seed: int | None, options: dict[str, Any], section: str
     ) -> "tuple[nn.Module, dict[str, Any]]":
-        """The encoder of a seed, at rest, and of its weights: `weights_hash`, `pretrained`, `named_classes`."""
+        """The frozen encoder of a seed, and metadata of its weights: `weights_hash`, `pretrained`, `named_classes`."""
 
 
 @runtime_checkable
 class WeightlessMember(Protocol):
-    """The file of an encoder that learns nothing: what it gives belongs to no split, and is called so."""
+    """The file of an encoder that learns nothing: its features belong to no split and are named accordingly."""
 
     MEASURED: tuple[str, ...]  # what the first numbers of its vectors measure, by name
 
 
 def encoder_of(module: nn.Module) -> Encoder:
-    """A module as the encoder that it is; TypeError, naming what it lacks, if it does not keep the contract."""
+    """The module, checked against the contract; TypeError, naming what it lacks, if it does not keep it."""
     if not isinstance(module, Encoder):
         lacks = sorted({"dim", "parts", "with_tokens"} - set(dir(module)))
         raise TypeError(f"{type(module).__module__}: its Encoder lacks {lacks}; see pipeline/models/encoder.py")

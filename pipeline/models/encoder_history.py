@@ -1,4 +1,4 @@
-"""What the weights behind features have seen, as their store says it; what makes no zero-shot figure is refused."""
+"""What the encoder behind features was trained on, as their store says; leaks of unseen classes are refused."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,33 +14,35 @@ Classes = Mapping[str, Sequence[int]]  # class ids by role: fit, val, unseen
 
 @dataclass(frozen=True)
 class OtherDataset:
-    """What an encoder was taught on another dataset than the one of its features."""
+    """What an encoder learned from another dataset than that of its features."""
 
     source: str  # that dataset
     names: list[str]  # of its classes
-    kept_overlap: list[str]  # of them, those that a filter would have taken out as classes of a target
+    kept_overlap: list[str]  # those of them that a filter would have removed as classes of a target
 
 
 @dataclass(frozen=True)
 class EncoderHistory:
-    """What made the features of one group."""
+    """What the encoder of one group of features was trained on."""
 
-    training_classes: list[int]  # whose labels or texts any weight was taught, ascending
-    pairs: str | None  # which clips were bound to the hub's: a word of core.scores; None: the encoder was not bound
+    training_classes: list[int]  # whose labels or texts any weight was trained on, ascending
+    pairs: (
+        str | None
+    )  # which clips were bound to those of the hub: a word of core.scores; None: the encoder was not bound
     paired_classes: list[int]  # of those clips, ascending
-    pretrained: str | None  # the weights of the web that the encoder began as
+    pretrained: str | None  # the web-scale weights that the encoder started from
     elsewhere: "OtherDataset | None"  # None: nothing was learnt from another dataset
-    # Digest of the clips of this dataset whose labels the encoder was taught, `UNKNOWN_CLIPS` where its store names
-    # classes and no clips; None: no such label.
+    # Digest of the clips of this dataset whose labels the encoder was trained on; `UNKNOWN_CLIPS` where its store names
+    # classes but no clips; None: no such label.
     training_clips: str | None
 
 
 def checked_history(features: store.Store, group: str, split: str, classes: Classes) -> EncoderHistory:
-    """What a group's encoder saw. Raises LeakError where an unseen class, or one that selection calls so, is among it.
+    """What a group's encoder was trained on. Raises LeakError where it saw unseen classes, or val classes against the rules.
 
-    Val classes may have been trained on by adopted features, and by an encoder that belongs to no split, such as CLIP,
-    or is bound to one; and they may have been paired where the store says so. A choice by them is then called
-    `validation_seen`. Unseen classes may have been paired, without their labels, where the store says `all`.
+    Val classes are allowed for adopted features, for an encoder that belongs to no split, such as CLIP, and for one
+    bound to such an encoder. Pairs of val classes are allowed where the store says so. A choice made on val classes is
+    then called `validation_seen`. Pairs of unseen classes, without labels, are allowed where the store says `all`.
     """
     attrs = features.group_attrs(group)
     where = f"{features.path}: group '{group}'"
@@ -49,11 +51,11 @@ def checked_history(features: store.Store, group: str, split: str, classes: Clas
         raise LeakError(f"{where} does not say what its encoder was trained on")
     pairs, paired = _paired(where, features.attrs, attrs)
 
-    def refuse(how: str, found: Sequence[int], role: str, remedy: str) -> None:
-        both = sorted(set(found) & set(classes[role]))
-        if both:
+    def refuse(verb: str, class_ids: Sequence[int], role: str, remedy: str) -> None:
+        leaked = sorted(set(class_ids) & set(classes[role]))
+        if leaked:
             raise LeakError(
-                f"{features.path}: the encoder of group '{group}' was {how} classes {both}, which split '{split}' "
+                f"{features.path}: the encoder of group '{group}' was {verb} classes {leaked}, which split '{split}' "
                 f"calls {role}; {remedy}"
             )
 
@@ -68,7 +70,7 @@ def checked_history(features: store.Store, group: str, split: str, classes: Clas
 
 
 def _elsewhere(where: str, dataset: str, attrs: Mapping[str, Any]) -> OtherDataset | None:
-    """What the encoder was taught on another dataset, by the names of the classes: ids are the other dataset's."""
+    """What the encoder learned from another dataset, by class names: its ids are those of that dataset."""
     source, names = attrs.get("source", dataset), attrs.get("training_names")
     if source == dataset:
         if names is not None and len(names) > len(set(attrs["training_classes"])):
@@ -83,7 +85,7 @@ def _elsewhere(where: str, dataset: str, attrs: Mapping[str, Any]) -> OtherDatas
 
 
 def _paired(where: str, of_store: Mapping[str, Any], attrs: Mapping[str, Any]) -> tuple[str | None, list[int]]:
-    """Which clips were bound, and their classes; none where a hub is at rest. A store that names its senses says it."""
+    """Which clips were bound, and their classes; none for a frozen hub. A store that names its senses must say both."""
     pairs, paired = attrs.get("pairs"), attrs.get("paired_classes")
     if "senses" in of_store and ("pairs" not in attrs or paired is None):
         raise LeakError(f"{where} does not say which clips its encoder was bound with; run `dvc repro bind`")

@@ -48,21 +48,21 @@ def read(path: Path, what: str) -> "dict[str, Tensor]":
     outside.check_file(path, what)
     try:
         if path.suffix == ".safetensors":
-            found: Any = load_file(path)
+            content: Any = load_file(path)
         else:
             with warnings.catch_warnings():  # of an archive of TorchScript and of plain pickles, which are then refused
                 warnings.filterwarnings("ignore", "'torch.load' received a zip file", UserWarning)
                 warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
                 warnings.filterwarnings("ignore", "Validating sparse tensor", UserWarning)
-                found = torch.load(path, map_location="cpu", weights_only=True)
+                content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise FormatError(
             f"{path}: a pickle that holds code or other values beside weights; it is not run, bring safetensors"
         ) from None
     except (SafetensorError, *_DAMAGED) as error:
-        told = " ".join(str(error).split())[:200]
-        raise FormatError(f"{path}: not readable as weights ({told}); bring them as safetensors") from None
-    state = found.get("state_dict", found) if isinstance(found, dict) else None
+        reason = " ".join(str(error).split())[:200]
+        raise FormatError(f"{path}: not readable as weights ({reason}); bring them as safetensors") from None
+    state = content.get("state_dict", content) if isinstance(content, dict) else None
     named = isinstance(state, dict) and all(isinstance(name, str) for name in state)
     if not named or not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise FormatError(f"{path}: holds no weights by name; expected a model's state")

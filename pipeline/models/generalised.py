@@ -104,5 +104,5 @@ def _best(score_NK: Array, is_seen_K: Bools, num_best: int) -> Doubles:
 
 
 def _sigmoid(x: Doubles) -> Doubles:
-    found: Doubles = 0.5 * (1 + np.tanh(0.5 * x))
-    return found
+    p: Doubles = 0.5 * (1 + np.tanh(0.5 * x))
+    return p

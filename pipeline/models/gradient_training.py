@@ -78,10 +78,10 @@ def train_epochs(
     Raises DataError when the loss is no longer a number.
     """
     data, rates = _ShuffledRows({"rows": np.arange(num_clips)}, params.batch_size), params.rates
-    kept = set(params.settings)
+    kept_epochs = set(params.settings)
     schedule = _Schedule("epoch", params.epochs, lambda step, in_epoch: rates[step // in_epoch], params.weight_decay)
     for epoch, loss in enumerate(_train(module, lambda rows, *_: loss_of(rows), data, schedule, seed), 1):
-        if str(epoch) in kept:
+        if str(epoch) in kept_epochs:
             yield str(epoch), loss
 
 
@@ -149,8 +149,8 @@ def cosine_rates(lr: float, num_epochs: int) -> list[float]:
     """
     rates = [lr]
     for epoch in range(1, num_epochs):
-        now, before = (1 + math.cos(math.pi * each / num_epochs) for each in (epoch, epoch - 1))
-        rates.append(now / before * rates[-1])
+        this_height, last_height = (1 + math.cos(math.pi * n / num_epochs) for n in (epoch, epoch - 1))
+        rates.append(this_height / last_height * rates[-1])
     return rates
 
 

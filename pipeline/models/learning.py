@@ -197,8 +197,8 @@ class Learner:
         """All that the rest of the course depends on; every rank must ask."""
         tensors = {f"module.{name}": value for name, value in self.module.state_dict().items()}
         for number, values in self.optimizer.state_dict()["state"].items():
-            kept = {name: value for name, value in values.items() if isinstance(value, Tensor)}
-            tensors |= {f"optimizer.{number}.{name}": value for name, value in kept.items()}
+            tensors_of = {name: value for name, value in values.items() if isinstance(value, Tensor)}
+            tensors |= {f"optimizer.{number}.{name}": value for name, value in tensors_of.items()}
         if self.average is not None:
             tensors |= {f"average.{name}": value for name, value in self.average.average.items()}
         for rank, vector in enumerate(self.engine.gathered(self.totals.vector())):
@@ -207,9 +207,9 @@ class Learner:
             tensors[f"random.{rank}"] = random
         return tensors, {"epoch": self.epoch, "step": self.step, "totals": self.totals.names}
 
-    def put_back(self, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
+    def put_back(self, tensors: dict[str, Tensor], progress: dict[str, Any]) -> None:
         """Go on from a state of a learner of the same module and course."""
-        self.epoch, self.step = about["epoch"], about["step"]
+        self.epoch, self.step = progress["epoch"], progress["step"]
         self.module.load_state_dict(with_prefix(tensors, "module."))
         held: dict[int, dict[str, Tensor]] = {}
         for name, value in with_prefix(tensors, "optimizer.").items():
@@ -219,7 +219,7 @@ class Learner:
         self.optimizer.load_state_dict({"state": held, "param_groups": groups})
         if self.average is not None:
             self.average.put_back(with_prefix(tensors, "average."))
-        self.totals.put_back(about["totals"], tensors[f"totals.{self.engine.rank}"])
+        self.totals.put_back(progress["totals"], tensors[f"totals.{self.engine.rank}"])
         random = tensors[f"random.{self.engine.rank}"]
         torch.set_rng_state(random[: torch.get_rng_state().numel()])
         if self.engine.device.type == "cuda":

@@ -105,14 +105,14 @@ def _tower_modules(model: nn.Module, tower: str) -> list[tuple[str, nn.Module]]:
 
 
 def _add(model: nn.Module, tower: str, low_rank: LowRank) -> None:
-    found = [
+    weights = [
         (module, name, stacked)
         for path, module in _tower_modules(model, tower)
         for name, stacked in _weights(path, module)
     ]
-    if not found:
+    if not weights:
         raise ParamsError(f"lora.{tower}: only the transformers of open_clip (such as ViT-B-32) take it; give null")
-    for module, name, stacked in found:
+    for module, name, stacked in weights:
         change = LowRankChange(getattr(module, name), stacked, low_rank)
         parametrize.register_parametrization(module, name, change)
 

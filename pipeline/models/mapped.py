@@ -36,7 +36,7 @@ class MappedEncoder(nn.Module):
         return self.map(feature_ND), self.map(tokens)
 
 
-def with_kept_map(encoder: nn.Module, about: Mapping[str, Any]) -> nn.Module:
-    """An encoder as `about`, the metadata of its weights, has it: with a map where that was kept."""
-    kept = about.get(text_space.KEY)
-    return encoder if kept is None else MappedEncoder(encoder, kept["dim"])
+def with_kept_map(encoder: nn.Module, metadata: Mapping[str, Any]) -> nn.Module:
+    """The encoder, with a linear map behind it where the metadata of its weights say that one was kept."""
+    space = metadata.get(text_space.KEY)
+    return encoder if space is None else MappedEncoder(encoder, space["dim"])

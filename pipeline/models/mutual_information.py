@@ -104,6 +104,6 @@ def train(
     def of_rows(rows: Rows) -> Tensor:
         return loss_of(model, features[rows], text_NT[rows])
 
-    judge = PairScorer(model, embedder)
+    scorer = PairScorer(model, embedder)
     for setting, loss in train_epochs(model, of_rows, len(features), params, seed):
-        yield setting, loss, judge
+        yield setting, loss, scorer

@@ -75,19 +75,19 @@ def seeds(path: Path) -> list[int] | None:
     """The seeds of a row of finetune, ascending; None for a start file. DataError for a folder without weights."""
     if not path.is_dir():
         return None
-    found = sorted(int(file.stem) for file in path.glob("*.safetensors") if file.stem.isdecimal())
-    if not found:
+    numbers = sorted(int(file.stem) for file in path.glob("*.safetensors") if file.stem.isdecimal())
+    if not numbers:
         raise DataError(f"{path}: no weights there; run `dvc repro finetune@{path.name}`")
-    return found
+    return numbers
 
 
 def identity(path: Path, seed: int = 0) -> str:
     """SHA-256 that names what `start` gives, without building it."""
     if path.is_dir():
         return file_digest(weights_of(path, seed))
-    said = read_start(path)
-    weights = weights_file(said)
-    return value_digest([said.architecture, seed if weights is None else file_digest(weights)])
+    start = read_start(path)
+    weights = weights_file(start)
+    return value_digest([start.architecture, seed if weights is None else file_digest(weights)])
 
 
 def weights_of(folder: Path, seed: int) -> Path:
@@ -130,10 +130,10 @@ def build(architecture: Architecture, tag: str | None) -> "nn.Module":
 
 def configuration(architecture: Architecture) -> dict[str, Any]:
     """What open_clip builds an architecture from."""
-    found: dict[str, Any] = (
+    config: dict[str, Any] = (
         architecture if isinstance(architecture, dict) else _open_clip().get_model_config(architecture)
     )
-    return found
+    return config
 
 
 def fill(model: "nn.Module", path: Path) -> None:
@@ -187,8 +187,8 @@ def _open_clip() -> Any:
 
 def _check_name(name: str, known: list[str]) -> None:
     if name not in known:
-        by_lower = {each.lower(): each for each in known}
-        near = [by_lower[each] for each in difflib.get_close_matches(name.lower(), by_lower, n=5, cutoff=0.5)]
+        by_lower = {architecture.lower(): architecture for architecture in known}
+        near = [by_lower[lower] for lower in difflib.get_close_matches(name.lower(), by_lower, n=5, cutoff=0.5)]
         raise ParamsError(
             f"open_clip has no architecture '{name}'; near it are {near or known[:5]}, all are open_clip.list_models()"
         )
@@ -203,12 +203,12 @@ def _tag(architecture: Architecture, tag: str) -> dict[str, Any]:
     known = open_clip.list_pretrained_tags_by_model(architecture)
     if tag not in known:
         raise ParamsError(f"architecture '{architecture}' has no pretrained tag '{tag}', only {known}")
-    found: dict[str, Any] = open_clip.get_pretrained_cfg(architecture, tag)
-    quick = bool(found.get("quick_gelu"))
+    config: dict[str, Any] = open_clip.get_pretrained_cfg(architecture, tag)
+    quick = bool(config.get("quick_gelu"))
     if quick != bool(configuration(architecture).get("quick_gelu")):
         other = f"{architecture}-quickgelu" if quick else architecture.removesuffix("-quickgelu")
         raise ParamsError(f"tag '{tag}' was trained with another activation; name the architecture '{other}'")
-    return found
+    return config
 
 
 def _cached(architecture: Architecture, tag: str) -> Path:
@@ -218,9 +218,9 @@ def _cached(architecture: Architecture, tag: str) -> Path:
     if not repository:
         raise DataError(f"tag '{tag}' of '{architecture}' is on no hub; download its file and name it as 'checkpoint'")
     for name in [file] if file else _FILES:
-        found = try_to_load_from_cache(repository, name)
-        if isinstance(found, str):
-            return Path(found)
+        file_path = try_to_load_from_cache(repository, name)
+        if isinstance(file_path, str):
+            return Path(file_path)
     raise DataError(
         f"weights '{tag}' of '{architecture}' are not in the Hugging Face cache, and nothing is fetched here; run "
         f"`hf download {repository} {file or _FILES[0]}` once"

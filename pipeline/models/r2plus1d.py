@@ -55,8 +55,8 @@ class Encoder(nn.Module):
     def places(self, x_NCTHW: Tensor) -> Tensor:
         """places_NDSGP: what the last stage finds at each frame S and place G x P that it has left."""
         moving = x_NCTHW - x_NCTHW.mean(dim=2, keepdim=True)
-        found_NDSGP: Tensor = self.stages(self.normalise(torch.cat([x_NCTHW, moving], dim=1)))
-        return found_NDSGP
+        place_NDSGP: Tensor = self.stages(self.normalise(torch.cat([x_NCTHW, moving], dim=1)))
+        return place_NDSGP
 
 
 def _stage(in_channels: int, channels: int, time_stride: int) -> nn.Module:

@@ -9,9 +9,9 @@ import numpy as np
 
 from pipeline.core.errors import DataError
 from pipeline.core.scores import Provenance
-from pipeline.models.clip_vectors import made_by, opened
+from pipeline.models.clip_vectors import made_by, open_features
 from pipeline.models.methods.shared import ClassEmbedder
-from pipeline.models.tasks import Task
+from pipeline.models.task import Task
 from pipeline.transfer import folds, recognise
 from pipeline.transfer.folds import Trial
 from pipeline.transfer.params import Folds, TransferParams
@@ -50,8 +50,8 @@ class Recognised:
 
 def check_features(asked: TransferParams, features: Path) -> None:
     """Refuse to call by the name of ResT what is composed of other features, or of the regressions of its rival."""
-    found = opened(features).attrs["encoder"] if made_by(features) == "rest" else None
-    if asked.method == "rest" and found != "rest":
+    encoder = open_features(features).attrs["encoder"] if made_by(features) == "rest" else None
+    if asked.method == "rest" and encoder != "rest":
         raise DataError(
             f"{features}: method 'rest' composes what a transformer of the stage rest has learnt; name a store of "
             "features/rest with such a one, or say 'prototypes' for any other features"
@@ -67,8 +67,8 @@ def recognised(task: Task, asked: TransferParams, refit: str, folds_: Folds, nam
     seen = sorted(set(task.training(refit).class_ids))
     known = _known(task, asked, names, refit, seen)
     for space, class_ids in task.spaces.items():
-        test_ids, test_ND = task.tested(space)
-        clips_NF = unit_rows(test_ND, test_ids, "clip")
+        test_ids, test_features_ND = task.tested(space)
+        clips_NF = unit_rows(test_features_ND, test_ids, "clip")
         targets, columns = _candidates(seen, class_ids)
         scored[space] = [recognise.scores(known, seen, targets, clips_NF, at, asked.scheme) for at in settings]
         values[space] = np.stack([one.values_NC[:, columns] for one in scored[space]], axis=1)
@@ -83,8 +83,8 @@ def by_inference(
     `refit` and `names` are those that `one` was found with; the setting is the one that it selected.
     """
     task, class_ids = one.task, one.task.spaces[one.first]
-    test_ids, test_ND = task.tested(one.first)
-    clips_NF = unit_rows(test_ND[list(places)], [test_ids[place] for place in places], "clip")
+    test_ids, test_features_ND = task.tested(one.first)
+    clips_NF = unit_rows(test_features_ND[list(places)], [test_ids[place] for place in places], "clip")
     seen = sorted(set(task.training(refit).class_ids))
     known = _known(task, asked, names, refit, seen)
     targets, columns = _candidates(seen, class_ids)

@@ -3,11 +3,9 @@
 # Shapes: N clips, D feature size, K classes, T text size.
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, field_validator
 
 from pipeline.models.methods.shared import (
     Array,
@@ -15,6 +13,7 @@ from pipeline.models.methods.shared import (
     ClassTexts,
     Clips,
     Cost,
+    Grid,
     OneTextParams,
     standardisation,
     unit,
@@ -26,14 +25,7 @@ Doubles = npt.NDArray[np.float64]
 class PenaltyParams(OneTextParams):
     """Which texts are the target, and the penalties to choose from."""
 
-    lambdas: list[Annotated[float, Field(gt=0)]] = Field(min_length=1)  # penalty a clip: 1 = as strong as unit features
-
-    @field_validator("lambdas")
-    @classmethod
-    def _ascend(cls, lambdas: list[float]) -> list[float]:
-        if lambdas != sorted(set(lambdas)):
-            raise ValueError("expected ascending values, each once")
-        return lambdas
+    lambdas: Grid  # penalty a clip: 1 = as strong as unit features
 
     @property
     def settings(self) -> list[str]:

@@ -47,8 +47,8 @@ class Block(nn.Module):
     def _attended(self, token_NLD: Tensor) -> Tensor:
         whole_NL3HK = self.inward(token_NLD).unflatten(2, (3, self.num_heads, -1))
         query_NHLK, key_NHLK, value_NHLK = whole_NL3HK.permute(2, 0, 3, 1, 4)
-        found_NHLK = functional.scaled_dot_product_attention(query_NHLK, key_NHLK, value_NHLK)
-        attended_NLD: Tensor = self.outward(found_NHLK.transpose(1, 2).flatten(2))
+        mixed_NHLK = functional.scaled_dot_product_attention(query_NHLK, key_NHLK, value_NHLK)
+        attended_NLD: Tensor = self.outward(mixed_NHLK.transpose(1, 2).flatten(2))
         return attended_NLD
 
     def _active(self, x: Tensor) -> Tensor:

@@ -97,8 +97,8 @@ class Encoder(nn.Module):
 
         A class token is no mean of patches: then all patches are moved alike until their mean is the class token.
         """
-        found_NLD = self._found(x_NCTHW)
-        feature_ND, patch_NKD = self._pooled(found_NLD), found_NLD[:, 1:]
+        token_NLD = self._found(x_NCTHW)
+        feature_ND, patch_NKD = self._pooled(token_NLD), token_NLD[:, 1:]
         if self.params.pooling == "class":
             patch_NKD = patch_NKD + (feature_ND - patch_NKD.mean(dim=1))[:, None]
         return feature_ND, patch_NKD.reshape(-1, *self.grid, self.dim)
@@ -121,8 +121,8 @@ class Encoder(nn.Module):
         change_NCTHW = x_NCTHW - x_NCTHW.mean(dim=2, keepdim=True)
         return change_NCTHW if self.params.sees == "changes" else torch.cat([x_NCTHW, change_NCTHW], dim=1)
 
-    def _pooled(self, found_NLD: Tensor) -> Tensor:
-        return found_NLD[:, 0] if self.params.pooling == "class" else found_NLD[:, 1:].mean(dim=1)
+    def _pooled(self, token_NLD: Tensor) -> Tensor:
+        return token_NLD[:, 0] if self.params.pooling == "class" else token_NLD[:, 1:].mean(dim=1)
 
     def _found(self, x_NCTHW: Tensor) -> Tensor:
         """found_NLD: all tokens after the last norm. DataError for clips of another size."""
@@ -139,5 +139,5 @@ class Encoder(nn.Module):
         token_NLD = torch.cat([class_N1D, patch_NKD], dim=1) + self.position_LD
         if self.params.first_norm == "tokens":
             token_NLD = self.first_norm(token_NLD)
-        found_NLD: Tensor = self.last_norm(self.blocks(token_NLD))
-        return found_NLD
+        normed_NLD: Tensor = self.last_norm(self.blocks(token_NLD))
+        return normed_NLD

@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
+from pipeline.reporting.clip_strips import PAPER, side_by_side
+
 Floats = npt.NDArray[np.floating[Any]]
 Pictures = npt.NDArray[np.uint8]
 Colour = tuple[int, int, int]
@@ -21,7 +23,6 @@ MAX_REGIONS = 5  # as in the paper's figures
 _HEIGHT = 96  # of a frame, pixels
 _GAP, _CELL, _LINE = 4, 18, 16
 _WORD = 64  # pixels, width of a word's column
-_PAPER: Colour = (255, 255, 255)
 _INK: Colour = (40, 40, 40)
 _FULL: Colour = (27, 108, 168)  # of a cell that gets all
 _DARK = 0.7  # from so deep on a cell's figure is as light as paper
@@ -32,7 +33,7 @@ _LETTERS = 14  # of a name before a row; over a column fewer
 
 
 @dataclass(frozen=True, eq=False)
-class Looked:
+class ClipAttention:
     """The attention of one clip: of its CLS token, then of its words, each to visual tokens and to words."""
 
     frames_SHW3: Pictures  # what the tokens were made of; of a group of frames the first
@@ -41,7 +42,7 @@ class Looked:
     words_RL: Floats
 
 
-def draw(path: Path, clip: Looked) -> None:
+def draw(path: Path, clip: ClipAttention) -> None:
     """Frames above, the words beside them; below a row for each token that attends: the darker, the more it looks.
 
     Each cell says its share in per cent, for shares of few frames differ little.
@@ -52,7 +53,7 @@ def draw(path: Path, clip: Looked) -> None:
     columns = [(_NAMES + number * width, width - _GAP) for number in range(len(frames))]
     columns += [(words + number * (_WORD + _GAP), _WORD) for number in range(clip.words_RL.shape[1])]
     size = sum(columns[-1]) + _GAP, _HEIGHT + _GAP + len(clip.rows) * (_CELL + _GAP)
-    sheet = Image.new("RGB", size, _PAPER)
+    sheet = Image.new("RGB", size, PAPER)
     for (left, _), frame in zip(columns, frames, strict=False):
         sheet.paste(frame, (left, 0))
     pen = ImageDraw.Draw(sheet)
@@ -74,13 +75,11 @@ def draw_regions(
 
     `frame_K` says in which of the frames a region lies.
     """
-    shown = [_regions(frames_SHW3[at], boxes_K4[frame_K == at], share_K[frame_K == at]) for at in spread(frames_SHW3)]
-    sheet = Image.new("RGB", (sum(frame.width + _GAP for frame in shown) - _GAP, shown[0].height), _PAPER)
-    left = 0
-    for frame in shown:
-        sheet.paste(frame, (left, 0))
-        left += frame.width + _GAP
-    sheet.save(path)
+    frames = [
+        _regions(frames_SHW3[place], boxes_K4[frame_K == place], share_K[frame_K == place])
+        for place in spread(frames_SHW3)
+    ]
+    side_by_side(frames, _GAP).save(path)
 
 
 def spread(frames: Sequence[Any] | Pictures, num_shown: int = 3) -> list[int]:
@@ -131,10 +130,10 @@ def _scaled(frame_HW3: Pictures, height: int = _HEIGHT) -> Image.Image:
 def _cell(pen: ImageDraw.ImageDraw, left: int, top: int, width: int, share: float) -> None:
     """A cell from paper (no attention) to full colour (all of it); the root lets small shares be seen."""
     depth = float(np.sqrt(np.clip(share, 0, 1)))
-    shade = tuple(round(paper + depth * (full - paper)) for paper, full in zip(_PAPER, _FULL, strict=True))
+    shade = tuple(round(paper + depth * (full - paper)) for paper, full in zip(PAPER, _FULL, strict=True))
     pen.rectangle((left, top, left + width - 1, top + _CELL - 1), fill=shade, outline=(200, 200, 200))
     if share > 0:
-        _write(pen, (left + _GAP, top + 2), f"{100 * share:.0f} %", _PAPER if depth > _DARK else _INK)
+        _write(pen, (left + _GAP, top + 2), f"{100 * share:.0f} %", PAPER if depth > _DARK else _INK)
 
 
 def _write(pen: ImageDraw.ImageDraw, at: tuple[int, int], text: str, colour: Colour = _INK) -> None:

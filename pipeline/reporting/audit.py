@@ -10,27 +10,30 @@ _BOUND = {"fit": "of fit classes alone", "fit_and_val": "of fit and val classes 
 
 def sentences(rows: Sequence[Row]) -> list[str]:
     """What was compared: unseen classes in training and in scores, labels, clips, subjects, and weights of afar."""
-    told = dict.fromkeys(sentence for sentence in (_paired(row, rows) for row in rows) if sentence)
-    taught = "No label and no text that the weights were taught here names an unseen class: such figures are refused."
-    started = dict.fromkeys(row["pretrained"] for row in rows if row["pretrained"])
-    kept = dict.fromkeys(name for row in rows for name in row["kept_overlap"])
-    if kept:
-        taught = (
+    pairing = dict.fromkeys(sentence for sentence in (_paired(row, rows) for row in rows) if sentence)
+    labels = "No label and no text that the weights were taught here names an unseen class: such figures are refused."
+    pretrained = dict.fromkeys(row["pretrained"] for row in rows if row["pretrained"])
+    overlapping = dict.fromkeys(name for row in rows for name in row["kept_overlap"])
+    if overlapping:
+        labels = (
             f"Overlapping classes kept: the weights were taught what is tested here too, under the names of "
-            f"{rows[0]['source']}: {', '.join(kept)}. These are no zero-shot figures."
+            f"{rows[0]['source']}: {', '.join(overlapping)}. These are no zero-shot figures."
         )
     together = (
         "Transductive: the scores of a clip depend on the other test clips, whose labels are not read; to be compared "
         "with no inductive figure."
     )
     return [
-        *told,
+        *pairing,
         *[together] * any(row["scored_together"] for row in rows),
         *(_elsewhere(row) for row in rows[:1] if row["source"]),
-        taught,
+        labels,
         *dict.fromkeys(map(_clips, rows)),
         _people(rows),
-        *(f"The encoder began as {name}, weights of the web: nobody knows which classes they saw." for name in started),
+        *(
+            f"The encoder began as {name}, weights of the web: nobody knows which classes they saw."
+            for name in pretrained
+        ),
     ]
 
 
@@ -56,13 +59,13 @@ def _clips(row: Row) -> str:
 def _people(rows: Sequence[Row]) -> str:
     """Whether who or what is tested also trains."""
     shared, undigested = (max(row[f"num_{name}"] for row in rows) for name in ("shared_subjects", "undigested"))
-    told = "No test clip has the bytes of a training clip"
+    text = "No test clip has the bytes of a training clip"
     if undigested:
-        told += f" (of up to {undigested} nobody can tell, for they have no digest)"
+        text += f" (of up to {undigested} nobody can tell, for they have no digest)"
     if shared:
         protocol = rows[0]["protocol"]
-        return f"{told}. Up to {shared} test subjects train as well: the protocol {protocol} parts something else."
-    return f"{told}, and no test subject trains."
+        return f"{text}. Up to {shared} test subjects train as well: the protocol {protocol} parts something else."
+    return f"{text}, and no test subject trains."
 
 
 def _paired(row: Row, rows: Sequence[Row]) -> str | None:
@@ -73,7 +76,7 @@ def _paired(row: Row, rows: Sequence[Row]) -> str | None:
             f"Of {row['dataset']} the encoder was bound with clips {_BOUND[row['pairs']]}: with none of an unseen "
             "class. If other datasets gave pairs, the page of bind names their classes, which may be like unseen ones."
         )
-    split = f" of split {row['split']}" if len({one["split"] for one in rows}) > 1 else ""
+    split = f" of split {row['split']}" if len({other["split"] for other in rows}) > 1 else ""
     num, names = row["num_paired_unseen"], ", ".join(row["paired_unseen"])
     return (
         f"Transductive: clips of {num} of the {row['num_unseen_classes']} unseen classes{split} took part in binding, "

@@ -15,7 +15,7 @@ _OF = {
 
 
 @dataclass(frozen=True)
-class Counted:
+class PairCounts:
     """The pairs of one training: the senses that learnt together, and how many clips the rules named."""
 
     senses: tuple[str, ...]
@@ -29,7 +29,7 @@ class Counted:
 def page(
     key: str,
     abouts: Sequence[About],
-    counts: Sequence[Counted],
+    counts: Sequence[PairCounts],
     class_names: Mapping[str, Sequence[str]],
     *,
     labels: bool,
@@ -38,7 +38,7 @@ def page(
 
     `labels` is whether clips of one class were left out as negatives of each other.
     """
-    learnt = [(f"{about.sense} {about.split}-{about.seed}", about.history) for about in abouts]
+    histories_of = [(f"{about.sense} {about.split}-{about.seed}", about.history) for about in abouts]
     return pages.Page(
         title=f"Binding: {key}",
         stage="bind",
@@ -46,10 +46,12 @@ def page(
         text=_text(abouts[0], labels=labels),
         tables=[_senses(abouts), _pairs(counts), _classes(abouts[0], class_names)],
         lines=[
-            histories.lines("Loss on the pairs learnt from", "InfoNCE, mean of both directions", "loss", learnt),
-            histories.lines("Loss on held-out pairs", "InfoNCE, mean of both directions", "held_out_loss", learnt),
-            histories.lines("Recall at 1 within a batch of held-out pairs", "share", "held_out_recall", learnt),
-            histories.lines("The same of a guess", "share", "held_out_chance", learnt),
+            histories.lines("Loss on the pairs learnt from", "InfoNCE, mean of both directions", "loss", histories_of),
+            histories.lines(
+                "Loss on held-out pairs", "InfoNCE, mean of both directions", "held_out_loss", histories_of
+            ),
+            histories.lines("Recall at 1 within a batch of held-out pairs", "share", "held_out_recall", histories_of),
+            histories.lines("The same of a guess", "share", "held_out_chance", histories_of),
         ],
         images=[],
     )
@@ -57,16 +59,16 @@ def page(
 
 def _text(about: About, *, labels: bool) -> list[str]:
     hub = about.hub
-    rest = "learns along, away from its texts, which stay as they are" if hub.learned else "stays as it is"
-    read = (
+    hub_says = "learns along, away from its texts, which stay as they are" if hub.learned else "stays as it is"
+    labels_say = (
         "No text is read; labels are, for clips of one class are left out as negatives of each other."
         if labels
         else "No text and no label is read."
     )
-    what = (
+    task = (
         f"Each sense of {about.dataset} (split table {about.split_table}) learns to give the vector that the hub, "
-        f"{hub.encoder} over {hub.modality} with the weights {hub.weights}, gives of the same clip; the hub {rest}. "
-        f"{read} Paired are {_OF[about.pairs]}, where both hub and sense have recorded them."
+        f"{hub.encoder} over {hub.modality} with the weights {hub.weights}, gives of the same clip; the hub "
+        f"{hub_says}. {labels_say} Paired are {_OF[about.pairs]}, where both hub and sense have recorded them."
     )
     recall = (
         "Recall is the share of clips whose own partner is the nearest of their batch, the mean of both directions; "
@@ -75,7 +77,7 @@ def _text(about: About, *, labels: bool) -> list[str]:
         "on these few clips, and so likely too high; how test clips find each other is on the page of retrieve."
     )
     return [
-        what,
+        task,
         recall,
         "A temperature divides cosines in the loss: the lower, the more the nearest wrong clips weigh.",
     ]
@@ -85,25 +87,25 @@ def _senses(abouts: Sequence[About]) -> pages.Table:
     header = ["sense", "split", "seed", "encoder", "epochs", "best epoch", "recall at 1", "of a guess", "temperature"]
     rows: list[list[pages.Cell]] = []
     for about in abouts:
-        kept = about.history[about.epoch - 1]
-        figures = [kept["held_out_recall"], kept["held_out_chance"], about.temperature]
-        whose: list[pages.Cell] = [about.sense, about.split, about.seed, f"{about.encoder} over {about.modality}"]
-        rows.append([*whose, len(about.history), about.epoch, *(round(figure, 4) for figure in figures)])
+        best = about.history[about.epoch - 1]
+        figures = [best["held_out_recall"], best["held_out_chance"], about.temperature]
+        names: list[pages.Cell] = [about.sense, about.split, about.seed, f"{about.encoder} over {about.modality}"]
+        rows.append([*names, len(about.history), about.epoch, *(round(figure, 4) for figure in figures)])
     return pages.Table(title="Senses, on the held-out pairs that chose the epoch", header=header, rows=rows)
 
 
-def _pairs(counts: Sequence[Counted]) -> pages.Table:
+def _pairs(counts: Sequence[PairCounts]) -> pages.Table:
     header = ["senses", "split", "seed", "pairs learnt from", "held-out pairs", "clips without hub or sense"]
     rows: list[list[pages.Cell]] = [
         [
-            ", ".join(each.senses),
-            each.split,
-            each.seed,
-            each.training,
-            each.held_out,
-            each.wanted - each.training - each.held_out,
+            ", ".join(count.senses),
+            count.split,
+            count.seed,
+            count.training,
+            count.held_out,
+            count.wanted - count.training - count.held_out,
         ]
-        for each in counts
+        for count in counts
     ]
     return pages.Table(title="Pairs", header=header, rows=rows)
 

@@ -11,11 +11,11 @@ def figure(size: tuple[float, float], num_panels: int = 1) -> tuple[Any, list[An
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    made = Figure(figsize=size, layout="tight")
-    FigureCanvasAgg(made)
-    return made, [made.add_subplot(1, num_panels, number) for number in range(1, num_panels + 1)]
+    drawn = Figure(figsize=size, layout="tight")
+    FigureCanvasAgg(drawn)
+    return drawn, [drawn.add_subplot(1, num_panels, number) for number in range(1, num_panels + 1)]
 
 
-def save(made: Any, path: Path) -> None:
+def save(drawn: Any, path: Path) -> None:
     """Write the figure as PNG, without the version of the library."""
-    made.savefig(path, dpi=_DPI, metadata={"Software": None})
+    drawn.savefig(path, dpi=_DPI, metadata={"Software": None})

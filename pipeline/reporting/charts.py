@@ -51,14 +51,14 @@ def bar(value: float, chance: float) -> Markup:
 
 def signed_bars(chart: Bars) -> list[Markup]:
     """A bar for each value, from zero to it, on one axis that just holds them all; those below zero are hollow."""
-    ends = [0.0, *(one.value for one in chart.bars)]
+    ends = [0.0, *(bar.value for bar in chart.bars)]
     span = (min(ends), max(ends)) if min(ends) < max(ends) else (0.0, 1.0)
     zero = _percent(_place(0.0, span))
     line = f'<line class="tick" x1="{zero}" x2="{zero}" y1="0" y2="{_BAR_HEIGHT}"/>'
     drawn = []
-    for one in chart.bars:
-        left, right = sorted((_place(0.0, span), _place(one.value, span)))
-        kind = "bar hollow" if one.value < 0 else "bar"
+    for bar in chart.bars:
+        left, right = sorted((_place(0.0, span), _place(bar.value, span)))
+        kind = "bar hollow" if bar.value < 0 else "bar"
         place = f'x="{_percent(left)}" width="{_percent(right - left)}" y="{_BAR_HEIGHT // 2 - 6}" height="12"'
         drawn.append(_hidden([f'<rect class="{kind}" {place}/>', line], _BAR_HEIGHT))
     return drawn
@@ -76,9 +76,9 @@ def axis(chance: float) -> Markup:
 
 def lines(chart: Lines) -> Markup:
     """A line chart: gridlines with their values on them, the x axis below, one polyline a series."""
-    x_ticks = ticks([x for one in chart.series for x in one.x])
-    y_ticks = ticks([y for one in chart.series for y in one.y])
-    x_range = (min(one.x[0] for one in chart.series), max(one.x[-1] for one in chart.series))
+    x_ticks = ticks([x for series in chart.series for x in series.x])
+    y_ticks = ticks([y for series in chart.series for y in series.y])
+    x_range = (min(series.x[0] for series in chart.series), max(series.x[-1] for series in chart.series))
     y_range = (y_ticks[0], y_ticks[-1])
     grid, labels = [], []
     for tick in y_ticks:
@@ -90,7 +90,7 @@ def lines(chart: Lines) -> Markup:
         anchor = "start" if place < 0.02 else "end" if place > 0.98 else "middle"
         x = _percent(place)
         labels.append(f'<text x="{x}" y="{_CHART_HEIGHT + 18}" text-anchor="{anchor}">{_short(tick)}</text>')
-    drawn = "".join(_polyline(one, number, x_range, y_range) for number, one in enumerate(chart.series))
+    drawn = "".join(_polyline(series, number, x_range, y_range) for number, series in enumerate(chart.series))
     stretched = (
         f'<svg x="0" y="0" width="100%" height="{_CHART_HEIGHT}" viewBox="0 0 {_UNITS} {_UNITS}" '
         f'preserveAspectRatio="none" overflow="visible">{drawn}</svg>'

@@ -6,7 +6,9 @@ columns are the frames.
 """
 
 # Shapes: C channels, T frames of the clip, F frames shown, V joints, M bodies, H x W pixels, 2 = x y.
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -34,11 +36,23 @@ def strip(x_CT: Floats, layout: str, *, num_frames: int, height: int) -> Image.I
     else:
         flat_RT = np.moveaxis(x_CT, 1, -1).reshape(-1, x_CT.shape[1])
         frames = [Image.fromarray(_grey(flat_RT)).convert("RGB").resize((num_frames * height, height))]
-    widths = [frame.width for frame in frames]
-    sheet = Image.new("RGB", (sum(widths) + GAP * (len(widths) - 1), height), PAPER)
-    for number, frame in enumerate(frames):
-        sheet.paste(frame, (sum(widths[:number]) + GAP * number, 0))
+    return side_by_side(frames, GAP)
+
+
+def side_by_side(frames: Sequence[Image.Image], gap: int) -> Image.Image:
+    """Pictures of one height in a row, with so many pixels of paper between them."""
+    sheet = Image.new("RGB", (sum(frame.width + gap for frame in frames) - gap, frames[0].height), PAPER)
+    left = 0
+    for frame in frames:
+        sheet.paste(frame, (left, 0))
+        left += frame.width + gap
     return sheet
+
+
+def save(picture: Image.Image, file: Path | BinaryIO, *, num_colours: int) -> None:
+    """Write a PNG with a palette of so many colours, which keeps the file small."""
+    small = picture.quantize(num_colours, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    small.save(file, format="PNG")
 
 
 def pictures(x_CFHW: Floats) -> npt.NDArray[np.uint8]:

@@ -7,6 +7,7 @@ from typing import Any
 from pipeline.core import pages
 from pipeline.evaluation.comparison import ALL, RETRIEVAL
 from pipeline.evaluation.compositional import TIE
+from pipeline.reporting.formatting import ends, percent, points, unbroken_span, with_span
 
 Row = dict[str, Any]
 
@@ -45,21 +46,21 @@ def write(folder: Path, key: str, candidates: int, figures: dict[str, Any], show
 
     `candidates` is the number of texts that a general picture is asked among.
     """
-    found: list[Row] = figures["rows"]
+    rows: list[Row] = figures["rows"]
     page = pages.Page(
         title=f"Fine-tuning compared: {key}",
         stage="compare",
         row=key,
-        text=_text(found, candidates),
+        text=_text(rows, candidates),
         tables=[
-            _differences(found),
-            _summary(found),
+            _differences(rows),
+            _summary(rows),
             _controls(figures["controls"]),
             _turned(figures["examples"]),
-            _by_rule(found),
+            _by_rule(rows),
         ],
         lines=[],
-        marks=list(_charts(found)),
+        marks=list(_charts(rows)),
         images=list(shown),
     )
     pages.write(folder, page)
@@ -67,17 +68,19 @@ def write(folder: Path, key: str, candidates: int, figures: dict[str, Any], show
 
 def _turned(examples: Sequence[Row]) -> pages.Table:
     """How many questions each row won and lost."""
-    rows: list[list[pages.Cell]] = [[one[name] for name in ("row", "seed", "n", "won", "lost")] for one in examples]
+    rows: list[list[pages.Cell]] = [
+        [example[name] for name in ("row", "seed", "n", "won", "lost")] for example in examples
+    ]
     return pages.Table(title="Questions that turned", header=["row", "seed", "questions", "won", "lost"], rows=rows)
 
 
-def _text(found: Sequence[Row], candidates: int) -> list[str]:
-    asked = (
+def _text(rows: Sequence[Row], candidates: int) -> list[str]:
+    question = (
         "A picture held out of training is shown with its caption and with a text that one edit has made false. The "
         "answer is right where the caption's cosine with the picture is the greater one; two cosines less than "
         f"{TIE:g} apart are a tie, which counts one half."
     )
-    start = found[0]["row"] if found else "none"
+    start = rows[0]["row"] if rows else "none"
     means = (
         f"Every row is set against its start, {start}, on the same pictures and texts. Figures are means over seeds. "
         "Intervals are 95 %: over images, which are resampled with all their regions (a video with all its frames), "
@@ -94,88 +97,91 @@ def _text(found: Sequence[Row], candidates: int) -> list[str]:
         f"one that ties stands ahead. Retention: a general picture finds its text among {candidates}, so guessing is "
         f"right {1 / candidates:.1%} of the time."
     )
-    shown = (
+    pictures = (
         "The pictures below were drawn at random among the questions won (the start preferred the false text, the "
         "row the caption) and lost (the other way round); a frame marks the region asked about."
     )
-    return [asked, means, _WORDS, controlled, searched, shown]
+    return [question, means, _WORDS, controlled, searched, pictures]
 
 
-def _summary(found: Sequence[Row]) -> pages.Table:
+def _summary(measured: Sequence[Row]) -> pages.Table:
     """A line a figure, a column a row of finetune, so that the table keeps to the page."""
-    names = list(dict.fromkeys(row["row"] for row in found))
-    seeds = {row["row"]: len(row["seeds"]) for row in found}
-    rows: list[list[pages.Cell]] = [["seeds", None, *(str(seeds[name]) for name in names)]]
+    names = list(dict.fromkeys(row["row"] for row in measured))
+    seeds = {row["row"]: len(row["seeds"]) for row in measured}
+    lines: list[list[pages.Cell]] = [["seeds", None, *(str(seeds[name]) for name in names)]]
     for measure, subset, title in _FIGURES:
-        mine = [row for row in found if _is_overall(row) and (row["measure"], row["subset"]) == (measure, subset)]
-        if mine:
-            rows.append([title, mine[0]["n"], *map(_with_interval, mine)])
-    return pages.Table(title="All figures, per cent", header=["figure", "questions", *names], rows=rows)
+        of_figure = [
+            row for row in measured if _is_overall(row) and (row["measure"], row["subset"]) == (measure, subset)
+        ]
+        if of_figure:
+            lines.append([title, of_figure[0]["n"], *map(_with_interval, of_figure)])
+    return pages.Table(title="All figures, per cent", header=["figure", "questions", *names], rows=lines)
 
 
-def _differences(found: Sequence[Row]) -> pages.Table:
-    rows: list[list[pages.Cell]] = []
+def _differences(measured: Sequence[Row]) -> pages.Table:
+    lines: list[list[pages.Cell]] = []
     for measure, subset, title in _FIGURES:
-        for row in found:
+        for row in measured:
             if (
                 _is_overall(row)
                 and (row["measure"], row["subset"]) == (measure, subset)
                 and row["difference"] is not None
             ):
-                spans = (_span(row["difference_ci95"]), _span(row["difference_seeds_ci95"]))
-                rows.append([title, row["row"], _points(row["difference"]), *spans, row["n"], row["num_images"]])
+                spans = (unbroken_span(row[f"difference_{over}ci95"]) or "–" for over in ("", "seeds_"))
+                lines.append([title, row["row"], points(row["difference"]), *spans, row["n"], row["num_images"]])
     header = ["figure", "row", "difference", "95 % over images", "95 % over seeds", "questions", "images or samples"]
-    return pages.Table(title="Differences to the start, percentage points", header=header, rows=rows)
+    return pages.Table(title="Differences to the start, percentage points", header=header, rows=lines)
 
 
 def _controls(verdicts: Sequence[Row]) -> pages.Table:
     rows: list[list[pages.Cell]] = []
-    for one in verdicts:
-        start = _with_interval({"value": one["start"], "ci95": one["start_ci95"]}) if one["start"] is not None else "–"
-        control = "text alone" if one["control"] == "text_only" else _spoken(one["control"])
-        rows.append([one["row"], control, _spoken(one["rule"]), _with_interval(one), start, _gain(one), _says(one)])
+    for verdict in verdicts:
+        start = "–" if verdict["start"] is None else with_span(percent(verdict["start"]), verdict["start_ci95"])
+        control = "text alone" if verdict["control"] == "text_only" else _spoken(verdict["control"])
+        whose = [verdict["row"], control, _spoken(verdict["rule"])]
+        rows.append([*whose, _with_interval(verdict), start, _gain(verdict), _says(verdict)])
     header = ["row", "control", "rule", "per cent", "at the start", "difference, points", "what it says"]
     return pages.Table(title="Controls", header=header, rows=rows)
 
 
-def _says(one: Row) -> str:
+def _says(verdict: Row) -> str:
     """What a control says; texts that told something at the start may tell less afterwards, which is no leak."""
-    if one["control"] == "text_only" and one["holds"]:
-        low, high = one["start_ci95"]
-        if not low <= one["value"] <= high:
-            return _LESS if abs(one["value"] - 0.5) < abs(one["start"] - 0.5) else _OTHER
-    return _SAYS.get((one["control"], one["holds"]), _UNKNOWN)
+    if verdict["control"] == "text_only" and verdict["holds"]:
+        low, high = verdict["start_ci95"]
+        if not low <= verdict["value"] <= high:
+            return _LESS if abs(verdict["value"] - 0.5) < abs(verdict["start"] - 0.5) else _OTHER
+    return _SAYS.get((verdict["control"], verdict["holds"]), _UNKNOWN)
 
 
-def _by_rule(found: Sequence[Row]) -> pages.Table:
+def _by_rule(measured: Sequence[Row]) -> pages.Table:
     """The rules in order, of each all corpora first; what is both unseen and certain stands in the JSON alone.
 
     A line of the same questions as one that holds them, of all negatives or of all corpora, is left out.
     """
-    names = list(dict.fromkeys(row["row"] for row in found))
+    names = list(dict.fromkeys(row["row"] for row in measured))
     lines: dict[tuple[str, str, str], list[Row]] = {}
-    for row in found:
+    for row in measured:
         if row["measure"] == "accuracy" and row["subset"] in _SUBSETS:
             lines.setdefault((row["rule"], row["corpus"], row["subset"]), []).append(row)
-    number = {key: some[0]["n"] for key, some in lines.items()}
+    number = {key: of_line[0]["n"] for key, of_line in lines.items()}
     rows: list[list[pages.Cell]] = []
     for key in sorted(lines, key=lambda key: (key[0] != ALL, key[0], key[1] != ALL, key[1], _SUBSETS.index(key[2]))):
         rule, corpus, subset = key
         wider = {(rule, corpus, ALL), (rule, ALL, subset)} - {key}
         if all(number[key] < number[other] for other in wider):
             first = lines[key][0]
-            told = [_spoken(rule), corpus, subset, first["n"], first["num_images"]]
-            rows.append([*told, *map(_with_interval, lines[key])])
+            cells = [_spoken(rule), corpus, subset, first["n"], first["num_images"]]
+            rows.append([*cells, *map(_with_interval, lines[key])])
     header = ["rule", "corpus", "negatives", "questions", "images", *names]
     return pages.Table(title="Accuracy by rule and corpus, per cent", header=header, rows=rows)
 
 
-def _charts(found: Sequence[Row]) -> Iterator[pages.Marks]:
+def _charts(measured: Sequence[Row]) -> Iterator[pages.Marks]:
     """One chart a rule: the start and what came of it."""
-    rules = list(dict.fromkeys(row["rule"] for row in found if row["measure"] == "accuracy"))
+    rules = list(dict.fromkeys(row["rule"] for row in measured if row["measure"] == "accuracy"))
     for rule in rules:
-        mine = [row for row in found if (row["measure"], row["rule"], row["corpus"]) == ("accuracy", rule, ALL)]
-        shown = [row for row in mine if row["subset"] in (ALL, "unseen")]
+        of_rule = [row for row in measured if (row["measure"], row["rule"], row["corpus"]) == ("accuracy", rule, ALL)]
+        shown = [row for row in of_rule if row["subset"] in (ALL, "unseen")]
         titles = {ALL: "", "unseen": ", unseen compositions"}
         number = {row["subset"]: row["n"] for row in shown}
         of_unseen = f", {number['unseen']} of them of unseen compositions" if "unseen" in number else ""
@@ -187,7 +193,7 @@ def _charts(found: Sequence[Row]) -> Iterator[pages.Marks]:
             "images.",
             reference=0.5,
             marks=[
-                pages.Mark(name=row["row"] + titles[row["subset"]], value=row["value"], ci95=_pair(row["ci95"]))
+                pages.Mark(name=row["row"] + titles[row["subset"]], value=row["value"], ci95=ends(row["ci95"]))
                 for row in shown
             ],
         )
@@ -202,25 +208,10 @@ def _is_overall(row: Row) -> bool:
     return (row["rule"], row["corpus"]) == (ALL, ALL)
 
 
-def _pair(ci95: Sequence[float] | None) -> tuple[float, float] | None:
-    return (ci95[0], ci95[1]) if ci95 else None
-
-
 def _with_interval(row: Row) -> str:
-    return f"{100 * row['value']:.1f}" + (f" ({_span(row['ci95'])})" if row["ci95"] else "")
+    return with_span(percent(row["value"]), row["ci95"])
 
 
-def _span(ci95: Sequence[float] | None) -> str:
-    """Spaces that do not break keep an interval in one line."""
-    return f"{100 * ci95[0]:.1f}\u00a0to\u00a0{100 * ci95[1]:.1f}" if ci95 else "–"
-
-
-def _gain(one: Row) -> str:
+def _gain(row: Row) -> str:
     """The paired difference to the start with its interval."""
-    if one["difference"] is None:
-        return "–"
-    return _points(one["difference"]) + (f" ({_span(one['difference_ci95'])})" if one["difference_ci95"] else "")
-
-
-def _points(difference: float) -> str:
-    return f"{100 * difference:+.1f}"
+    return "–" if row["difference"] is None else with_span(points(row["difference"]), row["difference_ci95"])

@@ -11,11 +11,12 @@ from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from pipeline.core import pages, tables
 from pipeline.core.errors import DataError
-from pipeline.core.schemas import GRAPHS, NEGATIVES
+from pipeline.core.schemas import GRAPHS, NEGATIVES, Int32, Int32s
 from pipeline.core.seeds import generator
 from pipeline.evaluation.comparison import Answers
 from pipeline.graphs import drawing
@@ -25,8 +26,27 @@ _LINE, _OUTLINE = (255, 205, 40), (30, 30, 30)
 _TURNS = {"won": (0.0, 1.0), "lost": (1.0, 0.0)}  # outcome before and after
 
 
-_Asked = tuple[str, str, str, int]  # what names a negative in its table
-_KEY = ("image_id", "region", "rule", "index")
+_Key = tuple[str, str, str, int]  # what names a negative in its table
+
+
+class _Texts(msgspec.Struct, frozen=True, gc=False):
+    """What is read of a negative: its key, the caption and the false text."""
+
+    image_id: str
+    region: str
+    rule: str
+    index: Int32
+    caption: str
+    text: str
+
+
+class _Picture(msgspec.Struct, frozen=True, gc=False):
+    """What is read of a graph: where its picture lies."""
+
+    image_id: str
+    region: str
+    image: str | None
+    crop_xywh: Int32s | None
 
 
 @dataclass(frozen=True)
@@ -47,37 +67,43 @@ class Examples:
     ) -> None:
         self._negatives = negatives
         first: dict[str, Answers] = {}
-        for said in tuned:
-            first.setdefault(said.row, said)
-        before = {said.seed: said for said in start}
-        self._pairs = {row: (before.get(said.seed, start[0]), said) for row, said in first.items()}
-        self._chosen = [one for row in self._pairs for turn in _TURNS for one in self._drawn(row, turn, most, seed)]
+        for answers in tuned:
+            first.setdefault(answers.row, answers)
+        before = {answers.seed: answers for answers in start}
+        self._pairs = {row: (before.get(answers.seed, start[0]), answers) for row, answers in first.items()}
+        self._chosen = [
+            example for row in self._pairs for turn in _TURNS for example in self._drawn(row, turn, most, seed)
+        ]
 
     def counts(self) -> list[dict[str, Any]]:
         """How many questions each row won and lost; a tie of either side is neither."""
-        found = []
+        counts = []
         for row, (start, tuned) in self._pairs.items():
             turned = {turn: int(self._turned(row, turn).sum()) for turn in _TURNS}
-            found.append(
+            counts.append(
                 {"row": row, "seed": tuned.seed, "start_seed": start.seed, "n": len(self._negatives), **turned}
             )
-        return found
+        return counts
 
     def show(self, folder: Path, graphs: Path, negatives: Path) -> list[pages.Image]:
         """Draw the examples into a folder, their texts and pictures looked up in the tables of their corpora."""
-        found: list[pages.Image] = []
-        for corpus in sorted({self._negatives[one.place].split("|", 1)[0] for one in self._chosen}):
-            asked = {one: _parted(self._negatives[one.place]) for one in self._chosen if self._is_of(one, corpus)}
-            told = _told(negatives / f"{corpus}.parquet", set(asked.values()))
+        images: list[pages.Image] = []
+        for corpus in sorted({self._negatives[example.place].split("|", 1)[0] for example in self._chosen}):
+            keys = {
+                example: _key_of(self._negatives[example.place])
+                for example in self._chosen
+                if self._is_of(example, corpus)
+            }
+            texts = _texts(negatives / f"{corpus}.parquet", set(keys.values()))
             graph_table = graphs / f"{corpus}.parquet"
-            places = _places(graph_table, {named[:2] for named in asked.values()})
+            places = _places(graph_table, {key[:2] for key in keys.values()})
             source = Path(tables.read_meta(graph_table, GRAPHS)["source"])
-            for one, named in asked.items():
-                picture, crop_xywh = places[named[:2]]
-                _draw(source / picture, crop_xywh, folder / one.name)
-                found.append(self._image(one, corpus, named, *told[named]))
-        order = [one.name for one in self._chosen]
-        return sorted(found, key=lambda image: order.index(image.file))
+            for example, key in keys.items():
+                picture, crop_xywh = places[key[:2]]
+                _draw(source / picture, crop_xywh, folder / example.name)
+                images.append(self._image(example, corpus, key, *texts[key]))
+        order = [example.name for example in self._chosen]
+        return sorted(images, key=lambda image: order.index(image.file))
 
     def _turned(self, row: str, turn: str) -> Any:
         (start, tuned), (before, after) = self._pairs[row], _TURNS[turn]
@@ -88,18 +114,19 @@ class Examples:
         chosen = generator(seed, "examples", row, turn).permutation(turned)[:most]
         return [Example(row, turn, int(place), f"{row}-{turn}-{number}.png") for number, place in enumerate(chosen, 1)]
 
-    def _is_of(self, one: Example, corpus: str) -> bool:
-        return self._negatives[one.place].startswith(f"{corpus}|")
+    def _is_of(self, example: Example, corpus: str) -> bool:
+        return self._negatives[example.place].startswith(f"{corpus}|")
 
-    def _image(self, one: Example, corpus: str, named: _Asked, caption: str, text: str) -> pages.Image:
-        start, tuned = (said.margin_M[one.place] for said in self._pairs[one.row])
-        image_id, region, rule, _ = named
+    def _image(self, example: Example, corpus: str, key: _Key, caption: str, text: str) -> pages.Image:
+        start, tuned = (answers.margin_M[example.place] for answers in self._pairs[example.row])
+        image_id, region, rule, _ = key
         where = f"{corpus}, image {image_id}" + (f", region {region}" if region else "")
         return pages.Image(
-            file=one.name,
+            file=example.name,
             alt=f"{where}: {caption}",
-            caption=f"{one.row} {one.turn} ({rule.replace('_', ' ')}; {where}): true “{_marked(caption, text)}”, "
-            f"false “{_marked(text, caption)}”. Margin of the true text {start:+.4f} at the start, {tuned:+.4f} after.",
+            caption=f"{example.row} {example.turn} ({rule.replace('_', ' ')}; {where}): "
+            f"true “{_marked(caption, text)}”, false “{_marked(text, caption)}”. "
+            f"Margin of the true text {start:+.4f} at the start, {tuned:+.4f} after.",
         )
 
 
@@ -108,39 +135,39 @@ def _marked(text: str, other: str) -> str:
     words, others = text.split(" "), other.split(" ")
     if len(words) == len(others):  # an exchange: no block of words was moved
         return " ".join(word if word == its else f"[{word}]" for word, its in zip(words, others, strict=True))
-    told = []
+    parts = []
     for kind, start, stop, _, _ in SequenceMatcher(None, words, others, autojunk=False).get_opcodes():
         if start < stop:
-            said = " ".join(words[start:stop])
-            told.append(said if kind == "equal" else f"[{said}]")
-    return " ".join(told)
+            phrase = " ".join(words[start:stop])
+            parts.append(phrase if kind == "equal" else f"[{phrase}]")
+    return " ".join(parts)
 
 
-def _parted(id_: str) -> _Asked:
+def _key_of(id_: str) -> _Key:
     key, rule, index = id_.rsplit("|", 2)
     image_id, region = key.split("|", 1)[1].rsplit("|", 1)
     return image_id, region, rule, int(index)
 
 
-def _told(path: Path, wanted: set[_Asked]) -> dict[_Asked, tuple[str, str]]:
+def _texts(path: Path, wanted: set[_Key]) -> dict[_Key, tuple[str, str]]:
     """Caption and false text."""
     found = {}
-    for rows in tables.batches(path, NEGATIVES, (*_KEY, "caption", "text")):
+    for rows in tables.batches(path, NEGATIVES.only(_Texts)):
         for row in rows:
-            named = (row["image_id"], row["region"], row["rule"], row["index"])
+            named = (row.image_id, row.region, row.rule, row.index)
             if named in wanted:
-                found[named] = (row["caption"], row["text"])
+                found[named] = (row.caption, row.text)
     _check_found(path, sorted(wanted - found.keys()))
     return found
 
 
-def _places(path: Path, wanted: set[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, list[int] | None]]:
+def _places(path: Path, wanted: set[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, Sequence[int] | None]]:
     """Picture, relative to the source folder, and the part of it that a region is."""
     found = {}
-    for rows in tables.batches(path, GRAPHS, ("image_id", "region", "image", "crop_xywh")):
+    for rows in tables.batches(path, GRAPHS.only(_Picture)):
         for row in rows:
-            if (row["image_id"], row["region"]) in wanted and row["image"] is not None:
-                found[row["image_id"], row["region"]] = (row["image"], row["crop_xywh"])
+            if (row.image_id, row.region) in wanted and row.image is not None:
+                found[row.image_id, row.region] = (row.image, row.crop_xywh)
     _check_found(path, sorted(wanted - found.keys()))
     return found
 

@@ -8,9 +8,10 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from xml.sax.saxutils import escape
 
-from pipeline.core import dag, params
+from pipeline.core import dag
 
 COLUMNS = {"data": "what was recorded", "features": "vectors and weights", "reports": "what we conclude"}
 
@@ -52,70 +53,70 @@ class Stage:
     is_idle: bool  # no row of these params uses it
 
 
-def stages(dvc_yaml: Path, params_yaml: Path) -> list[Stage]:
+def stages(dvc_yaml: Path, params: Mapping[str, Any]) -> list[Stage]:
     """The stages of dvc.yaml in the order written, with their inputs under these params.
 
     Every output stands below `<column>/<stage>/`, so a path says which stage made it.
     """
-    written = dag.read_stages(dvc_yaml)
-    instances = dag.instances(dvc_yaml, params.read(params_yaml))
-    found = []
-    for name, stage in written.items():
+    bodies = dag.read_stages(dvc_yaml)
+    instances = dag.instances(dvc_yaml, params)
+    boxes = []
+    for name, stage in bodies.items():
         body = dag.body(stage)
-        mine = [instance for instance in instances if instance.stage == name]
-        deps = [*body.get("deps", []), *(dep for instance in mine for dep in instance.deps)]
-        reads = _makers(deps, written) - {name, _READ_BY_ALL}
+        rows = [instance for instance in instances if instance.stage == name]
+        deps = [*body.get("deps", []), *(dep for instance in rows for dep in instance.deps)]
+        reads = _makers(deps, bodies) - {name, _READ_BY_ALL}
         column = dag.out_paths(body)[0].split("/")[0]
-        ordered = tuple(other for other in written if other in reads)
-        found.append(Stage(name, column, body.get("desc", ""), ordered, is_idle=not mine))
-    return found
+        ordered = tuple(other for other in bodies if other in reads)
+        boxes.append(Stage(name, column, body.get("desc", ""), ordered, is_idle=not rows))
+    return boxes
 
 
-def arrows(found: Iterable[Stage]) -> list[tuple[str, str]]:
+def arrows(boxes: Iterable[Stage]) -> list[tuple[str, str]]:
     """The (from, to) pairs that no longer way implies."""
-    reads = {stage.name: set(stage.reads) for stage in found}
+    reads = {stage.name: set(stage.reads) for stage in boxes}
 
     def reaches(name: str) -> set[str]:
         return reads[name].union(*(reaches(other) for other in reads[name]))
 
     implied = {name: set().union(*(reaches(other) for other in reads[name])) for name in reads}
-    return [(other, stage.name) for stage in found for other in stage.reads if other not in implied[stage.name]]
+    return [(other, stage.name) for stage in boxes for other in stage.reads if other not in implied[stage.name]]
 
 
-def svg(dvc_yaml: Path, params_yaml: Path) -> str:
+def svg(dvc_yaml: Path, params: Mapping[str, Any]) -> str:
     """The picture as one SVG document that stands alone or inside a page, in light and dark."""
-    found = stages(dvc_yaml, params_yaml)
-    places = _places(found)
+    boxes = stages(dvc_yaml, params)
+    places = _places(boxes)
     width = (len(COLUMNS) - 1) * _COLUMN_STEP + _BOX_WIDTH + 2
     height = _TOP + (max(row for _, row in places.values()) * _ROW_STEP) + _BOX_HEIGHT + 2
-    told = "; ".join(f"{stage.name} reads {', '.join(stage.reads) or 'no other stage'}" for stage in found)
+    reads = "; ".join(f"{stage.name} reads {', '.join(stage.reads) or 'no other stage'}" for stage in boxes)
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" class="dag" viewBox="0 0 {width} {height}" role="img">',
-            f"<title>The pipeline: data, features, reports</title><desc>{escape(told)}.</desc>",
+            f"<title>The pipeline: data, features, reports</title><desc>{escape(reads)}.</desc>",
             f"<style>{_STYLE}</style>",
             _ARROW_HEAD,
             *(_head(number, name, words) for number, (name, words) in enumerate(COLUMNS.items())),
-            *(_arrow(places[one], places[other]) for one, other in arrows(found)),
-            *(_box(stage, places[stage.name]) for stage in found),
+            *(_arrow(places[source], places[target]) for source, target in arrows(boxes)),
+            *(_box(stage, places[stage.name]) for stage in boxes),
             "</svg>\n",
         ]
     )
 
 
-def _makers(deps: Iterable[str], written: Iterable[str]) -> set[str]:
+def _makers(deps: Iterable[str], names: Iterable[str]) -> set[str]:
     parts = [dep.split("/") for dep in deps]
-    return {part[1] for part in parts if part[0] in COLUMNS and len(part) > 1 and part[1] in set(written)}
+    return {part[1] for part in parts if part[0] in COLUMNS and len(part) > 1 and part[1] in set(names)}
 
 
-def _places(found: list[Stage]) -> dict[str, tuple[int, int]]:
+def _places(boxes: list[Stage]) -> dict[str, tuple[int, int]]:
     """(column, row) of each stage: below the stages of its column that it reads, and level with its other inputs.
 
     Of several that could come next, the highest does, then the one that reads the last: chains stay together.
     """
     places: dict[str, tuple[int, int]] = {}
     for number, column in enumerate(COLUMNS):
-        waiting = [stage for stage in found if stage.column == column]
+        waiting = [stage for stage in boxes if stage.column == column]
         free, last = 0, ""
         while waiting:
             names = {stage.name for stage in waiting}

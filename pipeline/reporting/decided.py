@@ -31,32 +31,34 @@ class Movements:
     value_KA: Floats
 
 
-def table(one: Explained, texts: Store) -> pages.Table | None:
+def table(explained: Explained, texts: Store) -> pages.Table | None:
     """The most frequent mistakes; None without any, or for texts of which no movements were read.
 
     Where the method's vectors are movements, one speaks for a class by what it adds to the clips' cosine with that
     class beyond their cosine with the other; else by how much more the texts of the class tell of it.
     """
-    pairs = _mistakes(one)
-    groups = [_read(texts, group, one.class_ids) for group in (MOVEMENT, TOLD_MEASURES) if group in texts.groups()]
+    pairs = _mistakes(explained)
+    groups = [
+        _read(texts, group, explained.class_ids) for group in (MOVEMENT, TOLD_MEASURES) if group in texts.groups()
+    ]
     if not pairs or not groups:
         return None
-    names, shown = _shown(one, [group.names for group in groups])
+    names, shown = _shown(explained, [group.names for group in groups])
     value_KA = unit(groups[0].value_KA)
     rows: list[list[pages.Cell]] = []
     for (truth, called), rows_N in pairs:
         apart_A = shown(truth, called, rows_N) if shown else value_KA[truth] - value_KA[called]
-        told = [_strongest(names, side * apart_A) for side in (1, -1)]
-        rows.append([one.names[truth], one.names[called], len(rows_N), *told])
+        strongest = [_strongest(names, side * apart_A) for side in (1, -1)]
+        rows.append([explained.names[truth], explained.names[called], len(rows_N), *strongest])
     title = _TITLE.format("the clips showed them" if shown else "the texts tell them")
     return pages.Table(title=title, header=_HEADER, rows=rows)
 
 
 def _shown(
-    one: Explained, known: Sequence[list[str]]
+    explained: Explained, known: Sequence[list[str]]
 ) -> tuple[list[str], Callable[[int, int, list[int]], Floats] | None]:
     """Names of movements; and what each adds for the first of two classes, where the method's vectors are movements."""
-    clips_NA, text_KA = one.vectors_NH, one.text_vectors_KH
+    clips_NA, text_KA = explained.vectors_NH, explained.text_vectors_KH
     if clips_NA is None or text_KA is None:
         return known[0], None
     names = next((names for names in known if len(names) == clips_NA.shape[1]), None)
@@ -66,12 +68,12 @@ def _shown(
     return names, lambda truth, called, rows: clip_NA[rows].mean(axis=0) * (class_KA[truth] - class_KA[called])
 
 
-def _mistakes(one: Explained) -> list[tuple[tuple[int, int], list[int]]]:
+def _mistakes(explained: Explained) -> list[tuple[tuple[int, int], list[int]]]:
     """Columns of the truth and of the answer with the rows of their clips, the most frequent first."""
-    wrong = np.flatnonzero(one.called != one.truth_N).tolist()
-    pairs = Counter((int(one.truth_N[row]), int(one.called[row])) for row in wrong)
+    wrong = np.flatnonzero(explained.called != explained.truth_N).tolist()
+    pairs = Counter((int(explained.truth_N[row]), int(explained.called[row])) for row in wrong)
     most = sorted(pairs, key=lambda pair: (-pairs[pair], pair))[:_MAX_PAIRS]
-    return [(pair, [row for row in wrong if (one.truth_N[row], one.called[row]) == pair]) for pair in most]
+    return [(pair, [row for row in wrong if (explained.truth_N[row], explained.called[row]) == pair]) for pair in most]
 
 
 def _read(texts: Store, group: str, class_ids: Sequence[int]) -> Movements:

@@ -4,7 +4,6 @@ Put together from the pages of pretrain, the figures of evaluate and the params 
 are no output of a run: they were recorded once, on a machine that is named, and are shipped (encoder_speeds.csv).
 """
 
-import csv
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import yaml
 from pipeline.core import pages
 from pipeline.core.errors import FormatError
 from pipeline.evaluation.leakage import FLAGS
+from pipeline.formats.rows import read_csv
 from pipeline.reporting import pretrain, views
 from pipeline.reporting.evidence import Evidence, StagePage
 from pipeline.reporting.views import Line, Panel
@@ -59,8 +59,7 @@ class Speed:
 @cache
 def speeds() -> tuple[Speed, ...]:
     """All that were recorded."""
-    with _SPEEDS.open(encoding="utf-8", newline="") as file:
-        return tuple(_speed(line) for line in csv.DictReader(file))
+    return tuple(_speed(line) for line in read_csv(_SPEEDS, SPEED_HEADER, "speeds of encoders"))
 
 
 def draw(evidence: Evidence) -> list[StagePage]:
@@ -70,19 +69,21 @@ def draw(evidence: Evidence) -> list[StagePage]:
         return []
     params = yaml.safe_load(evidence.params_text)
     names = [shown.row for shown in trained]
-    told = [_network(shown) for shown in trained]
-    recorded = list(dict.fromkeys(f"{one.machine} ({one.command})" for _, one in told if one is not None))
+    networks = [_network(shown) for shown in trained]
+    measurements = list(
+        dict.fromkeys(f"{speed.machine} ({speed.command})" for _, speed in networks if speed is not None)
+    )
     page = pages.Page(
         title="Encoders side by side",
         stage=STAGE,
         row=NAME,
         text=[
             f"{_ABOUT_COST} {pretrain.COUNTED}",
-            _about_speed(recorded),
+            _about_speed(measurements),
             _ABOUT_ACCURACY,
         ],
         tables=[
-            pages.Table(title="Cost", header=_HEADER, rows=[row for row, _ in told]),
+            pages.Table(title="Cost", header=_HEADER, rows=[row for row, _ in networks]),
             *_accuracies(evidence, params, names),
         ],
         lines=[],
@@ -107,8 +108,8 @@ def source(params: Any, evaluated: str) -> str | None:
 
 
 def _row(params: Any, stage: str, name: str) -> dict[str, Any]:
-    found = ((params.get(stage) or {}).get("rows") or {}).get(name)
-    return found if isinstance(found, dict) else {}
+    row = ((params.get(stage) or {}).get("rows") or {}).get(name)
+    return row if isinstance(row, dict) else {}
 
 
 def _table(shown: StagePage, title: str) -> pages.Table | None:
@@ -124,9 +125,9 @@ def _network(shown: StagePage) -> tuple[list[pages.Cell], Speed | None]:
     place = trainings.header.index(pretrain.ACCURACY)
     shares = [float(row[place] or 0) for row in trainings.rows]
     options = json.loads(str(cells[3]))
-    speed = next((one for one in speeds() if one.is_of(str(cells[2]), options)), None)
-    told = ", ".join(f"{name} {_plain(value)}" for name, value in options.items())
-    encoder = f"{cells[1]}, {cells[2]}: {told}" if told else f"{cells[1]}, {cells[2]}"
+    speed = next((recorded for recorded in speeds() if recorded.is_of(str(cells[2]), options)), None)
+    listed = ", ".join(f"{name} {_plain(value)}" for name, value in options.items())
+    encoder = f"{cells[1]}, {cells[2]}: {listed}" if listed else f"{cells[1]}, {cells[2]}"
     rates = [_NONE, _NONE] if speed is None else [f"{speed.inference:.3g}", f"{speed.training:.3g}"]
     line = [shown.row, encoder, cells[4], f"{cells[5]:,}", f"{cells[6]:,}"]
     return [*line, round(sum(shares) / len(shares), 4), len(shares), *rates], speed
@@ -146,15 +147,15 @@ def _accuracies(evidence: Evidence, params: Any, trained: Sequence[str]) -> list
     tables = []
     for panel in views.panels(evidence.results):
         lines = [line for line in panel.lines if panel.space == _SPACE and not line.leaky]
-        found: dict[str, dict[str, list[str]]] = {}
+        by_method: dict[str, dict[str, list[str]]] = {}
         for line in lines:
             encoder = source(params, line.result)
             if encoder is not None:
-                found.setdefault(_method(line), {}).setdefault(encoder, []).append(_figure(line))
-        named = {encoder for cells in found.values() for encoder in cells}
+                by_method.setdefault(_method(line), {}).setdefault(encoder, []).append(_figure(line))
+        named = {encoder for cells in by_method.values() for encoder in cells}
         columns = [*(name for name in trained if name in named), *sorted(named - set(trained))]
         rows: list[list[pages.Cell]] = [
-            [name, *(" / ".join(cells.get(column, [_NONE])) for column in columns)] for name, cells in found.items()
+            [name, *(" / ".join(cells.get(column, [_NONE])) for column in columns)] for name, cells in by_method.items()
         ]
         if rows:
             tables.append(pages.Table(title=_question(panel), header=["method", *columns], rows=rows))
@@ -170,17 +171,17 @@ def _question(panel: Panel) -> str:
 
 
 def _method(line: Line) -> str:
-    one = line.rows[0]
-    told = [line.method, one["variant"], one["embeddings"], one["inference"], f"refit {one['refit']}"]
-    return ", ".join([*told, *(FLAGS[leak] for leak in line.leaks)])
+    first = line.rows[0]
+    words = [line.method, first["variant"], first["embeddings"], first["inference"], f"refit {first['refit']}"]
+    return ", ".join([*words, *(FLAGS[leak] for leak in line.leaks)])
 
 
 def _figure(line: Line) -> str:
     """Per cents with an interval, over splits the one that knows what they share, and what it is over."""
     ci95, num_seeds = line.ci95_corrected or line.ci95, len({row["seed"] for row in line.rows})
-    of = {"splits": f"{line.num_splits} splits", "seeds": f"{num_seeds} seeds", "cells": "1 split"}[line.over]
+    over = {"splits": f"{line.num_splits} splits", "seeds": f"{num_seeds} seeds", "cells": "1 split"}[line.over]
     span = f"{100 * ci95[0]:.1f} – {100 * ci95[1]:.1f}, " if ci95 else ""
-    return f"{100 * line.value:.1f} ({span}{of})"
+    return f"{100 * line.value:.1f} ({span}{over})"
 
 
 def _speed(line: dict[str, str]) -> Speed:

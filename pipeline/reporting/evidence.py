@@ -13,7 +13,8 @@ from pipeline.core import pages, tables
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.hashing import file_digest
 from pipeline.core.pages import Page
-from pipeline.core.schemas import CLIPS, PREDICTIONS
+from pipeline.core.schemas import CLIPS, PREDICTIONS, PredictionRow
+from pipeline.evaluation.tables import rows_of
 
 Row = dict[str, Any]
 _MAX_IMAGE_BYTES = 4 << 20
@@ -77,7 +78,7 @@ class Result:
     name: str
     rows: list[Row]
     summaries: list[Row]
-    predictions: list[Row]
+    predictions: list[PredictionRow]
     class_names: dict[int, str]
     explained: "StagePage | None"
 
@@ -93,7 +94,7 @@ class StagePage:
 
 
 @dataclass(frozen=True)
-class Clips:
+class ClipCounts:
     """What ingest found of one dataset and modality."""
 
     dataset: str
@@ -109,7 +110,7 @@ class Evidence:
 
     results: list[Result]
     shown: list[StagePage]
-    clips: list[Clips]
+    clips: list[ClipCounts]
     params_text: str
     digests: list[tuple[str, str]]
 
@@ -151,14 +152,20 @@ def figures(file: Path) -> dict[str, list[Row]]:
 
 
 def result(file: Path) -> Result:
-    """One row of evaluate, of its figures and the predictions beside them."""
-    found = figures(file)
+    """One row of evaluate: its figures and the predictions beside them.
+
+    Raises FormatError where its summaries are not of its rows.
+    """
+    written = figures(file)
+    rows, summaries = written["rows"], written["summary"]
+    if sum(len(rows_of(summary, rows)) for summary in summaries) != len(rows):
+        raise FormatError(f"{file}: its summaries are not of its rows; run `dvc repro evaluate`")
     partner = file.with_suffix(".parquet")
     names = tables.read_meta(partner, PREDICTIONS)["class_names"]
-    lines = tables.read_rows(partner, PREDICTIONS)
+    lines = tables.read(partner, PREDICTIONS)
     class_names = {int(key): name for key, name in names.items()}
     shown = _shown(_explained(file)) if _explained(file).is_file() else None
-    return Result(file.stem, found["rows"], found["summary"], lines, class_names, shown)
+    return Result(file.stem, rows, summaries, lines, class_names, shown)
 
 
 def _explained(file: Path) -> Path:
@@ -196,12 +203,12 @@ def _image(file: Path) -> bytes:
     return data
 
 
-def _clips(file: Path) -> list[Clips]:
-    rows = tables.read_rows(file, CLIPS)
-    found = []
-    for modality in sorted({row["modality"] for row in rows}):
-        reasons = [row["reason"] for row in rows if row["modality"] == modality]
+def _clips(file: Path) -> list[ClipCounts]:
+    rows = tables.read(file, CLIPS)
+    counts = []
+    for modality in sorted({row.modality for row in rows}):
+        reasons = [row.reason for row in rows if row.modality == modality]
         kinds = Counter(reason.split(":")[0] for reason in reasons if reason is not None)
         num_used = len(reasons) - kinds.total()
-        found.append(Clips(file.stem, modality, len(reasons), num_used, dict(sorted(kinds.items()))))
-    return found
+        counts.append(ClipCounts(file.stem, modality, len(reasons), num_used, dict(sorted(kinds.items()))))
+    return counts

@@ -21,7 +21,7 @@ MODULES = {"direct": "direct alignment", "augmented": "augmented alignment"}
 
 
 @dataclass(frozen=True)
-class Told:
+class LabelledScores:
     """Scores of one (split, seed) among the unseen classes, with the class of each clip."""
 
     scored: Scores
@@ -50,51 +50,55 @@ class Explained:
         """The column of the class that each clip is called."""
         return np.asarray(self.scores_NK.argmax(axis=1), np.int64)
 
+    def shuffled(self, purpose: str) -> Places:
+        """Rows of all clips in a random order, another one for each purpose."""
+        return generator(self.seed, "explained", purpose, self.split).permutation(len(self.clip_ids))
+
     def drawn(self, purpose: str, most: int, columns: Sequence[int]) -> Places:
-        """Rows of at most so many clips of these classes, drawn at random, ascending; every purpose draws its own."""
-        order = generator(self.seed, "explained", purpose, self.split).permutation(len(self.clip_ids))
+        """Rows of at most so many clips of these classes, drawn at random for a purpose, ascending."""
+        order = self.shuffled(purpose)
         return np.sort(order[np.isin(self.truth_N[order], columns)][:most])
 
 
-def read(folder: Path, told: Sequence[Told], class_names: Mapping[int, str]) -> list[Explained]:
+def read(folder: Path, scored: Sequence[LabelledScores], class_names: Mapping[int, str]) -> list[Explained]:
     """Those of the scores in the folder of a row that its method has explained.
 
     Raises FormatError for arrays that do not fit the scores.
     """
-    return [_read(folder, one, class_names) for one in told if one.scored.explained]
+    return [_read(folder, scores, class_names) for scores in scored if scores.scored.explained]
 
 
-def _read(folder: Path, told: Told, class_names: Mapping[int, str]) -> Explained:
-    about, arrays = told.scored.provenance, told.scored.explained
-    column = {class_id: place for place, class_id in enumerate(about.class_ids)}
-    made = Explained(
-        split=about.split,
-        seed=about.seed,
-        setting=about.settings[about.selected],
-        class_ids=about.class_ids,
-        names=[class_names[class_id] for class_id in about.class_ids],
-        clip_ids=told.scored.clip_ids,
-        truth_N=np.array([column[class_id] for class_id in told.truth], np.int64),
-        scores_NK=told.scored.values[:, about.selected],
+def _read(folder: Path, labelled: LabelledScores, class_names: Mapping[int, str]) -> Explained:
+    provenance, arrays = labelled.scored.provenance, labelled.scored.explained
+    column = {class_id: place for place, class_id in enumerate(provenance.class_ids)}
+    explained = Explained(
+        split=provenance.split,
+        seed=provenance.seed,
+        setting=provenance.settings[provenance.selected],
+        class_ids=provenance.class_ids,
+        names=[class_names[class_id] for class_id in provenance.class_ids],
+        clip_ids=labelled.scored.clip_ids,
+        truth_N=np.array([column[class_id] for class_id in labelled.truth], np.int64),
+        scores_NK=labelled.scored.values[:, provenance.selected],
         modules={name: arrays[name] for name in MODULES if name in arrays},
         attention_NKS=arrays.get("attention"),
         vectors_NH=arrays.get("vectors"),
-        text_vectors_KH=scores_format.read_texts(folder, folder.parent.name, about),
+        text_vectors_KH=scores_format.read_texts(folder, folder.parent.name, provenance),
     )
-    _check(f"{folder}: split '{about.split}', seed {about.seed}", made)
-    return made
+    _check(f"{folder}: split '{provenance.split}', seed {provenance.seed}", explained)
+    return explained
 
 
-def _check(where: str, one: Explained) -> None:
+def _check(where: str, explained: Explained) -> None:
     """Every array explains these clips and classes, with numbers."""
-    shape, size = one.scores_NK.shape, None if one.vectors_NH is None else one.vectors_NH.shape[-1:]
-    expected = [(name, array, shape) for name, array in one.modules.items()]
-    if one.attention_NKS is not None:
-        expected.append(("attention", one.attention_NKS, (*shape, *one.attention_NKS.shape[2:3])))
-    if one.vectors_NH is not None:
-        expected.append(("vectors", one.vectors_NH, (shape[0], *(size or ()))))
-    if one.text_vectors_KH is not None and size is not None:
-        expected.append(("text_vectors", one.text_vectors_KH, (shape[1], *size)))
+    shape, size = explained.scores_NK.shape, None if explained.vectors_NH is None else explained.vectors_NH.shape[-1:]
+    expected = [(name, array, shape) for name, array in explained.modules.items()]
+    if explained.attention_NKS is not None:
+        expected.append(("attention", explained.attention_NKS, (*shape, *explained.attention_NKS.shape[2:3])))
+    if explained.vectors_NH is not None:
+        expected.append(("vectors", explained.vectors_NH, (shape[0], *(size or ()))))
+    if explained.text_vectors_KH is not None and size is not None:
+        expected.append(("text_vectors", explained.text_vectors_KH, (shape[1], *size)))
     for name, array, wanted in expected:
         if array.shape != wanted or not np.isfinite(array).all():
             raise FormatError(

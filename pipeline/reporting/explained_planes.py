@@ -16,42 +16,45 @@ _MAX_NEIGHBOURS = 12  # classes of t-SNE, whose colours and shapes an eye can te
 _MAX_CLIPS = 300
 
 
-def plane(one: Explained) -> list[pages.Cloud]:
+def plane(explained: Explained) -> list[pages.Cloud]:
     """Principal components of the clips of a few classes: the same classes in all rows of a split."""
-    columns = _columns(one, _MAX_CLASSES)
-    rows_N = one.drawn("plane", _MAX_CLIPS, columns)
-    if one.vectors_NH is None or min(len(rows_N), one.vectors_NH.shape[1]) < 2:
+    columns = _columns(explained, _MAX_CLASSES)
+    rows_N = explained.drawn("plane", _MAX_CLIPS, columns)
+    if explained.vectors_NH is None or min(len(rows_N), explained.vectors_NH.shape[1]) < 2:
         return []
-    vectors_NH = one.vectors_NH[rows_N]
-    points_N2, held = projections.principal(vectors_NH)
-    between = projections.share_between(vectors_NH, one.truth_N[rows_N])
+    vectors_NH = explained.vectors_NH[rows_N]
+    points_N2, share = projections.principal(vectors_NH)
+    between = projections.share_between(vectors_NH, explained.truth_N[rows_N])
     note = (
-        f"Principal components of {len(rows_N)} clips of {len(columns)} unseen classes of split {one.split}, seed "
-        f"{one.seed}, coloured by what they show; the plane holds {100 * held:.0f} % of their variance. Of all their "
-        f"variance {100 * between:.0f} % lies between the classes."
+        f"Principal components of {len(rows_N)} clips of {len(columns)} unseen classes of split {explained.split}, "
+        f"seed {explained.seed}, coloured by what they show; the plane holds {100 * share:.0f} % of their variance. Of "
+        f"all their variance {100 * between:.0f} % lies between the classes."
     )
-    return [pages.Cloud(title=PLANE, note=note, series=_series(one, columns, rows_N, points_N2))]
+    return [pages.Cloud(title=PLANE, note=note, series=_series(explained, columns, rows_N, points_N2))]
 
 
-def neighbours(one: Explained) -> list[pages.Cloud]:
+def neighbours(explained: Explained) -> list[pages.Cloud]:
     """t-SNE of the clips, and of the texts of their classes as anchors."""
-    columns = _columns(one, _MAX_NEIGHBOURS)
-    rows_N = one.drawn("neighbours", _MAX_CLIPS, columns)
-    if one.vectors_NH is None or min(len(rows_N) - projections.FEWEST, one.vectors_NH.shape[1] - 2) < 0:
+    columns = _columns(explained, _MAX_NEIGHBOURS)
+    rows_N = explained.drawn("neighbours", _MAX_CLIPS, columns)
+    if explained.vectors_NH is None or min(len(rows_N) - projections.FEWEST, explained.vectors_NH.shape[1] - 2) < 0:
         return []
-    texts_KH = np.empty((0, one.vectors_NH.shape[1])) if one.text_vectors_KH is None else one.text_vectors_KH[columns]
-    points = projections.neighbours(unit(np.concatenate([one.vectors_NH[rows_N], texts_KH])))
+    vectors = [explained.vectors_NH[rows_N]]
+    if explained.text_vectors_KH is not None:
+        vectors.append(explained.text_vectors_KH[columns])
+    points = projections.neighbours(unit(np.concatenate(vectors)))
     clips_N2, texts_K2 = points[: len(rows_N)], points[len(rows_N) :]
     anchors = [
-        _dots(one.names[column], texts_K2[[at]], anchor=True) for at, column in enumerate(columns[: len(texts_K2)])
+        _dots(explained.names[column], texts_K2[[place]], anchor=True)
+        for place, column in enumerate(columns[: len(texts_K2)])
     ]
     note = (
-        f"{len(rows_N)} clips of {len(columns)} unseen classes of split {one.split}, seed {one.seed}, every vector of "
-        f"length one{'; the large marks are the texts of the classes' if anchors else ''}. Neighbours stay "
-        "neighbours; distances between groups mean little."
+        f"{len(rows_N)} clips of {len(columns)} unseen classes of split {explained.split}, seed {explained.seed}, "
+        f"every vector of length one{'; the large marks are the texts of the classes' if anchors else ''}. "
+        "Neighbours stay neighbours; distances between groups mean little."
     )
     title = "Neighbourhoods of clips and texts (t-SNE)" if anchors else "Neighbourhoods of clips (t-SNE)"
-    return [pages.Cloud(title=title, note=note, series=[*_series(one, columns, rows_N, clips_N2), *anchors])]
+    return [pages.Cloud(title=title, note=note, series=[*_series(explained, columns, rows_N, clips_N2), *anchors])]
 
 
 def unit(vectors: Floats) -> Floats:
@@ -60,16 +63,16 @@ def unit(vectors: Floats) -> Floats:
     return vectors / np.where(lengths > 0, lengths, 1.0)
 
 
-def _columns(one: Explained, most: int) -> list[int]:
+def _columns(explained: Explained, most: int) -> list[int]:
     """Columns of a few classes that have clips, drawn by the split alone, so that all its rows draw the same."""
-    order = generator(0, "explained", "classes", one.split).permutation(len(one.names)).tolist()
-    there = set(one.truth_N.tolist())
-    return sorted([column for column in order if column in there][:most])
+    order = generator(0, "explained", "classes", explained.split).permutation(len(explained.names)).tolist()
+    with_clips = set(explained.truth_N.tolist())
+    return sorted([column for column in order if column in with_clips][:most])
 
 
-def _series(one: Explained, columns: Sequence[int], rows_N: Places, points_N2: Floats) -> list[pages.Dots]:
-    own = {column: points_N2[one.truth_N[rows_N] == column] for column in columns}
-    return [_dots(one.names[column], points, anchor=False) for column, points in own.items() if len(points)]
+def _series(explained: Explained, columns: Sequence[int], rows_N: Places, points_N2: Floats) -> list[pages.Dots]:
+    points_of = {column: points_N2[explained.truth_N[rows_N] == column] for column in columns}
+    return [_dots(explained.names[column], points, anchor=False) for column, points in points_of.items() if len(points)]
 
 
 def _dots(name: str, points_N2: Floats, *, anchor: bool) -> pages.Dots:

@@ -19,7 +19,7 @@ KNOWN = {  # column of the history: title, what the axis shows
 
 def page(key: str, abouts: Sequence[Mapping[str, Any]], counts: Mapping[str, int]) -> pages.Page:
     """The page of a row: `abouts` is the metadata of its weights, `counts` what the data hold and what was left out."""
-    learnt = [(f"seed {about['seed']}", about["history"]) for about in abouts]
+    histories_of = [(f"seed {about['seed']}", about["history"]) for about in abouts]
     return pages.Page(
         title=f"CLIP training: {key}",
         stage="finetune",
@@ -27,7 +27,7 @@ def page(key: str, abouts: Sequence[Mapping[str, Any]], counts: Mapping[str, int
         text=[_measured(abouts[0]), _saw(abouts[0]), *_replaced(abouts)],
         tables=[_trainings(abouts), *_mixed(abouts), _counts(counts)],
         lines=[
-            histories.lines(*KNOWN[name], name, learnt)
+            histories.lines(*KNOWN[name], name, histories_of)
             for name in KNOWN
             if any(name in row for row in abouts[0]["history"])
         ],
@@ -44,20 +44,20 @@ def _measured(about: Mapping[str, Any]) -> str:
 
 
 def _saw(about: Mapping[str, Any]) -> str:
-    named = [f"{dataset}: {len(classes)} classes" for dataset, classes in about["named_classes"].items()]
-    said = f"Class names found in the training texts: {', '.join(named) or 'no dataset was asked about'}."
+    counted = [f"{dataset}: {len(classes)} classes" for dataset, classes in about["named_classes"].items()]
+    text = f"Class names found in the training texts: {', '.join(counted) or 'no dataset was asked about'}."
     if about["pretrained"] is not None:
-        said += f" The weights began as {about['pretrained']}; what that training saw is not known."
-    return said
+        text += f" The weights began as {about['pretrained']}; what that training saw is not known."
+    return text
 
 
 def _replaced(abouts: Sequence[Mapping[str, Any]]) -> list[str]:
     """What stood in the place of pictures that do not decode, where there were any."""
     shares = {about["seed"]: [row["replaced"] for row in about["history"] if "replaced" in row] for about in abouts}
-    told = [f"seed {seed}: {sum(some) / len(some):.3%}" for seed, some in shares.items() if any(some)]
-    if not told:
+    shares_of = [f"seed {seed}: {sum(epochs) / len(epochs):.3%}" for seed, epochs in shares.items() if any(epochs)]
+    if not shares_of:
         return []
-    return [f"Rows shown in the place of one whose picture does not decode: {', '.join(told)}."]
+    return [f"Rows shown in the place of one whose picture does not decode: {', '.join(shares_of)}."]
 
 
 def _trainings(abouts: Sequence[Mapping[str, Any]]) -> pages.Table:
@@ -71,9 +71,9 @@ def _trainings(abouts: Sequence[Mapping[str, Any]]) -> pages.Table:
     ]
     rows: list[list[pages.Cell]] = []
     for about in abouts:
-        kept = about["kept"]
+        chosen = about["kept"]
         start = about["history"][0]
-        figures = [kept.get("told_apart"), kept.get("retention"), start.get("retention")]
+        figures = [chosen.get("told_apart"), chosen.get("retention"), start.get("retention")]
         rounded = [None if figure is None else round(figure, 4) for figure in figures]
         rows.append([about["seed"], len(about["history"]) - 1, about["share"], *rounded])
     return pages.Table(title="Trainings, on the selection pairs", header=header, rows=rows)

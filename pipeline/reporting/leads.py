@@ -3,16 +3,17 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from pipeline.core.schemas import PredictionRow
 from pipeline.evaluation import differences
 from pipeline.evaluation.differences import Difference
 from pipeline.evaluation.generalised import AREA
-from pipeline.reporting.evidence import Result, Row
-from pipeline.reporting.views import Line, Panel
+from pipeline.reporting.evidence import Result
+from pipeline.reporting.views import QUESTION, Line, Panel
 
 _FIGURES = {"gzsl": AREA}  # of clips of both sides no share of right answers is fair to a method that leans to one
-TOLD = {"top1": "top-1", AREA: "area under the curve of seen and unseen accuracy"}
+FIGURE_NAMES = {"top1": "top-1", AREA: "area under the curve of seen and unseen accuracy"}
 HEADER = (
-    *("dataset", "split_table", "protocol", "split", "label_space", "num_classes", "figure", "row", "selection"),
+    *(*QUESTION, "figure", "row", "selection"),
     *("other", "other_selection", "num_splits", "num_ahead", "difference", "low", "high", "low_corrected"),
     *("high_corrected", "noise"),
 )
@@ -35,7 +36,7 @@ class Lead:
 
 
 @dataclass(frozen=True)
-class Compared:
+class PanelLeads:
     """Leads of the best line of a panel over all others, or of other pairs of its lines."""
 
     panel: Panel
@@ -45,69 +46,69 @@ class Compared:
     @property
     def figure(self) -> str:
         """What the lines are compared by, in words."""
-        return TOLD[self.by]
+        return FIGURE_NAMES[self.by]
 
 
-def ahead(panels: Sequence[Panel], results: Sequence[Result]) -> list[Compared]:
+def ahead(panels: Sequence[Panel], results: Sequence[Result]) -> list[PanelLeads]:
     """The best honest line of each panel, of those on most splits, against every other honest one, near ones first."""
-    found, answers = [], Answers(results)
+    compared, answers = [], Answers(results)
     for panel in panels:
         if panel.best:
             best = max(panel.best, key=lambda line: value(line, panel))
             pairs = [(best, line) for line in panel.honest if line is not best]
-            found.append(_compared(panel, figure(panel), pairs, answers))
-    return [one for one in found if one.leads]
+            compared.append(_compared(panel, figure(panel), pairs, answers))
+    return [comparison for comparison in compared if comparison.leads]
 
 
-def gaps(panels: Sequence[Panel], results: Sequence[Result]) -> list[Compared]:
+def gaps(panels: Sequence[Panel], results: Sequence[Result]) -> list[PanelLeads]:
     """The oracle's line of each method against its own choice: what choosing on the test clips would add."""
-    found, answers = [], Answers(results)
+    compared, answers = [], Answers(results)
     for panel in panels:
-        own = {_who(line): line for line in panel.lines if not line.leaky}
-        pairs = [(line, own[_who(line)]) for line in panel.lines if line.leaky and _who(line) in own]
-        found.append(_compared(panel, "top1", pairs, answers))  # the figure that an oracle chooses by
-    return [one for one in found if one.leads]
+        own_choice = {_who(line): line for line in panel.lines if not line.leaky}
+        pairs = [(line, own_choice[_who(line)]) for line in panel.lines if line.leaky and _who(line) in own_choice]
+        compared.append(_compared(panel, "top1", pairs, answers))  # the figure that an oracle chooses by
+    return [comparison for comparison in compared if comparison.leads]
 
 
-def between(panels: Sequence[Panel], results: Sequence[Result], one: str, other: str) -> list[Compared]:
+def between(panels: Sequence[Panel], results: Sequence[Result], one: str, other: str) -> list[PanelLeads]:
     """Every line of one result against those of another that answer the same question, oracles aside."""
-    found, answers = [], Answers(results)
+    compared, answers = [], Answers(results)
     for panel in panels:
         lines = [line for line in panel.lines if not line.leaky]
-        pairs = [(ours, their) for ours in lines for their in lines if (ours.result, their.result) == (one, other)]
-        found.append(_compared(panel, figure(panel), pairs, answers))
-    return [one for one in found if one.leads]
+        pairs = [(ours, theirs) for ours in lines for theirs in lines if (ours.result, theirs.result) == (one, other)]
+        compared.append(_compared(panel, figure(panel), pairs, answers))
+    return [comparison for comparison in compared if comparison.leads]
 
 
-def table(found: Sequence[Compared]) -> Iterator[list[object]]:
+def table(compared: Sequence[PanelLeads]) -> Iterator[list[object]]:
     """Lines under HEADER, for a CSV; fractions in full precision."""
-    for compared in found:
-        panel = compared.panel
-        asked = [panel.dataset, panel.split_table, panel.protocol or "", panel.split or "", panel.space]
-        for lead in compared.leads:
-            one, ci95, corrected = lead.difference, lead.difference.ci95, lead.difference.ci95_corrected
+    for panel_leads in compared:
+        for lead in panel_leads.leads:
+            difference, ci95, corrected = lead.difference, lead.difference.ci95, lead.difference.ci95_corrected
             yield [
-                *(*asked, panel.num_classes, compared.by, lead.one.result, lead.one.rows[0]["selection"]),
-                *(lead.other.result, lead.other.rows[0]["selection"], one.num_splits, one.num_ahead, one.mean),
-                *(*(ci95 or ("", "")), *(corrected or ("", "")), "" if one.is_noise is None else one.is_noise),
+                *(*panel_leads.panel.question, panel_leads.by),
+                *(value for line in (lead.one, lead.other) for value in (line.result, line.rows[0]["selection"])),
+                *(difference.num_splits, difference.num_ahead, difference.mean),
+                *(*(ci95 or ("", "")), *(corrected or ("", ""))),
+                "" if difference.is_noise is None else difference.is_noise,
             ]
 
 
 class Answers:
-    """What lines say of every clip, looked up in the predictions of the results once."""
+    """The predictions behind a line, looked up once for each line."""
 
     def __init__(self, results: Sequence[Result]) -> None:
-        self._results = {one.name: one for one in results}
-        self._found: dict[tuple[str, str, str], list[Row]] = {}
+        self._results = {result.name: result for result in results}
+        self._rows: dict[tuple[str, str, str], list[PredictionRow]] = {}
 
-    def of(self, line: Line, splits: Collection[str]) -> list[Row]:
-        """On these splits."""
+    def of(self, line: Line, splits: Collection[str]) -> list[PredictionRow]:
+        """The predictions of a line on these splits."""
         selection, space = (line.rows[0][key] for key in ("selection", "label_space"))
         key = (line.result, selection, space)
-        if key not in self._found:
+        if key not in self._rows:
             predictions = self._results[line.result].predictions
-            self._found[key] = [one for one in predictions if (one["selection"], one["label_space"]) == key[1:]]
-        return [one for one in self._found[key] if one["split"] in splits]
+            self._rows[key] = [row for row in predictions if (row.selection, row.label_space) == key[1:]]
+        return [row for row in self._rows[key] if row.split in splits]
 
 
 def lead(one: Line, other: Line, by: str, answers: Answers) -> Lead | None:
@@ -121,10 +122,9 @@ def lead(one: Line, other: Line, by: str, answers: Answers) -> Lead | None:
     return Lead(one, other, difference)
 
 
-def _compared(panel: Panel, by: str, pairs: Sequence[tuple[Line, Line]], answers: Answers) -> Compared:
-    found = [lead(one, other, by, answers) for one, other in pairs]
-    leads = [one for one in found if one is not None]
-    return Compared(panel, by, sorted(leads, key=lambda lead: (lead.difference.mean, lead.other.result)))
+def _compared(panel: Panel, by: str, pairs: Sequence[tuple[Line, Line]], answers: Answers) -> PanelLeads:
+    leads = [made for one, other in pairs if (made := lead(one, other, by, answers)) is not None]
+    return PanelLeads(panel, by, sorted(leads, key=lambda lead: (lead.difference.mean, lead.other.result)))
 
 
 def _who(line: Line) -> tuple[object, ...]:
@@ -137,5 +137,5 @@ def figure(panel: Panel) -> str:
 
 
 def value(line: Line, panel: Panel) -> float:
-    """That figure of a line."""
+    """The figure of a line that its panel is compared by."""
     return line.generalised[AREA] if line.generalised and figure(panel) == AREA else line.value

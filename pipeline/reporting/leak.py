@@ -39,7 +39,7 @@ class Leak:
         )
         self._pairs: dict[tuple[str, str], tuple[Pairs, Pairs]] = {}
 
-    def add(self, scene: Scene, made: Iterable[Negative], fits: Callable[[str], bool]) -> None:
+    def add(self, scene: Scene, negatives: Iterable[Negative], fits: Callable[[str], bool]) -> None:
         """Take the negatives of a caption and others of it with uniform rng, if its image is one of those chosen.
 
         `fits` says of the others, too, whether a text is short enough to be read whole.
@@ -47,12 +47,12 @@ class Leak:
         graph = scene.graph
         if Rng(self._params.seed, "measured", graph.image_id).below(_FINE) >= self._share * _FINE:
             return
-        self._keep(scene, self._name, made)
+        self._keep(scene, self._name, negatives)
         if self._uniform is not None:
-            other = Scene(graph, scene.text, scene.pieces, scene.truth, self._uniform)
+            uniform = Scene(graph, scene.text, scene.pieces, scene.truth, self._uniform)
             unused = Counts(Counter(), Counter())
-            others = negate.negatives(other, [0], self._rules, self._params, unused, fits)
-            self._keep(other, "uniform", others)
+            drawn = negate.negatives(uniform, [0], self._rules, self._params, unused, fits)
+            self._keep(uniform, "uniform", drawn)
 
     def table(self) -> pages.Table:
         """One line for every rule and way of drawing."""
@@ -63,9 +63,9 @@ class Leak:
             rows.append([rule, name, tested, *(cell for figure in figures for cell in _cells(figure))])
         return pages.Table(title="Told by the text alone (0.5 is no leak)", header=_HEADER, rows=rows)
 
-    def _keep(self, scene: Scene, name: str, made: Iterable[Negative]) -> None:
+    def _keep(self, scene: Scene, name: str, negatives: Iterable[Negative]) -> None:
         seed, image_id = self._params.seed, scene.graph.image_id
-        for negative in made:
+        for negative in negatives:
             key = (negative.rule, name)
             if key not in self._pairs:
                 self._pairs[key] = (Pairs(seed, neighbours=False), Pairs(seed, neighbours=True))

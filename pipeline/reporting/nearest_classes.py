@@ -14,23 +14,24 @@ NEAREST = 3  # classes a clip and space
 _SEMANTIC: tuple[Inference, ...] = ("reverse_transfer", "seen_label_then_text")
 
 
-def table(one: Recognised, asked: TransferParams, refit: str, names: Names) -> list[Table]:
+def table(recognised: Recognised, params: TransferParams, refit: str, names: Names) -> list[Table]:
     """One table for a row that composes prototypes in visual space; none for one that compares texts itself.
 
     The clips are drawn at random by the seed of the encoder; their labels are not opened.
     """
-    if asked.inference != "visual_prototypes":
+    if params.inference != "visual_prototypes":
         return []
-    ids, _ = one.task.tested(one.first)
-    random = generator(one.task.seed, "nearest classes", one.task.split, one.first)
+    ids, _ = recognised.task.tested(recognised.first)
+    random = generator(recognised.task.seed, "nearest classes", recognised.task.split, recognised.first)
     places = sorted(random.permutation(len(ids))[:SHOWN].tolist())
-    spaces = [one.values[one.first][places, one.selected]]
-    spaces += [by_inference(one, asked, refit, names, inference, places) for inference in _SEMANTIC]
-    candidates = [names[class_id] for class_id in one.task.spaces[one.first]]
+    spaces = [recognised.values[recognised.first][places, recognised.selected]]
+    spaces += [by_inference(recognised, params, refit, names, inference, places) for inference in _SEMANTIC]
+    candidates = [names[class_id] for class_id in recognised.task.spaces[recognised.first]]
     columns = [_nearest(values_NC, candidates) for values_NC in spaces]
-    rows: list[list[Cell]] = [[ids[place], *told] for place, *told in zip(places, *columns, strict=True)]
+    rows: list[list[Cell]] = [[ids[place], *nearest] for place, *nearest in zip(places, *columns, strict=True)]
     header = ["test clip", "visual space (this row)", *(f"semantic space ({name})" for name in _SEMANTIC)]
-    title = f"Nearest classes in visual and in semantic space, {one.task.name}, {one.first} (no label is opened)"
+    where = f"{recognised.task.name}, {recognised.first}"
+    title = f"Nearest classes in visual and in semantic space, {where} (no label is opened)"
     return [Table(title=title, header=header, rows=rows)]
 
 

@@ -14,18 +14,18 @@ Named = tuple[str, str, str]  # dataset, modality, clip id
 Strips = Mapping[Named, bytes]  # as PNG
 
 _NUM_FRAMES, _HEIGHT = 10, 96
-_COLOURS = 64  # of the palette that keeps the file small
+_NUM_COLOURS = 64
 _FIRST = "skeleton"  # of several modalities the one in which a person sees most
 
 
 def draw(shown: Iterable[Page], arrays: Path) -> Strips:
     """A strip for every clip that pages name and that a store below `<arrays>/<dataset>` has."""
-    wanted: dict[tuple[str, str], list[str]] = {}
+    clips_of: dict[tuple[str, str], list[str]] = {}
     for page in shown:
         for part in page.clips:
-            wanted.setdefault((part.dataset, part.modality), []).extend(clip.clip_id for clip in part.clips)
+            clips_of.setdefault((part.dataset, part.modality), []).extend(clip.clip_id for clip in part.clips)
     drawn: dict[Named, bytes] = {}
-    for (dataset, modality), clip_ids in wanted.items():
+    for (dataset, modality), clip_ids in clips_of.items():
         clips = _clips(arrays / dataset, modality)
         place = {clip_id: row for row, clip_id in enumerate(clips.ids)} if clips else {}
         for clip_id in clip_ids:
@@ -44,12 +44,9 @@ def _clips(folder: Path, modality: str) -> "ClipArrays | None":
 
 
 def _strip(clips: "ClipArrays", row: int) -> bytes:
-    from PIL import Image
-
     from pipeline.reporting import clip_strips
 
     drawn = clip_strips.strip(clips[[row]][0], clips.store.attrs["layout"], num_frames=_NUM_FRAMES, height=_HEIGHT)
-    small = drawn.quantize(_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     file = io.BytesIO()
-    small.save(file, "PNG")
+    clip_strips.save(drawn, file, num_colours=_NUM_COLOURS)
     return file.getvalue()

@@ -33,14 +33,14 @@ def page(key: str, abouts: list[dict[str, Any]], rejected: list[list[str]]) -> p
         ]
         for about in abouts
     ]
-    learnt = [(f"{about['split']}-{about['seed']}", about["history"]) for about in abouts]
-    row = abouts[0]  # but for split and seed they are one row's
-    options = json.dumps(row["options"], sort_keys=True)
-    network: list[pages.Cell] = [row["dataset"], row["modality"], row["encoder"], options, row["classes"]]
-    network += [row["num_params"], row["macs"]]
+    histories_of = [(f"{about['split']}-{about['seed']}", about["history"]) for about in abouts]
+    first = abouts[0]  # but for split and seed they are one row's
+    options = json.dumps(first["options"], sort_keys=True)
+    network: list[pages.Cell] = [first["dataset"], first["modality"], first["encoder"], options, first["classes"]]
+    network += [first["num_params"], first["macs"]]
     text = (
-        f"{row['encoder']} trained on the {row['classes']} classes of each split of {row['dataset']} "
-        f"(split table {row['split_table']}), {_teaching(row)}. "
+        f"{first['encoder']} trained on the {first['classes']} classes of each split of {first['dataset']} "
+        f"(split table {first['split_table']}), {_teaching(first)}. "
         "The epoch with the best accuracy on held-out clips of the same classes is kept; unseen classes and test clips "
         "take no part."
     )
@@ -59,9 +59,9 @@ def page(key: str, abouts: list[dict[str, Any]], rejected: list[list[str]]) -> p
             pages.Table(title=NETWORK, header=NETWORK_HEADER, rows=[network]),
         ],
         lines=[
-            histories.lines("Training loss", _loss(row["text"]), "loss", learnt),
+            histories.lines("Training loss", _loss(first["text"]), "loss", histories_of),
             histories.lines(
-                "Accuracy on held-out clips of the training classes", "accuracy", "held_out_accuracy", learnt
+                "Accuracy on held-out clips of the training classes", "accuracy", "held_out_accuracy", histories_of
             ),
         ],
         images=[],
@@ -76,14 +76,14 @@ def _loss(text: dict[str, Any] | None) -> str:
 def _teaching(about: dict[str, Any]) -> str:
     """What the weights were taught with, in words."""
     text, augment = about["text"], about["augment"]
-    told = "by their labels"
+    teaching = "by their labels"
     if text is not None:
-        told = f"by their texts of type {text['text_type']} (centred: {text['centre']})"
-        told += ", told apart among those of each batch" if text["loss"] == "batch" else ""
-        told += " and their labels" if text["label_weight"] else ""
-        told += ", with the map to these texts as its last layer" if text["keep_map"] else ""
-    drawn = ", ".join(f"{name} {value:g}" for name, value in (augment or {}).items())
-    return f"{told}, from variants of the clips ({drawn})" if augment else told
+        teaching = f"by their texts of type {text['text_type']} (centred: {text['centre']})"
+        teaching += ", told apart among those of each batch" if text["loss"] == "batch" else ""
+        teaching += " and their labels" if text["label_weight"] else ""
+        teaching += ", with the map to these texts as its last layer" if text["keep_map"] else ""
+    variants = ", ".join(f"{name} {value:g}" for name, value in (augment or {}).items())
+    return f"{teaching}, from variants of the clips ({variants})" if augment else teaching
 
 
 def _rejected(rejected: list[list[str]]) -> list[pages.Table]:

@@ -40,8 +40,8 @@ def neighbours(vectors_NH: Floats) -> npt.NDArray[np.float64]:
 
     perplexity = min(_PERPLEXITY, (len(vectors_NH) - 1) / 3)
     with threadpool_limits(1):
-        laid = TSNE(init="pca", perplexity=perplexity, max_iter=_ROUNDS, random_state=0)
-        return np.asarray(laid.fit_transform(vectors_NH.astype(np.float64)), np.float64)
+        embedding = TSNE(init="pca", perplexity=perplexity, max_iter=_ROUNDS, random_state=0)
+        return np.asarray(embedding.fit_transform(vectors_NH.astype(np.float64)), np.float64)
 
 
 def share_between(vectors_NH: Floats, class_N: npt.NDArray[np.int64]) -> float:
@@ -54,6 +54,6 @@ def share_between(vectors_NH: Floats, class_N: npt.NDArray[np.int64]) -> float:
     total = float((centred_NH**2).sum())
     between = 0.0
     for class_id in np.unique(class_N):
-        own_NH = centred_NH[class_N == class_id]
-        between += len(own_NH) * float((own_NH.mean(axis=0) ** 2).sum())
+        class_NH = centred_NH[class_N == class_id]
+        between += len(class_NH) * float((class_NH.mean(axis=0) ** 2).sum())
     return between / total if total > 0 else 0.0

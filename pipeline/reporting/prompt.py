@@ -14,12 +14,12 @@ def page(dataset: str, names: Sequence[str], texts: Sequence[Text]) -> pages.Pag
         header=["type", "texts", "origins"],
         rows=[[type_, *_counted([text for text in texts if text.type == type_])] for type_ in types],
     )
-    told = "What text encoders read of every class. Methods compare clips with vectors of these texts."
+    text = "What text encoders read of every class. Methods compare clips with vectors of these texts."
     return pages.Page(
         title=f"Class texts of {dataset}",
         stage="prompt",
         row=dataset,
-        text=[told],
+        text=[text],
         tables=[counts, *(_table(type_, names, texts) for type_ in types)],
         lines=[],
         images=[],
@@ -32,8 +32,8 @@ def _counted(texts: Sequence[Text]) -> list[pages.Cell]:
 
 def _table(type_: str, names: Sequence[str], texts: Sequence[Text]) -> pages.Table:
     """A row a text; the class is named where its texts begin."""
-    mine = sorted((text for text in texts if text.type == type_), key=lambda text: (text.class_id, text.index))
+    ordered = sorted((text for text in texts if text.type == type_), key=lambda text: (text.class_id, text.index))
     rows: list[list[pages.Cell]] = [
-        [names[text.class_id] if text.index == 0 else "", text.text, text.origin] for text in mine
+        [names[text.class_id] if text.index == 0 else "", text.text, text.origin] for text in ordered
     ]
     return pages.Table(title=type_, header=["class", "text", "origin"], rows=rows)

@@ -1,9 +1,10 @@
 """Figures that papers print, digit for digit (papers/published.csv): shown as the paper's, never compared with ours."""
 
-import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
+
+from pipeline.formats.rows import read_csv
 
 _FILE = Path(__file__).parent / "papers" / "published.csv"
 
@@ -62,45 +63,39 @@ class Figure:
     note: str  # what a reader must know of this cell: other candidates, a misprint
 
 
+_COLUMNS = tuple(field.name for field in fields(Figure))
+
+
 @cache
 def figures() -> tuple[Figure, ...]:
     """All printed cells, in the papers' order."""
-    with _FILE.open(encoding="utf-8", newline="") as file:
-        return tuple(_figure(line) for line in csv.DictReader(file))
+    return tuple(_figure(line) for line in read_csv(_FILE, _COLUMNS, "figures of papers"))
 
 
 def tables() -> list[str]:
     """What is known, as paper and table."""
-    return list(dict.fromkeys(f"{one.paper} {one.table}" for one in figures()))
+    return list(dict.fromkeys(f"{figure.paper} {figure.table}" for figure in figures()))
 
 
 def columns(paper: str, table: str) -> list[str]:
     """The columns of a printed table; none where there is no such table."""
-    return list(dict.fromkeys(one.column for one in figures() if (one.paper, one.table) == (paper, table)))
+    return list(dict.fromkeys(figure.column for figure in figures() if (figure.paper, figure.table) == (paper, table)))
 
 
 def rows(paper: str, table: str) -> list[str]:
     """The rows of a printed table; none where there is no such table."""
-    return list(dict.fromkeys(one.row for one in figures() if (one.paper, one.table) == (paper, table)))
+    return list(dict.fromkeys(figure.row for figure in figures() if (figure.paper, figure.table) == (paper, table)))
 
 
 def figure(paper: str, table: str, row: str | None, column: str) -> Figure | None:
     """One printed cell, None where the paper leaves it empty."""
     key = (paper, table, row, column)
-    return next((one for one in figures() if (one.paper, one.table, one.row, one.column) == key), None)
+    return next(
+        (printed for printed in figures() if (printed.paper, printed.table, printed.row, printed.column) == key), None
+    )
 
 
 def _figure(line: dict[str, str]) -> Figure:
-    return Figure(
-        paper=line["paper"],
-        table=line["table"],
-        row=line["row"],
-        column=line["column"],
-        dataset=line["dataset"],
-        modality=line["modality"],
-        protocol=line["protocol"],
-        candidates=int(line["candidates"]) if line["candidates"] else None,
-        value=line["value"],
-        gain=line["gain"] or None,
-        note=line["note"],
-    )
+    as_written = ("paper", "table", "row", "column", "dataset", "modality", "protocol", "value", "note")
+    candidates = int(line["candidates"]) if line["candidates"] else None
+    return Figure(**{name: line[name] for name in as_written}, candidates=candidates, gain=line["gain"] or None)

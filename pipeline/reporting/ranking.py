@@ -12,10 +12,10 @@ from itertools import combinations, groupby
 from pipeline.reporting import leads
 from pipeline.reporting.evidence import Result
 from pipeline.reporting.leads import Answers, Lead
-from pipeline.reporting.views import Line, Panel
+from pipeline.reporting.views import QUESTION, Line, Panel
 
 HEADER = (
-    *("dataset", "split_table", "protocol", "split", "label_space", "num_classes", "modality", "inference", "figure"),
+    *(*QUESTION, "modality", "inference", "figure"),
     *("place_from", "place_to", "row", "selection", "num_splits", "value", "low", "high", "low_corrected"),
     *("high_corrected", "verdict"),
 )
@@ -58,13 +58,13 @@ class Ranking:
     @property
     def figure(self) -> str:
         """What decides, in words."""
-        return leads.TOLD[self.by]
+        return leads.FIGURE_NAMES[self.by]
 
     @property
     def groups(self) -> list[tuple[str, list[Ranked]]]:
         """Those that nobody can tell from the best, it included, and the others."""
-        tied = [one for one in self.rows if one.verdict != "behind"]
-        behind = [one for one in self.rows if one.verdict == "behind"]
+        tied = [row for row in self.rows if row.verdict != "behind"]
+        behind = [row for row in self.rows if row.verdict == "behind"]
         first = "The best, and not certainly behind it" if len(tied) > 1 else "The best"
         return [(name, rows) for name, rows in ((first, tied), ("Behind the best", behind)) if rows]
 
@@ -72,28 +72,26 @@ class Ranking:
 def rankings(panels: Sequence[Panel], results: Sequence[Result]) -> list[Ranking]:
     """One a panel, modality and kind of inference; none where a line has no other of its kind."""
     answers = Answers(results)
-    found = []
+    made = []
     for panel in panels:
         num_modalities = len({_modality(line) for line in panel.lines})
-        for inference, kept in (("inductive", []), ("transductive", ["transductive"])):
-            lines = sorted((line for line in panel.lines if line.leaks == kept), key=_modality)
+        for inference, leaks in (("inductive", []), ("transductive", ["transductive"])):
+            lines = sorted((line for line in panel.lines if line.leaks == leaks), key=_modality)
             for modality, members in groupby(lines, key=_modality):
                 named = modality if num_modalities > 1 else None
-                found.append(_ranking(panel, named, inference, list(members), answers))
-    return [one for one in found if len(one.rows) > 1]
+                made.append(_ranking(panel, named, inference, list(members), answers))
+    return [ranking for ranking in made if len(ranking.rows) > 1]
 
 
-def table(found: Sequence[Ranking]) -> Iterator[list[object]]:
+def table(rankings: Sequence[Ranking]) -> Iterator[list[object]]:
     """Lines under HEADER, for a CSV; fractions in full precision."""
-    for ranking in found:
-        panel = ranking.panel
-        asked = [panel.dataset, panel.split_table, panel.protocol or "", panel.split or "", panel.space]
-        for one in ranking.rows:
-            line, is_top1 = one.line, ranking.by == "top1"
+    for ranking in rankings:
+        for ranked in ranking.rows:
+            line, is_top1 = ranked.line, ranking.by == "top1"
             ends = [*((is_top1 and line.ci95) or ("", "")), *((is_top1 and line.ci95_corrected) or ("", ""))]
             yield [
-                *(*asked, panel.num_classes, _modality(line), ranking.inference, ranking.by, one.first, one.last),
-                *(line.result, line.rows[0]["selection"], line.num_splits, one.value, *ends, one.verdict),
+                *(*ranking.panel.question, _modality(line), ranking.inference, ranking.by, ranked.first, ranked.last),
+                *(line.result, line.rows[0]["selection"], line.num_splits, ranked.value, *ends, ranked.verdict),
             ]
 
 
@@ -106,17 +104,17 @@ def _ranking(panel: Panel, modality: str | None, inference: str, lines: list[Lin
     )
     ahead = [0] * len(members)  # how many lines are surely ahead of each, and behind it
     behind = [0] * len(members)
-    of_best: list[Lead | None] = [None] * len(members)
-    for one, other in combinations(range(len(members)), 2):
-        lead = leads.lead(members[one], members[other], by, answers)
-        if one == 0:
-            of_best[other] = lead
+    leads_of_best: list[Lead | None] = [None] * len(members)
+    for first, second in combinations(range(len(members)), 2):
+        lead = leads.lead(members[first], members[second], by, answers)
+        if first == 0:
+            leads_of_best[second] = lead
         if lead is not None and lead.difference.is_noise is False:
-            winner, loser = (one, other) if lead.difference.mean > 0 else (other, one)
+            winner, loser = (first, second) if lead.difference.mean > 0 else (second, first)
             ahead[loser] += 1
             behind[winner] += 1
     rows = [
-        Ranked(line, leads.value(line, panel), 1 + ahead[place], len(members) - behind[place], of_best[place])
+        Ranked(line, leads.value(line, panel), 1 + ahead[place], len(members) - behind[place], leads_of_best[place])
         for place, line in enumerate(members)
     ]
     return Ranking(panel, modality, inference, by, rows, len(lines) - len(members))

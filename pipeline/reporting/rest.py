@@ -1,15 +1,14 @@
 """The page of a row of rest: how it learnt, which classes were left out of the source, and what the network costs."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.core import pages
-from pipeline.core.outputs import whole
-from pipeline.labels.overlap import Overlap
+from pipeline.core.outputs import write_csv
 from pipeline.reporting import histories
+from pipeline.reporting.formatting import rounded_distance
 from pipeline.sources.taught import Taught
 
 METRICS = ("loss", "accuracy", "word_accuracy", "cosine")
@@ -23,7 +22,7 @@ _WATCHED = {
 
 
 @dataclass(frozen=True)
-class Told:
+class SeedResult:
     """One seed of a row."""
 
     seed: int
@@ -44,28 +43,29 @@ class Told:
     @property
     def merit(self) -> float:
         """By which the epoch was chosen."""
-        kept: dict[str, float] = self.joint["history"][self.joint["epoch"] - 1]
-        return kept[f"held_out_{self.watched}"]
+        chosen: dict[str, float] = self.joint["history"][self.joint["epoch"] - 1]
+        return chosen[f"held_out_{self.watched}"]
 
 
-def write_history(path: Path, told: Sequence[Told]) -> None:
+def write_history(path: Path, trainings: Sequence[SeedResult]) -> None:
     """A row an epoch of each training; what a training does not measure is empty."""
     columns = [*METRICS, *(f"held_out_{name}" for name in METRICS)]
-    with whole(path) as scratch, scratch.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["seed", "training", "epoch", *columns])
-        for each in told:
-            for training, about in (("warm-up", each.warmup), ("joint", each.joint)):
-                for row in [] if about is None else about["history"]:
-                    numbers = [f"{row[name]:.6f}" if name in row else "" for name in columns]
-                    writer.writerow([each.seed, training, int(row["epoch"]), *numbers])
+    rows = [
+        [of_seed.seed, name, int(epoch["epoch"]), *(f"{epoch[key]:.6f}" if key in epoch else "" for key in columns)]
+        for of_seed in trainings
+        for name, training in (("warm-up", of_seed.warmup), ("joint", of_seed.joint))
+        for epoch in ([] if training is None else training["history"])
+    ]
+    write_csv(path, ["seed", "training", "epoch", *columns], rows)
 
 
-def page(key: str, told: Sequence[Told], images: Sequence[pages.Image]) -> pages.Page:
+def page(key: str, trainings: Sequence[SeedResult], images: Sequence[pages.Image]) -> pages.Page:
     """The page of a row, its seeds in order; `images` stand beside it already."""
-    first = told[0]
-    joint = [(f"seed {each.seed}", each.joint["history"]) for each in told]
-    warmup = [(f"seed {each.seed}", each.warmup["history"]) for each in told if each.warmup is not None]
+    first = trainings[0]
+    joint = [(f"seed {training.seed}", training.joint["history"]) for training in trainings]
+    warmup = [
+        (f"seed {training.seed}", training.warmup["history"]) for training in trainings if training.warmup is not None
+    ]
     charts = [
         histories.lines("Loss on the clips learnt from", "loss", "loss", joint),
         histories.lines(_WATCHED[first.watched].capitalize(), "share", f"held_out_{first.watched}", joint),
@@ -78,72 +78,73 @@ def page(key: str, told: Sequence[Told], images: Sequence[pages.Image]) -> pages
         stage="rest",
         row=key,
         text=_text(first),
-        tables=[_networks(told), _encoded(first), *_overlaps(told)],
+        tables=[_networks(trainings), _encoded(first), *_overlaps(trainings)],
         lines=charts,
         images=list(images),
     )
 
 
-def _text(told: Told) -> list[str]:
-    targets = [dataset for dataset in told.encoded if dataset != told.source]
-    began = "drawn at random" if told.pretrained is None else f"those of {told.pretrained}"
-    what = (
-        f"Trained on {len(told.taught.names)} classes of {told.source} (split {told.split}); its first weights were "
-        f"{began}. The epoch with the best {_WATCHED[told.watched]} is kept. "
+def _text(training: SeedResult) -> list[str]:
+    targets = [dataset for dataset in training.encoded if dataset != training.source]
+    start = "drawn at random" if training.pretrained is None else f"those of {training.pretrained}"
+    text = (
+        f"Trained on {len(training.taught.names)} classes of {training.source} (split {training.split}); its first "
+        f"weights were {start}. The epoch with the best {_WATCHED[training.watched]} is kept. "
         + (f"The clips of {', '.join(targets)} are encoded afterwards; nothing is learnt from them." if targets else "")
     )
-    return [what.strip(), *([_of_overlaps(told.taught)] if targets else [])]
+    return [text.strip(), *([_of_overlaps(training.taught)] if targets else [])]
 
 
 def _of_overlaps(taught: Taught) -> str:
-    left_out, kept = (sorted(each.source for each in found) for found in (taught.removed, taught.kept))
-    told = (
+    left_out, kept = (sorted(overlap.source for overlap in overlaps) for overlaps in (taught.removed, taught.kept))
+    text = (
         f"Left out of training, for they are a target's: {len(left_out)} ({'; '.join(left_out)}). " if left_out else ""
     )
     if kept:
         return (
-            f"{told}Classes of the source that are a target's and are taught all the same: {len(kept)} "
+            f"{text}Classes of the source that are a target's and are taught all the same: {len(kept)} "
             f"({'; '.join(kept)}). Figures on those classes are not zero-shot."
         )
-    return f"{told}No class that is taught is a target's by its name, its words or the distance of its text."
+    return f"{text}No class that is taught is a target's by its name, its words or the distance of its text."
 
 
-def _networks(told: Sequence[Told]) -> pages.Table:
+def _networks(trainings: Sequence[SeedResult]) -> pages.Table:
     header = ["seed", "network", "parameters", "GMACs a clip", "clips", "held out", "epochs", "best epoch", "merit"]
     rows: list[list[pages.Cell]] = [
         [
-            each.seed,
-            each.network,
-            each.parameters,
-            round(each.macs / 1e9, 4),
-            *each.clips,
-            len(each.joint["history"]),
-            each.joint["epoch"],
-            round(each.merit, 4),
+            training.seed,
+            training.network,
+            training.parameters,
+            round(training.macs / 1e9, 4),
+            *training.clips,
+            len(training.joint["history"]),
+            training.joint["epoch"],
+            round(training.merit, 4),
         ]
-        for each in told
+        for training in trainings
     ]
-    return pages.Table(title=f"Networks; merit is {_WATCHED[told[0].watched]}", header=header, rows=rows)
+    return pages.Table(title=f"Networks; merit is {_WATCHED[trainings[0].watched]}", header=header, rows=rows)
 
 
-def _encoded(told: Told) -> pages.Table:
+def _encoded(training: SeedResult) -> pages.Table:
     rows: list[list[pages.Cell]] = []
-    for dataset, count in told.encoded.items():
-        reasons = told.rejected[dataset]
+    for dataset, count in training.encoded.items():
+        reasons = training.rejected[dataset]
         examples = "; ".join(f"{clip_id}: {reasons[clip_id]}" for clip_id in sorted(reasons)[:MAX_EXAMPLES])
-        rows.append([dataset, "source" if dataset == told.source else "target", count, len(reasons), examples])
+        rows.append([dataset, "source" if dataset == training.source else "target", count, len(reasons), examples])
     header = ["dataset", "as", "clips encoded", "clips left out", "for example"]
     return pages.Table(title="Clips", header=header, rows=rows)
 
 
-def _overlaps(told: Sequence[Told]) -> list[pages.Table]:
+def _overlaps(trainings: Sequence[SeedResult]) -> list[pages.Table]:
     """A line a class, with the seeds it is told of: their texts differ only where rows of embed have seeds."""
     seeds: dict[tuple[pages.Cell, ...], list[str]] = {}
-    for one in told:
-        for verdict, found in (("left out", one.taught.removed), ("kept", one.taught.kept)):
-            for each in found:
-                line = (verdict, each.source, each.target, each.dataset, each.how, _distance(each))
-                seeds.setdefault(line, []).append(str(one.seed))
+    for training in trainings:
+        for verdict, overlaps in (("left out", training.taught.removed), ("kept", training.taught.kept)):
+            for overlap in overlaps:
+                distance = rounded_distance(overlap)
+                line = (verdict, overlap.source, overlap.target, overlap.dataset, overlap.how, distance)
+                seeds.setdefault(line, []).append(str(training.seed))
     header = [
         "in training",
         "class of the source",
@@ -153,9 +154,5 @@ def _overlaps(told: Sequence[Told]) -> list[pages.Table]:
         "cosine distance",
         "seeds",
     ]
-    rows: list[list[pages.Cell]] = [[*line, ", ".join(of)] for line, of in seeds.items()]
+    rows: list[list[pages.Cell]] = [[*line, ", ".join(some)] for line, some in seeds.items()]
     return [pages.Table(title="Classes of the source that are a target's", header=header, rows=rows)] if rows else []
-
-
-def _distance(overlap: Overlap) -> float | None:
-    return None if overlap.distance is None else round(overlap.distance, 4)

@@ -27,7 +27,7 @@ NUM_CLIPS = 4
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownClip:
     """One clip: its batch as the network takes it, its class, and of regions the prepared clips they lie in."""
 
     clip_id: str
@@ -38,51 +38,51 @@ class Shown:
 
 def drawn(
     view: viewing.Viewing, training_set: RestTrainingSet, class_names: Sequence[str], arrays: Path, seed: int
-) -> list[Shown]:
+) -> list[ShownClip]:
     """A few of the held-out clips of a training; `arrays` is the folder that preprocess leaves."""
     prepared = None
     if isinstance(view, viewing.Stored) and view.tokens.array == "regions":
         attrs = view.store.attrs
         prepared = ClipArrays(arrays / attrs["dataset"] / f"{attrs['modality']}-{attrs['recipe']}.zarr")
-    found = []
+    shown = []
     order = generator(seed, "rest", "pictures").permutation(len(training_set.held_out_ids))
     for place in sorted(order[:NUM_CLIPS].tolist()):
         clip_id, label = training_set.held_out_ids[place], training_set.held_out_labels[place]
         batch = view.training_set(viewing.ClipsRequest([clip_id], [label], 1, 0, drawn=False)).read(np.array([0]), 0)
-        found.append(Shown(clip_id, class_names[label], batch, prepared))
-    return found
+        shown.append(ShownClip(clip_id, class_names[label], batch, prepared))
+    return shown
 
 
 def pictures(
-    folder: Path, module: Rest, clips: Sequence[Shown], vocabulary: Vocabulary | None, num_threads: int, seed: int
+    folder: Path, module: Rest, clips: Sequence[ShownClip], vocabulary: Vocabulary | None, num_threads: int, seed: int
 ) -> list[pages.Image]:
     """Write a picture of each clip into a folder; returns how a page shows them."""
     images = []
     for number, clip in enumerate(clips, 1):
-        found = attended(module, clip.arrays, clip.class_name, vocabulary, num_threads)
+        looked = attended(module, clip.arrays, clip.class_name, vocabulary, num_threads)
         file = f"attention-{seed}-{number}.png"
         if "place" in clip.arrays:
-            images.append(_regions(folder / file, clip, found))
+            images.append(_regions(folder / file, clip, looked))
         elif clip.arrays["x"].ndim == 5:
-            images.append(_frames(folder / file, clip, found))
+            images.append(_frames(folder / file, clip, looked))
     return images
 
 
-def _frames(path: Path, clip: Shown, found: Attended) -> pages.Image:
+def _frames(path: Path, clip: ShownClip, looked: Attended) -> pages.Image:
     frames_THW3 = np.moveaxis(clip.arrays["x"][0], 1, -1)
-    group = len(frames_THW3) // found.visual_RS.shape[1]
-    attention.draw(path, attention.Looked(frames_THW3[::group], found.rows, found.visual_RS, found.words_RW))
-    what = f"“{clip.class_name}” ({clip.clip_id})"
+    group = len(frames_THW3) // looked.visual_RS.shape[1]
+    attention.draw(path, attention.ClipAttention(frames_THW3[::group], looked.rows, looked.visual_RS, looked.words_RW))
+    name = f"“{clip.class_name}” ({clip.clip_id})"
     return pages.Image(
         file=path.name,
-        alt=f"attention over the frames of {what}",
-        caption=f"{what}: how much [CLS] and each word look at each frame and, at the right, at the words; the last "
+        alt=f"attention over the frames of {name}",
+        caption=f"{name}: how much [CLS] and each word look at each frame and, at the right, at the words; the last "
         "word is hidden. Last layer, mean over its heads, in per cent of all the tokens; what goes to [CLS] is not "
         "shown. Darker is more.",
     )
 
 
-def _regions(path: Path, clip: Shown, found: Attended) -> pages.Image:
+def _regions(path: Path, clip: ShownClip, looked: Attended) -> pages.Image:
     """The five most attended regions of three frames, on the prepared frames (suppl. E of the paper)."""
     place_K7 = clip.arrays["place"][0][clip.arrays["known"][0]]
     assert clip.prepared is not None
@@ -90,11 +90,11 @@ def _regions(path: Path, clip: Shown, found: Attended) -> pages.Image:
     frames_THW3 = clip_strips.pictures(x_CTHW)
     last = max(len(frames_THW3) - 1, 1)
     frame_K = np.rint(place_K7[:, 6] * last).astype(np.int64)
-    attention.draw_regions(path, frames_THW3, frame_K, place_K7[:, :4], found.visual_RS[0, : len(place_K7)])
-    what = f"“{clip.class_name}” ({clip.clip_id})"
+    attention.draw_regions(path, frames_THW3, frame_K, place_K7[:, :4], looked.visual_RS[0, : len(place_K7)])
+    name = f"“{clip.class_name}” ({clip.clip_id})"
     return pages.Image(
         file=path.name,
-        alt=f"the most attended regions of {what}",
-        caption=f"{what}: in the first, the middle and the last frame the five regions that [CLS] looks at most, the "
+        alt=f"the most attended regions of {name}",
+        caption=f"{name}: in the first, the middle and the last frame the five regions that [CLS] looks at most, the "
         "brighter the more. Last layer, mean over its heads.",
     )

@@ -124,25 +124,25 @@ class Cell:
     rows: Sequence[Row]  # that it is the mean of
 
 
-def cell(at: str, title: str, asked: CellRequest, usual: CellRequest, results: Results) -> Cell:
+def cell(at: str, title: str, request: CellRequest, usual: CellRequest, results: Results) -> Cell:
     """The figure that was asked for; `usual` is what its column asks. Raises DataError where it was not measured."""
-    rows = _rows(at, asked, results)
+    rows = _rows(at, request, results)
     first = rows[0]
-    if {asked.figure, usual.figure} & set(COSTS):
-        if asked.figure != usual.figure:
+    if {request.figure, usual.figure} & set(COSTS):
+        if request.figure != usual.figure:
             raise DataError(
-                f"{at}: {FIGURES[asked.figure]} in a column of {FIGURES[usual.figure]}; give it a column of its own"
+                f"{at}: {FIGURES[request.figure]} in a column of {FIGURES[usual.figure]}; give it a column of its own"
             )
-        return _cost(title, asked, rows)
-    remarks = [_LEAKY] * asked.oracle + [_TRANSDUCTIVE] * (first["inference"] == "transductive")
+        return _cost(title, request, rows)
+    remarks = [_LEAKY] * request.oracle + [_TRANSDUCTIVE] * (first["inference"] == "transductive")
     if num_kept := max(row["num_kept_overlap"] for row in rows):
         remarks.append(_KEPT.format(num_kept))
     unknown = "training_clips_unknown"
     remarks += [LEAKS[unknown]] * any(unknown in row["leaks"] for row in rows)
-    if (asked.space, asked.figure, asked.splits) != (usual.space, usual.figure, usual.splits):
-        remarks.append(f"another question than its column's: {question(asked, first['num_classes'])}")
-    measured = _measured(asked.figure, rows)
-    return _cell(title, asked, measured, rows, remarks)
+    if (request.space, request.figure, request.splits) != (usual.space, usual.figure, usual.splits):
+        remarks.append(f"another question than its column's: {question(request, first['num_classes'])}")
+    measured = _measured(request.figure, rows)
+    return _cell(title, request, measured, rows, remarks)
 
 
 def _counted(count: float) -> str:
@@ -153,37 +153,39 @@ def _counted(count: float) -> str:
     return f"{count:.3g} {_PREFIXES[thousands]}".rstrip()
 
 
-def _cost(title: str, asked: CellRequest, rows: Sequence[Row]) -> Cell:
+def _cost(title: str, request: CellRequest, rows: Sequence[Row]) -> Cell:
     """What a clip takes, which no class and no choice changes."""
-    measured = Measured(rows[0][COSTS[asked.figure]], None, "cells", 1, 1, is_cost=True)
-    return _cell(title, asked, measured, rows, [])
+    measured = Measured(rows[0][COSTS[request.figure]], None, "cells", 1, 1, is_cost=True)
+    return _cell(title, request, measured, rows, [])
 
 
-def _cell(title: str, asked: CellRequest, measured: Measured, rows: Sequence[Row], remarks: list[str]) -> Cell:
+def _cell(title: str, request: CellRequest, measured: Measured, rows: Sequence[Row], remarks: list[str]) -> Cell:
     first = rows[0]
-    asked_of = (first["dataset"], first["split_table"], first["num_classes"])
-    return Cell(title, asked.row, measured, *asked_of, remarks, asked.figure, rows)
+    answer_to = (first["dataset"], first["split_table"], first["num_classes"])
+    return Cell(title, request.row, measured, *answer_to, remarks, request.figure, rows)
 
 
-def question(asked: CellRequest, num_classes: int) -> str:
+def question(request: CellRequest, num_classes: int) -> str:
     """What is asked, in words."""
-    if asked.figure in COSTS:
-        return FIGURES[asked.figure]
-    told = f"{FIGURES[asked.figure]} among {num_classes} {SPACES[asked.space]}"
-    return told + (f", of {', '.join(asked.splits)}" if asked.splits else "")
+    if request.figure in COSTS:
+        return FIGURES[request.figure]
+    text = f"{FIGURES[request.figure]} among {num_classes} {SPACES[request.space]}"
+    return text + (f", of {', '.join(request.splits)}" if request.splits else "")
 
 
 def check_same_question(at: str, cells: Sequence[Cell]) -> None:
     """Refuse a column with unlike clips or numbers of classes: few candidates beside all of them, above all."""
     first = cells[0]
     for other in cells[1:]:
-        told = [
-            f"'{one.title}' is of {one.dataset}, {one.split_table}, {one.num_classes} classes "
-            f"(chance {100 * metrics.chance(one.num_classes):.1f} %)"
-            for one in (first, other)
+        questions = [
+            f"'{cell.title}' is of {cell.dataset}, {cell.split_table}, {cell.num_classes} classes "
+            f"(chance {100 * metrics.chance(cell.num_classes):.1f} %)"
+            for cell in (first, other)
         ]
-        if told[0].partition("is of")[2] != told[1].partition("is of")[2]:
-            raise DataError(f"{at} mixes questions: {', '.join(told)}; give them columns of their own in params.yaml")
+        if questions[0].partition("is of")[2] != questions[1].partition("is of")[2]:
+            raise DataError(
+                f"{at} mixes questions: {', '.join(questions)}; give them columns of their own in params.yaml"
+            )
 
 
 def best(cells: Sequence[Cell]) -> Cell | None:
@@ -193,20 +195,20 @@ def best(cells: Sequence[Cell]) -> Cell | None:
     those of all others, and one that is a point (all clips right or none) says nothing of how sure its figure is. Over
     the seeds of a single split none is ahead: such intervals know nothing of other clips.
     """
-    fair = [one for one in cells if not one.remarks]
-    over = {one.measured.over for one in fair}
-    if len(fair) < 2 or len(over) > 1 or over == {"seeds"}:
+    comparable = [cell for cell in cells if not cell.remarks]
+    over = {cell.measured.over for cell in comparable}
+    if len(comparable) < 2 or len(over) > 1 or over == {"seeds"}:
         return None
-    found = max(fair, key=lambda one: one.measured.value)
-    return found if all(_is_ahead(found, one) for one in fair if one is not found) else None
+    highest = max(comparable, key=lambda cell: cell.measured.value)
+    return highest if all(_is_ahead(highest, cell) for cell in comparable if cell is not highest) else None
 
 
-def _is_ahead(one: Cell, other: Cell) -> bool:
-    if one.measured.over == "splits":
-        difference = differences.paired(one.rows, other.rows, one.figure)
+def _is_ahead(cell: Cell, other: Cell) -> bool:
+    if cell.measured.over == "splits":
+        difference = differences.paired(cell.rows, other.rows, cell.figure)
         return difference is not None and difference.mean > 0 and difference.is_noise is False
-    own, their = _span(one), _span(other)
-    return own is not None and their is not None and their[1] < own[0]
+    own_span, other_span = _span(cell), _span(other)
+    return own_span is not None and other_span is not None and other_span[1] < own_span[0]
 
 
 def _span(one: Cell) -> Sequence[float] | None:
@@ -215,38 +217,41 @@ def _span(one: Cell) -> Sequence[float] | None:
     return span if span and span[0] < span[1] else None
 
 
-def _rows(at: str, asked: CellRequest, results: Results) -> list[Row]:
+def _rows(at: str, request: CellRequest, results: Results) -> list[Row]:
     """The rows (splits x seeds) that a cell is the mean of."""
-    if asked.row not in results:
+    if request.row not in results:
         raise DataError(
-            f"{at}: no reports/evaluate/{asked.row}.json; name a row of evaluate and run `dvc repro evaluate`"
+            f"{at}: no reports/evaluate/{request.row}.json; name a row of evaluate and run `dvc repro evaluate`"
         )
-    wanted = {"label_space": asked.space, "inference": asked.inference}
+    wanted = {"label_space": request.space, "inference": request.inference}
     wanted = {key: value for key, value in wanted.items() if value is not None}
-    rows = [row for row in results[asked.row] if all(row[key] == value for key, value in wanted.items())]
-    rows = [row for row in rows if (row["selection"] == "oracle") == asked.oracle]
-    rows = [row for row in rows if asked.splits is None or row["split"] in asked.splits]
-    if not rows or (asked.splits and {row["split"] for row in rows} != set(asked.splits)):
-        told = [f"{key} {value}" for key, value in wanted.items()] + ["the oracle's selection"] * asked.oracle
-        told += [f"splits {', '.join(asked.splits)}"] if asked.splits else []
-        raise DataError(f"{at}: '{asked.row}' was not evaluated for {', '.join(told)}; mend params.yaml")
+    rows = [row for row in results[request.row] if all(row[key] == value for key, value in wanted.items())]
+    rows = [row for row in rows if (row["selection"] == "oracle") == request.oracle]
+    rows = [row for row in rows if request.splits is None or row["split"] in request.splits]
+    if not rows or (request.splits and {row["split"] for row in rows} != set(request.splits)):
+        criteria = [f"{key} {value}" for key, value in wanted.items()] + ["the oracle's selection"] * request.oracle
+        criteria += [f"splits {', '.join(request.splits)}"] if request.splits else []
+        raise DataError(f"{at}: '{request.row}' was not evaluated for {', '.join(criteria)}; mend params.yaml")
     for key, remedy in (
         ("inference", "name one in the cell"),
         ("num_classes", "name splits that have the same number"),
     ):
-        found = sorted({row[key] for row in rows})
-        if len(found) > 1 and asked.figure not in COSTS:
-            raise DataError(f"{at}: '{asked.row}' has {key} {' and '.join(map(str, found))}; {remedy}")
-    key = COSTS.get(asked.figure, asked.figure)
+        values = sorted({row[key] for row in rows})
+        if len(values) > 1 and request.figure not in COSTS:
+            raise DataError(f"{at}: '{request.row}' has {key} {' and '.join(map(str, values))}; {remedy}")
+    key = COSTS.get(request.figure, request.figure)
     if key not in rows[0]:
-        raise DataError(f"{at}: '{asked.row}' has no {asked.figure} for label space {asked.space}; mend params.yaml")
+        raise DataError(
+            f"{at}: '{request.row}' has no {request.figure} for label space {request.space}; mend params.yaml"
+        )
     if rows[0][key] is None:
         raise DataError(
-            f"{at}: {FIGURES[asked.figure]} among {rows[0]['num_classes']} classes cannot be wrong; ask another figure"
+            f"{at}: {FIGURES[request.figure]} among {rows[0]['num_classes']} classes cannot be wrong; "
+            "name another figure"
         )
     return rows
 
 
 def _measured(figure: str, rows: Sequence[Row]) -> Measured:
-    found = tables.mean(rows, figure)
-    return Measured(found.value, found.ci95, found.over, found.num_splits, found.num_seeds, found.ci95_corrected)
+    mean = tables.mean(rows, figure)
+    return Measured(mean.value, mean.ci95, mean.over, mean.num_splits, mean.num_seeds, mean.ci95_corrected)

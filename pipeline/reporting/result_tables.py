@@ -29,7 +29,7 @@ _GUESSED = (
 )  # figures of which a guess gives one in so many classes
 
 
-class Question(Params):
+class OurColumn(Params):
     """A column of ours: the figure that it shows of every row of evaluate; `splits` null takes all that a row has."""
 
     heading: Heading
@@ -44,7 +44,7 @@ class Question(Params):
         )
 
 
-class Printed(Params):
+class PaperColumn(Params):
     """A column of a printed table, by its names in papers/published.csv: what is among so many candidates.
 
     A figure whose candidates the paper does not state is shown too, and marked.
@@ -58,18 +58,18 @@ class Printed(Params):
 
     def figure(self, row: str | None) -> published.Figure | None:
         """What the paper prints here, None where nothing or a figure among other candidates."""
-        found = published.figure(self.paper, self.table, row, self.column)
-        return found if found and found.candidates in (self.candidates, None) else None
+        printed = published.figure(self.paper, self.table, row, self.column)
+        return printed if printed and printed.candidates in (self.candidates, None) else None
 
 
 def _kind(value: Any) -> str:
     return "printed" if isinstance(value, dict) and "paper" in value else "question"
 
 
-Column = Annotated[Annotated[Question, Tag("question")] | Annotated[Printed, Tag("printed")], Discriminator(_kind)]
+Column = Annotated[Annotated[OurColumn, Tag("question")] | Annotated[PaperColumn, Tag("printed")], Discriminator(_kind)]
 
 
-class Line(Params):
+class TableLine(Params):
     """One line: rows of evaluate by column, and the row of the printed tables that stands beside them, if any."""
 
     title: str
@@ -83,11 +83,11 @@ class Table(Params):
     title: str
     note: str
     columns: dict[str, Column] = Field(min_length=1)
-    rows: list[Line] = Field(min_length=1)
+    rows: list[TableLine] = Field(min_length=1)
 
 
 @dataclass(frozen=True)
-class Head:
+class ColumnHead:
     """A column as shown, its heading in two levels.
 
     `chance` is per cents as text, None where guessing has no such figure.
@@ -100,7 +100,7 @@ class Head:
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownCell:
     """A cell as shown: a figure of ours with its row of evaluate, or one that a paper prints."""
 
     row: str | None
@@ -111,14 +111,14 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Filled:
+class FilledTable:
     """A table ready to be drawn; a cell is None where nothing stands."""
 
     name: str
     title: str
     note: str
-    heads: list[Head]
-    lines: list[tuple[str, list[Shown | None]]]
+    heads: list[ColumnHead]
+    lines: list[tuple[str, list[ShownCell | None]]]
     footnotes: list[tuple[str, str]]  # letter, text
     sources: list[str]  # of what is printed
 
@@ -133,7 +133,7 @@ class Filled:
         return any(cell is not None and cell.bold for _, cells in self.lines for cell in cells)
 
 
-def fill(name: str, table: Table, results: Results) -> Filled:
+def fill(name: str, table: Table, results: Results) -> FilledTable:
     """Put the figures in their places; `results` are the rows of every row of evaluate, by its name.
 
     Raises ParamsError for what params name and nobody knows, and DataError for figures that were not measured or that
@@ -144,8 +144,8 @@ def fill(name: str, table: Table, results: Results) -> Filled:
     marks: dict[str, str] = {}
     columns = [_column(f"{where}: column '{key}'", key, table, results, marks) for key in table.columns]
     across = zip(*(cells for _, cells in columns), strict=True)
-    papers = dict.fromkeys(column.paper for column in table.columns.values() if isinstance(column, Printed))
-    return Filled(
+    papers = dict.fromkeys(column.paper for column in table.columns.values() if isinstance(column, PaperColumn))
+    return FilledTable(
         name=name,
         title=table.title,
         note=table.note,
@@ -158,8 +158,8 @@ def fill(name: str, table: Table, results: Results) -> Filled:
 
 def _check_lines(where: str, table: Table) -> None:
     """Every cell stands in a column of ours, and every published row in a table that a column quotes."""
-    ours = [key for key, column in table.columns.items() if isinstance(column, Question)]
-    quoted = [column for column in table.columns.values() if isinstance(column, Printed)]
+    ours = [key for key, column in table.columns.items() if isinstance(column, OurColumn)]
+    quoted = [column for column in table.columns.values() if isinstance(column, PaperColumn)]
     known = dict.fromkeys(row for column in quoted for row in published.rows(column.paper, column.table))
     for line in table.rows:
         if not line.cells and line.published is None:
@@ -179,57 +179,59 @@ def _check_lines(where: str, table: Table) -> None:
 
 def _column(
     at: str, key: str, table: Table, results: Results, marks: dict[str, str]
-) -> tuple[Head, list[Shown | None]]:
+) -> tuple[ColumnHead, list[ShownCell | None]]:
     column = table.columns[key]
-    if isinstance(column, Printed):
+    if isinstance(column, PaperColumn):
         return _printed(at, column, table.rows, marks)
     return _ours(at, key, column, table.rows, results, marks)
 
 
-def _printed(at: str, column: Printed, lines: Sequence[Line], marks: dict[str, str]) -> tuple[Head, list[Shown | None]]:
+def _printed(
+    at: str, column: PaperColumn, lines: Sequence[TableLine], marks: dict[str, str]
+) -> tuple[ColumnHead, list[ShownCell | None]]:
     known = published.columns(column.paper, column.table)
     if column.column not in known:
         remedy = f"its columns: {', '.join(known)}" if known else f"the tables: {', '.join(published.tables())}"
         raise ParamsError(
             f"{at}: paper '{column.paper}', table '{column.table}': no column '{column.column}'; {remedy}"
         )
-    cells: list[Shown | None] = []
+    cells: list[ShownCell | None] = []
     for line in lines:
-        found = column.figure(line.published)
-        remarks = [found.note] if found and found.note else []
-        remarks += [_UNSTATED] if found and found.candidates is None else []
-        cells.append(Shown(None, None, found, _letters(remarks, marks), bold=False) if found else None)
+        printed = column.figure(line.published)
+        remarks = [printed.note] if printed and printed.note else []
+        remarks += [_UNSTATED] if printed and printed.candidates is None else []
+        cells.append(ShownCell(None, None, printed, _letters(remarks, marks), bold=False) if printed else None)
     about = f"Table {column.table} of the paper, {column.column}, among {column.candidates} classes"
-    return Head(*_levels(column.heading), _per_cent(metrics.chance(column.candidates)), about), cells
+    return ColumnHead(*_levels(column.heading), _per_cent(metrics.chance(column.candidates)), about), cells
 
 
 def _ours(
-    at: str, key: str, column: Question, lines: Sequence[Line], results: Results, marks: dict[str, str]
-) -> tuple[Head, list[Shown | None]]:
+    at: str, key: str, column: OurColumn, lines: Sequence[TableLine], results: Results, marks: dict[str, str]
+) -> tuple[ColumnHead, list[ShownCell | None]]:
     cells: list[Cell | None] = []
     for line in lines:
-        asked = line.cells.get(key)
-        usual = column.of(asked if isinstance(asked, str) else "")
-        wanted = usual if isinstance(asked, str) else asked
+        named = line.cells.get(key)
+        usual = column.of(named if isinstance(named, str) else "")
+        request = usual if isinstance(named, str) else named
         cells.append(
-            result_cells.cell(f"{at}, row '{line.title}'", line.title, wanted, usual, results) if wanted else None
+            result_cells.cell(f"{at}, row '{line.title}'", line.title, request, usual, results) if request else None
         )
-    there = [cell for cell in cells if cell]
-    if not there:
+    filled = [cell for cell in cells if cell]
+    if not filled:
         raise ParamsError(f"{at}: no row has a cell in it; give it one or leave the column out")
     if column.figure not in result_cells.COSTS:
-        result_cells.check_same_question(at, there)
-    best = result_cells.best(there)
+        result_cells.check_same_question(at, filled)
+    best = result_cells.best(filled)
     shown = [
-        Shown(cell.row, cell.measured, None, _letters(cell.remarks, marks), cell is best) if cell else None
+        ShownCell(cell.row, cell.measured, None, _letters(cell.remarks, marks), cell is best) if cell else None
         for cell in cells
     ]
-    first = there[0]
+    first = filled[0]
     chance = _per_cent(metrics.chance(first.num_classes)) if column.figure in _GUESSED else None
     about = result_cells.question(column.of(""), first.num_classes)
     if column.figure not in result_cells.COSTS:
         about = f"{first.dataset}, {first.split_table}: {about}"
-    return Head(*_levels(column.heading), chance, about), shown
+    return ColumnHead(*_levels(column.heading), chance, about), shown
 
 
 def _per_cent(chance: float) -> str:

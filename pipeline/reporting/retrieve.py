@@ -7,6 +7,7 @@ from typing import Any
 from pipeline.core import pages
 from pipeline.evaluation.retrieval import DEPTHS
 from pipeline.evaluation.retrieval_tables import ALL
+from pipeline.reporting.formatting import ends, percent, unbroken_span, with_span
 
 Row = dict[str, Any]
 
@@ -19,7 +20,7 @@ _TRANSDUCTIVE = (
 _SUBSETS = {ALL: "all test clips", "unseen_test": "clips of unseen classes", "seen_test": "clips of seen classes"}
 
 
-def write(folder: Path, key: str, bound: str, figures: dict[str, Any], shown: Sequence[pages.Image]) -> None:
+def write(folder: Path, key: str, bound: str, figures: dict[str, Any], images: Sequence[pages.Image]) -> None:
     """Write page.json of what stands in the JSON beside it; the files of `shown` stand in the folder already."""
     subsets = list(dict.fromkeys(row["subset"] for row in figures["pairs"]))
     page = pages.Page(
@@ -34,13 +35,13 @@ def write(folder: Path, key: str, bound: str, figures: dict[str, Any], shown: Se
         ],
         lines=[],
         marks=list(_charts(figures["pairs"])),
-        images=list(shown),
+        images=list(images),
     )
     pages.write(folder, page)
 
 
 def _text(bound: str, figures: dict[str, Any]) -> list[str]:
-    asked = (
+    question = (
         f"Every test clip's vector of one sense of {bound} is asked to find the same clip's vector of another sense "
         "among those of all test clips that both senses have. R@k is the share of queries whose right clip is among "
         "the first k; a wrong clip that ties stands ahead. Clips of the query's own performance from another camera "
@@ -50,10 +51,10 @@ def _text(bound: str, figures: dict[str, Any]) -> list[str]:
         "Senses were bound to the hub alone. A pair is trained where one of the two is the hub; the other pairs never "
         "met in training, and what they find is emergent alignment."
     )
-    runs = max((row["runs"] for row in figures["kinds"]), default=1)
+    num_runs = max((row["runs"] for row in figures["kinds"]), default=1)
     over = next((row["over"] for row in figures["kinds"] if row["over"]), None)
     spans = (
-        f"Figures are means over {runs} runs. Intervals are 95 %: over performances, which are resampled, and over "
+        f"Figures are means over {num_runs} runs. Intervals are 95 %: over performances, which are resampled, and over "
         f"{over}."
         if over
         else "Intervals are 95 %, over performances, which are resampled."
@@ -62,25 +63,26 @@ def _text(bound: str, figures: dict[str, Any]) -> list[str]:
     subsets = (
         "Clips of unseen and of seen classes apart are asked among their own kind only, so chance is higher there."
     )
-    shown = (
+    drawn = (
         "The queries drawn below were chosen at random, not by success. Vectors are those of the first run. Class "
         "names are told for the reader alone: only the clip itself is right."
     )
-    return [*[_TRANSDUCTIVE] * figures["transductive"], asked, pairs, f"{spans} {bounds} {subsets}", shown]
+    return [*[_TRANSDUCTIVE] * figures["transductive"], question, pairs, f"{spans} {bounds} {subsets}", drawn]
 
 
 def _kinds(found: Sequence[Row]) -> pages.Table:
     rows: list[list[pages.Cell]] = [
-        [_trained(row), _SUBSETS[row["subset"]], *_figures(row), _span_over_runs(row)] for row in found
+        [_trained(row), _SUBSETS[row["subset"]], *_figures(row), unbroken_span(row["r1_runs_ci95"]) or "–"]
+        for row in found
     ]
     header = ["pairs", "clips", *_header(), "R@1 over runs"]
     return pages.Table(title="Trained and never-trained pairs, means over pairs, per cent", header=header, rows=rows)
 
 
-def _pairs(subset: str, found: Sequence[Row]) -> pages.Table:
+def _pairs(subset: str, pairs: Sequence[Row]) -> pages.Table:
     rows: list[list[pages.Cell]] = [
         [row["query"], row["target"], _trained(row), _whole(row["n"]), *_figures(row)]
-        for row in found
+        for row in pairs
         if row["subset"] == subset
     ]
     header = ["query", "finds", "pair", "queries", *_header()]
@@ -94,15 +96,15 @@ def _header() -> list[str]:
 def _figures(row: Row) -> list[pages.Cell]:
     cells: list[pages.Cell] = []
     for depth in DEPTHS:
-        cells += [_with_interval(row, f"r{depth}", 100), f"{100 * row[f'chance_r{depth}']:.1f}"]
+        cells += [_with_interval(row, f"r{depth}", 100), percent(row[f"chance_r{depth}"])]
     return [*cells, _with_interval(row, "median_rank", 1)]
 
 
-def _charts(found: Sequence[Row]) -> Iterator[pages.Marks]:
+def _charts(pairs: Sequence[Row]) -> Iterator[pages.Marks]:
     """One chart for pairs with the same chance, those that were trained first, of all test clips."""
-    mine = sorted((row for row in found if row["subset"] == ALL), key=lambda row: not row["trained"])
-    for chance in sorted({row[f"chance_r{_CHARTED}"] for row in mine}):
-        rows = [row for row in mine if row[f"chance_r{_CHARTED}"] == chance]
+    ordered = sorted((row for row in pairs if row["subset"] == ALL), key=lambda row: not row["trained"])
+    for chance in sorted({row[f"chance_r{_CHARTED}"] for row in ordered}):
+        rows = [row for row in ordered if row[f"chance_r{_CHARTED}"] == chance]
         yield pages.Marks(
             title=f"Right clip among the first {_CHARTED}, {_SUBSETS[ALL]}",
             note=f"{_whole(rows[0]['candidates'])} candidates. The dashed line is chance; lines show the 95 % interval "
@@ -112,27 +114,27 @@ def _charts(found: Sequence[Row]) -> Iterator[pages.Marks]:
                 pages.Mark(
                     name=f"{row['query']} finds {row['target']} ({_trained(row)})",
                     value=row[f"r{_CHARTED}"],
-                    ci95=_pair(row[f"r{_CHARTED}_ci95"]),
+                    ci95=ends(row[f"r{_CHARTED}_ci95"]),
                 )
                 for row in rows
             ],
         )
 
 
-def _examples(found: Sequence[Row]) -> Iterator[pages.Table]:
+def _examples(examples: Sequence[Row]) -> Iterator[pages.Table]:
     rows: list[list[pages.Cell]] = [
         [
-            one["query"],
-            one["target"],
-            f"{one['drawn_right']} of {one['drawn']}",
-            f"{one['right']} of {one['n']}",
-            f"{100 * one['right'] / one['n']:.1f}",
-            f"{100 * one['chance']:.1f}",
+            example["query"],
+            example["target"],
+            f"{example['drawn_right']} of {example['drawn']}",
+            f"{example['right']} of {example['n']}",
+            percent(example["right"] / example["n"]),
+            percent(example["chance"]),
         ]
-        for one in found
+        for example in examples
     ]
     header = ["query", "finds", "drawn below", "all queries", "per cent", "chance"]
-    title = f"Right clip among the first {found[0]['among_first']}, as drawn below"
+    title = f"Right clip among the first {examples[0]['among_first']}, as drawn below"
     yield pages.Table(title=title, header=header, rows=rows)
 
 
@@ -146,18 +148,4 @@ def _whole(value: float) -> str:
 
 
 def _with_interval(row: Row, name: str, scale: int) -> str:
-    told = _span(row[f"{name}_ci95"], scale)
-    return f"{scale * row[name]:.1f}" + (f" ({told})" if told else "")
-
-
-def _span_over_runs(row: Row) -> str:
-    return _span(row["r1_runs_ci95"], 100) or "–"
-
-
-def _span(ci95: Sequence[float] | None, scale: int) -> str:
-    """Spaces that do not break keep an interval in one line."""
-    return f"{scale * ci95[0]:.1f}\u00a0to\u00a0{scale * ci95[1]:.1f}" if ci95 else ""
-
-
-def _pair(ci95: Sequence[float] | None) -> tuple[float, float] | None:
-    return (ci95[0], ci95[1]) if ci95 else None
+    return with_span(f"{scale * row[name]:.1f}", row[f"{name}_ci95"], scale)

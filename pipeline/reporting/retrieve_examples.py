@@ -24,7 +24,7 @@ SHOWN = 3  # clips that a query finds in each sense, as drawn
 _QUERY_FRAMES, _FRAMES = 8, 3
 _HEIGHT, _LINE, _EDGE = 84, 18, 3  # of a strip, of a line of text, of a frame, pixels
 _INK, _RIGHT = (35, 35, 40), (20, 140, 60)
-_COLOURS = 256  # of the palette that keeps the file small
+_NUM_COLOURS = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ class Gallery:
 
 
 @dataclass(frozen=True)
-class Shown:
+class Answer:
     """What one query found in one sense, best first, and the rank of the right clip."""
 
     clip_id: str
@@ -54,39 +54,39 @@ def query_sense(modalities: Mapping[str, str]) -> str:
     return [*skeletons, *modalities][0]
 
 
-def draw(galleries: Sequence[Gallery], most: int, random: np.random.Generator) -> list[Shown]:
+def draw(galleries: Sequence[Gallery], most: int, random: np.random.Generator) -> list[Answer]:
     """At most so many clips that all galleries have, and what each finds in each of them."""
     common = sorted(set.intersection(*(set(gallery.ids) for gallery in galleries)))
     chosen = [common[place] for place in random.permutation(len(common))[:most]]
     return [_found(clip_id, gallery) for clip_id in chosen for gallery in galleries]
 
 
-def _found(clip_id: str, gallery: Gallery) -> Shown:
-    right = gallery.ids.index(clip_id)
-    order = retrieval.nearest(
-        gallery.query_ND[right], gallery.target_ND, gallery.performance_N, right, len(gallery.ids)
+def _found(clip_id: str, gallery: Gallery) -> Answer:
+    place = gallery.ids.index(clip_id)
+    ranked = retrieval.nearest(
+        gallery.query_ND[place], gallery.target_ND, gallery.performance_N, place, len(gallery.ids)
     )
-    return Shown(clip_id, gallery.target, tuple(gallery.ids[n] for n in order[:SHOWN]), order.index(right) + 1)
+    return Answer(clip_id, gallery.target, tuple(gallery.ids[n] for n in ranked[:SHOWN]), ranked.index(place) + 1)
 
 
-def counts(shown: Sequence[Shown], said: Sequence[Answers]) -> list[dict[str, Any]]:
+def counts(answers: Sequence[Answer], answered: Sequence[Answers]) -> list[dict[str, Any]]:
     """Of each sense how often the right clip was among the first found: of those drawn, and of all queries."""
-    found = []
-    for one in said:
-        mine = [drawn for drawn in shown if drawn.target == one.target]
-        found.append(
+    rows = []
+    for pair in answered:
+        of_pair = [drawn for drawn in answers if drawn.target == pair.target]
+        rows.append(
             {
-                "query": one.query,
-                "target": one.target,
+                "query": pair.query,
+                "target": pair.target,
                 "among_first": SHOWN,
-                "drawn": len(mine),
-                "drawn_right": sum(drawn.rank <= SHOWN for drawn in mine),
-                "n": len(one.rank_N),
-                "right": int((one.rank_N <= SHOWN).sum()),
-                "chance": retrieval.chance(one.num_candidates_N, SHOWN),
+                "drawn": len(of_pair),
+                "drawn_right": sum(drawn.rank <= SHOWN for drawn in of_pair),
+                "n": len(pair.rank_N),
+                "right": int((pair.rank_N <= SHOWN).sum()),
+                "chance": retrieval.chance(pair.num_candidates_N, SHOWN),
             }
         )
-    return found
+    return rows
 
 
 class Pictures:
@@ -100,23 +100,21 @@ class Pictures:
         self._clips = {sense: ClipArrays(path) for sense, path in stores.items()}
         self._labels = labels
 
-    def show(self, folder: Path, shown: Sequence[Shown]) -> list[pages.Image]:
+    def show(self, folder: Path, answers: Sequence[Answer]) -> list[pages.Image]:
         """One PNG a query, written into the folder."""
         images = []
-        for number, clip_id in enumerate(dict.fromkeys(one.clip_id for one in shown), 1):
-            mine = [one for one in shown if one.clip_id == clip_id]
-            sheet = self._sheet(clip_id, mine)
-            small = sheet.quantize(_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-            small.save(folder / f"{number}.png")
-            images.append(self._image(f"{number}.png", clip_id, mine))
+        for number, clip_id in enumerate(dict.fromkeys(answer.clip_id for answer in answers), 1):
+            of_clip = [answer for answer in answers if answer.clip_id == clip_id]
+            clip_strips.save(self._sheet(clip_id, of_clip), folder / f"{number}.png", num_colours=_NUM_COLOURS)
+            images.append(self._image(f"{number}.png", clip_id, of_clip))
         return images
 
-    def _sheet(self, clip_id: str, mine: Sequence[Shown]) -> Image.Image:
+    def _sheet(self, clip_id: str, answers: Sequence[Answer]) -> Image.Image:
         text = f"query: {self._names[self._query]} of {_short(clip_id)}, {self._labels[clip_id]}"
-        asking = _labelled(self._strip(self._query, clip_id, _QUERY_FRAMES), text, _INK, framed=False)
-        panels = [[self._panel(one, place) for place in range(len(one.found))] for one in mine]
+        query = _labelled(self._strip(self._query, clip_id, _QUERY_FRAMES), text, _INK, framed=False)
+        panels = [[self._panel(answer, place) for place in range(len(answer.found))] for answer in answers]
         width = max(panel.width for row in panels for panel in row)
-        rows = [asking, *(_beside(row, width) for row in panels)]
+        rows = [query, *(_beside(row, width) for row in panels)]
         width = max(row.width for row in rows)
         sheet = Image.new("RGB", (width, sum(row.height for row in rows)), clip_strips.PAPER)
         top = 0
@@ -125,10 +123,12 @@ class Pictures:
             top += row.height
         return sheet
 
-    def _panel(self, one: Shown, place: int) -> Image.Image:
-        found, is_right = one.found[place], one.found[place] == one.clip_id
-        text = f"{self._names[one.target]} {place + 1}: {'SAME CLIP, ' if is_right else ''}{self._labels[found]}"
-        return _labelled(self._strip(one.target, found, _FRAMES), text, _RIGHT if is_right else _INK, framed=is_right)
+    def _panel(self, answer: Answer, place: int) -> Image.Image:
+        clip_id, is_right = answer.found[place], answer.found[place] == answer.clip_id
+        text = f"{self._names[answer.target]} {place + 1}: {'SAME CLIP, ' if is_right else ''}{self._labels[clip_id]}"
+        return _labelled(
+            self._strip(answer.target, clip_id, _FRAMES), text, _RIGHT if is_right else _INK, framed=is_right
+        )
 
     def _strip(self, sense: str, clip_id: str, num_frames: int) -> Image.Image:
         clips = self._clips[sense]
@@ -137,12 +137,12 @@ class Pictures:
         x_CT = clips[[clips.ids.index(clip_id)]][0]
         return clip_strips.strip(x_CT, clips.store.attrs["layout"], num_frames=num_frames, height=_HEIGHT)
 
-    def _image(self, file: str, clip_id: str, mine: Sequence[Shown]) -> pages.Image:
-        ranks = ", ".join(f"{one.target} {one.rank}" for one in mine)
+    def _image(self, file: str, clip_id: str, answers: Sequence[Answer]) -> pages.Image:
+        ranks = ", ".join(f"{answer.target} {answer.rank}" for answer in answers)
         return pages.Image(
             file=file,
             alt=f"{self._query} of clip {clip_id} ({self._labels[clip_id]}) above the first {SHOWN} clips that it "
-            f"finds in {', '.join(one.target for one in mine)}",
+            f"finds in {', '.join(answer.target for answer in answers)}",
             caption=f"{clip_id}, {self._labels[clip_id]}: above, the {self._query} that asks; below, the first {SHOWN} "
             f"clips that it finds in each sense, best first, the right one framed green. Rank of the right one: "
             f"{ranks}.",

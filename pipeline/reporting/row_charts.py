@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from pipeline.core import pages
 from pipeline.core.errors import DataError
 from pipeline.core.params import Params
+from pipeline.core.schemas import PredictionRow
 from pipeline.reporting.evidence import Evidence, Result, StagePage
 from pipeline.reporting.explained_planes import PLANE
 from pipeline.reporting.histories import LOSS
@@ -18,7 +19,7 @@ from pipeline.reporting.histories import LOSS
 STAGE = "chart"
 _SPACE = "unseen"
 
-_Answers = dict[tuple[str, int, str], dict[str, Any]]  # by split, seed and clip
+_Answers = dict[tuple[str, int, str], PredictionRow]  # by split, seed and clip
 
 
 class Chart(Params):
@@ -35,11 +36,11 @@ class Chart(Params):
         return self
 
 
-def draw(asked: Mapping[str, Chart], evidence: Evidence) -> list[StagePage]:
+def draw(charts: Mapping[str, Chart], evidence: Evidence) -> list[StagePage]:
     """A page a chart. Raises DataError for a row that has not left what its chart shows."""
     kinds = {"losses": _losses, "plane": _planes, "change": _change}
     drawn = []
-    for name, chart in asked.items():
+    for name, chart in charts.items():
         parts = kinds[chart.kind](f"report.charts.{name}", chart.rows, evidence)
         blank: dict[str, Any] = {"text": [], "tables": [], "lines": [], "images": []}
         page = pages.Page(**(blank | parts), title=chart.title, stage=STAGE, row=name)
@@ -49,13 +50,14 @@ def draw(asked: Mapping[str, Chart], evidence: Evidence) -> list[StagePage]:
 
 def _losses(where: str, rows: Sequence[str], evidence: Evidence) -> dict[str, Any]:
     """One line a row, the mean over its trainings."""
-    found = {shown.row: shown.page for shown in evidence.shown if shown.stage == "align"}
-    charts = {row: [one for one in found[row].lines if one.title == LOSS] for row in rows if row in found}
+    pages_of = {shown.row: shown.page for shown in evidence.shown if shown.stage == "align"}
+    charts = {row: [line for line in pages_of[row].lines if line.title == LOSS] for row in rows if row in pages_of}
     for row in rows:
         if not charts.get(row):
+            known = [name for name, page in pages_of.items() if any(line.title == LOSS for line in page.lines)]
             raise DataError(
                 f"{where}: '{row}' has no page of align with a loss curve; rows of align that have one: "
-                f"{', '.join(name for name, page in found.items() if any(one.title == LOSS for one in page.lines))}"
+                f"{', '.join(known)}"
             )
     labels = sorted({charts[row][0].x_label for row in rows})
     if len(labels) > 1:
@@ -99,17 +101,17 @@ def _change(where: str, rows: Sequence[str], evidence: Evidence) -> dict[str, An
     """The difference of the accuracy of each class, over the clips of all splits and seeds."""
     before, after = (_result(where, row, evidence) for row in rows)
     first, second = _answers(before), _answers(after)
-    if not first or {key: one["class_id"] for key, one in first.items()} != {
-        key: one["class_id"] for key, one in second.items()
+    if not first or {key: row.class_id for key, row in first.items()} != {
+        key: row.class_id for key, row in second.items()
     }:
         raise DataError(
             f"{where}: '{rows[0]}' ({len(first)} clips) and '{rows[1]}' ({len(second)} clips) did not answer for the "
             "same unseen clips; name rows of one split table with the same splits and seeds"
         )
     gained: dict[int, list[tuple[bool, bool]]] = {}
-    for key, one in first.items():
-        right = one["predicted"] == one["class_id"], second[key]["predicted"] == one["class_id"]
-        gained.setdefault(one["class_id"], []).append(right)
+    for key, row in first.items():
+        right = row.predicted == row.class_id, second[key].predicted == row.class_id
+        gained.setdefault(row.class_id, []).append(right)
     bars = [_bar(before.class_names[class_id], pairs) for class_id, pairs in sorted(gained.items())]
     note = (
         f"Top-1 of {rows[1]} less that of {rows[0]}, class by class, in points; {len(first)} answers for the clips of "
@@ -120,7 +122,7 @@ def _change(where: str, rows: Sequence[str], evidence: Evidence) -> dict[str, An
 
 
 def _bar(name: str, right: Sequence[tuple[bool, bool]]) -> pages.Bar:
-    before, after = (sum(one[place] for one in right) / len(right) for place in (0, 1))
+    before, after = (sum(pair[place] for pair in right) / len(right) for place in (0, 1))
     detail = f"{100 * before:.1f} to {100 * after:.1f}, {len(right)} clips"
     return pages.Bar(name=name, value=after - before, detail=detail)
 
@@ -128,14 +130,14 @@ def _bar(name: str, right: Sequence[tuple[bool, bool]]) -> pages.Bar:
 def _answers(result: Result) -> _Answers:
     """What the method itself chose to say, which the best setting on the test clips is not."""
     return {
-        (one["split"], one["seed"], one["clip_id"]): one
-        for one in result.predictions
-        if one["label_space"] == _SPACE and one["selection"] != "oracle"
+        (row.split, row.seed, row.clip_id): row
+        for row in result.predictions
+        if row.label_space == _SPACE and row.selection != "oracle"
     }
 
 
 def _result(where: str, row: str, evidence: Evidence) -> Result:
-    found = {result.name: result for result in evidence.results}
-    if row not in found:
+    results = {result.name: result for result in evidence.results}
+    if row not in results:
         raise DataError(f"{where}: no reports/evaluate/{row}.json; name a row of evaluate and run `dvc repro evaluate`")
-    return found[row]
+    return results[row]

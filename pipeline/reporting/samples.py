@@ -2,6 +2,7 @@
 
 import heapq
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ class Sample:
 
     graph: SceneGraph
     image: str | None  # relative to the source folder
-    crop_xywh: list[int] | None
+    crop_xywh: Sequence[int] | None
     caption: str
     negative: Negative
     excerpts: tuple[str, str]  # where caption and negative differ
@@ -41,12 +42,17 @@ class Samples:
 
     def offer(self, sample: Sample) -> None:
         """Keep the sample if its seed, which is a random number of its own, is among the smallest of its rule."""
-        kept = self.chosen.setdefault(sample.negative.rule, [])
-        made = sample.negative
+        heap = self.chosen.setdefault(sample.negative.rule, [])
+        negative = sample.negative
         # A heap of the largest first, hence the minus; ids make every entry different before the sample is compared.
-        heapq.heappush(kept, (-made.seed, sample.graph.image_id, sample.graph.region, made.index, sample))
-        if len(kept) > self.a_rule:
-            heapq.heappop(kept)
+        heapq.heappush(heap, (-negative.seed, sample.graph.image_id, sample.graph.region, negative.index, sample))
+        if len(heap) > self.a_rule:
+            heapq.heappop(heap)
+
+    def of_rules(self) -> list[tuple[str, list[Sample]]]:
+        """The chosen samples of each rule, in a fixed order."""
+        ordered = {rule: sorted(heap, key=lambda entry: (-entry[0], *entry[1:4])) for rule, heap in self.chosen.items()}
+        return [(rule, [entry[4] for entry in ordered[rule]]) for rule in sorted(ordered)]
 
 
 def excerpts(caption: str, text: str) -> tuple[str, str]:
@@ -66,15 +72,16 @@ def write(
     row: str,
     samples: Samples,
     counts: Counts,
-    further: list[pages.Table],
+    more_tables: list[pages.Table],
     facts: dict[str, Any],
     source: Path,
 ) -> None:
     """Write page.json and its drawings into a folder; `further` are tables that stand beside what was made."""
-    images = []
-    for rule in sorted(samples.chosen):
-        for number, entry in enumerate(sorted(samples.chosen[rule], key=lambda kept: (-kept[0], *kept[1:4])), 1):
-            images.append(_drawn(folder, rule, number, entry[4], source))
+    images = [
+        _drawn(folder, rule, number, sample, source)
+        for rule, some in samples.of_rules()
+        for number, sample in enumerate(some, 1)
+    ]
     most = facts["params"]["max_tokens"]
     page = pages.Page(
         title=f"Captions and negatives of {row}",
@@ -93,7 +100,7 @@ def write(
         tables=[
             _sizes(samples),
             _rules(counts, facts["num_captions"]),
-            *further,
+            *more_tables,
             _reasons(counts),
             *_listed(samples),
         ],
@@ -149,9 +156,7 @@ def _reasons(counts: Counts) -> pages.Table:
 
 
 def _listed(samples: Samples) -> list[pages.Table]:
-    rows: list[list[pages.Cell]] = []
-    for rule in sorted(samples.chosen):
-        for entry in sorted(samples.chosen[rule], key=lambda kept: (-kept[0], *kept[1:4])):
-            sample = entry[4]
-            rows.append([rule, sample.graph.image_id, *sample.excerpts])
+    rows: list[list[pages.Cell]] = [
+        [rule, sample.graph.image_id, *sample.excerpts] for rule, some in samples.of_rules() for sample in some
+    ]
     return [pages.Table(title="Samples", header=["rule", "image", "true", "false"], rows=rows)] if rows else []

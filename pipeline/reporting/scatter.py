@@ -18,15 +18,15 @@ def cloud(chart: Cloud) -> Markup:
     spans = max(max(xs) - min(xs), 1e-9), max(max(ys) - min(ys), 1e-9)
     scale = min((_WIDTH - 2 * _EDGE) / spans[0], (_HEIGHT - 2 * _EDGE) / spans[1])
     middle = (max(xs) + min(xs)) / 2, (max(ys) + min(ys)) / 2
-    number = numbers(chart.series)
+    hues = numbers(chart.series)
     parts = []
-    for dots in sorted(chart.series, key=lambda one: one.anchor):
-        at = [
+    for dots in sorted(chart.series, key=lambda dots: dots.anchor):
+        centres = [
             (_WIDTH / 2 + (x - middle[0]) * scale, _HEIGHT / 2 - (y - middle[1]) * scale)
             for x, y in zip(dots.x, dots.y, strict=True)
         ]
-        parts.append(_marks(at, number[dots.name], dots))
-    label = escape(f"{chart.title}: {len(xs)} points of {len(number)} names")
+        parts.append(_marks(centres, hues[dots.name], dots))
+    label = escape(f"{chart.title}: {len(xs)} points of {len(hues)} names")
     return Markup(  # noqa: S704 - every part is a number, a class of ours, or escaped
         f'<svg class="cloud" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{label}">{"".join(parts)}</svg>'
     )
@@ -45,9 +45,9 @@ def swatch(number: int) -> Markup:
     )
 
 
-def _marks(at: Sequence[tuple[float, float]], number: int, dots: Dots) -> str:
+def _marks(centres: Sequence[tuple[float, float]], number: int, dots: Dots) -> str:
     kind = f"{_hue(number)} anchor" if dots.anchor else _hue(number)
-    path = "".join(_shape(number, x, y, _ANCHOR if dots.anchor else _DOT) for x, y in at)
+    path = "".join(_shape(number, x, y, _ANCHOR if dots.anchor else _DOT) for x, y in centres)
     return f'<path class="{kind}" d="{path}"><title>{escape(dots.name)}</title></path>'
 
 

@@ -1,11 +1,10 @@
 """The report as files: an index, pages per evaluate row and per page.json, provenance, and CSVs for DVC's plots."""
 
 import base64
-import csv
 import platform
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,13 @@ import jinja2
 from markupsafe import Markup
 
 from pipeline.core.errors import DataError
+from pipeline.core.outputs import write_csv
 from pipeline.evaluation.generalised import WAYS
 from pipeline.evaluation.leakage import FLAGS, LEAKS, OPENERS
-from pipeline.reporting import audit, charts, leads, ranking, scatter, views
+from pipeline.reporting import audit, charts, formatting, leads, ranking, scatter, views
 from pipeline.reporting.evidence import Evidence, Result, StagePage
 from pipeline.reporting.page_strips import Strips
-from pipeline.reporting.result_tables import Filled
+from pipeline.reporting.result_tables import FilledTable
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -37,7 +37,9 @@ _LIBRARIES = (
 )
 
 
-def write(folder: Path, title: str, evidence: Evidence, picture: str, tables: Sequence[Filled], strips: Strips) -> None:
+def write(
+    folder: Path, title: str, evidence: Evidence, picture: str, tables: Sequence[FilledTable], strips: Strips
+) -> None:
     """Write the whole report into an empty folder.
 
     `picture` is the pipeline as SVG (`dag.svg`), `strips` are the clips that pages name, as far as they could be drawn.
@@ -62,10 +64,10 @@ def write(folder: Path, title: str, evidence: Evidence, picture: str, tables: Se
     for table in tables:
         _page(site, folder, table_file(table.name), "table.html", table=table)
     for result in evidence.results:
-        own = [panel for panel in panels if any(line.result == result.name for line in panel.lines)]
+        of_result = [panel for panel in panels if any(line.result == result.name for line in panel.lines)]
         breakdowns = views.breakdowns(result)
         spaces = views.by_space(result)
-        parts = {"result": result, "panels": own, "breakdowns": breakdowns, "spaces": spaces}
+        parts = {"result": result, "panels": of_result, "breakdowns": breakdowns, "spaces": spaces}
         parts |= {
             "audited": audit.sentences(result.rows),
             "shown": result.explained,
@@ -76,9 +78,9 @@ def write(folder: Path, title: str, evidence: Evidence, picture: str, tables: Se
         _page(site, folder, shown_file(shown), "page.html", shown=shown, images=_images(shown))
     _page(site, folder, "provenance.html", evidence=evidence, versions=versions())
     if ahead:
-        _write_csv(folder / "differences.csv", leads.HEADER, leads.table(ahead))
+        write_csv(folder / "differences.csv", leads.HEADER, leads.table(ahead))
     if ranked:
-        _write_csv(folder / "ranking.csv", ranking.HEADER, ranking.table(ranked))
+        write_csv(folder / "ranking.csv", ranking.HEADER, ranking.table(ranked))
     _write_plots(folder / "plots", evidence)
 
 
@@ -99,47 +101,13 @@ def shown_file(shown: StagePage) -> str:
 
 def versions() -> list[tuple[str, str]]:
     """Python and the libraries that can change a number, with their versions."""
-    found = [("python", platform.python_version())]
+    rows = [("python", platform.python_version())]
     for name in _LIBRARIES:
         try:
-            found.append((name, metadata.version(name)))
+            rows.append((name, metadata.version(name)))
         except metadata.PackageNotFoundError:
-            found.append((name, "not installed"))
-    return found
-
-
-def percent(fraction: float | None) -> str:
-    """A fraction as per cents with one decimal, a dash where it is not told.
-
-    >>> percent(0.5417), percent(None)
-    ('54.2', '–')
-    """
-    return "–" if fraction is None else f"{100 * fraction:.1f}"
-
-
-def points(difference: float) -> str:
-    """A difference of fractions as percentage points, with its sign.
-
-    >>> points(0.0123), points(-0.2)
-    ('+1.2', '-20.0')
-    """
-    return f"{100 * difference:+.1f}"
-
-
-def span(ci95: Sequence[float] | None) -> str:
-    """An interval as per cents, or a dash where there is none.
-
-    >>> span([0.441, 0.64])
-    '44.1 – 64.0'
-    """
-    return f"{percent(ci95[0])} – {percent(ci95[1])}" if ci95 else "–"
-
-
-def number(value: Any) -> str:
-    """A table's cell as text: numbers in at most four digits, nothing for None."""
-    if value is None:
-        return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+            rows.append((name, "not installed"))
+    return rows
 
 
 def _images(shown: StagePage | None) -> list[str]:
@@ -150,7 +118,7 @@ def _encoded(image: bytes) -> str:
     return base64.b64encode(image).decode()
 
 
-def _environment(title: str, evidence: Evidence, tables: Sequence[Filled], strips: Strips) -> jinja2.Environment:
+def _environment(title: str, evidence: Evidence, tables: Sequence[FilledTable], strips: Strips) -> jinja2.Environment:
     site = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -159,7 +127,7 @@ def _environment(title: str, evidence: Evidence, tables: Sequence[Filled], strip
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    site.filters |= {"percent": percent, "points": points, "span": span, "number": number}
+    site.filters |= {name: getattr(formatting, name) for name in ("percent", "points", "span", "number")}
     style = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
     site.globals |= {
         "title": title,
@@ -191,9 +159,9 @@ def _write_plots(folder: Path, evidence: Evidence) -> None:
     for result in evidence.results:
         names = result.class_names
         by_number = views.answers(result, "unseen")
-        most = by_number[max(by_number)] if by_number else []  # of halves beside all of a target, all of it
-        pairs = [(names[one["class_id"]], names[one["predicted"]]) for one in most]
-        _write_csv(folder / "confusion" / f"{_safe(result.name)}.csv", ("truth", "predicted"), pairs)
+        answers = by_number[max(by_number)] if by_number else []  # of halves beside all of a target, all of it
+        pairs = [(names[row.class_id], names[row.predicted]) for row in answers]
+        write_csv(folder / "confusion" / f"{_safe(result.name)}.csv", ("truth", "predicted"), pairs)
     for shown in evidence.shown:
         points = [
             (chart.title, series.name, x, y)
@@ -202,15 +170,7 @@ def _write_plots(folder: Path, evidence: Evidence) -> None:
             for x, y in zip(series.x, series.y, strict=True)
         ]
         if points:
-            _write_csv(folder / "curves" / f"{Path(shown_file(shown)).stem}.csv", ("chart", "series", "x", "y"), points)
-
-
-def _write_csv(file: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
+            write_csv(folder / "curves" / f"{Path(shown_file(shown)).stem}.csv", ("chart", "series", "x", "y"), points)
 
 
 def _safe(name: str) -> str:

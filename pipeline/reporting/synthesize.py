@@ -21,14 +21,14 @@ _CELL = (200, 190)  # width and height of one, pixels
 def of_performances(world: World, row: str, performed: Sequence[Performance], folder: Path) -> pages.Page:
     """Clips by class, and pictures, written into the folder, that show whether the senses of a clip agree."""
     filmed = [performance for performance in performed if is_filmed(world, performance)]
-    skeletons, films = (Counter(performance.class_id for performance in some) for some in (performed, filmed))
+    skeletons, films = (Counter(performance.class_id for performance in recorded) for recorded in (performed, filmed))
     counts: list[list[pages.Cell]] = [
         [action.name, world.cameras * skeletons[class_id], films[class_id]]
         for class_id, action in enumerate(world.actions)
     ]
     text = f"{world.subjects} people perform every class {world.repetitions} times before {world.cameras} cameras."
     table = pages.Table(title="Clips", header=["class", "skeletons", "films"], rows=counts)
-    images = [_blended(world, world.films, shown, folder) for shown in _examples(filmed)] if world.films else []
+    images = [_blended(world, world.films, example, folder) for example in _examples(filmed)] if world.films else []
     return _page(row, text, table, images)
 
 

@@ -35,7 +35,7 @@ class PageParams(Params):
 
 
 @dataclass(frozen=True)
-class About:
+class RowFacts:
     """What the row says, as far as the page repeats it."""
 
     key: str
@@ -48,17 +48,17 @@ class About:
     has_pairs: bool  # side constraints
 
 
-def about(key: str, asked: TransferParams, embeddings: str) -> About:
+def facts(key: str, params: TransferParams, embeddings: str) -> RowFacts:
     """The same of a row's params; `embeddings` is the row of embed whose texts relate the classes."""
-    return About(
+    return RowFacts(
         key=key,
-        text_type=asked.text_type,
+        text_type=params.text_type,
         embeddings=embeddings,
-        inference=asked.inference,
-        constraints=asked.constraints,
-        cap=asked.cap,
-        selection=asked.selection,
-        has_pairs=asked.extra is not None,
+        inference=params.inference,
+        constraints=params.constraints,
+        cap=params.cap,
+        selection=params.selection,
+        has_pairs=params.extra is not None,
     )
 
 
@@ -71,92 +71,92 @@ class Map:
     prototypes_UF: Floats
 
 
-def page(folder: Path, told: About, shown: PageParams, found: Sequence[Recognised]) -> Page:
+def page(folder: Path, row: RowFacts, shown: PageParams, recognised: Sequence[Recognised]) -> Page:
     """The page of a row; its figures are written into the folder."""
-    first = found[0]
-    tables = [_selection_table(found), _hubness_table(found)]
+    first = recognised[0]
+    tables = [_selection_table(recognised), _hubness_table(recognised)]
     images: list[Image] = []
     chosen = first.scored[first.first][first.selected]
     if chosen.choice and chosen.prototypes_UF is not None:
-        tables = [*explained(first.task.name, chosen.choice), _program_table(found), *tables]
+        tables = [*explained(first.task.name, chosen.choice), _program_table(recognised), *tables]
         clips_NF, nearest_N = _sample(first, shown.num_clips)
         images = drawn(
             folder, chosen.choice, Map(clips_NF, nearest_N, chosen.prototypes_UF), num_graphs=shown.num_graphs
         )
     return Page(
-        title=f"Semantic transfer: {told.key}",
+        title=f"Semantic transfer: {row.key}",
         stage="transfer",
-        row=told.key,
-        text=_text(told, first),
+        row=row.key,
+        text=_text(row, first),
         tables=tables,
         lines=[],
         images=images,
     )
 
 
-def _text(about: About, first: Recognised) -> list[str]:
+def _text(row: RowFacts, first: Recognised) -> list[str]:
     where = f"target split {first.first}" if first.task.tests else f"label space {first.first}"
     opened = "No label of a test clip was opened: accuracies stand on the evaluation pages."
-    related = f"Classes are related by their {about.text_type} texts ({about.embeddings})."
-    if about.inference == "seen_label_then_text":
-        how = (
+    related = f"Classes are related by their {row.text_type} texts ({row.embeddings})."
+    if row.inference == "seen_label_then_text":
+        method = (
             "Inference: seen_label_then_text. A clip gets the class whose text is nearest to that of the seen class it "
             "looks most like."
         )
-        return [f"{how} {related}", f"Nothing is composed, and nothing chosen. {opened}"]
-    if about.inference == "reverse_transfer":
-        how = (
+        return [f"{method} {related}", f"Nothing is composed, and nothing chosen. {opened}"]
+    if row.inference == "reverse_transfer":
+        method = (
             "Inference: reverse_transfer. A clip gets the class whose text is nearest to a text that is composed for "
             "the clip, of those of the K seen classes it looks most like. No program is solved, so no constraint holds."
         )
-        return [f"{how} {related}", _SELECTED[about.selection].format(what="K is"), opened]
-    how = (
-        f"Inference: {about.inference}. Constraints: {about.constraints}, cap on {about.cap}. {related} "
+        return [f"{method} {related}", _SELECTED[row.selection].format(what="K is"), opened]
+    method = (
+        f"Inference: {row.inference}. Constraints: {row.constraints}, cap on {row.cap}. {related} "
         "The program is solved anew for each split and label space."
     )
-    which = f"Figures and explanations are of {first.task.name}, {where}; programs.json holds every program. {opened}"
-    side = (
+    scope = f"Figures and explanations are of {first.task.name}, {where}; programs.json holds every program. {opened}"
+    pairs = (
         ["Pairs of the side constraints apply where the first class is unseen and the second seen."]
-        if about.has_pairs
+        if row.has_pairs
         else []
     )
-    return [how, _SELECTED[about.selection].format(what="K, rho and theta are"), which, *side]
+    return [method, _SELECTED[row.selection].format(what="K, rho and theta are"), scope, *pairs]
 
 
-def _sample(one: Recognised, num_clips: int) -> tuple[Floats, list[int]]:
+def _sample(recognised: Recognised, num_clips: int) -> tuple[Floats, list[int]]:
     """Test clips spread evenly over the sorted ids (unit rows), and the nearest prototype of each."""
-    ids, vectors_ND = one.task.tested(one.first)
+    ids, vectors_ND = recognised.task.tested(recognised.first)
     places = np.unique(np.linspace(0, len(ids) - 1, num_clips).round().astype(np.int64))
     clips_NF = unit_rows(vectors_ND[places], [ids[place] for place in places], "clip")
-    nearest_N = one.values[one.first][places, one.selected].argmax(axis=1)
+    nearest_N = recognised.values[recognised.first][places, recognised.selected].argmax(axis=1)
     return clips_NF, nearest_N.tolist()
 
 
-def _selection_table(found: Sequence[Recognised]) -> Table:
+def _selection_table(recognised: Sequence[Recognised]) -> Table:
     rows: list[list[Cell]] = []
-    for one in found:
-        trial = one.trials[one.selected]
-        rows.append([one.task.name, trial.setting.name, len(one.trials), round(trial.top1, 4), trial.num_clips])
+    for result in recognised:
+        trial = result.trials[result.selected]
+        rows.append([result.task.name, trial.setting.name, len(result.trials), round(trial.top1, 4), trial.num_clips])
     header = ["split and seed", "chosen setting", "settings tried", "top-1 of pseudo-unseen clips", "their number"]
     return Table(title="Selection", header=header, rows=rows)
 
 
-def _program_table(found: Sequence[Recognised]) -> Table:
+def _program_table(recognised: Sequence[Recognised]) -> Table:
     rows = [
-        program_row(f"{one.task.name}, {space}", choice)
-        for one in found
-        for space, scored in one.scored.items()
-        if (choice := scored[one.selected].choice)
+        program_row(f"{result.task.name}, {space}", choice)
+        for result in recognised
+        for space, scored in result.scored.items()
+        if (choice := scored[result.selected].choice)
     ]
     return Table(title="Programs", header=PROGRAM_HEADER, rows=rows)
 
 
-def _hubness_table(found: Sequence[Recognised]) -> Table:
+def _hubness_table(recognised: Sequence[Recognised]) -> Table:
     rows: list[list[Cell]] = []
-    for one in found:
-        counts = hubness.occurrences(one.values[one.first][:, one.selected])
+    for result in recognised:
+        counts = hubness.occurrences(result.values[result.first][:, result.selected])
         values = [hubness.skewness(counts), hubness.skewness_printed(counts), hubness.never_predicted(counts)]
-        rows.append([one.task.name, *(round(value, 4) for value in values)])
+        rows.append([result.task.name, *(round(value, 4) for value in values)])
     header = ["split and seed", "skewness", "skewness as printed (eq. 10)", "prototypes never predicted"]
     return Table(title="Hubness of the unseen prototypes", header=header, rows=rows)
 
@@ -164,20 +164,20 @@ def _hubness_table(found: Sequence[Recognised]) -> Table:
 def explained(name: str, choice: Choice) -> list[Table]:
     """Tables of one target set: what was chosen, what each constraint removed, who competes."""
     unseen, seen = choice.unseen.names, choice.seen.names
-    one_by_one = explanations(choice)
+    explained_classes = explanations(choice)
     chosen: list[list[Cell]] = [
-        [unseen[one.unseen], seen[pick.seen], round(pick.related, 4), round(pick.weight, 4), _note(one)]
-        for one in one_by_one
-        for pick in one.chosen
+        [unseen[explanation.unseen], seen[pick.seen], round(pick.related, 4), round(pick.weight, 4), _note(explanation)]
+        for explanation in explained_classes
+        for pick in explanation.chosen
     ]
     lost: list[list[Cell]] = [
         [
-            unseen[one.unseen],
-            one.too_far,
-            "; ".join(_rivalled(loss, unseen, seen) for loss in one.not_distinct),
-            "; ".join(f"{seen[loss.seen]} ({loss.related:.2f})" for loss in one.over_cap),
+            unseen[explanation.unseen],
+            explanation.too_far,
+            "; ".join(_rivalled(loss, unseen, seen) for loss in explanation.not_distinct),
+            "; ".join(f"{seen[loss.seen]} ({loss.related:.2f})" for loss in explanation.over_cap),
         ]
-        for one in one_by_one
+        for explanation in explained_classes
     ]
     rivals: list[list[Cell]] = [
         [seen[i], ", ".join(unseen[j] for j in users)] for i, users in shared_classes(choice).items()
@@ -212,26 +212,32 @@ def drawn(folder: Path, choice: Choice, shown: Map, *, num_graphs: int) -> list[
     figures.heat_map(folder / "adjacency.png", chosen_US, unseen, seen, binary=True)
     figures.clip_map(folder / "clips.png", shown.clips_NF, shown.nearest_N, shown.prototypes_UF, unseen)
     images = [
-        _image("relatedness.png", "heat map of the relatedness matrix", "M: how related labels are, brighter is more."),
-        _image("adjacency.png", "heat map of the chosen pairs", "A: the chosen pairs, in black."),
-        _image(
-            "clips.png",
-            "map of test clips and composite prototypes",
-            "Test clips of unseen classes by t-SNE, coloured by their nearest prototype (their labels are not opened); "
-            "stars are the composite prototypes.",
+        Image(
+            file="relatedness.png",
+            alt="heat map of the relatedness matrix",
+            caption="M: how related labels are, brighter is more.",
+        ),
+        Image(file="adjacency.png", alt="heat map of the chosen pairs", caption="A: the chosen pairs, in black."),
+        Image(
+            file="clips.png",
+            alt="map of test clips and composite prototypes",
+            caption="Test clips of unseen classes by t-SNE, coloured by their nearest prototype (their labels are not "
+            "opened); stars are the composite prototypes.",
         ),
     ]
-    for one in explanations(choice)[:num_graphs]:
-        file = f"class-{one.unseen:03d}.png"
-        figures.class_graph(folder / file, one, unseen, seen)
-        what = f"{unseen[one.unseen]}: chosen seen classes (blue), lost ones (grey), who is nearer to them (red)."
-        images.append(_image(file, f"graph of the unseen class {unseen[one.unseen]}", what))
+    for explanation in explanations(choice)[:num_graphs]:
+        file = f"class-{explanation.unseen:03d}.png"
+        figures.class_graph(folder / file, explanation, unseen, seen)
+        caption = (
+            f"{unseen[explanation.unseen]}: chosen seen classes (blue), lost ones (grey), who is nearer to them (red)."
+        )
+        images.append(Image(file=file, alt=f"graph of the unseen class {unseen[explanation.unseen]}", caption=caption))
     return images
 
 
 def program_row(name: str, choice: Choice) -> list[Cell]:
     """One line about a solved program; see PROGRAM_HEADER."""
-    found = choice.solution
+    solution = choice.solution
     num_pairs = len(choice.unseen_P)
     return [
         name,
@@ -239,10 +245,10 @@ def program_row(name: str, choice: Choice) -> list[Cell]:
         choice.candidates.num_unseen,
         choice.candidates.num_seen,
         num_pairs,
-        round(found.objective, 6),
-        round(found.bound, 6),
-        found.status,
-        f"{found.solver}, {found.proof}",
+        round(solution.objective, 6),
+        round(solution.bound, 6),
+        solution.status,
+        f"{solution.solver}, {solution.proof}",
         len(choice.readmitted),
     ]
 
@@ -252,13 +258,9 @@ PROGRAM_HEADER = [
 ]  # fmt: skip
 
 
-def _note(one: Explanation) -> str:
-    return "empty row: its best neighbour" if one.readmitted else ""
+def _note(explanation: Explanation) -> str:
+    return "empty row: its best neighbour" if explanation.readmitted else ""
 
 
 def _rivalled(loss: RemovedCandidate, unseen: Sequence[str], seen: Sequence[str]) -> str:
     return f"{seen[loss.seen]} ({loss.related:.2f}; {unseen[loss.rival]} {loss.rival_related:.2f})"
-
-
-def _image(file: str, alt: str, caption: str) -> Image:
-    return Image(file=file, alt=alt, caption=caption)

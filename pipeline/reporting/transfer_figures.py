@@ -40,17 +40,17 @@ def heat_map(
     canvas.save(figure, path)
 
 
-def class_graph(path: Path, one: Explanation, unseen: Sequence[str], seen: Sequence[str]) -> None:
+def class_graph(path: Path, explanation: Explanation, unseen: Sequence[str], seen: Sequence[str]) -> None:
     """The bipartite graph of one unseen class: chosen seen classes with cosines, lost candidates, their rivals."""
     import networkx as nx
 
     graph = nx.Graph()
-    centre = ("unseen", one.unseen)
-    for pick in one.chosen:
+    centre = ("unseen", explanation.unseen)
+    for pick in explanation.chosen:
         graph.add_edge(centre, ("seen", pick.seen), kind="chosen", label=f"{pick.related:.2f}")
-    for loss in one.not_distinct + one.over_cap:
+    for loss in explanation.not_distinct + explanation.over_cap:
         graph.add_edge(centre, ("seen", loss.seen), kind="lost", label=f"{loss.related:.2f}")
-        if loss.rival >= 0 and loss in one.not_distinct:
+        if loss.rival >= 0 and loss in explanation.not_distinct:
             graph.add_edge(("unseen", loss.rival), ("seen", loss.seen), kind="rival", label=f"{loss.rival_related:.2f}")
     figure, (axes,) = canvas.figure((9, max(2.5, 0.5 * graph.number_of_nodes())))
     names = {node: (unseen if node[0] == "unseen" else seen)[node[1]] for node in graph}
@@ -65,12 +65,7 @@ def _draw(graph: Any, axes: Any, names: dict[Any, str]) -> None:
     for x, side in enumerate(("unseen", "seen")):
         column = [node for node in graph if node[0] == side]
         place |= {node: (x, -(row + 0.5) / len(column)) for row, node in enumerate(column)}
-    styles = {
-        "chosen": ("#1b6ca8", "solid", 2.2),
-        "lost": ("#999999", "dashed", 1.0),
-        "rival": ("#c0392b", "dotted", 1.4),
-    }
-    for kind, (colour, style, width) in styles.items():
+    for kind, (colour, style, width) in _STYLES.items():
         edges = [(a, b) for a, b, at in graph.edges(data=True) if at["kind"] == kind]
         nx.draw_networkx_edges(graph, place, edgelist=edges, ax=axes, edge_color=colour, style=style, width=width)
     labels = {(a, b): at["label"] for a, b, at in graph.edges(data=True)}
@@ -91,8 +86,8 @@ def clip_map(
     figure, (axes,) = canvas.figure((8, 6))
     for j, name in enumerate(unseen):
         colour = f"C{j % 10}"
-        mine = flat[: len(clips_NF)][np.asarray(nearest_N) == j]
-        axes.scatter(mine[:, 0], mine[:, 1], s=14, color=colour, alpha=0.7, linewidths=0)
+        of_class = flat[: len(clips_NF)][np.asarray(nearest_N) == j]
+        axes.scatter(of_class[:, 0], of_class[:, 1], s=14, color=colour, alpha=0.7, linewidths=0)
         star = flat[len(clips_NF) + j]
         axes.scatter(*star, marker="*", s=260, color=colour, edgecolors="black", label=name)
     axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))

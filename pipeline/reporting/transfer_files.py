@@ -1,12 +1,11 @@
 """What semantic transfer leaves beside its page: scores, the grid as history.csv, and every program as JSON."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipeline.core import scores, store
-from pipeline.core.outputs import write_json
+from pipeline.core.outputs import write_csv, write_json
 from pipeline.models.recognised import Recognised
 from pipeline.reporting import transfer as report
 from pipeline.transfer.params import TransferParams
@@ -16,37 +15,39 @@ HISTORY = ("split", "seed", "setting", "num_right", "num_clips", "top1", "select
 
 
 def write(
-    folder: Path, found: Sequence[Recognised], asked: TransferParams, refit: str, about: Mapping[str, Any]
+    folder: Path, recognised: Sequence[Recognised], params: TransferParams, refit: str, attrs: Mapping[str, Any]
 ) -> None:
     """Write scores.zarr, history.csv and programs.json; `about` are the attributes of the store of scores."""
-    with store.create(folder / scores.STORE, about) as writer:
-        for one in found:
-            for space in one.task.spaces:
-                provenance = one.provenance(space, asked, refit)
-                scores.write(writer, scores.Scores(provenance, one.task.tested(space)[0], one.values[space]))
-    _write_history(folder / "history.csv", found)
-    write_json(folder / "programs.json", [_programs(one) for one in found])
+    with store.create(folder / scores.STORE, attrs) as writer:
+        for result in recognised:
+            for space in result.task.spaces:
+                provenance = result.provenance(space, params, refit)
+                scores.write(writer, scores.Scores(provenance, result.task.tested(space)[0], result.values[space]))
+    _write_history(folder / "history.csv", recognised)
+    write_json(folder / "programs.json", [_programs(result) for result in recognised])
 
 
-def _write_history(path: Path, found: Sequence[Recognised]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        lines = csv.writer(file, lineterminator="\n")
-        lines.writerow(HISTORY)
-        for one in found:
-            for place, trial in enumerate(one.trials):
-                name, figures = trial.setting.name, [trial.num_right, trial.num_clips, f"{trial.top1:.6f}"]
-                lines.writerow([one.task.split, one.task.seed, name, *figures, int(place == one.selected)])
+def _write_history(path: Path, recognised: Sequence[Recognised]) -> None:
+    rows = [
+        [
+            *(result.task.split, result.task.seed, trial.setting.name),
+            *(trial.num_right, trial.num_clips, f"{trial.top1:.6f}", int(place == result.selected)),
+        ]
+        for result in recognised
+        for place, trial in enumerate(result.trials)
+    ]
+    write_csv(path, HISTORY, rows)
 
 
-def _programs(one: Recognised) -> dict[str, Any]:
+def _programs(recognised: Recognised) -> dict[str, Any]:
     """Every solved program of one (split, seed): its proof, and its pairs for the selected setting."""
     header = report.PROGRAM_HEADER[1:]
     spaces: dict[str, Any] = {}
-    for space, scored in one.scored.items():
-        choices = [at.choice for at in scored if at.choice]
+    for space, scored in recognised.scored.items():
+        choices = [setting.choice for setting in scored if setting.choice]
         solved = [dict(zip(header, report.program_row("", choice)[1:], strict=True)) for choice in choices]
-        spaces[space] = {"solved": solved, "pairs": _pairs(choices[one.selected]) if choices else []}
-    return {"split": one.task.split, "seed": one.task.seed, "spaces": spaces}
+        spaces[space] = {"solved": solved, "pairs": _pairs(choices[recognised.selected]) if choices else []}
+    return {"split": recognised.task.split, "seed": recognised.task.seed, "spaces": spaces}
 
 
 def _pairs(choice: Choice) -> list[list[Any]]:

@@ -4,13 +4,16 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pipeline.evaluation import metrics
-from pipeline.evaluation.tables import GENERALISED, Over, mean
+from pipeline.core.schemas import PredictionRow
+from pipeline.evaluation import metrics, tables
+from pipeline.evaluation.tables import GENERALISED, Over
 from pipeline.reporting.evidence import Result, Row
 
+_Question = tuple[str, str, str, int]  # dataset, split table, label space, number of classes
 _Group = tuple[str, str, str | None, str, list[tuple[str, Row]]]
 
 _DETAILS = ("modality", "encoder", "variant", "embeddings", "refit", "source")
+QUESTION = ("dataset", "split_table", "protocol", "split", "label_space", "num_classes")
 _SPACES = {"unseen": "the unseen classes", "all": "all classes, seen and unseen", "gzsl": "all classes, for all clips"}
 
 
@@ -60,6 +63,11 @@ class Panel:
     num_splits: int
     seeds: list[int]  # all that any line has
     lines: list[Line]
+
+    @property
+    def question(self) -> tuple[str | int, ...]:
+        """What was asked, as the first columns of a CSV: QUESTION names them."""
+        return (self.dataset, self.split_table, self.protocol or "", self.split or "", self.space, self.num_classes)
 
     @property
     def honest(self) -> list[Line]:
@@ -126,13 +134,12 @@ def panels(results: Sequence[Result]) -> list[Panel]:
     Unlike numbers of classes, as of halves and all of a target, get panels of their own: a mean over them would mix
     questions of unlike difficulty.
     """
-    rows = [(result.name, row) for result in results for row in result.rows]
-    groups: dict[tuple[str | int, ...], list[tuple[str, Row]]] = {}
-    for name, row in rows:
-        key = (row["dataset"], row["split_table"], row["label_space"], row["num_classes"])
-        groups.setdefault(key, []).append((name, row))
-    found = [_panel(groups[key]) for key in sorted(groups, key=_order)]
-    return sorted(found, key=lambda panel: (list(_SPACES).index(panel.space), panel.dataset, -panel.num_splits))
+    groups: dict[_Question, list[tuple[Result, Row]]] = {}
+    for result in results:
+        for summary in result.summaries:
+            groups.setdefault(_question(summary), []).append((result, summary))
+    made = [_panel(groups[key]) for key in sorted(groups, key=_order)]
+    return sorted(made, key=lambda panel: (list(_SPACES).index(panel.space), panel.dataset, -panel.num_splits))
 
 
 def questions(results: Sequence[Result]) -> list[tuple[str, list[_Group]]]:
@@ -140,25 +147,24 @@ def questions(results: Sequence[Result]) -> list[tuple[str, list[_Group]]]:
 
     The best zero-shot summary of a group is first. Unlike questions get a table each, so that they share no column.
     """
-    groups: dict[tuple[str, str, str, int], list[tuple[str, Row]]] = {}
+    groups: dict[_Question, list[tuple[str, Row]]] = {}
     for result in results:
-        for one in result.summaries:
-            key = (one["dataset"], one["split_table"], one["label_space"], one["num_classes"])
-            groups.setdefault(key, []).append((result.name, one))
-    asked = Counter(key[:3] for key in groups)
-    found: dict[str, list[_Group]] = {}
+        for summary in result.summaries:
+            groups.setdefault(_question(summary), []).append((result.name, summary))
+    num_alike = Counter(key[:3] for key in groups)
+    by_space: dict[str, list[_Group]] = {}
     for key in sorted(groups, key=_order):
         dataset, split_table, space, num_classes = key
         members = sorted(groups[key], key=lambda pair: (bool(pair[1]["leaks"]), -pair[1]["mean"]))
-        candidates = _candidates(space, num_classes if asked[key[:3]] > 1 else None)
-        found.setdefault(space, []).append((dataset, split_table, members[0][1]["protocol"], candidates, members))
-    return list(found.items())
+        candidates = _candidates(space, num_classes if num_alike[key[:3]] > 1 else None)
+        by_space.setdefault(space, []).append((dataset, split_table, members[0][1]["protocol"], candidates, members))
+    return list(by_space.items())
 
 
 def by_space(result: Result) -> list[tuple[str, list[Row]]]:
     """The rows of a result, those of each label space by themselves, under its candidates."""
-    found = [(_SPACES[space], [row for row in result.rows if row["label_space"] == space]) for space in _SPACES]
-    return [(candidates, rows) for candidates, rows in found if rows]
+    groups = [(_SPACES[space], [row for row in result.rows if row["label_space"] == space]) for space in _SPACES]
+    return [(candidates, rows) for candidates, rows in groups if rows]
 
 
 def breakdowns(result: Result) -> list[Breakdown]:
@@ -166,24 +172,24 @@ def breakdowns(result: Result) -> list[Breakdown]:
 
     Answers among unlike numbers of classes stand apart: their chance is not the same.
     """
-    found = []
+    made = []
     for space in _SPACES:
         by_number = answers(result, space)
         for num_classes, lines in by_number.items():
             candidates = _candidates(space, num_classes if len(by_number) > 1 else None)
-            counts = metrics.confusion([one["class_id"] for one in lines], [one["predicted"] for one in lines])
-            found.append(_breakdown(space, candidates, metrics.chance(num_classes), counts, result.class_names))
-    return found
+            counts = metrics.confusion([row.class_id for row in lines], [row.predicted for row in lines])
+            made.append(_breakdown(space, candidates, metrics.chance(num_classes), counts, result.class_names))
+    return made
 
 
-def answers(result: Result, space: str) -> dict[int, list[Row]]:
+def answers(result: Result, space: str) -> dict[int, list[PredictionRow]]:
     """The honest predictions in a label space by the number of candidates, ascending."""
     numbers = {row["split"]: row["num_classes"] for row in result.rows if row["label_space"] == space}
-    found: dict[int, list[Row]] = {number: [] for number in sorted(set(numbers.values()))}
-    for one in result.predictions:
-        if one["label_space"] == space and one["selection"] != "oracle":
-            found[numbers[one["split"]]].append(one)
-    return {number: lines for number, lines in found.items() if lines}
+    by_number: dict[int, list[PredictionRow]] = {number: [] for number in sorted(set(numbers.values()))}
+    for row in result.predictions:
+        if row.label_space == space and row.selection != "oracle":
+            by_number[numbers[row.split]].append(row)
+    return {number: lines for number, lines in by_number.items() if lines}
 
 
 def _candidates(space: str, num_classes: int | None) -> str:
@@ -192,56 +198,56 @@ def _candidates(space: str, num_classes: int | None) -> str:
     return _SPACES[space] + counted
 
 
-def _order(key: tuple[str | int, ...]) -> tuple[int, tuple[str | int, ...]]:
-    return list(_SPACES).index(str(key[2])), key
+def _question(summary: Row) -> _Question:
+    return summary["dataset"], summary["split_table"], summary["label_space"], summary["num_classes"]
 
 
-def _panel(group: Sequence[tuple[str, Row]]) -> Panel:
+def _order(key: _Question) -> tuple[int, _Question]:
+    return list(_SPACES).index(key[2]), key
+
+
+def _panel(group: Sequence[tuple[Result, Row]]) -> Panel:
     first = group[0][1]
-    by_method: dict[tuple[str, ...], list[tuple[str, Row]]] = {}
-    for name, row in group:
-        key = (name, row["selection"], row["inference"], row["refit"])
-        by_method.setdefault(key, []).append((name, row))
-    rows = [row for _, row in group]
-    varying = [key for key in _DETAILS if len({row[key] for row in rows}) > 1]
-    found = [_line(members, varying) for members in by_method.values()]
+    varying = [key for key in _DETAILS if len({summary[key] for _, summary in group}) > 1]
+    lines = [_line(result, summary, varying) for result, summary in group]
+    rows = [row for line in lines for row in line.rows]
     splits = {row["split"] for row in rows}
     return Panel(
         dataset=first["dataset"],
         split_table=first["split_table"],
         protocol=first["protocol"],
-        split=first["split"] if len(splits) == 1 else None,
+        split=rows[0]["split"] if len(splits) == 1 else None,
         space=first["label_space"],
         candidates=_SPACES[first["label_space"]],
         num_classes=first["num_classes"],
         num_clips=max(row["num_clips"] for row in rows),
         num_unscored=max(row["num_unscored"] for row in rows),
-        chance=first["chance"],
+        chance=rows[0]["chance"],
         num_splits=len(splits),
         seeds=sorted({row["seed"] for row in rows}),
-        lines=sorted(found, key=lambda line: (not line.is_honest, -line.value, line.method)),
+        lines=sorted(lines, key=lambda line: (not line.is_honest, -line.value, line.method)),
     )
 
 
-def _line(members: Sequence[tuple[str, Row]], varying: Sequence[str]) -> Line:
-    name, first = members[0]
-    rows = [row for _, row in members]
-    top1 = mean(rows, "top1")
-    told = {key: first[key] if key != "source" else f"learnt from {first[key] or 'itself'}" for key in varying}
-    generalised = {key: mean(rows, key) for key in GENERALISED if key in first}
+def _line(result: Result, summary: Row, varying: Sequence[str]) -> Line:
+    """The figures are those of the summary, as evaluate has written them."""
+    rows = tables.rows_of(summary, result.rows)
+    top1 = tables.of_summary(summary, rows, "top1")
+    details = {key: summary[key] if key != "source" else f"learnt from {summary[key] or 'itself'}" for key in varying}
+    generalised = {key: tables.of_summary(summary, rows, key) for key in GENERALISED if key in summary}
     return Line(
-        result=name,
-        method=first["method"],
-        detail=", ".join(map(str, told.values())),
+        result=result.name,
+        method=summary["method"],
+        detail=", ".join(map(str, details.values())),
         value=top1.value,
         ci95=top1.ci95,
         ci95_corrected=top1.ci95_corrected,
         over=top1.over,
-        leaky=first["leaky"],
-        kept_overlap=max(row["num_kept_overlap"] for row in rows),  # seeds need not be of equally taught encoders
-        leaks=list(dict.fromkeys(word for row in rows for word in row["leaks"])),
-        generalised={key: found.value for key, found in generalised.items()} or None,
-        generalised_ci95={key: found.ci95 for key, found in generalised.items()},
+        leaky=summary["leaky"],
+        kept_overlap=summary["num_kept_overlap"],
+        leaks=summary["leaks"],
+        generalised={key: figure.value for key, figure in generalised.items()} or None,
+        generalised_ci95={key: figure.ci95 for key, figure in generalised.items()},
         rows=rows,
     )
 

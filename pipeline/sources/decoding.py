@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,7 +23,8 @@ from pipeline.formats.shared import Footage
 from pipeline.modalities import shared as films
 from pipeline.sources.recordings import verified
 
-Clip = dict[str, Any]  # a row of the clips table
+if TYPE_CHECKING:  # else an edit of any table's columns would decode every clip again
+    from pipeline.core.schemas import ClipRow
 
 
 class Row(Params):
@@ -42,8 +43,8 @@ class Source:
     """One clip to decode: its cache key, its row and the rows of what is decoded with it, by modality."""
 
     key: str
-    clip: Clip
-    beside: Mapping[str, Clip]
+    clip: "ClipRow"
+    beside: "Mapping[str, ClipRow]"
 
 
 @dataclass(frozen=True)
@@ -57,14 +58,14 @@ class Block:
     clips: list[Source]
 
 
-def key(clip: Clip, beside: Mapping[str, Clip], row: Row) -> str:
+def key(clip: "ClipRow", beside: "Mapping[str, ClipRow]", row: Row) -> str:
     """Names the array of a clip by all that decides it; not by where it lies."""
     return value_digest(
         {
-            "content": clip["content_hash"],
+            "content": clip.content_hash,
             "part": _part(clip),
-            "num_frames": clip["num_frames"],
-            "beside": {name: [other["content_hash"], _part(other)] for name, other in beside.items()},
+            "num_frames": clip.num_frames,
+            "beside": {name: [other.content_hash, _part(other)] for name, other in beside.items()},
             "boxes": row.boxes,
             "extractor": _extractor(row.dataset, row.modality, row.recipe),
             "reader": [row.dataset, row.modality],
@@ -75,10 +76,9 @@ def key(clip: Clip, beside: Mapping[str, Clip], row: Row) -> str:
     )
 
 
-def _part(clip: Clip) -> str:
+def _part(clip: "ClipRow") -> str:
     """Which part of its file a clip is; "" = all of it."""
-    path: str = clip["path"]
-    return path.removeprefix(segments.file_of(path))
+    return clip.path.removeprefix(segments.file_of(clip.path))
 
 
 @cache
@@ -110,21 +110,19 @@ def decode(block: Block) -> int:
     return len(block.clips)
 
 
-def _recording(recording: Any, clip: Clip, dataset: str, beside: Mapping[str, Path]) -> Any:
+def _recording(recording: Any, clip: "ClipRow", dataset: str, beside: Mapping[str, Path]) -> Any:
     """Footage is told what ingest counted, so that it is decoded once, and given what is decoded with it."""
     if not isinstance(recording, Footage):
         return recording
     readers = datasets.load(dataset).readers
-    return replace(
-        recording.counted(clip["num_frames"]), **{name: readers[name](path) for name, path in beside.items()}
-    )
+    return replace(recording.counted(clip.num_frames), **{name: readers[name](path) for name, path in beside.items()})
 
 
 def _reason(error: UnseenError, source: Source, block: Block) -> str:
     """Why a clip cannot be used, without where its files lie: the reason is kept by what they hold."""
     reason = str(error)
     for clip in (source.clip, *source.beside.values()):
-        reason = segments.unplaced(reason, block.source / clip["path"])
+        reason = segments.unplaced(reason, block.source / clip.path)
     return reason
 
 

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -13,7 +12,7 @@ from pipeline.core.pairs import FalseText, GraphPair
 from pipeline.graphs.parts import VAL
 from pipeline.sources import told as tables
 from pipeline.sources.screening import SHOWN, WITHHELD, Screen
-from pipeline.sources.told import Row, Tables, Told
+from pipeline.sources.told import Tables, Told
 
 # A pair that trains. Boxes are those of the actions' ends, x1 y1 x2 y2 one after the other, as shares of the picture
 # that is shown, which is the whole file or `crop_xywh` of it.
@@ -39,6 +38,9 @@ VIDEOS = pa.schema(
 )
 
 
+Row = dict[str, Any]  # of one of these tables
+
+
 class Gathering:
     """Goes through the tables of corpora once: `training` gives what trains, the rest is kept here.
 
@@ -60,56 +62,56 @@ class Gathering:
             whole = told[0]
             if whole.region:
                 raise DataError(
-                    f"{corpus.graphs}: a region without its image {whole.row['image_id']!r}; run `dvc repro graph`"
+                    f"{corpus.graphs}: a region without its image {whole.row.image_id!r}; run `dvc repro graph`"
                 )
             shown = self._screen.shows(whole.graph)
-            trains = whole.row["part"] != VAL
-            video = self._video(corpus, whole, usable=not shown) if trains and whole.row["video"] else None
+            trains = whole.row.part != VAL
+            name = whole.row.video
+            video = self._video(corpus.corpus, name, whole, usable=not shown) if trains and name else None
             for one in told:
                 if fault := _unusable(one):
                     self.counts[f"graph pairs: {fault}"] += 1
                 elif shown or not trains:
                     self.heldout.append(self._pair(corpus, one, whole))
                     self.counts[f"graph pairs: {SHOWN}"] += trains
-                elif self._passes(one.caption["fitted"], "graph pairs"):
+                elif self._passes(one.caption.fitted, "graph pairs"):
                     yield self._row(corpus, one, whole, video)
 
     def _passes(self, text: str, what: str) -> bool:
         return self._screen.passes(text, what, by_clause=True, trains=self._trains)
 
     def _row(self, corpus: Tables, one: Told, whole: Told, video: int | None) -> Row:
-        wanted = [row["text"] for row in one.negatives if row["certain"] or not self._only_certain]
+        wanted = [row.text for row in one.negatives if row.certain or not self._only_certain]
         return {
-            "key": f"{corpus.corpus}|{one.row['image_id']}|{one.region}",
-            "picture": str(corpus.source / one.row["image"]),
+            "key": f"{corpus.corpus}|{one.row.image_id}|{one.region}",
+            "picture": str(corpus.source / one.picture),
             "crop_xywh": tables.crop_of(one, whole),
-            "caption": one.caption["fitted"],
+            "caption": one.caption.fitted,
             "negatives": [text for text in wanted if self._passes(text, "negatives")],
             "boxes": tables.action_boxes(one).reshape(-1).tolist(),
             "video": video,
-            "frame": one.row["frame"],
+            "frame": one.row.frame,
         }
 
     def _pair(self, corpus: Tables, one: Told, whole: Told) -> GraphPair:
-        caption = one.caption["fitted"]
-        edges = [*one.caption["fitted_clause_starts"], len(caption)]
+        caption = one.caption.fitted
+        edges = [*one.caption.fitted_clause_starts, len(caption)]
         unseen = [self._screen.says(caption[start:stop]) for start, stop in pairwise(edges)]
         false = tuple(
-            FalseText(row["rule"], row["index"], row["text"], row["certain"], unseen[row["clause"]])
-            for row in one.negatives
+            FalseText(row.rule, row.index, row.text, row.certain, unseen[row.clause]) for row in one.negatives
         )
-        picture = corpus.source / Path(one.row["image"])
+        picture = corpus.source / one.picture
         crop = tables.crop_of(one, whole)
-        return GraphPair(corpus.corpus, one.row["image_id"], one.region, picture, crop, caption, false)
+        return GraphPair(corpus.corpus, one.row.image_id, one.region, picture, crop, caption, false)
 
-    def _video(self, corpus: Tables, whole: Told, *, usable: bool) -> int:
+    def _video(self, corpus: str, name: str, whole: Told, *, usable: bool) -> int:
         """The row of the frame's video, to which the frame is added."""
-        row = self._video_rows.setdefault((corpus.corpus, whole.row["video"]), len(self.videos))
+        row = self._video_rows.setdefault((corpus, name), len(self.videos))
         if row == len(self.videos):
             self.videos.append({"frames": [], "usable": [], "boxes": []})
         video: dict[str, list[Any]] = self.videos[row]
-        video["frames"].append(whole.row["frame"])
-        video["usable"].append(usable and self._screen.fault(whole.caption["fitted"], by_clause=True) != WITHHELD)
+        video["frames"].append(whole.row.frame)
+        video["usable"].append(usable and self._screen.fault(whole.caption.fitted, by_clause=True) != WITHHELD)
         video["boxes"].append(tables.action_boxes(whole).reshape(-1).tolist())
         return row
 
@@ -122,8 +124,8 @@ def ascending(video: Row) -> Row:
 
 def _unusable(one: Told) -> str | None:
     """Why a graph cannot train or test anything, or None."""
-    if not one.row["has_picture"]:
+    if not one.row.has_picture:
         return "no picture"
-    if one.row["picture_width"] is None:
+    if one.row.picture_width is None:
         return "a picture without a size"
-    return None if one.caption["fitted"] else "no caption that fits"
+    return None if one.caption.fitted else "no caption that fits"

@@ -17,10 +17,10 @@ from pipeline.formats import pictures
 from pipeline.formats.pictures import Region
 from pipeline.sources import clips, schedule
 from pipeline.sources.cutting import Boxes, Centre, Random, Squash, cut, seen_boxes
+from pipeline.sources.graph_pairs import Row
 from pipeline.sources.mapped import Mapped
 from pipeline.sources.samples import Samples, Tokenize
 from pipeline.sources.schedule import Plan
-from pipeline.sources.told import Row
 
 Frames = npt.NDArray[np.uint8]
 

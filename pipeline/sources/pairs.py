@@ -20,13 +20,13 @@ from pipeline.formats.webdataset import Shard
 from pipeline.graphs import parts
 from pipeline.sources import mapped, samples, schedule, told
 from pipeline.sources.cutting import Cut, at_rest
-from pipeline.sources.graph_pairs import PAIRS, VIDEOS, Gathering, ascending
+from pipeline.sources.graph_pairs import PAIRS, VIDEOS, Gathering, Row, ascending
 from pipeline.sources.mapped import Mapped
 from pipeline.sources.mixture import Mixture, Shown
 from pipeline.sources.samples import Tokenize
 from pipeline.sources.schedule import Amounts
 from pipeline.sources.screening import Screen
-from pipeline.sources.told import Row, Tables
+from pipeline.sources.told import Tables
 from pipeline.text import compositions
 from pipeline.text.compositions import CorpusWords, HeldOut
 from pipeline.text.lexicon import Lexicon

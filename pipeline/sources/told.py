@@ -11,10 +11,8 @@ import numpy.typing as npt
 
 from pipeline.core import stamp, tables
 from pipeline.core.errors import DataError
-from pipeline.core.schemas import CAPTIONS, GRAPHS, NEGATIVES
+from pipeline.core.schemas import CAPTIONS, GRAPHS, NEGATIVES, CaptionRow, GraphRow, NegativeRow
 from pipeline.graphs.scene import SceneGraph, from_json
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -26,7 +24,7 @@ class Tables:
     captions: Path
     negatives: Path
     source: Path
-    meta: Row
+    meta: dict[str, Any]
 
     @property
     def aliases(self) -> dict[str, list[list[str]]]:
@@ -39,15 +37,21 @@ class Tables:
 class Told:
     """One graph: its row, its caption's row and the rows of its negatives."""
 
-    row: Row
+    row: GraphRow
     graph: SceneGraph
-    caption: Row
-    negatives: list[Row]
+    caption: CaptionRow
+    negatives: list[NegativeRow]
+
+    @property
+    def picture(self) -> str:
+        """Its file, relative to the source folder, of a row that has one."""
+        assert self.row.image is not None
+        return self.row.image
 
     @property
     def region(self) -> str:
         """The part of the picture; "" = all of it."""
-        return str(self.row["region"])
+        return self.row.region
 
 
 def opened(corpus: str, graphs: Path, captions: Path, negatives: Path, root: Path) -> Tables:
@@ -63,12 +67,12 @@ def opened(corpus: str, graphs: Path, captions: Path, negatives: Path, root: Pat
 def graphs(corpus: Tables) -> Iterator[SceneGraph]:
     """Every graph."""
     for rows in tables.batches(corpus.graphs, GRAPHS):
-        yield from (from_json(row["graph"]) for row in rows if row["graph"] is not None)
+        yield from (from_json(row.graph) for row in rows if row.graph is not None)
 
 
 def pictures(corpus: Tables) -> Iterator[list[Told]]:
     """Every picture with all that is told of it, the whole before its regions."""
-    for _, told in groupby(_joined(corpus), key=lambda one: one.row["image_id"]):
+    for _, told in groupby(_joined(corpus), key=lambda one: one.row.image_id):
         yield list(told)
 
 
@@ -78,33 +82,34 @@ def _joined(corpus: Tables) -> Iterator[Told]:
     waiting = next(negatives, None)
     for rows in tables.batches(corpus.graphs, GRAPHS):
         for row in rows:
-            if row["graph"] is None:
+            if row.graph is None:
                 continue
             caption = next(captions, None)
             if caption is None or _key(caption) != _key(row):
-                raise DataError(f"{corpus.captions}: no caption of image {row['image_id']!r}; run `dvc repro caption`")
-            of_row: list[Row] = []
+                raise DataError(f"{corpus.captions}: no caption of image {row.image_id!r}; run `dvc repro caption`")
+            of_row: list[NegativeRow] = []
             if waiting is not None and waiting[0] == _key(row):
                 of_row = list(waiting[1])
                 waiting = next(negatives, None)
-            yield Told(row, from_json(row["graph"]), caption, of_row)
+            yield Told(row, from_json(row.graph), caption, of_row)
     if waiting is not None:
         raise DataError(f"{corpus.negatives}: negatives of {waiting[0]}, which has no graph; run `dvc repro negate`")
 
 
-def _key(row: Row) -> tuple[str, str]:
-    return row["image_id"], row["region"]
+def _key(row: GraphRow | CaptionRow | NegativeRow) -> tuple[str, str]:
+    return row.image_id, row.region
 
 
 def crop_of(told: Told, whole: Told) -> tuple[int, int, int, int] | None:
     """What of the picture file a row shows; crops are annotated in pixels of a size that the file may not have."""
-    box = told.row["crop_xywh"]
+    box = told.row.crop_xywh
     if box is None:
         return None
-    size = (told.row["picture_width"], told.row["picture_height"])
-    said = (whole.row["width"], whole.row["height"])
-    left, wide = _side(box[0], box[2], said[0], size[0])
-    top, high = _side(box[1], box[3], said[1], size[1])
+    width, height = told.row.picture_width, told.row.picture_height
+    assert width is not None, "pairs have pictures of a known size"
+    assert height is not None
+    left, wide = _side(box[0], box[2], whole.row.width, width)
+    top, high = _side(box[1], box[3], whole.row.height, height)
     return left, top, wide, high
 
 
@@ -121,12 +126,10 @@ def action_boxes(told: Told) -> npt.NDArray[np.float32]:
     None where neither the annotation nor the picture has a size.
     """
     graph, row = told.graph, told.row
-    width, height = row["width"] or row["picture_width"], row["height"] or row["picture_height"]
+    width, height = row.width or row.picture_width, row.height or row.picture_height
     if not width or not height:
         return np.zeros((0, 4), np.float32)
-    ends = [
-        node for place in row["actions"] for node in (graph.relations[place].subject, graph.relations[place].object)
-    ]
+    ends = [node for place in row.actions for node in (graph.relations[place].subject, graph.relations[place].object)]
     things = graph.by_id()
     boxes = [things[node].box_xywh for node in dict.fromkeys(ends)]
     corners = [(x, y, x + w, y + h) for x, y, w, h in filter(None, boxes)]

@@ -9,7 +9,7 @@ Source: Lin et al., Cross-modal representation learning for zero-shot action rec
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from pipeline.core.batches import Arrays, Rows, in_turn
 from pipeline.core.errors import DataError
 from pipeline.core.params import Params
 from pipeline.core.rejects import Rejects
+from pipeline.core.schemas import ClipRow
 from pipeline.core.seeds import generator
 from pipeline.formats.shared import Footage
 from pipeline.modalities import video
@@ -75,13 +76,13 @@ class Videos:
 
     dataset: str
     files: Path
-    clips: Mapping[str, Mapping[str, Any]]
+    clips: Mapping[str, ClipRow]
 
     def opened(self, clip_id: str) -> Footage:
         """A video. Raises DataError where its file is not the one that ingest read."""
         clip = self.clips[clip_id]
         footage = video.read(self.dataset)(verified(self.files, clip, self.dataset))
-        return footage.counted(clip["num_frames"])
+        return footage.counted(clip.num_frames)
 
 
 @dataclass(frozen=True)
@@ -196,10 +197,10 @@ def long_enough(videos: Videos, window: Window, at_most: float) -> tuple[Videos,
     """
     rejects = Rejects(f"{videos.dataset}, {MODALITY}")
     for clip_id, clip in videos.clips.items():
-        if window.short == "reject" and clip["num_frames"] < window.span:
+        if window.short == "reject" and clip.num_frames < window.span:
             rejects.add(
                 clip_id,
-                f"too short: {clip['num_frames']} frames, where {window.num_frames} frames at stride {window.stride} "
+                f"too short: {clip.num_frames} frames, where {window.num_frames} frames at stride {window.stride} "
                 f"need {window.span}",
             )
     rejects.check(total=len(videos.clips), at_most=at_most)

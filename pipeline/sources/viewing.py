@@ -181,13 +181,13 @@ class Filmed:
 
     def decided_by(self, ids: Sequence[str]) -> str:
         """Of the files' contents and of where clips lie in them."""
-        columns = ("content_hash", "path", "num_frames")
-        told = [[each, *(self.videos.clips[each][column] for column in columns)] for each in ids]
-        return value_digest([self.videos.dataset, self.window.model_dump(), told])
+        clips = [self.videos.clips[clip_id] for clip_id in ids]
+        files = [[clip.clip_id, clip.content_hash, clip.path, clip.num_frames] for clip in clips]
+        return value_digest([self.videos.dataset, self.window.model_dump(), files])
 
     def _of(self, ids: Sequence[str]) -> Videos:
         """Those videos alone: a source is sent to the processes that read."""
-        return Videos(self.videos.dataset, self.videos.files, {each: self.videos.clips[each] for each in ids})
+        return Videos(self.videos.dataset, self.videos.files, {clip_id: self.videos.clips[clip_id] for clip_id in ids})
 
 
 @dataclass(frozen=True)
@@ -254,14 +254,9 @@ def opened(
 
 def _filmed(dataset: str, place: Place, window: Window, test: Test, max_rejected: float) -> Filmed:
     """The accepted videos of a clips table, of which those that a window does not fit in may be rejected."""
-    rows = [
-        row for row in tables.read_rows(place.clips, CLIPS) if row["modality"] == MODALITY and row["reason"] is None
-    ]
-    kept = {
-        row["clip_id"]: {name: row[name] for name in ("path", "num_frames", "content_hash")}
-        for row in sorted(rows, key=lambda row: str(row["clip_id"]))
-    }
-    videos, rejects = long_enough(Videos(dataset, place.path, kept), window, max_rejected)
+    rows = [row for row in tables.read(place.clips, CLIPS) if row.modality == MODALITY and row.reason is None]
+    clips = {row.clip_id: row for row in rows}  # one a clip: the table is sorted by id
+    videos, rejects = long_enough(Videos(dataset, place.path, clips), window, max_rejected)
     return Filmed(videos, window, test, dict(rejects.rows), Saw([], [], None))
 
 

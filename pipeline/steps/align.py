@@ -76,7 +76,7 @@ def align(
     parts = Parts("align", key, cache)
     with whole_folder(out) as scratch:
         found, used = method_rows.learn(scratch, tasks, plan, _told(key, row, inputs), parts)
-        page = page_of.About(
+        page = page_of.MethodFacts(
             row.method,
             row.variant,
             row.refit,

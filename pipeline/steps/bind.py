@@ -4,9 +4,8 @@ Action-SGFA (III-C): what a sense learns is to point where the hub points, of no
 which the hub's vectors lie tell it apart as well.
 """
 
-import csv
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -16,14 +15,14 @@ from pydantic import Field, model_validator
 
 from pipeline import modalities
 from pipeline.core import bound as places
-from pipeline.core import pages, tables
+from pipeline.core import pages, split_table, tables
 from pipeline.core.bound import HUB
 from pipeline.core.closure import Code
 from pipeline.core.errors import DataError
 from pipeline.core.hashing import file_digest, path_digest, value_digest
-from pipeline.core.outputs import whole, whole_folder
+from pipeline.core.outputs import whole_folder, write_csv
 from pipeline.core.resume import Parts
-from pipeline.core.schemas import CLIPS, SPLIT
+from pipeline.core.schemas import CLIPS
 from pipeline.core.store import Store, create
 from pipeline.reporting import bind as page_of
 from pipeline.training import bound, bound_encoders, bound_vectors, encoding, frozen, loop, paired, ranks
@@ -131,7 +130,8 @@ def bind(row: Row, batches: Batches, running: loop.Running, inputs: Inputs, *, k
             bound_vectors.write(places.vectors(scratch, name), row, [name], groups)
         for name, senses in row.fused.items():
             bound_vectors.write(places.fused(scratch, name), row, senses, _fused(work, senses, name, vectors))
-        _write_history(scratch / "history.csv", abouts)
+        header = ["sense", "split", "seed", "epoch", *bound_encoders.HISTORY]
+        write_csv(scratch / "history.csv", header, _history(abouts))
         names = work.trainings[0].class_names
         pages.write(scratch, page_of.page(key, abouts, _counts(work), names, labels=row.pairs.same_class == "skip"))
     work.parts.keep_only([*work.used, *work.hub.used])
@@ -156,14 +156,19 @@ def _prepared(row: Row, batches: Batches, running: loop.Running, inputs: Inputs,
     class_names = {
         dataset: tables.read_meta(inputs.clips / f"{dataset}.parquet", CLIPS)["class_names"] for dataset in events
     }
-    roles = _roles(inputs.splits / f"{row.dataset}-{row.split_table}.parquet", row)
+    own_table = split_table.read(inputs.splits / f"{row.dataset}-{row.split_table}.parquet", row.splits)
+    split_tables = {row.dataset: own_table} | {
+        each.dataset: None if (path := tables_of[each.dataset]) is None else split_table.read(path, row.splits)
+        for each in row.pairs.further
+    }
+    roles = {split: own_table.classes(split) for split in row.splits}
     together = [tuple(row.senses)] if row.hub.learns else [(name,) for name in row.senses]
     trainings = []
     for names, split, seed in product(together, row.splits, row.seeds):
         recorded = [
             paired.Recorded(
                 dataset,
-                tables_of[dataset],
+                split_tables[dataset],
                 {name: arrays.prepared[dataset][name].place for name in (HUB, *names)},
                 events[dataset],
             )
@@ -213,15 +218,6 @@ def _arrays(row: Row, batches: Batches, folder: Path, tables_of: Mapping[str, Pa
     known = {path: value_digest([path_digest(path), each.ids]) for path, (each, _) in whose.items()}
     digests = {dataset: {name: known[each.path] for name, each in of.items()} for dataset, of in prepared.items()}
     return Arrays(prepared, digests)
-
-
-def _roles(table: Path, row: Row) -> dict[str, dict[str, list[int]]]:
-    """The classes of every split of the row, by their role."""
-    known = tables.read_meta(table, SPLIT)["splits"]
-    missing = sorted(set(row.splits) - set(known))
-    if missing:
-        raise DataError(f"{table}: no split {missing}, found {sorted(known)}; mend bind.rows in params.yaml")
-    return {split: known[split] for split in row.splits}
 
 
 def _make(work: _Work, training: Training) -> Callable[[Path], None]:
@@ -282,9 +278,9 @@ def _fused(work: _Work, senses: list[str], name: str, vectors: dict[str, dict[st
     return groups
 
 
-def _counts(work: _Work) -> list[page_of.Counted]:
+def _counts(work: _Work) -> list[page_of.PairCounts]:
     return [
-        page_of.Counted(
+        page_of.PairCounts(
             training.names,
             training.split,
             training.seed,
@@ -296,11 +292,8 @@ def _counts(work: _Work) -> list[page_of.Counted]:
     ]
 
 
-def _write_history(path: Path, abouts: Sequence[bound.About]) -> None:
-    with whole(path) as scratch, scratch.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["sense", "split", "seed", "epoch", *bound_encoders.HISTORY])
-        for about in abouts:
-            for row in about.history:
-                numbers = [f"{row[name]:.6f}" for name in bound_encoders.HISTORY]
-                writer.writerow([about.sense, about.split, about.seed, int(row["epoch"]), *numbers])
+def _history(abouts: Sequence[bound.About]) -> Iterator[list[object]]:
+    for about in abouts:
+        for row in about.history:
+            numbers = [f"{row[name]:.6f}" for name in bound_encoders.HISTORY]
+            yield [about.sense, about.split, about.seed, int(row["epoch"]), *numbers]

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field
 
 from pipeline.core import tables
 from pipeline.core.progress import say
-from pipeline.core.schemas import CAPTIONS, GRAPHS
+from pipeline.core.schemas import CAPTIONS, GRAPHS, CaptionRow, GraphRow
 from pipeline.graphs.scene import from_json
 from pipeline.text import captions, fitting
 from pipeline.text.captions import Caption, Captioner, pieces_to_json
@@ -30,12 +29,11 @@ def caption(params: Params, *, graphs: Path, out: Path) -> dict[str, object]:
     with tables.streamed(out, CAPTIONS) as table:
         for rows in tables.batches(graphs, GRAPHS):
             for row in rows:
-                if row["graph"] is None:
+                if row.graph is None:
                     continue
-                made = captioner.caption(from_json(row["graph"]))
+                made = captioner.caption(from_json(row.graph))
                 fit, places = fitting.fit(made, captioner, clip, params.max_tokens)
-                key = {name: row[name] for name in ("image_id", "region", "num_relations")}
-                table.add(key | _row(made, clip) | _fitted_row(fit, places, clip))
+                table.add(_row(row, made, (fit, places), clip))
                 num_captions += 1
                 num_components += made.num_components
                 num_cut_short += made.num_cut_short
@@ -55,31 +53,30 @@ def caption(params: Params, *, graphs: Path, out: Path) -> dict[str, object]:
     return {**facts, "fitted": num_fitted}
 
 
-def _row(made: Caption, clip: ClipTokens) -> dict[str, Any]:
+def _row(graph: GraphRow, made: Caption, fitted: tuple[CaptionText, list[int]], clip: ClipTokens) -> CaptionRow:
     counts = fitting.clause_tokens(clip, CaptionText(made.text, made.clause_starts, made.pieces))
-    return {
-        "text": made.text,
-        "clause_starts": made.clause_starts,
-        "pieces": pieces_to_json(made.pieces),
-        "num_tokens": sum(counts) + fitting.ENDS,
-        "clause_tokens": counts,
-        "piece_tokens": fitting.piece_tokens(clip, made.text, made.pieces),
-        "num_components": made.num_components,
-        "num_cut_short": made.num_cut_short,
-        "num_said": _num_said(made.pieces),
-    }
-
-
-def _fitted_row(fit: CaptionText, places: list[int], clip: ClipTokens) -> dict[str, Any]:
-    return {
-        "fitted": fit.text,
-        "fitted_clauses": places,
-        "fitted_clause_starts": fit.clause_starts,
-        "fitted_pieces": pieces_to_json(fit.pieces),
-        "fitted_tokens": clip.count(fit.text),
-        "fitted_piece_tokens": fitting.piece_tokens(clip, fit.text, fit.pieces),
-        "num_said_fitted": _num_said(fit.pieces),
-    }
+    fit, places = fitted
+    return CaptionRow(
+        image_id=graph.image_id,
+        region=graph.region,
+        text=made.text,
+        clause_starts=made.clause_starts,
+        pieces=pieces_to_json(made.pieces),
+        num_tokens=sum(counts) + fitting.ENDS,
+        clause_tokens=counts,
+        piece_tokens=fitting.piece_tokens(clip, made.text, made.pieces),
+        fitted=fit.text,
+        fitted_clauses=places,
+        fitted_clause_starts=fit.clause_starts,
+        fitted_pieces=pieces_to_json(fit.pieces),
+        fitted_tokens=clip.count(fit.text),
+        fitted_piece_tokens=fitting.piece_tokens(clip, fit.text, fit.pieces),
+        num_components=made.num_components,
+        num_cut_short=made.num_cut_short,
+        num_said=_num_said(made.pieces),
+        num_said_fitted=_num_said(fit.pieces),
+        num_relations=graph.num_relations,
+    )
 
 
 def _num_said(pieces: Sequence[Piece]) -> int:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
@@ -14,7 +15,7 @@ from pipeline.core.params import Params
 from pipeline.core.schemas import GRAPHS
 from pipeline.core.seeds import generator
 from pipeline.evaluation import clusters, comparison, compositional
-from pipeline.evaluation.comparison import Answers, Drawn, Questions
+from pipeline.evaluation.comparison import Answers, Questions, Resamples
 from pipeline.reporting import compare as page_of
 from pipeline.reporting.compare_examples import Examples
 from pipeline.training import heldout
@@ -116,10 +117,17 @@ def _questions(first: HeldOut, graphs: Path) -> Questions:
     )
 
 
+class _Frame(msgspec.Struct, frozen=True, gc=False):
+    """What is read of a graph: the video that its frame is of."""
+
+    image_id: str
+    video: str | None
+
+
 def _films(graphs: Path, images: set[str]) -> dict[str, str]:
     """The video of each frame among some images."""
-    rows = (row for some in tables.batches(graphs, GRAPHS, ("image_id", "video")) for row in some)
-    return {row["image_id"]: row["video"] for row in rows if row["video"] is not None and row["image_id"] in images}
+    rows = (row for some in tables.batches(graphs, GRAPHS.only(_Frame)) for row in some)
+    return {row.image_id: row.video for row in rows if row.video is not None and row.image_id in images}
 
 
 def _answers(
@@ -141,7 +149,7 @@ def _answers(
         order_N=np.where(mine.shuffled_N < 0, np.nan, compositional.won(true_N, shuffled_N)),
         text_rank_N=text_rank_N,
         picture_rank_N=picture_rank_N,
-        named_G=compositional.named(
+        named_G=compositional.own_text_wins(
             mine.general_GD, mine.text_TD, mine.general_G, measure.candidates, generator(measure.seed, "retention")
         ),
     )
@@ -153,7 +161,7 @@ def _text_only(mine: HeldOut, asked: Questions, measure: Measure) -> Floats:
     total_M = np.zeros(len(mine.negatives))
     for number in range(measure.shuffles):
         random = generator(measure.seed, "pictures of others", number)
-        other_N = compositional.strangers(asked.cluster_N, pool_N, random)
+        other_N = compositional.mismatched(asked.cluster_N, pool_N, random)
         picture_N = mine.picture_N[other_N]
         true_N = compositional.cosines(mine.picture_PD, picture_N, mine.text_TD, mine.caption_N)
         false_M = compositional.cosines(mine.picture_PD, picture_N[mine.pair_M], mine.text_TD, mine.negative_M)
@@ -184,10 +192,10 @@ def _check_same(mine: HeldOut, first: HeldOut, file: Path, first_file: Path) -> 
 _NAMES = {"general": "general pairs", "seed": "seed of shuffled words", "unseen_M": "unseen compositions"}
 
 
-def _drawn(asked: Questions, bootstrap: Bootstrap) -> Drawn:
+def _drawn(asked: Questions, bootstrap: Bootstrap) -> Resamples:
     num_images = len(np.unique(asked.cluster_N))
     graphs, general = (generator(bootstrap.seed, "compare", what) for what in ("images", "general"))
-    return Drawn(
+    return Resamples(
         clusters.resamples(num_images, bootstrap.num_resamples, graphs),
         clusters.resamples(asked.num_general, bootstrap.num_resamples, general),
     )

@@ -145,7 +145,7 @@ def _composed(
         for task in track(found.tasks, total=len(found.tasks), what=f"{key}, transfers")
     ]
     transfer_files.write(scratch, composed, how, row.refit, about)
-    told = program_page.about(key, how, row.source.embeddings)
+    told = program_page.facts(key, how, row.source.embeddings)
     page = program_page.page(scratch, told, settings.page, composed)
     beside = nearest_classes.table(composed[0], how, row.refit, found.names)
     return page.model_copy(update={"tables": [*page.tables, *beside]})
@@ -162,5 +162,5 @@ def _learnt(
     plan = Plan(how.method, how.variant, params, row.refit, threads, num_folds=None, explained=False)
     learnt, used = method_rows.learn(scratch, found.tasks, plan, told, parts)
     of_method = params.setting_name, params.trains, params.transductive, params.remark
-    about = method_page.About(how.method, how.variant, row.refit, "val", *of_method)
+    about = method_page.MethodFacts(how.method, how.variant, row.refit, "val", *of_method)
     return method_page.page(told.key, about, learnt), used

@@ -163,13 +163,13 @@ def _rows_of_classes(texts: dict[str, str]) -> dict[str, list[int]]:
 def _texts(prompts: Path) -> Texts:
     """For each prompt type, in order, text by id in order of ids."""
     by_type: dict[str, dict[str, str]] = defaultdict(dict)
-    for row in tables.read_rows(prompts, PROMPTS):  # sorted by class, type, index
-        if not (0 <= row["class_id"] < MAX_CLASSES and 0 <= row["index"] < MAX_TEXTS):
+    for row in tables.read(prompts, PROMPTS):  # sorted by class, type, index
+        if not (0 <= row.class_id < MAX_CLASSES and 0 <= row.index < MAX_TEXTS):
             raise DataError(
-                f"{prompts}: class {row['class_id']}, {row['type']} text {row['index']}: at most {MAX_CLASSES} classes "
+                f"{prompts}: class {row.class_id}, {row.type} text {row.index}: at most {MAX_CLASSES} classes "
                 f"of {MAX_TEXTS} texts can be numbered; give fewer texts"
             )
-        by_type[row["type"]][f"{row['class_id']:04d}-{row['index']:02d}"] = row["text"]
+        by_type[row.type][f"{row.class_id:04d}-{row.index:02d}"] = row.text
     if not by_type:
         raise DataError(f"{prompts}: no texts in it; run `dvc repro prompt`")
     return dict(sorted(by_type.items()))

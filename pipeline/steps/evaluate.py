@@ -12,7 +12,7 @@ from pipeline.core import tables as parquet
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.outputs import whole_folder, write_json
 from pipeline.core.params import Params
-from pipeline.core.schemas import CLIPS, PREDICTIONS, PROMPTS, SPLIT
+from pipeline.core.schemas import CLIPS, PREDICTIONS, PROMPTS, SPLIT, ClipRow, PredictionRow
 from pipeline.core.scores import Scores
 from pipeline.core.seeds import generator
 from pipeline.core.store import Store
@@ -21,7 +21,7 @@ from pipeline.evaluation.leakage import Clip
 from pipeline.evaluation.tables import Row
 from pipeline.labels import overlap
 from pipeline.reporting import explained
-from pipeline.reporting.explained_arrays import Told
+from pipeline.reporting.explained_arrays import LabelledScores
 from pipeline.text.prompts import MOVEMENT, PARTS_OF_LABELS, TOLD_MEASURES
 
 
@@ -91,11 +91,11 @@ def evaluate(
     method = {**method, "protocol": truth.meta["protocol"]}
     _check_texts(inputs.embeddings, truth)
     rows: list[Row] = []
-    lines: list[Row] = []
-    told: list[Told] = []
+    lines: list[PredictionRow] = []
+    told: list[LabelledScores] = []
     for scored in scores_format.read(inputs.scores, stage):
         case = _audited(scored, truth)
-        told.append(Told(scored, case.truth))
+        told.append(LabelledScores(scored, case.truth))
         for selection, setting in _selections(row, case):
             figures, found = _measured(method, bootstrap, case, selection, setting)
             rows.append(figures)
@@ -106,14 +106,17 @@ def evaluate(
     parquet.write(predictions, PREDICTIONS, lines, {"method": method, "class_names": names})
     with whole_folder(shown) as folder:
         explained.write(
-            folder, explained.About(shown.name, inputs.scores, method, inputs.embeddings), told, truth.class_names
+            folder,
+            explained.EvaluatedRow(shown.name, inputs.scores, method, inputs.embeddings),
+            told,
+            truth.class_names,
         )
 
 
 def _truth(inputs: Inputs, modality: str) -> _Truth:
     """The labels of every clip of the split, with names; names, splits and roles are audited on the way."""
     meta = parquet.read_meta(inputs.split, SPLIT)
-    names = {line["class_id"]: line["class_name"] for line in parquet.read_rows(inputs.prompts, PROMPTS)}
+    names = {line.class_id: line.class_name for line in parquet.read(inputs.prompts, PROMPTS)}
     leakage.check_names(names, str(inputs.prompts))
     for split, parts in meta["splits"].items():
         leakage.check_split(split, parts)
@@ -123,26 +126,26 @@ def _truth(inputs: Inputs, modality: str) -> _Truth:
     known = _clips(inputs.clips, modality)
     clips: dict[str, dict[str, Clip]] = {}
     training: dict[str, dict[str, list[str]]] = {split: {"fit": [], "val": []} for split in meta["splits"]}
-    for line in parquet.read_rows(inputs.split, SPLIT):
-        if line["role"] in leakage.TRAINING_ROLES:
-            training[line["split"]][line["role"]].append(line["clip_id"])
-        if of_clip := known.get(line["clip_id"]):
+    for line in parquet.read(inputs.split, SPLIT):
+        if line.role in leakage.TRAINING_ROLES:
+            training[line.split][line.role].append(line.clip_id)
+        if of_clip := known.get(line.clip_id):
             clip = of_clip[0]
-            leakage.check_role(line, clip["class_id"], meta["splits"][line["split"]])
+            leakage.check_role(line, clip.class_id, meta["splits"][line.split])
             person = leakage.split_group(clip, meta["protocol"])
             contents = tuple(one for one in map(leakage.content, of_clip) if one)
-            clips.setdefault(line["split"], {})[line["clip_id"]] = Clip(
-                clip["class_id"], line["role"], person, clip["subject"], contents
+            clips.setdefault(line.split, {})[line.clip_id] = Clip(
+                clip.class_id, line.role, person, clip.subject, contents
             )
     return _Truth(meta, names, clips, training)
 
 
-def _clips(path: Path, modality: str) -> dict[str, list[Row]]:
+def _clips(path: Path, modality: str) -> dict[str, list[ClipRow]]:
     """Rows of the clips table by id: those of a modality, or of clips that all of several have ("depth+skeleton")."""
-    of_modality: dict[str, dict[str, Row]] = {one: {} for one in modality.split("+")}
-    for line in parquet.read_rows(path, CLIPS):
-        if line["modality"] in of_modality:
-            of_modality[line["modality"]][line["clip_id"]] = line
+    of_modality: dict[str, dict[str, ClipRow]] = {one: {} for one in modality.split("+")}
+    for line in parquet.read(path, CLIPS):
+        if line.modality in of_modality:
+            of_modality[line.modality][line.clip_id] = line
     everywhere = set.intersection(*(set(found) for found in of_modality.values()))
     return {clip_id: [found[clip_id] for found in of_modality.values()] for clip_id in sorted(everywhere)}
 
@@ -220,7 +223,7 @@ def _selections(row: EvaluateRow, case: _Case) -> list[tuple[str, int]]:
 
 def _measured(
     method: Mapping[str, Any], bootstrap: Bootstrap, case: _Case, selection: str, setting: int
-) -> tuple[Row, list[Row]]:
+) -> tuple[Row, list[PredictionRow]]:
     """The figures and the predictions of one selection."""
     about, scored = case.scored.provenance, case.scored
     scores_NK = scored.values[:, setting]
@@ -238,11 +241,13 @@ def _measured(
     figures["paired_unseen"], figures["kept_overlap"] = case.paired_unseen, about.kept_overlap
     if about.label_space == "gzsl":
         figures |= _generalised(case, setting, subjects, bootstrap)
-    key = {"split": about.split, "seed": about.seed, "selection": selection, "label_space": about.label_space}
     guesses = metrics.predictions(scores_NK, about.class_ids).tolist()
-    named = ("clip_id", "subject", "class_id", "predicted", "rank")
     answers = zip(scored.clip_ids, subjects, case.truth, guesses, rank_N.tolist(), strict=True)
-    return figures, [key | dict(zip(named, answer, strict=True)) for answer in answers]
+    run = (about.split, about.seed, selection, about.label_space)
+    return figures, [
+        PredictionRow(*run, clip_id=clip_id, subject=subject, class_id=class_id, predicted=predicted, rank=rank)
+        for clip_id, subject, class_id, predicted, rank in answers
+    ]
 
 
 def _counts(case: _Case) -> dict[str, int]:
@@ -264,7 +269,7 @@ def _counts(case: _Case) -> dict[str, int]:
 def _generalised(case: _Case, setting: int, subjects: list[int | None], bootstrap: Bootstrap) -> Row:
     """Of clips of seen classes and of unseen ones: plain, and calibrated and gated where the method says how."""
     about, scored = case.scored.provenance, case.scored
-    asked = generalised.Asked.of(scored.values[:, setting], case.truth, about.class_ids, case.unseen)
+    asked = generalised.AllScores.of(scored.values[:, setting], case.truth, about.class_ids, case.unseen)
     calibration = None if about.calibration is None else about.calibration[setting]
     gate_N = None if scored.gate is None else scored.gate[:, setting]
     right = generalised.answers(asked, calibration=calibration, gate_N=gate_N)

@@ -1,6 +1,5 @@
 """finetune: pictures, what is true and what is false of them -> CLIP weights, and the vectors of what was held out."""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +13,7 @@ from pipeline.core import pages, stamp
 from pipeline.core.closure import Code
 from pipeline.core.errors import DataError, LeakError
 from pipeline.core.hashing import file_digest, value_digest
-from pipeline.core.outputs import whole, whole_folder
+from pipeline.core.outputs import whole_folder, write_csv
 from pipeline.core.resume import Parts
 from pipeline.core.seeds import derived_seed
 from pipeline.datasets.shared import class_file
@@ -243,12 +242,11 @@ def _check_start(task: _Task) -> None:
         )
 
 
-def _write_history(path: Path, abouts: Sequence[dict[str, Any]]) -> None:
-    columns = sorted({name for about in abouts for row in about["history"] for name in row} - {"epoch"})
-    with whole(path) as scratch, scratch.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["seed", "epoch", *columns])
-        for about in abouts:
-            for row in about["history"]:
-                numbers = [f"{row[name]:.6f}" if name in row else "" for name in columns]
-                writer.writerow([about["seed"], int(row["epoch"]), *numbers])
+def _write_history(path: Path, headers: Sequence[dict[str, Any]]) -> None:
+    columns = sorted({name for header in headers for row in header["history"] for name in row} - {"epoch"})
+    rows = (
+        [header["seed"], int(row["epoch"]), *(f"{row[name]:.6f}" if name in row else "" for name in columns)]
+        for header in headers
+        for row in header["history"]
+    )
+    write_csv(path, ["seed", "epoch", *columns], rows)

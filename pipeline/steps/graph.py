@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, RootModel
 
@@ -11,7 +11,7 @@ from pipeline.core.errors import FormatError
 from pipeline.core.params import Params
 from pipeline.core.progress import say, track
 from pipeline.core.rejects import Rejects
-from pipeline.core.schemas import GRAPHS
+from pipeline.core.schemas import GRAPHS, GraphRow
 from pipeline.formats import action_genome, picture_size, visual_genome
 from pipeline.graphs import parts
 from pipeline.graphs.corpora import action_genome as action_genome_corpus
@@ -137,29 +137,29 @@ def _is_there(path: Path) -> bool:
         return False
 
 
-def _row(reading: Reading, row: AnyRow, pictures: _Pictures, lexicon: Lexicon) -> dict[str, Any]:
+def _row(reading: Reading, row: AnyRow, pictures: _Pictures, lexicon: Lexicon) -> GraphRow:
     graph = reading.graph
     there, picture_width, picture_height = pictures.about(reading)
-    return {
-        "image_id": reading.image_id,
-        "region": graph.region if graph else "",
-        "image": reading.image,
-        "video": reading.video,
-        "frame": reading.frame,
-        "coco_id": reading.coco_id,
-        "subset": reading.subset,
-        "part": parts.part_of(reading.video or reading.image_id, row.parts),
-        "crop_xywh": reading.crop_xywh,
-        "phrase": reading.phrase,
-        "width": graph.width if graph else None,
-        "height": graph.height if graph else None,
-        "has_picture": there,
-        "picture_width": picture_width,
-        "picture_height": picture_height,
-        "num_objects": len(graph.objects) if graph else 0,
-        "num_relations": len(graph.relations) if graph else 0,
-        "actions": actions(graph, lexicon) if graph else [],
-        "graph": to_json(graph) if graph else None,
-        "faults": reading.faults,
-        "reason": reading.reason,
-    }
+    return GraphRow(
+        image_id=reading.image_id,
+        region=graph.region if graph else "",
+        image=reading.image,
+        video=reading.video,
+        frame=reading.frame,
+        coco_id=reading.coco_id,
+        subset=reading.subset,
+        part=parts.part_of(reading.video or reading.image_id, row.parts),
+        crop_xywh=reading.crop_xywh,
+        phrase=reading.phrase,
+        width=graph.width if graph else None,
+        height=graph.height if graph else None,
+        has_picture=there,
+        picture_width=picture_width,
+        picture_height=picture_height,
+        num_objects=len(graph.objects) if graph else 0,
+        num_relations=len(graph.relations) if graph else 0,
+        actions=actions(graph, lexicon) if graph else [],
+        graph=to_json(graph) if graph else None,
+        faults=reading.faults,
+        reason=reading.reason,
+    )

@@ -1,9 +1,10 @@
 """ingest: a stamp and its source folder -> one row per clip and modality, each read once and found good or not."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
+from msgspec.structs import replace
 from pydantic import Field
 
 from pipeline.core import progress, stamp, tables
@@ -11,7 +12,7 @@ from pipeline.core.boxes import Boxes
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.params import Params
 from pipeline.core.rejects import Rejects
-from pipeline.core.schemas import CLIPS, MAX_CLASSES
+from pipeline.core.schemas import CLIPS, MAX_CLASSES, ClipRow
 from pipeline.datasets import shared
 from pipeline.datasets.shared import Dataset
 from pipeline.formats import segments
@@ -43,24 +44,22 @@ def ingest(checks: Checks, *, dataset: str, source: Path, out: Path) -> dict[str
     rows = _vectors(known, folder) if known.vectors else _recordings(known, folder, names)
     rejects = Rejects("ingest")
     for row in rows:
-        if row["reason"] is not None:
-            rejects.add(row["path"], row["reason"])
+        if row.reason is not None:
+            rejects.add(row.path, row.reason)
     progress.say(f"{dataset}: {len(rows)} clips, {len(rejects.rows)} rejected {rejects.counts() or ''}".rstrip())
     rejects.check(total=len(rows), at_most=checks.max_rejected)
     tables.write(out, CLIPS, rows, {"dataset": dataset, "class_names": names})
     return rejects.counts()
 
 
-def _recordings(dataset: Dataset, source: Source, class_names: Sequence[str]) -> list[dict[str, Any]]:
+def _recordings(dataset: Dataset, source: Source, class_names: Sequence[str]) -> list[ClipRow]:
     found = _clips_of(dataset, source)
     inspector = _Inspector(dataset, source, class_names)
     rows = [inspector.row(clip) for clip in progress.track(found, total=len(found), what=f"{dataset.name}: clips")]
-    compare_classes(rows)
-    compare_frames(rows, dataset.aligned)
-    return rows
+    return compare_frames(compare_classes(rows), dataset.aligned)
 
 
-def _vectors(dataset: Dataset, source: Source) -> list[dict[str, Any]]:
+def _vectors(dataset: Dataset, source: Source) -> list[ClipRow]:
     """Rows of arrays as clips, when the arrays are those that were scanned."""
     (pattern,) = dataset.patterns.values()
     stamped = [file for file in source.stamped if pattern.search(file.path)]
@@ -86,28 +85,34 @@ def _clips_of(dataset: Dataset, source: Source) -> list[Listed]:
     return clips
 
 
-def compare_classes(rows: Sequence[dict[str, Any]]) -> None:
-    """Reject a clip in every modality if it is said to be of two classes; rows are changed in place."""
-    used = [row for row in rows if row["reason"] is None]
-    _reject_unequal(used, "class_id", "classes differ: {}; give the clip one label in all modalities")
+def compare_classes(rows: Sequence[ClipRow]) -> list[ClipRow]:
+    """The rows, with every modality of a clip rejected where they give it different classes."""
+    reason = "classes differ: {}; give the clip one label in all modalities"
+    return _reject_unequal(rows, lambda row: row.reason is None, "class_id", reason)
 
 
-def compare_frames(rows: Sequence[dict[str, Any]], aligned: Collection[str]) -> None:
-    """Reject the aligned modalities of a clip if their numbers of frames differ; rows are changed in place."""
-    used = [row for row in rows if row["modality"] in aligned and row["reason"] is None]
-    _reject_unequal(used, "num_frames", "frame counts differ: {}")
+def compare_frames(rows: Sequence[ClipRow], aligned: Collection[str]) -> list[ClipRow]:
+    """The rows, with the aligned modalities of a clip rejected where their numbers of frames differ."""
+    reason = "frame counts differ: {}"
+    return _reject_unequal(rows, lambda row: row.modality in aligned and row.reason is None, "num_frames", reason)
 
 
-def _reject_unequal(rows: Sequence[dict[str, Any]], column: str, reason: str) -> None:
-    """Give all rows of a clip a reason, with what each modality says, if they differ in a column."""
-    clips: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        clips.setdefault(row["clip_id"], []).append(row)
-    for same in clips.values():
-        if len({row[column] for row in same}) > 1:
-            told = reason.format(", ".join(f"{row['modality']} {row[column]}" for row in same))
-            for row in same:
-                row["reason"] = told
+def _reject_unequal(
+    rows: Sequence[ClipRow], is_compared: Callable[[ClipRow], bool], column: str, reason: str
+) -> list[ClipRow]:
+    """Give the compared rows of a clip a reason, with what each modality says, if they differ in a column."""
+    clips: dict[str, dict[str, int]] = {}
+    for row in filter(is_compared, rows):
+        clips.setdefault(row.clip_id, {})[row.modality] = getattr(row, column)
+    reasons = {
+        clip_id: reason.format(", ".join(f"{modality} {value}" for modality, value in values.items()))
+        for clip_id, values in clips.items()
+        if len(set(values.values())) > 1
+    }
+    return [
+        replace(row, reason=reasons[row.clip_id]) if row.clip_id in reasons and is_compared(row) else row
+        for row in rows
+    ]
 
 
 def _missing_skeletons(dataset: Dataset, source: Source) -> set[str]:
@@ -117,7 +122,7 @@ def _missing_skeletons(dataset: Dataset, source: Source) -> set[str]:
         return set()
     for file in source.stamped:
         if Path(file.path).name == wanted.file_name:
-            return shared.read_missing_skeletons(source.verified(file), wanted)
+            return wanted.read(source.verified(file), wanted.num_recordings)
     progress.say(
         f"{dataset.name}: no {wanted.file_name} in {source.folder}: its {wanted.num_recordings} recordings with "
         f"missing skeletons stay in, unless their files show it"
@@ -139,7 +144,7 @@ class _Inspector:
         self.path_of: dict[tuple[str, str], str] = {}  # (modality, recording) -> first file
         self.same: dict[tuple[str, str, str], str] = {}  # (modality, content hash, part) -> first file
 
-    def row(self, clip: Listed) -> dict[str, Any]:
+    def row(self, clip: Listed) -> ClipRow:
         """One row of the clips table."""
         file, name = clip.file, clip.name
         recording, reason = self._unique(clip)
@@ -148,22 +153,22 @@ class _Inspector:
         reason = reason or clip.fault or unknown
         if reason is None:
             reason, num_frames = self._judge(clip)
-        return {
-            "clip_id": f"{self.dataset.name}/{recording}",
-            "modality": name.modality,
-            "class_id": class_id,
-            "subject": name.subject,
-            "camera": name.camera,
-            "setup": name.setup,
-            "replication": name.replication,
-            "train_lists": [protocol for protocol, side in clip.lists.items() if side == "train"] or None,
-            "test_lists": [protocol for protocol, side in clip.lists.items() if side == "test"] or None,
-            "path": file.path,
-            "num_frames": num_frames,
-            "num_bytes": file.num_bytes,
-            "content_hash": file.content_hash,
-            "reason": reason,
-        }
+        return ClipRow(
+            clip_id=f"{self.dataset.name}/{recording}",
+            modality=name.modality,
+            class_id=class_id,
+            subject=name.subject,
+            camera=name.camera,
+            setup=name.setup,
+            replication=name.replication,
+            train_lists=[protocol for protocol, side in clip.lists.items() if side == "train"] or None,
+            test_lists=[protocol for protocol, side in clip.lists.items() if side == "test"] or None,
+            path=file.path,
+            num_frames=num_frames,
+            num_bytes=file.num_bytes,
+            content_hash=file.content_hash,
+            reason=reason,
+        )
 
     def _unique(self, clip: Listed) -> tuple[str, str | None]:
         """The name of the clip, and why it is rejected if that is taken: its path, with a number, is its name then."""

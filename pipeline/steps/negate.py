@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field
 
@@ -13,7 +12,7 @@ from pipeline.core.hashing import file_digest
 from pipeline.core.outputs import whole_folder
 from pipeline.core.params import Params as BaseParams
 from pipeline.core.progress import say
-from pipeline.core.schemas import CAPTIONS, GRAPHS, NEGATIVES
+from pipeline.core.schemas import CAPTIONS, GRAPHS, NEGATIVES, CaptionRow, GraphRow, NegativeRow
 from pipeline.formats.wordnet import FILES as WORDNET_FILES
 from pipeline.formats.wordnet import WordNet
 from pipeline.graphs.scene import SceneGraph, from_json
@@ -66,17 +65,17 @@ def negate(
     with whole_folder(page) as folder:
         with tables.streamed(out, NEGATIVES) as table:
             for graph_row, graph, truth, told in _joined(graphs, captions, lexicon):
-                caption, starts = told["fitted"], told["fitted_clause_starts"]
-                scene = Scene(graph, caption, pieces_from_json(told["fitted_pieces"]), truth, words)
+                caption, starts = told.fitted, told.fitted_clause_starts
+                scene = Scene(graph, caption, pieces_from_json(told.fitted_pieces), truth, words)
                 _count(samples, graph, told, max_tokens)
                 found = list(making.negatives(scene, starts, rules, params.negatives, counts, fits))
                 leak.add(scene, found, fits)
                 for made in found:
                     certain = shown_false(scene, made.edit)
                     samples.num_certain += certain
-                    table.add(_row(graph, scene, made, clip) | {"certain": certain})
+                    table.add(_row(graph, scene, made, clip, certain=certain))
                     shown = sampling.excerpts(caption, made.text)
-                    samples.offer(Sample(graph, graph_row["image"], graph_row["crop_xywh"], caption, made, shown))
+                    samples.offer(Sample(graph, graph_row.image, graph_row.crop_xywh, caption, made, shown))
             table.meta = {"rules": counts.to_json(), "wordnet": _digests(params.wordnet)}
         sampling.write(folder, row, samples, counts, [leak.table()], facts, source)
     say(f"negate: {counts.made.total()} negatives; {counts.dropped.total()} candidates dropped")
@@ -93,15 +92,13 @@ def _counted(graphs: Path, statistics: Statistics) -> int:
     num_images = 0
     for rows in tables.batches(graphs, GRAPHS):
         for row in rows:
-            if row["graph"] is not None and not row["region"]:
-                statistics.add(from_json(row["graph"]))
+            if row.graph is not None and not row.region:
+                statistics.add(from_json(row.graph))
                 num_images += 1
     return num_images
 
 
-def _joined(
-    graphs: Path, captions: Path, lexicon: Lexicon
-) -> Iterator[tuple[dict[str, Any], SceneGraph, Truth, dict[str, Any]]]:
+def _joined(graphs: Path, captions: Path, lexicon: Lexicon) -> Iterator[tuple[GraphRow, SceneGraph, Truth, CaptionRow]]:
     """Graph row, graph, truth of the whole image and caption row of every image and region.
 
     Both tables stand in the same order, an image before its regions.
@@ -110,46 +107,47 @@ def _joined(
     truth: Truth | None = None
     for rows in tables.batches(graphs, GRAPHS):
         for row in rows:
-            if row["graph"] is None:
+            if row.graph is None:
                 continue
             caption = next(told, None)
-            if caption is None or (caption["image_id"], caption["region"]) != (row["image_id"], row["region"]):
-                raise DataError(f"{captions}: no caption of image {row['image_id']!r}; run `dvc repro caption`")
-            graph = from_json(row["graph"])
-            if not row["region"]:
+            if caption is None or (caption.image_id, caption.region) != (row.image_id, row.region):
+                raise DataError(f"{captions}: no caption of image {row.image_id!r}; run `dvc repro caption`")
+            graph = from_json(row.graph)
+            if not row.region:
                 truth = Truth(graph, lexicon)
-            elif truth is None or truth.graph.image_id != row["image_id"]:
-                raise DataError(f"{graphs}: a region without its image {row['image_id']!r}; run `dvc repro graph`")
+            elif truth is None or truth.graph.image_id != row.image_id:
+                raise DataError(f"{graphs}: a region without its image {row.image_id!r}; run `dvc repro graph`")
             yield row, graph, truth, caption
 
 
-def _count(samples: Samples, graph: SceneGraph, told: dict[str, Any], max_tokens: int) -> None:
+def _count(samples: Samples, graph: SceneGraph, told: CaptionRow, max_tokens: int) -> None:
     samples.count("objects", len(graph.objects))
     samples.count("relations", len(graph.relations))
-    samples.count("relations in the caption", told["num_said"])
-    samples.count("clauses of the caption", len(told["clause_starts"]))
-    samples.count("words of the caption", len(told["text"].split()))
-    samples.count("tokens of the caption", told["num_tokens"])
-    samples.count(f"tokens of the caption fitted to {max_tokens}", told["fitted_tokens"])
-    samples.count("relations in the fitted caption", told["num_said_fitted"])
+    samples.count("relations in the caption", told.num_said)
+    samples.count("clauses of the caption", len(told.clause_starts))
+    samples.count("words of the caption", len(told.text.split()))
+    samples.count("tokens of the caption", told.num_tokens)
+    samples.count(f"tokens of the caption fitted to {max_tokens}", told.fitted_tokens)
+    samples.count("relations in the fitted caption", told.num_said_fitted)
 
 
-def _row(graph: SceneGraph, scene: Scene, made: Negative, clip: ClipTokens) -> dict[str, Any]:
+def _row(graph: SceneGraph, scene: Scene, made: Negative, clip: ClipTokens, *, certain: bool) -> NegativeRow:
     before, after = spans(scene, made.edit)
-    return {
-        "image_id": graph.image_id,
-        "region": graph.region,
-        "rule": made.rule,
-        "index": made.index,
-        "seed": made.seed,
-        "caption": scene.text,
-        "text": made.text,
-        "clause": made.clause,
-        "place": made.edit.place,
-        "objects": list(made.edit.objects),
-        "original": made.edit.original,
-        "new": made.edit.new,
-        "num_tokens": clip.count(made.text),
-        "caption_tokens": clip.spans(scene.text, before),
-        "text_tokens": clip.spans(made.text, after),
-    }
+    return NegativeRow(
+        image_id=graph.image_id,
+        region=graph.region,
+        rule=made.rule,
+        index=made.index,
+        seed=made.seed,
+        caption=scene.text,
+        text=made.text,
+        certain=certain,
+        clause=made.clause,
+        place=made.edit.place,
+        objects=list(made.edit.objects),
+        original=made.edit.original,
+        new=made.edit.new,
+        num_tokens=clip.count(made.text),
+        caption_tokens=clip.spans(scene.text, before),
+        text_tokens=clip.spans(made.text, after),
+    )

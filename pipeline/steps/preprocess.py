@@ -25,11 +25,11 @@ from pipeline.core.params import Params
 from pipeline.core.progress import track
 from pipeline.core.rejects import Rejects
 from pipeline.core.runs import CACHE
-from pipeline.core.schemas import CLIPS
+from pipeline.core.schemas import CLIPS, ClipRow
 from pipeline.datasets import shared as datasets
 from pipeline.modalities import shared as films
 from pipeline.sources import decoding
-from pipeline.sources.decoding import Block, Clip, Row, Source, decode
+from pipeline.sources.decoding import Block, Row, Source, decode
 
 SAMPLES = CACHE / "samples"
 BLOCK_CLIPS = 32
@@ -57,6 +57,18 @@ class _Outcome:
     reason: str | None
 
 
+@dataclass(frozen=True)
+class _Work:
+    """What a row reads and where it writes."""
+
+    row: Row
+    section: str  # where params.yaml gives the options of the recipe
+    clips: list[Source]
+    source: Path
+    out: Path
+    cached: ClipCache
+
+
 def preprocess(
     row: Row,
     checks: Checks,
@@ -81,26 +93,44 @@ def preprocess(
     if row.boxes:
         _check_boxed(row, key)
         films.box_reader(row.modality, row.recipe, row.options, section)
-    found = _accepted(clips, row)
-    cached = ClipCache(cache)
-    todo = [clip for clip in found if cached.load(clip.key) is None]
+    work = _Work(row, section, _accepted(clips, row), source, out, ClipCache(cache))
+    missing = [clip for clip in work.clips if work.cached.header(clip.key) is None]
+    _decode(work, missing, compute, key)
+    try:
+        counts = _assemble(work, checks, key)
+    except (DataError, LookupError, TypeError, ValueError):  # headers are checked with their arrays, not before
+        damaged = [clip for clip in work.clips if work.cached.load(clip.key) is None]
+        if not damaged:
+            raise
+        _decode(work, damaged, compute, key)
+        missing += damaged
+        counts = _assemble(work, checks, key)
+    return {**counts, "decoded": len(missing)}
+
+
+def _decode(work: _Work, clips: list[Source], compute: Compute, key: str) -> None:
+    """Decode clips into the side cache."""
     blocks = [
-        Block(row, section, source, cache, todo[start : start + BLOCK_CLIPS])
-        for start in range(0, len(todo), BLOCK_CLIPS)
+        Block(work.row, work.section, work.source, work.cached.folder, clips[start : start + BLOCK_CLIPS])
+        for start in range(0, len(clips), BLOCK_CLIPS)
     ]
     for _ in track(compute_engines.run(compute, decode, blocks), total=len(blocks), what=f"{key}: blocks of clips"):
         pass
-    outcomes = [_outcome(cached, clip) for clip in found]
+
+
+def _assemble(work: _Work, checks: Checks, key: str) -> dict[str, int]:
+    """Write the store from the side cache, each array read once; returns how many clips it holds and were rejected."""
+    outcomes = [_outcome(work.cached, clip) for clip in work.clips]
     rejects = Rejects("preprocess")
     for outcome in outcomes:
         if outcome.reason is not None:
             rejects.add(outcome.clip_id, outcome.reason)
     rejects.check(total=len(outcomes), at_most=checks.max_rejected)
-    kept = [outcome for outcome in outcomes if outcome.reason is None]
-    if not kept:
+    accepted = [outcome for outcome in outcomes if outcome.reason is None]
+    if not accepted:
         raise DataError(f"{key}: no clip is left; {outcomes[0].clip_id}: {outcomes[0].reason}")
-    _write(out, kept, cached, row, rejects)
-    return {"clips": len(kept), "rejected": len(rejects.rows), "decoded": len(todo)}
+    _write(work, accepted, rejects)
+    return {"clips": len(accepted), "rejected": len(rejects.rows)}
 
 
 def _check_boxed(row: Row, key: str) -> None:
@@ -114,34 +144,36 @@ def _check_boxed(row: Row, key: str) -> None:
 
 def _accepted(clips: Path, row: Row) -> list[Source]:
     """The clips of the row's modality that ingest accepted, in order of their ids, with what is decoded with them."""
-    rows = [clip for clip in tables.read_rows(clips, CLIPS) if clip["reason"] is None]
-    found = [clip for clip in rows if clip["modality"] == row.modality]
+    rows = [clip for clip in tables.read(clips, CLIPS) if clip.reason is None]
+    found = [clip for clip in rows if clip.modality == row.modality]
     if not found:
         raise DataError(f"{clips}: no accepted clip of modality '{row.modality}'; run `dvc repro ingest@{row.dataset}`")
     wanted = {"skeleton"} if row.options.get("crop") == "skeleton" else set()
     wanted |= {"boxes"} if row.boxes else set()
-    beside: dict[str, dict[str, Clip]] = {clip["clip_id"]: {} for clip in found}
+    beside: dict[str, dict[str, ClipRow]] = {clip.clip_id: {} for clip in found}
     for clip in rows:
-        if clip["modality"] in wanted and clip["clip_id"] in beside:
-            beside[clip["clip_id"]][clip["modality"]] = clip
+        if clip.modality in wanted and clip.clip_id in beside:
+            beside[clip.clip_id][clip.modality] = clip
     return [
-        Source(decoding.key(clip, beside[clip["clip_id"]], row), clip, beside[clip["clip_id"]])
-        for clip in sorted(found, key=lambda clip: str(clip["clip_id"]))
+        Source(decoding.key(clip, beside[clip.clip_id], row), clip, beside[clip.clip_id])
+        for clip in sorted(found, key=lambda clip: clip.clip_id)
     ]
 
 
 def _outcome(cached: ClipCache, source: Source) -> _Outcome:
-    clip_id, about = source.clip["clip_id"], cached.about(source.key)
-    if about is None:
+    clip_id, header = source.clip.clip_id, cached.header(source.key)
+    if header is not None and "reason" in header:  # checked here, for nobody will read its array
+        header = None if (loaded := cached.load(source.key)) is None else loaded[0]
+    if header is None:
         raise _lost(cached, clip_id)
     return _Outcome(
         clip_id,
         source.key,
-        about.get("layout", ""),
-        tuple(about["shape"]),
-        about.get("num_nonempty_frames", 0),
-        decoding.boxes_of(about),
-        about.get("reason"),
+        header.get("layout", ""),
+        tuple(header["shape"]),
+        header.get("num_nonempty_frames", 0),
+        decoding.boxes_of(header),
+        header.get("reason"),
     )
 
 
@@ -149,33 +181,34 @@ def _lost(cached: ClipCache, clip_id: str) -> DataError:
     return DataError(f"{cached.folder}: the cached array of {clip_id} is gone or damaged; run the stage again")
 
 
-def _write(out: Path, kept: list[_Outcome], cached: ClipCache, row: Row, rejects: Rejects) -> None:
-    shapes, layouts = {outcome.shape for outcome in kept}, {outcome.layout for outcome in kept}
+def _write(work: _Work, clips: list[_Outcome], rejects: Rejects) -> None:
+    row, out = work.row, work.out
+    shapes, layouts = {clip.shape for clip in clips}, {clip.layout for clip in clips}
     if len(shapes) != 1 or len(layouts) != 1:
         raise DataError(
             f"{out}: clips of one row need one layout and shape, found layouts {sorted(layouts)}, "
             f"shapes {sorted(shapes)}; give each its own row"
         )
-    shape, held = next(iter(shapes)), [outcome.num_nonempty_frames for outcome in kept]
+    shape, num_frames = next(iter(shapes)), [clip.num_nonempty_frames for clip in clips]
     attrs = {
         **row.model_dump(include={"dataset", "modality", "recipe", "options"}),
         "layout": next(iter(layouts)),
         "rejected": rejects.to_json(),
     }
-    if prepared.is_ragged(shape[1], held):
+    if prepared.is_ragged(shape[1], num_frames):
         attrs[prepared.PADDED_TO] = shape[1]
     if row.boxes:
-        attrs[prepared.BOX_LABELS] = sorted({label for outcome in kept for label in outcome.boxes.labels})
+        attrs[prepared.BOX_LABELS] = sorted({label for clip in clips for label in clip.boxes.labels})
     with store.create(out, attrs) as writer:
-        group = writer.group(prepared.GROUP, [outcome.clip_id for outcome in kept])
-        prepared.put(group, shape, held, _arrays(kept, cached))
+        group = writer.group(prepared.GROUP, [clip.clip_id for clip in clips])
+        prepared.put(group, shape, num_frames, _arrays(clips, work.cached))
         if row.boxes:
-            prepared.put_boxes(group, [outcome.boxes for outcome in kept], attrs[prepared.BOX_LABELS])
+            prepared.put_boxes(group, [clip.boxes for clip in clips], attrs[prepared.BOX_LABELS])
 
 
-def _arrays(kept: list[_Outcome], cached: ClipCache) -> Iterator[npt.NDArray[np.float32]]:
-    for outcome in kept:
-        found = cached.load(outcome.key)
-        if found is None:
-            raise _lost(cached, outcome.clip_id)
-        yield found[1]
+def _arrays(clips: list[_Outcome], cached: ClipCache) -> Iterator[npt.NDArray[np.float32]]:
+    for clip in clips:
+        loaded = cached.load(clip.key)
+        if loaded is None:
+            raise _lost(cached, clip.clip_id)
+        yield loaded[1]

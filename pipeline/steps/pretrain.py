@@ -3,10 +3,9 @@
 What teaches is which class a clip is of, or what that class is called or said to be (`text`).
 """
 
-import csv
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,17 +15,16 @@ from pydantic import Field, model_validator
 
 from pipeline.compute import shared as compute_engines
 from pipeline.compute.shared import Compute
-from pipeline.core import pages
+from pipeline.core import pages, split_table
 from pipeline.core.closure import Code
 from pipeline.core.errors import ParamsError
 from pipeline.core.hashing import array_digest, path_digest
-from pipeline.core.outputs import whole, whole_folder
+from pipeline.core.outputs import whole_folder, write_csv
 from pipeline.core.resume import Parts
-from pipeline.core.store import Store
 from pipeline.models import checkpoint
 from pipeline.reporting import pretrain as page_of
-from pipeline.training import classify, encoders, loop, ranks, sentences
-from pipeline.training.training_set import Prepared, TrainingSet, read_training_set
+from pipeline.training import encoders, loop, ranks, sentences
+from pipeline.training.training_set import Prepared, TrainingSet, training_set_of
 
 COLUMNS = ("loss", "accuracy", "held_out_loss", "held_out_accuracy")
 
@@ -67,8 +65,9 @@ class _Pair:
 
     row: Row
     key: str
-    inputs: Inputs
-    split: str
+    prepared: Prepared
+    training_set: TrainingSet
+    told: sentences.Told | None  # the texts of the training classes, where the row has such teach
     seed: int
     parts: Parts
     arrays_digest: str
@@ -82,7 +81,7 @@ class _Pair:
 
     @property
     def file(self) -> str:
-        return f"{self.split}-{self.seed}.safetensors"
+        return f"{self.training_set.split}-{self.seed}.safetensors"
 
 
 def pretrain(
@@ -101,11 +100,7 @@ def pretrain(
             f"pretrain.rows.{key}: devices: {row.training.devices} need pretrain.compute.engine: inline, "
             f"not '{compute.engine}': its tasks would each want all devices"
         )
-    parts, digest = Parts("pretrain", key), path_digest(inputs.arrays)
-    code = Code().digest("pipeline.training.encoders", f"pipeline.modalities.{row.modality}.{row.encoder}")
-    pairs = [
-        _Pair(row, key, inputs, name, seed, parts, digest, code, running) for name in row.splits for seed in row.seeds
-    ]
+    parts, pairs = Parts("pretrain", key), _pairs(row, running, inputs, key)
     if not ranks.leads():
         for pair in pairs:
             _assist(pair)
@@ -114,11 +109,29 @@ def pretrain(
         used = list(compute_engines.run(compute, _finish, pairs))
         for finished in used:
             shutil.copytree(finished, scratch, dirs_exist_ok=True)
-        abouts = [checkpoint.load(scratch / pair.file)[1] for pair in pairs]
-        _write_history(scratch / "history.csv", abouts)
-        pages.write(scratch, page_of.page(key, abouts, Store(inputs.arrays, "preprocess").attrs["rejected"]))
+        headers = [checkpoint.load(scratch / pair.file)[1] for pair in pairs]
+        write_csv(scratch / "history.csv", ["split", "seed", "epoch", *COLUMNS], _history(headers))
+        pages.write(scratch, page_of.page(key, headers, pairs[0].prepared.attrs["rejected"]))
     parts.keep_only(used)
-    return {"encoders": len(abouts), "epochs": sum(len(about["history"]) for about in abouts)}
+    return {"encoders": len(headers), "epochs": sum(len(header["history"]) for header in headers)}
+
+
+def _pairs(row: Row, running: loop.Running, inputs: Inputs, key: str) -> list[_Pair]:
+    """All encoders of a row. What they learn from is read here, once for all of them."""
+    prepared, table = Prepared(inputs.arrays), split_table.read(inputs.split_table, row.splits)
+    sets = [training_set_of(table, split, row.classes, prepared) for split in row.splits]
+    texts = None
+    if row.text is not None:
+        known = {class_id for learn in sets for class_id in learn.training_classes}
+        texts = sentences.open_texts(inputs.taught_by, row.dataset, known)
+    parts, digest = Parts("pretrain", key), path_digest(inputs.arrays)
+    code = Code().digest("pipeline.training.encoders", f"pipeline.modalities.{row.modality}.{row.encoder}")
+    pairs = []
+    for learn in sets:
+        for seed in row.seeds:
+            told = sentences.told(row.text, texts, learn.training_classes, seed) if row.text and texts else None
+            pairs.append(_Pair(row, key, prepared, learn, told, seed, parts, digest, code, running))
+    return pairs
 
 
 def _finish(pair: _Pair) -> Path:
@@ -134,54 +147,32 @@ def _assist(pair: _Pair) -> None:
 
 
 def _part(pair: _Pair) -> tuple[dict[str, object], Callable[[Path], None]]:
-    prepared = Prepared(pair.inputs.arrays)
-    training_set = read_training_set(pair.inputs.split_table, pair.split, pair.row.classes, prepared)
-    told = _told(pair, training_set)
-    part_key = _part_key(pair, training_set, told)
-    resume = pair.parts.unfinished(pair.file, part_key)
-    return part_key, partial(_train, pair=pair, prepared=prepared, training_set=training_set, told=told, resume=resume)
+    part_key = _part_key(pair)
+    return part_key, partial(_train, pair=pair, resume=pair.parts.unfinished(pair.file, part_key))
 
 
-def _told(pair: _Pair, training_set: TrainingSet) -> sentences.Told | None:
-    """The texts of the training classes, where the row has such teach."""
-    row = pair.row
-    if row.text is None:
-        return None
-    return sentences.read(row.text, pair.inputs.taught_by, row.dataset, training_set.training_classes, pair.seed)
-
-
-def _part_key(pair: _Pair, training_set: TrainingSet, told: sentences.Told | None) -> dict[str, object]:
+def _part_key(pair: _Pair) -> dict[str, object]:
     """All that decides the weights of one pair."""
-    row = pair.row
+    row, told = pair.row, pair.told
     return {
         "code": pair.code,
         "row": row.model_dump(exclude={"splits", "seeds", "taught_by"}),
         "seed": pair.seed,
         "arrays": pair.arrays_digest,
-        "lessons": vars(training_set),
+        "lessons": vars(pair.training_set),
         "texts": None if told is None else array_digest(told.text_KT),
         "text_space": None if told is None or told.space is None else told.space.model_dump(),
     }
 
 
-def _train(
-    folder: Path,
-    *,
-    pair: _Pair,
-    prepared: Prepared,
-    training_set: TrainingSet,
-    told: sentences.Told | None,
-    resume: Path,
-) -> None:
-    task = classify.Task(pair.section, f"{pair.key} {pair.split}-{pair.seed}", pair.running, resume)
-    encoders.train(folder / pair.file, pair.row, prepared, training_set, told, pair.seed, task)
+def _train(folder: Path, *, pair: _Pair, resume: Path) -> None:
+    what = f"{pair.key} {pair.training_set.split}-{pair.seed}"
+    task = encoders.Task(what, pair.running, resume, pair.section)
+    encoders.train(folder / pair.file, pair.row, pair.prepared, pair.training_set, pair.told, pair.seed, task)
 
 
-def _write_history(path: Path, abouts: list[dict[str, Any]]) -> None:
-    with whole(path) as scratch, scratch.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["split", "seed", "epoch", *COLUMNS])
-        for about in abouts:
-            for row in about["history"]:
-                numbers = [f"{row[name]:.6f}" for name in COLUMNS]
-                writer.writerow([about["split"], about["seed"], int(row["epoch"]), *numbers])
+def _history(headers: list[dict[str, Any]]) -> Iterator[list[object]]:
+    for header in headers:
+        for row in header["history"]:
+            numbers = [f"{row[name]:.6f}" for name in COLUMNS]
+            yield [header["split"], header["seed"], int(row["epoch"]), *numbers]

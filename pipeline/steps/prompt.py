@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 from pipeline.core import pages, progress, tables
 from pipeline.core.outputs import whole_folder
 from pipeline.core.params import Params
-from pipeline.core.schemas import PROMPTS
+from pipeline.core.schemas import PROMPTS, PromptRow
 from pipeline.datasets import shared
 from pipeline.reporting import prompt as page_of
 from pipeline.text import captions, prompts, sources
@@ -74,5 +74,5 @@ def prompt(row: Row, worded: captions.Params, *, descriptions: Path, out: Path, 
         pages.write(folder, page_of.page(row.dataset, names, texts))
 
 
-def _lines(texts: Sequence[Text], names: Sequence[str]) -> list[dict[str, object]]:
-    return [{"class_name": names[text.class_id], **vars(text)} for text in texts]
+def _lines(texts: Sequence[Text], names: Sequence[str]) -> list[PromptRow]:
+    return [PromptRow(class_name=names[text.class_id], **vars(text)) for text in texts]

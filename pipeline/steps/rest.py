@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from pipeline.core import pages, tables
+from pipeline.core import pages, split_table, tables
 from pipeline.core.closure import Code
 from pipeline.core.hashing import array_digest, file_digest, value_digest
 from pipeline.core.outputs import whole_folder
@@ -21,6 +21,7 @@ from pipeline.core.resume import Parts
 from pipeline.core.roles import UNKNOWN_CLIPS
 from pipeline.core.schemas import CLIPS
 from pipeline.core.seeds import derived_seed
+from pipeline.core.split_table import SplitTable
 from pipeline.core.store import create
 from pipeline.labels.overlap import OverlapParams
 from pipeline.models import checkpoint
@@ -109,10 +110,11 @@ class _Run:
         """Of the source."""
         return self.views[self.row.source.dataset]
 
-    @property
-    def split_table(self) -> Path:
+    @cached_property
+    def split_table(self) -> SplitTable:
         """Of the source."""
-        return self.inputs.splits / f"{self.row.source.dataset}-{self.row.source.split_table}.parquet"
+        source = self.row.source
+        return split_table.read(self.inputs.splits / f"{source.dataset}-{source.split_table}.parquet", [source.split])
 
     @cached_property
     def names(self) -> dict[str, list[str]]:
@@ -356,11 +358,11 @@ def _pretrained(run: _Run) -> str | None:
     return run.view.saw.pretrained
 
 
-def _told(run: _Run, folder: Path) -> page_of.Told:
+def _told(run: _Run, folder: Path) -> page_of.SeedResult:
     """What the page and the history say of a seed."""
     row, source = run.row, run.row.source
     warmup = None if run.warmup is None else checkpoint.load(run.parts.finish(*run.warmup) / WARMED, "rest")[1]
-    return page_of.Told(
+    return page_of.SeedResult(
         seed=run.seed,
         source=source.dataset,
         split=f"{source.split} of {source.split_table}",

@@ -106,13 +106,13 @@ def retrieve(key: str, row: Row, bootstrap: Bootstrap, inputs: Inputs, *, out: P
 
 def _clips(inputs: Inputs, row: Row) -> _Clips:
     names = tables.read_meta(inputs.clips, CLIPS)["class_names"]
-    known = {clip["clip_id"]: clip for clip in tables.read_rows(inputs.clips, CLIPS) if clip["reason"] is None}
+    known = {clip.clip_id: clip for clip in tables.read(inputs.clips, CLIPS) if clip.reason is None}
     numbers = clusters.numbered([roles.performance(clip) for clip in known.values()]).tolist()
     of_split: dict[str, dict[str, str]] = {}
-    for one in tables.read_rows(inputs.split, SPLIT):
-        if one["role"] in row.roles:
-            of_split.setdefault(one["split"], {})[one["clip_id"]] = one["role"]
-    labels = {clip_id: str(names[clip["class_id"]]) for clip_id, clip in known.items()}
+    for one in tables.read(inputs.split, SPLIT):
+        if one.role in row.roles:
+            of_split.setdefault(one.split, {})[one.clip_id] = one.role
+    labels = {clip_id: str(names[clip.class_id]) for clip_id, clip in known.items()}
     return _Clips(dict(zip(known, numbers, strict=True)), labels, of_split)
 
 

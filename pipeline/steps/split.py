@@ -11,7 +11,7 @@ from pipeline.core import roles, tables
 from pipeline.core.errors import DataError
 from pipeline.core.params import Params
 from pipeline.core.roles import Classes, Clip
-from pipeline.core.schemas import CLIPS, SPLIT
+from pipeline.core.schemas import CLIPS, SPLIT, ClipRow, SplitRow
 from pipeline.core.seeds import generator
 from pipeline.datasets import shared
 from pipeline.datasets.shared import Dataset, LeaveOneOut, OwnList, SubjectProtocol
@@ -66,7 +66,7 @@ def split(row: Row, *, clips: Path, out: Path) -> None:
         raise DataError(f"{where}: a split is named twice: {row.splits}")
     names = tables.read_meta(clips, CLIPS)["class_names"]
     shared.check_names(names, where)
-    known = [clip for clip in tables.read_rows(clips, CLIPS) if clip["modality"] == row.modality]
+    known = [clip for clip in tables.read(clips, CLIPS) if clip.modality == row.modality]
     if not known:
         raise DataError(f"{where}: {clips} has no clip of modality '{row.modality}'")
     of_files = bool(dataset.vectors) and row.protocol == FILES
@@ -74,7 +74,7 @@ def split(row: Row, *, clips: Path, out: Path) -> None:
     # Of files, and where one is left out, who trains depends on the split.
     everyone = [] if of_files or isinstance(parting, LeaveOneOut) else _clips(known, row.protocol, parting, clips)
     divided: dict[str, Classes] = {}
-    rows: list[dict[str, Any]] = []
+    rows: list[SplitRow] = []
     for name in row.splits:
         try:
             drawn, subjects = _left_out(name, parting) if isinstance(parting, LeaveOneOut) else (name, None)
@@ -96,13 +96,13 @@ def _left_out(name: str, subjects: LeaveOneOut) -> tuple[str, SubjectProtocol]:
 
 
 def _clips(
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[ClipRow],
     protocol: str | None,
     subjects: SubjectProtocol | OwnList | None,
     table: Path,
 ) -> list[Clip]:
     """The clips that were accepted, and whether they train, test or do neither."""
-    accepted = [row for row in rows if row["reason"] is None]
+    accepted = [row for row in rows if row.reason is None]
     if subjects is None or protocol is None:
         trains: list[bool | None] = [False for _ in accepted]  # of a target nobody trains
     elif isinstance(subjects, OwnList):
@@ -115,41 +115,41 @@ def _clips(
     else:
         trains = [_trains_by_subject(row, subjects, table) for row in accepted]
     return [
-        Clip(row["clip_id"], row["class_id"], is_train, roles.performance(row))
+        Clip(row.clip_id, row.class_id, is_train, roles.performance(row))
         for row, is_train in zip(accepted, trains, strict=True)
     ]
 
 
-def _trains_by_list(row: Mapping[str, Any], protocol: str) -> bool | None:
-    if protocol in (row["train_lists"] or ()):
+def _trains_by_list(row: ClipRow, protocol: str) -> bool | None:
+    if protocol in (row.train_lists or ()):
         return True
-    return False if protocol in (row["test_lists"] or ()) else None
+    return False if protocol in (row.test_lists or ()) else None
 
 
-def _trains_by_subject(row: Mapping[str, Any], subjects: SubjectProtocol, table: Path) -> bool | None:
-    number = row[subjects.column]
+def _trains_by_subject(row: ClipRow, subjects: SubjectProtocol, table: Path) -> bool | None:
+    number: int | None = getattr(row, subjects.column)
     if number is None:
-        raise DataError(f"{table}: {row['clip_id']} has no {subjects.column}, which decides who trains")
+        raise DataError(f"{table}: {row.clip_id} has no {subjects.column}, which decides who trains")
     if number in subjects.train:
         return True
     return False if subjects.test is None or number in subjects.test else None
 
 
-def _listed(rows: Sequence[Mapping[str, Any]], dataset: Dataset, name: str, classes: Classes) -> list[Clip]:
+def _listed(rows: Sequence[ClipRow], dataset: Dataset, name: str, classes: Classes) -> list[Clip]:
     """The clips of one split where the files say who trains; the folders of other splits hold other vectors.
 
     The unseen clips of gtest are those of ztest once more: like training clips of unseen classes they are not used.
     """
     clips = []
     for row in rows:
-        folder, _, file = row["path"].removesuffix(".npy").partition("/")
-        if row["reason"] is not None or folder != dataset.vectors.get(name):
+        folder, _, file = row.path.removesuffix(".npy").partition("/")
+        if row.reason is not None or folder != dataset.vectors.get(name):
             continue
-        is_unseen = row["class_id"] in classes.unseen
+        is_unseen = row.class_id in classes.unseen
         if (file == synse.TRAIN and is_unseen) or (file == synse.UNSEEN_TEST and not is_unseen):
-            raise DataError(f"{row['clip_id']} is of class {row['class_id']}, which is {'un' * is_unseen}seen")
+            raise DataError(f"{row.clip_id} is of class {row.class_id}, which is {'un' * is_unseen}seen")
         is_train = file == synse.TRAIN or (file == synse.ALL_TEST and is_unseen)
-        clips.append(Clip(row["clip_id"], row["class_id"], is_train, row["clip_id"]))
+        clips.append(Clip(row.clip_id, row.class_id, is_train, row.clip_id))
     return clips
 
 
@@ -204,20 +204,20 @@ def _check_size(row: Row, unseen: Sequence[int]) -> None:
         raise DataError(f"has {len(unseen)} unseen classes, num_unseen says {row.num_unseen}")
 
 
-def _roles(clips: Sequence[Clip], classes: Classes, names: tuple[str, str], row: Row) -> list[dict[str, Any]]:
+def _roles(clips: Sequence[Clip], classes: Classes, names: tuple[str, str], row: Row) -> list[SplitRow]:
     """The lines of one split, called by the first of its names; what is drawn is drawn as for the second."""
     name, drawn = names
     assigned = roles.assign(clips, classes) if row.protocol else roles.assign_target(clips, classes)
     rng = generator(_seed(drawn) or 0, "held_out", row.dataset, drawn)
     out = roles.held_out(clips, assigned, rng) if row.protocol else set()
     return [
-        {
-            "split": name,
-            "clip_id": clip.clip_id,
-            "role": assigned[clip.clip_id],
-            "class_id": clip.class_id if assigned[clip.clip_id] in ("fit", "val") else None,
-            "held_out": clip.clip_id in out,
-        }
+        SplitRow(
+            split=name,
+            clip_id=clip.clip_id,
+            role=assigned[clip.clip_id],
+            class_id=clip.class_id if assigned[clip.clip_id] in ("fit", "val") else None,
+            held_out=clip.clip_id in out,
+        )
         for clip in clips
     ]
 

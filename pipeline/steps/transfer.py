@@ -55,4 +55,4 @@ def transfer(key: str, row: Row, dealt: Folds, shown: PageParams, inputs: Inputs
     }
     with whole_folder(out) as scratch:
         transfer_files.write(scratch, found, row, row.refit, about)
-        pages.write(scratch, report.page(scratch, report.about(key, row, row.embeddings), shown, found))
+        pages.write(scratch, report.page(scratch, report.facts(key, row, row.embeddings), shown, found))

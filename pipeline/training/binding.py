@@ -7,8 +7,6 @@ but for those that the row leaves out. The hub is at rest, or learns along with 
 # Shapes: N clips, D size of the hub's vectors, K reasons for which two clips are no negatives of each other.
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
 import torch
@@ -100,17 +98,8 @@ class Binding(nn.Module):
         return found
 
 
-@dataclass(frozen=True)
-class Task:
-    """What one training is called and how it runs; none of it changes the weights."""
-
-    what: str  # names progress
-    running: loop.Running
-    resume: Path | None  # where the state of an unfinished training is kept
-
-
 def train(
-    binding: Binding, data: PairedClips, held_out: PairedClips, params: loop.Params, seed: int, task: Task
+    binding: Binding, data: PairedClips, held_out: PairedClips, params: loop.Params, seed: int, task: loop.Task
 ) -> loop.Fitted:
     """Leave the weights of the epoch that best found held-out clips; to be run within `deterministic`."""
     return loop.fit(

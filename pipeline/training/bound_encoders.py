@@ -190,7 +190,7 @@ def train(training: Training, folder: Path, running: loop.Running, resume: Path)
     log = runs.recorded("training", what, writes=ranks.leads())
     with log as facts, deterministic(seed, params.num_threads):
         module = _built(training)
-        fitted = binding.train(module, *sources, params, seed, binding.Task(what, running, resume))
+        fitted = binding.train(module, *sources, params, seed, loop.Task(what, running, resume))
         facts.update(fitted.facts)
     for name in training.names:
         arm = module.arm(name)

@@ -8,7 +8,6 @@ What the streams share is the epoch that is kept: that in which the sum of their
 
 # Shapes: N clips, C channels, T frames, V joints, M bodies, D feature size, K training classes, S streams.
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -17,16 +16,6 @@ from pipeline.modalities import Augmentation
 from pipeline.models.encoder import StreamedEncoder, encoder_of
 from pipeline.training import loop, sentences
 from pipeline.training.training_set import LabelledClips, Prepared, TrainingSet
-
-
-@dataclass(frozen=True)
-class Task:
-    """What one training is called and how it runs; none of it changes the weights."""
-
-    section: str  # where params.yaml gives the row
-    what: str  # names progress
-    running: loop.Running
-    resume: Path | None  # where the state of an unfinished training is kept
 
 
 @dataclass(frozen=True)
@@ -63,7 +52,7 @@ def train(
     teaching: Teaching,
     *,
     seed: int,
-    task: Task,
+    task: loop.Task,
 ) -> loop.Fitted:
     """Leave in the encoder the weights of the epoch that knew most held-out clips; to be run within `deterministic`."""
 

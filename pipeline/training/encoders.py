@@ -1,6 +1,6 @@
 """One encoder from its plan: built, trained to tell a split's training classes apart, written with what it saw."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -43,6 +43,13 @@ class Plan(Params):
         return self
 
 
+@dataclass(frozen=True)
+class Task(loop.Task):
+    """What one training is called, how it runs, and where params.yaml gives its row."""
+
+    section: str
+
+
 def train(
     file: Path,
     plan: Plan,
@@ -50,7 +57,7 @@ def train(
     training_set: TrainingSet,
     told: sentences.Told | None,
     seed: int,
-    task: classify.Task,
+    task: Task,
 ) -> None:
     """Write the weights of the best epoch; `told` are the texts of the training classes, where the plan has such."""
     named_seed = derived_seed(seed, "pretrain", training_set.split)

@@ -122,10 +122,10 @@ def _of_splits(asked: EncoderRequest, weights: Path, layout: str) -> Loads:
 
 
 def restored(file: Path, state: dict[str, Tensor], metadata: Mapping[str, Any]) -> nn.Module:
-    """The encoder whose weights and metadata a file of pretrain holds."""
+    """The encoder that the metadata of a file of pretrain describe, with its weights."""
     sense = modalities.sense(metadata["modality"])
-    built = sense.build(metadata["encoder"], metadata["options"], metadata["layout"], str(file))
-    module = with_kept_map(built, metadata)
+    module = sense.build(metadata["encoder"], metadata["options"], metadata["layout"], str(file))
+    module = with_kept_map(module, metadata)
     checkpoint.restore(module, state, file)
     return module
 

@@ -5,15 +5,14 @@
     with deterministic(seed, params.num_threads):
         fitted = fit(module, data, held_out, loss_fn, params, running, seed=seed, watch="accuracy", what="encoder s0-0")
 
-`fit` stops early and leaves the best epoch's weights in the module; `epochs` is the bare loop for callers that look at
-every epoch themselves. With several devices a loss function reaches the weights by calling the module, once a batch.
-The steps themselves stand in `models.learning`.
+`fit` stops early and leaves the best epoch's weights in the module. With several devices a loss function reaches the
+weights by calling the module, once a batch. The steps themselves stand in `models.learning`.
 """
 
 import copy
 import math
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
@@ -37,7 +36,7 @@ from pipeline.models.averages import EpochTotals
 from pipeline.models.learning import Batch, Engine, Learner, LossFn, Metrics, State, TrainingPlan
 from pipeline.training import engines, ranks, unfinished
 
-__all__ = ["Batch", "Fitted", "LossFn", "Metrics", "Params", "Running", "epochs", "fit", "measure"]
+__all__ = ["Batch", "Fitted", "LossFn", "Metrics", "Params", "Running", "Task", "fit", "measure"]
 
 Probe = Callable[[nn.Module], Metrics]
 
@@ -104,6 +103,15 @@ class Running(core_params.Params):
     num_workers: int = Field(ge=0)  # processes that read batches ahead, for each device; 0 = the loop reads
     queue_length: int = Field(ge=1)  # batches that may lie ready
     checkpoint_every: int | None = Field(ge=1)  # steps after which a killed run can go on; null = from the start
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one training is called and how it runs; none of it changes the weights."""
+
+    what: str  # names progress
+    running: Running
+    resume: Path | None  # where the state of an unfinished training is kept
 
 
 @dataclass(frozen=True)
@@ -183,18 +191,6 @@ def fit(  # noqa: PLR0913 - what is trained, how, and by keyword what this train
     if watch is not None and ranks.leads():
         say(f"{what}: epoch {chosen.epoch} of {len(chosen.history)} is best, held-out {watch} {chosen.merit[0]:.3f}")
     return Fitted(chosen.epoch, chosen.history, training.facts(readers))
-
-
-def epochs(
-    module: nn.Module, data: Source, loss_fn: LossFn, params: Params, running: Running, *, seed: int, what: str
-) -> Iterator[Metrics]:
-    """Train epoch by epoch and yield `epoch` (from 1), `loss` and what loss_fn names: means over the rows.
-
-    To be run within `deterministic`. Between epochs the caller may use, but not train, the module.
-    """
-    training = _Training(module, data, loss_fn, params, seed, what)
-    with Readers((data,), running.num_workers, running.queue_length) as readers:
-        yield from training.run(readers)
 
 
 class _Training:

@@ -1,6 +1,5 @@
 """A row of a method: every task of it learnt, each kept once it is finished, and what they leave in one folder."""
 
-import csv
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +12,11 @@ from pydantic import Field
 
 from pipeline.core import scores, store
 from pipeline.core.errors import DataError
-from pipeline.core.outputs import remove
+from pipeline.core.outputs import remove, write_csv
 from pipeline.core.params import Params
 from pipeline.core.progress import track
 from pipeline.core.resume import Parts
-from pipeline.models.tasks import Task
+from pipeline.models.task import Task
 from pipeline.training import selection
 from pipeline.training.selection import Plan
 
@@ -129,10 +128,9 @@ def _assemble(folder: Path, found: Sequence[Learnt], plan: Plan, told: Told) -> 
                 gate = selection.gate(part) if space == "gzsl" else None
                 scores.write(writer, scores.Scores(provenance, task.tested(space)[0], values, gate, behind))
             (part / selection.WEIGHTS).rename(folder / "weights" / f"{task.name}.safetensors")
-    with (folder / "history.csv").open("w", newline="", encoding="utf-8") as file:
-        lines = csv.writer(file, lineterminator="\n")
-        lines.writerow(HISTORY)
-        for one in found:
-            for at in one.history:
-                figures = [f"{at['loss']:.6f}", f"{at['val_top1']:.6f}"]
-                lines.writerow([one.task.split, one.task.seed, at["setting"], *figures])
+    lines = (
+        [one.task.split, one.task.seed, at["setting"], f"{at['loss']:.6f}", f"{at['val_top1']:.6f}"]
+        for one in found
+        for at in one.history
+    )
+    write_csv(folder / "history.csv", HISTORY, lines)

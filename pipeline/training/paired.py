@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from pydantic import model_validator
@@ -21,6 +22,7 @@ from pipeline.core.errors import DataError
 from pipeline.core.params import Params
 from pipeline.core.schemas import CLIPS, SPLIT
 from pipeline.core.seeds import derived_seed
+from pipeline.core.split_table import SplitTable
 
 Of = Literal["fit", "fit_and_val", "all"]
 ROLES: dict[Of, tuple[str, ...]] = {"fit": ("fit",), "fit_and_val": ("fit", "val")}
@@ -75,7 +77,7 @@ class Recorded:
     """The clips of one dataset: where the arrays of each sense and of the hub have them, and what they show."""
 
     dataset: str
-    split_table: Path | None  # None: no clip has a role
+    split_table: SplitTable | None  # with the rows of the splits that are bound; None: no clip has a role
     places: Mapping[str, Mapping[str, int]]  # by sense or hub, clip id -> row
     events: Mapping[str, Event]
 
@@ -106,13 +108,19 @@ class Pairs:
 
 def read_events(clips: Path) -> dict[str, Event]:
     """The accepted clips of a clips table."""
-    rows = [row for row in tables.read_rows(clips, CLIPS) if row["reason"] is None]
-    return {row["clip_id"]: Event(roles.performance(row), row["class_id"]) for row in rows}
+    rows = [row for row in tables.read(clips, CLIPS) if row.reason is None]
+    return {row.clip_id: Event(roles.performance(row), row.class_id) for row in rows}
+
+
+class ClipId(msgspec.Struct, frozen=True, gc=False):
+    """What is read of a split table where the clips alone matter."""
+
+    clip_id: str
 
 
 def named(split_table: Path) -> set[str]:
     """The clips of a split table, of any split and role."""
-    return {row["clip_id"] for some in tables.batches(split_table, SPLIT, ["clip_id"]) for row in some}
+    return {row.clip_id for some in tables.batches(split_table, SPLIT.only(ClipId)) for row in some}
 
 
 def pair(rules: Rules, recorded: Sequence[Recorded], split: str, seed: int) -> Pairs:
@@ -147,14 +155,12 @@ def _wanted(of: Of, one: Recorded, split: str, seed: int) -> tuple[set[str], Col
     """The clips of a dataset that may be paired, and which of them are held out."""
     if one.split_table is None:
         return set(one.events), _drawn(one, set(one.events), seed)
-    splits = tables.read_meta(one.split_table, SPLIT)["splits"]
-    if split not in splits:
-        raise DataError(f"{one.split_table}: no split '{split}', found {sorted(splits)}; mend bind.rows in params.yaml")
-    rows = [row for row in tables.read_rows(one.split_table, SPLIT) if row["split"] == split]
+    one.split_table.classes(split)  # refuses a split that is not there
+    rows = one.split_table.rows[split]
     if of == "all":
-        listed = {row["clip_id"] for row in rows} & set(one.events)
+        listed = {row.clip_id for row in rows} & set(one.events)
         return listed, _drawn(one, listed, seed)
-    chosen = {row["clip_id"]: row["held_out"] for row in rows if row["role"] in ROLES[of]}
+    chosen = {row.clip_id: row.held_out for row in rows if row.role in ROLES[of]}
     return set(chosen) & set(one.events), {clip_id for clip_id, held_out in chosen.items() if held_out}
 
 
@@ -165,8 +171,8 @@ def labelled_clips(rules: Rules, one: Recorded, split: str) -> str | None:
     """
     if rules.same_class != "skip" or rules.of == "all" or one.split_table is None:
         return None
-    rows = [row for row in tables.read_rows(one.split_table, SPLIT) if row["split"] == split]
-    return roles.clips_digest(row["clip_id"] for row in rows if row["role"] in ROLES[rules.of])
+    rows = one.split_table.rows[split]
+    return roles.clips_digest(row.clip_id for row in rows if row.role in ROLES[rules.of])
 
 
 def _drawn(one: Recorded, allowed: set[str], seed: int) -> set[str]:

@@ -3,17 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from pipeline.core import tables
 from pipeline.core.errors import DataError
 from pipeline.core.rejects import Rejects
-from pipeline.core.schemas import SPLIT
-from pipeline.training import training_set
-from pipeline.training.training_set import Classes
+from pipeline.core.schemas import SplitRow
+from pipeline.core.split_table import SplitTable
+from pipeline.training.training_set import ROLES, Classes, training_set_of
 
 
-class Available(Protocol):
+class Viewed(Protocol):
     """Clips that can be looked at, and why others cannot."""
 
     @property
@@ -37,49 +36,45 @@ class RestTrainingSet:
 
 
 @dataclass(frozen=True)
-class _Held:
+class _Available:
     path: Path
     place: Mapping[str, int]
     rejected: set[str]
 
 
-def classes_of(split_table: Path, split: str, classes: Classes) -> list[int]:
+def classes_of(table: SplitTable, split: str, classes: Classes) -> list[int]:
     """The class ids that a split gives to training. Raises DataError for a split that is not there."""
-    splits: dict[str, dict[str, list[int]]] = tables.read_meta(split_table, SPLIT)["splits"]
-    if split not in splits:
-        raise DataError(f"{split_table}: no split '{split}', found {sorted(splits)}; mend rest.rows in params.yaml")
-    return sorted(class_id for role in training_set.ROLES[classes] for class_id in splits[split][role])
+    return sorted(class_id for role in ROLES[classes] for class_id in table.classes(split)[role])
 
 
 def read(
-    split_table: Path, split: str, classes: Classes, taught: Mapping[int, str], clips: Available, max_rejected: float
+    table: SplitTable, split: str, classes: Classes, taught: Mapping[int, str], clips: Viewed, max_rejected: float
 ) -> RestTrainingSet:
     """The clips of the classes that are taught, by id and with their names.
 
     Raises DataError where more than `max_rejected` of them cannot be looked at, and for a class of which none can.
     """
-    roles = training_set.ROLES[classes]
-    lines = [line for line in tables.read_rows(split_table, SPLIT) if line["split"] == split and line["role"] in roles]
-    lost = _lost(clips, [line for line in lines if line["class_id"] in taught], split_table, max_rejected)
-    held = _Held(split_table, {clip_id: row for row, clip_id in enumerate(clips.ids)}, lost)
-    found = training_set.read_training_set(split_table, split, classes, held, taught)
-    _refuse_empty(f"{split_table}: split '{split}'", taught, [*found.labels, *found.held_out_labels])
+    wanted = [row for row in table.rows[split] if row.role in ROLES[classes] and row.class_id in taught]
+    lost = _lost(clips, wanted, table.path, max_rejected)
+    available = _Available(table.path, {clip_id: row for row, clip_id in enumerate(clips.ids)}, lost)
+    learn = training_set_of(table, split, classes, available, taught)
+    _refuse_empty(f"{table.path}: split '{split}'", taught, [*learn.labels, *learn.held_out_labels])
     place = {class_id: number for number, class_id in enumerate(taught)}
     return RestTrainingSet(
-        [clips.ids[row] for row in found.rows],
-        [place[class_id] for class_id in found.labels],
-        [clips.ids[row] for row in found.held_out_rows],
-        [place[class_id] for class_id in found.held_out_labels],
-        found.training_clips,
+        [clips.ids[row] for row in learn.rows],
+        [place[class_id] for class_id in learn.labels],
+        [clips.ids[row] for row in learn.held_out_rows],
+        [place[class_id] for class_id in learn.held_out_labels],
+        learn.training_clips,
     )
 
 
-def _lost(clips: Available, wanted: Sequence[Mapping[str, Any]], split_table: Path, max_rejected: float) -> set[str]:
+def _lost(clips: Viewed, wanted: Sequence[SplitRow], split_table: Path, max_rejected: float) -> set[str]:
     """Which of the wanted clips cannot be looked at."""
-    there, rejects = set(clips.ids), Rejects(f"rest: clips of {split_table}")
-    for line in wanted:
-        if line["clip_id"] not in there:
-            rejects.add(line["clip_id"], clips.reasons.get(line["clip_id"], "not there: no video or features of it"))
+    viewed, rejects = set(clips.ids), Rejects(f"rest: clips of {split_table}")
+    for row in wanted:
+        if row.clip_id not in viewed:
+            rejects.add(row.clip_id, clips.reasons.get(row.clip_id, "not there: no video or features of it"))
     rejects.check(total=len(wanted), at_most=max_rejected)
     return {clip_id for clip_id, _ in rejects.rows}
 

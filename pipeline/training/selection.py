@@ -16,7 +16,7 @@ from pipeline.models import checkpoint, generalised
 from pipeline.models.clip_vectors import Reading
 from pipeline.models.generalised import Gate, ScoredClips
 from pipeline.models.methods.shared import Array, CandidateModel, Clips, Cost, Method, MethodParams
-from pipeline.models.tasks import Task
+from pipeline.models.task import Task
 from pipeline.training.determinism import deterministic
 from pipeline.transfer.folds import class_folds
 
@@ -198,7 +198,7 @@ def _parting(task: Task, candidate: CandidateModel) -> Parting:
 
 def _about(task: Task, plan: Plan, setting: str) -> dict[str, Any]:
     about = {"method": plan.method, "variant": plan.variant, "params": plan.settings.model_dump(), "setting": setting}
-    dims = {"feature_dim": task.test_ND.shape[-1], "text_dim": task.texts.label_KT.shape[1]}
+    dims = {"feature_dim": task.test_features_ND.shape[-1], "text_dim": task.texts.label_KT.shape[1]}
     classes = task.training_classes(plan.refit)
     return {**about, **dims, "split": task.split, "seed": task.seed, "training_classes": classes} | _source(task, plan)
 

@@ -9,7 +9,7 @@ are read, so what is said of unseen classes changes no weight.
 """
 
 # Shapes: N clips, K training classes, D feature size, T text size.
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -24,7 +24,8 @@ from pipeline.core.store import Store
 from pipeline.models.encoder import encoder_of
 from pipeline.models.learning import LossFn
 from pipeline.models.mapped import MappedEncoder
-from pipeline.models.methods.shared import Array, Centre, ClassEmbedder, TextType, class_texts, text_weights
+from pipeline.models.methods.shared import Array, Centre, ClassEmbedder, TextType, text_weights
+from pipeline.models.stored_texts import StoredTexts
 from pipeline.models.text_space import TextSpace
 from pipeline.training import ranks
 
@@ -49,17 +50,22 @@ class Told:
     space: TextSpace | None = None  # None: the map is thrown away
 
 
-def read(params: Params, embeddings: Path, dataset: str, class_ids: Sequence[int], seed: int) -> Told:
-    """The texts of the training classes.
-
-    DataError for a store of another dataset or without such texts, and where a kept map would lead nobody knows where.
-    """
+def open_texts(embeddings: Path, dataset: str, class_ids: Collection[int]) -> StoredTexts:
+    """The texts of some classes of a dataset. DataError for a store of another dataset."""
     store = Store(embeddings, "embed")
     if (whose := store.attrs["dataset"]) != dataset:
         raise DataError(f"{embeddings}: class texts of '{whose}', not of '{dataset}'; mend taught_by in params.yaml")
-    texts = class_texts(store, class_ids, seed)
-    text_KT = ClassEmbedder.of(params.text_type, params.centre, texts)(texts)
-    return Told(text_KT, params, _space(params, store, seed, text_KT.shape[1]) if params.keep_map else None)
+    return StoredTexts(store, class_ids)
+
+
+def told(params: Params, texts: StoredTexts, class_ids: Sequence[int], seed: int) -> Told:
+    """The texts of the training classes.
+
+    DataError for a store without such texts, and where a kept map would lead to texts of unknown weights.
+    """
+    of_classes = texts.of(class_ids, seed)
+    text_KT = ClassEmbedder.of(params.text_type, params.centre, of_classes)(of_classes)
+    return Told(text_KT, params, _space(params, texts.store, seed, text_KT.shape[1]) if params.keep_map else None)
 
 
 def _space(params: Params, store: Store, seed: int, dim: int) -> TextSpace:

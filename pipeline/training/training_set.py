@@ -4,17 +4,17 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
-from pipeline.core import tables
 from pipeline.core.batches import Arrays, Rows, in_turn, order
 from pipeline.core.errors import DataError, LeakError
 from pipeline.core.prepared import ClipArrays
 from pipeline.core.roles import clips_digest
-from pipeline.core.schemas import SPLIT
+from pipeline.core.schemas import SplitRow
 from pipeline.core.seeds import generator
+from pipeline.core.split_table import SplitTable
 from pipeline.modalities import Augmentation
 
 Classes = Literal["fit", "seen"]
@@ -36,8 +36,8 @@ class TrainingSet:
     training_clips: str  # digest of all clips that the split lets it learn from, held-out and rejected ones among them
 
 
-class Held(Protocol):
-    """ClipArrays that can be learnt from, and those that are known to be unusable."""
+class Available(Protocol):
+    """Clips that can be learnt from, and those that are known to be unusable."""
 
     @property
     def path(self) -> Path:
@@ -49,7 +49,7 @@ class Held(Protocol):
 
     @property
     def rejected(self) -> Collection[str]:
-        """ClipArrays that are left out."""
+        """Clips that are left out."""
 
 
 class Prepared:
@@ -100,47 +100,44 @@ class LabelledClips:
         return [self.prepared.ids[self.rows[row]] for row in rows.tolist()]
 
 
-def read_training_set(
-    split: Path, name: str, classes: Classes, prepared: Held, only: Collection[int] | None = None
+def training_set_of(
+    table: SplitTable, split: str, classes: Classes, prepared: Available, only: Collection[int] | None = None
 ) -> TrainingSet:
     """The clips of one split that an encoder may learn from; clips that were rejected are left out.
 
-    Where `only` names classes, those of other classes are left out too.
+    `table` holds the rows of that split. Where `only` names classes, those of other classes are left out too.
     """
-    meta = tables.read_meta(split, SPLIT)
-    groups = meta["splits"]
-    if name not in groups:
-        raise DataError(f"{split}: no split '{name}', found {sorted(groups)}; mend the row in params.yaml")
-    clips = [clip for clip in tables.read_rows(split, SPLIT) if clip["split"] == name]
-    allowed = [c for c in clips if c["role"] in ROLES[classes] and (only is None or c["class_id"] in only)]
-    learn = [clip for clip in allowed if clip["clip_id"] not in prepared.rejected]
-    _check_classes(split, name, learn, allowed=[c for role in ROLES[classes] for c in groups[name][role]])
-    lost = [clip["clip_id"] for clip in learn if clip["clip_id"] not in prepared.place]
+    groups, rows = table.classes(split), table.rows[split]
+    allowed = [c for c in rows if c.role in ROLES[classes] and (only is None or c.class_id in only)]
+    learn = [clip for clip in allowed if clip.clip_id not in prepared.rejected]
+    _check_classes(table.path, split, learn, allowed=[c for role in ROLES[classes] for c in groups[role]])
+    lost = [clip.clip_id for clip in learn if clip.clip_id not in prepared.place]
     if lost:
-        raise DataError(f"{prepared.path}: lacks {len(lost)} clips of {split}, first {lost[0]}; run `dvc repro`")
-    train, held_out = ([c for c in learn if c["held_out"] is wanted] for wanted in (False, True))
+        raise DataError(f"{prepared.path}: lacks {len(lost)} clips of {table.path}, first {lost[0]}; run `dvc repro`")
+    train, held_out = ([c for c in learn if c.held_out is wanted] for wanted in (False, True))
     if not train or not held_out:
         raise DataError(
-            f"{split}: '{name}' has {len(train)} clips to train on and {len(held_out)} held out, needs some of each"
+            f"{table.path}: '{split}' has {len(train)} clips to train on and {len(held_out)} held out, needs some of "
+            "each"
         )
-    training_classes = sorted({clip["class_id"] for clip in learn})
+    training_classes = sorted({clip.taught_class for clip in learn})
     return TrainingSet(
-        split=name,
-        rows=[prepared.place[clip["clip_id"]] for clip in train],
-        labels=[clip["class_id"] for clip in train],
-        held_out_rows=[prepared.place[clip["clip_id"]] for clip in held_out],
-        held_out_labels=[clip["class_id"] for clip in held_out],
+        split=split,
+        rows=[prepared.place[clip.clip_id] for clip in train],
+        labels=[clip.taught_class for clip in train],
+        held_out_rows=[prepared.place[clip.clip_id] for clip in held_out],
+        held_out_labels=[clip.taught_class for clip in held_out],
         training_classes=training_classes,
-        training_names=[meta["class_names"][class_id] for class_id in training_classes],
-        unseen_classes=sorted(groups[name]["unseen"]),
-        training_clips=clips_digest(clip["clip_id"] for clip in allowed),
+        training_names=[table.meta["class_names"][class_id] for class_id in training_classes],
+        unseen_classes=sorted(groups["unseen"]),
+        training_clips=clips_digest(clip.clip_id for clip in allowed),
     )
 
 
-def _check_classes(split: Path, name: str, learn: Sequence[dict[str, Any]], allowed: Sequence[int]) -> None:
+def _check_classes(table: Path, split: str, learn: Sequence[SplitRow], allowed: Sequence[int]) -> None:
     for clip in learn:
-        if clip["class_id"] not in allowed:
+        if clip.class_id not in allowed:
             raise LeakError(
-                f"{split}: split '{name}' gives clip {clip['clip_id']} of class {clip['class_id']} the role "
-                f"'{clip['role']}', but its classes are {sorted(allowed)}; run `dvc repro split`"
+                f"{table}: split '{split}' gives clip {clip.clip_id} of class {clip.class_id} the role "
+                f"'{clip.role}', but its classes are {sorted(allowed)}; run `dvc repro split`"
             )

@@ -59,7 +59,7 @@ def test_a_binding_step_against_a_step_of_the_classifier(benchmark: BenchmarkFix
                 arm = binding.Arm(BoundEncoder(encoder, DIM), temperature)
                 module, loss_fn = binding.Binding({"skeleton": arm}, None), binding.loss_of(["skeleton"])
             start = time.process_time()
-            list(loop.epochs(module, Memory(arrays, BATCH), loss_fn, params, RUNNING, seed=0, what="t"))
+            loop.fit(module, Memory(arrays, BATCH), None, loss_fn, params, RUNNING, seed=0, watch=None, what="t")
             return time.process_time() - start
 
     times: dict[bool, list[float]] = {True: [], False: []}

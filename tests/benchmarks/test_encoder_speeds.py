@@ -23,10 +23,10 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor, nn
 
+from pipeline.commands import profile
 from pipeline.core import members
 from pipeline.modalities import skeleton
 from pipeline.modalities.skeleton import stgcn
@@ -39,7 +39,6 @@ COMMAND = "pytest tests/benchmarks/test_encoder_speeds.py --benchmark-only -s"
 CLIP, BATCH = (3, 50, 25, 1), 16
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 ONLY = os.environ.get("ENCODERS", "").split()
-PROFILES = Path(skeleton.__file__).parents[2] / "profiles"
 Options = dict[str, Any]
 FAMILY = [
     name
@@ -50,8 +49,8 @@ FAMILY = [
 
 def trained() -> Iterator[tuple[str, Options]]:
     """Every skeleton encoder that a profile trains, with its options."""
-    for file in sorted(PROFILES.glob("*.yaml")):
-        for row in yaml.safe_load(file.read_text(encoding="utf-8"))["pretrain"]["rows"].values():
+    for name in profile.names():
+        for row in profile.tree(name)["pretrain"]["rows"].values():
             if row["modality"] == "skeleton":
                 yield row["encoder"], row["options"]
 

@@ -10,7 +10,6 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from pipeline.core import prepared, store
-from pipeline.core.chunks import blocks
 from pipeline.core.sampling import Sampling, frame_indices
 from pipeline.formats import video
 
@@ -54,31 +53,6 @@ def test_sixteen_frames_in_one_pass_against_seeking(
     )
     benchmark.extra_info["times_seeking"] = round(slow / fast, 1)
     benchmark.pedantic(video.read, (tmp_path / name, indices), rounds=3)
-
-
-@pytest.mark.parametrize("shuffled", [False, True])
-def test_an_epoch_from_a_store_against_a_memory_map(
-    tmp_path: Path, shuffled: bool, benchmark: BenchmarkFixture
-) -> None:
-    """Goals: 70 % of np.memmap's rate in order, 50 % shuffled by block."""
-    rows = np.random.default_rng(0).random((8192, 3, 50, 20, 2), dtype=np.float32)
-    np.save(tmp_path / "x.npy", rows)
-    with store.create(tmp_path / "x.zarr", {}) as writer:
-        writer.group("all", [f"c{i:05d}" for i in range(len(rows))]).put("x", rows)
-    found = store.Store(tmp_path / "x.zarr", "preprocess")
-
-    def from_store() -> float:
-        return sum(float(part.sum()) for part in blocks(found, "all", "x", seed=0 if shuffled else None))
-
-    def from_map() -> float:
-        mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
-        starts = np.arange(0, len(mapped), store.CHUNK_ROWS)
-        order = np.random.default_rng(0).permutation(starts) if shuffled else starts
-        return sum(float(np.array(mapped[start : start + store.CHUNK_ROWS]).sum()) for start in order)
-
-    assert from_store() == pytest.approx(from_map(), rel=1e-6)
-    benchmark.extra_info["of_memmap"] = round(seconds(from_map, 5) / seconds(from_store, 5), 2)
-    benchmark.pedantic(from_store, rounds=3)
 
 
 def test_clips_without_their_padding_against_padded_ones(tmp_path: Path, benchmark: BenchmarkFixture) -> None:

@@ -1,6 +1,5 @@
 """`unseen difference`: what a person reads of two rows, and what is refused."""
 
-import json
 from typing import Any
 
 import pytest
@@ -29,7 +28,7 @@ def project(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Inputs:
 
 
 def means(project: Inputs, name: str) -> dict[str, float]:
-    rows = json.loads((project.root / f"reports/evaluate/{name}.json").read_text())["rows"]
+    rows = project.rows(name)
     asked = {"label_space": "unseen", "selection": "validation"}
     return {row["split"]: row["top1"] for row in rows if all(row[key] == value for key, value in asked.items())}
 
@@ -78,11 +77,7 @@ def test_rows_that_cannot_be_compared_are_one_clear_line(project: Inputs, names:
 def test_a_flag_stands_beside_the_row_and_an_area_has_no_chance(project: Inputs) -> None:
     for name in (ONE, OTHER):
         project.write_result(name, method("tiny", "random", name), ["s0", "s1"], NAMES, 0.5, ["gzsl"])
-    file = project.root / f"reports/evaluate/{OTHER}.json"
-    found = json.loads(file.read_text())
-    for row in found["rows"]:
-        row["leaks"] = ["training_clips_unknown"]
-    file.write_text(json.dumps(found))
+    project.change(OTHER, leaks=["training_clips_unknown"])
     output = CliRunner().invoke(app, ["difference", ONE, OTHER], catch_exceptions=False).output
     assert f"{ONE} (validation) less {OTHER} (validation, training clips unknown): " in output
     (area,) = [line for line in output.splitlines() if "area under the curve" in line]

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.commands import compose, overlap
 from pipeline.core.errors import DataError, ParamsError
+from pipeline.labels import overlap as label_lists
 from pipeline.transfer.prototypes import Setting
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -74,10 +75,41 @@ def test_the_audit_is_written_and_read_by_people(lists) -> None:
     assert "swimming pool -> loop swimming" in text
 
 
-def test_lists_of_the_project_are_known_by_name() -> None:
-    assert len(overlap.label_list("ucf101")) == 101
-    with pytest.raises(DataError, match="no label list"):
-        overlap.label_list("ucf")
+@pytest.mark.parametrize(
+    ("targets", "num_exact", "num_words"),
+    [(("ucf101", "hmdb51"), 20, 40), (("ucf101", "hmdb51", "activitynet"), 87, 115)],
+)
+def test_kinetics_holds_known_numbers_of_target_classes(
+    targets: tuple[str, ...], num_exact: int, num_words: int
+) -> None:
+    source = overlap.label_list("kinetics700")
+    names = label_lists.union([overlap.label_list(target) for target in targets])
+    exact, bags = label_lists.same_name(source, names), label_lists.same_words(source, names)
+    assert (len(exact), len(bags)) == (num_exact, num_words)
+    assert set(exact) <= set(bags)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "first"),
+    [
+        ("kinetics400", 400, "abseiling"),
+        ("kinetics600", 600, "abseiling"),
+        ("kinetics700", 700, "abseiling"),
+        ("activitynet", 200, "Applying sunscreen"),
+        ("ucf101", 101, "ApplyEyeMakeup"),
+    ],
+)
+def test_lists_of_the_project_are_known_by_name(name: str, size: int, first: str) -> None:
+    assert len(overlap.label_list(name)) == size
+    assert overlap.label_list(name)[0] == first
+
+
+def test_an_unknown_list_names_those_there_are() -> None:
+    with pytest.raises(DataError, match=r"no label list 'imagenet'.*hmdb51.*ntu60"):
+        overlap.label_list("imagenet")
+
+
+def test_an_overlap_needs_a_target() -> None:
     with pytest.raises(DataError, match="at least one"):
         overlap.overlap("ucf101", [], Letters(), threshold=0.1, published=(), out=None)
 

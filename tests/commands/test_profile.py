@@ -23,7 +23,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for key in "ab":
         (root / "features" / "embed" / key).mkdir(parents=True)
     (root / "dvc.yaml").write_text(DVC_YAML)
-    (root / "params.yaml").write_text(profile.text("one"))
+    (root / "params.yaml").write_text(profile.text("one", root / "dvc.yaml"))
     stages = {f"embed@{key}": {"cmd": "x", "outs": [{"path": f"features/embed/{key}"}]} for key in "ab"}
     (root / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
     return root
@@ -31,7 +31,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_new_profile_removes_what_it_has_no_rows_for(root: Path) -> None:
     assert profile.use("two", root, force=False) == ["embed@a"]
-    assert (root / "params.yaml").read_text() == profile.text("two")
+    assert (root / "params.yaml").read_text() == profile.text("two", root / "dvc.yaml")
     assert [p.name for p in (root / "features" / "embed").iterdir()] == ["b"]
     assert list(yaml.safe_load((root / "dvc.lock").read_text())["stages"]) == ["embed@b"]
 
@@ -42,7 +42,25 @@ def test_an_edited_file_is_kept_unless_told(root: Path) -> None:
         profile.use("two", root, force=False)
     assert (root / "params.yaml").read_text() == "mine: 1\n"
     profile.use("two", root, force=True)
-    assert (root / "params.yaml").read_text() == profile.text("two")
+    assert (root / "params.yaml").read_text() == profile.text("two", root / "dvc.yaml")
+
+
+def test_a_profile_of_ones_own_is_a_file(root: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("embed: {defaults: {model: {}}, rows: {a: {}, d: {}}}\n")
+    assert profile.use(str(mine), root, force=False) == ["embed@b"]
+    assert yaml.safe_load((root / "params.yaml").read_text()) == {
+        "embed": {"rows": {"a": {"model": {}}, "d": {"model": {}}}}
+    }
+    assert str(tmp_path) not in (root / "params.yaml").read_text()
+    mine.write_text("embed: {rows: {d: {}}}\n")
+    assert profile.use(str(mine), root, force=False) == ["embed@a"]  # params.yaml itself was not edited
+
+
+def test_a_params_file_of_a_profile_that_has_changed_since_is_not_edited(root: Path) -> None:
+    profile.use("one", root, force=True)
+    (profile.PROFILES / "one.yaml").write_text("# the first\nembed: {rows: {a: {}}}\n")
+    assert profile.use("two", root, force=False) == ["embed@a"]
 
 
 def test_a_file_that_is_no_text_counts_as_edited(root: Path) -> None:
@@ -56,7 +74,7 @@ def test_a_broken_lock_is_one_line_and_changes_nothing(root: Path, lock: str) ->
     (root / "dvc.lock").write_text(lock)
     with pytest.raises(FormatError, match=r"dvc.lock: .*restore it with `git checkout dvc.lock`"):
         profile.use("two", root, force=False)
-    assert (root / "params.yaml").read_text() == profile.text("one")
+    assert (root / "params.yaml").read_text() == profile.text("one", root / "dvc.yaml")
 
 
 def test_a_folder_that_is_no_checkout_is_left_alone(tmp_path: Path) -> None:
@@ -92,7 +110,7 @@ def test_a_profile_opens_with_what_it_is_for(root: Path) -> None:
 @pytest.mark.parametrize("name", profile.names())
 def test_rows_that_fine_tune_are_understood_and_compared_with_rows_there_are(name: str) -> None:
     """Rows at full scale are run by nobody in the tests."""
-    tree = yaml.safe_load(profile.text(name))
+    tree = profile.tree(name)
     rows = {key: finetune.Row.model_validate(row) for key, row in tree["finetune"]["rows"].items()}
     for row in rows.values():
         assert row.start.removeprefix("features/finetune/") in rows or open_clips.read_start(Path(row.start))
@@ -105,7 +123,7 @@ def test_rows_that_fine_tune_are_understood_and_compared_with_rows_there_are(nam
 
 @pytest.mark.parametrize("name", profile.names())
 def test_rows_of_retrieve_ask_rows_of_bind_and_splits_that_there_are(name: str) -> None:
-    tree = yaml.safe_load(profile.text(name))
+    tree = profile.tree(name)
     for row in (retrieve.Row.model_validate(row) for row in tree["retrieve"]["rows"].values()):
         assert row.bound in tree["bind"]["rows"]
         assert f"{row.dataset}-{row.split_table}" in tree["split"]["rows"]

@@ -106,7 +106,7 @@ def test_vectors_are_written_alike_with_what_made_them(here):
         assert (said, error) == ("3 vectors in v.parquet\n", None)
         written.append(Path("v.parquet").read_bytes())
     assert written[0] == written[1]
-    rows = tables.read_rows(Path("v.parquet"), VECTORS)
+    rows = tables.read_table(Path("v.parquet"), VECTORS).to_pylist()
     assert [row["file"] for row in rows] == [*CLIPS]
     expected = Recogniser.load("features/bind/demo-sgfa").embed([row["file"] for row in rows], "depth")
     assert np.array_equal(np.array([row["vector"] for row in rows], np.float32), expected)

@@ -224,7 +224,7 @@ def test_a_recording_in_the_native_format_ingests(recorded, tmp_path):
     (source / "readme.md").write_text("not a recording")
     stamp.write(source, stamp.scan(source))
     ingest.ingest(ingest.Checks(max_rejected=0.0), dataset=recorded.name, source=source, out=tmp_path / "clips.parquet")
-    (row,) = tables.read_rows(tmp_path / "clips.parquet", CLIPS)
+    (row,) = tables.read_table(tmp_path / "clips.parquet", CLIPS).to_pylist()
     expected = expected | {"clip_id": f"{recorded.name}/{expected['clip_id']}", "class_id": 0, "num_frames": NUM_FRAMES}
     assert {key: row[key] for key in expected} == expected
     assert row["reason"] is None
@@ -245,5 +245,5 @@ def test_the_class_list_that_a_user_brings_becomes_the_class_texts(tmp_path):
     out, page = tmp_path / "prompt.parquet", tmp_path / "page"
     for descriptions in (tmp_path / "classes.csv", tmp_path):
         prompt.prompt(chosen, worded, descriptions=descriptions, out=out, page=page)
-    rows = tables.read_rows(out, prompt.PROMPTS)
+    rows = tables.read_table(out, prompt.PROMPTS).to_pylist()
     assert [(row["class_id"], row["class_name"]) for row in rows] == [(0, "pour water"), (1, "stir")]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pipeline.core import roles
 from pipeline.core.errors import DataError
 from pipeline.core.roles import Classes, Clip
-from pipeline.core.schemas import ROLES
+from pipeline.core.schemas import ROLES, ClipRow
 from pipeline.core.seeds import generator
 
 
@@ -43,6 +43,49 @@ def assigned(clips, classes, seed):
         return found, roles.held_out(clips, found, generator(seed, "held_out"))
     except DataError:
         return None
+
+
+def clip_row(**columns):
+    known = {"clip_id": "x/1", "class_id": 3, "subject": 1, "camera": 1, "setup": 1, "replication": 1}
+    rest = {
+        "train_lists": None,
+        "test_lists": None,
+        "num_frames": 1,
+        "num_bytes": 1,
+        "content_hash": "",
+        "reason": None,
+    }
+    return ClipRow(**{"modality": "skeleton", "path": "x", **rest, **known, **columns})
+
+
+@pytest.mark.parametrize(
+    ("columns", "is_same"),
+    [
+        ({"clip_id": "x/2", "camera": 2}, True),  # the same event, seen by another camera
+        ({"class_id": 4}, False),
+        ({"subject": 2}, False),
+        ({"setup": 2}, False),
+        ({"replication": 2}, False),
+    ],
+)
+def test_clips_show_one_performance_if_all_but_their_cameras_agree(columns, is_same):
+    assert (roles.performance(clip_row(**columns)) == roles.performance(clip_row())) == is_same
+
+
+def test_a_clip_of_nobody_known_is_a_performance_of_its_own_and_a_subjects_clips_without_number_are_one():
+    nobody = {"subject": None, "replication": None}
+    assert roles.performance(clip_row(**nobody)) == "x/1"
+    for known in ({"subject": None}, {"replication": None}):
+        first, second = (roles.performance(clip_row(clip_id=name, **known)) for name in ("x/1", "x/2"))
+        assert first == second != "x/1"
+
+
+def test_of_a_target_all_clips_of_unseen_classes_are_tested_and_no_others_used():
+    clips, classes = clips_of(3, 2, 1), Classes(fit=(), val=(), unseen=(0, 2))
+    found = roles.assign_target(clips, classes)
+    assert found == {clip.clip_id: "unused" if clip.class_id == 1 else "unseen_test" for clip in clips}
+    with pytest.raises(DataError, match=r"no clip shows the unseen classes \[5\]; a target is tested on all"):
+        roles.assign_target(clips, Classes(fit=(), val=(), unseen=(0, 5)))
 
 
 def test_clips_have_one_name_in_any_order():

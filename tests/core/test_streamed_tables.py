@@ -1,8 +1,9 @@
+import msgspec
 import pytest
 
 from pipeline.core import tables
 from pipeline.core.errors import DataError, FormatError
-from pipeline.core.schemas import PROMPTS, SPLIT
+from pipeline.core.schemas import PROMPTS, SPLIT, Int32
 
 
 def prompt(class_id: int, **more: object) -> dict[str, object]:
@@ -25,7 +26,7 @@ def test_rows_written_one_by_one_come_back_in_batches_with_their_meta(tmp_path, 
             table.add(prompt(number))
         table.meta = {"a": 1}
     assert [len(rows) for rows in tables.batches(path, PROMPTS)] == [4, 4, 2]
-    assert [row["class_id"] for row in tables.read_rows(path, PROMPTS)] == list(range(10))
+    assert [row["class_id"] for row in tables.read_table(path, PROMPTS).to_pylist()] == list(range(10))
     assert tables.read_meta(path, PROMPTS) == {"a": 1}
 
 
@@ -40,16 +41,21 @@ def test_rows_out_of_order_twice_or_unfit_are_refused_and_leave_nothing(tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
+class Named(msgspec.Struct, frozen=True):
+    class_name: str
+    index: Int32
+
+
 def test_other_columns_are_not_read(tmp_path):
     tables.write(tmp_path / "p", PROMPTS, [prompt(0), prompt(1)])
-    (rows,) = tables.batches(tmp_path / "p", PROMPTS, ("class_name", "index"))
-    assert rows == [{"class_name": "c0", "index": 0}, {"class_name": "c1", "index": 0}]
+    (rows,) = tables.batches(tmp_path / "p", PROMPTS.only(Named))
+    assert rows == tables.read(tmp_path / "p", PROMPTS.only(Named)) == [Named("c0", 0), Named("c1", 0)]
 
 
 def test_no_rows_are_a_table_too(tmp_path):
     with tables.streamed(tmp_path / "p", PROMPTS):
         pass
-    assert tables.read_rows(tmp_path / "p", PROMPTS) == []
+    assert tables.read_table(tmp_path / "p", PROMPTS).to_pylist() == []
 
 
 def test_batches_of_another_format_are_refused(tmp_path):

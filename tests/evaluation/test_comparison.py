@@ -6,7 +6,7 @@ import pytest
 from pipeline.core.errors import DataError
 from pipeline.core.seeds import generator
 from pipeline.evaluation import clusters, comparison
-from pipeline.evaluation.comparison import ALL, Answers, Drawn, Questions
+from pipeline.evaluation.comparison import ALL, Answers, Questions, Resamples
 
 M, N, G, CLUSTERS = 120, 40, 25, 15
 
@@ -45,7 +45,7 @@ def answers(row: str, seed: int, skill: float = 0.6, **changes) -> Answers:
 
 
 ASKED = questions()
-DRAWN = Drawn(clusters.resamples(CLUSTERS, 300, generator(0, "a")), clusters.resamples(G, 300, generator(0, "b")))
+DRAWN = Resamples(clusters.resamples(CLUSTERS, 300, generator(0, "a")), clusters.resamples(G, 300, generator(0, "b")))
 START = [answers("base", 0, 0.5)]
 TUNED = [answers("gn", 0, 0.7), answers("gn", 1, 0.7), answers("gt", 0)]
 ROWS = comparison.rows(ASKED, START, TUNED, DRAWN)

@@ -39,7 +39,7 @@ def test_strangers_are_of_the_pool_and_of_another_cluster_and_each_is_taken_once
     random = generator(seed, "strangers")
     cluster = random.integers(0, 12, 60)
     pool = cluster % 2  # a cluster lies in one pool
-    found = compositional.strangers(cluster, pool, random)
+    found = compositional.mismatched(cluster, pool, random)
     for here in (0, 1):
         rows = np.flatnonzero(pool == here)
         if 2 * np.unique(cluster[rows], return_counts=True)[1].max() > len(rows):
@@ -51,12 +51,12 @@ def test_strangers_are_of_the_pool_and_of_another_cluster_and_each_is_taken_once
 
 def test_strangers_differ_from_draw_to_draw_and_repeat_with_the_seed():
     cluster, pool = np.arange(50), np.zeros(50, dtype=np.int64)
-    found = [compositional.strangers(cluster, pool, generator(seed, "s")).tolist() for seed in (0, 1, 0)]
+    found = [compositional.mismatched(cluster, pool, generator(seed, "s")).tolist() for seed in (0, 1, 0)]
     assert found[0] == found[2] != found[1]
 
 
 def test_a_pool_of_one_long_film_has_no_strangers():
-    found = compositional.strangers(
+    found = compositional.mismatched(
         np.array([0, 0, 0, 1, 2, 2, 3, 3]), np.array([0, 0, 0, 0, 1, 1, 1, 1]), generator(0)
     )
     assert (found[:4] == compositional.NOBODY).all()
@@ -90,7 +90,7 @@ def test_a_space_in_which_all_is_alike_finds_nothing():
     x_PD = np.tile(unit(generator(0), 1), (6, 1))
     rank_P, rank_U = compositional.ranks(x_PD, x_PD, np.arange(6), np.arange(6))
     assert rank_P.tolist() == rank_U.tolist() == [6] * 6
-    found = compositional.named(x_PD, x_PD, np.arange(6), 3, generator(0))
+    found = compositional.own_text_wins(x_PD, x_PD, np.arange(6), 3, generator(0))
     assert found.tolist() == [0.0] * 6
 
 
@@ -99,7 +99,7 @@ def test_naming_against_a_loop(num_candidates):
     random = generator(2, "named")
     picture_GD, text_UD = unit(random, 30), unit(random, 20)
     text_G = random.integers(0, 20, 30)
-    found = compositional.named(picture_GD, text_UD, text_G, num_candidates, generator(3, "circle"))
+    found = compositional.own_text_wins(picture_GD, text_UD, text_G, num_candidates, generator(3, "circle"))
     circle = generator(3, "circle").permutation(30).tolist()
     for row in range(30):
         place = circle.index(row)
@@ -111,12 +111,12 @@ def test_naming_against_a_loop(num_candidates):
 
 def test_naming_at_random_is_right_as_often_as_there_are_candidates():
     random = generator(4, "chance")
-    found = compositional.named(unit(random, 4000), unit(random, 4000), np.arange(4000), 16, random)
+    found = compositional.own_text_wins(unit(random, 4000), unit(random, 4000), np.arange(4000), 16, random)
     assert abs(found.mean() - 1 / 16) < 4 * math.sqrt(15 / 16 / 16 / 4000)
 
 
 def test_all_candidates_come_from_the_seed():
     random = generator(5, "seeds")
     x_GD, y_GD = unit(random, 200), unit(random, 200)
-    found = [compositional.named(x_GD, y_GD, np.arange(200), 4, generator(seed)).tolist() for seed in (0, 1, 0)]
+    found = [compositional.own_text_wins(x_GD, y_GD, np.arange(200), 4, generator(seed)).tolist() for seed in (0, 1, 0)]
     assert found[0] == found[2] != found[1]

@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from scipy.stats import t as student
 from scipy.stats import ttest_rel
 
+from pipeline.core.schemas import PredictionRow
 from pipeline.evaluation import differences, metrics
+from tests.core.table_rows import prediction_row
 
 HARD = [0.2, 0.8, 0.5, 0.35, 0.65, 0.4]
 LEAD = [0.05, 0.04, 0.07, 0.03, 0.06, 0.05]
@@ -107,10 +110,10 @@ def test_another_figure_gives_another_difference() -> None:
     assert difference.mean == pytest.approx(0.3)
 
 
-def answers(right: list[list[int]], seed: int = 0) -> list[dict[str, Any]]:
+def answers(right: list[list[int]], seed: int = 0) -> list[PredictionRow]:
     """A list of outcomes for each cell; every second cell is of another class, subjects ascend."""
     return [
-        {"clip_id": f"{cell}-{number}", "seed": seed, "subject": cell // 2, "class_id": cell % 2, "rank": 2 - outcome}
+        prediction_row(clip_id=f"{cell}-{number}", seed=seed, subject=cell // 2, class_id=cell % 2, rank=2 - outcome)
         for cell, outcomes in enumerate(right)
         for number, outcome in enumerate(outcomes)
     ]
@@ -139,8 +142,8 @@ def test_the_interval_of_a_single_split_is_that_of_drawing_cells_with_replacemen
 
 
 def test_clips_of_nobody_known_are_cells_of_their_own_and_seeds_are_averaged() -> None:
-    one = [line | {"subject": None} for line in answers([[1, 0], [1, 1]], seed=2)]
-    other = [line | {"subject": None} for seed in (0, 1) for line in answers([[0, 0], [seed, 1]], seed)]
+    one = [replace(answer, subject=None) for answer in answers([[1, 0], [1, 1]], seed=2)]
+    other = [replace(answer, subject=None) for seed in (0, 1) for answer in answers([[0, 0], [seed, 1]], seed)]
     found = differences.over_cells(one, other)
     assert found == pytest.approx(metrics.interval_of_mean([1, 0, 0.5, 0]))
 

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.core.errors import DataError
 from pipeline.evaluation import generalised
-from pipeline.evaluation.generalised import Asked
+from pipeline.evaluation.generalised import AllScores
 from pipeline.evaluation.metrics import harmonic_mean
 
 CLASS_IDS = [1, 3, 4, 7, 9]
@@ -39,7 +39,7 @@ def told(answers: list[int], truth: list[int]) -> tuple[float, float, float]:
     return seen, unseen, harmonic_mean(seen, unseen)
 
 
-def figures(asked: Asked, calibration: float | None = None, gate_N: np.ndarray | None = None) -> dict[str, float]:
+def figures(asked: AllScores, calibration: float | None = None, gate_N: np.ndarray | None = None) -> dict[str, float]:
     return generalised.figures(asked, generalised.answers(asked, calibration=calibration, gate_N=gate_N))
 
 
@@ -52,7 +52,7 @@ def triple(found: dict[str, float], way: str) -> tuple[float, float, float]:
 @pytest.mark.parametrize("taken", [-0.5, 0.0, 0.3, 0.75, 2.0])
 def test_plain_and_calibrated_figures_agree_with_plain_loops(seed: int, taken: float) -> None:
     scores, truth = case(seed)
-    asked = Asked.of(scores, truth, CLASS_IDS, UNSEEN)
+    asked = AllScores.of(scores, truth, CLASS_IDS, UNSEEN)
     found = figures(asked, taken)
     assert triple(found, "") == pytest.approx(told([named(row) for row in scores], truth))
     assert triple(found, "_calibrated") == pytest.approx(told([named(row, taken) for row in scores], truth))
@@ -65,7 +65,7 @@ def test_a_gate_leaves_a_clip_the_classes_of_one_side(seed: int) -> None:
     gate = np.random.default_rng(seed).choice([0.1, 0.5, 0.50001, 0.9], size=50)
     seen = set(CLASS_IDS) - UNSEEN
     answers = [named(row, allowed=UNSEEN if p > 0.5 else seen) for row, p in zip(scores, gate, strict=True)]
-    found = figures(Asked.of(scores, truth, CLASS_IDS, UNSEEN), None, gate)
+    found = figures(AllScores.of(scores, truth, CLASS_IDS, UNSEEN), None, gate)
     assert triple(found, "_gated") == pytest.approx(told(answers, truth))
     assert "harmonic_mean_calibrated" not in found
 
@@ -78,7 +78,7 @@ def test_the_area_is_that_of_a_sweep_in_small_steps(seed: int) -> None:
     area = 0.0
     for (seen, unseen), (next_seen, next_unseen) in itertools.pairwise(points):
         area += (seen - next_seen) * (unseen + next_unseen) / 2
-    asked = Asked.of(scores, truth, CLASS_IDS, UNSEEN)
+    asked = AllScores.of(scores, truth, CLASS_IDS, UNSEEN)
     assert figures(asked)["ausuc"] == pytest.approx(area)
     found = zip(*generalised.curve(asked), strict=True)
     assert all(any(np.allclose(point, other) for other in points) for point in found)
@@ -87,25 +87,25 @@ def test_the_area_is_that_of_a_sweep_in_small_steps(seed: int) -> None:
 def test_the_area_of_a_perfect_method_is_one_and_of_guesses_by_side_a_half() -> None:
     truth = [1, 4, 3, 7]
     perfect = (np.array(truth)[:, None] == np.array(CLASS_IDS)).astype(np.float32)
-    asked = Asked.of(perfect, truth, CLASS_IDS, UNSEEN)
+    asked = AllScores.of(perfect, truth, CLASS_IDS, UNSEEN)
     assert figures(asked)["ausuc"] == 1.0
     # Always right within its side, but nothing tells the sides apart: all leads are equal.
     blind = perfect.copy()
     blind[:2, 1] = blind[2:, 0] = 1.0
-    assert figures(Asked.of(blind, truth, CLASS_IDS, UNSEEN))["ausuc"] == pytest.approx(0.5)
+    assert figures(AllScores.of(blind, truth, CLASS_IDS, UNSEEN))["ausuc"] == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize(("truth", "told_"), [([1, 4], "no test clip is of an unseen"), ([3, 7], "of a seen class")])
 def test_clips_of_one_side_alone_are_one_line(truth: list[int], told_: str) -> None:
     with pytest.raises(DataError, match=told_):
-        Asked.of(np.zeros((2, 5)), truth, CLASS_IDS, UNSEEN)
+        AllScores.of(np.zeros((2, 5)), truth, CLASS_IDS, UNSEEN)
 
 
 def test_intervals_are_those_of_drawing_cells_of_subject_and_class_with_replacement() -> None:
     scores, truth = case(3)
     draw = np.random.default_rng(5)
     subject = draw.integers(1, 7, size=50).tolist()
-    asked = Asked.of(scores, truth, CLASS_IDS, UNSEEN)
+    asked = AllScores.of(scores, truth, CLASS_IDS, UNSEEN)
     right = generalised.answers(asked, calibration=0.5, gate_N=draw.random(50))
     found = generalised.spans(asked, right, subject, num_resamples=20_000, generator=draw)
     assert set(found) == {name + way for way in generalised.WAYS for name in generalised.TRIPLE}
@@ -123,14 +123,14 @@ def test_intervals_are_those_of_drawing_cells_of_subject_and_class_with_replacem
 
 def test_resamples_without_a_side_are_left_out_and_nothing_right_has_the_harmonic_mean_0() -> None:
     truth = [1, 3]
-    asked = Asked.of((np.array(truth)[:, None] == 1) * (np.array(CLASS_IDS) == 1), truth, CLASS_IDS, UNSEEN)
+    asked = AllScores.of((np.array(truth)[:, None] == 1) * (np.array(CLASS_IDS) == 1), truth, CLASS_IDS, UNSEEN)
     right = generalised.answers(asked, calibration=None, gate_N=None)
     found = generalised.spans(asked, right, [5, 5], num_resamples=50, generator=np.random.default_rng(0))
     assert found == {"top1_seen": (1.0, 1.0), "top1_unseen": (0.0, 0.0), "harmonic_mean": (0.0, 0.0)}
 
 
 def test_where_no_resample_has_both_sides_there_are_no_intervals() -> None:
-    asked = Asked.of(np.zeros((2, 5)), [1, 3], CLASS_IDS, UNSEEN)
+    asked = AllScores.of(np.zeros((2, 5)), [1, 3], CLASS_IDS, UNSEEN)
     right = generalised.answers(asked, calibration=None, gate_N=None)
     seeds = [np.random.default_rng(seed) for seed in range(20)]
     found = [generalised.spans(asked, right, [5, 5], num_resamples=1, generator=seed) for seed in seeds]

@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace as replaced
 
 from pipeline.core.errors import DataError, LeakError
 from pipeline.core.roles import UNKNOWN_CLIPS, clips_digest
+from pipeline.core.schemas import SplitRow
 from pipeline.core.scores import Provenance
 from pipeline.evaluation import leakage
 from pipeline.evaluation.leakage import Clip
+from tests.core.table_rows import clip_row, split_row
 
 PARTS = {"fit": [0, 1], "val": [2], "unseen": [3, 4]}
 ABOUT = Provenance(
@@ -190,7 +193,7 @@ def test_seen_test_clips_may_be_scored_in_the_generalised_space() -> None:
 
 
 def test_a_clip_is_parted_by_its_own_list_or_by_what_the_protocol_names() -> None:
-    row = {"subject": 4, "camera": 2, "setup": None, "train_lists": ["official"], "test_lists": ["list2"]}
+    row = clip_row(subject=4, camera=2, train_lists=["official"], test_lists=["list2"])
     found = [
         leakage.split_group(row, protocol) for protocol in ("official", "list2", "list1", "xsub", "xview", "groups1")
     ]
@@ -213,14 +216,14 @@ def test_a_test_clip_that_trains_under_another_id_is_one_clear_line(contents: tu
 
 
 def test_clips_of_one_file_and_of_one_digest_in_two_modalities_are_not_the_same() -> None:
-    row = {"modality": "skeleton", "content_hash": "ab", "path": "0001-L.txt#10-20"}
+    row = clip_row(content_hash="ab", path="0001-L.txt#10-20")
     found = [
-        leakage.content(row | changes)
+        leakage.content(replaced(row, **changes))
         for changes in ({}, {"path": "other/0001-L.txt#10-20"}, {"path": "0001-L.txt#21-30"}, {"modality": "depth"})
     ]
     assert found[0] == found[1]
     assert len(set(found)) == 3
-    assert leakage.content(row | {"content_hash": ""}) is None
+    assert leakage.content(replaced(row, content_hash="")) is None
 
 
 def test_subjects_that_train_and_test_are_counted() -> None:
@@ -309,7 +312,7 @@ def test_whatever_reads_the_classes_of_clips_is_known_and_what_opens_those_of_te
     root, readers = Path(leakage.__file__).parents[1], set()
     for file in root.rglob("*.py"):
         code = file.read_text(encoding="utf-8")
-        if re.search(r"read_rows\(.*\bCLIPS\b", code) and "class_id" in code:
+        if re.search(r"\.read\(.*\bCLIPS\b", code) and "class_id" in code:
             readers.add(file.relative_to(root).with_suffix("").as_posix())
     makers = {"steps/split"}
     training_clips_alone = {"steps/adopt", "sources/viewing"}
@@ -318,9 +321,8 @@ def test_whatever_reads_the_classes_of_clips_is_known_and_what_opens_those_of_te
     assert list(leakage.OPENERS) == ["stage evaluate", "stage retrieve", "stage bind", "command constraints"]
 
 
-def line(role: str, told: int | None) -> dict[str, object]:
-    """A row of the split table."""
-    return {"split": "s0", "clip_id": "d/a", "role": role, "class_id": told}
+def line(role: str, told: int | None) -> SplitRow:
+    return split_row(role=role, class_id=told)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pipeline.core.scores import Provenance
-from pipeline.evaluation import tables
+from pipeline.evaluation import generalised, tables
 from pipeline.evaluation.metrics import Accuracy
 
 METHOD = {
@@ -167,3 +167,22 @@ def test_the_headline_counts_the_splits_of_each_question() -> None:
     assert (numbers["unseen_of_2_top1"], numbers["unseen_of_4_top1"]) == (pytest.approx(0.2), 0.1)
     assert (numbers["unseen_of_2_num_splits"], numbers["unseen_of_4_num_splits"]) == (3, 1)
     assert "num_splits" not in numbers
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+@pytest.mark.parametrize("splits", [1, 3])
+def test_what_a_summary_says_is_the_mean_of_its_rows(splits: int, seeds: int) -> None:
+    random = np.random.default_rng(0)
+    rows = [row(f"s{split}", seed, float(random.random())) for split in range(splits) for seed in range(seeds)]
+    rows = [one | {name: float(random.random()) for name in tables.GENERALISED} for one in rows]
+    rows = [one | {f"{generalised.AREA}_ci95": [0.1, 0.9]} for one in rows] if splits * seeds == 1 else rows
+    others = [one | {"selection": "oracle", "leaks": ["oracle"]} for one in rows]
+    summary = tables.summaries(rows + others)[0]
+    assert tables.rows_of(summary, others + rows) == rows
+    for name in ("top1", *tables.GENERALISED):
+        found, expected = tables.of_summary(summary, rows, name), tables.mean(rows, name)
+        assert (found.value, found.over, found.num_splits) == (expected.value, expected.over, splits)
+        assert found.num_seeds == expected.num_seeds == seeds
+        assert list(found.ci95 or []) == list(expected.ci95 or [])
+        if name == "top1":
+            assert list(found.ci95_corrected or []) == list(expected.ci95_corrected or [])

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 RUNNER = CliRunner()
 PAGE = (ROOT / "docs" / "field.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```bash\n(.*?)```", PAGE, flags=re.DOTALL)
-PROFILES = {name: yaml.safe_load(profile.text(name)) for name in worlds.WRITERS}
+PROFILES = {name: profile.tree(name) for name in worlds.WRITERS}
 CLIPS_A_CLASS = len(worlds.TRAIN) + len(worlds.TEST)
 NUM_CLASSES = {"ntu60": 60, "ntu120": 120, "pku_mmd": 51}
 ROLES = {"fit", "val", "seen_test", "unseen_test"}  # which every split needs
@@ -128,7 +128,7 @@ def commands_for(name: str) -> list[str]:
 
 def check_clips(name: str) -> None:
     """All recordings were read; the one that the owners' list names is kept with its reason."""
-    reasons = [row["reason"] for row in tables.read_rows(Path(f"data/ingest/{name}.parquet"), CLIPS)]
+    reasons = [row["reason"] for row in tables.read_table(Path(f"data/ingest/{name}.parquet"), CLIPS).to_pylist()]
     assert reasons.count(None) == CLIPS_A_CLASS * NUM_CLASSES[name]
     rejected = [reason for reason in reasons if reason]
     assert len(rejected) == (name in worlds.NUM_MISSING)
@@ -138,7 +138,7 @@ def check_clips(name: str) -> None:
 def check_splits(tree: cutting.Tree) -> None:
     """Under every protocol every published split of the profile gives every role to somebody."""
     for key, row in tree["split"]["rows"].items():
-        rows = tables.read_rows(Path(f"data/split/{key}.parquet"), SPLIT)
+        rows = tables.read_table(Path(f"data/split/{key}.parquet"), SPLIT).to_pylist()
         for split in row["splits"]:
             assert {line["role"] for line in rows if line["split"] == split} >= ROLES, (key, split)
 

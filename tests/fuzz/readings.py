@@ -22,6 +22,7 @@ from pipeline.formats import (
     kinetics_csv,
     kinetics_json,
     mat,
+    ntu_names,
     picture_size,
     pictures,
     pkummd,
@@ -205,7 +206,7 @@ def read_classes(folder: Path) -> None:
 
 
 def read_missing(folder: Path) -> None:
-    assert len(datasets.read_missing_skeletons(only(folder), datasets.FileList("missing.txt", 2))) == 2
+    assert len(ntu_names.read_missing_skeletons(only(folder), 2)) == 2
 
 
 def read_manifest(folder: Path) -> None:

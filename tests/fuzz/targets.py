@@ -24,6 +24,7 @@ from pipeline.formats import (
     kinetics_csv,
     kinetics_json,
     mat,
+    ntu_names,
     ntu_skeleton,
     picture_size,
     pictures,
@@ -111,7 +112,7 @@ TARGETS = {
     "class_names": Target(samples.class_list, readings.read_names, (class_names.read_names,), {".txt": evil.TEXT}),
     "class_list": Target(samples.class_table, readings.read_classes, (datasets.read_classes,), {".csv": evil.TEXT}),
     "missing_skeletons": Target(
-        samples.missing_list, readings.read_missing, (datasets.read_missing_skeletons,), {".txt": evil.TEXT}
+        samples.missing_list, readings.read_missing, (ntu_names.read_missing_skeletons,), {".txt": evil.TEXT}
     ),
     "class_texts": Target(samples.descriptions, readings.read_descriptions, (sources.from_csv,), {".csv": evil.TEXT}),
     "class_graphs": Target(

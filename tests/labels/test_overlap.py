@@ -92,34 +92,10 @@ def test_classes_need_vectors_only_where_a_check_reads_them() -> None:
         overlap.overlapping(SOURCE, None, TARGETS, ["vectors"], 0.05)
 
 
-@pytest.mark.parametrize(
-    ("targets", "num_exact", "num_words"),
-    [(("ucf101", "hmdb51"), 20, 40), (("ucf101", "hmdb51", "activitynet200"), 87, 115)],
-)
-def test_kinetics_holds_known_numbers_of_target_classes(
-    targets: tuple[str, ...], num_exact: int, num_words: int
-) -> None:
-    source, names = overlap.label_list("kinetics700"), overlap.union([overlap.label_list(t) for t in targets])
-    exact, bags = overlap.same_name(source, names), overlap.same_words(source, names)
-    assert (len(exact), len(bags)) == (num_exact, num_words)
-    assert set(exact) <= set(bags)
-
-
-@pytest.mark.parametrize(
-    ("name", "size"), [("kinetics400", 400), ("kinetics600", 600), ("kinetics700", 700), ("activitynet200", 200)]
-)
-def test_the_lists_that_ship_are_whole(name: str, size: int) -> None:
-    assert len(overlap.label_list(name)) == size
-
-
 def test_the_lists_that_ship_are_the_published_ones(real_data: Path) -> None:
-    for shipped in sorted(overlap.LABELS.glob("*.txt")):
-        assert shipped.read_text() == (real_data / "labels" / shipped.name).read_text()
-
-
-def test_an_unknown_list_names_those_there_are() -> None:
-    with pytest.raises(DataError, match=r"no label list 'imagenet'.*hmdb51"):
-        overlap.label_list("imagenet")
+    assert list(overlap.published_lists()) == ["hmdb51", "kinetics600", "ucf101"]
+    for name, shipped in overlap.published_lists().items():
+        assert shipped.read_text() == (real_data / "labels" / f"{name}.txt").read_text()
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,15 @@ import pytest
 from pipeline.core import members, store
 from pipeline.core.errors import DataError
 from pipeline.models import clip_vectors
-from pipeline.models.clip_vectors import POOLED, Encoded, Line, Reading, segments
+from pipeline.models.clip_vectors import POOLED, Encoded, Reading, segments
 from pipeline.models.encoder_history import EncoderHistory
 from pipeline.training import selection
+from tests.core.table_rows import split_row
 
 Array = npt.NDArray[np.float32]
 TOKENS, MASKED = Reading("tokens", "purls"), Reading("masked", "smie")
 IDS = [f"toy/{number}" for number in range(5)]
-ROWS: list[Line] = [{"clip_id": clip_id, "class_id": place} for place, clip_id in reversed(list(enumerate(IDS)))]
+ROWS = [split_row(clip_id=clip_id, class_id=place) for place, clip_id in reversed(list(enumerate(IDS)))]
 
 
 def made(folder: Path, stage: str = "extract", **arrays: Array) -> Encoded:
@@ -28,7 +29,7 @@ def made(folder: Path, stage: str = "extract", **arrays: Array) -> Encoded:
         for name, values in arrays.items():
             group.put(name, values)
     saw = EncoderHistory([], None, None, [], None, None)
-    return Encoded(clip_vectors.opened(path), "s0-0", saw, None)
+    return Encoded(clip_vectors.open_features(path), "s0-0", saw, None)
 
 
 def drawn(*shape: int) -> Array:

@@ -11,6 +11,7 @@ from pipeline.core.params import parse
 from pipeline.models import crossing
 from pipeline.models.clip_vectors import POOLED, Reading
 from pipeline.models.crossing import Crossing, CrossRequest, Side
+from tests.counting import count_reads, twice
 from tests.steps import crossed
 from tests.steps.crossed import PARK, TAUGHT, World
 
@@ -44,7 +45,15 @@ def test_a_task_learns_from_the_source_and_scores_the_target(world):
     for split, class_ids in crossed.PARK_PARTS.items():
         ids, vectors_ND = task.tested(split)
         assert ids == [clip_id for clip_id in world.park.ids if world.park.class_id(clip_id) in class_ids]
-        assert vectors_ND.tolist() == [task.test_ND[task.test_ids.index(clip_id)].tolist() for clip_id in ids]
+        assert vectors_ND.tolist() == [task.test_features_ND[task.test_ids.index(clip_id)].tolist() for clip_id in ids]
+
+
+def test_all_inputs_of_both_datasets_are_read_once_whatever_the_number_of_seeds(world, monkeypatch):
+    reads = count_reads(monkeypatch)
+    assert len(joined(world, seeds=[0, 1, 2]).tasks) == 3
+    assert twice(reads) == {}
+    for place in (world.yard, world.park):
+        assert {str(place.inputs.features), str(place.inputs.embeddings), str(place.inputs.split)} <= set(reads)
 
 
 def test_what_a_method_needs_must_be_there_of_both_datasets(world):

@@ -12,6 +12,7 @@ from pipeline.core.schemas import SPLIT
 from pipeline.models import tasks
 from pipeline.models.clip_vectors import Reading, encoded, segments
 from pipeline.models.tasks import Inputs, TaskRequest
+from tests.counting import count_reads, twice
 
 CLASSES = {"fit": [0, 3], "val": [1], "unseen": [2]}
 ROLE_OF_CLASS = {0: "fit", 3: "fit", 1: "val", 2: "unseen_test"}
@@ -82,7 +83,7 @@ def test_a_task_holds_each_role_by_id(world):
     assert task.val.class_ids == (1, 1, 1)
     assert task.val_classes == [1]
     assert task.test_ids == [clip_id(2, n) for n in range(3)]
-    assert task.test_ND.tolist() == [vector(2, n) for n in range(3)]
+    assert task.test_features_ND.tolist() == [vector(2, n) for n in range(3)]
     assert task.spaces == {"unseen": [2], "all": [0, 1, 2, 3]}
     assert task.encoder_classes == [0, 3]
     assert task.texts.class_ids == (0, 1, 2, 3)
@@ -94,12 +95,12 @@ GZSL = TaskRequest("toy", "random", ["s0"], [0], 0.0, ["unseen", "gzsl"])
 def test_test_clips_of_seen_classes_are_there_where_a_label_space_asks_for_them(world):
     (task,) = tasks.build_tasks(world(more=["toy/0-9"]), GZSL)
     assert task.spaces == {"unseen": [2], "gzsl": [0, 1, 2, 3]}
-    assert task.tested("unseen") == (task.test_ids, task.test_ND)
+    assert task.tested("unseen") == (task.test_ids, task.test_features_ND)
     ids, vectors_ND = task.tested("gzsl")
     assert ids == ["toy/0-9", *task.test_ids]
-    assert vectors_ND.tolist() == [vector(0, 9), *task.test_ND.tolist()]
+    assert vectors_ND.tolist() == [vector(0, 9), *task.test_features_ND.tolist()]
     (plain,) = tasks.build_tasks(world(more=["toy/0-9"]), ASKED)
-    assert (plain.seen_test_ids, plain.seen_test_ND.shape) == ([], (0, 3))
+    assert (plain.seen_test_ids, plain.seen_test_features_ND.shape) == ([], (0, 3))
 
 
 def test_a_task_of_tokens_holds_them_wherever_one_of_vectors_holds_these(world):
@@ -278,6 +279,22 @@ def test_one_encoder_serves_all_seeds_of_its_split(world):
     assert [task.name for task in found] == ["s0-0", "s0-5"]
 
 
+def test_all_inputs_are_read_once(world, monkeypatch):
+    inputs = world({"all": {"training_classes": []}}, more=["toy/3-9"])
+    reads = count_reads(monkeypatch)
+    tasks.build_tasks(inputs, TaskRequest("toy", "random", ["s0", "s1"], [0], 0.0, ["unseen", "gzsl"]))
+    assert twice(reads) == {}
+    assert {f"{inputs.features}/all/pooled", f"{inputs.embeddings}/label/pooled", str(inputs.split)} <= set(reads)
+
+
+def test_tokens_are_read_by_one_reader_a_task(world, monkeypatch):
+    inputs = world(tokens=np.arange(12, dtype=np.float32).reshape(4, 3, 1), more=["toy/3-9"])
+    num_opened, reader = [], store.Store.reader
+    monkeypatch.setattr(store.Store, "reader", lambda *args: num_opened.append(args) or reader(*args))
+    tasks.build_tasks(inputs, replace(GZSL, reading=Reading("tokens", "m")))
+    assert len(num_opened) == 1
+
+
 def test_of_several_encoders_that_of_the_seed_is_taken(world):
     groups = {
         f"s0-{seed}": {**GROUP, "seed": seed, "training_classes": [classes]} for seed, classes in ((0, 0), (1, 3))
@@ -369,8 +386,8 @@ def test_texts_of_the_wrong_size_are_refused(world):
 
 def test_a_split_of_a_target_is_left_to_rows_of_cross(world):
     inputs = world({"all": {"training_classes": []}})
-    rows, meta = tables.read_rows(inputs.split, SPLIT), tables.read_meta(inputs.split, SPLIT)
+    rows, meta = tables.read_table(inputs.split, SPLIT).to_pylist(), tables.read_meta(inputs.split, SPLIT)
     half = {"fit": [], "val": [], "unseen": [0, 1, 2, 3]}
     tables.write(inputs.split, SPLIT, rows, {**meta, "splits": {**meta["splits"], "half_0": half}})
-    with pytest.raises(DataError, match="split 'half_0': it is of a target, which trains nobody; a row of cross"):
+    with pytest.raises(DataError, match="split 'half_0': a split of a target, with no classes to train on; a row"):
         tasks.build_tasks(inputs, replace(ASKED, splits=["half_0"]))

@@ -1,5 +1,6 @@
 """A small world of results: two methods on one split of demo, one on three splits of tiny, a page, some rejects."""
 
+import json
 import random
 import zlib
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.core import pages, tables
+from pipeline.core import pages, params, tables
 from pipeline.core.outputs import write_json
 from pipeline.core.pages import Page
 from pipeline.core.schemas import CLIPS, PREDICTIONS
@@ -56,11 +57,24 @@ class Inputs:
                 row, found = _row(method, split, space, selection, len(names), skill)
                 rows.append(row)
                 lines += found
-        summary = figures.summaries(rows)
-        folder = self.root / "reports/evaluate"
-        write_json(folder / f"{name}.json", {"rows": rows, "summary": summary, "headline": figures.headline(summary)})
+        self.write_rows(name, rows)
         meta = {"method": method, "class_names": {str(i): n for i, n in enumerate(names)}}
-        tables.write(folder / f"{name}.parquet", PREDICTIONS, lines, meta)
+        tables.write(self.root / f"reports/evaluate/{name}.parquet", PREDICTIONS, lines, meta)
+
+    def write_rows(self, name: str, rows: list[dict[str, Any]]) -> None:
+        """Figures of these rows, with the summaries that evaluate makes of them."""
+        summary = figures.summaries(rows)
+        file = self.root / f"reports/evaluate/{name}.json"
+        write_json(file, {"rows": rows, "summary": summary, "headline": figures.headline(summary)})
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        """The rows of a result."""
+        rows: list[dict[str, Any]] = json.loads((self.root / f"reports/evaluate/{name}.json").read_text())["rows"]
+        return rows
+
+    def change(self, name: str, **changes: Any) -> None:
+        """Give all rows of a result these values."""
+        self.write_rows(name, [row | changes for row in self.rows(name)])
 
     def write_page(self, stage: str, row: str, /, **changes: Any) -> None:
         """A page with one of everything."""
@@ -183,7 +197,7 @@ def _world(root: Path) -> Inputs:
     made.write_page("pretrain", "demo-skeleton-stgcn")
     made.write_clips("demo", [None, None, "no body: frame 3", "no body: frame 9", "empty file"])
     (root / "params.yaml").write_bytes((HERE / "small_params.yaml").read_bytes())
-    (root / "dag.svg").write_text(dag.svg(HERE / "small_dag.yaml", HERE / "small_params.yaml"))
+    (root / "dag.svg").write_text(dag.svg(HERE / "small_dag.yaml", params.read(HERE / "small_params.yaml")))
     return made
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.core import scores as scores_format
 from pipeline.core import store
 from pipeline.core.scores import Provenance, Scores
-from pipeline.reporting.explained_arrays import Told
+from pipeline.reporting.explained_arrays import LabelledScores
 
 NAMES = {0: "sit", 1: "stand", 2: "wave", 3: "clap", 4: "bow", 5: "jump <up>"}
 UNSEEN = [2, 3, 5]
@@ -24,7 +24,7 @@ class Made:
 
     scores: Path
     texts: Path
-    told: list[Told]
+    told: list[LabelledScores]
 
     def behind(self, split: str, name: str) -> Any:
         """An array that explains the scores of a split."""
@@ -57,7 +57,7 @@ def make(
 
 def _training(
     out: store.StoreWriter, random: Any, split: str, num_clips: int, dim: int, noise: float, arrays: tuple[str, ...]
-) -> Told:
+) -> LabelledScores:
     truth = random.integers(0, len(UNSEEN), num_clips)
     text_vectors = np.eye(len(UNSEEN), dim)
     vectors = text_vectors[truth] + noise * random.normal(size=(num_clips, dim))
@@ -77,7 +77,7 @@ def _training(
     scores_format.write(out, scored)
     if "text_vectors" in arrays:
         scores_format.write_texts(out, about(split), text_vectors.astype(np.float32))
-    return Told(scored, [UNSEEN[column] for column in truth])
+    return LabelledScores(scored, [UNSEEN[column] for column in truth])
 
 
 def about(split: str) -> Provenance:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from pipeline.core.params import parse
-from pipeline.reporting.result_tables import Filled, Table, fill
+from pipeline.reporting.result_tables import FilledTable, Table, fill
 
 SKELETON = {"heading": ["demo", "skeleton"], "space": "unseen", "figure": "top1", "splits": None}
 ALL = {"row": "a", "space": "all", "figure": "top1", "splits": None, "oracle": False, "inference": None}
@@ -61,6 +61,6 @@ def asked(cells: dict[str, Any], **changes: Any) -> dict[str, Any]:
     return {"title": "Table I", "note": "A note.", "columns": {"skeleton": SKELETON}, "rows": rows} | changes
 
 
-def filled(params: dict[str, Any], results: dict[str, list[dict[str, Any]]]) -> Filled:
+def filled(params: dict[str, Any], results: dict[str, list[dict[str, Any]]]) -> FilledTable:
     """The table that params ask for."""
     return fill("one", parse(Table, params, "report.tables.one"), results)

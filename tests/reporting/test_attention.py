@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from pipeline.reporting import attention
-from pipeline.reporting.attention import Looked
+from pipeline.reporting.attention import ClipAttention
 
 
 @pytest.fixture(name="frames_SHW3")
@@ -15,8 +15,8 @@ def _frames() -> np.ndarray:
     return np.full((4, 24, 32, 3), 200, np.uint8)
 
 
-def _looked(frames_SHW3: np.ndarray, visual_RS: np.ndarray) -> Looked:
-    return Looked(frames_SHW3, ["[CLS]", "jump"], visual_RS, np.array([[0.0], [0.25]]))
+def _looked(frames_SHW3: np.ndarray, visual_RS: np.ndarray) -> ClipAttention:
+    return ClipAttention(frames_SHW3, ["[CLS]", "jump"], visual_RS, np.array([[0.0], [0.25]]))
 
 
 def _pixels(path: Path) -> np.ndarray:

@@ -2,13 +2,15 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
+from pipeline.core import params
 from pipeline.reporting import dag
 
 HERE = Path(__file__).parent
-DVC, PARAMS = HERE / "small_dag.yaml", HERE / "small_params.yaml"
+DVC, SMALL = HERE / "small_dag.yaml", HERE / "small_params.yaml"
+PARAMS = params.read(SMALL)
 
 
-def changed(folder: Path, old: str, new: str, file: Path = PARAMS) -> Path:
+def changed(folder: Path, old: str, new: str, file: Path = SMALL) -> Path:
     text = file.read_text(encoding="utf-8")
     assert old in text
     copy = folder / file.name
@@ -67,9 +69,9 @@ def test_the_digests_of_the_code_send_no_arrow_to_every_box(tmp_path: Path) -> N
 
 
 def test_a_stage_without_rows_is_drawn_as_idle(tmp_path: Path) -> None:
-    params = changed(tmp_path, "synthesize: {rows: {demo: {}}}", "synthesize: {rows: {}}")
-    assert [stage.name for stage in dag.stages(DVC, params) if stage.is_idle] == ["synthesize"]
-    assert 'class="stage idle"' in dag.svg(DVC, params)
+    idle = params.read(changed(tmp_path, "synthesize: {rows: {demo: {}}}", "synthesize: {rows: {}}"))
+    assert [stage.name for stage in dag.stages(DVC, idle) if stage.is_idle] == ["synthesize"]
+    assert 'class="stage idle"' in dag.svg(DVC, idle)
 
 
 def test_a_description_is_escaped_and_cut_to_two_lines(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pipeline.core.errors import FormatError
 from pipeline.core.pages import Page
 from pipeline.core.store import Store, create
 from pipeline.reporting import explained
-from pipeline.reporting.explained_arrays import Told
+from pipeline.reporting.explained_arrays import LabelledScores
 from tests.reporting.explaining import METHOD, MODULES, MOVEMENTS, NAMES, UNSEEN, Made, make
 
 ATTENTION = "Attention on the first text of a class"
@@ -24,7 +24,7 @@ EACH = "Each alignment alone, and how often it gives the answer of all together"
 def page(root: Path, made: Made, name: str = "row") -> Page:
     folder = root / name
     folder.mkdir()
-    explained.write(folder, explained.About("row", made.scores, METHOD, made.texts), made.told, NAMES)
+    explained.write(folder, explained.EvaluatedRow("row", made.scores, METHOD, made.texts), made.told, NAMES)
     return pages.read(folder / pages.FILE)
 
 
@@ -35,7 +35,7 @@ def table(found: Page, title: str) -> list[list[pages.Cell]]:
 def test_a_row_that_explains_nothing_leaves_nothing_and_draws_nothing(tmp_path: Path) -> None:
     made = make(tmp_path, arrays=())
     (tmp_path / "row").mkdir()
-    explained.write(tmp_path / "row", explained.About("row", made.scores, METHOD, made.texts), made.told, NAMES)
+    explained.write(tmp_path / "row", explained.EvaluatedRow("row", made.scores, METHOD, made.texts), made.told, NAMES)
     assert list((tmp_path / "row").iterdir()) == []
 
 
@@ -178,7 +178,9 @@ def test_movements_that_do_not_fit_the_classes_are_refused(tmp_path: Path) -> No
 
 def test_arrays_that_do_not_fit_the_scores_are_refused(tmp_path: Path) -> None:
     made, other = make(tmp_path), make(tmp_path / "other", num_clips=9)
-    made.told[0] = Told(replace(made.told[0].scored, explained=other.told[0].scored.explained), made.told[0].truth)
+    made.told[0] = LabelledScores(
+        replace(made.told[0].scored, explained=other.told[0].scored.explained), made.told[0].truth
+    )
     with pytest.raises(FormatError, match=r"'direct' has shape \(9, 3\).*expected \(24, 3\).*rerun the method's stage"):
         page(tmp_path, made)
 

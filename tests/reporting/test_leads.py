@@ -2,7 +2,6 @@
 
 import csv
 import html as markup
-import json
 import re
 from typing import Any
 
@@ -35,13 +34,6 @@ def columns(page: str) -> list[tuple[list[str], list[list[str]]]]:
     ]
 
 
-def change(inputs: Any, name: str, **figures: Any) -> None:
-    """Give all rows of a result some figures, and make its summaries again."""
-    file = inputs.root / f"reports/evaluate/{name}.json"
-    rows = [row | figures for row in json.loads(file.read_text())["rows"]]
-    write_json(file, {"rows": rows, "summary": tables.summaries(rows)})
-
-
 @pytest.fixture
 def three(inputs: Any) -> Any:
     """Three methods on three splits of tiny, of which dvta also has an oracle."""
@@ -60,10 +52,7 @@ def test_the_best_honest_row_is_set_against_every_other_split_by_split(three: An
     of_tiny = [
         body for header, body in columns(section(html, "leads")) if header[0].startswith("dvta") and len(body) == 2
     ]
-    figures = {
-        name: json.loads((three.root / f"reports/evaluate/tiny-skeleton-stgcn-{name}.json").read_text())["rows"]
-        for name in ("dvta", "ridge", "devise")
-    }
+    figures = {name: three.rows(f"tiny-skeleton-stgcn-{name}") for name in ("dvta", "ridge", "devise")}
     honest = [row for row in figures["dvta"] if row["label_space"] == "unseen" and row["selection"] != "oracle"]
     for line in of_tiny[0]:
         other = [row for row in figures[line[0]] if row["label_space"] == "unseen"]
@@ -87,7 +76,7 @@ def test_a_single_split_has_its_interval_over_cells_from_the_answers(three: Any)
     ]
     (lead,) = found.leads
     answers = [
-        [line for line in one.predictions if (line["label_space"], line["selection"]) == ("unseen", "validation")]
+        [line for line in one.predictions if (line.label_space, line.selection) == ("unseen", "validation")]
         for name in ("dvta", "ridge")
         for one in results
         if one.name == f"demo-skeleton-stgcn-{name}"
@@ -117,7 +106,7 @@ def test_differences_are_a_csv_that_says_what_the_page_says(three: Any) -> None:
 
 def test_flagged_rows_are_compared_with_none(three: Any) -> None:
     name = "tiny-skeleton-stgcn-devise"
-    change(three, name, top1=0.99, num_kept_overlap=1, kept_overlap=["kick"], leaks=["kept_overlap"], source="yard")
+    three.change(name, top1=0.99, num_kept_overlap=1, kept_overlap=["kick"], leaks=["kept_overlap"], source="yard")
     for one in leads.ahead(*panel_of(three)):
         assert all(name not in (lead.one.result, lead.other.result) for lead in one.leads)
 
@@ -156,10 +145,9 @@ def test_a_line_on_fewer_splits_says_so_and_what_its_interval_is_over(three: Any
 
 def test_seeds_of_one_split_have_the_interval_over_them_as_in_tables(inputs: Any) -> None:
     name = "demo-skeleton-stgcn-ridge"
-    file = inputs.root / f"reports/evaluate/{name}.json"
-    rows = json.loads(file.read_text())["rows"]
+    rows = inputs.rows(name)
     rows += [row | {"seed": 1, "top1": row["top1"] / 2} for row in rows]
-    write_json(file, {"rows": rows, "summary": tables.summaries(rows)})
+    inputs.write_rows(name, rows)
     panels, _ = panel_of(inputs)
     (line,) = [
         one
@@ -173,9 +161,19 @@ def test_seeds_of_one_split_have_the_interval_over_them_as_in_tables(inputs: Any
     assert "over seeds" in told
 
 
+def test_lines_show_the_figures_that_evaluate_wrote(inputs: Any) -> None:
+    name = "tiny-skeleton-stgcn-ridge"
+    rows = inputs.rows(name)
+    summaries = [one | {"mean": 0.9876, "ci95": [0.9123, 0.9934]} for one in tables.summaries(rows)]
+    write_json(inputs.root / f"reports/evaluate/{name}.json", {"rows": rows, "summary": summaries})
+    lines = [line for panel in panel_of(inputs)[0] for line in panel.lines if line.result == name]
+    assert [(line.value, line.ci95) for line in lines] == [(0.9876, [0.9123, 0.9934])] * 2  # of two label spaces
+    assert inputs.report()["index.html"].count("98.8") >= 4
+
+
 def test_a_row_whose_training_clips_nobody_knows_leads_no_other(three: Any) -> None:
     name = "tiny-skeleton-stgcn-devise"
-    change(three, name, top1=0.99, leaks=["training_clips_unknown"], training_clips="unknown")
+    three.change(name, top1=0.99, leaks=["training_clips_unknown"], training_clips="unknown")
     for one in leads.ahead(*panel_of(three)):
         assert all(name not in (lead.one.result, lead.other.result) for lead in one.leads)
     html = three.report()["index.html"]
@@ -186,7 +184,7 @@ def test_the_gap_between_own_choice_and_oracle_stands_beside_both(three: Any) ->
     html = three.report()["index.html"]
     tables_ = columns(section(html, "gaps"))
     assert [[line[0] for line in body] for _, body in tables_] == [["dvta"], ["dvta"]]  # of demo and of tiny
-    rows = json.loads((three.root / "reports/evaluate/tiny-skeleton-stgcn-dvta.json").read_text())["rows"]
+    rows = three.rows("tiny-skeleton-stgcn-dvta")
     mean = {
         word: sum(row["top1"] for row in rows if (row["selection"], row["label_space"]) == (word, "unseen")) / 3
         for word in ("validation", "oracle")
@@ -200,11 +198,10 @@ def test_the_gap_between_own_choice_and_oracle_stands_beside_both(three: Any) ->
 def test_the_gap_of_generalised_rows_is_of_the_figure_that_the_oracle_chose_by(inputs: Any) -> None:
     name = "demo-skeleton-stgcn-ridge"
     inputs.write_result(name, method("demo", "random", "ridge"), ["s0"], NAMES, 0.4, ["gzsl"])
-    file = inputs.root / f"reports/evaluate/{name}.json"
-    rows = json.loads(file.read_text())["rows"]
+    rows = inputs.rows(name)
     own = next(row for row in rows if row["label_space"] == "gzsl")
     rows.append(own | {"selection": "oracle", "leaky": True, "leaks": ["oracle"], "top1": own["top1"] + 0.125})
-    write_json(file, {"rows": rows, "summary": tables.summaries(rows)})
+    inputs.write_rows(name, rows)
     (found,) = [one for one in leads.gaps(*panel_of(inputs)) if one.panel.space == "gzsl"]
     assert (found.by, found.leads[0].difference.mean) == ("top1", pytest.approx(0.125))
 
@@ -222,13 +219,12 @@ def test_generalised_rows_show_plain_calibrated_and_gated_and_are_compared_by_th
     for name in ("ridge", "dvta"):
         who = method("demo", "random", name)
         inputs.write_result(f"demo-skeleton-stgcn-{name}", who, ["s0"], NAMES, 0.4, ["all", "gzsl"])
-    file = inputs.root / "reports/evaluate/demo-skeleton-stgcn-ridge.json"
-    rows = json.loads(file.read_text())["rows"]
+    rows = inputs.rows("demo-skeleton-stgcn-ridge")
     for row in rows:
         if row["label_space"] == "gzsl":
             row |= {"harmonic_mean_calibrated": 0.4321, "top1_seen_calibrated": 0.5, "top1_unseen_calibrated": 0.38}
             row |= {"ausuc": 0.4567, "harmonic_mean_ci95": [0.1, 0.3], "harmonic_mean_calibrated_ci95": [0.35, 0.5]}
-    write_json(file, {"rows": rows, "summary": tables.summaries(rows)})
+    inputs.write_rows("demo-skeleton-stgcn-ridge", rows)
     html = inputs.report()["index.html"]
     part = html[html.index("Seen, unseen, and both") :]
     lines = {line[0]: line[1:] for line in columns(part)[0][1] if len(line) > 5}
@@ -242,7 +238,7 @@ def test_generalised_rows_show_plain_calibrated_and_gated_and_are_compared_by_th
 
 
 def test_a_leak_is_red_wherever_its_figure_stands(inputs: Any) -> None:
-    change(inputs, "tiny-skeleton-stgcn-ridge", leaks=["training_clips_unknown"])
+    inputs.change("tiny-skeleton-stgcn-ridge", leaks=["training_clips_unknown"])
     files = inputs.report()
     flag = 'class="flag leak" title="nobody knows on which clips the encoder was trained, only of which classes"'
     assert files["index.html"].count(flag) >= 3  # in panels and in the table of all summaries
@@ -265,10 +261,9 @@ def test_the_index_says_what_every_interval_covers_and_what_opens_labels(html: d
 
 def test_the_figures_of_each_interval_stand_beside_their_mean(inputs: Any) -> None:
     name = "tiny-skeleton-stgcn-ridge"
-    file = inputs.root / f"reports/evaluate/{name}.json"
-    rows = json.loads(file.read_text())["rows"]
+    rows = inputs.rows(name)
     rows += [row | {"seed": 1, "top1": row["top1"] / 2} for row in rows]
-    write_json(file, {"rows": rows, "summary": tables.summaries(rows)})
+    inputs.write_rows(name, rows)
     (summary,) = [one for one in tables.summaries(rows) if one["label_space"] == "unseen"]
     html = inputs.report()["index.html"]
     (line,) = [

@@ -1,15 +1,12 @@
 """What a report keeps apart: unlike questions, and figures of weights that saw clips of unseen classes."""
 
-import json
 import re
 from typing import Any
 
 import pytest
 
-from pipeline.core.outputs import write_json
 from pipeline.core.roles import UNKNOWN_CLIPS
-from pipeline.evaluation import tables
-from pipeline.reporting import site
+from pipeline.reporting import formatting
 from tests.reporting.test_site import text_of
 
 
@@ -29,11 +26,10 @@ def test_rows_of_unlike_questions_share_no_table_and_no_panel(inputs: Any) -> No
     names = ["sit", "stand", "kick", "clap", "bend"]
     inputs.write_result("demo-skeleton-stgcn-ridge", who, ["s0"], names, 0.4, ["all", "gzsl"])
     pages = inputs.report()
-    figures = json.loads((inputs.root / "reports/evaluate/demo-skeleton-stgcn-ridge.json").read_text())
     own = columns(pages["evaluate-demo-skeleton-stgcn-ridge.html"])
     assert [len(body) for _, body in own] == [1, 1, 1]
     top1 = [body[0][header.index("Top-1")] for header, body in own]
-    assert top1 == [site.percent(row["top1"]) for row in figures["rows"]]
+    assert top1 == [formatting.percent(row["top1"]) for row in inputs.rows("demo-skeleton-stgcn-ridge")]
     assert [header[-3:] == ["Seen", "Unseen", "Harmonic mean"] for header, _ in own] == [False, False, True]
     assert own[2][1][0][-3:] == ["75.3", "12.3", "21.2"]
     measured = pages["index.html"].partition('id="measured"')[2]
@@ -51,15 +47,15 @@ def test_without_test_clips_of_seen_classes_nothing_is_said_of_them(html: dict[s
 
 def test_a_result_tells_what_its_weights_have_seen(inputs: Any) -> None:
     name = "tiny-skeleton-stgcn-ridge"
-    file, before = inputs.root / f"reports/evaluate/{name}.json", inputs.report()[f"evaluate-{name}.html"]
+    before = inputs.report()[f"evaluate-{name}.html"]
     assert "No label and no text that the weights were taught here names an unseen class" in text_of(before)
     assert not any(word in text_of(before) for word in ("took part", "weights of the web"))
-    figures = json.loads(file.read_text())
-    for row in figures["rows"]:
+    rows = inputs.rows(name)
+    for row in rows:
         bound = ["kick", "clap"][: 1 + (row["split"] == "s1")]
         row |= {"inference": "transductive", "pairs": "all", "paired_unseen": bound, "num_paired_unseen": len(bound)}
         row["pretrained"] = "ViT-B-32 laion"
-    file.write_text(json.dumps(figures))
+    inputs.write_rows(name, rows)
     text = text_of(inputs.report()[f"evaluate-{name}.html"])
     assert "clips of 1 of the 4 unseen classes of split s0 took part in binding, without their labels (kick);" in text
     assert (
@@ -67,21 +63,15 @@ def test_a_result_tells_what_its_weights_have_seen(inputs: Any) -> None:
         in text
     )
     assert text.count("The encoder began as ViT-B-32 laion, weights of the web") == 1
-    for row in figures["rows"]:
-        row |= {"inference": "inductive", "pairs": "fit", "paired_unseen": [], "num_paired_unseen": 0}
-    file.write_text(json.dumps(figures))
+    inputs.change(name, inference="inductive", pairs="fit", paired_unseen=[], num_paired_unseen=0)
     text = text_of(inputs.report()[f"evaluate-{name}.html"])
-    told = f"Of {figures['rows'][0]['dataset']} the encoder was bound with clips of fit classes alone: with none of an "
+    told = f"Of {rows[0]['dataset']} the encoder was bound with clips of fit classes alone: with none of an "
     assert text.count(told + "unseen class. If other datasets gave pairs, the page of bind names their classes") == 1
 
 
 def test_a_result_tells_where_it_was_learnt_and_which_overlapping_classes_were_kept(inputs: Any) -> None:
     name = "tiny-skeleton-stgcn-ridge"
-    file = inputs.root / f"reports/evaluate/{name}.json"
-    figures = json.loads(file.read_text())
-    for one in [*figures["rows"], *figures["summary"]]:
-        one |= {"source": "yard", "num_source_classes": 21}
-    file.write_text(json.dumps(figures))
+    inputs.change(name, source="yard", num_source_classes=21)
     pages = inputs.report()
     text = text_of(pages[f"evaluate-{name}.html"])
     assert "Learnt from yard: 21 classes, whose names were compared with those of the unseen classes of tiny" in text
@@ -89,9 +79,7 @@ def test_a_result_tells_where_it_was_learnt_and_which_overlapping_classes_were_k
     assert not any(
         "overlapping classes kept" in text_of(page) for file_, page in pages.items() if file_.endswith(".html")
     )
-    for one in [*figures["rows"], *figures["summary"]]:
-        one |= {"kept_overlap": ["kick ball"], "num_kept_overlap": 1, "leaks": ["kept_overlap"]}
-    file.write_text(json.dumps(figures))
+    inputs.change(name, kept_overlap=["kick ball"], num_kept_overlap=1, leaks=["kept_overlap"])
     pages = inputs.report()
     text = text_of(pages[f"evaluate-{name}.html"])
     assert (
@@ -104,22 +92,18 @@ def test_a_result_tells_where_it_was_learnt_and_which_overlapping_classes_were_k
 
 
 def test_lines_of_overlapping_classes_are_not_the_best(inputs: Any) -> None:
-    file = inputs.root / "reports/evaluate/demo-skeleton-stgcn-dvta.json"
-    figures = json.loads(file.read_text())
-    for one in figures["rows"]:
-        one |= {"kept_overlap": ["kick ball"], "num_kept_overlap": 1, "source": "yard", "top1": 0.993}
-    file.write_text(json.dumps(figures))
+    kept = {"kept_overlap": ["kick ball"], "num_kept_overlap": 1, "leaks": ["kept_overlap"]}
+    inputs.change("demo-skeleton-stgcn-dvta", **kept, source="yard", top1=0.993)
     lead = text_of(inputs.report()["index.html"])
     assert "99.3 % ( dvta )" not in lead.partition("where guessing gives")[0]
 
 
 def test_transductive_and_inductive_rows_are_two_lines_of_a_panel(inputs: Any) -> None:
-    file = inputs.root / "reports/evaluate/tiny-skeleton-stgcn-ridge.json"
-    figures = json.loads(file.read_text())
+    name = "tiny-skeleton-stgcn-ridge"
     assert "transductive" not in text_of(inputs.report()["index.html"])
     better = {"inference": "transductive", "pairs": "all", "top1": 0.987, "leaks": ["transductive"]}
-    figures["rows"] += [row | better for row in figures["rows"]]
-    file.write_text(json.dumps(figures))
+    rows = inputs.rows(name)
+    inputs.write_rows(name, rows + [row | better for row in rows])
     html = inputs.report()["index.html"]
     marks = [
         row for row in re.findall(r"<tr.*?</tr>", html, re.S) if "tiny-skeleton-stgcn-ridge" in row and "<svg" in row
@@ -130,12 +114,11 @@ def test_transductive_and_inductive_rows_are_two_lines_of_a_panel(inputs: Any) -
 
 def test_halves_of_a_target_and_all_of_it_share_no_figure(inputs: Any) -> None:
     name = "tiny-skeleton-stgcn-ridge"
-    file = inputs.root / f"reports/evaluate/{name}.json"
-    figures = json.loads(file.read_text())
-    for one in figures["rows"]:
-        if (one["split"], one["label_space"]) == ("s2", "unseen"):
-            one |= {"num_classes": 7, "chance": 1 / 7}
-    write_json(file, figures | {"summary": tables.summaries(figures["rows"])})
+    rows = inputs.rows(name)
+    for row in rows:
+        if (row["split"], row["label_space"]) == ("s2", "unseen"):
+            row |= {"num_classes": 7, "chance": 1 / 7}
+    inputs.write_rows(name, rows)
     pages = inputs.report()
     html = pages[f"evaluate-{name}.html"]
     text = text_of(html)
@@ -152,12 +135,8 @@ def test_halves_of_a_target_and_all_of_it_share_no_figure(inputs: Any) -> None:
 
 
 def test_figures_of_overlapping_classes_stand_below_zero_shot_ones(inputs: Any) -> None:
-    file = inputs.root / "reports/evaluate/demo-skeleton-stgcn-dvta.json"
-    figures = json.loads(file.read_text())
-    for one in figures["rows"]:
-        one |= {"kept_overlap": ["kick ball"], "num_kept_overlap": 1, "source": "yard", "top1": 0.993, "leaky": False}
-        one["leaks"] = ["kept_overlap"]
-    write_json(file, figures | {"summary": tables.summaries(figures["rows"])})
+    kept = {"kept_overlap": ["kick ball"], "num_kept_overlap": 1, "leaks": ["kept_overlap"]}
+    inputs.change("demo-skeleton-stgcn-dvta", **kept, source="yard", top1=0.993, leaky=False)
     index = inputs.report()["index.html"]
     rows = [row for row in re.findall(r"<tr.*?</tr>", index, re.S) if "demo-skeleton-stgcn-" in row]
     told = [("overlapping classes kept" in row, "mark hollow" in row) for row in rows]
@@ -178,8 +157,6 @@ def test_figures_of_overlapping_classes_stand_below_zero_shot_ones(inputs: Any) 
 )
 def test_a_result_tells_whether_clips_or_people_of_the_test_train(inputs: Any, changes: Any, told: str) -> None:
     name = "tiny-skeleton-stgcn-ridge"
-    file = inputs.root / f"reports/evaluate/{name}.json"
-    figures = json.loads(file.read_text())
-    file.write_text(json.dumps(figures | {"rows": [row | changes for row in figures["rows"]]}))
+    inputs.change(name, **changes)
     text = text_of(inputs.report()[f"evaluate-{name}.html"])
     assert text.count(told) == 1

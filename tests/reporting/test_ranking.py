@@ -1,18 +1,16 @@
 """The ranking of a report: places by paired differences alone, kinds apart."""
 
 import csv
-import json
 from itertools import permutations
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pipeline.core.outputs import write_json
-from pipeline.evaluation import differences, tables
+from pipeline.evaluation import differences
 from pipeline.reporting import leads, ranking
 from tests.reporting.conftest import NAMES, method
-from tests.reporting.test_leads import change, columns, panel_of, plain, section, three
+from tests.reporting.test_leads import columns, panel_of, plain, section, three
 from tests.reporting.test_site import text_of
 
 __all__ = ["three"]  # a fixture
@@ -30,10 +28,8 @@ def five(inputs: Any) -> Any:
         file = f"tiny-skeleton-stgcn-{name}"
         inputs.write_result(file, method("tiny", "random", name), SPLITS, NAMES, 0.5)
         drawn = dict(zip(SPLITS, mean + SPREAD[name] * random.normal(size=len(SPLITS)), strict=True))
-        path = inputs.root / f"reports/evaluate/{file}.json"
-        rows = [row | {"top1": float(drawn[row["split"]])} for row in json.loads(path.read_text())["rows"]]
-        rows = [row for row in rows if row["selection"] != "oracle"]
-        write_json(path, {"rows": rows, "summary": tables.summaries(rows)})
+        rows = [row | {"top1": float(drawn[row["split"]])} for row in inputs.rows(file)]
+        inputs.write_rows(file, [row for row in rows if row["selection"] != "oracle"])
     return inputs
 
 
@@ -45,11 +41,7 @@ def of_tiny(inputs: Any) -> list[ranking.Ranking]:
 def test_a_place_is_what_those_surely_ahead_and_behind_leave_over(five: Any) -> None:
     (found,) = of_tiny(five)
     rows = {
-        name: [
-            row
-            for row in json.loads((five.root / f"reports/evaluate/tiny-skeleton-stgcn-{name}.json").read_text())["rows"]
-            if row["label_space"] == "unseen"
-        ]
+        name: [row for row in five.rows(f"tiny-skeleton-stgcn-{name}") if row["label_space"] == "unseen"]
         for name in MEANS
     }
     surely = {name: {"ahead": 0, "behind": 0} for name in MEANS}
@@ -106,10 +98,10 @@ def test_the_same_is_a_csv(five: Any) -> None:
 
 def test_transductive_rows_are_ranked_by_themselves(five: Any) -> None:
     told = {"inference": "transductive", "scored_together": True, "leaks": ["transductive"], "top1": 0.95}
-    change(five, "tiny-skeleton-stgcn-low", **told)
+    five.change("tiny-skeleton-stgcn-low", **told)
     (found,) = of_tiny(five)
     assert "low" not in [one.line.method for one in found.rows]
-    change(five, "tiny-skeleton-stgcn-ridge", **(told | {"top1": 0.5}))
+    five.change("tiny-skeleton-stgcn-ridge", **(told | {"top1": 0.5}))
     alone, together = of_tiny(five)
     assert [(one.inference, len(one.rows)) for one in (alone, together)] == [("inductive", 3), ("transductive", 2)]
     assert [one.line.method for one in together.rows] == ["low", "ridge"]
@@ -121,7 +113,7 @@ def test_transductive_rows_are_ranked_by_themselves(five: Any) -> None:
 
 
 def test_flagged_rows_have_no_place(five: Any) -> None:
-    change(five, "tiny-skeleton-stgcn-low", top1=0.99, leaks=["training_clips_unknown"], training_clips="unknown")
+    five.change("tiny-skeleton-stgcn-low", top1=0.99, leaks=["training_clips_unknown"], training_clips="unknown")
     (found,) = of_tiny(five)
     assert [one.line.method for one in found.rows if one.line.method == "low"] == []
 
@@ -134,10 +126,10 @@ def test_rows_on_fewer_splits_are_left_out_and_counted(five: Any) -> None:
 
 
 def test_modalities_are_ranked_apart(five: Any) -> None:
-    change(five, "tiny-skeleton-stgcn-low", modality="depth")
+    five.change("tiny-skeleton-stgcn-low", modality="depth")
     (found,) = of_tiny(five)
     assert (found.modality, len(found.rows)) == ("skeleton", 4)
-    change(five, "tiny-skeleton-stgcn-ridge", modality="depth")
+    five.change("tiny-skeleton-stgcn-ridge", modality="depth")
     assert [(one.modality, len(one.rows)) for one in of_tiny(five)] == [("depth", 2), ("skeleton", 3)]
 
 

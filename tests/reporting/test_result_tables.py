@@ -9,13 +9,13 @@ import pytest
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.evaluation.tables import GENERALISED
 from pipeline.reporting import result_cells
-from pipeline.reporting.result_tables import Shown
+from pipeline.reporting.result_tables import ShownCell
 from tests.reporting.made_tables import ALL, NTU, SKELETON, asked, filled, row
 
 
-def only(table: Any) -> Shown:
+def only(table: Any) -> ShownCell:
     (((_, (cell,)),)) = table.lines
-    assert isinstance(cell, Shown)
+    assert isinstance(cell, ShownCell)
     return cell
 
 
@@ -74,7 +74,7 @@ def test_every_option_of_a_column_changes_what_it_shows(changes: dict[str, Any],
 
 def test_the_best_five_of_five_are_refused_and_those_of_more_are_shown() -> None:
     columns = {"skeleton": SKELETON | {"figure": "top5"}}
-    with pytest.raises(DataError, match="row 'ridge': top-5 among 5 classes cannot be wrong; ask another figure"):
+    with pytest.raises(DataError, match="row 'ridge': top-5 among 5 classes cannot be wrong; name another figure"):
         filled(asked({"ridge": "a"}, columns=columns), {"a": [row(0.4)]})
     many = row(0.4, num_classes=25, top5=0.8, top5_ci95=[0.7, 0.9])
     measured = only(filled(asked({"ridge": "a"}, columns=columns), {"a": [many]})).measured

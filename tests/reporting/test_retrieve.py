@@ -11,7 +11,7 @@ from pipeline.evaluation import clusters
 from pipeline.evaluation.retrieval_tables import Answers, headline, tables
 from pipeline.reporting import retrieve as page_of
 from pipeline.reporting import retrieve_examples as examples
-from pipeline.reporting.retrieve_examples import Gallery, Pictures, Shown
+from pipeline.reporting.retrieve_examples import Answer, Gallery, Pictures
 
 NUM = 20
 
@@ -29,7 +29,7 @@ def figures(seeds=(0,), candidates=NUM):
             asked = np.full(NUM, candidates if target == "skeleton" else NUM)
             said.append(Answers(query, target, "all", "s0", seed, found, asked, np.arange(NUM)))
     made = tables(said, draw)
-    shown = [Shown("toy/3", "skeleton", ("toy/3", "toy/1"), 1), Shown("toy/4", "skeleton", ("toy/1", "toy/2"), 9)]
+    shown = [Answer("toy/3", "skeleton", ("toy/3", "toy/1"), 1), Answer("toy/4", "skeleton", ("toy/1", "toy/2"), 9)]
     told = {"transductive": False, "headline": headline(made["kinds"], transductive=False)}
     return {**made, **told, "examples": examples.counts(shown, [said[2]])}
 
@@ -127,7 +127,7 @@ def green(picture_HW3):
 
 
 def test_the_right_clip_alone_is_framed(pictures, tmp_path):
-    shown = [Shown("toy/1", "hub", ("toy/2", "toy/1", "toy/3"), 2), Shown("toy/3", "hub", ("toy/1", "toy/2"), 3)]
+    shown = [Answer("toy/1", "hub", ("toy/2", "toy/1", "toy/3"), 2), Answer("toy/3", "hub", ("toy/1", "toy/2"), 3)]
     images = pictures.show(tmp_path, shown)
     assert [image.file for image in images] == ["1.png", "2.png"]
     with Image.open(tmp_path / "1.png") as file:

@@ -8,26 +8,29 @@ from pydantic import ValidationError
 
 from pipeline.core.errors import DataError
 from pipeline.core.pages import Cloud, Dots, Lines, Page, Series
+from pipeline.core.schemas import PredictionRow
 from pipeline.reporting.evidence import Evidence, Result, StagePage
 from pipeline.reporting.explained_planes import PLANE
 from pipeline.reporting.histories import LOSS
 from pipeline.reporting.row_charts import Chart, draw
+from tests.core.table_rows import prediction_row
 
 NAMES = {2: "wave", 3: "clap"}
 BLANK: dict[str, Any] = {"title": "t", "text": [], "tables": [], "lines": [], "images": []}
 
 
-def answers(right: dict[int, list[int]], **changes: Any) -> list[dict[str, Any]]:
+def answers(right: dict[int, list[int]], **changes: Any) -> list[PredictionRow]:
     """Of each class a clip a number, right where that is 1."""
-    key = {"split": "s0", "seed": 0, "selection": "validation", "label_space": "unseen"} | changes
     return [
-        {**key, "clip_id": f"{class_id}/{place}", "class_id": class_id, "predicted": class_id if hit else 5 - class_id}
+        prediction_row(
+            clip_id=f"{class_id}/{place}", class_id=class_id, predicted=class_id if hit else 5 - class_id, **changes
+        )
         for class_id, hits in right.items()
         for place, hit in enumerate(hits)
     ]
 
 
-def result(name: str, lines: list[dict[str, Any]], plane: list[Dots] | None = None) -> Result:
+def result(name: str, lines: list[PredictionRow], plane: list[Dots] | None = None) -> Result:
     clouds = [Cloud(title=PLANE, note="told", series=plane)] if plane else []
     page = Page(stage="evaluate", row=name, clouds=clouds, **BLANK)
     return Result(name, [], [], lines, NAMES, StagePage("evaluate", name, page, []))

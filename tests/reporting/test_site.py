@@ -14,7 +14,7 @@ from pipeline.core.errors import DataError, FormatError
 from pipeline.core.hashing import file_digest
 from pipeline.core.schemas import PREDICTIONS
 from pipeline.evaluation import metrics
-from pipeline.reporting import evidence, site
+from pipeline.reporting import evidence, formatting, site
 
 VOID = {"meta", "link", "img", "br", "hr", "input", "col"}
 HOSTILE = '<script>alert("x")</script>'
@@ -120,11 +120,7 @@ def test_the_index_names_split_table_and_protocol(html: dict[str, str]) -> None:
 
 
 def test_a_target_of_transfer_has_no_protocol_to_name(inputs: Any) -> None:
-    file = inputs.root / "reports/evaluate/tiny-skeleton-stgcn-ridge.json"
-    figures = json.loads(file.read_text())
-    for row in [*figures["rows"], *figures["summary"]]:
-        row["protocol"] = None
-    file.write_text(json.dumps(figures))
+    inputs.change("tiny-skeleton-stgcn-ridge", protocol=None)
     text = text_of(inputs.report()["index.html"])
     assert "tiny, random among" in text
     assert "None" not in text
@@ -142,7 +138,7 @@ def test_rows_selected_on_the_test_set_are_flagged_and_never_in_the_lead(inputs:
     index = html["index.html"]
     figures = json.loads((inputs.root / "reports/evaluate/demo-skeleton-stgcn-dvta.json").read_text())
     (oracle,) = (row for row in figures["rows"] if row["leaky"])
-    shown = site.percent(oracle["top1"])
+    shown = formatting.percent(oracle["top1"])
     lead = index[index.index('class="lead"') : index.index("</p>", index.index('class="lead"'))]
     assert shown not in lead
     flagged = [row for row in re.findall(r"<tr.*?</tr>", index, re.S) if f">{shown}<" in row]
@@ -153,7 +149,9 @@ def test_rows_selected_on_the_test_set_are_flagged_and_never_in_the_lead(inputs:
 
 def test_the_confusion_matrix_is_that_of_the_predictions(inputs: Any, html: dict[str, str]) -> None:
     text = html["evaluate-tiny-skeleton-stgcn-ridge.html"]
-    lines = tables.read_rows(inputs.root / "reports/evaluate/tiny-skeleton-stgcn-ridge.parquet", PREDICTIONS)
+    lines = tables.read_table(
+        inputs.root / "reports/evaluate/tiny-skeleton-stgcn-ridge.parquet", PREDICTIONS
+    ).to_pylist()
     lines = [line for line in lines if line["label_space"] == "unseen"]
     wanted = metrics.confusion([line["class_id"] for line in lines], [line["predicted"] for line in lines])
     body = re.findall(r'<table class="confusion">.*?</table>', text, re.S)[0].split("<tbody>")[1]
@@ -207,12 +205,11 @@ def test_dvc_finds_tables_to_plot(files: dict[str, str]) -> None:
 
 
 def test_splits_with_unlike_numbers_of_classes_are_not_averaged_in_one_panel(inputs: Any) -> None:
-    file = inputs.root / "reports/evaluate/tiny-skeleton-stgcn-ridge.json"
-    figures = json.loads(file.read_text())
-    for row in figures["rows"]:
+    rows = inputs.rows("tiny-skeleton-stgcn-ridge")
+    for row in rows:
         if row["split"] == "s2":
             row |= {"num_classes": row["num_classes"] + 2, "chance": 1 / (row["num_classes"] + 2)}
-    file.write_text(json.dumps(figures))
+    inputs.write_rows("tiny-skeleton-stgcn-ridge", rows)
     text = text_of(inputs.report()["index.html"])
     assert "Means over 2 splits" in text  # of s0 and s1, as the halves of a target
     assert "tiny, random split s2" in text
@@ -220,10 +217,8 @@ def test_splits_with_unlike_numbers_of_classes_are_not_averaged_in_one_panel(inp
 
 
 def test_every_panel_names_its_seeds(inputs: Any) -> None:
-    file = inputs.root / "reports/evaluate/tiny-skeleton-stgcn-ridge.json"
-    figures = json.loads(file.read_text())
-    figures["rows"] += [row | {"seed": 7} for row in figures["rows"]]
-    file.write_text(json.dumps(figures))
+    rows = inputs.rows("tiny-skeleton-stgcn-ridge")
+    inputs.write_rows("tiny-skeleton-stgcn-ridge", rows + [row | {"seed": 7} for row in rows])
     text = text_of(inputs.report()["index.html"])
     assert len(re.findall(r"Seed 0\.", text)) == len(re.findall(r"Seeds 0, 7\.", text)) == 2  # a panel a label space
 
@@ -307,7 +302,7 @@ def test_a_row_name_that_is_no_file_name_is_refused(inputs: Any) -> None:
 
 
 def test_numbers_in_cells_are_short_and_text_is_left_alone() -> None:
-    assert [site.number(cell) for cell in (0.123456, 3, "0.123456", None)] == ["0.1235", "3", "0.123456", ""]
+    assert [formatting.number(cell) for cell in (0.123456, 3, "0.123456", None)] == ["0.1235", "3", "0.123456", ""]
 
 
 def test_the_style_sheet_serves_dark_screens_phones_and_print() -> None:
@@ -319,10 +314,17 @@ def test_of_a_dataset_the_panel_over_most_splits_comes_first(inputs: Any) -> Non
     for name in ("ridge", "dvta"):
         for suffix in ("json", "parquet"):
             (inputs.root / f"reports/evaluate/demo-skeleton-stgcn-{name}.{suffix}").unlink()
-    file = inputs.root / "reports/evaluate/tiny-skeleton-stgcn-ridge.json"
-    figures = json.loads(file.read_text())
-    figures["rows"] += [row | {"split_table": "alpha"} for row in figures["rows"] if row["split"] == "s0"]
-    file.write_text(json.dumps(figures))
+    rows = inputs.rows("tiny-skeleton-stgcn-ridge")
+    alpha = [row | {"split_table": "alpha"} for row in rows if row["split"] == "s0"]
+    inputs.write_rows("tiny-skeleton-stgcn-ridge", rows + alpha)
     text = text_of(inputs.report()["index.html"])
     assert "in the mean of 3 splits" in text
     assert text.index("tiny, random") < text.index("tiny, alpha")
+
+
+def test_summaries_of_other_rows_are_refused(inputs: Any) -> None:
+    file = inputs.root / "reports/evaluate/tiny-skeleton-stgcn-ridge.json"
+    figures = json.loads(file.read_text())
+    file.write_text(json.dumps(figures | {"summary": figures["summary"][:1]}))
+    with pytest.raises(FormatError, match=r"ridge\.json: its summaries are not of its rows; run `dvc repro evaluate`"):
+        inputs.report()

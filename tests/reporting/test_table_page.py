@@ -143,7 +143,7 @@ def scored(params: dict[str, Any], scores: str) -> list[str]:
 @pytest.mark.parametrize("name", profile.names())
 def test_the_tables_of_a_profile_can_be_filled_from_its_own_rows(name: str) -> None:
     """Every row of evaluate that they name is one of the profile's, and no column mixes datasets or split tables."""
-    params = yaml.safe_load(profile.text(name))
+    params = profile.tree(name)
     results = {}
     for key, one in params["evaluate"]["rows"].items():
         about = {"dataset": one["dataset"], "split_table": one["split_table"]}

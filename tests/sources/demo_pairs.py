@@ -74,13 +74,13 @@ def graph_rows(root) -> dict[str, dict[str, Any]]:
     return {
         f"{name}|{row['image_id']}|{row['region']}": row
         for name in ("vg", "ag")
-        for row in tables.read_rows(root / "graph" / f"{name}.parquet", GRAPHS)
+        for row in tables.read_table(root / "graph" / f"{name}.parquet", GRAPHS).to_pylist()
     }
 
 
 def rows_of(root, stage, form, name) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {}
-    for row in tables.read_rows(root / stage / f"{name}.parquet", form):
+    for row in tables.read_table(root / stage / f"{name}.parquet", form).to_pylist():
         found.setdefault(f"{name}|{row['image_id']}|{row['region']}", []).append(row)
     return found
 

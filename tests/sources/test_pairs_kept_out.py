@@ -226,7 +226,7 @@ def test_frames_without_an_annotated_size_have_the_boxes_that_their_pictures_siz
     other = tmp_path / "root"
     shutil.copytree(root, other)
     file = other / "graph" / "ag.parquet"
-    meta, rows = tables.read_meta(file, GRAPHS), tables.read_rows(file, GRAPHS)
+    meta, rows = tables.read_meta(file, GRAPHS), tables.read_table(file, GRAPHS).to_pylist()
     tables.write(file, GRAPHS, [{**row, "width": None, "height": None} for row in rows], meta)
     one, two = (read(folder, tmp_path / str(k), corpora=["ag"]).train.videos for k, folder in enumerate((root, other)))
     boxes = [[table.row(k)["boxes"] for k in range(len(table))] for table in (one, two)]

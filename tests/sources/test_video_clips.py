@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.hashing import file_digest
@@ -24,6 +25,7 @@ from pipeline.sources.video_clips import (
     long_enough,
     places,
 )
+from tests.core.table_rows import clip_row
 
 HEIGHT, WIDTH = 12, 20
 WINDOW: dict[str, Any] = {"num_frames": 3, "stride": 2, "short_side": 12, "crop": 8, "short": "repeat"}
@@ -50,7 +52,7 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Videos:
     for clip_id, num_frames in NUM_FRAMES.items():
         file = folder / f"{clip_id[-1]}.avi"
         video.write(file, frames(num_frames), frames_per_second=9, codec="ffv1")
-        clips[clip_id] = {"path": file.name, "num_frames": num_frames, "content_hash": file_digest(file)}
+        clips[clip_id] = clip_row(path=file.name, num_frames=num_frames, content_hash=file_digest(file))
     return Videos("demo", folder, clips)
 
 
@@ -178,7 +180,7 @@ def test_a_changed_file_is_refused(videos: Videos, tmp_path: Path) -> None:
 
 
 def test_a_part_of_a_video_counts_its_own_frames(videos: Videos) -> None:
-    part = {**videos.clips["demo/b"], "path": "b.avi#frames=4-13", "num_frames": 9}
+    part = replace(videos.clips["demo/b"], path="b.avi#frames=4-13", num_frames=9)
     data = VideoClips(Videos("demo", videos.files, {"demo/p": part}), ["demo/p"], [0], window(), 0, 1, drawn=False)
     assert numbers(data.read(np.array([0]), seed=0)["x"][0]) == [6, 8, 10]
 
@@ -197,7 +199,7 @@ def test_a_real_film_is_cut_where_its_frames_say(name: str, real_data: Path) -> 
     """A square as high as the picture is the picture's middle, pixel for pixel."""
     file = real_data / "videos" / name
     num_frames = video.facts(file).num_frames
-    clip = {"path": name, "num_frames": num_frames, "content_hash": file_digest(file)}
+    clip = clip_row(path=name, num_frames=num_frames, content_hash=file_digest(file))
     whole = video.read(file, range(0, 31, 6))
     height, width = whole.shape[1:3]
     shown = window(num_frames=6, stride=6, short_side=height, crop=height)

@@ -12,6 +12,7 @@ from pipeline.core.store import Store
 from pipeline.sources import viewing
 from pipeline.sources.stored_clips import Tokens
 from pipeline.sources.video_clips import Videos, Window
+from tests.core.table_rows import clip_row
 
 TEST = viewing.Test(num_clips=1, positions="even", crop="centre", batch_size=2)
 SAW = viewing.Saw([], [], None)
@@ -28,7 +29,7 @@ def stored(tmp_path: Path) -> viewing.Stored:
 def test_ids_are_sorted_once(stored: viewing.Stored) -> None:
     asked = {"num_frames": 2, "stride": 1, "short_side": 4, "crop": 4, "short": "repeat"}
     window = parse(Window, asked, "window")
-    filmed = viewing.Filmed(Videos("d", Path(), {"d/b": {}, "d/a": {}}), window, TEST, {}, SAW)
+    filmed = viewing.Filmed(Videos("d", Path(), {"d/b": clip_row(), "d/a": clip_row()}), window, TEST, {}, SAW)
     assert (filmed.ids, stored.ids) == (["d/a", "d/b"], ["d/a", "d/b"])
     assert filmed.ids is filmed.ids
     assert stored.ids is stored.ids

@@ -103,7 +103,7 @@ def test_the_stage_writes_figures_and_predictions_of_its_row(options: dict[str, 
     evaluate.main(row="toy", **options)
     rows = json.loads(options["out"].read_text())["rows"]
     assert [(row["selection"], row["top1"]) for row in rows] == [("validation", 0.5), ("oracle", 0.75)]
-    assert len(tables.read_rows(options["predictions"], PREDICTIONS)) == 40
+    assert len(tables.read_table(options["predictions"], PREDICTIONS).to_pylist()) == 40
 
 
 @pytest.mark.parametrize("changes", [{"num_resamples": 9}, {"seed": 1}])

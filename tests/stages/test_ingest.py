@@ -29,7 +29,7 @@ def run(project, *, max_rejected, rows=None):
     (project / "params.yaml").write_text(yaml.safe_dump(tree))
     out = Path("data/ingest/utd_mhad.parquet")
     ingest.main(dataset="utd_mhad", source=Path("data/raw/utd_mhad"), out=out)
-    return tables.read_rows(out, CLIPS)
+    return tables.read_table(out, CLIPS).to_pylist()
 
 
 def test_a_source_becomes_a_table_and_a_line_in_the_run_log(project):

@@ -21,7 +21,7 @@ def run(project, row):
     out = project / "prompt.parquet"
     prompt.main(row="utd_mhad", descriptions=shared.class_file("utd_mhad"), out=out, page=project / "page")
     assert (project / "page" / "page.json").is_file()
-    return tables.read_rows(out, PROMPTS)
+    return tables.read_table(out, PROMPTS).to_pylist()
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ def generalised(inputs, folder):
     tables.write(
         folder / "s.parquet",
         SPLIT,
-        [*tables.read_rows(inputs.split, SPLIT), *lines],
+        [*tables.read_table(inputs.split, SPLIT).to_pylist(), *lines],
         tables.read_meta(inputs.split, SPLIT),
     )
     return replace(inputs, features=folder / "f.zarr", split=folder / "s.parquet")

@@ -27,9 +27,12 @@ def written(worlds: Path, root: Path) -> Path:
         run(scratch, row, worlds / corpus)
         meta = tables.read_meta(scratch / "graph.parquet", GRAPHS) | {"source": str(worlds / corpus)}
         tables.write(
-            root / f"graph/{corpus}.parquet", GRAPHS, tables.read_rows(scratch / "graph.parquet", GRAPHS), meta
+            root / f"graph/{corpus}.parquet",
+            GRAPHS,
+            tables.read_table(scratch / "graph.parquet", GRAPHS).to_pylist(),
+            meta,
         )
-        rows = tables.read_rows(scratch / "negate.parquet", NEGATIVES)
+        rows = tables.read_table(scratch / "negate.parquet", NEGATIVES).to_pylist()
         tables.write(root / f"negate/{corpus}.parquet", NEGATIVES, rows)
     return root
 
@@ -39,10 +42,13 @@ def pairs(root: Path, corpora=("vg", "ag")) -> list[GraphPair]:
     found = []
     for corpus in corpora:
         meta = tables.read_meta(root / f"graph/{corpus}.parquet", GRAPHS)
-        graphs = {(r["image_id"], r["region"]): r for r in tables.read_rows(root / f"graph/{corpus}.parquet", GRAPHS)}
+        graphs = {
+            (r["image_id"], r["region"]): r
+            for r in tables.read_table(root / f"graph/{corpus}.parquet", GRAPHS).to_pylist()
+        }
         false: dict[tuple[str, str], list[FalseText]] = {}
         captions = {}
-        for number, row in enumerate(tables.read_rows(root / f"negate/{corpus}.parquet", NEGATIVES)):
+        for number, row in enumerate(tables.read_table(root / f"negate/{corpus}.parquet", NEGATIVES).to_pylist()):
             key = (row["image_id"], row["region"])
             captions[key] = row["caption"]
             text = FalseText(row["rule"], row["index"], row["text"], row["certain"], unseen=number % 3 == 0)

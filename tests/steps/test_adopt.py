@@ -66,11 +66,11 @@ class World:
         stamp.write(self.source, stamp.scan(self.source))
         checks = ingest.Checks(max_rejected=max_rejected)
         counts = ingest.ingest(checks, dataset=NAME, source=self.source, out=self.clips)
-        return counts, {row["clip_id"]: row for row in tables.read_rows(self.clips, CLIPS)}
+        return counts, {row["clip_id"]: row for row in tables.read_table(self.clips, CLIPS).to_pylist()}
 
     def divide(self):
         split.split(SPLIT_ROW, clips=self.clips, out=self.split)
-        return {row["clip_id"]: row for row in tables.read_rows(self.split, SPLIT)}
+        return {row["clip_id"]: row for row in tables.read_table(self.split, SPLIT).to_pylist()}
 
     def adopt(self):
         adopt.adopt(ROW, clips=self.clips, source=self.source, out=self.out)
@@ -154,7 +154,7 @@ def test_the_files_say_who_trains_and_gtest_repeats_no_unseen_clip(world):
     rows = world.divide()
     classes = tables.read_meta(world.split, SPLIT)["splits"]["synse_5"]
     assert classes["unseen"] == UNSEEN
-    labels = {row["clip_id"]: row["class_id"] for row in tables.read_rows(world.clips, CLIPS)}
+    labels = {row["clip_id"]: row["class_id"] for row in tables.read_table(world.clips, CLIPS).to_pylist()}
     assert {row["role"] for row in of_part(rows, "ztest")} == {"unseen_test"}
     for row in of_part(rows, "train"):
         assert row["role"] == ("val" if labels[row["clip_id"]] in classes["val"] else "fit")

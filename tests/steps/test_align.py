@@ -54,6 +54,7 @@ def test_unseen_clips_are_scored_against_both_label_spaces(inputs, tmp_path):
     assert found["all"].provenance.class_ids == list(range(18))
     assert found["unseen"].clip_ids == [f"toy/{c}-{n}" for c in UNSEEN for n in range(4)]
     assert top1(found["unseen"]) == 1
+    np.testing.assert_allclose(found["all"].values[..., UNSEEN], found["unseen"].values, atol=1e-6)
 
 
 def test_clips_of_seen_and_unseen_classes_are_scored_over_all_classes_where_the_row_asks(generalised, tmp_path):
@@ -161,7 +162,7 @@ def test_refit_trains_on_the_val_clips_as_well(inputs, tmp_path):
     fits = align.build_tasks(inputs, align.TaskRequest("toy", "random", ["s0"], [0], 0.0))[0]
     for scored, clips in ((none, fits.fit), (seen, fits.training("seen"))):
         candidate = next(ridge.candidates(clips, fits.texts, RIDGE, 0))
-        expected = candidate.score(fits.test_ND, fits.texts.of(UNSEEN))
+        expected = candidate.score(fits.test_features_ND, fits.texts.of(UNSEEN))
         np.testing.assert_allclose(scored.values[:, 0], expected, atol=1e-6)
 
 

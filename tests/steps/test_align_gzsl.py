@@ -91,7 +91,7 @@ def test_the_last_training_changes_scores_and_gate_and_no_calibration(world, fou
 
 
 def test_a_split_without_held_out_clips_is_one_clear_line(world, tmp_path):
-    rows = [row for row in tables.read_rows(world.split, SPLIT) if not row["held_out"]]
+    rows = [row for row in tables.read_table(world.split, SPLIT).to_pylist() if not row["held_out"]]
     tables.write(tmp_path / "s.parquet", SPLIT, rows, tables.read_meta(world.split, SPLIT))
     without = tasks.Inputs(world.features, world.embeddings, tmp_path / "s.parquet")
     with pytest.raises(DataError, match="no held-out clips with features, by which the label space gzsl is calibrated"):

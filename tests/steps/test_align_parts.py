@@ -68,10 +68,10 @@ def test_a_part_rests_on_its_plan(inputs, plan):
         lambda t: replace(t, fit=Clips(t.fit.features_ND + 1e-3, t.fit.class_ids)),
         lambda t: replace(t, fit=Clips(t.fit.features_ND, (1, *t.fit.class_ids[1:]))),
         lambda t: replace(t, val=Clips(t.val.features_ND[1:], t.val.class_ids[1:])),
-        lambda t: replace(t, test_ND=-t.test_ND),
+        lambda t: replace(t, test_features_ND=-t.test_features_ND),
         lambda t: replace(t, test_ids=t.test_ids[::-1]),
         lambda t: replace(t, seen_test_ids=["toy/00-x"]),
-        lambda t: replace(t, seen_test_ND=t.test_ND),
+        lambda t: replace(t, seen_test_features_ND=t.test_features_ND),
         lambda t: replace(t, texts=replace(t.texts, label_KT=-t.texts.label_KT)),
         lambda t: replace(t, texts=replace(t.texts, context_KT=None)),
         lambda t: replace(t, texts=replace(t.texts, further={"hands": t.texts.label_KT})),
@@ -104,7 +104,7 @@ def test_a_part_rests_on_the_code_that_makes_it_and_on_no_other(inputs, monkeypa
 
 def test_a_row_that_gains_a_split_keeps_the_parts_that_are_finished(inputs, tmp_path):
     """The table has another split, and so other bytes; of the first split nothing has changed."""
-    rows, meta = tables.read_rows(inputs.split, SPLIT), tables.read_meta(inputs.split, SPLIT)
+    rows, meta = tables.read_table(inputs.split, SPLIT).to_pylist(), tables.read_meta(inputs.split, SPLIT)
     more = [{**row, "split": "s1"} for row in rows]
     tables.write(tmp_path / "s.parquet", SPLIT, rows + more, {**meta, "splits": {"s0": CLASSES, "s1": CLASSES}})
     assert part_key(replace(inputs, split=tmp_path / "s.parquet")) == part_key(inputs)

@@ -72,7 +72,7 @@ def test_rows_that_contradict_themselves(changes: dict[str, Any], fault: str) ->
         ({"hub__weights": "features/finetune/none"}, "features/finetune/none"),
         ({"hub__options": {}}, r"bind\.rows\.k\.hub: options"),
         ({"hub__recipe": "small"}, "toy/video-small.zarr"),
-        ({"splits": ["s7"]}, r"toy-random\.parquet: no split \['s7'\], found \['s0', 's1'\]"),
+        ({"splits": ["s7"]}, r"toy-random\.parquet: no split 's7', found \['s0', 's1'\]"),
         ({"seeds": [5]}, r"tiny: no weights for split 's0', seed 5, only \['all-0', 'all-1'\]"),
         ({"senses__skeleton__start": "features/extract/x"}, r"skeleton\.start: expected null, 'hub' or 'features/pret"),
         ({"senses__skeleton__start": "features/pretrain/../x"}, r"skeleton\.start: expected null"),

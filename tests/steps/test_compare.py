@@ -87,13 +87,13 @@ def test_retrieval_is_that_of_the_vectors_in_a_loop(made):
 def test_text_alone_is_asked_of_the_pictures_of_others_in_a_loop(root):
     compared(root, measure=MEASURE.model_copy(update={"shuffles": 2}))
     kept = heldout.read(heldout.file(root / "finetune" / "base", 0))
-    films = {row["image_id"]: row["video"] for row in tables.read_rows(root / "graph/ag.parquet", GRAPHS)}
+    films = {row["image_id"]: row["video"] for row in tables.read_table(root / "graph/ag.parquet", GRAPHS).to_pylist()}
     named = [key.split("|") for key in kept.pairs]
     corpora = np.unique([corpus for corpus, _, _ in named], return_inverse=True)[1]
     films = np.unique([f"{corpus}|{films.get(image, image)}" for corpus, image, _ in named], return_inverse=True)[1]
     right = []
     for number in range(2):
-        other = compositional.strangers(films, corpora, generator(MEASURE.seed, "pictures of others", number))
+        other = compositional.mismatched(films, corpora, generator(MEASURE.seed, "pictures of others", number))
         for m, n in enumerate(kept.pair_M):
             assert films[other[n]] != films[n]
             picture = kept.picture_PD[kept.picture_N[other[n]]].astype(np.float64)
@@ -113,7 +113,7 @@ def test_a_better_encoder_is_better_and_the_controls_hold(made):
 
 
 def test_frames_of_one_video_and_regions_of_one_image_are_one(made):
-    rows = {corpus: tables.read_rows(made / f"graph/{corpus}.parquet", GRAPHS) for corpus in ("vg", "ag")}
+    rows = {corpus: tables.read_table(made / f"graph/{corpus}.parquet", GRAPHS).to_pylist() for corpus in ("vg", "ag")}
     asked = pairs(made)
     images = {pair.image_id for pair in asked if pair.corpus == "vg"}
     videos = {row["video"] for row in rows["ag"] if any(row["image_id"] == pair.image_id for pair in asked)}
@@ -199,7 +199,7 @@ def test_an_example_has_the_texts_and_the_picture_of_its_question(made):
     negatives = [
         (corpus, row)
         for corpus in ("vg", "ag")
-        for row in tables.read_rows(made / f"negate/{corpus}.parquet", NEGATIVES)
+        for row in tables.read_table(made / f"negate/{corpus}.parquet", NEGATIVES).to_pylist()
     ]
     said = {name: heldout.read(heldout.file(made / "finetune" / name, 0)) for name in ("base", "gn")}
     for image in page.images:
@@ -285,7 +285,7 @@ def test_a_row_without_vectors_is_one_clear_line(root):
 
 
 def test_tables_that_lost_a_pair_are_one_clear_line(root):
-    rows = tables.read_rows(root / "negate/vg.parquet", NEGATIVES)
+    rows = tables.read_table(root / "negate/vg.parquet", NEGATIVES).to_pylist()
     tables.write(root / "negate/vg.parquet", NEGATIVES, rows[:0])
     with pytest.raises(DataError, match=r"lacks .* of the held-out pairs' pictures or texts"):
         compared(root, ROW.model_copy(update={"examples": 200}))

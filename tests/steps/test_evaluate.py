@@ -53,7 +53,7 @@ def test_a_test_clip_that_the_modality_never_had_is_not_one_that_was_left_out(wo
 
 def test_predictions_are_kept_with_truth_rank_and_class_names(world: World) -> None:
     world.run(ORACLE)
-    lines = tables.read_rows(world.root / "out.parquet", PREDICTIONS)
+    lines = tables.read_table(world.root / "out.parquet", PREDICTIONS).to_pylist()
     oracle = [line for line in lines if line["selection"] == "oracle"]
     assert len(lines) == 8
     assert [(line["subject"], line["class_id"], line["predicted"], line["rank"]) for line in oracle] == [
@@ -151,7 +151,7 @@ def test_scores_of_before_pairs_were_told_are_to_be_made_again(world: World) -> 
 
 def test_of_fused_senses_a_clip_counts_where_all_have_it(world: World) -> None:
     world.write_scores(method=METHOD | {"modality": "depth+skeleton"})
-    rows = tables.read_rows(world.inputs.clips, CLIPS)
+    rows = tables.read_table(world.inputs.clips, CLIPS).to_pylist()
     beside = [row | {"modality": "depth"} for row in rows]
     tables.write(world.inputs.clips, CLIPS, rows + beside, {"class_names": NAMES})
     assert world.run()["rows"][0]["num_unscored"] == 0
@@ -207,6 +207,18 @@ def test_two_classes_of_one_text_vector_are_refused(world: World) -> None:
     vectors[3] = 2 * vectors[1]
     world.write_texts(vectors)
     with pytest.raises(LeakError, match="classes 1 and 3 have the same text vector"):
+        world.run()
+
+
+def test_texts_of_a_class_weigh_alike_however_long_their_vectors_are(world: World) -> None:
+    """The mean of texts of length 1 and 100 has the direction of another class's text only where each is made 1."""
+    vectors = np.eye(5, dtype=np.float32)
+    vectors[1] *= 100
+    vectors[2, :2] = 1
+    vectors[2, 2] = 0
+    with store.create(world.inputs.embeddings, {"dataset": "tiny"}) as texts:
+        texts.group("label", ["0000-00", "0000-01", "0001-00", "0002-00", "0003-00"]).put("pooled", vectors)
+    with pytest.raises(LeakError, match="classes 0 and 1 have the same text vector"):
         world.run()
 
 

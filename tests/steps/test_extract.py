@@ -13,6 +13,7 @@ from pipeline.models.clip_vectors import POOLED, encoded
 from pipeline.models.mapped import MappedEncoder
 from pipeline.steps.extract import Row, extract
 from pipeline.training.encoding import Batches, Masked, hidden
+from tests.core.table_rows import split_row
 
 OPTIONS = {"graph": "paper", "plan": "reduced", "dropout": 0.5}
 WHOSE = {"dataset": "toy", "split_table": "random", "modality": "skeleton", "recipe": "dvta50", "encoder": "stgcn"}
@@ -374,7 +375,7 @@ class TestAnEncoderWithoutWeights:
     def test_its_clips_say_what_is_measured(self, world):
         found = run(world, **WITHOUT_WEIGHTS)[1]
         of_split = encoded(found, "s3", 7, {"fit": [0], "val": [1], "unseen": [2]})
-        clips = of_split.clips([{"clip_id": IDS[2], "class_id": 1}], POOLED)
+        clips = of_split.clips([split_row(clip_id=IDS[2], class_id=1)], POOLED)
         assert (clips.measured, clips.class_ids, clips.features_ND.shape[0]) == (MEASURES, (1,), 1)
         assert of_split.saw.training_classes == []
 

@@ -25,9 +25,9 @@ from tests.steps.genomes import AG_ROW, RULES, TELL, VG, negating, run, vg_row
 
 def test_every_graph_has_its_caption_and_negatives_by_id(done):
     kind, root, _ = done
-    graphs = tables.read_rows(root / "graph.parquet", GRAPHS)
-    told = tables.read_rows(root / "caption.parquet", CAPTIONS)
-    false = tables.read_rows(root / "negate.parquet", NEGATIVES)
+    graphs = tables.read_table(root / "graph.parquet", GRAPHS).to_pylist()
+    told = tables.read_table(root / "caption.parquet", CAPTIONS).to_pylist()
+    false = tables.read_table(root / "negate.parquet", NEGATIVES).to_pylist()
     assert [(r["image_id"], r["region"]) for r in graphs] == [(r["image_id"], r["region"]) for r in told]
     assert {r["rule"] for r in false} == (
         set(RULES) if kind == "vg" else set(RULES) - {"exchange_attributes", "replace_attribute"}
@@ -47,7 +47,7 @@ def test_every_graph_has_its_caption_and_negatives_by_id(done):
 
 def test_regions_stand_beside_their_image_and_frames_beside_their_video(done):
     kind, root, _ = done
-    rows = tables.read_rows(root / "graph.parquet", GRAPHS)
+    rows = tables.read_table(root / "graph.parquet", GRAPHS).to_pylist()
     sides: dict[str, set[str]] = {}
     for row in rows:
         sides.setdefault(row["video"] or row["image_id"], set()).add(row["part"])
@@ -59,7 +59,7 @@ def test_regions_stand_beside_their_image_and_frames_beside_their_video(done):
 
 def test_pictures_are_there_with_their_true_size_and_relations_say_what_is_an_action(done):
     kind, root, _ = done
-    for row in tables.read_rows(root / "graph.parquet", GRAPHS):
+    for row in tables.read_table(root / "graph.parquet", GRAPHS).to_pylist():
         assert (row["has_picture"], row["picture_width"], row["picture_height"]) == (True, 96, 72)
         made = from_json(row["graph"])
         for place, edge in enumerate(made.relations):
@@ -79,7 +79,7 @@ def test_a_picture_that_is_missing_or_says_another_size_is_told(worlds, tmp_path
     Image.new("RGB", (50, 40)).save(pictures[2])
     stamp.write(source, stamp.scan(source))
     graph(vg_row(), source=source, out=tmp_path / "graph.parquet")
-    rows = [row for row in tables.read_rows(tmp_path / "graph.parquet", GRAPHS) if not row["region"]]
+    rows = [row for row in tables.read_table(tmp_path / "graph.parquet", GRAPHS).to_pylist() if not row["region"]]
     found = {row["image"]: (row["has_picture"], row["picture_width"], row["picture_height"]) for row in rows}
     named = [f"VG_100K/{picture.name}" for picture in pictures[:3]]
     assert [found[name] for name in named] == [(False, None, None), (True, None, None), (True, 50, 40)]
@@ -95,14 +95,14 @@ def test_a_picture_of_an_impossible_name_is_not_there(worlds, tmp_path):
     (source / "image_data.json").write_text(json.dumps(about))
     stamp.write(source, stamp.scan(source))
     graph(vg_row(), source=source, out=tmp_path / "graph.parquet")
-    rows = tables.read_rows(tmp_path / "graph.parquet", GRAPHS)
+    rows = tables.read_table(tmp_path / "graph.parquet", GRAPHS).to_pylist()
     assert {row["image_id"] for row in rows if not row["has_picture"]} == {str(about[0]["image_id"])}
 
 
 def test_tokens_are_those_of_the_texts(done):
     _, root, _ = done
     clip = tokens()
-    for row in tables.read_rows(root / "caption.parquet", CAPTIONS):
+    for row in tables.read_table(root / "caption.parquet", CAPTIONS).to_pylist():
         assert row["num_tokens"] == clip.count(row["text"]) == sum(row["clause_tokens"]) + 2
         assert row["fitted_tokens"] == clip.count(row["fitted"]) <= 77
         every = clip.ids(row["fitted"])
@@ -110,7 +110,7 @@ def test_tokens_are_those_of_the_texts(done):
         for piece, (start, stop) in zip(pieces, row["fitted_piece_tokens"], strict=True):
             assert every[start:stop] == clip.ids(row["fitted"][piece.start : piece.stop])[1:-1]
         assert len(row["piece_tokens"]) == len(pieces_from_json(row["pieces"]))
-    for row in tables.read_rows(root / "negate.parquet", NEGATIVES):
+    for row in tables.read_table(root / "negate.parquet", NEGATIVES).to_pylist():
         assert row["num_tokens"] == clip.count(row["text"]) <= 77
         one, other = clip.ids(row["caption"]), clip.ids(row["text"])
         for (a, b), (c, d) in zip(row["caption_tokens"], row["text_tokens"], strict=True):
@@ -119,10 +119,10 @@ def test_tokens_are_those_of_the_texts(done):
 
 def test_captions_are_fitted_to_the_tokens_asked_for(worlds, tmp_path):
     run(tmp_path, vg_row(), worlds / "vg")
-    before = tables.read_rows(tmp_path / "caption.parquet", CAPTIONS)
+    before = tables.read_table(tmp_path / "caption.parquet", CAPTIONS).to_pylist()
     few = TELL.model_copy(update={"max_tokens": 24})
     caption(few, graphs=tmp_path / "graph.parquet", out=tmp_path / "few.parquet")
-    after = tables.read_rows(tmp_path / "few.parquet", CAPTIONS)
+    after = tables.read_table(tmp_path / "few.parquet", CAPTIONS).to_pylist()
     assert [row["text"] for row in after] == [row["text"] for row in before]
     assert max(row["fitted_tokens"] for row in after) <= 24 < max(row["fitted_tokens"] for row in before)
     assert sum(row["num_said_fitted"] for row in after) < sum(row["num_said_fitted"] for row in before)
@@ -132,7 +132,7 @@ def test_captions_are_fitted_to_the_tokens_asked_for(worlds, tmp_path):
 
 def test_the_flag_says_what_the_annotation_shows(done):
     kind, root, _ = done
-    rows = tables.read_rows(root / "negate.parquet", NEGATIVES)
+    rows = tables.read_table(root / "negate.parquet", NEGATIVES).to_pylist()
     if kind == "vg":
         assert all(row["certain"] == (row["place"] != "object") for row in rows)
     else:
@@ -146,9 +146,9 @@ def test_the_clause_that_differs_is_named(done):
     _, root, _ = done
     starts = {
         (r["image_id"], r["region"]): r["fitted_clause_starts"]
-        for r in tables.read_rows(root / "caption.parquet", CAPTIONS)
+        for r in tables.read_table(root / "caption.parquet", CAPTIONS).to_pylist()
     }
-    for row in tables.read_rows(root / "negate.parquet", NEGATIVES):
+    for row in tables.read_table(root / "negate.parquet", NEGATIVES).to_pylist():
         first = next(i for i, (a, b) in enumerate(zip(row["caption"], row["text"], strict=False)) if a != b)
         bounds = [*starts[row["image_id"], row["region"]], len(row["caption"])]
         assert bounds[row["clause"]] <= first < bounds[row["clause"] + 1]
@@ -178,7 +178,7 @@ def test_the_same_bytes_on_two_runs_and_in_any_order_of_the_files(done, tmp_path
     run(tmp_path, vg_row() if kind == "vg" else AG_ROW, other)
     for name in ("caption.parquet", "negate.parquet", "page/page.json"):
         assert (tmp_path / name).read_bytes() == (root / name).read_bytes(), name
-    one, two = (tables.read(folder / "graph.parquet", GRAPHS) for folder in (tmp_path, root))
+    one, two = (tables.read_table(folder / "graph.parquet", GRAPHS) for folder in (tmp_path, root))
     assert one.equals(two)
     one, two = (tables.read_meta(folder / "graph.parquet", GRAPHS) for folder in (tmp_path, root))
     assert one == two | {"stamp": stamp.digest(other)}  # the files are others
@@ -196,19 +196,21 @@ def test_a_graph_table_says_where_its_pictures_are_and_changes_with_them(done, t
     before = tables.read_meta(root / "graph.parquet", GRAPHS)
     assert meta["source"] == before["source"] == "s"
     assert meta["stamp"] == stamp.digest(other) != before["stamp"] == stamp.digest(source)
-    assert tables.read(tmp_path / "graph.parquet", GRAPHS).equals(tables.read(root / "graph.parquet", GRAPHS))
+    assert tables.read_table(tmp_path / "graph.parquet", GRAPHS).equals(
+        tables.read_table(root / "graph.parquet", GRAPHS)
+    )
 
 
 def test_the_page_shows_samples_of_every_rule_and_statistics(done):
     kind, root, _ = done
     page = pages.read(root / "page" / pages.FILE)
     assert any("captions have more than 77 tokens" in line for line in page.text)
-    false = tables.read_rows(root / "negate.parquet", NEGATIVES)
+    false = tables.read_table(root / "negate.parquet", NEGATIVES).to_pylist()
     certain = sum(row["certain"] for row in false)
     assert f"Of {len(false)} negatives the annotation itself shows {certain} to be false." in page.text
     assert "A swap exchanges two phrases, and with them what stands beside them in the clause." in page.text
     rules = next(table.rows for table in page.tables if table.title == "Negatives per rule")
-    num_captions = len(tables.read_rows(root / "caption.parquet", CAPTIONS))
+    num_captions = len(tables.read_table(root / "caption.parquet", CAPTIONS).to_pylist())
     for rule, made, share, _ in rules:
         assert made == sum(row["rule"] == rule for row in false)
         assert share == pytest.approx(made / num_captions, abs=6e-4)
@@ -230,7 +232,7 @@ def test_the_number_of_samples_is_what_was_asked_for(worlds, tmp_path):
 
 def test_an_image_is_shown_with_caption_and_negatives(done, tmp_path):
     kind, root, source = done
-    first = tables.read_rows(root / "graph.parquet", GRAPHS)[0]["image_id"]
+    first = tables.read_table(root / "graph.parquet", GRAPHS).to_pylist()[0]["image_id"]
     paths = {
         "graphs": root / "graph.parquet",
         "captions": root / "caption.parquet",
@@ -257,12 +259,12 @@ def bad(folder: Path, worlds: Path) -> Path:
 def test_a_rejected_image_is_a_row_with_a_reason_and_has_no_caption(worlds, tmp_path):
     source = bad(tmp_path / "bad", worlds)
     run(tmp_path, vg_row(max_rejected=0.5), source)
-    rejected = [row for row in tables.read_rows(tmp_path / "graph.parquet", GRAPHS) if row["reason"]]
+    rejected = [row for row in tables.read_table(tmp_path / "graph.parquet", GRAPHS).to_pylist() if row["reason"]]
     assert [(row["image_id"], row["reason"], row["graph"]) for row in rejected] == [
         ("1", "duplicate image id: twice in objects.json", None)
     ]
     assert tables.read_meta(tmp_path / "graph.parquet", GRAPHS)["rejected"] == {"duplicate image id": 1}
-    assert "1" not in {row["image_id"] for row in tables.read_rows(tmp_path / "caption.parquet", CAPTIONS)}
+    assert "1" not in {row["image_id"] for row in tables.read_table(tmp_path / "caption.parquet", CAPTIONS).to_pylist()}
     paths = {"graphs": tmp_path / "graph.parquet", "captions": tmp_path / "caption.parquet"}
     with pytest.raises(DataError, match="image '1' was rejected: duplicate"):
         show_graph("1", **paths, negatives=tmp_path / "negate.parquet", source=source, out=tmp_path / "a.png")
@@ -310,5 +312,5 @@ def test_the_real_excerpts_run_through(real_data, tmp_path):
             (source / file.name).write_bytes(file.read_bytes())
         stamp.write(source, stamp.scan(source))
         run(tmp_path, vg_row(regions=RegionParams(most=0, min_inside=0.8, max_area=0.5)), source)
-        assert len(tables.read_rows(tmp_path / "caption.parquet", CAPTIONS)) == 5
-        assert len(tables.read_rows(tmp_path / "negate.parquet", NEGATIVES)) >= 25
+        assert len(tables.read_table(tmp_path / "caption.parquet", CAPTIONS).to_pylist()) == 5
+        assert len(tables.read_table(tmp_path / "negate.parquet", NEGATIVES).to_pylist()) >= 25

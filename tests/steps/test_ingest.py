@@ -12,7 +12,7 @@ from pipeline.core.errors import DataError, FormatError
 from pipeline.core.schemas import CLIPS
 from pipeline.datasets import ntu60
 from pipeline.datasets.shared import FileList
-from pipeline.formats import ntu_skeleton
+from pipeline.formats import ntu_names, ntu_skeleton
 from pipeline.formats.shared import Skeleton
 from pipeline.steps import ingest
 
@@ -39,7 +39,7 @@ def ingested(source, *, dataset="utd_mhad", max_rejected=1.0, scan=True):
     out = source.parent / "clips.parquet"
     checks = ingest.Checks(max_rejected=max_rejected)
     ingest.ingest(checks, dataset=dataset, source=source, out=out)
-    return {row["path"].removesuffix("_skeleton.mat"): row for row in tables.read_rows(out, CLIPS)}
+    return {row["path"].removesuffix("_skeleton.mat"): row for row in tables.read_table(out, CLIPS).to_pylist()}
 
 
 def reason(source, name, **how):
@@ -199,7 +199,9 @@ def ntu(tmp_path, monkeypatch):
         pixels = np.zeros((1, 4, 25, 2), np.float32)
         path = source / f"S001C001P001R001A00{number}.skeleton"
         ntu_skeleton.write(path, Skeleton("ntu25", xyz_MTV3, (1,)), pixels, pixels)
-    short = dataclasses.replace(ntu60.DATASET, missing_skeletons=FileList("missing.txt", 2))
+    short = dataclasses.replace(
+        ntu60.DATASET, missing_skeletons=FileList("missing.txt", 2, ntu_names.read_missing_skeletons)
+    )
     monkeypatch.setattr(ntu60, "DATASET", short)
     return source
 

@@ -23,7 +23,7 @@ def ingested(source, dataset, scan=True):
         stamp.write(source, stamp.scan(source))
     out = source.parent / "clips.parquet"
     ingest.ingest(ingest.Checks(max_rejected=1.0), dataset=dataset, source=source, out=out)
-    return {row["clip_id"].removeprefix(f"{dataset}/"): row for row in tables.read_rows(out, CLIPS)}
+    return {row["clip_id"].removeprefix(f"{dataset}/"): row for row in tables.read_table(out, CLIPS).to_pylist()}
 
 
 def reasons(source, dataset):
@@ -249,7 +249,7 @@ class TestManifest:
         stamp.write(own, stamp.scan(own))
         out = own.parent / "clips.parquet"
         ingest.ingest(ingest.Checks(max_rejected=1.0), dataset="manifest", source=own, out=out)
-        found = {(row["clip_id"], row["modality"]): row["reason"] for row in tables.read_rows(out, CLIPS)}
+        found = {(row["clip_id"], row["modality"]): row["reason"] for row in tables.read_table(out, CLIPS).to_pylist()}
         differ = "classes differ: depth 0, video 1; give the clip one label in all modalities"
         assert found["manifest/a", "video"] == found["manifest/a", "depth"] == differ
         assert found["manifest/b", "video"] is None

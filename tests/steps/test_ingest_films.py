@@ -31,7 +31,7 @@ def listed(source, at_most=1.0):
         stamp.write(source, stamp.scan(source))
     out = source.with_name("clips.parquet")
     ingest.ingest(ingest.Checks(max_rejected=at_most), dataset="demo", source=source, out=out)
-    rows = tables.read_rows(out, CLIPS)
+    rows = tables.read_table(out, CLIPS).to_pylist()
     return {(row["clip_id"].removeprefix("demo/"), row["modality"]): row for row in rows}
 
 

@@ -1,4 +1,4 @@
-"""A user's own recordings, from a list of clips to arrays; and what README says of it is true."""
+"""A user's own recordings, from a list of clips to arrays; and what docs/data.md says of it is true."""
 
 import csv
 import io
@@ -10,16 +10,17 @@ import pytest
 import yaml
 
 from pipeline.compute.shared import Compute
-from pipeline.core import params, stamp, store, tables
+from pipeline.core import params, profiles, stamp, store, tables
 from pipeline.core.schemas import CLIPS, SPLIT
 from pipeline.formats import depth_png, ntu_skeleton, png, segments, video
 from pipeline.formats.shared import Skeleton
 from pipeline.sources import decoding
 from pipeline.steps import ingest, preprocess, prompt, split
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-EXAMPLE = re.search(r"```csv\n(.*?)```", README, flags=re.DOTALL)[1]
-ROWS = yaml.safe_load(re.search(r"```yaml\n(ingest:.*?)```", README, flags=re.DOTALL)[1])
+PAGE = (Path(__file__).parents[2] / "docs/data.md").read_text(encoding="utf-8")
+EXAMPLE = re.search(r"```csv\n(.*?)```", PAGE, flags=re.DOTALL)[1]
+SHORT = yaml.safe_load(re.search(r"```yaml\n(.*?)```", PAGE, flags=re.DOTALL)[1])
+ROWS = profiles.expand(SHORT, SHORT.keys() - {"report"}, Path("own.yaml"))
 
 
 def film(path, seed, num_frames):
@@ -32,7 +33,7 @@ def ingested(source):
     stamp.write(source, stamp.scan(source))
     out = source.parent / "clips.parquet"
     ingest.ingest(ingest.Checks(max_rejected=0.0), dataset="manifest", source=source, out=out)
-    return tables.read_rows(out, CLIPS)
+    return tables.read_table(out, CLIPS).to_pylist()
 
 
 def classes(source, names):
@@ -40,7 +41,7 @@ def classes(source, names):
     (source / "classes.csv").write_text(f"class_id,name,context\n{lines}")
 
 
-def test_the_list_in_the_readme_ingests(tmp_path):
+def test_the_list_on_the_page_ingests(tmp_path):
     source = tmp_path / "manifest"
     source.mkdir()
     (source / "manifest.csv").write_text(EXAMPLE)
@@ -64,7 +65,7 @@ def test_the_list_in_the_readme_ingests(tmp_path):
 
 
 @pytest.mark.parametrize(("stage", "model"), [("ingest", ingest), ("split", split), ("prompt", prompt)])
-def test_the_rows_in_the_readme_are_params(stage, model):
+def test_the_rows_on_the_page_are_params(stage, model):
     for name, row in ROWS[stage]["rows"].items():
         params.parse(model.Row, row, f"{stage}.rows.{name}")
 
@@ -101,7 +102,7 @@ def prepared(source):
 def test_the_column_split_decides_who_trains(arrays, tmp_path):
     chosen = params.parse(split.Row, ROWS["split"]["rows"]["manifest-random"] | {"num_unseen": 1}, "x")
     split.split(chosen, clips=tmp_path / "clips.parquet", out=tmp_path / "split.parquet")
-    for row in tables.read_rows(tmp_path / "split.parquet", SPLIT):
+    for row in tables.read_table(tmp_path / "split.parquet", SPLIT).to_pylist():
         assert (row["role"] in ("seen_test", "unseen_test")) == row["clip_id"].endswith("b")
 
 
@@ -168,6 +169,6 @@ def test_real_films_are_known_by_the_names_their_datasets_give_them(real_data, t
         stamp.write(source, stamp.scan(source))
         out = tmp_path / "clips.parquet"
         ingest.ingest(ingest.Checks(max_rejected=0.0), dataset=dataset, source=source, out=out)
-        (row,) = tables.read_rows(out, CLIPS)
+        (row,) = tables.read_table(out, CLIPS).to_pylist()
         assert tables.read_meta(out, CLIPS)["class_names"][row["class_id"]] == label
         assert row["num_frames"] > 30

@@ -51,7 +51,8 @@ def test_uniform_draws_are_measured_once_and_make_other_negatives(worlds, done, 
     run(tmp_path, vg_row(), worlds / "vg", negating(pools=uniform))
     assert {row[1] for row in leak_of(tmp_path)} == {"uniform"}
     texts = [
-        {row["text"] for row in tables.read_rows(root / "negate.parquet", NEGATIVES)} for root in (tmp_path, done[1])
+        {row["text"] for row in tables.read_table(root / "negate.parquet", NEGATIVES).to_pylist()}
+        for root in (tmp_path, done[1])
     ]
     assert texts[0] != texts[1]
 
@@ -59,8 +60,8 @@ def test_uniform_draws_are_measured_once_and_make_other_negatives(worlds, done, 
 def test_the_uniform_draws_too_give_no_text_that_is_not_read_whole(done):
     _, root, _ = done
     lexicon, settings = Lexicon(), negating(leak_images=6)
-    graphs = tables.read_rows(root / "graph.parquet", GRAPHS)
-    told = tables.read_rows(root / "caption.parquet", CAPTIONS)
+    graphs = tables.read_table(root / "graph.parquet", GRAPHS).to_pylist()
+    told = tables.read_table(root / "caption.parquet", CAPTIONS).to_pylist()
     statistics = pools.Statistics(lexicon)
     made = [from_json(row["graph"]) for row in graphs]
     for graph in made:
@@ -78,9 +79,10 @@ def test_the_uniform_draws_too_give_no_text_that_is_not_read_whole(done):
 def test_a_region_names_nothing_that_its_image_shows_elsewhere(done):
     _, root, _ = done
     graphs = {
-        (r["image_id"], r["region"]): from_json(r["graph"]) for r in tables.read_rows(root / "graph.parquet", GRAPHS)
+        (r["image_id"], r["region"]): from_json(r["graph"])
+        for r in tables.read_table(root / "graph.parquet", GRAPHS).to_pylist()
     }
-    for row in tables.read_rows(root / "negate.parquet", NEGATIVES):
+    for row in tables.read_table(root / "negate.parquet", NEGATIVES).to_pylist():
         if row["place"] == "object":
             names = {name for thing in graphs[row["image_id"], ""].objects for name in thing.names}
             assert row["new"] not in names, row
@@ -88,11 +90,11 @@ def test_a_region_names_nothing_that_its_image_shows_elsewhere(done):
 
 def test_a_region_without_its_image_is_refused(worlds, tmp_path):
     run(tmp_path, vg_row(), worlds / "vg")
-    rows = tables.read_rows(tmp_path / "graph.parquet", GRAPHS)
+    rows = tables.read_table(tmp_path / "graph.parquet", GRAPHS).to_pylist()
     whole = next(row["image_id"] for row in rows if row["region"])
     for name, format_ in (("graph", GRAPHS), ("caption", CAPTIONS)):
         path = tmp_path / f"{name}.parquet"
-        kept, meta = tables.read_rows(path, format_), tables.read_meta(path, format_)
+        kept, meta = tables.read_table(path, format_).to_pylist(), tables.read_meta(path, format_)
         kept = [row for row in kept if (row["image_id"], row["region"]) != (whole, "")]
         with tables.streamed(tmp_path / f"{name}2.parquet", format_) as table:
             for row in kept:
@@ -114,9 +116,9 @@ def test_wordnet_is_used_where_it_is_named(worlds, tmp_path):
     for name, wordnet in (("without", None), ("with", str(folder))):
         (tmp_path / name).mkdir()
         run(tmp_path / name, vg_row(), worlds / "vg", negating(wordnet=wordnet))
-        graphs = tables.read_rows(tmp_path / name / "graph.parquet", GRAPHS)
+        graphs = tables.read_table(tmp_path / name / "graph.parquet", GRAPHS).to_pylist()
         hats = {row["image_id"] for row in graphs if row["graph"] and '"hat"' in row["graph"]}
-        rows = tables.read_rows(tmp_path / name / "negate.parquet", NEGATIVES)
+        rows = tables.read_table(tmp_path / name / "negate.parquet", NEGATIVES).to_pylist()
         news.append({row["new"] for row in rows if row["place"] == "object" and row["image_id"] in hats})
         digests = tables.read_meta(tmp_path / name / "negate.parquet", NEGATIVES)["wordnet"]
         assert set(digests) == (set() if wordnet is None else {"index.noun", "data.noun"})

@@ -1,11 +1,14 @@
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from scipy.io import savemat
 
 from pipeline.compute.shared import Compute
 from pipeline.core import store, tables
+from pipeline.core.clip_cache import ClipCache
 from pipeline.core.closure import Code
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.hashing import file_digest
@@ -16,6 +19,7 @@ from pipeline.modalities.skeleton.recipes import dvta50
 from pipeline.sources import decoding
 from pipeline.sources.decoding import Row, key
 from pipeline.steps.preprocess import Checks, preprocess
+from tests.core.table_rows import clip_row
 
 ROW = {
     "dataset": "utd_mhad",
@@ -178,7 +182,7 @@ def test_a_changed_file_costs_one_clip_and_gives_the_store_of_a_cold_run(world, 
     assert bytes_of(world) == warm
 
 
-CLIP = {"content_hash": "a", "path": "v.mp4", "num_frames": 5}
+CLIP = clip_row(content_hash="a", path="v.mp4", num_frames=5)
 
 
 @pytest.mark.parametrize(
@@ -193,10 +197,14 @@ CLIP = {"content_hash": "a", "path": "v.mp4", "num_frames": 5}
 )
 def test_whatever_decides_an_array_is_part_of_its_key(changes):
     whole, beside = parse(Row, ROW, "row"), {"skeleton": CLIP}
-    assert key(CLIP, {}, whole) == key(dict(CLIP), {}, parse(Row, ROW | {"source": "elsewhere"}, "row"))
+    assert key(CLIP, {}, whole) == key(
+        replace(CLIP, clip_id="d/b"), {}, parse(Row, ROW | {"source": "elsewhere"}, "row")
+    )
     others = [key(CLIP, {}, parse(Row, ROW | changes, "row")), key(CLIP, beside, whole)]
-    others += [key(CLIP | {name: value}, {}, whole) for name, value in (("content_hash", "b"), ("num_frames", 6))]
-    others += [key(CLIP | {"path": "v.mp4#frames=0-3"}, {}, whole)]
+    others += [
+        key(replace(CLIP, **{name: value}), {}, whole) for name, value in (("content_hash", "b"), ("num_frames", 6))
+    ]
+    others += [key(replace(CLIP, path="v.mp4#frames=0-3"), {}, whole)]
     assert len({key(CLIP, {}, whole), *others}) == 6
 
 
@@ -214,7 +222,7 @@ def test_a_clip_rests_on_the_code_between_its_file_and_its_array_and_on_no_other
     decoding._extractor.cache_clear()
     ran = {"formats/mat.py", "datasets/utd_mhad.py", "modalities/skeleton/recipes/dvta50.py"}
     assert {f"pipeline/{name}" for name in ran} <= set(files)
-    others = {"core/store.py", "core/tables.py", "formats/ntu_skeleton.py", "steps/preprocess.py"}
+    others = {"core/schemas.py", "core/store.py", "core/tables.py", "formats/ntu_skeleton.py", "steps/preprocess.py"}
     assert {f"pipeline/{name}" for name in others} & set(files) == set()
 
 
@@ -231,6 +239,34 @@ def test_processes_write_the_bytes_of_one_process(world, tmp_path_factory, monke
     facts, _ = run(world, compute=Compute(engine="processes", num_workers=2))
     assert facts["decoded"] == 3
     assert bytes_of(world) == inline
+
+
+def test_each_array_is_loaded_once(world, monkeypatch):
+    loaded, load = Counter(), ClipCache.load
+    monkeypatch.setattr(ClipCache, "load", lambda self, key: loaded.update([key]) or load(self, key))
+    run(world)
+    assert sorted(loaded.values()) == [1, 1, 1]
+    run(world)
+    assert sorted(loaded.values()) == [2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    "what", [b'"num_nonempty_frames": 4,', b'"shape": [3, 4, 20, 2]', b'"layout": "kinect20"', b"no valid"]
+)
+def test_a_damaged_header_is_decoded_again(world, what):
+    run(world)
+    first = bytes_of(world)
+    changed = 0
+    for pack in Path(".cache/samples").iterdir():
+        data = pack.read_bytes()
+        place = data.find(what)
+        if place >= 0:
+            last_but_one = place + len(what) - 2
+            pack.write_bytes(data[:last_but_one] + bytes([data[last_but_one] ^ 1]) + data[last_but_one + 1 :])
+            changed += 1
+    assert changed
+    assert run(world)[0] == {"clips": 2, "rejected": 1, "decoded": changed}
+    assert bytes_of(world) == first
 
 
 def test_a_damaged_cache_is_decoded_again(world):

@@ -61,13 +61,13 @@ def test_from_weights_to_cosines_the_clips_lie_among_the_texts_that_taught(world
     extract.extract(row, batches, key="k", arrays=world / "x.zarr", weights=world / "w", out=world / "f.zarr")
     table = world / "split.parquet"
     meta = {**tables.read_meta(table, SPLIT), "dataset": "toy", "split_table": "random"}
-    tables.write(table, SPLIT, tables.read_rows(table, SPLIT), meta)
+    tables.write(table, SPLIT, tables.read_table(table, SPLIT).to_pylist(), meta)
     inputs = tasks.Inputs(world / "f.zarr", world / "texts.zarr", table)
     asked = tasks.TaskRequest("toy", "random", ["s0"], [0], 0.0)
     (task,) = tasks.build_tasks(inputs, asked)
     assert (task.one_space, task.fit.features_ND.shape[1]) == (True, 6)
     params = pgfa.Params(text_type="label", centre="none", prototypes=None)
     (found,) = pgfa.candidates(task.fit, task.texts, params, 0)
-    assert found.score(task.test_ND, task.texts.of(task.unseen)).shape == (4, 2)
+    assert found.score(task.test_features_ND, task.texts.of(task.unseen)).shape == (4, 2)
     write_texts(world, hash_="others")
     assert not tasks.build_tasks(inputs, asked)[0].one_space

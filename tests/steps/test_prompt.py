@@ -23,7 +23,7 @@ def written(tmp_path, dataset="utd_mhad", descriptions=None, **keys):
     out, page = tmp_path / "prompt.parquet", tmp_path / "page"
     descriptions = descriptions or shared.class_file(dataset)
     prompt.prompt(row(dataset, **keys), WORDED, descriptions=descriptions, out=out, page=page)
-    return tables.read_rows(out, PROMPTS)
+    return tables.read_table(out, PROMPTS).to_pylist()
 
 
 def names():

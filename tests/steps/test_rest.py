@@ -162,7 +162,7 @@ def test_weights_tell_the_split_that_they_are_asked_for(world: Path) -> None:
     """The same clips of a split of another name are learnt anew, for the file of the weights says whose they are."""
     run(world)
     path = world / "split/demo-films.parquet"
-    lines, meta = tables.read_rows(path, SPLIT), tables.read_meta(path, SPLIT)
+    lines, meta = tables.read_table(path, SPLIT).to_pylist(), tables.read_meta(path, SPLIT)
     meta["splits"] = {"s1": meta["splits"]["s0"]}
     tables.write(path, SPLIT, [{**line, "split": "s1"} for line in lines], meta)
     row = changed(source__split="s1")
@@ -275,7 +275,7 @@ def test_classes_that_are_kept_in_spite_of_the_target_are_named(world: Path) -> 
 def test_without_targets_a_row_is_of_one_dataset(world: Path) -> None:
     attrs = group(run(world, changed(targets={})), "demo")[1]
     assert (attrs["training_classes"], attrs["removed"]) == ([0, 1, 2, 3], [])
-    rows = tables.read_rows(world / "split/demo-films.parquet", SPLIT)
+    rows = tables.read_table(world / "split/demo-films.parquet", SPLIT).to_pylist()
     assert attrs["training_clips"] == clips_digest(row["clip_id"] for row in rows if row["role"] == "fit")
 
 

@@ -157,12 +157,12 @@ def test_a_film_that_has_changed_is_refused(world: Path) -> None:
 
 def test_a_split_that_is_not_there_is_refused(world: Path) -> None:
     told = refused(world, changed(source__split="s1"))
-    assert "no split 's1', found ['s0']; mend rest.rows in params.yaml" in told
+    assert "no split 's1', found ['s0']; mend the row in params.yaml" in told
 
 
 def test_of_a_class_that_the_split_does_not_give_to_training_no_clip_is_learnt_from(world: Path) -> None:
     path = world / "split/demo-films.parquet"
-    lines, meta = tables.read_rows(path, SPLIT), tables.read_meta(path, SPLIT)
+    lines, meta = tables.read_table(path, SPLIT).to_pylist(), tables.read_meta(path, SPLIT)
     meta["splits"]["s0"]["fit"] = [0, 1, 2]
     tables.write(path, SPLIT, lines, meta)
     folder = run(world)

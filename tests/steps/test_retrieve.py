@@ -230,7 +230,7 @@ def test_a_role_of_which_senses_share_too_few_is_named(root):
 
 
 def test_a_split_without_test_clips_is_refused(root):
-    rows = [{**row, "split": "s9"} for row in tables.read_rows(root / "films.parquet", SPLIT)]
+    rows = [{**row, "split": "s9"} for row in tables.read_table(root / "films.parquet", SPLIT).to_pylist()]
     tables.write(root / "films.parquet", SPLIT, rows)
     with pytest.raises(DataError, match="split 's0': senses depth and skeleton have 0 test clips in common"):
         retrieved(root)
@@ -270,8 +270,8 @@ def test_vectors_that_have_not_length_one_are_refused(root, value):
 
 
 def test_a_clip_that_no_table_knows_is_refused(root):
-    rows = tables.read_rows(root / "films.parquet", SPLIT)
-    clips = tables.read_rows(root / "clips.parquet", bound_rows.CLIPS)
+    rows = tables.read_table(root / "films.parquet", SPLIT).to_pylist()
+    clips = tables.read_table(root / "clips.parquet", bound_rows.CLIPS).to_pylist()
     meta = tables.read_meta(root / "clips.parquet", bound_rows.CLIPS)
     gone = next(row["clip_id"] for row in rows if row["role"] == "seen_test")
     tables.write(root / "clips.parquet", bound_rows.CLIPS, [c for c in clips if c["clip_id"] != gone], meta)

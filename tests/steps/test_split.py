@@ -49,7 +49,7 @@ def written(tmp_path, clips=EVERY, **keys):
     tables.write(tmp_path / "clips.parquet", CLIPS, clips, {"dataset": "utd_mhad", "class_names": names})
     out = tmp_path / "split.parquet"
     split.split(row(**keys), clips=tmp_path / "clips.parquet", out=out)
-    return tables.read_rows(out, SPLIT), tables.read_meta(out, SPLIT)
+    return tables.read_table(out, SPLIT).to_pylist(), tables.read_meta(out, SPLIT)
 
 
 def test_a_table_tells_the_classes_of_every_split(tmp_path):
@@ -205,7 +205,7 @@ def split_by_list(tmp_path, monkeypatch, clips):
     tables.write(tmp_path / "clips.parquet", CLIPS, clips, {"dataset": "hmdb51", "class_names": names})
     chosen = row(dataset="hmdb51", protocol="official", num_unseen=25)
     split.split(chosen, clips=tmp_path / "clips.parquet", out=tmp_path / "split.parquet")
-    return {row["clip_id"]: row for row in tables.read_rows(tmp_path / "split.parquet", SPLIT)}
+    return {row["clip_id"]: row for row in tables.read_table(tmp_path / "split.parquet", SPLIT).to_pylist()}
 
 
 def test_the_own_list_of_a_dataset_takes_the_place_of_subjects(tmp_path, monkeypatch):
@@ -364,7 +364,7 @@ def real_clips(real_data, tmp_path_factory):
 def test_the_purls_splits_of_the_recorded_clips(real_clips, tmp_path, name, num_unseen, unseen_test):
     chosen = row(name=name, num_unseen=num_unseen, splits=[name])
     split.split(chosen, clips=real_clips, out=tmp_path / "split.parquet")
-    rows = tables.read_rows(tmp_path / "split.parquet", SPLIT)
+    rows = tables.read_table(tmp_path / "split.parquet", SPLIT).to_pylist()
     classes = tables.read_meta(tmp_path / "split.parquet", SPLIT)["splits"][name]
     assert len(classes["fit"]) + len(classes["val"]) == 27 - num_unseen
     assert len(rows) == 861

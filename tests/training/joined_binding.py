@@ -69,7 +69,7 @@ def stepped(case: str) -> Binding:
     params = parse(loop.Params, {**PARAMS, **changes, "devices": DEVICES}, "training")
     running = loop.Running(num_workers=0, queue_length=1, checkpoint_every=None)
     data = Memory(arrays(case), 7, shuffled=False)
-    list(loop.epochs(module, data, loss_of(module.names), params, running, seed=0, what="t"))
+    loop.fit(module, data, None, loss_of(module.names), params, running, seed=0, watch=None, what="t")
     return module
 
 

@@ -32,7 +32,7 @@ PARAMS = parse(
 LESSONS = TrainingSet(
     "s0", list(range(20)), [4, 9] * 10, list(range(20, 24)), [4, 9] * 2, [4, 9], ["jump", "run"], [0], ""
 )
-TASK = classify.Task("section", "test", loop.Running(num_workers=0, queue_length=1, checkpoint_every=None), None)
+TASK = loop.Task("test", loop.Running(num_workers=0, queue_length=1, checkpoint_every=None), None)
 
 
 class Linear(nn.Module):
@@ -50,7 +50,7 @@ class Linear(nn.Module):
 
 
 class Rows:
-    x_NCTVM = np.stack([[(-1) ** row, row / 24] for row in range(24)]).astype(np.float32)
+    clips = np.stack([[(-1) ** row, row / 24] for row in range(24)]).astype(np.float32)
 
 
 def train(label_smoothing=0.0, seed=0):

@@ -24,7 +24,7 @@ def moved(accumulate: int) -> dict[str, torch.Tensor]:
     params = parse(loop.Params, {**PARAMS, **changes, "accumulate": accumulate}, "training")
     running = loop.Running(num_workers=0, queue_length=1, checkpoint_every=None)
     data = Memory(arrays, 8, shuffled=False)
-    list(loop.epochs(module, data, loss_of(joined.objective(case)), params, running, seed=0, what="t"))
+    loop.fit(module, data, None, loss_of(joined.objective(case)), params, running, seed=0, watch=None, what="t")
     now = dict(module.named_parameters())
     return {name: now[name].detach() - weight for name, weight in before.items() if "autoencoder" in name}
 

@@ -114,8 +114,8 @@ def test_what_is_drawn_between_two_epochs_does_not_change_the_next():
     for num_drawn in (0, 3):
         with deterministic(0, 1):
             module = nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5), nn.Linear(8, 2))
-            for _ in loop.epochs(module, make_data(), loss_fn, make_params(), RUNNING, seed=0, what="t"):
-                torch.rand(num_drawn)
+            drawing = {"watch": None, "probe": lambda _, num=num_drawn: {"drawn": float(torch.rand(num).sum())}}
+            loop.fit(module, make_data(), None, loss_fn, make_params(), RUNNING, seed=0, what="t", **drawing)
         found.append(weights(module))
     assert found[0] == found[1]
 
@@ -165,7 +165,11 @@ def test_the_first_step_is_that_of_the_named_optimizer(optimizer, expected):
     nn.init.ones_(module.weight)
     params = make_params(optimizer=optimizer, num_epochs=1, warmup_epochs=0)
     square = Memory({"x": np.ones((1, 1), np.float32)}, 8)
-    list(loop.epochs(module, square, lambda m, b: (m(b["x"]).square().sum(), {}), params, RUNNING, seed=0, what="t"))
+
+    def loss_fn(module, batch):
+        return module(batch["x"]).square().sum(), {}
+
+    loop.fit(module, square, None, loss_fn, params, RUNNING, seed=0, watch=None, what="t")
     assert module.weight.item() == pytest.approx(expected, abs=1e-6)
 
 
@@ -207,8 +211,9 @@ def test_bf16_computes_the_matrix_product_in_bf16():
             optimizer={"name": "sgd", "lr": 1e-9, "weight_decay": 0.0, "momentum": 0.5},
         )
         with deterministic(0, 1):
-            trained = loop.epochs(nn.Sequential(nn.Linear(3, 8)), make_data(), spy, params, RUNNING, seed=0, what="t")
-            return next(trained)["value"]
+            module = nn.Sequential(nn.Linear(3, 8))
+            fitted = loop.fit(module, make_data(), None, spy, params, RUNNING, seed=0, watch=None, what="t")
+        return fitted.history[0]["value"]
 
     full, mixed = run("32"), run("bf16-mixed")
     assert full != mixed
@@ -228,7 +233,7 @@ def test_a_loss_that_is_not_finite_stops_at_its_step_and_leaves_the_names_of_its
     with pytest.raises(
         DataError, match=r"t s0-0: .* not finite in epoch 2, step 2: lower optimizer\.lr .* listed in "
     ) as e:
-        list(loop.epochs(module, data, failing, make_params(), RUNNING, seed=0, what="t s0-0"))
+        loop.fit(module, data, None, failing, make_params(), RUNNING, seed=0, watch=None, what="t s0-0")
     found = json.loads((tmp_path / str(e.value).split()[-1]).read_text())
     rows = order(30, 8, 0, 1)[1]
     assert found == {"epoch": 2, "step": 2, "rows": [f"row {row}" for row in rows]}
@@ -254,7 +259,7 @@ def stepped(num_rows=10, **changes):
     nn.init.ones_(module.weight)
     data = make_data(num_rows)
     data = Memory({name: array.astype(np.float64) for name, array in data.arrays.items()}, params.batch_size)
-    list(loop.epochs(module, data, square_error, params, RUNNING, seed=0, what="t"))
+    loop.fit(module, data, None, square_error, params, RUNNING, seed=0, watch=None, what="t")
     return module.weight.detach().numpy().ravel(), data.arrays
 
 
@@ -291,8 +296,13 @@ def test_what_is_measured_and_kept_is_the_moving_average_of_the_weights():
     def run(ema, shown):
         torch.manual_seed(0)
         module = nn.Linear(3, 1)
-        for _ in loop.epochs(module, make_data(), spy, make_params(num_epochs=2, ema=ema), RUNNING, seed=0, what="t"):
+
+        def show(module):
             shown.append(module.weight.detach().double().clone())
+            return {}
+
+        params = make_params(num_epochs=2, ema=ema)
+        loop.fit(module, make_data(), None, spy, params, RUNNING, seed=0, watch=None, what="t", probe=show)
 
     plain, averaged = [], []
     run(None, plain)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.core import split_table
 from pipeline.core.errors import DataError
 from pipeline.core.params import parse
 from pipeline.training.paired import Event, Recorded, Rules, pair, read_events, source
@@ -30,7 +31,8 @@ def recorded(split: Path | None, dataset: str = "toy", ids: list[str] = IDS) -> 
     places = {clip_id: row for row, clip_id in enumerate(sorted(IDS))}
     hub = {clip_id: row for row, clip_id in enumerate(sorted(ids, reverse=True))}
     events = {clip_id: Event(clip_id[:-3], LABELS[clip_id]) for clip_id in IDS}
-    return Recorded(dataset, split, {"hub": hub, "skeleton": places}, events)
+    table = None if split is None else split_table.read(split, ["s0", "s1"])
+    return Recorded(dataset, table, {"hub": hub, "skeleton": places}, events)
 
 
 def test_roles_say_who_is_paired(split: Path) -> None:

@@ -58,6 +58,21 @@ def test_retention_is_the_share_of_pictures_whose_own_text_is_nearest() -> None:
     assert found == {"retention": pytest.approx(0.5)}
 
 
+def test_pictures_are_decoded_once_however_often_is_measured() -> None:
+    decoded: list[str] = []
+
+    def counted(pair: GraphPair | GeneralPair) -> Picture:
+        decoded.append(pair.key)
+        return numbered(pair)
+
+    general = [GeneralPair(f"shard/{number}", f"picture {number}") for number in range(CANDIDATES)]
+    pairs = [graph_pair(0, 1), graph_pair(1, 0)]
+    cosines = {"true 0": 0.5, "false 0 0": 0.4} | {pair.caption: 0.9 for pair in general}
+    probe = Probe(pairs, general, counted)
+    assert probe.measure(Told(cosines)) == probe.measure(Told(cosines))
+    assert sorted(decoded) == sorted([pairs[0].key, *(pair.key for pair in general)])
+
+
 def test_nothing_held_out_measures_nothing() -> None:
     assert Probe([graph_pair(0, 0)], [], numbered).measure(Told({})) == {}
 

@@ -56,24 +56,26 @@ def embeddings(tmp_path):
     return tmp_path / "t.zarr"
 
 
+def told(params, embeddings, class_ids, seed=0, dataset="toy"):
+    return sentences.told(params, sentences.open_texts(embeddings, dataset, class_ids), class_ids, seed)
+
+
 def test_the_texts_are_those_of_the_training_classes_without_what_they_share(embeddings):
-    found = sentences.read(params(), embeddings, "toy", [1, 3, 4], 0).text_KT
+    found = told(params(), embeddings, [1, 3, 4]).text_KT
     chosen = VECTORS[[1, 3, 4]].astype(np.float64)
     np.testing.assert_allclose(found, unit(chosen - chosen.mean(axis=0)), atol=1e-6)
-    np.testing.assert_allclose(
-        sentences.read(params(centre="none"), embeddings, "toy", [3], 0).text_KT, VECTORS[[3]], atol=1e-6
-    )
-    plain = sentences.read(params(text_type="label", centre="none"), embeddings, "toy", [3], 0).text_KT
+    np.testing.assert_allclose(told(params(centre="none"), embeddings, [3]).text_KT, VECTORS[[3]], atol=1e-6)
+    plain = told(params(text_type="label", centre="none"), embeddings, [3]).text_KT
     np.testing.assert_allclose(plain, VECTORS[[1]], atol=1e-6)
 
 
 def test_texts_of_another_dataset_or_class_are_refused(embeddings):
     with pytest.raises(DataError, match=r"class texts of 'toy', not of 'other'; mend taught_by"):
-        sentences.read(params(), embeddings, "other", [1], 0)
+        told(params(), embeddings, [1], dataset="other")
     with pytest.raises(DataError, match=r"no 'label' text for classes \[7\]"):
-        sentences.read(params(), embeddings, "toy", [1, 7], 0)
+        told(params(), embeddings, [1, 7])
     with pytest.raises(DataError, match="no type 'synonym'"):
-        sentences.read(params(text_type="synonym"), embeddings, "toy", [1], 0)
+        told(params(text_type="synonym"), embeddings, [1])
 
 
 def batch(num=6):
@@ -205,14 +207,14 @@ def test_an_encoder_that_keeps_the_map_learns_as_one_that_does_not():
 
 
 def test_a_kept_map_names_the_texts_that_it_leads_to(tmp_path, embeddings):
-    assert sentences.read(params(), embeddings, "toy", [1, 3], 0).space is None
+    assert told(params(), embeddings, [1, 3]).space is None
     with pytest.raises(DataError, match=r"t\.zarr: does not say which weights made its vectors.*run `dvc repro embed`"):
-        sentences.read(params(keep_map=True), embeddings, "toy", [1, 3], 0)
+        told(params(keep_map=True), embeddings, [1, 3])
     ids = [f"{class_id:04d}-00" for class_id in range(5)]
     with store.create(tmp_path / "u.zarr", {"dataset": "toy", "dim": 4, "weights_hash": "of all"}) as writer:
         for group, about in (("label", {}), ("label@1", {"weights_hash": "of 1"})):
             writer.group(group, ids, about).put("pooled", VECTORS)
     asked = params(keep_map=True, text_type="label+label")
     for seed, name in ((0, "of all"), (1, "of 1")):
-        found = sentences.read(asked, tmp_path / "u.zarr", "toy", [1, 3], seed).space
+        found = told(asked, tmp_path / "u.zarr", [1, 3], seed).space
         assert found == TextSpace(dim=8, weights_hash=name, text_type="label+label", centre="seen")

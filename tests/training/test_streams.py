@@ -50,7 +50,7 @@ def learner(names, dropout=0.0):
 
 def learn(module, loss_fn, **changed):
     with deterministic(0, 1):
-        return list(loop.epochs(module, data(), loss_fn, params(**changed), RUNNING, seed=0, what="t"))
+        return loop.fit(module, data(), None, loss_fn, params(**changed), RUNNING, seed=0, watch=None, what="t").history
 
 
 def side_by_side_and_alone(dropout=0.0, **changed):

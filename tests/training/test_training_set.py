@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from pipeline.core import store, tables
+from pipeline.core import split_table, store, tables
 from pipeline.core.batches import Memory
 from pipeline.core.errors import DataError, LeakError
 from pipeline.core.schemas import SPLIT
-from pipeline.training.training_set import ROLES, LabelledClips, Prepared, read_training_set
+from pipeline.training.training_set import ROLES, LabelledClips, Prepared, training_set_of
 
 GROUPS = {"s0": {"fit": [0, 1], "val": [2], "unseen": [3]}}
 # id: role, class as the split table tells it, held out
@@ -41,11 +41,11 @@ def split(folder, **changes):
         for clip, (role, label, held_out) in clips.items()
     ]
     tables.write(folder / "s.parquet", SPLIT, rows, {"class_names": NAMES, "splits": GROUPS})
-    return folder / "s.parquet"
+    return split_table.read(folder / "s.parquet", list(GROUPS))
 
 
 def test_fit_clips_teach_and_held_out_ones_examine(tmp_path):
-    training_set = read_training_set(split(tmp_path), "s0", "fit", prepared(tmp_path))
+    training_set = training_set_of(split(tmp_path), "s0", "fit", prepared(tmp_path))
     assert (training_set.rows, training_set.labels) == ([0, 1], [0, 1])
     assert (training_set.held_out_rows, training_set.held_out_labels) == ([2], [1])
     assert (training_set.training_classes, training_set.training_names) == ([0, 1], ["jump", "run"])
@@ -85,7 +85,7 @@ def test_of_a_clip_a_variant_is_read_that_depends_on_clip_and_seed_alone(tmp_pat
 
 
 def test_seen_adds_the_validation_classes(tmp_path):
-    training_set = read_training_set(split(tmp_path), "s0", "seen", prepared(tmp_path))
+    training_set = training_set_of(split(tmp_path), "s0", "seen", prepared(tmp_path))
     assert (training_set.rows, training_set.labels) == ([0, 1, 3], [0, 1, 2])
     assert training_set.training_classes == [0, 1, 2]
 
@@ -95,7 +95,7 @@ def digest(*names):
 
 
 def test_the_clips_of_the_roles_are_named_with_those_held_out(tmp_path):
-    training_set = {classes: read_training_set(split(tmp_path), "s0", classes, prepared(tmp_path)) for classes in ROLES}
+    training_set = {classes: training_set_of(split(tmp_path), "s0", classes, prepared(tmp_path)) for classes in ROLES}
     assert training_set["fit"].training_clips == digest("a", "b", "c")
     assert training_set["seen"].training_clips == digest("a", "b", "c", "d")
 
@@ -103,28 +103,28 @@ def test_the_clips_of_the_roles_are_named_with_those_held_out(tmp_path):
 def test_a_rejected_clip_does_not_change_the_name_of_the_clips(tmp_path):
     """So the split table alone tells it, whichever arrays the encoder was trained on."""
     fewer = prepared(tmp_path, ids=("d/b", "d/c"), rejected=("d/a",))
-    assert read_training_set(split(tmp_path), "s0", "fit", fewer).training_clips == digest("a", "b", "c")
+    assert training_set_of(split(tmp_path), "s0", "fit", fewer).training_clips == digest("a", "b", "c")
 
 
 def test_clips_of_other_subjects_have_another_name(tmp_path):
     other = split(tmp_path, a=("unused", None, False), g=("fit", 0, False))
-    assert read_training_set(other, "s0", "fit", prepared(tmp_path)).training_clips == digest("b", "c", "g")
+    assert training_set_of(other, "s0", "fit", prepared(tmp_path)).training_clips == digest("b", "c", "g")
 
 
 def test_of_named_classes_the_clips_of_these_are_named(tmp_path):
-    training_set = read_training_set(split(tmp_path), "s0", "fit", prepared(tmp_path), only=[1])
+    training_set = training_set_of(split(tmp_path), "s0", "fit", prepared(tmp_path), only=[1])
     assert training_set.training_clips == digest("b", "c")
 
 
 def test_rows_are_joined_by_id(tmp_path):
     fewer = prepared(tmp_path, ids=("d/b", "d/c", "d/x"), rejected=("d/a",))
-    training_set = read_training_set(split(tmp_path), "s0", "fit", fewer)
+    training_set = training_set_of(split(tmp_path), "s0", "fit", fewer)
     assert (training_set.rows, training_set.held_out_rows) == ([0], [1])
 
 
 def test_a_clip_that_is_neither_there_nor_rejected_is_missed(tmp_path):
     with pytest.raises(DataError, match=r"lacks 1 clips of .*, first d/a; run `dvc repro`"):
-        read_training_set(split(tmp_path), "s0", "fit", prepared(tmp_path, ids=("d/b", "d/c")))
+        training_set_of(split(tmp_path), "s0", "fit", prepared(tmp_path, ids=("d/b", "d/c")))
 
 
 @pytest.mark.parametrize(
@@ -132,19 +132,19 @@ def test_a_clip_that_is_neither_there_nor_rejected_is_missed(tmp_path):
 )
 def test_a_clip_of_a_class_that_must_stay_unknown_is_a_leak(classes, clip, tmp_path):
     with pytest.raises(LeakError, match=r"gives clip d/g of class \d the role"):
-        read_training_set(split(tmp_path, g=clip), "s0", classes, prepared(tmp_path))
+        training_set_of(split(tmp_path, g=clip), "s0", classes, prepared(tmp_path))
 
 
 def test_a_clip_without_its_class_is_not_learnt_from(tmp_path):
     with pytest.raises(LeakError, match="of class None"):
-        read_training_set(split(tmp_path, g=("fit", None, False)), "s0", "fit", prepared(tmp_path))
+        training_set_of(split(tmp_path, g=("fit", None, False)), "s0", "fit", prepared(tmp_path))
 
 
 def test_a_split_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"no split 's1', found \['s0'\]"):
-        read_training_set(split(tmp_path), "s1", "fit", prepared(tmp_path))
+        training_set_of(split(tmp_path), "s1", "fit", prepared(tmp_path))
 
 
 def test_a_split_without_held_out_clips_is_refused(tmp_path):
     with pytest.raises(DataError, match="3 clips to train on and 0 held out"):
-        read_training_set(split(tmp_path, c=("fit", 1, False)), "s0", "fit", prepared(tmp_path))
+        training_set_of(split(tmp_path, c=("fit", 1, False)), "s0", "fit", prepared(tmp_path))

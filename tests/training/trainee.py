@@ -65,14 +65,14 @@ def gradient():
     data = Memory({"left": random.normal(size=(7, 5)), "right": random.normal(size=(7, 3))}, 7)
     sgd = {"name": "sgd", "lr": 0.1, "weight_decay": 0.0, "momentum": 1e-12}
     params = {**PARAMS, "optimizer": sgd, "num_epochs": 1, "warmup_epochs": 0, "accumulate": 1, "ema": None}
-    list(epochs(module, data, contrastive, params))
+    train(module, data, contrastive, params)
     return module
 
 
-def epochs(module, data, loss_fn, params):
+def train(module, data, loss_fn, params):
     params = parse(loop.Params, {**params, "clip_norm": None, "devices": DEVICES}, "training")
     running = loop.Running(num_workers=0, queue_length=1, checkpoint_every=None)
-    return loop.epochs(module, data, loss_fn, params, running, seed=0, what="t")
+    return loop.fit(module, data, None, loss_fn, params, running, seed=0, watch=None, what="t").history
 
 
 def fit(folder, *, dies, resume):

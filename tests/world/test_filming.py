@@ -94,7 +94,7 @@ def test_films_leave_the_skeletons_as_they_were(world, tmp_path):
 
 def test_the_world_ingests_in_all_four_modalities(world, tmp_path):
     ingest.ingest(ingest.Checks(max_rejected=0.0), dataset="demo", source=world, out=tmp_path / "demo.parquet")
-    rows = tables.read_rows(tmp_path / "demo.parquet", CLIPS)
+    rows = tables.read_table(tmp_path / "demo.parquet", CLIPS).to_pylist()
     counts = {m: sum(row["modality"] == m for row in rows) for m in ("skeleton", "depth", "thermal", "video")}
     assert counts == {"skeleton": 8, "depth": 3, "thermal": 3, "video": 3}
     depth = next(row for row in rows if row["modality"] == "depth")
@@ -172,7 +172,9 @@ def test_a_radiometric_camera_gives_the_temperatures_of_the_world_back(tmp_path)
     out = tmp_path / "demo_home"
     synthesize(world, INLINE, row="demo_home", out=out, page=tmp_path / "pages")
     ingest.ingest(ingest.Checks(max_rejected=0.0), dataset="demo_home", source=out, out=tmp_path / "home.parquet")
-    rows = [row for row in tables.read_rows(tmp_path / "home.parquet", CLIPS) if row["modality"] == "thermal"]
+    rows = [
+        row for row in tables.read_table(tmp_path / "home.parquet", CLIPS).to_pylist() if row["modality"] == "thermal"
+    ]
     assert [row["clip_id"] for row in rows] == [
         f"demo_home/S001C001P001R00{r}A00{a}" for r, a in ((1, 2), (2, 1), (2, 2))
     ]

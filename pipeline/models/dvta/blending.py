@@ -40,9 +40,9 @@ def _softmax(logits: Tensor, dim: int, sde: SdeParams) -> Tensor:
     return (logits * scale).softmax(dim=-1)
 
 
-def _lengths(one: Tensor, other: Tensor) -> Tensor:
+def _lengths(left: Tensor, right: Tensor) -> Tensor:
     """Products of the lengths of vectors along the last axis."""
-    lengths: Tensor = torch.linalg.vector_norm(one, dim=-1) * torch.linalg.vector_norm(other, dim=-1)
+    lengths: Tensor = torch.linalg.vector_norm(left, dim=-1) * torch.linalg.vector_norm(right, dim=-1)
     return lengths.clamp(min=MIN_LENGTH)
 
 

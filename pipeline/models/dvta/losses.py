@@ -59,8 +59,8 @@ def log_probabilities(logits: Sequence[Tensor], count: Tensor, dim: int, combine
     """Of one item each along an axis, where it stands `count` times: one softmax of the sum, or a mean of softmaxes."""
     summed = [torch.stack(tuple(logits)).sum(dim=0)] if combine == "logits" else logits
     log_count = count.to(logits[0].dtype).log()
-    each = [x - (x + log_count).logsumexp(dim=dim, keepdim=True) for x in summed]
-    return each[0] if len(each) == 1 else torch.logaddexp(*each) - math.log(2)
+    log_p = [x - (x + log_count).logsumexp(dim=dim, keepdim=True) for x in summed]
+    return log_p[0] if len(log_p) == 1 else torch.logaddexp(*log_p) - math.log(2)
 
 
 def _own(value_BC: Tensor, pairing: BatchPairs) -> Tensor:

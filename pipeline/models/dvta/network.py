@@ -121,16 +121,16 @@ def batch_loss(model: DVTA, params: DvtaParams, v_BD: Tensor, text_SKT: Tensor, 
     return _loss(model, params, model(v_BD, texts), losses.by_class(own_B, len(classes_K)))
 
 
-def probabilities(model: DVTA, combine: str, found: Alignments) -> Tensor:
+def probabilities(model: DVTA, combine: str, alignments: Alignments) -> Tensor:
     """Of every clip over the classes (B, K): eq. 9, or one softmax."""
-    logits = model.temperature(found.both)
+    logits = model.temperature(alignments.both)
     if combine == "logits":
         return torch.stack(logits).sum(dim=0).softmax(dim=1)
     return torch.stack([x.softmax(dim=1) for x in logits]).mean(dim=0)
 
 
-def _loss(model: DVTA, params: DvtaParams, found: Alignments, pairing: losses.BatchPairs) -> Tensor:
-    return losses.alignment_loss(model.temperature(found.both), pairing, params.loss, params.combine)
+def _loss(model: DVTA, params: DvtaParams, alignments: Alignments, pairing: losses.BatchPairs) -> Tensor:
+    return losses.alignment_loss(model.temperature(alignments.both), pairing, params.loss, params.combine)
 
 
 def activated(x: Tensor, params: AugmentedParams) -> Tensor:

@@ -44,10 +44,10 @@ class Params(PenaltyParams):
 def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[CandidateModel]:  # noqa: ARG001 - no chance in it
     """One solution a penalty. Raises DataError for features that are not of both senses."""
     sense_vectors(clips.features_ND, clips.senses, params.scores)
-    learnt = replace(clips, features_ND=sense_vectors(clips.features_ND, clips.senses, params.learns_from))
-    for setting, (found, loss) in zip(params.settings, fit_grid(learnt, texts, params), strict=True):
-        asked = OneSenseScorer(found, clips.senses, params.scores)
-        yield CandidateModel(setting, loss, asked.scores, found, asked.explained, found.cost)
+    hub_clips = replace(clips, features_ND=sense_vectors(clips.features_ND, clips.senses, params.learns_from))
+    for setting, (ridge, loss) in zip(params.settings, fit_grid(hub_clips, texts, params), strict=True):
+        scorer = OneSenseScorer(ridge, clips.senses, params.scores)
+        yield CandidateModel(setting, loss, scorer.scores, ridge, scorer.explained, ridge.cost)
 
 
 @dataclass(frozen=True)

@@ -110,12 +110,12 @@ def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> It
     _check_senses(clips.senses, params.fusion)
     choices: list[list[float]] = params.fusion.weights if params.fusion else [[]]
     for setting, weights in zip(params.settings, choices, strict=True):
-        fused = FusedScorer(np.array(weights, np.float32))
-        cosine_NK = _cosines(fused, params.text_type, clips.features_ND, texts)
+        scorer = FusedScorer(np.array(weights, np.float32))
+        cosine_NK = _cosines(scorer, params.text_type, clips.features_ND, texts)
         of_class_N = cosine_NK[np.arange(len(clips.class_ids)), texts.rows(clips.class_ids)]
         loss = float(1 - of_class_N.mean(dtype=np.float64))
-        score, explain = partial(_cosines, fused, params.text_type), partial(_explained, fused, params.text_type)
-        yield CandidateModel(setting, loss, score, fused, explain, partial(_cost, params.text_type, texts))
+        score, explain = partial(_cosines, scorer, params.text_type), partial(_explained, scorer, params.text_type)
+        yield CandidateModel(setting, loss, score, scorer, explain, partial(_cost, params.text_type, texts))
 
 
 def _explained(fused: FusedScorer, text_type: str, features: Array, texts: ClassTexts) -> dict[str, Array]:
@@ -140,20 +140,20 @@ def _cosines(fused: FusedScorer, text_type: str, features: Array, texts: ClassTe
     return vectors_ND @ target_KD.T
 
 
-def _check_senses(found: tuple[str, ...], fusion: Fusion | None) -> None:
+def _check_senses(senses: tuple[str, ...], fusion: Fusion | None) -> None:
     if fusion is None:
-        if len(found) > 1:
+        if len(senses) > 1:
             raise DataError(
-                f"cosine: the features join the senses {list(found)}; name them and their weights in `fusion` of the "
+                f"cosine: the features join the senses {list(senses)}; name them and their weights in `fusion` of the "
                 "variant, or features of one sense"
             )
-    elif len(found) < 2:
+    elif len(senses) < 2:
         raise DataError(
             f"cosine: fusion joins {fusion.senses}, but the features are of one encoder; name a "
             "fused store of bind, or a variant with `fusion: null`"
         )
-    elif list(found) != fusion.senses:
+    elif list(senses) != fusion.senses:
         raise DataError(
-            f"cosine: fusion joins {fusion.senses}, but the features hold {list(found)}; name them in `fusion` in "
+            f"cosine: fusion joins {fusion.senses}, but the features hold {list(senses)}; name them in `fusion` in "
             "that order"
         )

@@ -53,21 +53,19 @@ class DvtaScorer:
 
     def scores(self, features_ND: Array, texts: ClassTexts) -> Array:
         """Probabilities over the given classes (N, K); SDE is run for every (clip, class) pair."""
-        found = [
-            network.probabilities(self.model, self.params.combine, one) for one in self._blocks(features_ND, texts)
-        ]
-        return as_array(torch.cat(found))
+        blocks, combine = self._blocks(features_ND, texts), self.params.combine
+        return as_array(torch.cat([network.probabilities(self.model, combine, alignments) for alignments in blocks]))
 
     def explained(self, features_ND: Array, texts: ClassTexts) -> dict[str, Array]:
         """Cosines, metrics and attention of every pair, where the variant has them, and unit vectors in one space."""
         blocks = list(self._blocks(features_ND, texts))
-        found = {
-            "direct": [one.direct_BC for one in blocks],
-            "augmented": [one.augmented_BC for one in blocks],
-            "attention": [one.blend_BKS for one in blocks],
+        parts = {
+            "direct": [block.direct_BC for block in blocks],
+            "augmented": [block.augmented_BC for block in blocks],
+            "attention": [block.blend_BKS for block in blocks],
         }
-        there = {name: [one for one in each if one is not None] for name, each in found.items()}
-        joined = {name: as_array(torch.cat(each)) for name, each in there.items() if each}
+        present = {name: [part for part in of_blocks if part is not None] for name, of_blocks in parts.items()}
+        joined = {name: as_array(torch.cat(of_blocks)) for name, of_blocks in present.items() if of_blocks}
         with torch.no_grad():
             v_NH = self.model.visual(torch.from_numpy(unit(features_ND)))
             text_KH = self.model.texts(self.texts(texts)).text_SKH.mean(dim=0)
@@ -102,6 +100,6 @@ def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> It
     def loss_of(rows: Rows) -> Tensor:
         return network.batch_loss(model, params, v_ND[rows], text_SKT, label_N[rows])
 
-    aligner = DvtaScorer(model, params, embedders)
+    scorer = DvtaScorer(model, params, embedders)
     for setting, loss in train_epochs(model, loss_of, len(v_ND), params, seed):
-        yield CandidateModel(setting, loss, aligner.scores, aligner, aligner.explained, aligner.cost)
+        yield CandidateModel(setting, loss, scorer.scores, scorer, scorer.explained, scorer.cost)

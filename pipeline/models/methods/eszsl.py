@@ -26,5 +26,5 @@ def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> It
     """One solution a penalty; its loss is the share of training clips whose class does not score best."""
     embedder = params.embedder(clips, texts)
     for setting, penalty in zip(params.settings, params.lambdas, strict=True):
-        found = fit_eszsl(clips, texts, embedder, params.clip, penalty, params.text_penalty)
-        yield CandidateModel(setting, training_error(found, clips, texts), found.scores, found, cost=found.cost)
+        scorer = fit_eszsl(clips, texts, embedder, params.clip, penalty, params.text_penalty)
+        yield CandidateModel(setting, training_error(scorer, clips, texts), scorer.scores, scorer, cost=scorer.cost)

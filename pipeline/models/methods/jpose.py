@@ -128,8 +128,8 @@ def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> It
         return batch_loss(model, params, features_ND[rows], classes, label_N[rows])
 
     for setting, loss in train_epochs(model, loss_of, len(features_ND), params, seed):
-        found = JointScorer(model, verbs, nouns)
-        yield CandidateModel(setting, loss, found.scores, found, found.explained, found.cost)
+        scorer = JointScorer(model, verbs, nouns)
+        yield CandidateModel(setting, loss, scorer.scores, scorer, scorer.explained, scorer.cost)
 
 
 def batch_loss(model: JPoSE, params: Params, features_BD: Tensor, classes: VerbNounTexts, label_B: Tensor) -> Tensor:

@@ -48,13 +48,13 @@ class Ensemble:
 
     def scores(self, features_ND: Array, texts: ClassTexts) -> Array:
         """The mean of the scorers' z-scores, (N, K)."""
-        found = [z_scores(scorer.scores(features_ND, texts)) for scorer in self.scorers.values()]
-        return np.asarray(np.mean(found, axis=0), dtype=np.float32)
+        z_scores_of = [z_scores(scorer.scores(features_ND, texts)) for scorer in self.scorers.values()]
+        return np.asarray(np.mean(z_scores_of, axis=0), dtype=np.float32)
 
     def explained(self, features_ND: Array, texts: ClassTexts) -> dict[str, Array]:
         """Unit vectors of the movements that clips show and texts tell; nothing where `measured` takes no part."""
-        found = [one for one in self.scorers.values() if isinstance(one, MeasuredScorer)]
-        return {"vectors": found[0].shown(features_ND), "text_vectors": found[0].told(texts)} if found else {}
+        measured = [scorer for scorer in self.scorers.values() if isinstance(scorer, MeasuredScorer)]
+        return {"vectors": measured[0].shown(features_ND), "text_vectors": measured[0].told(texts)} if measured else {}
 
     def cost(self, num_classes: int) -> Cost:
         """Of all scorers."""
@@ -63,8 +63,8 @@ class Ensemble:
 
     def state_dict(self) -> dict[str, Array]:
         """The weights of all, by scorer."""
-        found = {name: scorer.state_dict() for name, scorer in self.scorers.items()}
-        return {f"{name}.{key}": array for name, state in found.items() for key, array in state.items()}
+        states = {name: scorer.state_dict() for name, scorer in self.scorers.items()}
+        return {f"{name}.{key}": array for name, state in states.items() for key, array in state.items()}
 
 
 def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[CandidateModel]:  # noqa: ARG001 - no chance in it
@@ -73,10 +73,9 @@ def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> It
     Raises DataError for features that measure no movements, where `measured` takes part.
     """
     for setting, penalty in zip(params.settings, params.lambdas, strict=True):
-        found = Ensemble({name: _scorer(name, clips, texts, params, penalty) for name in params.scorers})
-        yield CandidateModel(
-            setting, training_error(found, clips, texts), found.scores, found, found.explained, found.cost
-        )
+        ensemble = Ensemble({name: _scorer(name, clips, texts, params, penalty) for name in params.scorers})
+        loss = training_error(ensemble, clips, texts)
+        yield CandidateModel(setting, loss, ensemble.scores, ensemble, ensemble.explained, ensemble.cost)
 
 
 def _scorer(name: ScorerName, clips: Clips, texts: ClassTexts, params: Params, penalty: float) -> Scorer:

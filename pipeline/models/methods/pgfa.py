@@ -23,11 +23,12 @@ from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from pipeline.core import params as parameters
 from pipeline.core.errors import DataError
 from pipeline.models.methods.shared import (
+    ASCENDING,
     Array,
     CandidateModel,
     Centre,
@@ -49,15 +50,8 @@ _ROUNDING = 1e-9  # .29 of 100 clips are 29, though the product is a little less
 class Prototypes(parameters.Params):
     """How the clips themselves stand for a class."""
 
-    support_factors: list[Annotated[float, Field(gt=0, le=1)]] = Field(min_length=1)  # shares to choose from, ascending
+    support_factors: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=1), ASCENDING]  # shares
     scale: float = Field(gt=0)  # of the cosines, before the softmax whose entropy tells how sure a name is
-
-    @field_validator("support_factors")
-    @classmethod
-    def _ascend(cls, values: list[float]) -> list[float]:
-        if values != sorted(set(values)):
-            raise ValueError("expected shares in ascending order, each once")
-        return values
 
 
 class Params(OneTextParams):

@@ -5,12 +5,11 @@ weights make its prototype of their clips. The program of the stage `transfer` c
 """
 
 from collections.abc import Iterator
-from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from pipeline.models.closed_forms import fit_prototypes, training_error
-from pipeline.models.methods.shared import CandidateModel, ClassTexts, Clips, Need, OneTextParams
+from pipeline.models.methods.shared import CandidateModel, ClassTexts, Clips, Grid, Need, OneTextParams
 
 NEEDS: Need = "pooled"
 
@@ -18,15 +17,8 @@ NEEDS: Need = "pooled"
 class Params(OneTextParams):
     """Which texts are composed, and how freely."""
 
-    gammas: list[Annotated[float, Field(gt=0)]] = Field(min_length=1)  # to choose from; the larger, the evener weights
+    gammas: Grid  # the larger, the evener weights
     clip: float = Field(gt=0)  # deviations at which features are clipped
-
-    @field_validator("gammas")
-    @classmethod
-    def _ascend(cls, gammas: list[float]) -> list[float]:
-        if gammas != sorted(set(gammas)):
-            raise ValueError("expected ascending values, each once")
-        return gammas
 
     @property
     def settings(self) -> list[str]:
@@ -43,5 +35,5 @@ def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> It
     """One solution a gamma; its loss is the share of training clips whose class does not score best."""
     embedder = params.embedder(clips, texts)
     for setting, gamma in zip(params.settings, params.gammas, strict=True):
-        found = fit_prototypes(clips, texts, embedder, params.clip, gamma)
-        yield CandidateModel(setting, training_error(found, clips, texts), found.scores, found, cost=found.cost)
+        scorer = fit_prototypes(clips, texts, embedder, params.clip, gamma)
+        yield CandidateModel(setting, training_error(scorer, clips, texts), scorer.scores, scorer, cost=scorer.cost)

@@ -123,8 +123,8 @@ def contrastive_loss(mapped_BST: Tensor, text_BST: Tensor, factor_S: Tensor) -> 
     """
     score_SBB = factor_S[:, None, None] * torch.einsum("ast,bst->sab", mapped_BST, text_BST)
     place_SB = torch.arange(len(mapped_BST)).expand(len(factor_S), -1)
-    each = [functional.cross_entropy(score.mT, place_SB, reduction="sum") for score in (score_SBB, score_SBB.mT)]
-    return (each[0] + each[1]) / len(mapped_BST)
+    directions = [functional.cross_entropy(score.mT, place_SB, reduction="sum") for score in (score_SBB, score_SBB.mT)]
+    return (directions[0] + directions[1]) / len(mapped_BST)
 
 
 @dataclass(frozen=True)
@@ -144,8 +144,8 @@ class PurlsScorer:
     def mapped(self, token_BPD: Tensor, text_BST: Tensor) -> Tensor:
         """What each clip gives for each text of its class, (B, S, T)."""
         query_BST = text_BST if self.by_class else self.kind_ST.expand_as(text_BST)
-        found: Tensor = self.model(token_BPD, query_BST[:, None])[:, 0]
-        return found
+        mapped_BST: Tensor = self.model(token_BPD, query_BST[:, None])[:, 0]
+        return mapped_BST
 
     def scores(self, features: Array, texts: ClassTexts) -> Array:
         """(N, K): the product of what a clip gives for the whole action with the text of it."""
@@ -161,9 +161,9 @@ class PurlsScorer:
     def cost(self, num_classes: int) -> Cost:
         """Of a clip's keys, and of attention and network for every class or once; what is asked with is at hand."""
         key, (num_texts, text_dim) = self.model.key, self.kind_ST.shape
-        asked = num_texts * self.num_tokens * (key.out_features + key.in_features)
-        asked += dense.macs(self.model.encoder)
-        macs = self.num_tokens * key.weight.numel() + (num_classes if self.by_class else 1) * asked
+        macs_a_question = num_texts * self.num_tokens * (key.out_features + key.in_features)
+        macs_a_question += dense.macs(self.model.encoder)
+        macs = self.num_tokens * key.weight.numel() + (num_classes if self.by_class else 1) * macs_a_question
         return Cost(dense.num_params(self.model), macs + num_classes * text_dim)
 
     def state_dict(self) -> dict[str, Any]:
@@ -190,15 +190,15 @@ def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> It
     with torch_seeded(seed, "purls"):
         model = Network(token_NPD.shape[2], plain.shape[2], params)
     kind_ST = torch.from_numpy(unit(plain.mean(axis=1)))
-    asking = PurlsScorer(model, params.queries == "class", embedders, kind_ST, token_NPD.shape[1])
-    text_KST = asking.texts(seen)
+    scorer = PurlsScorer(model, params.queries == "class", embedders, kind_ST, token_NPD.shape[1])
+    text_KST = scorer.texts(seen)
 
     def loss_of(rows: Rows) -> Tensor:
         text_BST = text_KST[label_N[rows]]
-        return contrastive_loss(asking.mapped(token_NPD[rows], text_BST), text_BST, model.factor_S)
+        return contrastive_loss(scorer.mapped(token_NPD[rows], text_BST), text_BST, model.factor_S)
 
     for setting, loss in train_epochs(model, loss_of, len(token_NPD), params, seed):
-        yield CandidateModel(setting, loss, asking.scores, asking, None, asking.cost)
+        yield CandidateModel(setting, loss, scorer.scores, scorer, None, scorer.cost)
 
 
 def _check_batches(num_clips: int, batch_size: int) -> None:

@@ -99,8 +99,8 @@ def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> It
         return batch_loss(model, params, features_ND[rows], text_KT, label_N[rows])
 
     for setting, loss in train_epochs(model, loss_of, len(features_ND), params, seed):
-        found = CommonSpaceScorer(model, embedder)
-        yield CandidateModel(setting, loss, found.scores, found, found.explained, found.cost)
+        scorer = CommonSpaceScorer(model, embedder)
+        yield CandidateModel(setting, loss, scorer.scores, scorer, scorer.explained, scorer.cost)
 
 
 def batch_loss(model: ReViSE, params: Params, features_BD: Tensor, text_KT: Tensor, label_B: Tensor) -> Tensor:

@@ -17,5 +17,5 @@ class Params(PenaltyParams):
 
 def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[CandidateModel]:  # noqa: ARG001 - no chance in it
     """One solution a penalty."""
-    for setting, (found, loss) in zip(params.settings, fit_grid(clips, texts, params), strict=True):
-        yield CandidateModel(setting, loss, found.scores, found, found.explained, found.cost)
+    for setting, (scorer, loss) in zip(params.settings, fit_grid(clips, texts, params), strict=True):
+        yield CandidateModel(setting, loss, scorer.scores, scorer, scorer.explained, scorer.cost)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from pipeline.core import params
 from pipeline.core.errors import DataError
@@ -32,6 +32,16 @@ TextType = Annotated[str, Field(pattern=r"^[^+]+(\+[^+]+)*$")]
 Centre = Literal["none", "seen"]  # of which classes the mean text is taken off
 
 
+def _ascending(values: list[float]) -> list[float]:
+    if values != sorted(set(values)):
+        raise ValueError("expected ascending values, each once")
+    return values
+
+
+ASCENDING = AfterValidator(_ascending)
+Grid = Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1), ASCENDING]  # values to choose from
+
+
 @dataclass(frozen=True)
 class Clips:
     """Labelled clips to learn from."""
@@ -43,7 +53,7 @@ class Clips:
 
     def of(self, chosen_N: npt.NDArray[np.bool_]) -> "Clips":
         """Some of them."""
-        class_ids = tuple(one for one, is_chosen in zip(self.class_ids, chosen_N, strict=True) if is_chosen)
+        class_ids = tuple(class_id for class_id, is_chosen in zip(self.class_ids, chosen_N, strict=True) if is_chosen)
         return replace(self, features_ND=self.features_ND[chosen_N], class_ids=class_ids)
 
 
@@ -82,9 +92,9 @@ class ClassTexts:
             return self.contexts()
         if kind not in self.further:
             context = [] if self.context_KT is None else ["context", LABEL_AND_CONTEXT]
-            found = ", ".join(["label", *context, *sorted(self.further)])
+            types = ", ".join(["label", *context, *sorted(self.further)])
             raise DataError(
-                f"the class texts have no type '{kind}'; they have {found}; run `dvc repro prompt embed` once the "
+                f"the class texts have no type '{kind}'; they have {types}; run `dvc repro prompt embed` once the "
                 "dataset's row of prompt names it among its sources, or name another type in params.yaml"
             )
         return self.further[kind]
@@ -139,11 +149,11 @@ def mean_texts(embedders: Iterable[ClassEmbedder]) -> dict[str, Array]:
 def stacked_texts(embedders: Sequence[ClassEmbedder], texts: ClassTexts, method: str) -> Array:
     """The S texts of each class (S, K, T). Raises DataError for texts of several sizes, which one method reads."""
     vectors = [embedder(texts) for embedder in embedders]
-    sizes = [each.shape[1] for each in vectors]
+    sizes = [vectors_KT.shape[1] for vectors_KT in vectors]
     if len(set(sizes)) > 1:
-        told = ", ".join(f"{'+'.join(w.kinds)} of {size}" for w, size in zip(embedders, sizes, strict=True))
+        lengths = ", ".join(f"{'+'.join(w.kinds)} of {size}" for w, size in zip(embedders, sizes, strict=True))
         raise DataError(
-            f"{method} reads several texts of a class, which must be equally long: {told} numbers; "
+            f"{method} reads several texts of a class, which must be equally long: {lengths} numbers; "
             f"name others in align.methods.{method} of params.yaml"
         )
     return np.stack(vectors)
@@ -277,8 +287,8 @@ def text_group(store: "Store", kind: str, seed: int | None) -> str:
 def text_weights(texts: "Store", seed: int) -> str | None:
     """The hash of the weights that made the texts' vectors, where the store says it."""
     of_seed = texts.group_attrs(text_group(texts, "label", seed)).get("weights_hash")
-    found: str | None = of_seed or texts.attrs.get("weights_hash")
-    return found
+    weights_hash: str | None = of_seed or texts.attrs.get("weights_hash")
+    return weights_hash
 
 
 def class_vector(vectors_NT: Array) -> Array:

@@ -65,18 +65,18 @@ class NoiseScorer:
         step_K = torch.full((num_classes,), self.params.score_step)
         share = signal_shares(self.params.noise)[self.params.score_step]
         size = max(1, PAIRS_IN_BLOCK // num_classes)
-        found = torch.zeros(len(x_ND), num_classes)
+        score_NK = torch.zeros(len(x_ND), num_classes)
         with torch.no_grad():
-            told = self.model.texts(self.texts(texts))
+            tokens = self.model.texts(self.texts(texts))
             for start in range(0, len(x_ND), size):
                 x_BD = x_ND[start : start + size]
                 row_P = torch.arange(num_classes).repeat(len(x_BD))
                 for noise_D in self.noise_MD:
                     noisy_BD = add_noise(x_BD, noise_D.expand_as(x_BD), share.expand(len(x_BD)))
-                    said_PD = self.model(noisy_BD.repeat_interleave(num_classes, dim=0), step_K, told, row_P)
-                    error_BK = (said_PD - noise_D).square().mean(dim=1).unflatten(0, (-1, num_classes))
-                    found[start : start + size] -= error_BK / len(self.noise_MD)
-        return as_array(found)
+                    predicted_PD = self.model(noisy_BD.repeat_interleave(num_classes, dim=0), step_K, tokens, row_P)
+                    error_BK = (predicted_PD - noise_D).square().mean(dim=1).unflatten(0, (-1, num_classes))
+                    score_NK[start : start + size] -= error_BK / len(self.noise_MD)
+        return as_array(score_NK)
 
     def cost(self, num_classes: int) -> Cost:
         """Of the layers, once for each class and noise, but for what depends on the class alone."""
@@ -91,22 +91,22 @@ class NoiseScorer:
 def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[CandidateModel]:
     """The network after every `keep_every` steps. Raises DataError for a type of text that is not there."""
     seen = texts.of_clips(clips)
-    matcher = _initial_scorer(clips, seen, params, seed)
-    model, text_KT = matcher.model, matcher.texts(seen)
-    x_ND = matcher.intake(torch.from_numpy(clips.features_ND))
+    scorer = _initial_scorer(clips, seen, params, seed)
+    model, text_KT = scorer.model, scorer.texts(seen)
+    x_ND = scorer.intake(torch.from_numpy(clips.features_ND))
     label_N, share_R = torch.from_numpy(seen.rows(clips.class_ids)), signal_shares(params.noise)
 
     def loss_of(rows: Rows, round_: int, step: int) -> Tensor:  # noqa: ARG001 - one interface
         label_B = label_N[rows]
-        draws = losses.RandomInputs.of(x_ND[rows], params.noise.steps, len(seen.class_ids))
-        right_B, wrong_B = losses.errors(model, x_ND[rows], label_B, text_KT, share_R, draws)
-        parted = losses.triplet(right_B, wrong_B, draws.wrong_B != label_B, params.margin)
-        return right_B.mean() + params.triplet_weight * parted
+        random = losses.RandomInputs.of(x_ND[rows], params.noise.steps, len(seen.class_ids))
+        right_B, wrong_B = losses.errors(model, x_ND[rows], label_B, text_KT, share_R, random)
+        separation = losses.triplet(right_B, wrong_B, random.wrong_B != label_B, params.margin)
+        return right_B.mean() + params.triplet_weight * separation
 
     for setting, loss in zip(
         params.settings, train_rounds(model, loss_of, len(x_ND), params.schedule, seed), strict=True
     ):
-        yield CandidateModel(setting, loss, matcher.scores, matcher, cost=matcher.cost)
+        yield CandidateModel(setting, loss, scorer.scores, scorer, cost=scorer.cost)
 
 
 def _initial_scorer(clips: Clips, seen: ClassTexts, params: Params, seed: int) -> NoiseScorer:

@@ -142,8 +142,8 @@ class _Places(nn.Module):
         self.parts = pooling.Parts(4)
 
     def forward(self, x_MCFHW: Tensor) -> Tensor:
-        found_MCGP: Tensor = self.parts(x_MCFHW.mean(dim=2))
-        return found_MCGP
+        part_MCGP: Tensor = self.parts(x_MCFHW.mean(dim=2))
+        return part_MCGP
 
 
 def _blocks(net: nn.Module) -> list[list[str]]:

@@ -51,8 +51,8 @@ class Layer(nn.Module):
     def forward(self, token_NLD: Tensor, may_N1LL: Tensor) -> Tensor:
         """The tokens after both changes; every token may attend at least one."""
         query_NHLK, key_NHLK, value_NHLK = self._parts(token_NLD)
-        found_NHLK = functional.scaled_dot_product_attention(query_NHLK, key_NHLK, value_NHLK, attn_mask=may_N1LL)
-        change_NLD = self.outward(found_NHLK.transpose(1, 2).flatten(2))
+        mixed_NHLK = functional.scaled_dot_product_attention(query_NHLK, key_NHLK, value_NHLK, attn_mask=may_N1LL)
+        change_NLD = self.outward(mixed_NHLK.transpose(1, 2).flatten(2))
         token_NLD = self.norm_attention(token_NLD + self.dropout(change_NLD))
         change_NLD = self.down(functional.gelu(self.up(token_NLD)))
         after_NLD: Tensor = self.norm_mlp(token_NLD + self.dropout(change_NLD))

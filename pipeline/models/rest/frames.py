@@ -91,10 +91,10 @@ class FrameEncoder(nn.Module):
         num_clips, num_frames = x_NTCHW.shape[:2]
         if num_frames % self.group:
             raise DataError(f"rest: clips of {num_frames} frames are no whole number of groups of {self.group}")
-        found = self._prepared(x_NTCHW)
+        x = self._prepared(x_NTCHW)
         for names in self._segments:
-            found = self._through(names, found)
-        return found.reshape(num_clips, num_frames // self.group, self.dim)
+            x = self._through(names, x)
+        return x.reshape(num_clips, num_frames // self.group, self.dim)
 
     @property
     def _over_time(self) -> bool:
@@ -118,15 +118,15 @@ class FrameEncoder(nn.Module):
 
         if not (self.checkpoint_gradients and torch.is_grad_enabled()):
             return run(x)
-        found: Tensor = checkpoint.checkpoint(
+        output: Tensor = checkpoint.checkpoint(
             run, x, use_reentrant=False, context_fn=lambda: (nullcontext(), self._once_more())
         )
-        return found
+        return output
 
     @contextmanager
     def _once_more(self) -> Iterator[None]:
         """Around what is computed again for the backward pass: running means have had the batch already."""
-        norms = [each for each in self.net.modules() if isinstance(each, _NORMS)]
+        norms = [module for module in self.net.modules() if isinstance(module, _NORMS)]
         before = [(norm.momentum, norm.get_buffer(_COUNT).clone()) for norm in norms]
         for norm in norms:
             norm.momentum = 0.0

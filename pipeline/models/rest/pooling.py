@@ -33,11 +33,11 @@ class Maxima(nn.Module):
         """maximum_MCFHW, of half as many rows, columns and, of two frames, frames; what is left over goes."""
         num_frames = x_MCFHW.shape[2]
         flat = functional.max_pool2d(x_MCFHW.flatten(1, 2), 2, padding=self.padding)
-        found_MCFHW = flat.reshape(*x_MCFHW.shape[:3], *flat.shape[2:])
+        maximum_MCFHW = flat.reshape(*x_MCFHW.shape[:3], *flat.shape[2:])
         if self.frames == 1:
-            return found_MCFHW
+            return maximum_MCFHW
         end = num_frames // 2 * 2
-        return torch.maximum(found_MCFHW[:, :, 0:end:2], found_MCFHW[:, :, 1:end:2])
+        return torch.maximum(maximum_MCFHW[:, :, 0:end:2], maximum_MCFHW[:, :, 1:end:2])
 
 
 def _shares(num: int, size: int, like: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ def places(box_K5: npt.NDArray[np.floating], num_frames: int) -> Floats:
 def padded(regions: Sequence[Floats], place: Sequence[Floats]) -> Arrays:
     """`x` (N, S, D), `place` (N, S, 7) and `known` (N, S) of the regions of clips, zeros behind each's last."""
     num_tokens = max(1, *map(len, regions))
-    known_NS = np.arange(num_tokens) < np.array([len(each) for each in regions])[:, None]
+    known_NS = np.arange(num_tokens) < np.array([len(region_KD) for region_KD in regions])[:, None]
     x_NSD = np.zeros((len(regions), num_tokens, regions[0].shape[1]), np.float32)
     place_NS7 = np.zeros((len(regions), num_tokens, PLACE_DIM), np.float32)
     x_NSD[known_NS], place_NS7[known_NS] = np.concatenate(list(regions)), np.concatenate(list(place))

@@ -72,19 +72,19 @@ class Vocabulary:
         return {"words": list(self.words), "max_words": self.max_words}
 
     @classmethod
-    def from_json(cls, told: object) -> "Vocabulary":
+    def from_json(cls, value: object) -> "Vocabulary":
         """The vocabulary that `to_json` told of. FormatError for anything else."""
-        words = told.get("words") if isinstance(told, dict) else None
-        most = told.get("max_words") if isinstance(told, dict) else None
+        words = value.get("words") if isinstance(value, dict) else None
+        max_words = value.get("max_words") if isinstance(value, dict) else None
         if (
             not isinstance(words, list)
             or not all(isinstance(word, str) for word in words)
             or sorted(set(words)) != words
-            or type(most) is not int
-            or most < 1
+            or type(max_words) is not int
+            or max_words < 1
         ):
             raise FormatError("a vocabulary should be {words: [...] in alphabetical order, max_words}; run `dvc repro`")
-        return cls(tuple(words), most)
+        return cls(tuple(words), max_words)
 
 
 def mask_words(ids_L: Ids, rng: np.random.Generator, share: float) -> tuple[Ids, Ids]:

@@ -79,12 +79,12 @@ class Transformer(nn.Module):
     def attention(self, seen: VisualTokens, word_NW: Tensor | None) -> list[Tensor]:
         """weight_NHLL of every layer, first to last."""
         token_NLD, may_N1LL = self._start(seen, word_NW)
-        found = []
+        weights = []
         for layer in self.layers:
             assert isinstance(layer, Layer)
-            found.append(layer.weights(token_NLD, may_N1LL))
+            weights.append(layer.weights(token_NLD, may_N1LL))
             token_NLD = layer(token_NLD, may_N1LL)
-        return found
+        return weights
 
     def _start(self, seen: VisualTokens, word_NW: Tensor | None) -> tuple[Tensor, Tensor]:
         """token_NLD of the first layer, and may_N1LL: who attends whom, padding nobody's business."""
@@ -111,7 +111,7 @@ def _known_tokens(seen: VisualTokens, word_NW: Tensor | None) -> Tensor:
     """there_NL: False at padding."""
     num_clips, num_visual = seen.token_NSD.shape[:2]
     device = seen.token_NSD.device
-    there_NS = torch.ones(num_clips, num_visual, dtype=torch.bool, device=device)
-    there_NS = there_NS if seen.known_NS is None else seen.known_NS
-    parts = [torch.ones(num_clips, 1, dtype=torch.bool, device=device), there_NS]
+    known_NS = torch.ones(num_clips, num_visual, dtype=torch.bool, device=device)
+    known_NS = known_NS if seen.known_NS is None else seen.known_NS
+    parts = [torch.ones(num_clips, 1, dtype=torch.bool, device=device), known_NS]
     return torch.cat(parts if word_NW is None else [*parts, word_NW != PAD], dim=1)

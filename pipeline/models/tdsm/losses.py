@@ -22,20 +22,20 @@ class RandomInputs:
     @staticmethod
     def of(x_BD: Tensor, num_steps: int, num_classes: int) -> "RandomInputs":
         """Drawn from torch's generator."""
-        steps, wrong = (torch.randint(0, most, (len(x_BD),)) for most in (num_steps, num_classes))
+        steps, wrong = (torch.randint(0, end, (len(x_BD),)) for end in (num_steps, num_classes))
         return RandomInputs(torch.randn_like(x_BD), steps, wrong)
 
 
 def errors(
-    model: Denoiser, x_BD: Tensor, label_B: Tensor, texts: Sequence[Tensor], share_R: Tensor, draws: RandomInputs
+    model: Denoiser, x_BD: Tensor, label_B: Tensor, texts: Sequence[Tensor], share_R: Tensor, random: RandomInputs
 ) -> tuple[Tensor, Tensor]:
     """Errors (B) of the noise under the right and under the wrong text; `texts` (K, T) are of the training classes."""
-    noisy_BD = add_noise(x_BD, draws.noise_BD, share_R[draws.step_B])
-    asked_2B = torch.cat([label_B, draws.wrong_B])
-    found_2BD = model(
-        noisy_BD.repeat(2, 1), draws.step_B.repeat(2), model.texts(texts).of(asked_2B), torch.arange(len(asked_2B))
+    noisy_BD = add_noise(x_BD, random.noise_BD, share_R[random.step_B])
+    label_2B = torch.cat([label_B, random.wrong_B])
+    predicted_2BD = model(
+        noisy_BD.repeat(2, 1), random.step_B.repeat(2), model.texts(texts).of(label_2B), torch.arange(len(label_2B))
     )
-    right_B, wrong_B = (found_2BD - draws.noise_BD.repeat(2, 1)).square().mean(dim=1).chunk(2)
+    right_B, wrong_B = (predicted_2BD - random.noise_BD.repeat(2, 1)).square().mean(dim=1).chunk(2)
     return right_B, wrong_B
 
 

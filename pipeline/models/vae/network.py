@@ -44,8 +44,8 @@ class CrossVae(nn.Module):
         super().__init__()
         self.intake = FeatureTransform(form, features_ND)
         self.clips = Vae(features_ND.shape[1], latent_dim, rectified=rectified)
-        each = latent_dim // len(text_dims)
-        self.texts = nn.ModuleList(Vae(size, each, rectified=rectified) for size in text_dims)
+        text_latent_dim = latent_dim // len(text_dims)
+        self.texts = nn.ModuleList(Vae(size, text_latent_dim, rectified=rectified) for size in text_dims)
 
     @property
     def of_texts(self) -> list[Vae]:

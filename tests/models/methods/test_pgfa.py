@@ -148,7 +148,7 @@ def test_shares_are_candidates_and_say_that_clips_are_scored_together():
 
 @pytest.mark.parametrize("wrong", [{"support_factors": [0.9, 0.4]}, {"support_factors": [0.5, 0.5]}])
 def test_shares_stand_once_and_ascend(wrong):
-    with pytest.raises(ParamsError, match=r"support_factors.*ascending order, each once"):
+    with pytest.raises(ParamsError, match=r"support_factors.*ascending values, each once"):
         params(prototypes={"scale": 1.0, **wrong})
 
 
