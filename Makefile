@@ -1,6 +1,7 @@
 # make demo: install, run the whole pipeline on the demo world, say where the report is.
 # make test: install, then lint, format, types, import contracts and tests.
 # make docs: pages of the Python API, from its docstrings, in docs/api.
+# make mutants: small faults put into the modules that decide numbers; which of them no test notices.
 # make fuzz: minutes of damaged files for every reader of files from outside.
 PYTHON ?= python3
 BIN := .venv/bin
@@ -31,6 +32,11 @@ docs: .venv/installed-test
 # Damaged files for every reader: FUZZ_SECONDS (300), FUZZ_SEED (0), FUZZ_TARGET (all), FUZZ_CASE (to see one again).
 fuzz: .venv/installed-test
 	python -m tests.fuzz.run
+
+# Faults in roles, leakage, metrics, program, store, losses, methods: MUTANTS (one of them, or all), MUTANTS_SAMPLE (faults
+# tried of each, 0 = all of them, which takes hours), MUTANTS_SEED (which).
+mutants: .venv/installed-test
+	python -m tests.mutants.run
 
 clean:
 	rm -rf .venv .cache

@@ -18,8 +18,8 @@ import pdoc.render
 import pipeline
 
 ROOT = Path(__file__).resolve().parents[1]
-# A key of params has no default, which pydantic says in a word of its own.
-REQUIRED = re.compile(r'\s*=\s*<span class="default_value">PydanticUndefined</span>')
+# Left out: what pydantic says of a key without a default, and where in memory a function lies.
+NOISE = re.compile(r'\s*=\s*<span class="default_value">PydanticUndefined</span>|PydanticUndefined| at 0x[0-9a-f]+')
 
 
 def module_names() -> list[str]:
@@ -49,7 +49,7 @@ def write(names: Sequence[str], out: Path) -> None:
         pdoc.pdoc(*names, output_directory=out)
     for page in sorted(out.rglob("*.*")):
         text = page.read_text(encoding="utf-8").replace(f"{ROOT}/", "").replace(str(ROOT), ".")
-        page.write_text(REQUIRED.sub("", text), encoding="utf-8")
+        page.write_text(NOISE.sub("", text), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -63,8 +63,3 @@ def test_the_table_names_the_endings_that_are_read():
         forms = files.FORMS[sense]
         assert set(re.findall(r"`(\.\w+)", told)) == set(forms.files)
         assert ("folder" in told) == (forms.folder is not None)
-
-
-@pytest.mark.parametrize("target", re.findall(r"\]\(([^)#]+)\)", PAGE))
-def test_a_link_leads_somewhere(target: str) -> None:
-    assert (ROOT / "docs" / target).exists()

@@ -42,8 +42,8 @@ class Code:
         >>> sorted(Code().files("pipeline.core.bounded_memo"))
         ['pipeline/core/bounded_memo.py']
         """
-        found = {path: digest for name in self._reached(modules) for path, digest in self.own(name).items()}
-        return dict(sorted(found.items()))
+        digests = {path: digest for name in self._reached(modules) for path, digest in self.own(name).items()}
+        return dict(sorted(digests.items()))
 
     def own(self, module: str) -> dict[str, str]:
         """Digest by path of one module and the package data it reads; empty for a module that changes no output."""

@@ -73,8 +73,8 @@ class ClipArrays:
     def only(self, ids: Collection[str]) -> Self:
         """Those of the clips whose ids are named, in their order."""
         chosen = copy.copy(self)
-        kept = [place for place, clip_id in enumerate(self.ids) if clip_id in ids]
-        chosen.ids, chosen._rows = [self.ids[place] for place in kept], self._rows[kept]
+        places = [place for place, clip_id in enumerate(self.ids) if clip_id in ids]
+        chosen.ids, chosen._rows = [self.ids[place] for place in places], self._rows[places]
         return chosen
 
     def __len__(self) -> int:

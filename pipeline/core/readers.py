@@ -51,11 +51,11 @@ class Readers:
         Raises DataError, naming rows, for whatever a source stumbles over.
         """
         waiting = iter(requests)
-        found = self._inline(which, waiting) if self._pool is None else self._ahead(self._pool, which, waiting)
-        with closing(found):
+        batches = self._inline(which, waiting) if self._pool is None else self._ahead(self._pool, which, waiting)
+        with closing(batches):
             while True:
                 start = time.perf_counter()
-                arrays = next(found, None)
+                arrays = next(batches, None)
                 self.seconds_waited += time.perf_counter() - start
                 if arrays is None:
                     return
@@ -68,10 +68,10 @@ class Readers:
     def _ahead(self, pool: ProcessPoolExecutor, which: int, requests: Iterator[Request]) -> Generator[Arrays]:
         reading: deque[Future[Arrays | Shared]] = deque()
         try:
-            reading.extend(pool.submit(_read_there, which, *each) for each in islice(requests, self._at_once))
+            reading.extend(pool.submit(_read_there, which, *request) for request in islice(requests, self._at_once))
             while reading:
                 arrays = take(reading.popleft().result())
-                reading.extend(pool.submit(_read_there, which, *each) for each in islice(requests, 1))
+                reading.extend(pool.submit(_read_there, which, *request) for request in islice(requests, 1))
                 yield arrays
         except BrokenProcessPool:
             raise DataError(
@@ -79,9 +79,9 @@ class Readers:
                 "or a smaller queue_length in params.yaml"
             ) from None
         finally:
-            for each in reading:
-                if not each.cancel() and each.exception() is None:
-                    take(each.result())
+            for request in reading:
+                if not request.cancel() and request.exception() is None:
+                    take(request.result())
 
 
 def _begin(sources: list[Source]) -> None:
@@ -102,6 +102,6 @@ def _read(source: Source, rows: Rows, seed: int) -> Arrays:
     except Exception as error:
         names = source.names(rows[:_MAX_NAMES])
         more = f" and {len(rows) - _MAX_NAMES} more" if len(rows) > _MAX_NAMES else ""
-        told = str(error) if isinstance(error, UnseenError) else f"{type(error).__name__}: {error}"
+        fault = str(error) if isinstance(error, UnseenError) else f"{type(error).__name__}: {error}"
         kind = type(error) if isinstance(error, UnseenError) else DataError
-        raise kind(f"reading {', '.join(names)}{more}: {told}") from error
+        raise kind(f"reading {', '.join(names)}{more}: {fault}") from error

@@ -22,12 +22,12 @@ class Parts:
 
     def finish(self, name: str, key: Mapping[str, object], make: Callable[[Path], None]) -> Path:
         """The folder of the finished part `name`; `make(folder)` computes it if no earlier run did."""
-        kept = self._kept(name, key)
-        if not kept.is_dir():
-            with whole_folder(kept) as scratch:
+        folder = self._kept(name, key)
+        if not folder.is_dir():
+            with whole_folder(folder) as scratch:
                 make(scratch)
         remove(self.unfinished(name, key))
-        return kept
+        return folder
 
     def assist(self, name: str, key: Mapping[str, object], make: Callable[[Path], None]) -> None:
         """Compute along where another process finishes the part, and keep nothing: what a rank above 0 does."""
@@ -37,19 +37,19 @@ class Parts:
 
     def finished(self, name: str, key: Mapping[str, object]) -> Path | None:
         """The folder of the part `name`, if it is finished."""
-        kept = self._kept(name, key)
-        return kept if kept.is_dir() else None
+        folder = self._kept(name, key)
+        return folder if folder.is_dir() else None
 
     def unfinished(self, name: str, key: Mapping[str, object]) -> Path:
         """Where `make` may keep how far it is; removed when the part is finished."""
-        kept = self._kept(name, key)
-        return kept.with_name(f"{kept.name}.unfinished")
+        folder = self._kept(name, key)
+        return folder.with_name(f"{folder.name}.unfinished")
 
     def part(self, name: str, key: Mapping[str, object], make: Callable[[Path], None], into: Path) -> Path:
         """Copy the finished part `name` to `into`, made first if need be; returns its own folder."""
-        kept = self.finish(name, key, make)
-        shutil.copytree(kept, into, dirs_exist_ok=True)
-        return kept
+        finished = self.finish(name, key, make)
+        shutil.copytree(finished, into, dirs_exist_ok=True)
+        return finished
 
     def _kept(self, name: str, key: Mapping[str, object]) -> Path:
         return self.folder / f"{name}-{value_digest(key)[:32]}"

@@ -147,9 +147,9 @@ def held_out(clips: Sequence[Clip], roles: Mapping[str, str], rng: np.random.Gen
     for clip in sorted(clips, key=lambda clip: clip.clip_id):
         if roles[clip.clip_id] == "fit":
             by_class[clip.class_id][clip.performance].append(clip.clip_id)
-    if sum(len(found) for found in by_class.values()) < 2:
+    if sum(len(performances) for performances in by_class.values()) < 2:
         raise DataError("all fit clips show one performance, none can be held out; the training subjects need more")
-    quota = _quota({class_id: len(found) for class_id, found in by_class.items()}, rng)
+    quota = _quota({class_id: len(performances) for class_id, performances in by_class.items()}, rng)
     out: set[str] = set()
     for class_id, performances in sorted(by_class.items()):
         groups = list(performances.values())

@@ -72,9 +72,9 @@ class Scores:
 
 def write(store: StoreWriter, scores: Scores) -> None:
     """Add one group to a scores store."""
-    about = scores.provenance
-    name = f"{about.split}-{about.seed}-{about.label_space}"
-    group = store.group(name, scores.clip_ids, asdict(about))
+    provenance = scores.provenance
+    name = f"{provenance.split}-{provenance.seed}-{provenance.label_space}"
+    group = store.group(name, scores.clip_ids, asdict(provenance))
     group.put("scores", scores.values.astype(np.float32))
     if scores.gate is not None:
         group.put("gate", scores.gate.astype(np.float32))
@@ -82,9 +82,11 @@ def write(store: StoreWriter, scores: Scores) -> None:
         group.put(EXPLAIN + kind, rows.astype(np.float32))
 
 
-def write_texts(store: StoreWriter, about: Provenance, vectors_KH: npt.NDArray[np.float32]) -> None:
+def write_texts(store: StoreWriter, provenance: Provenance, vectors_KH: npt.NDArray[np.float32]) -> None:
     """Add the group of the vectors that the candidates' texts have in the space of the clips' vectors."""
-    group = store.group(f"{about.split}-{about.seed}-{_TEXTS}", [_row_id(class_id) for class_id in about.class_ids])
+    group = store.group(
+        f"{provenance.split}-{provenance.seed}-{_TEXTS}", [_row_id(class_id) for class_id in provenance.class_ids]
+    )
     group.put("text_vectors", vectors_KH.astype(np.float32))
 
 
@@ -99,12 +101,12 @@ def read(folder: Path, stage: str) -> list[Scores]:
     return [_read_group(store, name) for name in store.groups() if name.rpartition("-")[2] != _TEXTS]
 
 
-def read_texts(folder: Path, stage: str, about: Provenance) -> npt.NDArray[np.float32] | None:
+def read_texts(folder: Path, stage: str, provenance: Provenance) -> npt.NDArray[np.float32] | None:
     """Vectors (candidates, H) of the texts, in the order of `class_ids`; None where the row was not explained."""
-    store, group = Store(folder / STORE, stage), f"{about.split}-{about.seed}-{_TEXTS}"
+    store, group = Store(folder / STORE, stage), f"{provenance.split}-{provenance.seed}-{_TEXTS}"
     if group not in store.groups():
         return None
-    vectors_KH: npt.NDArray[np.float32] = store.rows(group, "text_vectors", [_row_id(c) for c in about.class_ids])
+    vectors_KH: npt.NDArray[np.float32] = store.rows(group, "text_vectors", [_row_id(c) for c in provenance.class_ids])
     return vectors_KH
 
 

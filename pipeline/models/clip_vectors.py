@@ -55,8 +55,8 @@ class Encoded:
     @property
     def text_space(self) -> TextSpace | None:
         """Which texts its vectors lie among, where its encoder has kept its map to them."""
-        told = self.features.group_attrs(self.group).get(text_space.KEY)
-        return None if told is None else TextSpace.model_validate(told)
+        space = self.features.group_attrs(self.group).get(text_space.KEY)
+        return None if space is None else TextSpace.model_validate(space)
 
     def with_features(self, rows: Sequence[SplitRow], max_missing: float) -> tuple[list[SplitRow], int]:
         """The rows of clips that have features, and how many have none. Raises DataError if those are too many."""
@@ -77,13 +77,13 @@ class Encoded:
         ids = [row.clip_id for row in rows]
         self._check_there(reading)
         if reading.need == "tokens":
-            found = self._segments(ids)
+            vectors = self._segments(ids)
         else:
-            found = self._finite("pooled", 2, self.features.rows(self.group, "pooled", ids))
+            vectors = self._finite("pooled", 2, self.features.rows(self.group, "pooled", ids))
         if reading.need == "masked":
             masked_NKD = self._finite("masked", 3, self.features.rows(self.group, "masked", ids))
-            found = np.concatenate([found[:, None], masked_NKD], axis=1)
-        return found
+            vectors = np.concatenate([vectors[:, None], masked_NKD], axis=1)
+        return vectors
 
     @cached_property
     def _tokens(self) -> RowReader:
@@ -111,22 +111,22 @@ class Encoded:
         """The tokens of each part of time, (N, S, ..., D); memory holds those of all frames of a few clips."""
         reader, place = self._tokens, self.features.places(self.group)
         step = max(1, _BLOCK_BYTES // max(1, int(np.prod(reader.shape[1:])) * reader.dtype.itemsize))
-        found = np.empty((len(ids), min(TOKEN_SEGMENTS, reader.shape[1]), *reader.shape[2:]), np.float32)
+        segments_NSXD = np.empty((len(ids), min(TOKEN_SEGMENTS, reader.shape[1]), *reader.shape[2:]), np.float32)
         for start in range(0, len(ids), step):
             block = np.empty((len(ids[start : start + step]), *reader.shape[1:]), reader.dtype)
             reader.read((place[clip_id], x[None]) for clip_id, x in zip(ids[start:], block, strict=False))
-            found[start : start + step] = segments(self._finite("tokens", None, block))
-        return found
+            segments_NSXD[start : start + step] = segments(self._finite("tokens", None, block))
+        return segments_NSXD
 
-    def _finite(self, name: str, num_axes: int | None, found: Array) -> Array:
+    def _finite(self, name: str, num_axes: int | None, vectors: Array) -> Array:
         """An array of float32. Raises DataError unless it has so many axes, None: at least three, and finite values."""
-        fits = found.ndim == num_axes if num_axes else found.ndim > 2
-        if not fits or not np.isfinite(found).all():
+        fits = vectors.ndim == num_axes if num_axes else vectors.ndim > 2
+        if not fits or not np.isfinite(vectors).all():
             raise DataError(
                 f"{self.features.path}: group '{self.group}', array '{name}': expected finite vectors "
-                f"{_SHAPES[name]}, found shape {found.shape}; run `dvc repro {made_by(self.features.path)}`"
+                f"{_SHAPES[name]}, found shape {vectors.shape}; run `dvc repro {made_by(self.features.path)}`"
             )
-        return found.astype(np.float32, copy=False)
+        return vectors.astype(np.float32, copy=False)
 
 
 def segments(tokens_NSXD: Array) -> Array:
@@ -140,7 +140,7 @@ def open_features(path: Path) -> store.Store:
     return store.Store(path, made_by(path))
 
 
-def about(features: Path) -> dict[str, Any]:
+def encoder_attrs(features: Path) -> dict[str, Any]:
     """What scores repeat of a store: dataset, modality, encoder, and `macs`, the multiply-accumulates of one clip.
 
     Only representations of the stage rest say the last.

@@ -240,7 +240,9 @@ def _check_width(task: Task, joint: _Joint) -> None:
 def _elsewhere(joint: _Joint, learnt: Encoded, classes: Sequence[int]) -> Elsewhere:
     """What is learnt of the source; `classes` are those whose clips are at hand."""
     names, kept = joint.shared.taught(learnt)
-    kept |= {one.source for one in joint.shared.overlaps if one.class_id in classes}  # none, but where they are kept
+    kept |= {
+        match.source for match in joint.shared.overlaps if match.class_id in classes
+    }  # none, but where they are kept
     third = [learnt.saw.elsewhere.source] if learnt.saw.elsewhere else []
     datasets = "+".join(sorted({joint.request.source.dataset, *third}))
     by_id = {joint.shift + class_id: name for class_id, name in joint.source.names.items()}
@@ -300,7 +302,7 @@ def _is_of_both(joint: _Joint, kind: str, seed: int) -> bool:
     if not all(kind in {name.partition("@")[0] for name in texts.groups()} for texts in stores):
         return False
     attrs = [texts.group_attrs(text_group(texts, kind, seed)) for texts in stores]
-    return len({(str(each.get("dim")), str(each.get("lexicon"))) for each in attrs}) == 1
+    return len({(str(attrs_of_store.get("dim")), str(attrs_of_store.get("lexicon"))) for attrs_of_store in attrs}) == 1
 
 
 def _told_apart(joint: _Joint) -> Names:

@@ -37,58 +37,58 @@ class Recognised:
         """The label space that is shown first."""
         return next(iter(self.values))
 
-    def provenance(self, space: str, asked: TransferParams, refit: str) -> Provenance:
+    def provenance(self, space: str, request: TransferParams, refit: str) -> Provenance:
         """What must be known of the scores in a label space."""
         return self.task.provenance(
             space,
-            selection="none" if len(self.trials) == 1 else self.task.selection(asked.selection),
+            selection="none" if len(self.trials) == 1 else self.task.selection(request.selection),
             refit=refit,
             settings=[trial.setting.name for trial in self.trials],
             selected=self.selected,
         )
 
 
-def check_features(asked: TransferParams, features: Path) -> None:
+def check_features(request: TransferParams, features: Path) -> None:
     """Refuse to call by the name of ResT what is composed of other features, or of the regressions of its rival."""
     encoder = open_features(features).attrs["encoder"] if made_by(features) == "rest" else None
-    if asked.method == "rest" and encoder != "rest":
+    if request.method == "rest" and encoder != "rest":
         raise DataError(
             f"{features}: method 'rest' composes what a transformer of the stage rest has learnt; name a store of "
             "features/rest with such a one, or say 'prototypes' for any other features"
         )
 
 
-def recognised(task: Task, asked: TransferParams, refit: str, folds_: Folds, names: Names) -> Recognised:
+def recognised(task: Task, request: TransferParams, refit: str, folds_: Folds, names: Names) -> Recognised:
     """Select a setting on seen classes, then score the test clips with every setting of the grid."""
-    settings = folds.settings(asked.grid, asked.constraints, asked.inference)
-    trials = _grid_search(task, asked, folds_, names, settings)
+    settings = folds.settings(request.grid, request.constraints, request.inference)
+    trials = _grid_search(task, request, folds_, names, settings)
     values: dict[str, Floats] = {}
     scored: dict[str, list[Scored]] = {}
     seen = sorted(set(task.training(refit).class_ids))
-    known = _known(task, asked, names, refit, seen)
+    known = _known(task, request, names, refit, seen)
     for space, class_ids in task.spaces.items():
         test_ids, test_features_ND = task.tested(space)
         clips_NF = unit_rows(test_features_ND, test_ids, "clip")
         targets, columns = _candidates(seen, class_ids)
-        scored[space] = [recognise.scores(known, seen, targets, clips_NF, at, asked.scheme) for at in settings]
-        values[space] = np.stack([one.values_NC[:, columns] for one in scored[space]], axis=1)
+        scored[space] = [recognise.scores(known, seen, targets, clips_NF, at, request.scheme) for at in settings]
+        values[space] = np.stack([one_setting.values_NC[:, columns] for one_setting in scored[space]], axis=1)
     return Recognised(task, trials, folds.best_trial(trials), values, scored)
 
 
 def by_inference(
-    one: Recognised, asked: TransferParams, refit: str, names: Names, inference: Inference, places: Sequence[int]
+    result: Recognised, request: TransferParams, refit: str, names: Names, inference: Inference, places: Sequence[int]
 ) -> Floats:
     """Scores (N, classes) of some clips of the first label space by another inference of the same knowledge.
 
     `refit` and `names` are those that `one` was found with; the setting is the one that it selected.
     """
-    task, class_ids = one.task, one.task.spaces[one.first]
-    test_ids, test_features_ND = task.tested(one.first)
+    task, class_ids = result.task, result.task.spaces[result.first]
+    test_ids, test_features_ND = task.tested(result.first)
     clips_NF = unit_rows(test_features_ND[list(places)], [test_ids[place] for place in places], "clip")
     seen = sorted(set(task.training(refit).class_ids))
-    known = _known(task, asked, names, refit, seen)
+    known = _known(task, request, names, refit, seen)
     targets, columns = _candidates(seen, class_ids)
-    setting, scheme = one.trials[one.selected].setting, replace(asked.scheme, inference=inference)
+    setting, scheme = result.trials[result.selected].setting, replace(request.scheme, inference=inference)
     return recognise.scores(known, seen, targets, clips_NF, setting, scheme).values_NC[:, columns]
 
 
@@ -98,9 +98,9 @@ def _candidates(seen: Sequence[int], class_ids: Sequence[int]) -> tuple[list[int
     return targets, [[*seen, *targets].index(class_id) for class_id in class_ids]
 
 
-def _known(task: Task, asked: TransferParams, names: Names, refit: str, seen: Sequence[int]) -> Knowledge:
+def _known(task: Task, request: TransferParams, names: Names, refit: str, seen: Sequence[int]) -> Knowledge:
     """What is known of the classes; texts of all, centred on the `seen`, clips of those that `refit` lets in."""
-    texts_KT = ClassEmbedder.of(asked.text_type, asked.centre, task.texts.of(seen))(task.texts)
+    texts_KT = ClassEmbedder.of(request.text_type, request.centre, task.texts.of(seen))(task.texts)
     clips = task.training(refit)
     unnamed = [class_id for class_id in task.texts.class_ids if class_id not in names]
     if unnamed:
@@ -109,17 +109,17 @@ def _known(task: Task, asked: TransferParams, names: Names, refit: str, seen: Se
 
 
 def _grid_search(
-    task: Task, asked: TransferParams, folds_: Folds, names: Names, settings: Sequence[Setting]
+    task: Task, request: TransferParams, folds_: Folds, names: Names, settings: Sequence[Setting]
 ) -> list[Trial]:
     """The grid scored on seen classes that act as unseen; one setting needs no trial, but is measured all the same.
 
     Texts are centred on the other seen classes alone: nothing is known of those that act as unseen.
     """
-    seen = sorted(set((task.fit if asked.selection == "val" else task.training("seen")).class_ids))
-    val = asked.selection == "val"
+    seen = sorted(set((task.fit if request.selection == "val" else task.training("seen")).class_ids))
+    val = request.selection == "val"
     parts = [task.val_classes] if val else folds.class_folds(seen, folds_.num_folds, folds_.seed)
     by_part = []
     for part in parts:
-        known = _known(task, asked, names, "seen", sorted(set(seen) - set(part)))
-        by_part.append(folds.grid_search(known, [part], seen, settings, asked.scheme))
+        known = _known(task, request, names, "seen", sorted(set(seen) - set(part)))
+        by_part.append(folds.grid_search(known, [part], seen, settings, request.scheme))
     return [folds.pooled(trials) for trials in zip(*by_part, strict=True)]

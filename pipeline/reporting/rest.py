@@ -96,7 +96,9 @@ def _text(training: SeedResult) -> list[str]:
 
 
 def _of_overlaps(taught: Taught) -> str:
-    left_out, kept = (sorted(overlap.source for overlap in overlaps) for overlaps in (taught.removed, taught.kept))
+    left_out, kept = (
+        sorted(overlap.source for overlap in overlaps) for overlaps in (taught.removed, taught.kept_overlap)
+    )
     text = (
         f"Left out of training, for they are a target's: {len(left_out)} ({'; '.join(left_out)}). " if left_out else ""
     )
@@ -140,7 +142,7 @@ def _overlaps(trainings: Sequence[SeedResult]) -> list[pages.Table]:
     """A line a class, with the seeds it is told of: their texts differ only where rows of embed have seeds."""
     seeds: dict[tuple[pages.Cell, ...], list[str]] = {}
     for training in trainings:
-        for verdict, overlaps in (("left out", training.taught.removed), ("kept", training.taught.kept)):
+        for verdict, overlaps in (("left out", training.taught.removed), ("kept", training.taught.kept_overlap)):
             for overlap in overlaps:
                 distance = rounded_distance(overlap)
                 line = (verdict, overlap.source, overlap.target, overlap.dataset, overlap.how, distance)

@@ -68,14 +68,14 @@ def align(
 
     Raises LeakError for features of an encoder that saw an unseen or val class, DataError for inputs that do not fit.
     """
-    asked = TaskRequest(
+    request = TaskRequest(
         row.dataset, row.split_table, row.splits, row.seeds, row.max_missing, row.spaces, reading(row.method)
     )
-    tasks = build_tasks(inputs, asked)
+    tasks = build_tasks(inputs, request)
     plan = Plan(row.method, row.variant, settings, row.refit, compute.num_threads, row.num_folds, row.explained)
     parts = Parts("align", key, cache)
     with whole_folder(out) as scratch:
-        found, used = method_rows.learn(scratch, tasks, plan, _told(key, row, inputs), parts)
+        learnt, used = method_rows.learn(scratch, tasks, plan, _facts(key, row, inputs), parts)
         page = page_of.MethodFacts(
             row.method,
             row.variant,
@@ -86,15 +86,15 @@ def align(
             settings.transductive,
             settings.remark,
         )
-        pages.write(scratch, page_of.page(key, page, found))
+        pages.write(scratch, page_of.page(key, page, learnt))
     parts.keep_only(used)
 
 
-def _told(key: str, row: Row, inputs: Inputs) -> method_rows.Told:
-    about = clip_vectors.about(inputs.features) | {
+def _facts(key: str, row: Row, inputs: Inputs) -> method_rows.RowFacts:
+    attrs = clip_vectors.encoder_attrs(inputs.features) | {
         "split_table": row.split_table,
         "method": row.method,
         "variant": row.variant,
         "embeddings": row.embeddings,
     }
-    return method_rows.Told("align.rows", key, row.features, row.embeddings, about, costs=True)
+    return method_rows.RowFacts("align.rows", key, row.features, row.embeddings, attrs, costs=True)

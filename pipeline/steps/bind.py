@@ -120,7 +120,7 @@ def bind(row: Row, batches: Batches, running: loop.Running, inputs: Inputs, *, k
         for training in work.trainings:
             make = _make(work, training)
             work.used.append(work.parts.part(training.name, training.decided_by, make, scratch))
-        abouts = [
+        metas = [
             bound.load(places.weights(scratch, name, training.split, training.seed))[1]
             for training in work.trainings
             for name in training.names
@@ -131,15 +131,18 @@ def bind(row: Row, batches: Batches, running: loop.Running, inputs: Inputs, *, k
         for name, senses in row.fused.items():
             bound_vectors.write(places.fused(scratch, name), row, senses, _fused(work, senses, name, vectors))
         header = ["sense", "split", "seed", "epoch", *bound_encoders.HISTORY]
-        write_csv(scratch / "history.csv", header, _history(abouts))
+        write_csv(scratch / "history.csv", header, _history(metas))
         names = work.trainings[0].class_names
-        pages.write(scratch, page_of.page(key, abouts, _counts(work), names, labels=row.pairs.same_class == "skip"))
+        pages.write(scratch, page_of.page(key, metas, _counts(work), names, labels=row.pairs.same_class == "skip"))
     work.parts.keep_only([*work.used, *work.hub.used])
-    return {"encoders": len(abouts), "pairs": sum(sum(training.pairs.counts.values()) for training in work.trainings)}
+    return {"encoders": len(metas), "pairs": sum(sum(training.pairs.counts.values()) for training in work.trainings)}
 
 
 def _prepared(row: Row, batches: Batches, running: loop.Running, inputs: Inputs, key: str) -> _Work:
-    splits = [(row.dataset, row.split_table), *((each.dataset, each.split_table) for each in row.pairs.further)]
+    splits = [
+        (row.dataset, row.split_table),
+        *((further.dataset, further.split_table) for further in row.pairs.further),
+    ]
     tables_of = {dataset: inputs.splits / f"{dataset}-{name}.parquet" if name else None for dataset, name in splits}
     arrays = _arrays(row, batches, inputs.arrays, tables_of, key)
     parts, code = Parts("bind", key), Code()
@@ -158,8 +161,8 @@ def _prepared(row: Row, batches: Batches, running: loop.Running, inputs: Inputs,
     }
     own_table = split_table.read(inputs.splits / f"{row.dataset}-{row.split_table}.parquet", row.splits)
     split_tables = {row.dataset: own_table} | {
-        each.dataset: None if (path := tables_of[each.dataset]) is None else split_table.read(path, row.splits)
-        for each in row.pairs.further
+        further.dataset: None if (path := tables_of[further.dataset]) is None else split_table.read(path, row.splits)
+        for further in row.pairs.further
     }
     roles = {split: own_table.classes(split) for split in row.splits}
     together = [tuple(row.senses)] if row.hub.learns else [(name,) for name in row.senses]
@@ -213,10 +216,10 @@ def _arrays(row: Row, batches: Batches, folder: Path, tables_of: Mapping[str, Pa
                 "datasets one recipe with the same options"
             )
     whose = {of[name].path: (of[name], modality) for of in prepared.values() for name, (modality, _) in recipes.items()}
-    for each, modality in whose.values():
-        encoding.refuse_empty(modalities.sense(modality).is_empty, each.clips, batches)
-    known = {path: value_digest([path_digest(path), each.ids]) for path, (each, _) in whose.items()}
-    digests = {dataset: {name: known[each.path] for name, each in of.items()} for dataset, of in prepared.items()}
+    for clips, modality in whose.values():
+        encoding.refuse_empty(modalities.sense(modality).is_empty, clips.clips, batches)
+    known = {path: value_digest([path_digest(path), clips.ids]) for path, (clips, _) in whose.items()}
+    digests = {dataset: {name: known[clips.path] for name, clips in of.items()} for dataset, of in prepared.items()}
     return Arrays(prepared, digests)
 
 
@@ -231,25 +234,25 @@ def _make(work: _Work, training: Training) -> Callable[[Path], None]:
 
 def _vectors(work: _Work, trained: Path) -> dict[str, dict[str, Vectors]]:
     """By sense, the hub among them, and by group the vectors of the clips that the row's split table names."""
-    row, found = work.row, dict[str, dict[str, Vectors]]()
+    row, by_sense = work.row, dict[str, dict[str, Vectors]]()
     prepared = work.arrays.prepared[row.dataset]
     for training in work.trainings:
         for name in (*training.names, *([HUB] if row.hub.learns else [])):
             file = places.weights(trained, name, training.split, training.seed)
-            found.setdefault(name, {})[file.stem] = _of_bound(work, file, name)
+            by_sense.setdefault(name, {})[file.stem] = _of_bound(work, file, name)
     if not row.hub.learns:
         for group in sorted({training.group for training in work.trainings}):
             unit_ND = work.hub.vectors(row.dataset, group, work.arrays.digests[row.dataset][HUB])
-            vectors = bound_vectors.of_hub(prepared[HUB].ids, unit_ND, work.hub.found(group), row.pairs.of)
-            found.setdefault(HUB, {})[group] = vectors
-    return found
+            vectors = bound_vectors.of_hub(prepared[HUB].ids, unit_ND, work.hub.encoder(group), row.pairs.of)
+            by_sense.setdefault(HUB, {})[group] = vectors
+    return by_sense
 
 
 def _of_bound(work: _Work, file: Path, name: str) -> Vectors:
     """What a bound encoder gives, kept as a part of its own."""
-    module, about = bound.load(file)
+    module, meta = bound.load(file)
     prepared = work.arrays.prepared[work.row.dataset][name]
-    member = f"pipeline.modalities.{about.modality}.{about.encoder}"
+    member = f"pipeline.modalities.{meta.modality}.{meta.encoder}"
     part_key = {
         "code": work.code.digest("pipeline.training.hub", "pipeline.training.bound", member),
         "weights": file_digest(file),
@@ -264,17 +267,17 @@ def _of_bound(work: _Work, file: Path, name: str) -> Vectors:
 
     work.used.append(work.parts.finish(f"vectors-{name}-{file.stem}", part_key, make))
     unit_ND = Store(work.used[-1] / "vectors.zarr", "bind").read(file.stem, "pooled")
-    return bound_vectors.of_bound(prepared.ids, unit_ND, about)
+    return bound_vectors.of_bound(prepared.ids, unit_ND, meta)
 
 
 def _fused(work: _Work, senses: list[str], name: str, vectors: dict[str, dict[str, Vectors]]) -> dict[str, Vectors]:
     """The groups of a fused store."""
     groups: dict[str, Vectors] = {}
     for split, seed in product(work.row.splits, work.row.seeds):
-        own = f"{split}-{seed}"
-        of_hub = own if work.row.hub.learns else work.hub.group(split, seed)
-        parts = [vectors[sense][of_hub if sense == HUB else own] for sense in senses]
-        groups[own] = bound_vectors.joined(name, parts, split, seed)
+        group = f"{split}-{seed}"
+        of_hub = group if work.row.hub.learns else work.hub.group(split, seed)
+        parts = [vectors[sense][of_hub if sense == HUB else group] for sense in senses]
+        groups[group] = bound_vectors.joined(name, parts, split, seed)
     return groups
 
 
@@ -292,8 +295,8 @@ def _counts(work: _Work) -> list[page_of.PairCounts]:
     ]
 
 
-def _history(abouts: Sequence[bound.About]) -> Iterator[list[object]]:
-    for about in abouts:
-        for row in about.history:
+def _history(metas: Sequence[bound.About]) -> Iterator[list[object]]:
+    for meta in metas:
+        for row in meta.history:
             numbers = [f"{row[name]:.6f}" for name in bound_encoders.HISTORY]
-            yield [about.sense, about.split, about.seed, int(row["epoch"]), *numbers]
+            yield [meta.sense, meta.split, meta.seed, int(row["epoch"]), *numbers]

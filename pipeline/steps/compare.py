@@ -72,19 +72,19 @@ def compare(
     files = {name: _files(inputs.finetuned / name) for name in (row.start, *row.tuned)}
     first_file = next(iter(files[row.start].values()))
     first = heldout.read(first_file)
-    asked = _questions(first, inputs.graphs)
-    said = {
-        name: [_answers(name, seed, file, first, first_file, asked, measure) for seed, file in some.items()]
+    questions = _questions(first, inputs.graphs)
+    answers = {
+        name: [_answers(name, seed, file, first, first_file, questions, measure) for seed, file in some.items()]
         for name, some in files.items()
     }
-    start, tuned = said[row.start], [one for name in row.tuned for one in said[name]]
-    found = comparison.rows(asked, start, tuned, _drawn(asked, bootstrap))
+    start, tuned = answers[row.start], [answer for name in row.tuned for answer in answers[name]]
+    rows = comparison.rows(questions, start, tuned, _drawn(questions, bootstrap))
     examples = Examples(first.negatives, start, tuned, row.examples, measure.seed)
     figures = {
-        "rows": found,
-        "controls": comparison.controls(found),
+        "rows": rows,
+        "controls": comparison.controls(rows),
         "examples": examples.counts(),
-        "headline": comparison.headline(found),
+        "headline": comparison.headline(rows),
     }
     with whole_folder(page) as folder:
         shown = examples.show(folder, inputs.graphs, inputs.negatives)
@@ -94,10 +94,10 @@ def compare(
 
 def _files(folder: Path) -> dict[int, Path]:
     """The vectors of each seed."""
-    found = {int(file.stem.removeprefix("heldout-")): file for file in folder.glob("heldout-*.zarr")}
-    if not found:
+    files = {int(file.stem.removeprefix("heldout-")): file for file in folder.glob("heldout-*.zarr")}
+    if not files:
         raise DataError(f"{folder}: no vectors of held-out pairs (heldout-<seed>.zarr); run `dvc repro finetune`")
-    return dict(sorted(found.items()))
+    return dict(sorted(files.items()))
 
 
 def _questions(first: HeldOut, graphs: Path) -> Questions:
@@ -131,7 +131,7 @@ def _films(graphs: Path, images: set[str]) -> dict[str, str]:
 
 
 def _answers(
-    row: str, seed: int, file: Path, first: HeldOut, first_file: Path, asked: Questions, measure: Measure
+    row: str, seed: int, file: Path, first: HeldOut, first_file: Path, questions: Questions, measure: Measure
 ) -> Answers:
     """What an encoder says of all questions; its vectors are forgotten with the end of this function."""
     mine = heldout.read(file)
@@ -145,7 +145,7 @@ def _answers(
         seed=seed,
         margin_M=true_N[mine.pair_M] - false_M,
         won_M=compositional.won(true_N[mine.pair_M], false_M),
-        text_only_M=_text_only(mine, asked, measure),
+        text_only_M=_text_only(mine, questions, measure),
         order_N=np.where(mine.shuffled_N < 0, np.nan, compositional.won(true_N, shuffled_N)),
         text_rank_N=text_rank_N,
         picture_rank_N=picture_rank_N,
@@ -155,13 +155,13 @@ def _answers(
     )
 
 
-def _text_only(mine: HeldOut, asked: Questions, measure: Measure) -> Floats:
+def _text_only(mine: HeldOut, questions: Questions, measure: Measure) -> Floats:
     """The captions and negatives of every pair beside the pictures of other pairs of its corpus, mean over draws."""
-    pool_N = clusters.numbered(asked.corpus_N.tolist())
+    pool_N = clusters.numbered(questions.corpus_N.tolist())
     total_M = np.zeros(len(mine.negatives))
     for number in range(measure.shuffles):
         random = generator(measure.seed, "pictures of others", number)
-        other_N = compositional.mismatched(asked.cluster_N, pool_N, random)
+        other_N = compositional.mismatched(questions.cluster_N, pool_N, random)
         picture_N = mine.picture_N[other_N]
         true_N = compositional.cosines(mine.picture_PD, picture_N, mine.text_TD, mine.caption_N)
         false_M = compositional.cosines(mine.picture_PD, picture_N[mine.pair_M], mine.text_TD, mine.negative_M)
@@ -181,8 +181,8 @@ def _check_same(mine: HeldOut, first: HeldOut, file: Path, first_file: Path) -> 
     """All must have been asked about the same, by id, or a difference would be one of questions."""
     for field in fields(HeldOut):
         if field.name not in ("picture_PD", "text_TD", "general_GD"):
-            one, other = getattr(mine, field.name), getattr(first, field.name)
-            if not np.array_equal(one, other):
+            value, wanted = getattr(mine, field.name), getattr(first, field.name)
+            if not np.array_equal(value, wanted):
                 raise DataError(
                     f"{file}: its {_NAMES.get(field.name, 'pairs, negatives or texts')} are not those of {first_file}; "
                     "give all rows of a comparison the same held-out data and the same seed of shuffled words"
@@ -192,10 +192,10 @@ def _check_same(mine: HeldOut, first: HeldOut, file: Path, first_file: Path) -> 
 _NAMES = {"general": "general pairs", "seed": "seed of shuffled words", "unseen_M": "unseen compositions"}
 
 
-def _drawn(asked: Questions, bootstrap: Bootstrap) -> Resamples:
-    num_images = len(np.unique(asked.cluster_N))
+def _drawn(questions: Questions, bootstrap: Bootstrap) -> Resamples:
+    num_images = len(np.unique(questions.cluster_N))
     graphs, general = (generator(bootstrap.seed, "compare", what) for what in ("images", "general"))
     return Resamples(
         clusters.resamples(num_images, bootstrap.num_resamples, graphs),
-        clusters.resamples(asked.num_general, bootstrap.num_resamples, general),
+        clusters.resamples(questions.num_general, bootstrap.num_resamples, general),
     )

@@ -110,9 +110,9 @@ def cross(
             "dataset's own unseen classes"
         )
     what = clip_vectors.POOLED if isinstance(row.how, TransferParams) else reading(row.how.method)
-    asked = crossing.CrossRequest(row.source, row.target, row.splits, row.seeds, row.overlap, row.max_missing, what)
-    found = crossing.crossed(source.side, target.side, asked)
-    about = clip_vectors.about(target.inputs.features) | {
+    request = crossing.CrossRequest(row.source, row.target, row.splits, row.seeds, row.overlap, row.max_missing, what)
+    joint = crossing.crossed(source.side, target.side, request)
+    attrs = clip_vectors.encoder_attrs(target.inputs.features) | {
         "split_table": row.target.split_table,
         "method": row.how.method,
         "variant": row.how.variant,
@@ -123,44 +123,50 @@ def cross(
     with whole_folder(out) as scratch:
         if isinstance(row.how, TransferParams):
             check_features(row.how, source.inputs.features)
-            page = _composed(scratch, key, row, row.how, settings, found, about)
+            page = _composed(scratch, key, row, row.how, settings, joint, attrs)
         else:
-            told = method_rows.Told(
-                f"cross.rows.{key}", key, row.target.features, row.target.embeddings, about, costs=False
+            facts = method_rows.RowFacts(
+                f"cross.rows.{key}", key, row.target.features, row.target.embeddings, attrs, costs=False
             )
-            page, used = _learnt(scratch, row, row.how, settings, found, told, parts)
-        pages.write(scratch, page_of.page(key, page, row.source, row.target, row.overlap, found))
+            page, used = _learnt(scratch, row, row.how, settings, joint, facts, parts)
+        pages.write(scratch, page_of.page(key, page, row.source, row.target, row.overlap, joint))
     if used:
         parts.keep_only(used)
 
 
 def _composed(
-    scratch: Path, key: str, row: Row, how: TransferParams, settings: Settings, found: Crossing, about: dict[str, Any]
+    scratch: Path, key: str, row: Row, how: TransferParams, settings: Settings, joint: Crossing, attrs: dict[str, Any]
 ) -> pages.Page:
     """Scores by the seen-unseen program."""
     if extra := how.scheme.extra:
-        extra.check_names(list(found.names.values()))
+        extra.check_names(list(joint.names.values()))
     composed = [
-        recognised(task, how, row.refit, settings.folds, found.names)
-        for task in track(found.tasks, total=len(found.tasks), what=f"{key}, transfers")
+        recognised(task, how, row.refit, settings.folds, joint.names)
+        for task in track(joint.tasks, total=len(joint.tasks), what=f"{key}, transfers")
     ]
-    transfer_files.write(scratch, composed, how, row.refit, about)
-    told = program_page.facts(key, how, row.source.embeddings)
-    page = program_page.page(scratch, told, settings.page, composed)
-    beside = nearest_classes.table(composed[0], how, row.refit, found.names)
+    transfer_files.write(scratch, composed, how, row.refit, attrs)
+    page_about = program_page.facts(key, how, row.source.embeddings)
+    page = program_page.page(scratch, page_about, settings.page, composed)
+    beside = nearest_classes.table(composed[0], how, row.refit, joint.names)
     return page.model_copy(update={"tables": [*page.tables, *beside]})
 
 
 def _learnt(
-    scratch: Path, row: Row, how: ByMethod, settings: Settings, found: Crossing, told: method_rows.Told, parts: Parts
+    scratch: Path,
+    row: Row,
+    how: ByMethod,
+    settings: Settings,
+    joint: Crossing,
+    facts: method_rows.RowFacts,
+    parts: Parts,
 ) -> tuple[pages.Page, list[Path]]:
     """Scores by a method, and the parts that were used."""
     params = settings.method
     if params is None:
-        raise ValueError(f"{told.where}: the method {how.method} needs its hyper-parameters")
+        raise ValueError(f"{facts.where}: the method {how.method} needs its hyper-parameters")
     threads = settings.compute.num_threads
     plan = Plan(how.method, how.variant, params, row.refit, threads, num_folds=None, explained=False)
-    learnt, used = method_rows.learn(scratch, found.tasks, plan, told, parts)
+    learnt, used = method_rows.learn(scratch, joint.tasks, plan, facts, parts)
     of_method = params.setting_name, params.trains, params.transductive, params.remark
     about = method_page.MethodFacts(how.method, how.variant, row.refit, "val", *of_method)
-    return method_page.page(told.key, about, learnt), used
+    return method_page.page(facts.key, about, learnt), used

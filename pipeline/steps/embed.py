@@ -60,14 +60,14 @@ def embed(row: Row, compute: Compute, *, prompts: Path, out: Path, cache: Path =
         seed: dict(zip(by_type, np.split(encode_cached(encoder, texts, cache), ends), strict=True))
         for seed, encoder in encoders.items()
     }
-    about: dict[str, Any] = {"dataset": row.dataset, "encoder": row.encoder, "weights_hash": _digest(encoders)}
-    about["dim"] = next(iter(next(iter(vectors.values())).values())).shape[1]
+    attrs: dict[str, Any] = {"dataset": row.dataset, "encoder": row.encoder, "weights_hash": _digest(encoders)}
+    attrs["dim"] = next(iter(next(iter(vectors.values())).values())).shape[1]
     first = next(iter(encoders.values()))
     num_cut = first.num_cut(texts) if isinstance(first, SplittingEncoder) else 0
     if num_cut:
-        about["num_cut"] = num_cut
+        attrs["num_cut"] = num_cut
         say(f"{row.dataset}, {row.encoder}: {num_cut} of {len(texts)} texts are too long and were read in pieces")
-    with store.create(out, about) as writer:
+    with store.create(out, attrs) as writer:
         for seed, of_kind in vectors.items():
             of_seed = {} if seed is None else {"seed": seed, "weights_hash": encoders[seed].weights_hash}
             groups = {kind: (list(by_type[kind]), vectors_ND) for kind, vectors_ND in of_kind.items()}
@@ -91,12 +91,12 @@ def _put_movements(writer: store.StoreWriter, row: Row, by_type: Texts) -> None:
         for owner in owners
     ]
     attribute_KA, told_KM = movement_vectors.of_classes(joined)
-    about = {"lexicon": movement_vectors.digest(), "of": row.movement}
+    header = {"lexicon": movement_vectors.digest(), "of": row.movement}
     for name, vectors_KX, names in (
         (MOVEMENT, attribute_KA, movement_vectors.vocabulary()),
         (TOLD_MEASURES, told_KM, MEASURES),
     ):
-        attrs = {**about, "dim": len(names), "names": list(names)}
+        attrs = {**header, "dim": len(names), "names": list(names)}
         writer.group(name, [f"{owner}-00" for owner in owners], attrs).put("pooled", vectors_KX)
     untold = int((~attribute_KA.any(axis=1)).sum())
     if untold:
@@ -112,12 +112,12 @@ def _encoders(row: Row, compute: Compute) -> dict[int | None, TextEncoder]:
         return {None: chosen.encoder(model, num_threads=compute.num_threads)}
     if row.model:
         raise ParamsError(f"{where}: the weights of '{row.encoder}' are named by the key weights; set model to {{}}")
-    found: dict[int | None, TextEncoder] = {}
+    encoders: dict[int | None, TextEncoder] = {}
     seeds: Sequence[int | None] = chosen.seeds(Path(row.weights)) or [None]
     for seed in seeds:
-        told = {"weights": row.weights, "seed": seed or 0}
-        found[seed] = chosen.encoder(params.parse(chosen.Params, told, where), num_threads=compute.num_threads)
-    return found
+        options = {"weights": row.weights, "seed": seed or 0}
+        encoders[seed] = chosen.encoder(params.parse(chosen.Params, options, where), num_threads=compute.num_threads)
+    return encoders
 
 
 def _digest(encoders: dict[int | None, TextEncoder]) -> str:

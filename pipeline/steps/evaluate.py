@@ -92,14 +92,14 @@ def evaluate(
     _check_texts(inputs.embeddings, truth)
     rows: list[Row] = []
     lines: list[PredictionRow] = []
-    told: list[LabelledScores] = []
+    cases: list[LabelledScores] = []
     for scored in scores_format.read(inputs.scores, stage):
         case = _audited(scored, truth)
-        told.append(LabelledScores(scored, case.truth))
+        cases.append(LabelledScores(scored, case.truth))
         for selection, setting in _selections(row, case):
-            figures, found = _measured(method, bootstrap, case, selection, setting)
+            figures, predicted = _measured(method, bootstrap, case, selection, setting)
             rows.append(figures)
-            lines += found
+            lines += predicted
     summary = tables.summaries(rows)
     write_json(out, {"rows": rows, "summary": summary, "headline": tables.headline(summary)})
     names = {str(class_id): name for class_id, name in truth.class_names.items()}
@@ -108,7 +108,7 @@ def evaluate(
         explained.write(
             folder,
             explained.EvaluatedRow(shown.name, inputs.scores, method, inputs.embeddings),
-            told,
+            cases,
             truth.class_names,
         )
 
@@ -133,7 +133,7 @@ def _truth(inputs: Inputs, modality: str) -> _Truth:
             clip = of_clip[0]
             leakage.check_role(line, clip.class_id, meta["splits"][line.split])
             person = leakage.split_group(clip, meta["protocol"])
-            contents = tuple(one for one in map(leakage.content, of_clip) if one)
+            contents = tuple(content for content in map(leakage.content, of_clip) if content)
             clips.setdefault(line.split, {})[line.clip_id] = Clip(
                 clip.class_id, line.role, person, clip.subject, contents
             )
@@ -142,20 +142,20 @@ def _truth(inputs: Inputs, modality: str) -> _Truth:
 
 def _clips(path: Path, modality: str) -> dict[str, list[ClipRow]]:
     """Rows of the clips table by id: those of a modality, or of clips that all of several have ("depth+skeleton")."""
-    of_modality: dict[str, dict[str, ClipRow]] = {one: {} for one in modality.split("+")}
+    of_modality: dict[str, dict[str, ClipRow]] = {name: {} for name in modality.split("+")}
     for line in parquet.read(path, CLIPS):
         if line.modality in of_modality:
             of_modality[line.modality][line.clip_id] = line
-    everywhere = set.intersection(*(set(found) for found in of_modality.values()))
-    return {clip_id: [found[clip_id] for found in of_modality.values()] for clip_id in sorted(everywhere)}
+    everywhere = set.intersection(*(set(clips) for clips in of_modality.values()))
+    return {clip_id: [clips[clip_id] for clips in of_modality.values()] for clip_id in sorted(everywhere)}
 
 
 def _check_belong(row: EvaluateRow, method: Mapping[str, Any], split_meta: Mapping[str, Any]) -> None:
-    for name, found in (("scores", method), ("split", split_meta)):
+    for name, attrs in (("scores", method), ("split", split_meta)):
         for key, wanted in (("dataset", row.dataset), ("split_table", row.split_table)):
-            if found[key] != wanted:
+            if attrs[key] != wanted:
                 raise DataError(
-                    f"{name}: made for {key.replace('_', ' ')} '{found[key]}', this row evaluates '{wanted}'; "
+                    f"{name}: made for {key.replace('_', ' ')} '{attrs[key]}', this row evaluates '{wanted}'; "
                     "mend params.yaml"
                 )
     if method["embeddings"] != row.embeddings:
@@ -184,66 +184,76 @@ def _check_texts(path: Path, truth: _Truth) -> None:
 
 def _audited(scored: Scores, truth: _Truth) -> _Case:
     """Scores with the labels of their clips, after the audit."""
-    about = scored.provenance
-    if about.split not in truth.meta["splits"]:
-        raise DataError(f"scores: split '{about.split}' is not in the split table; rerun split and the method's stage")
+    provenance = scored.provenance
+    if provenance.split not in truth.meta["splits"]:
+        raise DataError(
+            f"scores: split '{provenance.split}' is not in the split table; rerun split and the method's stage"
+        )
     _check_settings(scored)
-    parts = truth.meta["splits"][about.split]
-    leakage.check_provenance(about, parts)
+    parts = truth.meta["splits"][provenance.split]
+    leakage.check_provenance(provenance, parts)
     unseen = [truth.class_names[class_id] for class_id in sorted(parts["unseen"])]
-    same = overlap.same_words(about.source_classes, unseen) | overlap.same_name(about.source_classes, unseen)
-    leakage.check_source(about, same)
-    clips = truth.clips.get(about.split, {})
-    leakage.check_training_clips(about, truth.training[about.split], parts)
-    leakage.check_clips(about, scored.clip_ids, clips)
-    paired_unseen = [truth.class_names[class_id] for class_id in sorted({*about.paired_classes} & {*parts["unseen"]})]
+    same = overlap.same_words(provenance.source_classes, unseen) | overlap.same_name(provenance.source_classes, unseen)
+    leakage.check_source(provenance, same)
+    clips = truth.clips.get(provenance.split, {})
+    leakage.check_training_clips(provenance, truth.training[provenance.split], parts)
+    leakage.check_clips(provenance, scored.clip_ids, clips)
+    paired_unseen = [
+        truth.class_names[class_id] for class_id in sorted({*provenance.paired_classes} & {*parts["unseen"]})
+    ]
     return _Case(scored, clips, [*parts["fit"], *parts["val"]], parts["unseen"], paired_unseen)
 
 
 def _check_settings(scored: Scores) -> None:
     """Whatever there is one of a setting must be there of all."""
-    about, num = scored.provenance, len(scored.provenance.settings)
+    provenance, num = scored.provenance, len(scored.provenance.settings)
     shapes = {scored.values.shape[1], *([] if scored.gate is None else [scored.gate.shape[1]])}
-    if about.calibration is not None:
-        shapes.add(len(about.calibration))
-    if shapes != {num} or not 0 <= about.selected < num:
-        raise FormatError(f"scores: split '{about.split}': settings and scores do not fit; rerun the method's stage")
+    if provenance.calibration is not None:
+        shapes.add(len(provenance.calibration))
+    if shapes != {num} or not 0 <= provenance.selected < num:
+        raise FormatError(
+            f"scores: split '{provenance.split}': settings and scores do not fit; rerun the method's stage"
+        )
 
 
 def _selections(row: EvaluateRow, case: _Case) -> list[tuple[str, int]]:
     """The (selection, setting) pairs to report: the method's own, and where asked the best on the test set."""
-    about = case.scored.provenance
-    found = [(about.selection, about.selected)]
+    provenance = case.scored.provenance
+    selections = [(provenance.selection, provenance.selected)]
     if row.oracle_selection:
         values = np.moveaxis(case.scored.values, 1, 0)
-        top1 = [metrics.top_k(metrics.ranks(scores_NK, case.truth, about.class_ids), 1) for scores_NK in values]
-        found.append(("oracle", int(np.argmax(top1))))  # the earliest of equals
-    return found
+        top1 = [metrics.top_k(metrics.ranks(scores_NK, case.truth, provenance.class_ids), 1) for scores_NK in values]
+        selections.append(("oracle", int(np.argmax(top1))))  # the earliest of equals
+    return selections
 
 
 def _measured(
     method: Mapping[str, Any], bootstrap: Bootstrap, case: _Case, selection: str, setting: int
 ) -> tuple[Row, list[PredictionRow]]:
     """The figures and the predictions of one selection."""
-    about, scored = case.scored.provenance, case.scored
+    provenance, scored = case.scored.provenance, case.scored
     scores_NK = scored.values[:, setting]
-    rank_N = metrics.ranks(scores_NK, case.truth, about.class_ids)
+    rank_N = metrics.ranks(scores_NK, case.truth, provenance.class_ids)
     subjects = [case.clips[clip_id].subject for clip_id in scored.clip_ids]
     accuracy = metrics.accuracy(
         rank_N,
         case.truth,
         subjects,
-        num_candidates=len(about.class_ids),
+        num_candidates=len(provenance.class_ids),
         num_resamples=bootstrap.num_resamples,
-        generator=generator(bootstrap.seed, "bootstrap", about.split, about.seed, about.label_space, selection),
+        generator=generator(
+            bootstrap.seed, "bootstrap", provenance.split, provenance.seed, provenance.label_space, selection
+        ),
     )
-    figures = tables.row(method, about, selection, about.settings[setting], _counts(case)) | tables.figures(accuracy)
-    figures["paired_unseen"], figures["kept_overlap"] = case.paired_unseen, about.kept_overlap
-    if about.label_space == "gzsl":
+    figures = tables.row(method, provenance, selection, provenance.settings[setting], _counts(case)) | tables.figures(
+        accuracy
+    )
+    figures["paired_unseen"], figures["kept_overlap"] = case.paired_unseen, provenance.kept_overlap
+    if provenance.label_space == "gzsl":
         figures |= _generalised(case, setting, subjects, bootstrap)
-    guesses = metrics.predictions(scores_NK, about.class_ids).tolist()
+    guesses = metrics.predictions(scores_NK, provenance.class_ids).tolist()
     answers = zip(scored.clip_ids, subjects, case.truth, guesses, rank_N.tolist(), strict=True)
-    run = (about.split, about.seed, selection, about.label_space)
+    run = (provenance.split, provenance.seed, selection, provenance.label_space)
     return figures, [
         PredictionRow(*run, clip_id=clip_id, subject=subject, class_id=class_id, predicted=predicted, rank=rank)
         for clip_id, subject, class_id, predicted, rank in answers
@@ -252,8 +262,8 @@ def _measured(
 
 def _counts(case: _Case) -> dict[str, int]:
     """How many clips were scored, how many test clips were not (rejected on the way), and of how many classes."""
-    about, clip_ids = case.scored.provenance, case.scored.clip_ids
-    due = sum(clip.role in leakage.TEST_ROLES[about.label_space] for clip in case.clips.values())
+    provenance, clip_ids = case.scored.provenance, case.scored.clip_ids
+    due = sum(clip.role in leakage.TEST_ROLES[provenance.label_space] for clip in case.clips.values())
     return {
         "num_clips": len(clip_ids),
         "num_unscored": due - len(clip_ids),
@@ -262,17 +272,19 @@ def _counts(case: _Case) -> dict[str, int]:
         "num_undigested": sum(not case.clips[clip_id].contents for clip_id in clip_ids),
         "num_shared_subjects": leakage.num_shared_subjects(clip_ids, case.clips),
         "num_paired_unseen": len(case.paired_unseen),
-        "num_source_classes": len(about.source_classes),
+        "num_source_classes": len(provenance.source_classes),
     }
 
 
 def _generalised(case: _Case, setting: int, subjects: list[int | None], bootstrap: Bootstrap) -> Row:
     """Of clips of seen classes and of unseen ones: plain, and calibrated and gated where the method says how."""
-    about, scored = case.scored.provenance, case.scored
-    asked = generalised.AllScores.of(scored.values[:, setting], case.truth, about.class_ids, case.unseen)
-    calibration = None if about.calibration is None else about.calibration[setting]
+    provenance, scored = case.scored.provenance, case.scored
+    request = generalised.AllScores.of(scored.values[:, setting], case.truth, provenance.class_ids, case.unseen)
+    calibration = None if provenance.calibration is None else provenance.calibration[setting]
     gate_N = None if scored.gate is None else scored.gate[:, setting]
-    right = generalised.answers(asked, calibration=calibration, gate_N=gate_N)
-    random = generator(bootstrap.seed, "bootstrap", about.split, about.seed, "gzsl", about.settings[setting])
-    found = generalised.spans(asked, right, subjects, num_resamples=bootstrap.num_resamples, generator=random)
-    return generalised.figures(asked, right) | {f"{name}_ci95": list(ends) for name, ends in found.items()}
+    right = generalised.answers(request, calibration=calibration, gate_N=gate_N)
+    random = generator(
+        bootstrap.seed, "bootstrap", provenance.split, provenance.seed, "gzsl", provenance.settings[setting]
+    )
+    spans = generalised.spans(request, right, subjects, num_resamples=bootstrap.num_resamples, generator=random)
+    return generalised.figures(request, right) | {f"{name}_ci95": list(ends) for name, ends in spans.items()}

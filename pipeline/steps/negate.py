@@ -103,13 +103,13 @@ def _joined(graphs: Path, captions: Path, lexicon: Lexicon) -> Iterator[tuple[Gr
 
     Both tables stand in the same order, an image before its regions.
     """
-    told = (row for rows in tables.batches(captions, CAPTIONS) for row in rows)
+    captions_in_order = (row for rows in tables.batches(captions, CAPTIONS) for row in rows)
     truth: Truth | None = None
     for rows in tables.batches(graphs, GRAPHS):
         for row in rows:
             if row.graph is None:
                 continue
-            caption = next(told, None)
+            caption = next(captions_in_order, None)
             if caption is None or (caption.image_id, caption.region) != (row.image_id, row.region):
                 raise DataError(f"{captions}: no caption of image {row.image_id!r}; run `dvc repro caption`")
             graph = from_json(row.graph)
@@ -120,15 +120,15 @@ def _joined(graphs: Path, captions: Path, lexicon: Lexicon) -> Iterator[tuple[Gr
             yield row, graph, truth, caption
 
 
-def _count(samples: Samples, graph: SceneGraph, told: CaptionRow, max_tokens: int) -> None:
+def _count(samples: Samples, graph: SceneGraph, caption: CaptionRow, max_tokens: int) -> None:
     samples.count("objects", len(graph.objects))
     samples.count("relations", len(graph.relations))
-    samples.count("relations in the caption", told.num_said)
-    samples.count("clauses of the caption", len(told.clause_starts))
-    samples.count("words of the caption", len(told.text.split()))
-    samples.count("tokens of the caption", told.num_tokens)
-    samples.count(f"tokens of the caption fitted to {max_tokens}", told.fitted_tokens)
-    samples.count("relations in the fitted caption", told.num_said_fitted)
+    samples.count("relations in the caption", caption.num_said)
+    samples.count("clauses of the caption", len(caption.clause_starts))
+    samples.count("words of the caption", len(caption.text.split()))
+    samples.count("tokens of the caption", caption.num_tokens)
+    samples.count(f"tokens of the caption fitted to {max_tokens}", caption.fitted_tokens)
+    samples.count("relations in the fitted caption", caption.num_said_fitted)
 
 
 def _row(graph: SceneGraph, scene: Scene, made: Negative, clip: ClipTokens, *, certain: bool) -> NegativeRow:

@@ -67,7 +67,7 @@ class _Pair:
     key: str
     prepared: Prepared
     training_set: TrainingSet
-    told: sentences.Told | None  # the texts of the training classes, where the row has such teach
+    texts: sentences.TeachingTexts | None  # of the training classes; None: labels alone teach
     seed: int
     parts: Parts
     arrays_digest: str
@@ -120,17 +120,19 @@ def _pairs(row: Row, running: loop.Running, inputs: Inputs, key: str) -> list[_P
     """All encoders of a row. What they learn from is read here, once for all of them."""
     prepared, table = Prepared(inputs.arrays), split_table.read(inputs.split_table, row.splits)
     sets = [training_set_of(table, split, row.classes, prepared) for split in row.splits]
-    texts = None
+    stored = None
     if row.text is not None:
         known = {class_id for learn in sets for class_id in learn.training_classes}
-        texts = sentences.open_texts(inputs.taught_by, row.dataset, known)
+        stored = sentences.open_texts(inputs.taught_by, row.dataset, known)
     parts, digest = Parts("pretrain", key), path_digest(inputs.arrays)
     code = Code().digest("pipeline.training.encoders", f"pipeline.modalities.{row.modality}.{row.encoder}")
     pairs = []
     for learn in sets:
         for seed in row.seeds:
-            told = sentences.told(row.text, texts, learn.training_classes, seed) if row.text and texts else None
-            pairs.append(_Pair(row, key, prepared, learn, told, seed, parts, digest, code, running))
+            texts = None
+            if row.text is not None and stored is not None:
+                texts = sentences.teaching_texts(row.text, stored, learn.training_classes, seed)
+            pairs.append(_Pair(row, key, prepared, learn, texts, seed, parts, digest, code, running))
     return pairs
 
 
@@ -153,22 +155,22 @@ def _part(pair: _Pair) -> tuple[dict[str, object], Callable[[Path], None]]:
 
 def _part_key(pair: _Pair) -> dict[str, object]:
     """All that decides the weights of one pair."""
-    row, told = pair.row, pair.told
+    row, texts = pair.row, pair.texts
     return {
         "code": pair.code,
         "row": row.model_dump(exclude={"splits", "seeds", "taught_by"}),
         "seed": pair.seed,
         "arrays": pair.arrays_digest,
         "lessons": vars(pair.training_set),
-        "texts": None if told is None else array_digest(told.text_KT),
-        "text_space": None if told is None or told.space is None else told.space.model_dump(),
+        "texts": None if texts is None else array_digest(texts.text_KT),
+        "text_space": None if texts is None or texts.space is None else texts.space.model_dump(),
     }
 
 
 def _train(folder: Path, *, pair: _Pair, resume: Path) -> None:
     what = f"{pair.key} {pair.training_set.split}-{pair.seed}"
     task = encoders.Task(what, pair.running, resume, pair.section)
-    encoders.train(folder / pair.file, pair.row, pair.prepared, pair.training_set, pair.told, pair.seed, task)
+    encoders.train(folder / pair.file, pair.row, pair.prepared, pair.training_set, pair.texts, pair.seed, task)
 
 
 def _history(headers: list[dict[str, Any]]) -> Iterator[list[object]]:

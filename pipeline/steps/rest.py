@@ -159,9 +159,9 @@ class _Run:
     @cached_property
     def rest_task(self) -> rest_learning.RestTask:
         """What is learnt beside the clips."""
-        names, asked, frames = list(self.taught.names.values()), self.row.input, self.row.frames
-        if isinstance(asked, viewing.FromVideo):
-            token_dim, max_tokens = None, asked.window.num_frames // (1 if frames is None else frames.group)
+        names, row_input, frames = list(self.taught.names.values()), self.row.input, self.row.frames
+        if isinstance(row_input, viewing.FromVideo):
+            token_dim, max_tokens = None, row_input.window.num_frames // (1 if frames is None else frames.group)
         else:
             facts = [view.facts for view in self.views.values()]
             token_dim, max_tokens = facts[0]["token_dim"], max(fact["max_tokens"] for fact in facts)
@@ -171,17 +171,17 @@ class _Run:
             vocabulary=Vocabulary.of(names) if self.row.words_are_learnt else None,
             token_dim=token_dim,
             max_tokens=max_tokens,
-            places=isinstance(asked, viewing.FromStore) and asked.array == "regions",
+            places=isinstance(row_input, viewing.FromStore) and row_input.array == "regions",
         )
 
     def clips(self, batch_size: int) -> tuple[Labelled, Labelled]:
         """The clips to learn from and those held out."""
-        seed, found = derived_seed(self.seed, "rest", "clips"), self.training_set
-        learn = viewing.ClipsRequest(found.ids, found.labels, batch_size, seed, drawn=True)
-        held_out = viewing.ClipsRequest(found.held_out_ids, found.held_out_labels, batch_size, seed, drawn=False)
+        seed, clips = derived_seed(self.seed, "rest", "clips"), self.training_set
+        learn = viewing.ClipsRequest(clips.ids, clips.labels, batch_size, seed, drawn=True)
+        held_out = viewing.ClipsRequest(clips.held_out_ids, clips.held_out_labels, batch_size, seed, drawn=False)
         return self.view.training_set(learn), self.view.training_set(held_out)
 
-    def told(self, clips: Labelled) -> Labelled:
+    def with_words(self, clips: Labelled) -> Labelled:
         """Clips with the words of their classes, where words are learnt."""
         losses, vocabulary = self.row.losses, self.rest_task.vocabulary
         if losses is None or vocabulary is None:
@@ -212,11 +212,11 @@ class _Run:
     def weights(self, start: Path | None) -> Part:
         """The part that holds the weights; `start` is the file of the warm-up."""
         row, name = self.row, f"weights-{self.seed}"
-        about = {"source": row.source.model_dump(include={"dataset", "split_table", "split"}), "seed": self.seed}
-        about["training_classes"] = list(self.taught.names)
+        header = {"source": row.source.model_dump(include={"dataset", "split_table", "split"}), "seed": self.seed}
+        header["training_classes"] = list(self.taught.names)
         key = {
             **self._decided_by,
-            "about": about,
+            "about": header,
             **row.model_dump(include={"model", "losses", "training"}),
             "lesson": [
                 self.rest_task.class_names,
@@ -230,23 +230,23 @@ class _Run:
 
         def make(folder: Path) -> None:
             learn, held_out = self.clips(row.training.batch_size)
-            clips = rest_learning.Clips(self.told(learn), self.told(held_out))
+            clips = rest_learning.Clips(self.with_words(learn), self.with_words(held_out))
             task = self.task("joint", name, key)
-            rest_learning.learn(row, clips, self.rest_task, task, start, folder / self.file, about)
+            rest_learning.learn(row, clips, self.rest_task, task, start, folder / self.file, header)
 
         return name, key, make
 
     @cached_property
     def _decided_by(self) -> dict[str, object]:
         """What every training depends on."""
-        found, frames = self.training_set, self.row.frames
+        clips, frames = self.training_set, self.row.frames
         return {
             "code": self.code,
             "plan": self.row.model_dump(include={"frames", "channels_last", "checkpoint_gradients"}),
             "start": frames and frames.start(),
             "seed": self.seed,
-            "clips": self.view.decided_by([*found.ids, *found.held_out_ids]),
-            "labels": [found.labels, found.held_out_labels],
+            "clips": self.view.decided_by([*clips.ids, *clips.held_out_ids]),
+            "labels": [clips.labels, clips.held_out_labels],
         }
 
 
@@ -265,11 +265,11 @@ def rest(row: Row, running: loop.Running, inputs: Inputs, *, key: str, out: Path
         return {}
     with whole_folder(out) as scratch:
         used = [part for run in runs for part in _trained(run, scratch)]
-        told = [_told(run, scratch) for run in runs]
+        networks = [_told(run, scratch) for run in runs]
         for name in row.datasets:
-            used += _write_store(scratch / f"{name}.zarr", name, runs, scratch, told[0].macs)
-        page_of.write_history(scratch / "history.csv", told)
-        pages.write(scratch, page_of.page(key, told, _pictures(runs[0], scratch)))
+            used += _write_store(scratch / f"{name}.zarr", name, runs, scratch, networks[0].macs)
+        page_of.write_history(scratch / "history.csv", networks)
+        pages.write(scratch, page_of.page(key, networks, _pictures(runs[0], scratch)))
     parts.keep_only(used)
     return {"networks": len(runs), "clips": sum(len(view.ids) for view in runs[0].views.values())}
 
@@ -302,11 +302,11 @@ def _write_store(path: Path, dataset: str, runs: Sequence[_Run], weights: Path, 
     """The store of a dataset, which says what a clip costs; returns the finished parts that it is made of."""
     row, used = runs[0].row, list[Path]()
     kind = "e2e" if row.losses is None else "rest"
-    about: dict[str, Any] = {"dataset": dataset, "modality": "video", "encoder": kind, "source": row.source.dataset}
-    about["macs"] = macs
+    attrs: dict[str, Any] = {"dataset": dataset, "modality": "video", "encoder": kind, "source": row.source.dataset}
+    attrs["macs"] = macs
     if dataset == row.source.dataset:
-        about["split_table"] = row.source.split_table
-    with create(path, about) as writer:
+        attrs["split_table"] = row.source.split_table
+    with create(path, attrs) as writer:
         for run in runs:
             file = weights / run.file
             decided_by = {"code": run.code, "weights": file_digest(file), "test": row.test.model_dump()}
@@ -319,10 +319,10 @@ def _write_store(path: Path, dataset: str, runs: Sequence[_Run], weights: Path, 
                 row.training.num_threads,
                 derived_seed(run.seed, "rest", "shown"),
             )
-            found = representing.finished(rest_learning.loaded(row, run.rest_task, file), run.views[dataset], task)
+            folders = representing.finished(rest_learning.loaded(row, run.rest_task, file), run.views[dataset], task)
             group = writer.group(run.name, run.views[dataset].ids, _attrs(run, dataset, file))
-            group.put("pooled", representing.pooled(found))
-            used += found
+            group.put("pooled", representing.pooled(folders))
+            used += folders
     return used
 
 
@@ -330,15 +330,15 @@ def _attrs(run: _Run, dataset: str, file: Path) -> dict[str, Any]:
     """What a group's weights were taught; class ids are the source's, so a target's group has none."""
     row, saw = run.row, run.view.saw
     names = {*run.taught.names.values(), *saw.training_names, *run.views[dataset].saw.training_names}
-    own = sorted({*run.taught.names, *saw.training_classes}) if dataset == row.source.dataset else []
+    class_ids = sorted({*run.taught.names, *saw.training_classes}) if dataset == row.source.dataset else []
     return {
         "seed": run.seed,
         "source": row.source.dataset,
-        "training_classes": own,
+        "training_classes": class_ids,
         "training_names": sorted(names),
-        "training_clips": _training_clips(run) if own else None,
-        "removed": [[each.source, each.target, each.distance, each.how] for each in run.taught.removed],
-        "kept_overlap": [each.source for each in run.taught.kept],
+        "training_clips": _training_clips(run) if class_ids else None,
+        "removed": [[match.source, match.target, match.distance, match.how] for match in run.taught.removed],
+        "kept_overlap": [match.source for match in run.taught.kept_overlap],
         "weights_hash": run.taught.texts_hash if row.losses is None else file_digest(file),
         "pretrained": _pretrained(run),
     }

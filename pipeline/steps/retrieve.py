@@ -86,19 +86,19 @@ def retrieve(key: str, row: Row, bootstrap: Bootstrap, inputs: Inputs, *, out: P
     """
     space = Space(inputs.bound, row.dataset, row.split_table)
     clips = _clips(inputs, row)
-    said, asked = _asked(space, clips, row)
+    answers, examples = _asked(space, clips, row)
 
     def draw(subset: str, num_performances: int) -> clusters.Counts:
         random = generator(bootstrap.seed, "retrieve", subset)
         return clusters.resamples(num_performances, bootstrap.num_resamples, random)
 
-    figures: dict[str, Any] = dict(retrieval_tables.tables(said, draw))
+    figures: dict[str, Any] = dict(retrieval_tables.tables(answers, draw))
     figures["transductive"] = space.transductive
     figures["headline"] = retrieval_tables.headline(figures["kinds"], transductive=space.transductive)
-    shown = examples_of.draw([gallery for _, gallery in asked], row.examples, generator(bootstrap.seed, "examples"))
-    figures["examples"] = examples_of.counts(shown, [one for one, _ in asked])
+    shown = examples_of.draw([gallery for _, gallery in examples], row.examples, generator(bootstrap.seed, "examples"))
+    figures["examples"] = examples_of.counts(shown, [answer for answer, _ in examples])
     with whole_folder(page) as folder:
-        query = asked[0][0].query
+        query = examples[0][0].query
         images = _pictures(space, inputs.arrays, query, clips).show(folder, shown) if shown else []
         page_of.write(folder, key, row.bound, figures, images)
     write_json(out, figures)
@@ -109,9 +109,9 @@ def _clips(inputs: Inputs, row: Row) -> _Clips:
     known = {clip.clip_id: clip for clip in tables.read(inputs.clips, CLIPS) if clip.reason is None}
     numbers = clusters.numbered([roles.performance(clip) for clip in known.values()]).tolist()
     of_split: dict[str, dict[str, str]] = {}
-    for one in tables.read(inputs.split, SPLIT):
-        if one.role in row.roles:
-            of_split.setdefault(one.split, {})[one.clip_id] = one.role
+    for row_of_split in tables.read(inputs.split, SPLIT):
+        if row_of_split.role in row.roles:
+            of_split.setdefault(row_of_split.split, {})[row_of_split.clip_id] = row_of_split.role
     labels = {clip_id: str(names[clip.class_id]) for clip_id, clip in known.items()}
     return _Clips(dict(zip(known, numbers, strict=True)), labels, of_split)
 
@@ -119,7 +119,7 @@ def _clips(inputs: Inputs, row: Row) -> _Clips:
 def _asked(space: Space, clips: _Clips, row: Row) -> tuple[list[Answers], list[tuple[Answers, Gallery]]]:
     """All answers, and those of the first run that examples are drawn from, with their vectors."""
     query = examples_of.query_sense({name: space.attrs(name)["modality"] for name in space.stores})
-    said: list[Answers] = []
+    answers: list[Answers] = []
     of_examples: list[tuple[Answers, Gallery]] = []
     for run in space.runs:
         role_of = clips.roles.get(run.split, {})
@@ -131,10 +131,10 @@ def _asked(space: Space, clips: _Clips, row: Row) -> tuple[list[Answers], list[t
                 gallery = _gallery(ids, held[asking], held[asked], clips, asked)
                 rank_N, num_N = retrieval.ranks(gallery.query_ND, gallery.target_ND, gallery.performance_N)
                 named = (asking, asked, subset, run.split, run.seed)
-                said.append(Answers(*named, rank_N, num_N, gallery.performance_N))
+                answers.append(Answers(*named, rank_N, num_N, gallery.performance_N))
                 if (run, asking, subset) == (space.runs[0], query, ALL):
-                    of_examples.append((said[-1], gallery))
-    return said, of_examples
+                    of_examples.append((answers[-1], gallery))
+    return answers, of_examples
 
 
 def _test_vectors(space: Space, name: str, run: Run, role_of: Mapping[str, str], clips: _Clips) -> _Vectors:
@@ -177,7 +177,10 @@ def _gallery(ids: list[str], asking: _Vectors, asked: _Vectors, clips: _Clips, t
 
 def _pictures(space: Space, arrays: Path, query: str, clips: _Clips) -> Pictures:
     """What draws the examples, from the arrays that the encoders of all senses were given."""
-    about = {name: space.attrs(name) for name in space.stores}
-    stores = {name: arrays / f"{told['modality']}-{told['recipe']}.zarr" for name, told in about.items()}
-    modalities = {name: told["modality"] for name, told in about.items()}
+    attrs = {name: space.attrs(name) for name in space.stores}
+    stores = {
+        name: arrays / f"{attrs_of_sense['modality']}-{attrs_of_sense['recipe']}.zarr"
+        for name, attrs_of_sense in attrs.items()
+    }
+    modalities = {name: attrs_of_sense["modality"] for name, attrs_of_sense in attrs.items()}
     return Pictures(query, modalities, stores, clips.labels)

@@ -43,16 +43,16 @@ def transfer(key: str, row: Row, dealt: Folds, shown: PageParams, inputs: Inputs
         extra.check_names(list(names.values()))
     check_features(row, inputs.features)
     tasks = build_tasks(inputs, TaskRequest(row.dataset, row.split_table, row.splits, row.seeds, row.max_missing))
-    found = [
+    transfers = [
         recognised(task, row, row.refit, dealt, names)
         for task in track(tasks, total=len(tasks), what=f"{key}, transfers")
     ]
-    about = clip_vectors.about(inputs.features) | {
+    attrs = clip_vectors.encoder_attrs(inputs.features) | {
         "split_table": row.split_table,
         "method": row.method,
         "variant": row.variant,
         "embeddings": row.embeddings,
     }
     with whole_folder(out) as scratch:
-        transfer_files.write(scratch, found, row, row.refit, about)
-        pages.write(scratch, report.page(scratch, report.facts(key, row, row.embeddings), shown, found))
+        transfer_files.write(scratch, transfers, row, row.refit, attrs)
+        pages.write(scratch, report.page(scratch, report.facts(key, row, row.embeddings), shown, transfers))

@@ -87,15 +87,15 @@ class Binding(nn.Module):
     def forward(self, batch: Batch) -> Batch:
         """vector_ND of `hub` and of each sense by its name, and `scale/<name>`."""
         hub = batch[f"x/{HUB}"]
-        found = {HUB: hub if self.hub is None else self.hub(hub)}
+        vectors = {HUB: hub if self.hub is None else self.hub(hub)}
         for name in self.names:
             arm = self.arm(name)
             if arm.learned:
                 with torch.no_grad():  # the weight itself: bounded in the forward pass, it would get no gradient there
                     arm.log_scale.clamp_(max=math.log(MAX_SCALE))
-            found[name] = arm.bound(batch[f"x/{name}"])
-            found[f"scale/{name}"] = arm.log_scale.exp()
-        return found
+            vectors[name] = arm.bound(batch[f"x/{name}"])
+            vectors[f"scale/{name}"] = arm.log_scale.exp()
+        return vectors
 
 
 def train(
@@ -132,7 +132,7 @@ def loss_of(names: list[str]) -> Callable[[nn.Module, Batch], tuple[Tensor, Batc
         for name in names:
             vector_ND, scale = ranks.gathered(seen[name]), seen[f"scale/{name}"]
             parts.append(losses.info_nce(hub_ND, vector_ND, scale, left_out_NN))
-            measured = {"loss": parts[-1].detach(), **found(hub_ND, vector_ND, left_out_NN)}
+            measured = {"loss": parts[-1].detach(), **batch_recall(hub_ND, vector_ND, left_out_NN)}
             measured["temperature"] = 1 / scale.detach()
             metrics |= {f"{name}/{what}": value for what, value in measured.items()}
         recall = torch.stack([metrics[f"{name}/recall"] for name in names]).mean()
@@ -147,9 +147,9 @@ def left_out(key_NK: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def found(hub_ND: Tensor, vector_ND: Tensor, left_out_NN: Tensor | None) -> Batch:
+def batch_recall(hub_ND: Tensor, vector_ND: Tensor, left_out_NN: Tensor | None) -> Batch:
     """`recall` within the batch and its `chance`; clips that are left out are no candidates."""
-    unit_ND, other_ND = (nn.functional.normalize(each.float(), dim=1) for each in (hub_ND, vector_ND))
+    unit_ND, other_ND = (nn.functional.normalize(vectors.float(), dim=1) for vectors in (hub_ND, vector_ND))
     cosine_NN = losses.without(unit_ND @ other_ND.T, left_out_NN)
     own_N = torch.arange(len(cosine_NN), device=cosine_NN.device)
     hits = [(table.argmax(dim=1) == own_N).float().mean() for table in (cosine_NN, cosine_NN.T)]

@@ -57,21 +57,21 @@ class About(BaseModel):
     history: list[dict[str, float]]
 
 
-def save(path: Path, module: BoundEncoder, about: About) -> None:
+def save(path: Path, module: BoundEncoder, meta: About) -> None:
     """Write weights that `load` reads."""
-    checkpoint.save(path, module, about.model_dump())
+    checkpoint.save(path, module, meta.model_dump())
 
 
 def load(path: Path) -> tuple[BoundEncoder, About]:
     """The encoder at rest. FormatError for a file that bind did not write or whose weights do not fit."""
     state, metadata = checkpoint.load(path, made_by="bind")
     try:
-        about = About.model_validate(metadata)
+        meta = About.model_validate(metadata)
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(map(str, fault["loc"]))
         raise FormatError(f"{path}: metadata '{where}': {fault['msg']}; run `dvc repro bind`") from None
-    sense = modalities.sense(about.modality)
-    module = BoundEncoder(sense.build(about.encoder, about.options, about.layout, str(path)), about.dim)
+    sense = modalities.sense(meta.modality)
+    module = BoundEncoder(sense.build(meta.encoder, meta.options, meta.layout, str(path)), meta.dim)
     checkpoint.restore(module, state, path)
-    return module, about
+    return module, meta

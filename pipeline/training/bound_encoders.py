@@ -92,10 +92,10 @@ class Training:
     def paired_classes(self) -> dict[str, list[int]]:
         """By dataset the classes of the clips that are paired. LeakError for one that the split keeps back."""
         own, clips = self.plan.dataset, [*self.pairs.training, *self.pairs.held_out]
-        found = paired_classes.paired_classes(clips, self.recorded, own, self.class_names)
+        classes = paired_classes.paired_classes(clips, self.recorded, own, self.class_names)
         where = f"bind.rows.{self.key}.pairs: split '{self.split}'"
-        paired_classes.refuse_held_back(self.plan.pairs.of, found[own], self.roles, where)
-        return found
+        paired_classes.refuse_held_back(self.plan.pairs.of, classes[own], self.roles, where)
+        return classes
 
     @cached_property
     def training_classes(self) -> list[int]:
@@ -103,31 +103,31 @@ class Training:
 
         LeakError for an unseen one.
         """
-        found = set(self.hub.found(self.group).attrs["training_classes"])
+        classes = set(self.hub.encoder(self.group).attrs["training_classes"])
         if self.plan.pairs.same_class == "skip":
-            found |= set(self.paired_classes[self.plan.dataset])
-        for said in self._said_by_starts:
-            found |= set(said.training_classes)
-        if taught := sorted(found & set(self.unseen_classes)):
+            classes |= set(self.paired_classes[self.plan.dataset])
+        for meta in self._start_metas:
+            classes |= set(meta.training_classes)
+        if taught := sorted(classes & set(self.unseen_classes)):
             raise LeakError(
                 f"bind.rows.{self.key}.hub: {self.plan.hub.weights} was taught classes {taught}, which split "
                 f"'{self.split}' calls unseen; name weights whose labels and captions tell none of them"
             )
-        return sorted(found)
+        return sorted(classes)
 
     @cached_property
     def training_clips(self) -> str | None:
         """What names the clips whose labels any weight was taught, as core.roles has it."""
-        (own,) = (one for one in self.recorded if one.dataset == self.plan.dataset)
-        here = paired.labelled_clips(self.plan.pairs, own, self.split)
-        said = [about.training_clips for about in self._said_by_starts]
-        return joint_clips([self.hub.found(self.group).attrs.get("training_clips"), here, *said])
+        (own,) = (recording for recording in self.recorded if recording.dataset == self.plan.dataset)
+        of_pairs = paired.labelled_clips(self.plan.pairs, own, self.split)
+        of_starts = [meta.training_clips for meta in self._start_metas]
+        return joint_clips([self.hub.encoder(self.group).attrs.get("training_clips"), of_pairs, *of_starts])
 
     @cached_property
-    def _said_by_starts(self) -> list[frozen.About]:
+    def _start_metas(self) -> list[frozen.EncoderMeta]:
         files = {name: file for name, file in self.starts.items() if file is not None}
         return [
-            starts.said(self.plan.senses[name], file, self._asked(name), self.layout(name))
+            starts.meta_of(self.plan.senses[name], file, self._asked(name), self.layout(name))
             for name, file in files.items()
         ]
 
@@ -148,10 +148,13 @@ class Training:
     @cached_property
     def decided_by(self) -> dict[str, object]:
         """All that decides the weights: the key of the part."""
-        plan, found = self.plan, self.hub.found(self.group)
+        plan, hub = self.plan, self.hub.encoder(self.group)
         senses = {name: plan.senses[name] for name in self.names}
-        asked = {(plan.hub.modality, plan.hub.encoder), *((each.modality, each.encoder) for each in senses.values())}
-        members = [f"pipeline.modalities.{modality}.{encoder}" for modality, encoder in sorted(asked)]
+        encoders = {
+            (plan.hub.modality, plan.hub.encoder),
+            *((sense.modality, sense.encoder) for sense in senses.values()),
+        }
+        members = [f"pipeline.modalities.{modality}.{encoder}" for modality, encoder in sorted(encoders)]
         clips = {
             what: [[clip.dataset, clip.clip_id, *clip.keys] for clip in some]
             for what, some in (("training", self.pairs.training), ("held_out", self.pairs.held_out))
@@ -169,7 +172,7 @@ class Training:
             "clips": clips,
             "classes": [self.unseen_classes, self.training_classes, self.paired_classes],
             "training_clips": self.training_clips,
-            "hub": [self.hub.said(plan.dataset, self.group, ""), found.attrs.get("pretrained")],
+            "hub": [self.hub.decided_by(plan.dataset, self.group, ""), hub.attrs.get("pretrained")],
             "starts": {name: file and file_digest(file) for name, file in self.starts.items()},
         }
 
@@ -194,12 +197,12 @@ def train(training: Training, folder: Path, running: loop.Running, resume: Path)
         facts.update(fitted.facts)
     for name in training.names:
         arm = module.arm(name)
-        about = _about(training, name, arm.temperature, fitted)
-        bound.save(places.weights(folder, name, training.split, training.seed), arm.bound, about)
+        meta = _about(training, name, arm.temperature, fitted)
+        bound.save(places.weights(folder, name, training.split, training.seed), arm.bound, meta)
     if module.hub is not None:
-        kept = _as_bound(cast(Encoder, module.hub))
-        about = _about(training, HUB, module.arm(training.names[0]).temperature, fitted)
-        bound.save(places.weights(folder, HUB, training.split, training.seed), kept, about)
+        hub = _as_bound(cast(Encoder, module.hub))
+        meta = _about(training, HUB, module.arm(training.names[0]).temperature, fitted)
+        bound.save(places.weights(folder, HUB, training.split, training.seed), hub, meta)
 
 
 def _sources(training: Training, batch_size: int) -> tuple[paired.PairedClips, paired.PairedClips]:
@@ -218,15 +221,15 @@ def _sources(training: Training, batch_size: int) -> tuple[paired.PairedClips, p
 
 def _built(training: Training) -> Binding:
     """New arms, drawn from torch's random state, each with its start's weights."""
-    plan, found = training.plan, training.hub.found(training.group)
+    plan, hub = training.plan, training.hub.encoder(training.group)
     arms = {}
     for name in training.names:
         sense, where = plan.senses[name], training.where(name)
         encoder = modalities.sense(sense.modality).build(
             sense.encoder, sense.options, training.layout(name), f"{where}.options"
         )
-        fresh_bound = BoundEncoder(encoder, found.encoder.dim)
-        starts.fill(fresh_bound, sense, training.starts[name], found.encoder, where)
+        fresh_bound = BoundEncoder(encoder, hub.encoder.dim)
+        starts.fill(fresh_bound, sense, training.starts[name], hub.encoder, where)
         arms[name] = Arm(fresh_bound, sense.temperature)
     fresh = cast(nn.Module, training.hub.fresh(training.group)) if plan.hub.learns else None
     return Binding(arms, None if fresh is None else binding.learning(fresh))
@@ -234,24 +237,24 @@ def _built(training: Training) -> Binding:
 
 def _as_bound(encoder: Encoder) -> BoundEncoder:
     """A hub that has learnt, in the form of the senses: its linear layer changes nothing."""
-    kept = BoundEncoder(cast(nn.Module, encoder), encoder.dim)
-    nn.init.eye_(kept.projection.weight)
-    return kept
+    bound_hub = BoundEncoder(cast(nn.Module, encoder), encoder.dim)
+    nn.init.eye_(bound_hub.projection.weight)
+    return bound_hub
 
 
 def _about(training: Training, name: str, temperature: float, fitted: loop.Fitted) -> bound.About:
     """What the weights say of themselves; `name` is that of a sense, or the hub."""
-    plan, said = training.plan, _hub_about(training)
-    of_sense = said if name == HUB else plan.senses[name]
+    plan, hub_meta = training.plan, _hub_about(training)
+    of_sense = hub_meta if name == HUB else plan.senses[name]
     history_of = training.names[0] if name == HUB else name
-    found = training.hub.found(training.group)
+    hub = training.hub.encoder(training.group)
     return bound.About(
         sense=name,
         **{part: getattr(of_sense, part) for part in ("modality", "recipe", "encoder")},
         recipe_options=training.arrays.prepared[plan.dataset][name].attrs["options"],
         options=_rebuilding(training) if name == HUB else plan.senses[name].options,
         layout=training.layout(name),
-        dim=found.encoder.dim,
+        dim=hub.encoder.dim,
         dataset=plan.dataset,
         split_table=plan.split_table,
         split=training.split,
@@ -261,34 +264,36 @@ def _about(training: Training, name: str, temperature: float, fitted: loop.Fitte
         training_classes=training.training_classes,
         training_clips=training.training_clips,
         unseen_classes=training.unseen_classes,
-        pretrained=found.attrs.get("pretrained"),
+        pretrained=hub.attrs.get("pretrained"),
         temperature=temperature,
-        hub=said,
+        hub=hub_meta,
         epoch=fitted.epoch,
         history=[_of(row, history_of) for row in fitted.history],
     )
 
 
 def _hub_about(training: Training) -> bound.HubAbout:
-    plan, found = training.plan.hub, training.hub.found(training.group)
+    plan, hub = training.plan.hub, training.hub.encoder(training.group)
     return bound.HubAbout(
         **plan.model_dump(include={"modality", "recipe", "encoder", "options", "weights"}),
         recipe_options=training.arrays.prepared[training.plan.dataset][HUB].attrs["options"],
         layout=training.layout(HUB),
-        seed=found.attrs.get("seed"),
-        weights_hash=found.weights_hash,
+        seed=hub.attrs.get("seed"),
+        weights_hash=hub.weights_hash,
         learned=plan.learns,
     )
 
 
 def _rebuilding(training: Training) -> dict[str, Any]:
     """The options from which a hub that has learnt is built anew: of a CLIP also what its weights told."""
-    clip = binding.clip_of(cast(nn.Module, training.hub.found(training.group).encoder))
+    clip = binding.clip_of(cast(nn.Module, training.hub.encoder(training.group).encoder))
     return {**training.plan.hub.options, **({} if clip is None else {"architecture": clip.architecture})}
 
 
 def _of(row: loop.Metrics, name: str) -> dict[str, float]:
     """One sense's part of a row of the history."""
-    told = {what: f"held_out_{name}/{what.removeprefix('held_out_')}" for what in HISTORY if what.startswith("held_")}
-    own = {what: f"{name}/{what}" for what in HISTORY if what not in told}
-    return {"epoch": row["epoch"], **{what: row[column] for what, column in {**own, **told}.items()}}
+    held_out = {
+        what: f"held_out_{name}/{what.removeprefix('held_out_')}" for what in HISTORY if what.startswith("held_")
+    }
+    trained = {what: f"{name}/{what}" for what in HISTORY if what not in held_out}
+    return {"epoch": row["epoch"], **{what: row[column] for what, column in {**trained, **held_out}.items()}}

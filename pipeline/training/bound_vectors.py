@@ -14,7 +14,7 @@ from pipeline.core.bound import HUB
 from pipeline.core.errors import DataError
 from pipeline.training import bound
 from pipeline.training.bound_encoders import Plan
-from pipeline.training.frozen import Found
+from pipeline.training.frozen import FrozenEncoder
 
 Array = npt.NDArray[np.float32]
 
@@ -28,22 +28,22 @@ class Vectors:
     attrs: dict[str, Any]
 
 
-def of_bound(ids: list[str], unit_ND: Array, about: bound.About) -> Vectors:
+def of_bound(ids: list[str], unit_ND: Array, meta: bound.About) -> Vectors:
     """The vectors of a bound encoder."""
-    said = about.model_dump(include={"split", "seed", "training_classes", "training_clips", "pairs", "pretrained"})
+    attrs = meta.model_dump(include={"split", "seed", "training_classes", "training_clips", "pairs", "pretrained"})
     return Vectors(
         ids,
         unit_ND,
-        {**said, "paired_classes": about.paired[about.dataset], "weights_hash": about.hub.weights_hash},
+        {**attrs, "paired_classes": meta.paired[meta.dataset], "weights_hash": meta.hub.weights_hash},
     )
 
 
-def of_hub(ids: list[str], unit_ND: Array, found: Found, pairs: str) -> Vectors:
+def of_hub(ids: list[str], unit_ND: Array, hub: FrozenEncoder, pairs: str) -> Vectors:
     """The vectors of a hub at rest, which no pair has changed."""
     told_by_weights = ("split", "seed", "training_classes", "training_clips")
-    kept: dict[str, Any] = {name: found.attrs[name] for name in told_by_weights if name in found.attrs}
-    told = {"paired_classes": [], "pairs": pairs, "weights_hash": found.weights_hash}
-    return Vectors(ids, unit_ND, {**kept, **told, "pretrained": found.attrs.get("pretrained")})
+    attrs: dict[str, Any] = {name: hub.attrs[name] for name in told_by_weights if name in hub.attrs}
+    told = {"paired_classes": [], "pairs": pairs, "weights_hash": hub.weights_hash}
+    return Vectors(ids, unit_ND, {**attrs, **told, "pretrained": hub.attrs.get("pretrained")})
 
 
 def joined(name: str, parts: Sequence[Vectors], split: str, seed: int) -> Vectors:
@@ -53,15 +53,15 @@ def joined(name: str, parts: Sequence[Vectors], split: str, seed: int) -> Vector
         raise DataError(
             f"fused '{name}', split '{split}': no clip has all of its senses; mend bind.rows in params.yaml"
         )
-    found = []
+    vectors = []
     for part in parts:
         place = {clip_id: row for row, clip_id in enumerate(part.ids)}
-        found.append(part.unit_ND[[place[clip_id] for clip_id in ids]])
+        vectors.append(part.unit_ND[[place[clip_id] for clip_id in ids]])
     attrs: dict[str, Any] = {**parts[0].attrs, "split": split, "seed": seed}
     for column in ("training_classes", "paired_classes"):
         attrs[column] = sorted({class_id for part in parts for class_id in part.attrs[column]})
     attrs["training_clips"] = roles.joint_clips(part.attrs["training_clips"] for part in parts)
-    return Vectors(ids, np.concatenate(found, axis=1), attrs)
+    return Vectors(ids, np.concatenate(vectors, axis=1), attrs)
 
 
 def write(path: Path, plan: Plan, senses: Sequence[str], groups: Mapping[str, Vectors]) -> None:
@@ -69,7 +69,7 @@ def write(path: Path, plan: Plan, senses: Sequence[str], groups: Mapping[str, Ve
     whose = [plan.hub if sense == HUB else plan.senses[sense] for sense in senses]
     attrs: dict[str, Any] = {"dataset": plan.dataset, "split_table": plan.split_table, "senses": list(senses)}
     for what in ("modality", "encoder", "recipe"):
-        attrs[what] = "+".join(getattr(each, what) for each in whose)
+        attrs[what] = "+".join(getattr(plan_of, what) for plan_of in whose)
     with store.create(path, attrs) as writer:
         for name, vectors in sorted(groups.items()):
             writer.group(name, vectors.ids, vectors.attrs).put("pooled", vectors.unit_ND)

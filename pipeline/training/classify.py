@@ -24,7 +24,7 @@ class Teaching:
 
     label_smoothing: float
     variant: Augmentation | None  # drawn of the clips to learn from, never of those held out
-    told: sentences.Told | None  # texts of the training classes; None: a classifier learns, from labels alone
+    texts: sentences.TeachingTexts | None  # of the training classes; None: a classifier learns, from labels alone
 
 
 class Classifier(nn.Module):
@@ -77,8 +77,8 @@ def train(
 
 def _learner(encoder: nn.Module, num_classes: int, teaching: Teaching) -> tuple[nn.Module, loop.LossFn]:
     """The encoder with what it learns through, and the loss of a batch."""
-    if (told := teaching.told) is not None:
-        return sentences.Reader(encoder, told), sentences.loss_of(told.params, teaching.label_smoothing)
+    if (texts := teaching.texts) is not None:
+        return sentences.Reader(encoder, texts), sentences.loss_of(texts.params, teaching.label_smoothing)
 
     def loss_fn(module: nn.Module, batch: loop.Batch) -> tuple[Tensor, dict[str, Tensor]]:
         logit_SNK, label_N = module(batch["x"]), batch["label"]

@@ -55,15 +55,15 @@ def train(
     plan: Plan,
     prepared: Prepared,
     training_set: TrainingSet,
-    told: sentences.Told | None,
+    texts: sentences.TeachingTexts | None,
     seed: int,
     task: Task,
 ) -> None:
-    """Write the weights of the best epoch; `told` are the texts of the training classes, where the plan has such."""
+    """Write the weights of the best epoch; `texts` are those of the training classes, where the plan reads texts."""
     named_seed = derived_seed(seed, "pretrain", training_set.split)
     log = runs.recorded("training", task.what, writes=ranks.leads())
     layout = prepared.attrs["layout"]
-    teaching = classify.Teaching(plan.label_smoothing, _variant(plan, layout, f"{task.section}.augment"), told)
+    teaching = classify.Teaching(plan.label_smoothing, _variant(plan, layout, f"{task.section}.augment"), texts)
     with log as facts, deterministic(named_seed, plan.training.num_threads):
         options = f"{task.section}.options"
         encoder = modalities.sense(plan.modality).build(plan.encoder, plan.options, layout, options)
@@ -71,14 +71,14 @@ def train(
             raise ParamsError(
                 f"{task.section}: {plan.encoder} has no weights to learn; name it in a row of extract alone"
             )
-        if told is not None and told.space is not None:
-            encoder = MappedEncoder(encoder, told.space.dim)
+        if texts is not None and texts.space is not None:
+            encoder = MappedEncoder(encoder, texts.space.dim)
         cost = encoder_cost.of(encoder, _whole_clip(prepared))
         fitted = classify.train(encoder, prepared, training_set, plan.training, teaching, seed=named_seed, task=task)
         facts.update(fitted.facts)
-    space = told.space if told is not None else None
-    kept = {} if space is None else {text_space.KEY: space.model_dump()}
-    checkpoint.save(file, encoder, _about(plan, prepared, training_set, seed, fitted) | asdict(cost) | kept)
+    space = texts.space if texts is not None else None
+    map_meta = {} if space is None else {text_space.KEY: space.model_dump()}
+    checkpoint.save(file, encoder, _about(plan, prepared, training_set, seed, fitted) | asdict(cost) | map_meta)
 
 
 def _whole_clip(prepared: Prepared) -> torch.Tensor:
@@ -98,9 +98,9 @@ def _variant(plan: Plan, layout: str, section: str) -> modalities.Augmentation |
 
 def _about(plan: Plan, prepared: Prepared, training_set: TrainingSet, seed: int, fitted: loop.Fitted) -> dict[str, Any]:
     """What extract needs to rebuild the encoder and to refuse it where it saw too much."""
-    told = {"dataset", "split_table", "modality", "recipe", "encoder", "options", "classes", "augment", "text"}
+    names = {"dataset", "split_table", "modality", "recipe", "encoder", "options", "classes", "augment", "text"}
     return {
-        **plan.model_dump(include=told),
+        **plan.model_dump(include=names),
         "layout": prepared.attrs["layout"],
         "split": training_set.split,
         "seed": seed,

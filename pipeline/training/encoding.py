@@ -95,16 +95,17 @@ def encode_masked(encoder: Encoder, clips: ClipArrays, masked: Masked, axis: int
 
 def encode_regions(encoder: PictureEncoder, clips: ClipArrays, boxes: list[Boxes], batches: Batches) -> list[Array]:
     """regions_KD of each clip: the mean, over each of its boxes, of the encoder's map of the box's frame."""
-    found = []
+    vectors = []
     with _frozen(batches):
         for rows in _batches(clips, batches):
             x_NCTHW = torch.from_numpy(clips[rows])
             num_frames, height, width = x_NCTHW.shape[2:]
             lattice = regions.Lattice((num_frames, height, width), encoder.stride)
-            for places_DSGP, some in zip(encoder.places(x_NCTHW), boxes[rows], strict=True):
-                frame_K, corners_K4 = torch.from_numpy(some.frame_K), torch.from_numpy(some.corners_K4)
-                found.append(regions.box_means(places_DSGP, frame_K, corners_K4, lattice).numpy())
-    return found
+            for places_DSGP, boxes_of_clip in zip(encoder.places(x_NCTHW), boxes[rows], strict=True):
+                frame_K = torch.from_numpy(boxes_of_clip.frame_K)
+                corners_K4 = torch.from_numpy(boxes_of_clip.corners_K4)
+                vectors.append(regions.box_means(places_DSGP, frame_K, corners_K4, lattice).numpy())
+    return vectors
 
 
 def hidden(x_CTVM: Array, axis: int, masked: Masked, random: np.random.Generator) -> Array:
@@ -129,8 +130,10 @@ def motion(x_CTVM: Array, axis: int) -> npt.NDArray[np.float64]:
     first, last = ([(0, 0)] * x_CTVM.ndim for _ in range(2))
     first[1], last[1] = (0, 1), (1, 0)
     by_frame = np.pad(changes, first) + np.pad(changes, last)
-    found: npt.NDArray[np.float64] = by_frame.mean(axis=tuple(other for other in range(x_CTVM.ndim) if other != axis))
-    return found
+    motion_S: npt.NDArray[np.float64] = by_frame.mean(
+        axis=tuple(other for other in range(x_CTVM.ndim) if other != axis)
+    )
+    return motion_S
 
 
 def _batches(clips: ClipArrays, batches: Batches) -> list[slice]:

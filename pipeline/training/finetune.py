@@ -57,7 +57,9 @@ class Tuned:
 def chosen(start: Measured, mixed: list[Measured], mixing: Mixing) -> int:
     """The place of the share that is kept."""
     retained = [row.get("retention", 0.0) for row in mixed]
-    holds = [place for place, one in enumerate(retained) if one >= start.get("retention", 0.0) - mixing.max_loss - 1e-9]
+    holds = [
+        place for place, value in enumerate(retained) if value >= start.get("retention", 0.0) - mixing.max_loss - 1e-9
+    ]
     if not holds:
         return max(range(len(mixed)), key=lambda place: (retained[place], -mixing.shares[place]))
     return max(holds, key=lambda place: (mixed[place].get("told_apart", 0.0), -mixing.shares[place]))

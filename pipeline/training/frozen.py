@@ -41,7 +41,7 @@ class EncoderRequest:
         return source or self.dataset, table or None
 
 
-class About(BaseModel):
+class EncoderMeta(BaseModel):
     """What weights say of themselves, as far as it decides whether and how they are used."""
 
     model_config = ConfigDict(strict=True, frozen=True)
@@ -64,7 +64,7 @@ class About(BaseModel):
 
 
 @dataclass(frozen=True)
-class Found:
+class FrozenEncoder:
     """One encoder, the group that its vectors go to, and what the group says of itself."""
 
     group: str
@@ -74,7 +74,7 @@ class Found:
 
 
 ALL = "all"  # in place of a split: the encoder was trained on all classes
-Loads = dict[str, Callable[[], Found]]  # by group
+Loads = dict[str, Callable[[], FrozenEncoder]]  # by group
 
 
 def is_splitless(modality: str, encoder: str) -> bool:
@@ -82,7 +82,7 @@ def is_splitless(modality: str, encoder: str) -> bool:
     return isinstance(members.load(f"pipeline.modalities.{modality}", encoder), SplitlessMember)
 
 
-def encoders(asked: EncoderRequest, weights: Path, layout: str) -> Loads:
+def encoders(request: EncoderRequest, weights: Path, layout: str) -> Loads:
     """The encoders of a folder of weights or of a start file, each loaded when it is called for.
 
     Weights of a split are of the group `<split>-<seed>`, others of `all-<seed>`, or `all` where they have no seeds or
@@ -92,31 +92,31 @@ def encoders(asked: EncoderRequest, weights: Path, layout: str) -> Loads:
     LeakError if an encoder was trained on a class that its split calls unseen, is not the one its file name says, or
     does not tell what it has seen.
     """
-    if asked.split_table is not None or any(weights.glob(f"{ALL}-*.safetensors")):
-        return _of_splits(asked, weights, layout)
-    return _of_no_weights(asked, layout) if is_weightless(asked) else _of_no_split(asked, weights)
+    if request.split_table is not None or any(weights.glob(f"{ALL}-*.safetensors")):
+        return _of_splits(request, weights, layout)
+    return _of_no_weights(request, layout) if is_weightless(request) else _of_no_split(request, weights)
 
 
-def _of_splits(asked: EncoderRequest, weights: Path, layout: str) -> Loads:
+def _of_splits(request: EncoderRequest, weights: Path, layout: str) -> Loads:
     """The encoders that pretrain left, or that were imported."""
-    if asked.options:
-        raise ParamsError(f"{asked.where}: options: the weights of {asked.encoder} bring their own; set it to {{}}")
+    if request.options:
+        raise ParamsError(f"{request.where}: options: the weights of {request.encoder} bring their own; set it to {{}}")
     files = sorted(weights.glob("*.safetensors"))
     if not files:
         raise DataError(f"{weights}: no weights there; run `dvc repro pretrain@{weights.name}`")
 
-    def load(file: Path) -> Found:
+    def load(file: Path) -> FrozenEncoder:
         state, metadata = checkpoint.load(file)
-        about = check(metadata, file, asked, layout)
+        meta = check(metadata, file, request, layout)
         module = restored(file, state, metadata)
-        kept = about.model_dump(include={"split", "seed", "training_classes", "training_clips", "encoder", "modality"})
-        kept |= {"adopted": True} if about.adopted else {}
-        if about.dataset != asked.dataset:  # its class ids say nothing of those of the clips
-            kept |= {"training_classes": [], "source": about.dataset, "training_names": about.training_names}
-            kept["training_clips"] = None
-        if about.text_space is not None:
-            kept[text_space.KEY] = about.text_space.model_dump()
-        return Found(file.stem, encoder_of(module), file_digest(file), kept)
+        attrs = meta.model_dump(include={"split", "seed", "training_classes", "training_clips", "encoder", "modality"})
+        attrs |= {"adopted": True} if meta.adopted else {}
+        if meta.dataset != request.dataset:  # its class ids say nothing of those of the clips
+            attrs |= {"training_classes": [], "source": meta.dataset, "training_names": meta.training_names}
+            attrs["training_clips"] = None
+        if meta.text_space is not None:
+            attrs[text_space.KEY] = meta.text_space.model_dump()
+        return FrozenEncoder(file.stem, encoder_of(module), file_digest(file), attrs)
 
     return {file.stem: partial(load, file) for file in files}
 
@@ -130,85 +130,87 @@ def restored(file: Path, state: dict[str, Tensor], metadata: Mapping[str, Any]) 
     return module
 
 
-def _of_no_split(asked: EncoderRequest, weights: Path) -> Loads:
+def _of_no_split(request: EncoderRequest, weights: Path) -> Loads:
     """The encoders of a start file or of a row of finetune."""
-    member = members.load(f"pipeline.modalities.{asked.modality}", asked.encoder)
+    member = members.load(f"pipeline.modalities.{request.modality}", request.encoder)
     if not isinstance(member, SplitlessMember):
         raise ParamsError(
-            f"{asked.where}: split_table: {asked.encoder} is trained on a split; name the table of its splits"
+            f"{request.where}: split_table: {request.encoder} is trained on a split; name the table of its splits"
         )
-    if asked.recipe != member.RECIPE:
+    if request.recipe != member.RECIPE:
         raise ParamsError(
-            f"{asked.where}: recipe: {asked.encoder} sees pictures as the recipe '{member.RECIPE}' leaves them, "
-            f"not '{asked.recipe}'"
+            f"{request.where}: recipe: {request.encoder} sees pictures as the recipe '{member.RECIPE}' leaves them, "
+            f"not '{request.recipe}'"
         )
 
-    def load(name: str, seed: int | None) -> Found:
-        module, about = member.frozen(weights, seed, asked.options, f"{asked.where}: options")
+    def load(name: str, seed: int | None) -> FrozenEncoder:
+        module, meta = member.frozen(weights, seed, request.options, f"{request.where}: options")
         file = weights if seed is None else weights / f"{seed}.safetensors"
-        kept: dict[str, Any] = {"training_classes": [] if seed is None else _named(about, asked.dataset, file)}
-        kept |= {} if seed is None else {"seed": seed}
-        kept |= {"pretrained": about["pretrained"]} if about.get("pretrained") else {}
-        kept |= {"encoder": asked.encoder, "modality": asked.modality, "options": asked.options}
-        kept["training_clips"] = None  # classes are named by texts, and no clip has a label
-        return Found(name, encoder_of(module), about["weights_hash"], kept)
+        attrs: dict[str, Any] = {"training_classes": [] if seed is None else _named(meta, request.dataset, file)}
+        attrs |= {} if seed is None else {"seed": seed}
+        attrs |= {"pretrained": meta["pretrained"]} if meta.get("pretrained") else {}
+        attrs |= {"encoder": request.encoder, "modality": request.modality, "options": request.options}
+        attrs["training_clips"] = None  # classes are named by texts, and no clip has a label
+        return FrozenEncoder(name, encoder_of(module), meta["weights_hash"], attrs)
 
     seeds: Sequence[int | None] = member.seeds(weights) or [None]
     names = {"all" if seed is None else f"all-{seed}": seed for seed in seeds}
     return {name: partial(load, name, seed) for name, seed in names.items()}
 
 
-def is_weightless(asked: EncoderRequest) -> bool:
+def is_weightless(request: EncoderRequest) -> bool:
     """Whether an encoder learns nothing."""
-    return isinstance(members.load(f"pipeline.modalities.{asked.modality}", asked.encoder), WeightlessMember)
+    return isinstance(members.load(f"pipeline.modalities.{request.modality}", request.encoder), WeightlessMember)
 
 
-def _of_no_weights(asked: EncoderRequest, layout: str) -> Loads:
+def _of_no_weights(request: EncoderRequest, layout: str) -> Loads:
     """An encoder that learns nothing, which a hash of what it is built of stands for."""
-    member: WeightlessMember = members.load(f"pipeline.modalities.{asked.modality}", asked.encoder)
+    member: WeightlessMember = members.load(f"pipeline.modalities.{request.modality}", request.encoder)
 
-    def load() -> Found:
-        module = modalities.sense(asked.modality).build(asked.encoder, asked.options, layout, f"{asked.where}: options")
-        kept: dict[str, Any] = {"training_classes": [], "training_clips": None, "measured": list(member.MEASURED)}
-        kept |= {"encoder": asked.encoder, "modality": asked.modality, "options": asked.options}
-        return Found("all", encoder_of(module), value_digest([asked.encoder, asked.options, layout]), kept)
+    def load() -> FrozenEncoder:
+        module = modalities.sense(request.modality).build(
+            request.encoder, request.options, layout, f"{request.where}: options"
+        )
+        attrs: dict[str, Any] = {"training_classes": [], "training_clips": None, "measured": list(member.MEASURED)}
+        attrs |= {"encoder": request.encoder, "modality": request.modality, "options": request.options}
+        return FrozenEncoder("all", encoder_of(module), value_digest([request.encoder, request.options, layout]), attrs)
 
     return {"all": load}
 
 
-def _named(about: dict[str, Any], dataset: str, file: Path) -> list[int]:
+def _named(meta: dict[str, Any], dataset: str, file: Path) -> list[int]:
     """The classes of a dataset that the texts which weights were trained with name."""
-    named = about.get("named_classes")
-    found = named.get(dataset) if isinstance(named, dict) else None
-    if not isinstance(found, list) or not all(isinstance(class_id, int) for class_id in found):
+    named = meta.get("named_classes")
+    class_ids = named.get(dataset) if isinstance(named, dict) else None
+    if not isinstance(class_ids, list) or not all(isinstance(class_id, int) for class_id in class_ids):
         raise LeakError(
             f"{file}: does not say which classes of '{dataset}' its training texts name; add '{dataset}' to the "
             "audited datasets of the row of finetune and train it again"
         )
-    return sorted(set(found))
+    return sorted(set(class_ids))
 
 
-def check(metadata: dict[str, Any], file: Path, asked: EncoderRequest, layout: str) -> About:
+def check(metadata: dict[str, Any], file: Path, request: EncoderRequest, layout: str) -> EncoderMeta:
     """What the weights of a file are; refuses those that the row does not mean, or that saw an unseen class."""
     try:
-        about = About.model_validate(metadata)
+        meta = EncoderMeta.model_validate(metadata)
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(map(str, fault["loc"]))
         raise FormatError(f"{file}: metadata '{where}': {fault['msg']}; run `dvc repro pretrain`") from None
-    if file.stem != f"{about.split}-{about.seed}":
+    if file.stem != f"{meta.split}-{meta.seed}":
         raise LeakError(
-            f"{file}: holds the encoder of split '{about.split}', seed {about.seed}: another split's encoder has seen "
+            f"{file}: holds the encoder of split '{meta.split}', seed {meta.seed}: another split's encoder has seen "
             "other classes; run `dvc repro pretrain`"
         )
-    seen = sorted(set(about.training_classes) & set(about.unseen_classes))
+    seen = sorted(set(meta.training_classes) & set(meta.unseen_classes))
     if seen:
-        raise LeakError(f"{file}: trained on classes {seen}, which split '{about.split}' calls unseen")
-    dataset, split_table = asked.taught_on
-    whose = {name: getattr(asked, name) for name in ("modality", "recipe", "encoder")}
+        raise LeakError(f"{file}: trained on classes {seen}, which split '{meta.split}' calls unseen")
+    dataset, split_table = request.taught_on
+    whose = {name: getattr(request, name) for name in ("modality", "recipe", "encoder")}
     wanted = {"split_table": split_table, **whose, "layout": layout}
     wanted |= {} if split_table is None else {"dataset": dataset}
-    found = about.model_dump(include=set(wanted))
-    if found != wanted:
-        raise DataError(f"{file}: is of {found}, the row asks for {wanted}; mend {asked.where} in params.yaml")
-    return about
+    actual = meta.model_dump(include=set(wanted))
+    if actual != wanted:
+        raise DataError(f"{file}: is of {actual}, the row asks for {wanted}; mend {request.where} in params.yaml")
+    return meta

@@ -77,12 +77,12 @@ def write(
     that occur twice.
     """
     ordered = sorted(pairs, key=lambda pair: pair.key)
-    told = sorted(general, key=lambda pair: pair.key)
-    if not ordered and not told:
+    samples = sorted(general, key=lambda pair: pair.key)
+    if not ordered and not samples:
         raise DataError(f"{path}: nothing is held out to be encoded; hold pairs or samples out of the training")
     _check(path, ordered)
     shuffles = [shuffled(pair.caption, seed) for pair in ordered]
-    texts = _digested(ordered, told, shuffles)
+    texts = _digested(ordered, samples, shuffles)
     place = {digest: row for row, digest in enumerate(texts)}
     first = _first_shown(ordered)
     with store.create(path, {"seed": seed}) as out:
@@ -96,35 +96,35 @@ def write(
         group.put("caption", _ints(place[value_digest(pair.caption)] for pair in ordered))
         group.put("shuffled", _ints(_NONE if text is None else place[value_digest(text)] for text in shuffles))
         _write_negatives(out, ordered, place)
-        group = out.group("general", [pair.key for pair in told])
-        _write_vectors(group, _seen(encoder, told, picture), dim)
-        group.put("text", _ints(place[value_digest(pair.caption)] for pair in told))
+        group = out.group("general", [pair.key for pair in samples])
+        _write_vectors(group, _seen(encoder, samples, picture), dim)
+        group.put("text", _ints(place[value_digest(pair.caption)] for pair in samples))
 
 
 def read(path: Path) -> HeldOut:
     """The vectors of one training, in memory."""
-    kept = store.Store(path, STAGE)
-    pairs, negatives = kept.ids("pairs"), kept.ids("negatives")
+    stored = store.Store(path, STAGE)
+    pairs, negatives = stored.ids("pairs"), stored.ids("negatives")
     row = {key: number for number, key in enumerate(pairs)}
     named = [id_.rsplit("|", 2) for id_ in negatives]
     return HeldOut(
-        seed=kept.attrs["seed"],
-        picture_PD=kept.read("pictures", "vectors"),
-        text_TD=kept.read("texts", "vectors"),
-        texts=kept.ids("texts"),
+        seed=stored.attrs["seed"],
+        picture_PD=stored.read("pictures", "vectors"),
+        text_TD=stored.read("texts", "vectors"),
+        texts=stored.ids("texts"),
         pairs=pairs,
-        picture_N=kept.read("pairs", "picture"),
-        caption_N=kept.read("pairs", "caption"),
-        shuffled_N=kept.read("pairs", "shuffled"),
+        picture_N=stored.read("pairs", "picture"),
+        caption_N=stored.read("pairs", "caption"),
+        shuffled_N=stored.read("pairs", "shuffled"),
         negatives=negatives,
         pair_M=_ints(row[key] for key, _, _ in named),
         rules=[rule for _, rule, _ in named],
-        negative_M=kept.read("negatives", "text"),
-        certain_M=kept.read("negatives", "certain"),
-        unseen_M=kept.read("negatives", "unseen"),
-        general=kept.ids("general"),
-        general_GD=kept.read("general", "vectors"),
-        general_G=kept.read("general", "text"),
+        negative_M=stored.read("negatives", "text"),
+        certain_M=stored.read("negatives", "certain"),
+        unseen_M=stored.read("negatives", "unseen"),
+        general=stored.ids("general"),
+        general_GD=stored.read("general", "vectors"),
+        general_G=stored.read("general", "text"),
     )
 
 
@@ -178,12 +178,12 @@ def _first_shown(pairs: Sequence[GraphPair]) -> dict[str, str]:
 
 
 def _write_negatives(out: store.StoreWriter, pairs: Sequence[GraphPair], place: dict[str, int]) -> None:
-    found = [(f"{pair.key}|{false.rule}|{false.index}", false) for pair in pairs for false in pair.negatives]
-    found.sort(key=lambda named: named[0])
-    group = out.group("negatives", [id_ for id_, _ in found])
-    group.put("text", _ints(place[value_digest(false.text)] for _, false in found))
-    group.put("certain", np.array([false.certain for _, false in found], dtype=np.bool_))
-    group.put("unseen", np.array([false.unseen for _, false in found], dtype=np.bool_))
+    negatives = [(f"{pair.key}|{false.rule}|{false.index}", false) for pair in pairs for false in pair.negatives]
+    negatives.sort(key=lambda named: named[0])
+    group = out.group("negatives", [id_ for id_, _ in negatives])
+    group.put("text", _ints(place[value_digest(false.text)] for _, false in negatives))
+    group.put("certain", np.array([false.certain for _, false in negatives], dtype=np.bool_))
+    group.put("unseen", np.array([false.unseen for _, false in negatives], dtype=np.bool_))
 
 
 def _seen(encoder: ImageText, pairs: Sequence[GraphPair | GeneralPair], picture: Show) -> Iterator[Vectors]:

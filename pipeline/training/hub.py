@@ -16,7 +16,7 @@ from pipeline.core.resume import Parts
 from pipeline.core.store import Store, create
 from pipeline.models.encoder import Encoder
 from pipeline.training import encoding, frozen, ranks
-from pipeline.training.frozen import Found
+from pipeline.training.frozen import FrozenEncoder
 from pipeline.training.training_set import Prepared
 
 Array = npt.NDArray[np.float32]
@@ -39,7 +39,7 @@ class Hub:
     def __init__(
         self,
         plan: Plan,
-        asked: frozen.EncoderRequest,
+        request: frozen.EncoderRequest,
         weights: Path,
         prepared: Mapping[str, Prepared],
         batches: encoding.Batches,
@@ -48,10 +48,10 @@ class Hub:
     ) -> None:
         self.plan, self._weights, self._prepared = plan, weights, prepared
         self._batches, self._parts, self._code = batches, parts, code
-        self._loads = frozen.encoders(asked, weights, next(iter(prepared.values())).attrs["layout"])
-        if plan.learns and asked.split_table is not None:
-            raise ParamsError(f"{asked.where}: learns: the weights of {plan.encoder} are of splits; set it to false")
-        self._found: dict[str, Found] = {}
+        self._loads = frozen.encoders(request, weights, next(iter(prepared.values())).attrs["layout"])
+        if plan.learns and request.split_table is not None:
+            raise ParamsError(f"{request.where}: learns: the weights of {plan.encoder} are of splits; set it to false")
+        self._encoders: dict[str, FrozenEncoder] = {}
         self._vectors: dict[tuple[str, str], Array] = {}
         self.used: list[Path] = []  # folders of finished parts
 
@@ -65,23 +65,23 @@ class Hub:
             )
         return chosen
 
-    def found(self, group: str) -> Found:
+    def encoder(self, group: str) -> FrozenEncoder:
         """An encoder at rest, and what its weights say of themselves."""
-        if group not in self._found:
-            self._found[group] = self._loads[group]()
-        return self._found[group]
+        if group not in self._encoders:
+            self._encoders[group] = self._loads[group]()
+        return self._encoders[group]
 
     def fresh(self, group: str) -> Encoder:
         """The same encoder once more, to be changed."""
         return self._loads[group]().encoder
 
-    def said(self, dataset: str, group: str, arrays: str) -> dict[str, object]:
+    def decided_by(self, dataset: str, group: str, arrays: str) -> dict[str, object]:
         """All that decides the vectors of a dataset's clips, whose arrays have the digest `arrays`."""
         member = f"pipeline.modalities.{self.plan.modality}.{self.plan.encoder}"
         return {
             "code": self._code.digest(__name__, member),
             "hub": self.plan.model_dump(exclude={"learns", "weights"}),
-            "weights": self.found(group).weights_hash,
+            "weights": self.encoder(group).weights_hash,
             "dataset": dataset,
             "arrays": arrays,
             "batches": self._batches.model_dump(),
@@ -95,7 +95,7 @@ class Hub:
         return self._vectors[known]
 
     def _computed(self, dataset: str, group: str, arrays: str) -> Array:
-        name, key = f"hub-{dataset}-{group}", self.said(dataset, group, arrays)
+        name, key = f"hub-{dataset}-{group}", self.decided_by(dataset, group, arrays)
         clips = self._prepared[dataset].clips
 
         def make(folder: Path) -> None:
@@ -113,7 +113,7 @@ class Hub:
         return vector_ND
 
     def _encoded(self, dataset: str, group: str) -> Array:
-        return encoded(self.found(group).encoder, self._prepared[dataset], self._batches)
+        return encoded(self.encoder(group).encoder, self._prepared[dataset], self._batches)
 
 
 def encoded(encoder: Encoder, prepared: Prepared, batches: encoding.Batches) -> Array:

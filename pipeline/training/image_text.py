@@ -122,13 +122,13 @@ def loss_of(objective: Objective) -> Callable[[nn.Module, Batch], tuple[Tensor, 
             loss = loss + objective.negatives.weight * false
             metrics["negatives"] = false.detach()
         if objective.reconstruction is not None:
-            joined = ranks.gathered(seen["parts"])  # one number a process
+            parts = ranks.gathered(seen["parts"])  # one number a process
             # A process adds its own patches alone, and its loss counts as many times as it has rows: the mean over the
             # rows of all processes is the mean over the patches of all.
             rows = len(image_ND) / len(seen["image"])
-            own = seen["error"] * seen["parts"].sum() * rows / joined.sum().clamp(min=1)
-            loss = loss + objective.reconstruction.weight * own
-            metrics |= {"reconstruction": own.detach(), "fell_back": seen["fell_back"]}
+            reconstruction = seen["error"] * seen["parts"].sum() * rows / parts.sum().clamp(min=1)
+            loss = loss + objective.reconstruction.weight * reconstruction
+            metrics |= {"reconstruction": reconstruction.detach(), "fell_back": seen["fell_back"]}
         if "replaced" in batch:
             metrics["replaced"] = batch["replaced"].double().mean()
         return loss, metrics

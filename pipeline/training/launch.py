@@ -61,9 +61,9 @@ def _start(devices: int) -> None:
     try:
         elastic_launch(config, sys.executable)("-m", module.name, *sys.argv[1:])
     except ChildFailedError as error:
-        told = [failure.message for failure in error.failures.values() if Path(failure.error_file).is_file()]
+        messages = [failure.message for failure in error.failures.values() if Path(failure.error_file).is_file()]
         first = error.get_first_failure()[1]
         why = first.message if first.exitcode < 0 else "see above"
         raise DataError(
-            told[0] if told else f"one of {devices} processes failed ({why}); run the stage again"
+            messages[0] if messages else f"one of {devices} processes failed ({why}); run the stage again"
         ) from None

@@ -147,10 +147,10 @@ class _Chosen:
             return {}, {"history": self.history, "epoch": self.epoch, "merit": None}
         return dict(self.weights), {"history": self.history, "epoch": self.epoch, "merit": self.merit}
 
-    def put_back(self, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
-        self.history, self.epoch = about["history"], about["epoch"]
+    def put_back(self, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
+        self.history, self.epoch = header["history"], header["epoch"]
         if self.epoch and self._watch is not None:
-            self.merit, self.weights = tuple(about["merit"]), tensors
+            self.merit, self.weights = tuple(header["merit"]), tensors
 
 
 def fit(  # noqa: PLR0913 - what is trained, how, and by keyword what this training is called

@@ -41,7 +41,7 @@ class Learnt:
 
 
 @dataclass(frozen=True)
-class Told:
+class RowFacts:
     """Whose row it is, for errors, logs and the scores."""
 
     where: str  # the part of params.yaml that errors name
@@ -52,41 +52,47 @@ class Told:
     costs: bool  # say there what the method takes for a clip, unless `about` says what the encoder does
 
 
-def learn(folder: Path, tasks: Sequence[Task], plan: Plan, told: Told, parts: Parts) -> tuple[list[Learnt], list[Path]]:
+def learn(
+    folder: Path, tasks: Sequence[Task], plan: Plan, facts: RowFacts, parts: Parts
+) -> tuple[list[Learnt], list[Path]]:
     """Leave scores, weights and history in a folder; the second list is of the parts that were used.
 
     Raises DataError for a method without a map between features and texts that are of different weights.
     """
     if not plan.settings.trains:
-        _check_one_space(tasks, plan, told)
-    used, found = [], []
-    for task in track(tasks, total=len(tasks), what=f"{told.key}, trainings"):
+        _check_one_space(tasks, plan, facts)
+    used, learnt = [], []
+    for task in track(tasks, total=len(tasks), what=f"{facts.key}, trainings"):
         make = partial(selection.learn, task, selection.method(plan.method), plan)
         part = folder / "parts" / task.name
         used.append(parts.part(task.name, plan.key(task), make, part))
-        kept = json.loads((part / "part.json").read_text())
-        found.append(Learnt(task, kept["history"], kept["selected"], kept["calibration"], kept["cost"]))
-    _assemble(folder, found, plan, told)
+        part_header = json.loads((part / "part.json").read_text())
+        learnt.append(
+            Learnt(
+                task, part_header["history"], part_header["selected"], part_header["calibration"], part_header["cost"]
+            )
+        )
+    _assemble(folder, learnt, plan, facts)
     remove(folder / "parts")
-    return found, used
+    return learnt, used
 
 
-def _check_one_space(tasks: Sequence[Task], plan: Plan, told: Told) -> None:
+def _check_one_space(tasks: Sequence[Task], plan: Plan, facts: RowFacts) -> None:
     """Without a map between them, features and texts must be of the same weights, and be read as they were taught."""
-    where = f"{told.where}: {plan.method} compares features with texts, but"
+    where = f"{facts.where}: {plan.method} compares features with texts, but"
     both = [(task, task.last(plan.refit)) for task in tasks]
     apart = [task.name for task, last in both if not (task.one_space and last.one_space)]
     if apart:
         raise DataError(
-            f"{where} those of {told.features} and {told.embeddings} are of different weights ({', '.join(apart)}); "
+            f"{where} those of {facts.features} and {facts.embeddings} are of different weights ({', '.join(apart)}); "
             "name features and embeddings of the same CLIP, or those that taught an encoder which keeps its map"
         )
     for task, last in both:
-        for one, clips in ((task, task.fit), (last, last.training(plan.refit))):
-            _check_wording(where, one, sorted(set(clips.class_ids)), plan, told)
+        for trained, clips in ((task, task.fit), (last, last.training(plan.refit))):
+            _check_wording(where, trained, sorted(set(clips.class_ids)), plan, facts)
 
 
-def _check_wording(where: str, task: Task, class_ids: Sequence[int], plan: Plan, told: Told) -> None:
+def _check_wording(where: str, task: Task, class_ids: Sequence[int], plan: Plan, facts: RowFacts) -> None:
     """The texts, and the classes whose mean is taken off them, are those that taught an encoder which keeps its map."""
     space, read = task.text_space, plan.settings.compares
     if space is None or read is None:
@@ -94,31 +100,31 @@ def _check_wording(where: str, task: Task, class_ids: Sequence[int], plan: Plan,
     taught = (space.text_type, space.centre)
     if read != taught:
         raise DataError(
-            f"{where} {told.features} lies among texts of type '{taught[0]}' (centred: {taught[1]}), which taught its "
+            f"{where} {facts.features} lies among texts of type '{taught[0]}' (centred: {taught[1]}), which taught its "
             f"encoder, and variant '{plan.variant}' reads '{read[0]}' (centred: {read[1]}); give it the same"
         )
     if space.centre == "seen" and (plan.num_folds is not None or class_ids != task.encoder_classes):
         raise DataError(
-            f"{where} the texts of {told.features} are centred on the {len(task.encoder_classes)} classes that taught "
+            f"{where} the texts of {facts.features} are centred on the {len(task.encoder_classes)} classes that taught "
             "its encoder; take `selection: val` and `refit: none`, or `both` with an encoder of all seen classes"
         )
 
 
-def _assemble(folder: Path, found: Sequence[Learnt], plan: Plan, told: Told) -> None:
+def _assemble(folder: Path, learnt: Sequence[Learnt], plan: Plan, facts: RowFacts) -> None:
     """Put the parts together."""
     (folder / "weights").mkdir()
-    cost = (found[0].cost or {}) if told.costs else {}
-    with store.create(folder / scores.STORE, cost | told.about) as writer:
-        for one in found:
-            task, part = one.task.last(plan.refit), folder / "parts" / one.task.name
+    cost = (learnt[0].cost or {}) if facts.costs else {}
+    with store.create(folder / scores.STORE, cost | facts.about) as writer:
+        for trained in learnt:
+            task, part = trained.task.last(plan.refit), folder / "parts" / trained.task.name
             for space in task.spaces:
                 provenance = task.provenance(
                     space,
-                    selection=one.task.selection("folds" if plan.num_folds else "val"),
+                    selection=trained.task.selection("folds" if plan.num_folds else "val"),
                     refit=plan.refit,
                     settings=plan.settings.settings,
-                    selected=one.selected,
-                    calibration=one.calibration if space == "gzsl" else None,
+                    selected=trained.selected,
+                    calibration=trained.calibration if space == "gzsl" else None,
                     scored_together=plan.settings.transductive,
                 )
                 values = np.load(part / f"{space}.npy", allow_pickle=False)
@@ -129,8 +135,8 @@ def _assemble(folder: Path, found: Sequence[Learnt], plan: Plan, told: Told) -> 
                 scores.write(writer, scores.Scores(provenance, task.tested(space)[0], values, gate, behind))
             (part / selection.WEIGHTS).rename(folder / "weights" / f"{task.name}.safetensors")
     lines = (
-        [one.task.split, one.task.seed, at["setting"], f"{at['loss']:.6f}", f"{at['val_top1']:.6f}"]
-        for one in found
-        for at in one.history
+        [trained.task.split, trained.task.seed, epoch["setting"], f"{epoch['loss']:.6f}", f"{epoch['val_top1']:.6f}"]
+        for trained in learnt
+        for epoch in trained.history
     )
     write_csv(folder / "history.csv", HISTORY, lines)

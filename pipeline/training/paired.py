@@ -128,19 +128,19 @@ def pair(rules: Rules, recorded: Sequence[Recorded], split: str, seed: int) -> P
     training: list[tuple[str, str]] = []
     held_out: list[tuple[str, str]] = []
     wanted: dict[str, int] = {}
-    for one in recorded:
-        allowed, out = _wanted(rules.of, one, split, seed)
-        there = sorted(set.intersection(*(set(places) for places in one.places.values())) & allowed)
-        if not there:
+    for recording in recorded:
+        allowed, out = _wanted(rules.of, recording, split, seed)
+        usable = sorted(set.intersection(*(set(places) for places in recording.places.values())) & allowed)
+        if not usable:
             raise DataError(
-                f"{one.dataset}, split '{split}': no clip of those to pair ({rules.of}) has all of "
-                f"{sorted(one.places)}: pairs are clips of one id; check the rows of ingest and preprocess"
+                f"{recording.dataset}, split '{split}': no clip of those to pair ({rules.of}) has all of "
+                f"{sorted(recording.places)}: pairs are clips of one id; check the rows of ingest and preprocess"
             )
-        wanted[one.dataset] = len(allowed)
-        training += [(one.dataset, clip_id) for clip_id in there if clip_id not in out]
-        held_out += [(one.dataset, clip_id) for clip_id in there if clip_id in out]
-    events = {one.dataset: one.events for one in recorded}
-    performances = {(dataset, events[dataset][clip_id].performance) for dataset, clip_id in training}
+        wanted[recording.dataset] = len(allowed)
+        training += [(recording.dataset, clip_id) for clip_id in usable if clip_id not in out]
+        held_out += [(recording.dataset, clip_id) for clip_id in usable if clip_id in out]
+    events = {recording.dataset: recording.events for recording in recorded}
+    performances = {(recording, events[recording][clip_id].performance) for recording, clip_id in training}
     if len(performances) < 2 or not held_out:
         raise DataError(
             f"{', '.join(wanted)}, split '{split}': {len(training)} pairs of {len(performances)} performances to learn "
@@ -151,40 +151,40 @@ def pair(rules: Rules, recorded: Sequence[Recorded], split: str, seed: int) -> P
     return Pairs(clips[: len(training)], clips[len(training) :], wanted)
 
 
-def _wanted(of: Of, one: Recorded, split: str, seed: int) -> tuple[set[str], Collection[str]]:
+def _wanted(of: Of, recorded: Recorded, split: str, seed: int) -> tuple[set[str], Collection[str]]:
     """The clips of a dataset that may be paired, and which of them are held out."""
-    if one.split_table is None:
-        return set(one.events), _drawn(one, set(one.events), seed)
-    one.split_table.classes(split)  # refuses a split that is not there
-    rows = one.split_table.rows[split]
+    if recorded.split_table is None:
+        return set(recorded.events), _drawn(recorded, set(recorded.events), seed)
+    recorded.split_table.classes(split)  # refuses a split that is not there
+    rows = recorded.split_table.rows[split]
     if of == "all":
-        listed = {row.clip_id for row in rows} & set(one.events)
-        return listed, _drawn(one, listed, seed)
+        listed = {row.clip_id for row in rows} & set(recorded.events)
+        return listed, _drawn(recorded, listed, seed)
     chosen = {row.clip_id: row.held_out for row in rows if row.role in ROLES[of]}
-    return set(chosen) & set(one.events), {clip_id for clip_id, held_out in chosen.items() if held_out}
+    return set(chosen) & set(recorded.events), {clip_id for clip_id, held_out in chosen.items() if held_out}
 
 
-def labelled_clips(rules: Rules, one: Recorded, split: str) -> str | None:
+def labelled_clips(rules: Rules, recorded: Recorded, split: str) -> str | None:
     """What names the clips of a dataset whose labels the rules read, as core.roles has it; None where they read none.
 
     As for a classifier these are all that the split table allows, whether a sense has them or not.
     """
-    if rules.same_class != "skip" or rules.of == "all" or one.split_table is None:
+    if rules.same_class != "skip" or rules.of == "all" or recorded.split_table is None:
         return None
-    rows = one.split_table.rows[split]
+    rows = recorded.split_table.rows[split]
     return roles.clips_digest(row.clip_id for row in rows if row.role in ROLES[rules.of])
 
 
-def _drawn(one: Recorded, allowed: set[str], seed: int) -> set[str]:
+def _drawn(recorded: Recorded, allowed: set[str], seed: int) -> set[str]:
     """A tenth of the performances that hub and senses have, at least one: those whose first clip's id hashes lowest."""
     first: dict[str, str] = {}
     for clip_id in sorted(allowed):
-        first.setdefault(one.events[clip_id].performance, clip_id)
-    there = set.intersection(*(set(places) for places in one.places.values())) & allowed
-    shown = {one.events[clip_id].performance for clip_id in there}
-    ranked = sorted(shown, key=lambda performance: derived_seed(seed, "held_out", one.dataset, first[performance]))
+        first.setdefault(recorded.events[clip_id].performance, clip_id)
+    there = set.intersection(*(set(places) for places in recorded.places.values())) & allowed
+    shown = {recorded.events[clip_id].performance for clip_id in there}
+    ranked = sorted(shown, key=lambda performance: derived_seed(seed, "held_out", recorded.dataset, first[performance]))
     chosen = set(ranked[: max(1, round(len(ranked) / 10))])
-    return {clip_id for clip_id in there if one.events[clip_id].performance in chosen}
+    return {clip_id for clip_id in there if recorded.events[clip_id].performance in chosen}
 
 
 def _keys(
@@ -227,16 +227,16 @@ class PairedClips:
         return {**{f"x/{name}": self._of(name, rows, some) for name in self.places}, "keys": key_NK}
 
     def _of(self, name: str, rows: Rows, some: Sequence[Clip]) -> npt.NDArray[Any]:
-        found: npt.NDArray[Any] | None = None
+        joined: npt.NDArray[Any] | None = None
         for dataset in dict.fromkeys(clip.dataset for clip in some):
             where = [number for number, clip in enumerate(some) if clip.dataset == dataset]
             values = self.arrays[dataset][name][self.places[name][rows[where]].tolist()]
             if len(where) == len(some):
                 return values
-            found = np.empty((len(some), *values.shape[1:]), values.dtype) if found is None else found
-            found[where] = values
-        assert found is not None  # a step has a row at least
-        return found
+            joined = np.empty((len(some), *values.shape[1:]), values.dtype) if joined is None else joined
+            joined[where] = values
+        assert joined is not None  # a step has a row at least
+        return joined
 
     def names(self, rows: Rows) -> list[str]:
         """Clip ids."""
@@ -252,7 +252,7 @@ def source(
     shuffled: bool,
 ) -> PairedClips:
     """The source of some clips of `pair`."""
-    places = {one.dataset: one.places for one in recorded}
+    places = {recording.dataset: recording.places for recording in recorded}
     rows = {
         name: np.array([places[clip.dataset][name][clip.clip_id] for clip in clips], dtype=np.int64)
         for name in recorded[0].places

@@ -16,13 +16,13 @@ Names = Mapping[str, Sequence[str]]  # by dataset the names of its classes, in t
 
 def paired_classes(clips: Sequence[Clip], recorded: Sequence[Recorded], own: str, names: Names) -> dict[str, list[int]]:
     """By dataset the classes of the clips; of `own` also those whose name a paired class of another dataset bears."""
-    events = {one.dataset: one.events for one in recorded}
-    found: dict[str, set[int]] = {dataset: set() for dataset in events}
+    events = {recording.dataset: recording.events for recording in recorded}
+    class_ids: dict[str, set[int]] = {dataset: set() for dataset in events}
     for clip in clips:
-        found[clip.dataset].add(events[clip.dataset][clip.clip_id].class_id)
-    for dataset in found.keys() - {own}:
-        found[own] |= namesakes(names[own], [names[dataset][class_id] for class_id in found[dataset]])
-    return {dataset: sorted(classes) for dataset, classes in found.items()}
+        class_ids[clip.dataset].add(events[clip.dataset][clip.clip_id].class_id)
+    for dataset in class_ids.keys() - {own}:
+        class_ids[own] |= namesakes(names[own], [names[dataset][class_id] for class_id in class_ids[dataset]])
+    return {dataset: sorted(ids) for dataset, ids in class_ids.items()}
 
 
 def namesakes(names: Sequence[str], others: Sequence[str]) -> set[int]:

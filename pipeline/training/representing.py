@@ -61,7 +61,7 @@ class Task:
 
 def finished(module: Represents, clips: Shown, task: Task) -> list[Path]:
     """The folders of the parts that hold the representations of all clips, a block of recordings each."""
-    found = []
+    folders = []
     for number, start in enumerate(range(0, len(clips.ids), BLOCK)):
         ids = clips.ids[start : start + BLOCK]
         how = [task.precision, task.num_threads, task.seed]
@@ -73,8 +73,8 @@ def finished(module: Represents, clips: Shown, task: Task) -> list[Path]:
             with create(folder / _FILE, {}) as writer:
                 writer.group("all", ids).put("pooled", pooled_ND)
 
-        found.append(task.parts.finish(f"{task.name}-{number}", key, make))
-    return found
+        folders.append(task.parts.finish(f"{task.name}-{number}", key, make))
+    return folders
 
 
 def pooled(parts: Sequence[Path]) -> Floats:

@@ -95,9 +95,9 @@ def learn(task: Task, member: Method, plan: Plan, folder: Path) -> None:
         np.save(folder / f"{space}.npy", np.stack(values, axis=1), allow_pickle=False)
     if parting:
         _gate(last, parting, scored["gzsl"], folder)
-    calibration = [each.calibration for each in parting] or None
-    told = {"history": history, "selected": selected, "calibration": calibration}
-    write_json(folder / "part.json", told | {"cost": asdict(cost) if cost else None})
+    calibration = [part.calibration for part in parting] or None
+    results = {"history": history, "selected": selected, "calibration": calibration}
+    write_json(folder / "part.json", results | {"cost": asdict(cost) if cost else None})
 
 
 def seed_of(task: Task) -> int:
@@ -108,7 +108,7 @@ def seed_of(task: Task) -> int:
 def _gate(task: Task, parting: list[Parting], scored: list[Array], folder: Path) -> None:
     """Leave the probabilities that a clip is of an unseen class, (N, S)."""
     is_seen_K = ~np.isin(task.spaces["gzsl"], task.unseen)
-    gates = [each.gate(score_NK, is_seen_K) for each, score_NK in zip(parting, scored, strict=True)]
+    gates = [part.gate(score_NK, is_seen_K) for part, score_NK in zip(parting, scored, strict=True)]
     np.save(folder / GATE, np.stack(gates, axis=1), allow_pickle=False)
 
 
@@ -172,8 +172,8 @@ def _by_folds(task: Task, member: Method, plan: Plan, seed: int) -> list[dict[st
             line["loss"].append(candidate.loss)
             line["hits"].extend(_hits(task, candidate, out, fold))
     return [
-        {"setting": one["setting"], "loss": float(np.mean(one["loss"])), "val_top1": float(np.mean(one["hits"]))}
-        for one in history
+        {"setting": row["setting"], "loss": float(np.mean(row["loss"])), "val_top1": float(np.mean(row["hits"]))}
+        for row in history
     ]
 
 
@@ -197,10 +197,10 @@ def _parting(task: Task, candidate: CandidateModel) -> Parting:
 
 
 def _about(task: Task, plan: Plan, setting: str) -> dict[str, Any]:
-    about = {"method": plan.method, "variant": plan.variant, "params": plan.settings.model_dump(), "setting": setting}
+    meta = {"method": plan.method, "variant": plan.variant, "params": plan.settings.model_dump(), "setting": setting}
     dims = {"feature_dim": task.test_features_ND.shape[-1], "text_dim": task.texts.label_KT.shape[1]}
     classes = task.training_classes(plan.refit)
-    return {**about, **dims, "split": task.split, "seed": task.seed, "training_classes": classes} | _source(task, plan)
+    return {**meta, **dims, "split": task.split, "seed": task.seed, "training_classes": classes} | _source(task, plan)
 
 
 def _source(task: Task, plan: Plan) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class Params(core_params.Params):
 
 
 @dataclass(frozen=True)
-class Told:
+class TeachingTexts:
     """The texts of the training classes, unit vectors, how they teach, and where a kept map leads."""
 
     text_KT: Array
@@ -58,14 +58,16 @@ def open_texts(embeddings: Path, dataset: str, class_ids: Collection[int]) -> St
     return StoredTexts(store, class_ids)
 
 
-def told(params: Params, texts: StoredTexts, class_ids: Sequence[int], seed: int) -> Told:
+def teaching_texts(params: Params, texts: StoredTexts, class_ids: Sequence[int], seed: int) -> TeachingTexts:
     """The texts of the training classes.
 
     DataError for a store without such texts, and where a kept map would lead to texts of unknown weights.
     """
     of_classes = texts.of(class_ids, seed)
     text_KT = ClassEmbedder.of(params.text_type, params.centre, of_classes)(of_classes)
-    return Told(text_KT, params, _space(params, texts.store, seed, text_KT.shape[1]) if params.keep_map else None)
+    return TeachingTexts(
+        text_KT, params, _space(params, texts.store, seed, text_KT.shape[1]) if params.keep_map else None
+    )
 
 
 def _space(params: Params, store: Store, seed: int, dim: int) -> TextSpace:
@@ -87,14 +89,14 @@ class Reader(nn.Module):
 
     text_KT: Tensor
 
-    def __init__(self, encoder: nn.Module, told: Told) -> None:
+    def __init__(self, encoder: nn.Module, texts: TeachingTexts) -> None:
         super().__init__()
-        num_classes, text_dim = told.text_KT.shape
+        num_classes, text_dim = texts.text_KT.shape
         mapped = encoder if isinstance(encoder, MappedEncoder) else MappedEncoder(encoder, text_dim)
-        self.encoder, self.map, self.scale = mapped.encoder, mapped.map, told.params.scale
+        self.encoder, self.map, self.scale = mapped.encoder, mapped.map, texts.params.scale
         dim = encoder_of(self.encoder).dim
-        self.register_buffer("text_KT", torch.from_numpy(told.text_KT), persistent=False)
-        self.head = nn.Linear(dim, num_classes) if told.params.label_weight else None
+        self.register_buffer("text_KT", torch.from_numpy(texts.text_KT), persistent=False)
+        self.head = nn.Linear(dim, num_classes) if texts.params.label_weight else None
 
     def forward(self, x_NCT: Tensor) -> tuple[Tensor, Tensor | None]:
         """logit_NK of the texts, and of the classifier if there is one."""

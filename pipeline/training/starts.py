@@ -25,7 +25,7 @@ def file_of(sense: Sense, pretrained: Path, split: str, seed: int, where: str) -
         raise ParamsError(f"{where}.start: expected null, '{HUB}' or '{PRETRAIN}<row>', found '{sense.start}'")
     file = pretrained / name / f"{split}-{seed}.safetensors"
     if not file.is_file():
-        there = sorted(each.stem for each in file.parent.glob("*.safetensors"))
+        there = sorted(path.stem for path in file.parent.glob("*.safetensors"))
         raise DataError(
             f"{file}: no such weights, only {there}: a sense starts from those of its own split and seed; add them to "
             f"pretrain.rows.{name}, or mend {where}.start"
@@ -33,19 +33,20 @@ def file_of(sense: Sense, pretrained: Path, split: str, seed: int, where: str) -
     return file
 
 
-def said(sense: Sense, file: Path, asked: frozen.EncoderRequest, layout: str) -> frozen.About:
+def meta_of(sense: Sense, file: Path, request: frozen.EncoderRequest, layout: str) -> frozen.EncoderMeta:
     """What the weights of a start are. Refuses those of another encoder, and those that saw an unseen class."""
-    about = frozen.check(checkpoint.load(file)[1], file, asked, layout)
-    if about.text_space is not None:
+    meta = frozen.check(checkpoint.load(file)[1], file, request, layout)
+    if meta.text_space is not None:
         raise DataError(
             f"{file}: its encoder keeps a map to texts (text.keep_map), and a sense starts from an encoder alone; name "
-            f"weights without one in {asked.where}"
+            f"weights without one in {request.where}"
         )
-    if about.options != sense.options:
+    if meta.options != sense.options:
         raise DataError(
-            f"{file}: its encoder has the options {about.options}, the row asks for {sense.options}; mend {asked.where}"
+            f"{file}: its encoder has the options {meta.options}, the row asks for {sense.options}; "
+            f"mend {request.where}"
         )
-    return about
+    return meta
 
 
 def fill(bound: BoundEncoder, sense: Sense, file: Path | None, hub: Any, where: str) -> None:

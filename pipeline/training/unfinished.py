@@ -47,10 +47,10 @@ class Kept:
 
     def _go_on(self) -> None:
         try:
-            tensors, about = checkpoint.load(self._file)
+            tensors, header = checkpoint.load(self._file)
         except FormatError:
             raise FormatError(
                 f"{self._file}: the state of a killed training cannot be read; remove it and run the stage again"
             ) from None
-        self._learner.put_back(with_prefix(tensors, "learner."), about["learner"])
-        self._chosen.put_back(with_prefix(tensors, "chosen."), about["chosen"])
+        self._learner.put_back(with_prefix(tensors, "learner."), header["learner"])
+        self._chosen.put_back(with_prefix(tensors, "chosen."), header["chosen"])

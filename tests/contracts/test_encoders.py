@@ -73,6 +73,7 @@ ENCODERS = [
     for encoder in members.names(f"pipeline.modalities.{modality}")
 ]
 WITHOUT_WEIGHTS = {("skeleton", "kinematics")}
+OF_PICTURES = [name for name in ENCODERS if name[0] != "skeleton"]
 LEARNING = [name for name in ENCODERS if name not in WITHOUT_WEIGHTS]
 IDS = ["toy/a", "toy/b", "toy/c"]
 
@@ -155,41 +156,6 @@ class TestEncoder:
         assert tokens[0].numel() > encoder.dim
         assert np.allclose(tokens.double().flatten(1, -2).mean(1), pooled, rtol=1e-5, atol=1e-6)
 
-    def test_a_map_of_places_keeps_their_order(self, name):
-        encoder, x = build(name).eval(), clips(name)
-        if not isinstance(encoder, PictureEncoder):
-            return
-        left = x.copy()
-        left[..., : x.shape[-1] // 4] += 3  # every frame alike, so nothing but the picture's left side changes
-        with torch.inference_mode():
-            change = (encoder.places(torch.from_numpy(left)) - encoder.places(torch.from_numpy(x))).abs()
-        assert change.dim() == 5
-        assert change[..., 0].mean() > 2 * change[..., -1].mean()
-
-    def test_a_cell_of_the_map_looks_at_the_middle_that_its_stride_says(self, name):
-        """The middle of what a cell depends on, over several draws of the weights, in frames, rows and columns."""
-        if not isinstance(build(name), PictureEncoder):
-            return
-        middles = []
-        size = SAMPLES[name][2][1:] if name in OF_ONE_SIZE else (17, 49, 65)
-        for seed in range(6):
-            encoder = build(name, seed).eval()
-            shape = (1, SAMPLES[name][2][0], *size)
-            x = torch.rand(shape, generator=torch.Generator().manual_seed(seed)).requires_grad_()
-            cell = tuple(length // stride // 2 for length, stride in zip(size, encoder.stride, strict=True))
-            encoder.places(x)[(0, slice(None), *cell)].square().sum().backward()
-            weight_THW = x.grad[0].abs().sum(0)
-            weight_THW = weight_THW * (weight_THW > 0.1 * weight_THW.max())  # the clip's mean frame is everywhere
-            if not weight_THW.any():  # a cell that is 0 depends on nothing
-                continue
-            where = torch.stack(torch.meshgrid(*(torch.arange(n).float() for n in size), indexing="ij"))
-            middles.append((where * weight_THW).flatten(1).sum(1) / weight_THW.sum())
-        assert len(middles) >= 3
-        expected = [index * stride for index, stride in zip(cell, encoder.stride, strict=True)]
-        away = torch.stack(middles).mean(0) - torch.tensor(expected)
-        assert (away[1:].abs() < 0.3 * encoder.stride[1]).all()
-        assert away[0].abs() < 0.75
-
     def test_hiding_a_part_changes_the_vector(self, name):
         encoder, x = build(name).eval(), clips(name)
         assert "frames" in encoder.parts
@@ -213,6 +179,40 @@ class TestEncoder:
         x[1] = 0
         with pytest.raises(DataError, match="toy/b: empty"):
             features(restored(name, tmp_path / "w"), name, x)
+
+
+@pytest.mark.parametrize("name", OF_PICTURES, ids="-".join)
+class TestEncoderOfPictures:
+    def test_a_map_of_places_keeps_their_order(self, name):
+        encoder, x = build(name).eval(), clips(name)
+        left = x.copy()
+        left[..., : x.shape[-1] // 4] += 3  # every frame alike, so nothing but the picture's left side changes
+        with torch.inference_mode():
+            change = (encoder.places(torch.from_numpy(left)) - encoder.places(torch.from_numpy(x))).abs()
+        assert change.dim() == 5
+        assert change[..., 0].mean() > 2 * change[..., -1].mean()
+
+    def test_a_cell_of_the_map_looks_at_the_middle_that_its_stride_says(self, name):
+        """The middle of what a cell depends on, over several draws of the weights, in frames, rows and columns."""
+        middles = []
+        size = SAMPLES[name][2][1:] if name in OF_ONE_SIZE else (17, 49, 65)
+        for seed in range(6):
+            encoder = build(name, seed).eval()
+            shape = (1, SAMPLES[name][2][0], *size)
+            x = torch.rand(shape, generator=torch.Generator().manual_seed(seed)).requires_grad_()
+            cell = tuple(length // stride // 2 for length, stride in zip(size, encoder.stride, strict=True))
+            encoder.places(x)[(0, slice(None), *cell)].square().sum().backward()
+            weight_THW = x.grad[0].abs().sum(0)
+            weight_THW = weight_THW * (weight_THW > 0.1 * weight_THW.max())  # the clip's mean frame is everywhere
+            if not weight_THW.any():  # a cell that is 0 depends on nothing
+                continue
+            where = torch.stack(torch.meshgrid(*(torch.arange(n).float() for n in size), indexing="ij"))
+            middles.append((where * weight_THW).flatten(1).sum(1) / weight_THW.sum())
+        assert len(middles) >= 3
+        expected = [index * stride for index, stride in zip(cell, encoder.stride, strict=True)]
+        away = torch.stack(middles).mean(0) - torch.tensor(expected)
+        assert (away[1:].abs() < 0.3 * encoder.stride[1]).all()
+        assert away[0].abs() < 0.75
 
 
 @pytest.mark.parametrize("name", LEARNING, ids="-".join)

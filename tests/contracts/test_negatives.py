@@ -2,7 +2,7 @@
 
 from collections import Counter
 from functools import cache
-from itertools import combinations, pairwise
+from itertools import combinations, islice, pairwise
 
 import pytest
 
@@ -128,10 +128,26 @@ class TestRule:
         # Two are asked for; of the other relations that five images know, few are false of a pair.
         assert len(found) >= (6 if rule == "replace_predicate" else 2 * len(graphs))
         for scene, negative in found:
-            assert negative.text != scene.text
-            assert negative.edit.reason is None
-            names = {name for thing in scene.truth.graph.objects for name in thing.names}
-            assert negative.edit.place != "object" or negative.edit.new not in names
+            assert_not_told(scene.truth.graph, negative.edit)
+
+
+def assert_not_told(graph: SceneGraph, edit: Edit) -> None:
+    """What the edit claims stands nowhere in the graph, word for word."""
+    things = graph.by_id()
+    if edit.place == "object":
+        assert edit.new not in {name for thing in graph.objects for name in thing.names}
+    elif edit.place == "relation":
+        subject, object_ = edit.objects
+        told = {(edge.subject, edge.predicate, edge.object) for edge in graph.relations}
+        if "/" in edit.new:
+            swapped = {(object_, predicate, subject) for s, predicate, o in told if (s, o) == (subject, object_)}
+            assert swapped
+            assert not swapped & told
+        else:
+            assert (subject, edit.new, object_) not in told
+    else:
+        for node, word in zip(edit.objects, edit.new.split(" / "), strict=True):
+            assert word not in things[node].attributes
 
 
 def assert_false(made: scenes.Scene, scene: Scene, edit: Edit) -> None:
@@ -168,12 +184,21 @@ def test_a_try_more_or_less_decides_what_is_found():
 
 
 def test_dropped_candidates_are_counted_by_reason():
+    """The tries of a scene end in a negative or in a reason, and what there is no place for is counted too."""
     counts = negate.Counts(Counter(), Counter())
-    settings = params("swap_roles", max_tries=40)
-    scene, starts = demo()[0]
-    list(negate.negatives(scene, starts, negate.load(settings), settings, counts))
-    assert counts.to_json()["swap_roles"]["made"] == counts.made["swap_roles"]
-    assert all(count > 0 for count in counts.dropped.values())
+    settings = params("swap_roles", per_rule=99, max_tries=40)
+    rules = negate.load(settings)
+    num_tries = num_made = num_without_place = 0
+    for scene, starts in demo():
+        in_scene = len(
+            list(islice(rules["swap_roles"](scene, Rng(0, "negate", scene.graph.image_id, "", "swap_roles")), 40))
+        )
+        num_tries, num_without_place = num_tries + in_scene, num_without_place + (not in_scene)
+        num_made += len(list(negate.negatives(scene, starts, rules, settings, counts)))
+    told = counts.to_json()["swap_roles"]
+    assert told.pop("made") == num_made > 0
+    assert told.pop(negate.NO_PLACE, 0) == num_without_place
+    assert sum(told.values()) == num_tries - num_made > 0
 
 
 def test_rules_do_not_share_a_negative():

@@ -76,6 +76,22 @@ def test_rows_written_in_shards_equal_rows_written_at_once(path: Path, monkeypat
     np.testing.assert_array_equal(store.Store(path, "extract").read("all", "pooled"), rows)
 
 
+def test_numbers_keep_their_type_and_zeros_are_written_too(path: Path) -> None:
+    """A chunk that were left out because it holds zeros alone would not be told from one that was lost."""
+    half = np.ones((3, 2), np.float16)
+    with store.create(path, {}) as writer:
+        group = writer.group("all", IDS)
+        group.put("half", half)
+        group.put_ragged("tokens", list(half[:, None]))
+        group.dense("small", (2,), np.uint8).write(half.astype(np.uint8))
+        group.put("zeros", np.zeros((3, 2), np.int16))
+    found = store.Store(path, "extract")
+    types = [found.read("all", name).dtype for name in ("half", "small", "zeros")]
+    assert types == [np.float16, np.uint8, np.int16]
+    assert found.read_ragged("all", "tokens")[0].dtype == np.float16
+    assert [file for file in (path / "all" / "zeros" / "c").rglob("*") if file.is_file()]
+
+
 def test_what_was_never_written_reads_as_nan(path: Path) -> None:
     with store.create(path, {}) as writer:
         writer.group("all", IDS).dense("pooled", (2,), np.float32)

@@ -186,6 +186,14 @@ def test_reconstruction_is_the_mean_over_masked_patches_only() -> None:
     assert losses.reconstruction(predicted, target, None).item() == pytest.approx(everything, abs=1e-12)
 
 
+def test_reconstruction_of_a_single_masked_patch_is_its_error() -> None:
+    masked = torch.zeros(2, 3, dtype=torch.bool)
+    masked[1, 2] = True
+    predicted = torch.zeros(2, 3, 4)
+    predicted[1, 2] = 3
+    assert losses.reconstruction(predicted, torch.zeros(2, 3, 4), masked).item() == 9
+
+
 def test_reconstruction_of_nothing_is_0_without_gradient() -> None:
     predicted = torch.ones(2, 3, 4, requires_grad=True)
     loss = losses.reconstruction(predicted, torch.zeros(2, 3, 4), torch.zeros(2, 3, dtype=torch.bool))

@@ -47,11 +47,15 @@ def told(things: dict[int, str], relations: list[tuple[int, str, int]], **change
             [(1, "on", 3), (2, "on", 3)],
             "A red car on a road, a blue car on the road.",
         ),
+        ({1: "on|lamp", 2: "table"}, [(1, "on", 2)], "A switched-on lamp on a table."),  # another word than "on"
         ({1: "man", 2: "dog"}, [(1, "has been", 2)], "A man, a dog."),
         ({1: "pluged/outlets", 2: "wall"}, [(1, "on", 2)], "Outlets on a wall."),
         ({1: "sign", 2: '"stop"'}, [(1, "says", 2)], 'A sign saying "stop".'),
         ({1: "brick|tall|building", 2: "sky"}, [(1, "in", 2)], "A tall brick building in the sky."),
         ({1: "black|white|cat"}, [], "A black and white cat."),
+        ({1: "grey|gray|striped|cat"}, [], "A striped grey cat."),  # the same said twice takes no place
+        ({1: "wooden|metal|bench"}, [], "A wooden and metal bench."),
+        ({1: "white|white colour|cat"}, [], "A white cat."),  # what is known of "white" is known of both
     ],
 )
 def test_captions_read_like_english(things, relations, text):

@@ -54,6 +54,24 @@ def test_what_may_be_true_both_ways_is_no_false_swap(predicate, names):
 
 
 @pytest.mark.parametrize(
+    ("said", "claim", "reason"),
+    [
+        ("next to", "on", None),  # what is next to a bench has the bench next to it, and so not on it
+        ("near", "hugging", truth.MIRRORED),
+    ],
+)
+def test_a_fact_that_is_true_both_ways_is_held_against_claims_the_other_way_round(said, claim, reason):
+    assert facts_of(said, ("man", "bench")).of_relation(2, claim, 1) == reason
+
+
+def test_of_facts_from_both_sides_the_one_that_says_more_gives_the_reason():
+    """ "next to" leaves open whether the man is under the bench; that it is on him says so."""
+    objects = [SceneObject(1, ("man",)), SceneObject(2, ("bench",))]
+    facts = Truth(scene_graph("1", "", (9, 9), objects, [Relation(1, 2, "next to"), Relation(2, 1, "on")]), LEXICON)
+    assert facts.of_relation(1, "under", 2) == truth.MIRRORED
+
+
+@pytest.mark.parametrize(
     ("predicate", "names"),
     [("riding", ("man", "horse")), ("wearing", ("man", "hat")), ("on", ("cup", "table")), ("in", ("man", "car")),
      ("looking at", ("man", "monitor")), ("holding", ("man", "cup")), ("behind", ("man", "car")),

@@ -9,7 +9,7 @@ import torch
 
 from pipeline.models import checkpoint
 from pipeline.models.bound import BoundEncoder
-from pipeline.training.binding import Arm, Binding, Fixed, Learned, found, left_out, loss_of
+from pipeline.training.binding import Arm, Binding, Fixed, Learned, batch_recall, left_out, loss_of
 from tests.training import joined_binding
 from tests.training.joined_binding import CASES, arrays, learner
 from tests.training.test_ranks import start
@@ -60,9 +60,9 @@ def test_clips_that_share_any_key_are_left_out() -> None:
 
 def test_recall_knows_no_clip_that_is_left_out() -> None:
     hub, sense = torch.eye(3), torch.tensor([[0.1, 1, 0], [0, 1, 0], [0, 0, 1]])
-    assert found(hub, sense, None)["recall"].item() == pytest.approx((2 / 3 + 1) / 2)
+    assert batch_recall(hub, sense, None)["recall"].item() == pytest.approx((2 / 3 + 1) / 2)
     views = torch.tensor([[True, True, False], [True, True, False], [False, False, True]])
-    told = found(hub, sense, views)
+    told = batch_recall(hub, sense, views)
     assert told["recall"].item() == 1
     assert told["chance"].item() == pytest.approx((1 / 2 + 1 / 2 + 1 / 3) / 3)
 

@@ -56,7 +56,7 @@ class Rows:
 def train(label_smoothing=0.0, seed=0):
     with deterministic(seed, 1):
         encoder = Linear()
-        teaching = classify.Teaching(label_smoothing, variant=None, told=None)
+        teaching = classify.Teaching(label_smoothing, variant=None, texts=None)
         fitted = classify.train(encoder, Rows(), LESSONS, PARAMS, teaching, seed=seed, task=TASK)
     return encoder, fitted
 
@@ -92,7 +92,7 @@ def test_variants_are_of_the_clips_to_learn_from_and_never_of_those_held_out():
     plain = train()[0]
     with deterministic(0, 1):
         encoder = Linear()
-        teaching = classify.Teaching(0.0, variant=variant, told=None)
+        teaching = classify.Teaching(0.0, variant=variant, texts=None)
         classify.train(encoder, Rows(), LESSONS, PARAMS, teaching, seed=0, task=TASK)
     assert len(seen) == 20 * 15
     assert {tuple(x) for x in seen} == {tuple(x) for x in Rows.x_NCTVM[:20].tolist()}
@@ -106,7 +106,7 @@ def test_texts_teach_the_encoder():
     )
     with deterministic(0, 1):
         encoder = Linear()
-        teaching = classify.Teaching(0.0, variant=None, told=sentences.Told(text_KT, told))
+        teaching = classify.Teaching(0.0, variant=None, texts=sentences.TeachingTexts(text_KT, told))
         fitted = classify.train(encoder, Rows(), LESSONS, PARAMS, teaching, seed=0, task=TASK)
     assert fitted.history[-1]["held_out_accuracy"] == 1.0
     assert not torch.equal(encoder.layer.weight, train()[0].layer.weight)

@@ -57,7 +57,7 @@ def embeddings(tmp_path):
 
 
 def told(params, embeddings, class_ids, seed=0, dataset="toy"):
-    return sentences.told(params, sentences.open_texts(embeddings, dataset, class_ids), class_ids, seed)
+    return sentences.teaching_texts(params, sentences.open_texts(embeddings, dataset, class_ids), class_ids, seed)
 
 
 def test_the_texts_are_those_of_the_training_classes_without_what_they_share(embeddings):
@@ -89,7 +89,7 @@ def test_the_loss_is_the_cross_entropy_of_the_cosines_and_of_the_classifier(labe
     """Against the formula, in float64 and clip by clip."""
     torch.manual_seed(0)
     asked, rows = params(label_weight=label_weight), batch()
-    reader = sentences.Reader(Linear(), sentences.Told(VECTORS[:3], asked))
+    reader = sentences.Reader(Linear(), sentences.TeachingTexts(VECTORS[:3], asked))
     loss, metrics = sentences.loss_of(asked, smoothing)(reader, rows)
     weights = {name: value.detach().double().numpy() for name, value in reader.named_parameters()}
     total, hits = 0.0, 0
@@ -111,7 +111,9 @@ def entropy(logit, label, smoothing):
 
 
 def test_a_classifier_stands_beside_only_where_it_has_a_weight():
-    plain, both = (sentences.Reader(Linear(), sentences.Told(VECTORS, params(label_weight=w))) for w in (0.0, 0.5))
+    plain, both = (
+        sentences.Reader(Linear(), sentences.TeachingTexts(VECTORS, params(label_weight=w))) for w in (0.0, 0.5)
+    )
     assert [name for name, _ in plain.named_parameters() if name.startswith("head")] == []
     assert plain(torch.zeros(2, 2))[1] is None
     assert both(torch.zeros(2, 2))[1].shape == (2, 5)
@@ -120,7 +122,7 @@ def test_a_classifier_stands_beside_only_where_it_has_a_weight():
 def test_all_that_learns_has_a_part_in_the_loss():
     """Several devices wait for the gradient of every weight."""
     asked = params(label_weight=0.5)
-    reader = sentences.Reader(Linear(), sentences.Told(VECTORS[:3], asked))
+    reader = sentences.Reader(Linear(), sentences.TeachingTexts(VECTORS[:3], asked))
     sentences.loss_of(asked, 0.0)(reader, batch())[0].backward()
     assert [name for name, weight in reader.named_parameters() if weight.grad is None] == []
     assert "text_KT" not in reader.state_dict()
@@ -153,7 +155,7 @@ def test_the_loss_within_a_batch_is_the_mean_of_both_divergences(label_weight):
     torch.manual_seed(0)
     asked, rows = params(loss="batch", scale=14.3, label_weight=label_weight), batch(9)
     assert sorted({rows["label"].tolist().count(label) for label in rows["label"].tolist()})[-1] > 1
-    reader = sentences.Reader(Linear(), sentences.Told(VECTORS[:3], asked))
+    reader = sentences.Reader(Linear(), sentences.TeachingTexts(VECTORS[:3], asked))
     loss, metrics = sentences.loss_of(asked, 0.1)(reader, rows)
     weights = {name: value.detach().double().numpy() for name, value in reader.named_parameters()}
     expected = plain_within_batch(weights, rows, VECTORS[:3], 14.3)
@@ -182,7 +184,7 @@ def test_a_batch_that_points_where_its_texts_do_costs_nothing_and_the_gradient_l
 def test_of_several_processes_the_batch_is_all_their_clips(monkeypatch):
     torch.manual_seed(0)
     asked, rows = params(loss="batch"), batch(9)
-    reader = sentences.Reader(Linear(), sentences.Told(VECTORS[:3], asked))
+    reader = sentences.Reader(Linear(), sentences.TeachingTexts(VECTORS[:3], asked))
     whole = sentences.loss_of(asked, 0.0)(reader, rows)[0]
     of_others = [reader(rows["x"][5:])[0], rows["label"][5:]]
     monkeypatch.setattr(sentences.ranks, "gathered", lambda tensor: torch.cat([tensor, of_others.pop(0)]))
@@ -197,7 +199,7 @@ def test_an_encoder_that_keeps_the_map_learns_as_one_that_does_not():
         torch.manual_seed(0)
         encoder = MappedEncoder(Linear(), 4) if keeps else Linear()
         asked = params(loss="batch", label_weight=0.5, keep_map=keeps)
-        reader = sentences.Reader(encoder, sentences.Told(VECTORS[:3], asked))
+        reader = sentences.Reader(encoder, sentences.TeachingTexts(VECTORS[:3], asked))
         loss = sentences.loss_of(asked, 0.0)(reader, batch())[0]
         found.append((loss.item(), {name: value.tolist() for name, value in reader.state_dict().items()}))
         if keeps:

@@ -45,7 +45,7 @@ def data(num=20):
 def learner(names, dropout=0.0):
     options = {"graph": "paper", "plan": "reduced", "dropout": dropout}
     encoder = streams.Encoder(streams.Params(encoder="stgcn", options=options, streams=names), TINY)
-    return classify._learner(encoder, NUM_CLASSES, classify.Teaching(0.1, variant=None, told=None))
+    return classify._learner(encoder, NUM_CLASSES, classify.Teaching(0.1, variant=None, texts=None))
 
 
 def learn(module, loss_fn, **changed):

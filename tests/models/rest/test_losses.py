@@ -12,7 +12,7 @@ from pipeline.models.rest.tokens import NO_TARGET
 NUM_CLASSES, NUM_WORDS = 3, 7
 
 
-def made(seed=0):
+def made(seed=6):
     generator = torch.Generator().manual_seed(seed)
     output = Output(
         torch.randn(4, NUM_CLASSES, generator=generator),

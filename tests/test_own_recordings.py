@@ -1,0 +1,60 @@
+"""docs/data.md stays true: a user's own films, with the page's own profile, become a report."""
+
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from pipeline.core import dag
+from pipeline.formats import video
+from tests.field.test_field_profiles import repeated, typed
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs/data.md").read_text(encoding="utf-8")
+[PROFILE] = re.findall(r"```yaml\n(.*?)```", PAGE, flags=re.DOTALL)
+[COMMANDS] = re.findall(r"```bash\n(.*?)```", PAGE, flags=re.DOTALL)
+NUM_CLASSES = 12
+SIDES = ("train", "train", "train", "test")
+
+
+def write_recordings(folder: Path) -> None:
+    """Four short films of each class, `manifest.csv` and `classes.csv`."""
+    clips, classes = ["clip_id,modality,path,label,subject,split"], ["class_id,name,context"]
+    for label in range(NUM_CLASSES):
+        classes.append(f"{label},act {label},")
+        for subject, side in enumerate(SIDES):
+            rgb = np.random.default_rng([label, subject]).integers(0, 50, (6, 16, 24, 3), dtype=np.uint8)
+            video.write(
+                folder / f"{label}-{subject}.mp4", rgb + np.uint8(15 * label), frames_per_second=10, codec="libx264"
+            )
+            clips.append(f"{label}-{subject},video,{label}-{subject}.mp4,act {label},{subject},{side}")
+    (folder / "manifest.csv").write_text("\n".join(clips))
+    (folder / "classes.csv").write_text("\n".join(classes))
+
+
+@pytest.mark.world
+def test_films_of_a_users_own_become_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands of the page; then every stage, in this process, with one epoch of training."""
+    for name in ("pipeline", "docs", "dvc.yaml", "requirements.txt"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "data/raw/manifest").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    write_recordings(Path("data/raw/manifest"))
+    Path("own.yaml").write_text(PROFILE, encoding="utf-8")
+    link, *commands, last = [shlex.join(shlex.split(line, comments=True)) for line in COMMANDS.splitlines()]
+    assert link.startswith("ln -s")
+    assert last == "dvc repro"
+    for line in commands:
+        typed(line)
+    tree = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    tree["preprocess"]["compute"] = {"engine": "inline", "num_workers": 1}
+    tree["pretrain"]["rows"]["manifest-video-framecnn"]["training"] |= {"num_epochs": 1, "num_threads": 1}
+    Path("params.yaml").write_text(yaml.safe_dump(tree, sort_keys=False), encoding="utf-8")
+    for instance in dag.instances(ROOT / "dvc.yaml", tree):
+        if instance.stage != "fingerprint":
+            repeated(instance)
+    assert Path("reports/evaluate/manifest-ridge.json").is_file()
+    assert "My kitchen" in Path("reports/report/index.html").read_text(encoding="utf-8")
