@@ -56,6 +56,7 @@ def told(things: dict[int, str], relations: list[tuple[int, str, int]], **change
         ({1: "black|white|cat"}, [], "A black and white cat."),
         ({1: "grey|gray|striped|cat"}, [], "A striped grey cat."),  # the same said twice takes no place
         ({1: "wooden|metal|bench"}, [], "A wooden and metal bench."),
+        ({1: "striped|plaid|cat"}, [], "A striped plaid cat."),  # only colours and materials are joined by "and"
         ({1: "white|white colour|cat"}, [], "A white cat."),  # what is known of "white" is known of both
     ],
 )
