@@ -1,4 +1,4 @@
-"""compose: two label lists -> which source classes would make up each target class, without any clip."""
+"""compose: two label lists -> which source classes would make up each target class, without any clip.
 
 What it says about (K, rho, theta) is a statistic of the labels, never a selection.
 """

@@ -1,9 +1,9 @@
-"""The senses, one package each: read a recording, prepare it, encode it. They do not know each other.
+"""The modalities (senses), one package each: skeleton, depth, thermal and video. They do not import each other.
 
 - `__init__`: `read`, `prepare`, `build` and `is_empty`, without importing torch (`Modality`).
-- `recipes/`: a file per preparation, `Params`, `prepare` and, if it keeps pictures, `view` (`Recipe`).
-- `variants`, where there are some of a clip to learn from (`Augmentable`).
-- Every other file: an encoder, `Params` and `Encoder` (`models.encoder`).
+- `recipes/`: one file per preparation, with `Params`, `prepare` and, if it keeps pictures, `view` (`Recipe`).
+- `_augmentation`, where clips can be augmented (`Augmentable`), and other private helpers.
+- Every other file: an encoder, with `Params` and `Encoder` (`models.encoder`).
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from pipeline.core import members, params
 
 Floats = npt.NDArray[np.float32]
-Augmentation = Callable[[Floats, np.random.Generator], Floats]  # x_CT... and what draws -> another x_CT...
+Augmentation = Callable[[Floats, np.random.Generator], Floats]  # x_CT... -> a random variant of it
 
 if TYPE_CHECKING:
     from torch import nn
@@ -35,18 +35,18 @@ class Modality(Protocol):
     def prepare(
         self, recipe: str, options: Mapping[str, Any], section: str
     ) -> Callable[[Any], npt.NDArray[np.float32]]:
-        """The function that makes the array x_CT... of a recording; it raises DataError for one that cannot be used."""
+        """The function that makes the array x_CT... of a recording; DataError for one that cannot be used."""
 
     def build(self, encoder: str, options: Mapping[str, Any], layout: str, section: str) -> "nn.Module":
         """A new encoder (models.encoder) for recordings of a layout, drawn from torch's random state."""
 
     def is_empty(self, x_NCT: npt.NDArray[np.float32], /) -> npt.NDArray[np.bool_]:
-        """Which prepared clips hold nothing: no encoder may see them."""
+        """Which prepared clips hold nothing, so that no encoder may see them."""
 
 
 @runtime_checkable
 class Augmentable(Modality, Protocol):
-    """A modality whose prepared clips have variants to learn from."""
+    """A modality whose prepared clips can be augmented for training."""
 
     def augment(self, options: Mapping[str, Any], layout: str, section: str) -> Augmentation:
         """The function that draws a variant of a prepared clip of a layout; it can be pickled."""
@@ -67,9 +67,9 @@ class PictureRecipe(Recipe, Protocol):
     """A recipe that keeps pictures, or parts of them."""
 
     def view(self, footage: "Footage", params: Any, /) -> "View":
-        """What of the recorded pictures its arrays keep."""
+        """The part of the recorded pictures that its arrays keep."""
 
 
 def sense(modality: str) -> Modality:
-    """The package of a modality; a name that is none is a ParamsError that lists those there are."""
+    """The package of a modality. ParamsError, listing the modalities, for an unknown name."""
     return cast(Modality, members.load(__name__, modality))

@@ -1,13 +1,14 @@
 """CLIP's picture tower on each frame, pooled over time: features beside which class texts lie, for zero-shot by text.
 
-It serves every filmed modality: colour pictures, as the recipe `clip` of video gives them, and pictures of one channel
-from 0 to 1, as the recipes of depth and thermal do. The tower sees these as grey pictures in three colours.
+It serves every filmed modality: pictures in colour, as the recipe `clip` of video leaves them, and grey ones of one
+channel from 0 to 1, as those of depth and thermal do, which the tower is shown as grey pictures in three colours.
 
-Its weights belong to no split: they come from a start file or from a row of finetune, whose metadata list the classes
-that its training texts name.
+Its weights belong to no split: they come from a start file, or from a row of finetune, and say which classes the texts
+that they were trained with name.
 """
 
 # Shapes: N clips, M = N * T frames, C = 3 colours (or 1, grey), T frames, H x W pixels, D feature size, G x P patches.
+from abc import abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,19 +25,19 @@ from pipeline.models.clip import Clip, Pooling
 
 
 class PoolingParams(core_params.Params):
-    """Options that weights do not tell."""
+    """What its weights do not tell."""
 
     pooling: Pooling
 
 
 class Params(PoolingParams):
-    """An architecture with random weights."""
+    """A tower of its own."""
 
     architecture: str | dict[str, Any]  # as open_clip names or configures it
 
 
 class Recolour(nn.Module):
-    """Prepared clips -> pictures normalised as in the training of a tower. DataError for another size."""
+    """Clips as the recipe leaves them -> pictures in the colours and of the size that a tower was trained with."""
 
     recolour_C: Tensor
     shift_C: Tensor
@@ -51,7 +52,7 @@ class Recolour(nn.Module):
         self.register_buffer("shift_C", (mean_C - clip.mean_C) / clip.deviation_C, persistent=False)
 
     def forward(self, x_NCTHW: Tensor) -> Tensor:
-        """x_NTCHW, always of three colours."""
+        """x_NTCHW, of three colours always."""
         height, width = x_NCTHW.shape[-2:]
         if (height, width) != (self.height, self.width):
             raise DataError(
@@ -62,38 +63,45 @@ class Recolour(nn.Module):
         return x_NTHWC.movedim(-1, 2)
 
 
-class Encoder(nn.Module):
-    """Clips prepared by a recipe `clip`, of the tower's size -> one vector a clip, of size `dim`."""
+class FrameMeanEncoder(nn.Module):
+    """An encoder whose vector of a clip is the mean of the vectors of its frames."""
 
     parts: ClassVar[dict[str, int]] = {"frames": 2}  # what of a clip can be hidden -> its axis in x_NCTHW
+
+    @abstractmethod
+    def tokens(self, x_NCTHW: Tensor) -> Tensor:
+        """tokens_NTD, one a frame."""
+
+    def forward(self, x_NCTHW: Tensor) -> Tensor:
+        """feature_ND: the mean of the tokens."""
+        return self.tokens(x_NCTHW).mean(dim=1)
+
+    def with_tokens(self, x_NCTHW: Tensor) -> tuple[Tensor, Tensor]:
+        """The feature, and the tokens_NTD whose mean it is."""
+        token_NTD = self.tokens(x_NCTHW)
+        return token_NTD.mean(dim=1), token_NTD
+
+
+class Encoder(FrameMeanEncoder):
+    """Clips prepared by a recipe `clip`, of the tower's size -> one vector a clip, of size `dim`."""
 
     def __init__(self, params: PoolingParams, in_channels: int, clip: Clip | None = None) -> None:
         super().__init__()
         if clip is None:
             assert isinstance(params, Params)
             clip = random_clip(params.architecture).requires_grad_(False)
-            clip.model.visual.requires_grad_(
-                True
-            )  # the text tower gets no gradient, which several devices would wait for
+            clip.model.visual.requires_grad_(True)  # no text comes by: what gets no gradient would stop several devices
         self.clip, self.pooling = clip, params.pooling
         self.dim = clip.dim
         self.stride = stride(clip)  # of `places` in frames, rows and columns
         self.coloured = Recolour(clip, in_channels)
 
-    def forward(self, x_NCTHW: Tensor) -> Tensor:
-        """feature_ND: the mean of the tokens."""
-        return self._frame_tokens(x_NCTHW).mean(dim=1)
-
-    def with_tokens(self, x_NCTHW: Tensor) -> tuple[Tensor, Tensor]:
-        """The feature, and tokens_NTD whose mean it is: each frame's vector as the pooling weights it."""
-        token_NTD = self._frame_tokens(x_NCTHW)
-        return token_NTD.mean(dim=1), token_NTD
-
     def places(self, x_NCTHW: Tensor) -> Tensor:
         """places_NDTGP: the patches of each frame, in the space of the texts."""
         return places(self.clip.model.visual, self.coloured(x_NCTHW))
 
-    def _frame_tokens(self, x_NCTHW: Tensor) -> Tensor:
+    def tokens(self, x_NCTHW: Tensor) -> Tensor:
+        """tokens_NTD: each frame's vector as the pooling weighs it."""
         return self.clip.frames(self.coloured(x_NCTHW), self.pooling)
 
 
@@ -103,7 +111,7 @@ def random_clip(architecture: open_clips.Architecture) -> Clip:
 
 
 def stride(clip: Clip) -> tuple[int, int, int]:
-    """The stride of `places` in frames, rows and columns."""
+    """Of `places` in frames, rows and columns."""
     patch = getattr(clip.model.visual, "patch_size", (clip.height, clip.width))
     return 1, int(patch[0]), int(patch[1])
 
@@ -133,7 +141,7 @@ def seeds(weights: Path) -> list[int] | None:
 def frozen(
     weights: Path, seed: int | None, options: dict[str, Any], section: str, *, in_channels: int
 ) -> tuple[Encoder, dict[str, Any]]:
-    """The frozen encoder of a seed, or of a start file for None, and metadata of its weights."""
+    """The encoder of a seed, at rest, and what is known of its weights; None: of a start file."""
     pooled = core_params.parse(PoolingParams, options, section)
     if seed is None:
         clip = clips.start(weights)

@@ -1,4 +1,4 @@
-"""Files that a person names -> recordings. Its form, the ending or that it is a folder, chooses the reader."""
+"""Files that a user names -> recordings. The ending of a file, or that it is a folder, chooses the reader."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ _FRAME = ".png"  # a folder that holds one is a clip
 
 @dataclass(frozen=True)
 class Forms:
-    """How clips of a sense may be kept: readers by ending, and of folders that hold a clip's frames.
+    """The forms of a sense's clips: readers by file ending, and the reader of folders that hold a clip's frames.
 
-    `unlisted` endings are read where a file is named, not where its folder is: other things end like that too.
+    Files with `unlisted` endings are read where they are named, not in folders: other files have these endings too.
     """
 
     files: Mapping[str, Reader]
@@ -29,7 +29,7 @@ class Forms:
     unlisted: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
-        """As a message lists them."""
+        """The forms as a message lists them."""
         return ", ".join([*self.files, *(["a folder of its PNG frames"] if self.folder else [])])
 
 
@@ -45,16 +45,16 @@ FORMS = {
 
 
 def reader(path: Path, modality: str, dataset: str) -> Reader:
-    """What reads a clip of a modality; one without forms of its own is read as the training `dataset` is.
+    """The reader of a clip of a modality. A modality without forms is read as the training `dataset` is.
 
-    FormatError, naming the forms there are, for a file that is of none, or not there.
+    FormatError, naming the forms, for a file of another form or one that does not exist.
     """
     file = Path(segments.file_of(str(path)))
     if not file.exists():
         raise FormatError(f"{path}: no such file or folder; expected a clip of {modality}")
     if modality not in FORMS:
-        found: Reader = modalities.sense(modality).read(dataset)
-        return found
+        of_dataset: Reader = modalities.sense(modality).read(dataset)
+        return of_dataset
     forms = FORMS[modality]
     chosen = forms.folder if file.is_dir() else forms.files.get(file.suffix.lower())
     if chosen is None:
@@ -64,12 +64,12 @@ def reader(path: Path, modality: str, dataset: str) -> Reader:
 
 
 def existing(text: str) -> Path | None:
-    """The file or folder that a text names, if there is one; words are often longer than a name may be."""
+    """The file or folder that a text names, if it exists; a text may be longer than any file name."""
     try:
-        found = bool(text) and Path(text).exists()
+        exists = bool(text) and Path(text).exists()
     except OSError:
-        found = False
-    return Path(text) if found else None
+        exists = False
+    return Path(text) if exists else None
 
 
 def is_name(text: str) -> bool:
@@ -78,18 +78,18 @@ def is_name(text: str) -> bool:
 
 
 def clips(paths: Iterable[Path], modality: str) -> list[Path]:
-    """The clips that paths name, each once: files, folders of frames, and all that lie in other folders, sorted.
+    """The clips that paths name, each once: files, folders of frames, and, sorted, all clips in other folders.
 
     DataError for a folder that holds no clip of the modality.
     """
-    found: dict[Path, None] = {}
+    named: dict[Path, None] = {}
     for path in paths:
         below = list(_below(path, modality)) if path.is_dir() and not _is_clip(path, modality) else [path]
         if not below:
             forms = FORMS.get(modality)
             raise DataError(f"{path}: no clip of {modality} in this folder" + (f"; one is {forms}" if forms else ""))
-        found |= dict.fromkeys(below)
-    return list(found)
+        named |= dict.fromkeys(below)
+    return list(named)
 
 
 def _below(folder: Path, modality: str) -> Iterable[Path]:
@@ -107,7 +107,7 @@ def _is_listed(path: Path, forms: Forms | None) -> bool:
 
 
 def _is_of_another(path: Path, modality: str) -> bool:
-    """Whether UTD-MHAD gives a name to another sense: its files of all senses end alike."""
+    """Whether a name is UTD-MHAD's for another sense, as its files of all senses have the same ending."""
     named = shared.named_file(utd_mhad.DATASET, path.name)
     return named is not None and named.modality != modality
 

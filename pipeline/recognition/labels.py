@@ -1,4 +1,4 @@
-"""Labels as a person gives them: `drink water,wave hand`, or a file with a label a line and perhaps its prompts."""
+"""Labels as a user gives them: `drink water,wave hand`, or a file with one label a line and perhaps its prompts."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,32 +15,32 @@ Labels = Sequence[str] | Mapping[str, Sequence[str]]  # a label is its own promp
 
 
 def read(text: str) -> dict[str, list[str]]:
-    """The prompts of every label, from labels with commas between them or from the path of a file.
+    """The prompts of every label, from labels between commas or from the path of a file.
 
-    A file is what ends in `.txt` or is there. FormatError for one that cannot be read, DataError for labels that
-    `checked` refuses and for a label whose prompts are missing.
+    A text is a path if it ends in `.txt` or names a file. FormatError for a file that cannot be read, DataError for
+    labels that `checked` refuses and for a label whose prompts are missing.
     """
-    file, found = Path(text), files.existing(text)
-    if file.suffix != ".txt" and not (found and found.is_file()):
+    file, existing = Path(text), files.existing(text)
+    if file.suffix != ".txt" and not (existing and existing.is_file()):
         return checked([label.strip() for label in text.split(",")], "--labels")
-    if found is None:
+    if existing is None:
         raise FormatError(f"{text}: no such file; expected {_WHAT}")
     lines = outside.text(file, _MAX_BYTES, _WHAT).splitlines()
-    given = [_line(line, f"{file}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
-    _check([label for label, _ in given], str(file))
-    return checked(dict(given), str(file))
+    labels = [_line(line, f"{file}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
+    _check([label for label, _ in labels], str(file))
+    return checked(dict(labels), str(file))
 
 
 def checked(labels: Labels, where: str = "labels") -> dict[str, list[str]]:
-    """The prompts of every label. DataError for none, for an empty one and for one that is given twice."""
+    """The prompts of every label. DataError for no label, an empty one, or one that is given twice."""
     if isinstance(labels, str):
         raise DataError(f"{where}: one text, expected a list of labels; put it in brackets")
-    found = labels if isinstance(labels, Mapping) else {label: [label] for label in labels}
+    prompts_of = labels if isinstance(labels, Mapping) else {label: [label] for label in labels}
     _check(list(labels), where)
-    for label, prompts in found.items():
+    for label, prompts in prompts_of.items():
         if isinstance(prompts, str) or not prompts or not all(prompt.strip() for prompt in prompts):
             raise DataError(f"{where}: label '{label}': expected a list of prompts, none of them empty")
-    return {label: list(prompts) for label, prompts in found.items()}
+    return {label: list(prompts) for label, prompts in prompts_of.items()}
 
 
 def _line(line: str, where: str) -> tuple[str, list[str]]:
@@ -54,10 +54,10 @@ def _line(line: str, where: str) -> tuple[str, list[str]]:
 def _check(labels: Sequence[str], where: str) -> None:
     if not any(label.strip() for label in labels):
         raise DataError(f"{where}: no labels; give at least one, such as 'drink water'")
-    met: set[str] = set()
+    seen: set[str] = set()
     for label in labels:
         if not label.strip():
             raise DataError(f"{where}: an empty label among {len(labels)}; take it out")
-        if normalised(label) in met:
+        if normalised(label) in seen:
             raise DataError(f"{where}: the label '{label}' is given twice; give each once, with all of its prompts")
-        met.add(normalised(label))
+        seen.add(normalised(label))

@@ -1,4 +1,4 @@
-"""Recogniser: clips of any bound sense and texts as vectors of one space, and which label a clip is most like."""
+"""Recogniser: clips of any bound sense and texts as vectors of one space, and the labels that fit a clip best."""
 
 # Shapes: N clips, K labels, D size of the hub's vectors.
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 class Ranked(NamedTuple):
     """A label and how well it fits.
 
-    `score` is the softmax over all labels of the hub's scale times the cosine: which of these, not whether any.
+    `score` is the softmax over all labels of the hub's scale times the cosine. It says which label fits best, not
+    whether any of them fits.
     """
 
     label: str
@@ -34,7 +35,7 @@ class Ranked(NamedTuple):
 
 
 class Recogniser:
-    """The encoders of one row of bind and the text tower beside its hub; each is loaded at its first use."""
+    """The encoders of one row of bind and the text tower of its hub; each is loaded when first used."""
 
     def __init__(self, row: Row) -> None:
         self.row = row
@@ -42,19 +43,19 @@ class Recogniser:
 
     @classmethod
     def load(cls, folder: Path | str, split: str | None = None, seed: int | None = None) -> "Recogniser":
-        """The row in a folder, `features/bind/<row>`; a row of several trainings needs its split, or seed, or both."""
+        """The row in a folder, `features/bind/<row>`; one with several trainings needs a split, a seed, or both."""
         return cls(rows.select(Path(folder), split, seed))
 
     def classify(self, files: Iterable[Path | str], labels: Labels, *, sense: str) -> list[list[Ranked]]:
-        """For each clip all labels, the likeliest first. `labels` are texts, or texts with prompts for each.
+        """For each clip all labels, the likeliest first. `labels` are texts, or a mapping from texts to their prompts.
 
-        DataError or FormatError, naming the clip, for the first that cannot be used.
+        DataError or FormatError, naming the clip, for the first clip that cannot be used.
         """
-        label_KD = self.texts(labels)  # what is wrong with the labels is said before clips are read
+        label_KD = self.texts(labels)  # before the clips, so that faulty labels are reported at once
         return [self.ranked(vector_D, list(labels), label_KD) for vector_D in self.embed(files, sense)]
 
     def embed(self, files: Iterable[Path | str], sense: str) -> Array:
-        """Unit vectors (N, D) of clips, each as if it were alone. Raises as `classify` does."""
+        """Unit vectors (N, D) of clips, each independent of the others. Raises as `classify` does."""
         if isinstance(files, str | Path):
             raise DataError(f"{files}: one clip, expected a list of clips; put it in brackets")
         loaded = self.sense(sense)
@@ -62,18 +63,18 @@ class Recogniser:
         return np.stack(vectors) if vectors else np.empty((0, self._about.dim), np.float32)
 
     def texts(self, labels_: Labels) -> Array:
-        """Unit vectors (K, D) of labels: of each the mean direction of its prompts."""
+        """Unit vectors (K, D) of labels, each the mean direction of its prompts."""
         return self._texts.vectors(labels.checked(labels_))
 
     def search(self, query_D: Array, among: Sequence[str] | None = None, top: int = 10) -> "list[Match]":
-        """The clips of the pipeline nearest to a vector of `embed` or `texts`, of the senses `among`, or of all."""
-        from pipeline.recognition import search  # with zarr, which classify does without
+        """The pipeline's clips nearest to a vector of `embed` or `texts`, of the senses `among` or of all senses."""
+        from pipeline.recognition import search  # imports zarr, which classify does without
 
         names = None if among is None else [self._name(name) for name in among]
         return search.nearest(self.row, self._about.hub, query_D, names, top)
 
     def iter_vectors(self, paths: Iterable[Path], sense: str) -> "Iterator[tuple[Path, Array | UnseenError]]":
-        """Clip by clip its vector, or why it has none."""
+        """Each clip with its vector, or with the error that explains why it has none."""
         loaded = self.sense(sense)
         for path in paths:
             try:
@@ -82,34 +83,34 @@ class Recogniser:
                 yield path, error
 
     def clips(self, paths: Iterable[Path], sense: str) -> list[Path]:
-        """The clips of a sense that paths name, those in folders included."""
+        """The clips of a sense that paths name, including those in folders."""
         return files.clips(paths, self.sense(sense).modality)
 
     def ranked(self, vector_D: Array, names: Sequence[str], label_KD: Array) -> list[Ranked]:
-        """The labels of one clip, the likeliest first, equal ones in the order given."""
+        """The labels of one clip, the likeliest first, ties in the given order."""
         cosine_K = label_KD @ vector_D
         share_K = texts.softmax(cosine_K[None], self._scale)[0]
         order = np.argsort(-cosine_K, kind="stable").tolist()
         return [Ranked(names[place], float(share_K[place]), float(cosine_K[place])) for place in order]
 
     def sense(self, name: str) -> Sense:
-        """A sense by its name in the row, or by its modality; the hub's is the hub's own encoder."""
-        own = self._name(name)
-        return self._hub if own == HUB else self._of(own)[0]
+        """A sense by its name in the row, or by its modality; the hub's sense is the hub's own encoder."""
+        in_row = self._name(name)
+        return self._hub if in_row == HUB else self._of(in_row)[0]
 
     def _name(self, name: str) -> str:
         if name in (*self.row.senses, HUB):
             return name
-        modality_of = {own: self._of(own)[0].modality for own in self.row.senses}
+        modality_of = {sense: self._of(sense)[0].modality for sense in self.row.senses}
         modality_of[HUB] = self._about.hub.modality
-        meant = [own for own, modality in modality_of.items() if modality == name]
-        if len(meant) != 1:
-            there = ", ".join(
-                own if own == modality else f"{own} ({modality})" for own, modality in modality_of.items()
+        of_modality = [sense for sense, modality in modality_of.items() if modality == name]
+        if len(of_modality) != 1:
+            senses_ = ", ".join(
+                sense if sense == modality else f"{sense} ({modality})" for sense, modality in modality_of.items()
             )
-            what = "several senses of" if meant else "no sense"
-            raise DataError(f"{self.row.folder}: {what} '{name}', there are {there}; name one of them")
-        return meant[0]
+            what = "several senses of" if of_modality else "no sense"
+            raise DataError(f"{self.row.folder}: {what} '{name}', there are {senses_}; name one of them")
+        return of_modality[0]
 
     def _of(self, name: str) -> tuple[Sense, About]:
         if name not in self._loaded:
@@ -118,7 +119,7 @@ class Recogniser:
 
     @property
     def _about(self) -> About:
-        """What any one sense says: the hub is the same for all."""
+        """The metadata of any one sense; their hub is the same."""
         return self._of(next(iter(self._loaded), self.row.senses[0]))[1]
 
     @cached_property

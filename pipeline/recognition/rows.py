@@ -1,4 +1,4 @@
-"""Which row of bind is used, and of which split and seed: the only one there is, or the one that is named."""
+"""Selects a row of bind, its split and its seed: the only one there is, or the one that the user names."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ ROWS = Path("features/bind")
 
 @dataclass(frozen=True)
 class Row:
-    """What one training of a row of bind left: `senses` are those that have weights of this split and seed."""
+    """One training of a row of bind; `senses` are those with weights of this split and seed."""
 
     folder: Path
     split: str
@@ -21,7 +21,7 @@ class Row:
 
     @property
     def checkout(self) -> Path:
-        """The folder that the row's paths start from. DataError for a row that lies in none."""
+        """The folder to which the row's paths are relative. DataError for a row that lies elsewhere."""
         folder = self.folder.resolve()
         if folder.parts[-3:-1] != ROWS.parts:
             raise DataError(
@@ -31,40 +31,41 @@ class Row:
 
     @property
     def group(self) -> str:
-        """The name of its vectors in a store."""
+        """The group of its vectors in a store."""
         return f"{self.split}-{self.seed}"
 
 
 def only_row(rows: Path = ROWS) -> Path:
-    """The folder of the only row there is. DataError, listing those there are, for none or several."""
-    found = _rows(rows)
-    if len(found) != 1:
-        told = f"several rows, {', '.join(found)}; name one with --bound {rows}/<row>" if found else "no bound encoders"
-        raise DataError(f"{rows}: {told}" + ("" if found else "; run `dvc repro bind`"))
-    return rows / found[0]
+    """The folder of the only row there is. DataError if there is none, or, listing them, if there are several."""
+    names = _rows(rows)
+    if not names:
+        raise DataError(f"{rows}: no bound encoders; run `dvc repro bind`")
+    if len(names) > 1:
+        raise DataError(f"{rows}: several rows, {', '.join(names)}; name one with --bound {rows}/<row>")
+    return rows / names[0]
 
 
 def select(folder: Path, split: str | None, seed: int | None) -> Row:
-    """The row in a folder. DataError, listing what there is, unless exactly one of its trainings is meant."""
+    """The row in a folder. DataError, listing its trainings, unless split and seed fit exactly one of them."""
     weights = sorted(folder.glob("*/*-*.safetensors"))
     if not weights:
-        there = ", ".join([*_rows(folder), *_rows(folder.parent)]) or "none"
-        raise DataError(f"{folder}: no weights of bind there (rows in it and beside it: {there}); run `dvc repro bind`")
+        names = ", ".join([*_rows(folder), *_rows(folder.parent)]) or "none"
+        raise DataError(f"{folder}: no weights of bind there (rows in it and beside it: {names}); run `dvc repro bind`")
     trainings: dict[tuple[str, int], list[str]] = {}
     for path in weights:
         of_split, _, of_seed = path.stem.rpartition("-")
         if of_seed.isdecimal():
             trainings.setdefault((of_split, int(of_seed)), []).append(path.parent.name)
-    meant = [one for one in trainings if split in (None, one[0]) and seed in (None, one[1])]
-    if len(meant) != 1:
-        there = ", ".join(f"{of_split}-{of_seed}" for of_split, of_seed in sorted(trainings))
-        what = "several trainings" if meant else "no such training"
-        raise DataError(f"{folder}: {what}, of <split>-<seed> there are {there}; name one by its split and seed")
-    senses = tuple(name for name in trainings[meant[0]] if name != HUB)
-    return Row(folder, *meant[0], senses)
+    fitting = [key for key in trainings if split in (None, key[0]) and seed in (None, key[1])]
+    if len(fitting) != 1:
+        names = ", ".join(f"{of_split}-{of_seed}" for of_split, of_seed in sorted(trainings))
+        what = "several trainings" if fitting else "no such training"
+        raise DataError(f"{folder}: {what}, of <split>-<seed> there are {names}; name one by its split and seed")
+    senses = tuple(name for name in trainings[fitting[0]] if name != HUB)
+    return Row(folder, *fitting[0], senses)
 
 
 def _rows(rows: Path) -> list[str]:
-    """Those that bind finished, below a folder."""
-    found = {path.parents[1].name for path in rows.glob("*/*/*-*.safetensors")}
-    return sorted(name for name in found if not name.endswith(PARTIAL))
+    """The names of the finished rows in a folder."""
+    names = {path.parents[1].name for path in rows.glob("*/*/*-*.safetensors")}
+    return sorted(name for name in names if not name.endswith(PARTIAL))

@@ -1,4 +1,4 @@
-"""One sense of a bound row, ready for use: recordings through the preprocessing of its training to unit vectors."""
+"""One sense of a bound row, ready for use: recordings -> the preprocessing of its training -> unit vectors."""
 
 # Shapes: C channels, T frames, V joints, M bodies, D size of the hub's vectors.
 from collections.abc import Callable
@@ -32,12 +32,12 @@ from pipeline.training.determinism import deterministic
 
 Array = npt.NDArray[np.float32]
 
-_NUM_THREADS = 1  # another number may change last bits
+_NUM_THREADS = 1  # another number may change the last bits
 
 
 @dataclass(frozen=True)
 class Sense:
-    """An encoder at rest and what prepares clips for it."""
+    """A frozen encoder and the preparation of clips for it."""
 
     name: str
     modality: str
@@ -48,17 +48,17 @@ class Sense:
     prepare: Callable[[Any], Array]
     is_empty: Callable[[Any], npt.NDArray[np.bool_]]
     crops_to_skeleton: bool
-    mapped: set[str] = field(default_factory=set)  # joint layouts of which it was said that they are mapped
+    mapped: set[str] = field(default_factory=set)  # joint layouts whose mapping was reported
 
     def vector(self, path: Path) -> Array:
-        """The unit vector (D) of one clip. DataError or FormatError, naming the clip, for one that has none."""
+        """The unit vector (D) of one clip. DataError or FormatError, naming the clip, if it cannot be used."""
         if self.crops_to_skeleton:
             raise DataError(
                 f"{path}: '{self.name}' sees {self.modality} cropped to the skeleton of the same clip, which no file "
                 "alone brings; use a row of bind whose recipe crops otherwise"
             )
         try:
-            x_CT = self.prepare(self._known(files.reader(path, self.modality, self.dataset)(path), path))
+            x_CT = self.prepare(self._in_layout(files.reader(path, self.modality, self.dataset)(path), path))
         except (DataError, FormatError) as error:
             if segments.file_of(str(path)) in str(error):
                 raise
@@ -69,7 +69,7 @@ class Sense:
             vector_D = self.encoder(torch.from_numpy(x_CT[None])).numpy()[0]
         return unit(vector_D)
 
-    def _known(self, recording: Any, path: Path) -> Any:
+    def _in_layout(self, recording: Any, path: Path) -> Any:
         """The recording in the layout that the encoder was trained with."""
         if recording.layout == self.layout:
             return recording
@@ -89,46 +89,46 @@ class Sense:
 
 
 def load(row: Row, name: str) -> tuple[Sense, About]:
-    """A sense of a row by its name there."""
+    """A sense of a row, by its name there, and its metadata."""
     file = bound.weights(row.folder, name, row.split, row.seed)
-    module, about = _loaded(file)
-    return _sense(name, about, about.dataset, module, file_digest(file)), about
+    module, metadata = _loaded(file)
+    return _sense(name, metadata, metadata.dataset, module, file_digest(file)), metadata
 
 
-def load_hub(row: Row, about: About) -> Sense:
-    """The encoder that the senses of a row are bound to. DataError where its weights are others than those."""
-    hub = about.hub
+def load_hub(row: Row, metadata: About) -> Sense:
+    """The encoder that the senses of a row are bound to. DataError if its weights have changed since."""
+    hub = metadata.hub
     if hub.learned:
         file = bound.weights(row.folder, HUB, row.split, row.seed)
-        return _sense(HUB, hub, about.dataset, _loaded(file)[0], file_digest(file))
+        return _sense(HUB, hub, metadata.dataset, _loaded(file)[0], file_digest(file))
     module, weights_hash = _frozen(row, hub)
     if weights_hash != hub.weights_hash:
         raise changed_weights(row, hub)
-    return _sense(HUB, hub, about.dataset, module, weights_hash)
+    return _sense(HUB, hub, metadata.dataset, module, weights_hash)
 
 
 def _loaded(file: Path) -> tuple[torch.nn.Module, About]:
-    """An encoder from its weights. FormatError where it knows other options than they tell, as after an update."""
+    """An encoder from its weights. FormatError if these have other options than the encoder, as after an update."""
     try:
         return weights.load(file)
     except ParamsError as error:
-        told = str(error).removeprefix("params.yaml: ")
-        raise FormatError(f"{file}: not of this version's encoder: {told}; run `dvc repro bind`") from None
+        fault = str(error).removeprefix("params.yaml: ")
+        raise FormatError(f"{file}: not of this version's encoder: {fault}; run `dvc repro bind`") from None
 
 
 def changed_weights(row: Row, hub: HubAbout) -> DataError:
-    """What is wrong where a hub's weights are others than those that its senses were bound to."""
+    """The error for a hub whose weights have changed since its senses were bound to it."""
     return DataError(f"{hub.weights}: not the weights that {row.folder} was bound to; run `dvc repro bind`")
 
 
 def _frozen(row: Row, hub: HubAbout) -> tuple[torch.nn.Module, str]:
-    """A hub as it was, and the digest of its weights."""
+    """A hub that was not trained along, and the digest of its weights."""
     path = row.checkout / hub.weights
     member = members.load(f"pipeline.modalities.{hub.modality}", hub.encoder)
     if isinstance(member, SplitlessMember):
         seed = hub.seed if path.is_dir() else None
-        module, known = member.frozen(path, seed, hub.options, f"{row.folder}: options of the hub")
-        return module, known["weights_hash"]
+        module, metadata = member.frozen(path, seed, hub.options, f"{row.folder}: options of the hub")
+        return module, metadata["weights_hash"]
     file = next((file for file in sorted(path.glob("*.safetensors")) if file_digest(file) == hub.weights_hash), None)
     if file is None:
         raise changed_weights(row, hub)
@@ -136,9 +136,11 @@ def _frozen(row: Row, hub: HubAbout) -> tuple[torch.nn.Module, str]:
     return frozen.restored(file, state, metadata), hub.weights_hash
 
 
-def _sense(name: str, about: About | HubAbout, dataset: str, module: torch.nn.Module, weights_hash: str) -> Sense:
-    sense: Modality = modalities.sense(about.modality)
-    prepare = sense.prepare(about.recipe, about.recipe_options, f"recipe of '{name}'")
-    crops = about.recipe_options.get("crop") == "skeleton"
+def _sense(name: str, metadata: About | HubAbout, dataset: str, module: torch.nn.Module, weights_hash: str) -> Sense:
+    sense: Modality = modalities.sense(metadata.modality)
+    prepare = sense.prepare(metadata.recipe, metadata.recipe_options, f"recipe of '{name}'")
+    crops = metadata.recipe_options.get("crop") == "skeleton"
     encoder = encoder_of(module)
-    return Sense(name, about.modality, dataset, about.layout, encoder, weights_hash, prepare, sense.is_empty, crops)
+    return Sense(
+        name, metadata.modality, dataset, metadata.layout, encoder, weights_hash, prepare, sense.is_empty, crops
+    )

@@ -1,4 +1,4 @@
-"""The text side of a hub: the tower of the CLIP that senses were bound to."""
+"""The text side of a hub: the text tower of the CLIP that senses were bound to."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +16,13 @@ from pipeline.recognition.rows import Row
 from pipeline.recognition.senses import changed_weights
 from pipeline.training.bound import HubAbout
 
-_CLIP = "clip"  # the encoder, of any modality, beside which a text tower stands
+_CLIP = "clip"  # the only encoder, of any modality, with a text tower
 _NUM_THREADS = 1
 
 
 @dataclass(frozen=True)
 class Texts:
-    """Texts in the hub's space; their vectors are kept below the checkout's cache, so that CLIP is built but once."""
+    """Texts in the hub's space; their vectors are cached in the checkout, so that CLIP is built only for new texts."""
 
     encoder: ClipTexts
     path: Path
@@ -30,19 +30,21 @@ class Texts:
     cache: Path
 
     def vectors(self, prompts_of: dict[str, list[str]]) -> Array:
-        """Unit vectors (K, D) of labels: of each the mean direction of its prompts."""
+        """Unit vectors (K, D) of labels, each the mean direction of its prompts."""
         every = list(dict.fromkeys(prompt for prompts in prompts_of.values() for prompt in prompts))
         vector_of = dict(zip(every, encode_cached(self.encoder, every, self.cache), strict=True))
-        return np.stack([class_vector(np.stack([vector_of[one] for one in some])) for some in prompts_of.values()])
+        return np.stack(
+            [class_vector(np.stack([vector_of[prompt] for prompt in prompts])) for prompts in prompts_of.values()]
+        )
 
     @property
     def scale(self) -> float:
-        """What the hub multiplies cosines by."""
+        """The factor by which the hub multiplies cosines."""
         return clip.scale(self.path, self.seed)
 
 
 def load(row: Row, hub: HubAbout) -> Texts:
-    """The text tower beside a hub. DataError for a hub that is no CLIP, and for weights other than those bound to."""
+    """The text tower of a hub. DataError for a hub that is no CLIP, and for weights that have changed since bind."""
     if hub.encoder != _CLIP:
         raise DataError(
             f"{row.folder}: bound to {hub.modality} ({hub.encoder}), which has no texts; "
@@ -56,7 +58,7 @@ def load(row: Row, hub: HubAbout) -> Texts:
 
 
 def softmax(cosine_NK: Array, scale: float) -> npt.NDArray[np.float64]:
-    """Shares (N, K) of labels that sum to 1."""
+    """The softmax (N, K) over labels of scaled cosines, in float64."""
     logit_NK = scale * cosine_NK.astype(np.float64)
     share_NK = np.exp(logit_NK - logit_NK.max(axis=1, keepdims=True))
     shares: npt.NDArray[np.float64] = share_NK / share_NK.sum(axis=1, keepdims=True)

@@ -24,7 +24,7 @@ def actions(graph: SceneGraph, lexicon: Lexicon) -> list[int]:
 def _is_action(edge: Relation, things: Mapping[int, Thing], lexicon: Lexicon) -> bool:
     if edge.group:
         return edge.group == "contacting" and edge.predicate != "not contacting"
-    words = lexicon.predicate(edge.predicate).wording.split(" ")
+    words = lexicon.wordings[edge.predicate].split(" ")
     return (_is_active(words[0]) and things[edge.subject].kind in _ACTORS) or (
         _is_passive(words) and things[edge.object].kind in _ACTORS
     )

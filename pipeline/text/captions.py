@@ -16,7 +16,7 @@ from pipeline.core.errors import FormatError
 from pipeline.core.params import Params as BaseParams
 from pipeline.graphs.scene import Relation, SceneGraph, components
 from pipeline.text import english
-from pipeline.text.clauses import Clause, Edges, Planner, component_cover, salient_relations
+from pipeline.text.clauses import Clause, Edges, Planner, component_cover, is_grouped, named_relations
 from pipeline.text.lexicon import Lexicon
 from pipeline.text.path_cover import Cover
 from pipeline.text.phrases import Described, Phrase, phrase_of
@@ -65,14 +65,12 @@ class Captioner:
         self.params = params
         self.lexicon = lexicon
         self._plain: Callable[[Described], Phrase] = BoundedMemo(self._make_phrase).__getitem__
-        self._wordings: BoundedMemo[str, str] = BoundedMemo(lambda predicate: lexicon.predicate(predicate).wording)
 
     def caption(self, graph: SceneGraph) -> Caption:
         """The caption of a graph: the same for equal graphs, in whatever order their objects and relations came."""
-        relations = [edge for edge in graph.relations if self._wordings[edge.predicate]]
-        grouped = any(edge.group for edge in relations)  # Visual Genome has no groups and one relation a pair
-        further = salient_relations(relations) if grouped else []
-        edges = self._edges(further if grouped else relations)
+        named = named_relations(graph, self.lexicon.wordings)
+        further = named if is_grouped(graph) else []
+        edges = self._edges(named)
         things = self._things(graph)
         parts = [(nodes, self._cover(nodes, edges)) for nodes in components(graph)]
         clauses, text = self._realised(parts, edges, further, things)
@@ -94,7 +92,7 @@ class Captioner:
         phrases = {node: self._plain(thing) for node, thing in things.items()}
         untied: frozenset[int] = frozenset()
         while True:
-            planner = Planner(edges, further, phrases, self._wordings, untied)
+            planner = Planner(edges, further, phrases, self.lexicon.wordings, untied)
             for component, (nodes, cover) in enumerate(parts):
                 if cover is None:
                     planner.lone(nodes[0], component)
@@ -139,7 +137,7 @@ class Captioner:
         """Subject -> object -> the relation to name, without those that have no wording."""
         edges: Edges = {}
         for edge in relations:
-            if self._wordings[edge.predicate]:
+            if self.lexicon.wordings[edge.predicate]:
                 edges.setdefault(edge.subject, {}).setdefault(edge.object, edge)
         return edges
 

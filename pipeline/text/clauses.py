@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
-from pipeline.graphs.scene import Relation
+from pipeline.graphs.scene import Relation, SceneGraph
 from pipeline.text.path_cover import Cover, minimum_path_cover
 from pipeline.text.phrases import Phrase
 
@@ -27,6 +27,17 @@ class Clause(msgspec.Struct, frozen=True, gc=False):
     nodes: list[int]
     links: list[tuple[Relation, str]]
     component: int  # from 0; components are sentences
+
+
+def named_relations(graph: SceneGraph, wordings: Mapping[str, str]) -> list[Relation]:
+    """The relations that a caption names: those that have a wording, of Action Genome's groups the salient ones."""
+    relations = [edge for edge in graph.relations if wordings[edge.predicate]]
+    return salient_relations(relations) if is_grouped(graph) else relations
+
+
+def is_grouped(graph: SceneGraph) -> bool:
+    """Whether relations have groups, as in Action Genome; in Visual Genome a pair has one relation, without a group."""
+    return any(edge.group for edge in graph.relations)
 
 
 def salient_relations(relations: Iterable[Relation]) -> list[Relation]:

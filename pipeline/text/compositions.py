@@ -69,7 +69,7 @@ class HeldOut:
         listed = {row["word"] for row in wordlists.rows("nouns")}  # synonyms of what the corpora name
         named = ((noun, self.noun(noun)) for noun in (*sorted(words.nouns), *sorted(listed)))
         nouns = StemIndex((name, noun) for name, noun in named if noun.meaning in meanings)
-        wordings = [(word, lexicon.predicate(word).wording) for word in sorted(words.predicates)]
+        wordings = [(word, lexicon.wordings[word]) for word in sorted(words.predicates)]
         predicates = StemIndex(
             (form, lexicon.predicate(word).meaning) for word, wording in wordings if wording for form in (word, wording)
         )
@@ -82,7 +82,7 @@ class HeldOut:
         compositions = {
             relation(lexicon, called[edge.subject].meaning, edge.predicate, called[edge.object].meaning)
             for edge in graph.relations
-            if lexicon.predicate(edge.predicate).wording
+            if lexicon.wordings[edge.predicate]
         }
         for thing in graph.objects:
             values = {lexicon.attribute(word).value for word in thing.attributes}
@@ -150,9 +150,9 @@ class HeldOut:
         words, noun = name.split(" "), self._lexicon.noun(name)
         size = 0
         values: list[str] = []
-        while found := [stop for stop in range(size + 1, len(words)) if " ".join(words[size:stop]) in self._adjectives]:
-            values.append(self._adjectives[" ".join(words[size : found[-1]])])
-            size = found[-1]
+        while stops := [stop for stop in range(size + 1, len(words)) if " ".join(words[size:stop]) in self._adjectives]:
+            values.append(self._adjectives[" ".join(words[size : stops[-1]])])
+            size = stops[-1]
         rest = self._lexicon.noun(" ".join(words[size:])).meaning
         if values and set(words[:size]).isdisjoint(noun.meaning.split(" ")):
             return Noun(noun.meaning, tuple(values))
@@ -185,10 +185,10 @@ def _described(sentence: list[Phrase]) -> Iterator[Composition]:
     before: list[str] = []
     for phrase in sentence:
         if phrase.noun is not None:
-            own = [*phrase.attributes, *(before if phrase.joined else [])]
-            yield from ((attribute, phrase.noun) for attribute in (*own, *alone))
+            attributes = [*phrase.attributes, *(before if phrase.joined else [])]
+            yield from ((attribute, phrase.noun) for attribute in (*attributes, *alone))
             nouns.append(phrase.noun)
-            before = own
+            before = attributes
         else:
             yield from ((attribute, noun) for attribute in phrase.attributes for noun in nouns)
             alone += phrase.attributes

@@ -48,20 +48,20 @@ def read(name: str) -> Parts:
     return Parts(tuple(dict.fromkeys(verbs)), tuple(dict.fromkeys(nouns)) if verbs else ())
 
 
-def texts(type_: str, names: Sequence[str], given: Sequence[Text], where: str, written: str) -> list[Text]:
-    """The `verb` or `noun` texts of every class: those given, else those shipped for its name, else the rule's.
+def texts(type_: str, names: Sequence[str], written: Sequence[Text], where: str, remedy: str) -> list[Text]:
+    """The `verb` or `noun` texts of every class: those `written`, else those shipped for its name, else the rule's.
 
-    Raises DataError for a class without any; `where` begins the message, `written` says where to write one.
+    Raises DataError for a class without any: `where` begins the message, `remedy` says where to write one.
     """
-    all_texts = list(given)
-    described = {text.class_id for text in given}
+    all_texts = list(written)
+    described = {text.class_id for text in written}
     for class_id, name in enumerate(names):
         if class_id in described:
             continue
         ours = _shipped().get(normalised(name), {}).get(type_, ())
         words = ours or getattr(read(name), type_)
         if not words:
-            raise DataError(f"{where}: no {type_} is known for class {class_id} '{name}'; write it {written}")
+            raise DataError(f"{where}: no {type_} is known for class {class_id} '{name}'; write it {remedy}")
         origin = OURS if ours else NAME
         all_texts += [Text(class_id, type_, index, word, origin) for index, word in enumerate(words)]
     return all_texts

@@ -79,6 +79,7 @@ class Lexicon:
         self._wholes = wordlists.groups("parts", "whole", by="part")
         predicates = Predicates(predicate_aliases)
         self.predicate = predicates.of
+        self.wordings: Mapping[str, str] = BoundedMemo(self._wording)  # predicate -> how captions put it, or ""
         self.compare = predicates.compare
         self.is_informative = predicates.is_informative
         self._attributes = {row["word"]: row for row in wordlists.rows("attributes")}
@@ -97,6 +98,9 @@ class Lexicon:
     def values(self, kind: str) -> list[str]:
         """The values of an attribute kind, sorted."""
         return sorted({row["value"] for row in self._attributes.values() if row["kind"] == kind})
+
+    def _wording(self, predicate: str) -> str:
+        return self.predicate(predicate).wording
 
     def _make_thing(self, names: tuple[str, ...], synsets: tuple[str, ...]) -> Thing:
         """What an object of these names and synsets ("gym_shoe.n.01") is."""

@@ -20,7 +20,7 @@ from pydantic import Field
 
 from pipeline.core.params import Params as BaseParams
 from pipeline.graphs.scene import Relation, SceneGraph
-from pipeline.text.clauses import salient_relations
+from pipeline.text.clauses import named_relations
 from pipeline.text.lexicon import Lexicon, Thing
 from pipeline.text.rng import Rng
 
@@ -70,7 +70,7 @@ class Statistics:
         called = {node: lexicon.noun(thing.name).meaning for node, thing in things.items()}
         predicates: list[tuple[str, ...]] = []
         nouns: list[tuple[str, ...]] = []
-        for edge in _captioned(graph, lexicon):
+        for edge in named_relations(graph, lexicon.wordings):  # other words would be found in negatives alone
             meaning = lexicon.predicate(edge.predicate).meaning
             subject, object_ = things[edge.subject], things[edge.object]
             first, second = called[edge.subject], called[edge.object]
@@ -88,12 +88,6 @@ class Statistics:
         _count(self.predicates, predicates)
         _count(self.nouns, nouns)
         _count(self.attributes, attributes)
-
-
-def _captioned(graph: SceneGraph, lexicon: Lexicon) -> Sequence[Relation]:
-    """The relations that captions name, so that no word is found in negatives alone ("not looking at")."""
-    edges = [edge for edge in graph.relations if lexicon.predicate(edge.predicate).wording]
-    return salient_relations(edges) if any(edge.group for edge in edges) else edges
 
 
 def _count(counts: Counter[K], keys: Collection[K]) -> None:

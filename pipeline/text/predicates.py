@@ -132,12 +132,13 @@ class Predicates:
         usual = (claim for claim in self._facts if claim not in _UNUSUAL)
         return any(self.compare((claim, fact, (True, False))) == CONTRARY for claim in usual)
 
-    def _same_place(self, one: Predicate, other: Predicate, *, ground: bool) -> bool:
-        for a in one.places:
-            for b in other.places:
-                if b not in self._not_with[a] or (ground and "next to" in (a, b) and not {a, b}.isdisjoint(_SURFACE)):
-                    return True
-        return False
+    def _same_place(self, claim: Predicate, fact: Predicate, *, ground: bool) -> bool:
+        return any(
+            second not in self._not_with[first]
+            or (ground and "next to" in (first, second) and not {first, second}.isdisjoint(_SURFACE))
+            for first in claim.places
+            for second in fact.places
+        )
 
     def _exclude(self, verb: str, other: str) -> bool:
         """Whether two verbs are postures that nobody takes at once."""

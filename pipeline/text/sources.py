@@ -77,14 +77,14 @@ class Reader:
         if type_ not in prompts.PARTS_OF_LABELS:
             raise ParamsError(f"{where}: type '{type_}': '{CLASS_NAME}' is a source of the types noun and verb only")
         file = self._class_list()
-        given = self._of_file(file).get(type_, [])
+        written = self._of_file(file).get(type_, [])
         is_own = not file.resolve().is_relative_to(_PACKAGE)
-        written = (
+        remedy = (
             f"into a column '{type_}' of {file}"
             if is_own
             else f"into a CSV file of all classes, columns name and {type_}, and name it in place of '{CLASS_NAME}'"
         )
-        return label_parts.texts(type_, self._names, given, where, written)
+        return label_parts.texts(type_, self._names, written, where, remedy)
 
     def _of_file(self, file: Path) -> dict[str, list[Text]]:
         if file not in self._tables:

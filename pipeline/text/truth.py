@@ -150,7 +150,7 @@ class Truth:
 
     def _claim(self, predicate: str) -> Predicate:
         """The claim as a caption words it: "has" becomes "with", which is true both ways round."""
-        return self.lexicon.predicate(self.lexicon.predicate(predicate).wording)
+        return self.lexicon.predicate(self.lexicon.wordings[predicate])
 
     def _compare_back(self, claim: Predicate, fact_meaning: str, ends: tuple[Thing, Thing]) -> int:
         """As Lexicon.compare, for a fact about the same two things the other way round."""

@@ -56,8 +56,8 @@ def solve(
 
     place = np.flatnonzero(allowed_E)
     pairs = list(zip(candidates.unseen_E[place].tolist(), candidates.seen_E[place].tolist(), strict=True))
-    rules = _rules(side, pairs, unseen, seen)
-    model, variables = _base(pairs, caps(candidates, rho, cap))
+    rules, limits = _rules(side, pairs, unseen, seen), caps(candidates, rho, cap)
+    model, variables = _base(pairs, limits)
     for rule in rules:
         rule.add(model, variables, None)
     weight_E = weights(candidates)[place].tolist()
@@ -65,18 +65,14 @@ def solve(
     solver = _solver()
     status = solver.solve(model)
     if status == cp_model.INFEASIBLE:
-        names = _conflict(pairs, caps(candidates, rho, cap), rules)
-        raise DataError(
-            f"side constraints cannot hold together: {'; '.join(names)}; loosen one of them, K, rho or theta"
-        )
+        names = "; ".join(_conflict(pairs, limits, rules))
+        raise DataError(f"side constraints cannot hold together: {names}; loosen one of them, K, rho or theta")
     if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         raise DataError(f"side constraints: no solution within the limit ({solver.status_name(status)}); lower K")
     chosen_E = np.zeros(len(allowed_E), dtype=np.bool_)
     chosen_E[place] = [solver.boolean_value(variables[pair]) for pair in pairs]
-    best = solver.best_objective_bound / SCALE
-    return Solution(
-        chosen_E, solver.objective_value / SCALE, best, solver.status_name(status).lower(), "cp-sat", "search"
-    )
+    value, bound = solver.objective_value / SCALE, solver.best_objective_bound / SCALE
+    return Solution(chosen_E, value, bound, solver.status_name(status).lower(), "cp-sat", "search")
 
 
 def _solver() -> Any:
@@ -89,15 +85,15 @@ def _solver() -> Any:
     return solver
 
 
-def _base(pairs: Sequence[Pair], caps_: tuple[int, int]) -> tuple[Any, dict[Pair, Any]]:
+def _base(pairs: Sequence[Pair], limits: tuple[int, int]) -> tuple[Any, dict[Pair, Any]]:
     from ortools.sat.python import cp_model
 
     model = cp_model.CpModel()
     variables = {pair: model.new_bool_var("") for pair in pairs}
-    for axis, cap in enumerate(caps_):
+    for axis, limit in enumerate(limits):
         for group in _grouped(pairs, axis).values():
-            if len(group) > cap:
-                model.add(_total(variables, group) <= cap)
+            if len(group) > limit:
+                model.add(_total(variables, group) <= limit)
     return model, variables
 
 
@@ -174,21 +170,21 @@ def _never(model: Any, literal: Any) -> None:
     model.add_bool_or([] if literal is None else [~literal])
 
 
-def _conflict(pairs: Sequence[Pair], caps_: tuple[int, int], rules: list[_Rule]) -> list[str]:
+def _conflict(pairs: Sequence[Pair], limits: tuple[int, int], rules: list[_Rule]) -> list[str]:
     """The names of rules that cannot hold together, none of which can be left out."""
-    core = _core(pairs, caps_, rules)
+    core = _core(pairs, limits, rules)
     for rule in list(core):
         others = [other for other in core if other is not rule]
-        if _core(pairs, caps_, others):
+        if _core(pairs, limits, others):
             core = others
     return [rule.name for rule in core]
 
 
-def _core(pairs: Sequence[Pair], caps_: tuple[int, int], rules: list[_Rule]) -> list[_Rule]:
+def _core(pairs: Sequence[Pair], limits: tuple[int, int], rules: list[_Rule]) -> list[_Rule]:
     """Rules that are infeasible together, found through assumptions; empty if all can hold."""
     from ortools.sat.python import cp_model
 
-    model, variables = _base(pairs, caps_)
+    model, variables = _base(pairs, limits)
     literals = [model.new_bool_var("") for _ in rules]
     for rule, literal in zip(rules, literals, strict=True):
         rule.add(model, variables, literal)

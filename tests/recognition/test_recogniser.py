@@ -100,7 +100,7 @@ def test_clips_are_found_by_a_clip_and_by_a_text(toy, recogniser):
 def test_many_clips_are_searched_in_parts_and_of_equal_ones_the_first_ids_are_kept(toy, recogniser, monkeypatch):
     query_D = recogniser.texts(["drink water"])[0]
     every = recogniser.search(query_D, top=99)
-    monkeypatch.setattr(search, "_AT_ONCE", 2)
+    monkeypatch.setattr(search, "_BATCH", 2)
     assert recogniser.search(query_D, top=99) == every
     assert recogniser.search(query_D, top=5) == every[:5]
     assert [one.clip_id for one in recogniser.search(0 * query_D, ["depth"], top=2)] == [

@@ -115,7 +115,8 @@ def test_a_hub_trained_on_a_split_is_the_file_of_its_digest(copy, dim):
             module = depth.build("r2plus1d", options, "depth_mm", "here")
             module = MappedEncoder(module, dim) if dim else module
         kept = {"text_space": {"dim": dim}} if dim else {}
-        checkpoint.save(folder / f"composed-{seed}.safetensors", module, {"options": options, **kept})
+        metadata = {"modality": "depth", "encoder": "r2plus1d", "layout": "depth_mm", "options": options, **kept}
+        checkpoint.save(folder / f"composed-{seed}.safetensors", module, metadata)
     digest = file_digest(folder / "composed-1.safetensors")
     _, told = weights.load(bound.weights(copy / ROW, "depth", "composed", 0))
     hub = {

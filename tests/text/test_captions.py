@@ -40,6 +40,7 @@ def told(things: dict[int, str], relations: list[tuple[int, str, int]], **change
         ({1: "car", 2: "bus", 3: "street"}, [(1, "on", 3), (2, "on", 3)], "A car on a street, a bus on the street."),
         ({1: "red|car", 2: "tree"}, [], "A red car. A tree."),
         ({1: "window", 2: "window"}, [], "A window."),
+        ({1: "man", 2: "dog", 3: "dog"}, [(1, "walking", 2)], "A man walking a dog."),  # 3 is not named alone, too
         ({1: "house", 2: "window", 3: "window"}, [(1, "has", 2), (1, "has", 3)], "A house with a window."),
         ({1: "sitting|man", 2: "bench"}, [(1, "sitting on", 2)], "A man sitting on a bench."),
         (
@@ -55,6 +56,7 @@ def told(things: dict[int, str], relations: list[tuple[int, str, int]], **change
         ({1: "black|white|cat"}, [], "A black and white cat."),
         ({1: "grey|gray|striped|cat"}, [], "A striped grey cat."),  # the same said twice takes no place
         ({1: "wooden|metal|bench"}, [], "A wooden and metal bench."),
+        ({1: "striped|plaid|cat"}, [], "A striped plaid cat."),  # only colours and materials are joined by "and"
         ({1: "white|white colour|cat"}, [], "A white cat."),  # what is known of "white" is known of both
     ],
 )

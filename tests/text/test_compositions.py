@@ -35,6 +35,11 @@ def of(subject, predicate, object_):
     return relation(LEXICON, subject, predicate, object_)
 
 
+def test_only_a_relation_that_is_always_true_both_ways_is_one_with_its_mirror_image():
+    assert of("man", "next to", "dog") == of("dog", "next to", "man")
+    assert of("dog", "licking", "horse") != of("horse", "licking", "dog")  # either may be true without the other
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -59,6 +59,24 @@ def test_relations_are_true_in_other_words_and_from_the_other_side(subject, pred
 
 
 @pytest.mark.parametrize(
+    ("fact", "claim", "reason"),
+    [
+        (("dog", "licking", "horse"), ("horse", "licking", "dog"), truth.MIRRORED),  # between two that live
+        (("table", "touching", "cup"), ("cup", "looking at", "table"), truth.MIRRORED),  # the fact is true both ways
+        (("man", "following", "cup"), ("cup", "next to", "man"), truth.MIRRORED),  # the claim is true both ways
+        (("man", "against", "cup"), ("cup", "looking at", "man"), truth.MIRRORED),
+        (("man", "hugging", "cup"), ("cup", "hugging", "man"), None),  # what lives and what does not
+        (("man", "carrying", "cup"), ("cup", "holding", "man"), None),
+    ],
+)
+def test_what_is_true_the_other_way_round_is_mirrored(fact, claim, reason):
+    things = {name: SceneObject(number, (name,)) for number, name in enumerate((fact[0], fact[2]), 1)}
+    edge = Relation(things[fact[0]].id, things[fact[2]].id, fact[1])
+    facts = Truth(scene_graph("7", "", (9, 9), things.values(), [edge]), LEXICON)
+    assert facts.of_relation(things[claim[0]].id, claim[1], things[claim[2]].id) == reason
+
+
+@pytest.mark.parametrize(
     ("node", "word", "reason"),
     [
         (2, "red", truth.TRUE),

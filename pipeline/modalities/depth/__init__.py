@@ -1,4 +1,7 @@
-"""Depth: distance from the sensor's plane at every pixel over time."""
+"""Depth footage: the distance from the sensor's plane at every pixel over time.
+
+Encoders: `r2plus1d`, `vit`, and `clip`, CLIP's picture tower.
+"""
 
 from pipeline.modalities.shared import FilmedModality
 

@@ -1,4 +1,4 @@
-"""CLIP's picture tower on each frame of depth, shown as grey pictures, pooled over time (models.clip_frames)."""
+"""CLIP's picture tower on each frame of depth, as grey pictures, pooled over time (models.clip_frames)."""
 
 from functools import partial
 

@@ -1,4 +1,8 @@
-"""Skeleton: joint positions in metres over time, as a sensor or an estimator gives them."""
+"""Skeletons: joint positions over time, as a sensor measures or a program estimates them.
+
+Encoders: the networks `stgcn`, `ctr_gcn`, `ms_g3d`, `mst_gcn` and `shift_gcn`, an ensemble of them (`streams`), and
+`kinematics`, which learns nothing.
+"""
 
 # Shapes: N clips, C = 3 axes, T frames, V joints, M bodies.
 from collections.abc import Callable, Mapping
@@ -12,8 +16,8 @@ import numpy.typing as npt
 from pipeline.core import members, params
 from pipeline.core.errors import ParamsError
 from pipeline.core.joints import LAYOUTS
-from pipeline.datasets import shared as datasets
 from pipeline.formats.shared import Skeleton
+from pipeline.modalities import shared
 from pipeline.modalities.skeleton import _augmentation
 
 if TYPE_CHECKING:
@@ -22,25 +26,12 @@ if TYPE_CHECKING:
 
 def read(dataset: str) -> Callable[[Path], Skeleton]:
     """The reader of a dataset's skeleton files."""
-    readers = datasets.load(dataset).readers
-    if "skeleton" not in readers:
-        raise ParamsError(f"dataset '{dataset}' has no skeletons, only {sorted(readers)}")
-    return readers["skeleton"]
+    return shared.reader("skeleton", dataset)
 
 
 def prepare(recipe: str, options: Mapping[str, Any], section: str) -> Callable[[Skeleton], npt.NDArray[np.float32]]:
-    """The function that makes x_CTVM of a recording; it raises DataError for one that cannot be used.
-
-    `options` are the recipe's Params, `section` is where params.yaml gives them.
-    """
-    member = members.load(f"{__name__}.recipes", recipe)
-    told = params.parse(member.Params, dict(options), section)
-
-    def prepared(recording: Skeleton) -> npt.NDArray[np.float32]:
-        x_CTVM: npt.NDArray[np.float32] = member.prepare(recording, told)
-        return x_CTVM
-
-    return prepared
+    """The function that makes x_CTVM of a recording, as modalities.shared.preparation gives it."""
+    return shared.preparation("skeleton", recipe, options, section)
 
 
 def build(encoder: str, options: Mapping[str, Any], layout: str, section: str) -> "nn.Module":
@@ -55,17 +46,17 @@ def build(encoder: str, options: Mapping[str, Any], layout: str, section: str) -
 def augment(
     options: Mapping[str, Any], layout: str, section: str
 ) -> Callable[[npt.NDArray[np.float32], np.random.Generator], npt.NDArray[np.float32]]:
-    """The function that draws a variant of x_CTVM; `options` are the Params of `variants`."""
+    """The function that draws a variant of x_CTVM; `options` are the Params of `_augmentation`."""
     if layout not in _augmentation.METRIC_LAYOUTS:
         raise ParamsError(
-            f"{section}: the joints of layout '{layout}' are places in a picture, and variants are of places in metres "
+            f"{section}: the joints of layout '{layout}' are places in a picture, augmentation needs places in metres "
             f"({', '.join(_augmentation.METRIC_LAYOUTS)}); set it to null"
         )
     return partial(_augmentation.augmented, params=params.parse(_augmentation.Params, dict(options), section))
 
 
 def is_empty(x_NCTVM: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-    """Which clips hold no body, or a coordinate that is no number: no encoder may see them."""
+    """Which clips have no body, or a coordinate that is no number: no encoder may see them."""
     flat = x_NCTVM.reshape(len(x_NCTVM), -1)
     sound: npt.NDArray[np.bool_] = np.logical_and(flat.any(axis=1), np.isfinite(flat).all(axis=1))
     return ~sound

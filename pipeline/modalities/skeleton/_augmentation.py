@@ -1,8 +1,8 @@
-"""Variants of a prepared skeleton: what a network should not learn to tell apart.
+"""Augmentation of a prepared skeleton: random changes that a network should learn to ignore.
 
-Of clips whose coordinates are places in metres with y up, as the recipes leave them: every joint of a clip is turned
-about the vertical through the origin by one angle and scaled by one factor, time runs a little faster at one end than
-at the other, and every coordinate gets its own noise. Bodies that are absent stay absent.
+For clips in metres with y up, as the recipes leave them. All joints of a clip are turned about the vertical through the
+origin by one angle and scaled by one factor. Time runs a little faster at one end than at the other. Every coordinate
+gets its own noise. Absent bodies stay absent.
 """
 
 # Shapes: C = 3 coordinates, T frames, V joints, M bodies.
@@ -13,36 +13,36 @@ from pydantic import Field
 from pipeline.core import params
 
 Floats = npt.NDArray[np.float32]
-METRIC_LAYOUTS = ("ntu25", "kinect20")  # layouts whose joints are measured in metres, not estimated in a picture
+METRIC_LAYOUTS = ("ntu25", "kinect20")  # their joints are measured in metres, not estimated in a picture
 
 
 class Params(params.Params):
-    """How far a variant may be from the clip; 0 leaves that side of it alone."""
+    """How far a variant may be from the clip; 0 leaves that aspect unchanged."""
 
-    yaw_degrees: float = Field(ge=0, le=180)  # turned by at most so much, to either side
-    scale: float = Field(ge=0, lt=1)  # times 1 - scale to 1 + scale
-    time_warp: float = Field(ge=0, lt=1)  # by up to so much faster at one end of the clip, and slower at the other
+    yaw_degrees: float = Field(ge=0, le=180)  # greatest turn to either side
+    scale: float = Field(ge=0, lt=1)  # factors from 1 - scale to 1 + scale
+    time_warp: float = Field(ge=0, lt=1)  # at most so much faster at one end of the clip, and slower at the other
     noise: float = Field(ge=0)  # standard deviation, in metres
 
 
-def augmented(x_CTVM: Floats, random: np.random.Generator, params: Params) -> Floats:
-    """One variant of a clip. Sides are drawn in one order, so that none changes what is drawn of another."""
-    yaw, scale, warp = random.uniform(-1, 1, size=3)
-    noise_CTVM = random.standard_normal(x_CTVM.shape)
-    found = _warped(x_CTVM.astype(np.float64), warp * params.time_warp)
-    found = _turned(found, np.deg2rad(yaw * params.yaw_degrees)) * (1 + scale * params.scale)
-    return np.where(_present(found), found + params.noise * noise_CTVM, 0).astype(np.float32)
+def augmented(x_CTVM: Floats, rng: np.random.Generator, params: Params) -> Floats:
+    """A random variant of a clip. All aspects are always drawn, so that none changes the draw of another."""
+    yaw, scale, warp = rng.uniform(-1, 1, size=3)
+    noise_CTVM = rng.standard_normal(x_CTVM.shape)
+    y_CTVM = _warped(x_CTVM.astype(np.float64), warp * params.time_warp)
+    y_CTVM = _turned(y_CTVM, np.deg2rad(yaw * params.yaw_degrees)) * (1 + scale * params.scale)
+    return np.where(_present(y_CTVM), y_CTVM + params.noise * noise_CTVM, 0).astype(np.float32)
 
 
 def _present(x_CTVM: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """Where a body is, (1, T, 1, M)."""
+    """Where a body is present, (1, T, 1, M)."""
     return np.asarray(x_CTVM.any(axis=(0, 2), keepdims=True))
 
 
 def _warped(x_CTVM: npt.NDArray[np.float64], warp: float) -> npt.NDArray[np.float64]:
-    """Frame u of [0, 1] shows what was at u + warp sin(pi u) / pi, up to the last frame that shows anybody.
+    """The clip warped in time: at u in [0, 1] it shows u + warp sin(pi u) / pi, up to the last frame with a body.
 
-    Between a frame with a body and one without it is as in the nearer one.
+    Between a frame with a body and one without it the nearer one counts.
     """
     shown_T = np.flatnonzero(_present(x_CTVM).any(axis=(0, 2, 3)))
     last = int(shown_T[-1]) if len(shown_T) else 0
@@ -55,13 +55,13 @@ def _warped(x_CTVM: npt.NDArray[np.float64], warp: float) -> npt.NDArray[np.floa
     before, after = x_CTVM[:, before_T], x_CTVM[:, before_T + 1]
     torn = _present(before) != _present(after)
     share = np.where(torn, np.round(share_T), share_T)
-    found = x_CTVM.copy()
-    found[:, : last + 1] = before * (1 - share) + after * share
-    return found
+    y_CTVM = x_CTVM.copy()
+    y_CTVM[:, : last + 1] = before * (1 - share) + after * share
+    return y_CTVM
 
 
 def _turned(x_CTVM: npt.NDArray[np.float64], angle: float) -> npt.NDArray[np.float64]:
-    """About y, by an angle in radians."""
+    """The clip turned about y, by an angle in radians."""
     x, y, z = x_CTVM
     cosine, sine = np.cos(angle), np.sin(angle)
     return np.stack([cosine * x + sine * z, y, cosine * z - sine * x])

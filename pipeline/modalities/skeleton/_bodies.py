@@ -1,12 +1,11 @@
-"""What encoders of skeletons have in common: bodies go through the network one by one, a clip is the mean of its own.
+"""The base class of skeleton encoders: bodies go through the network one by one, and a clip is the mean of its bodies.
 
-Unlike in the released networks of the field, bodies that are absent (all zero) do not enter the network: a clip's
-feature is the mean over the bodies it has, not over always two, and normalisation statistics are those of real bodies.
+Unlike in the field's released networks, absent bodies (all zero) do not enter the network: a clip's feature is the mean
+over the bodies it has, not always over two, and normalisation statistics are those of real bodies.
 """
 
 # Shapes: N clips, P bodies present in them, C channels, T frames, V joints, M bodies, D feature size, S frames after
 # the strides.
-from abc import abstractmethod
 from typing import ClassVar
 
 import torch
@@ -14,44 +13,46 @@ from torch import Tensor, nn
 
 from pipeline.core.errors import DataError
 
-# (times the width, stride) of each block, of the full ST-GCN and of those built on its plan.
+NUM_COORDINATES = 3  # of a joint
+# (multiple of the width, stride) of each block of the full ST-GCN and of networks with the same plan.
 PLAN = ((1, 1), (1, 1), (1, 1), (1, 1), (2, 2), (2, 1), (2, 1), (4, 2), (4, 1), (4, 1))
 
 
 class BodyEncoder(nn.Module):
     """Clips of joint positions -> one vector a clip. `dim` is its size.
 
-    `num_slots` None: the first normalisation knows one body from another by nothing (ST-GCN). A number: the first body
-    of a clip, the second and so on have statistics of their own, as in 2s-AGCN and its heirs, which have 2.
+    `num_slots` None: the first normalisation treats all bodies alike (ST-GCN). A number: the first body of a clip, the
+    second and so on have their own statistics, as in 2s-AGCN and its successors, which have 2.
     """
 
     parts: ClassVar[dict[str, int]] = {"frames": 2, "joints": 3}  # what of a clip can be hidden -> its axis in x_NCTVM
+    blocks: nn.Module  # the network, which a subclass sets
 
-    def __init__(self, dim: int, num_joints: int, in_channels: int = 3, num_slots: int | None = None) -> None:
+    def __init__(self, dim: int, num_joints: int, num_slots: int | None = None) -> None:
         super().__init__()
         self.dim, self.num_joints, self.num_slots = dim, num_joints, num_slots
-        self.normalise = nn.ModuleList(nn.BatchNorm1d(num_joints * in_channels) for _ in range(num_slots or 1))
+        self.normalise = nn.ModuleList(nn.BatchNorm1d(num_joints * NUM_COORDINATES) for _ in range(num_slots or 1))
 
-    @abstractmethod
     def maps(self, x_PCTV: Tensor) -> Tensor:
-        """body_PDSV of normalised bodies: the last map of the network, whose mean over frames and joints is pooled."""
+        """body_PDSV of normalised bodies: the network's last map, which is then averaged over frames and joints."""
+        body_PDSV: Tensor = self.blocks(x_PCTV)
+        return body_PDSV
 
     def forward(self, x_NCTVM: Tensor) -> Tensor:
         """feature_ND: the mean over frames and joints, then over the bodies present; 0 for a clip without a body."""
-        body_PDSV, present_NM = self._encode(x_NCTVM)
-        return mean_body(pooled(body_PDSV), present_NM)
+        return clip_feature(*self._encode(x_NCTVM))
 
     def with_tokens(self, x_NCTVM: Tensor) -> tuple[Tensor, Tensor]:
-        """The feature, and what it is the mean of: tokens_NSVD, joint by joint over time, mean over the bodies."""
+        """The feature, and the tokens_NSVD whose mean it is: of each frame and joint, mean over the bodies."""
         body_PDSV, present_NM = self._encode(x_NCTVM)
-        return mean_body(pooled(body_PDSV), present_NM), mean_body(body_PDSV, present_NM).permute(0, 2, 3, 1)
+        return clip_feature(body_PDSV, present_NM), mean_body(body_PDSV, present_NM).permute(0, 2, 3, 1)
 
     def _encode(self, x_NCTVM: Tensor) -> tuple[Tensor, Tensor]:
         x_PCTV, present_NM = bodies(x_NCTVM)
         return self.of_bodies(x_PCTV, present_NM), present_NM
 
     def of_bodies(self, x_PCTV: Tensor, present_NM: Tensor) -> Tensor:
-        """body_PDSV of bodies that are there by themselves, even where all their numbers are 0 (one that stands still).
+        """body_PDSV of the bodies present, even if all numbers of one are 0 (the motion of one that stands still).
 
         DataError for more bodies a clip than there are slots.
         """
@@ -77,19 +78,24 @@ class BodyEncoder(nn.Module):
 
 
 def bodies(x_NCTVM: Tensor) -> tuple[Tensor, Tensor]:
-    """x_PCTV of the bodies that are there, clip by clip, and where they are (N, M)."""
+    """x_PCTV of the bodies present, clip by clip, and which those are (N, M)."""
     x_NMCTV = x_NCTVM.permute(0, 4, 1, 2, 3)
     present_NM = (x_NMCTV != 0).flatten(2).any(2)
     return x_NMCTV[present_NM], present_NM
 
 
 def pooled(body_PDSV: Tensor) -> Tensor:
-    """body_PD, the mean over frames and joints; divided last, so that the way back writes no second map."""
+    """body_PD, the mean over frames and joints; divided last, so that the backward pass writes no second map."""
     return body_PDSV.sum((2, 3)) / (body_PDSV.shape[2] * body_PDSV.shape[3])
 
 
+def clip_feature(body_PDSV: Tensor, present_NM: Tensor) -> Tensor:
+    """feature_ND: the mean over frames and joints, then over each clip's bodies."""
+    return mean_body(pooled(body_PDSV), present_NM)
+
+
 def mean_body(body_PD: Tensor, present_NM: Tensor) -> Tensor:
-    """Clip by clip the mean over its bodies, whatever axes follow D; 0 for a clip without a body."""
+    """The mean over each clip's bodies, with any axes after D; 0 for a clip without a body."""
     sum_NMD = body_PD.new_zeros(*present_NM.shape, *body_PD.shape[1:])
     sum_NMD[present_NM] = body_PD
     num_bodies_N = present_NM.sum(1).clamp(min=1)

@@ -1,7 +1,6 @@
-"""The greatest of neighbouring frames, found by comparing them.
+"""Max pooling over three neighbouring frames, computed by comparisons.
 
-Its gradient is the same on every device, which that of a pooling layer is not: of frames that are equal each has half
-of it.
+Unlike that of a pooling layer, its gradient is the same on every device: two equal frames get half of it each.
 """
 
 # Shapes: P bodies, C channels, T frames, V joints, S frames after the stride.
@@ -10,7 +9,7 @@ from torch import Tensor, nn
 
 
 class FrameMax(nn.Module):
-    """The greatest of a frame and its two neighbours, of every `stride`-th frame."""
+    """The maximum of every `stride`-th frame and its two neighbours."""
 
     def __init__(self, stride: int) -> None:
         super().__init__()

@@ -9,22 +9,22 @@ from pipeline.modalities.skeleton._poses import Poses
 
 Floats = npt.NDArray[np.float64]
 _SIDES = ("right", "left")
-_LOW, _HIGH = 5, 95  # percentiles in place of the least and the greatest: one wild frame decides nothing
-_STILL = 0.005  # a speed, in trunks a frame, that noise has
-_SMALL = 0.05  # a length, in trunks, that noise has
-_SLOWEST_REPEATED = 3  # what repeats does so at least this often in a clip
+_LOW, _HIGH = 5, 95  # percentiles in place of minimum and maximum, so that no single frame decides
+_STILL = 0.005  # a speed due to noise, in trunks a frame
+_SMALL = 0.05  # a length due to noise, in trunks
+_SLOWEST_REPEATED = 3  # a repeated movement has at least so many periods in a clip
 
 
 def measured(bodies: Poses) -> Floats:
     """(P, measures)."""
     right, left = (_of_side(bodies, side) for side in _SIDES)
-    found = _of_body(bodies, right_leads_P=right["arm moves"] > left["arm moves"])
+    measures = _of_body(bodies, right_leads_P=right["arm moves"] > left["arm moves"])
     for name in SIDED:
-        found[name] = np.maximum(right[name], left[name])
-        found[f"{name}{OF_SIDE}"] = right[name] - left[name]
+        measures[name] = np.maximum(right[name], left[name])
+        measures[f"{name}{OF_SIDE}"] = right[name] - left[name]
     for limb in ("arm", "leg"):
-        found[f"{limb}s both"] = np.minimum(right[f"{limb} moves"], left[f"{limb} moves"])
-    return np.stack([found[name] for name in MEASURES], axis=1)
+        measures[f"{limb}s both"] = np.minimum(right[f"{limb} moves"], left[f"{limb} moves"])
+    return np.stack([measures[name] for name in MEASURES], axis=1)
 
 
 def _of_side(bodies: Poses, side: str) -> dict[str, Floats]:
@@ -51,7 +51,7 @@ def _of_side(bodies: Poses, side: str) -> dict[str, Floats]:
 
 
 def _of_body(bodies: Poses, *, right_leads_P: npt.NDArray[np.bool_]) -> dict[str, Floats]:
-    """The measures without a side, (P) each, but those of both limbs."""
+    """The measures without a side, (P) each, except those of both limbs together."""
     hand_PT3 = np.where(right_leads_P[:, None, None], bodies.joint("hand_right"), bodies.joint("hand_left"))
     feet_PT = (bodies.joint("ankle_right") + bodies.joint("ankle_left"))[:, :, 1] / 2
     height_PT = bodies.joint("head")[:, :, 1] - feet_PT
@@ -83,36 +83,36 @@ def _speeds(place_PT3: Floats) -> Floats:
     return np.asarray(np.linalg.norm(np.diff(place_PT3, axis=1), axis=-1))
 
 
-def _angle(one_PT3: Floats, corner_PT3: Floats, other_PT3: Floats) -> Floats:
-    """The angle at a corner, in radians; a right one where two joints are one."""
-    first, second = one_PT3 - corner_PT3, other_PT3 - corner_PT3
+def _angle(start_PT3: Floats, corner_PT3: Floats, end_PT3: Floats) -> Floats:
+    """The angle at a corner, in radians; a right angle where two joints coincide."""
+    first, second = start_PT3 - corner_PT3, end_PT3 - corner_PT3
     lengths_PT = np.linalg.norm(first, axis=-1) * np.linalg.norm(second, axis=-1)
     cosine_PT = (first * second).sum(axis=-1) / np.maximum(lengths_PT, 1e-9)
     return np.asarray(np.arccos(np.clip(cosine_PT, -1, 1)))
 
 
-def _alike(one_PTC: Floats, other_PTC: Floats) -> Floats:
+def _alike(first_PTC: Floats, second_PTC: Floats) -> Floats:
     """The cosine of two velocities, over all frames at once; near 0 where hardly anything moves."""
-    one, other = (np.diff(place, axis=1) for place in (one_PTC, other_PTC))
-    norms_P = np.square(one).sum(axis=(1, 2)) * np.square(other).sum(axis=(1, 2))
-    return np.asarray((one * other).sum(axis=(1, 2)) / np.sqrt(norms_P + 1e-3))
+    first, second = (np.diff(place_PTC, axis=1) for place_PTC in (first_PTC, second_PTC))
+    norms_P = np.square(first).sum(axis=(1, 2)) * np.square(second).sum(axis=(1, 2))
+    return np.asarray((first * second).sum(axis=(1, 2)) / np.sqrt(norms_P + 1e-3))
 
 
 def _clockwise(hand_PT3: Floats) -> Floats:
-    """How the hand turns as the body sees it: the area that it sweeps a frame in x and y, in parts of its spread."""
+    """How far the hand turns clockwise, seen by the body: the area in x and y swept a frame, relative to its spread."""
     x_PT, y_PT = np.moveaxis(hand_PT3[..., :2] - hand_PT3[..., :2].mean(axis=1, keepdims=True), 2, 0)
     swept_P = (x_PT * np.gradient(y_PT, axis=1) - y_PT * np.gradient(x_PT, axis=1)).mean(axis=1)
     return np.asarray(swept_P / (np.square(x_PT) + np.square(y_PT) + 0.01).mean(axis=1))
 
 
 def _sweep(x_PT: Floats) -> Floats:
-    """The way from the hand's rightmost to its leftmost place; negative where it was leftmost first."""
+    """The way from the hand's rightmost to its leftmost place; negative if it was leftmost first."""
     leftwards_P = np.sign(x_PT.argmax(axis=1) - x_PT.argmin(axis=1))
     return np.asarray(leftwards_P * _range(x_PT))
 
 
 def _repeated(bodies: Poses) -> Floats:
-    """The share of the hands' and knees' movement that is of three periods a clip and more."""
+    """The share of the hands' and knees' movement with three or more periods a clip."""
     joints = ("hand_right", "hand_left", "knee_right", "knee_left")
     curves_PTQ = np.concatenate([bodies.joint(name) for name in joints], axis=2)
     power_PF = np.square(np.abs(np.fft.rfft(curves_PTQ, axis=1))).sum(axis=2)[:, 1:]

@@ -1,6 +1,6 @@
-"""Prepared skeletons of any layout -> the same fourteen joints, about the hips, in lengths of the trunk."""
+"""Prepared skeletons of any layout -> the same fourteen joints, relative to the hips, in lengths of the trunk."""
 
-# Shapes: N clips, C = 3 axes, T frames, V joints of the layout, M bodies, P bodies that are there, J = 14 joints.
+# Shapes: N clips, C = 3 axes, T frames, V joints of the layout, M bodies, P bodies present, J = 14 joints.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,8 +12,8 @@ from pipeline.core.joints import JointLayout
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-# A joint, the names that layouts have for it, the best first, and what stands in its place where all are missing: the
-# layout's centre (""), another joint of these, or what `_canonical` works out of the shoulders.
+# A joint, its names in layouts, the best first, and its substitute where all of them are missing: the layout's centre
+# (""), another of these joints, or a point that `_canonical` derives from the shoulders.
 _SHOULDERS = (
     ("shoulder_right", ("shoulder_right", "shoulder_left"), ""),
     ("shoulder_left", ("shoulder_left", "shoulder_right"), ""),
@@ -32,32 +32,32 @@ _OTHERS = (
     ("ankle_left", ("ankle_left", "foot_left"), "knee_left"),
 )
 JOINTS = (*(name for name, _, _ in (*_SHOULDERS, *_OTHERS)), "neck")  # the last between the shoulders
-_WIDTHS = 1.4  # of the shoulders, from there down to hips that nobody sees
-_WIDEST = 95  # percentile of the shoulders' width in a clip: a picture from the side makes them narrow
-_SHORTEST = 0.05  # a trunk below this share of what the body reaches from its hips is none
+_WIDTHS = 1.4  # of the shoulders: how far hips that are not visible are below them
+_WIDEST = 95  # percentile of the shoulders' width in a clip, as they look narrow from the side
+_SHORTEST = 0.05  # of the body's reach from its hips; a shorter trunk is not trusted
 
 
 @dataclass(frozen=True)
 class Poses:
-    """The bodies of some clips, one after the other."""
+    """The bodies of some clips, clip by clip."""
 
     clip_P: Ints  # whose bodies they are
-    pose_PTJ3: Floats  # about the middle of the hips
+    pose_PTJ3: Floats  # relative to the middle of the hips
     root_PT3: Floats  # that middle
 
     def joint(self, name: str) -> Floats:
-        """Where a joint is, (P, T, 3)."""
+        """The positions of a joint, (P, T, 3)."""
         return self.pose_PTJ3[:, :, JOINTS.index(name)]
 
-    def between(self, one: str, other: str) -> Floats:
+    def between(self, first: str, second: str) -> Floats:
         """The distance of two joints, (P, T)."""
-        return np.asarray(np.linalg.norm(self.joint(one) - self.joint(other), axis=-1))
+        return np.asarray(np.linalg.norm(self.joint(first) - self.joint(second), axis=-1))
 
 
 def poses(x_NCTVM: npt.NDArray[np.float32], layout: JointLayout) -> Poses:
-    """Of every body that is not all zero. In frames without it, it stays as it was in the frame before.
+    """The poses of every body that is not all zero. In frames without it, it stays as in the frame before.
 
-    Who is seen in one frame alone is at rest in two.
+    A clip of a single frame becomes two equal frames.
     """
     x_NMTV3 = x_NCTVM.astype(np.float64).transpose(0, 4, 2, 3, 1)
     if x_NMTV3.shape[2] == 1:
@@ -65,7 +65,7 @@ def poses(x_NCTVM: npt.NDArray[np.float32], layout: JointLayout) -> Poses:
     clip_P, body_P = np.nonzero(x_NMTV3.any(axis=(2, 3, 4)))
     x_PTV3 = _held(x_NMTV3[clip_P, body_P])
     present_PV = np.asarray(x_PTV3.any(axis=(1, 3)))
-    present_PV[:, layout.centre] = True  # recipes put it into the origin
+    present_PV[:, layout.centre] = True  # recipes put it at the origin
     pose_PTJ3 = _canonical(x_PTV3, present_PV, layout)
     hips = [JOINTS.index("hip_right"), JOINTS.index("hip_left")]
     root_PT3 = pose_PTJ3[:, :, hips].mean(axis=2)
@@ -75,7 +75,7 @@ def poses(x_NCTVM: npt.NDArray[np.float32], layout: JointLayout) -> Poses:
 
 
 def _held(x_PTV3: Floats) -> Floats:
-    """Frames without the body replaced by the last one with it, before the first one by that."""
+    """Frames without the body are replaced by the last one with it, or, before the first one, by that."""
     shown_PT = x_PTV3.any(axis=(2, 3))
     frame_PT = np.where(shown_PT, np.arange(x_PTV3.shape[1]), -1)
     last_PT = np.maximum.accumulate(frame_PT, axis=1)
@@ -84,26 +84,26 @@ def _held(x_PTV3: Floats) -> Floats:
 
 
 def _canonical(x_PTV3: Floats, present_PV: npt.NDArray[np.bool_], layout: JointLayout) -> Floats:
-    """The fourteen joints. Hips that nobody sees are taken to be straight below the shoulders."""
-    found = {"": x_PTV3[:, :, layout.centre]}
+    """The fourteen joints. Hips that are not visible are assumed straight below the shoulders."""
+    places = {"": x_PTV3[:, :, layout.centre]}
 
     def take(sources: Sequence[tuple[str, tuple[str, ...], str]]) -> None:
         for name, names, instead in sources:
-            found[name] = found[instead]
+            places[name] = places[instead]
             for source in reversed([layout.names.index(n) for n in names if n in layout.names]):
-                found[name] = np.where(present_PV[:, source, None, None], x_PTV3[:, :, source], found[name])
+                places[name] = np.where(present_PV[:, source, None, None], x_PTV3[:, :, source], places[name])
 
     take(_SHOULDERS)
-    found["neck"] = (found["shoulder_right"] + found["shoulder_left"]) / 2
-    width_PT = np.linalg.norm(found["shoulder_right"] - found["shoulder_left"], axis=-1)
+    places["neck"] = (places["shoulder_right"] + places["shoulder_left"]) / 2
+    width_PT = np.linalg.norm(places["shoulder_right"] - places["shoulder_left"], axis=-1)
     down_P = _WIDTHS * np.percentile(width_PT, _WIDEST, axis=1)
-    found["below"] = found["neck"] - down_P[:, None, None] * np.array([0.0, 1.0, 0.0])
+    places["below"] = places["neck"] - down_P[:, None, None] * np.array([0.0, 1.0, 0.0])
     take(_OTHERS)
-    return np.stack([found[name] for name in JOINTS], axis=2)
+    return np.stack([places[name] for name in JOINTS], axis=2)
 
 
 def _lengths(about_PTJ3: Floats) -> Floats:
-    """The length (P) of each trunk; where there is none how far the body reaches, 1 if it is a single point."""
+    """The length (P) of each trunk; else the body's reach from its hips, or 1 if it is a single point."""
     away_PTJ = np.linalg.norm(about_PTJ3, axis=-1)
     trunk_P = np.median(away_PTJ[:, :, JOINTS.index("neck")], axis=1)
     reach_P = np.median(away_PTJ.max(axis=2), axis=1)

@@ -1,4 +1,4 @@
-"""Released weights of a network, as their authors name them -> the network here, where every one must fit."""
+"""Loads released weights, under their authors' names, into an encoder here; every weight must fit."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -18,26 +18,26 @@ Reshape = Callable[[str, "Tensor"], "Tensor"]
 
 
 def as_it_is(name: str, value: "Tensor") -> "Tensor":  # noqa: ARG001 - one interface
-    """The weight lies here as it does there."""
+    """The weight has the same shape here."""
     return value
 
 
 @dataclass(frozen=True)
 class Released:
-    """How a network's released weights are called, and what they are here.
+    """The names of a network's released weights, and how they map to the encoder here.
 
-    The first normalisation, `data_bn`, is known to all: its numbers are those of the first body's joints, joint by
-    joint, then the second's.
+    All networks share `data_bn`, the first normalisation: the numbers of the first body's joints, joint by joint, then
+    those of the second body.
     """
 
-    source: str  # whose names these are: repository and commit
-    tried: bool  # on a released file; else the map comes from the source alone
-    renamed: tuple[tuple[str, str], ...]  # patterns and what takes their place, one after the other
-    left_out: tuple[str, ...]  # patterns of names that are no weights of the network: graphs, the classifier
+    source: str  # of the names: repository and commit
+    tried: bool  # with a released file; else the map was only read off the source
+    renamed: tuple[tuple[str, str], ...]  # patterns and their replacements, applied in turn
+    left_out: tuple[str, ...]  # patterns of names that the encoder has no weights for: graphs, the classifier
     classifier: str  # the name of its weight, whose first axis is classes
-    reshape: Reshape = as_it_is  # of a weight by its name here
-    options: Mapping[str, Any] = field(default_factory=dict)  # the Params with which it is the network of the source
-    recipe: str | None = None  # the recipe that leaves clips most as it saw them; None: none does
+    reshape: Reshape = as_it_is  # of a weight, by its name here
+    options: Mapping[str, Any] = field(default_factory=dict)  # the Params of the released network
+    recipe: str | None = None  # the recipe that comes nearest to its preprocessing
 
 
 @runtime_checkable
@@ -48,14 +48,14 @@ class ReleasedMember(Protocol):
 
 
 def load(encoder: "BodyEncoder", file: Path, released: Released) -> int | None:
-    """Put released weights into an encoder; returns how many classes they were trained to tell apart.
+    """Load released weights into an encoder; returns the number of classes that they were trained on.
 
-    None where the file holds no classifier to tell it. FormatError for weights that do not all fit.
+    None if the file holds no classifier. FormatError for weights that do not all fit.
     """
     state: dict[str, Tensor] = {}
     num_classes = None
-    found = foreign_weights.read(file, "weights of an encoder of skeletons")
-    for name, value in found.items():
+    released_state = foreign_weights.read(file, "weights of an encoder of skeletons")
+    for name, value in released_state.items():
         if name == released.classifier:
             num_classes = len(value) if value.dim() else 0
         if any(re.search(pattern, name) for pattern in released.left_out):
@@ -66,20 +66,20 @@ def load(encoder: "BodyEncoder", file: Path, released: Released) -> int | None:
         for pattern, ours in released.renamed:
             name = re.sub(pattern, ours, name)  # noqa: PLW2901 - step by step
         state[name] = released.reshape(name, value)
-    # Numbers of batches seen, which no feature depends on; torch before 0.4.1 kept none.
+    # Numbers of batches seen, on which no feature depends; torch before 0.4.1 did not save them.
     counts = {name: value for name, value in encoder.state_dict().items() if name.endswith(".num_batches_tracked")}
     if set(counts | state) == set(encoder.state_dict()):
-        _check_joints(encoder, found, file)
+        _check_joints(encoder, released_state, file)
     foreign_weights.load_into(encoder, counts | state, file)
     return num_classes
 
 
 def _check_joints(encoder: "BodyEncoder", state: "Mapping[str, Tensor]", file: Path) -> None:
-    """Of weights named as the network's: other joints than the layout's are told as such, not as a shape."""
+    """Report a file for another number of joints as such, and not as a wrong shape."""
     slots, wanted = len(encoder.normalise), encoder.state_dict()["normalise.0.weight"]
     channels = len(wanted) // encoder.num_joints
-    found = state.get("data_bn.weight")
-    joints, rest = divmod(found.numel() if found is not None else 0, slots * channels)
+    weight = state.get("data_bn.weight")
+    joints, rest = divmod(weight.numel() if weight is not None else 0, slots * channels)
     if joints and not rest and joints != encoder.num_joints:
         raise FormatError(
             f"{file}: its data_bn is of {slots} x {joints} joints with {channels} coordinates, the layout has "
@@ -88,9 +88,9 @@ def _check_joints(encoder: "BodyEncoder", state: "Mapping[str, Tensor]", file: P
 
 
 def _of_bodies(name: str, value: "Tensor", num_slots: int) -> "dict[str, Tensor]":
-    """A number of each body's joints and coordinates, body by body; of what does not divide so, a name that is none.
+    """A vector of `data_bn`, divided among the bodies; under an unknown name if it cannot be divided.
 
-    A single number, of batches seen, is that of all bodies.
+    A single number, that of batches seen, goes to all bodies.
     """
     if value.dim() == 0:
         return {f"normalise.{slot}.{name}": value for slot in range(num_slots)}

@@ -1,13 +1,13 @@
 """CTR-GCN: every channel has a graph of its own, refined from the clip (Chen et al., ICCV 2021).
 
-Channel-wise topology refinement (CTR-GC) over three graphs, which are learnt, and temporal convolution in four
-branches. Written from the paper and the layer plan of its released code.
+Channel-wise topology refinement (CTR-GC) over three learnt graphs, and temporal convolution in four branches. Written
+from the paper and the layer plan of its released code, with three differences:
 
-- Relations are of joints' means over time: the mean is taken before the linear map, which is the same and cheaper.
-- The greatest of three frames is found by comparing them, whose gradient is the same on every device, and not by a
-  pooling layer; of frames that are equal each has half of it.
-- The graphs to begin with are of the layout's own bones. The released ones of NTU RGB+D put thumbs between hands and
-  their tips; released weights bring the learnt graphs with them.
+- Relations are computed of joints' means over time. The mean comes before the linear map, which is equivalent and
+  cheaper.
+- Max pooling over time is done by comparisons (`_frame_max.py`), whose gradient is the same on every device.
+- The initial graphs have the layout's own bones. The released ones of NTU RGB+D put thumbs between hands and their
+  tips; released weights bring their learnt graphs.
 """
 
 # Shapes: P bodies, C channels (O: after), T frames, V joints (U: after the graph), R channels of relations, D feature
@@ -18,12 +18,12 @@ from torch import Tensor, nn
 
 from pipeline.core import params as core_params
 from pipeline.core.joints import JointLayout
-from pipeline.modalities.skeleton._bodies import PLAN, BodyEncoder
+from pipeline.modalities.skeleton._bodies import NUM_COORDINATES, PLAN, BodyEncoder
 from pipeline.modalities.skeleton._frame_max import FrameMax
 from pipeline.modalities.skeleton._graphs import Weights, directed
 from pipeline.modalities.skeleton._released import Released
 
-RELATION_REDUCTION = 8  # channels for one of the relations; of coordinates there are as many
+RELATION_REDUCTION = 8  # channels per channel of relations; coordinates have so many channels of relations
 KERNEL_FRAMES = 5
 DILATIONS = (1, 2)
 NUM_BRANCHES = len(DILATIONS) + 2
@@ -36,7 +36,7 @@ class Params(core_params.Params):
     width: int = Field(ge=8, multiple_of=8)  # channels of the first blocks; 64 as published
 
 
-class Refined(nn.Module):
+class RefinedGraphConvolution(nn.Module):
     """CTR-GC: y_ou = sum over v of (graph_uv + alpha * relation_ouv) * (map x)_ov (paper, equations 4 to 8)."""
 
     def __init__(self, in_channels: int, out_channels: int, num_coordinates: int) -> None:
@@ -55,29 +55,32 @@ class Refined(nn.Module):
         return y_POTU
 
 
-class Graphs(nn.Module):
-    """The sum over the graphs, normalised, and a residual."""
+class GraphSum(nn.Module):
+    """The normalised sum over the graphs, and a residual."""
 
     def __init__(self, in_channels: int, out_channels: int, num_coordinates: int, graphs_KUV: Weights) -> None:
         super().__init__()
         self.graphs_KUV = nn.Parameter(torch.tensor(graphs_KUV, dtype=torch.float32))
         self.alpha = nn.Parameter(torch.zeros(1))
-        self.refined = nn.ModuleList(Refined(in_channels, out_channels, num_coordinates) for _ in graphs_KUV)
+        self.refined = nn.ModuleList(
+            RefinedGraphConvolution(in_channels, out_channels, num_coordinates) for _ in graphs_KUV
+        )
         self.normalise = nn.BatchNorm2d(out_channels)
-        nn.init.constant_(self.normalise.weight, 1e-6)  # to begin with the residual alone
+        nn.init.constant_(self.normalise.weight, 1e-6)  # begins as the residual alone
         self.residual = nn.Identity() if in_channels == out_channels else _mapped(in_channels, out_channels)
 
     def forward(self, x_PCTV: Tensor) -> Tensor:
         """y_POTV."""
-        found = [
+        of_graphs = [
             refined(x_PCTV, graph, self.alpha) for refined, graph in zip(self.refined, self.graphs_KUV, strict=True)
         ]
-        y_POTV: Tensor = torch.relu(self.normalise(sum(found[1:], found[0])) + self.residual(x_PCTV))
+        total_POTV = sum(of_graphs[1:], of_graphs[0])
+        y_POTV: Tensor = torch.relu(self.normalise(total_POTV) + self.residual(x_PCTV))
         return y_POTV
 
 
 class Branches(nn.Module):
-    """Temporal convolution: two dilations, the greatest of three frames, and the frame itself, each of a quarter."""
+    """Temporal convolution: two dilations, the maximum of three frames, and the frame itself, a quarter of y each."""
 
     def __init__(self, channels: int, stride: int) -> None:
         super().__init__()
@@ -119,7 +122,7 @@ def _over_time(width: int, stride: int, dilation: int) -> nn.Sequential:
 class Block(nn.Module):
     """Graphs, branches over time, residual."""
 
-    def __init__(self, graphs: Graphs, time: Branches, residual: nn.Module | None) -> None:
+    def __init__(self, graphs: GraphSum, time: Branches, residual: nn.Module | None) -> None:
         super().__init__()
         self.graphs, self.time, self.residual = graphs, time, residual
 
@@ -132,21 +135,16 @@ class Block(nn.Module):
 class Encoder(BodyEncoder):
     """Clips of joint positions -> one vector a clip. `dim` is its size."""
 
-    def __init__(self, params: Params, layout: JointLayout, in_channels: int = 3) -> None:
-        super().__init__(PLAN[-1][0] * params.width, layout.num_joints, in_channels, params.num_slots)
-        graphs_KUV, blocks, channels = directed(layout), [], in_channels
+    def __init__(self, params: Params, layout: JointLayout) -> None:
+        super().__init__(PLAN[-1][0] * params.width, layout.num_joints, params.num_slots)
+        graphs_KUV, blocks, channels = directed(layout), [], NUM_COORDINATES
         for number, (times, stride) in enumerate(PLAN):
             width = times * params.width
-            graphs, time = Graphs(channels, width, in_channels, graphs_KUV), Branches(width, stride)
+            graphs, time = GraphSum(channels, width, NUM_COORDINATES, graphs_KUV), Branches(width, stride)
             residual = _mapped(channels, width, stride) if stride > 1 else nn.Identity() if number else None
             blocks.append(Block(graphs, time, residual))
             channels = width
         self.blocks = nn.Sequential(*blocks)
-
-    def maps(self, x_PCTV: Tensor) -> Tensor:
-        """body_PDSV."""
-        body_PDSV: Tensor = self.blocks(x_PCTV)
-        return body_PDSV
 
 
 RELEASED = Released(

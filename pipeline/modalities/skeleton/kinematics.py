@@ -1,11 +1,11 @@
-"""Kinematic features: what a body does, as numbers of mechanics. Nothing is trained; any layout, any number of bodies.
+"""Kinematic features: numbers that describe how bodies move. Nothing is trained; any layout and number of bodies.
 
-Of every curve (fourteen joints about the hips, the hips, distances of joints) fourteen statistics; before them the
-measured movements of core.measures, after them how two bodies stand to each other. A clip's vector is the mean over
-its bodies. Recipes that keep where a body goes, as `whole50`, say more than those that centre every frame.
+A clip's vector is the mean over its bodies of: the measured movements of core.measures; then fourteen statistics of
+every curve (fourteen joints about the hips, the hips, distances between joints); then how two bodies stand to each
+other. Recipes that keep where a body goes, such as `whole50`, tell it more than those that centre every frame.
 """
 
-# Shapes: N clips, C = 3 axes, T frames, V joints, M bodies, P bodies that are there, Q curves, D feature size.
+# Shapes: N clips, C = 3 axes, T frames, V joints, M bodies, P bodies present, Q curves, D feature size.
 from typing import ClassVar
 
 import numpy as np
@@ -21,12 +21,12 @@ from pipeline.modalities.skeleton._poses import JOINTS, Poses, poses
 
 Floats = npt.NDArray[np.float64]
 
-MEASURED = MEASURES  # the names of a vector's first numbers; there are no weights to load
+MEASURED = MEASURES  # the names of a vector's first numbers, which mark an encoder without weights
 
-_LOW, _HIGH = 5, 95  # percentiles in place of the least and the greatest: one wild frame decides nothing
+_LOW, _HIGH = 5, 95  # percentiles in place of minimum and maximum, so that no single frame decides
 _PERIODS = 6  # amplitudes of one to six periods a clip
 _NUM_STATISTICS = 8 + _PERIODS
-_AMPLITUDE = 1e-3  # of noise, in trunks
+_AMPLITUDE = 1e-3  # of noise, in lengths of the trunk
 _PAIRS = (
     ("hand_right", "hand_left"),
     ("hand_right", "head"),
@@ -46,7 +46,7 @@ _NUM_BETWEEN = 4
 
 
 class Params(core_params.Params):
-    """Nothing to choose."""
+    """No options."""
 
 
 class Encoder(nn.Module):
@@ -60,11 +60,11 @@ class Encoder(nn.Module):
         self.dim = len(MEASURES) + _NUM_STATISTICS * _NUM_CURVES + _NUM_BETWEEN
 
     def forward(self, x_NCTVM: Tensor) -> Tensor:
-        """feature_ND: the mean over the bodies that are there; 0 for a clip without a body."""
+        """feature_ND: the mean over the bodies present; 0 for a clip without a body."""
         return self.with_tokens(x_NCTVM)[0]
 
     def with_tokens(self, x_NCTVM: Tensor) -> tuple[Tensor, Tensor]:
-        """The feature, and one a body, tokens_NMD; a body that is not there has the mean of those that are."""
+        """The feature, and tokens_NMD, one a body; an absent body has the mean of those present."""
         x = x_NCTVM.detach().cpu().numpy()
         bodies = poses(x, self.layout)
         feature_PE = np.concatenate([measured(bodies), _statistics(_curves(bodies))], axis=1)
@@ -79,12 +79,12 @@ class Encoder(nn.Module):
 
 
 def _place_of(x_NCTVM: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
-    """Which of its clip's bodies each is that is there."""
+    """The place in its clip of each body present."""
     return np.nonzero(x_NCTVM.any(axis=(1, 2, 3)))[1]
 
 
 def _mean_by_clip(feature_PE: Floats, clip_P: npt.NDArray[np.int64], num_clips: int) -> tuple[Floats, Floats]:
-    """The mean over each clip's bodies, and how many it has."""
+    """The mean over each clip's bodies, and their number."""
     count_N = np.bincount(clip_P, minlength=num_clips).astype(np.float64)
     sum_NE = np.zeros((num_clips, feature_PE.shape[1]))
     np.add.at(sum_NE, clip_P, feature_PE)
@@ -94,13 +94,13 @@ def _mean_by_clip(feature_PE: Floats, clip_P: npt.NDArray[np.int64], num_clips: 
 def _curves(bodies: Poses) -> Floats:
     """curve_PTQ."""
     joints_PTQ = bodies.pose_PTJ3.reshape(*bodies.pose_PTJ3.shape[:2], 3 * len(JOINTS))
-    apart_PTQ = np.stack([bodies.between(one, other) for one, other in _PAIRS], axis=2)
+    apart_PTQ = np.stack([bodies.between(*pair) for pair in _PAIRS], axis=2)
     start_P13 = np.median(bodies.root_PT3, axis=1, keepdims=True)
     return np.concatenate([joints_PTQ, bodies.root_PT3 - start_P13, apart_PTQ], axis=2)
 
 
 def _statistics(curve_PTQ: Floats) -> Floats:
-    """(P, statistics of all curves): level, spread, extremes, what changes, how fast, and how often it repeats."""
+    """(P, statistics of all curves): level, spread, extremes, change, speed, and amplitudes by period."""
     num_frames = curve_PTQ.shape[1]
     tenth, middle = max(1, num_frames // 10), num_frames // 2
     begin, end = curve_PTQ[:, :tenth].mean(axis=1), curve_PTQ[:, -tenth:].mean(axis=1)
@@ -108,7 +108,7 @@ def _statistics(curve_PTQ: Floats) -> Floats:
     speed = np.abs(np.diff(curve_PTQ, axis=1))
     amplitude = np.abs(np.fft.rfft(curve_PTQ, axis=1))[:, 1 : _PERIODS + 1] / num_frames
     amplitude = np.pad(amplitude, ((0, 0), (0, _PERIODS - amplitude.shape[1]), (0, 0)))
-    found = [
+    statistics = [
         curve_PTQ.mean(axis=1),
         curve_PTQ.std(axis=1),
         *np.percentile(curve_PTQ, (_LOW, _HIGH), axis=1),
@@ -118,14 +118,14 @@ def _statistics(curve_PTQ: Floats) -> Floats:
         np.percentile(speed, _HIGH, axis=1),
         *np.moveaxis(np.log(amplitude + _AMPLITUDE), 1, 0),
     ]
-    return np.concatenate(found, axis=1)
+    return np.concatenate(statistics, axis=1)
 
 
 def _between(bodies: Poses, count_N: Floats) -> Floats:
-    """How the first two bodies of a clip stand to each other: 1, mean, least and change of their distance; 0 alone."""
-    found = np.zeros((len(count_N), _NUM_BETWEEN))
+    """The first two bodies of a clip: 1, then mean, minimum and change of their distance; zeros for a single body."""
+    between = np.zeros((len(count_N), _NUM_BETWEEN))
     for clip in np.flatnonzero(count_N > 1):
-        one_T3, other_T3 = bodies.root_PT3[bodies.clip_P == clip][:2]
-        apart_T = np.linalg.norm(one_T3 - other_T3, axis=1)
-        found[clip] = 1.0, apart_T.mean(), apart_T.min(), apart_T[-1] - apart_T[0]
-    return found
+        first_T3, second_T3 = bodies.root_PT3[bodies.clip_P == clip][:2]
+        apart_T = np.linalg.norm(first_T3 - second_T3, axis=1)
+        between[clip] = 1.0, apart_T.mean(), apart_T.min(), apart_T[-1] - apart_T[0]
+    return between

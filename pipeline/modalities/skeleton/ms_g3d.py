@@ -1,7 +1,7 @@
-"""MS-G3D: joints take in others as far away as 12 bones, over several frames at once (Liu et al., CVPR 2020).
+"""MS-G3D: graph convolution over distances of up to 12 bones, and over several frames at once (Liu et al., CVPR 2020).
 
-Written from the paper and the layer plan of its released code. Each of three blocks adds up two ways: joints among
-themselves, then time (`joints`), and joints of several neighbouring frames as one graph (`windows`).
+Written from the paper and the layer plan of its released code. Each of three blocks adds two paths: joints by
+themselves, then time (`joints`), and the joints of several neighbouring frames as one graph (`windows`).
 """
 
 # Shapes: P bodies, C channels (O: after), T frames, V joints (W: before a step over the graph), K distances,
@@ -15,51 +15,51 @@ from torch import Tensor, nn
 
 from pipeline.core import params as core_params
 from pipeline.core.joints import JointLayout
-from pipeline.modalities.skeleton._bodies import BodyEncoder
+from pipeline.modalities.skeleton._bodies import NUM_COORDINATES, BodyEncoder
 from pipeline.modalities.skeleton._frame_max import FrameMax
 from pipeline.modalities.skeleton._graphs import Weights, adjacent, with_released_bones
 from pipeline.modalities.skeleton._released import Released
 
 STRIDES = (1, 2, 2)  # of the blocks
-WINDOWS = (3, 5)  # frames that are one graph
+WINDOWS = (3, 5)  # frames of one graph
 DILATIONS = (1, 2, 3, 4)
-NUM_BRANCHES = len(DILATIONS) + 2  # of a convolution over time
+NUM_BRANCHES = len(DILATIONS) + 2  # of a temporal convolution
 
 
 class Params(core_params.Params):
     """Graph and size of the network."""
 
-    bones: Literal["layout", "released"]  # released: those of the released graph where they are others
+    bones: Literal["layout", "released"]  # released: those of the released graph, some of which differ
     num_slots: int = Field(ge=1)  # bodies with statistics of their own; 2 as published
     width: int = Field(ge=1, multiple_of=NUM_BRANCHES)  # channels of the first block; 96 as published
-    gcn_scales: int = Field(ge=1)  # distances 0, 1, ... that a joint takes others in from; 13 as published
+    gcn_scales: int = Field(ge=1)  # distances 0, 1, ... over which joints are summed; 13 as published
     g3d_scales: int = Field(ge=1)  # the same in windows; 6 as published
 
 
 def scales(adjacent_VW: Weights, num_scales: int) -> Weights:
-    """A_KVW: of each distance the pairs exactly so far apart, each joint itself too; D^-1/2 A D^-1/2 of its degrees D.
+    """A_KVW: for each distance the pairs exactly so far apart, and each joint itself; D^-1/2 A D^-1/2 with degrees D.
 
     Paper, section 3.2.
     """
     itself_VW = np.eye(len(adjacent_VW), dtype=bool)
     step_VW = (adjacent_VW > 0) | itself_VW
-    within_VW, found = itself_VW, []
+    within_VW, normalised = itself_VW, []
     for scale in range(num_scales):
-        further_VW = within_VW @ step_VW if scale else within_VW
-        taken_VW = (further_VW & ~within_VW) | itself_VW
-        root_V = np.sqrt(taken_VW.sum(axis=1))
-        found.append(taken_VW / root_V[:, None] / root_V)
-        within_VW = further_VW
-    return np.stack(found)
+        farther_VW = within_VW @ step_VW if scale else within_VW
+        exactly_VW = (farther_VW & ~within_VW) | itself_VW
+        root_V = np.sqrt(exactly_VW.sum(axis=1))
+        normalised.append(exactly_VW / root_V[:, None] / root_V)
+        within_VW = farther_VW
+    return np.stack(normalised)
 
 
 def windowed(adjacent_VW: Weights, num_frames: int) -> Weights:
-    """A_VW of a window's frames: a joint in one of them is next to itself and to its neighbours in all of them."""
+    """A_VW of all joints in a window: a joint is adjacent to itself and its neighbours in every frame."""
     return np.tile(adjacent_VW + np.eye(len(adjacent_VW)), (num_frames, num_frames))
 
 
 class GraphConvolution(nn.Module):
-    """y_v = ReLU(BatchNorm(sum over k, w of (A_kvw + B_kvw) * weight_k x_w)), B learnt."""
+    """y_v = ReLU(BatchNorm(sum over k, w of (A_kvw + B_kvw) * weight_k x_w)), with B learnt."""
 
     weights_KVW: Tensor
 
@@ -77,7 +77,7 @@ class GraphConvolution(nn.Module):
 
 
 class WindowConvolution(nn.Module):
-    """A graph convolution over the joints of all frames of a window, whose frames are then made one."""
+    """A graph convolution over the joints of all frames of a window, which are then merged into one frame."""
 
     def __init__(self, channels: tuple[int, int, int], adjacent_VW: Weights, num_scales: int, num_frames: int) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class WindowConvolution(nn.Module):
         self.collapse = nn.Sequential(nn.Conv2d(between * num_frames, after, 1), nn.BatchNorm2d(after))
 
     def forward(self, x_PCTV: Tensor, stride: int) -> Tensor:
-        """y_POSV: a window around every `stride`-th frame, zeros where there is none."""
+        """y_POSV: of a window around every `stride`-th frame, with zeros beyond the ends."""
         around = (self.num_frames - 1) // 2
         window_PCSVF = nn.functional.pad(x_PCTV, (0, 0, around, around)).unfold(2, self.num_frames, stride)
         y = self.graph(window_PCSVF.transpose(3, 4).flatten(3))
@@ -97,13 +97,13 @@ class WindowConvolution(nn.Module):
 
 
 class TimeConvolution(nn.Module):
-    """Branches side by side over time, and a residual; without `rectified` nothing is done to their sum."""
+    """Parallel branches over time, and a residual; `rectified`: ReLU of their sum."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1, *, rectified: bool = True) -> None:
         super().__init__()
         share = out_channels // NUM_BRANCHES
         self.rectified = rectified
-        dilated = [nn.Conv2d(share, share, (3, 1), (stride, 1), (each, 0), (each, 1)) for each in DILATIONS]
+        dilated = [nn.Conv2d(share, share, (3, 1), (stride, 1), (dilation, 0), (dilation, 1)) for dilation in DILATIONS]
         self.branches = nn.ModuleList(
             nn.Sequential(*_pointwise(in_channels, share, 1), nn.ReLU(), over_time, nn.BatchNorm2d(share))
             for over_time in [*dilated, FrameMax(stride)]
@@ -123,7 +123,7 @@ def _pointwise(in_channels: int, out_channels: int, stride: int) -> nn.Sequentia
 
 
 class Block(nn.Module):
-    """Both ways added, then time once more."""
+    """The sum of both paths, then one more temporal convolution."""
 
     def __init__(self, channels: tuple[int, int, int], stride: int, params: Params, graph_VW: Weights) -> None:
         super().__init__()
@@ -144,30 +144,25 @@ class Block(nn.Module):
         y_POSV = self.joints(x_PCTV)
         for window in self.windows:
             y_POSV = y_POSV + window(x_PCTV, self.stride)
-        found: Tensor = self.time(torch.relu(y_POSV))
-        return found
+        merged_POSV: Tensor = self.time(torch.relu(y_POSV))
+        return merged_POSV
 
 
 class Encoder(BodyEncoder):
     """Clips of joint positions -> one vector a clip. `dim` is its size."""
 
-    def __init__(self, params: Params, layout: JointLayout, in_channels: int = 3) -> None:
-        one, two, four = (params.width * times for times in (1, 2, 4))
-        super().__init__(four, layout.num_joints, in_channels, params.num_slots)
+    def __init__(self, params: Params, layout: JointLayout) -> None:
+        width, double, fourfold = (params.width * times for times in (1, 2, 4))
+        super().__init__(fourfold, layout.num_joints, params.num_slots)
         graph_VW = adjacent(layout if params.bones == "layout" else with_released_bones(layout))
-        channels = (in_channels, one, one), (one, one, two), (two, two, four)
+        channels = (NUM_COORDINATES, width, width), (width, width, double), (double, double, fourfold)
         self.blocks = nn.Sequential(
-            *(Block(each, stride, params, graph_VW) for each, stride in zip(channels, STRIDES, strict=True))
+            *(Block(of_block, stride, params, graph_VW) for of_block, stride in zip(channels, STRIDES, strict=True))
         )
 
-    def maps(self, x_PCTV: Tensor) -> Tensor:
-        """body_PDSV."""
-        body_PDSV: Tensor = self.blocks(x_PCTV)
-        return body_PDSV
 
-
-def _as_here(name: str, value: Tensor) -> Tensor:
-    """A released weight as it lies here: scales apart, and a window's frames among the channels."""
+def _reshape(name: str, value: Tensor) -> Tensor:
+    """A released weight in its shape here: with an axis of scales, and a window's frames among the channels."""
     if name.endswith(".learnt_KVW") and value.dim() == 2 and value.numel() and len(value) % value.shape[1] == 0:
         return value.reshape(-1, value.shape[1], value.shape[1])
     return value.flatten(1)[:, :, None, None] if value.dim() == 5 else value
@@ -193,7 +188,7 @@ RELEASED = Released(
     ),
     left_out=(r"^fc\.",),
     classifier="fc.weight",
-    reshape=_as_here,
+    reshape=_reshape,
     options={"bones": "released", "num_slots": 2, "width": 96, "gcn_scales": 13, "g3d_scales": 6},
     recipe="agcn300",
 )

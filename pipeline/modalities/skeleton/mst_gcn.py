@@ -1,8 +1,8 @@
-"""MST-GCN: channels in four parts, each of which hands on what it found to the next (Chen et al., AAAI 2021).
+"""MST-GCN: channels in four parts, each of which passes its output on to the next (Chen et al., AAAI 2021).
 
-So a joint takes in others and a frame takes in others at several scales within one layer, over the graph and over time.
-Written from the paper and the layer plan of its released code without its attention. Of that code's 2,896,055 weights
-4,704 are of normalisations over time that take no part in what it computes; they are left out here.
+So one layer has several scales, over the graph and over time. Written from the paper and the layer plan of its released
+code without its attention. Of that code's 2,896,055 weights 4,704 belong to normalisations over time that take no part
+in its output; they are left out here.
 """
 
 # Shapes: P bodies, C channels (O: after), T frames, V joints (W: after the graph), K directions of bones, D feature
@@ -15,14 +15,14 @@ from torch import Tensor, nn
 
 from pipeline.core import params as core_params
 from pipeline.core.joints import JointLayout
-from pipeline.modalities.skeleton._bodies import PLAN, BodyEncoder
+from pipeline.modalities.skeleton._bodies import NUM_COORDINATES, PLAN, BodyEncoder
 from pipeline.modalities.skeleton._graphs import Weights, directed
 from pipeline.modalities.skeleton._released import Released
 
 NUM_PARTS = 4
 KERNEL_FRAMES = 9
 
-Layer = Callable[[int, int], nn.Module]  # of a number of channels before and after
+Layer = Callable[[int, int], nn.Module]  # of the number of channels before and after
 
 
 class Params(core_params.Params):
@@ -33,9 +33,9 @@ class Params(core_params.Params):
 
 
 class GraphConvolution(nn.Module):
-    """y_w = sum over k, v of (A_kvw + B_kvw) * (weight_k x_v + bias_k), B learnt and A at the beginning.
+    """y_w = sum over k, v of (A_kvw + B_kvw) * (weight_k x_v + bias_k), with B learnt, beginning as A.
 
-    A is kept with the weights: released ones bring theirs, which has some bones that are not those of the layout.
+    A is saved with the weights, as released weights bring a graph in which some bones differ from the layout's.
     """
 
     graph_KVW: Tensor
@@ -54,29 +54,29 @@ class GraphConvolution(nn.Module):
 
 
 class PartByPart(nn.Module):
-    """A layer for each part of the channels, put together again, and a residual.
+    """A layer for each part of the channels, whose outputs are concatenated, and a residual.
 
-    Where a layer leaves the shape as it was, each part but the first takes in what the one before it gave.
+    Where the layer keeps the shape, each part but the first also adds the output of the part before it.
     """
 
     def __init__(self, layer: Layer, channels: tuple[int, int], stride: int, *, normalised: bool) -> None:
         super().__init__()
         before, after = channels
-        self.hands_on = before == after and stride == 1
+        self.passes_on = before == after and stride == 1
         self.normalise = nn.BatchNorm2d(before) if normalised else nn.Identity()
         self.parts = nn.ModuleList(
             nn.Sequential(layer(before // NUM_PARTS, after // NUM_PARTS), nn.BatchNorm2d(after // NUM_PARTS))
             for _ in range(NUM_PARTS)
         )
         changed = nn.Conv2d(before, after, 1, (stride, 1)), nn.BatchNorm2d(after)
-        self.residual = nn.Identity() if self.hands_on else nn.Sequential(*changed)
+        self.residual = nn.Identity() if self.passes_on else nn.Sequential(*changed)
 
     def forward(self, x_PCTV: Tensor) -> Tensor:
         """y_POSV."""
-        found: list[Tensor] = []
+        outputs: list[Tensor] = []
         for part, layer in zip(self.normalise(x_PCTV).chunk(NUM_PARTS, 1), self.parts, strict=True):
-            found.append(layer(part + found[-1] if self.hands_on and found else part))
-        return torch.relu(torch.cat(found, 1) + self.residual(x_PCTV))
+            outputs.append(layer(part + outputs[-1] if self.passes_on and outputs else part))
+        return torch.relu(torch.cat(outputs, 1) + self.residual(x_PCTV))
 
 
 def _over_time(in_channels: int, out_channels: int, stride: int = 1) -> nn.Conv2d:
@@ -92,33 +92,28 @@ def _first(in_channels: int, width: int, weights_KVW: Weights) -> nn.Sequential:
 
 
 def _block(before: int, after: int, stride: int, weights_KVW: Weights) -> nn.Sequential:
-    """The graph, then time."""
+    """A layer over the graph, then one over time."""
     return nn.Sequential(
-        PartByPart(lambda one, other: GraphConvolution(one, other, weights_KVW), (before, after), 1, normalised=True),
-        PartByPart(lambda one, other: _over_time(one, other, stride), (after, after), stride, normalised=False),
+        PartByPart(lambda c_in, c_out: GraphConvolution(c_in, c_out, weights_KVW), (before, after), 1, normalised=True),
+        PartByPart(lambda c_in, c_out: _over_time(c_in, c_out, stride), (after, after), stride, normalised=False),
     )
 
 
 class Encoder(BodyEncoder):
     """Clips of joint positions -> one vector a clip. `dim` is its size."""
 
-    def __init__(self, params: Params, layout: JointLayout, in_channels: int = 3) -> None:
+    def __init__(self, params: Params, layout: JointLayout) -> None:
         widths = [params.width * times for times, _ in PLAN]
-        super().__init__(widths[-1], layout.num_joints, in_channels, params.num_slots)
+        super().__init__(widths[-1], layout.num_joints, params.num_slots)
         weights_KVW = directed(layout)
-        further = zip(widths, widths[1:], [stride for _, stride in PLAN[1:]], strict=False)
+        others = zip(widths, widths[1:], [stride for _, stride in PLAN[1:]], strict=False)
         self.blocks = nn.Sequential(
-            _first(in_channels, widths[0], weights_KVW), *(_block(*block, weights_KVW) for block in further)
+            _first(NUM_COORDINATES, widths[0], weights_KVW), *(_block(*block, weights_KVW) for block in others)
         )
         for module in self.modules():
             if isinstance(module, nn.Conv2d) and module.bias is not None:
                 nn.init.kaiming_normal_(module.weight, mode="fan_out")
                 nn.init.zeros_(module.bias)
-
-    def maps(self, x_PCTV: Tensor) -> Tensor:
-        """body_PDSV."""
-        body_PDSV: Tensor = self.blocks(x_PCTV)
-        return body_PDSV
 
 
 RELEASED = Released(

@@ -1,13 +1,13 @@
-"""Shift-GCN: joints and frames are shifted against each other, and all else is pointwise (Cheng et al., CVPR 2020).
+"""Shift-GCN: shifts channels across joints and frames, between pointwise layers (Cheng et al., CVPR 2020).
 
-The non-local shift graph convolution with its mask of features, and the learnable ("adaptive") shift over time. Written
-from the paper and the layer plan of its released code, from which it differs in three things:
+It has the non-local shift graph convolution with its feature mask, and the learnable ("adaptive") shift over time.
+Written from the paper and the layer plan of its released code, with three differences:
 
 - The shift over time is linear interpolation in plain PyTorch with its exact gradient. The released kernel, for CUDA
-  alone, puts the sign of the gradient of a shift, times .01, in the gradient's place: `shift_gradient: sign`.
+  only, replaces the gradient of a shift by its sign times .01, as `shift_gradient: sign` does here.
 - Beside every shift over time that kernel has one over joints, drawn within 1e-8 of 0 and never changed. These 2,816
-  numbers are among the 693,107 weights that the network of 60 classes is said to have; here they are left out.
-- An odd number of frames is halved upwards. The released network takes even numbers only.
+  numbers are part of the 693,107 weights reported for the network of 60 classes; here they are left out.
+- An odd number of frames is halved upwards. The released network takes only even numbers.
 """
 
 # Shapes: P bodies, C channels (O: after), T frames, V joints, D feature size, S frames after the strides.
@@ -20,10 +20,10 @@ from torch import Tensor, nn
 
 from pipeline.core import params as core_params
 from pipeline.core.joints import JointLayout
-from pipeline.modalities.skeleton._bodies import PLAN, BodyEncoder
+from pipeline.modalities.skeleton._bodies import NUM_COORDINATES, PLAN, BodyEncoder
 from pipeline.modalities.skeleton._released import Released
 
-SIGN_STEP = (0.01, 1e-4)  # of a gradient that is not 0, whatever its size, and of one that is 0
+SIGN_STEP = (0.01, 1e-4)  # in place of a gradient of any size, and of a gradient of 0
 
 
 class Params(core_params.Params):
@@ -35,7 +35,7 @@ class Params(core_params.Params):
 
 
 class _Permuted(torch.autograd.Function):
-    """Columns in another order; backward as fast as forward, and deterministic on every device."""
+    """Permutes columns; its backward pass is as fast as its forward pass, and deterministic on every device."""
 
     @staticmethod
     def forward(ctx: Any, x_NK: Tensor, order_K: Tensor, back_K: Tensor) -> Tensor:
@@ -49,7 +49,7 @@ class _Permuted(torch.autograd.Function):
 
 
 class _Moved(torch.autograd.Function):
-    """y_PSVC: of each channel frame s * stride + move of x_PTVC, 0 where there is none."""
+    """y_PSVC: for each channel the frame s * stride + move of x_PTVC, 0 beyond the ends."""
 
     @staticmethod
     def forward(ctx: Any, x_PTVC: Tensor, move_C: Tensor, stride: int, num_steps: int) -> Tensor:
@@ -68,15 +68,15 @@ class _Moved(torch.autograd.Function):
 
 
 def _frames(x_PTVC: Tensor, frame_SC: Tensor) -> Tensor:
-    """Of each channel the frames that are named, 0 for those that there are not."""
-    is_there_SC = (frame_SC >= 0) & (frame_SC < x_PTVC.shape[1])
-    index_1S1C = torch.where(is_there_SC, frame_SC, 0)[None, :, None]
-    found_PSVC = x_PTVC.gather(1, index_1S1C.expand(len(x_PTVC), -1, x_PTVC.shape[2], -1))
-    return found_PSVC * is_there_SC[:, None].to(x_PTVC.dtype)
+    """For each channel the frames of these numbers, 0 for numbers beyond the ends."""
+    inside_SC = (frame_SC >= 0) & (frame_SC < x_PTVC.shape[1])
+    index_1S1C = torch.where(inside_SC, frame_SC, 0)[None, :, None]
+    y_PSVC = x_PTVC.gather(1, index_1S1C.expand(len(x_PTVC), -1, x_PTVC.shape[2], -1))
+    return y_PSVC * inside_SC[:, None].to(x_PTVC.dtype)
 
 
 class _Sign(torch.autograd.Function):
-    """The same numbers; backward the sign of the gradient, as the released kernel has it."""
+    """The identity; its backward pass gives the sign of the gradient, as the released kernel does."""
 
     @staticmethod
     def forward(ctx: Any, shift_C: Tensor) -> Tensor:  # noqa: ARG004 - torch's interface
@@ -91,8 +91,8 @@ class _Sign(torch.autograd.Function):
 class TimeShift(nn.Module):
     """y_PSVC: each channel of x_PTVC at the times s * stride + shift, between frames by linear interpolation.
 
-    Beyond the ends are zeros. With a stride of 2 half a frame is added to the shift, which is then between the two
-    frames that one takes the place of.
+    Beyond the ends are zeros. With a stride of 2 half a frame is added to the shift, so that it lies between the two
+    frames that become one.
     """
 
     def __init__(self, channels: int, stride: int, gradient: str) -> None:
@@ -143,13 +143,13 @@ class ShiftGraph(nn.Module):
 
 
 def shifted(num_joints: int, channels: int, sign: int) -> Tensor:
-    """order: number i * C + j, channel j of joint i, is taken from number i * C + j + sign * j * C, modulo V * C."""
+    """order: channel j of joint i, number i * C + j, is taken from number i * C + j + sign * j * C, modulo V * C."""
     joint_V1, channel_C = torch.arange(num_joints)[:, None], torch.arange(channels)
     return ((joint_V1 * channels + channel_C + sign * channel_C * channels) % (num_joints * channels)).flatten()
 
 
 class Pointwise(nn.Module):
-    """A linear map of each joint in each frame, or each second frame, then batch normalisation."""
+    """A linear map of each joint in every `stride`-th frame, then batch normalisation."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
         super().__init__()
@@ -205,9 +205,9 @@ class Block(nn.Module):
 class Encoder(BodyEncoder):
     """Clips of joint positions -> one vector a clip. `dim` is its size."""
 
-    def __init__(self, params: Params, layout: JointLayout, in_channels: int = 3) -> None:
-        super().__init__(PLAN[-1][0] * params.width, layout.num_joints, in_channels, params.num_slots)
-        blocks, channels = [], in_channels
+    def __init__(self, params: Params, layout: JointLayout) -> None:
+        super().__init__(PLAN[-1][0] * params.width, layout.num_joints, params.num_slots)
+        blocks, channels = [], NUM_COORDINATES
         for number, (times, stride) in enumerate(PLAN):
             width = times * params.width
             graph = ShiftGraph(channels, width, layout.num_joints)
@@ -223,8 +223,8 @@ class Encoder(BodyEncoder):
         return body_PSVD.permute(0, 3, 1, 2)
 
 
-def _as_here(name: str, value: Tensor) -> Tensor:
-    """A released weight as it lies here: pointwise maps are no convolutions, masks and biases have no axes of 1."""
+def _reshape(name: str, value: Tensor) -> Tensor:
+    """A released weight in its shape here: pointwise maps are no convolutions, masks and biases have no axes of 1."""
     if name.endswith("linear.weight") and value.shape[2:] == (1, 1):
         return value.flatten(1)
     if name.endswith((".bias_O", ".mask_VC")) and value.dim() == 3:
@@ -252,7 +252,7 @@ RELEASED = Released(
     ),
     left_out=(r"^fc\.", r"\.xpos$", r"\.gcn1\.shift_(in|out)$"),
     classifier="fc.weight",
-    reshape=_as_here,
+    reshape=_reshape,
     options={"num_slots": 2, "width": 64, "shift_gradient": "sign"},
     recipe="agcn300",
 )

@@ -1,7 +1,7 @@
 """ST-GCN: graph convolution over joints, then convolution over time (Yan, Xiong, Lin, AAAI 2018).
 
-Written from the paper and the layer plans of its released code; the reduced plan is the encoder of SMIE and DVTA.
-With `graph: released` a body's feature is that of the released network, whose weights `RELEASED` names.
+Written from the paper and the layer plans of its released code; the reduced plan is the encoder of SMIE and DVTA. With
+`graph: released` it computes what the released network does, whose weights `RELEASED` names.
 """
 
 # Shapes: P bodies, C channels, T frames, V joints (W: the same, after the graph), K partitions of a joint's neighbours,
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from pipeline.core import params as core_params
 from pipeline.core.joints import JointLayout
-from pipeline.modalities.skeleton._bodies import BodyEncoder
+from pipeline.modalities.skeleton._bodies import NUM_COORDINATES, BodyEncoder
 from pipeline.modalities.skeleton._graphs import Weights, adjacent, with_released_bones
 from pipeline.modalities.skeleton._released import Released
 from pipeline.models.dropout import Dropout
@@ -59,12 +59,14 @@ PLANS = {
 
 
 def partitions(layout: JointLayout, graph: Graph) -> Weights:
-    """A_KVW: column w holds the weights with which joint w takes in its neighbours v (paper, section 3.3).
+    """A_KVW: column w holds the weights with which joint w sums its neighbours v (paper, section 3.3).
 
-    Neighbours are the joint itself and those one bone away; all of a joint's weights sum to 1 over both K and V.
-    Of `paper` partition 0 takes neighbours as far from the centre joint as w itself (w among them), 1 the nearer, 2 the
-    further. In `released`, the graph of the released code, distances beyond one bone all count as the same, partition 0
-    takes w alone, 1 the further and those as far, 2 the nearer, and some bones are others (`_graphs.RELEASED_BONES`).
+    Neighbours are the joint itself and those one bone away; a joint's weights sum to 1 over K and V together.
+
+    - `paper`: partition 0 has the neighbours as far from the centre joint as w (w among them), 1 the nearer ones, 2 the
+      farther ones.
+    - `released`, as in the released code: partition 0 has w alone, 1 the farther and equally far neighbours, 2 the
+      nearer ones. Distances beyond one bone count as equal, and some bones differ (`_graphs.RELEASED_BONES`).
     """
     bones = layout if graph == "paper" else with_released_bones(layout)
     adjacent_VW = np.eye(layout.num_joints) + adjacent(bones)
@@ -100,14 +102,14 @@ class GraphConvolution(nn.Module):
         super().__init__()
         self.register_buffer("adjacency_KVW", torch.tensor(weights_KVW, dtype=torch.float32), persistent=False)
         self.edge_weight_KVW = nn.Parameter(torch.ones(weights_KVW.shape))
-        bound = in_channels**-0.5  # what PyTorch gives a 1 x 1 convolution, which this is in the released code
+        bound = in_channels**-0.5  # as in PyTorch for a 1 x 1 convolution, which the released code uses
         self.weight_KOC = nn.Parameter(torch.empty(NUM_PARTITIONS, out_channels, in_channels).uniform_(-bound, bound))
         self.bias_KO = nn.Parameter(torch.empty(NUM_PARTITIONS, out_channels).uniform_(-bound, bound))
 
     def forward(self, x_PCTV: Tensor) -> Tensor:
-        """y_POTW. Joints are summed first where the channels become more, as before that there is less to sum.
+        """y_POTW. The sum over channels comes first where it reduces their number, else the sum over joints.
 
-        Either sum is one convolution over the values as they lie in memory: einsum, which copies them, is slower.
+        Each sum is one convolution over the values as they lie in memory; einsum copies them and is slower.
         """
         weighted_KVW = self.adjacency_KVW * self.edge_weight_KVW
         if self.weight_KOC.shape[1] > self.weight_KOC.shape[2]:
@@ -115,7 +117,7 @@ class GraphConvolution(nn.Module):
         return self._channels_first(x_PCTV, weighted_KVW)
 
     def _channels_first(self, x_PCTV: Tensor, weighted_KVW: Tensor) -> Tensor:
-        """Of all partitions at once, then a convolution whose channels are the joints and whose taps the partitions."""
+        """Channels of all partitions at once, then a convolution with joints as channels and partitions as taps."""
         num_bodies, frames, joints, channels = len(x_PCTV), *x_PCTV.shape[2:], self.weight_KOC.shape[1]
         mixed = nn.functional.conv2d(x_PCTV, self.weight_KOC.flatten(0, 1)[:, :, None, None], self.bias_KO.flatten())
         mixed_PVKE = mixed.view(num_bodies, NUM_PARTITIONS, channels * frames, joints).permute(0, 3, 1, 2)  # E = O * T
@@ -123,7 +125,7 @@ class GraphConvolution(nn.Module):
         return y_PW1E.permute(0, 2, 3, 1).reshape(num_bodies, channels, frames, joints)
 
     def _joints_first(self, x_PCTV: Tensor, weighted_KVW: Tensor) -> Tensor:
-        """Of all partitions at once, then a convolution over joints whose taps, a partition apart, add them up."""
+        """Joints of all partitions at once, then a convolution whose taps, one partition apart, add them up."""
         num_bodies, channels, frames, joints = x_PCTV.shape
         x_PVE1 = x_PCTV.reshape(num_bodies, channels * frames, 1, joints).permute(0, 3, 1, 2)  # E = C * T
         sums = nn.functional.conv2d(x_PVE1, weighted_KVW.transpose(1, 2).flatten(0, 1)[:, :, None, None])
@@ -170,30 +172,25 @@ class StgcnBlock(nn.Module):
 class Encoder(BodyEncoder):
     """Clips of joint positions -> one vector a clip. `dim` is its size."""
 
-    def __init__(self, params: Params, layout: JointLayout, in_channels: int = 3) -> None:
+    def __init__(self, params: Params, layout: JointLayout) -> None:
         plan = PLANS[params.plan]
-        super().__init__(plan[-1].channels, layout.num_joints, in_channels)
-        channels = [in_channels, *(block.channels for block in plan)]
+        super().__init__(plan[-1].channels, layout.num_joints)
+        channels = [NUM_COORDINATES, *(block.channels for block in plan)]
         weights_KVW = partitions(layout, params.graph)
         self.blocks = nn.Sequential(
             *(StgcnBlock(c, block, weights_KVW, params.dropout) for c, block in zip(channels, plan, strict=False))
         )
 
-    def maps(self, x_PCTV: Tensor) -> Tensor:
-        """body_PDSV."""
-        body_PDSV: Tensor = self.blocks(x_PCTV)
-        return body_PDSV
 
-
-def _as_here(name: str, value: Tensor) -> Tensor:
-    """A released weight as it lies here: of the graph convolution, partitions apart."""
+def _reshape(name: str, value: Tensor) -> Tensor:
+    """A released weight in its shape here: the graph convolution has an axis of partitions."""
     of_graph = name.endswith((".weight_KOC", ".bias_KO")) and value.dim() in (1, 4)
     if of_graph and len(value) % NUM_PARTITIONS == 0:
         return value.reshape(NUM_PARTITIONS, -1, *value.shape[1:2])
     return value
 
 
-# Of `graph: released`, and of either plan.
+# For `graph: released` and either plan.
 RELEASED = Released(
     source="yysijie/st-gcn, net/st_gcn.py; YujieOuO/SMIE, module/gcn/st_gcn.py, "
     "commit 0697259ffe16808ac6bf25c2513ce59017f20589",
@@ -207,7 +204,7 @@ RELEASED = Released(
     ),
     left_out=(r"^A$", r"^fcn\."),
     classifier="fcn.weight",
-    reshape=_as_here,
+    reshape=_reshape,
     options={"graph": "released", "plan": "full", "dropout": 0.5},
     recipe="stgcn300",
 )

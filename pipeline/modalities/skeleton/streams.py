@@ -1,12 +1,12 @@
-"""Several networks of one kind over views of the same bodies: joints, bones and how both move; their ensemble.
+"""An ensemble of networks of one kind over views of the same bodies: joints, bones and the motion of both.
 
-As the field has it since 2s-AGCN (Shi et al., CVPR 2019) and MS-AAGCN (TIP 2020); all streams count the same, where
-released ensembles weigh the scores of joints and bones .6 and those of motions .4. A bone is a joint less its neighbour
-nearer to the centre, and 0 at the centre; a motion is the next frame less this one, and 0 in the last frame. The
-released lists of bones of NTU RGB+D put the thumbs between hands and their tips; here a tip's bone is that to the hand.
+As in 2s-AGCN (Shi et al., CVPR 2019) and MS-AAGCN (TIP 2020). All streams have the same weight; released ensembles
+weigh the scores of joints and bones .6 and those of motions .4. A bone is a joint less its neighbour nearer to the
+centre, and 0 at the centre. A motion is the next frame less this one, and 0 in the last frame. The released lists of
+bones of NTU RGB+D put the thumbs between hands and their tips; here the bone of a tip leads to the hand.
 
-A clip's vector is that of its streams end to end, in the order in which they are named. Which bodies there are is seen
-in the joints alone: one that stands still has motions of 0, and is there.
+A clip's vector is the concatenation of its streams' vectors, in the given order. Which bodies are present is decided by
+the joints alone: a body that stands still is present, with motions of 0.
 """
 
 # Shapes: N clips, P bodies present in them, C channels, T frames, V joints, M bodies, D feature size.
@@ -20,13 +20,13 @@ from pipeline.core import members
 from pipeline.core import params as core_params
 from pipeline.core.errors import ParamsError
 from pipeline.core.joints import JointLayout
-from pipeline.modalities.skeleton._bodies import BodyEncoder, bodies, mean_body, pooled
+from pipeline.modalities.skeleton._bodies import BodyEncoder, bodies, clip_feature, mean_body
 
 Stream = Literal["joint", "bone", "joint_motion", "bone_motion"]
 
 
 class Params(core_params.Params):
-    """Which encoder of this folder sees which views."""
+    """Which encoder of this folder gets which views."""
 
     encoder: str
     options: dict[str, Any]  # its Params
@@ -35,12 +35,12 @@ class Params(core_params.Params):
     @model_validator(mode="after")
     def _each_once(self) -> Self:
         if len(set(self.streams)) < len(self.streams):
-            raise ValueError("streams name one twice")
+            raise ValueError("a stream is named twice")
         return self
 
 
 class Encoder(nn.Module):
-    """Clips of joint positions -> the vectors of all streams end to end. `dim` is their size together."""
+    """Clips of joint positions -> the concatenated vectors of all streams. `dim` is their total size."""
 
     parts: ClassVar[dict[str, int]] = BodyEncoder.parts
     parent_V: Tensor
@@ -48,7 +48,7 @@ class Encoder(nn.Module):
     def __init__(self, params: Params, layout: JointLayout) -> None:
         super().__init__()
         self.networks = nn.ModuleDict({stream: _network(params, layout) for stream in params.streams})
-        self.dims = [network.dim for network in self._each().values()]
+        self.dims = [network.dim for network in self._streams().values()]
         self.dim = sum(self.dims)
         nearer = dict(layout.edges)
         parents = [nearer.get(joint, joint) for joint in range(layout.num_joints)]
@@ -61,31 +61,31 @@ class Encoder(nn.Module):
     def by_stream(self, x_NCTVM: Tensor) -> list[Tensor]:
         """feature_ND of each stream."""
         present_NM, maps = self._maps(x_NCTVM)
-        return [mean_body(pooled(body_PDSV), present_NM) for body_PDSV in maps]
+        return [clip_feature(body_PDSV, present_NM) for body_PDSV in maps]
 
     def with_tokens(self, x_NCTVM: Tensor) -> tuple[Tensor, Tensor]:
-        """The feature, and what it is the mean of: tokens_NSVD, joint by joint over time, streams end to end."""
+        """The feature, and the tokens_NSVD whose mean it is: of each frame and joint, streams concatenated."""
         present_NM, maps = self._maps(x_NCTVM)
-        features = [mean_body(pooled(body_PDSV), present_NM) for body_PDSV in maps]
+        features = [clip_feature(body_PDSV, present_NM) for body_PDSV in maps]
         tokens_NDSV = torch.cat([mean_body(body_PDSV, present_NM) for body_PDSV in maps], dim=1)
         return torch.cat(features, dim=1), tokens_NDSV.permute(0, 2, 3, 1)
 
     def _maps(self, x_NCTVM: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Where bodies are, and body_PDSV of each stream."""
+        """Which bodies are present, and body_PDSV of each stream."""
         x_PCTV, present_NM = bodies(x_NCTVM)
-        networks = self._each()
+        networks = self._streams()
         views = (view(x_PCTV, stream, self.parent_V) for stream in networks)
         return present_NM, [
             network.of_bodies(view_PCTV, present_NM)
             for network, view_PCTV in zip(networks.values(), views, strict=True)
         ]
 
-    def _each(self) -> dict[str, BodyEncoder]:
+    def _streams(self) -> dict[str, BodyEncoder]:
         return {stream: network for stream, network in self.networks.items() if isinstance(network, BodyEncoder)}
 
 
 def view(x_PCTV: Tensor, stream: str, parent_V: Tensor) -> Tensor:
-    """What a stream sees of bodies; `parent_V` is each joint's neighbour nearer to the centre, the centre its own."""
+    """A stream's view of bodies; `parent_V` is each joint's neighbour nearer to the centre, for the centre itself."""
     if stream.startswith("bone"):
         x_PCTV = x_PCTV - x_PCTV[..., parent_V]
     if stream.endswith("motion"):
@@ -97,7 +97,7 @@ def _network(params: Params, layout: JointLayout) -> BodyEncoder:
     member = members.load(__package__, params.encoder)
     if not issubclass(member.Encoder, BodyEncoder):
         raise ParamsError(
-            f"streams are of networks, body by body, and '{params.encoder}' is none; name another encoder"
+            f"streams need a network that encodes body by body, '{params.encoder}' does not; name another encoder"
         )
     options = core_params.parse(member.Params, params.options, f"options of {params.encoder}")
     network: BodyEncoder = member.Encoder(options, layout)

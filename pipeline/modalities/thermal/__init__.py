@@ -1,4 +1,7 @@
-"""Thermal: what a thermal or near-infrared camera sees, radiometric counts or a picture for display."""
+"""Thermal or near-infrared footage: radiometric counts, or pictures for display.
+
+Encoders: `r2plus1d`, `vit`, and `clip`, CLIP's picture tower.
+"""
 
 from pipeline.modalities.shared import FilmedModality
 

@@ -1,4 +1,4 @@
-"""CLIP's picture tower on each frame of thermal pictures, shown as grey ones, pooled over time (models.clip_frames)."""
+"""CLIP's picture tower on each frame of thermal footage, as grey pictures, pooled over time (models.clip_frames)."""
 
 from functools import partial
 

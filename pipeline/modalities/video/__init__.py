@@ -1,4 +1,7 @@
-"""Video: colour pictures over time."""
+"""Video: colour pictures over time.
+
+Encoders: `framecnn`, a small network, `clip`, CLIP's picture tower, and `temporal`, a transformer over its vectors.
+"""
 
 from pipeline.modalities.shared import FilmedModality
 

@@ -1,10 +1,10 @@
-"""A small CNN on each frame, then convolutions over time: frames first, order after (as in temporal segment networks).
+"""A small CNN on each frame, then a convolution over time (as in temporal segment networks).
 
-A frame enters with its difference from the clip's mean frame, in which a still room vanishes. The last picture is not
-averaged away but kept as a coarse grid: left and right must stay apart.
+Each frame comes with its difference from the clip's mean frame, in which the still background vanishes. The last map is
+not averaged but kept as a coarse grid, so that left and right stay apart.
 """
 
-# Shapes: N clips, C channels, T frames, H x W pixels, D feature size, G x P places of the last picture.
+# Shapes: N clips, C channels, T frames, H x W pixels, D feature size, G x P places of the last map.
 from typing import Annotated, ClassVar
 
 import torch
@@ -49,26 +49,26 @@ class Encoder(nn.Module):
 
     def forward(self, x_NCTHW: Tensor) -> Tensor:
         """feature_ND: the mean of the tokens."""
-        feature_ND: Tensor = self._found(x_NCTHW).mean(dim=2)
+        feature_ND: Tensor = self._tokens(x_NCTHW).mean(dim=2)
         return feature_ND
 
     def with_tokens(self, x_NCTHW: Tensor) -> tuple[Tensor, Tensor]:
-        """The feature, and what it is the mean of: tokens_NTD, what the temporal convolution finds at each frame."""
-        found_NDT = self._found(x_NCTHW)
-        return found_NDT.mean(dim=2), found_NDT.transpose(1, 2)
+        """The feature, and the tokens_NTD whose mean it is: the output of the temporal convolution at each frame."""
+        token_NDT = self._tokens(x_NCTHW)
+        return token_NDT.mean(dim=2), token_NDT.transpose(1, 2)
 
     def places(self, x_NCTHW: Tensor) -> Tensor:
-        """places_NDTGP: the last picture of each frame, G x P places, before the grid and time; D = the last width."""
+        """places_NDTGP: the last map of each frame, G x P places, before grid and time; D is the last width."""
         moving = x_NCTHW - x_NCTHW.mean(dim=2, keepdim=True)
         frames = torch.cat([x_NCTHW, moving], dim=1).transpose(1, 2)
         places_NDTGP: Tensor = self.frame(frames.flatten(0, 1)).unflatten(0, frames.shape[:2]).transpose(1, 2)
         return places_NDTGP
 
-    def _found(self, x_NCTHW: Tensor) -> Tensor:
+    def _tokens(self, x_NCTHW: Tensor) -> Tensor:
         pictures = self.places(x_NCTHW).transpose(1, 2)
         coarse = self.coarse(pictures.flatten(0, 1)).unflatten(0, pictures.shape[:2])
-        found_NDT: Tensor = self.time(coarse.transpose(1, 2))
-        return found_NDT
+        token_NDT: Tensor = self.time(coarse.transpose(1, 2))
+        return token_NDT
 
 
 def _halving(in_channels: int, channels: int) -> nn.Module:

@@ -1,11 +1,11 @@
-"""A transformer over the vectors that CLIP's picture tower gives of frames (X-CLIP, Ni et al. 2022; Text4Vis).
+"""A transformer over CLIP's vectors of frames (X-CLIP, Ni et al. 2022; Text4Vis).
 
-It only adds to them: each frame's unit vector gets what the blocks found looking at all frames, and the clip's vector
-is the mean. Untrained blocks add nothing, so that training begins at the mean of the frames.
+The blocks look at all frames and add their output to each frame's unit vector; the clip's vector is the mean. Untrained
+blocks add nothing, so that training begins at the mean of the frames.
 """
 
 # Shapes: N clips, C = 3 colours, T frames, H x W pixels, D feature size, G x P patches.
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import Field
@@ -21,7 +21,7 @@ _SPREAD = 0.02  # standard deviation of positions before training
 
 
 class Params(core_params.Params):
-    """The picture tower, whether it learns too, and the transformer over its vectors."""
+    """The picture tower, whether it is trained, and the transformer over its vectors."""
 
     architecture: str | dict[str, Any]  # as open_clip names or configures it
     frames: Literal["frozen", "trained"]
@@ -30,10 +30,8 @@ class Params(core_params.Params):
     num_heads: int = Field(ge=1)
 
 
-class Encoder(nn.Module):
+class Encoder(clip_frames.FrameMeanEncoder):
     """Clips as the recipe `clip` leaves them, of the tower's size -> one vector a clip. `dim` is its size."""
-
-    parts: ClassVar[dict[str, int]] = {"frames": 2}  # what of a clip can be hidden -> its axis in x_NCTHW
 
     def __init__(self, params: Params, in_channels: int) -> None:
         super().__init__()
@@ -54,25 +52,17 @@ class Encoder(nn.Module):
             block.silence()
 
     def train(self, mode: bool = True) -> "Encoder":
-        """As of every module, but a frozen tower stays at rest: it drops nothing and gathers no statistics."""
+        """As for every module, but a frozen tower stays in eval mode: without dropout or new statistics."""
         super().train(mode)
         self.visual.train(mode and self.learns_frames)
         return self
 
-    def forward(self, x_NCTHW: Tensor) -> Tensor:
-        """feature_ND: the mean of the tokens."""
-        return self._found(x_NCTHW).mean(dim=1)
-
-    def with_tokens(self, x_NCTHW: Tensor) -> tuple[Tensor, Tensor]:
-        """The feature, and what it is the mean of: tokens_NTD, one a frame."""
-        found_NTD = self._found(x_NCTHW)
-        return found_NTD.mean(dim=1), found_NTD
-
     def places(self, x_NCTHW: Tensor) -> Tensor:
-        """places_NDTGP: the patches of each frame by itself, in the space of the tower."""
+        """places_NDTGP: the patches of each single frame, in the space of the tower."""
         return clip_frames.places(self.visual, self.coloured(x_NCTHW))
 
-    def _found(self, x_NCTHW: Tensor) -> Tensor:
+    def tokens(self, x_NCTHW: Tensor) -> Tensor:
+        """tokens_NTD: each frame's vector after the transformer."""
         num_frames = len(self.position_TD)
         if x_NCTHW.shape[2] != num_frames:
             raise DataError(
@@ -82,23 +72,23 @@ class Encoder(nn.Module):
         x_NTCHW = self.coloured(x_NCTHW)
         frame_MD = functional.normalize(self.visual(x_NTCHW.flatten(0, 1)), dim=-1)
         placed_NTD = frame_MD.reshape(*x_NTCHW.shape[:2], -1) + self.position_TD
-        found_NTD: Tensor = self.blocks(placed_NTD) - self.position_TD
-        return found_NTD
+        token_NTD: Tensor = self.blocks(placed_NTD) - self.position_TD
+        return token_NTD
 
 
 def start_from(encoder: nn.Module, visual: nn.Module) -> Tensor:
-    """Take the weights of a whole picture tower of open_clip.
+    """Copy the weights of a picture tower of open_clip into the encoder.
 
-    Returns the map from the encoder's vectors to the tower's space, where they are already: identity. ParamsError for
-    another architecture or other colours.
+    Returns the map from the encoder's vectors to the tower's space, which is the identity. ParamsError for another
+    architecture or other colour statistics.
     """
     assert isinstance(encoder, Encoder)
-    own, given = encoder.visual.state_dict(), visual.state_dict()
-    alike = own.keys() == given.keys() and all(own[name].shape == given[name].shape for name in own)
+    current, state = encoder.visual.state_dict(), visual.state_dict()
+    fits = current.keys() == state.keys() and all(current[name].shape == state[name].shape for name in current)
     colours = ("image_size", "image_mean", "image_std")
-    if not alike or any(getattr(encoder.visual, name) != getattr(visual, name) for name in colours):
+    if not fits or any(getattr(encoder.visual, name) != getattr(visual, name) for name in colours):
         raise ParamsError(
             "temporal: the picture tower to start from is of another architecture; name it in the options"
         )
-    encoder.visual.load_state_dict(given)
+    encoder.visual.load_state_dict(state)
     return torch.eye(encoder.dim)

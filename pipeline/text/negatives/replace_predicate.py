@@ -21,6 +21,6 @@ def propose(scene: Scene, rng: Rng) -> Iterator[Edit]:
         drawn = scene.pools.predicates(scene.thing(edge.subject), scene.thing(edge.object), edge, rng)
         others = (word for word in drawn if scene.truth.contradicts(edge, word))
         for word in islice(others, TRIES_A_PLACE):
-            wording = scene.lexicon.predicate(word).wording
+            wording = scene.lexicon.wordings[word]
             reason = scene.truth.of_relation(edge.subject, word, edge.object)
             yield Edit("relation", ends, original.wording, wording, ((place, wording),), reason)

@@ -42,7 +42,7 @@ def test_two_blocks_halve_the_frames():
 def test_a_refined_graph_is_the_papers_sum():
     """Joint by joint: what u takes in of v is the graph's and, by alpha, what their means over time say."""
     torch.manual_seed(0)
-    layer = ctr_gcn.Refined(16, 5, 3).double()
+    layer = ctr_gcn.RefinedGraphConvolution(16, 5, 3).double()
     for weight in layer.parameters():
         nn.init.normal_(weight)
     x = torch.randn(2, 16, 4, TINY.num_joints, dtype=torch.float64)

@@ -126,11 +126,11 @@ def test_each_stream_draws_weights_of_its_own():
     ("options", "message"),
     [
         ({"encoder": "stgcn", "options": STGCN, "streams": []}, "'streams'"),
-        ({"encoder": "stgcn", "options": STGCN, "streams": ["bone", "bone"]}, "streams name one twice"),
+        ({"encoder": "stgcn", "options": STGCN, "streams": ["bone", "bone"]}, "a stream is named twice"),
         ({"encoder": "stgcn", "options": STGCN, "streams": ["bones"]}, "'streams"),
         ({"encoder": "stgcn", "options": {"plan": "full"}, "streams": ["bone"]}, "options of stgcn.*missing key"),
-        ({"encoder": "kinematics", "options": {}, "streams": ["bone"]}, "'kinematics' is none"),
-        ({"encoder": "streams", "options": {}, "streams": ["bone"]}, "'streams' is none"),
+        ({"encoder": "kinematics", "options": {}, "streams": ["bone"]}, "'kinematics' does not"),
+        ({"encoder": "streams", "options": {}, "streams": ["bone"]}, "'streams' does not"),
         ({"encoder": "gcn", "options": {}, "streams": ["bone"]}, "no 'gcn' in pipeline/modalities/skeleton"),
     ],
 )

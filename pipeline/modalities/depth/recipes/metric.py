@@ -1,7 +1,7 @@
-"""Depth in true units on a small grid: sampled, cropped, range-limited and averaged over the readings there are.
+"""Depth in physical units on a small grid: sampled, cropped, limited to a range and averaged over the readings.
 
-A pixel without a reading takes no part in any mean; a cell without a reading is 0 in every unit, which is no distance,
-no nearness (as far as the range goes) and no disparity (infinitely far).
+Pixels without a reading are left out of the means. A cell without any reading is 0 in every unit: no distance, the
+least nearness, or the disparity of something infinitely far.
 """
 
 # Shapes: T frames, H x W pixels, C = 1 channel, M bodies, V joints, 2 = x y in pixels, 3 = x y z.
@@ -11,27 +11,22 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from pipeline.core import params
 from pipeline.core.boxes import View
 from pipeline.core.errors import DataError
-from pipeline.core.sampling import Sampling
 from pipeline.formats.shared import Footage
 from pipeline.modalities.depth.recipes.shared import SENSORS, Sensor, SensorName, to_metres, to_unit
-from pipeline.modalities.shared import on_grid, sampled
+from pipeline.modalities.shared import GridParams, on_grid, sampled
 
 Box = tuple[slice, slice]
 
 
-class Params(params.Params):
-    """Which frames, what size, what unit, and what part of the picture."""
+class Params(GridParams):
+    """Also the sensor, the unit, and the part of the picture."""
 
-    sampling: Sampling
-    height: int = Field(ge=1)
-    width: int = Field(ge=1)
     sensor: SensorName
     unit: Literal["metres", "nearness", "disparity"]  # nearness: 1 at the near end of the range, 0 at the far end
     crop: Literal["none", "mask", "skeleton"]  # mask: where the release kept the body; skeleton: around its joints
-    margin: float = Field(ge=0)  # of the box, in parts of its larger side
+    margin: float = Field(ge=0)  # around the box, as a fraction of its larger side
 
 
 def prepare(footage: Footage, params: Params) -> npt.NDArray[np.float32]:
@@ -47,7 +42,7 @@ def prepare(footage: Footage, params: Params) -> npt.NDArray[np.float32]:
 
 
 def view(footage: Footage, params: Params) -> View:
-    """What of the recorded pictures `prepare` shows: the box that it crops to."""
+    """The part of the recorded pictures that `prepare` keeps: the box that it crops to."""
     depth_mm_THW, indices = sampled(footage, params.sampling)
     rows, columns = _box(depth_mm_THW, footage, indices, params, SENSORS[params.sensor])
     return View(indices, rows.start, columns.start, rows.stop - rows.start, columns.stop - columns.start)
@@ -56,7 +51,7 @@ def view(footage: Footage, params: Params) -> View:
 def _box(
     depth_mm_THW: npt.NDArray[Any], footage: Footage, indices: npt.NDArray[np.int64], params: Params, sensor: Sensor
 ) -> Box:
-    """One box for the whole clip, so that a body that moves is seen to move."""
+    """One box for the whole clip, so that the movement of a body stays visible."""
     height, width = depth_mm_THW.shape[1:]
     if params.crop == "none":
         return slice(0, height), slice(0, width)
@@ -77,9 +72,9 @@ def joint_pixels(
     """x y (K, 2) of the joints of all bodies in the sampled frames, scaled to the picture's true size."""
     if footage.skeleton is None:
         raise DataError("crop to the skeleton: the clip has none; ingest both or set crop to none")
-    found = footage.skeleton.num_frames
-    if found != footage.num_frames:
-        raise DataError(f"frame counts differ: {footage.num_frames} of depth, {found} of the skeleton")
+    num_frames = footage.skeleton.num_frames
+    if num_frames != footage.num_frames:
+        raise DataError(f"frame counts differ: {footage.num_frames} of depth, {num_frames} of the skeleton")
     xyz_MTV3 = footage.skeleton.xyz_MTV3[:, indices]
     xyz = xyz_MTV3[np.isfinite(xyz_MTV3).all(axis=-1) & (xyz_MTV3[..., 2] > 0)]
     return sensor.pixels(xyz) * (width / sensor.width, height / sensor.height)

@@ -1,1 +1,1 @@
-"""Recipes: one file per way to turn a recording into an array, each with `Params` and `prepare`."""
+"""Recipes: one file per way to turn a recording of skeletons into an array, each with `Params` and `prepare`."""

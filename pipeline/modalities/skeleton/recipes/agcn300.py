@@ -1,8 +1,9 @@
-"""The input of 2s-AGCN, MS-G3D, MST-GCN and Shift-GCN: two most active bodies, centred, upright, facing front.
+"""The input of 2s-AGCN, MS-G3D, MST-GCN and Shift-GCN: the two most active bodies, centred, upright, facing front.
 
-After Shi et al. 2019, preprocessing of its released code (data_gen/ntu_gendata.py, preprocess.py): the bodies with the
-greatest spread are kept; leading empty frames go, the clip is repeated to 300 frames; the main body's centre becomes
-the origin of every frame; its spine in the first frame becomes z and its shoulders then x, for the whole clip.
+After Shi et al. 2019: the preprocessing of its released code (data_gen/ntu_gendata.py, preprocess.py). The bodies with
+the greatest spread are kept. Leading empty frames are dropped, and the clip is repeated to fill 300 frames. The main
+body's centre becomes the origin of every frame. Its spine in the first frame becomes z, and then its shoulders x, for
+the whole clip.
 """
 
 # Shapes: M bodies, T frames as recorded, F frames of the result, V joints, C = 3 coordinates.
@@ -16,7 +17,7 @@ from pipeline.core.joints import LAYOUTS
 from pipeline.formats.shared import Skeleton
 
 Floats = npt.NDArray[np.float64]
-# Joint that is subtracted and, with the joint below it, the bone that becomes z; NTU: middle and base of the spine.
+# The joint that becomes the origin, and the joint below it: the bone between them becomes z.
 _SPINES = {"ntu25": ("spine_mid", "spine_base"), "kinect20": ("spine", "hip_centre")}
 
 
@@ -43,33 +44,33 @@ def prepare(recording: Skeleton, params: Params) -> npt.NDArray[np.float32]:
 
 
 def _most_active(xyz_MTV3: Floats, params: Params) -> Floats:
-    """The bodies with the greatest standard deviation over joints and frames, summed over x, y, z; then zeros."""
+    """The bodies with the greatest standard deviation over joints and frames, summed over x, y, z, and zeros."""
     energies = [_spread(body) for body in xyz_MTV3]
     order = sorted((-energy, body) for body, energy in enumerate(energies) if energy >= 0)[: params.num_bodies]
     if not order:
         raise DataError("no valid frame: no body in any frame")
-    kept = np.zeros((params.num_bodies, *xyz_MTV3.shape[1:]))
-    kept[: len(order)] = xyz_MTV3[[body for _, body in order]]
-    return kept
+    active_MTV3 = np.zeros((params.num_bodies, *xyz_MTV3.shape[1:]))
+    active_MTV3[: len(order)] = xyz_MTV3[[body for _, body in order]]
+    return active_MTV3
 
 
 def _spread(xyz_TV3: Floats) -> float:
-    """Standard deviations of x, y and z over joints and the frames that show the body, summed; -1 if none does."""
-    seen = xyz_TV3[np.asarray(xyz_TV3.any(axis=(1, 2)))]
-    return float(seen.std(axis=(0, 1)).sum()) if len(seen) else -1.0
+    """The sum of the standard deviations of x, y and z over joints and frames with the body; -1 if there are none."""
+    present_TV3 = xyz_TV3[np.asarray(xyz_TV3.any(axis=(1, 2)))]
+    return float(present_TV3.std(axis=(0, 1)).sum()) if len(present_TV3) else -1.0
 
 
 def _padded(xyz_MTV3: Floats, num_frames: int) -> Floats:
-    """From the main body's first frame on, repeated from there until there are `num_frames`."""
+    """The clip from the main body's first to its last frame, repeated until there are `num_frames`."""
     shown_T = xyz_MTV3[0].any(axis=(1, 2))
     clip = xyz_MTV3[:, int(shown_T.argmax()) : len(shown_T) - int(shown_T[::-1].argmax())]
     return clip[:, np.arange(num_frames) % clip.shape[1]]
 
 
 def turn(vector: Floats, onto: Floats) -> Floats:
-    """The smallest rotation (3, 3) that takes a vector's direction onto a unit vector; none for a null vector.
+    """The smallest rotation (3, 3) of a vector's direction onto a unit vector; the identity for a null vector.
 
-    Rodrigues' formula; a vector that points the opposite way is turned about any axis across it.
+    By Rodrigues' formula; a vector of the opposite direction is turned about any axis across it.
     """
     length = np.linalg.norm(vector)
     if length < 1e-8:

@@ -1,8 +1,9 @@
-"""The input of CTR-GCN: noise bodies dropped, the main actor first, moved to its first frame's centre, 64 frames.
+"""The input of CTR-GCN: without noise bodies, the main actor first, centred on its first frame, 64 frames.
 
-After Chen et al. 2021, preprocessing and test-time feeder of its released code (data/ntu, feeders/tools.py): bodies of
-at most 11 frames and bodies that are mostly wider than tall go; all is moved by the middle of the main actor's spine in
-the first frame; the middle 95 % of the clip is stretched to 64 frames. The random crop and rotation are training's.
+After Chen et al. 2021: the preprocessing and test-time feeder of its released code (data/ntu, feeders/tools.py). Bodies
+of at most 11 frames and bodies that are mostly wider than tall are dropped. The middle of the main actor's spine in the
+first frame becomes the origin. The middle 95 % of the clip is stretched to 64 frames. The random crop and rotation of
+training are left out.
 """
 
 # Shapes: M bodies, T frames as recorded, F frames of the result, V joints, C = 3 coordinates.
@@ -17,13 +18,13 @@ from pipeline.formats.shared import Skeleton
 
 Floats = npt.NDArray[np.float64]
 _SHORTEST_BODY = 12
-_WIDEST = 0.8  # a frame is valid if the joints spread at most so much in x for each metre in y
+_WIDEST = 0.8  # a frame is valid if the joints' spread in x is at most this share of that in y
 _MAX_INVALID = 0.69754
-_ORIGINS = ("spine_mid", "spine", "neck", "nose")  # the first one a layout has
+_ORIGINS = ("spine_mid", "spine", "neck", "nose")  # the first of these that a layout has
 
 
 class Params(params.Params):
-    """Size of the result, and the share of the clip around its middle that is looked at (.95 when testing)."""
+    """Size of the result, and the share of the clip, around its middle, that is used (.95 when testing)."""
 
     num_frames: int = Field(ge=2)
     num_bodies: int = Field(ge=1)
@@ -37,14 +38,14 @@ def prepare(recording: Skeleton, params: Params) -> npt.NDArray[np.float32]:
     if not bodies:
         raise DataError("no valid frame: every body is too short or wider than tall")
     order = sorted((-_motion(xyz_MTV3[body]), body) for body in bodies)[: params.num_bodies]
-    kept = np.zeros((params.num_bodies, *xyz_MTV3.shape[1:]))
-    kept[: len(order)] = xyz_MTV3[[body for _, body in order]]
-    kept = kept[:, kept.any(axis=(0, 2, 3))]
+    actors_MTV3 = np.zeros((params.num_bodies, *xyz_MTV3.shape[1:]))
+    actors_MTV3[: len(order)] = xyz_MTV3[[body for _, body in order]]
+    actors_MTV3 = actors_MTV3[:, actors_MTV3.any(axis=(0, 2, 3))]
     names = LAYOUTS[recording.layout].names
     origin = names.index(next(name for name in _ORIGINS if name in names))
-    first = kept[0, int(kept[0].any(axis=(1, 2)).argmax()), origin]
-    present = np.asarray(kept.any(axis=(2, 3)))[..., None, None]
-    moved = np.where(present, kept - first, 0.0)
+    centre_3 = actors_MTV3[0, int(actors_MTV3[0].any(axis=(1, 2)).argmax()), origin]
+    present = np.asarray(actors_MTV3.any(axis=(2, 3)))[..., None, None]
+    moved = np.where(present, actors_MTV3 - centre_3, 0.0)
     return _stretched(moved, params).transpose(3, 1, 2, 0).astype(np.float32)
 
 
@@ -58,13 +59,13 @@ def _is_actor(xyz_TV3: Floats, *, alone: bool) -> bool:
 
 
 def _motion(xyz_TV3: Floats) -> float:
-    """Sum of the variances of all joints' coordinates over the frames that show the body."""
+    """The sum of the variances of all joints' coordinates over the frames with the body."""
     seen = xyz_TV3[xyz_TV3.any(axis=(1, 2))]
     return float(seen.var(axis=0).sum())
 
 
 def _stretched(xyz_MTV3: Floats, params: Params) -> Floats:
-    """The middle of the clip, linearly interpolated at frame centres as pictures are resized."""
+    """The middle of the clip, linearly interpolated at frame centres, as in resizing a picture."""
     num_recorded = xyz_MTV3.shape[1]
     num_cut = max(1, int(num_recorded * params.share))
     first = (num_recorded - num_cut) // 2

@@ -1,12 +1,12 @@
 """The input of DVTA, SMIE and AimCLR: a fixed number of frames, centred bodies whose shoulders lie along x.
 
-Camera space: x to the side, y up, z away from the sensor, metres. Per body: frames without it are dropped, the rest is
-stretched to `num_frames` by linear interpolation, the layout's centre joint becomes the origin of every frame, and
-every frame is turned about the vertical through it until right -> left shoulder points along +x.
+In camera space (x to the side, y up, z away from the sensor, metres). For each body, frames without it are dropped and
+the others are stretched to `num_frames` by linear interpolation. The layout's centre joint becomes the origin of every
+frame, and every frame is turned about the vertical until right -> left shoulder points along +x.
 
-After Guo et al. 2022 (AimCLR), preprocessing of its released code, with two differences: there the angle's sign is
-one for the whole clip, here each frame has its own, so that a turn cannot mirror a body; there x points from the left
-shoulder to the right, which is the same up to half a turn.
+After Guo et al. 2022 (AimCLR): the preprocessing of its released code, with two differences. There the angle has one
+sign for the whole clip; here each frame has its own, so that a turn cannot mirror a body. There x points from the left
+shoulder to the right one, which is the same up to half a turn.
 """
 
 # Shapes: M bodies, T frames as recorded, F frames of the result, V joints, 3 = x y z, C = 3 as channels.
@@ -31,11 +31,10 @@ class Params(params.Params):
 
 
 def prepare(recording: Skeleton, params: Params) -> npt.NDArray[np.float32]:
-    """x_CTVM: the bodies that move most, most first; all zero where there are fewer than `num_bodies`.
+    """x_CTVM: the bodies with the most motion, in that order; all zero where there are fewer than `num_bodies`.
 
-    Bodies share one time line, from the first frame to the last that shows any of them, frames without any left out.
-    A body's gaps are bridged; before its first and after its last frame it is zero.
-    Raises DataError if no frame shows a whole body.
+    All bodies share one time line: the frames that show any of them. A body's gaps are interpolated; before its first
+    and after its last frame it is zero. Raises DataError if no frame shows a whole body.
     """
     layout = LAYOUTS[recording.layout]
     xyz_MTV3 = recording.xyz_MTV3.astype(np.float64)
@@ -55,10 +54,10 @@ def prepare(recording: Skeleton, params: Params) -> npt.NDArray[np.float32]:
 
 
 def _most_moving(xyz_MTV3: Floats, valid_MT: Flags, num_bodies: int) -> list[int]:
-    """The bodies with the greatest motion energy, greatest first; equal ones in the order recorded.
+    """The bodies with the greatest motion energy, greatest first; ties in recorded order.
 
-    Energy: squared distance of each joint from its mean place, summed over joints and the frames that show the body.
-    So neither a statue nor a ghost of a few frames wins over an actor.
+    Energy: the squared distance of each joint from its mean place, summed over joints and the frames with the body. So
+    neither a motionless object nor a false detection of a few frames wins over an actor.
     """
     energies = []
     for body in np.flatnonzero(valid_MT.any(axis=1)):
@@ -68,7 +67,7 @@ def _most_moving(xyz_MTV3: Floats, valid_MT: Flags, num_bodies: int) -> list[int
 
 
 def _stretch(xyz_TV3: Floats, valid_T: Flags, num_frames: int) -> tuple[Floats, Flags]:
-    """xyz_FV3 and whether the body is there: frame f of F is time (f + 1/2) T / F - 1/2, as images are resized."""
+    """xyz_FV3, and in which frames the body is present: frame f is time (f + 1/2) T / F - 1/2, as in resizing."""
     num_recorded = len(xyz_TV3)
     times_F = np.clip((np.arange(num_frames) + 0.5) * num_recorded / num_frames - 0.5, 0, num_recorded - 1)
     known = np.flatnonzero(valid_T)
@@ -80,7 +79,7 @@ def _stretch(xyz_TV3: Floats, valid_T: Flags, num_frames: int) -> tuple[Floats, 
 
 
 def _face_front(xyz_FV3: Floats, layout: JointLayout) -> Floats:
-    """Each frame turned about y until right -> left shoulder points along +x; as it is if they are in line with y."""
+    """Each frame turned about y until right -> left shoulder points along +x; unchanged if that is vertical."""
     right, left = layout.shoulders
     across_F3 = xyz_FV3[:, left] - xyz_FV3[:, right]
     width_F = np.hypot(across_F3[:, 0], across_F3[:, 2])

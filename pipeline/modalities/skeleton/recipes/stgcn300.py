@@ -1,6 +1,6 @@
-"""The input of the original ST-GCN: the first bodies as they come, padded with zeros to 300 frames, nothing else.
+"""The input of the original ST-GCN: the first recorded bodies, padded with zeros to 300 frames, otherwise unchanged.
 
-After Yan, Xiong, Lin 2018, preprocessing of its released code (tools/ntu_gendata.py); normalisation is the network's.
+After Yan, Xiong, Lin 2018: the preprocessing of its released code (tools/ntu_gendata.py). The network normalises.
 """
 
 # Shapes: M bodies, T frames as recorded, F frames of the result, V joints, C = 3 coordinates.

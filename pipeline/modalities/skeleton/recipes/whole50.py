@@ -1,9 +1,9 @@
-"""A clip as a whole: moved and turned once, so that where bodies go and turn to is kept; for any layout and sensor.
+"""A clip moved and turned only once as a whole, so that the paths and turns of bodies are kept; any layout and sensor.
 
-Joints that are missing from some frames, or thrown far off for a single one, are bridged. Those that are missing from
-all stay zero, but for the layout's centre, which is then put between the shoulders: zero there means the origin. The
-clip is stretched to a fixed number of frames, turned about the vertical until its main body's right -> left shoulder
-points along +x on the mean, moved to that body's median place, and smoothed.
+Joints that are missing from some frames, or far off in a single one, are interpolated. Joints that are missing from all
+frames stay zero, except the layout's centre, for which zero means the origin: it is put between the shoulders. The clip
+is stretched to a fixed number of frames, turned about the vertical until its main body's right -> left shoulder points
+along +x on average, moved to that body's median place, and smoothed.
 """
 
 # Shapes: M bodies, B of them kept, T frames as recorded, F of the result, V joints, 3 = x y z, C = 3 as channels.
@@ -22,10 +22,10 @@ Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 Up = Literal["auto", "x", "-x", "y", "-y", "z", "-z"]
 
-_SHOWN = 0.5  # a frame shows a body that has this share of the joints which the body ever has
-_THROWN = 1.5  # trunks: no joint is so far off its way for a single frame, even at ten a second
-_OFTEN = 5.0  # times the median of its clip, where few frames a second make that the joint's way
-_WIDTH = 1e-6  # shoulders, or hips, nearer to each other, seen from above, say no direction
+_SHOWN = 0.5  # a body is in a frame that has this share of the joints which the body has in any frame
+_THROWN = 1.5  # trunks: no joint is so far off its path in a single frame, even at ten frames a second
+_OFTEN = 5.0  # times the median of its clip, as at few frames a second such jumps are normal
+_WIDTH = 1e-6  # shoulders, or hips, that are nearer to each other, seen from above, have no direction
 # Rotations that take an axis of the sensor onto +y.
 _UPRIGHT: dict[str, Floats] = {
     "x": np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]),
@@ -40,9 +40,8 @@ _UPRIGHT: dict[str, Floats] = {
 class Params(params.Params):
     """Size of the result, and how it is cleaned.
 
-    `up`: the sensor's axis that points upwards; auto: that to which the main body's shoulders lie from its ankles, or
-    where those are hidden from its hips, told clip by clip, which mistakes somebody who lies. In pictures it is y or
-    -y.
+    `up`: the sensor's axis that points upwards. auto: the axis from the main body's ankles, or where those are hidden
+    from its hips, to its shoulders, found for each clip; it is wrong for somebody who lies. In pictures it is y or -y.
     """
 
     num_frames: int = Field(ge=2)
@@ -54,21 +53,21 @@ class Params(params.Params):
     @classmethod
     def _odd(cls, smoothing: int) -> int:
         if smoothing % 2 == 0:
-            raise ValueError("expected an odd number of frames, so that their middle is one")
+            raise ValueError("expected an odd number of frames, so that one is the middle")
         return smoothing
 
 
 def prepare(recording: Skeleton, params: Params) -> npt.NDArray[np.float32]:
-    """x_CFVM: the bodies that move most, most first; all zero where there are fewer than `num_bodies`.
+    """x_CFVM: the bodies with the most motion, in that order; all zero where there are fewer than `num_bodies`.
 
-    All share one time line, from the first frame to the last that shows any of them; a body is zero before its first
-    and after its last frame. Raises DataError if no frame shows a body.
+    All share one time line, from the first to the last frame with any of them; a body is zero before its first and
+    after its last frame. Raises DataError if no frame shows a body.
     """
     layout = LAYOUTS[recording.layout]
     xyz_MTV3 = recording.xyz_MTV3.astype(np.float64)
     present_MTV = np.isfinite(xyz_MTV3).all(axis=3)
     if layout.planar:
-        xyz_MTV3[..., 2] = 0.0  # a score, which says nothing of where a joint is
+        xyz_MTV3[..., 2] = 0.0  # a score, not a coordinate
     present_MTV &= (xyz_MTV3 != 0).any(axis=3)
     present_MTV &= ~_thrown(xyz_MTV3, present_MTV, layout)
     shown_MT = _shown(present_MTV)
@@ -88,7 +87,7 @@ def prepare(recording: Skeleton, params: Params) -> npt.NDArray[np.float32]:
 
 
 def _thrown(xyz_MTV3: Floats, present_MTV: Flags, layout: JointLayout) -> Flags:
-    """Where a joint is far from where it is both a frame before and a frame after, which is the sensor's mistake."""
+    """Where a joint is far from its places both a frame before and a frame after, which is an error of the sensor."""
     thrown_MTV = np.zeros_like(present_MTV)
     for body, x_TV3 in enumerate(xyz_MTV3):
         held_TV3 = np.where(present_MTV[body][..., None], x_TV3, np.nan)
@@ -99,26 +98,26 @@ def _thrown(xyz_MTV3: Floats, present_MTV: Flags, layout: JointLayout) -> Flags:
             known = np.flatnonzero(present_MTV[body, :, joint])
             if len(known) < 3:
                 continue
-            way_K3 = x_TV3[known, joint]
-            usual_K3 = np.median([way_K3[:-2], way_K3[1:-1], way_K3[2:]], axis=0)
-            off_K = np.linalg.norm(way_K3[1:-1] - usual_K3, axis=1)
+            path_K3 = x_TV3[known, joint]
+            usual_K3 = np.median([path_K3[:-2], path_K3[1:-1], path_K3[2:]], axis=0)
+            off_K = np.linalg.norm(path_K3[1:-1] - usual_K3, axis=1)
             is_off_K = off_K > max(_THROWN * np.nanmedian(trunk_T), _OFTEN * np.median(off_K))
             thrown_MTV[body, known[1:-1][is_off_K], joint] = True
     return thrown_MTV
 
 
 def _shown(present_MTV: Flags) -> Flags:
-    """The frames in which a body is there: of the joints that it ever has, it has at least half."""
+    """The frames in which a body is present: with at least half of the joints that it has in any frame."""
     num_ever_M = present_MTV.any(axis=1).sum(axis=1)
     num_now_MT = present_MTV.sum(axis=2)
     return np.asarray((num_now_MT > 0) & (num_now_MT >= _SHOWN * num_ever_M[:, None]))
 
 
 def _most_moving(xyz_MTV3: Floats, present_MTV: Flags, shown_MT: Flags) -> list[int]:
-    """Bodies by motion energy, greatest first; equal ones in the order recorded.
+    """Bodies by motion energy, greatest first; ties in recorded order.
 
-    Energy: squared distance of each joint from its mean place, summed over joints and the frames that show the body,
-    less what independent noise in every frame adds to that: a sixth of the squared second differences.
+    Energy: the squared distance of each joint from its mean place, summed over joints and the frames with the body,
+    less the part that independent noise in every frame contributes: a sixth of the squared second differences.
     """
     energies = []
     for body in np.flatnonzero(shown_MT.any(axis=1)):
@@ -130,7 +129,7 @@ def _most_moving(xyz_MTV3: Floats, present_MTV: Flags, shown_MT: Flags) -> list[
 
 
 def _upright(held_FV3: Floats, layout: JointLayout, up: Up) -> Floats:
-    """The rotation that takes the upward axis onto +y."""
+    """The rotation of the upward axis onto +y."""
     if up != "auto":
         return _UPRIGHT[up]
     ankles_F3, hips_F3, shoulders_F3 = (_middle(held_FV3, layout, name) for name in ("ankle", "hip", "shoulder"))
@@ -139,24 +138,24 @@ def _upright(held_FV3: Floats, layout: JointLayout, up: Up) -> Floats:
     if not len(upwards_F3):
         return _UPRIGHT["-y" if layout.planar else "y"]
     upwards_3 = np.median(upwards_F3, axis=0)
-    axis = 1 if layout.planar else max((1, 2, 0), key=lambda each: abs(upwards_3[each]))
+    axis = 1 if layout.planar else max((1, 2, 0), key=lambda axis: abs(upwards_3[axis]))
     return _UPRIGHT[("" if upwards_3[axis] > 0 else "-") + "xyz"[axis]]
 
 
 def _middle(held_FV3: Floats, layout: JointLayout, joint: str) -> Floats:
-    """The middle (F, 3) between the right and the left one of a joint; NaN where either is missing."""
+    """The middle (F, 3) between the right and the left joint of a name; NaN where either is missing."""
     right, left = (held_FV3[:, layout.names.index(f"{joint}_{side}")] for side in ("right", "left"))
     return np.asarray((right + left) / 2)
 
 
 def _facing(held_FV3: Floats, layout: JointLayout) -> Floats:
-    """The rotation about y that takes the mean direction right -> left shoulder onto +x.
+    """The rotation about y of the mean direction right -> left shoulder onto +x.
 
-    Of hips instead where no frame has both shoulders, and none where no frame has those. A picture has no depth to
-    turn in.
+    The hips take the place of the shoulders if no frame has both of these; without hips, too, nothing is turned. Nor is
+    a picture, which has no depth.
     """
     directions = [_across(held_FV3, layout, joint) for joint in ("shoulder", "hip")]
-    across_F2 = next((found_F2 for found_F2 in directions if len(found_F2)), np.zeros((0, 2)))
+    across_F2 = next((direction_F2 for direction_F2 in directions if len(direction_F2)), np.zeros((0, 2)))
     if layout.planar or not len(across_F2):
         return np.eye(3)
     x, z = across_F2.mean(axis=0)
@@ -166,16 +165,16 @@ def _facing(held_FV3: Floats, layout: JointLayout) -> Floats:
 
 
 def _across(held_FV3: Floats, layout: JointLayout, joint: str) -> Floats:
-    """The directions in x and z from the right joint to the left one, of the frames that tell one."""
+    """The directions in x and z from the right joint to the left one, for the frames that have one."""
     right, left = (held_FV3[:, layout.names.index(f"{joint}_{side}")] for side in ("right", "left"))
     across_F2 = (left - right)[:, [0, 2]]
     width_F = np.linalg.norm(across_F2, axis=1)
-    told_F = np.isfinite(width_F) & (np.nan_to_num(width_F) > _WIDTH)
-    return np.asarray(across_F2[told_F] / width_F[told_F, None])
+    has_width_F = np.isfinite(width_F) & (np.nan_to_num(width_F) > _WIDTH)
+    return np.asarray(across_F2[has_width_F] / width_F[has_width_F, None])
 
 
 def _times(shown_T: Flags, num_frames: int) -> Floats:
-    """When the frames of the result are, from the first to the last shown: at frame centres, as images are resized."""
+    """The times of the result's frames, from the first to the last frame shown: at frame centres, as in resizing."""
     shown = np.flatnonzero(shown_T)
     length = int(shown[-1] - shown[0])
     times_F = (np.arange(num_frames) + 0.5) * (length + 1) / num_frames - 0.5
@@ -183,9 +182,9 @@ def _times(shown_T: Flags, num_frames: int) -> Floats:
 
 
 def _bridged(xyz_TV3: Floats, present_TV: Flags, shown_T: Flags, times_F: Floats) -> Floats:
-    """xyz_FV3 at these moments, every joint by linear interpolation between the frames that have it.
+    """xyz_FV3 at these times, every joint by linear interpolation between the frames that have it.
 
-    NaN are joints that no frame has, and the moments before the body's first frame and after its last.
+    NaN for joints that no frame has, and for times before the body's first frame and after its last.
     """
     shown = np.flatnonzero(shown_T)
     held_F = (times_F > shown[0] - 0.5) & (times_F < shown[-1] + 0.5)
@@ -198,18 +197,18 @@ def _bridged(xyz_TV3: Floats, present_TV: Flags, shown_T: Flags, times_F: Floats
 
 
 def _centred_between_shoulders(x_BFV3: Floats, layout: JointLayout) -> Floats:
-    """A centre joint that no frame of a body has, put between its shoulders."""
+    """Puts the centre joint of a body that never has it between its shoulders."""
     lacks_B11 = np.isnan(x_BFV3[:, :, layout.centre]).all(axis=(1, 2), keepdims=True)
     shoulders_BF3 = x_BFV3[:, :, list(layout.shoulders)].mean(axis=2)
-    found_BFV3 = x_BFV3.copy()
-    found_BFV3[:, :, layout.centre] = np.where(lacks_B11, shoulders_BF3, x_BFV3[:, :, layout.centre])
-    return found_BFV3
+    y_BFV3 = x_BFV3.copy()
+    y_BFV3[:, :, layout.centre] = np.where(lacks_B11, shoulders_BF3, x_BFV3[:, :, layout.centre])
+    return y_BFV3
 
 
 def _smoothed(x_FV3: Floats, window: int) -> Floats:
-    """The mean over a window around each frame in which the body is there; at its ends over what there is of it."""
+    """The mean over a window around each frame with the body; at both ends over the frames that there are."""
     held_F = np.asarray(np.isfinite(x_FV3).any(axis=(1, 2)))
-    x_HV3 = x_FV3[held_F]  # the frames with it follow each other
+    x_HV3 = x_FV3[held_F]  # these frames follow each other
     sum_HV3 = np.cumsum(np.concatenate([np.zeros_like(x_HV3[:1]), x_HV3]), axis=0)
     start_H = np.clip(np.arange(len(x_HV3)) - window // 2, 0, None)
     end_H = np.clip(np.arange(len(x_HV3)) + window // 2 + 1, None, len(x_HV3))

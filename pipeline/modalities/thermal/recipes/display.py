@@ -1,7 +1,7 @@
-"""Pictures for display, 8 or 16 bit: brightness without a unit, brought to the statistics of its kind of sensor.
+"""Pictures for display, 8 or 16 bit: brightness without a unit, normalised by the statistics of the kind of sensor.
 
-Cameras stretch such pictures as they like, so brightness means nothing across clips: with `stretch: clip` the first and
-last percentiles of each clip become 0 and 1, with `stretch: none` full scale does.
+Cameras stretch such pictures in different ways, so brightness cannot be compared across clips. With `stretch: clip` the
+first and last percentiles of each clip become 0 and 1, with `stretch: none` black and full scale do.
 """
 
 # Shapes: T frames, H x W pixels, C = 1 channel.
@@ -10,15 +10,10 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
-from pipeline.core import params
-from pipeline.core.boxes import View
-from pipeline.core.errors import DataError
-from pipeline.core.sampling import Sampling
 from pipeline.formats.shared import Footage
-from pipeline.modalities.shared import on_grid, sampled, whole_view
-from pipeline.modalities.thermal.recipes.shared import FULL_SCALE, Stretch, stretched
+from pipeline.modalities.shared import GridParams, on_grid, sampled, whole_view
+from pipeline.modalities.thermal.recipes.shared import FULL_SCALE, Stretch, refuse_blank, stretched
 
 
 @dataclass(frozen=True)
@@ -29,16 +24,16 @@ class Sensor:
     deviation: float
 
 
-# Near-infrared pictures of Kinect v2 are dark: its light falls off with the square of the distance.
+# Near-infrared pictures of Kinect v2 are dark, as its light falls off with the square of the distance.
 SENSORS = {"kinect_v2_ir": Sensor(0.15, 0.15), "thermal": Sensor(0.4, 0.25), "plain": Sensor(0.0, 1.0)}
 
 
-class Params(params.Params):
-    """Which frames, what size, which sensor's statistics, and whether each clip is stretched first."""
+view = whole_view
 
-    sampling: Sampling
-    height: int = Field(ge=1)
-    width: int = Field(ge=1)
+
+class Params(GridParams):
+    """Also which sensor's statistics are used, and whether each clip is stretched first."""
+
     sensor: Literal["kinect_v2_ir", "thermal", "plain"]
     stretch: Stretch
 
@@ -47,14 +42,8 @@ def prepare(footage: Footage, params: Params) -> npt.NDArray[np.float32]:
     """x_CTHW = (brightness - mean) / deviation of the sensor. Raises DataError for a clip of one brightness."""
     counts_THW, _ = sampled(footage, params.sampling)
     bright_THW = on_grid(counts_THW, params.height, params.width) / np.float32(FULL_SCALE[footage.layout])
-    if bright_THW.min() == bright_THW.max():
-        raise DataError("blank: every pixel has the same brightness")
+    refuse_blank(bright_THW)
     if params.stretch == "clip":
         bright_THW = stretched(bright_THW)
     sensor = SENSORS[params.sensor]
     return ((bright_THW - sensor.mean) / sensor.deviation).astype(np.float32)[None]
-
-
-def view(footage: Footage, params: Params) -> View:
-    """What of the recorded pictures `prepare` shows: all."""
-    return whole_view(footage, params.sampling)

@@ -6,14 +6,11 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from pipeline.core import params
-from pipeline.core.boxes import View
 from pipeline.core.errors import DataError
-from pipeline.core.sampling import Sampling
 from pipeline.formats.shared import Footage
-from pipeline.modalities.shared import on_grid, sampled, whole_view
+from pipeline.modalities.shared import GridParams, on_grid, sampled, whole_view
 
 
 @dataclass(frozen=True)
@@ -29,12 +26,12 @@ SENSORS = {"centikelvin": Sensor(0.01, 0.0), "decikelvin": Sensor(0.1, 0.0)}
 _ZERO_CELSIUS_KELVIN = 273.15
 
 
-class Params(params.Params):
-    """Which frames, what size, which camera, and the degrees Celsius that become 0 and 1."""
+view = whole_view
 
-    sampling: Sampling
-    height: int = Field(ge=1)
-    width: int = Field(ge=1)
+
+class Params(GridParams):
+    """Also which camera, and the degrees Celsius that become 0 and 1."""
+
     sensor: Literal["centikelvin", "decikelvin"]
     low_celsius: float
     high_celsius: float
@@ -54,11 +51,6 @@ def prepare(footage: Footage, params: Params) -> npt.NDArray[np.float32]:
     celsius_THW = on_grid(to_celsius(counts_THW, SENSORS[params.sensor]), params.height, params.width)
     share_THW = (celsius_THW - params.low_celsius) / (params.high_celsius - params.low_celsius)
     return np.asarray(np.clip(share_THW, 0, 1), np.float32)[None]
-
-
-def view(footage: Footage, params: Params) -> View:
-    """What of the recorded pictures `prepare` shows: all."""
-    return whole_view(footage, params.sampling)
 
 
 def to_celsius(counts: npt.NDArray[Any], sensor: Sensor) -> npt.NDArray[np.float32]:

@@ -6,10 +6,18 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.core.errors import DataError
+
 Stretch = Literal["none", "clip"]  # whether each clip's first and last percentiles become 0 and 1
 
 FULL_SCALE = {"grey8": 255.0, "grey16": 65535.0}  # of a layout of footage
 _PERCENTILES = (1.0, 99.0)
+
+
+def refuse_blank(bright_THW: npt.NDArray[np.float32]) -> None:
+    """Raise DataError for a clip of one brightness."""
+    if bright_THW.min() == bright_THW.max():
+        raise DataError("blank: every pixel has the same brightness")
 
 
 def stretched(bright_THW: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
