@@ -41,7 +41,8 @@ def write(names: Sequence[str], out: Path) -> None:
     """Replace the folder by the pages of modules and all below them. What pdoc cannot document is an error."""
     if "pipeline" in names:
         pipeline.__dict__["Recogniser"] = pipeline.Recogniser  # lazy for others, but pdoc looks into the module
-    pdoc.render.configure(docformat="markdown", show_source=False)
+    # No search: its index holds words of addresses in memory, so that its bytes would differ from run to run.
+    pdoc.render.configure(docformat="markdown", show_source=False, search=False)
     pdoc.render.env.filters["to_html"] = docstring_html
     shutil.rmtree(out, ignore_errors=True)
     with warnings.catch_warnings():
