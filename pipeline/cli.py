@@ -14,18 +14,13 @@ Overlap = Literal["remove", "keep"]
 Kind = Literal["auto", "aro", "sugarcrepe", "vl_checklist", "csv", "jsonl"]
 Profile = typer.Argument(help="A name that `unseen profile list` prints, or a file of your own.")
 # Of the commands over bound encoders.
-Files = Annotated[
-    list[Path], typer.Argument(help="Files of clips, or folders of them. A folder of PNG frames is one clip.")
-]
+Files = Annotated[list[Path], typer.Argument(help="Clips, or folders of them. A folder of PNG frames is one clip.")]
 SENSE = "The sense of the files: a key of `senses` in the row of bind, or a modality that only one of them has."
 Sense = Annotated[str, typer.Option("--sense", "--modality", help=SENSE)]
 Bound = Annotated[
-    Path | None,
-    typer.Option(help="The folder features/bind/ROW of a row of bind in params.yaml. Needed where there are several."),
+    Path | None, typer.Option(help="features/bind/ROW of a row of bind in params.yaml. Needed where there are several.")
 ]
-Split = Annotated[
-    str | None, typer.Option(help="The split that the encoders were trained on. Needed where the row has several.")
-]
+Split = Annotated[str | None, typer.Option(help="The split of the training. Needed where the row has several.")]
 Seed = Annotated[int | None, typer.Option(help="The seed of the training. Needed where the row has several.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -96,14 +91,10 @@ def raw_scan(
 @prompts_app.command("request")
 def prompts_request(
     dataset: Annotated[str, typer.Argument(help="The name of a file in pipeline/datasets.")],
-    type_: Annotated[
-        str, typer.Option("--type", help="The type of class texts to ask for: context, paragraph, synonym, ...")
-    ],
-    out: Annotated[
-        Path, typer.Option(dir_okay=False, help="The JSON Lines file to write, one request for each class.")
-    ],
+    type_: Annotated[str, typer.Option("--type", help="The type of texts: context, paragraph, synonym, ...")],
+    out: Annotated[Path, typer.Option(dir_okay=False, help="The JSON Lines file of requests to write.")],
     classes: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Your class list, for a dataset that comes without one.")
+        Path | None, typer.Option(dir_okay=False, help="Your class list, for a dataset without one.")
     ] = None,
 ) -> None:
     """Write a request about every class for a language model; the stage `prompt` reads its answers."""
@@ -126,35 +117,24 @@ def encoder_list() -> None:
 def encoder_import(
     files: Annotated[list[Path], typer.Argument(help="Files of weights, written by torch or safetensors.")],
     arch: Annotated[str, typer.Option(help="A name that `unseen encoder list` prints.")],
-    classes: Annotated[
-        str, typer.Option(help="The dataset whose classes the weights were trained on, a name in pipeline/datasets.")
-    ],
+    classes: Annotated[str, typer.Option(help="The dataset of their classes, a name in pipeline/datasets.")],
     stream: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="What the network of each file sees: joint (the default), bone, ... Repeat it for each file."
-        ),
+        list[str] | None, typer.Option(help="What the network of each file sees: joint (default), bone, ...")
     ] = None,
-    layout: Annotated[
-        str, typer.Option(help="The joint layout of the clips, a name in pipeline/core/joints.py.")
-    ] = "ntu25",
+    layout: Annotated[str, typer.Option(help="The joint layout, a name in pipeline/core/joints.py.")] = "ntu25",
     recipe: Annotated[
-        str | None,
-        typer.Option(help="How clips are prepared, a recipe of skeletons. Default: the recipe of the release."),
+        str | None, typer.Option(help="The recipe that prepares clips. Default: that of the release.")
     ] = None,
-    options: Annotated[
-        list[str] | None, typer.Option(help="KEY=VALUE, an option of the encoder. Default: the options of the release.")
-    ] = None,
+    options: Annotated[list[str] | None, typer.Option(help="KEY=VALUE of the encoder. Default: as released.")] = None,
     split_table: Annotated[
-        str | None, typer.Option(help="For weights trained on a split: TABLE in data/split/CLASSES-TABLE.parquet.")
+        str | None, typer.Option(help="If trained on a split: TABLE of data/split/CLASSES-TABLE.parquet.")
     ] = None,
     split: Annotated[
-        str | None, typer.Option(help="The split whose seen classes the weights were trained on. Default: all classes.")
+        str | None, typer.Option(help="The split whose seen classes they learnt. Default: all classes.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="A number that tells several trainings apart.")] = 0,
     out: Annotated[
-        Path | None,
-        typer.Option(file_okay=False, help="The folder to write to. Default: data/raw/encoders/CLASSES-ARCH."),
+        Path | None, typer.Option(file_okay=False, help="Folder to write. Default: data/raw/encoders/CLASSES-ARCH.")
     ] = None,
 ) -> None:
     """Convert released weights, and declare the classes that they were trained on."""
@@ -203,25 +183,16 @@ def draw_dag() -> None:
 
 @app.command("overlap")
 def audit_overlap(
-    source: Annotated[
-        str,
-        typer.Argument(
-            help="The name of a label list of the project (kinetics700, ...) or a .txt file with a label a line."
-        ),
-    ],
+    source: Annotated[str, typer.Argument(help="A label list of the project (kinetics700, ...) or a .txt file.")],
     targets: Annotated[list[str], typer.Argument(help="One or more target lists, compared as one list.")],
     threshold: Annotated[
-        float,
-        typer.Option(min=0, max=2, help="The cosine distance below which a source class counts as a target class."),
+        float, typer.Option(min=0, max=2, help="Cosine distance below which two classes are the same.")
     ] = 0.05,
     published: Annotated[
-        list[int] | None,
-        typer.Option(
-            min=1, help="A number of classes that a paper kept: print the threshold that comes nearest to it."
-        ),
+        list[int] | None, typer.Option(min=1, help="Print the threshold that keeps about so many.")
     ] = None,
-    encoder: Annotated[str, typer.Option(help="The text encoder, a file in pipeline/models/text_encoders.")] = "minilm",
-    model: Annotated[str, typer.Option(help="The params of the text encoder, as JSON.")] = "{}",
+    encoder: Annotated[str, typer.Option(help="A file in pipeline/models/text_encoders.")] = "minilm",
+    model: Annotated[str, typer.Option(help="The params of the encoder, as JSON.")] = "{}",
     out: Annotated[Path | None, typer.Option(dir_okay=False, help="A JSON file to write everything to.")] = None,
 ) -> None:
     """List source classes that are also target classes, judged by their names, their words and text vectors."""
@@ -235,35 +206,18 @@ def audit_overlap(
 
 @app.command("compose")
 def compose_classes(
-    source: Annotated[
-        str, typer.Argument(help="The seen classes: the name of a label list of the project or a .txt file.")
-    ],
+    source: Annotated[str, typer.Argument(help="The seen classes: a label list of the project or a .txt file.")],
     target: Annotated[str, typer.Argument(help="The unseen classes, given in the same way.")],
-    k: Annotated[
-        int, typer.Option(min=1, help="Constraint I: how many of the nearest seen classes may be chosen.")
-    ] = 10,
-    rho: Annotated[
-        int, typer.Option(min=1, help="Constraint III: the most seen classes that make up an unseen class.")
-    ] = 4,
-    theta: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            help="Constraint II: how many times as far the nearest other unseen class must be; 0 switches it off.",
-        ),
-    ] = 0.9,
-    cap: Annotated[
-        Cap,
-        typer.Option(help="Whether rho limits the choices of each unseen class (row), seen class (column) or both."),
-    ] = "row",
-    overlap: Annotated[
-        Overlap, typer.Option(help="Whether to remove seen classes that are also unseen ones, or keep them.")
-    ] = "remove",
+    k: Annotated[int, typer.Option(min=1, help="Constraint I: choose among the K nearest seen classes.")] = 10,
+    rho: Annotated[int, typer.Option(min=1, help="Constraint III: seen classes for each unseen one, at most.")] = 4,
+    theta: Annotated[float, typer.Option(min=0, help="Constraint II: relative distance to rivals; 0 is off.")] = 0.9,
+    cap: Annotated[Cap, typer.Option(help="Where rho is a limit: unseen classes (row), seen ones, or both.")] = "row",
+    overlap: Annotated[Overlap, typer.Option(help="What to do with seen classes that are unseen ones.")] = "remove",
     threshold: Annotated[
-        float, typer.Option(min=0, max=2, help="The cosine distance below which two classes are the same.")
+        float, typer.Option(min=0, max=2, help="Cosine distance below which two are the same.")
     ] = 0.05,
-    encoder: Annotated[str, typer.Option(help="The text encoder, a file in pipeline/models/text_encoders.")] = "minilm",
-    model: Annotated[str, typer.Option(help="The params of the text encoder, as JSON.")] = "{}",
+    encoder: Annotated[str, typer.Option(help="A file in pipeline/models/text_encoders.")] = "minilm",
+    model: Annotated[str, typer.Option(help="The params of the encoder, as JSON.")] = "{}",
 ) -> None:
     """Print which seen classes would make up each unseen class, judged by the names alone."""
     from pipeline.commands import compose
@@ -279,7 +233,7 @@ def compose_classes(
 @app.command("constraints")
 def compare_constraints(
     row: Annotated[str, typer.Argument(help="A key of transfer.rows in params.yaml.")],
-    out: Annotated[Path | None, typer.Option(dir_okay=False, help="A JSON file to write every measurement to.")] = None,
+    out: Annotated[Path | None, typer.Option(dir_okay=False, help="A JSON file of every measurement to write.")] = None,
 ) -> None:
     """Compare accuracy and hubness of a transfer row under each set of constraints (ResT Table 8)."""
     from pipeline.commands import constraints
@@ -308,17 +262,12 @@ def compare_constraints(
 
 @app.command("compositional")
 def tell_captions_apart(
-    file: Annotated[
-        Path, typer.Argument(help="A file of pictures with a true and a false caption each; --kind says its layout.")
-    ],
+    file: Annotated[Path, typer.Argument(help="Pictures with a true and a false caption (see --kind).")],
     weights: Annotated[
-        Path,
-        typer.Option(help="The folder features/finetune/ROW of a row of finetune in params.yaml, or a start file."),
+        Path, typer.Option(help="features/finetune/ROW of a row of finetune in params.yaml, or a start file.")
     ],
     seed: Annotated[int, typer.Option(help="The seed of the training.")] = 0,
-    images: Annotated[
-        Path | None, typer.Option(help="The folder of the pictures. Default: the folder of FILE.")
-    ] = None,
+    images: Annotated[Path | None, typer.Option(help="Folder of the pictures. Default: that of FILE.")] = None,
     kind: Annotated[Kind, typer.Option(help="The layout of FILE.")] = "auto",
     out: Annotated[Path | None, typer.Option(dir_okay=False, help="A JSON file to write the figures to.")] = None,
 ) -> None:
@@ -377,10 +326,7 @@ def classify_files(
     files: Files,
     sense: Sense,
     labels: Annotated[
-        str,
-        typer.Option(
-            help="Labels separated by commas, or a file with `label` or `label: prompt | prompt` on each line."
-        ),
+        str, typer.Option(help="Labels separated by commas, or a file of lines `label` or `label: prompt | prompt`.")
     ],
     bound: Bound = None,
     split: Split = None,
@@ -429,9 +375,7 @@ def search_clips(
     sense: Annotated[
         str | None, typer.Option("--sense", "--modality", help="For a query that is a file. " + SENSE)
     ] = None,
-    among: Annotated[
-        list[str] | None, typer.Option("--in", help="Search only clips of this sense. Repeat it for several.")
-    ] = None,
+    among: Annotated[list[str] | None, typer.Option("--in", help="Search clips of this sense only.")] = None,
     bound: Bound = None,
     split: Split = None,
     seed: Seed = None,
