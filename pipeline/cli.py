@@ -14,38 +14,43 @@ Overlap = Literal["remove", "keep"]
 Kind = Literal["auto", "aro", "sugarcrepe", "vl_checklist", "csv", "jsonl"]
 Profile = typer.Argument(help="A name that `unseen profile list` prints, or a file of your own.")
 # Of the commands over bound encoders.
-Files = Annotated[list[Path], typer.Argument(help="Clips, or folders of them; a folder of PNG frames is one clip.")]
-SENSE = "A sense of the row (a key of its senses in params.yaml), or a modality that only one of them has."
+Files = Annotated[
+    list[Path], typer.Argument(help="Files of clips, or folders of them. A folder of PNG frames is one clip.")
+]
+SENSE = "The sense of the files: a key of `senses` in the row of bind, or a modality that only one of them has."
 Sense = Annotated[str, typer.Option("--sense", "--modality", help=SENSE)]
 Bound = Annotated[
-    Path | None, typer.Option(help="features/bind/ROW of a row of bind in params.yaml; not needed where there is one.")
+    Path | None,
+    typer.Option(help="The folder features/bind/ROW of a row of bind in params.yaml. Needed where there are several."),
 ]
-Split = Annotated[str | None, typer.Option(help="Which split's training, where the row has several.")]
-Seed = Annotated[int | None, typer.Option(help="Which seed's training, where the row has several.")]
+Split = Annotated[
+    str | None, typer.Option(help="The split that the encoders were trained on. Needed where the row has several.")
+]
+Seed = Annotated[int | None, typer.Option(help="The seed of the training. Needed where the row has several.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 app = typer.Typer(
-    help="Zero-shot action recognition: clips against texts, profiles, raw data, scene graphs and lists of classes. "
+    help="Zero-shot action recognition: compare clips with texts, choose profiles, register data, inspect results. "
     "The pipeline itself runs with `dvc repro`.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-profile_app = typer.Typer(help="Params by name.", no_args_is_help=True)
-raw_app = typer.Typer(help="Datasets as their owners publish them, below data/raw/.", no_args_is_help=True)
+profile_app = typer.Typer(help="Choose a profile, a complete params file.", no_args_is_help=True)
+raw_app = typer.Typer(help="Register datasets as their owners publish them, below data/raw/.", no_args_is_help=True)
 app.add_typer(profile_app, name="profile")
 app.add_typer(raw_app, name="raw")
-graph_app = typer.Typer(help="Scene graphs, their captions and negatives.", no_args_is_help=True)
+graph_app = typer.Typer(help="Look at scene graphs with their captions and false captions.", no_args_is_help=True)
 app.add_typer(graph_app, name="graph")
-prompts_app = typer.Typer(help="Texts of classes.", no_args_is_help=True)
+prompts_app = typer.Typer(help="Get texts of classes from a language model.", no_args_is_help=True)
 app.add_typer(prompts_app, name="prompts")
-encoder_app = typer.Typer(help="Encoders that others have trained.", no_args_is_help=True)
+encoder_app = typer.Typer(help="Import encoders that others have trained.", no_args_is_help=True)
 app.add_typer(encoder_app, name="encoder")
 
 
 @profile_app.command("list")
 def profile_list() -> None:
-    """List the profiles and what each is for."""
+    """List the profiles and what each of them is for."""
     from pipeline.commands import profile
 
     width = max(map(len, profile.names()))
@@ -55,7 +60,7 @@ def profile_list() -> None:
 
 @profile_app.command("show")
 def profile_show(name: Annotated[str, Profile]) -> None:
-    """Print the complete params file that a profile stands for."""
+    """Print the complete params file of a profile."""
     from pipeline.commands import profile
 
     typer.echo(profile.text(name), nl=False)
@@ -64,9 +69,9 @@ def profile_show(name: Annotated[str, Profile]) -> None:
 @profile_app.command("use")
 def profile_use(
     name: Annotated[str, Profile],
-    force: Annotated[bool, typer.Option(help="Overwrite a params.yaml that was edited.")] = False,
+    force: Annotated[bool, typer.Option(help="Overwrite params.yaml even if you have edited it.")] = False,
 ) -> None:
-    """Write a profile out as the params.yaml of this checkout and remove outputs it has no rows for."""
+    """Write a profile to params.yaml and remove outputs for which it has no rows."""
     from pipeline.commands import profile
 
     gone = profile.use(name, Path(), force=force)
@@ -77,10 +82,12 @@ def profile_use(
 def raw_scan(
     dataset: Annotated[
         str,
-        typer.Argument(help="A file of pipeline/datasets or pipeline/graphs/corpora by name, or a folder of shards."),
+        typer.Argument(
+            help="A dataset in pipeline/datasets, a corpus in pipeline/graphs/corpora, or a folder of shards."
+        ),
     ],
 ) -> None:
-    """Hash every file of data/raw/DATASET and write data/raw/DATASET.stamp beside it."""
+    """Hash every file in data/raw/DATASET and write the digests to data/raw/DATASET.stamp."""
     from pipeline.commands import raw
 
     raw.scan(dataset, Path("data/raw") / dataset)
@@ -88,14 +95,18 @@ def raw_scan(
 
 @prompts_app.command("request")
 def prompts_request(
-    dataset: Annotated[str, typer.Argument(help="A file of pipeline/datasets, by name.")],
-    type_: Annotated[str, typer.Option("--type", help="A type of class texts: context, paragraph, synonym, ...")],
-    out: Annotated[Path, typer.Option(dir_okay=False, help="The JSON Lines to write, a request a class.")],
+    dataset: Annotated[str, typer.Argument(help="The name of a file in pipeline/datasets.")],
+    type_: Annotated[
+        str, typer.Option("--type", help="The type of class texts to ask for: context, paragraph, synonym, ...")
+    ],
+    out: Annotated[
+        Path, typer.Option(dir_okay=False, help="The JSON Lines file to write, one request for each class.")
+    ],
     classes: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Your class list, where the dataset ships none.")
+        Path | None, typer.Option(dir_okay=False, help="Your class list, for a dataset that comes without one.")
     ] = None,
 ) -> None:
-    """Write what to ask a language model about every class; the prompt stage reads the answers."""
+    """Write a request about every class for a language model; the stage `prompt` reads its answers."""
     from pipeline.commands import prompts
 
     num_requests = prompts.request(dataset, type_, classes=classes, out=out)
@@ -104,7 +115,7 @@ def prompts_request(
 
 @encoder_app.command("list")
 def encoder_list() -> None:
-    """List the architectures whose released weights can be imported, and whose names of weights they know."""
+    """List the architectures whose released weights can be imported, with the source of their weight names."""
     from pipeline.commands import encoder
 
     for line in encoder.listed():
@@ -113,32 +124,40 @@ def encoder_list() -> None:
 
 @encoder_app.command("import")
 def encoder_import(
-    files: Annotated[list[Path], typer.Argument(help="The weights, as torch or safetensors keeps them.")],
+    files: Annotated[list[Path], typer.Argument(help="Files of weights, written by torch or safetensors.")],
     arch: Annotated[str, typer.Option(help="A name that `unseen encoder list` prints.")],
-    classes: Annotated[str, typer.Option(help="The dataset whose classes they tell apart, as in pipeline/datasets.")],
+    classes: Annotated[
+        str, typer.Option(help="The dataset whose classes the weights were trained on, a name in pipeline/datasets.")
+    ],
     stream: Annotated[
         list[str] | None,
-        typer.Option(help="What the network sees, one a file: joint (unless given), bone, ..."),
+        typer.Option(
+            help="What the network of each file sees: joint (the default), bone, ... Repeat it for each file."
+        ),
     ] = None,
-    layout: Annotated[str, typer.Option(help="Their joints, as pipeline/core/joints.py calls them.")] = "ntu25",
+    layout: Annotated[
+        str, typer.Option(help="The joint layout of the clips, a name in pipeline/core/joints.py.")
+    ] = "ntu25",
     recipe: Annotated[
-        str | None, typer.Option(help="A recipe of skeletons: how clips were prepared; as released unless given.")
+        str | None,
+        typer.Option(help="How clips are prepared, a recipe of skeletons. Default: the recipe of the release."),
     ] = None,
     options: Annotated[
-        list[str] | None, typer.Option(help="KEY=VALUE, an option of the encoder; as released unless given.")
+        list[str] | None, typer.Option(help="KEY=VALUE, an option of the encoder. Default: the options of the release.")
     ] = None,
     split_table: Annotated[
-        str | None, typer.Option(help="TABLE of data/split/CLASSES-TABLE.parquet, where they were trained on a split.")
+        str | None, typer.Option(help="For weights trained on a split: TABLE in data/split/CLASSES-TABLE.parquet.")
     ] = None,
     split: Annotated[
-        str | None, typer.Option(help="The split whose seen classes they were trained on; all classes unless given.")
+        str | None, typer.Option(help="The split whose seen classes the weights were trained on. Default: all classes.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Tells several trainings apart.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="A number that tells several trainings apart.")] = 0,
     out: Annotated[
-        Path | None, typer.Option(file_okay=False, help="The folder to write to; data/raw/encoders/CLASSES-ARCH.")
+        Path | None,
+        typer.Option(file_okay=False, help="The folder to write to. Default: data/raw/encoders/CLASSES-ARCH."),
     ] = None,
 ) -> None:
-    """Convert weights that others have released, and declare the classes that they were trained on."""
+    """Convert released weights, and declare the classes that they were trained on."""
     from pipeline.commands import encoder
 
     table = Path("data/split") / f"{classes}-{split_table}.parquet" if split_table is not None else None
@@ -153,11 +172,11 @@ def encoder_import(
 
 @graph_app.command("show")
 def graph_show(
-    image_id: Annotated[str, typer.Argument(help="An image_id of data/graph/<corpus>.parquet.")],
+    image_id: Annotated[str, typer.Argument(help="An image_id in data/graph/CORPUS.parquet.")],
     corpus: Annotated[str, typer.Option(help="A row of negate in params.yaml.")] = "demo_vg",
-    out: Annotated[Path, typer.Option(dir_okay=False, help="The picture to write, PNG.")] = Path("reports/graph.png"),
+    out: Annotated[Path, typer.Option(dir_okay=False, help="The PNG file to write.")] = Path("reports/graph.png"),
 ) -> None:
-    """Draw one image's graph beside its picture; print its caption and negatives."""
+    """Draw the scene graph of an image beside the picture; print its caption and false captions."""
     from pipeline.commands import show_graph
     from pipeline.core import params
     from pipeline.steps import negate
@@ -172,7 +191,7 @@ def graph_show(
 
 @app.command("dag")
 def draw_dag() -> None:
-    """Draw dvc.yaml, with the rows of profile demo, as docs/dag.svg."""
+    """Draw the stages of dvc.yaml, with the rows of the profile demo, as docs/dag.svg."""
     from pipeline.commands import profile
     from pipeline.core.outputs import whole
     from pipeline.reporting import dag
@@ -184,17 +203,28 @@ def draw_dag() -> None:
 
 @app.command("overlap")
 def audit_overlap(
-    source: Annotated[str, typer.Argument(help="A label list of the project (kinetics700, ...) or a .txt file.")],
-    targets: Annotated[list[str], typer.Argument(help="One or more target lists; their union counts.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="The name of a label list of the project (kinetics700, ...) or a .txt file with a label a line."
+        ),
+    ],
+    targets: Annotated[list[str], typer.Argument(help="One or more target lists, compared as one list.")],
     threshold: Annotated[
-        float, typer.Option(min=0, max=2, help="Remove source classes nearer than this (cosine distance).")
+        float,
+        typer.Option(min=0, max=2, help="The cosine distance below which a source class counts as a target class."),
     ] = 0.05,
-    published: Annotated[list[int] | None, typer.Option(min=1, help="Find the threshold that keeps so many.")] = None,
-    encoder: Annotated[str, typer.Option(help="A file of pipeline/models/text_encoders.")] = "minilm",
-    model: Annotated[str, typer.Option(help="The encoder's params, as JSON.")] = "{}",
-    out: Annotated[Path | None, typer.Option(dir_okay=False, help="Also write everything as JSON.")] = None,
+    published: Annotated[
+        list[int] | None,
+        typer.Option(
+            min=1, help="A number of classes that a paper kept: print the threshold that comes nearest to it."
+        ),
+    ] = None,
+    encoder: Annotated[str, typer.Option(help="The text encoder, a file in pipeline/models/text_encoders.")] = "minilm",
+    model: Annotated[str, typer.Option(help="The params of the text encoder, as JSON.")] = "{}",
+    out: Annotated[Path | None, typer.Option(dir_okay=False, help="A JSON file to write everything to.")] = None,
 ) -> None:
-    """List source classes that are target classes under another name: by name, by words, by vectors."""
+    """List source classes that are also target classes, judged by their names, their words and text vectors."""
     from pipeline.commands import overlap
 
     texts = overlap.text_encoder(encoder, model, num_threads=1)
@@ -205,18 +235,37 @@ def audit_overlap(
 
 @app.command("compose")
 def compose_classes(
-    source: Annotated[str, typer.Argument(help="A label list of the project or a .txt file: the seen classes.")],
-    target: Annotated[str, typer.Argument(help="The unseen classes.")],
-    k: Annotated[int, typer.Option(min=1, help="K nearest seen classes (constraint I).")] = 10,
-    rho: Annotated[int, typer.Option(min=1, help="Seen classes a prototype (constraint III).")] = 4,
-    theta: Annotated[float, typer.Option(min=0, help="Relative distance (constraint II); 0 is none.")] = 0.9,
-    cap: Annotated[Cap, typer.Option(help="On which sums rho is a limit.")] = "row",
-    overlap: Annotated[Overlap, typer.Option(help="What becomes of overlapping source classes.")] = "remove",
-    threshold: Annotated[float, typer.Option(min=0, max=2, help="What overlaps: nearer than this.")] = 0.05,
-    encoder: Annotated[str, typer.Option(help="A file of pipeline/models/text_encoders.")] = "minilm",
-    model: Annotated[str, typer.Option(help="The encoder's params, as JSON.")] = "{}",
+    source: Annotated[
+        str, typer.Argument(help="The seen classes: the name of a label list of the project or a .txt file.")
+    ],
+    target: Annotated[str, typer.Argument(help="The unseen classes, given in the same way.")],
+    k: Annotated[
+        int, typer.Option(min=1, help="Constraint I: how many of the nearest seen classes may be chosen.")
+    ] = 10,
+    rho: Annotated[
+        int, typer.Option(min=1, help="Constraint III: the most seen classes that make up an unseen class.")
+    ] = 4,
+    theta: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            help="Constraint II: how many times as far the nearest other unseen class must be; 0 switches it off.",
+        ),
+    ] = 0.9,
+    cap: Annotated[
+        Cap,
+        typer.Option(help="Whether rho limits the choices of each unseen class (row), seen class (column) or both."),
+    ] = "row",
+    overlap: Annotated[
+        Overlap, typer.Option(help="Whether to remove seen classes that are also unseen ones, or keep them.")
+    ] = "remove",
+    threshold: Annotated[
+        float, typer.Option(min=0, max=2, help="The cosine distance below which two classes are the same.")
+    ] = 0.05,
+    encoder: Annotated[str, typer.Option(help="The text encoder, a file in pipeline/models/text_encoders.")] = "minilm",
+    model: Annotated[str, typer.Option(help="The params of the text encoder, as JSON.")] = "{}",
 ) -> None:
-    """Print which seen classes would make up each unseen one, from the names alone."""
+    """Print which seen classes would make up each unseen class, judged by the names alone."""
     from pipeline.commands import compose
     from pipeline.commands.overlap import text_encoder
     from pipeline.transfer.prototypes import Setting
@@ -230,9 +279,9 @@ def compose_classes(
 @app.command("constraints")
 def compare_constraints(
     row: Annotated[str, typer.Argument(help="A key of transfer.rows in params.yaml.")],
-    out: Annotated[Path | None, typer.Option(dir_okay=False, help="Also write every measurement as JSON.")] = None,
+    out: Annotated[Path | None, typer.Option(dir_okay=False, help="A JSON file to write every measurement to.")] = None,
 ) -> None:
-    """Put the constraint sets of a transfer row side by side: accuracy and hubness (ResT Table 8)."""
+    """Compare accuracy and hubness of a transfer row under each set of constraints (ResT Table 8)."""
     from pipeline.commands import constraints
     from pipeline.core import params
     from pipeline.models.tasks import Inputs
@@ -259,16 +308,21 @@ def compare_constraints(
 
 @app.command("compositional")
 def tell_captions_apart(
-    file: Annotated[Path, typer.Argument(help="Pictures with a true and a false caption (see --kind).")],
-    weights: Annotated[
-        Path, typer.Option(help="features/finetune/ROW of a row of finetune in params.yaml, or a start file.")
+    file: Annotated[
+        Path, typer.Argument(help="A file of pictures with a true and a false caption each; --kind says its layout.")
     ],
-    seed: Annotated[int, typer.Option(help="Which training of the row.")] = 0,
-    images: Annotated[Path | None, typer.Option(help="Folder of the pictures; the file's own unless given.")] = None,
+    weights: Annotated[
+        Path,
+        typer.Option(help="The folder features/finetune/ROW of a row of finetune in params.yaml, or a start file."),
+    ],
+    seed: Annotated[int, typer.Option(help="The seed of the training.")] = 0,
+    images: Annotated[
+        Path | None, typer.Option(help="The folder of the pictures. Default: the folder of FILE.")
+    ] = None,
     kind: Annotated[Kind, typer.Option(help="The layout of FILE.")] = "auto",
-    out: Annotated[Path | None, typer.Option(dir_okay=False, help="Also write the figures as JSON.")] = None,
+    out: Annotated[Path | None, typer.Option(dir_okay=False, help="A JSON file to write the figures to.")] = None,
 ) -> None:
-    """Ask an encoder of pictures and texts which caption is true, by rule (ARO, SugarCrepe, VL-CheckList)."""
+    """Measure how often an encoder prefers the true caption (ARO, SugarCrepe, VL-CheckList)."""
     from pipeline.commands import compositional
 
     texts = compositional.encoder(weights, seed)
@@ -280,9 +334,9 @@ def tell_captions_apart(
 @app.command("difference")
 def print_difference(
     one: Annotated[str, typer.Argument(help="A key of evaluate.rows in params.yaml.")],
-    other: Annotated[str, typer.Argument(help="The one it is compared with.")],
+    other: Annotated[str, typer.Argument(help="The row that it is compared with.")],
 ) -> None:
-    """Set two rows of evaluate against each other, split by split: how far one is ahead, and whether it is noise."""
+    """Compare two rows of evaluate split by split, and say whether their difference is noise."""
     from pipeline.commands import difference
 
     for line in difference.lines(difference.difference(one, other, Path("reports/evaluate"))):
@@ -292,12 +346,12 @@ def print_difference(
 @app.command("table")
 def print_table(
     name: Annotated[
-        str | None, typer.Argument(help="A key of report.tables in params.yaml; without it all are listed.")
+        str | None, typer.Argument(help="A key of report.tables in params.yaml. Without it all tables are listed.")
     ] = None,
-    as_csv: Annotated[bool, typer.Option("--csv", help="A line a cell, as CSV.")] = False,
-    as_markdown: Annotated[bool, typer.Option("--markdown", help="As a table in Markdown.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, one line for each cell.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print a table in Markdown.")] = False,
 ) -> None:
-    """Print a table of results as papers print theirs, filled from reports/evaluate."""
+    """Print a table of results in the form of a paper's table, filled from reports/evaluate."""
     from pipeline.commands import table
 
     if as_csv and as_markdown:
@@ -324,15 +378,17 @@ def classify_files(
     sense: Sense,
     labels: Annotated[
         str,
-        typer.Option(help="Labels with commas between them, or a file: a `label` or `label: prompt | prompt` a line."),
+        typer.Option(
+            help="Labels separated by commas, or a file with `label` or `label: prompt | prompt` on each line."
+        ),
     ],
     bound: Bound = None,
     split: Split = None,
     seed: Seed = None,
-    top: Annotated[int, typer.Option(min=1, help="How many labels to print.")] = 5,
+    top: Annotated[int, typer.Option(min=1, help="The number of labels to print.")] = 5,
     json: Json = False,
 ) -> None:
-    """Say which of some labels clips are most like, with the encoders that `bind` trained."""
+    """Rank labels for each clip, with the encoders that the stage `bind` trained."""
     from pipeline.commands import bound as rows
     from pipeline.commands import classify
 
@@ -350,12 +406,12 @@ def classify_files(
 def embed_files(
     files: Files,
     sense: Sense,
-    out: Annotated[Path, typer.Option(dir_okay=False, help="The table to write, parquet.")],
+    out: Annotated[Path, typer.Option(dir_okay=False, help="The parquet file to write.")],
     bound: Bound = None,
     split: Split = None,
     seed: Seed = None,
 ) -> None:
-    """Write the vectors of clips, in the space of the texts and of all other senses."""
+    """Write the vectors of clips; they can be compared with those of texts and of all other senses."""
     from pipeline.commands import bound as rows
     from pipeline.commands import embed
 
@@ -369,16 +425,20 @@ def embed_files(
 
 @app.command("search")
 def search_clips(
-    query: Annotated[str, typer.Argument(help="A text; with --sense a file.")],
-    sense: Annotated[str | None, typer.Option("--sense", "--modality", help="Of a file. " + SENSE)] = None,
-    among: Annotated[list[str] | None, typer.Option("--in", help="Look among clips of this sense alone.")] = None,
+    query: Annotated[str, typer.Argument(help="A text, or with --sense a file.")],
+    sense: Annotated[
+        str | None, typer.Option("--sense", "--modality", help="For a query that is a file. " + SENSE)
+    ] = None,
+    among: Annotated[
+        list[str] | None, typer.Option("--in", help="Search only clips of this sense. Repeat it for several.")
+    ] = None,
     bound: Bound = None,
     split: Split = None,
     seed: Seed = None,
-    top: Annotated[int, typer.Option(min=1, help="How many clips to print.")] = 10,
+    top: Annotated[int, typer.Option(min=1, help="The number of clips to print.")] = 10,
     json: Json = False,
 ) -> None:
-    """Find the pipeline's clips, of any sense, that are most like a text or a file."""
+    """Find the clips of the pipeline, of any sense, that are most similar to a text or a file."""
     from pipeline.commands import bound as rows
     from pipeline.commands import search
 

@@ -1,4 +1,4 @@
-"""What the commands over bound encoders do alike: open a row, go through files, and say at last which failed."""
+"""Shared by the commands over bound encoders: open a row, embed files, and report the files that failed."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,12 +12,12 @@ Failures = list[tuple[Path, UnseenError]]
 
 
 def opened(bound: Path | None, split: str | None, seed: int | None) -> Recogniser:
-    """The row in a folder, or the only one there is."""
+    """The recogniser of the row in a folder, by default of the only row."""
     return Recogniser.load(bound or rows.only_row(), split, seed)
 
 
 def provenance(recogniser: Recogniser, sense: str) -> dict[str, object]:
-    """Which weights an answer comes from, as JSON can hold it."""
+    """The weights behind an answer, as JSON values."""
     encoder, row = recogniser.sense(sense), recogniser.row
     training = {"bound": row.folder.name, "split": row.split, "seed": row.seed}
     return {**training, "sense": encoder.name, "modality": encoder.modality, "weights_hash": encoder.weights_hash}
@@ -26,7 +26,7 @@ def provenance(recogniser: Recogniser, sense: str) -> dict[str, object]:
 def answered(
     recogniser: Recogniser, paths: Sequence[Path], sense: str, failures: Failures
 ) -> Iterator[tuple[Path, Array]]:
-    """Clip by clip its vector, folders gone through; why a clip has none goes into `failures`."""
+    """Each clip in the files and folders with its vector; `failures` collects why others have none."""
     clips = recogniser.clips(paths, sense)
     for path, answer in track(recogniser.iter_vectors(clips, sense), total=len(clips), what="clips"):
         if isinstance(answer, UnseenError):
@@ -38,7 +38,7 @@ def answered(
 
 
 def check(failures: Failures) -> None:
-    """Say why clips have no answer, a line each. DataError where there are such clips."""
+    """Print why clips have no answer, one line each. Raises DataError if there are any."""
     for _, error in failures:
         say(f"no answer: {error}")
     if failures:

@@ -22,7 +22,7 @@ class Answer:
 def classify(
     recogniser: Recogniser, paths: Sequence[Path], sense: str, labels_: str, *, top: int, failures: Failures
 ) -> Iterator[Answer]:
-    """The `top` labels of every file that can be used, in order; why the others cannot be goes into `failures`."""
+    """The `top` labels of each usable file, in order; `failures` collects why others are not usable."""
     prompts_of = labels.read(labels_)
     names, label_KD = list(prompts_of), recogniser.texts(prompts_of)
     for path, vector_D in answered(recogniser, paths, sense, failures):
@@ -30,7 +30,7 @@ def classify(
 
 
 def lines(answers: Sequence[Answer]) -> Iterator[str]:
-    """A block a file, columns aligned."""
+    """The lines to print: one block for each file, columns aligned."""
     for answer in answers:
         width = max(len("label"), *(len(label.label) for label in answer.ranked))
         yield str(answer.file)

@@ -1,7 +1,4 @@
-"""compose: two label lists -> which source classes would make up each target class, without any clip.
-
-What it says about (K, rho, theta) is a statistic of the labels, never a selection.
-"""
+"""compose: two label lists -> which source classes would make up each target class, without any clip."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -47,18 +44,18 @@ def compose(
     matches = lists.nearest(seen_names, seen_SD, unseen_names, unseen_TD) if overlap == "remove" else []
     removed = lists.removed(matches, threshold)
     removed_names = {match.source for match in removed}
-    kept = [row for row, name in enumerate(seen_names) if name not in removed_names]
-    if not kept:
+    kept_rows = [row for row, name in enumerate(seen_names) if name not in removed_names]
+    if not kept_rows:
         raise DataError(
             f"{source}: all {len(seen_names)} classes overlap with {target}; lower --threshold, or keep them with "
             "--overlap keep"
         )
-    seen = Labels.of([seen_names[row] for row in kept], seen_SD[kept])
+    seen = Labels.of([seen_names[row] for row in kept_rows], seen_SD[kept_rows])
     return Composed(choose(Labels.of(unseen_names, unseen_TD), seen, setting, cap=cap), removed)
 
 
 def lines(composed: Composed) -> Iterator[str]:
-    """The composition as a person reads it: a line a target class, best matches first."""
+    """The lines to print: one for each target class, best matches first."""
     solution = composed.choice.solution
     yield (
         f"{len(composed.choice.unseen.names)} target classes over {len(composed.choice.seen.names)} source classes "

@@ -43,15 +43,15 @@ class Line:
 
 @dataclass(frozen=True)
 class Measured:
-    """The lines, all rules first; questions whose picture is not there are left out and counted."""
+    """The lines, all rules first; questions without their picture are left out and counted."""
 
     lines: list[Line]
-    mean_of_rules: float  # every rule counts alike, as ARO reports it
+    mean_of_rules: float  # every rule has the same weight, as ARO reports it
     num_missing: int
 
 
 def encoder(weights: Path, seed: int) -> ImageText:
-    """A seed's encoder of a row of finetune (a folder), or what a start file says."""
+    """The encoder of a seed of a row of finetune (a folder), or of a start file."""
     from pipeline.models import clip  # with torch and open_clip: seconds
 
     return clip.start(weights, seed)
@@ -78,7 +78,7 @@ def measured(file: Path, texts: ImageText, *, images: Path, kind: str, out: Path
 
 
 def lines(measured: Measured) -> Iterator[str]:
-    """The table as a person reads it, in per cent."""
+    """The lines of the table to print, in per cent."""
     width = max(len(line.rule) for line in measured.lines)
     yield f"{'rule':{width}}  questions  images  accuracy  95 % interval  text alone  95 % interval"
     for line in measured.lines:

@@ -1,6 +1,6 @@
 """constraints: one transfer row under every constraint set -> accuracy and hubness side by side (ResT Table 8).
 
-It opens the labels of test clips, as evaluate does, after all scores are made.
+It reads the labels of test clips, as evaluate does, after all scores are computed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -117,7 +117,7 @@ def _line(name: str, measured: Sequence[Measured]) -> Line:
 
 
 def lines(table: Sequence[Line]) -> Iterator[str]:
-    """The table as a person reads it; accuracies in per cent."""
+    """The lines of the table to print; accuracies in per cent."""
     yield f"{f'{table[0].num_splits} splits':22}  skewness  unused  top-1  95 % interval  top-5"
     for line in table:
         top5 = "-" if line.top5 is None else f"{100 * line.top5:.1f}"

@@ -19,9 +19,9 @@ LEGEND = (
 
 
 def difference(one: str, other: str, evaluate: Path) -> list[PanelLeads]:
-    """The questions that both answered, by their figures below `evaluate`, without settings chosen on test clips.
+    """The questions that both rows answer, from their figures in `evaluate`, without settings chosen on test clips.
 
-    Raises DataError for a row that was not evaluated, for one and the same row, and where they share no split.
+    Raises DataError for a row that was not evaluated, for a row with itself, and where they share no split.
     """
     if one == other:
         raise DataError(f"'{one}' less itself is nothing; name two rows of evaluate")
@@ -40,7 +40,7 @@ def difference(one: str, other: str, evaluate: Path) -> list[PanelLeads]:
 
 
 def _remedy(name: str, evaluate: Path) -> str:
-    """Rows named alike where there are some, for profiles have more rows than a line holds."""
+    """Rows with similar names where there are some: a profile has more rows than fit in a line."""
     known = sorted(file.stem for file in evaluate.glob("*.json"))
     near = difflib.get_close_matches(name, known, n=5)
     if near:
@@ -49,7 +49,7 @@ def _remedy(name: str, evaluate: Path) -> str:
 
 
 def lines(compared: Sequence[PanelLeads]) -> Iterator[str]:
-    """What a person reads: a question, the mean of each and of the differences, and every split."""
+    """The lines to print: for each question the rows, the mean difference with its intervals, and every split."""
     for panel_leads in compared:
         panel = panel_leads.panel
         chance = f" (chance {percent(panel.chance)})" if panel_leads.by == "top1" else ""

@@ -1,11 +1,9 @@
-"""encoder: weights that others have released -> weights of ours, which say what they were taught; whose can be read.
+"""encoder: released weights of others -> weights of this project that declare what they were trained on.
 
-Several files are the streams of one encoder.
-
-They go into a folder that a row of extract names. Whoever was taught all classes of a dataset belongs to no split: the
-file is `all-<seed>`, and every zero-shot split of that dataset refuses it; other datasets may use it, as far as their
-classes are none of those. Whoever was taught the seen classes of a split is `<split>-<seed>`. What no file can say,
-which classes and which split, is the word of the user; which clips they were is not known.
+Several files are the streams of one encoder. The weights go into a folder that a row of extract names. Weights trained
+on all classes of a dataset are `all-<seed>`: every zero-shot split of that dataset refuses them, and other datasets can
+use them if they share no class. Weights trained on the seen classes of a split are `<split>-<seed>`. A file does not
+say its classes and split, so the user declares them; the clips of the training stay unknown.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,7 +31,7 @@ _OF_FOLDER = ("dataset", "split_table", "modality", "recipe", "encoder", "option
 
 @dataclass(frozen=True)
 class ImportRequest:
-    """What the user says of a file; None: as it was released."""
+    """What the user declares about the files; None: as in the release."""
 
     arch: str
     streams: Sequence[str]  # what the network of each file sees, as modalities/skeleton/streams.py calls it
@@ -65,7 +63,7 @@ class Imported:
 
 @dataclass(frozen=True)
 class _Taught:
-    """What the weights were taught, as the user says."""
+    """What the weights were trained on, as the user declares."""
 
     split: str
     split_table: str | None
@@ -75,9 +73,9 @@ class _Taught:
 
 
 def take(files: Sequence[Path], request: ImportRequest, out: Path) -> Imported:
-    """Write the weights of files into a folder. Raises UnseenError for what does not fit, and where they are there.
+    """Write the weights of files into a folder. Raises UnseenError where they do not fit, or exist already.
 
-    Every weight must fit the architecture by name and shape, the classifier, where a file has one, the classes.
+    Every weight must fit the architecture by name and shape; a classifier in a file must fit the number of classes.
     """
     known = architectures()
     if request.arch not in known:
@@ -165,7 +163,7 @@ def _of_split(dataset: str, file: Path, split: str) -> _Taught:
 
 
 def _check_free(target: Path, alike: Mapping[str, Any]) -> None:
-    """Nothing is overwritten, and a folder holds the weights of one row."""
+    """Refuse to overwrite weights, and to put weights of two rows into one folder."""
     if target.exists():
         raise DataError(f"{target}: there already; give another --out or --seed, or remove it")
     for other in sorted(target.parent.glob("*.safetensors")):
@@ -177,7 +175,7 @@ def _check_free(target: Path, alike: Mapping[str, Any]) -> None:
 
 
 def _check_classes(num_classes: int | None, taught: _Taught, file: Path) -> None:
-    """Of a split's weights the classifier may know all classes of the dataset, of which it was taught the seen ones."""
+    """A classifier must have as many outputs as the dataset has classes, or as the split has seen classes."""
     wanted = sorted({len(taught.names), len(taught.classes)})
     if num_classes is not None and num_classes not in wanted:
         declared = " or ".join(map(str, wanted))
@@ -185,7 +183,7 @@ def _check_classes(num_classes: int | None, taught: _Taught, file: Path) -> None
 
 
 def _seen(taught: _Taught, seed: int) -> dict[str, Any]:
-    """What pretrain would say of its own."""
+    """The metadata that pretrain writes of its own weights."""
     return {
         "classes": "seen",
         "augment": None,
@@ -205,13 +203,13 @@ def _seen(taught: _Taught, seed: int) -> dict[str, Any]:
 
 
 def architectures() -> dict[str, Released]:
-    """How the weights that others have released are called, of every encoder that takes some."""
+    """The weights that can be imported, by the name of their encoder."""
     encoders = {name: members.load(_ENCODERS, name) for name in members.names(_ENCODERS)}
     return {name: member.RELEASED for name, member in encoders.items() if isinstance(member, ReleasedMember)}
 
 
 def listed() -> list[str]:
-    """A line an architecture: its name, whose names of weights it knows, and whether a released file was tried."""
+    """A line for each architecture: its name, the source of its weight names, and whether a released file was tried."""
     known = architectures()
     width = max(map(len, known))
     tried = {True: "tried on a released file", False: "not tried on a released file"}

@@ -1,4 +1,4 @@
-"""overlap: label lists -> which source classes are target classes under another name, by three checks."""
+"""overlap: label lists -> source classes that are also target classes, by three checks."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ _OPTION = Path("--model")  # where a fault stands, in place of params.yaml
 
 @dataclass(frozen=True)
 class Published:
-    """A number of classes that others kept, and the threshold of ours that comes nearest."""
+    """A number of classes that a paper kept, and the threshold that comes nearest to it."""
 
     num_kept: int
     threshold: float
@@ -31,7 +31,7 @@ class Published:
 
 @dataclass(frozen=True)
 class Audit:
-    """What each check removes. `matches` holds the nearest target of every source class, nearest first."""
+    """What each check removes; `matches` holds the nearest target of every source class, nearest first."""
 
     source: str
     targets: tuple[str, ...]
@@ -68,20 +68,25 @@ def overlap(
 ) -> Audit:
     """Audit a source list against the union of target lists; each is a list of the project or a text file.
 
-    `published` are numbers of kept classes to come near to. With `out` everything is also written as JSON.
+    `published` are numbers of kept classes to find thresholds for. With `out` everything is also written as JSON.
     """
     if not targets:
         raise DataError("overlap: no target list; name at least one, e.g. ucf101")
-    mine, theirs = label_list(source), lists.union([label_list(target) for target in targets])
-    matches = lists.nearest(mine, label_vectors(encoder, mine, cache), theirs, label_vectors(encoder, theirs, cache))
+    source_names, target_names = label_list(source), lists.union([label_list(target) for target in targets])
+    matches = lists.nearest(
+        source_names,
+        label_vectors(encoder, source_names, cache),
+        target_names,
+        label_vectors(encoder, target_names, cache),
+    )
     matches.sort(key=lambda match: (match.distance, match.source))
     audit = Audit(
         source=source,
         targets=tuple(targets),
-        num_source=len(mine),
-        num_targets=len(theirs),
-        exact=lists.same_name(mine, theirs),
-        same_words=lists.same_words(mine, theirs),
+        num_source=len(source_names),
+        num_targets=len(target_names),
+        exact=lists.same_name(source_names, target_names),
+        same_words=lists.same_words(source_names, target_names),
         matches=matches,
         threshold=threshold,
         removed=lists.removed(matches, threshold),
@@ -121,7 +126,7 @@ def text_encoder(name: str, model: str, *, num_threads: int) -> TextEncoder:
 
 
 def lines(audit: Audit) -> Iterator[str]:
-    """The audit as a person reads it."""
+    """The lines of the audit to print."""
     yield f"{audit.source} ({audit.num_source} classes) against {' u '.join(audit.targets)} ({audit.num_targets})"
     checks = [("same name", len(audit.exact)), ("same words", len(audit.same_words))]
     checks.append((f"nearer than {audit.threshold:g}", len(audit.removed)))

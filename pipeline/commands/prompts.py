@@ -1,4 +1,4 @@
-"""prompts: the classes of a dataset -> requests that any language model can answer, one a class, as JSON Lines."""
+"""prompts: the classes of a dataset -> requests for a language model, one for each class, as JSON Lines."""
 
 import json
 from pathlib import Path
@@ -13,8 +13,8 @@ from pipeline.text import requests
 def request(dataset: str, type_: str, *, classes: Path | None, out: Path) -> int:
     """Write the requests for texts of one type; returns their number.
 
-    `classes` is the user's own class list, of a dataset that ships none. Raises ParamsError for a dataset or type that
-    is not known, and for a class list that would not be read.
+    `classes` is the user's class list, for a dataset that ships none. Raises ParamsError for an unknown dataset or
+    type, and for a class list that is missing or not needed.
     """
     known = members.names("pipeline.datasets")
     if dataset not in known:

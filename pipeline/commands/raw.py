@@ -1,6 +1,6 @@
-"""raw: a dataset's or corpus's folder as its owners publish it -> the stamp beside it, the only raw dependency.
+"""raw: the folder of a dataset or corpus as its owners publish it -> a stamp, the only dependency on raw data.
 
-A folder of image-text shards may have any name; it is known by its tars.
+A folder of image-text shards may have any name; it is recognised by its tars.
 """
 
 import re
@@ -21,14 +21,14 @@ SHARDS = {"*.tar": "shard", "*_stats.json": "statistics", "*.parquet": "list"}  
 
 @dataclass(frozen=True)
 class Scan:
-    """What a folder holds: number of files per modality or kind, and the paths that no pattern of the dataset knows."""
+    """The number of files by modality or kind, and the paths that match no pattern of the dataset."""
 
     num_known: dict[str, int]
     unknown: list[str]
 
 
 def scan(dataset: str, folder: Path) -> Scan:
-    """Write the stamp of a dataset's folder; files that the dataset does not know are stamped too, and counted."""
+    """Write the stamp of a dataset's folder; unknown files are stamped too, and counted."""
     datasets, corpora = members.names(DATASETS), members.names(CORPORA)
     if dataset in datasets:
         kind_of = _dataset(dataset)
@@ -52,7 +52,7 @@ def scan(dataset: str, folder: Path) -> Scan:
 
 
 def _dataset(name: str) -> Callable[[str], str | None]:
-    """Path -> the modality a dataset's file holds, or that it is an annotation or a list of who trains."""
+    """A function from a path to its modality, `annotation` or `list` (of who trains); None for unknown files."""
     known = shared.load(name)
     lists = [listed.files for listed in known.subjects.values() if isinstance(listed, shared.OwnList)]
     kinds = {modality: [pattern] for modality, pattern in known.patterns.items()}
@@ -62,7 +62,7 @@ def _dataset(name: str) -> Callable[[str], str | None]:
 
 
 def _matching(patterns: Mapping[str, str]) -> Callable[[str], str | None]:
-    """Path -> what a file of a scene-graph corpus or of shards is."""
+    """A function from a path of a corpus or of shards to the kind of the file; None for unknown files."""
     return lambda path: next((kind for pattern, kind in patterns.items() if fnmatch(path, pattern)), None)
 
 

@@ -1,4 +1,4 @@
-"""search: a text, or a file of any sense -> the clips of the pipeline that are nearest to it, in any sense."""
+"""search: a text or a file of any sense -> the nearest clips of the pipeline, of any sense."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from pipeline.recognition.search import Match
 def search(
     recogniser: Recogniser, query: str, sense: str | None, *, among: Sequence[str] | None, top: int
 ) -> list[Match]:
-    """The `top` clips nearest to a text, or with `sense` to a file of that sense."""
+    """The `top` clips nearest to a text or, with `sense`, to a file of that sense."""
     if not query.strip():
         raise DataError("the query is empty; give words, or a file with --sense")
     if sense is None and files.existing(query):
@@ -24,7 +24,7 @@ def search(
 
 
 def lines(clips: Sequence[Match]) -> Iterator[str]:
-    """Columns, aligned."""
+    """The lines to print, columns aligned."""
     ids, names = ([getattr(clip, name) for clip in clips] for name in ("clip_id", "sense"))
     wide, narrow = max(map(len, ["clip", *ids])), max(map(len, ["sense", *names]))
     yield f"     {'clip':{wide}}  {'sense':{narrow}}  cosine"

@@ -48,7 +48,7 @@ def filled(name: str, evaluate: Path) -> FilledTable:
 
 
 def plain(table: FilledTable) -> Iterator[str]:
-    """The table in columns of text, and what it needs to be read."""
+    """The lines of the table as aligned text, with its notes."""
     body = [["", *(head.name for head in table.heads)], *_body(table)]
     groups = ["", *(head.group for head in table.heads)]
     if any(groups):
@@ -84,7 +84,7 @@ def markdown(table: FilledTable) -> Iterator[str]:
 
 
 def as_csv(table: FilledTable) -> str:
-    """A line a cell: ours with interval and row of evaluate, the paper's as printed."""
+    """One line for each cell: ours with interval and row of evaluate, a paper's as printed."""
     text = io.StringIO()
     writer = csv.DictWriter(text, _CSV, restval="", lineterminator="\n")
     writer.writeheader()
@@ -92,20 +92,22 @@ def as_csv(table: FilledTable) -> str:
         for head, cell in zip(table.heads, cells, strict=True):
             if cell is not None:
                 place = {"table": table.name, "row": title, "group": head.group, "column": head.name}
-                question = {"chance": head.chance or "", "question": head.about, "marks": cell.marks}
+                question = {"chance": head.chance or "", "question": head.meaning, "marks": cell.marks}
                 writer.writerow(place | question | _fields(cell))
     return text.getvalue()
 
 
 def notes(table: FilledTable) -> Iterator[str]:
-    """What stands beneath the table."""
+    """The notes below the table."""
     yield LEGEND
     if table.any_bold:
         yield BOLD
     if table.note:
         yield table.note
     yield from (f"{letter}: {text}" for letter, text in table.footnotes)
-    yield from (f"{', '.join(part for part in (head.group, head.name) if part)}: {head.about}" for head in table.heads)
+    yield from (
+        f"{', '.join(part for part in (head.group, head.name) if part)}: {head.meaning}" for head in table.heads
+    )
     yield from table.sources
 
 

@@ -63,7 +63,7 @@ def order(num_rows: int, batch_size: int, seed: int, epoch: int) -> list[Rows]:
 
 
 def in_batches(rows: Rows, batch_size: int) -> list[Rows]:
-    """Rows in their order, in as few batches of at most that size as will do, all alike but for one row."""
+    """Rows in their order, in the fewest batches of at most that size; batch sizes differ by at most one row."""
     return np.array_split(rows, -(-len(rows) // batch_size))
 
 

@@ -56,7 +56,7 @@ def read_boxes(store: Store, group: str) -> list[Boxes]:
 
 
 class ClipArrays:
-    """The clips of a preprocess store, read when they are asked for: of a large dataset memory holds a batch.
+    """The clips of a preprocess store, read from disk when indexed, so that memory holds one batch.
 
     Padding that the store leaves out is there again. It can be pickled: a process that reads opens the files anew.
     """
@@ -71,7 +71,7 @@ class ClipArrays:
         self._rows = np.arange(len(self.ids))
 
     def only(self, ids: Collection[str]) -> Self:
-        """Those of the clips whose ids are named, in their order."""
+        """The clips with these ids, in the order of the store."""
         chosen = copy.copy(self)
         places = [place for place, clip_id in enumerate(self.ids) if clip_id in ids]
         chosen.ids, chosen._rows = [self.ids[place] for place in places], self._rows[places]

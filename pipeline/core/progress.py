@@ -25,7 +25,7 @@ def track(items: Iterable[T], *, total: int, what: str) -> Iterator[T]:
 
 @contextmanager
 def live(total: int, what: str, done: int = 0, *, shown: bool = True) -> Iterator[Callable[[Callable[[], str]], None]]:
-    """For loops that have more to tell than a count: yields what is to be called after each of `total` steps.
+    """For loops that report more than a count: yields a function to call after each of `total` steps.
 
     It is given a function that says how things are, which is called only when that is about to be shown.
     """

@@ -27,7 +27,7 @@ _sources: list[Source] = []  # of a worker process
 
 
 class Readers:
-    """Workers that read from a few sources; with none the caller's own process reads. A context: it ends them."""
+    """Worker processes that read from a few sources; without any the caller reads. Leaving the context ends them."""
 
     def __init__(self, sources: Sequence[Source], num_workers: int, queue_length: int) -> None:
         self.seconds_waited = 0.0  # of the caller, for batches that were not there yet
@@ -48,7 +48,7 @@ class Readers:
     def stream(self, which: int, requests: Iterable[Request]) -> Generator[Arrays]:
         """The batches of one source in the order asked for; at most `queue_length` lie ready.
 
-        Raises DataError, naming rows, for whatever a source stumbles over.
+        Raises DataError, naming the rows, for any error of a source.
         """
         waiting = iter(requests)
         batches = self._inline(which, waiting) if self._pool is None else self._ahead(self._pool, which, waiting)

@@ -46,7 +46,7 @@ class Parts:
         return folder.with_name(f"{folder.name}.unfinished")
 
     def part(self, name: str, key: Mapping[str, object], make: Callable[[Path], None], into: Path) -> Path:
-        """Copy the finished part `name` to `into`, made first if need be; returns its own folder."""
+        """Copy the part `name` to `into`, making it first if it is not finished; returns the folder of the part."""
         finished = self.finish(name, key, make)
         shutil.copytree(finished, into, dirs_exist_ok=True)
         return finished

@@ -12,7 +12,7 @@ from pipeline.core.schemas import ClipRow
 
 _FEWEST_VAL_CLASSES = 3
 _FEWEST_FIT_CLASSES = 3
-# In place of a `clips_digest`: weights were taught labels, and nobody knows of which clips.
+# In place of a `clips_digest`: weights were trained on labels of clips that are not known.
 UNKNOWN_CLIPS = "unknown"
 
 
@@ -50,16 +50,16 @@ def performance(row: ClipRow) -> str:
 
 
 def clips_digest(clip_ids: Iterable[str]) -> str:
-    """What names the clips whose labels weights were taught, in any order.
+    """A digest of the clips whose labels trained some weights, in any order.
 
-    Weights that another table's split of the same name has trained saw other clips, other subjects' perhaps, and so
-    bear another digest.
+    A split of the same name in another table may hold other clips, such as those of other subjects, and then has
+    another digest.
     """
     return value_digest(sorted(clip_ids))
 
 
 def joint_clips(digests: Iterable[str | None]) -> str | None:
-    """What names the clips of weights that were made of several: `UNKNOWN_CLIPS` where those differ."""
+    """The digest of weights that were made of several others: `UNKNOWN_CLIPS` if theirs differ."""
     known = sorted({digest for digest in digests if digest is not None})
     return UNKNOWN_CLIPS if len(known) > 1 else next(iter(known), None)
 
@@ -114,7 +114,7 @@ def assign(clips: Sequence[Clip], classes: Classes) -> dict[str, str]:
 
 
 def assign_target(clips: Sequence[Clip], classes: Classes) -> dict[str, str]:
-    """The role of each clip of a cross-dataset target, by id: unseen_test, whoever is seen, or unused.
+    """The role of each clip of a cross-dataset target, by id: unseen_test, of any subject, or unused.
 
     Raises DataError for an unseen class without a clip.
     """
@@ -139,9 +139,9 @@ def _role(clip: Clip, classes: Classes) -> str:
 def held_out(clips: Sequence[Clip], roles: Mapping[str, str], rng: np.random.Generator) -> set[str]:
     """Ids of a tenth of the fit clips, stratified by class, whole performances at a time.
 
-    A performance is never torn: its other camera views would tell of the held-out one. A class with a single
-    performance gives it away only if all classes are so. At least one performance is held out, and one is left:
-    DataError if there is only one.
+    All camera views of a performance stay together, because they show the same. The only performance of a class is
+    held out only if every class has just one. At least one performance is held out and one is kept: DataError if there
+    is only one.
     """
     by_class: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for clip in sorted(clips, key=lambda clip: clip.clip_id):

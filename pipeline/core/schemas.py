@@ -17,6 +17,7 @@ Int32 = Annotated[int, pa.int32()]
 Int64 = Annotated[int, pa.int64()]
 Int32s = Annotated[Sequence[int], pa.list_(pa.int32())]
 Int64s = Annotated[Sequence[int], pa.list_(pa.int64())]
+Float32s = Annotated[Sequence[float], pa.list_(pa.float32())]
 Strings = Annotated[Sequence[str], pa.list_(pa.string())]
 Spans = Annotated[Sequence[Sequence[int]], pa.list_(pa.list_(pa.int32()))]
 _PLAIN = {str: pa.string(), bool: pa.bool_()}
@@ -38,12 +39,17 @@ class Format(Generic[Row]):
     @cached_property
     def schema(self) -> pa.Schema:
         """The columns as the file has them."""
-        hints = get_type_hints(self.row, include_extras=True)
-        return pa.schema([_column(name, hints[name]) for name in self.row.__struct_fields__])
+        return schema_of(self.row)
 
     def only(self, row: type[Part]) -> "Format[Part]":
         """The same table for readers of some columns, the fields of `row`; the others are not read."""
         return Format(self.name, self.version, self.key, self.stage, row)
+
+
+def schema_of(row: type[msgspec.Struct]) -> pa.Schema:
+    """The columns of a class of rows: its fields, in their order."""
+    hints = get_type_hints(row, include_extras=True)
+    return pa.schema([_column(name, hints[name]) for name in row.__struct_fields__])
 
 
 def _column(name: str, hint: Any) -> pa.Field:

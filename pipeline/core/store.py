@@ -228,7 +228,7 @@ class Store:
         return [values[start:stop] for start, stop in pairwise(offsets)]
 
     def reader(self, group: str, name: str) -> RowReader:
-        """An array of which rows are read when they are asked for."""
+        """An array whose rows are read from disk when they are needed."""
         if name not in self._group(group):
             raise FormatError(f"{self.path}: group '{group}' has no array '{name}'; {self._remedy}")
         return RowReader(self.path / group / name, self._remedy)

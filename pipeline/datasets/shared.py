@@ -39,7 +39,7 @@ class LeaveOneOut:
     def without(self, subject: int) -> SubjectProtocol:
         """Who trains and who tests. Raises DataError for one who is no training subject."""
         if subject not in self.train:
-            some = ", ".join(str(each) for each in sorted(self.train)[:8])
+            some = ", ".join(str(number) for number in sorted(self.train)[:8])
             raise DataError(f"leaves out subject {subject}, who is no training subject; name one of {some}")
         return SubjectProtocol(self.column, self.train - {subject}, frozenset({subject}))
 

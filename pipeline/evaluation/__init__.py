@@ -5,5 +5,5 @@ seeds, `generalised` the figures of seen and unseen classes together, `differenc
 `compositional` asks spaces of pictures and texts what is true, `clusters` gives intervals over images, `comparison` the
 rows of fine-tuned weights beside their start.
 
-Nothing here knows a method; it sees scores, truths and who was trained on what.
+Nothing here knows a method: it reads scores, true classes and the provenance of weights.
 """

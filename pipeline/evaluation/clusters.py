@@ -1,4 +1,4 @@
-"""Means over questions with intervals that know which questions belong together: those of one image or one video.
+"""Means over questions, with intervals that resample whole clusters of questions: those of one image or one video.
 
 A resample draws as many clusters as there are, with replacement, and all questions of a cluster come with it. All
 figures see the same resamples, so that the difference of two of them is resampled as a pair.
@@ -20,7 +20,7 @@ _BLOCK_VALUES = 1 << 23  # numbers held at once
 
 
 def numbered(names: Sequence[str]) -> Ints:
-    """A number from 0 for each name, alike for names that are alike, in sorted order."""
+    """A number from 0 for each name, the same for equal names, in sorted order."""
     return np.unique(np.asarray(names, dtype=np.str_), return_inverse=True)[1].astype(np.int64)
 
 
@@ -54,7 +54,7 @@ def _blocks(num_rows: int, num_columns: int) -> list[slice]:
 
 
 def interval(resampled_B: Floats, num_clusters: int) -> Interval | None:
-    """95 % percentile interval; None where the questions are of fewer than two clusters, which say nothing of others.
+    """95 % percentile interval; None for fewer than two clusters, which do not show how clusters vary.
 
     Resamples without any of the questions are left out.
     """

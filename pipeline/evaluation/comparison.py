@@ -28,7 +28,7 @@ SUBSETS = ("all", "certain", "unseen", "unseen_certain")
 
 @dataclass(frozen=True, eq=False)
 class Questions:
-    """What every encoder was asked; `cluster` numbers the image, or the video, that a question is of."""
+    """The questions to every encoder; `cluster` is the number of the image or video of a question."""
 
     rule_M: Words
     corpus_M: Words
@@ -42,7 +42,7 @@ class Questions:
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What one encoder said."""
+    """The answers of one encoder."""
 
     row: str
     seed: int
@@ -56,7 +56,7 @@ class Answers:
 
 
 class _Figure(NamedTuple):
-    """One figure to be had of everybody's answers."""
+    """One figure to compute from the answers of all encoders."""
 
     measure: str
     rule: str
@@ -66,14 +66,14 @@ class _Figure(NamedTuple):
 
 
 _OUTCOMES: dict[str, Callable[[Answers], Floats]] = {
-    "accuracy": lambda said: said.won_M,
-    "text_only": lambda said: said.text_only_M,
-    "word_order": lambda said: said.order_N,
-    "picture_to_text_r1": lambda said: _within(said.text_rank_N, 1),
-    "picture_to_text_r5": lambda said: _within(said.text_rank_N, 5),
-    "text_to_picture_r1": lambda said: _within(said.picture_rank_N, 1),
-    "text_to_picture_r5": lambda said: _within(said.picture_rank_N, 5),
-    "retention": lambda said: said.named_G,
+    "accuracy": lambda answers: answers.won_M,
+    "text_only": lambda answers: answers.text_only_M,
+    "word_order": lambda answers: answers.order_N,
+    "picture_to_text_r1": lambda answers: _within(answers.text_rank_N, 1),
+    "picture_to_text_r5": lambda answers: _within(answers.text_rank_N, 5),
+    "text_to_picture_r1": lambda answers: _within(answers.picture_rank_N, 1),
+    "text_to_picture_r5": lambda answers: _within(answers.picture_rank_N, 5),
+    "retention": lambda answers: answers.named_G,
 }
 RETRIEVAL = tuple(name for name in _OUTCOMES if "_to_" in name)
 
@@ -99,7 +99,7 @@ def rows(questions: Questions, start: Sequence[Answers], tuned: Sequence[Answers
 
 
 def controls(rows: Sequence[Row]) -> list[Row]:
-    """What each control says: per rule of text alone, and of the order of words; `holds` is null where unknown."""
+    """The verdict of each control, text alone by rule and word order; `holds` is null where unknown."""
     by_key = {(row["row"], row["measure"], row["rule"], row["corpus"]): row for row in rows if row["subset"] == ALL}
     start = rows[0]["row"] if rows else ""
     verdicts: list[Row] = []
@@ -130,7 +130,7 @@ def _within(rank_N: Ints, k: int) -> Floats:
 
 
 def _partner(answers: Answers, start: Sequence[Answers]) -> int:
-    """Place of the start's answers that one's are set against."""
+    """The place in `start` of the answers with which these are compared."""
     seeds = [other.seed for other in start]
     if answers.seed in seeds:
         return seeds.index(answers.seed)
@@ -143,7 +143,7 @@ def _partner(answers: Answers, start: Sequence[Answers]) -> int:
 
 
 def _figures(questions: Questions) -> Iterator[_Figure]:
-    """Every figure that at least one question is for."""
+    """Every figure of these questions; some may have no question at all."""
     everything = np.ones(questions.num_general, dtype=np.bool_)
     corpora = [ALL, *sorted(set(questions.corpus_M.tolist()) | set(questions.corpus_N.tolist()))]
     subset_M = {
@@ -168,7 +168,7 @@ def _rows_of(
     figure: _Figure, answers_S: Sequence[Answers], partner: Sequence[int], questions: Questions, drawn: Resamples
 ) -> Iterator[Row]:
     outcome_SQ = np.stack([_OUTCOMES[figure.measure](answers) for answers in answers_S])
-    chosen = figure.asked & np.isfinite(outcome_SQ[0])  # what cannot be asked is so for everybody
+    chosen = figure.asked & np.isfinite(outcome_SQ[0])  # a question without an answer has none for any encoder
     if not chosen.any():
         return
     cluster_Q, drawn_BC = _clusters(len(chosen), figure, questions, drawn)
@@ -180,15 +180,17 @@ def _rows_of(
     places: dict[str, list[int]] = {}
     for place, answers in enumerate(answers_S):
         places.setdefault(answers.row, []).append(place)
-    for name, own in places.items():
-        row = {"row": name, "seeds": [answers_S[place].seed for place in own], **meta}
-        row |= _figure_of("value", "", value_S[own], resampled_BS[:, own], num_images)
-        partners = [partner[place] for place in own]
-        if partners == own:
+    for name, of_row in places.items():
+        row = {"row": name, "seeds": [answers_S[place].seed for place in of_row], **meta}
+        row |= _figure_of("value", "", value_S[of_row], resampled_BS[:, of_row], num_images)
+        partners = [partner[place] for place in of_row]
+        if partners == of_row:
             yield row | dict.fromkeys(("difference", "difference_ci95", "difference_seeds_ci95"))
         else:
-            gain_BS = resampled_BS[:, own] - resampled_BS[:, partners]
-            yield row | _figure_of("difference", "difference_", value_S[own] - value_S[partners], gain_BS, num_images)
+            gain_BS = resampled_BS[:, of_row] - resampled_BS[:, partners]
+            yield row | _figure_of(
+                "difference", "difference_", value_S[of_row] - value_S[partners], gain_BS, num_images
+            )
 
 
 def _clusters(num: int, figure: _Figure, questions: Questions, drawn: Resamples) -> tuple[Ints, clusters.Counts]:
@@ -208,9 +210,10 @@ def _figure_of(name: str, prefix: str, value_S: Floats, resampled_BS: Floats, nu
 
 
 def _verdict(row: Row, start_ci95: list[float] | None, start: float | None) -> Row:
-    """Text alone: false where it tells more than before: above the start's interval, and its own above one half.
+    """Whether a control holds.
 
-    Order of words: true where the whole interval is above one half.
+    Text alone fails where it is above the start's interval and its own interval is above one half. Word order holds
+    where its whole interval is above one half.
     """
     holds: bool | None = None
     if row["measure"] == "text_only":

@@ -1,7 +1,7 @@
-"""Does a space of pictures and sentences tell a caption from what is false? Outcomes of single questions, pure NumPy.
+"""Can an encoder of pictures and texts tell a true caption from a false one? Outcomes of single questions, in NumPy.
 
-A cosine is computed in float64 from stored float32 vectors; two that differ by less than `TIE` are the same, for an
-encoder's own rounding is of that size. Whatever has a mean and an interval is made of these in `clusters`.
+A cosine is computed in float64 from stored float32 vectors; two that differ by less than `TIE` count as equal, since
+an encoder's own rounding is of that size. `clusters` computes means and intervals of these outcomes.
 """
 
 # Shapes: N pairs, M questions, P pictures, U texts that differ, G general pairs, C candidates, D size of a vector.
@@ -29,7 +29,7 @@ def cosines(x_PD: Vectors, x_M: Ints, y_UD: Vectors, y_M: Ints) -> Floats:
 
 
 def won(true_M: Floats, false_M: Floats) -> Floats:
-    """1 where the true caption's cosine is the greater one, 0 where the false one's is, 1/2 where they tie.
+    """1 where the cosine of the true caption is greater, 0 where that of the false one is, 1/2 for a tie.
 
     >>> won(np.array([0.3, 0.3, 0.3]), np.array([0.2, 0.3, 0.4])).tolist()
     [1.0, 0.5, 0.0]
@@ -40,11 +40,11 @@ def won(true_M: Floats, false_M: Floats) -> Floats:
 
 
 def mismatched(cluster_N: Ints, pool_N: Ints, random: np.random.Generator) -> Ints:
-    """For each pair another of its pool and of another cluster, each taken once; -1 for all of a pool without such.
+    """For each pair another pair of its pool and of another cluster, each used once; -1 for a pool without any.
 
-    A pool (a corpus) has none where one cluster (an image with its regions, a video with its frames) is more than
-    half of it. The clusters stand in a random order, one behind the other, and everybody takes the pair that is so
-    many places further that the longest cluster is left behind.
+    That is so in a pool (a corpus) of which one cluster (an image with its regions, a video with its frames) is more
+    than half. The clusters are put in a random order, and each pair takes the pair a fixed number of places further,
+    at least as many as the longest cluster has pairs.
     """
     taken_N = np.full(len(cluster_N), NOBODY, dtype=np.int64)
     for pool in np.unique(pool_N):
@@ -61,8 +61,8 @@ def mismatched(cluster_N: Ints, pool_N: Ints, random: np.random.Generator) -> In
 def ranks(x_PD: Vectors, y_UD: Vectors, right_x_N: Ints, right_y_N: Ints) -> tuple[Ints, Ints]:
     """Rank, from 1, of the best right y of every x among all y, and of the best right x of every y among all x.
 
-    What is right stands in N pairs of rows; every x and every y has one at least. A wrong one with the same cosine
-    counts as ahead of the right one, so a space in which all is alike finds nothing.
+    N pairs of rows say what is right; every x and every y is in at least one. A wrong one with the same cosine ranks
+    ahead of the right one, so an encoder that gives equal vectors finds nothing.
     """
     right_N = cosines(x_PD, right_x_N, y_UD, right_y_N)
     best_P, best_U = np.full(len(x_PD), -np.inf), np.full(len(y_UD), -np.inf)
@@ -73,8 +73,8 @@ def ranks(x_PD: Vectors, y_UD: Vectors, right_x_N: Ints, right_y_N: Ints) -> tup
     at_once = max(1, _BLOCK_VALUES // max(1, len(y_UD)))
     for start in range(0, len(x_PD), at_once):
         block_BU = x_PD[start : start + at_once].astype(np.float64) @ y_DU
-        mine = (right_x_N >= start) & (right_x_N < start + at_once)
-        block_BU[right_x_N[mine] - start, right_y_N[mine]] = -np.inf
+        in_block = (right_x_N >= start) & (right_x_N < start + at_once)
+        block_BU[right_x_N[in_block] - start, right_y_N[in_block]] = -np.inf
         rank_P[start : start + at_once] += (block_BU >= best_P[start : start + at_once, None] - TIE).sum(axis=1)
         rank_U += (block_BU >= best_U - TIE).sum(axis=0)
     return rank_P, rank_U
@@ -85,9 +85,9 @@ def own_text_wins(
 ) -> Floats:
     """1 where a picture's own text is the best of its candidates, else 0; a tie with another text counts as 0.
 
-    The candidates are drawn once: the pairs stand in a random circle, and each is asked among its own text and those
-    of the pairs behind it, so that every text is a candidate as often as any other. The same text of another pair is
-    as right as its own. Fewer pairs than `num_candidates` are all candidates.
+    The candidates are drawn once: the pairs are put in a random circle, and the candidates of each are its own text
+    and those of the pairs after it, so that all texts are candidates equally often. An equal text of another pair
+    counts as its own. With fewer pairs than `num_candidates` all texts are candidates.
     """
     num = len(picture_GD)
     circle, place_G = random.permutation(num), np.empty(num, dtype=np.int64)

@@ -1,7 +1,7 @@
-"""Differences of two methods, split by split: what one is ahead of the other where both answered the same questions.
+"""Differences of two methods on the same splits, with intervals of the difference itself.
 
-Splits are easy or hard for all methods alike, so that two figures may lie within each other's intervals and yet differ
-on every split; and two that look apart may not. A difference whose interval covers 0 is noise, whatever its size.
+A split is easy or hard for all methods. Two figures can therefore lie within each other's intervals and still differ on
+every split, and two that look different may not. A difference whose interval covers 0 is noise, whatever its size.
 """
 
 from collections.abc import Sequence
@@ -26,9 +26,9 @@ _POINT = 1e-9
 class Difference:
     """The figure of one method less that of another; fractions.
 
-    `ci95` takes splits for independent, `ci95_corrected` knows that they share classes and clips; None where there are
-    fewer than two, and the latter where no class is seen, so that nothing tells how much they share. Of a single split
-    `ci95` is over its cells of subject and class, where its answers are known.
+    `ci95` takes splits as independent, `ci95_corrected` allows for the classes and clips that they share. Both are None
+    for fewer than two splits; the corrected one also where no class is seen, since it needs the ratio of unseen to
+    seen classes. Of a single split `ci95` is over its cells of subject and class, where its answers are known.
     """
 
     by_split: dict[str, float]
@@ -43,7 +43,7 @@ class Difference:
 
     @property
     def num_ahead(self) -> int:
-        """Splits on which the one is ahead."""
+        """Splits on which the first method is ahead."""
         return sum(value > 0 for value in self.by_split.values())
 
     @property
@@ -63,8 +63,8 @@ class Difference:
 def paired(one: Sequence[Row], other: Sequence[Row], figure: str = "top1") -> Difference | None:
     """The difference over the splits that both have; None where they share none.
 
-    Within a split, seeds that both have are paired, for they share their encoder; where none is, as of a method that
-    draws nothing, all of each are averaged.
+    Within a split, seeds that both have are paired, because they share their encoder. Where they have none in common,
+    as with a method that has no randomness, the means over all seeds are compared.
     """
     ours, theirs = _by_split(one, figure), _by_split(other, figure)
     by_split = {split: _difference(ours[split], theirs[split]) for split in sorted(ours) if split in theirs}
@@ -96,8 +96,8 @@ def over_cells(ours_all: Answers, theirs_all: Answers) -> Interval | None:
 def _over_cells(ours: _Clips, theirs: _Clips) -> Interval | None:
     sums: dict[tuple[Any, ...], list[float]] = {}
     for clip_id in sorted(ours.keys() & theirs.keys()):
-        (cell, mine), (_, other) = ours[clip_id], theirs[clip_id]
-        sums.setdefault(cell, []).append(mine - other)
+        (cell, our_share), (_, their_share) = ours[clip_id], theirs[clip_id]
+        sums.setdefault(cell, []).append(our_share - their_share)
     num_cells, num_clips = len(sums), sum(map(len, sums.values()))
     if num_cells < 2:
         return None
@@ -107,7 +107,7 @@ def _over_cells(ours: _Clips, theirs: _Clips) -> Interval | None:
 
 
 def _by_clip(answers: Answers) -> _Clips:
-    """Cell and share of right answers, over seeds, of each clip; a clip of nobody known is a cell of its own."""
+    """Cell and share of right answers over seeds of each clip; a clip of an unknown subject is its own cell."""
     right: dict[str, list[bool]] = {}
     cells: dict[str, tuple[Any, ...]] = {}
     for line in answers:
@@ -119,8 +119,8 @@ def _by_clip(answers: Answers) -> _Clips:
 
 def _difference(ours: dict[int, float], theirs: dict[int, float]) -> float:
     both = [seed for seed in ours if seed in theirs]
-    mine, other = (both, both) if both else (list(ours), list(theirs))
-    return float(np.mean([ours[seed] for seed in mine]) - np.mean([theirs[seed] for seed in other]))
+    our_seeds, their_seeds = (both, both) if both else (list(ours), list(theirs))
+    return float(np.mean([ours[seed] for seed in our_seeds]) - np.mean([theirs[seed] for seed in their_seeds]))
 
 
 def _by_split(rows: Sequence[Row], figure: str) -> dict[str, dict[int, float]]:

@@ -1,8 +1,8 @@
 """Generalised zero-shot figures: test clips of seen and of unseen classes, any class may be the answer.
 
-Plain answers lean to seen classes. `calibrated` takes a number from their scores (calibrated stacking, Chao et al.,
-2016), `gated` decides first on which side a clip is; both were chosen before a test clip was seen. The area under the
-curve of seen and unseen accuracy tells what every such number would give, and chooses none.
+Plain answers are biased to seen classes. `calibrated` subtracts a constant from the scores of seen classes (calibrated
+stacking, Chao et al., 2016); `gated` first decides whether the class of a clip is seen. Both are chosen without test
+clips. The area under the curve of seen and unseen accuracy covers all such constants and needs no choice.
 """
 
 # Shapes: N clips, K candidate classes, P points of a curve, G cells of subject and class, B bootstrap resamples.
@@ -41,7 +41,7 @@ class AllScores:
     def of(
         cls, scores_NK: npt.NDArray[Any], truth: Sequence[int], class_ids: Sequence[int], unseen: Collection[int]
     ) -> "AllScores":
-        """Raises DataError where all test clips are of one side: the figures are of two."""
+        """Raises DataError unless there are test clips of both seen and unseen classes."""
         truth_N, class_ids_K = np.asarray(truth, dtype=np.int64), np.asarray(class_ids, dtype=np.int64)
         is_seen_N = ~np.isin(truth_N, sorted(unseen))
         if is_seen_N.all() or not is_seen_N.any():
@@ -51,7 +51,7 @@ class AllScores:
 
 
 def answers(scores: AllScores, *, calibration: float | None, gate_N: npt.NDArray[Any] | None) -> dict[str, Bools]:
-    """Which clips are named right: plain, calibrated and gated, as far as those are known, under the words of WAYS."""
+    """Which clips are answered correctly: plain and, where known, calibrated and gated, by the words of WAYS."""
     scores_of = {"": scores.scores_NK}
     if calibration is not None:
         scores_of["_calibrated"] = scores.scores_NK - calibration * scores.is_seen_K
@@ -62,7 +62,7 @@ def answers(scores: AllScores, *, calibration: float | None, gate_N: npt.NDArray
 
 
 def figures(scores: AllScores, right: dict[str, Bools]) -> dict[str, float]:
-    """Of every way the micro accuracy of both sides and their harmonic mean; and the area under the curve."""
+    """For each way the accuracy on seen and unseen clips and their harmonic mean; and the area under the curve."""
     figures: dict[str, float] = {}
     for way, is_right_N in right.items():
         seen, unseen = float(is_right_N[scores.is_seen_N].mean()), float(is_right_N[~scores.is_seen_N].mean())
@@ -82,8 +82,8 @@ def spans(
 ) -> dict[str, metrics.Interval]:
     """95 % percentile bootstrap intervals of the triples over cells of subject and class, as in `metrics.accuracy`.
 
-    Resamples without a clip of one side are left out; none are told where that leaves nothing. The area has none: its
-    curve is not made of sums over cells.
+    Resamples without clips of seen or of unseen classes are left out; without any left the result is empty. The area
+    has no interval, because its curve is not a sum over cells.
     """
     cell_N = metrics.cells(scores.truth_N.tolist(), subject_N)
     sides = (scores.is_seen_N, ~scores.is_seen_N)
@@ -109,7 +109,7 @@ def spans(
 
 
 def curve(scores: AllScores) -> tuple[Floats, Floats]:
-    """Accuracy of the clips of seen and of unseen classes for every number that may be taken from scores of seen ones.
+    """Accuracy on clips of seen and of unseen classes for every constant subtracted from the scores of seen classes.
 
     Its points are those of `core.stacking.sweep`.
     """

@@ -1,4 +1,4 @@
-"""Intervals of a mean over splits that know what the splits share, and what the chance of training is worth.
+"""Intervals of a mean over splits: one that allows for what splits share, and one over the seeds of training.
 
 Splits drawn from one set of classes share most of their training and much of their test, so their figures vary less
 than those of new data would: the plain interval over them is too narrow.
@@ -24,10 +24,10 @@ def corrected(values: Sequence[float], test_to_train: float) -> Interval | None:
 
 
 def over_seeds(values: Sequence[Sequence[float]]) -> Interval | None:
-    """95 % interval of the mean of splits, were each trained again with other seeds: nothing else of it varies.
+    """95 % interval of the mean of splits if only the seeds of training were drawn again.
 
-    `values` are the figures of each split's seeds. Seeds stand below their split, for a seed draws other numbers in
-    each; their variance is pooled over splits. None where no split has two seeds.
+    `values` are the figures of each split's seeds. Seeds are nested in splits, because a seed draws different numbers
+    in each; their variance is pooled over splits. None where no split has two seeds.
     """
     freedom = sum(len(seeds) - 1 for seeds in values)
     if freedom < 1:

@@ -1,9 +1,8 @@
 """The leak audit: what must hold before a number may be called zero-shot. One LeakError line says what does not.
 
-It guards against the faults found in published protocols: an encoder that has seen an unseen class, or other clips than
-the split lets it train on, a class that is both seen and unseen, test clips of training subjects, clips that are one
-under two ids, and classes that are one under two names. What is allowed and yet no plain zero-shot figure is named by
-`leaks`.
+It guards against faults of published protocols: an encoder that was trained on an unseen class, or on clips outside the
+training part of the split; a class that is both seen and unseen; test clips of training subjects; the same clip under
+two ids; the same class under two names. `leaks` names what is allowed but makes a figure more than plain zero-shot.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +17,7 @@ from pipeline.core.roles import UNKNOWN_CLIPS, clips_digest
 from pipeline.core.schemas import ClipRow, SplitRow
 from pipeline.core.scores import INFERENCE, PAIRS, PAIRS_MAY_NOT_HOLD, Provenance
 
-# The words of core.scores that an honest row may use; `oracle` is a selection that evaluate alone makes, and flags.
+# The words of core.scores that a row may use. Only evaluate makes the selection `oracle`, and marks it.
 _WORDS = {
     "label_space": ("unseen", "all", "gzsl"),
     "selection": ("validation", "validation_seen", "folds", "folds_seen", "none"),
@@ -28,7 +27,7 @@ _WORDS = {
 }
 TEST_ROLES = {"unseen": {"unseen_test"}, "all": {"unseen_test"}, "gzsl": {"seen_test", "unseen_test"}}
 TRAINING_ROLES = ("fit", "val")
-# What `leaks` may say of a figure that is allowed and marked.
+# The words of `leaks`: such a figure is allowed, and marked.
 LEAKS = {
     "oracle": "the setting was chosen by its accuracy on the test clips",
     "kept_overlap": "the weights were taught classes that are tested",
@@ -43,7 +42,7 @@ FLAGS = {  # the same in a word or two
 }
 # A role is for clips of the classes of these parts of the split.
 _PARTS_OF = {"fit": ("fit",), "val": ("val",), "seen_test": ("fit", "val"), "unseen_test": ("unseen",)}
-# The column of the clips table that parts training from test, by the subject protocol's name.
+# The column of the clips table whose values belong either to training or to test, by the name of the protocol.
 PROTOCOL_COLUMN = {
     "xsub": "subject",
     "xview": "camera",
@@ -54,7 +53,7 @@ PROTOCOL_COLUMN = {
 _SAME_COSINE = 1 - 1e-6  # equal texts differ by a float32 rounding, different ones by far more
 
 
-# Whatever opens the labels of test clips, and what for; the stages ingest and split make the tables that hold them.
+# Everything that reads the labels of test clips, and why. The stages ingest and split write the tables that hold them.
 OPENERS = {
     "stage evaluate": "to count what was named right, after all scores are made",
     "stage retrieve": "to write beside the clips that were found",
@@ -65,19 +64,20 @@ OPENERS = {
 
 @dataclass(frozen=True)
 class Clip:
-    """What the audit and the metrics need of a clip: truth, role in the split, and who (or what) must not train too."""
+    """What the audit and the metrics need to know of a test or training clip."""
 
     class_id: int
     role: str
-    split_group: int | str | None  # as the function `split_group` says; None where the dataset does not tell
+    split_group: int | str | None  # from the function `split_group`; None where the dataset does not tell
     subject: int | None  # who performs; None where the dataset does not tell
-    contents: tuple[str, ...]  # what it is made of, as the function `content` says, of every modality that is used
+    contents: tuple[str, ...]  # from the function `content`, one for each modality in use
 
 
 def split_group(clip: ClipRow, protocol: str | None) -> int | str | None:
-    """What must not be both in training and in test, of a row of the clips table.
+    """The group of a row of the clips table that must lie whole in training or whole in test, under a protocol.
 
-    The side of the dataset's own list where it has one by that name, else the subject, camera or setup.
+    Where the dataset has its own lists for the protocol, the group is the side of the list; else it is the subject,
+    camera or setup. None where the protocol or the dataset does not tell.
     """
     for side, lists in (("train", clip.train_lists), ("test", clip.test_lists)):
         if protocol in (lists or ()):
@@ -88,9 +88,9 @@ def split_group(clip: ClipRow, protocol: str | None) -> int | str | None:
 
 
 def content(clip: ClipRow) -> str | None:
-    """What names the recorded bytes of a row of the clips table: two ids with the same show the same clip.
+    """A name for the recorded bytes of a row of the clips table; two ids with one name are the same clip.
 
-    None where the table has no digest, as of clips whose file is missing.
+    None where the table has no digest, for example because the file is missing.
     """
     if not clip.content_hash:
         return None
@@ -99,7 +99,7 @@ def content(clip: ClipRow) -> str | None:
 
 
 def check_names(class_names: Mapping[int, str], where: str) -> None:
-    """Refuse a class list in which two ids bear one name (case and spacing aside)."""
+    """Refuse a class list in which two ids have the same name, apart from case and spacing."""
     first: dict[str, int] = {}
     for class_id, name in sorted(class_names.items()):
         plain = " ".join(name.casefold().split())
@@ -112,7 +112,7 @@ def check_names(class_names: Mapping[int, str], where: str) -> None:
 
 
 def check_texts(vectors_KD: npt.NDArray[Any], class_ids: Sequence[int], where: str) -> None:
-    """Refuse class vectors of the same direction: such classes cannot be told apart, and merging them flatters."""
+    """Refuse class vectors of the same direction: no method can tell such classes apart."""
     vectors64_KD = vectors_KD.astype(np.float64)
     unit_KD = vectors64_KD / np.maximum(np.linalg.norm(vectors64_KD, axis=1, keepdims=True), 1e-12)
     twins = np.argwhere(np.triu(unit_KD @ unit_KD.T, k=1) >= _SAME_COSINE)
@@ -135,9 +135,9 @@ def check_split(split: str, parts: Mapping[str, Sequence[int]]) -> None:
 
 
 def check_role(line: SplitRow, class_id: int, parts: Mapping[str, Sequence[int]]) -> None:
-    """Refuse a row of the split table that gives a clip of `class_id` another class's role, or tells what it must not.
+    """Refuse a row of the split table whose role does not fit its class, or that names the class of a test clip.
 
-    The table tells the classes of training clips alone, for methods read them there.
+    Methods read the table, so it may hold the classes of training clips only. `class_id` is the true class.
     """
     role, named, clip_id = line.role, line.class_id, line.clip_id
     name = f"split '{line.split}'"
@@ -178,15 +178,18 @@ def check_provenance(provenance: Provenance, parts: Mapping[str, Sequence[int]])
 
 
 def _check_pairs(name: str, provenance: Provenance, parts: Mapping[str, Sequence[int]]) -> None:
-    """Refuse clips that were bound though nothing says so, and rows that do not bear the name it gives them."""
+    """Refuse bound clips that `pairs` does not declare, and rows whose inference or selection hides them."""
     if provenance.pairs is None and provenance.paired_classes:
-        raise LeakError(f"{name}: weights were bound with classes {provenance.paired_classes}, but `pairs` is not said")
+        raise LeakError(
+            f"{name}: weights were bound with classes {provenance.paired_classes}, but they do not declare `pairs`; "
+            "rerun the method's stage"
+        )
     for part in PAIRS_MAY_NOT_HOLD.get(provenance.pairs or "", ()):
         paired = sorted(set(provenance.paired_classes) & set(parts[part]))
         if paired:
             raise LeakError(
-                f"{name}: the weights were bound with clips of the {part} classes {paired}, though pairs are said to "
-                f"be of '{provenance.pairs}'; run `dvc repro bind`"
+                f"{name}: the weights were bound with clips of the {part} classes {paired}, though `pairs` is "
+                f"'{provenance.pairs}'; run `dvc repro bind`"
             )
     if (provenance.pairs == "all" or provenance.scored_together) != (provenance.inference == "transductive"):
         raise LeakError(
@@ -204,29 +207,29 @@ def _check_pairs(name: str, provenance: Provenance, parts: Mapping[str, Sequence
 def check_source(provenance: Provenance, namesakes: Mapping[str, str]) -> None:
     """Refuse weights that another dataset has taught an unseen class, by its name or its words.
 
-    `namesakes` are classes of `about.source_classes` and the unseen class that each is; what the row says it kept may
-    be among them. Class ids of two datasets are not compared: they number unlike classes.
+    `namesakes` maps classes of `provenance.source_classes` to the unseen class that each is. Classes that the row
+    declares as kept are allowed. Class ids are not compared: two datasets number different classes.
     """
     where = f"split '{provenance.split}', seed {provenance.seed}"
     if provenance.source is None and (provenance.source_classes or provenance.kept_overlap):
-        raise LeakError(f"{where}: weights were taught classes of a source that is not said; rerun the method's stage")
+        raise LeakError(
+            f"{where}: weights were taught classes of a source, but name no source; rerun the method's stage"
+        )
     strange = sorted(set(provenance.kept_overlap) - set(provenance.source_classes))
     if strange:
-        raise LeakError(
-            f"{where}: classes {strange} are said to be kept, but not to be taught; rerun the method's stage"
-        )
+        raise LeakError(f"{where}: classes {strange} are listed as kept, but not as taught; rerun the method's stage")
     taught = {name: here for name, here in sorted(namesakes.items()) if name not in provenance.kept_overlap}
     if taught:
         pairs = ", ".join(f"'{name}' (here '{here}')" for name, here in taught.items())
         raise LeakError(
             f"{where}: the weights were taught classes of '{provenance.source}' that are unseen here: {pairs}; train "
             "them on a split `without_<ids>` of these, let the row of rest remove them, or set overlap.keep in the "
-            "row of cross, which every figure will tell"
+            "row of cross, which marks every figure"
         )
 
 
 def check_clips(provenance: Provenance, clip_ids: Iterable[str], clips: Mapping[str, Clip]) -> None:
-    """Refuse scored clips that are no test clips of the split, that train under another id, or whose subject trains."""
+    """Refuse scored clips that are not test clips, are training clips under another id, or share a training group."""
     name = f"split '{provenance.split}', seed {provenance.seed}"
     roles = TEST_ROLES[provenance.label_space]
     taught = {clip_id: clip for clip_id, clip in clips.items() if clip.role in TRAINING_ROLES}
@@ -250,7 +253,7 @@ def check_clips(provenance: Provenance, clip_ids: Iterable[str], clips: Mapping[
 
 
 def num_shared_subjects(clip_ids: Iterable[str], clips: Mapping[str, Clip]) -> int:
-    """How many performers of scored clips also train: none where subjects part training from test."""
+    """How many performers of scored clips are in training too; 0 where the protocol splits by subject."""
     training = {clip.subject for clip in clips.values() if clip.role in TRAINING_ROLES}
     return len({clips[clip_id].subject for clip_id in clip_ids} & training - {None})
 
@@ -258,11 +261,11 @@ def num_shared_subjects(clip_ids: Iterable[str], clips: Mapping[str, Clip]) -> i
 def check_training_clips(
     provenance: Provenance, roles: Mapping[str, Iterable[str]], parts: Mapping[str, Sequence[int]]
 ) -> None:
-    """Refuse weights that read labels of other clips than those the split calls fit, or fit and val.
+    """Refuse weights that read labels of clips outside the split's roles fit, or fit and val.
 
-    Classes alone do not tell: weights trained on all subjects may name the same classes. `roles` are the ids of the
-    split table by role, whatever modality has them; those of fit and val are allowed where the weights are said to be
-    taught the val classes. Refuse as well a choice on classes that the encoder was taught, unless its word says so.
+    Comparing classes is not enough: weights trained on all subjects can name the same classes. `roles` holds the ids of
+    the split table by role, of all modalities; the role val is allowed where the weights declare the val classes.
+    Refuse as well a setting chosen on classes that the encoder was taught, unless `selection` says so.
     """
     if provenance.training_clips is None:
         return
@@ -273,12 +276,12 @@ def check_training_clips(
         return
     taught_val = set(parts["val"]) <= set(provenance.training_classes)
     allowed = [TRAINING_ROLES[:1], TRAINING_ROLES] if taught_val else [TRAINING_ROLES[:1]]
-    digests = [clips_digest(clip_id for role in some for clip_id in roles[role]) for some in allowed]
+    digests = [clips_digest(clip_id for role in names for clip_id in roles[role]) for names in allowed]
     if provenance.training_clips not in digests:
+        expected = " or ".join(" and ".join(names) for names in allowed)
         raise LeakError(
-            f"{name}: the encoder was trained on other clips than those that the "
-            f"split calls {' or '.join(' and '.join(some) for some in allowed)}, on other subjects perhaps; train "
-            "it with this split table"
+            f"{name}: the encoder was trained on other clips than those that the split calls {expected}, perhaps of "
+            "other subjects; train it with this split table"
         )
     # `both` trains the encoder again once the setting is chosen.
     chosen_by_fit = provenance.refit == "both" or provenance.training_clips == digests[0]
@@ -287,7 +290,7 @@ def check_training_clips(
 
 
 def leaks(provenance: Provenance, selection: str) -> list[str]:
-    """What keeps a figure from being plain zero-shot, in the words of LEAKS; empty for an honest row."""
+    """The words of LEAKS that apply to a figure; empty for plain zero-shot."""
     holds_of = {
         "oracle": selection == "oracle",
         "kept_overlap": bool(provenance.kept_overlap),

@@ -1,7 +1,7 @@
 """Accuracies with their intervals, as pure functions of ranks and classes. Fractions, never per cent.
 
 Shapes: N clips, K candidate classes, C classes that occur as truth, B bootstrap resamples, G cells (the clips of one
-subject and class), H kinds of cells that count alike.
+subject and class), H kinds of cells with equal counts.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,10 +25,9 @@ _BLOCK_VALUES = 1 << 22  # numbers held at once
 
 @dataclass(frozen=True)
 class Accuracy:
-    """What one set of predictions is worth: each figure with its percentile bootstrap interval over cells.
+    """The figures of one set of predictions, each with its percentile bootstrap interval over cells.
 
-    Intervals are None for a single cell, which says nothing of others. `top5` is None among five candidates or fewer,
-    where it cannot be wrong.
+    Intervals are None for a single cell. `top5` is None for five candidates or fewer, where it is always 1.
     """
 
     top1: float
@@ -78,7 +77,7 @@ def top_k(rank_N: Ints, k: int) -> float:
 
 
 def top_five(rank_N: Ints, num_candidates: int) -> float | None:
-    """Share of clips whose true class is among the best five; None among five or fewer, where it cannot be wrong.
+    """Share of clips whose true class is among the best five; None for five candidates or fewer, where it is 1.
 
     >>> top_five(np.array([1, 6]), 6), top_five(np.array([1, 5]), 5)
     (0.5, None)
@@ -97,7 +96,7 @@ def per_class(rank_N: Ints, truth_N: Sequence[int]) -> dict[int, tuple[float, in
 
 
 def class_mean(rank_N: Ints, truth_N: Sequence[int]) -> float:
-    """Mean of the per-class accuracies: every class counts alike, however many clips it has."""
+    """Mean of the per-class accuracies: every class has the same weight, however many clips it has."""
     return float(np.mean([accuracy for accuracy, _ in per_class(rank_N, truth_N).values()]))
 
 
@@ -108,7 +107,7 @@ def confusion(truth_N: Sequence[int], predicted_N: Sequence[int]) -> dict[tuple[
 
 
 def chance(num_candidates: int) -> float:
-    """Expected top-1 accuracy of a guess that takes every candidate alike."""
+    """Expected top-1 accuracy of a uniform guess."""
     return 1 / num_candidates
 
 
@@ -142,10 +141,10 @@ def accuracy(
 ) -> Accuracy:
     """Top-1, top-5 and class-mean accuracy, each with a 95 % percentile bootstrap interval over (subject, class) cells.
 
-    A subject does an action much alike each time, so the clips of a cell stand or fall together: whole cells are drawn
-    with replacement, as many as there are. A clip of nobody known is a cell of its own. A class that a resample misses
-    is left out of that resample's class mean. The interval is for other such subjects and other mixes of these classes,
-    not for classes that are not here. Raises DataError without clips.
+    A subject repeats an action in much the same way, so the clips of a cell are not independent: whole cells are drawn
+    with replacement, as many as there are. A clip of an unknown subject is its own cell. A class that a resample misses
+    is left out of that resample's class mean. The interval covers other subjects and other mixes of these classes, not
+    other classes. Raises DataError without clips.
     """
     if not len(rank_N):
         raise DataError("no scored clips: the split's test clips and the scores have nothing in common")
@@ -179,7 +178,7 @@ def interval_of_mean(values: Sequence[float]) -> Interval | None:
 
 
 def around(middle: float, variance: float, freedom: int) -> Interval:
-    """Student's 95 % interval of a mean whose variance is known with so many degrees of freedom."""
+    """Student's 95 % interval of a mean, from its variance and the degrees of freedom of that variance."""
     from scipy.special import stdtrit  # .2 s to import, and only several figures need it
 
     half = float(stdtrit(freedom, 0.5 + COVERAGE / 2)) * variance**0.5
@@ -187,12 +186,12 @@ def around(middle: float, variance: float, freedom: int) -> Interval:
 
 
 def within_unit(interval: Interval | None) -> Interval | None:
-    """Cut to [0, 1], where shares live."""
+    """Clipped to [0, 1], the range of shares."""
     return (max(0.0, interval[0]), min(1.0, interval[1])) if interval else None
 
 
 def cells(truth_N: Sequence[int], subject_N: Sequence[int | None]) -> Ints:
-    """A number from 0 for the (class, subject) of each clip; a clip of nobody known is a cell of its own."""
+    """A number from 0 for the (class, subject) of each clip; a clip of an unknown subject is its own cell."""
     keys = [
         (class_id, *((1, number) if subject is None else (0, subject)))
         for number, (class_id, subject) in enumerate(zip(truth_N, subject_N, strict=True))
@@ -203,7 +202,7 @@ def cells(truth_N: Sequence[int], subject_N: Sequence[int | None]) -> Ints:
 def resampled_cells(counts_GX: Ints, num_resamples: int, generator: np.random.Generator) -> Iterator[tuple[Ints, Ints]]:
     """Resamples of as many cells as there are, in blocks: kinds of cells (H, X), and how often each was drawn (B, H).
 
-    Cells that count alike are drawn as one kind, a multinomial over kinds: the same distribution in fewer numbers.
+    Cells with equal counts are drawn as one kind, from a multinomial: the same distribution with fewer numbers.
     """
     kinds_HX, num_H = np.unique(counts_GX, axis=0, return_counts=True)
     at_once = max(1, _BLOCK_VALUES // len(kinds_HX))
@@ -213,7 +212,7 @@ def resampled_cells(counts_GX: Ints, num_resamples: int, generator: np.random.Ge
 
 
 def percentiles(values_B: Floats) -> Interval:
-    """What lies between the outer fortieths of resampled values."""
+    """The 2.5 % and 97.5 % quantiles of resampled values."""
     tail = (1 - COVERAGE) / 2
     low, high = np.quantile(values_B, [tail, 1 - tail])
     return float(low), float(high)
@@ -225,7 +224,7 @@ def as_list(interval: Sequence[float] | None) -> list[float] | None:
 
 
 def _counts(rank_N: Ints, truth_N: Sequence[int], subject_N: Sequence[int | None]) -> Ints:
-    """Of each cell: the place of its class, and its clips, those of rank 1, and those of rank 1..TOP."""
+    """For each cell the place of its class, and how many clips it has: all, of rank 1, and of rank 1 to TOP."""
     cell_N = cells(truth_N, subject_N)
     counts_G4 = np.zeros((int(cell_N.max()) + 1, 4), dtype=np.int64)
     counts_G4[cell_N, 0] = np.unique(np.asarray(truth_N), return_inverse=True)[1].ravel()
@@ -235,7 +234,7 @@ def _counts(rank_N: Ints, truth_N: Sequence[int], subject_N: Sequence[int | None
 
 
 def _figures(kinds_H4: Ints, drawn_BH: Ints) -> tuple[Floats, Floats, Floats]:
-    """Top-1, top-5 and class-mean accuracy where each kind of cell was drawn so often."""
+    """Top-1, top-5 and class-mean accuracy of resamples, from how often each kind of cell was drawn."""
     place_H, clips_H, right_H, near_H = kinds_H4.T
     of_class_HC = np.eye(int(place_H.max()) + 1)[place_H]
     clips_BC = drawn_BH @ (clips_H[:, None] * of_class_HC)

@@ -1,9 +1,9 @@
 """Does a clip's vector of one sense find the same clip's vector of another? Ranks and shares, pure NumPy.
 
-Senses are bound to the hub alone, so that pairs with the hub were trained and all others never were: what those find is
-the alignment that Action-SGFA calls emergent (section III-C). Every vector of a sense is a query once, and is asked
-among the vectors of the other sense. Clips of the query's own performance that another camera has taken are left out of
-the ranking: they show the same, so that finding one is no error, and were they right, more than one in N would be.
+Senses are bound to the hub only, so pairs with the hub were trained and all others never were: what those find is the
+alignment that Action-SGFA calls emergent (section III-C). Every vector of a sense is a query once, and ranks those of
+the other sense. Clips of the query's own performance from another camera are left out of the ranking: they show the
+same, so finding one is no error, and counting them as right would leave more than one right answer.
 """
 
 # Shapes: N clips that both senses have, Q of them at once, D size of a vector, C performances, B resamples, F figures.
@@ -27,10 +27,10 @@ _BLOCK_VALUES = 1 << 22  # numbers held at once
 
 
 def ranks(query_ND: Vectors, gallery_ND: Vectors, performance_N: Ints) -> tuple[Ints, Ints]:
-    """Rank, from 1, of the right clip for every query, and among how many it was asked.
+    """Rank, from 1, of the right clip for every query, and the number of its candidates.
 
     Row n of both is clip n, of length 1. Other clips of the same performance are no candidates. A wrong one whose
-    cosine is the same, or less than `TIE` below, stands ahead: a space in which all is alike finds nothing.
+    cosine is the same, or less than `TIE` below, ranks ahead of it: an encoder that gives equal vectors finds nothing.
     """
     num = len(query_ND)
     rank_N, num_candidates_N = np.ones(num, dtype=np.int64), np.empty(num, dtype=np.int64)

@@ -32,7 +32,7 @@ _ANY = "any"  # sense of a line that is over several pairs
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What the clips of one sense found in another, in one run; N clips that both senses have."""
+    """The ranks that clips of one sense give to those of another, in one run; N clips that both senses have."""
 
     query: str
     target: str
@@ -118,7 +118,7 @@ def _mean(group: Sequence[_Measured]) -> Row:
 
 
 def _about(answered: Sequence[Answers]) -> Row:
-    """Who was asked, among how many, and what guessing finds; `n` and `candidates` are means over what is averaged."""
+    """The senses, chance, and the numbers of queries (`n`) and `candidates`, which are means over runs and pairs."""
     queries, targets = ({getattr(answers, name) for answers in answered} for name in ("query", "target"))
     return {
         "query": answered[0].query if len(queries) == 1 else _ANY,
@@ -135,7 +135,7 @@ def _about(answered: Sequence[Answers]) -> Row:
 
 
 def _figures(group: Sequence[_Measured]) -> Row:
-    """Means over what is averaged, and their intervals over performances."""
+    """Means over runs and pairs, and their intervals over performances."""
     value_F = np.mean([measured.value_F for measured in group], axis=0)
     resampled_BF = np.mean([measured.resampled_BF for measured in group], axis=0)
     num_performances = len(np.unique(np.concatenate([measured.answers.performance_N for measured in group])))

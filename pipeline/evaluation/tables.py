@@ -1,4 +1,4 @@
-"""The rows and summaries of `reports/evaluate/<row>.json`: flat objects that a person, DVC and the report can read."""
+"""The rows and summaries of `reports/evaluate/<row>.json`: flat objects for people, DVC and the report."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,9 +28,9 @@ _SUMMARY = (*_METHOD, "selection", "inference", "refit", "label_space", "num_cla
 class Mean:
     """A figure over splits, the seeds of each averaged first, with its 95 % interval and what that is over.
 
-    It is over splits where there are several; over the seeds of a single split, which tells nothing of other classes;
-    over the cells of subject and class of a single row. `ci95_corrected` is that over splits which knows what they
-    share.
+    The interval is over splits where there are several, else over the seeds of the single split (which says nothing
+    about other classes), else over the cells of subject and class of the single row. `ci95_corrected` is the interval
+    over splits that allows for what they share.
     """
 
     value: float
@@ -44,9 +44,9 @@ class Mean:
 def row(
     method: Mapping[str, Any], provenance: Provenance, selection: str, setting: str, counts: Mapping[str, int]
 ) -> Row:
-    """What was measured, without the figures: who, where, how selected, and how many clips and classes.
+    """A row without its figures: method, split, seed, selection, and numbers of clips and classes.
 
-    `macs` and `num_params`, what one clip costs, stand there where the method's scores say them.
+    `macs` and `num_params`, the cost of one clip, are there if the method's scores declare them.
     """
     return {
         **{key: method[key] for key in _METHOD},
@@ -84,8 +84,9 @@ def figures(accuracy: Accuracy) -> Row:
 def summaries(rows: Sequence[Row]) -> list[Row]:
     """One summary per dataset, split table, method, selection, inference and label space, in the order of first rows.
 
-    `mean`, `ci95` and `n` are of top-1 over splits; a split's seeds are averaged first, for they share its classes.
-    `ci95_corrected` knows that the splits share classes and clips, `ci95_seeds` is of other seeds on the same splits.
+    `mean`, `ci95` and `n` are of top-1 over splits; a split's seeds are averaged first, since they share its classes.
+    `ci95_corrected` allows for the classes and clips that splits share; `ci95_seeds` is for other seeds on the same
+    splits.
     """
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
@@ -96,7 +97,7 @@ def summaries(rows: Sequence[Row]) -> list[Row]:
 def headline(summaries: Sequence[Row]) -> dict[str, float | int]:
     """The honest summaries as a flat dict of numbers, which `dvc metrics show` prints as columns.
 
-    Neither a setting chosen on the test clips is among them nor weights that were taught the tested classes.
+    Left out are settings chosen on the test clips, and weights that were taught the tested classes.
     """
     numbers: dict[str, float | int] = {}
     honest = [summary for summary in summaries if not summary["leaky"] and not summary["num_kept_overlap"]]
@@ -111,7 +112,7 @@ def headline(summaries: Sequence[Row]) -> dict[str, float | int]:
 
 
 def mean(rows: Sequence[Row], name: str) -> Mean:
-    """A figure of rows that answer one question."""
+    """The mean of a figure over rows of one question."""
     by_split = of_splits(rows, name)
     means = [float(np.mean(seeds)) for seeds in by_split]
     value, num_seeds = float(np.mean(means)), max(map(len, by_split))
@@ -143,14 +144,14 @@ def of_summary(summary: Mapping[str, Any], rows: Sequence[Row], name: str) -> Me
 
 
 def unseen_to_seen(rows: Sequence[Row]) -> float | None:
-    """Unseen classes for each seen one, which tells how much resampled splits share; None where none is seen."""
+    """The ratio of unseen to seen classes, for the corrected interval over splits; None where no class is seen."""
     if not all(row["num_seen_classes"] for row in rows):
         return None
     return float(np.mean([row["num_unseen_classes"] / row["num_seen_classes"] for row in rows]))
 
 
 def of_splits(rows: Sequence[Row], name: str) -> list[list[float]]:
-    """A figure of every split: those of its seeds."""
+    """The values of a figure, seed by seed, of each split."""
     by_split: dict[str, list[float]] = {}
     for row in rows:
         by_split.setdefault(row["split"], []).append(row[name])
@@ -183,7 +184,7 @@ def _within_split(rows: Sequence[Row], name: str) -> tuple[Over, Sequence[float]
 
 
 def _mean_of_splits(rows: Sequence[Row], name: str) -> tuple[float | None, list[float] | None]:
-    """None for a figure that cannot be wrong."""
+    """The mean of a figure with its interval over splits; None for a figure that a row does not have, such as top-5."""
     if rows[0][name] is None:
         return None, None
     figure = mean(rows, name)

@@ -117,8 +117,8 @@ def _read_list(path: Path) -> dict[str, int]:
 def _object(entry: dict[str, Any]) -> FrameObject:
     name = _typed(_get(entry, "class"), str, "class")
     visible = _typed(_get(entry, "visible"), bool, "visible")
-    about = entry.get("metadata") or {}
-    subset = about.get("set") if isinstance(about, dict) else None
+    metadata = entry.get("metadata") or {}
+    subset = metadata.get("set") if isinstance(metadata, dict) else None
     if not visible:
         return FrameObject(name, False, None, {}, _subset(subset))
     relations = {group: _words(entry.get(f"{group}_relationship"), group) for group in GROUPS}
@@ -129,8 +129,8 @@ def _subset(value: object) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or value not in ("train", "test"):
-        found = repr(value[:40]) if isinstance(value, str) else f"a {type(value).__name__}"
-        raise BadFrameError(f"malformed entry: set {found}")
+        shown = repr(value[:40]) if isinstance(value, str) else f"a {type(value).__name__}"
+        raise BadFrameError(f"malformed entry: set {shown}")
     return value
 
 

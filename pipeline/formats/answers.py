@@ -28,28 +28,28 @@ def read(path: Path) -> dict[str, str]:
 
     Raises FormatError for a line that is none, an id answered twice, and an answer that is empty or overlong.
     """
-    found: dict[str, str] = {}
+    answers: dict[str, str] = {}
     content = outside.content(path, _MAX_BYTES, _WHAT).removeprefix(codecs.BOM_UTF8)
     for number, line in enumerate(content.split(b"\n"), 1):
         if line.strip():
-            told = _decoded(line, f"{path}: line {number}")
-            if told.id in found:
-                raise FormatError(f"{path}: line {number}: '{told.id}' is answered twice; leave one answer")
-            found[told.id] = told.answer
-    return found
+            answer = _decoded(line, f"{path}: line {number}")
+            if answer.id in answers:
+                raise FormatError(f"{path}: line {number}: '{answer.id}' is answered twice; leave one answer")
+            answers[answer.id] = answer.answer
+    return answers
 
 
 def _decoded(line: bytes, where: str) -> _Line:
     try:
-        told = _DECODER.decode(line)
+        answer = _DECODER.decode(line)
     except ERRORS as error:
         reason = str(error) if isinstance(error, msgspec.DecodeError) else type(error).__name__
         raise FormatError(f'{where}: expected {{"id": ..., "answer": ...}} as JSON ({reason}); mend the line') from None
-    if not told.answer.strip():
-        raise FormatError(f"{where}: the answer to '{told.id}' is empty; ask again or leave the line out")
-    if len(told.answer) > MAX_CHARACTERS:
+    if not answer.answer.strip():
+        raise FormatError(f"{where}: the answer to '{answer.id}' is empty; ask again or leave the line out")
+    if len(answer.answer) > MAX_CHARACTERS:
         raise FormatError(
-            f"{where}: the answer to '{told.id}' has {len(told.answer)} characters, at most {MAX_CHARACTERS} are "
+            f"{where}: the answer to '{answer.id}' has {len(answer.answer)} characters, at most {MAX_CHARACTERS} are "
             "read; shorten it"
         )
-    return told
+    return answer

@@ -80,7 +80,7 @@ _SUGAR_CREPE = msgspec.json.Decoder(dict[str, _SugarCrepe] | list[_SugarCrepe])
 _VL_CHECKLIST = msgspec.json.Decoder(list[tuple[str, _Texts]])
 _LINES = msgspec.json.Decoder(_Line)
 
-_Said = tuple[str, Box | None, str, str, str | None]  # as CaptionPair, the rule unknown
+_Question = tuple[str, Box | None, str, str, str | None]  # as CaptionPair, the rule unknown
 
 
 def read(path: Path, kind: str = "auto") -> list[CaptionPair]:
@@ -89,8 +89,8 @@ def read(path: Path, kind: str = "auto") -> list[CaptionPair]:
     Raises FormatError for a file that is none, an empty text, two that are the same, and the name of a picture that
     leads out of its folder.
     """
-    chosen = _told(path) if kind == "auto" else kind
-    found: list[CaptionPair] = []
+    chosen = _kind_of(path) if kind == "auto" else kind
+    pairs: list[CaptionPair] = []
     for number, (image, crop_xywh, caption, false, rule) in enumerate(_READERS[chosen](path), 1):
         where = f"{path}: question {number}"
         if number > _MAX_QUESTIONS:
@@ -98,13 +98,13 @@ def read(path: Path, kind: str = "auto") -> list[CaptionPair]:
         named = _rule(where, (rule or "").strip() or path.stem)
         if caption.split() == false.split():
             raise FormatError(f"{where}: the true and the false caption are the same: {caption[:80]!r}")
-        found.append(CaptionPair(_name(where, image), crop_xywh, _text(where, caption), _text(where, false), named))
-    if not found:
+        pairs.append(CaptionPair(_name(where, image), crop_xywh, _text(where, caption), _text(where, false), named))
+    if not pairs:
         raise FormatError(f"{path}: no question in it; expected {_WHAT}")
-    return found
+    return pairs
 
 
-def _told(path: Path) -> str:
+def _kind_of(path: Path) -> str:
     """A list of objects is ARO's unless they name a file as SugarCrepe does."""
     if path.suffix in (".csv", ".jsonl"):
         return path.suffix[1:]
@@ -119,43 +119,43 @@ def _told(path: Path) -> str:
     raise FormatError(f"{path}: neither JSON nor .csv nor .jsonl; expected {_WHAT}, and --kind says which of {KINDS}")
 
 
-def _read_aro(path: Path) -> Iterator[_Said]:
-    found = typed_json.read(path, _ARO, _MAX_BYTES, f"ARO's {_WHAT}")
-    for number, one in enumerate(found, 1):
-        sides = (one.bbox_x, one.bbox_y, one.bbox_w, one.bbox_h)
-        rule = one.relation_name or " / ".join(one.attributes or ())
-        yield one.image_path, _box(f"{path}: question {number}", sides), one.true_caption, one.false_caption, rule
+def _read_aro(path: Path) -> Iterator[_Question]:
+    entries = typed_json.read(path, _ARO, _MAX_BYTES, f"ARO's {_WHAT}")
+    for number, entry in enumerate(entries, 1):
+        sides = (entry.bbox_x, entry.bbox_y, entry.bbox_w, entry.bbox_h)
+        rule = entry.relation_name or " / ".join(entry.attributes or ())
+        yield entry.image_path, _box(f"{path}: question {number}", sides), entry.true_caption, entry.false_caption, rule
 
 
-def _read_sugarcrepe(path: Path) -> Iterator[_Said]:
-    found = typed_json.read(path, _SUGAR_CREPE, _MAX_BYTES, f"SugarCrepe's {_WHAT}")
-    for one in found.values() if isinstance(found, dict) else found:
-        yield one.filename, None, one.caption, one.negative_caption, None
+def _read_sugarcrepe(path: Path) -> Iterator[_Question]:
+    entries = typed_json.read(path, _SUGAR_CREPE, _MAX_BYTES, f"SugarCrepe's {_WHAT}")
+    for entry in entries.values() if isinstance(entries, dict) else entries:
+        yield entry.filename, None, entry.caption, entry.negative_caption, None
 
 
-def _read_vl_checklist(path: Path) -> Iterator[_Said]:
+def _read_vl_checklist(path: Path) -> Iterator[_Question]:
     """Each true text against each false one."""
-    found = typed_json.read(path, _VL_CHECKLIST, _MAX_BYTES, f"VL-CheckList's {_WHAT}")
-    for number, (image, texts) in enumerate(found, 1):
+    entries = typed_json.read(path, _VL_CHECKLIST, _MAX_BYTES, f"VL-CheckList's {_WHAT}")
+    for number, (image, texts) in enumerate(entries, 1):
         if not texts.POS or not texts.NEG:
             raise FormatError(f"{path}: entry {number}: no {'NEG' if texts.POS else 'POS'} text; {_EVERY}")
         yield from ((image, None, true, false, None) for true in texts.POS for false in texts.NEG)
 
 
-def _read_csv(path: Path) -> Iterator[_Said]:
+def _read_csv(path: Path) -> Iterator[_Question]:
     for row in rows.read_csv(path, ("image", "caption", "false_caption"), _WHAT):
         yield row["image"], None, row["caption"], row["false_caption"], row.get("rule")
 
 
-def _read_jsonl(path: Path) -> Iterator[_Said]:
-    for number, one in enumerate(typed_json.read_lines(path, _LINES, _MAX_BYTES, f"lines of {_WHAT}"), 1):
-        if not one.false_caption:
+def _read_jsonl(path: Path) -> Iterator[_Question]:
+    for number, entry in enumerate(typed_json.read_lines(path, _LINES, _MAX_BYTES, f"lines of {_WHAT}"), 1):
+        if not entry.false_caption:
             raise FormatError(f"{path}: entry {number}: no false_caption; {_EVERY}")
-        every = [one.false_caption] if isinstance(one.false_caption, str) else one.false_caption
-        yield from ((one.image, None, one.caption, false, one.rule) for false in every)
+        every = [entry.false_caption] if isinstance(entry.false_caption, str) else entry.false_caption
+        yield from ((entry.image, None, entry.caption, false, entry.rule) for false in every)
 
 
-_READERS: dict[str, Callable[[Path], Iterator[_Said]]] = {
+_READERS: dict[str, Callable[[Path], Iterator[_Question]]] = {
     "aro": _read_aro,
     "sugarcrepe": _read_sugarcrepe,
     "vl_checklist": _read_vl_checklist,

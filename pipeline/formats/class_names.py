@@ -28,8 +28,8 @@ def words(name: str) -> tuple[str, ...]:
 
 def content_words(name: str) -> tuple[str, ...]:
     """The words without stop words; all of them if nothing else were left."""
-    found = words(name)
-    return tuple(word for word in found if word not in STOP_WORDS) or found
+    every = words(name)
+    return tuple(word for word in every if word not in STOP_WORDS) or every
 
 
 def stem(word: str) -> str:

@@ -90,12 +90,12 @@ def read_array(
     content, order = _content(path, max_bytes)
     try:
         held = list(_matrices(content, order, max_bytes))
-        found = [matrix for matrix in held if matrix.name == name.encode()]
-        if len(found) != 1:
-            raise _MatError(f"expected one variable '{name}', found {len(found)}{_others(held, found)}")
-        _check(found[0], name, kind, shape)
+        matches = [matrix for matrix in held if matrix.name == name.encode()]
+        if len(matches) != 1:
+            raise _MatError(f"expected one variable '{name}', found {len(matches)}{_others(held, matches)}")
+        _check(matches[0], name, kind, shape)
         dtype = np.dtype({"double": "f8", "uint16": "u2"}[kind])
-        numbers = _numbers(found[0], order, dtype)
+        numbers = _numbers(matches[0], order, dtype)
         return numbers if as_stored else numbers.astype(dtype)
     except _MatError as fault:
         raise FormatError(f"{path}: {fault}") from None
@@ -147,10 +147,10 @@ def _matrices(content: memoryview, order: _Order, max_bytes: int) -> Iterator[_M
                 yield matrix
 
 
-def _others(held: list[_Matrix], found: list[_Matrix]) -> str:
+def _others(held: list[_Matrix], matches: list[_Matrix]) -> str:
     """What a file holds instead: a recording of another sense, say."""
     names = [ascii(matrix.name[:_MAX_SHOWN].decode("ascii", "replace")) for matrix in held]
-    return "" if found or not held else f"; the file holds {', '.join(names[:3])}" + ", ..." * (len(names) > 3)
+    return "" if matches or not held else f"; the file holds {', '.join(names[:3])}" + ", ..." * (len(names) > 3)
 
 
 def _element(content: memoryview, order: _Order, *, padded: bool = True) -> tuple[int, memoryview, memoryview]:

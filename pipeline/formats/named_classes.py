@@ -38,5 +38,5 @@ class ClassNames:
         [('gym', 0)]
         """
         stem_of, by_rarest = self._stem, self._by_rarest
-        said = {stem_of[word] for word in _WORD.findall(text.lower())}
-        return [class_id for word in said & by_rarest.keys() for words, class_id in by_rarest[word] if words <= said]
+        stems = {stem_of[word] for word in _WORD.findall(text.lower())}
+        return [class_id for word in stems & by_rarest.keys() for words, class_id in by_rarest[word] if words <= stems]

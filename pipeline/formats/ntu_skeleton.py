@@ -49,15 +49,15 @@ def read(path: Path) -> Skeleton:
     format to its end.
     """
     text = _text(path)
-    found = _walk(text)
-    xyz_BV3 = _coordinates(text, found.first_joints)
-    body_ids = tuple(dict.fromkeys(found.body_ids))
-    if len(body_ids) * found.num_frames * _V * 3 * 4 > _MAX_ARRAY_BYTES:
-        raise FormatError(f"{path}: {len(body_ids)} bodies in {found.num_frames} frames; no recording has so many")
-    xyz_MTV3 = np.full((len(body_ids), found.num_frames, _V, 3), np.nan, np.float32)
+    layout = _walk(text)
+    xyz_BV3 = _coordinates(text, layout.first_joints)
+    body_ids = tuple(dict.fromkeys(layout.body_ids))
+    if len(body_ids) * layout.num_frames * _V * 3 * 4 > _MAX_ARRAY_BYTES:
+        raise FormatError(f"{path}: {len(body_ids)} bodies in {layout.num_frames} frames; no recording has so many")
+    xyz_MTV3 = np.full((len(body_ids), layout.num_frames, _V, 3), np.nan, np.float32)
     row = {body: index for index, body in enumerate(body_ids)}
     with np.errstate(over="ignore"):  # 1e99 is infinite in float32, and the checks of later stages see it
-        xyz_MTV3[[row[body] for body in found.body_ids], found.frames] = xyz_BV3
+        xyz_MTV3[[row[body] for body in layout.body_ids], layout.frames] = xyz_BV3
     return Skeleton(NTU25.name, xyz_MTV3, body_ids)
 
 
@@ -111,7 +111,7 @@ class _Text:
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Layout:
     """Where the bodies stand in the lines: of each its id, its frame and the line of its first joint."""
 
     num_frames: int
@@ -132,25 +132,25 @@ def _text(path: Path) -> _Text:
     return text
 
 
-def _walk(text: _Text) -> _Found:
+def _walk(text: _Text) -> _Layout:
     """Follow the counts from the first line to the last."""
     num_frames = text.count(0, "the number of frames", min(len(text.ends), _MAX_FRAMES))
-    found = _Found(num_frames, [], [], [])
+    layout = _Layout(num_frames, [], [], [])
     at = 1
     for frame in range(num_frames):
         num_bodies = text.count(at, "the number of bodies in a frame", len(text.ends))
         at += 1
         for _ in range(num_bodies):
-            found.body_ids.append(_body_id(text, at))
-            found.frames.append(frame)
-            found.first_joints.append(at + 2)
+            layout.body_ids.append(_body_id(text, at))
+            layout.frames.append(frame)
+            layout.first_joints.append(at + 2)
             at += 2 + _V
-        if num_bodies > 1 and len(set(found.body_ids[-num_bodies:])) < num_bodies:
+        if num_bodies > 1 and len(set(layout.body_ids[-num_bodies:])) < num_bodies:
             raise text.refusal(at - 1, f"different bodies in frame {frame + 1}; one is named twice")
     if text.data[text.start(at) :].strip():
         rest = next(rest for rest in range(at, len(text.ends)) if text.line(rest).strip())
         raise text.refusal(rest, "the end of the file after the last frame")
-    return found
+    return layout
 
 
 def _body_id(text: _Text, at: int) -> int:

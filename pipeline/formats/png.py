@@ -64,8 +64,8 @@ def _unpacked(path: Path, content: bytes) -> tuple[bytes, bytes]:
     inflater = zlib.decompressobj()
     rows = inflater.decompress(b"".join(pixels), num_bytes + 1)
     if len(rows) != num_bytes or not inflater.eof:
-        found = "more" if len(rows) > num_bytes else f"{len(rows)}"
-        raise _PngError(f"its rows should unpack to {num_bytes} bytes, found {found}: it is cut short or damaged")
+        size = "more" if len(rows) > num_bytes else f"{len(rows)}"
+        raise _PngError(f"its rows should unpack to {num_bytes} bytes, found {size}: it is cut short or damaged")
     return header, rows
 
 

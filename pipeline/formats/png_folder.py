@@ -33,9 +33,9 @@ def frame_paths(folder: Path, naming: Naming) -> list[Path]:
     numbered = sorted((int(m[1]), path) for path in folder.iterdir() if (m := naming.pattern.fullmatch(path.name)))
     if len(numbered) < 2:
         raise FormatError(f"{folder}: {len(numbered)} files '{naming.stem}-%08d.png', a clip needs at least 2 frames")
-    found = [number for number, _ in numbered]
-    if found != list(range(1, len(found) + 1)):
-        place, number = next((place, number) for place, number in enumerate(found, 1) if place != number)
+    numbers = [number for number, _ in numbered]
+    if numbers != list(range(1, len(numbers) + 1)):
+        place, number = next((place, number) for place, number in enumerate(numbers, 1) if place != number)
         what = f"frame {place} is missing" if number > place else "a frame number occurs twice, or is 0"
         raise FormatError(f"{folder}: {what}; the frames are {naming.stem}-00000001.png to the last without a gap")
     return [path for _, path in numbered]

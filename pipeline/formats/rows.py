@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -34,22 +35,28 @@ def read_csv(path: Path, columns: tuple[str, ...], what: str = _CLIPS) -> Rows:
 
 def numbered_csv(path: Path, columns: tuple[str, ...], what: str = _CLIPS) -> list[tuple[int, Row]]:
     """The rows of a CSV file, each with the number of the line that it ends in, from 1; empty lines are no rows."""
-    reader = csv.reader(io.StringIO(_text(path, what), newline=""), strict=True)
-    found: list[tuple[int, Row]] = []
+    rows: list[tuple[int, Row]] = []
+    for line, row in parsed_csv(_text(path, what), path, lambda header: _check(path, header, columns)):
+        rows.append((line, {name: cell.strip() for name, cell in row.items()}))
+        _check_size(path, len(rows) * len(row), what=what)
+    return rows
+
+
+def parsed_csv(text: str, path: Path, check_header: Callable[[list[str]], None]) -> Iterator[tuple[int, Row]]:
+    """As `numbered_csv`, of a file's text and with cells as they stand; `check_header` raises for unfit columns."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
-        _check(path, header, columns)
+        check_header(header)
         for cells in reader:
             if len(cells) not in (0, len(header)):
                 raise FormatError(
                     f"{path}: line {reader.line_num}: {len(cells)} columns, the first line names {len(header)}"
                 )
             if cells:
-                found.append((reader.line_num, {n: cell.strip() for n, cell in zip(header, cells, strict=True)}))
-                _check_size(path, len(found) * len(header), what=what)
+                yield reader.line_num, dict(zip(header, cells, strict=True))
     except csv.Error as error:
         raise FormatError(f"{path}: line {reader.line_num}: not CSV ({error}); mend the file") from None
-    return found
 
 
 def read_parquet(path: Path, columns: tuple[str, ...]) -> Rows:
@@ -83,8 +90,8 @@ def _as_text(value: object) -> str:
 def _check_types(path: Path, schema: pa.Schema, columns: tuple[str, ...]) -> None:
     """Lists, structs and bytes are no values of a list of clips, and could be of any size."""
     for name in columns:
-        found = schema.field(name).type
-        plain = found.value_type if pa.types.is_dictionary(found) else found
+        kind = schema.field(name).type
+        plain = kind.value_type if pa.types.is_dictionary(kind) else kind
         fits = (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer, pa.types.is_floating)
         if not any(is_it(plain) for is_it in (*fits, pa.types.is_boolean, pa.types.is_null)):
             raise FormatError(f"{path}: column '{name}' should hold text or numbers, found {plain}")

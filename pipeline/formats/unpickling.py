@@ -214,8 +214,8 @@ def _pairs(items: list[Any]) -> Iterable[tuple[str, Any]]:
     keys = items[::2]
     other = set(map(type, keys)) - {str}
     if other or len(items) % 2:
-        found = sorted(kind.__name__ for kind in other) or "one without a value"
-        raise RefusedError(f"a key should be text, found {found}")
+        kinds = sorted(kind.__name__ for kind in other) or "one without a value"
+        raise RefusedError(f"a key should be text, found {kinds}")
     return zip(keys, items[1::2], strict=True)
 
 

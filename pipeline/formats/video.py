@@ -80,7 +80,7 @@ def read(path: Path, indices: Indices, pixels: Pixels = "rgb24") -> Frames:
     wanted = [int(index) for index in indices]
     if not wanted or wanted[0] < 0 or wanted != sorted(wanted):
         raise ValueError(f"indices must be ascending and not negative, found {wanted}")
-    found: dict[int, Frames] = {}
+    pictures: dict[int, Frames] = {}
     as_pixels = _converter(pixels)
     with _opened(path) as (container, stream):
         missing = iter(sorted(set(wanted)))
@@ -88,14 +88,14 @@ def read(path: Path, indices: Indices, pixels: Pixels = "rgb24") -> Frames:
         for number, frame in enumerate(container.decode(stream)):
             if number == target:
                 _check_size(path, frame)
-                found[number] = as_pixels(frame)
-                check_picture(path, found[number], found[wanted[0]], len(wanted))
+                pictures[number] = as_pixels(frame)
+                check_picture(path, pictures[number], pictures[wanted[0]], len(wanted))
                 if number == wanted[-1]:
                     break
                 target = next(missing)
-    if wanted[-1] not in found:
+    if wanted[-1] not in pictures:
         raise FormatError(f"{path}: frame {wanted[-1]} was asked for, the file ends before; run `dvc repro ingest`")
-    return np.stack([found[index] for index in wanted])
+    return np.stack([pictures[index] for index in wanted])
 
 
 def footage(path: Path) -> Footage:
@@ -123,8 +123,8 @@ def _footage(path: Path, pixels: Pixels, layout: str) -> Footage:
     first = segment.frames(sys.maxsize, rate).start
 
     def count() -> int:
-        found = facts(file, segment.frames(sys.maxsize, rate).stop)
-        return len(segment.frames(found.num_frames, rate))
+        recorded = facts(file, segment.frames(sys.maxsize, rate).stop)
+        return len(segment.frames(recorded.num_frames, rate))
 
     return Footage(layout, count, lambda indices: read(file, [first + int(index) for index in indices], pixels))
 

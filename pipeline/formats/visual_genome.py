@@ -121,7 +121,7 @@ class Region(msgspec.Struct, gc=False):
     id: int | None = None
 
 
-class About(msgspec.Struct, gc=False):
+class ImageData(msgspec.Struct, gc=False):
     """Size and origin of an image."""
 
     width: int | None = None
@@ -184,7 +184,7 @@ class Image:
     edges: list[tuple[int, str, int]] = field(default_factory=list)  # subject id, predicate, object id
     mentioned: list[tuple[Described, str, Described]] = field(default_factory=list)
     merged: dict[int, int] = field(default_factory=dict)  # id that was merged away -> id that stayed
-    about: About = field(default_factory=About)
+    data: ImageData = field(default_factory=ImageData)
     one_id_an_object: bool = True  # false for v1.0, whose mentions are joined by name and box
 
 
@@ -192,10 +192,10 @@ class Image:
 def opened(folder: Path) -> Iterator["Annotations"]:
     """Open the annotation files of a folder; FormatError if one is no JSON list or none is there."""
     with ExitStack() as stack:
-        found = {name: folder / f"{name}.json" for name in FILES if (folder / f"{name}.json").is_file()}
-        if not {"scene_graphs", "objects"} & set(found):
+        paths = {name: folder / f"{name}.json" for name in FILES if (folder / f"{name}.json").is_file()}
+        if not {"scene_graphs", "objects"} & set(paths):
             raise FormatError(f"{folder}: neither scene_graphs.json nor objects.json; link the unpacked files there")
-        indexes = {name: stack.enter_context(_indexed(path)) for name, path in found.items()}
+        indexes = {name: stack.enter_context(_indexed(path)) for name, path in paths.items()}
         annotations = Annotations(folder, indexes)
         yield annotations
 
@@ -224,20 +224,20 @@ class Annotations:
     def read(self, image_id: int) -> Image:
         """Decode one image. BadImageError where a record is malformed, too large or given twice."""
         image = self._graph(image_id) if self._main == "scene_graphs" else self._joined(image_id)
-        about = self._decode("image_data", image_id, _ABOUT)
-        image.about = about or About()
+        data = self._decode("image_data", image_id, _IMAGE_DATA)
+        image.data = data or ImageData()
         return image
 
     def read_regions(self, image_id: int) -> list[Region]:
         """The described regions of an image, none where region_descriptions.json does not know it."""
-        found = self._decode("region_descriptions", image_id, _REGIONS)
-        return found.regions if found else []
+        record = self._decode("region_descriptions", image_id, _REGIONS)
+        return record.regions if record else []
 
     def _graph(self, image_id: int) -> Image:
         graph = self._try("scene_graphs", image_id, _GRAPH)
         if graph is None:
-            found = self._decode("scene_graphs", image_id, _ANY_GRAPH) or _AnySceneGraph([], [])
-            graph = _SceneGraph([mention.described() for mention in found.objects], found.relationships)
+            record = self._decode("scene_graphs", image_id, _ANY_GRAPH) or _AnySceneGraph([], [])
+            graph = _SceneGraph([mention.described() for mention in record.objects], record.relationships)
         edges = [(e.subject_id, e.predicate, e.object_id) for e in graph.relationships]
         return Image(image_id, graph.objects, edges=edges, merged=_merged(graph.objects))
 
@@ -266,9 +266,9 @@ class Annotations:
         """As `_joined`, for v1.0 and for records that leave keys out."""
         relations = self._decode("relationships", image_id, _RELATIONSHIPS) or _Relationships([])
         attributed = self._decode("attributes", image_id, _ANY_ATTRIBUTES) or _AnyAttributes([])
-        found = self._decode("objects", image_id, _ANY_OBJECTS) or _AnyObjects([])
-        image = Image(image_id, [mention.described() for mention in found.objects])
-        image.one_id_an_object = all(mention.object_id is not None for mention in found.objects)
+        record = self._decode("objects", image_id, _ANY_OBJECTS) or _AnyObjects([])
+        image = Image(image_id, [mention.described() for mention in record.objects])
+        image.one_id_an_object = all(mention.object_id is not None for mention in record.objects)
         image.attributed = [mention.described() for mention in attributed.attributes]
         ends = [(r.subject.described(), r.predicate, r.object.described()) for r in relations.relationships]
         image.mentioned = ends
@@ -276,9 +276,9 @@ class Annotations:
         return image
 
     def _objects(self, image_id: int) -> list[Described]:
-        found = self._try("objects", image_id, _OBJECTS)
-        if found is not None:
-            return found.objects
+        record = self._try("objects", image_id, _OBJECTS)
+        if record is not None:
+            return record.objects
         any_objects = self._decode("objects", image_id, _ANY_OBJECTS) or _AnyObjects([])
         return [mention.described() for mention in any_objects.objects]
 
@@ -312,7 +312,7 @@ class Annotations:
 
 T = TypeVar("T")
 
-_ABOUT = msgspec.json.Decoder(About)
+_IMAGE_DATA = msgspec.json.Decoder(ImageData)
 _ANY_ATTRIBUTES = msgspec.json.Decoder(_AnyAttributes)
 _ANY_GRAPH = msgspec.json.Decoder(_AnySceneGraph)
 _ANY_OBJECTS = msgspec.json.Decoder(_AnyObjects)
@@ -380,10 +380,10 @@ def _image_id(path: Path, record: memoryview) -> int:
     if match:
         return int(match[1])
     try:
-        about = _ABOUT.decode(record)
+        image = _IMAGE_DATA.decode(record)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise FormatError(f"{path}: a record is no image: {error}; fetch it again") from None
-    image_id = about.id if about.image_id is None else about.image_id
+    image_id = image.id if image.image_id is None else image.image_id
     if image_id is None:
         raise FormatError(f"{path}: a record has neither image_id nor id; fetch it again")
     return image_id

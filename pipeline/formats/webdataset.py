@@ -39,7 +39,7 @@ class Sample:
     ending: str
     picture: bytes
     text: str | None
-    about: Mapping[str, Any]
+    facts: Mapping[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,28 +64,28 @@ class Shard:
         with outside.opened(self.path, _WHAT) as file:
             for _, _, start, size in self.spans_N4.tolist():
                 file.seek(start)
-                yield _said(file.read(size))
+                yield _single_spaced(file.read(size))
 
     def text(self, number: int) -> str:
         """The text of one sample; as `texts`."""
-        return _said(self._part(number, 2))
+        return _single_spaced(self._part(number, 2))
 
     def _part(self, number: int, place: int) -> bytes:
         start, size = (int(value) for value in self.spans_N4[number, place : place + 2])
         with outside.opened(self.path, _WHAT) as file:
             file.seek(start)
-            found = file.read(size)
-        if len(found) != size:
+            content = file.read(size)
+        if len(content) != size:
             raise FormatError(f"{self.path}: cut short since it was indexed; fetch it again")
-        return found
+        return content
 
 
 def shard_paths(folder: Path) -> list[Path]:
     """The shards of a folder, by name; FormatError where there is none. Other files (`*_stats.json`) are no shards."""
-    found = sorted(path for path in folder.glob("*.tar")) if folder.is_dir() else []
-    if not found:
+    paths = sorted(path for path in folder.glob("*.tar")) if folder.is_dir() else []
+    if not paths:
         raise FormatError(f"{folder}: no *.tar in it; expected image-text shards as img2dataset writes them")
-    return found
+    return paths
 
 
 def index(path: Path) -> Shard:
@@ -113,8 +113,8 @@ def write(path: Path, samples: Iterable[Sample]) -> None:
     """Write a shard, members in the order given, without times and owners: the same samples are the same bytes."""
     with whole(path) as scratch, tarfile.open(scratch, "w", format=tarfile.USTAR_FORMAT) as tar:
         for sample in samples:
-            about = json.dumps(dict(sample.about), sort_keys=True, ensure_ascii=False).encode()
-            parts = {sample.ending: sample.picture, "json": about}
+            facts = json.dumps(dict(sample.facts), sort_keys=True, ensure_ascii=False).encode()
+            parts = {sample.ending: sample.picture, "json": facts}
             if sample.text is not None:
                 parts["txt"] = sample.text.encode()
             for ending, content in sorted(parts.items()):
@@ -175,7 +175,7 @@ class _Walk:
         return "key given twice" if key in self._seen else None
 
 
-def _said(content: bytes) -> str:
+def _single_spaced(content: bytes) -> str:
     try:
         return " ".join(content.decode().split())
     except UnicodeDecodeError:
@@ -196,7 +196,7 @@ def _key_and_ending(name: str) -> tuple[bytes | None, str]:
 
 def _members(path: Path, file: BinaryIO, num_bytes: int) -> Iterator[tuple[str, bytes, int, int]]:
     """Name, type, first byte and size of every member; long names and pax records are put in their place."""
-    place, told = 0, dict[str, str]()
+    place, extended = 0, dict[str, str]()
     while True:
         file.seek(place)
         header = file.read(_BLOCK)
@@ -206,8 +206,8 @@ def _members(path: Path, file: BinaryIO, num_bytes: int) -> Iterator[tuple[str, 
             return
         kind, size = header[156:157], _size(path, header, place)
         start = place + _BLOCK
-        if "size" in told and kind not in (_LONG_NAME, _PAX):
-            size = int(told["size"]) if told["size"].isdecimal() and len(told["size"]) < 16 else num_bytes
+        if "size" in extended and kind not in (_LONG_NAME, _PAX):
+            size = int(extended["size"]) if extended["size"].isdecimal() and len(extended["size"]) < 16 else num_bytes
         place = start + -(-size // _BLOCK) * _BLOCK
         if start + size > num_bytes:
             raise FormatError(
@@ -217,10 +217,10 @@ def _members(path: Path, file: BinaryIO, num_bytes: int) -> Iterator[tuple[str, 
             if size > _MAX_HEADER_BYTES:
                 raise FormatError(f"{path}: a member name of {size} bytes; is it the right file?")
             content = file.read(size)
-            told |= _records(content) if kind == _PAX else {"path": _text(content)}
+            extended |= _records(content) if kind == _PAX else {"path": _text(content)}
             continue
-        yield told.get("path", _plain_name(header)), kind, start, size
-        told = {}
+        yield extended.get("path", _plain_name(header)), kind, start, size
+        extended = {}
 
 
 def _size(path: Path, header: bytes, place: int) -> int:
@@ -253,7 +253,7 @@ def _text(field: bytes) -> str:
 
 def _records(content: bytes) -> dict[str, str]:
     """The pax records that matter, each `<bytes> <name>=<value>\\n`; what is no record ends them."""
-    told: dict[str, str] = {}
+    records: dict[str, str] = {}
     while content:
         digits, space, _ = content[:20].partition(b" ")
         if not space or not digits.isdigit():
@@ -263,6 +263,6 @@ def _records(content: bytes) -> dict[str, str]:
         if size <= len(digits) + 1:
             break
         if name in (b"path", b"size"):
-            told[name.decode()] = _text(value)
+            records[name.decode()] = _text(value)
         content = content[size:]
-    return told
+    return records

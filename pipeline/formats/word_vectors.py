@@ -52,12 +52,12 @@ def read(path: Path, wanted: Collection[str]) -> WordVectors:
         _check_dim(path, dim)
         is_text = _is_text(path, dim)
         records = _text(path, dim, skip=1) if is_text else _binary(path, dim, num_words)
-        found = _kept(path, _counted(path, records, num_words), wanted, dim, is_text=is_text)
+        vectors = _wanted_vectors(path, _counted(path, records, num_words), wanted, dim, is_text=is_text)
     else:
         dim = len(numbers) - 1 if _are_numbers(numbers[1:]) else 0
         _check_dim(path, dim)
-        found = _kept(path, _text(path, dim, skip=0), wanted, dim, is_text=True)
-    return WordVectors(dim, found)
+        vectors = _wanted_vectors(path, _text(path, dim, skip=0), wanted, dim, is_text=True)
+    return WordVectors(dim, vectors)
 
 
 def check_exists(path: Path) -> None:
@@ -159,16 +159,16 @@ def _counted(path: Path, records: Iterator[Record], num_words: int) -> Iterator[
         raise FormatError(f"{path}: the header promises {num_words} words, found {count}; the file is cut short")
 
 
-def _kept(
+def _wanted_vectors(
     path: Path, records: Iterator[Record], wanted: Collection[str], dim: int, *, is_text: bool
 ) -> dict[str, Vectors]:
     names = {word.encode(): word for word in wanted}
-    found: dict[str, Vectors] = {}
+    vectors: dict[str, Vectors] = {}
     for raw, numbers in records:
         word = names.get(raw)
-        if word is not None and word not in found:
-            found[word] = _vector(path, word, numbers, dim, is_text=is_text)
-    return found
+        if word is not None and word not in vectors:
+            vectors[word] = _vector(path, word, numbers, dim, is_text=is_text)
+    return vectors
 
 
 def _vector(path: Path, word: str, numbers: bytes, dim: int, *, is_text: bool) -> Vectors:

@@ -9,16 +9,16 @@ def crop(graph: SceneGraph, region: str, box_xywh: tuple[int, int, int, int], mi
     Boxes are clipped to the region and counted from its corner (SGVL trains on such pairs of crop and sub-graph); as
     they lie in the whole picture they stand beside.
     """
-    kept = []
+    objects = []
     for thing in graph.objects:
         inside = _clipped(thing.box_xywh, box_xywh)
         if inside is None or thing.box_xywh is None:
             continue
         if inside[2] * inside[3] >= min_inside * thing.box_xywh[2] * thing.box_xywh[3]:
-            kept.append(SceneObject(thing.id, thing.names, thing.attributes, thing.synsets, inside, thing.box_xywh))
-    ids = {thing.id for thing in kept}
+            objects.append(SceneObject(thing.id, thing.names, thing.attributes, thing.synsets, inside, thing.box_xywh))
+    ids = {thing.id for thing in objects}
     relations = [edge for edge in graph.relations if edge.subject in ids and edge.object in ids]
-    return scene_graph(graph.image_id, region, (box_xywh[2], box_xywh[3]), kept, relations)
+    return scene_graph(graph.image_id, region, (box_xywh[2], box_xywh[3]), objects, relations)
 
 
 def within(box_xywh: Box, width: int | None, height: int | None) -> Box | None:

@@ -135,9 +135,9 @@ def threshold_that_keeps(matches: Sequence[Match], num_kept: int) -> tuple[float
     """
     distances = np.unique([match.distance for match in matches])
     edges = np.concatenate([[0.0], (distances[:-1] + distances[1:]) / 2, [float(distances[-1]) + 1.0]])
-    kept = [len(matches) - len(removed(matches, edge)) for edge in edges]
-    best = int(np.argmin([abs(number - num_kept) for number in kept]))
-    return float(edges[best]), kept[best]
+    numbers_kept = [len(matches) - len(removed(matches, edge)) for edge in edges]
+    best = int(np.argmin([abs(number - num_kept) for number in numbers_kept]))
+    return float(edges[best]), numbers_kept[best]
 
 
 def overlapping(
@@ -155,23 +155,23 @@ def overlapping(
     """
     class_ids = sorted(source_names)
     names = [source_names[class_id] for class_id in class_ids]
-    found: dict[int, list[tuple[int, float, Overlap]]] = {}
+    by_class: dict[int, list[tuple[int, float, Overlap]]] = {}
     for dataset, target in sorted(targets.items()):
-        told: dict[Check, Places] = {}
+        pairs: dict[Check, Places] = {}
         if "names" in checks:
-            told["names"] = _places(same_name(names, target.names), names, target.names)
+            pairs["names"] = _places(same_name(names, target.names), names, target.names)
         if "words" in checks:
-            told["words"] = _places(same_words(names, target.names), names, target.names)
+            pairs["words"] = _places(same_words(names, target.names), names, target.names)
         distance_ST = _distances(names, source_SD, target) if "vectors" in checks else None
         if distance_ST is not None:
-            told["vectors"] = [(row, int(row_T.argmin())) for row, row_T in enumerate(distance_ST)]
-            told["vectors"] = [place for place in told["vectors"] if distance_ST[place] < threshold]
-        for check, places in told.items():
+            pairs["vectors"] = [(row, int(row_T.argmin())) for row, row_T in enumerate(distance_ST)]
+            pairs["vectors"] = [place for place in pairs["vectors"] if distance_ST[place] < threshold]
+        for check, places in pairs.items():
             for row, column in places:
                 distance = None if distance_ST is None else float(distance_ST[row, column])
-                one = Overlap(class_ids[row], names[row], target.names[column], dataset, distance, check)
-                found.setdefault(class_ids[row], []).append((CHECKS.index(check), distance or 0.0, one))
-    return [min(found[class_id], key=lambda ranked: ranked[:2])[2] for class_id in sorted(found)]
+                overlap = Overlap(class_ids[row], names[row], target.names[column], dataset, distance, check)
+                by_class.setdefault(class_ids[row], []).append((CHECKS.index(check), distance or 0.0, overlap))
+    return [min(by_class[class_id], key=lambda ranked: ranked[:2])[2] for class_id in sorted(by_class)]
 
 
 def _places(same: Mapping[str, str], source: Sequence[str], targets: Sequence[str]) -> Places:

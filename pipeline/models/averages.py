@@ -1,4 +1,4 @@
-"""What a loop keeps beside the weights: means over the rows of an epoch, and the moving average of the weights."""
+"""Means over the rows of an epoch, and the moving average of weights."""
 
 import math
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class EpochTotals:
-    """Sums over rows. On a GPU they stay there, so that no step waits for its own loss."""
+    """Sums of metrics over the rows of an epoch. On a GPU they stay there, so that no step waits for its loss."""
 
     def __init__(self, device: torch.device) -> None:
         self._stays = device.type == "cuda"
@@ -30,7 +30,7 @@ class EpochTotals:
             self._fault = step
 
     def fault(self, *, wait: bool) -> int | None:
-        """The first step whose loss was no number; without `wait`, None where only the GPU knows it yet."""
+        """The first step whose loss was not finite; without `wait`, None while only the GPU knows it."""
         if isinstance(self._fault, Tensor) and not wait:
             return None
         fault = int(self._fault)
@@ -43,26 +43,26 @@ class EpochTotals:
 
     @property
     def names(self) -> list[str]:
-        """The names of the sums, in the order in which they first came."""
+        """The names of the sums, in order of appearance."""
         return list(self._sums)
 
     def put_back(self, names: Sequence[str], vector: Tensor) -> None:
-        """As they were when `vector` was taken."""
+        """Restore the sums that `vector` gave."""
         num_rows, *sums = vector.tolist()
         self._num_rows, self._sums = int(num_rows), dict(zip(names, sums, strict=True))
 
     def local_means(self) -> dict[str, float]:
-        """Means over the rows of this rank so far, to be shown."""
+        """Means over the rows of this rank so far, for display."""
         return self.means([self.vector()])
 
     def means(self, vectors: Sequence[Tensor]) -> dict[str, float]:
-        """Means of the sums of all ranks, whose vectors are given in their order."""
+        """Means over all ranks, given the vector of each."""
         num_rows, *sums = torch.stack(list(vectors)).sum(dim=0).tolist()
         return {name: value / num_rows for name, value in zip(self.names, sums, strict=True)}
 
 
 class WeightAverage:
-    """The exponential moving average of a module's weights, from those it starts with; buffers are as they are now.
+    """The exponential moving average of a module's weights, from its first weights on; buffers are not averaged.
 
     After n steps it is decay^n w_0 + (1 - decay) sum_i decay^(n - i) w_i.
     """
@@ -75,7 +75,7 @@ class WeightAverage:
 
     @torch.no_grad()
     def add(self) -> None:
-        """Take a step's weights in."""
+        """Add the weights after a step."""
         for name, weight in self._weights.items():
             self.average[name].lerp_(weight, 1 - self._decay)
 
@@ -88,13 +88,13 @@ class WeightAverage:
 
     @torch.no_grad()
     def take_back(self) -> None:
-        """Put back into the module what `show` has set aside, if anything."""
+        """Put the weights that `show` has set aside back into the module, if there are any."""
         for name, weight in self._aside.items():
             self._weights[name].copy_(weight)
         self._aside = {}
 
     @torch.no_grad()
     def put_back(self, average: dict[str, Tensor]) -> None:
-        """Go on from an average of the same weights."""
+        """Restore an average of the same weights."""
         for name, value in average.items():
             self.average[name].copy_(value)

@@ -1,4 +1,4 @@
-"""An encoder of any sense in the space of another: its vector, mapped to the hub's size by one linear layer."""
+"""An encoder of a sense with a linear layer into the space of the hub's vectors."""
 
 # Shapes: N clips, D size of the hub's vectors.
 from collections.abc import Mapping
@@ -11,8 +11,8 @@ from pipeline.models.encoder import encoder_of
 class BoundEncoder(nn.Module):
     """k = G(M) of Action-SGFA (section III-C): `encoder`, then a linear layer without bias. Keeps the encoder contract.
 
-    Where hubs of several sizes are compared only this layer differs. Its weights are drawn; of an encoder that starts
-    from the hub's picture tower they begin as that tower's own projection (training.starts).
+    Where hubs of several sizes are compared, only this layer differs. Its first weights are random, or the projection
+    of the hub's picture tower if the encoder starts from that tower (training.starts).
     """
 
     def __init__(self, encoder: nn.Module, dim: int) -> None:
@@ -23,7 +23,7 @@ class BoundEncoder(nn.Module):
 
     @property
     def parts(self) -> Mapping[str, int]:
-        """What of a clip can be hidden: the encoder's."""
+        """What can be hidden of a clip: as for the encoder."""
         return encoder_of(self.encoder).parts
 
     def forward(self, x_NCT: Tensor) -> Tensor:

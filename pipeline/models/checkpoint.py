@@ -1,4 +1,4 @@
-"""Weights as safetensors, with what they are in the one metadata key "unseen", so that two runs write alike."""
+"""Weights as safetensors. Metadata is one JSON text under the key "unseen", so that two runs write the same bytes."""
 
 import json
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _KEY = "unseen"
 
 
 def save(path: Path, module: Weights, metadata: dict[str, Any]) -> None:
-    """Write a module's state; `metadata` is any JSON object: what it takes to rebuild the module, and who trained it."""
+    """Write a module's state; `metadata`, a JSON object, says how to rebuild the module and who trained it."""
     write(path, module.state_dict(), metadata)
 
 
@@ -38,7 +38,7 @@ def _array(value: "npt.NDArray[Any] | Tensor") -> npt.NDArray[Any]:
 
 
 def load(path: Path, made_by: str = "pretrain") -> "tuple[dict[str, Tensor], dict[str, Any]]":
-    """The state and metadata of a file; FormatError, naming the stage to run, for anything but whole weights of ours."""
+    """The state and metadata of a file; FormatError, naming the stage to run, for a file that `save` did not write."""
     remedy = f"run `dvc repro {made_by}`"
     try:
         with safe_open(path, framework="pt") as file:

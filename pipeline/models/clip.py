@@ -1,7 +1,7 @@
 """CLIP: pictures and texts as vectors of one space (Radford et al. 2021), over any model of open_clip.
 
-One module for training and for use: `images`, `clips` and `texts` keep gradients; `image_vectors` and `text_vectors`
-are the unit vectors of the model at rest.
+One module for training and inference: `images`, `clips` and `texts` keep gradients; `image_vectors` and `text_vectors`
+give unit vectors in eval mode.
 """
 
 # Shapes: N pictures, clips or texts, T frames, C = 3 colours, H x W pixels, L tokens, D size of a vector.
@@ -24,19 +24,19 @@ from pipeline.models import checkpoint, open_clips
 from pipeline.models.open_clips import Architecture
 from pipeline.models.tokenizer import Tokenizer
 
-# How the frames of a clip become one vector: the mean of their unit vectors; the direction of the mean of their
-# vectors, in which a frame of a long vector weighs more; the mean of unit vectors weighed by how near they are to the
-# clip's mean direction, in which a frame unlike the others weighs less.
+# How the frames of a clip become one vector: `mean_unit`, the mean of their unit vectors; `mean`, the direction of the
+# mean of their vectors, in which frames with long vectors weigh more; `central`, the mean of unit vectors weighted by
+# their nearness to the clip's mean direction, in which outlying frames weigh less.
 Pooling = Literal["mean_unit", "mean", "central"]
 
-AGREEMENT = 10.0  # of `central`: a frame whose cosine is lower by .1 weighs 1/e as much
-_BATCH = 64  # pictures or texts at once, at rest
+AGREEMENT = 10.0  # of `central`: a cosine lower by .1 means a weight lower by the factor 1/e
+_BATCH = 64  # pictures or texts at once, in inference
 
 
 class Clip(nn.Module):
     """A model of open_clip with its tokenizer and the colours that it was trained with.
 
-    `pretrained` is the tag or file of web-scale weights that it began as, whose training data are not known.
+    `pretrained` is the tag or file of web-scale weights that it started from, whose training data are not known.
     """
 
     mean_C: Tensor
@@ -59,12 +59,12 @@ class Clip(nn.Module):
 
     @property
     def scale(self) -> Tensor:
-        """What cosines are multiplied by in the contrastive loss."""
+        """The factor of cosines in the contrastive loss."""
         scale: Tensor = self.model.logit_scale.exp()
         return scale
 
     def checkpoint_gradients(self, on: bool) -> None:
-        """Whether the activations of the blocks are kept for the backward pass or computed again: memory for time."""
+        """Recompute activations in the backward pass, which saves memory and takes time, or keep them."""
         self.model.set_grad_checkpointing(on)
 
     def prepare(self, frames_NTHWC: Tensor) -> Tensor:
@@ -89,7 +89,7 @@ class Clip(nn.Module):
     def texts(self, token_NL: Tensor) -> Tensor:
         """vector_ND of tokenized texts, of any length.
 
-        Where no token looks at those behind it, the columns behind the longest text change nothing and are left out.
+        With causal attention the columns behind the longest text change nothing and are left out.
         """
         vector_ND: Tensor
         if self._trims:
@@ -102,7 +102,7 @@ class Clip(nn.Module):
         return vector_ND
 
     def image_vectors(self, pictures_: Sequence[Picture]) -> Vectors:
-        """Unit vectors (N, D) of pictures of any size, of which the middle is seen."""
+        """Unit vectors (N, D) of the middle of pictures of any size."""
         vectors = []
         for start in range(0, len(pictures_), _BATCH):
             batch = [pictures.middle(picture, self.height, self.width) for picture in pictures_[start : start + _BATCH]]
@@ -112,9 +112,9 @@ class Clip(nn.Module):
         return np.concatenate([np.empty((0, self.dim), np.float32), *vectors])
 
     def text_vectors(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors (N, D) of texts of any length; one too long is the mean direction of its pieces.
+        """Unit vectors (N, D) of texts of any length; of a text that is too long, the mean direction of its pieces.
 
-        `tokenizer.num_cut` counts those.
+        `tokenizer.num_cut` counts such texts.
         """
         pieces = [self.tokenizer.pieces(text) for text in texts]
         flat = [piece for pieces_of_text in pieces for piece in pieces_of_text]
@@ -156,9 +156,9 @@ def weighed(frame_NTD: Tensor, pooling: Pooling) -> Tensor:
 
 
 def start(path: Path, seed: int = 0) -> Clip:
-    """What a start file (JSON) names, or the weights of a seed in the folder of a row of finetune.
+    """The model that a start file (JSON) names, or the weights of a seed in the folder of a row of finetune.
 
-    The seed also draws the weights of a start file that names none. In eval mode, with gradients.
+    For a start file without weights, they are drawn from the seed. The model is in eval mode, with gradients.
     """
     if path.is_dir():
         return load(path, seed)[0]
@@ -171,16 +171,16 @@ def start(path: Path, seed: int = 0) -> Clip:
 
 
 def scale(path: Path, seed: int = 0) -> float:
-    """The `scale` of what `start` gives; of the weights of a row of finetune without building their model."""
+    """The `scale` of the model that `start` gives; for a row of finetune, without building the model."""
     if not path.is_dir():
         return float(start(path, seed).scale.detach())
     return float(checkpoint.tensor(open_clips.weights_of(path, seed), "model.logit_scale", "finetune").exp())
 
 
 def load(folder: Path, seed: int) -> tuple[Clip, dict[str, Any]]:
-    """The weights of a seed, `<seed>.safetensors` in the folder of a row of finetune, and what they say of themselves.
+    """The weights of a seed, `<seed>.safetensors` in the folder of a row of finetune, and their metadata.
 
-    FormatError for a file that is none of ours or does not fit its architecture.
+    FormatError for a file that finetune did not write, or that does not fit its architecture.
     """
     file = open_clips.weights_of(folder, seed)
     state, metadata = checkpoint.load(file, made_by="finetune")
@@ -195,7 +195,7 @@ def load(folder: Path, seed: int) -> tuple[Clip, dict[str, Any]]:
 
 
 def save(path: Path, clip: Clip, metadata: dict[str, Any]) -> None:
-    """Write weights that `load` reads, with `metadata` (any JSON object), their architecture and what they began as."""
+    """Write weights that `load` reads, with `metadata` (any JSON object), their architecture and starting weights."""
     checkpoint.save(path, clip, {**metadata, "architecture": clip.architecture, "pretrained": clip.pretrained})
 
 
@@ -209,7 +209,7 @@ def _drawn(architecture: Architecture, seed: int, pretrained: str | None, tag: s
 
 
 def _is_causal(model: Any) -> bool:
-    """Whether a text's vector is that of its last token, and no token looks at those behind it."""
+    """Whether attention is causal and a text's vector does not depend on padding."""
     from open_clip.transformer import TextTransformer
 
     tower = getattr(model, "text", None)

@@ -1,10 +1,10 @@
 """CLIP's picture tower on each frame, pooled over time: features beside which class texts lie, for zero-shot by text.
 
-It serves every filmed modality: pictures in colour, as the recipe `clip` of video leaves them, and grey ones of one
-channel from 0 to 1, as those of depth and thermal do, which the tower is shown as grey pictures in three colours.
+It serves every filmed modality: colour pictures, as the recipe `clip` of video gives them, and pictures of one channel
+from 0 to 1, as the recipes of depth and thermal do. The tower sees these as grey pictures in three colours.
 
-Its weights belong to no split: they come from a start file, or from a row of finetune, and say which classes the texts
-that they were trained with name.
+Its weights belong to no split: they come from a start file or from a row of finetune, whose metadata list the classes
+that its training texts name.
 """
 
 # Shapes: N clips, M = N * T frames, C = 3 colours (or 1, grey), T frames, H x W pixels, D feature size, G x P patches.
@@ -24,19 +24,19 @@ from pipeline.models.clip import Clip, Pooling
 
 
 class PoolingParams(core_params.Params):
-    """What its weights do not tell."""
+    """Options that weights do not tell."""
 
     pooling: Pooling
 
 
 class Params(PoolingParams):
-    """A tower of its own."""
+    """An architecture with random weights."""
 
     architecture: str | dict[str, Any]  # as open_clip names or configures it
 
 
 class Recolour(nn.Module):
-    """Clips as the recipe leaves them -> pictures in the colours and of the size that a tower was trained with."""
+    """Prepared clips -> pictures normalised as in the training of a tower. DataError for another size."""
 
     recolour_C: Tensor
     shift_C: Tensor
@@ -51,7 +51,7 @@ class Recolour(nn.Module):
         self.register_buffer("shift_C", (mean_C - clip.mean_C) / clip.deviation_C, persistent=False)
 
     def forward(self, x_NCTHW: Tensor) -> Tensor:
-        """x_NTCHW, of three colours always."""
+        """x_NTCHW, always of three colours."""
         height, width = x_NCTHW.shape[-2:]
         if (height, width) != (self.height, self.width):
             raise DataError(
@@ -63,7 +63,7 @@ class Recolour(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Clips as a recipe `clip` leaves them, of the tower's size -> one vector a clip. `dim` is its size."""
+    """Clips prepared by a recipe `clip`, of the tower's size -> one vector a clip, of size `dim`."""
 
     parts: ClassVar[dict[str, int]] = {"frames": 2}  # what of a clip can be hidden -> its axis in x_NCTHW
 
@@ -72,7 +72,9 @@ class Encoder(nn.Module):
         if clip is None:
             assert isinstance(params, Params)
             clip = random_clip(params.architecture).requires_grad_(False)
-            clip.model.visual.requires_grad_(True)  # no text comes by: what gets no gradient would stop several devices
+            clip.model.visual.requires_grad_(
+                True
+            )  # the text tower gets no gradient, which several devices would wait for
         self.clip, self.pooling = clip, params.pooling
         self.dim = clip.dim
         self.stride = stride(clip)  # of `places` in frames, rows and columns
@@ -80,18 +82,18 @@ class Encoder(nn.Module):
 
     def forward(self, x_NCTHW: Tensor) -> Tensor:
         """feature_ND: the mean of the tokens."""
-        return self._found(x_NCTHW).mean(dim=1)
+        return self._frame_tokens(x_NCTHW).mean(dim=1)
 
     def with_tokens(self, x_NCTHW: Tensor) -> tuple[Tensor, Tensor]:
-        """The feature, and what it is the mean of: tokens_NTD, each frame's vector as the pooling weighs it."""
-        token_NTD = self._found(x_NCTHW)
+        """The feature, and tokens_NTD whose mean it is: each frame's vector as the pooling weights it."""
+        token_NTD = self._frame_tokens(x_NCTHW)
         return token_NTD.mean(dim=1), token_NTD
 
     def places(self, x_NCTHW: Tensor) -> Tensor:
         """places_NDTGP: the patches of each frame, in the space of the texts."""
         return places(self.clip.model.visual, self.coloured(x_NCTHW))
 
-    def _found(self, x_NCTHW: Tensor) -> Tensor:
+    def _frame_tokens(self, x_NCTHW: Tensor) -> Tensor:
         return self.clip.frames(self.coloured(x_NCTHW), self.pooling)
 
 
@@ -101,7 +103,7 @@ def random_clip(architecture: open_clips.Architecture) -> Clip:
 
 
 def stride(clip: Clip) -> tuple[int, int, int]:
-    """Of `places` in frames, rows and columns."""
+    """The stride of `places` in frames, rows and columns."""
     patch = getattr(clip.model.visual, "patch_size", (clip.height, clip.width))
     return 1, int(patch[0]), int(patch[1])
 
@@ -131,7 +133,7 @@ def seeds(weights: Path) -> list[int] | None:
 def frozen(
     weights: Path, seed: int | None, options: dict[str, Any], section: str, *, in_channels: int
 ) -> tuple[Encoder, dict[str, Any]]:
-    """The encoder of a seed, at rest, and what is known of its weights; None: of a start file."""
+    """The frozen encoder of a seed, or of a start file for None, and metadata of its weights."""
     pooled = core_params.parse(PoolingParams, options, section)
     if seed is None:
         clip = clips.start(weights)

@@ -1,9 +1,9 @@
-"""A transformer over the patches of grey clips (models.vit) begun as CLIP's picture tower.
+"""Start a transformer over the patches of grey clips (models.vit) from CLIP's picture tower.
 
-A grey picture is to tower and encoder the same. The tower sees brightness g as (g - mean) / deviation in each of three
-colours, so its kernel for grey is the sum over colours of kernel / deviation; what the means add is the same for each
-patch and goes into the positions. Over the frames of a patch the kernel is spread evenly: a still clip gives what one
-frame gave. Along time positions repeat, and changes between frames, where the encoder sees them too, say nothing yet.
+Tower and encoder see the same grey picture. The tower sees brightness g as (g - mean) / deviation in each of three
+colours, so its kernel for grey is the sum over colours of kernel / deviation; the means add a constant to each
+patch, which goes into the positions. The kernel is spread evenly over the frames of a patch, so a still clip gives what
+one frame gives. Positions repeat along time. Kernels for changes between frames, if the encoder sees them, start at 0.
 """
 
 # Shapes: D width of the tower, E size of its projected vectors, C = 3 colours, F frames, H x W pixels of a patch,

@@ -1,4 +1,4 @@
-"""The features of one encoder by clip: the group of a store, what its weights saw, and what a method reads of clips."""
+"""The features of one encoder by clip: a group of a store, what its encoder saw, and what a method reads."""
 
 # Shapes: N clips, D feature size, S frames or parts of time, K variants of a clip.
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ class Encoded:
 
     @property
     def text_space(self) -> TextSpace | None:
-        """Which texts its vectors lie among, where its encoder has kept its map to them."""
+        """The space of texts that its vectors lie in, if its encoder kept its map to texts."""
         space = self.features.group_attrs(self.group).get(text_space.KEY)
         return None if space is None else TextSpace.model_validate(space)
 
@@ -69,7 +69,7 @@ class Encoded:
         return [row for row in rows if row.clip_id in known], len(rejects.rows)
 
     def vectors(self, rows: Sequence[SplitRow], reading: Reading) -> Array:
-        """What is read of some clips, float32.
+        """The features of some clips, float32.
 
         pooled: (N, D); tokens: (N, S, ..., D), time averaged in at most TOKEN_SEGMENTS parts; masked: (N, 1 + K, D),
         the clip itself and then its variants. Raises DataError for an array that the store lacks or that is not finite.
@@ -91,7 +91,7 @@ class Encoded:
         return self.features.reader(self.group, "tokens")
 
     def clips(self, rows: Sequence[SplitRow], reading: Reading) -> Clips:
-        """What is read of them, with the classes that the rows tell."""
+        """The features of some clips, with the classes that the rows state."""
         measured = tuple(self.features.group_attrs(self.group).get("measured", ()))
         return Clips(self.vectors(rows, reading), tuple(row.taught_class for row in rows), self.senses, measured)
 
@@ -141,9 +141,9 @@ def open_features(path: Path) -> store.Store:
 
 
 def encoder_attrs(features: Path) -> dict[str, Any]:
-    """What scores repeat of a store: dataset, modality, encoder, and `macs`, the multiply-accumulates of one clip.
+    """The attributes that scores repeat: dataset, modality, encoder, and the multiply-accumulates of one clip, `macs`.
 
-    Only representations of the stage rest say the last.
+    Only stores of the stage rest have `macs`.
     """
     attrs = open_features(features).attrs
     return {name: attrs[name] for name in ("dataset", "modality", "encoder", "macs") if name != "macs" or name in attrs}
@@ -157,8 +157,8 @@ def made_by(features: Path) -> str:
 def encoded(features: store.Store, split: str, seed: int, classes: Classes, named: str | None = None) -> Encoded:
     """The features that the encoder of a split and seed gave; `classes` are those of the split that is tested.
 
-    `named` is what refusals call that split, where it is another than the encoder's. Raises LeakError for an encoder
-    that saw what it must not, DataError where there are no such features.
+    `named` is the name of that split in error messages, where it is not the encoder's. Raises LeakError for an encoder
+    that saw classes it must not see, DataError where there are no such features.
     """
     group = groups.of_run(features.groups(), split, seed)
     if group is None:

@@ -1,6 +1,6 @@
-"""Zero-shot scorers in closed form: ridge, prototypes and ESZSL over texts, and movements measured against told ones.
+"""Zero-shot scorers in closed form: ridge, prototypes and ESZSL over texts, and measured against described movements.
 
-All standardise features on the training clips and clip what lies far out, so that one wild number decides nothing.
+All standardise features on the training clips and clip outliers, so that one extreme number decides nothing.
 """
 
 # Shapes: N clips, D feature size, S seen classes, K classes, T text size, M measures.
@@ -18,19 +18,19 @@ from pipeline.text.prompts import MOVEMENT, TOLD_MEASURES
 
 Doubles = npt.NDArray[np.float64]
 
-_MIN_DEVIATION = 0.1  # of what is told of a measure, over classes whose vectors are unit ones
-_FURTHEST = 3.0  # deviations, of measures and of what is told of them
-_ROUNDING = 1e-5  # a deviation of a clip's scores, in parts of the greatest, that single precision makes of equal ones
+_MIN_DEVIATION = 0.1  # of what texts tell of a measure, over classes with unit vectors
+_MAX_DEVIATIONS = 3.0  # at which measures, and what texts tell of them, are clipped
+_ROUNDING = 1e-5  # deviation of equal scores in single precision, relative to the greatest score
 
 
 class Scorer(Protocol):
-    """What scores clips and classes, larger is likelier."""
+    """Scores of clips for classes; larger is likelier."""
 
     def scores(self, features_ND: Array, texts: ClassTexts) -> Array:
         """(N, K)."""
 
     def cost(self, num_classes: int) -> Cost:
-        """Of one clip among so many classes."""
+        """Of one clip, given the number of classes."""
 
     def state_dict(self) -> dict[str, Array]:
         """The weights by name."""
@@ -38,7 +38,7 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True)
 class PrototypeScorer:
-    """Every class as the mean of the seen classes' clips, weighted by how well their texts make up its own."""
+    """A prototype a class: the mean clips of seen classes, weighted as their texts make up its own text."""
 
     standardiser: Standardiser
     mean_SD: Array  # of each seen class's clips
@@ -55,7 +55,7 @@ class PrototypeScorer:
         return unit(self.standardiser(features_ND).astype(np.float32)) @ unit(prototype_KD).T
 
     def cost(self, num_classes: int) -> Cost:
-        """Of the cosines; the prototypes are at hand."""
+        """Of the cosines; the prototypes are computed once."""
         return Cost(self.mean_SD.size, num_classes * self.mean_SD.shape[1])
 
     def state_dict(self) -> dict[str, Array]:
@@ -70,11 +70,10 @@ class PrototypeScorer:
 
 @dataclass(frozen=True)
 class MeasuredScorer:
-    """What a clip's movements measure against what a class's texts tell of them; no class is learnt.
+    """Movements measured in a clip, compared with the movements that a class's texts tell; no class is learned.
 
-    Seen classes give both the same scale: mean and deviation over classes, of their clips' measures and of what is
-    told of them. A class whose texts tell no movement at all scores 0, as the mean class does; where they tell some
-    that no measure is of, it is one in which nothing measured moves.
+    Both are standardised by mean and deviation over the seen classes. A class whose texts tell no movement at all
+    scores 0, as the mean class does. Where they tell only movements that are not measured, nothing measured moves.
     """
 
     mean_M: Array
@@ -83,31 +82,31 @@ class MeasuredScorer:
     told_scale_M: Array
 
     def scores(self, features_ND: Array, texts: ClassTexts) -> Array:
-        """Cosine of what is measured and what is told, (N, K)."""
+        """Cosines of measured and told movements, (N, K)."""
         return self.shown(features_ND) @ self.told(texts).T
 
     def shown(self, features_ND: Array) -> Array:
-        """Unit vectors (N, M) of what is measured in clips."""
+        """Unit vectors (N, M) of the movements measured in clips."""
         return unit(_clipped((features_ND[:, : len(MEASURES)] - self.mean_M) * self.scale_M))
 
     def told(self, texts: ClassTexts) -> Array:
-        """Unit vectors (K, M) of what is told of classes."""
+        """Unit vectors (K, M) of the movements that the texts of classes tell."""
         told_KM = texts.of_type(TOLD_MEASURES)
         is_told_K1 = np.any(np.hstack([told_KM, texts.further.get(MOVEMENT, told_KM)]), axis=1, keepdims=True)
         return unit(_clipped((told_KM - self.told_mean_M) * self.told_scale_M * is_told_K1))
 
     def cost(self, num_classes: int) -> Cost:
-        """Of the cosines; only the scales are learnt."""
+        """Of the cosines; only means and scales are learned."""
         return Cost(4 * len(MEASURES), num_classes * len(MEASURES))
 
     def state_dict(self) -> dict[str, Array]:
-        """The scales."""
+        """Means and scales."""
         told = {"told_mean": self.told_mean_M, "told_scale": self.told_scale_M}
         return {"mean": self.mean_M, "scale": self.scale_M, **told}
 
 
 def fit_ridge(clips: Clips, texts: ClassTexts, embedder: ClassEmbedder, clip: float, penalty: float) -> LinearScorer:
-    """Ridge regression to the texts; `penalty` a clip, as in models.regression."""
+    """Ridge regression to the texts, with the penalty for each clip of models.regression."""
     scale = Standardiser.of(clips.features_ND, clip)
     y_NT = embedder(texts)[texts.rows(clips.class_ids)].astype(np.float64)
     mean_T = y_NT.mean(axis=0)
@@ -132,14 +131,14 @@ def fit_eszsl(
 def fit_prototypes(
     clips: Clips, texts: ClassTexts, embedder: ClassEmbedder, clip: float, gamma: float
 ) -> PrototypeScorer:
-    """The means of the seen classes, and their texts."""
+    """Means of the clips of seen classes, with the texts of these classes."""
     scale, seen = Standardiser.of(clips.features_ND, clip), texts.of_clips(clips)
     mean_SD = _class_means(scale(clips.features_ND), seen.rows(clips.class_ids), len(seen.class_ids))
     return PrototypeScorer(scale, mean_SD.astype(np.float32), embedder(seen), gamma, embedder)
 
 
 def fit_measured(clips: Clips, texts: ClassTexts) -> MeasuredScorer:
-    """The scales of measures and of what is told. Raises DataError for features that measure no movements."""
+    """Means and scales of measured and told movements. Raises DataError for features that measure no movements."""
     if clips.measured != MEASURES:
         raise DataError(
             "the features hold no measured movements, which this method compares with what the texts tell; name a "
@@ -155,7 +154,7 @@ def fit_measured(clips: Clips, texts: ClassTexts) -> MeasuredScorer:
 
 
 def z_scores(score_NK: Array) -> Array:
-    """Clip by clip with mean 0 and deviation 1 over the classes; 0 where all score the same but for rounding."""
+    """Scores of each clip with mean 0 and deviation 1 over the classes; 0 where all are equal up to rounding."""
     score = score_NK.astype(np.float64)
     deviation_N1 = score.std(axis=1, keepdims=True)
     centred_NK = score - score.mean(axis=1, keepdims=True)
@@ -177,4 +176,4 @@ def _class_means(x_ND: Doubles, row_N: npt.NDArray[np.int64], num_classes: int) 
 
 
 def _clipped(x: Array) -> Array:
-    return np.clip(x, -_FURTHEST, _FURTHEST).astype(np.float32)
+    return np.clip(x, -_MAX_DEVIATIONS, _MAX_DEVIATIONS).astype(np.float32)

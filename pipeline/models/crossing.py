@@ -1,8 +1,8 @@
-"""Tasks across datasets: what is learnt is of one dataset, the source, what is scored of another, the target.
+"""Tasks across datasets: methods learn from one dataset, the source, and score clips of another, the target.
 
-Both have features of the same weights and class texts of the same text encoder. Nothing of the target is learnt, so
-there is one task a seed, whose label spaces are the target's splits. In a task the ids of the source's classes stand
-above those of the target's, so that neither can be taken for the other.
+Both have features of the same weights and class texts of the same text encoder. Nothing is learnt from the target, so
+there is one task a seed, and its label spaces are the target's splits. In a task the class ids of the source are
+shifted above those of the target, so that they cannot be confused.
 """
 
 # Shapes: K classes.
@@ -228,7 +228,7 @@ def _task(joint: _Joint, learnt: Encoded, scored: Encoded, seed: int) -> Task:
 
 
 def _check_width(task: Task, joint: _Joint) -> None:
-    """What is learnt of vectors of one size cannot be asked about those of another; tokens may differ in number."""
+    """Source and target need vectors of one size; the number of tokens may differ."""
     mine, theirs = task.fit.features_ND.shape[-1], task.test_features_ND.shape[-1]
     if mine != theirs:
         raise DataError(
@@ -306,7 +306,7 @@ def _is_of_both(joint: _Joint, kind: str, seed: int) -> bool:
 
 
 def _told_apart(joint: _Joint) -> Names:
-    """Names of the classes of both, by id in a task; a class of the source that bears a target's name is told so."""
+    """Names of the classes of both, by id in a task; the source is added to a name that both datasets have."""
     theirs, source = set(joint.target.names.values()), joint.request.source.dataset
     mine = {c: f"{name} ({source})" if name in theirs else name for c, name in joint.source.names.items()}
     return {**joint.target.names, **{joint.shift + c: name for c, name in mine.items()}}

@@ -1,13 +1,13 @@
-"""What a network has to learn, and what one of linear layers costs."""
+"""The number of weights of a network, and the cost of linear layers."""
 
 from torch import nn
 
 
 def num_params(module: nn.Module) -> int:
-    """All its weights; no running means."""
+    """All weights, without running means."""
     return sum(weights.numel() for weights in module.parameters())
 
 
 def macs(*modules: nn.Module) -> int:
-    """Multiply-accumulates of one vector's way through linear layers; additions of biases are not counted."""
+    """Multiply-accumulates of one vector through linear layers, without biases."""
     return sum(layer.weight.numel() for module in modules for layer in module.modules() if isinstance(layer, nn.Linear))

@@ -46,7 +46,7 @@ class Encoder(Protocol):
         """feature_ND of prepared clips, as the modality's recipes leave them."""
 
     def with_tokens(self, x_NCT: Tensor, /) -> tuple[Tensor, Tensor]:
-        """feature_ND as `forward` gives it, and tokens (N, ..., D), whose mean over the middle axes it is in eval mode."""
+        """feature_ND as by `forward`, and tokens (N, ..., D) whose mean over the middle axes it is in eval mode."""
 
 
 @runtime_checkable

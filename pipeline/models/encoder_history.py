@@ -38,7 +38,7 @@ class EncoderHistory:
 
 
 def checked_history(features: store.Store, group: str, split: str, classes: Classes) -> EncoderHistory:
-    """What a group's encoder was trained on. Raises LeakError where it saw unseen classes, or val classes against the rules.
+    """What a group's encoder was trained on. Raises LeakError where it saw unseen classes, or val classes unduly.
 
     Val classes are allowed for adopted features, for an encoder that belongs to no split, such as CLIP, and for one
     bound to such an encoder. Pairs of val classes are allowed where the store says so. A choice made on val classes is

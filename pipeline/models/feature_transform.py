@@ -1,4 +1,4 @@
-"""How networks take features in: as they are, as unit vectors, as log(1 + x), or standardised."""
+"""Features as networks take them: unchanged, as unit vectors, as log(1 + x), or standardised."""
 
 # Shapes: N clips, D feature size.
 from typing import Literal
@@ -13,7 +13,7 @@ FeatureForm = Literal["raw", "unit", "log1p", "standardised"]
 
 
 class FeatureTransform(nn.Module):
-    """Features in one of the forms; what `standardised` takes off and divides by is that of the training clips."""
+    """Features in one of the forms; `standardised` uses mean and deviation of the training clips."""
 
     mean: Tensor
     scale: Tensor
@@ -26,7 +26,7 @@ class FeatureTransform(nn.Module):
         self.register_buffer("scale", torch.from_numpy(scale_D))
 
     def forward(self, features_ND: Tensor) -> Tensor:
-        """The features (N, D) in that form. Raises DataError for such as have no logarithm."""
+        """The features (N, D) in that form. Raises DataError for features that have no logarithm."""
         if self.form == "unit":
             return nn.functional.normalize(features_ND, dim=1)
         if self.form == "log1p":

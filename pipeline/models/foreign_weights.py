@@ -1,4 +1,4 @@
-"""Weights that others trained, from a file on this machine: read without running code, put where they fit exactly."""
+"""Weights that others trained, from a local file: read without running code, loaded only where they fit exactly."""
 
 import pickle
 import struct
@@ -10,7 +10,7 @@ from pipeline.core import outside
 from pipeline.core.errors import FormatError
 from pipeline.core.hashing import file_digest
 
-if TYPE_CHECKING:  # who only names a file starts without torch
+if TYPE_CHECKING:  # a digest needs no torch
     from torch import Tensor, nn
 
 _MAX_NAMED = 3  # weights in a message
@@ -66,7 +66,9 @@ def read(path: Path, what: str) -> "dict[str, Tensor]":
     named = isinstance(state, dict) and all(isinstance(name, str) for name in state)
     if not named or not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise FormatError(f"{path}: holds no weights by name; expected a model's state")
-    return {name.removeprefix("module."): value for name, value in state.items()}  # of a model on several devices
+    return {
+        name.removeprefix("module."): value for name, value in state.items()
+    }  # as a model on several devices names them
 
 
 def load_into(model: "nn.Module", state: "dict[str, Tensor]", path: Path) -> None:

@@ -1,11 +1,11 @@
-"""Seen and unseen classes in one list of candidates: what puts the seen ones, which a method favours, in their place.
+"""Seen and unseen classes in one list of candidates: two corrections of the bias of methods towards seen classes.
 
-Both answers are learnt from clips of seen classes alone: held-out clips of fit classes stand in for seen ones, those of
-val classes, which the method was not trained on either, for unseen ones.
+Both are fitted to clips of seen classes alone: held-out clips of fit classes stand in for seen classes, clips of val
+classes, on which the method was not trained either, for unseen ones.
 
-Calibrated stacking (Chao et al., ECCV 2016) takes one number from the scores of all seen classes. A gate (as in
-SynSE, Gupta et al., ICIP 2021) is the probability that a clip is of an unseen class, told by the best scores on either
-side; the clip is then named among the classes of that side alone.
+Calibrated stacking (Chao et al., ECCV 2016) subtracts one number from the scores of all seen classes. A gate (as in
+SynSE, Gupta et al., ICIP 2021) estimates from the best scores of seen and of unseen classes the probability that a clip
+is of an unseen class; the clip is then classified among the classes of that side alone.
 """
 
 # Shapes: N clips, K classes, F numbers that a gate reads.
@@ -21,7 +21,9 @@ Doubles = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 NUM_BEST = 2  # scores of each side that a gate reads
-PENALTY = 1e-2  # on the gate's weights, beside the mean loss of a clip: clips that a line parts keep them finite
+PENALTY = (
+    1e-2  # on the gate's weights, beside the mean loss of a clip: keeps them finite where a line separates the clips
+)
 _STEPS = 100
 
 
@@ -40,10 +42,10 @@ class ScoredClips:
 
 
 def calibration(scored: ScoredClips) -> float:
-    """The number to take from the scores of seen classes: with it the harmonic mean of both accuracies is greatest.
+    """The number to subtract from the scores of seen classes for the greatest harmonic mean of both accuracies.
 
-    Between the two leads of seen over unseen scores, as found on the clips, at which the answers change; of equally
-    good numbers that with the widest room around it. 0 where no number names clips of both sides rightly.
+    It lies midway between two leads of seen over unseen scores at which answers change. Of equally good numbers it is
+    the one with the widest interval around it; 0 where no number classifies clips of both sides correctly.
     """
     at_U, seen_P, unseen_P = sweep(scored.score_NK, scored.is_seen_K, scored.truth_N)
     middle_G, room_G = (at_U[1:] + at_U[:-1]) / 2, np.diff(at_U)
@@ -66,13 +68,13 @@ class Gate:
     bias: float
 
     def __call__(self, score_NK: Array, is_seen_K: Bools) -> Array:
-        """The probability (N) that a clip is of an unseen class, where both are equally frequent."""
+        """The probability (N) that a clip is of an unseen class, if seen and unseen clips are equally frequent."""
         x_NF = (_best(score_NK, is_seen_K, self.num_best) - self.mean_F) * self.scale_F
         return _sigmoid(x_NF @ self.weight_F + self.bias).astype(np.float32)
 
 
 def fit_gate(scored: ScoredClips, num_best: int) -> Gate:
-    """Fit a gate; both sides weigh alike however many clips they have."""
+    """Fit a gate; both sides have equal weight, however many clips they have."""
     best_NF = _best(scored.score_NK, scored.is_seen_K, num_best)
     mean_F, scale_F = standardisation(best_NF.astype(np.float32))
     is_unseen_N = ~scored.of_seen
@@ -91,14 +93,16 @@ def fit_logistic(x_NF: Doubles, is_one_N: Bools, weight_N: Doubles, penalty: flo
         slope_G = x_NG.T @ (weight_N * (p_N - is_one_N)) + ridge_G * w_G
         bend_GG = (x_NG * (weight_N * p_N * (1 - p_N))[:, None]).T @ x_NG + np.diag(ridge_G + 1e-12)
         step_G = np.linalg.solve(bend_GG, slope_G)
-        w_G -= step_G / max(1.0, float(np.linalg.norm(step_G)))  # short steps keep far starts from overshooting
+        w_G -= step_G / max(
+            1.0, float(np.linalg.norm(step_G))
+        )  # limited steps avoid overshooting far from the solution
         if np.abs(slope_G).max() < 1e-12:
             break
     return w_G[:-1], float(w_G[-1])
 
 
 def _best(score_NK: Array, is_seen_K: Bools, num_best: int) -> Doubles:
-    """The best scores of seen candidates, falling, and beside them those of unseen ones."""
+    """The best scores of seen classes in descending order, and then those of unseen ones."""
     sides = [np.sort(score_NK[:, side].astype(np.float64), axis=1) for side in (is_seen_K, ~is_seen_K)]
     return np.concatenate([side_NK[:, ::-1][:, :num_best] for side_NK in sides], axis=1)
 

@@ -20,20 +20,20 @@ from pipeline.models.methods.shared import MethodParams, Rows
 
 @contextmanager
 def torch_seeded(seed: int, *names: str | int) -> Iterator[None]:
-    """In the block torch draws from the named seed; outside its generator goes on as if nothing had been drawn."""
+    """Inside the block torch draws from the named seed; outside, its generator goes on as if nothing had been drawn."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeds.derived_seed(seed, *names))
         yield
 
 
 class GradientParams(MethodParams):
-    """Parameters of the methods that are trained by gradients: Adam, cosine annealing to 0 over the epochs."""
+    """Parameters of methods trained by gradients: Adam, and a rate that falls along half a cosine over the epochs."""
 
     lr: float = Field(gt=0)
     weight_decay: float = Field(ge=0)  # decoupled, as in AdamW; with 0 it is Adam
     batch_size: int = Field(ge=2)
     epochs: int = Field(ge=1)
-    keep_every: int = Field(ge=1)  # epochs between two candidates; the last epoch is always one
+    keep_every: int = Field(ge=1)  # epochs between two candidate models; the last epoch is always one
 
     @property
     def rates(self) -> list[float]:
@@ -47,12 +47,12 @@ class GradientParams(MethodParams):
 
     @property
     def setting_name(self) -> str:
-        """They are epochs."""
+        """Settings are epochs."""
         return "epoch"
 
 
 class WarmupParams(GradientParams):
-    """The same, with epochs in which the learning rate rises to its full height before it falls."""
+    """The same, with epochs in which the learning rate first rises."""
 
     warmup_epochs: int = Field(ge=0)  # from lr 0 in the first epoch
 

@@ -1,4 +1,4 @@
-"""Between two sets of weights of one model: what fine-tuning learned against what it forgot (WiSE-FT).
+"""Interpolate between two sets of weights of one model: what fine-tuning learned against what it forgot (WiSE-FT).
 
 Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022.
 """
@@ -14,7 +14,7 @@ from pipeline.core.errors import DataError
 def interpolated(start: Mapping[str, Tensor], tuned: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
     """(1 - share) x start + share x tuned for each weight; 0 gives the start and 1 the tuned weights, to the bit.
 
-    What is counted in whole numbers is that of the tuned weights. Raises DataError where names or shapes differ.
+    Integers, such as counts, are taken from the tuned weights. Raises DataError where names or shapes differ.
     """
     differing = sorted(
         {*start, *tuned} - {name for name in start if name in tuned and start[name].shape == tuned[name].shape}

@@ -1,7 +1,7 @@
 """The one loop body: steps of gradient descent over the batches of a source, epoch by epoch.
 
 `training.loop` runs encoders through it, with files, ranks and early stopping around; `descent` the zero-shot methods.
-Where it computes is an engine's business: `Here` in this process, in full precision; `training.engines` has the other.
+An engine decides where it computes: `LocalEngine` in this process, in full precision; `training.engines` has the other.
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -26,36 +26,36 @@ State = tuple[dict[str, Tensor], dict[str, Any]]  # tensors by name, and what is
 
 
 class Engine(Protocol):
-    """Where a module learns: its device and precision, and the other ranks, of which each has a share of every step."""
+    """Where a module is trained: device, precision and ranks. Every rank computes a share of each step."""
 
     rank: int
     num_ranks: int
     device: torch.device
 
     def set_up(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> nn.Module:
-        """Move the module to the device; returns it as loss functions are to call it."""
+        """Move the module to the device; returns it in the form that loss functions call."""
 
     def seed(self, seed: int) -> None:
-        """Seed what torch draws from, on the device too."""
+        """Seed torch's generators, on the device too."""
 
     def batch(self, arrays: Arrays) -> Batch:
         """Tensors on the device."""
 
     def joining(self, *, join: bool) -> AbstractContextManager[Any]:
-        """Around forward and backward; where `join` is true the gradients become the means over the ranks."""
+        """A context for forward and backward; if `join`, gradients are averaged over the ranks."""
 
     def backward(self, loss: Tensor) -> None:
         """Add gradients."""
 
     def gathered(self, values: Tensor) -> list[Tensor]:
-        """A tensor of one size of each rank, on the CPU; all ranks ask at once."""
+        """The tensors of all ranks, equally large, on the CPU; all ranks must call it."""
 
     def share_buffers(self, module: nn.Module) -> None:
         """Give every rank the buffers (running means of normalisation) of rank 0."""
 
 
 class LocalEngine:
-    """This process alone, on the CPU, in full precision."""
+    """This process alone: on the CPU, in full precision."""
 
     rank, num_ranks, device = 0, 1, torch.device("cpu")
 
@@ -64,7 +64,7 @@ class LocalEngine:
         return module
 
     def seed(self, seed: int) -> None:
-        """Seed the CPU's generator alone: `torch.manual_seed` takes a trace of the stack for every GPU to come."""
+        """Seed the CPU's generator alone: `torch.manual_seed` also records a stack trace for GPUs not yet started."""
         torch.default_generator.manual_seed(seed)
 
     def batch(self, arrays: Arrays) -> Batch:
@@ -72,7 +72,7 @@ class LocalEngine:
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
     def joining(self, *, join: bool) -> AbstractContextManager[Any]:  # noqa: ARG002 - one interface
-        """There is nobody to join with."""
+        """No other rank."""
         return nullcontext()
 
     def backward(self, loss: Tensor) -> None:
@@ -84,48 +84,50 @@ class LocalEngine:
         return [values]
 
     def share_buffers(self, module: nn.Module) -> None:
-        """There is nobody to share with."""
+        """No other rank."""
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """How the steps go."""
+    """How many steps are taken, and how."""
 
     num_epochs: int
     rate: Callable[[int, int], float]  # learning rate at a step of the training, given the number of steps an epoch
-    accumulate: int  # micro-batches a step, whose gradients are added to that of the step's mean loss
-    clip_norm: float | None  # most length of the gradient of all weights
-    ema: float | None  # decay of the moving average of the weights, which is what is measured and kept
-    refuse: Callable[[int, int, Rows], NoReturn]  # epoch, step (both from 1) and its rows, when a loss is no number
+    accumulate: int  # micro-batches a step; their gradients add up to that of the step's mean loss
+    clip_norm: float | None  # maximum norm of the gradient of all weights
+    ema: float | None  # decay of the moving average of the weights, which is then measured and saved
+    refuse: Callable[
+        [int, int, Rows], NoReturn
+    ]  # called with epoch, step (both from 1) and rows of a loss that is not finite
 
 
 class Learner:
-    """A module that learns. Between two epochs the caller may use, but not train, the module: it holds the average."""
+    """Trains a module. Between epochs the caller may use, but not train, the module: it holds the moving average."""
 
     def __init__(
-        self, module: nn.Module, optimizer: torch.optim.Optimizer, loss_fn: LossFn, course: TrainingPlan, engine: Engine
+        self, module: nn.Module, optimizer: torch.optim.Optimizer, loss_fn: LossFn, plan: TrainingPlan, engine: Engine
     ) -> None:
-        self.module, self.optimizer, self.course, self.engine = module, optimizer, course, engine
+        self.module, self.optimizer, self.plan, self.engine = module, optimizer, plan, engine
         self.loss_fn = loss_fn
         self.called = engine.set_up(module, optimizer)
-        self.average = None if course.ema is None else WeightAverage(module, course.ema)
-        self.epoch = 0  # finished
-        self.step = 0  # steps taken of the epoch that is not
-        self.steps: Sequence[Rows] = ()  # of that epoch
+        self.average = None if plan.ema is None else WeightAverage(module, plan.ema)
+        self.epoch = 0  # finished epochs
+        self.step = 0  # finished steps of the current epoch
+        self.steps: Sequence[Rows] = ()  # of the current epoch
         self.totals = EpochTotals(engine.device)
         self.rate = 0.0
 
     def epochs(
         self, data: Source, read: Read, seed: int, after_step: Callable[[int], None] | None = None
     ) -> Generator[Metrics]:
-        """Train to the end of the course; yields `epoch` (from 1), `loss` and what the loss function names.
+        """Train to the end of the plan; yields `epoch` (from 1), `loss` and the metrics of the loss function.
 
-        `read` gives the batches of requests in their order. `after_step` is told the number of rows of each step.
+        `read` gives the batches of requests in their order. `after_step` is called with the number of rows of a step.
         """
-        while self.epoch < self.course.num_epochs:
+        while self.epoch < self.plan.num_epochs:
             self.steps = steps = data.steps(seed, self.epoch)
-            if self.step == 0:  # else the state of a killed run, its generator's included, has just been put back
-                # Dropout too depends on seed, epoch and rank alone.
+            if self.step == 0:  # else the state of an interrupted run, with its generator, has just been restored
+                # Dropout, too, depends on seed, epoch and rank alone.
                 self.engine.seed(derived_seed(seed, "epoch", self.epoch, self.engine.rank))
                 self.totals = EpochTotals(self.engine.device)
             if self.average is not None:
@@ -143,24 +145,24 @@ class Learner:
             yield {"epoch": self.epoch, **self.means()}
 
     def means(self) -> Metrics:
-        """Means over the rows of the epoch so far, of all ranks."""
+        """Means over the rows of all ranks, of the epoch so far."""
         return self.totals.means(self.engine.gathered(self.totals.vector()))
 
     def check(self) -> None:
-        """Refuse the first step whose loss was no number; on a GPU this waits for it."""
+        """Refuse the first step whose loss was not finite; on a GPU this waits for the loss."""
         fault = self.totals.fault(wait=True)
         if fault is not None:
-            self.course.refuse(self.epoch + 1, fault + 1, self.steps[fault])
+            self.plan.refuse(self.epoch + 1, fault + 1, self.steps[fault])
 
     def _requests(self, steps: Sequence[Rows], seed: int) -> Iterator[tuple[Rows, int]]:
-        """What this rank reads for the steps that are left."""
+        """What this rank reads for the remaining steps."""
         for step, rows in enumerate(islice(steps, self.step, None), self.step):
             for number, share in enumerate(self._shares(rows)):
                 yield share, derived_seed(seed, "read", self.epoch, step, self.engine.rank, number)
 
     def _shares(self, rows: Rows) -> list[Rows]:
         """The micro-batches of this rank."""
-        num_ranks, accumulate = self.engine.num_ranks, self.course.accumulate
+        num_ranks, accumulate = self.engine.num_ranks, self.plan.accumulate
         if num_ranks == accumulate == 1:
             return [rows]
         if len(rows) < num_ranks * accumulate:
@@ -168,11 +170,11 @@ class Learner:
                 f"a step of {len(rows)} rows cannot be shared by {num_ranks} devices in {accumulate} parts each: "
                 "lower devices or accumulate in params.yaml, or give more rows"
             )
-        # Every so-manieth row each: rows of one kind may stand together in a step, and losses are means over some.
+        # Strided shares: rows of one kind may be adjacent in a step, and losses are means over some of the rows.
         return [rows[self.engine.rank :: num_ranks][number::accumulate] for number in range(accumulate)]
 
     def _step(self, rows: Rows, steps_in_epoch: int, arrays: Iterator[Arrays]) -> None:
-        self.rate = self.course.rate(self.epoch * steps_in_epoch + self.step, steps_in_epoch)
+        self.rate = self.plan.rate(self.epoch * steps_in_epoch + self.step, steps_in_epoch)
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate
         self.optimizer.zero_grad()
@@ -183,18 +185,18 @@ class Learner:
                 self.totals.add(self.step, {"loss": loss, **metrics}, len(share))
                 if self.totals.fault(wait=False) is not None:
                     self.check()  # before the gradients reach the weights, and other ranks
-                # Ranks and micro-batches may differ by a row: each counts as many rows as it has.
+                # Ranks and micro-batches may differ by a row: each is weighted by its rows.
                 weight = len(share) * self.engine.num_ranks / len(rows)
                 self.engine.backward(loss if weight == 1 else loss * weight)
-        if self.course.clip_norm is not None:
-            nn.utils.clip_grad_norm_(self.module.parameters(), self.course.clip_norm)
+        if self.plan.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.module.parameters(), self.plan.clip_norm)
         self.optimizer.step()
         if self.average is not None:
             self.average.add()
         self.step += 1
 
     def state(self) -> State:
-        """All that the rest of the course depends on; every rank must ask."""
+        """All that the rest of the training depends on; every rank must call it."""
         tensors = {f"module.{name}": value for name, value in self.module.state_dict().items()}
         for number, values in self.optimizer.state_dict()["state"].items():
             tensors_of = {name: value for name, value in values.items() if isinstance(value, Tensor)}
@@ -208,7 +210,7 @@ class Learner:
         return tensors, {"epoch": self.epoch, "step": self.step, "totals": self.totals.names}
 
     def put_back(self, tensors: dict[str, Tensor], progress: dict[str, Any]) -> None:
-        """Go on from a state of a learner of the same module and course."""
+        """Go on from the state of a learner of the same module and plan."""
         self.epoch, self.step = progress["epoch"], progress["step"]
         self.module.load_state_dict(with_prefix(tensors, "module."))
         held: dict[int, dict[str, Tensor]] = {}
@@ -234,5 +236,5 @@ class Learner:
 
 
 def with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The tensors whose names begin with a prefix, named without it."""
+    """The tensors whose names begin with a prefix, under their names without it."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -1,4 +1,4 @@
-"""Which weights of a CLIP learn: freezing of a tower, and low-rank changes of a tower's weights (LoRA).
+"""Which weights of a CLIP are trained: freezing of a tower, and low-rank changes of a tower's weights (LoRA).
 
 LoRA: Hu et al., ICLR 2022. The changes sit on the weights themselves, so every forward, also a fused one, sees them.
 """
@@ -35,7 +35,7 @@ class TowerChanges(core_params.Params):
 
 
 class Params(core_params.Params):
-    """What of the model learns; the logit scale always does."""
+    """Which weights are trained; the logit scale always is."""
 
     freeze: Literal["none", "image", "text"]
     lora: TowerChanges
@@ -67,7 +67,7 @@ class LowRankChange(nn.Module):
 
 
 def prepare(model: nn.Module, params: Params) -> None:
-    """Freeze towers of an open_clip model and add low-rank changes, in place; then `requires_grad` says what learns.
+    """Freeze towers of an open_clip model and add low-rank changes, in place; `requires_grad` then marks what learns.
 
     Raises ParamsError for low-rank changes of a tower that is not a transformer of open_clip, and for freezing one with
     batch normalisation, which would learn its statistics all the same.

@@ -19,7 +19,7 @@ def info_nce(image_ND: Tensor, text_ND: Tensor, scale: Scale, left_out_NN: Tenso
 
     Equation 5 of Action-SGFA adds the two directions where this is their mean, half of it: under Adam the same
     training. `left_out_NN` is True where items i and j are no negatives of each other; an item and itself always count.
-    Vectors may have any length. Computed in float32 at least, whatever is around it is computed in.
+    Vectors may have any length. Computed in float32 at least, also inside autocast.
     """
     with torch.autocast(image_ND.device.type, enabled=False):
         logits_NN = without(scale * (_unit(image_ND) @ _unit(text_ND).T), left_out_NN)

@@ -36,13 +36,13 @@ class DecoderParams(core_params.Params):
 
 
 class Params(core_params.Params):
-    """What is hidden, how, and what rebuilds it."""
+    """What is hidden, how, and the decoder that rebuilds it."""
 
     decoder: DecoderParams
     masking: Literal["none", "random", "graph"]  # none: nothing is hidden, and every patch is rebuilt
     share: float = Field(gt=0, lt=1)  # of a frame's patches, hidden at random; with graph where an item has no boxes
     ratio: float = Field(gt=0, le=1)  # with graph: of a frame's patches that meet a box
-    masked_input: Literal["mask_token", "dropped"]  # what the tower gets in place of a hidden patch
+    masked_input: Literal["mask_token", "dropped"]  # what replaces a hidden patch in the tower
 
 
 class Decoder(nn.Module):
@@ -78,7 +78,7 @@ class Decoder(nn.Module):
 
 
 class MaskedAutoencoder(nn.Module):
-    """Decoder and mask token beside a vision tower, which is handed in at each call and keeps its own weights."""
+    """Decoder and mask token for a vision tower, which is an argument of each call and keeps its own weights."""
 
     def __init__(self, params: Params, visual: nn.Module) -> None:
         super().__init__()
@@ -98,7 +98,7 @@ class MaskedAutoencoder(nn.Module):
     def hidden(self, boxes_NTB4: Tensor, rng: np.random.Generator) -> tuple[Tensor | None, Tensor]:
         """hidden_NTGP (None where nothing is ever hidden), and fell_back_N: items without boxes, masked at random.
 
-        Drawn on the CPU, so that every device hides the same. One patch of every frame at least stays visible.
+        Drawn on the CPU, so that every device hides the same patches. At least one patch of every frame stays visible.
         """
         boxes = boxes_NTB4.detach().cpu().numpy()
         fell_back_N = np.zeros(len(boxes), dtype=np.bool_)
@@ -112,7 +112,7 @@ class MaskedAutoencoder(nn.Module):
         return torch.from_numpy(hidden_NTGP).to(boxes_NTB4.device), torch.from_numpy(fell_back_N)
 
     def encode(self, visual: nn.Module, x_NTCHW: Tensor, hidden_NTGP: Tensor | None) -> vision_tokens.EncodedFrames:
-        """What the tower makes of the clips without the hidden patches."""
+        """The tower's output for the clips without the hidden patches."""
         token_E = self.token if self.params.masked_input == "mask_token" else None
         return vision_tokens.encode(vision_tokens.checked_tower(visual), x_NTCHW, hidden_NTGP, token_E)
 

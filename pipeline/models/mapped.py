@@ -1,4 +1,4 @@
-"""An encoder with a linear map behind it: its vectors lie where the map leads."""
+"""An encoder with a linear map behind it."""
 
 # Shapes: N clips, D size of the encoder's vectors, T of the mapped ones.
 from collections.abc import Mapping
@@ -11,10 +11,10 @@ from pipeline.models.encoder import PictureEncoder, encoder_of
 
 
 class MappedEncoder(nn.Module):
-    """The contract of the encoder, whose vectors and tokens both go through the map.
+    """An encoder whose vectors and tokens both go through a linear map.
 
-    The map is affine, so the mean of the mapped tokens is the mapped vector. Of pictures the last map (`places`) stays
-    that of the encoder.
+    The map is affine, so the mean of the mapped tokens is the mapped vector. An encoder of pictures keeps its own last
+    feature map (`places`).
     """
 
     def __init__(self, encoder: nn.Module, dim: int) -> None:

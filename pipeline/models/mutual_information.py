@@ -1,8 +1,8 @@
-"""SMIE (Zhou et al., ACM MM 2023): how much clips and texts tell of each other, by a network that judges pairs.
+"""SMIE (Zhou et al., ACM MM 2023): the mutual information of clips and texts, estimated by a discriminator of pairs.
 
-The network (the global discriminator) is given a clip and a text. Its estimate is that of Jensen and Shannon, without
-the constant: mean of -softplus(-D) over true pairs, less mean of softplus(D) over false ones, which are made by rolling
-the clips of a batch by one, whatever their classes.
+The network (the global discriminator) reads a clip and a text. The estimate is that of Jensen and Shannon, without its
+constant: the mean of -softplus(-D) over true pairs, minus the mean of softplus(D) over false ones. False pairs are made
+by rolling the clips of a batch by one, whatever their classes.
 """
 
 # Shapes: B clips of a batch, N clips, D feature size, K classes or variants of a clip, T text size.
@@ -32,7 +32,7 @@ class DiscriminatorParams(OneTextParams, WarmupParams):
 
 
 class Discriminator(nn.Module):
-    """Clips, each less its mean and divided by its deviation, beside texts -> one number a pair."""
+    """Layer-normalised features of clips, joined with texts -> one number a pair."""
 
     def __init__(self, feature_dim: int, text_dim: int, widths: Sequence[int]) -> None:
         super().__init__()
@@ -50,18 +50,18 @@ class Discriminator(nn.Module):
 
 
 def true_pair_term(model: Discriminator, features: Tensor, texts: Tensor) -> Tensor:
-    """The part of the estimate that clips beside the texts of their classes give."""
+    """The part of the estimate from clips with the texts of their classes."""
     return -functional.softplus(-model(features, texts)).mean()
 
 
 def false_pair_term(model: Discriminator, features_BD: Tensor, text_BT: Tensor) -> Tensor:
-    """The part, to be taken off, that each text beside the next clip gives."""
+    """The part to be subtracted: from each text with the next clip."""
     return functional.softplus(model(features_BD.roll(-1, dims=0), text_BT)).mean()
 
 
 @dataclass(frozen=True)
 class PairScorer:
-    """The network, and how classes read beside it."""
+    """The network, and the texts of classes beside it."""
 
     model: Discriminator
     embedder: ClassEmbedder
@@ -94,7 +94,7 @@ def train(
     seed: int,
     loss_of: Callable[[Discriminator, Tensor, Tensor], Tensor],
 ) -> Iterator[tuple[str, float, PairScorer]]:
-    """Each kept epoch, its loss and the discriminator; `loss_of` takes what is read of a batch's clips, and (B, T)."""
+    """Train; yields each kept epoch, its loss and a scorer. `loss_of` takes features and texts (B, T) of a batch."""
     seen, embedder = texts.of_clips(clips), params.embedder(clips, texts)
     text_NT = torch.from_numpy(embedder(seen)[seen.rows(clips.class_ids)])
     features = torch.from_numpy(clips.features_ND)

@@ -1,8 +1,8 @@
 """Models of open_clip from this machine alone: architectures by name or by value, weights by tag or by file.
 
 A start file says what a model starts from: {"architecture": name or configuration, "pretrained": tag or null,
-"checkpoint": file or null}; with neither tag nor file its weights are drawn. Nothing is ever fetched. DVC watches the
-start file alone: for other weights at the same place, give them another name. open_clip takes seconds to import, so it
+"checkpoint": file or null}; with neither tag nor file its weights are random. Nothing is ever downloaded. DVC watches
+only the start file: give other weights another file name. open_clip takes seconds to import, so it
 is imported where a model is made.
 """
 
@@ -43,12 +43,12 @@ class Start(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def origin(self) -> str | None:
-        """The tag or file whose training data nobody here knows; None for weights that are drawn."""
+        """The tag or file of weights whose training data are unknown; None for random weights."""
         return self.pretrained or self.checkpoint
 
 
 def read_start(path: Path) -> Start:
-    """A start file. FormatError for anything else, DataError, with those of the project, where there is none."""
+    """Read a start file. FormatError for anything else; DataError, listing those of the project, if it is missing."""
     if not path.exists():
         ours = sorted(file.name for file in (Path(__file__).parent / "clips").glob("*.json"))
         raise DataError(
@@ -82,7 +82,7 @@ def seeds(path: Path) -> list[int] | None:
 
 
 def identity(path: Path, seed: int = 0) -> str:
-    """SHA-256 that names what `start` gives, without building it."""
+    """SHA-256 that identifies the model of `clip.start`, without building it."""
     if path.is_dir():
         return file_digest(weights_of(path, seed))
     start = read_start(path)
@@ -129,7 +129,7 @@ def build(architecture: Architecture, tag: str | None) -> "nn.Module":
 
 
 def configuration(architecture: Architecture) -> dict[str, Any]:
-    """What open_clip builds an architecture from."""
+    """The configuration from which open_clip builds an architecture."""
     config: dict[str, Any] = (
         architecture if isinstance(architecture, dict) else _open_clip().get_model_config(architecture)
     )
@@ -195,7 +195,7 @@ def _check_name(name: str, known: list[str]) -> None:
 
 
 def _tag(architecture: Architecture, tag: str) -> dict[str, Any]:
-    """What open_clip says of a tag. ParamsError for one that the architecture does not have."""
+    """The configuration of a tag. ParamsError for one that the architecture does not have."""
     if not isinstance(architecture, str):
         raise ParamsError(f"tag '{tag}': only an architecture given by name has tags; set 'pretrained' to null")
     open_clip = _open_clip()
@@ -229,7 +229,7 @@ def _cached(architecture: Architecture, tag: str) -> Path:
 
 @contextmanager
 def _offline() -> Iterator[None]:
-    """Nothing below reaches the network, whether or not the hub's client was imported before."""
+    """Inside the block nothing reaches the network, even if the hub's client was imported before."""
     os.environ["HF_HUB_OFFLINE"] = "1"  # read at import
     from huggingface_hub import constants
 
@@ -242,7 +242,7 @@ def _offline() -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """open_clip warns through the root logger that weights are drawn at random, which is what is asked of it."""
+    """Silence open_clip's warnings, by the root logger, that weights are random: that is intended."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

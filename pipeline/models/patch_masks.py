@@ -1,4 +1,4 @@
-"""Which patches are hidden in training: some at random, or those that meet what a scene graph says happens."""
+"""Which patches are hidden in training: random ones, or those that meet the boxes of a scene graph."""
 
 # Shapes: N items, T frames, G x P patches of a frame, S = G P, B boxes of a frame, 4 = x1 y1 x2 y2 as shares (0 to 1).
 import math
@@ -39,9 +39,9 @@ def meets(boxes_NTB4: Floats, reach: tuple[Floats, Floats]) -> Bools:
 
 
 def _drawn(rng: np.random.Generator, candidate_NTGP: Bools, part: float | Floats) -> Bools:
-    """Of every frame's candidates the given part, rounded, but at least one of them; one patch of a frame stays.
+    """Draw the given part of every frame's candidates, rounded, at least one; one patch of a frame is never drawn.
 
-    What is drawn for an item depends on the number of items, frames and patches, and on nothing else of the batch.
+    The draws of an item depend on the numbers of items, frames and patches, and on nothing else of the batch.
     """
     candidate_NTS = candidate_NTGP.reshape(*candidate_NTGP.shape[:2], math.prod(candidate_NTGP.shape[2:]))
     num_NT = candidate_NTS.sum(axis=2)

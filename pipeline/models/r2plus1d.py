@@ -1,6 +1,6 @@
 """A small R(2+1)D: convolutions over space and over time by turns (Tran et al., CVPR 2018), for one-channel clips.
 
-Beside each frame the network gets its difference from the clip's mean frame, in which a still room vanishes.
+Beside each frame the network sees its difference from the clip's mean frame, in which a still background vanishes.
 """
 
 # Shapes: N clips, C channels, T frames, H x W pixels, D feature size; S frames of G x P places after the last stage.
@@ -48,12 +48,12 @@ class Encoder(nn.Module):
         return feature_ND
 
     def with_tokens(self, x_NCTHW: Tensor) -> tuple[Tensor, Tensor]:
-        """The feature, and what it is the mean of: tokens_NSGPD, for each frame and place that are left."""
+        """The feature, and what it is the mean of: tokens_NSGPD, one for each frame and place of the last stage."""
         places_NDSGP = self.places(x_NCTHW)
         return self.dropout(places_NDSGP.mean(dim=(2, 3, 4))), places_NDSGP.permute(0, 2, 3, 4, 1)
 
     def places(self, x_NCTHW: Tensor) -> Tensor:
-        """places_NDSGP: what the last stage finds at each frame S and place G x P that it has left."""
+        """places_NDSGP: the output of the last stage, for each of its frames S and places G x P."""
         moving = x_NCTHW - x_NCTHW.mean(dim=2, keepdim=True)
         place_NDSGP: Tensor = self.stages(self.normalise(torch.cat([x_NCTHW, moving], dim=1)))
         return place_NDSGP

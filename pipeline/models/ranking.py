@@ -1,4 +1,4 @@
-"""Losses that rank: the right label above the wrong ones, and a vector's likes above its unlikes."""
+"""Ranking losses: the right label above the wrong ones, and vectors of the same label above others."""
 
 # Shapes: B clips of a batch, K classes, D size of a vector, T text size.
 import numpy as np
@@ -7,7 +7,7 @@ from torch import Tensor
 
 from pipeline.models.methods.shared import Array, Rows
 
-_SAME = 1 - 1e-6  # cosine of two texts that are one
+_SAME = 1 - 1e-6  # cosine from which two texts count as equal
 
 
 def rank_loss(score_BK: Tensor, label_B: Tensor, margin: float) -> Tensor:
@@ -18,24 +18,24 @@ def rank_loss(score_BK: Tensor, label_B: Tensor, margin: float) -> Tensor:
 
 
 def triplet_loss(vector_BD: Tensor, label_B: Tensor, margin: float) -> Tensor:
-    """Mean over clips of max(0, margin - its product with its like + its product with its unlike).
+    """Mean over clips of max(0, margin - product with the positive + product with the negative).
 
-    Of the clips with its label the like is that with the least product, of the others the unlike is that with the
-    greatest; both are held constant. A clip that has no unlike counts 0.
+    The positive is the clip of the same label with the least product, the negative the clip of another label with the
+    greatest (hardest triplets); both are constants. A clip without a negative counts 0.
     """
-    held_BD = vector_BD.detach()
-    product_BB = held_BD @ held_BD.T
-    is_like_BB = label_B[:, None] == label_B
-    like_B = product_BB.masked_fill(~is_like_BB, torch.inf).argmin(dim=1)
-    unlike_B = product_BB.masked_fill(is_like_BB, -torch.inf).argmax(dim=1)
-    apart_B = (vector_BD * (held_BD[unlike_B] - held_BD[like_B])).sum(dim=1)
-    return ((margin + apart_B).clamp(min=0) * ~is_like_BB.all(dim=1)).mean()
+    constant_BD = vector_BD.detach()
+    product_BB = constant_BD @ constant_BD.T
+    is_positive_BB = label_B[:, None] == label_B
+    positive_B = product_BB.masked_fill(~is_positive_BB, torch.inf).argmin(dim=1)
+    negative_B = product_BB.masked_fill(is_positive_BB, -torch.inf).argmax(dim=1)
+    apart_B = (vector_BD * (constant_BD[negative_B] - constant_BD[positive_B])).sum(dim=1)
+    return ((margin + apart_B).clamp(min=0) * ~is_positive_BB.all(dim=1)).mean()
 
 
 def distinct(unit_KT: Array) -> tuple[Rows, Rows]:
-    """Of K unit vectors the rows of the different ones, and for each of the K its place among those.
+    """The rows of the distinct ones among K unit vectors, and the place of each of the K among these.
 
-    A vector of zeros, of a text that says nothing, is one with none but itself.
+    A vector of zeros, of an empty text, equals only itself.
     """
     vector_KT = unit_KT.astype(np.float64)
     is_same_KK = vector_KT @ vector_KT.T > _SAME

@@ -1,4 +1,4 @@
-"""What semantic transfer finds for one task: scores under every setting, and the programs behind them."""
+"""The results of semantic transfer for one task: scores under every setting, and the programs behind them."""
 
 # Shapes: N clips, C classes.
 from collections.abc import Mapping, Sequence
@@ -49,7 +49,7 @@ class Recognised:
 
 
 def check_features(request: TransferParams, features: Path) -> None:
-    """Refuse to call by the name of ResT what is composed of other features, or of the regressions of its rival."""
+    """Refuse the method name `rest` for features that no transformer of the stage rest has made."""
     encoder = open_features(features).attrs["encoder"] if made_by(features) == "rest" else None
     if request.method == "rest" and encoder != "rest":
         raise DataError(
@@ -111,9 +111,9 @@ def _known(task: Task, request: TransferParams, names: Names, refit: str, seen: 
 def _grid_search(
     task: Task, request: TransferParams, folds_: Folds, names: Names, settings: Sequence[Setting]
 ) -> list[Trial]:
-    """The grid scored on seen classes that act as unseen; one setting needs no trial, but is measured all the same.
+    """The grid, scored on seen classes that act as unseen; a single setting is measured too.
 
-    Texts are centred on the other seen classes alone: nothing is known of those that act as unseen.
+    Texts are centred on the other seen classes only, because nothing may be known of those that act as unseen.
     """
     seen = sorted(set((task.fit if request.selection == "val" else task.training("seen")).class_ids))
     val = request.selection == "val"

@@ -1,6 +1,6 @@
 """Features of boxes: the mean of a map of features over each box, exactly.
 
-Between the middles of its cells a map is interpolated bilinearly, beyond the outermost it goes on as it is. The mean of
+The map is bilinear between the centres of its cells and constant beyond the outermost centres. The mean of
 that surface over a box has a closed form (Jiang et al., ECCV 2018, precise RoI pooling, with one bin); RoIAlign (He et
 al., ICCV 2017) samples it at a few points.
 """
@@ -16,8 +16,8 @@ from torch import Tensor
 class Lattice:
     """Where the cells of a map lie in a clip of T x H x W: cell i of an axis looks at frame, row or column i * stride.
 
-    So it is after convolutions of odd kernels with half of them as padding. Cells of equal parts of the picture, as
-    RoIAlign takes them, would lie up to half a cell away.
+    This holds after convolutions with odd kernels padded by half their size. Cells that divide a picture equally, as
+    RoIAlign assumes, would lie up to half a cell away.
     """
 
     size: tuple[int, int, int]
@@ -29,7 +29,7 @@ class Lattice:
 
 
 def box_means(places_DSGP: Tensor, frame_K: Tensor, corners_K4: Tensor, lattice: Lattice) -> Tensor:
-    """region_KD of boxes in frames 0 .. T - 1 of the clip that the map is of; a box takes the nearest frame left."""
+    """region_KD of boxes in frames 0 .. T - 1 of the clip of the map; a box takes the nearest frame of the map."""
     num_steps, rows, columns = places_DSGP.shape[1:]
     step_K = ((2 * frame_K + lattice.stride[0]) // (2 * lattice.stride[0])).clamp(max=num_steps - 1)
     x0_K, y0_K, x1_K, y1_K = corners_K4.double().T  # of a sliver, a difference of float32 would be mostly rounding

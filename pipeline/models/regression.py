@@ -23,7 +23,7 @@ Doubles = npt.NDArray[np.float64]
 
 
 class PenaltyParams(OneTextParams):
-    """Which texts are the target, and the penalties to choose from."""
+    """Which texts are the target, and the grid of penalties."""
 
     lambdas: Grid  # penalty a clip: 1 = as strong as unit features
 
@@ -34,7 +34,7 @@ class PenaltyParams(OneTextParams):
 
     @property
     def setting_name(self) -> str:
-        """They are values of lambda."""
+        """Settings are values of lambda."""
         return "lambda"
 
 

@@ -65,7 +65,7 @@ class SharedClasses:
         return sorted(names), kept_names
 
     def _of_others(self, names: set[str]) -> list[Overlap]:
-        """Overlaps of classes that the source does not have. They have no vectors here, so only names and words count."""
+        """Overlaps of classes that the source does not have: without vectors, so only names and words are compared."""
         others = dict(enumerate(sorted(names - set(self.names.values()))))
         return overlapping(others, None, {self.target: Target(self.target_names, None)}, ("names", "words"), 0.0)
 

@@ -1,4 +1,4 @@
-"""Texts as the token matrix of a CLIP architecture. It holds names alone, so reader processes can be given it."""
+"""Texts as the token matrix of a CLIP architecture. It holds only names, so it can be sent to reader processes."""
 
 # Shapes: N texts, L tokens a text (the context length).
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ Tokens = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Tokenizer:
-    """CLIP's own byte pairs (`architecture` is None), counted without torch, or the tokenizer that open_clip names."""
+    """CLIP's own byte pairs (`architecture` None), which need no torch, or open_clip's tokenizer of an architecture."""
 
     architecture: str | None
     context_length: int
@@ -27,7 +27,9 @@ class Tokenizer:
         if self.architecture is not None:
             for text in texts:
                 self._check(self.count(text), text)
-            token_NL: Tokens = _theirs(self.architecture)(list(texts), context_length=self.context_length).numpy()
+            token_NL: Tokens = _open_clip_tokenizer(self.architecture)(
+                list(texts), context_length=self.context_length
+            ).numpy()
             return token_NL
         token_NL = np.zeros((len(texts), self.context_length), np.int64)
         for row_L, text in zip(token_NL, texts, strict=True):
@@ -43,14 +45,14 @@ class Tokenizer:
             )
 
     def count(self, text: str) -> int:
-        """The tokens of a text, start and end counted, however many."""
+        """The number of tokens of a text, start and end included."""
         if self.architecture is None:
             return clip_tokens.tokens().count(text)
-        theirs = _theirs(self.architecture)
-        return len(theirs.tokenizer(theirs.clean_fn(text))["input_ids"])
+        tokenizer = _open_clip_tokenizer(self.architecture)
+        return len(tokenizer.tokenizer(tokenizer.clean_fn(text))["input_ids"])
 
     def pieces(self, text: str) -> list[str]:
-        """The text in as few pieces as fit, cut at sentence or clause ends; most texts are their only piece."""
+        """The text in as few pieces as fit, cut at sentence or clause ends; most texts are one piece."""
         return cutting.split(text, self.context_length, self.count)
 
     def num_cut(self, texts: Sequence[str]) -> int:
@@ -59,7 +61,7 @@ class Tokenizer:
 
 
 @lru_cache(maxsize=4)
-def _theirs(architecture: str) -> Any:
+def _open_clip_tokenizer(architecture: str) -> Any:
     """The tokenizer of a named architecture with another vocabulary than CLIP's, from the local cache alone."""
     from pipeline.models import open_clips
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class EncodedFrames(NamedTuple):
-    """What a tower makes of frames: an embedding of each, and a token for each patch."""
+    """The output of a tower: an embedding of each frame, and a token for each patch."""
 
     embedding_NTD: Tensor
     patch_NTGPE: Tensor  # zeros where the patch was dropped
@@ -25,7 +25,9 @@ class EncodedFrames(NamedTuple):
 
 def checked_tower(visual: nn.Module) -> "VisionTransformer":
     """The vision tower, if it keeps a token for each patch and reads the embedding off its class token."""
-    from open_clip.transformer import VisionTransformer  # seconds, which whoever has a tower has paid
+    from open_clip.transformer import (
+        VisionTransformer,
+    )  # takes seconds, unless it is already imported, as for every tower
 
     if not isinstance(visual, VisionTransformer):
         raise ParamsError(f"masked patches need a vision transformer such as ViT-B-32, found {type(visual).__name__}")
@@ -46,8 +48,8 @@ def encode(
 ) -> EncodedFrames:
     """Run the tower on every frame; with nothing hidden the embedding is what the tower itself gives.
 
-    `token_E` stands for a hidden patch, before positions are added. Without it hidden patches are dropped: a frame is
-    computed from those left, as if it had no others. Either way their pixels reach nothing. Patch dropout is off.
+    `token_E` stands for a hidden patch, before positions are added. Without it hidden patches are dropped, and a
+    frame is computed from the others alone. Either way hidden pixels have no effect. Patch dropout is off.
     """
     token_FSE = visual.conv1(x_NTCHW.flatten(0, 1)).flatten(2).transpose(1, 2)
     hidden_FS = None if hidden_NTGP is None else hidden_NTGP.flatten(2).flatten(0, 1)
@@ -80,10 +82,10 @@ def _without(visual: "VisionTransformer", token_FLE: Tensor, hidden_FS: Tensor) 
     """
     hidden_FL = nn.functional.pad(hidden_FS, (1, 0), value=False)
     num_left_F = (~hidden_FL).sum(dim=1)
-    most, fewest = (int(num) for num in (num_left_F.max(), num_left_F.min()))
-    order_FL = hidden_FL.to(torch.uint8).argsort(dim=1, stable=True)[:, :most]
+    max_left, min_left = (int(num) for num in (num_left_F.max(), num_left_F.min()))
+    order_FL = hidden_FL.to(torch.uint8).argsort(dim=1, stable=True)[:, :max_left]
     index_FLE = order_FL[:, :, None].expand(-1, -1, token_FLE.shape[2])
-    mask = None if most == fewest else _mask(visual, hidden_FL.gather(1, order_FL), token_FLE.dtype)
+    mask = None if max_left == min_left else _mask(visual, hidden_FL.gather(1, order_FL), token_FLE.dtype)
     pooled_FD, left_FSE = visual._pool(visual.transformer(token_FLE.gather(1, index_FLE), attn_mask=mask))
     spread_FSE = left_FSE.new_zeros(*hidden_FS.shape, left_FSE.shape[2]).scatter(1, index_FLE[:, 1:] - 1, left_FSE)
     return pooled_FD, spread_FSE.masked_fill(hidden_FS[:, :, None], 0)

@@ -2,7 +2,8 @@
 
 A patch spans `patch_frames` frames. ImageBind's depth encoder has dim 384, 12 blocks and 8 heads, its thermal one 768,
 12 and 12; both see one frame of 224 x 224 in patches of 16 x 16, norm the patches and take the class token.
-Few clips of a fixed camera teach nothing through pictures of which all but a part stands still: `sees` takes it away.
+With a fixed camera most of a picture stands still, and few clips do not teach the network to ignore it: `sees` can
+remove what stands still.
 """
 
 # Shapes: N clips, C channels, T frames, H x W pixels, D feature size; S x G x P patches in time, rows and columns,
@@ -22,7 +23,7 @@ _SPREAD = 0.02  # standard deviation of positions and class token before trainin
 
 
 class Params(core_params.Params):
-    """The size of clips, which is that of the recipe, of patches and of the network."""
+    """Sizes of clips (as in the recipe), of patches and of the network."""
 
     num_frames: int = Field(ge=1)
     height: int = Field(ge=1)
@@ -90,14 +91,14 @@ class Encoder(nn.Module):
 
     def forward(self, x_NCTHW: Tensor) -> Tensor:
         """feature_ND: the class token, or the mean of the patches."""
-        return self._pooled(self._found(x_NCTHW))
+        return self._pooled(self._tokens(x_NCTHW))
 
     def with_tokens(self, x_NCTHW: Tensor) -> tuple[Tensor, Tensor]:
         """The feature, and tokens_NSGPD whose mean it is, one a patch.
 
         A class token is no mean of patches: then all patches are moved alike until their mean is the class token.
         """
-        token_NLD = self._found(x_NCTHW)
+        token_NLD = self._tokens(x_NCTHW)
         feature_ND, patch_NKD = self._pooled(token_NLD), token_NLD[:, 1:]
         if self.params.pooling == "class":
             patch_NKD = patch_NKD + (feature_ND - patch_NKD.mean(dim=1))[:, None]
@@ -109,13 +110,13 @@ class Encoder(nn.Module):
         A patch's middle lies half a stride behind those, so there is one more cell than patches along an axis on which
         a patch spans more than one.
         """
-        patch_NDSGP = self._found(x_NCTHW)[:, 1:].reshape(-1, *self.grid, self.dim).movedim(-1, 1)
+        patch_NDSGP = self._tokens(x_NCTHW)[:, 1:].reshape(-1, *self.grid, self.dim).movedim(-1, 1)
         spans = [min(part, 2) for part in self.stride]
         sides = [span - 1 for span in reversed(spans) for _ in range(2)]
         return functional.avg_pool3d(functional.pad(patch_NDSGP, sides, mode="replicate"), spans, stride=1)
 
     def _seen(self, x_NCTHW: Tensor) -> Tensor:
-        """x_NCTHW as told by `sees`; of both, the pictures come first."""
+        """x_NCTHW as `sees` says; for `both`, pictures come first."""
         if self.params.sees == "pictures":
             return x_NCTHW
         change_NCTHW = x_NCTHW - x_NCTHW.mean(dim=2, keepdim=True)
@@ -124,8 +125,8 @@ class Encoder(nn.Module):
     def _pooled(self, token_NLD: Tensor) -> Tensor:
         return token_NLD[:, 0] if self.params.pooling == "class" else token_NLD[:, 1:].mean(dim=1)
 
-    def _found(self, x_NCTHW: Tensor) -> Tensor:
-        """found_NLD: all tokens after the last norm. DataError for clips of another size."""
+    def _tokens(self, x_NCTHW: Tensor) -> Tensor:
+        """last_NLD: all tokens after the last norm. DataError for clips of another size."""
         if x_NCTHW.shape[2:] != self.params.size:
             seen, known = (" x ".join(map(str, size)) for size in (x_NCTHW.shape[2:], self.params.size))
             raise DataError(
@@ -139,5 +140,5 @@ class Encoder(nn.Module):
         token_NLD = torch.cat([class_N1D, patch_NKD], dim=1) + self.position_LD
         if self.params.first_norm == "tokens":
             token_NLD = self.first_norm(token_NLD)
-        normed_NLD: Tensor = self.last_norm(self.blocks(token_NLD))
-        return normed_NLD
+        last_NLD: Tensor = self.last_norm(self.blocks(token_NLD))
+        return last_NLD

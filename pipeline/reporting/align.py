@@ -1,4 +1,4 @@
-"""The page of an align row: what was chosen on pseudo-unseen classes, and the curves it was chosen from."""
+"""The page of an align row: the settings chosen on pseudo-unseen classes, and the curves behind the choice."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from pipeline.training.method_rows import Learnt
 
 @dataclass(frozen=True)
 class MethodFacts:
-    """What the row says of its method; `setting_name` is what a setting is, such as "epoch"."""
+    """The facts of a row that its page repeats; `setting_name` says what a setting is, such as "epoch"."""
 
     method: str
     variant: str
@@ -23,12 +23,12 @@ class MethodFacts:
 
     @property
     def stand_ins(self) -> str:
-        """The classes that are unseen for a while."""
+        """The classes that stand in for unseen ones while a setting is chosen."""
         return "folds of the seen classes" if self.selection == "folds" else "the val classes"
 
     @property
     def trained_on(self) -> str:
-        """The classes that are seen meanwhile."""
+        """The classes that are trained on meanwhile."""
         return "the other folds" if self.selection == "folds" else "the fit classes"
 
 
@@ -66,7 +66,7 @@ def page(key: str, facts: MethodFacts, trainings: Sequence[Learnt]) -> pages.Pag
 
 
 def _calibrations(facts: MethodFacts, trainings: Sequence[Learnt]) -> pages.Table:
-    """What is taken from the scores of seen classes where they stand beside unseen ones."""
+    """The constants subtracted from the scores of seen classes where both kinds are candidates."""
     rows: list[list[pages.Cell]] = []
     for training in trainings:
         task, setting = training.task, training.history[training.selected]["setting"]
@@ -119,7 +119,7 @@ def _is_number(setting: str) -> bool:
 
 
 def _grid_search(facts: MethodFacts, trainings: Sequence[Learnt]) -> pages.Table:
-    """In place of curves, where settings have no order."""
+    """A table in place of curves, for settings without an order."""
     rows: list[list[pages.Cell]] = [
         [training.task.split, training.task.seed, tried["setting"], tried["val_top1"], tried["loss"]]
         for training in trainings

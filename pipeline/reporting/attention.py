@@ -1,6 +1,6 @@
 """Where a ResT looks: frames and words of a clip with the attention they get, and the regions that get most of it.
 
-ResT figures 1 and 10 to 12. A weight is the mean over the heads of one layer; what a token gives to [CLS] is not shown.
+ResT figures 1 and 10 to 12. A weight is the mean over the heads of one layer; attention to [CLS] is not shown.
 """
 
 # Shapes: S visual tokens, L words, K regions, H x W pixels, 4 = x0 y0 x1 y1 in 0 to 1.
@@ -24,8 +24,8 @@ _HEIGHT = 96  # of a frame, pixels
 _GAP, _CELL, _LINE = 4, 18, 16
 _WORD = 64  # pixels, width of a word's column
 _INK: Colour = (40, 40, 40)
-_FULL: Colour = (27, 108, 168)  # of a cell that gets all
-_DARK = 0.7  # from so deep on a cell's figure is as light as paper
+_FULL: Colour = (27, 108, 168)  # of a cell with all the attention
+_DARK = 0.7  # from this depth on the figure in a cell is light
 _OUTLINES: tuple[Colour, ...] = ((230, 60, 50), (245, 160, 30), (60, 170, 90), (50, 130, 220), (160, 80, 190))
 _NAMES = 96  # pixels, for what stands before a row
 _FONT = 11
@@ -34,18 +34,18 @@ _LETTERS = 14  # of a name before a row; over a column fewer
 
 @dataclass(frozen=True, eq=False)
 class ClipAttention:
-    """The attention of one clip: of its CLS token, then of its words, each to visual tokens and to words."""
+    """The attention of one clip: from its CLS token and its words, to visual tokens and to words."""
 
-    frames_SHW3: Pictures  # what the tokens were made of; of a group of frames the first
-    rows: Sequence[str]  # who attends: "[CLS]" and the words
+    frames_SHW3: Pictures  # what the visual tokens were made from; of a group of frames the first
+    rows: Sequence[str]  # the attending tokens: "[CLS]" and the words
     visual_RS: Floats
     words_RL: Floats
 
 
 def draw(path: Path, clip: ClipAttention) -> None:
-    """Frames above, the words beside them; below a row for each token that attends: the darker, the more it looks.
+    """Frames above with the words beside them; below a row for each attending token, darker for more attention.
 
-    Each cell says its share in per cent, for shares of few frames differ little.
+    Each cell holds its share in per cent, since the shares of a few frames differ little.
     """
     frames = [_scaled(frame) for frame in clip.frames_SHW3]
     width = max(2 * _CELL, frames[0].width) + _GAP
@@ -71,9 +71,9 @@ def draw(path: Path, clip: ClipAttention) -> None:
 def draw_regions(
     path: Path, frames_SHW3: Pictures, frame_K: npt.NDArray[np.int64], boxes_K4: Floats, share_K: Floats
 ) -> None:
-    """Three frames of a clip; in each its five most attended regions framed, brighter where more is looked at.
+    """Three frames of a clip, each with its five most attended regions framed, brighter for more attention.
 
-    `frame_K` says in which of the frames a region lies.
+    `frame_K` is the frame of each region.
     """
     frames = [
         _regions(frames_SHW3[place], boxes_K4[frame_K == place], share_K[frame_K == place])
@@ -92,7 +92,7 @@ def spread(frames: Sequence[Any] | Pictures, num_shown: int = 3) -> list[int]:
 
 
 def max_attended(share_K: Floats, most: int = MAX_REGIONS) -> list[int]:
-    """Places of the regions that get most, the most first; of equals the earlier.
+    """Places of the regions with the most attention, the highest first; of equals the earlier.
 
     >>> max_attended(np.array([0.1, 0.4, 0.4, 0.1]), 2)
     [1, 2]
@@ -101,7 +101,7 @@ def max_attended(share_K: Floats, most: int = MAX_REGIONS) -> list[int]:
 
 
 def _regions(frame_HW3: Pictures, boxes_K4: Floats, share_K: Floats) -> Image.Image:
-    """The frame darkened, but for its most attended regions: the first of them in full light."""
+    """The darkened frame with its most attended regions lit, the first of them fully."""
     picture = _scaled(frame_HW3, 2 * _HEIGHT)
     dark = Image.blend(picture, Image.new("RGB", picture.size, (0, 0, 0)), 0.6)
     chosen = max_attended(share_K)

@@ -1,4 +1,4 @@
-"""What the weights behind a result have seen, in one sentence each, of figures that passed the leak audit."""
+"""Sentences about what the weights behind a result were trained on, for figures that passed the leak audit."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ _BOUND = {"fit": "of fit classes alone", "fit_and_val": "of fit and val classes 
 
 
 def sentences(rows: Sequence[Row]) -> list[str]:
-    """What was compared: unseen classes in training and in scores, labels, clips, subjects, and weights of afar."""
+    """Sentences about unseen classes in training and in scores, labels, clips, subjects and pretrained weights."""
     pairing = dict.fromkeys(sentence for sentence in (_paired(row, rows) for row in rows) if sentence)
     labels = "No label and no text that the weights were taught here names an unseen class: such figures are refused."
     pretrained = dict.fromkeys(row["pretrained"] for row in rows if row["pretrained"])
@@ -45,7 +45,7 @@ def _elsewhere(row: Row) -> str:
 
 
 def _clips(row: Row) -> str:
-    """On which clips the encoder was trained."""
+    """The clips that the encoder was trained on."""
     if row["training_clips"] is None:
         return f"The encoder read the label of no clip of {row['dataset']}."
     if row["training_clips"] == UNKNOWN_CLIPS:
@@ -57,7 +57,7 @@ def _clips(row: Row) -> str:
 
 
 def _people(rows: Sequence[Row]) -> str:
-    """Whether who or what is tested also trains."""
+    """Whether clips or subjects of the test are in training too."""
     shared, undigested = (max(row[f"num_{name}"] for row in rows) for name in ("shared_subjects", "undigested"))
     text = "No test clip has the bytes of a training clip"
     if undigested:

@@ -1,4 +1,4 @@
-"""The page of a row of bind: how each sense learnt to find its clips, and which clips and classes were paired."""
+"""The page of a row of bind: how the training of each sense went, and which clips and classes were paired."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _OF = {
 
 @dataclass(frozen=True)
 class PairCounts:
-    """The pairs of one training: the senses that learnt together, and how many clips the rules named."""
+    """The pairs of one training: its senses, and the clips used for training, held out, and wanted by the rules."""
 
     senses: tuple[str, ...]
     split: str
@@ -28,23 +28,23 @@ class PairCounts:
 
 def page(
     key: str,
-    abouts: Sequence[About],
+    trainings: Sequence[About],
     counts: Sequence[PairCounts],
     class_names: Mapping[str, Sequence[str]],
     *,
     labels: bool,
 ) -> pages.Page:
-    """The page of a row: `abouts` are its weights' in order, `class_names` by dataset and class id.
+    """The page of a row: its trainings in order, and `class_names` by dataset and class id.
 
     `labels` is whether clips of one class were left out as negatives of each other.
     """
-    histories_of = [(f"{about.sense} {about.split}-{about.seed}", about.history) for about in abouts]
+    histories_of = [(f"{training.sense} {training.split}-{training.seed}", training.history) for training in trainings]
     return pages.Page(
         title=f"Binding: {key}",
         stage="bind",
         row=key,
-        text=_text(abouts[0], labels=labels),
-        tables=[_senses(abouts), _pairs(counts), _classes(abouts[0], class_names)],
+        text=_text(trainings[0], labels=labels),
+        tables=[_senses(trainings), _pairs(counts), _classes(trainings[0], class_names)],
         lines=[
             histories.lines("Loss on the pairs learnt from", "InfoNCE, mean of both directions", "loss", histories_of),
             histories.lines(
@@ -57,8 +57,8 @@ def page(
     )
 
 
-def _text(about: About, *, labels: bool) -> list[str]:
-    hub = about.hub
+def _text(training: About, *, labels: bool) -> list[str]:
+    hub = training.hub
     hub_says = "learns along, away from its texts, which stay as they are" if hub.learned else "stays as it is"
     labels_say = (
         "No text is read; labels are, for clips of one class are left out as negatives of each other."
@@ -66,9 +66,9 @@ def _text(about: About, *, labels: bool) -> list[str]:
         else "No text and no label is read."
     )
     task = (
-        f"Each sense of {about.dataset} (split table {about.split_table}) learns to give the vector that the hub, "
-        f"{hub.encoder} over {hub.modality} with the weights {hub.weights}, gives of the same clip; the hub "
-        f"{hub_says}. {labels_say} Paired are {_OF[about.pairs]}, where both hub and sense have recorded them."
+        f"Each sense of {training.dataset} (split table {training.split_table}) learns to give the vector that the "
+        f"hub, {hub.encoder} over {hub.modality} with the weights {hub.weights}, gives of the same clip; the hub "
+        f"{hub_says}. {labels_say} Paired are {_OF[training.pairs]}, where both hub and sense have recorded them."
     )
     recall = (
         "Recall is the share of clips whose own partner is the nearest of their batch, the mean of both directions; "
@@ -83,14 +83,19 @@ def _text(about: About, *, labels: bool) -> list[str]:
     ]
 
 
-def _senses(abouts: Sequence[About]) -> pages.Table:
+def _senses(trainings: Sequence[About]) -> pages.Table:
     header = ["sense", "split", "seed", "encoder", "epochs", "best epoch", "recall at 1", "of a guess", "temperature"]
     rows: list[list[pages.Cell]] = []
-    for about in abouts:
-        best = about.history[about.epoch - 1]
-        figures = [best["held_out_recall"], best["held_out_chance"], about.temperature]
-        names: list[pages.Cell] = [about.sense, about.split, about.seed, f"{about.encoder} over {about.modality}"]
-        rows.append([*names, len(about.history), about.epoch, *(round(figure, 4) for figure in figures)])
+    for training in trainings:
+        best = training.history[training.epoch - 1]
+        figures = [best["held_out_recall"], best["held_out_chance"], training.temperature]
+        names: list[pages.Cell] = [
+            training.sense,
+            training.split,
+            training.seed,
+            f"{training.encoder} over {training.modality}",
+        ]
+        rows.append([*names, len(training.history), training.epoch, *(round(figure, 4) for figure in figures)])
     return pages.Table(title="Senses, on the held-out pairs that chose the epoch", header=header, rows=rows)
 
 
@@ -110,12 +115,12 @@ def _pairs(counts: Sequence[PairCounts]) -> pages.Table:
     return pages.Table(title="Pairs", header=header, rows=rows)
 
 
-def _classes(about: About, class_names: Mapping[str, Sequence[str]]) -> pages.Table:
-    """Of the first weights; what of them is unseen is told, for the rows that pair all clips."""
+def _classes(training: About, class_names: Mapping[str, Sequence[str]]) -> pages.Table:
+    """The classes of the first training; for rows that pair all clips, with the number of unseen ones."""
     rows: list[list[pages.Cell]] = []
-    for dataset, paired in about.paired.items():
-        unseen = about.unseen_classes if dataset == about.dataset else []
+    for dataset, paired in training.paired.items():
+        unseen = training.unseen_classes if dataset == training.dataset else []
         names = [class_names[dataset][class_id] for class_id in paired]
         rows.append([dataset, len(paired), len(set(paired) & set(unseen)), "; ".join(names)])
     header = ["dataset", "classes", "of them unseen", "names"]
-    return pages.Table(title=f"Classes of the paired clips, split {about.split}", header=header, rows=rows)
+    return pages.Table(title=f"Classes of the paired clips, split {training.split}", header=header, rows=rows)

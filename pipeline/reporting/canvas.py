@@ -1,4 +1,4 @@
-"""Figures of matplotlib as PNG: no display, no global state, the same bytes every time; imported when one draws."""
+"""Matplotlib figures as PNG: no display, no global state, the same bytes every time; imported only when drawing."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ _DPI = 100
 
 
 def figure(size: tuple[float, float], num_panels: int = 1) -> tuple[Any, list[Any]]:
-    """A figure of so many inches, width and height, with panels side by side."""
+    """A figure with panels side by side; `size` is width and height in inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -1,5 +1,5 @@
-"""Marks and line charts as inline SVG. Widths are per cents of the place they stand in, so text keeps its size on any
-screen; colours come from the page's style sheet (classes), so they follow light, dark and print.
+"""Marks and line charts as inline SVG. Widths are per cents of the parent element, so text keeps its size on any
+screen; colours come from classes of the page's style sheet, so they follow light, dark and print.
 """
 
 import math
@@ -23,7 +23,7 @@ def interval(
     hollow: bool,
     wider: Sequence[float] | None = None,
 ) -> Markup:
-    """A dot on a 0 to 1 axis with its interval as a whisker and chance as a dashed line; hollow marks doubtful ones.
+    """A dot on a 0 to 1 axis with its interval as a whisker and chance as a dashed line; hollow marks doubtful values.
 
     `wider` is an interval drawn as a thin line beneath.
     """
@@ -50,7 +50,7 @@ def bar(value: float, chance: float) -> Markup:
 
 
 def signed_bars(chart: Bars) -> list[Markup]:
-    """A bar for each value, from zero to it, on one axis that just holds them all; those below zero are hollow."""
+    """A bar from zero to each value, on one axis that fits all of them; bars below zero are hollow."""
     ends = [0.0, *(bar.value for bar in chart.bars)]
     span = (min(ends), max(ends)) if min(ends) < max(ends) else (0.0, 1.0)
     zero = _percent(_place(0.0, span))
@@ -117,7 +117,7 @@ def ticks(values: Sequence[float], num: int = 5) -> list[float]:
     [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
     """
     low, high = min(values), max(values)
-    if low == high:  # a flat line stands in the unit interval, where fractions live, or in the middle
+    if low == high:  # a flat line: the unit interval for a fraction, else half a unit around it
         low, high = (0.0, 1.0) if 0 <= low <= 1 else (low - 0.5, high + 0.5)
     step = _round_step((high - low) / num)
     first, last = math.floor(low / step), math.ceil(high / step)
@@ -139,7 +139,7 @@ def _polyline(series: Series, number: int, x_range: tuple[float, float], y_range
 
 
 def _stroke(number: int) -> str:
-    """Three shades and three dashes tell nine lines apart without more colours; later ones begin anew."""
+    """Three shades and three dashes tell nine lines apart without more colours; a tenth repeats the first."""
     return f"series shade{number % 3} dash{number // 3 % 3}"
 
 
@@ -154,7 +154,7 @@ def _chance(chance: float, height: int, kind: str = "chance") -> str:
 
 
 def _hidden(parts: Sequence[str], height: int) -> Markup:
-    """A mark beside the number it shows: screen readers get the number."""
+    """A mark, hidden from screen readers, which read the number beside it."""
     body = "".join(parts)
     return Markup(  # noqa: S704 - numbers and classes of ours only
         f'<svg class="marks" width="100%" height="{height}" aria-hidden="true">{body}</svg>'

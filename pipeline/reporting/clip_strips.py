@@ -1,8 +1,8 @@
-"""Prepared clips as strips of frames: whatever a recipe left, drawn so that a person sees what the encoder sees.
+"""Prepared clips as strips of frames: the output of a recipe, drawn so that a person sees what the encoder sees.
 
-Skeletons (3, T, V, M) are drawn as bones from the front, pictures (C, T, H, W) in their colours or in grey, stretched
-to the clip's own brightness, for recipes normalise them each in its way; signals of other shapes as a map whose
-columns are the frames.
+Skeletons (3, T, V, M) are drawn as bones from the front, pictures (C, T, H, W) in colours or in grey. Pictures are
+stretched to the clip's own brightness, since every recipe normalises them in its own way. Signals of other shapes
+become a map whose columns are the frames.
 """
 
 # Shapes: C channels, T frames of the clip, F frames shown, V joints, M bodies, H x W pixels, 2 = x y.
@@ -28,7 +28,7 @@ _PERCENTILES = (1.0, 99.0)
 
 
 def strip(x_CT: Floats, layout: str, *, num_frames: int, height: int) -> Image.Image:
-    """Frames of a clip beside each other, spread over what is not empty; `layout` as its store of arrays says."""
+    """Frames of a clip side by side, spread over its non-empty ones; `layout` is an attribute of its store."""
     if layout in LAYOUTS:
         frames = _bodies(x_CT[:, _spread(x_CT, num_frames)], layout, height)
     elif x_CT.ndim == 4:
@@ -89,7 +89,9 @@ def _bodies(x_3FVM: Floats, layout: str, height: int) -> list[Image.Image]:
         xy_FMV2 = xy_FMV2 * (1, -1)
     known_FMV = (x_3FVM != 0).any(axis=0).transpose(0, 2, 1)
     present_FM = known_FMV.any(axis=2)
-    known_FMV[:, :, LAYOUTS[layout].centre] |= present_FM  # recipes put the centre into the origin: it is no gap
+    known_FMV[:, :, LAYOUTS[layout].centre] |= (
+        present_FM  # recipes move the centre to the origin: those zeros are no gap
+    )
     points = xy_FMV2[known_FMV] if known_FMV.any() else np.zeros((1, 2))
     low, high = points.min(axis=0), points.max(axis=0)
     width = max(1, round(0.75 * height))

@@ -1,4 +1,4 @@
-"""The page of a comparison: what fine-tuning changed on held-out compositions, its controls, and examples."""
+"""The page of a comparison: changes by fine-tuning on held-out compositions, its controls, and examples."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -42,9 +42,9 @@ _UNKNOWN = "not known: the questions are of fewer than two images"
 
 
 def write(folder: Path, key: str, candidates: int, figures: dict[str, Any], shown: Sequence[pages.Image]) -> None:
-    """Write page.json of what stands in the JSON beside it; the files of `shown` stand in the folder already.
+    """Write page.json from the figures of the JSON beside it; the files of `shown` are in the folder already.
 
-    `candidates` is the number of texts that a general picture is asked among.
+    `candidates` is the number of texts among which a general picture must find its own.
     """
     rows: list[Row] = figures["rows"]
     page = pages.Page(
@@ -105,7 +105,7 @@ def _text(rows: Sequence[Row], candidates: int) -> list[str]:
 
 
 def _summary(measured: Sequence[Row]) -> pages.Table:
-    """A line a figure, a column a row of finetune, so that the table keeps to the page."""
+    """One line for each figure and one column for each row of finetune, so that the table fits the page."""
     names = list(dict.fromkeys(row["row"] for row in measured))
     seeds = {row["row"]: len(row["seeds"]) for row in measured}
     lines: list[list[pages.Cell]] = [["seeds", None, *(str(seeds[name]) for name in names)]]
@@ -145,7 +145,7 @@ def _controls(verdicts: Sequence[Row]) -> pages.Table:
 
 
 def _says(verdict: Row) -> str:
-    """What a control says; texts that told something at the start may tell less afterwards, which is no leak."""
+    """The verdict of a control in words; texts alone that tell less than at the start are no leak."""
     if verdict["control"] == "text_only" and verdict["holds"]:
         low, high = verdict["start_ci95"]
         if not low <= verdict["value"] <= high:
@@ -154,9 +154,9 @@ def _says(verdict: Row) -> str:
 
 
 def _by_rule(measured: Sequence[Row]) -> pages.Table:
-    """The rules in order, of each all corpora first; what is both unseen and certain stands in the JSON alone.
+    """The rules in order, all corpora of each first; the subset both unseen and certain is in the JSON only.
 
-    A line of the same questions as one that holds them, of all negatives or of all corpora, is left out.
+    A line is left out if the line of all negatives or of all corpora has the same questions.
     """
     names = list(dict.fromkeys(row["row"] for row in measured))
     lines: dict[tuple[str, str, str], list[Row]] = {}
@@ -177,7 +177,7 @@ def _by_rule(measured: Sequence[Row]) -> pages.Table:
 
 
 def _charts(measured: Sequence[Row]) -> Iterator[pages.Marks]:
-    """One chart a rule: the start and what came of it."""
+    """One chart for each rule: the start and the rows fine-tuned from it."""
     rules = list(dict.fromkeys(row["rule"] for row in measured if row["measure"] == "accuracy"))
     for rule in rules:
         of_rule = [row for row in measured if (row["measure"], row["rule"], row["corpus"]) == ("accuracy", rule, ALL)]

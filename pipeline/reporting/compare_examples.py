@@ -1,4 +1,4 @@
-"""Pictures of held-out questions that a fine-tuned row answers otherwise than its start: drawn at random, not picked.
+"""Pictures of held-out questions that a fine-tuned row answers differently from its start, drawn at random.
 
 A question is won where the start preferred the false text and the tuned row the caption, lost the other way round.
 Of several seeds the first is shown.
@@ -51,7 +51,7 @@ class _Picture(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True)
 class Example:
-    """One question that turned."""
+    """One question whose answer changed."""
 
     row: str
     turn: str  # won | lost
@@ -60,7 +60,7 @@ class Example:
 
 
 class Examples:
-    """Which questions turned, how many, and a few of them; `negatives` are keys as of the held-out vectors."""
+    """The questions whose answers changed, and a few of them to show; `negatives` are keys of the held-out vectors."""
 
     def __init__(
         self, negatives: Sequence[str], start: Sequence[Answers], tuned: Sequence[Answers], most: int, seed: int
@@ -131,7 +131,7 @@ class Examples:
 
 
 def _marked(text: str, other: str) -> str:
-    """A text with the words that another does not have in their place in brackets."""
+    """A text with the words in brackets that differ from another text."""
     words, others = text.split(" "), other.split(" ")
     if len(words) == len(others):  # an exchange: no block of words was moved
         return " ".join(word if word == its else f"[{word}]" for word, its in zip(words, others, strict=True))

@@ -1,4 +1,4 @@
-"""The page of a cross row: what was learnt where, which classes both datasets have, and how the method chose."""
+"""The page of a cross row: source and target, the classes that both datasets have, and the page of the method."""
 
 from pipeline.core import pages
 from pipeline.models.crossing import Crossing, SourceParams, TargetParams
@@ -16,7 +16,7 @@ def page(
     shared: SharedParams,
     crossing: Crossing,
 ) -> pages.Page:
-    """The page of the method or of the program, under what crosses the datasets."""
+    """The page of the method or of the program, with the texts and tables about the two datasets on top."""
     return of_method.model_copy(
         update={
             "title": f"From {source.dataset} to {target.dataset}: {key}",

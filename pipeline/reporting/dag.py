@@ -1,7 +1,7 @@
-"""The picture of the pipeline, drawn from dvc.yaml: three columns of stages, and what each is made from.
+"""The picture of the pipeline, drawn from dvc.yaml: three columns of stages with arrows from their inputs.
 
-An arrow that follows from others is left out (transitive reduction); the description names every input. So are the
-arrows from `fingerprint`, which would go to every box.
+Arrows that follow from others are left out (transitive reduction); the description names every input. Arrows from
+`fingerprint` are left out too, since they would go to every box.
 """
 
 import textwrap
@@ -44,7 +44,7 @@ _ARROW_HEAD = (
 
 @dataclass(frozen=True)
 class Stage:
-    """One box: where it stands, what it says, and the stages whose outputs it reads."""
+    """One box: its column, its text, and the stages whose outputs it reads."""
 
     name: str
     column: str
@@ -73,7 +73,7 @@ def stages(dvc_yaml: Path, params: Mapping[str, Any]) -> list[Stage]:
 
 
 def arrows(boxes: Iterable[Stage]) -> list[tuple[str, str]]:
-    """The (from, to) pairs that no longer way implies."""
+    """The (from, to) pairs that no longer path implies."""
     reads = {stage.name: set(stage.reads) for stage in boxes}
 
     def reaches(name: str) -> set[str]:
@@ -84,7 +84,7 @@ def arrows(boxes: Iterable[Stage]) -> list[tuple[str, str]]:
 
 
 def svg(dvc_yaml: Path, params: Mapping[str, Any]) -> str:
-    """The picture as one SVG document that stands alone or inside a page, in light and dark."""
+    """The picture as one SVG document, for a file or for a page, in light and dark."""
     boxes = stages(dvc_yaml, params)
     places = _places(boxes)
     width = (len(COLUMNS) - 1) * _COLUMN_STEP + _BOX_WIDTH + 2
@@ -112,7 +112,8 @@ def _makers(deps: Iterable[str], names: Iterable[str]) -> set[str]:
 def _places(boxes: list[Stage]) -> dict[str, tuple[int, int]]:
     """(column, row) of each stage: below the stages of its column that it reads, and level with its other inputs.
 
-    Of several that could come next, the highest does, then the one that reads the last: chains stay together.
+    Of several that could come next the highest is taken, then the one that reads the previous box, to keep chains
+    together.
     """
     places: dict[str, tuple[int, int]] = {}
     for number, column in enumerate(COLUMNS):

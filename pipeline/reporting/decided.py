@@ -1,4 +1,4 @@
-"""Which movements tell classes apart that were taken for one another: what the clips showed, or the texts tell."""
+"""Movements that separate confused classes: as the clips showed them, or as the texts describe them."""
 
 # Shapes: N clips, K classes, A movements (attributes of texts, or measures of clips).
 from collections import Counter
@@ -25,17 +25,17 @@ _TITLE = "Movements behind the most frequent mistakes, as {}"
 
 @dataclass(frozen=True, eq=False)
 class Movements:
-    """What a group of class texts tells of movements, row by row of the class ids asked for."""
+    """The values of movements in a group of class texts; rows are the requested class ids."""
 
     names: list[str]
     value_KA: Floats
 
 
 def table(explained: Explained, texts: Store) -> pages.Table | None:
-    """The most frequent mistakes; None without any, or for texts of which no movements were read.
+    """The most frequent mistakes; None if there are none, or the texts have no movements.
 
-    Where the method's vectors are movements, one speaks for a class by what it adds to the clips' cosine with that
-    class beyond their cosine with the other; else by how much more the texts of the class tell of it.
+    Where the method's vectors are movements, a movement speaks for a class by how much more it adds to the clips'
+    cosine with that class than with the other; else by how much stronger it is in the texts of the class.
     """
     pairs = _mistakes(explained)
     groups = [
@@ -57,7 +57,7 @@ def table(explained: Explained, texts: Store) -> pages.Table | None:
 def _shown(
     explained: Explained, known: Sequence[list[str]]
 ) -> tuple[list[str], Callable[[int, int, list[int]], Floats] | None]:
-    """Names of movements; and what each adds for the first of two classes, where the method's vectors are movements."""
+    """Names of movements and, if the method's vectors are movements, how much each of them adds for the first class."""
     clips_NA, text_KA = explained.vectors_NH, explained.text_vectors_KH
     if clips_NA is None or text_KA is None:
         return known[0], None
@@ -69,7 +69,7 @@ def _shown(
 
 
 def _mistakes(explained: Explained) -> list[tuple[tuple[int, int], list[int]]]:
-    """Columns of the truth and of the answer with the rows of their clips, the most frequent first."""
+    """Pairs (true column, answered column) with the rows of their clips, the most frequent first."""
     wrong = np.flatnonzero(explained.called != explained.truth_N).tolist()
     pairs = Counter((int(explained.truth_N[row]), int(explained.called[row])) for row in wrong)
     most = sorted(pairs, key=lambda pair: (-pairs[pair], pair))[:_MAX_PAIRS]

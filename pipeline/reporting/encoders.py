@@ -1,7 +1,7 @@
-"""The page of all encoders that were trained: what each costs, what it learnt, and what is recognised from its vectors.
+"""The page of all trained encoders: their cost, their held-out accuracy, and the accuracy of methods on their vectors.
 
-Put together from the pages of pretrain, the figures of evaluate and the params that say which rows read which. Speeds
-are no output of a run: they were recorded once, on a machine that is named, and are shipped (encoder_speeds.csv).
+It combines the pages of pretrain, the figures of evaluate, and the params that link rows. Speeds are not measured by
+the run: they were recorded once on a named machine and are shipped in encoder_speeds.csv.
 """
 
 import json
@@ -42,28 +42,28 @@ _ABOUT_ACCURACY = (
 
 @dataclass(frozen=True)
 class Speed:
-    """What was recorded of an encoder with some of its options, in clips a second."""
+    """The recorded speeds of an encoder with some of its options, in clips a second."""
 
     encoder: str
-    options: dict[str, Any]  # what tells it from others of the encoder
+    options: dict[str, Any]  # that tell this network from others of the encoder
     inference: float
     training: float
     machine: str
     command: str
 
     def is_of(self, encoder: str, options: dict[str, Any]) -> bool:
-        """Whether it was recorded of such a network."""
+        """Whether the speeds were recorded with such a network."""
         return self.encoder == encoder and self.options.items() <= options.items()
 
 
 @cache
 def speeds() -> tuple[Speed, ...]:
-    """All that were recorded."""
+    """All recorded speeds."""
     return tuple(_speed(line) for line in read_csv(_SPEEDS, SPEED_HEADER, "speeds of encoders"))
 
 
 def draw(evidence: Evidence) -> list[StagePage]:
-    """The page, or none where no encoder was trained."""
+    """The page as a list, empty if no encoder was trained."""
     trained = [shown for shown in evidence.shown if shown.stage == "pretrain" and _table(shown, pretrain.NETWORK)]
     if not trained:
         return []
@@ -93,9 +93,9 @@ def draw(evidence: Evidence) -> list[StagePage]:
 
 
 def source(params: Any, evaluated: str) -> str | None:
-    """The row of pretrain, else of the stage that encodes, whose vectors a row of evaluate answers from.
+    """The row of pretrain, else of extract, whose vectors a row of evaluate scores.
 
-    None where the params lead to none: a method that reads clips itself, or bound senses.
+    None for methods without one: those that read clips themselves, and bound senses.
     """
     scores = _row(params, "evaluate", evaluated).get("scores", "")
     stage, _, name = scores.partition("/")
@@ -117,7 +117,7 @@ def _table(shown: StagePage, title: str) -> pages.Table | None:
 
 
 def _network(shown: StagePage) -> tuple[list[pages.Cell], Speed | None]:
-    """A line of the table of costs, and the speed that stands in it."""
+    """A line of the table of costs, and the recorded speed in it."""
     network, trainings = _table(shown, pretrain.NETWORK), _table(shown, pretrain.TRAININGS)
     if network is None or trainings is None or network.header != pretrain.NETWORK_HEADER:
         raise FormatError(f"pretrain/{shown.row}: its page tells no cost; run `dvc repro pretrain`")
@@ -143,7 +143,7 @@ def _about_speed(recorded: Sequence[str]) -> str:
 
 
 def _accuracies(evidence: Evidence, params: Any, trained: Sequence[str]) -> list[pages.Table]:
-    """A table for each question: methods below each other, encoders side by side; no oracle's choices."""
+    """One table for each question, with methods as rows and encoders as columns; oracles are left out."""
     tables = []
     for panel in views.panels(evidence.results):
         lines = [line for line in panel.lines if panel.space == _SPACE and not line.leaky]
@@ -177,7 +177,7 @@ def _method(line: Line) -> str:
 
 
 def _figure(line: Line) -> str:
-    """Per cents with an interval, over splits the one that knows what they share, and what it is over."""
+    """Per cents with an interval (over splits the corrected one) and what the interval is over."""
     ci95, num_seeds = line.ci95_corrected or line.ci95, len({row["seed"] for row in line.rows})
     over = {"splits": f"{line.num_splits} splits", "seeds": f"{num_seeds} seeds", "cells": "1 split"}[line.over]
     span = f"{100 * ci95[0]:.1f} – {100 * ci95[1]:.1f}, " if ci95 else ""

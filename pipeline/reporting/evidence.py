@@ -1,4 +1,4 @@
-"""Everything a report is drawn from, read and checked once: figures, predictions, pages, clips, digests."""
+"""The inputs of a report, read and checked once: figures, predictions, pages, clips, digests."""
 
 import json
 from collections import Counter
@@ -23,12 +23,12 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 
 
 class _Figures(BaseModel):
-    """The shape of `reports/evaluate/<row>.json`, as far as every row and summary must have it."""
+    """The keys that every row and summary of `reports/evaluate/<row>.json` must have."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
     class Entry(BaseModel):
-        """What rows and summaries share."""
+        """The keys that rows and summaries share."""
 
         model_config = ConfigDict(extra="allow", strict=True)
         dataset: str
@@ -51,7 +51,7 @@ class _Figures(BaseModel):
         mean_of_batches: float
 
     class Line(Entry):
-        """What rows have beside it."""
+        """The further keys of rows."""
 
         pairs: str | None
         scored_together: bool
@@ -73,7 +73,7 @@ class _Figures(BaseModel):
 
 @dataclass(frozen=True)
 class Result:
-    """One evaluate row: its figures, its predictions with the names of the classes, and what explains them, if told."""
+    """One evaluate row: its figures, its predictions with the class names, and its page of explanations, if any."""
 
     name: str
     rows: list[Row]
@@ -95,7 +95,7 @@ class StagePage:
 
 @dataclass(frozen=True)
 class ClipCounts:
-    """What ingest found of one dataset and modality."""
+    """How many clips of one dataset and modality ingest listed, used and rejected."""
 
     dataset: str
     modality: str
@@ -116,12 +116,12 @@ class Evidence:
 
     @property
     def all_shown(self) -> list[StagePage]:
-        """The pages of stages, and those that stand on the pages of results."""
+        """The pages of stages, and those shown as part of the pages of results."""
         return [*self.shown, *(result.explained for result in self.results if result.explained)]
 
 
 def gather(evaluate: Path, page_folders: Sequence[Path], clips: Path, params: Path, dag: Path) -> Evidence:
-    """Read all inputs below the given folders. What is not there is not shown; what is broken is an error."""
+    """Read all inputs in the given folders. Missing inputs are left out; broken ones are errors."""
     result_files = sorted(evaluate.glob("*.json"))
     page_files = sorted(file for folder in page_folders for file in folder.glob(f"*/{pages.FILE}"))
     explained = [file for file in map(_explained, result_files) if file.is_file()]
@@ -185,7 +185,7 @@ def _shown(file: Path) -> StagePage:
 
 
 def _named(file: Path) -> tuple[str, str]:
-    """Stage and row as the folders say: <stage>/<row>/, or <stage>/pages/<row>/ where <stage>/<row>/ is not ours."""
+    """Stage and row from the folders: <stage>/<row>/, or <stage>/pages/<row>/ where <stage>/<row>/ holds data."""
     *_, stage, row = [part for part in file.parts[-4:-1] if part != _ASIDE]
     return stage, row
 

@@ -1,6 +1,6 @@
 """The page of an evaluate row whose method explains itself: similarities, planes, attention, hits and misses.
 
-Tables have a line for each (split, seed); pictures are of the first. Clips are drawn at random, not picked.
+Tables have a line for each (split, seed); pictures are of the first. Clips are drawn at random.
 """
 
 # Shapes: N clips, K classes.
@@ -32,7 +32,7 @@ class EvaluatedRow:
 
 
 def write(folder: Path, row: EvaluatedRow, scored: Sequence[LabelledScores], class_names: Mapping[int, str]) -> None:
-    """Leave the page of a row and its images in a folder, which stays empty where nothing is explained."""
+    """Write the page of a row and its images into a folder, which stays empty without explanations."""
     trainings = read(row.scores, scored, class_names)
     if trainings:
         pages.write(folder, _page(row, trainings, _similarities(folder, trainings[0])))
@@ -68,7 +68,7 @@ def _text(training: Explained, num: int) -> str:
 
 
 def _strips(training: Explained, method: Mapping[str, Any]) -> list[pages.Clips]:
-    """A few clips that were called right and a few that were not, with the best scores."""
+    """A few clips that were answered correctly and a few that were not, with their best scores."""
     groups = []
     for title, right in (("Hits", True), ("Misses", False)):
         rows = [

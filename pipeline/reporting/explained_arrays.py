@@ -1,4 +1,4 @@
-"""What a method left of its inner workings beside its scores, with the truths that evaluate alone may join to it."""
+"""The arrays by which a method explains its scores, joined by evaluate with the true classes."""
 
 # Shapes: N test clips of unseen classes, K unseen classes, S texts of a class, H size of a vector.
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ MODULES = {"direct": "direct alignment", "augmented": "augmented alignment"}
 
 @dataclass(frozen=True)
 class LabelledScores:
-    """Scores of one (split, seed) among the unseen classes, with the class of each clip."""
+    """Scores of one (split, seed) with the true class of each clip."""
 
     scored: Scores
     truth: Sequence[int]
@@ -47,7 +47,7 @@ class Explained:
 
     @property
     def called(self) -> Places:
-        """The column of the class that each clip is called."""
+        """The column of the answered class of each clip."""
         return np.asarray(self.scores_NK.argmax(axis=1), np.int64)
 
     def shuffled(self, purpose: str) -> Places:
@@ -61,7 +61,7 @@ class Explained:
 
 
 def read(folder: Path, scored: Sequence[LabelledScores], class_names: Mapping[int, str]) -> list[Explained]:
-    """Those of the scores in the folder of a row that its method has explained.
+    """The explanations of the scores that have any, from the folder of a row.
 
     Raises FormatError for arrays that do not fit the scores.
     """
@@ -90,7 +90,7 @@ def _read(folder: Path, labelled: LabelledScores, class_names: Mapping[int, str]
 
 
 def _check(where: str, explained: Explained) -> None:
-    """Every array explains these clips and classes, with numbers."""
+    """Check that every array fits the clips and classes and holds finite numbers."""
     shape, size = explained.scores_NK.shape, None if explained.vectors_NH is None else explained.vectors_NH.shape[-1:]
     expected = [(name, array, shape) for name, array in explained.modules.items()]
     if explained.attention_NKS is not None:

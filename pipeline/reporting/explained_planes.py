@@ -10,7 +10,7 @@ from pipeline.core.seeds import generator
 from pipeline.reporting import projections
 from pipeline.reporting.explained_arrays import Explained, Floats, Places
 
-PLANE = "Plane of the vectors of clips"  # the title that a chart over several rows looks for
+PLANE = "Plane of the vectors of clips"  # row_charts finds the plane by this title
 _MAX_CLASSES = 6  # in the plane, as in DVTA Fig. 4
 _MAX_NEIGHBOURS = 12  # classes of t-SNE, whose colours and shapes an eye can tell apart
 _MAX_CLIPS = 300
@@ -58,13 +58,13 @@ def neighbours(explained: Explained) -> list[pages.Cloud]:
 
 
 def unit(vectors: Floats) -> Floats:
-    """Rows of length one; a row of zeros stays one."""
+    """Rows of length one; a row of zeros stays zero."""
     lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
     return vectors / np.where(lengths > 0, lengths, 1.0)
 
 
 def _columns(explained: Explained, most: int) -> list[int]:
-    """Columns of a few classes that have clips, drawn by the split alone, so that all its rows draw the same."""
+    """Columns of a few classes with clips, drawn by the split alone, so that all rows of a split show the same."""
     order = generator(0, "explained", "classes", explained.split).permutation(len(explained.names)).tolist()
     with_clips = set(explained.truth_N.tolist())
     return sorted([column for column in order if column in with_clips][:most])

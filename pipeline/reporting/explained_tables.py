@@ -1,4 +1,4 @@
-"""Tables and histogram of a method of two alignments: how right each is alone, and what its attention goes to."""
+"""Tables and histogram of a method with two alignments: the accuracy of each alone, and its attention to texts."""
 
 # Shapes: N clips, K classes, S texts of a class.
 import math
@@ -16,7 +16,7 @@ _ATTENTION = "Attention on the first text of a class"
 
 
 def modules(trainings: Sequence[Explained]) -> list[pages.Table]:
-    """How right each module is alone, and how often it alone gives the answer of all together."""
+    """The accuracy of each module alone, and how often it gives the answer of all together."""
     names = [name for name in MODULES if name in trainings[0].modules]
     if not names:
         return []
@@ -38,7 +38,7 @@ def modules(trainings: Sequence[Explained]) -> list[pages.Table]:
 
 
 def attention(trainings: Sequence[Explained]) -> list[pages.Table]:
-    """How far the attention on the first text strays, over all clips and candidates of each training."""
+    """Statistics of the attention on the first text, over all clips and candidates of each training."""
     rows: list[list[pages.Cell]] = []
     for training in trainings:
         if training.attention_NKS is not None:
@@ -50,7 +50,7 @@ def attention(trainings: Sequence[Explained]) -> list[pages.Table]:
 
 
 def histogram(trainings: Sequence[Explained]) -> list[pages.Bars]:
-    """Over all clips and candidates of all trainings, between the least and the most attention that there is."""
+    """The histogram of that attention, over all clips and candidates of all trainings."""
     arrays = [training.attention_NKS for training in trainings if training.attention_NKS is not None]
     if not arrays:
         return []

@@ -1,4 +1,4 @@
-"""The page of a finetune row: what was learnt from, how it went, what was forgotten, and what of it is kept."""
+"""The page of a finetune row: its data, the curves of its trainings, what was forgotten, and the weights kept."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,50 +17,53 @@ KNOWN = {  # column of the history: title, what the axis shows
 }
 
 
-def page(key: str, abouts: Sequence[Mapping[str, Any]], counts: Mapping[str, int]) -> pages.Page:
-    """The page of a row: `abouts` is the metadata of its weights, `counts` what the data hold and what was left out."""
-    histories_of = [(f"seed {about['seed']}", about["history"]) for about in abouts]
+def page(key: str, trainings: Sequence[Mapping[str, Any]], counts: Mapping[str, int]) -> pages.Page:
+    """The page of a row: `trainings` are the metadata of its weights, `counts` the data used and left out."""
+    histories_of = [(f"seed {training['seed']}", training["history"]) for training in trainings]
     return pages.Page(
         title=f"CLIP training: {key}",
         stage="finetune",
         row=key,
-        text=[_measured(abouts[0]), _saw(abouts[0]), *_replaced(abouts)],
-        tables=[_trainings(abouts), *_mixed(abouts), _counts(counts)],
+        text=[_measured(trainings[0]), _saw(trainings[0]), *_replaced(trainings)],
+        tables=[_trainings(trainings), *_mixed(trainings), _counts(counts)],
         lines=[
             histories.lines(*KNOWN[name], name, histories_of)
             for name in KNOWN
-            if any(name in row for row in abouts[0]["history"])
+            if any(name in row for row in trainings[0]["history"])
         ],
         images=[],
     )
 
 
-def _measured(about: Mapping[str, Any]) -> str:
+def _measured(training: Mapping[str, Any]) -> str:
     return (
-        f"CLIP trained from {about['start']}. Epoch 0 is the start itself. Retention is measured on general pairs held "
-        "out of the training, so that what fine-tuning damages is seen. Neither these nor the selection pairs are "
+        f"CLIP trained from {training['start']}. Epoch 0 is the start itself. Retention is measured on general pairs "
+        "held out of the training, so that what fine-tuning damages is seen. Neither these nor the selection pairs are "
         "among those that the comparison reports."
     )
 
 
-def _saw(about: Mapping[str, Any]) -> str:
-    counted = [f"{dataset}: {len(classes)} classes" for dataset, classes in about["named_classes"].items()]
+def _saw(training: Mapping[str, Any]) -> str:
+    counted = [f"{dataset}: {len(classes)} classes" for dataset, classes in training["named_classes"].items()]
     text = f"Class names found in the training texts: {', '.join(counted) or 'no dataset was asked about'}."
-    if about["pretrained"] is not None:
-        text += f" The weights began as {about['pretrained']}; what that training saw is not known."
+    if training["pretrained"] is not None:
+        text += f" The weights began as {training['pretrained']}; what that training saw is not known."
     return text
 
 
-def _replaced(abouts: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What stood in the place of pictures that do not decode, where there were any."""
-    shares = {about["seed"]: [row["replaced"] for row in about["history"] if "replaced" in row] for about in abouts}
+def _replaced(trainings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The share of rows shown in place of pictures that do not decode, if there were any."""
+    shares = {
+        training["seed"]: [row["replaced"] for row in training["history"] if "replaced" in row]
+        for training in trainings
+    }
     shares_of = [f"seed {seed}: {sum(epochs) / len(epochs):.3%}" for seed, epochs in shares.items() if any(epochs)]
     if not shares_of:
         return []
     return [f"Rows shown in the place of one whose picture does not decode: {', '.join(shares_of)}."]
 
 
-def _trainings(abouts: Sequence[Mapping[str, Any]]) -> pages.Table:
+def _trainings(trainings: Sequence[Mapping[str, Any]]) -> pages.Table:
     header = [
         "seed",
         "epochs",
@@ -70,21 +73,25 @@ def _trainings(abouts: Sequence[Mapping[str, Any]]) -> pages.Table:
         "retention at the start",
     ]
     rows: list[list[pages.Cell]] = []
-    for about in abouts:
-        chosen = about["kept"]
-        start = about["history"][0]
+    for training in trainings:
+        chosen = training["kept"]
+        start = training["history"][0]
         figures = [chosen.get("told_apart"), chosen.get("retention"), start.get("retention")]
         rounded = [None if figure is None else round(figure, 4) for figure in figures]
-        rows.append([about["seed"], len(about["history"]) - 1, about["share"], *rounded])
+        rows.append([training["seed"], len(training["history"]) - 1, training["share"], *rounded])
     return pages.Table(title="Trainings, on the selection pairs", header=header, rows=rows)
 
 
-def _mixed(abouts: Sequence[Mapping[str, Any]]) -> list[pages.Table]:
-    """What each share of the interpolation with the start would give."""
+def _mixed(trainings: Sequence[Mapping[str, Any]]) -> list[pages.Table]:
+    """The figures at each share of the interpolation between the start and the trained weights."""
     rows: list[list[pages.Cell]] = [
-        [about["seed"], share, *(round(row[name], 4) if name in row else None for name in ("told_apart", "retention"))]
-        for about in abouts
-        for share, row in zip(about["shares"], about["mixed"], strict=True)
+        [
+            training["seed"],
+            share,
+            *(round(row[name], 4) if name in row else None for name in ("told_apart", "retention")),
+        ]
+        for training in trainings
+        for share, row in zip(training["shares"], training["mixed"], strict=True)
     ]
     if not rows:
         return []

@@ -1,17 +1,17 @@
-"""Charts of what trainings measured, epoch by epoch."""
+"""Charts of the measurements of trainings, epoch by epoch."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.core import pages
 
-LOSS = "Training loss"  # the title that a chart over several rows looks for
+LOSS = "Training loss"  # row_charts finds the loss curves by this title
 
 History = Sequence[Mapping[str, Any]]  # a row an epoch
 
 
 def lines(title: str, y_label: str, column: str, histories: Sequence[tuple[str, History]]) -> pages.Lines:
-    """One line a training, by name, over the epochs that measured the column; one that never did has no line."""
+    """One named line for each training, over the epochs that measured the column; trainings without it have no line."""
     series = []
     for name, history in histories:
         points = [(row["epoch"], round(row[column], 6)) for row in history if column in row]

@@ -1,4 +1,4 @@
-"""Methods of a panel compared in pairs, split by split: how far the best is ahead, and what an oracle's choice adds."""
+"""Methods of a panel compared in pairs, split by split: the lead of the best, and the gain of an oracle's choice."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from pipeline.evaluation.generalised import AREA
 from pipeline.reporting.evidence import Result
 from pipeline.reporting.views import QUESTION, Line, Panel
 
-_FIGURES = {"gzsl": AREA}  # of clips of both sides no share of right answers is fair to a method that leans to one
+_FIGURES = {"gzsl": AREA}  # over seen and unseen clips, top-1 would depend on a method's bias to one of them
 FIGURE_NAMES = {"top1": "top-1", AREA: "area under the curve of seen and unseen accuracy"}
 HEADER = (
     *(*QUESTION, "figure", "row", "selection"),
@@ -21,7 +21,7 @@ HEADER = (
 
 @dataclass(frozen=True)
 class Lead:
-    """One line less another."""
+    """The difference of two lines."""
 
     one: Line
     other: Line
@@ -29,7 +29,7 @@ class Lead:
 
     @property
     def verdict(self) -> str:
-        """What may be said of it, in a word or two."""
+        """The verdict in a word: unknown, noise, ahead or behind."""
         if self.difference.is_noise is None:
             return "unknown"
         return "noise" if self.difference.is_noise else "ahead" if self.difference.mean > 0 else "behind"
@@ -37,7 +37,7 @@ class Lead:
 
 @dataclass(frozen=True)
 class PanelLeads:
-    """Leads of the best line of a panel over all others, or of other pairs of its lines."""
+    """The leads between pairs of lines of a panel, such as of the best over all others."""
 
     panel: Panel
     by: str  # the figure, as rows name it
@@ -50,7 +50,10 @@ class PanelLeads:
 
 
 def ahead(panels: Sequence[Panel], results: Sequence[Result]) -> list[PanelLeads]:
-    """The best honest line of each panel, of those on most splits, against every other honest one, near ones first."""
+    """The best honest line of each panel against every other honest one, the smallest lead first.
+
+    The best is of the lines on the most splits.
+    """
     compared, answers = [], Answers(results)
     for panel in panels:
         if panel.best:
@@ -61,7 +64,7 @@ def ahead(panels: Sequence[Panel], results: Sequence[Result]) -> list[PanelLeads
 
 
 def gaps(panels: Sequence[Panel], results: Sequence[Result]) -> list[PanelLeads]:
-    """The oracle's line of each method against its own choice: what choosing on the test clips would add."""
+    """The oracle's line of each method against the method's own choice: the gain of choosing on the test clips."""
     compared, answers = [], Answers(results)
     for panel in panels:
         own_choice = {_who(line): line for line in panel.lines if not line.leaky}
@@ -112,7 +115,7 @@ class Answers:
 
 
 def lead(one: Line, other: Line, by: str, answers: Answers) -> Lead | None:
-    """One line less another by a figure; None where they share no split."""
+    """The difference of two lines in a figure; None where they share no split."""
     difference = differences.paired(one.rows, other.rows, by)
     if difference is None:
         return None
@@ -132,7 +135,7 @@ def _who(line: Line) -> tuple[object, ...]:
 
 
 def figure(panel: Panel) -> str:
-    """What the lines of a panel are compared by, as rows name it."""
+    """The figure by which the lines of a panel are compared, as rows name it."""
     return _FIGURES.get(panel.space, "top1")
 
 

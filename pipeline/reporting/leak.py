@@ -1,4 +1,4 @@
-"""The table of how much of every rule's negatives text alone gives away, beside the same rules with uniform rng."""
+"""The table of how well text alone detects the negatives of each rule, beside the same rules with uniform draws."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -26,7 +26,7 @@ _HEADER = [
 
 
 class Leak:
-    """Gathers a share of the images' captions and negatives; the choice of images does not depend on their order."""
+    """Collects captions and negatives of a share of the images; the choice of images does not depend on their order."""
 
     def __init__(self, params: negate.Params, drawn: pools.Params, statistics: Statistics, share: float) -> None:
         self._params = params
@@ -40,9 +40,9 @@ class Leak:
         self._pairs: dict[tuple[str, str], tuple[Pairs, Pairs]] = {}
 
     def add(self, scene: Scene, negatives: Iterable[Negative], fits: Callable[[str], bool]) -> None:
-        """Take the negatives of a caption and others of it with uniform rng, if its image is one of those chosen.
+        """Add the negatives of a caption, and others drawn uniformly, if its image is in the share.
 
-        `fits` says of the others, too, whether a text is short enough to be read whole.
+        `fits` says whether a text is short enough to be read whole.
         """
         graph = scene.graph
         if Rng(self._params.seed, "measured", graph.image_id).below(_FINE) >= self._share * _FINE:
@@ -55,7 +55,7 @@ class Leak:
             self._keep(uniform, "uniform", drawn)
 
     def table(self) -> pages.Table:
-        """One line for every rule and way of drawing."""
+        """One line for each rule and way of drawing words."""
         rows: list[list[pages.Cell]] = []
         for (rule, name), (words, neighbours) in sorted(self._pairs.items()):
             figures = (words.accuracy(), neighbours.accuracy())

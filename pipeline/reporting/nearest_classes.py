@@ -1,4 +1,4 @@
-"""Which classes are nearest to a few test clips in visual and in semantic space, side by side (ResT, Fig. 9)."""
+"""The classes nearest to a few test clips in visual and in semantic space, side by side (ResT, Fig. 9)."""
 
 from collections.abc import Sequence
 
@@ -15,9 +15,9 @@ _SEMANTIC: tuple[Inference, ...] = ("reverse_transfer", "seen_label_then_text")
 
 
 def table(recognised: Recognised, params: TransferParams, refit: str, names: Names) -> list[Table]:
-    """One table for a row that composes prototypes in visual space; none for one that compares texts itself.
+    """One table for a row that composes prototypes in visual space; an empty list for other kinds of inference.
 
-    The clips are drawn at random by the seed of the encoder; their labels are not opened.
+    The clips are drawn at random by the seed of the encoder; their labels are not read.
     """
     if params.inference != "visual_prototypes":
         return []
@@ -36,7 +36,7 @@ def table(recognised: Recognised, params: TransferParams, refit: str, names: Nam
 
 
 def _nearest(values_NC: Floats, candidates: Sequence[str]) -> list[str]:
-    """Of each clip the names of the classes of highest cosine, with it; of equals the first."""
+    """For each clip the names of the classes with the highest cosines and the cosines; of equals the first."""
     order_NC = (-values_NC).argsort(axis=1, kind="stable")[:, :NEAREST]
     return [
         ", ".join(f"{candidates[place]} ({values_C[place]:.2f})" for place in order_C)

@@ -1,4 +1,4 @@
-"""The clips that pages name, as strips of frames: drawn from prepared arrays by the report, where these are there."""
+"""The clips that pages name, as strips of frames, drawn by the report from prepared arrays if there are any."""
 
 import io
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ Strips = Mapping[Named, bytes]  # as PNG
 
 _NUM_FRAMES, _HEIGHT = 10, 96
 _NUM_COLOURS = 64
-_FIRST = "skeleton"  # of several modalities the one in which a person sees most
+_FIRST = "skeleton"  # of several modalities the easiest for a person to read
 
 
 def draw(shown: Iterable[Page], arrays: Path) -> Strips:
@@ -35,7 +35,7 @@ def draw(shown: Iterable[Page], arrays: Path) -> Strips:
 
 
 def _clips(folder: Path, modality: str) -> "ClipArrays | None":
-    """The first of the stores of a modality, or of the first one of several ("depth+skeleton")."""
+    """The first store of a modality; of several ("depth+skeleton") skeletons come first."""
     from pipeline.core.prepared import ClipArrays
 
     parts = sorted(modality.split("+"), key=lambda part: part != _FIRST)

@@ -1,4 +1,4 @@
-"""The page of a pretrain row: the encoders of its splits and seeds, how they learnt, and what took no part."""
+"""The page of a pretrain row: the encoders of its splits and seeds, their curves, and the clips left out."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ from pipeline.core import pages
 from pipeline.reporting import histories
 
 MAX_EXAMPLES = 5  # of rejected clips, for each kind of reason
-# What the page of all encoders reads: tables by title, with some columns.
+# The page of all encoders finds tables by their titles, and these columns.
 TRAININGS, ACCURACY = "Encoders", "held-out accuracy"
 NETWORK = "The network"
 COUNTED = (
@@ -17,24 +17,24 @@ COUNTED = (
 NETWORK_HEADER = ["dataset", "modality", "encoder", "options", "taught classes", "weights", "multiply-accumulates"]
 
 
-def page(key: str, abouts: list[dict[str, Any]], rejected: list[list[str]]) -> pages.Page:
-    """The page of a row: `abouts` is the metadata of its weights, `rejected` what preprocess left out and why."""
+def page(key: str, trainings: list[dict[str, Any]], rejected: list[list[str]]) -> pages.Page:
+    """The page of a row: `trainings` are the metadata of its weights, `rejected` clips with reasons."""
     header = ["split", "seed", "classes", "clips", "held-out clips", "epochs", "best epoch", ACCURACY]
     rows: list[list[pages.Cell]] = [
         [
-            about["split"],
-            about["seed"],
-            len(about["training_classes"]),
-            about["num_training_clips"],
-            about["num_held_out_clips"],
-            len(about["history"]),
-            about["epoch"],
-            round(about["history"][about["epoch"] - 1]["held_out_accuracy"], 4),
+            training["split"],
+            training["seed"],
+            len(training["training_classes"]),
+            training["num_training_clips"],
+            training["num_held_out_clips"],
+            len(training["history"]),
+            training["epoch"],
+            round(training["history"][training["epoch"] - 1]["held_out_accuracy"], 4),
         ]
-        for about in abouts
+        for training in trainings
     ]
-    histories_of = [(f"{about['split']}-{about['seed']}", about["history"]) for about in abouts]
-    first = abouts[0]  # but for split and seed they are one row's
+    histories_of = [(f"{training['split']}-{training['seed']}", training["history"]) for training in trainings]
+    first = trainings[0]  # all trainings of a row share these
     options = json.dumps(first["options"], sort_keys=True)
     network: list[pages.Cell] = [first["dataset"], first["modality"], first["encoder"], options, first["classes"]]
     network += [first["num_params"], first["macs"]]
@@ -69,13 +69,13 @@ def page(key: str, abouts: list[dict[str, Any]], rejected: list[list[str]]) -> p
 
 
 def _loss(text: dict[str, Any] | None) -> str:
-    """Of which formula."""
+    """The name of the loss."""
     return "divergence within a batch" if text is not None and text["loss"] == "batch" else "cross entropy"
 
 
-def _teaching(about: dict[str, Any]) -> str:
-    """What the weights were taught with, in words."""
-    text, augment = about["text"], about["augment"]
+def _teaching(training: dict[str, Any]) -> str:
+    """What the encoder learnt from, in words."""
+    text, augment = training["text"], training["augment"]
     teaching = "by their labels"
     if text is not None:
         teaching = f"by their texts of type {text['text_type']} (centred: {text['centre']})"
@@ -87,7 +87,7 @@ def _teaching(about: dict[str, Any]) -> str:
 
 
 def _rejected(rejected: list[list[str]]) -> list[pages.Table]:
-    """What preprocess rejected, of each reason the first few."""
+    """The first few clips that preprocess rejected for each kind of reason."""
     if not rejected:
         return []
     kinds: dict[str, list[list[str]]] = {}

@@ -1,4 +1,4 @@
-"""Vectors laid out in a plane, alike every time: by principal components, or with neighbours kept (t-SNE)."""
+"""Vectors projected to a plane, deterministically: by principal components or by t-SNE."""
 
 # Shapes: N vectors, H size of a vector, 2 = x y.
 from typing import Any
@@ -10,13 +10,13 @@ Floats = npt.NDArray[np.floating[Any]]
 
 _ROUNDS = 500  # of t-SNE
 _PERPLEXITY = 20.0
-FEWEST = 5  # vectors that t-SNE is asked to lay out
+FEWEST = 5  # vectors for t-SNE
 
 
 def principal(vectors_NH: Floats) -> tuple[npt.NDArray[np.float64], float]:
-    """The first two principal components (N, 2), and the share of the variance that they hold.
+    """The first two principal components (N, 2), and their share of the variance.
 
-    The sign of a component makes its largest loading positive, for it is arbitrary.
+    The sign of a component is arbitrary: it is chosen so that the largest loading is positive.
 
     >>> points, share = principal(np.array([[0.0, 0, 1], [0, 2, 1], [0, 4, 1]]))
     >>> points.round(6).tolist(), round(share, 6)
@@ -34,7 +34,7 @@ def principal(vectors_NH: Floats) -> tuple[npt.NDArray[np.float64], float]:
 
 
 def neighbours(vectors_NH: Floats) -> npt.NDArray[np.float64]:
-    """t-SNE (N, 2) of at least FEWEST vectors: it starts from principal components and adds its sums in one thread."""
+    """t-SNE (N, 2) of at least FEWEST vectors, initialised by principal components, in one thread for equal sums."""
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
 
@@ -45,7 +45,7 @@ def neighbours(vectors_NH: Floats) -> npt.NDArray[np.float64]:
 
 
 def share_between(vectors_NH: Floats, class_N: npt.NDArray[np.int64]) -> float:
-    """How much of the variance lies between the means of the classes: 0 none of it, 1 each class is one point.
+    """The share of the variance that lies between the means of the classes: 1 if each class is one point.
 
     >>> share_between(np.array([[0.0], [0.0], [1.0], [1.0]]), np.array([3, 3, 5, 5]))
     1.0

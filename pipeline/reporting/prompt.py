@@ -1,4 +1,4 @@
-"""The page of a dataset's class texts: of each type, what is said of every class and where that comes from."""
+"""The page of a dataset's class texts: for each type the texts of every class and their origin."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from pipeline.text.prompts import Text
 
 
 def page(dataset: str, names: Sequence[str], texts: Sequence[Text]) -> pages.Page:
-    """One table a type, the types in the order of their texts; before them how many texts there are."""
+    """One table for each type, in the order of the texts, after a table with the number of texts of each type."""
     types = list(dict.fromkeys(text.type for text in texts))
     counts = pages.Table(
         title="Types",
@@ -31,7 +31,7 @@ def _counted(texts: Sequence[Text]) -> list[pages.Cell]:
 
 
 def _table(type_: str, names: Sequence[str], texts: Sequence[Text]) -> pages.Table:
-    """A row a text; the class is named where its texts begin."""
+    """One row for each text; the first text of a class names the class."""
     ordered = sorted((text for text in texts if text.type == type_), key=lambda text: (text.class_id, text.index))
     rows: list[list[pages.Cell]] = [
         [names[text.class_id] if text.index == 0 else "", text.text, text.origin] for text in ordered

@@ -1,4 +1,4 @@
-"""Figures that papers print, digit for digit (papers/published.csv): shown as the paper's, never compared with ours."""
+"""Figures printed in papers, digit for digit (papers/published.csv): shown as the paper's, not compared with ours."""
 
 from dataclasses import dataclass, fields
 from functools import cache
@@ -11,7 +11,7 @@ _FILE = Path(__file__).parent / "papers" / "published.csv"
 
 @dataclass(frozen=True)
 class Paper:
-    """Where figures come from, and why they stand beside ours and not among them."""
+    """The source of figures, and why they are not comparable with ours."""
 
     citation: str
     protocol: str
@@ -73,17 +73,17 @@ def figures() -> tuple[Figure, ...]:
 
 
 def tables() -> list[str]:
-    """What is known, as paper and table."""
+    """The known tables, as "paper table"."""
     return list(dict.fromkeys(f"{figure.paper} {figure.table}" for figure in figures()))
 
 
 def columns(paper: str, table: str) -> list[str]:
-    """The columns of a printed table; none where there is no such table."""
+    """The columns of a printed table; empty for an unknown table."""
     return list(dict.fromkeys(figure.column for figure in figures() if (figure.paper, figure.table) == (paper, table)))
 
 
 def rows(paper: str, table: str) -> list[str]:
-    """The rows of a printed table; none where there is no such table."""
+    """The rows of a printed table; empty for an unknown table."""
     return list(dict.fromkeys(figure.row for figure in figures() if (figure.paper, figure.table) == (paper, table)))
 
 

@@ -1,8 +1,8 @@
-"""Methods in order: the places that each may have, and which of them nobody can tell from the best.
+"""Methods in order: the possible places of each, and which ones cannot be told from the best.
 
-Each two lines are compared in pairs, split by split. A line may have every place that the lines which are surely ahead
-of it, and those which are surely behind it, leave over; lines whose places overlap are tied. Kinds are not mixed: of a
-panel only lines of one modality stand together, and transductive ones by themselves.
+All lines are compared in pairs, split by split. The possible places of a line are those left over by the lines that are
+certainly ahead of it and certainly behind it; lines whose places overlap are tied. A ranking holds lines of one
+modality only; transductive lines have rankings of their own.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ HEADER = (
 
 @dataclass(frozen=True)
 class Ranked:
-    """A line with the first and the last place that it may have."""
+    """A line with its first and last possible place."""
 
     line: Line
     value: float
@@ -33,12 +33,12 @@ class Ranked:
 
     @property
     def places(self) -> str:
-        """As text."""
+        """The places as text."""
         return str(self.first) if self.first == self.last else f"{self.first} – {self.last}"
 
     @property
     def verdict(self) -> str:
-        """How it stands to the best."""
+        """The line compared with the best: best, behind, or not certain."""
         if self.lead is None:
             return "best"
         return "behind" if self.lead.difference.is_noise is False else "not certain"
@@ -57,12 +57,12 @@ class Ranking:
 
     @property
     def figure(self) -> str:
-        """What decides, in words."""
+        """The figure that decides, in words."""
         return leads.FIGURE_NAMES[self.by]
 
     @property
     def groups(self) -> list[tuple[str, list[Ranked]]]:
-        """Those that nobody can tell from the best, it included, and the others."""
+        """The best with the lines that cannot be told from it, and the lines behind."""
         tied = [row for row in self.rows if row.verdict != "behind"]
         behind = [row for row in self.rows if row.verdict == "behind"]
         first = "The best, and not certainly behind it" if len(tied) > 1 else "The best"
@@ -70,7 +70,7 @@ class Ranking:
 
 
 def rankings(panels: Sequence[Panel], results: Sequence[Result]) -> list[Ranking]:
-    """One a panel, modality and kind of inference; none where a line has no other of its kind."""
+    """One ranking for each panel, modality and kind of inference with at least two lines."""
     answers = Answers(results)
     made = []
     for panel in panels:
@@ -102,7 +102,7 @@ def _ranking(panel: Panel, modality: str | None, inference: str, lines: list[Lin
         (line for line in lines if line.num_splits == most),
         key=lambda line: (-leads.value(line, panel), line.result, line.rows[0]["selection"]),
     )
-    ahead = [0] * len(members)  # how many lines are surely ahead of each, and behind it
+    ahead = [0] * len(members)  # how many lines are certainly ahead of each, and behind it
     behind = [0] * len(members)
     leads_of_best: list[Lead | None] = [None] * len(members)
     for first, second in combinations(range(len(members)), 2):

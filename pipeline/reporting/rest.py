@@ -1,4 +1,4 @@
-"""The page of a row of rest: how it learnt, which classes were left out of the source, and what the network costs."""
+"""The page of a row of rest: its training curves, the classes left out of the source, and the cost of the network."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from pipeline.reporting.formatting import rounded_distance
 from pipeline.sources.taught import Taught
 
 METRICS = ("loss", "accuracy", "word_accuracy", "cosine")
-MAX_EXAMPLES = 5  # of clips that could not be looked at, for each dataset
+MAX_EXAMPLES = 5  # of rejected clips, for each dataset
 
 _WATCHED = {
     "accuracy": "accuracy on held-out clips of the classes that are taught",
@@ -23,14 +23,14 @@ _WATCHED = {
 
 @dataclass(frozen=True)
 class SeedResult:
-    """One seed of a row."""
+    """The training of one seed of a row."""
 
     seed: int
     source: str
     split: str
     clips: tuple[int, int]  # learnt from, held out
     encoded: Mapping[str, int]  # by dataset
-    rejected: Mapping[str, Mapping[str, str]]  # by dataset the clips that could not be looked at, with the reason
+    rejected: Mapping[str, Mapping[str, str]]  # by dataset the clips that could not be read, with the reason
     taught: Taught
     network: str
     watched: str
@@ -42,13 +42,13 @@ class SeedResult:
 
     @property
     def merit(self) -> float:
-        """By which the epoch was chosen."""
+        """The figure by which the epoch was chosen."""
         chosen: dict[str, float] = self.joint["history"][self.joint["epoch"] - 1]
         return chosen[f"held_out_{self.watched}"]
 
 
 def write_history(path: Path, trainings: Sequence[SeedResult]) -> None:
-    """A row an epoch of each training; what a training does not measure is empty."""
+    """Write one row for each epoch of each training; cells without a measurement are empty."""
     columns = [*METRICS, *(f"held_out_{name}" for name in METRICS)]
     rows = [
         [of_seed.seed, name, int(epoch["epoch"]), *(f"{epoch[key]:.6f}" if key in epoch else "" for key in columns)]
@@ -60,7 +60,7 @@ def write_history(path: Path, trainings: Sequence[SeedResult]) -> None:
 
 
 def page(key: str, trainings: Sequence[SeedResult], images: Sequence[pages.Image]) -> pages.Page:
-    """The page of a row, its seeds in order; `images` stand beside it already."""
+    """The page of a row with its seeds in order; the files of `images` are beside it already."""
     first = trainings[0]
     joint = [(f"seed {training.seed}", training.joint["history"]) for training in trainings]
     warmup = [
@@ -96,14 +96,16 @@ def _text(training: SeedResult) -> list[str]:
 
 
 def _of_overlaps(taught: Taught) -> str:
-    left_out, kept = (sorted(overlap.source for overlap in overlaps) for overlaps in (taught.removed, taught.kept))
+    left_out, kept_names = (
+        sorted(overlap.source for overlap in overlaps) for overlaps in (taught.removed, taught.kept_overlap)
+    )
     text = (
         f"Left out of training, for they are a target's: {len(left_out)} ({'; '.join(left_out)}). " if left_out else ""
     )
-    if kept:
+    if kept_names:
         return (
-            f"{text}Classes of the source that are a target's and are taught all the same: {len(kept)} "
-            f"({'; '.join(kept)}). Figures on those classes are not zero-shot."
+            f"{text}Classes of the source that are a target's and are taught all the same: {len(kept_names)} "
+            f"({'; '.join(kept_names)}). Figures on those classes are not zero-shot."
         )
     return f"{text}No class that is taught is a target's by its name, its words or the distance of its text."
 
@@ -137,10 +139,10 @@ def _encoded(training: SeedResult) -> pages.Table:
 
 
 def _overlaps(trainings: Sequence[SeedResult]) -> list[pages.Table]:
-    """A line a class, with the seeds it is told of: their texts differ only where rows of embed have seeds."""
+    """One line for each class with its seeds, which differ only if the row of embed has seeds."""
     seeds: dict[tuple[pages.Cell, ...], list[str]] = {}
     for training in trainings:
-        for verdict, overlaps in (("left out", training.taught.removed), ("kept", training.taught.kept)):
+        for verdict, overlaps in (("left out", training.taught.removed), ("kept", training.taught.kept_overlap)):
             for overlap in overlaps:
                 distance = rounded_distance(overlap)
                 line = (verdict, overlap.source, overlap.target, overlap.dataset, overlap.how, distance)
@@ -154,5 +156,5 @@ def _overlaps(trainings: Sequence[SeedResult]) -> list[pages.Table]:
         "cosine distance",
         "seeds",
     ]
-    rows: list[list[pages.Cell]] = [[*line, ", ".join(some)] for line, some in seeds.items()]
+    rows: list[list[pages.Cell]] = [[*line, ", ".join(of_seeds)] for line, of_seeds in seeds.items()]
     return [pages.Table(title="Classes of the source that are a target's", header=header, rows=rows)] if rows else []

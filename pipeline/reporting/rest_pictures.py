@@ -1,6 +1,6 @@
-"""Pictures for the page of a row of rest: where the network looks in a few clips that it has not learnt from.
+"""Pictures for the page of a row of rest: the attention of the network in a few held-out clips.
 
-ClipArrays of seen classes that were held out, drawn at random, not picked: their names may be told.
+The clips are drawn at random from the held-out clips of seen classes, so their class names may be shown.
 """
 
 # Shapes: T frames, H x W pixels, S visual tokens, K regions, 7 = a region's place.
@@ -28,7 +28,7 @@ NUM_CLIPS = 4
 
 @dataclass(frozen=True)
 class ShownClip:
-    """One clip: its batch as the network takes it, its class, and of regions the prepared clips they lie in."""
+    """One clip: its class, the arrays that the network reads, and for regions the prepared clips with the frames."""
 
     clip_id: str
     class_name: str
@@ -56,7 +56,7 @@ def drawn(
 def pictures(
     folder: Path, module: Rest, clips: Sequence[ShownClip], vocabulary: Vocabulary | None, num_threads: int, seed: int
 ) -> list[pages.Image]:
-    """Write a picture of each clip into a folder; returns how a page shows them."""
+    """Write a picture of each clip into a folder; returns the images of a page."""
     images = []
     for number, clip in enumerate(clips, 1):
         looked = attended(module, clip.arrays, clip.class_name, vocabulary, num_threads)

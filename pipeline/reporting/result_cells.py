@@ -1,4 +1,4 @@
-"""Cells of result tables: from rows of evaluate to a figure with its interval, and what may stand in one column."""
+"""Cells of result tables: a figure with its interval from rows of evaluate, and checks of what fits one column."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -69,10 +69,10 @@ _TRANSDUCTIVE = "transductive: clips of unseen classes, without their labels, to
 
 
 class CellRequest(Params):
-    """What a cell shows, where that is not simply its column's figure of a row; what differs is marked.
+    """A cell that shows another figure than its column; the difference is marked.
 
-    `oracle` takes the setting that is best on the test clips; `inference` null the only mode that the row has, and
-    `splits` null all that it has.
+    `oracle` takes the setting that is best on the test clips. `inference: null` takes the only mode of the row, and
+    `splits: null` all its splits.
     """
 
     row: str
@@ -85,10 +85,10 @@ class CellRequest(Params):
 
 @dataclass(frozen=True)
 class Measured:
-    """A figure of ours: the mean over splits, the seeds of each first; `over` says what the interval is over.
+    """A figure of ours: the mean over splits, after that over the seeds of each; `over` says what the interval is over.
 
-    `ci95_corrected` is that over splits which knows what they share. A share, or a cost, which was counted and
-    has neither interval nor splits.
+    `ci95_corrected` is the interval over splits that allows for what they share. The value is a share, or a cost, which
+    has neither intervals nor splits.
     """
 
     value: float
@@ -101,7 +101,7 @@ class Measured:
 
     @property
     def shown(self) -> str:
-        """As text: per cents, or a count in thousands, millions and so on, for costs are decades apart.
+        """As text: per cents, or for costs a count with an SI prefix.
 
         >>> Measured(0.5417, None, "cells", 1, 1).shown, Measured(30.83e9, None, "cells", 1, 1, is_cost=True).shown
         ('54.2', '30.8 G')
@@ -111,7 +111,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Cell:
-    """A figure with what it is an answer to. Cells with remarks are compared with no other."""
+    """A figure with the question that it answers. Cells with remarks are not compared with others."""
 
     title: str  # of its line
     row: str
@@ -125,7 +125,7 @@ class Cell:
 
 
 def cell(at: str, title: str, request: CellRequest, usual: CellRequest, results: Results) -> Cell:
-    """The figure that was asked for; `usual` is what its column asks. Raises DataError where it was not measured."""
+    """The cell of a request; `usual` is the request of its column. Raises DataError where it was not measured."""
     rows = _rows(at, request, results)
     first = rows[0]
     if {request.figure, usual.figure} & set(COSTS):
@@ -146,7 +146,7 @@ def cell(at: str, title: str, request: CellRequest, usual: CellRequest, results:
 
 
 def _counted(count: float) -> str:
-    """Three digits and a prefix of SI; none that round to a thousand of a prefix."""
+    """Three digits and an SI prefix, the next one where they would round to 1000."""
     thousands = 0
     while float(f"{count:.3g}") >= 1000 and thousands < len(_PREFIXES) - 1:
         count, thousands = count / 1000, thousands + 1
@@ -154,7 +154,7 @@ def _counted(count: float) -> str:
 
 
 def _cost(title: str, request: CellRequest, rows: Sequence[Row]) -> Cell:
-    """What a clip takes, which no class and no choice changes."""
+    """The cost of a clip, the same for all classes and selections."""
     measured = Measured(rows[0][COSTS[request.figure]], None, "cells", 1, 1, is_cost=True)
     return _cell(title, request, measured, rows, [])
 
@@ -166,7 +166,7 @@ def _cell(title: str, request: CellRequest, measured: Measured, rows: Sequence[R
 
 
 def question(request: CellRequest, num_classes: int) -> str:
-    """What is asked, in words."""
+    """The question in words."""
     if request.figure in COSTS:
         return FIGURES[request.figure]
     text = f"{FIGURES[request.figure]} among {num_classes} {SPACES[request.space]}"
@@ -174,7 +174,7 @@ def question(request: CellRequest, num_classes: int) -> str:
 
 
 def check_same_question(at: str, cells: Sequence[Cell]) -> None:
-    """Refuse a column with unlike clips or numbers of classes: few candidates beside all of them, above all."""
+    """Refuse a column whose cells have different clips or numbers of classes."""
     first = cells[0]
     for other in cells[1:]:
         questions = [
@@ -189,11 +189,11 @@ def check_same_question(at: str, cells: Sequence[Cell]) -> None:
 
 
 def best(cells: Sequence[Cell]) -> Cell | None:
-    """The cell that is ahead of all others; None without others or with intervals of unlike kinds.
+    """The cell that is certainly ahead of all others; None without others or with intervals of different kinds.
 
-    Over splits it must be ahead of each by a paired difference that is no noise; over cells its interval must lie above
-    those of all others, and one that is a point (all clips right or none) says nothing of how sure its figure is. Over
-    the seeds of a single split none is ahead: such intervals know nothing of other clips.
+    Over splits it must be ahead of each by a paired difference that is not noise. Over cells its interval must lie
+    above those of all others; an interval without width (all clips right or none) does not count. Over the seeds of a
+    single split no cell is ahead, since such intervals do not cover other clips.
     """
     comparable = [cell for cell in cells if not cell.remarks]
     over = {cell.measured.over for cell in comparable}
@@ -218,7 +218,7 @@ def _span(one: Cell) -> Sequence[float] | None:
 
 
 def _rows(at: str, request: CellRequest, results: Results) -> list[Row]:
-    """The rows (splits x seeds) that a cell is the mean of."""
+    """The rows (splits x seeds) that a cell averages."""
     if request.row not in results:
         raise DataError(
             f"{at}: no reports/evaluate/{request.row}.json; name a row of evaluate and run `dvc repro evaluate`"

@@ -1,7 +1,7 @@
-"""Tables as papers print them: params say what stands where, figures of evaluate and of the papers fill them.
+"""Tables in the form of papers' tables: params lay them out, figures of evaluate and of the papers fill them.
 
 A column of ours asks one question: one dataset, split table, label space and number of classes; a cell that answers
-another one is refused. What papers print stands in columns of its own and is compared with nothing.
+another one is refused. Printed figures of papers have columns of their own and are not compared with anything.
 """
 
 import string
@@ -30,7 +30,7 @@ _GUESSED = (
 
 
 class OurColumn(Params):
-    """A column of ours: the figure that it shows of every row of evaluate; `splits` null takes all that a row has."""
+    """A column of our figures: the same figure of each row of evaluate; `splits: null` takes all splits of a row."""
 
     heading: Heading
     space: Space
@@ -45,9 +45,9 @@ class OurColumn(Params):
 
 
 class PaperColumn(Params):
-    """A column of a printed table, by its names in papers/published.csv: what is among so many candidates.
+    """A column of a paper's table, by its names in papers/published.csv, with the figures of one number of candidates.
 
-    A figure whose candidates the paper does not state is shown too, and marked.
+    Figures whose number of candidates the paper does not state are shown too, and marked.
     """
 
     heading: Heading
@@ -57,7 +57,7 @@ class PaperColumn(Params):
     candidates: int = Field(ge=2)
 
     def figure(self, row: str | None) -> published.Figure | None:
-        """What the paper prints here, None where nothing or a figure among other candidates."""
+        """The printed figure of a row, None if there is none or it has another number of candidates."""
         printed = published.figure(self.paper, self.table, row, self.column)
         return printed if printed and printed.candidates in (self.candidates, None) else None
 
@@ -70,7 +70,7 @@ Column = Annotated[Annotated[OurColumn, Tag("question")] | Annotated[PaperColumn
 
 
 class TableLine(Params):
-    """One line: rows of evaluate by column, and the row of the printed tables that stands beside them, if any."""
+    """One line: rows of evaluate by column, and the row of the printed tables beside them, if any."""
 
     title: str
     cells: dict[str, str | CellRequest]
@@ -88,20 +88,17 @@ class Table(Params):
 
 @dataclass(frozen=True)
 class ColumnHead:
-    """A column as shown, its heading in two levels.
-
-    `chance` is per cents as text, None where guessing has no such figure.
-    """
+    """The head of a column, in two levels; `chance` is per cents as text, None for figures without a chance level."""
 
     group: str  # empty for a column by itself
     name: str
     chance: str | None
-    about: str  # what it asks, or quotes
+    meaning: str  # the question that it answers, or what it quotes
 
 
 @dataclass(frozen=True)
 class ShownCell:
-    """A cell as shown: a figure of ours with its row of evaluate, or one that a paper prints."""
+    """A cell: a figure of ours with its row of evaluate, or a printed one."""
 
     row: str | None
     measured: Measured | None
@@ -112,7 +109,7 @@ class ShownCell:
 
 @dataclass(frozen=True)
 class FilledTable:
-    """A table ready to be drawn; a cell is None where nothing stands."""
+    """A table ready to be drawn; an empty cell is None."""
 
     name: str
     title: str
@@ -129,14 +126,14 @@ class FilledTable:
 
     @property
     def any_bold(self) -> bool:
-        """Whether bold print is to be explained."""
+        """Whether any cell is bold, which a note must explain."""
         return any(cell is not None and cell.bold for _, cells in self.lines for cell in cells)
 
 
 def fill(name: str, table: Table, results: Results) -> FilledTable:
-    """Put the figures in their places; `results` are the rows of every row of evaluate, by its name.
+    """Fill a table; `results` holds the rows of each row of evaluate, by its name.
 
-    Raises ParamsError for what params name and nobody knows, and DataError for figures that were not measured or that
+    Raises ParamsError for names in params that do not exist, and DataError for figures that were not measured or that
     answer different questions in one column.
     """
     where = f"report.tables.{name}"
@@ -157,7 +154,7 @@ def fill(name: str, table: Table, results: Results) -> FilledTable:
 
 
 def _check_lines(where: str, table: Table) -> None:
-    """Every cell stands in a column of ours, and every published row in a table that a column quotes."""
+    """Check that every cell is in a column of ours, and every published row in a table that a column quotes."""
     ours = [key for key, column in table.columns.items() if isinstance(column, OurColumn)]
     quoted = [column for column in table.columns.values() if isinstance(column, PaperColumn)]
     known = dict.fromkeys(row for column in quoted for row in published.rows(column.paper, column.table))
@@ -201,8 +198,8 @@ def _printed(
         remarks = [printed.note] if printed and printed.note else []
         remarks += [_UNSTATED] if printed and printed.candidates is None else []
         cells.append(ShownCell(None, None, printed, _letters(remarks, marks), bold=False) if printed else None)
-    about = f"Table {column.table} of the paper, {column.column}, among {column.candidates} classes"
-    return ColumnHead(*_levels(column.heading), _per_cent(metrics.chance(column.candidates)), about), cells
+    meaning = f"Table {column.table} of the paper, {column.column}, among {column.candidates} classes"
+    return ColumnHead(*_levels(column.heading), _per_cent(metrics.chance(column.candidates)), meaning), cells
 
 
 def _ours(
@@ -228,10 +225,10 @@ def _ours(
     ]
     first = filled[0]
     chance = _per_cent(metrics.chance(first.num_classes)) if column.figure in _GUESSED else None
-    about = result_cells.question(column.of(""), first.num_classes)
+    meaning = result_cells.question(column.of(""), first.num_classes)
     if column.figure not in result_cells.COSTS:
-        about = f"{first.dataset}, {first.split_table}: {about}"
-    return ColumnHead(*_levels(column.heading), chance, about), shown
+        meaning = f"{first.dataset}, {first.split_table}: {meaning}"
+    return ColumnHead(*_levels(column.heading), chance, meaning), shown
 
 
 def _per_cent(chance: float) -> str:
@@ -243,7 +240,7 @@ def _levels(heading: Sequence[str]) -> tuple[str, str]:
 
 
 def _letters(remarks: Sequence[str], marks: dict[str, str]) -> str:
-    """The letters of footnotes, one a text."""
+    """The letters of footnotes, one for each text."""
     for text in remarks:
         turns, place = divmod(len(marks), len(string.ascii_lowercase))
         marks.setdefault(text, string.ascii_lowercase[place] * (turns + 1))

@@ -1,4 +1,4 @@
-"""The page of retrieval: how well each sense finds the clips of each other, trained pairs beside never-trained ones."""
+"""The page of retrieval: how well each sense finds the clips of the others, for trained and never-trained pairs."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ _SUBSETS = {ALL: "all test clips", "unseen_test": "clips of unseen classes", "se
 
 
 def write(folder: Path, key: str, bound: str, figures: dict[str, Any], images: Sequence[pages.Image]) -> None:
-    """Write page.json of what stands in the JSON beside it; the files of `shown` stand in the folder already."""
+    """Write page.json from the figures of the JSON beside it; the files of `images` are in the folder already."""
     subsets = list(dict.fromkeys(row["subset"] for row in figures["pairs"]))
     page = pages.Page(
         title=f"Retrieval across senses: {key}",
@@ -70,10 +70,10 @@ def _text(bound: str, figures: dict[str, Any]) -> list[str]:
     return [*[_TRANSDUCTIVE] * figures["transductive"], question, pairs, f"{spans} {bounds} {subsets}", drawn]
 
 
-def _kinds(found: Sequence[Row]) -> pages.Table:
+def _kinds(kinds: Sequence[Row]) -> pages.Table:
     rows: list[list[pages.Cell]] = [
         [_trained(row), _SUBSETS[row["subset"]], *_figures(row), unbroken_span(row["r1_runs_ci95"]) or "–"]
-        for row in found
+        for row in kinds
     ]
     header = ["pairs", "clips", *_header(), "R@1 over runs"]
     return pages.Table(title="Trained and never-trained pairs, means over pairs, per cent", header=header, rows=rows)
@@ -101,7 +101,7 @@ def _figures(row: Row) -> list[pages.Cell]:
 
 
 def _charts(pairs: Sequence[Row]) -> Iterator[pages.Marks]:
-    """One chart for pairs with the same chance, those that were trained first, of all test clips."""
+    """One chart over all test clips for pairs with the same chance, trained pairs first."""
     ordered = sorted((row for row in pairs if row["subset"] == ALL), key=lambda row: not row["trained"])
     for chance in sorted({row[f"chance_r{_CHARTED}"] for row in ordered}):
         rows = [row for row in ordered if row[f"chance_r{_CHARTED}"] == chance]
@@ -143,7 +143,7 @@ def _trained(row: Row) -> str:
 
 
 def _whole(value: float) -> str:
-    """A number of clips, which is a mean where runs or queries differ."""
+    """A number of clips, with a decimal where it is a mean of unequal numbers."""
     return f"{value:.0f}" if value == round(value) else f"{value:.1f}"
 
 

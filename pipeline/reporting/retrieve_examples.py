@@ -1,4 +1,4 @@
-"""Pictures of what clips find in other senses: queries drawn at random, not by success, and what was found first.
+"""Pictures of the clips that queries find in other senses; the queries are drawn at random.
 
 The query is a skeleton where the space has one, else the first of its senses. Of several runs the first is shown.
 """
@@ -40,7 +40,7 @@ class Gallery:
 
 @dataclass(frozen=True)
 class Answer:
-    """What one query found in one sense, best first, and the rank of the right clip."""
+    """The clips that one query found in one sense, best first, and the rank of the right clip."""
 
     clip_id: str
     target: str
@@ -55,7 +55,7 @@ def query_sense(modalities: Mapping[str, str]) -> str:
 
 
 def draw(galleries: Sequence[Gallery], most: int, random: np.random.Generator) -> list[Answer]:
-    """At most so many clips that all galleries have, and what each finds in each of them."""
+    """Random queries, at most `most` clips that all galleries have, with what each finds in each gallery."""
     common = sorted(set.intersection(*(set(gallery.ids) for gallery in galleries)))
     chosen = [common[place] for place in random.permutation(len(common))[:most]]
     return [_found(clip_id, gallery) for clip_id in chosen for gallery in galleries]
@@ -70,7 +70,7 @@ def _found(clip_id: str, gallery: Gallery) -> Answer:
 
 
 def counts(answers: Sequence[Answer], answered: Sequence[Answers]) -> list[dict[str, Any]]:
-    """Of each sense how often the right clip was among the first found: of those drawn, and of all queries."""
+    """For each sense how often the right clip was among the first, of the drawn and of all queries."""
     rows = []
     for pair in answered:
         of_pair = [drawn for drawn in answers if drawn.target == pair.target]
@@ -90,7 +90,7 @@ def counts(answers: Sequence[Answer], answered: Sequence[Answers]) -> list[dict[
 
 
 class Pictures:
-    """Rng what was found, from the prepared arrays of every sense; `labels` say what a clip shows."""
+    """Draws the found clips from the prepared arrays of every sense; `labels` are the classes of clips."""
 
     def __init__(
         self, query: str, modalities: Mapping[str, str], stores: Mapping[str, Path], labels: Mapping[str, str]
@@ -101,7 +101,7 @@ class Pictures:
         self._labels = labels
 
     def show(self, folder: Path, answers: Sequence[Answer]) -> list[pages.Image]:
-        """One PNG a query, written into the folder."""
+        """Write one PNG for each query into the folder."""
         images = []
         for number, clip_id in enumerate(dict.fromkeys(answer.clip_id for answer in answers), 1):
             of_clip = [answer for answer in answers if answer.clip_id == clip_id]
@@ -150,7 +150,7 @@ class Pictures:
 
 
 def _labelled(picture: Image.Image, text: str, colour: tuple[int, int, int], *, framed: bool) -> Image.Image:
-    """A strip with a line of text above it, cut where it is longer than the strip, and a frame around it."""
+    """A strip with a line of text above it, cut to the width of the strip, and a frame if wanted."""
     font = ImageFont.load_default(12)
     sheet = Image.new("RGB", (picture.width + 2 * _EDGE, picture.height + _LINE + 2 * _EDGE), clip_strips.PAPER)
     pen = ImageDraw.Draw(sheet)
@@ -164,7 +164,7 @@ def _labelled(picture: Image.Image, text: str, colour: tuple[int, int, int], *, 
 
 
 def _beside(panels: Sequence[Image.Image], width: int) -> Image.Image:
-    """Panels in columns of one width, so that those of all senses stand below each other."""
+    """Panels in columns of one width, so that those of all senses line up."""
     step = width + 3 * clip_strips.GAP
     row = Image.new("RGB", (step * len(panels), max(panel.height for panel in panels)), clip_strips.PAPER)
     for number, panel in enumerate(panels):

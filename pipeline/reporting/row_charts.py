@@ -1,6 +1,6 @@
-"""Charts over several rows, as params ask for them: loss curves, a plane a row, and what one row changes in another.
+"""Charts over several rows, from params: loss curves, a plane for each row, and the change of each class's accuracy.
 
-They are put together from the pages and the predictions that the rows have left; each becomes a page.
+They are made from the pages and predictions of the rows; each becomes a page.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ class Chart(Params):
 
     title: str
     kind: Literal["losses", "plane", "change"]
-    rows: list[str] = Field(min_length=2)  # of `change` two: what the second changes in the first
+    rows: list[str] = Field(min_length=2)  # `change` takes two: the difference of the second to the first
 
     @model_validator(mode="after")
     def _two(self) -> "Chart":
@@ -37,7 +37,7 @@ class Chart(Params):
 
 
 def draw(charts: Mapping[str, Chart], evidence: Evidence) -> list[StagePage]:
-    """A page a chart. Raises DataError for a row that has not left what its chart shows."""
+    """One page for each chart. Raises DataError for a row without the data of its chart."""
     kinds = {"losses": _losses, "plane": _planes, "change": _change}
     drawn = []
     for name, chart in charts.items():
@@ -84,13 +84,13 @@ def _planes(where: str, rows: Sequence[str], evidence: Evidence) -> dict[str, An
     clouds = []
     for row in rows:
         page = _result(where, row, evidence).explained
-        own = [cloud for cloud in page.page.clouds if cloud.title == PLANE] if page else []
-        if not own:
+        planes = [cloud for cloud in page.page.clouds if cloud.title == PLANE] if page else []
+        if not planes:
             raise DataError(
                 f"{where}: '{row}' has no vectors to lay out; set `explained` in the row of align that it evaluates, "
                 "or name a row whose method explains itself by vectors"
             )
-        clouds.append(own[0].model_copy(update={"title": row}))
+        clouds.append(planes[0].model_copy(update={"title": row}))
     classes = {tuple(dots.name for dots in cloud.series) for cloud in clouds}
     if len(classes) > 1:
         raise DataError(f"{where}: the rows' planes are of different classes; name rows whose first split is the same")
@@ -128,7 +128,7 @@ def _bar(name: str, right: Sequence[tuple[bool, bool]]) -> pages.Bar:
 
 
 def _answers(result: Result) -> _Answers:
-    """What the method itself chose to say, which the best setting on the test clips is not."""
+    """The answers of the method's own setting, without those of the oracle."""
     return {
         (row.split, row.seed, row.clip_id): row
         for row in result.predictions

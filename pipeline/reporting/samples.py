@@ -17,7 +17,7 @@ _MAX_NODES = 9  # in one drawing
 
 @dataclass(frozen=True)
 class Sample:
-    """One negative with what is needed to show it."""
+    """One negative with all that is needed to show it."""
 
     graph: SceneGraph
     image: str | None  # relative to the source folder
@@ -29,19 +29,19 @@ class Sample:
 
 @dataclass
 class Samples:
-    """A random choice of negatives, the same in whatever order they come, and the counts over a corpus."""
+    """A random choice of negatives that does not depend on their order, and counts over a corpus."""
 
     a_rule: int
     chosen: dict[str, list[tuple[int, str, str, int, Sample]]] = field(default_factory=dict)
     sizes: dict[str, Counter[int]] = field(default_factory=dict)
-    num_certain: int = 0  # negatives that the annotation itself shows to be false
+    num_certain: int = 0  # negatives that the annotation proves to be false
 
-    def count(self, what: str, number: int) -> None:
-        """Count one graph or caption that has so many of something."""
-        self.sizes.setdefault(what, Counter())[number] += 1
+    def count(self, counted: str, number: int) -> None:
+        """Count a graph or caption by a number of its parts, such as objects."""
+        self.sizes.setdefault(counted, Counter())[number] += 1
 
     def offer(self, sample: Sample) -> None:
-        """Keep the sample if its seed, which is a random number of its own, is among the smallest of its rule."""
+        """Keep the sample if its seed, a random number, is among the smallest of its rule."""
         heap = self.chosen.setdefault(sample.negative.rule, [])
         negative = sample.negative
         # A heap of the largest first, hence the minus; ids make every entry different before the sample is compared.
@@ -76,7 +76,7 @@ def write(
     facts: dict[str, Any],
     source: Path,
 ) -> None:
-    """Write page.json and its drawings into a folder; `further` are tables that stand beside what was made."""
+    """Write page.json and its drawings into a folder; `more_tables` are shown after those of the rules."""
     images = [
         _drawn(folder, rule, number, sample, source)
         for rule, some in samples.of_rules()
@@ -130,10 +130,10 @@ def _drawn(folder: Path, rule: str, number: int, sample: Sample, source: Path) -
 
 def _sizes(samples: Samples) -> pages.Table:
     rows: list[list[pages.Cell]] = []
-    for what, sizes in samples.sizes.items():
+    for counted, sizes in samples.sizes.items():
         values = sorted(sizes.elements())
         mean = round(sum(values) / len(values), 2)
-        rows.append([what, len(values), values[0], values[len(values) // 2], mean, values[-1]])
+        rows.append([counted, len(values), values[0], values[len(values) // 2], mean, values[-1]])
     header = ["what", "graphs", "least", "median", "mean", "most"]
     return pages.Table(title="Sizes", header=header, rows=rows)
 

@@ -1,4 +1,4 @@
-"""Clouds of points as inline SVG: a colour and a shape a name, from the page's style sheet; anchors are large."""
+"""Clouds of points as inline SVG: each name has a colour of the style sheet and a shape; anchors are large."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ _DOT, _ANCHOR = 3.2, 9.0  # half the width of a mark
 
 
 def cloud(chart: Cloud) -> Markup:
-    """All points at one scale for x and y, so that distances are true; anchors lie on top."""
+    """All points at one scale for x and y, so that distances are comparable; anchors lie on top."""
     xs = [x for dots in chart.series for x in dots.x]
     ys = [y for dots in chart.series for y in dots.y]
     spans = max(max(xs) - min(xs), 1e-9), max(max(ys) - min(ys), 1e-9)
@@ -33,7 +33,7 @@ def cloud(chart: Cloud) -> Markup:
 
 
 def numbers(series: Sequence[Dots]) -> dict[str, int]:
-    """The number that gives a name its colour and shape: names in the order they come first."""
+    """The number of each name, which gives its colour and shape, in the order of first occurrence."""
     return {name: place for place, name in enumerate(dict.fromkeys(dots.name for dots in series))}
 
 

@@ -159,7 +159,7 @@ def _write_plots(folder: Path, evidence: Evidence) -> None:
     for result in evidence.results:
         names = result.class_names
         by_number = views.answers(result, "unseen")
-        answers = by_number[max(by_number)] if by_number else []  # of halves beside all of a target, all of it
+        answers = by_number[max(by_number)] if by_number else []  # with the most candidates
         pairs = [(names[row.class_id], names[row.predicted]) for row in answers]
         write_csv(folder / "confusion" / f"{_safe(result.name)}.csv", ("truth", "predicted"), pairs)
     for shown in evidence.shown:

@@ -1,4 +1,4 @@
-"""The page of a demo world: how much of what there is, and pictures of it."""
+"""The page of a demo world: its numbers of clips or files, and pictures of it."""
 
 import shutil
 import textwrap
@@ -13,13 +13,13 @@ from pipeline.world import overlay
 from pipeline.world.filming import Films
 from pipeline.world.recordings import Performance, World, all_senses, is_filmed
 
-_SHOWN = 2  # pictures of a world that is files alone
+_SHOWN = 2  # pictures of a world of files
 _SHEET = (3, 4)  # rows and columns of samples on a sheet
 _CELL = (200, 190)  # width and height of one, pixels
 
 
 def of_performances(world: World, row: str, performed: Sequence[Performance], folder: Path) -> pages.Page:
-    """Clips by class, and pictures, written into the folder, that show whether the senses of a clip agree."""
+    """Clips by class, and pictures, written into the folder, in which the senses of a clip can be compared."""
     filmed = [performance for performance in performed if is_filmed(world, performance)]
     skeletons, films = (Counter(performance.class_id for performance in recorded) for recorded in (performed, filmed))
     counts: list[list[pages.Cell]] = [
@@ -76,7 +76,7 @@ def _page(row: str, text: str, table: pages.Table, images: list[pages.Image]) ->
 
 
 def _examples(filmed: Sequence[Performance]) -> list[Performance]:
-    """The first that is filmed, and from the middle on the first of another class."""
+    """The first filmed performance, and the first of another class from the middle on."""
     others = (shown for shown in filmed[len(filmed) // 2 :] if shown.class_id != filmed[0].class_id)
     return [*filmed[:1], *islice(others, 1)]
 

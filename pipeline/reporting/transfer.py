@@ -1,4 +1,4 @@
-"""The page of a transfer row: why each unseen class is made of these seen ones, and how the clips fell on them.
+"""The page of a transfer row: the seen classes that make up each unseen class, and the answers for the clips.
 
 Shapes: U unseen classes, N clips, F size of a feature.
 """
@@ -28,7 +28,7 @@ _SELECTED = {
 
 
 class PageParams(Params):
-    """Section `transfer.page`: what the page of a row shows."""
+    """Section `transfer.page`: how much the page of a row shows."""
 
     num_clips: int = Field(ge=4)  # at most so many test clips on the map
     num_graphs: int = Field(ge=0)  # at most so many unseen classes with a graph of their own
@@ -36,7 +36,7 @@ class PageParams(Params):
 
 @dataclass(frozen=True)
 class RowFacts:
-    """What the row says, as far as the page repeats it."""
+    """The facts of a row that its page repeats."""
 
     key: str
     text_type: str
@@ -49,7 +49,7 @@ class RowFacts:
 
 
 def facts(key: str, params: TransferParams, embeddings: str) -> RowFacts:
-    """The same of a row's params; `embeddings` is the row of embed whose texts relate the classes."""
+    """The facts from a row's params; `embeddings` is the row of embed whose texts relate the classes."""
     return RowFacts(
         key=key,
         text_type=params.text_type,
@@ -64,7 +64,7 @@ def facts(key: str, params: TransferParams, embeddings: str) -> RowFacts:
 
 @dataclass(frozen=True)
 class Map:
-    """What the map of one target set shows; clips and prototypes are unit rows."""
+    """The contents of the map of one target set; clips and prototypes are unit rows."""
 
     clips_NF: Floats
     nearest_N: Sequence[int]  # the prototype each clip is nearest to
@@ -162,7 +162,7 @@ def _hubness_table(recognised: Sequence[Recognised]) -> Table:
 
 
 def explained(name: str, choice: Choice) -> list[Table]:
-    """Tables of one target set: what was chosen, what each constraint removed, who competes."""
+    """Tables of one target set: the chosen pairs, those that each constraint removed, and competing classes."""
     unseen, seen = choice.unseen.names, choice.seen.names
     explained_classes = explanations(choice)
     chosen: list[list[Cell]] = [
@@ -203,7 +203,7 @@ def explained(name: str, choice: Choice) -> list[Table]:
 
 
 def drawn(folder: Path, choice: Choice, shown: Map, *, num_graphs: int) -> list[Image]:
-    """Write the figures of one target set into a folder, graphs for so many classes; returns how a page shows them."""
+    """Write the pictures of one target set into a folder, with graphs of `num_graphs` classes; returns the images."""
     unseen, seen = choice.unseen.names, choice.seen.names
     related_US = relatedness(choice.unseen.text_CD, choice.seen.text_CD)
     chosen_US = np.zeros(related_US.shape, dtype=np.int8)
@@ -236,7 +236,7 @@ def drawn(folder: Path, choice: Choice, shown: Map, *, num_graphs: int) -> list[
 
 
 def program_row(name: str, choice: Choice) -> list[Cell]:
-    """One line about a solved program; see PROGRAM_HEADER."""
+    """One line for a solved program, with the columns of PROGRAM_HEADER."""
     solution = choice.solution
     num_pairs = len(choice.unseen_P)
     return [

@@ -1,4 +1,4 @@
-"""What semantic transfer leaves beside its page: scores, the grid as history.csv, and every program as JSON."""
+"""The outputs of semantic transfer beside its page: scores, the grid as history.csv, and the programs as JSON."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ HISTORY = ("split", "seed", "setting", "num_right", "num_clips", "top1", "select
 def write(
     folder: Path, recognised: Sequence[Recognised], params: TransferParams, refit: str, attrs: Mapping[str, Any]
 ) -> None:
-    """Write scores.zarr, history.csv and programs.json; `about` are the attributes of the store of scores."""
+    """Write scores.zarr, history.csv and programs.json; `attrs` are the attributes of the store of scores."""
     with store.create(folder / scores.STORE, attrs) as writer:
         for result in recognised:
             for space in result.task.spaces:

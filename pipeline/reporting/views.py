@@ -1,4 +1,4 @@
-"""What the templates show, as plain values: panels of methods side by side, per-class bars, confusions."""
+"""The values that templates show: panels of methods side by side, per-class bars, confusions."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -23,13 +23,13 @@ class Line:
 
     result: str
     method: str
-    detail: str  # what tells it from others of the panel
+    detail: str  # what distinguishes it from others of the panel
     value: float
     ci95: Sequence[float] | None
-    ci95_corrected: Sequence[float] | None  # over splits, knowing what they share
-    over: Over  # what `ci95` is over
+    ci95_corrected: Sequence[float] | None  # over splits, allowing for what they share
+    over: Over  # the kind of interval of `ci95`
     leaky: bool
-    kept_overlap: int  # classes of the source that were taught though they are among those that are tested
+    kept_overlap: int  # number of classes of the source that were taught and are tested
     leaks: list[str]  # words of leakage.LEAKS
     generalised: dict[str, float] | None  # in the mean over splits, by name in evaluation.tables
     generalised_ci95: dict[str, Sequence[float] | None]  # as ci95, by the same names
@@ -37,12 +37,12 @@ class Line:
 
     @property
     def num_splits(self) -> int:
-        """That the method was measured on."""
+        """The number of splits on which the method was measured."""
         return len({row["split"] for row in self.rows})
 
     @property
     def is_honest(self) -> bool:
-        """Whether training and choices are known to know neither clips, nor answers, nor classes of the test."""
+        """Whether the figure is plain zero-shot, without any word of `leaks`."""
         return not self.leaks
 
 
@@ -66,7 +66,7 @@ class Panel:
 
     @property
     def question(self) -> tuple[str | int, ...]:
-        """What was asked, as the first columns of a CSV: QUESTION names them."""
+        """The first columns of a CSV, named by QUESTION."""
         return (self.dataset, self.split_table, self.protocol or "", self.split or "", self.space, self.num_classes)
 
     @property
@@ -76,13 +76,13 @@ class Panel:
 
     @property
     def best(self) -> list[Line]:
-        """Those of them that are on most splits: a mean over fewer, which may be the easy ones, leads no other."""
+        """The honest lines on the most splits: fewer splits may be the easy ones."""
         most = max((line.num_splits for line in self.honest), default=0)
         return [line for line in self.honest if line.num_splits == most]
 
     @property
     def over(self) -> Over:
-        """What the intervals of lines are over that do not say otherwise."""
+        """The kind of interval of lines that do not name another."""
         return "splits" if self.num_splits > 1 else "cells"
 
 
@@ -97,7 +97,7 @@ class ClassBar:
 
 @dataclass(frozen=True)
 class Cell:
-    """How often clips of a class were given a name; `share` is of the true class's clips."""
+    """How often clips of a class got an answer; `share` is of all clips of the true class."""
 
     count: int
     share: float
@@ -110,7 +110,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Confusion:
-    """Rows are true classes, columns given names; a cell is (how often, is it right), None where nothing fell."""
+    """Rows are true classes, columns answers; a cell is (count and share, whether it is right), None for no clip."""
 
     names: list[str]
     rows: list[tuple[str, list[tuple[Cell | None, bool]]]]
@@ -131,8 +131,8 @@ class Breakdown:
 def panels(results: Sequence[Result]) -> list[Panel]:
     """All panels: those over unseen classes first, and of a dataset those over most splits.
 
-    Unlike numbers of classes, as of halves and all of a target, get panels of their own: a mean over them would mix
-    questions of unlike difficulty.
+    Each number of classes, such as half of a target and all of it, has a panel of its own: a mean over them would mix
+    questions of different difficulty.
     """
     groups: dict[_Question, list[tuple[Result, Row]]] = {}
     for result in results:
@@ -143,9 +143,9 @@ def panels(results: Sequence[Result]) -> list[Panel]:
 
 
 def questions(results: Sequence[Result]) -> list[tuple[str, list[_Group]]]:
-    """Label space, and (dataset, split table, protocol, candidates, [(result, summary)]): what may be compared.
+    """By label space groups of (dataset, split table, protocol, candidates, [(result, summary)]) to compare.
 
-    The best zero-shot summary of a group is first. Unlike questions get a table each, so that they share no column.
+    The best zero-shot summary of a group is first. Each question has a table of its own.
     """
     groups: dict[_Question, list[tuple[str, Row]]] = {}
     for result in results:
@@ -162,7 +162,7 @@ def questions(results: Sequence[Result]) -> list[tuple[str, list[_Group]]]:
 
 
 def by_space(result: Result) -> list[tuple[str, list[Row]]]:
-    """The rows of a result, those of each label space by themselves, under its candidates."""
+    """The rows of a result by label space, each with its candidates in words."""
     groups = [(_SPACES[space], [row for row in result.rows if row["label_space"] == space]) for space in _SPACES]
     return [(candidates, rows) for candidates, rows in groups if rows]
 
@@ -170,7 +170,7 @@ def by_space(result: Result) -> list[tuple[str, list[Row]]]:
 def breakdowns(result: Result) -> list[Breakdown]:
     """Per-class accuracy and confusions of each label space, without the leaky selections.
 
-    Answers among unlike numbers of classes stand apart: their chance is not the same.
+    Answers among different numbers of classes are kept apart, since their chance differs.
     """
     made = []
     for space in _SPACES:
@@ -193,7 +193,7 @@ def answers(result: Result, space: str) -> dict[int, list[PredictionRow]]:
 
 
 def _candidates(space: str, num_classes: int | None) -> str:
-    """In words; with their number where splits have unlike ones, as halves of a target beside all of it."""
+    """The candidates in words, with their number where splits have different ones."""
     counted = f", {num_classes} at a time" if num_classes is not None and space == "unseen" else ""
     return _SPACES[space] + counted
 
@@ -262,7 +262,7 @@ def _breakdown(
     nothing = Cell(0, 0.0)
     bars = [ClassBar(names[c], cells.get((c, c), nothing).share, totals[c]) for c in sorted(totals)]
     wrong = sorted((pair for pair in cells if pair[0] != pair[1]), key=lambda pair: (-cells[pair].share, pair))
-    mistakes = [(names[true], names[given], cells[true, given]) for true, given in wrong[:8]]
+    mistakes = [(names[true], names[named], cells[true, named]) for true, named in wrong[:8]]
     return Breakdown(
         space=space,
         candidates=candidates,
@@ -275,5 +275,5 @@ def _breakdown(
 
 def _confusion(cells: dict[tuple[int, int], Cell], true: Iterable[int], names: dict[int, str]) -> Confusion:
     columns = sorted({class_id for pair in cells for class_id in pair})
-    rows = [(names[t], [(cells.get((t, given)), t == given) for given in columns]) for t in true]
+    rows = [(names[t], [(cells.get((t, named)), t == named) for named in columns]) for t in true]
     return Confusion([names[column] for column in columns], rows)

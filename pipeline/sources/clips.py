@@ -4,18 +4,19 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+
+from pipeline.sources.graph_pairs import VideoRow
 
 _ENDINGS = (".png", ".jpg", ".jpeg")
 
 
-def frames(picture: Path, frame: int, video: dict[str, Any], num_frames: int, stride: int) -> list[tuple[Path, int]]:
+def frames(picture: Path, frame: int, video: VideoRow, num_frames: int, stride: int) -> list[tuple[Path, int]]:
     """The pictures of a clip, each with the place of its annotated frame in `video`.
 
     `stride` counts frames on disk, the annotated one stands in the middle (the later of two), and a video that ends
     stands still. It ends where the nearest annotated frame shows what is kept out of training.
     """
-    annotated, usable = video["frames"], video["usable"]
+    annotated, usable = video.frames, video.usable
     known = [(number, path, nearest(annotated, number)) for number, path in _on_disk(picture.parent)]
     centre = next((at for at, (number, _, place) in enumerate(known) if number == frame and usable[place]), None)
     if centre is None:  # another name than its number, or alone

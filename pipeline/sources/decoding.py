@@ -101,10 +101,10 @@ def decode(block: Block) -> int:
         try:
             recording = _recording(read(path), source.clip, row.dataset, beside)
             x_CT = prepare(recording)
-            about = {"layout": recording.layout, "num_nonempty_frames": num_nonempty_frames(x_CT)}
+            header = {"layout": recording.layout, "num_nonempty_frames": num_nonempty_frames(x_CT)}
             if boxed is not None:
-                about["boxes"] = _box_rows(boxed(recording))
-            cached.keep(source.key, about, x_CT)
+                header["boxes"] = _box_rows(boxed(recording))
+            cached.keep(source.key, header, x_CT)
         except (DataError, FormatError) as error:
             cached.keep(source.key, {"reason": _reason(error, source, block)}, np.zeros(0, np.float32))
     return len(block.clips)
@@ -132,8 +132,8 @@ def _box_rows(boxes: Boxes) -> list[list[Any]]:
     return [[frame, *corners, label] for frame, corners, label in rows]
 
 
-def boxes_of(about: Mapping[str, Any]) -> Boxes:
+def boxes_of(header: Mapping[str, Any]) -> Boxes:
     """The boxes that the side cache says a clip has; none if it was decoded without."""
-    rows = about.get("boxes", [])
+    rows = header.get("boxes", [])
     corners_K4 = np.array([row[1:5] for row in rows], np.float32).reshape(-1, 4)
     return Boxes(np.array([row[0] for row in rows], np.int64), corners_K4, tuple(row[5] for row in rows))

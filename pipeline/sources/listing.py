@@ -45,13 +45,13 @@ class Source:
 
     def classes(self) -> list[ActionClass]:
         """The dataset's class list: the one that ships, or the user's `classes.csv`."""
-        own = [file for file in self.stamped if file.path == CLASS_FILE]
-        if not own and not shared.class_file(self.dataset).is_file():
+        lists = [file for file in self.stamped if file.path == CLASS_FILE]
+        if not lists and not shared.class_file(self.dataset).is_file():
             raise DataError(
                 f"{self.folder}: no {CLASS_FILE} in it; list the classes there, columns class_id,name,context, and run "
                 f"`unseen raw scan {self.dataset}`"
             )
-        return shared.classes(self.dataset, self.verified(own[0]) if own else None)
+        return shared.classes(self.dataset, self.verified(lists[0]) if lists else None)
 
 
 def listed(dataset: Dataset, source: Source) -> list[Listed]:
@@ -124,11 +124,11 @@ def _annotated(dataset: Dataset, source: Source, recordings: Sequence[_Recording
     for annotation in source.stamped:
         if dataset.annotations.files.search(annotation.path):
             foreign = 0
-            for told in dataset.annotations.read(source.verified(annotation)):
-                if not told.inside:
-                    yield from _told(dataset, annotation, told, by_name.get(told.recording, []))
-                elif known := shared.named_file(dataset, told.recording):
-                    yield from _told(dataset, annotation, told, [(annotation, known)])
+            for clip in dataset.annotations.read(source.verified(annotation)):
+                if not clip.inside:
+                    yield from _in_recordings(dataset, annotation, clip, by_name.get(clip.recording, []))
+                elif known := shared.named_file(dataset, clip.recording):
+                    yield from _in_recordings(dataset, annotation, clip, [(annotation, known)])
                 else:
                     foreign += 1
             if foreign:
@@ -137,34 +137,34 @@ def _annotated(dataset: Dataset, source: Source, recordings: Sequence[_Recording
                 )
 
 
-def _told(
-    dataset: Dataset, annotation: StampedFile, told: LabelledClip, found: Sequence[_Recording]
+def _in_recordings(
+    dataset: Dataset, annotation: StampedFile, clip: LabelledClip, recordings: Sequence[_Recording]
 ) -> Iterator[_Labelled]:
-    meant = [(file, name) for file, name in found if told.modality in (None, name.modality)]
-    fault: str | None = told.fault
+    meant = [(file, name) for file, name in recordings if clip.modality in (None, name.modality)]
+    fault: str | None = clip.fault
     if not meant:
-        modality = told.modality or next(iter(dataset.patterns))
-        meant = [(StampedFile(told.recording, 0, ""), NamedFile(modality, "", None, None, None, None, None))]
+        modality = clip.modality or next(iter(dataset.patterns))
+        meant = [(StampedFile(clip.recording, 0, ""), NamedFile(modality, "", None, None, None, None, None))]
         fault = fault or f"missing file: {annotation.path} names it, the folder has no such {modality}"
     for file, name in meant:
-        if fault is None and name.label not in (None, told.label):
-            fault = f"unknown class: its file name says {name.label}, {annotation.path} says {told.label}"
-        subject = name.subject if told.subject is None else told.subject
-        whole = replace(name, recording=told.name, label=told.label, subject=subject)
-        yield replace(file, path=file.path + told.part), whole, told.recording, fault
+        if fault is None and name.label not in (None, clip.label):
+            fault = f"unknown class: its file name says {name.label}, {annotation.path} says {clip.label}"
+        subject = name.subject if clip.subject is None else clip.subject
+        whole = replace(name, recording=clip.name, label=clip.label, subject=subject)
+        yield replace(file, path=file.path + clip.part), whole, clip.recording, fault
 
 
 def _sides(dataset: Dataset, source: Source) -> dict[str, dict[str, str]]:
     """By recording or clip and protocol: "train" or "test", as the dataset's own lists say."""
     sides: dict[str, dict[str, str]] = defaultdict(dict)
-    for protocol, own in dataset.subjects.items():
-        if not isinstance(own, OwnList):
+    for protocol, own_list in dataset.subjects.items():
+        if not isinstance(own_list, OwnList):
             continue
-        files = [file for file in source.stamped if own.files.search(file.path)]
+        files = [file for file in source.stamped if own_list.files.search(file.path)]
         if not files:
-            progress.say(f"{dataset.name}: no list '{protocol}' in {source.folder} ({own.files.pattern})")
+            progress.say(f"{dataset.name}: no list '{protocol}' in {source.folder} ({own_list.files.pattern})")
         for file in files:
-            train, test = own.read(source.verified(file))
+            train, test = own_list.read(source.verified(file))
             for name, side in [*((name, "train") for name in train), *((name, "test") for name in test)]:
                 if sides[name].setdefault(protocol, side) != side:
                     raise DataError(

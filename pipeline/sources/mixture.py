@@ -17,7 +17,7 @@ from pipeline.formats import pictures
 from pipeline.formats.pictures import Region
 from pipeline.sources import clips, schedule
 from pipeline.sources.cutting import Boxes, Centre, Random, Squash, cut, seen_boxes
-from pipeline.sources.graph_pairs import Row
+from pipeline.sources.graph_pairs import PairRow, VideoRow
 from pipeline.sources.mapped import Mapped
 from pipeline.sources.samples import Samples, Tokenize
 from pipeline.sources.schedule import Plan
@@ -53,8 +53,8 @@ class Mixture:
     """A Source (core/batches.py): rows [0, P) are graph pairs, [P, 2 P) their clips, from 2 P on shard samples."""
 
     plan: Plan
-    pairs: Mapped
-    videos: Mapped
+    pairs: Mapped[PairRow]
+    videos: Mapped[VideoRow]
     clip_pairs: Rows
     samples: Samples | None
     shown: Shown
@@ -77,10 +77,10 @@ class Mixture:
         true. DataError where more than `max_rejected` of them do not, or none of a kind does; FormatError is not raised
         for pictures.
         """
-        found = [self._item(row, seed) for row in rows.tolist()]
-        items = [item for _, item in found]
+        numbered = [self._item(row, seed) for row in rows.tolist()]
+        items = [item for _, item in numbered]
         tokens = self.tokenize([item.caption for item in items])
-        shown_N = np.array([row for row, _ in found], np.int64)
+        shown_N = np.array([row for row, _ in numbered], np.int64)
         negatives, has_negative = self._negatives(items, tokens.shape[1])
         return {
             "frames": np.stack([item.frames for item in items]),
@@ -136,18 +136,20 @@ class Mixture:
             text = pieces[int(generator(seed, "piece", row).integers(len(pieces)))]
             return Item(frame[None], [_NO_BOXES], text, (), has_graph=False)
         pair = self.pairs.row(row % num_pairs)
-        shots = self._clip(pair) if row >= num_pairs else [(Path(pair["picture"]), _boxes(pair["boxes"]))]
-        seen = [self._frame(path, str(path), pair["crop_xywh"], boxes, (seed, row)) for path, boxes in shots]
-        order = generator(seed, "negatives", row).permutation(len(pair["negatives"]))[: self.shown.num_negatives]
-        negatives = [pair["negatives"][place] for place in order.tolist()]
+        shots = self._clip(pair) if row >= num_pairs else [(Path(pair.picture), _boxes(pair.boxes))]
+        seen = [self._frame(path, str(path), pair.crop_xywh, boxes, (seed, row)) for path, boxes in shots]
+        order = generator(seed, "negatives", row).permutation(len(pair.negatives))[: self.shown.num_negatives]
+        negatives = [pair.negatives[place] for place in order.tolist()]
         frames = np.stack([frame for frame, _ in seen])
-        return Item(frames, [boxes for _, boxes in seen], pair["caption"], negatives, has_graph=True)
+        return Item(frames, [boxes for _, boxes in seen], pair.caption, negatives, has_graph=True)
 
-    def _clip(self, pair: Row) -> list[tuple[Path, Boxes]]:
+    def _clip(self, pair: PairRow) -> list[tuple[Path, Boxes]]:
         """The frames of a pair's clip, each with the boxes of the annotated frame nearest to it."""
-        video, how = self.videos.row(pair["video"]), self.shown
-        found = clips.frames(Path(pair["picture"]), pair["frame"], video, how.clip_frames, how.clip_stride)
-        return [(path, _boxes(video["boxes"][place])) for path, place in found]
+        assert pair.video is not None, "only pairs of videos are shown as clips"
+        assert pair.frame is not None
+        video, how = self.videos.row(pair.video), self.shown
+        frames = clips.frames(Path(pair.picture), pair.frame, video, how.clip_frames, how.clip_stride)
+        return [(path, _boxes(video.boxes[place])) for path, place in frames]
 
     def _frame(
         self, picture: Path | bytes, where: str, crop: Sequence[int] | None, boxes: Boxes, drawn: tuple[int, int]
@@ -178,7 +180,7 @@ class Mixture:
         if row >= 2 * num_pairs:
             assert self.samples is not None
             return self.samples.key(row - 2 * num_pairs)
-        return str(self.pairs.row(row % num_pairs)["key"]) + (" (clip)" if row >= num_pairs else "")
+        return self.pairs.row(row % num_pairs).key + (" (clip)" if row >= num_pairs else "")
 
 
 _NO_BOXES: Boxes = np.zeros((0, 4), np.float32)

@@ -18,15 +18,15 @@ from pipeline.formats import pictures
 from pipeline.formats.pictures import Region
 from pipeline.formats.webdataset import Shard
 from pipeline.graphs import parts
-from pipeline.sources import mapped, samples, schedule, told
+from pipeline.sources import corpus_tables, mapped, samples, schedule
+from pipeline.sources.corpus_tables import Tables
 from pipeline.sources.cutting import Cut, at_rest
-from pipeline.sources.graph_pairs import PAIRS, VIDEOS, Gathering, Row, ascending
+from pipeline.sources.graph_pairs import Gathering, PairRow, VideoRow, ascending
 from pipeline.sources.mapped import Mapped
 from pipeline.sources.mixture import Mixture, Shown
 from pipeline.sources.samples import Tokenize
 from pipeline.sources.schedule import Amounts
 from pipeline.sources.screening import Screen
-from pipeline.sources.told import Tables
 from pipeline.text import compositions
 from pipeline.text.compositions import CorpusWords, HeldOut
 from pipeline.text.lexicon import Lexicon
@@ -98,18 +98,18 @@ class Pairs:
         """Those of some held-out pairs whose pictures decode; the others are counted. DataError where more than
         `max_rejected` of them do not.
         """
-        kept, rejected = [], []
+        decoded, rejected = [], []
         for pair in pairs:
             try:
                 self.picture(pair)
-                kept.append(pair)
+                decoded.append(pair)
             except FormatError as error:
                 rejected.append((pair.key, str(error)))
         rejects = Rejects("held-out pictures", rejected)
         rejects.check(total=len(pairs), at_most=self._max_rejected)
         if rejected:
             self.counts[BROKEN] = self.counts.get(BROKEN, 0) + len(rejected)
-        return kept
+        return decoded
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def read(
     )
     shown = Shown(size, params.crop, params.clip_frames, params.clip_stride, params.num_negatives, params.max_rejected)
     plan = schedule.plan(amounts)
-    videos = Mapped(scratch / _VIDEOS)
+    videos = Mapped(scratch / _VIDEOS, VideoRow)
     train = Mixture(plan, pairs, videos, clip_pairs, split.train if split else None, shown, tokenize)
     counts = {
         "graph pairs that train": amounts.num_pairs,
@@ -180,7 +180,7 @@ def read(
 
 
 def _opened(name: str, folders: Folders) -> Tables:
-    return told.opened(name, folders.graphs, folders.captions, folders.negatives, folders.root)
+    return corpus_tables.opened(name, folders.graphs, folders.captions, folders.negatives, folders.root)
 
 
 def _held_out(params: Params, folders: Folders) -> HeldOut | None:
@@ -193,7 +193,7 @@ def _held_out(params: Params, folders: Folders) -> HeldOut | None:
     corpora = [_opened(name, folders) for name in how.words_of]
     words = CorpusWords()
     for corpus in corpora:
-        for graph in told.graphs(corpus):
+        for graph in corpus_tables.graphs(corpus):
             words.add(graph)
     nouns, predicates = (
         [group for corpus in corpora for group in corpus.aliases.get(kind, [])] for kind in ("nouns", "predicates")
@@ -201,22 +201,24 @@ def _held_out(params: Params, folders: Folders) -> HeldOut | None:
     return HeldOut(how, Lexicon(nouns, predicates), words)
 
 
-def _gathered(gathering: Gathering, corpora: Sequence[Tables], scratch: Path, params: Params) -> tuple[Mapped, Rows]:
+def _gathered(
+    gathering: Gathering, corpora: Sequence[Tables], scratch: Path, params: Params
+) -> tuple[Mapped[PairRow], Rows]:
     """The pairs that train, written where readers map them, and which of them can be shown as clips."""
     clip_pairs: list[int] = []
     num_with_negatives = 0
 
-    def rows() -> Iterator[Row]:
+    def rows() -> Iterator[PairRow]:
         nonlocal num_with_negatives
         everything = (row for corpus in corpora for row in gathering.training(corpus))
         for number, row in enumerate(row for row in everything if params.graphs_train):
-            if row["video"] is not None:
+            if row.video is not None:
                 clip_pairs.append(number)
-            num_with_negatives += bool(row["negatives"])
+            num_with_negatives += bool(row.negatives)
             yield row
 
-    num_pairs = mapped.write(scratch / _PAIRS, PAIRS, rows())
-    mapped.write(scratch / _VIDEOS, VIDEOS, map(ascending, gathering.videos))
+    num_pairs = mapped.write(scratch / _PAIRS, PairRow, rows())
+    mapped.write(scratch / _VIDEOS, VideoRow, map(ascending, gathering.videos))
     names = [corpus.corpus for corpus in corpora]
     if params.graphs_train and corpora and not num_pairs:
         raise DataError(f"{names}: no graph pair is left to train on: {dict(gathering.counts)}")
@@ -225,4 +227,4 @@ def _gathered(gathering: Gathering, corpora: Sequence[Tables], scratch: Path, pa
             f"{names}: no training caption has a negative, num_negatives wants some; set it to 0 or run "
             "`dvc repro negate`"
         )
-    return Mapped(scratch / _PAIRS), np.array(clip_pairs, np.int64)
+    return Mapped(scratch / _PAIRS, PairRow), np.array(clip_pairs, np.int64)

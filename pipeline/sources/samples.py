@@ -83,7 +83,7 @@ def read(folder: Path, screen: Screen, held_out: parts.Params, tokenize: Tokeniz
     paths = webdataset.shard_paths(folder)
     for path in track(paths, total=len(paths), what="shards"):
         shard = webdataset.index(path)
-        kept: list[int] = []
+        training: list[int] = []
         counts.update({f"shard samples: {reason}": number for reason, number in shard.left_out.items()})
         for place, text in enumerate(shard.texts()):
             key = key_of(shard, place)
@@ -92,10 +92,10 @@ def read(folder: Path, screen: Screen, held_out: parts.Params, tokenize: Tokeniz
             elif parts.part_of(key, held_out) == parts.VAL:
                 general[key] = (GeneralPair(key, text), shard, place)
             elif screen.passes(text, "shard samples"):
-                kept.append(place)
+                training.append(place)
                 if len(tokenize.pieces(text)) > 1:
                     counts[_IN_PIECES] += 1
-        places.append(np.stack([np.full(len(kept), len(shards)), kept], axis=1).astype(np.int32))
+        places.append(np.stack([np.full(len(training), len(shards)), training], axis=1).astype(np.int32))
         shards.append(shard)
     train = Samples(shards, np.concatenate(places))
     if not len(train):

@@ -85,9 +85,9 @@ def _num_video_steps(amounts: Amounts) -> int:
     return min(fewest, fewest + 1, key=off)
 
 
-def _check_enough(found: int, needed: int, what: str) -> None:
-    if found < needed:
-        raise DataError(f"{found} {what} are left to train on, one step needs {needed}; lower batch_size")
+def _check_enough(count: int, needed: int, what: str) -> None:
+    if count < needed:
+        raise DataError(f"{count} {what} are left to train on, one step needs {needed}; lower batch_size")
 
 
 def steps(plan: Plan, clip_pairs: Rows, seed: int, epoch: int) -> list[Rows]:
@@ -114,12 +114,12 @@ def _image_steps(plan: Plan, pictures: Rows, seed: int, epoch: int) -> Iterator[
     texts = 2 * amounts.num_pairs + _texts(
         amounts.num_texts, total - num_graph, seed, epoch, whole=not amounts.num_pairs
     )
-    told = 0
+    num_taken = 0
     for step in range(num_steps):
         first, last = (plan.graph_rows(step + more) if num_graph else 0 for more in (0, 1))
         num_texts = amounts.batch_size - (last - first)
-        yield np.concatenate([pictures[first:last], texts[told : told + num_texts]])
-        told += num_texts
+        yield np.concatenate([pictures[first:last], texts[num_taken : num_taken + num_texts]])
+        num_taken += num_texts
 
 
 def _texts(num_texts: int, wanted: int, seed: int, epoch: int, *, whole: bool) -> Rows:

@@ -72,13 +72,13 @@ class Space:
 
     def _group(self, store: Store, run: Run) -> str:
         """The group of a run."""
-        found = groups.of_run(store.groups(), run.split, run.seed)
-        if found is None:
+        group = groups.of_run(store.groups(), run.split, run.seed)
+        if group is None:
             raise DataError(
                 f"{store.path}: no vectors for split '{run.split}', seed {run.seed}: its groups are {store.groups()}; "
                 f"run `dvc repro bind@{self._folder.name}`"
             )
-        return found
+        return group
 
     def _check_of(self, name: str, wanted: dict[str, str]) -> None:
         attrs = self.stores[name].attrs
@@ -108,12 +108,12 @@ def _senses(folder: Path) -> list[str]:
 
 def _runs(store: Store) -> list[Run]:
     """Splits and seeds in sorted order. FormatError for a group that does not say them."""
-    found = []
+    runs = []
     for group in store.groups():
         attrs = store.group_attrs(group)
         if not isinstance(attrs.get("split"), str) or not isinstance(attrs.get("seed"), int):
             raise FormatError(f"{store.path}: group '{group}' does not say its split and seed; run `dvc repro bind`")
-        found.append(Run(attrs["split"], attrs["seed"]))
-    if not found:
+        runs.append(Run(attrs["split"], attrs["seed"]))
+    if not runs:
         raise FormatError(f"{store.path}: holds no vectors; run `dvc repro bind`")
-    return sorted(found, key=lambda run: (run.split, run.seed))
+    return sorted(runs, key=lambda run: (run.split, run.seed))

@@ -34,7 +34,7 @@ class Taught:
     vectors_KE: Floats
     texts_hash: str | None  # of the weights that made the vectors
     removed: list[Overlap]
-    kept: list[Overlap]  # which a filter would have removed, but which are taught
+    kept_overlap: list[Overlap]  # which a filter would have removed, but which are taught
 
 
 def taught(
@@ -57,7 +57,7 @@ def taught(
     }
     names = {class_id: source.names[class_id] for class_id in class_ids}
     removed = overlapping(names, vectors_SE, others, params.remove, params.threshold)
-    out = {each.class_id for each in removed}
+    out = {overlap.class_id for overlap in removed}
     left = {class_id: name for class_id, name in names.items() if class_id not in out}
     if len(left) < 2:
         raise DataError(
@@ -65,8 +65,8 @@ def taught(
             f"{sorted(others)}: lower overlap.threshold or name another source"
         )
     rows = [row for row, class_id in enumerate(class_ids) if class_id in left]
-    kept = overlapping(left, vectors_SE[rows], others, CHECKS, params.threshold)
-    return Taught(left, vectors_SE[rows], text_weights(stores[source.dataset], seed), removed, kept)
+    kept_overlap = overlapping(left, vectors_SE[rows], others, CHECKS, params.threshold)
+    return Taught(left, vectors_SE[rows], text_weights(stores[source.dataset], seed), removed, kept_overlap)
 
 
 def _opened(named: Named) -> Store:
@@ -80,9 +80,9 @@ def _opened(named: Named) -> Store:
 
 def _refuse_other_texts(stores: Mapping[str, Store], source: str, seed: int) -> None:
     made_by = {dataset: text_space_key(store, seed) for dataset, store in stores.items()}
-    for dataset, found in made_by.items():
-        if found != made_by[source]:
+    for dataset, maker in made_by.items():
+        if maker != made_by[source]:
             raise DataError(
-                f"{stores[dataset].path}: texts by {found[0]}, those of {source} ({stores[source].path}) by "
+                f"{stores[dataset].path}: texts by {maker[0]}, those of {source} ({stores[source].path}) by "
                 f"{made_by[source][0]} or by other weights; embed both with the same"
             )

@@ -173,11 +173,11 @@ def clips_at(footage: Footage, window: Window, where: Sequence[Place]) -> Frames
     frames_KT = np.minimum(np.array([place.first for place in where])[:, None] + steps, footage.num_frames - 1)
     wanted = np.unique(frames_KT)
     rgb_FHWC = footage.frames(wanted)
-    found = [
+    windows = [
         np.stack([_cut(rgb_FHWC[number], window, place) for number in np.searchsorted(wanted, frame_T).tolist()])
         for frame_T, place in zip(frames_KT, where, strict=True)
     ]
-    return np.ascontiguousarray(np.moveaxis(np.stack(found), -1, 2))
+    return np.ascontiguousarray(np.moveaxis(np.stack(windows), -1, 2))
 
 
 def _cut(rgb_HWC: Frames, window: Window, place: Place) -> Frames:
@@ -205,8 +205,8 @@ def long_enough(videos: Videos, window: Window, at_most: float) -> tuple[Videos,
             )
     rejects.check(total=len(videos.clips), at_most=at_most)
     out = {clip_id for clip_id, _ in rejects.rows}
-    kept = {clip_id: clip for clip_id, clip in videos.clips.items() if clip_id not in out}
-    if not kept:
+    clips = {clip_id: clip for clip_id, clip in videos.clips.items() if clip_id not in out}
+    if not clips:
         first = f"; {rejects.rows[0][0]}: {rejects.rows[0][1]}" if rejects.rows else "; run `dvc repro ingest`"
         raise DataError(f"{videos.dataset}: no {MODALITY} is left to look at{first}")
-    return Videos(videos.dataset, videos.files, kept), rejects
+    return Videos(videos.dataset, videos.files, clips), rejects

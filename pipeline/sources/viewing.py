@@ -70,18 +70,18 @@ class Test(Shown):
 
 
 def fault(
-    asked: FromVideo | FromStore, test: Test, files: Mapping[str, str | None], frames: FrameParams | None
+    chosen: FromVideo | FromStore, test: Test, files: Mapping[str, str | None], frames: FrameParams | None
 ) -> str | None:
     """What in a row does not fit its input, by the names of params; `files` are the folders of the datasets' videos."""
-    if isinstance(asked, FromVideo):
-        return _fault_of_videos(asked.window, files, frames)
+    if isinstance(chosen, FromVideo):
+        return _fault_of_videos(chosen.window, files, frames)
     if frames is not None:
         return "frames: stored features have had their frame encoder: set it to null"
     if set(files.values()) != {None}:
         return "files: expected null, for the features are stored"
-    if set(asked.features) != set(files):
+    if set(chosen.features) != set(files):
         return f"input.features: expected a store of each of {list(files)}"
-    for path in asked.features.values():
+    for path in chosen.features.values():
         if not path.startswith(EXTRACTED):
             return f"input.features: '{path}': expected a store that extract makes, such as extract/<row>.zarr"
     if (test.num_clips, test.positions, test.crop) != (1, "even", "centre"):
@@ -140,7 +140,7 @@ class Viewing(Protocol):
     def facts(self) -> dict[str, Any]:
         """`token_dim` and `max_tokens` of stored features; nothing of videos."""
 
-    def training_set(self, asked: ClipsRequest) -> Labelled:
+    def training_set(self, request: ClipsRequest) -> Labelled:
         """A source of labelled clips."""
 
     def shown(self, ids: Sequence[str], seed: int) -> Source:
@@ -170,10 +170,12 @@ class Filmed:
         """None: what there is to know stands in the params."""
         return {}
 
-    def training_set(self, asked: ClipsRequest) -> Labelled:
+    def training_set(self, request: ClipsRequest) -> Labelled:
         """Windows, one a video."""
-        videos = self._of(asked.ids)
-        return VideoClips(videos, asked.ids, asked.labels, self.window, asked.seed, asked.batch_size, asked.drawn)
+        videos = self._of(request.ids)
+        return VideoClips(
+            videos, request.ids, request.labels, self.window, request.seed, request.batch_size, request.drawn
+        )
 
     def shown(self, ids: Sequence[str], seed: int) -> Source:
         """Windows, several a video."""
@@ -210,9 +212,9 @@ class Stored:
         """Of the tokens."""
         return {"token_dim": self.tokens.dim, "max_tokens": self.tokens.max_tokens}
 
-    def training_set(self, asked: ClipsRequest) -> Labelled:
+    def training_set(self, request: ClipsRequest) -> Labelled:
         """Tokens of the clips."""
-        return StoredClips(self.tokens, asked.ids, asked.labels, asked.batch_size, asked.drawn)
+        return StoredClips(self.tokens, request.ids, request.labels, request.batch_size, request.drawn)
 
     def shown(self, ids: Sequence[str], seed: int) -> Source:  # noqa: ARG002 - nothing is drawn
         """Tokens of the clips, one clip each."""
@@ -238,15 +240,15 @@ class Place:
 
 
 def opened(
-    asked: FromVideo | FromStore, test: Test, places: Mapping[str, Place], run: tuple[str, int], max_rejected: float
+    chosen: FromVideo | FromStore, test: Test, places: Mapping[str, Place], run: tuple[str, int], max_rejected: float
 ) -> dict[str, Viewing]:
     """What is looked at of each dataset: of stored features those of the encoder of a split and seed."""
     views: dict[str, Viewing] = {}
-    if isinstance(asked, FromVideo):
+    if isinstance(chosen, FromVideo):
         for dataset, place in places.items():
-            views[dataset] = _filmed(dataset, place, asked.window, test, max_rejected)
+            views[dataset] = _filmed(dataset, place, chosen.window, test, max_rejected)
         return views
-    stored = {dataset: _stored(dataset, place, asked, test, run) for dataset, place in places.items()}
+    stored = {dataset: _stored(dataset, place, chosen, test, run) for dataset, place in places.items()}
     _refuse_other_encoders(stored)
     views.update(stored)
     return views
@@ -260,7 +262,7 @@ def _filmed(dataset: str, place: Place, window: Window, test: Test, max_rejected
     return Filmed(videos, window, test, dict(rejects.rows), Saw([], [], None))
 
 
-def _stored(dataset: str, place: Place, asked: FromStore, test: Test, run: tuple[str, int]) -> Stored:
+def _stored(dataset: str, place: Place, chosen: FromStore, test: Test, run: tuple[str, int]) -> Stored:
     """The features of the encoder of a split and seed.
 
     Raises DataError for a store of another dataset or without that encoder, LeakError where it does not say what its
@@ -279,9 +281,9 @@ def _stored(dataset: str, place: Place, asked: FromStore, test: Test, run: tuple
     if "training_classes" not in attrs:
         raise LeakError(f"{path}: group '{group}' does not say what its encoder was trained on")
     classes = [class_id for class_id in attrs["training_classes"] if "training_names" not in attrs]
-    told = attrs.get("training_names", [place.names[class_id] for class_id in classes])
-    saw = Saw(sorted(classes), sorted(told), attrs.get("pretrained"))
-    return Stored(store, Tokens(store, group, asked.array, asked.num_frames), test, saw, {})
+    names = attrs.get("training_names", [place.names[class_id] for class_id in classes])
+    saw = Saw(sorted(classes), sorted(names), attrs.get("pretrained"))
+    return Stored(store, Tokens(store, group, chosen.array, chosen.num_frames), test, saw, {})
 
 
 def _refuse_other_encoders(views: Mapping[str, Stored]) -> None:

@@ -1,7 +1,7 @@
 """bind: senses and the clips that a hub has of the same performances -> encoders in the hub's space, and vectors.
 
-Action-SGFA (III-C): what a sense learns is to point where the hub points, of no text and no label, so that texts beside
-which the hub's vectors lie tell it apart as well.
+Action-SGFA (III-C): the vectors of a sense learn to point where those of the hub point, without text or label. Texts
+that recognise the hub's vectors then recognise those of the sense too.
 """
 
 import re

@@ -1,6 +1,6 @@
 """pretrain: prepared arrays and a split -> an encoder trained on that split's fit classes, one per split and seed.
 
-What teaches is which class a clip is of, or what that class is called or said to be (`text`).
+An encoder learns from the classes of clips, or from the texts of these classes (`text`).
 """
 
 import re
@@ -41,7 +41,7 @@ class Row(encoders.Plan):
 
     @model_validator(mode="after")
     def _texts_teach_where_they_are_read(self) -> Self:
-        """Else a row without texts would wait for a text encoder, and be trained again when a sentence changes."""
+        """A row without texts must not depend on a text encoder, nor be trained again when a sentence changes."""
         clips = f"data/ingest/{self.dataset}.parquet"
         if self.text is None and self.taught_by != clips:
             raise ValueError(f"taught_by: without text the classes are named by {clips}")

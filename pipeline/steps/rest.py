@@ -1,7 +1,7 @@
 """rest: a source's videos and class names -> ResT, and what it makes of the clips of the source and of the targets.
 
-What a target's classes are called is read to leave such classes of the source out, and for nothing else; of its clips
-nothing is looked at before the weights stand.
+The class names of a target are read only to leave its classes out of the source. Its clips are not read before the
+weights are trained.
 """
 
 from collections.abc import Callable, Sequence
@@ -338,7 +338,7 @@ def _attrs(run: _Run, dataset: str, file: Path) -> dict[str, Any]:
         "training_names": sorted(names),
         "training_clips": _training_clips(run) if class_ids else None,
         "removed": [[match.source, match.target, match.distance, match.how] for match in run.taught.removed],
-        "kept_overlap": [match.source for match in run.taught.kept],
+        "kept_overlap": [match.source for match in run.taught.kept_overlap],
         "weights_hash": run.taught.texts_hash if row.losses is None else file_digest(file),
         "pretrained": _pretrained(run),
     }

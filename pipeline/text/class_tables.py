@@ -1,7 +1,5 @@
 """CSV files about classes: one or more rows a class, which is named by the column `name`, `class_id` or both."""
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +7,7 @@ from pathlib import Path
 from pipeline.core import outside
 from pipeline.core.errors import DataError, FormatError
 from pipeline.datasets.shared import normalised
+from pipeline.formats.rows import parsed_csv
 
 LABEL = "label"  # the prompt type that is made from the templates
 
@@ -30,7 +29,8 @@ def read(file: Path, names: Sequence[str]) -> list[ClassRow]:
 
     Raises FormatError for a file that is no such table, DataError for classes missing or unknown.
     """
-    rows = _table(file)
+    text = outside.text(file, _MAX_BYTES, "a CSV file of descriptions", "utf-8-sig")
+    rows = list(parsed_csv(text, file, lambda header: _check_header(file, header)))
     number = {normalised(name): class_id for class_id, name in enumerate(names)}
     class_rows = [
         ClassRow(
@@ -62,26 +62,6 @@ def _class_id(row: dict[str, str], names: Sequence[str], number: dict[str, int],
     if len(class_ids) > 1:
         raise DataError(f"{where}: class {row['class_id']} is '{names[int(row['class_id'])]}', not '{row['name']}'")
     return class_ids.pop()
-
-
-def _table(file: Path) -> list[tuple[int, dict[str, str]]]:
-    """Each row with its line number."""
-    text = outside.text(file, _MAX_BYTES, "a CSV file of descriptions", "utf-8-sig")
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    rows: list[tuple[int, dict[str, str]]] = []
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        _check_header(file, header)
-        for cells in reader:
-            if cells and len(cells) != len(header):
-                raise FormatError(
-                    f"{file}: line {reader.line_num}: {len(cells)} columns, the first line names {len(header)}"
-                )
-            if cells:
-                rows.append((reader.line_num, dict(zip(header, cells, strict=True))))
-    except csv.Error as error:
-        raise FormatError(f"{file}: line {reader.line_num}: not CSV ({error})") from None
-    return rows
 
 
 def _check_header(file: Path, header: list[str]) -> None:

@@ -1,6 +1,6 @@
 """Frozen encoders, loaded from weights that say what they saw.
 
-They are of a split's training, of a training on all classes, which others have done, or of none, such as CLIP's.
+Their weights were trained on a split, were trained by others on all classes, or belong to no split, such as CLIP's.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -42,7 +42,7 @@ class EncoderRequest:
 
 
 class EncoderMeta(BaseModel):
-    """What weights say of themselves, as far as it decides whether and how they are used."""
+    """The metadata of weights that decide whether and how they may be used."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 
@@ -65,7 +65,7 @@ class EncoderMeta(BaseModel):
 
 @dataclass(frozen=True)
 class FrozenEncoder:
-    """One encoder, the group that its vectors go to, and what the group says of itself."""
+    """One encoder, the group for its vectors, and the attributes of that group."""
 
     group: str
     encoder: Encoder
@@ -164,7 +164,7 @@ def is_weightless(request: EncoderRequest) -> bool:
 
 
 def _of_no_weights(request: EncoderRequest, layout: str) -> Loads:
-    """An encoder that learns nothing, which a hash of what it is built of stands for."""
+    """An encoder without weights; a hash of its name, options and layout takes the place of theirs."""
     member: WeightlessMember = members.load(f"pipeline.modalities.{request.modality}", request.encoder)
 
     def load() -> FrozenEncoder:
@@ -179,7 +179,7 @@ def _of_no_weights(request: EncoderRequest, layout: str) -> Loads:
 
 
 def _named(meta: dict[str, Any], dataset: str, file: Path) -> list[int]:
-    """The classes of a dataset that the texts which weights were trained with name."""
+    """The classes of a dataset that are named in the texts the weights were trained on."""
     named = meta.get("named_classes")
     class_ids = named.get(dataset) if isinstance(named, dict) else None
     if not isinstance(class_ids, list) or not all(isinstance(class_id, int) for class_id in class_ids):
@@ -191,7 +191,7 @@ def _named(meta: dict[str, Any], dataset: str, file: Path) -> list[int]:
 
 
 def check(metadata: dict[str, Any], file: Path, request: EncoderRequest, layout: str) -> EncoderMeta:
-    """What the weights of a file are; refuses those that the row does not mean, or that saw an unseen class."""
+    """The metadata of a file of weights. Refuses weights of another row, and such as saw an unseen class."""
     try:
         meta = EncoderMeta.model_validate(metadata)
     except ValidationError as error:

@@ -156,7 +156,7 @@ def parted(key: str) -> tuple[str, str, str]:
 
 
 def _check(path: Path, pairs: Sequence[GraphPair]) -> None:
-    """Keys must come apart again, whatever the corpus calls its images."""
+    """Refuse names that contain the separator of keys, which could not be split again."""
     for pair in pairs:
         if any("|" in part for part in (pair.corpus, pair.region, *(false.rule for false in pair.negatives))):
             raise DataError(f"{path}: '|' in the corpus, region or rule of {pair.key!r}; it parts the names of a pair")

@@ -76,7 +76,7 @@ class Hub:
         return self._loads[group]().encoder
 
     def decided_by(self, dataset: str, group: str, arrays: str) -> dict[str, object]:
-        """All that decides the vectors of a dataset's clips, whose arrays have the digest `arrays`."""
+        """All that decides the vectors of a dataset's clips; `arrays` is the digest of their arrays."""
         member = f"pipeline.modalities.{self.plan.modality}.{self.plan.encoder}"
         return {
             "code": self._code.digest(__name__, member),

@@ -1,8 +1,8 @@
 """Pairs to bind: clips that hub and sense both recorded, joined by id over one or several datasets.
 
-No label is learnt from. The class of a clip is read for two things alone: as part of what tells one event from another
-(core.roles.performance: any other numbering of the classes gives the same events), and where a row asks that clips of
-one class be no negatives of each other.
+No label is learnt from. The class of a clip is read for two purposes only: to tell events apart
+(core.roles.performance: renumbering the classes does not change the events), and, where a row asks for it, to keep
+clips of one class from being negatives of each other.
 """
 
 # Shapes: N clips, D size of a vector, K reasons for which two clips may be no negatives of each other.
@@ -165,9 +165,9 @@ def _wanted(of: Of, recorded: Recorded, split: str, seed: int) -> tuple[set[str]
 
 
 def labelled_clips(rules: Rules, recorded: Recorded, split: str) -> str | None:
-    """What names the clips of a dataset whose labels the rules read, as core.roles has it; None where they read none.
+    """The digest of the clips whose labels the rules read (core.roles.clips_digest); None where they read none.
 
-    As for a classifier these are all that the split table allows, whether a sense has them or not.
+    As for a classifier, these are all clips that the split table allows, even if a sense lacks some.
     """
     if rules.same_class != "skip" or rules.of == "all" or recorded.split_table is None:
         return None

@@ -1,4 +1,4 @@
-"""Who ResT may learn from: the clips of a source's split whose classes are taught, by id."""
+"""The clips that ResT may be trained on: those of the taught classes in a split of the source."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class RestTrainingSet:
     labels: list[int]
     held_out_ids: list[str]
     held_out_labels: list[int]
-    training_clips: str  # what names all clips that the split lets it learn from, as core.roles has it
+    training_clips: str  # digest of all clips of its training roles (core.roles.clips_digest)
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def classes_of(table: SplitTable, split: str, classes: Classes) -> list[int]:
 def read(
     table: SplitTable, split: str, classes: Classes, taught: Mapping[int, str], clips: Viewed, max_rejected: float
 ) -> RestTrainingSet:
-    """The clips of the classes that are taught, by id and with their names.
+    """The clips of the taught classes.
 
     Raises DataError where more than `max_rejected` of them cannot be looked at, and for a class of which none can.
     """

@@ -34,7 +34,7 @@ def file_of(sense: Sense, pretrained: Path, split: str, seed: int, where: str) -
 
 
 def meta_of(sense: Sense, file: Path, request: frozen.EncoderRequest, layout: str) -> frozen.EncoderMeta:
-    """What the weights of a start are. Refuses those of another encoder, and those that saw an unseen class."""
+    """The metadata of a start's weights. Refuses weights of another encoder and such as saw an unseen class."""
     meta = frozen.check(checkpoint.load(file)[1], file, request, layout)
     if meta.text_space is not None:
         raise DataError(

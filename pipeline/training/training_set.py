@@ -1,4 +1,4 @@
-"""Who may be learnt from: the clips of a split's training roles, joined by id to prepared arrays."""
+"""The clips that an encoder may be trained on: those of a split's training roles, joined by id to prepared arrays."""
 
 # Shapes: N clips, C channels, T frames, V joints, M bodies.
 from collections.abc import Collection, Mapping, Sequence
@@ -23,7 +23,7 @@ ROLES: dict[Classes, tuple[str, ...]] = {"fit": ("fit",), "seen": ("fit", "val")
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """What one encoder may learn from: rows and class ids to train on, the same held out, and who must stay unknown."""
+    """What one encoder may be trained on: rows and class ids to train on, others held out, and the unseen classes."""
 
     split: str
     rows: list[int]
@@ -33,7 +33,7 @@ class TrainingSet:
     training_classes: list[int]
     training_names: list[str]  # of these classes
     unseen_classes: list[int]
-    training_clips: str  # digest of all clips that the split lets it learn from, held-out and rejected ones among them
+    training_clips: str  # digest of all clips of its training roles, including held-out and rejected ones
 
 
 class Available(Protocol):
@@ -53,7 +53,7 @@ class Available(Protocol):
 
 
 class Prepared:
-    """The arrays of a preprocess row, or of its clips those that are named; they stay on disk."""
+    """The arrays of a preprocess row, or of some of its clips; they stay on disk."""
 
     def __init__(self, arrays: Path, only: Collection[str] | None = None) -> None:
         self.path = arrays
@@ -86,7 +86,7 @@ class LabelledClips:
         return order(num_rows, self.batch_size, seed, epoch) if self.shuffled else in_turn(num_rows, self.batch_size)
 
     def read(self, rows: Rows, seed: int) -> Arrays:
-        """x_NCTVM and label_N; of a clip the same variant whatever other rows are read with it."""
+        """x_NCTVM and label_N; the variant of a clip does not depend on the other rows of the batch."""
         place = {class_id: number for number, class_id in enumerate(self.training_classes)}
         label_N = np.array([place[self.labels[row]] for row in rows.tolist()], dtype=np.int64)
         x_NCTVM = self.prepared.clips[[self.rows[row] for row in rows.tolist()]]

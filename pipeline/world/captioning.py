@@ -40,43 +40,45 @@ class Words:
         classes = ClassNames({"demo": [action.name for action in ACTIONS]})
         self._of_class = {
             class_id: [
-                said for said in _told(ACTIONS[class_id]) if all(named in shown for _, named in classes.named(said))
+                phrase
+                for phrase in _sentences(ACTIONS[class_id])
+                if all(named in shown for _, named in classes.named(phrase))
             ]
             for class_id in shown
         }
 
     def unsaid(self) -> list[int]:
         """The classes that nothing can be said of: whatever is true of them names another one."""
-        return sorted(class_id for class_id, said in self._of_class.items() if not said)
+        return sorted(class_id for class_id, phrases in self._of_class.items() if not phrases)
 
     def of_action(self, class_id: int, rng: np.random.Generator) -> str:
         """A caption of somebody who does an action."""
-        said = self._of_class[class_id]
+        phrases = self._of_class[class_id]
         who, opening = _PEOPLE[rng.integers(len(_PEOPLE))], _OPENINGS[rng.integers(len(_OPENINGS))]
-        return opening.format(who=who, does=said[rng.integers(len(said))])
+        return opening.format(who=who, does=phrases[rng.integers(len(phrases))])
 
 
-def _told(action: Action) -> list[str]:
+def _sentences(action: Action) -> list[str]:
     """All that may be said of an action: "sits and claps"."""
-    told = [""]
+    sentences = [""]
     for step in action.steps:
         for phrases in _phrases(step):
-            told = [f"{before} and {phrase}" if before else phrase for before in told for phrase in phrases]
-    return told
+            sentences = [f"{before} and {phrase}" if before else phrase for before in sentences for phrase in phrases]
+    return sentences
 
 
 def _phrases(step: tuple[Primitive, ...]) -> list[tuple[str, ...]]:
     """The phrases of what is done at once; two arms that do the same are said as one."""
-    found: dict[tuple[str, str], tuple[str, ...]] = {}
+    phrases: dict[tuple[str, str], tuple[str, ...]] = {}
     for limb, motion in step:
         side, _, kind = limb.rpartition(" ")
         if not side:
-            found[limb, motion] = _WHOLE[kind, motion]
+            phrases[limb, motion] = _WHOLE[kind, motion]
         elif {(f"left {kind}", motion), (f"right {kind}", motion)} <= set(step):
-            found[kind, motion] = _BOTH[motion]
+            phrases[kind, motion] = _BOTH[motion]
         else:
-            found[limb, motion] = tuple(phrase.format(side=side) for phrase in _ONE[kind, motion])
-    return list(found.values())
+            phrases[limb, motion] = tuple(phrase.format(side=side) for phrase in _ONE[kind, motion])
+    return list(phrases.values())
 
 
 def of_scene(made: Scene, rng: np.random.Generator) -> tuple[str, list[Thing]]:
@@ -84,23 +86,23 @@ def of_scene(made: Scene, rng: np.random.Generator) -> tuple[str, list[Thing]]:
     relations = told_relations(made)
     if rng.random() < 0.25:
         things = [thing for thing in made.things if thing.words]
-        told = [things[rng.integers(len(things))]]
-        said = f"a {told[0].noun} that is {' and '.join(told[0].words)}"
+        things_named = [things[rng.integers(len(things))]]
+        sentence = f"a {things_named[0].noun} that is {' and '.join(things_named[0].words)}"
     else:
         chosen = relations[rng.integers(len(relations))]
-        told = [made.things[chosen[0]], made.things[chosen[2]]]
-        said = _related(made, chosen, rng)
-    return _SCENES[rng.integers(len(_SCENES))].format(said), told
+        things_named = [made.things[chosen[0]], made.things[chosen[2]]]
+        sentence = _related(made, chosen, rng)
+    return _SCENES[rng.integers(len(_SCENES))].format(sentence), things_named
 
 
 def _related(made: Scene, relation: tuple[int, str, int], rng: np.random.Generator) -> str:
     """One relation, sometimes the other way round."""
     subject, predicate, object_ = relation
-    one, other = made.things[subject], made.things[object_]
+    first, other = made.things[subject], made.things[object_]
     if rng.random() < 0.3 and predicate in _TURNED:
-        one, predicate, other = other, _TURNED[predicate], one
-        assert holds(one, predicate, other)
-    return f"{_named(one, rng)} {predicate} {_named(other, rng)}"
+        first, predicate, other = other, _TURNED[predicate], first
+        assert holds(first, predicate, other)
+    return f"{_named(first, rng)} {predicate} {_named(other, rng)}"
 
 
 _TURNED = {

@@ -98,18 +98,18 @@ def _boxes(solid_THW: npt.NDArray[np.int16], solids: Solids) -> Boxes:
     """The boxes around the pixels that show a person or thing, where there are some; frame by frame."""
     thing_of = np.append(solids.thing_N, [-1, -1, -1])  # floor, wall and, as -1, nothing
     thing_THW = thing_of[solid_THW]
-    found: list[tuple[int, int, list[int]]] = []
+    boxes: list[tuple[int, int, list[int]]] = []
     for thing in range(len(solids.things)):
         shown_THW = thing_THW == thing
         for frame in np.flatnonzero(shown_THW.sum(axis=(1, 2)) >= _FEWEST_PIXELS).tolist():
             columns, rows = (np.flatnonzero(shown_THW[frame].any(axis=axis)) for axis in (0, 1))
             corners = [int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1]
-            found.append((frame, thing, corners))
-    found.sort()
+            boxes.append((frame, thing, corners))
+    boxes.sort()
     return Boxes(
-        np.array([frame for frame, _, _ in found], np.int64),
-        np.array([corners for _, _, corners in found], np.float32).reshape(-1, 4),
-        tuple(solids.things[thing] for _, thing, _ in found),
+        np.array([frame for frame, _, _ in boxes], np.int64),
+        np.array([corners for _, _, corners in boxes], np.float32).reshape(-1, 4),
+        tuple(solids.things[thing] for _, thing, _ in boxes),
     )
 
 

@@ -135,10 +135,10 @@ def _regions(made: Scene) -> dict[str, object]:
 
 
 def _entry(frame: RoomFrame, thing: RoomThing) -> dict[str, object]:
-    about = {"tag": f"{frame.key}/{thing.name}", "set": frame.subset}
+    metadata = {"tag": f"{frame.key}/{thing.name}", "set": frame.subset}
     if thing.box is None:
         empty = dict.fromkeys(("bbox", "attention_relationship", "spatial_relationship", "contacting_relationship"))
-        return {"class": thing.name, **empty, "visible": False, "metadata": about}
+        return {"class": thing.name, **empty, "visible": False, "metadata": metadata}
     return {
         "class": thing.name,
         "bbox": thing.box,
@@ -146,7 +146,7 @@ def _entry(frame: RoomFrame, thing: RoomThing) -> dict[str, object]:
         "spatial_relationship": list(thing.spatial),
         "contacting_relationship": list(thing.contacting),
         "visible": True,
-        "metadata": about,
+        "metadata": metadata,
     }
 
 

@@ -90,21 +90,21 @@ def _sample(world: ImageTextWorld, number: int, words: captioning.Words) -> Samp
     content = io.BytesIO()
     picture.save(content, "JPEG", quality=_QUALITY)
     key = f"{number // world.pictures_per_shard:05d}{number % world.pictures_per_shard:04d}"
-    about = {"key": key, "caption": caption, "class_id": class_id, "origin": "scene" if class_id is None else "person"}
-    return Sample(key, "jpg", content.getvalue(), caption, about)
+    facts = {"key": key, "caption": caption, "class_id": class_id, "origin": "scene" if class_id is None else "person"}
+    return Sample(key, "jpg", content.getvalue(), caption, facts)
 
 
 def _things(world: ImageTextWorld, number: int, rng: np.random.Generator) -> tuple["Image", str]:
     from pipeline.world.painting import painted
 
     made = scene(world.seed, number, _SCALE * world.width, _SCALE * world.height)
-    caption, told = captioning.of_scene(made, rng)
-    return painted(made).crop(_around(told, made)).resize((world.width, world.height), reducing_gap=2.0), caption
+    caption, named = captioning.of_scene(made, rng)
+    return painted(made).crop(_around(named, made)).resize((world.width, world.height), reducing_gap=2.0), caption
 
 
-def _around(told: list[Thing], made: Scene) -> tuple[int, int, int, int]:
+def _around(things: list[Thing], made: Scene) -> tuple[int, int, int, int]:
     """Left, top, right and bottom of a part, of the proportions of the whole, that shows what the caption tells of."""
-    boxes = [thing.box for thing in told if thing.number] or [made.things[0].box]  # the floor alone is all of it
+    boxes = [thing.box for thing in things if thing.number] or [made.things[0].box]  # the floor alone is all of it
     left, top = (min(box[axis] for box in boxes) for axis in (0, 1))
     right, bottom = (max(box[axis] + box[axis + 2] for box in boxes) for axis in (0, 1))
     share = min(1.0, _ROOM * max((right - left) / made.width, (bottom - top) / made.height))

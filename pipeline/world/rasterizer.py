@@ -68,8 +68,8 @@ def surfaces(lens: Lens, capsules: Capsules, planes_P4: Points) -> Surfaces:
         rows, columns = _window(lens, start_T3, stop_T3, float(capsules.radius_N[index]))
         part = (slice(None), rows, columns)
         if z_THW[part].size:
-            found = _capsule_z(rays_HW2[rows, columns], start_T3, stop_T3, float(capsules.radius_N[index]))
-            _nearer(z_THW[part], solid_THW[part], found, index)
+            depth = _capsule_z(rays_HW2[rows, columns], start_T3, stop_T3, float(capsules.radius_N[index]))
+            _nearer(z_THW[part], solid_THW[part], depth, index)
     return Surfaces(z_THW, solid_THW, _normals(rays_HW2, z_THW, solid_THW, capsules, planes_P4))
 
 

@@ -117,19 +117,19 @@ def scene(seed: int, number: int, width: int, height: int) -> Scene:
     return Scene(number, width, height, tuple(builder.things))
 
 
-def holds(one: Thing, predicate: str, other: Thing) -> bool:
+def holds(subject: Thing, predicate: str, other: Thing) -> bool:
     """Whether a relation of the world's vocabulary is true; False for predicates it does not have."""
     if predicate in ("on", "under"):
-        lower, upper = (other, one) if predicate == "on" else (one, other)
+        lower, upper = (other, subject) if predicate == "on" else (subject, other)
         return upper.carrier == lower.number and upper.how == "on"
     if predicate == "holding":
-        return other.carrier == one.number and other.how == "held"
+        return other.carrier == subject.number and other.how == "held"
     if predicate == "wearing":
-        return other.carrier == one.number and other.how == "worn"
-    if 0 in (one.number, other.number) or one.carrier == other.number or other.carrier == one.number:
+        return other.carrier == subject.number and other.how == "worn"
+    if 0 in (subject.number, other.number) or subject.carrier == other.number or other.carrier == subject.number:
         return False
-    gap_right = other.box[0] - (one.box[0] + one.box[2])
-    gap_left = one.box[0] - (other.box[0] + other.box[2])
+    gap_right = other.box[0] - (subject.box[0] + subject.box[2])
+    gap_left = subject.box[0] - (other.box[0] + other.box[2])
     return {
         "to the left of": gap_right >= 0,
         "to the right of": gap_left >= 0,
@@ -140,17 +140,17 @@ def holds(one: Thing, predicate: str, other: Thing) -> bool:
 def told_relations(scene: Scene) -> list[tuple[int, str, int]]:
     """The relations an annotator would draw: what carries what, and the order of neighbours on the same carrier."""
     rng = generator(scene.number, "annotator")
-    told: list[tuple[int, str, int]] = []
+    relations: list[tuple[int, str, int]] = []
     for thing in scene.things[1:]:
         if thing.carrier is not None:
             ends = (thing.number, "on", thing.carrier)
             by_person = (thing.carrier, "holding" if thing.how == "held" else "wearing", thing.number)
-            told.append(ends if thing.how == "on" else by_person)
+            relations.append(ends if thing.how == "on" else by_person)
     for carrier in {thing.carrier for thing in scene.things if thing.how == "on" and thing.carrier is not None}:
         row = sorted((t for t in scene.things if t.carrier == carrier and t.how == "on"), key=lambda t: t.box[0])
         for left, right in pairwise(row):
             word = str(rng.choice(["to the left of", "to the right of", "next to"]))
-            one, other = (right, left) if word == "to the right of" else (left, right)
-            if holds(one, word, other):
-                told.append((one.number, word, other.number))
-    return sorted(told)
+            subject, other = (right, left) if word == "to the right of" else (left, right)
+            if holds(subject, word, other):
+                relations.append((subject.number, word, other.number))
+    return sorted(relations)

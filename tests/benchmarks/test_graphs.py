@@ -22,13 +22,13 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from pipeline.formats import visual_genome as vg
 from pipeline.graphs.corpora import visual_genome as corpus
-from pipeline.graphs.networks import to_networkx
 from pipeline.graphs.scene import SceneGraph, components
 from pipeline.text import captions, negate, path_cover, pools
 from pipeline.text.captions import Captioner
 from pipeline.text.lexicon import Lexicon
 from pipeline.text.negatives.shared import Scene
 from pipeline.text.truth import Truth
+from tests.graphs.networks import to_networkx
 
 NUM_IMAGES = 2000
 NUM_TIMED = 500

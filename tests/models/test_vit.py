@@ -89,7 +89,7 @@ def test_the_class_token_or_the_mean_of_the_patches_is_the_vector(clips):
     for pooling in ("class", "mean"):
         network = encoder(pooling=pooling)
         with torch.no_grad():
-            tokens_NLD = network._found(clips)
+            tokens_NLD = network._tokens(clips)
             feature_ND, tokens_NSGPD = network.with_tokens(clips)
         assert tokens_NSGPD.shape == (3, 2, 3, 2, 8)
         assert torch.equal(feature_ND, tokens_NLD[:, 0] if pooling == "class" else tokens_NLD[:, 1:].mean(dim=1))

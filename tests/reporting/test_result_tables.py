@@ -29,7 +29,7 @@ def test_a_cell_is_the_figure_of_its_row_with_the_interval_over_cells() -> None:
         [0.30000000000000004, 0.5],
         "cells",
     )
-    assert (table.heads[0].chance, table.heads[0].about) == ("20.0", "demo, films: top-1 among 5 unseen classes")
+    assert (table.heads[0].chance, table.heads[0].meaning) == ("20.0", "demo, films: top-1 among 5 unseen classes")
     assert (table.footnotes, table.sources, table.any_bold) == ([], [], False)
 
 

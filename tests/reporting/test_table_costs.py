@@ -24,7 +24,7 @@ def test_a_column_of_costs_has_neither_chance_nor_interval_and_mixes_datasets_an
     )
     head = table.heads[0]
     assert head.chance is None
-    assert head.about.startswith("multiply-accumulates of one clip, through the encoder where that is counted")
+    assert head.meaning.startswith("multiply-accumulates of one clip, through the encoder where that is counted")
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_parameters_and_multiply_accumulates_have_columns_of_their_own() -> None
     rows = [{"title": "dvta", "cells": {"params": "a", "macs": "a"}, "published": None}]
     table = filled(asked({}, columns=columns, rows=rows), results)
     assert [cell.measured.shown for cell in table.lines[0][1] if cell and cell.measured] == ["4.89 M", "42.1 M"]
-    assert table.heads[0].about == "parameters that the method trains"
+    assert table.heads[0].meaning == "parameters that the method trains"
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.sources import clips
-from pipeline.sources.graph_pairs import ascending
+from pipeline.sources.graph_pairs import VideoRow, ascending
 
 
 @pytest.fixture
@@ -15,12 +15,12 @@ def video(tmp_path) -> Path:
 
 
 def told(annotated, hidden=()):
-    return {"frames": annotated, "usable": [frame not in hidden for frame in annotated], "boxes": []}
+    return VideoRow(annotated, [frame not in hidden for frame in annotated], [])
 
 
 def numbers(video, frame, about, num_frames=4, stride=1):
     found = clips.frames(video / f"{frame:06d}.png", frame, about, num_frames, stride)
-    return [int(path.stem) for path, _ in found], [about["frames"][place] for _, place in found]
+    return [int(path.stem) for path, _ in found], [about.frames[place] for _, place in found]
 
 
 def test_a_clip_lies_around_its_frame_with_the_boxes_of_the_nearest_annotated_one(video):
@@ -52,5 +52,5 @@ def test_the_nearest_of_two_is_the_earlier_where_they_are_as_near(frame, place):
 
 
 def test_the_frames_of_a_video_are_put_in_the_order_of_their_numbers():
-    video = {"frames": [10, 9, 100], "usable": [True, False, True], "boxes": [[1.0], [], [3.0]]}
-    assert ascending(video) == {"frames": [9, 10, 100], "usable": [False, True, True], "boxes": [[], [1.0], [3.0]]}
+    video = VideoRow([10, 9, 100], [True, False, True], [[1.0], [], [3.0]])
+    assert ascending(video) == VideoRow([9, 10, 100], [False, True, True], [[], [1.0], [3.0]])

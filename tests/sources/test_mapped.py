@@ -1,29 +1,33 @@
 import pickle
 from pathlib import Path
 
-import pyarrow as pa
+import msgspec
 import pytest
 
+from pipeline.core.schemas import Float32s
 from pipeline.sources import mapped
 from pipeline.sources.mapped import Mapped
 
-SCHEMA = pa.schema([("name", pa.string()), ("boxes", pa.list_(pa.float32()))])
+
+class Named(msgspec.Struct, frozen=True):
+    name: str
+    boxes: Float32s
 
 
 def rows(number):
-    return [{"name": f"row {k}", "boxes": [float(k)] * (k % 3)} for k in range(number)]
+    return [Named(f"row {k}", [float(k)] * (k % 3)) for k in range(number)]
 
 
 def test_rows_are_read_by_their_numbers_across_batches(tmp_path):
-    assert mapped.write(tmp_path / "a.arrow", SCHEMA, iter(rows(5000))) == 5000
-    table = Mapped(tmp_path / "a.arrow")
+    assert mapped.write(tmp_path / "a.arrow", Named, iter(rows(5000))) == 5000
+    table = Mapped(tmp_path / "a.arrow", Named)
     assert len(table) == 5000
     assert [table.row(k) for k in (0, 2047, 2048, 4999)] == [rows(5000)[k] for k in (0, 2047, 2048, 4999)]
 
 
 def test_pickled_it_is_its_path(tmp_path):
-    mapped.write(tmp_path / "a.arrow", SCHEMA, rows(3000))
-    table = Mapped(tmp_path / "a.arrow")
+    mapped.write(tmp_path / "a.arrow", Named, rows(3000))
+    table = Mapped(tmp_path / "a.arrow", Named)
     table.row(1)
     content = pickle.dumps(table)
     assert len(content) < 500
@@ -31,13 +35,13 @@ def test_pickled_it_is_its_path(tmp_path):
 
 
 def test_no_rows_are_a_table_of_none(tmp_path):
-    assert mapped.write(tmp_path / "a.arrow", SCHEMA, []) == len(Mapped(tmp_path / "a.arrow")) == 0
+    assert mapped.write(tmp_path / "a.arrow", Named, []) == len(Mapped(tmp_path / "a.arrow", Named)) == 0
 
 
 @pytest.mark.parametrize("number", [0, 3])
 def test_the_file_is_opened_once(tmp_path: Path, number: int) -> None:
-    mapped.write(tmp_path / "a.arrow", SCHEMA, rows(number))
-    table = Mapped(tmp_path / "a.arrow")
+    mapped.write(tmp_path / "a.arrow", Named, rows(number))
+    table = Mapped(tmp_path / "a.arrow", Named)
     assert len(table) == number
     (tmp_path / "a.arrow").rename(tmp_path / "b.arrow")
     assert len(table) == number

@@ -128,8 +128,8 @@ def test_every_frame_of_a_clip_has_the_boxes_of_its_own_annotation(root, tmp_pat
             continue
         for place, number in enumerate(step.tolist()):
             pair = data.pairs.row(number - len(data.pairs))
-            found = clips.frames(Path(pair["picture"]), pair["frame"], data.videos.row(pair["video"]), 3, 1)
-            assert found[1][0] == Path(pair["picture"])  # in the middle
+            found = clips.frames(Path(pair.picture), pair.frame, data.videos.row(pair.video), 3, 1)
+            assert found[1][0] == Path(pair.picture)  # in the middle
             for time, (path, _) in enumerate(found):  # every frame on disk is annotated
                 row = rows[f"ag|{path.parent.name}/{path.name}|"]
                 boxes = batch["action_boxes"][place, time]
@@ -145,7 +145,7 @@ def test_every_frame_of_a_clip_has_the_boxes_of_its_own_annotation(root, tmp_pat
 
 def test_only_certain_negatives_and_none_at_all(root, tmp_path):
     some, certain = (read(root, tmp_path / str(k), only_certain=bool(k)).train.pairs for k in (0, 1))
-    count = [sum(len(table.row(k)["negatives"]) for k in range(len(table))) for table in (some, certain)]
+    count = [sum(len(table.row(k).negatives) for k in range(len(table))) for table in (some, certain)]
     assert count[0] > count[1] > 0
     none = read(root, tmp_path / "n", num_negatives=0).train
     assert none.read(none.steps(0, 0)[0], 0)["negatives"].shape[1] == 0

@@ -30,9 +30,9 @@ def test_no_clip_has_a_frame_beside_one_that_shows_a_held_out_composition(root, 
     rows, hidden = graph_rows(root), 0
     for number in range(len(data.pairs)):
         pair = data.pairs.row(number)
-        video = data.videos.row(pair["video"])
-        hidden += not all(video["usable"])
-        for path, _ in clips.frames(Path(pair["picture"]), pair["frame"], video, 5, 1):
+        video = data.videos.row(pair.video)
+        hidden += not all(video.usable)
+        for path, _ in clips.frames(Path(pair.picture), pair.frame, video, 5, 1):
             assert not judge.of_graph(from_json(rows[f"ag|{path.parent.name}/{path.name}|"]["graph"]))
     assert hidden
 
@@ -65,9 +65,9 @@ def test_nothing_that_trains_shows_or_says_a_held_out_composition(root, tmp_path
     rows = graph_rows(root)
     trained = [data.train.pairs.row(k) for k in range(len(data.train.pairs))]
     for row in trained:
-        corpus, image_id, _ = row["key"].split("|")
+        corpus, image_id, _ = row.key.split("|")
         assert not judge.of_graph(from_json(rows[f"{corpus}|{image_id}|"]["graph"]))
-        assert not any(judge.of_text(text) for text in (row["caption"], *row["negatives"]))
+        assert not any(judge.of_text(text) for text in (row.caption, *row.negatives))
     assert not any(judge.of_text(data.train.samples.text(k)) for k in range(len(data.train.samples)))
     assert len(free.train.pairs) > len(trained) > 20
     assert data.counts["graph pairs: shows a held-out composition"] == len(data.heldout) - len(free.heldout)
@@ -82,7 +82,7 @@ def test_the_classes_that_texts_name_are_listed_and_withheld_ones_dropped(root, 
     data = read(root, tmp_path / "a", audit=["demo", "demo_home"], video_share=0.0)
     texts = [data.train.samples.text(k) for k in range(len(data.train.samples))]
     trained = [data.train.pairs.row(k) for k in range(len(data.train.pairs))]
-    texts += [text for row in trained for text in (row["caption"], *row["negatives"])]
+    texts += [text for row in trained for text in (row.caption, *row.negatives)]
     for dataset in ("demo", "demo_home"):
         names = ClassNames({dataset: [one.name for one in datasets.classes(dataset)]})
         assert data.named_classes[dataset] == sorted({k for text in texts for _, k in names.named(text)})
@@ -93,7 +93,7 @@ def test_the_classes_that_texts_name_are_listed_and_withheld_ones_dropped(root, 
     assert (
         less.counts["shard samples: names a withheld class"]
         == jumps
-        == len(texts) - len(trained) - sum(len(row["negatives"]) for row in trained) - len(less.train.samples)
+        == len(texts) - len(trained) - sum(len(row.negatives) for row in trained) - len(less.train.samples)
     )
 
 
@@ -229,6 +229,6 @@ def test_frames_without_an_annotated_size_have_the_boxes_that_their_pictures_siz
     meta, rows = tables.read_meta(file, GRAPHS), tables.read_table(file, GRAPHS).to_pylist()
     tables.write(file, GRAPHS, [{**row, "width": None, "height": None} for row in rows], meta)
     one, two = (read(folder, tmp_path / str(k), corpora=["ag"]).train.videos for k, folder in enumerate((root, other)))
-    boxes = [[table.row(k)["boxes"] for k in range(len(table))] for table in (one, two)]
+    boxes = [[table.row(k).boxes for k in range(len(table))] for table in (one, two)]
     assert boxes[0] == boxes[1]
     assert any(map(any, boxes[0]))

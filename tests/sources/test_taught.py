@@ -49,7 +49,7 @@ def test_what_a_check_tells_is_left_out_and_the_rest_is_named_as_kept(datasets: 
     ):
         found = taught(source, targets, [0, 1, 2, 3], params(*remove), seed=0)
         assert [each.source for each in found.removed] == removed
-        assert [each.source for each in found.kept] == kept
+        assert [each.source for each in found.kept_overlap] == kept
         assert list(found.names.values()) == [name for name in SOURCE if name not in removed]
         assert np.allclose(found.vectors_KE, VECTORS["source"][list(found.names)])
 
@@ -57,7 +57,7 @@ def test_what_a_check_tells_is_left_out_and_the_rest_is_named_as_kept(datasets: 
 def test_classes_that_are_not_asked_for_are_neither_taught_nor_compared(datasets: list[Named]) -> None:
     found = taught(datasets[0], datasets[1:], [3, 0], params(), seed=0)
     assert list(found.names) == [0, 3]
-    assert [(each.class_id, each.target, each.dataset, each.how) for each in found.kept] == [
+    assert [(each.class_id, each.target, each.dataset, each.how) for each in found.kept_overlap] == [
         (3, "sit down", "home", "words")
     ]
 

@@ -174,7 +174,7 @@ def test_weights_are_those_of_the_chosen_setting_after_the_refit(inputs, tmp_pat
     assert about["training_classes"] == scored.training_classes
     task = align.build_tasks(inputs, align.TaskRequest("toy", "random", ["s0"], [0], 0.0))[0]
     candidates = ridge.candidates(task.training("seen"), task.texts, RIDGE, 0)
-    expected = [candidate.module.weight_TD for candidate in candidates][scored.selected]
+    expected = [candidate.module.weight_DT.T for candidate in candidates][scored.selected]
     np.testing.assert_array_equal(state["linear.weight"].numpy(), expected)
 
 

@@ -17,7 +17,6 @@ from pipeline.models import checkpoint, encoder_cost
 from pipeline.models.learning import Learner
 from pipeline.steps import pretrain as step
 from pipeline.training import loop
-from tests.counting import count_reads, twice
 
 ROW = {
     "dataset": "toy",
@@ -103,14 +102,6 @@ def test_worker_processes_leave_the_same_bytes(left, world):
     folder = run(world, out="processes", engine="processes")[1]
     for file in left[1].iterdir():
         assert (folder / file.name).read_bytes() == file.read_bytes()
-
-
-def test_arrays_splits_and_texts_are_read_once_for_all_encoders(world, monkeypatch):
-    write_texts(world)
-    reads = count_reads(monkeypatch)
-    run(world, training={**ROW["training"], "num_epochs": 1}, **TOLD)
-    assert twice(reads) == {}
-    assert {str(world / name) for name in ("x.zarr", "split.parquet", "texts.zarr")} <= set(reads)
 
 
 def test_one_encoder_a_split_and_seed_is_left_with_its_story(left):

@@ -9,6 +9,7 @@ from pipeline.models import checkpoint, tasks
 from pipeline.models.methods import pgfa
 from pipeline.steps import extract
 from pipeline.training.encoding import Batches
+from tests.counting import count_reads, twice
 from tests.steps.test_pretrain import ROW, TEXT, TOLD, differ, run, weights_of, world, write_texts
 
 __all__ = ["world"]  # a fixture
@@ -71,3 +72,11 @@ def test_from_weights_to_cosines_the_clips_lie_among_the_texts_that_taught(world
     assert found.score(task.test_features_ND, task.texts.of(task.unseen)).shape == (4, 2)
     write_texts(world, hash_="others")
     assert not tasks.build_tasks(inputs, asked)[0].one_space
+
+
+def test_arrays_splits_and_texts_are_read_once_for_all_encoders(world, monkeypatch):
+    write_texts(world)
+    reads = count_reads(monkeypatch)
+    run(world, training={**ROW["training"], "num_epochs": 1}, **TOLD)
+    assert twice(reads) == {}
+    assert {str(world / name) for name in ("x.zarr", "split.parquet", "texts.zarr")} <= set(reads)

@@ -95,7 +95,7 @@ def test_variants_are_of_the_clips_to_learn_from_and_never_of_those_held_out():
         teaching = classify.Teaching(0.0, variant=variant, texts=None)
         classify.train(encoder, Rows(), LESSONS, PARAMS, teaching, seed=0, task=TASK)
     assert len(seen) == 20 * 15
-    assert {tuple(x) for x in seen} == {tuple(x) for x in Rows.x_NCTVM[:20].tolist()}
+    assert {tuple(x) for x in seen} == {tuple(x) for x in Rows.clips[:20].tolist()}
     assert not torch.equal(encoder.layer.weight, plain.layer.weight)
 
 

@@ -49,13 +49,13 @@ def regions(source: annotations.Annotations, whole: Reading, params: RegionParam
     if whole.graph is None or not params.most:
         return
     try:
-        found = source.read_regions(int(whole.image_id))
+        described = source.read_regions(int(whole.image_id))
     except BadImageError as error:
         whole.faults.append(f"regions left out: {error}")
         return
     chosen: dict[str, Reading] = {}
     seen: set[tuple[int, ...]] = set()
-    crops = sorted(_crops(whole.graph, found, params), key=lambda crop: (-len(crop[0].relations), crop[1]))
+    crops = sorted(_crops(whole.graph, described, params), key=lambda crop: (-len(crop[0].relations), crop[1]))
     for part, number, box, phrase in crops:
         ids = tuple(thing.id for thing in part.objects)
         if ids not in seen and len(chosen) < params.most:
@@ -66,11 +66,11 @@ def regions(source: annotations.Annotations, whole: Reading, params: RegionParam
 
 
 def _crops(
-    graph: SceneGraph, found: list[Region], params: RegionParams
+    graph: SceneGraph, described: list[Region], params: RegionParams
 ) -> Iterator[tuple[SceneGraph, int, tuple[int, int, int, int], str]]:
     """Graph, number, box and phrase of every region that shows a relation."""
-    numbers = [region.id if region.region_id is None else region.region_id for region in found]
-    for number, region in zip(numbers, found, strict=True):
+    numbers = [region.id if region.region_id is None else region.region_id for region in described]
+    for number, region in zip(numbers, described, strict=True):
         box = _region_box(region, graph.width, graph.height)
         if box is None or number is None or numbers.count(number) > 1:
             continue
@@ -83,14 +83,14 @@ def _crops(
 
 def _reading(name: str, image: Image) -> Reading:
     faults: list[str] = []
-    width, height = _side(image.about.width), _side(image.about.height)
+    width, height = _side(image.data.width), _side(image.data.height)
     objects = _objects(image, width, height, faults)
     relations = _relations(image, objects, faults)
     graph = scene_graph(name, "", (width, height), objects.values(), relations)
     if not graph.objects:
         return Reading(name, None, "no objects", faults)
-    coco_id = image.about.coco_id if 0 <= (image.about.coco_id or 0) < _MAX_ID else None
-    return Reading(name, graph, None, faults, _file(image.about.url), coco_id=coco_id)
+    coco_id = image.data.coco_id if 0 <= (image.data.coco_id or 0) < _MAX_ID else None
+    return Reading(name, graph, None, faults, _file(image.data.url), coco_id=coco_id)
 
 
 def _objects(image: Image, width: int | None, height: int | None, faults: list[str]) -> dict[int, SceneObject]:
@@ -157,11 +157,11 @@ def _place(record: Described) -> Place:
 
 def _attributes_by_mention(image: Image) -> dict[int | Place, list[str]]:
     """Attributes under the object's id, and for v1.0 under its name and box."""
-    found: dict[int | Place, list[str]] = {}
+    attributes: dict[int | Place, list[str]] = {}
     for mention in image.attributed:
         key = mention.object_id if image.one_id_an_object else _place(mention)
-        found.setdefault(key, []).extend(mention.attributes)
-    return found
+        attributes.setdefault(key, []).extend(mention.attributes)
+    return attributes
 
 
 def _box(record: Described, width: int | None, height: int | None) -> Box | None:

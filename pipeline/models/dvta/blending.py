@@ -1,4 +1,4 @@
-"""SDE of eq. 3, and the cosine of a clip with a blend of texts, without the blend."""
+"""SDE of eq. 3, and the cosine of a clip with a blend of texts without forming the blend."""
 
 # Shapes: B clips, K texts (of classes, or of the clips of a batch), S texts of a class that are blended, H shared size.
 import math
@@ -17,9 +17,9 @@ def products(v_BH: Tensor, text_SKH: Tensor) -> Tensor:
 
 
 def attention(v_BH: Tensor, key_SKH: Tensor, sde: SdeParams, product_BKS: Tensor | None = None) -> Tensor:
-    """How much of each of its S texts a class takes for a clip, (B, K, S) with sum 1 over S (the softmax of eq. 3).
+    """The weights of the S texts of a class for each clip, (B, K, S) with sum 1 over S (the softmax of eq. 3).
 
-    `product_BKS` are the products of clips and keys, where they are known.
+    `product_BKS` are the products of clips and keys, if already known.
     """
     logit_BKS = products(v_BH, key_SKH) if product_BKS is None else product_BKS
     if sde.measure == "cosine":

@@ -1,4 +1,4 @@
-"""What a clip costs, counted from the formulas as they are written down, as papers count (Table 9)."""
+"""What a clip costs, computed from the formulas as papers do (Table 9)."""
 
 from pipeline.models import dense
 from pipeline.models.dvta.network import DVTA

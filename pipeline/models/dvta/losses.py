@@ -1,10 +1,10 @@
 """What DVTA minimises: KL divergences to several positives of a batch (eqs. 5 and 10), InfoNCE, softmax over classes.
 
-The text of a class stands in one column however many clips of the batch it belongs to, and counts as often as that: the
-same sums as over all pairs of clips, B x K terms and not B x B.
+The text of a class has one column, counted as often as clips of the batch have it: the same sums as over all pairs of
+clips, in B x K terms and not B x B.
 
-Where a class has one text for all its clips, KL with uniform positives is InfoNCE but for a constant, so both train the
-same: docs/dvta.md.
+Where a class has one text for all its clips, KL with uniform positives is InfoNCE up to a constant: both train alike
+(docs/dvta.md).
 """
 
 # Shapes: B clips, C columns (texts of classes, or one blended for each clip).
@@ -22,7 +22,7 @@ SHARPNESS = 10.0  # of the released code's target, softmax(10 x {0, 1})
 
 @dataclass(frozen=True)
 class BatchPairs:
-    """Which columns belong to which clips of a batch."""
+    """Which columns match which clips of a batch."""
 
     own_B: Tensor  # the column of each clip's text
     same_BC: Tensor  # whether a column's text is of the clip's class

@@ -15,7 +15,7 @@ from pipeline.models.dvta.params import AugmentedParams, DvtaParams, SdeParams, 
 
 @dataclass(frozen=True)
 class ProjectedTexts:
-    """What can be said of classes before any clip is seen."""
+    """Projected texts of classes, computed once for all clips."""
 
     key_SKH: Tensor  # what a clip attends
     text_SKH: Tensor  # what is blended
@@ -32,12 +32,12 @@ class Alignments:
 
     @property
     def both(self) -> list[Tensor]:
-        """Those that there are."""
+        """The scores that there are."""
         return [scores for scores in (self.direct_BC, self.augmented_BC) if scores is not None]
 
 
 class Temperature(nn.Module):
-    """What scores are divided by: one number, or one for each alignment."""
+    """Divides scores by a learned number: one for both alignments, or one each."""
 
     def __init__(self, params: TemperatureParams, num_alignments: int) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ class DVTA(nn.Module):
 
 
 def batch_loss(model: DVTA, params: DvtaParams, v_BD: Tensor, text_SKT: Tensor, label_B: Tensor) -> Tensor:
-    """Of one batch; `label_B` are rows of the training classes' texts."""
+    """The loss of one batch; `label_B` are rows of the training classes' texts."""
     if params.loss.name == "softmax_ce":
         return _loss(model, params, model(v_BD, model.texts(text_SKT)), losses.by_class(label_B, text_SKT.shape[1]))
     classes_K, own_B = torch.unique(label_B, return_inverse=True)  # each text of the batch once
@@ -134,7 +134,7 @@ def _loss(model: DVTA, params: DvtaParams, alignments: Alignments, pairing: loss
 
 
 def activated(x: Tensor, params: AugmentedParams) -> Tensor:
-    """G of eq. 6, of what the metric network says."""
+    """G of eq. 6, of the output of the metric network."""
     if params.gamma is not None:
         return leaky_sigmoid(x, params.gamma)
     return x.sigmoid() if params.activation == "sigmoid" else x

@@ -1,4 +1,4 @@
-"""What a variant of DVTA says: every switch between the paper's equations and the released code, and the ablations."""
+"""Parameters of DVTA: every switch between the paper's equations and the released code, and the ablations."""
 
 from typing import Annotated, Literal
 
@@ -9,7 +9,7 @@ from pipeline.models.gradient_training import WarmupParams
 
 
 class SdeParams(Params):
-    """Semantic Description Enhancement: each clip takes more of the text of a class that it attends (eq. 3)."""
+    """Semantic Description Enhancement: each clip blends the texts of a class by attention (eq. 3)."""
 
     query: Literal["clip", "column"]  # in training, of pair (i, j): clip i, or (released code) clip j, whose text it is
     keys: Literal["projected", "raw"]  # the texts after their projector (eq. 3), or (released code) before it

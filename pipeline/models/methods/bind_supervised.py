@@ -2,10 +2,10 @@
 
 Action-SGFA binds senses to the picture tower of a CLIP and reads no text and no label: text comes for free. Where a
 dataset has no colour pictures, another sense must be the hub, and nothing ties that to text. This method learns the
-tie: a ridge regression from the hub's vectors of the training clips to the texts of their classes. It is asked through
-another sense, which bind has put into the hub's space and whose vectors the regression has never seen.
+tie: a ridge regression from the hub's vectors of the training clips to the texts of their classes. Clips are then
+scored by another sense, which `bind` has mapped into the hub's space and which the regression was not fitted to.
 
-Its figures are never rows of Action-SGFA: labels of seen classes are read.
+Its figures never stand in rows of Action-SGFA, because labels of seen classes are read.
 """
 
 # Shapes: N clips, D size of all vectors of a clip, K classes.
@@ -21,7 +21,7 @@ NEEDS: Need = "pooled"
 
 
 class Params(PenaltyParams):
-    """Which texts are the target, the penalties to choose from, and two senses of a store that `bind` joined."""
+    """Which texts are the target, the grid of penalties, and two senses of a store that `bind` joined."""
 
     learns_from: str  # whose vectors are mapped to the texts of their classes: the hub
     scores: str  # whose vectors are mapped, and compared with the texts, where a clip is recognised
@@ -34,7 +34,7 @@ class Params(PenaltyParams):
 
     @property
     def remark(self) -> str:
-        """That it is another method than the paper's."""
+        """That this is not the method of the paper."""
         return (
             f"This is no row of Action-SGFA: what ties {self.learns_from} to text was learned from the labels of seen "
             f"classes; the clips are recognised by {self.scores}."
@@ -42,7 +42,7 @@ class Params(PenaltyParams):
 
 
 def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[CandidateModel]:  # noqa: ARG001 - no chance in it
-    """One solution a penalty. Raises DataError for features that are not of both senses."""
+    """One solution a penalty. Raises DataError for features that do not hold both senses."""
     sense_vectors(clips.features_ND, clips.senses, params.scores)
     hub_clips = replace(clips, features_ND=sense_vectors(clips.features_ND, clips.senses, params.learns_from))
     for setting, (ridge, loss) in zip(params.settings, fit_grid(hub_clips, texts, params), strict=True):
@@ -52,16 +52,16 @@ def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> It
 
 @dataclass(frozen=True)
 class OneSenseScorer:
-    """The regression, asked about the vectors of one sense."""
+    """The regression, applied to the vectors of one sense."""
 
-    found: RidgeScorer
+    ridge: RidgeScorer
     senses: tuple[str, ...]
     sense: str
 
     def scores(self, features_ND: Array, texts: ClassTexts) -> Array:
         """Cosines (N, K)."""
-        return self.found.scores(sense_vectors(features_ND, self.senses, self.sense), texts)
+        return self.ridge.scores(sense_vectors(features_ND, self.senses, self.sense), texts)
 
     def explained(self, features_ND: Array, texts: ClassTexts) -> dict[str, Array]:
         """The vectors that are compared, and the cosines."""
-        return self.found.explained(sense_vectors(features_ND, self.senses, self.sense), texts)
+        return self.ridge.explained(sense_vectors(features_ND, self.senses, self.sense), texts)

@@ -1,14 +1,15 @@
 """CADA-VAE (Schönfeld et al., CVPR 2019) in the form that SynSE's authors gave it for skeletons.
 
 One autoencoder of clips and one of texts share a latent space: each also rebuilds the other's input from its own
-latent. Then a classifier is trained on latents drawn for the texts of the classes asked about, unseen ones included.
-It is trained at the time of scoring and reads the unseen classes' names, which zero-shot allows, but no clip of theirs;
-what it answers for a clip does not depend on the other clips. Seen classes, where they are asked about, are drawn from
-their texts too; Schönfeld et al. draw those from their clips, SynSE's authors gate them apart.
+latent. Then a classifier is trained on latents drawn for the texts of the candidate classes, unseen ones included. It
+is trained when clips are scored. It reads the names of unseen classes, which zero-shot allows, but none of their clips,
+and its answer for a clip does not depend on the other clips. Latents of seen candidate classes are drawn from their
+texts too; Schönfeld et al. draw those from their clips, SynSE's authors separate them by a gate.
 
-With `rectified`, as released, nothing below 0 is rebuilt, in texts neither. Every step draws its batch anew, as there.
+With `rectified`, as released, no rebuilt number is below 0, in texts neither. As there, every step draws a new batch.
 
-The state after each cycle is a candidate, chosen on the validation classes; the released code chose on the test clips.
+The state after each cycle is a candidate model, chosen on the validation classes; the released code chose on the test
+clips.
 """
 
 from collections.abc import Iterator

@@ -1,9 +1,8 @@
-"""Zero-shot by text, without any training: a clip is like the class whose text is nearest in the space of both.
+"""Zero-shot by text, without training: a clip belongs to the class whose text is nearest in their common space.
 
-That is how CLIP classifies (Radford et al. 2021), and Action-SGFA every sense that is bound to CLIP's pictures. The
-features must come from the tower beside the text encoder, be bound to that, or be of an encoder that has kept its map
-to these texts. Of clips that several senses have, the
-vectors can be fused; which weights the senses get is the only choice.
+CLIP classifies like this (Radford et al. 2021), and Action-SGFA does for every sense that is bound to CLIP's pictures.
+The features must come from the CLIP of the text encoder, be bound to it, or come from an encoder that has kept its map
+to these texts. The vectors of several senses can be fused; the weights of the senses are then the only choice.
 """
 
 # Shapes: N clips, S senses, D size of a sense's vector, K classes.
@@ -36,7 +35,7 @@ Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Fusion(parameters.Params):
-    """Senses whose vectors stand end to end, in this order, and the weights to choose from, one a sense each time."""
+    """Senses whose vectors are joined in this order, and the weights to choose from: one number a sense."""
 
     senses: list[str] = Field(min_length=2)
     weights: list[list[Weight]] = Field(min_length=1)
@@ -53,14 +52,14 @@ class Fusion(parameters.Params):
 
 
 class Params(MethodParams):
-    """Which texts a clip is compared with, and how the vectors of several senses become one."""
+    """Which texts a clip is compared with, and how vectors of several senses are fused."""
 
     text_type: Annotated[str, Field(min_length=1)]  # a type of class texts, a mean of types, "mean": label and context
     fusion: Fusion | None  # None: the features are of one encoder
 
     @property
     def trains(self) -> bool:
-        """Nothing is learnt."""
+        """Nothing is trained."""
         return False
 
     @property
@@ -80,30 +79,30 @@ class Params(MethodParams):
 
     @property
     def setting_name(self) -> str:
-        """No epoch of training."""
+        """The weights of senses; "epoch" without them."""
         return "weights" if self.fusion else "epoch"
 
 
 @dataclass(frozen=True)
 class FusedScorer:
-    """What is chosen."""
+    """Vectors of clips, fused with the chosen weights."""
 
-    weight_S: Array  # of no sense, where the features are of one encoder
+    weight_S: Array  # empty, where the features are of one encoder
 
     def vectors(self, features: Array) -> Array:
-        """One unit vector a clip, (N, D): the weighted sum of its senses' unit vectors, made unit."""
+        """One unit vector a clip, (N, D): the normalised weighted sum of the unit vectors of its senses."""
         if not len(self.weight_S):
             return unit(features)
         vectors_NSD = unit(split_senses(features, len(self.weight_S)))
         return unit(np.einsum("s,nsd->nd", self.weight_S, vectors_NSD))
 
     def state_dict(self) -> dict[str, Array]:
-        """No weights of a model."""
+        """The weights of the senses."""
         return {"fusion": self.weight_S} if len(self.weight_S) else {}
 
 
 def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[CandidateModel]:  # noqa: ARG001 - no chance in it
-    """One candidate a choice of weights; its loss is the mean of 1 - cosine of a training clip and its class.
+    """One candidate model a choice of weights; its loss is the mean of 1 - cosine of a training clip and its class.
 
     Raises DataError for features of other senses than `fusion` names.
     """

@@ -41,7 +41,7 @@ PAIRS_IN_BLOCK = 1 << 16  # (clip, class) pairs whose scores and attention are m
 
 @dataclass(frozen=True)
 class DvtaScorer:
-    """The networks, and how classes read beside them."""
+    """The trained networks, and the texts of classes beside them."""
 
     model: network.DVTA
     params: Params

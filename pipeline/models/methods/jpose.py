@@ -1,11 +1,11 @@
 """JPoSE (Wray et al., ICCV 2019): clips meet the verbs and the nouns of classes in a space each, and both in a third.
 
 As skelemoa/synse-zsl adapts it to skeletons: a hinge by cosine in each of the three spaces, and among clips triplets by
-their verbs and by their nouns, of weight 0.01. Where that code departs from a hinge and a triplet as they are usually
-written, this does not: there the texts of the wrong classes are held, classes of the right verb count as wrong ones,
-and every clip is compared with the likes and unlikes of all others. It drops the rate by ten where the accuracy on the
-unseen classes stands still, and stops by it; here the rate falls along a cosine. One weight decay, decoupled, is that
-of all weights; there 1e-3 is added to the gradients of the joint space alone.
+their verbs and by their nouns, of weight 0.01. Hinge and triplet are written as usual here. In that code they are not:
+the texts of wrong classes are constants, classes with the right verb count as wrong ones, and every clip is compared
+with the likes and unlikes of all others. It divides the rate by ten when the accuracy on the unseen classes stalls, and
+stops by it; here the rate falls along a cosine. One decoupled weight decay applies to all weights; there 1e-3 is added
+to the gradients of the joint space alone.
 """
 
 # Shapes: B clips of a batch, N clips, K classes, D feature size, T text size, P size of a part's space, J of the joint.
@@ -97,7 +97,7 @@ class JPoSE(nn.Module):
 
 
 class VerbNounTexts(NamedTuple):
-    """Verb and noun texts of K classes; the rows of the different verbs and nouns, and the place of each class's."""
+    """Verb and noun texts of K classes, the rows of distinct verbs and nouns, and the place of each class there."""
 
     verb_KT: Tensor
     noun_KT: Tensor
@@ -108,7 +108,7 @@ class VerbNounTexts(NamedTuple):
 
     @classmethod
     def of(cls, seen: ClassTexts, verbs: ClassEmbedder, nouns: ClassEmbedder) -> "VerbNounTexts":
-        """Two classes have one verb where their texts are one, before any mean is taken off."""
+        """Two classes share a verb where its texts are equal before any mean is subtracted."""
         verb_rows, verb_K = distinct(ClassEmbedder(verbs.kinds, ())(seen))
         noun_rows, noun_K = distinct(ClassEmbedder(nouns.kinds, ())(seen))
         verb_KT, noun_KT = torch.from_numpy(verbs(seen)), torch.from_numpy(nouns(seen))
@@ -145,7 +145,7 @@ def batch_loss(model: JPoSE, params: Params, features_BD: Tensor, classes: VerbN
 
 @dataclass(frozen=True)
 class JointScorer:
-    """The trained networks, and how verbs and nouns read beside them."""
+    """The trained networks, and the texts of verbs and nouns beside them."""
 
     model: JPoSE
     verbs: ClassEmbedder

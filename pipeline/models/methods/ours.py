@@ -1,8 +1,8 @@
 """The method of this project: several scorers in closed form, and one that learns no class; the mean of their z-scores.
 
 Ridge, prototypes and ESZSL learn from seen classes how features go with texts. `measured` compares movements measured
-in the clip with movements told by the text, both under the names of core.measures: it knows beforehand what words
-mean, so it fails elsewhere than they do. Which scorers take part is an option, so that every part is an ablation row.
+in the clip with movements told by the text, both under the names of core.measures. It does not learn what words mean,
+so its errors differ from theirs. Which scorers take part is an option, so that every part is an ablation row.
 docs/ours.md says how it was chosen.
 """
 
@@ -42,7 +42,7 @@ class Params(PenaltyParams):
 
 @dataclass(frozen=True)
 class Ensemble:
-    """What is chosen."""
+    """The scorers that take part."""
 
     scorers: dict[str, Scorer]
 
@@ -52,7 +52,7 @@ class Ensemble:
         return np.asarray(np.mean(z_scores_of, axis=0), dtype=np.float32)
 
     def explained(self, features_ND: Array, texts: ClassTexts) -> dict[str, Array]:
-        """Unit vectors of the movements that clips show and texts tell; nothing where `measured` takes no part."""
+        """Unit vectors of the movements measured in clips and told by texts; empty without `measured`."""
         measured = [scorer for scorer in self.scorers.values() if isinstance(scorer, MeasuredScorer)]
         return {"vectors": measured[0].shown(features_ND), "text_vectors": measured[0].told(texts)} if measured else {}
 

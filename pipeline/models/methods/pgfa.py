@@ -1,18 +1,18 @@
-"""PGFA (Zhou et al., TIP 2025) when it is asked: clips by their cosine with texts, and by prototypes of themselves.
+"""PGFA (Zhou et al., TIP 2025) at inference: clips by their cosine with texts, or with prototypes made of clips.
 
 Its encoder is trained with the texts, end to end, by `pretrain` with `text`, `loss: batch` and `keep_map: true`; here
-nothing is learnt. The plain figure (`prototypes: null`) is the cosine with the texts. With prototypes the clips are
-first named by text. Of those that are called a class a share, the support factor, rounded down, stands for it: the
-surest, those of least entropy of the softmax over the candidates of cosines times `scale`. The mean of their unit
-vectors takes the place of the text, and all clips are named again. A class whose share is below one clip, or that no
-clip was called, keeps its text.
+nothing is trained. Without prototypes (`prototypes: null`) scores are cosines with the texts. With prototypes, clips
+are first classified by text. Of the clips assigned to a class the most certain ones, a share called the support factor,
+rounded down, represent it: those with the least entropy of the softmax of cosines times `scale` over the candidate
+classes. The mean of their unit vectors replaces the text, and all clips are classified again. A class keeps its text
+where the share is below one clip.
 
-That is transductive: the scores of a clip depend on what is scored with it, and so do those by which a share is chosen
-(the clips of val classes, or of a fold, are a set of their own) and gates. Test clips of a label space are one set; of
-few clips, or a single one, little or nothing is left but the text. The order of the clips does not matter.
+That is transductive: the scores of a clip depend on the clips scored with it. The same holds for the scores by which a
+share is chosen (clips of val classes, or of a fold, are a set of their own) and for gates. The test clips of a label
+space are one set; with few clips, scores are little more than those of the texts. The order of clips does not matter.
 
 The released code chooses the share by dataset (.9, .4, 1) and the epoch by the accuracy on unseen test clips; here a
-share is chosen as every setting is. What it multiplies cosines with before the entropy is not public; `scale` says it.
+share is chosen like every setting. The factor of cosines before its entropy is not public; `scale` sets it.
 """
 
 # Shapes: N clips, D size of their vectors and of the texts, K classes.
@@ -48,30 +48,30 @@ _ROUNDING = 1e-9  # .29 of 100 clips are 29, though the product is a little less
 
 
 class Prototypes(parameters.Params):
-    """How the clips themselves stand for a class."""
+    """How clips are made into prototypes of classes."""
 
     support_factors: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=1), ASCENDING]  # shares
-    scale: float = Field(gt=0)  # of the cosines, before the softmax whose entropy tells how sure a name is
+    scale: float = Field(gt=0)  # of the cosines, before the softmax whose entropy ranks clips by certainty
 
 
 class Params(OneTextParams):
-    """Which texts a clip is compared with, and whether clips then stand for classes."""
+    """Which texts a clip is compared with, and whether prototypes then replace them."""
 
     prototypes: Prototypes | None  # None: the texts alone, and each clip by itself
 
     @property
     def trains(self) -> bool:
-        """Nothing is learnt."""
+        """Nothing is trained."""
         return False
 
     @property
     def compares(self) -> tuple[str, Centre]:
-        """The texts that the encoder was taught by."""
+        """The texts that the encoder was trained with."""
         return self.text_type, self.centre
 
     @property
     def transductive(self) -> bool:
-        """Prototypes are of the clips that are scored."""
+        """Prototypes are made of the clips that are scored."""
         return self.prototypes is not None
 
     @property
@@ -81,7 +81,7 @@ class Params(OneTextParams):
 
     @property
     def setting_name(self) -> str:
-        """No epoch of training."""
+        """The share of clips; "epoch" without prototypes."""
         return "epoch" if self.prototypes is None else "share of the clips"
 
 
@@ -100,7 +100,7 @@ def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> It
 
 
 def _guided(embedder: ClassEmbedder, share: float, scale: float, features_ND: Array, texts: ClassTexts) -> Array:
-    """Cosines with the prototypes. Clips are taken in the order of their bytes, so that sums are of one order."""
+    """Cosines with the prototypes. Clips are sorted by their bytes, so that sums do not depend on their order."""
     order_N = np.array(sorted(range(len(features_ND)), key=lambda row: features_ND[row].tobytes()), dtype=np.int64)
     text_KD = embedder(texts)
     _check_sizes(features_ND, text_KD)
@@ -112,19 +112,19 @@ def _guided(embedder: ClassEmbedder, share: float, scale: float, features_ND: Ar
 
 
 def prototypes(unit_ND: _Doubles, text_KD: _Doubles, share: float, scale: float) -> _Doubles:
-    """One unit vector a class: of its surest clips, or its text."""
+    """One unit vector a class: the mean of its most certain clips, or its text."""
     logit_NK = scale * unit_ND @ text_KD.T
     log_NK = logit_NK - logit_NK.max(axis=1, keepdims=True)
     log_NK -= np.log(np.exp(log_NK).sum(axis=1, keepdims=True))
-    entropy_N, called_N = -(np.exp(log_NK) * log_NK).sum(axis=1), logit_NK.argmax(axis=1)
-    found_KD = text_KD.copy()
+    entropy_N, assigned_N = -(np.exp(log_NK) * log_NK).sum(axis=1), logit_NK.argmax(axis=1)
+    prototype_KD = text_KD.copy()
     for k in range(len(text_KD)):
-        called = np.flatnonzero(called_N == k)
-        if num_kept := math.floor(share * len(called) + _ROUNDING):
-            surest = called[np.argsort(entropy_N[called], kind="stable")[:num_kept]]
+        assigned = np.flatnonzero(assigned_N == k)
+        if num_kept := math.floor(share * len(assigned) + _ROUNDING):
+            surest = assigned[np.argsort(entropy_N[assigned], kind="stable")[:num_kept]]
             mean_D = unit_ND[surest].mean(axis=0)
-            found_KD[k] = mean_D / (np.linalg.norm(mean_D) or 1.0)
-    return found_KD
+            prototype_KD[k] = mean_D / (np.linalg.norm(mean_D) or 1.0)
+    return prototype_KD
 
 
 def _cosines(embedder: ClassEmbedder, features_ND: Array, texts: ClassTexts) -> Array:

@@ -1,7 +1,7 @@
-"""Prototypes: an unseen class is the sum of seen ones that its text is made up of, in closed form.
+"""Prototypes: an unseen class is composed of seen classes as its text is of theirs, in closed form.
 
-A class's text t is written by the texts S of the seen classes with the weights w = (S S' + gamma I)^-1 S t; the same
-weights make its prototype of their clips. The program of the stage `transfer` composes few seen classes, this all.
+A class's text t is approximated by the texts S of the seen classes with weights w = (S S' + gamma I)^-1 S t; the same
+weights compose its prototype from their clips. The stage `transfer` composes a few seen classes, this method all.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ class Params(OneTextParams):
 
     @property
     def setting_name(self) -> str:
-        """They are values of gamma."""
+        """Settings are values of gamma."""
         return "gamma"
 
 

@@ -1,19 +1,19 @@
-"""PURLS (Zhu et al., CVPR 2024): descriptions of parts and times of an action look for theirs among a clip's tokens.
+"""PURLS (Zhu et al., CVPR 2024): texts of the parts and phases of an action attend to the tokens of a clip.
 
 A class has several texts, the last of which describes the whole; the paper's are of head, hands, torso, legs, start,
-middle, end and the whole. Each asks the tokens (joints by thirds of the time) for a mixture of them, a network maps all
-mixtures together beside the texts, and each is pulled to its text among those of the batch. Classes are ranked by the
-whole alone.
+middle, end and the whole. Each text is a query that mixes the tokens (joints by thirds of the time) by attention. A
+network maps all mixtures together into the space of the texts, and a contrastive loss over the batch pulls each to its
+text. Classes are ranked by the text of the whole alone.
 
-The released code asks with the texts of a clip's own class, of test clips too, which tells the label. Here every
-candidate asks with its own texts (`queries: class`), though no training pairs a clip with what another class asks for;
-or what all ask with is the mean text of each kind over the training classes (`queries: kind`), which knows no class.
-As in that code the scores of the heads are averaged before the softmax, and the learnt logarithm of the temperature is
-itself the factor. Its learning rate falls where the loss of further clips of seen classes stalls, of which a method has
-none here: it stays, or falls along half a cosine.
+The released code takes the texts of a clip's own class as queries, of test clips too, which gives the label away. Here
+every candidate class is scored with its own texts as queries (`queries: class`), although training never pairs a clip
+with queries of another class; or all share the mean text of each kind over the training classes (`queries: kind`).
+As in that code the scores of the heads are averaged before the softmax, and the learned logarithm of the temperature is
+itself the factor. Its learning rate falls when the loss on further clips of seen classes stalls. A method has no such
+clips here: the rate stays, or falls along half a cosine.
 """
 
-# Shapes: B clips of a batch, N clips, P tokens, D feature size, K classes, Q classes that ask, S texts of a class,
+# Shapes: B clips of a batch, N clips, P tokens, D feature size, K classes, Q classes with queries, S texts of a class,
 # T text size, H heads, W size of a head.
 import math
 from collections.abc import Iterator
@@ -79,7 +79,7 @@ class Params(GradientParams):
 
 
 class Network(nn.Module):
-    """Tokens, and what each of some classes asks of them -> a vector in the space of the texts for each question."""
+    """Tokens and queries of classes -> a vector in the space of the texts for each query."""
 
     def __init__(self, token_dim: int, text_dim: int, params: Params) -> None:
         super().__init__()
@@ -129,10 +129,10 @@ def contrastive_loss(mapped_BST: Tensor, text_BST: Tensor, factor_S: Tensor) -> 
 
 @dataclass(frozen=True)
 class PurlsScorer:
-    """The network, and how classes read beside it."""
+    """The network, and the texts of classes beside it."""
 
     model: Network
-    by_class: bool  # what is asked with
+    by_class: bool  # whether queries are the texts of each class
     embedders: tuple[ClassEmbedder, ...]  # of each text of a class
     kind_ST: Tensor  # the mean texts of the training classes
     num_tokens: int
@@ -142,13 +142,13 @@ class PurlsScorer:
         return torch.from_numpy(stacked_texts(self.embedders, texts, "purls")).transpose(0, 1)
 
     def mapped(self, token_BPD: Tensor, text_BST: Tensor) -> Tensor:
-        """What each clip gives for each text of its class, (B, S, T)."""
+        """The mapped vector of each clip for each text of its class, (B, S, T)."""
         query_BST = text_BST if self.by_class else self.kind_ST.expand_as(text_BST)
         mapped_BST: Tensor = self.model(token_BPD, query_BST[:, None])[:, 0]
         return mapped_BST
 
     def scores(self, features: Array, texts: ClassTexts) -> Array:
-        """(N, K): the product of what a clip gives for the whole action with the text of it."""
+        """(N, K): products of the mapped vector for the whole action with its text."""
         self.model.eval()
         text_KST = self.texts(texts)
         query_QST = text_KST if self.by_class else self.kind_ST[None]
@@ -159,15 +159,15 @@ class PurlsScorer:
         return as_array((torch.cat(wholes) * text_KST[:, -1]).sum(dim=2))
 
     def cost(self, num_classes: int) -> Cost:
-        """Of a clip's keys, and of attention and network for every class or once; what is asked with is at hand."""
+        """Of a clip's keys, and of attention and network, for every class or once; queries are computed beforehand."""
         key, (num_texts, text_dim) = self.model.key, self.kind_ST.shape
-        macs_a_question = num_texts * self.num_tokens * (key.out_features + key.in_features)
-        macs_a_question += dense.macs(self.model.encoder)
-        macs = self.num_tokens * key.weight.numel() + (num_classes if self.by_class else 1) * macs_a_question
+        macs_a_query = num_texts * self.num_tokens * (key.out_features + key.in_features)
+        macs_a_query += dense.macs(self.model.encoder)
+        macs = self.num_tokens * key.weight.numel() + (num_classes if self.by_class else 1) * macs_a_query
         return Cost(dense.num_params(self.model), macs + num_classes * text_dim)
 
     def state_dict(self) -> dict[str, Any]:
-        """The network's weights, what all ask with, and the mean texts."""
+        """The network's weights, the shared queries, and the mean texts."""
         return {**self.model.state_dict(), "kind_texts": self.kind_ST, **mean_texts(self.embedders)}
 
 

@@ -1,11 +1,11 @@
-"""RelationNet (Sung et al., CVPR 2018): a network tells how well a clip and a class go together.
+"""RelationNet (Sung et al., CVPR 2018): a network scores how well a clip and a class match.
 
 As its zero-shot code has it (lzrobots/LearningToCompare_ZSL, CUB): a text goes through two layers into the space of the
 features, and joined with a clip's features through two more to a relation between 0 and 1, whose squared distance to
 the one-hot label is averaged over a batch's clips and the classes that occur in it. The version for skeletons that
 SynSE and DVTA compare with is not public. There the rate is halved every 30,000 steps, and weight decay (1e-5, added to
-the gradients) is that of the attribute network alone; here the rate falls along a cosine, and the decay, decoupled, is
-that of all weights.
+the gradients) applies to the attribute network alone; here the rate falls along a cosine, and a decoupled decay applies
+to all weights.
 """
 
 # Shapes: B clips of a batch, N clips, K classes, D feature size, T text size, H hidden size.
@@ -74,7 +74,7 @@ class RelationNet(nn.Module):
 
 
 def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[CandidateModel]:
-    """The networks after each kept epoch. DataError for features that have no logarithm where that is asked for."""
+    """The networks after each kept epoch. DataError for `log1p` of features that have no logarithm."""
     seen = texts.of_clips(clips)
     embedder = params.embedder(clips, texts)
     features_ND, text_KT = torch.from_numpy(clips.features_ND), torch.from_numpy(embedder(seen))
@@ -99,7 +99,7 @@ def batch_loss(model: RelationNet, features_BD: Tensor, text_KT: Tensor, label_B
 
 @dataclass(frozen=True)
 class RelationScorer:
-    """The trained networks, and how classes read beside them."""
+    """The trained networks, and the texts of classes beside them."""
 
     model: RelationNet
     embedder: ClassEmbedder

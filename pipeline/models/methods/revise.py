@@ -2,10 +2,10 @@
 
 As skelemoa/synse-zsl adapts it to skeletons: four terms of weight 1, a hinge over the wrong classes by the product of
 the common vectors, the mean squared errors of both rebuilt inputs, and the distance of the codes' distributions. Where
-that code and the paper part, this is the paper: there the contractive term is taken after its gradient is dropped, so
-that it trains nothing; the classes' vectors in the hinge are held, and the right class counts as a wrong one (a
-constant). It drops the rate by ten where the accuracy on the unseen classes stands still; here it falls along a cosine.
-One weight decay, decoupled, is that of all weights; there 1e-3 is added to the gradients of the text side alone.
+that code differs from the paper, this follows the paper: there the contractive term has no gradient, trains nothing;
+the vectors of classes in the hinge are constants, and the right class counts as a wrong one (which adds a constant). It
+divides the rate by ten when the accuracy on the unseen classes stalls; here it falls along a cosine. One decoupled
+weight decay applies to all weights; there 1e-3 is added to the gradients of the text side alone.
 """
 
 # Shapes: B clips of a batch, N clips, K classes, D feature size, T text size, C size of a code, H of the common space.
@@ -44,7 +44,7 @@ class Params(OneTextParams, GradientParams):
     """Texts, networks, loss and optimiser; in the comments what the adapted code has."""
 
     features: FeatureForm  # log1p
-    rectified: bool  # true: what is rebuilt goes through a ReLU, as inputs are that are nowhere negative
+    rectified: bool  # true: rebuilt inputs go through a ReLU, for inputs that are never negative
     text_hidden: int | None = Field(ge=1)  # 512, for texts of 1,024; null, one layer to the code, for word vectors
     code_dim: int = Field(ge=1)  # 100
     common_dim: int = Field(ge=1)  # 50
@@ -75,7 +75,7 @@ class Autoencoder(nn.Module):
 
 
 class ReViSE(nn.Module):
-    """Both sides."""
+    """The autoencoders of clips and of texts."""
 
     def __init__(self, params: Params, features_ND: Array, text_dim: int) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class ReViSE(nn.Module):
 
 
 def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> Iterator[CandidateModel]:
-    """The networks after each kept epoch. DataError for features that have no logarithm where that is asked for."""
+    """The networks after each kept epoch. DataError for `log1p` of features that have no logarithm."""
     seen = texts.of_clips(clips)
     embedder = params.embedder(clips, texts)
     features_ND, text_KT = torch.from_numpy(clips.features_ND), torch.from_numpy(embedder(seen))
@@ -131,7 +131,7 @@ def discrepancy(one_BC: Tensor, other_BC: Tensor, kernel: float) -> Tensor:
 
 @dataclass(frozen=True)
 class CommonSpaceScorer:
-    """The trained networks, and how classes read beside them."""
+    """The trained networks, and the texts of classes beside them."""
 
     model: ReViSE
     embedder: ClassEmbedder

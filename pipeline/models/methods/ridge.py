@@ -1,4 +1,4 @@
-"""Ridge regression from features to class texts, in closed form; a clip is like the class whose text is nearest.
+"""Ridge regression from features to class texts, in closed form; a clip belongs to the class of the nearest text.
 
 The regression from visual to semantic space is the plain baseline of zero-shot learning (Palatucci et al. 2009).
 """

@@ -1,4 +1,4 @@
-"""What a zero-shot method is, and the texts of classes as vectors. No torch: closed forms start without it."""
+"""The contract of a zero-shot method, and the texts of classes as vectors. No torch: closed forms start without it."""
 
 # Shapes: N clips, D feature size, K classes, T text size.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,17 +19,17 @@ if TYPE_CHECKING:  # who only averages vectors starts without zarr
 Array = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 
-# What a method reads of an encoder for each clip: its vector; the tokens whose mean that is; its vector and those of
-# variants of the clip of which a part is hidden.
+# What a method reads for each clip: its vector; the tokens whose mean that is; or its vector and the vectors of
+# variants of the clip in which a part is hidden.
 Need = Literal["pooled", "tokens", "masked"]
 
-LABEL_AND_CONTEXT = "mean"  # the text type that stands for the mean direction of label and context
+LABEL_AND_CONTEXT = "mean"  # the text type of the mean direction of label and context
 
 MIN_DEVIATION = 1e-8  # below it a feature counts as constant
 
 # A type of class texts, a stored mean of types, "mean" (label and context), or several of these joined by "+".
 TextType = Annotated[str, Field(pattern=r"^[^+]+(\+[^+]+)*$")]
-Centre = Literal["none", "seen"]  # of which classes the mean text is taken off
+Centre = Literal["none", "seen"]  # the classes whose mean text is subtracted
 
 
 def _ascending(values: list[float]) -> list[float]:
@@ -44,15 +44,17 @@ Grid = Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1), ASCEN
 
 @dataclass(frozen=True)
 class Clips:
-    """Labelled clips to learn from."""
+    """Labelled clips to train on."""
 
-    features_ND: Array  # of each clip what the method needs: (N, D), or tokens or vectors before D
+    features_ND: Array  # what the method needs of each clip: (N, D), or with axes of tokens or variants before D
     class_ids: tuple[int, ...]  # of each clip
-    senses: tuple[str, ...] = ()  # whose vectors, equally long, stand end to end; none: of one encoder
-    measured: tuple[str, ...] = ()  # what the first numbers of each vector measure (core.measures), where they do
+    senses: tuple[
+        str, ...
+    ] = ()  # senses whose vectors, equally long, are joined end to end; none: features of one encoder
+    measured: tuple[str, ...] = ()  # what the first numbers of each vector measure (core.measures), if anything
 
     def of(self, chosen_N: npt.NDArray[np.bool_]) -> "Clips":
-        """Some of them."""
+        """The chosen clips."""
         class_ids = tuple(class_id for class_id, is_chosen in zip(self.class_ids, chosen_N, strict=True) if is_chosen)
         return replace(self, features_ND=self.features_ND[chosen_N], class_ids=class_ids)
 
@@ -67,14 +69,14 @@ class ClassTexts:
     further: Mapping[str, Array] = field(default_factory=dict)  # (K, T) of the other types of text, and of their means
 
     def of(self, class_ids: Sequence[int]) -> "ClassTexts":
-        """The same vectors for a choice of classes, in the order asked for. All must be there."""
+        """The vectors of some of these classes, in the given order."""
         rows = self.rows(class_ids)
         context_KT = None if self.context_KT is None else self.context_KT[rows]
         further = {kind: vectors_KT[rows] for kind, vectors_KT in self.further.items()}
         return ClassTexts(tuple(class_ids), self.label_KT[rows], context_KT, further)
 
     def of_clips(self, clips: Clips) -> "ClassTexts":
-        """The same vectors for the classes of some clips, in ascending order."""
+        """The vectors of the classes of some clips, in ascending order."""
         return self.of(sorted(set(clips.class_ids)))
 
     def rows(self, class_ids: Sequence[int]) -> Rows:
@@ -83,7 +85,7 @@ class ClassTexts:
         return np.array([place[class_id] for class_id in class_ids], dtype=np.int64)
 
     def of_type(self, kind: str) -> Array:
-        """Vectors (K, T) of one type of text. Raises DataError, with the types there are, for one that is not there."""
+        """Vectors (K, T) of one type of text. Raises DataError, listing the types there are, for a missing one."""
         if kind == LABEL_AND_CONTEXT:
             return unit(self.label_KT + self.contexts())
         if kind == "label":
@@ -111,19 +113,19 @@ class ClassTexts:
 
 @dataclass(frozen=True)
 class ClassEmbedder:
-    """The texts of classes as one unit vector each, as a method reads them.
+    """Class texts -> one unit vector a class, as a method reads them.
 
     Parts (types of text) are joined end to end, each as a unit vector, so that all count alike whatever their sizes.
-    Sentences of one kind lie close together: with `means` what they share, told by the classes of the training clips
-    alone, is taken off each part.
+    Sentences of one kind lie close together. `means`, the mean vectors over the classes of the training clips alone,
+    are therefore subtracted from the parts, where they are given.
     """
 
     kinds: tuple[str, ...]
-    means: tuple[Array, ...]  # (T) a part; none: the texts as they are
+    means: tuple[Array, ...]  # (T) for each part; none: the texts as they are
 
     @staticmethod
     def of(text_type: str, centre: Centre, seen: ClassTexts) -> "ClassEmbedder":
-        """`seen` are the texts of the classes of the training clips, and no others. DataError for an unknown type."""
+        """`seen` are the texts of the classes of the training clips alone. DataError for an unknown type."""
         kinds = tuple(text_type.split("+"))
         vectors = [seen.of_type(kind) for kind in kinds]
         means = [part_KT.mean(axis=0, dtype=np.float64).astype(np.float32) for part_KT in vectors]
@@ -137,17 +139,17 @@ class ClassEmbedder:
         return parts[0] if len(parts) == 1 else unit(np.concatenate(parts, axis=1))
 
     def state_dict(self) -> dict[str, Array]:
-        """The means by type, as they are kept beside a method's weights."""
+        """The means by type, to be saved with a method's weights."""
         return {f"text_mean.{kind}": mean_T for kind, mean_T in zip(self.kinds, self.means, strict=False)}
 
 
 def mean_texts(embedders: Iterable[ClassEmbedder]) -> dict[str, Array]:
-    """The means of several texts of a class by type, as they are kept beside a method's weights."""
+    """The means of several texts of a class by type, to be saved with a method's weights."""
     return {name: mean_T for embedder in embedders for name, mean_T in embedder.state_dict().items()}
 
 
 def stacked_texts(embedders: Sequence[ClassEmbedder], texts: ClassTexts, method: str) -> Array:
-    """The S texts of each class (S, K, T). Raises DataError for texts of several sizes, which one method reads."""
+    """The S texts of each class (S, K, T). Raises DataError where they differ in size."""
     vectors = [embedder(texts) for embedder in embedders]
     sizes = [vectors_KT.shape[1] for vectors_KT in vectors]
     if len(set(sizes)) > 1:
@@ -161,9 +163,9 @@ def stacked_texts(embedders: Sequence[ClassEmbedder], texts: ClassTexts, method:
 
 @dataclass(frozen=True)
 class Cost:
-    """Of scoring one clip among some classes whose texts are at hand."""
+    """What it costs to score one clip among classes whose texts are already embedded."""
 
-    num_params: int  # that training changes
+    num_params: int  # trained ones
     macs: int  # multiply-accumulates
 
 
@@ -172,34 +174,34 @@ Explain = Callable[[Array, ClassTexts], dict[str, Array]]
 
 @dataclass(frozen=True)
 class CandidateModel:
-    """One state of a method that could be chosen. Ask it before the next one is drawn: training goes on in place."""
+    """A trained state of a method that model selection can choose. Use it before taking the next: training goes on."""
 
     setting: str  # an epoch, or a value of a grid
     loss: float  # of the training clips
     score: Callable[[Array, ClassTexts], Array]  # features (N, D), K classes -> (N, K), larger is likelier
     module: Weights
-    # What lies behind the scores of features (N, D) and K classes, any of: `direct` and `augmented` (N, K), `attention`
+    # What explains the scores of features (N, D) and K classes, any of: `direct` and `augmented` (N, K), `attention`
     # (N, K, S) on S texts, `vectors` (N, H) and `text_vectors` (K, H) in one space.
     explain: Explain | None = None
-    cost: Callable[[int], Cost] | None = None  # of a clip among so many classes
+    cost: Callable[[int], Cost] | None = None  # of one clip, given the number of classes
 
 
 class MethodParams(params.Params):
-    """Base of the methods' parameters."""
+    """Base of the parameters of all methods."""
 
     @property
     def settings(self) -> list[str]:
-        """The settings of the candidates, in the order they come."""
+        """The settings of the candidate models, in their order."""
         raise NotImplementedError
 
     @property
     def trains(self) -> bool:
-        """Whether anything is learnt from the training clips."""
+        """Whether the method learns from the training clips."""
         return True
 
     @property
     def compares(self) -> tuple[str, Centre] | None:
-        """The type and the centre of the texts that features are compared with as they are; None: through a map."""
+        """Type and centre of the texts, where features are compared with them directly; None: a map is learned."""
         return None
 
     @property
@@ -209,23 +211,23 @@ class MethodParams(params.Params):
 
     @property
     def setting_name(self) -> str:
-        """What a setting is, for charts: "epoch" or the name of the grid."""
+        """What a setting is called in charts: "epoch", or the name of the grid."""
         raise NotImplementedError
 
     @property
     def remark(self) -> str:
-        """A sentence that the page must say of the method, if there is one."""
+        """A sentence that the page must say about the method, or an empty text."""
         return ""
 
 
 class OneTextParams(MethodParams):
-    """Base of those methods that read one vector a class."""
+    """Base of the parameters of methods that read one text vector a class."""
 
     text_type: TextType
     centre: Centre
 
     def embedder(self, clips: Clips, texts: ClassTexts) -> ClassEmbedder:
-        """How classes read, centred on the classes of the clips where asked."""
+        """The embedder of classes, centred on the classes of the clips where `centre` says so."""
         return ClassEmbedder.of(self.text_type, self.centre, texts.of_clips(clips))
 
 
@@ -236,19 +238,19 @@ class Method(Protocol):
     NEEDS: Need
 
     def candidates(self, clips: Clips, texts: ClassTexts, params: Any, seed: int) -> Iterator[CandidateModel]:
-        """Train on clips; `texts` holds at least their classes. Yields one candidate a kept setting."""
+        """Train on clips; `texts` holds at least their classes. Yields one candidate model for each setting."""
         ...
 
 
 def seed_group(kind: str, seed: int | None) -> str:
-    """The group of a kind of text in a store of the embed stage; None: of an encoder that has no seeds."""
+    """The name of the group of a kind of text in a store of `embed`; seed None: the encoder has no seeds."""
     return kind if seed is None else f"{kind}@{seed}"
 
 
 def class_texts(store: "Store", class_ids: Sequence[int], seed: int | None = None) -> ClassTexts:
-    """Vectors of classes from a store of the embed stage: those of a seed, where its encoder was trained with several.
+    """Vectors of classes from a store of the stage `embed`, of one seed if its encoder was trained with several.
 
-    Raises DataError for a class, a seed or a size that is not there.
+    Raises DataError for a missing class or seed, or a wrong size.
     """
     kinds = ["label", *sorted({name.partition("@")[0] for name in store.groups()} - {"label"})]
     vectors = {kind: _class_vectors(store, kind, class_ids, seed) for kind in kinds}
@@ -262,7 +264,7 @@ def _class_vectors(store: "Store", kind: str, class_ids: Sequence[int], seed: in
     missing = sorted(set(class_ids) - set(owners.tolist()))
     if missing:
         raise DataError(f"{store.path}: no '{kind}' text for classes {missing}; run `dvc repro prompt embed`")
-    dim = store.group_attrs(group).get("dim", store.attrs["dim"])  # groups of no text encoder say their own
+    dim = store.group_attrs(group).get("dim", store.attrs["dim"])  # groups that no text encoder made say their own
     if vectors_NT.ndim != 2 or vectors_NT.shape[1] != dim:
         raise DataError(
             f"{store.path}: '{kind}' vectors have shape {vectors_NT.shape}, expected (texts, {dim}); "
@@ -272,7 +274,7 @@ def _class_vectors(store: "Store", kind: str, class_ids: Sequence[int], seed: in
 
 
 def text_group(store: "Store", kind: str, seed: int | None) -> str:
-    """The group of a kind of text: that of the seed, else the one for all seeds. DataError where there is neither."""
+    """The group of a kind of text: of the seed, or else the one for all seeds. DataError where there is neither."""
     of_kind = [name for name in store.groups() if name.partition("@")[0] == kind]
     for name in (seed_group(kind, seed), kind):
         if name in of_kind:
@@ -285,7 +287,7 @@ def text_group(store: "Store", kind: str, seed: int | None) -> str:
 
 
 def text_weights(texts: "Store", seed: int) -> str | None:
-    """The hash of the weights that made the texts' vectors, where the store says it."""
+    """The hash of the weights that made the text vectors, if the store says it."""
     of_seed = texts.group_attrs(text_group(texts, "label", seed)).get("weights_hash")
     weights_hash: str | None = of_seed or texts.attrs.get("weights_hash")
     return weights_hash
@@ -297,7 +299,7 @@ def class_vector(vectors_NT: Array) -> Array:
 
 
 def split_senses(features: Array, num_senses: int) -> Array:
-    """The vectors of every sense, (clips, senses, size), of features in which they stand end to end."""
+    """The vectors of every sense, (clips, senses, size), from features that join them end to end."""
     if features.shape[1] % num_senses:
         raise DataError(
             f"features of {features.shape[1]} numbers are not those of {num_senses} senses, equally long; "
@@ -307,7 +309,7 @@ def split_senses(features: Array, num_senses: int) -> Array:
 
 
 def sense_vectors(features: Array, senses: Sequence[str], sense: str) -> Array:
-    """The vectors of one sense, (clips, size). Raises DataError for one that the features do not join."""
+    """The vectors of one sense, (clips, size). Raises DataError for a sense that the features do not hold."""
     if sense not in senses:
         joined = f"they join {list(senses)}" if senses else "they are of one encoder"
         raise DataError(f"the features have no vectors of the sense '{sense}': {joined}; name a fused store of bind")

@@ -1,9 +1,9 @@
-"""SMIE (Zhou et al., ACM MM 2023): mutual information of clips and texts, and less of it where movement is hidden.
+"""SMIE (Zhou et al., ACM MM 2023): mutual information of clips and texts, lower where movement is hidden.
 
-The temporal constraint: what true pairs tell must fall by a margin where the clip is one of its variants, of which
-frames are hidden; of several variants the mean counts. Where the released code shortens the clip to the frames that are
-left and draws anew in every step, the variants of `extract` have them set to 0 and are drawn once. That code scores
-clips without the normalisation it learnt with; here they are scored with it.
+The temporal constraint: the estimate for true pairs must fall by a margin when the clip is replaced by a variant with
+hidden frames; of several variants the mean counts. The released code removes the hidden frames and draws them anew in
+every step; the variants of `extract` have them set to 0 and are drawn once. That code scores clips without the
+normalisation of training; here they are scored with it.
 """
 
 # Shapes: B clips of a batch, N clips, D feature size, K variants of a clip, T text size.
@@ -41,7 +41,7 @@ def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> It
 
 
 def _scores(judge: PairScorer, features_NKD: Array, texts: ClassTexts) -> Array:
-    """Of the clips themselves."""
+    """Scores of the clips, not of their variants."""
     return judge.scores(features_NKD[:, 0], texts)
 
 

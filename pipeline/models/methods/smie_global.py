@@ -1,7 +1,7 @@
 """SMIE without its temporal constraint, as its released code runs on vectors that were computed beforehand.
 
-Clips are scored as they were learnt from, each less its mean and divided by its deviation; the released code leaves
-that out when it scores.
+Clips are normalised in scoring as in training, each by its own mean and deviation; the released code leaves that out
+when it scores.
 """
 
 # Shapes: B clips of a batch, D feature size, T text size.

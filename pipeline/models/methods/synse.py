@@ -1,8 +1,8 @@
 """SynSE (Gupta et al., ICIP 2021): CADA-VAE with the nouns and the verbs of the labels apart.
 
 Half of a clip's latent rebuilds its class's noun and half its verb, each with an autoencoder of its own; noun and verb
-together rebuild the clip. As in CADA-VAE a classifier is trained at the time of scoring on the texts of the classes
-asked about, unseen ones included, and a candidate is the state after a cycle.
+together rebuild the clip. As in CADA-VAE a classifier is trained when clips are scored, on the texts of the candidate
+classes, unseen ones included, and a candidate model is the state after a cycle.
 """
 
 from collections.abc import Iterator

@@ -1,14 +1,14 @@
 """TDSM: Triplet Diffusion for Skeleton-Text Matching (Do and Kim, ICCV 2025).
 
-A network is told a clip's features with noise mixed in, and the texts of a class, and says what the noise was. It
-learns to err less under the right texts than under others; a clip is of the class under whose texts the error of one
-noise, fixed for all clips, is smallest. That noise decides results by points, so it is drawn from the seed, and scores
-can be averaged over several (the paper tells of one, the released configuration adds three).
+A network reads a clip's features with noise mixed in, and the texts of a class, and predicts the noise. It is trained
+to err less with the right texts than with others. A clip is assigned to the class with the smallest error for one
+noise, which is the same for all clips. That noise changes accuracies by points, so it is drawn from the seed, and
+scores can be averaged over several (the paper describes one, the released configuration adds three).
 
-What differs from the released code: a text is one token, its vector, made as long as one of deviation 1, where theirs
-are the 35 tokens of CLIP's text tower for label and description side by side; all vectors of a class end to end tell
-the adaptive layer norms, as there. Every step draws its batch from all clips, where theirs are dealt out epoch by
-epoch. Candidates are chosen on the validation classes, where theirs are on the test clips.
+Differences from the released code: a text is one token, its vector scaled to deviation 1, where theirs are the 35
+tokens of CLIP's text tower for label and description side by side. As there, all vectors of a class, joined, drive the
+adaptive layer norms. Every step draws its batch from all clips, where theirs go through the clips epoch by epoch.
+Candidate models are chosen on the validation classes, where theirs are chosen on the test clips.
 """
 
 # Shapes: B clips of a batch, N clips, D feature size, K classes, R steps of the noise, M noises.
@@ -42,12 +42,12 @@ from pipeline.models.tdsm.params import TdsmParams as Params
 
 NEEDS: Need = "pooled"
 
-PAIRS_IN_BLOCK = 1 << 11  # (clip, class) pairs that are told at once: bounds memory
+PAIRS_IN_BLOCK = 1 << 11  # (clip, class) pairs scored at once: bounds memory
 
 
 @dataclass(frozen=True)
 class NoiseScorer:
-    """The network, how features and classes read beside it, and what noise it is asked about."""
+    """The network, how it reads features and classes, and the noise for which it is scored."""
 
     model: Denoiser
     params: Params
@@ -60,7 +60,7 @@ class NoiseScorer:
         return [torch.from_numpy(embedder(texts)) for embedder in self.embedders]
 
     def scores(self, features_ND: Array, texts: ClassTexts) -> Array:
-        """Minus the mean squared error of the noises, (N, K)."""
+        """Minus the mean squared error of the predicted noises, (N, K)."""
         x_ND, num_classes = self.intake(torch.from_numpy(features_ND)), len(texts.class_ids)
         step_K = torch.full((num_classes,), self.params.score_step)
         share = signal_shares(self.params.noise)[self.params.score_step]
@@ -79,11 +79,11 @@ class NoiseScorer:
         return as_array(score_NK)
 
     def cost(self, num_classes: int) -> Cost:
-        """Of the layers, once for each class and noise, but for what depends on the class alone."""
+        """Of the layers, for each class and noise; what depends on the class alone is computed once."""
         return Cost(num_params(self.model), num_classes * len(self.noise_MD) * macs(self.model))
 
     def state_dict(self) -> dict[str, Any]:
-        """The network's weights, what features are scaled by, the noise and the mean texts."""
+        """The weights, the scales of features, the noises and the mean texts."""
         intake = self.intake.state_dict(prefix="intake.")
         return {**self.model.state_dict(), **intake, "noise": self.noise_MD, **mean_texts(self.embedders)}
 
@@ -110,7 +110,7 @@ def candidates(clips: Clips, texts: ClassTexts, params: Params, seed: int) -> It
 
 
 def _initial_scorer(clips: Clips, seen: ClassTexts, params: Params, seed: int) -> NoiseScorer:
-    """All that is drawn or measured before training."""
+    """The scorer before training."""
     embedders = tuple(ClassEmbedder.of(kind, params.centre, seen) for kind in params.texts)
     dim, text_dims = clips.features_ND.shape[1], [embedder(seen).shape[1] for embedder in embedders]
     with torch_seeded(seed, "tdsm"):
@@ -120,6 +120,6 @@ def _initial_scorer(clips: Clips, seen: ClassTexts, params: Params, seed: int) -
 
 
 def _noise(dim: int, seed: int, number: int) -> Tensor:
-    """One of the noises, whatever their number."""
+    """One of the noises; it does not depend on how many there are."""
     with torch_seeded(seed, "tdsm", "noise", number):
         return torch.randn(dim)

@@ -1,7 +1,7 @@
-"""The CNNs that ResT puts under its transformer, each without its classifier: the net, in segments, and what it gives.
+"""The CNNs under ResT's transformer, without their classifiers: networks in segments, and their output sizes.
 
-torchvision's with random weights; C3D (Tran et al., ICCV 2015) and the small one of small worlds are ours. A segment is
-what gradient checkpointing keeps nothing of but the input.
+They are torchvision's with random weights, but for C3D (Tran et al., ICCV 2015) and `small`, which are written here.
+Of a segment gradient checkpointing keeps only the input.
 """
 
 # Shapes: M pictures or groups of pictures, C channels, F frames of a group, H x W pixels.
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from pipeline.models.rest import pooling
 
-OVER_TIME = ("r2plus1d", "c3d")  # take groups of frames
+OVER_TIME = ("r2plus1d", "c3d")  # read groups of frames
 C3D_FRAMES = 16  # its five poolings halve them four times
 MIN_SIDE = {"vgg16": 32, "googlenet": 15, "c3d": 16}  # pixels of a picture; the others take any
 
@@ -25,7 +25,7 @@ _IMAGES: Colours = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and de
 _CLIPS: Colours = ((0.43216, 0.394666, 0.37645), (0.22803, 0.22145, 0.216989))  # of Kinetics-400
 _FROM_MINUS_1: Colours = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))  # to 1, as GoogLeNet's weights, once TensorFlow's, expect
 _AS_THEY_ARE: Colours = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-_GRID = 3  # places that are left of a picture by the small net, which pools to no single one: left and right stay apart
+_GRID = 3  # rows and columns in the output of `small`, so that left and right stay apart
 _C3D_WIDTHS = {"1": 64, "2": 128, "3a": 256, "3b": 256, "4a": 512, "4b": 512, "5a": 512, "5b": 512}
 
 
@@ -37,7 +37,7 @@ class Architecture:
     dim: int
     segments: Segments  # names of submodules
     colours: Colours
-    head: tuple[str, ...]  # what others' weights of this architecture have beside it, at the start of their names
+    head: tuple[str, ...]  # prefixes of the classifier's weights in files from elsewhere, which are left out
 
 
 def make(name: str, widths: Sequence[int] | None) -> Architecture:
@@ -53,7 +53,7 @@ def make(name: str, widths: Sequence[int] | None) -> Architecture:
 
 
 def _small(widths: Sequence[int]) -> Architecture:
-    """Halvings of the picture. Of a frame it sees the colours and the difference from the clip's mean frame."""
+    """Convolutions that halve the picture. It sees a frame's colours and its difference from the clip's mean frame."""
     parts: dict[str, nn.Module] = {"colours": nn.BatchNorm2d(6)}
     for number, (channels, width) in enumerate(pairwise([6, *widths]), 1):
         conv = nn.Conv2d(channels, width, 3, 2, 1, bias=False)
@@ -63,7 +63,7 @@ def _small(widths: Sequence[int]) -> Architecture:
 
 
 def _residual(name: str) -> Architecture:
-    from torchvision.models import resnet  # a second to import, and small worlds do without
+    from torchvision.models import resnet  # takes a second to import, and `small` does not need it
 
     made = {"resnet18": resnet.resnet18, "resnet34": resnet.resnet34, "resnet101": resnet.resnet101}[name]
     net = made(weights=None)
@@ -135,7 +135,7 @@ def _c3d() -> Architecture:
 
 
 class _Places(nn.Module):
-    """4 x 4 places over all frames: just what C3D leaves of 16 frames of 112 x 112, and the means of larger clips."""
+    """4 x 4 places over all frames: exactly the output for 16 frames of 112 x 112, and means for larger clips."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""Who attends whom, and the layers of ResT's transformer: attention, then an MLP, each normed after it is added.
+"""The attention mask and the layers of ResT's transformer: attention, then an MLP, each normalised after its addition.
 
-The mask is one function, drawn in docs/rest.md. [CLS] counts as a visual token: it gathers what the frames show, so it
-may look where they look, and whoever may look at frames may look at it. No word is ever seen by either.
+The mask is one function, drawn in docs/rest.md. [CLS] counts as a visual token: it attends what visual tokens attend,
+and tokens that attend visual ones attend it. With "single", neither ever attends a word.
 """
 
 # Shapes: N clips, L tokens (1 [CLS], then S visual ones, then words), D size of a token, H heads, K = D / H.

@@ -1,7 +1,7 @@
 """Frames of a clip -> visual tokens: one a frame from a 2-D CNN, one a group of frames from a 3-D one.
 
-A token is what the network's last average pooling leaves, of C3D its first full layer. Weights are drawn at random
-unless a local file is named: ResT is trained from scratch, and whoever begins elsewhere says so in the leak audit.
+A token is the output of the network's last average pooling; for C3D, of its first fully connected layer. Weights are
+random unless a local file is named: ResT is trained from scratch, and the leak audit reports any other start.
 """
 
 # Shapes: N clips, T frames, C = 3 colours, H x W pixels, F frames of a token, S = T / F tokens, D size of a token.
@@ -29,21 +29,21 @@ _COUNT = "num_batches_tracked"
 
 
 class FrameParams(core_params.Params):
-    """The network, and whether and from where it learns."""
+    """The network, its first weights, and whether it is trained."""
 
     name: Name
     widths: Annotated[list[Width], Field(min_length=1)] | None  # `small`: channels of each halving; null for others
     group: int = Field(ge=1)  # frames of a token: 1 for 2-D networks
     weights: str | None  # a state dict of that architecture, .safetensors or torch.save's; null = drawn at random
-    learns: bool  # false: the weights stay as they are
+    learns: bool  # false: frozen
 
     @property
     def min_side(self) -> int:
-        """Of pictures that its poolings leave something of, pixels."""
+        """The least side of pictures that its poolings can take, pixels."""
         return architectures.MIN_SIDE.get(self.name, 1)
 
     def start(self) -> str | None:
-        """Digest of the file it begins as, if any. FormatError where there is none."""
+        """Digest of the file it starts from, if any. FormatError if that file is missing."""
         if self.weights is None:
             return None
         return foreign_weights.digest(Path(self.weights), f"weights of {self.name}")
@@ -82,12 +82,12 @@ class FrameEncoder(nn.Module):
         self.requires_grad_(params.learns)
 
     def train(self, mode: bool = True) -> "FrameEncoder":
-        """Training mode, but for weights that do not learn: the means of their normalisation stay too."""
+        """Training mode; a frozen network stays in eval mode, so that running means do not change either."""
         super().train(mode and self.params.learns)
         return self
 
     def forward(self, x_NTCHW: Tensor) -> Tensor:
-        """token_NSD. DataError for clips that are no whole number of groups."""
+        """token_NSD. DataError for clips whose frames are not a multiple of `group`."""
         num_clips, num_frames = x_NTCHW.shape[:2]
         if num_frames % self.group:
             raise DataError(f"rest: clips of {num_frames} frames are no whole number of groups of {self.group}")
@@ -119,13 +119,13 @@ class FrameEncoder(nn.Module):
         if not (self.checkpoint_gradients and torch.is_grad_enabled()):
             return run(x)
         output: Tensor = checkpoint.checkpoint(
-            run, x, use_reentrant=False, context_fn=lambda: (nullcontext(), self._once_more())
+            run, x, use_reentrant=False, context_fn=lambda: (nullcontext(), self._without_running_means())
         )
         return output
 
     @contextmanager
-    def _once_more(self) -> Iterator[None]:
-        """Around what is computed again for the backward pass: running means have had the batch already."""
+    def _without_running_means(self) -> Iterator[None]:
+        """Around the recomputation for the backward pass: running means must not count the batch again."""
         norms = [module for module in self.net.modules() if isinstance(module, _NORMS)]
         before = [(norm.momentum, norm.get_buffer(_COUNT).clone()) for norm in norms]
         for norm in norms:
@@ -148,7 +148,7 @@ def build(params: FrameParams, *, channels_last: bool, checkpoint_gradients: boo
 
 
 def _fill(net: nn.Module, file: Path, name: str, head: tuple[str, ...]) -> None:
-    """Put another training's weights into a net, but those of its classifier. FormatError where they do not fit."""
+    """Load weights from a file, but for those of its classifier, into a network. FormatError where they do not fit."""
     body = {key: value for key, value in net.state_dict().items() if key.endswith(_COUNT)}  # older files have none
     body |= {
         key: value

@@ -1,4 +1,4 @@
-"""What ResT's networks are given of a clip, and the sizes that decide which weights they have."""
+"""The input of ResT's networks, and the sizes that decide the shapes of their weights."""
 
 # Shapes: N clips, S visual tokens, D size of a token as the frame encoder gives it, W words, 7 = a region's place.
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from pipeline.models.rest.regions import PLACE_DIM
 
 @dataclass(frozen=True)
 class ModelSizes:
-    """Sizes that data give; with the params they decide every weight."""
+    """Sizes that follow from the data; with the params they decide the shape of every weight."""
 
     token_dim: int  # of a visual token before projection, without its place
-    max_tokens: int  # most visual tokens of a clip
+    max_tokens: int  # visual tokens of a clip
     places: bool  # tokens are regions, each with its place in space and time
     num_classes: int | None  # of the class head; None = no class head
     num_words: int | None  # of the vocabulary, PAD and MASK included; None = no words
-    max_words: int  # most words of a name; 0 where there are none
+    max_words: int  # words of a name; 0 where there are none
 
     @property
     def visual_dim(self) -> int:
@@ -36,7 +36,7 @@ class VisualTokens:
 
     @classmethod
     def of(cls, token_NSD: Tensor, batch: dict[str, Tensor], sizes: ModelSizes) -> "VisualTokens":
-        """Tokens with what else a batch holds of them, `place` and `known`. DataError where they do not fit."""
+        """Tokens with the keys `place` and `known` of a batch. DataError where they do not fit."""
         if sizes.places != ("place" in batch):
             raise DataError("rest: tokens should come with their places exactly where the model was built for places")
         if sizes.places:
@@ -48,7 +48,7 @@ class VisualTokens:
         return cls(token_NSD, batch.get("known"))
 
     def last(self) -> Tensor:
-        """The last token of each clip that is no padding; of a clip of padding alone the first."""
+        """Index of the last token of each clip before padding; 0 for a clip of padding alone."""
         num_clips, num_tokens = self.token_NSD.shape[:2]
         if self.known_NS is None:
             return torch.full((num_clips,), num_tokens - 1, device=self.token_NSD.device)

@@ -12,10 +12,10 @@ from pipeline.models.rest.tokens import NO_TARGET
 
 
 class LossParams(core_params.Params):
-    """Which tasks are learnt (Table 3b), and how many words are hidden."""
+    """Which tasks are trained (Table 3b), and how many words are hidden."""
 
     cls: bool
-    mlm: float | None = Field(gt=0)  # weight of the words' loss, omega; null = not learnt
+    mlm: float | None = Field(gt=0)  # weight of the words' loss, omega; null: not trained
     mask_share: float = Field(ge=0, le=1)
 
     @model_validator(mode="after")
@@ -26,9 +26,9 @@ class LossParams(core_params.Params):
 
 
 def loss(output: Output, batch: dict[str, Tensor], losses: LossParams) -> tuple[Tensor, dict[str, Tensor]]:
-    """The loss and, of the tasks that are learnt, `accuracy` and `word_accuracy`: means over clips, in float32.
+    """The loss and, for the trained tasks, `accuracy` and `word_accuracy`: means over clips, in float32.
 
-    Of a clip's masked words the mean is taken first, so that every clip weighs alike, on one device or on several.
+    The mean over a clip's masked words is taken first, so that every clip weighs alike, on one device or on several.
     """
     total, metrics = output.visual_ND.new_zeros((), dtype=torch.float32), {}
     if losses.cls:
@@ -39,7 +39,7 @@ def loss(output: Output, batch: dict[str, Tensor], losses: LossParams) -> tuple[
         assert output.word_logit_NWV is not None
         target_NW = batch["word_targets"]
         logit_NWV = output.word_logit_NWV.float()
-        # Word by word: over two axes at once the GPU's loss would be refused, for it adds in no fixed order.
+        # Flattened: the GPU's loss over two axes adds in no fixed order, and would be refused.
         error_M = functional.cross_entropy(
             logit_NWV.flatten(0, 1), target_NW.flatten(), ignore_index=NO_TARGET, reduction="none"
         )

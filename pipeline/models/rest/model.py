@@ -24,7 +24,7 @@ Batch = dict[str, Tensor]
 
 
 class Output(NamedTuple):
-    """What a batch with labels gives; a logit is None where the model has no such head or the batch no words."""
+    """The output for a batch; logits are None where the model has no such head or the batch no words."""
 
     class_logit_NK: Tensor | None
     word_logit_NWV: Tensor | None
@@ -36,7 +36,7 @@ class Rest(nn.Module):
 
     - `x`: uint8 frames (N, T, C, H, W), or tokens where `frames` is None (N, S, D);
     - `known` (N, S), where clips have different numbers of tokens, and `place` (N, S, 7) of regions;
-    - `words` (N, W): the class name's words, some of them masked (`tokens.mask_words`), where words are learnt.
+    - `words` (N, W): the class name's words, some of them masked (`tokens.mask_words`), where words are trained.
     """
 
     def __init__(self, params: RestParams, frames: FrameEncoder | None, sizes: ModelSizes) -> None:
@@ -64,13 +64,13 @@ class Rest(nn.Module):
         return Output(class_logit_NK, word_logit_NWV, visual_ND)
 
     def represent(self, batch: Batch) -> Tensor:
-        """visual_ND of clips of which no name is known."""
+        """visual_ND of clips without a class name."""
         visual_ND: Tensor = self.norm(self.trunk.represent(self._seen(batch)))
         return visual_ND
 
     @property
     def attends(self) -> bool:
-        """Whether there is attention to show."""
+        """Whether the model has attention weights."""
         return isinstance(self.trunk, Transformer)
 
     def attention(self, batch: Batch) -> list[Tensor]:

@@ -1,6 +1,6 @@
-"""Means and maxima over places of which the GPU's backward pass adds in a fixed order, as training here asks of all.
+"""Means and maxima over places whose backward pass on a GPU adds in a fixed order, as deterministic training needs.
 
-torch's adaptive means and its maxima in three dimensions have none and are refused there.
+torch's adaptive means and its maxima in three dimensions do not, and are refused there.
 """
 
 # Shapes: M pictures or groups of pictures, C channels, F frames of a group, H x W pixels, G x P parts of a picture.
@@ -30,7 +30,7 @@ class Maxima(nn.Module):
         self.frames, self.padding = frames, padding
 
     def forward(self, x_MCFHW: Tensor) -> Tensor:
-        """maximum_MCFHW, of half as many rows, columns and, of two frames, frames; what is left over goes."""
+        """maximum_MCFHW, with half as many rows, columns and, for two frames, frames; odd remainders are dropped."""
         num_frames = x_MCFHW.shape[2]
         flat = functional.max_pool2d(x_MCFHW.flatten(1, 2), 2, padding=self.padding)
         maximum_MCFHW = flat.reshape(*x_MCFHW.shape[:3], *flat.shape[2:])

@@ -1,8 +1,8 @@
 """Two streams instead of the transformer (Table 3a): one runs over the frames, one over the words.
 
-The word stream begins from what the visual one found and runs left to right, so a word sees the clip and the words to
-its left, as in the transformer. The visual stream never sees a word; one stream over both would read the class off its
-name, as the paper reports.
+The word stream starts from the last output of the visual one and runs left to right, so a word sees the clip and the
+words to its left, as in the transformer. The visual stream never sees a word; a single stream over both would read the
+class off its name, as the paper reports.
 """
 
 # Shapes: N clips, S visual tokens, W words, D size of a token, Y layers.

@@ -1,6 +1,6 @@
 """Regions of people and things as visual tokens: each with its place in space and time (supplement E, Table 9)."""
 
-# Shapes: N clips, K regions of a clip, S = most regions of a clip of the batch, D feature size, 5 = frame x0 y0 x1 y1.
+# Shapes: N clips, K regions of a clip, S = regions of the clip with the most, D feature size, 5 = frame x0 y0 x1 y1.
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,6 +1,6 @@
 """Class names as numbered words, and the words of a name hidden for the masked-token task.
 
-A vocabulary is that of the class names taught: no word of an unseen class is in it unless a seen class has it too.
+A vocabulary holds the words of the training classes: a word of an unseen class only if a seen class has it too.
 """
 
 # Shapes: K classes, N clips, L words, padded with PAD behind.
@@ -15,7 +15,7 @@ from pipeline.core.errors import DataError, FormatError
 from pipeline.formats import class_names
 
 PAD, MASK = 0, 1  # places in the vocabulary before the words; [CLS] is a learnt vector, no word
-NO_TARGET = -100  # what torch's cross entropy passes over
+NO_TARGET = -100  # torch's cross entropy ignores it
 
 Ids = npt.NDArray[np.int64]
 
@@ -44,9 +44,9 @@ class Vocabulary:
         return {word: number for number, word in enumerate(self.words, MASK + 1)}
 
     def encode(self, name: str) -> list[int]:
-        """The numbers of a name's words, in order; words that no taught name has are left out.
+        """The numbers of a name's words, in order; words of no training class are left out.
 
-        DataError for a name without a word, none of whose words is known, or of more than `max_words` known ones.
+        DataError for a name without words, without a known word, or with more than `max_words` known ones.
         """
         words = _words(name)
         known = [self._number[word] for word in words if word in self._number]
@@ -73,7 +73,7 @@ class Vocabulary:
 
     @classmethod
     def from_json(cls, value: object) -> "Vocabulary":
-        """The vocabulary that `to_json` told of. FormatError for anything else."""
+        """The vocabulary that `to_json` wrote. FormatError for anything else."""
         words = value.get("words") if isinstance(value, dict) else None
         max_words = value.get("max_words") if isinstance(value, dict) else None
         if (
@@ -90,12 +90,12 @@ class Vocabulary:
 def mask_words(ids_L: Ids, rng: np.random.Generator, share: float) -> tuple[Ids, Ids]:
     """input_L, in which each word is MASK with probability `share` but at least one is, and target_L.
 
-    The target is the word where it is masked, NO_TARGET elsewhere. Padding is never masked. Where chance masks none,
-    one word is masked, each as likely as the others.
+    The target is the word where it is masked, NO_TARGET elsewhere. Padding is never masked. If no word is drawn, one is
+    masked, each with equal probability.
     """
     place_W = np.flatnonzero(ids_L != PAD)
     hidden_W = rng.random(len(place_W)) < share
-    fallback = rng.integers(len(place_W))  # drawn always, so that one clip's luck moves no other's draws
+    fallback = rng.integers(len(place_W))  # always drawn, so that the draws for other clips do not depend on it
     if not hidden_W.any():
         hidden_W[fallback] = True
     hidden_L = np.zeros(len(ids_L), bool)

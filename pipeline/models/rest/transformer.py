@@ -15,7 +15,7 @@ from pipeline.models.rest.tokens import MASK, PAD
 
 
 class TransformerParams(core_params.Params):
-    """The size of the transformer, who attends whom, and which token stands for a clip. The paper: 12 x 768."""
+    """The size of the transformer, its attention mask, and the token that represents a clip. The paper: 12 x 768."""
 
     kind: Literal["transformer"]
     dim: int = Field(ge=1)
@@ -24,7 +24,7 @@ class TransformerParams(core_params.Params):
     mlp_dim: int = Field(ge=1)
     dropout: float = Field(ge=0, lt=1)
     attention: Scheme
-    represents: Literal["cls", "mask"]  # mask: the output of [MASK], for a model whose [CLS] nothing has taught
+    represents: Literal["cls", "mask"]  # mask: the output of [MASK], for a model whose [CLS] is untrained
 
     @model_validator(mode="after")
     def _whole(self) -> "TransformerParams":
@@ -42,11 +42,11 @@ class Transformer(nn.Module):
             raise ParamsError("rest: represents: mask needs words to learn from; give losses.mlm a weight, or take cls")
         self.params, self.sizes = params, sizes
         dim = params.dim
-        # All that is added or set side by side begins at one scale: beside tokens of length 20 positions of length 1
-        # go unheard, and a small model takes them up late or never.
+        # Everything that is added or concatenated starts at one scale: positions of length 1 beside tokens of length 20
+        # have no effect, and a small model learns to use them late or never.
         self.project = nn.Sequential(nn.Linear(sizes.visual_dim, dim), nn.LayerNorm(dim))
         self.cls_D = nn.Parameter(torch.randn(dim))
-        # A region tells its place itself, and the order in which a frame's regions come means nothing.
+        # A region holds its own place, and the order of a frame's regions means nothing.
         self.position_SD = None if sizes.places else nn.Parameter(torch.randn(sizes.max_tokens, dim))
         if sizes.num_words:
             self.word = nn.Embedding(sizes.num_words, dim)
@@ -65,9 +65,9 @@ class Transformer(nn.Module):
         return token_NLD[:, 0], words
 
     def represent(self, seen: VisualTokens) -> Tensor:
-        """visual_ND of clips without a name. Words change nothing that [CLS] is, but under "cross" attention.
+        """visual_ND of clips without a name. Words do not affect [CLS], except with "cross" attention.
 
-        There, and where [MASK] represents a clip, the input is [CLS], the clip and [MASK], as in the paper's tests.
+        Then, and where [MASK] represents a clip, the input is [CLS], the clip and [MASK], as in the paper's tests.
         """
         asks = self.params.represents == "mask" or (self.params.attention == "cross" and self.sizes.num_words)
         mask_N1 = torch.full((len(seen.token_NSD), 1), MASK, device=seen.token_NSD.device) if asks else None
@@ -87,7 +87,7 @@ class Transformer(nn.Module):
         return weights
 
     def _start(self, seen: VisualTokens, word_NW: Tensor | None) -> tuple[Tensor, Tensor]:
-        """token_NLD of the first layer, and may_N1LL: who attends whom, padding nobody's business."""
+        """token_NLD for the first layer, and may_N1LL, the attention mask: no token attends padding."""
         visual_NSD = self.project(seen.token_NSD)
         if self.position_SD is not None:
             visual_NSD = visual_NSD + self.position_SD[: visual_NSD.shape[1]]
@@ -108,7 +108,7 @@ class Transformer(nn.Module):
 
 
 def _known_tokens(seen: VisualTokens, word_NW: Tensor | None) -> Tensor:
-    """there_NL: False at padding."""
+    """known_NL: False at padding."""
     num_clips, num_visual = seen.token_NSD.shape[:2]
     device = seen.token_NSD.device
     known_NS = torch.ones(num_clips, num_visual, dtype=torch.bool, device=device)

@@ -1,4 +1,4 @@
-"""What a clip costs, counted from the layers as they are written down."""
+"""What a clip costs, computed from the sizes of the layers."""
 
 from typing import cast
 
@@ -10,7 +10,7 @@ from pipeline.models.tdsm.network import Block, Denoiser, Stream
 def macs(model: Denoiser) -> int:
     """Multiply-accumulates of one clip under the texts of one class, for one noise.
 
-    What depends on class and step alone (embedded texts, adaptive layer norms) is at hand.
+    What depends on class and step alone (embedded texts, adaptive layer norms) is not counted.
     """
     width, num_texts = model.places.shape[1], len(model.places)
     products = 2 * (1 + num_texts) ** 2 * width  # of queries and keys, and of what they weigh

@@ -1,4 +1,4 @@
-"""What TDSM minimises: the error of the noise under the right text, and that it be smaller than under a wrong one."""
+"""What TDSM minimises: the error of the noise with the right text, and a triplet loss against wrong texts."""
 
 # Shapes: B clips of a batch, D feature size, K training classes.
 from collections.abc import Sequence
@@ -13,11 +13,11 @@ from pipeline.models.tdsm.noise import add_noise
 
 @dataclass(frozen=True)
 class RandomInputs:
-    """What chance gives a batch."""
+    """The random inputs of a batch."""
 
     noise_BD: Tensor
-    step_B: Tensor  # of the noise, any of them
-    wrong_B: Tensor  # a training class, any of them; where it is the clip's own it pushes nothing
+    step_B: Tensor  # of the diffusion
+    wrong_B: Tensor  # any training class; where it is the clip's own class, the triplet loss is 0
 
     @staticmethod
     def of(x_BD: Tensor, num_steps: int, num_classes: int) -> "RandomInputs":
@@ -29,7 +29,7 @@ class RandomInputs:
 def errors(
     model: Denoiser, x_BD: Tensor, label_B: Tensor, texts: Sequence[Tensor], share_R: Tensor, random: RandomInputs
 ) -> tuple[Tensor, Tensor]:
-    """Errors (B) of the noise under the right and under the wrong text; `texts` (K, T) are of the training classes."""
+    """Errors (B) of the noise with the right and with the wrong text; `texts` (K, T) are of the training classes."""
     noisy_BD = add_noise(x_BD, random.noise_BD, share_R[random.step_B])
     label_2B = torch.cat([label_B, random.wrong_B])
     predicted_2BD = model(
@@ -40,5 +40,5 @@ def errors(
 
 
 def triplet(right_B: Tensor, wrong_B: Tensor, is_wrong_B: Tensor, margin: float) -> Tensor:
-    """Mean of max(0, error under the right text - error under a wrong one + margin); 0 where the wrong one is right."""
+    """Mean of max(0, error with the right text - error with the wrong one + margin); 0 where both texts are one."""
     return ((right_B - wrong_B + margin).clamp(min=0) * is_wrong_B).mean()

@@ -14,15 +14,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-_FREQUENCIES = 256  # numbers that tell a step to the network
+_FREQUENCIES = 256  # numbers that encode a step
 _SLOWEST = 10_000.0
 _GROWTH = 4  # of a token between two layers
-_SPREAD = 0.02  # of the first weights of what tells step and place
+_SPREAD = 0.02  # standard deviation of the first weights of the layers of steps and positions
 
 
 @dataclass(frozen=True)
 class TextTokens:
-    """What can be said of classes before any clip is seen."""
+    """Tokens of classes, computed once for all clips."""
 
     token_CSH: Tensor
     pooled_CH: Tensor
@@ -33,7 +33,7 @@ class TextTokens:
 
 
 class Denoiser(nn.Module):
-    """Noisy features of clips -> the noise in them, as the texts of a class suggest."""
+    """Noisy features of clips and texts of a class -> a prediction of the noise."""
 
     def __init__(self, dim: int, text_dims: Sequence[int], *, width: int, depth: int, heads: int) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class Denoiser(nn.Module):
                 nn.init.xavier_uniform_(weight)
 
     def texts(self, texts: Sequence[Tensor]) -> TextTokens:
-        """Unit vectors (C, T) of each text; they are made as long as vectors of deviation 1."""
+        """Unit vectors (C, T) of each text, which are scaled to deviation 1."""
         scaled = [text_CT * math.sqrt(text_CT.shape[1]) for text_CT in texts]
         tokens = [layer(text_CT) for layer, text_CT in zip(self.words, scaled, strict=True)]
         return TextTokens(torch.stack(tokens, dim=1) + self.places, self.pooled(torch.cat(scaled, dim=1)))
@@ -82,7 +82,7 @@ class Stream(nn.Module):
         self.down = nn.Linear(_GROWTH * width, width)
 
     def changed(self, token_BLH: Tensor, attended_BLH: Tensor, modulation: Sequence[Tensor]) -> Tensor:
-        """The tokens after both changes; `told` are shift, scale and gate of the layers, and before them the gate."""
+        """The tokens after both changes; `modulation`: the gate of attention, then shift, scale, gate of the layers."""
         gate, shift, scale, gate_layers = modulation
         token_BLH = token_BLH + gate * self.outward(attended_BLH)
         inner = functional.gelu(self.up(_norm(token_BLH) * (1 + scale) + shift), approximate="tanh")

@@ -1,4 +1,4 @@
-"""How large TDSM's network is, how it is trained and how it is asked."""
+"""Parameters of TDSM: its network, training and scoring."""
 
 import math
 
@@ -53,7 +53,7 @@ class TdsmParams(MethodParams):
 
     @property
     def schedule(self) -> RoundSchedule:
-        """What lies between two candidates."""
+        """Rounds of `keep_every` steps, one candidate model each."""
         num_rounds = self.steps // self.keep_every
         return RoundSchedule(num_rounds, self.keep_every, self.batch_size, self.rate, self.weight_decay)
 
@@ -71,5 +71,5 @@ class TdsmParams(MethodParams):
 
     @property
     def setting_name(self) -> str:
-        """They are steps."""
+        """Settings are steps."""
         return "step"

@@ -1,4 +1,4 @@
-"""The text tower of a CLIP: of a start file, or of the weights that finetune left. No text is truncated in silence."""
+"""The text tower of a CLIP, from a start file or from weights of finetune. No text is silently truncated."""
 
 # Shapes: N texts, D size of a vector.
 from collections.abc import Sequence
@@ -18,11 +18,11 @@ class Params(params.Params):
     """Which weights."""
 
     weights: str  # a start file, or the folder of a row of finetune
-    seed: int  # of that row; of a start file without weights, what they are drawn from
+    seed: int  # of that row; for a start file without weights, the seed of random ones
 
 
 class ClipTexts:
-    """Texts in the space of a CLIP, as unit vectors; it is loaded at the first use, for it costs seconds."""
+    """Texts in the space of a CLIP, as unit vectors. The model is loaded at first use, which takes seconds."""
 
     def __init__(self, weights: Path, seed: int, num_threads: int) -> None:
         self.weights, self.seed = weights, seed
@@ -34,7 +34,7 @@ class ClipTexts:
         import torch
 
         torch.set_num_threads(self.num_threads)
-        # One at a time: a batch is padded to its longest text, which changes the last bits of its mates.
+        # One at a time: a batch is padded to its longest text, which changes the last bits of the others.
         return np.concatenate([self._clip.text_vectors([text]) for text in texts])
 
     def num_cut(self, texts: Sequence[str]) -> int:
@@ -55,5 +55,5 @@ def seeds(weights: Path) -> list[int] | None:
 
 
 def encoder(params: Params, *, num_threads: int) -> ClipTexts:
-    """The tower. Raises DataError for weights that are not there, FormatError for those that are none."""
+    """The tower. Raises DataError for missing weights, FormatError for files that hold none."""
     return ClipTexts(Path(params.weights), params.seed, num_threads)

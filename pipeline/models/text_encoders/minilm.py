@@ -20,7 +20,7 @@ class Params(params.Params):
 
 
 def encoder(params: Params, *, num_threads: int) -> SentenceEncoder:  # noqa: ARG001 - the interface of the folder
-    """The bundled encoder. Raises DataError without the package, FormatError if its weights are not the published."""
+    """The bundled encoder. Raises DataError without the package, FormatError for other weights than the published."""
     folder = _folder()
     weights = folder / "model.safetensors"
     digest = file_digest(weights) if weights.is_file() else "no file"

@@ -1,4 +1,4 @@
-"""What a text encoder is, sentence-transformers as one, and the vectors that were computed before."""
+"""The contract of a text encoder, sentence-transformers, and a cache of vectors."""
 
 # Shapes: N texts, D numbers a vector.
 import hashlib
@@ -20,13 +20,13 @@ from pipeline.core.runs import CACHE
 
 Vectors = npt.NDArray[np.float32]
 
-# What decides a vector besides the weights; another version starts an empty cache, so warm and cold runs agree.
+# Libraries that vectors depend on. Another version starts an empty cache, so cached and new vectors agree.
 _LIBRARIES = ("open_clip_torch", "sentence-transformers", "tokenizers", "torch", "transformers")
 _DIGEST_BYTES = 32
 
 
 class TextEncoder(Protocol):
-    """Sentences in, vectors out. A sentence's vector does not depend on its company."""
+    """Sentences -> vectors. A sentence's vector does not depend on the others."""
 
     @property
     def weights_hash(self) -> str:
@@ -40,10 +40,10 @@ class TextEncoder(Protocol):
 
 @runtime_checkable
 class SplittingEncoder(Protocol):
-    """A text encoder that reads texts too long for it in pieces."""
+    """A text encoder that splits texts that are too long for it."""
 
     def num_cut(self, texts: Sequence[str]) -> int:
-        """How many of the texts these are."""
+        """How many of the texts are split."""
         ...
 
 
@@ -59,15 +59,15 @@ class Member(Protocol):
 
 @runtime_checkable
 class TrainedMember(Member, Protocol):
-    """A file whose weights come from a path, of which its Params are told `weights` and `seed`."""
+    """A file whose weights come from a path; its Params have `weights` and `seed`."""
 
     def seeds(self, weights: Path) -> list[int] | None:
-        """The seeds whose weights lie there; None where the weights have none."""
+        """The seeds whose weights are there; None where weights have no seed."""
         ...
 
 
 def member(name: str) -> Member:
-    """A file of this folder; a name that is none is a ParamsError that lists those there are."""
+    """A file of this folder, by name. ParamsError, listing the files, for an unknown name."""
     return cast(Member, members.load("pipeline.models.text_encoders", name))
 
 
@@ -81,9 +81,9 @@ class SentenceEncoder:
         self._model: Any = None
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Vectors (N, D) as the model gives them. Raises DataError for a text the model would cut short."""
+        """Vectors (N, D) of the model. Raises DataError for a text that the model would truncate."""
         self._model = self._model or _loaded(self.folder, self.num_threads)
-        # One at a time: a batch is padded to its longest text, and padding changes the last bits of its mates.
+        # One at a time: a batch is padded to its longest text, and padding changes the last bits of the others.
         return np.stack([self._vector(text) for text in texts])
 
     def _vector(self, text: str) -> Vectors:
@@ -99,7 +99,7 @@ class SentenceEncoder:
 
 
 def _loaded(folder: Path, num_threads: int) -> Any:
-    os.environ["HF_HUB_OFFLINE"] = "1"  # read at import; whatever the folder names, nothing is fetched
+    os.environ["HF_HUB_OFFLINE"] = "1"  # read at import: nothing is downloaded, whatever the folder names
     import torch
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
@@ -119,7 +119,7 @@ def _loaded(folder: Path, num_threads: int) -> Any:
 
 
 def encode_cached(encoder: TextEncoder, texts: Sequence[str], root: Path = CACHE) -> Vectors:
-    """Vectors (N, D) of texts, from `root`/texts where an earlier run left them whole, else from the encoder."""
+    """Vectors (N, D) of texts: from the cache `root`/texts if an earlier run wrote them, else from the encoder."""
     folder = root / "texts" / _cache_name(encoder)
     known = {text: _cached(folder, text) for text in texts}
     missing = [text for text, vector in known.items() if vector is None]
@@ -131,7 +131,7 @@ def encode_cached(encoder: TextEncoder, texts: Sequence[str], root: Path = CACHE
 
 
 def _cache_name(encoder: TextEncoder) -> str:
-    """All that decides a vector beside its text: weights, libraries, and the code of the encoder's class."""
+    """A name for all that a vector depends on beside its text: weights, libraries, and the encoder's code."""
     module = type(encoder).__module__
     code = Code().digest(module) if module.startswith("pipeline.") else module
     facts = {"weights": encoder.weights_hash, "code": code, "num_threads": getattr(encoder, "num_threads", None)}
@@ -149,7 +149,7 @@ def _store(folder: Path, text: str, vector: Vectors) -> None:
 
 
 def _cached(folder: Path, text: str) -> Vectors | None:
-    """A vector of an earlier run; None if there is none or its digest does not fit (it is then made anew)."""
+    """A vector of an earlier run; None if there is none, or if its digest does not match."""
     try:
         content = _entry(folder, text).read_bytes()
     except FileNotFoundError:

@@ -12,10 +12,10 @@ from pipeline.models.text_encoders.shared import Vectors
 
 
 class Params(params.Params):
-    """Which file, and how its words are weighed."""
+    """Which file, and how its words are weighted."""
 
     path: str  # GloVe text, word2vec text or binary, plain or .gz
-    unit_words: bool  # every word vector to length 1 before the mean, as E2E does
+    unit_words: bool  # normalise every word vector before the mean, as E2E does
 
 
 class WordVectorEncoder:
@@ -28,7 +28,7 @@ class WordVectorEncoder:
 
     @property
     def weights_hash(self) -> str:
-        """SHA-256 that names the file and how its words are weighed."""
+        """SHA-256 that identifies the file and the weighting of words."""
         self._hash = self._hash or value_digest(
             {"file": file_digest(self._path), "unit_words": self._chosen.unit_words}
         )

@@ -1,4 +1,4 @@
-"""CADA-VAE and SynSE as methods: what is learnt cycle by cycle, and how clips are scored after each."""
+"""CADA-VAE and SynSE as methods: training cycle by cycle, and scores after each cycle."""
 
 # Shapes: N clips, D feature size, K classes, T text size, Z latent size.
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ from pipeline.models.vae.params import VaeParams
 
 @dataclass(frozen=True)
 class LatentScorer:
-    """The autoencoders, and how classes read beside them."""
+    """The trained autoencoders, and the texts of classes beside them."""
 
     model: CrossVae
     params: VaeParams
@@ -58,7 +58,7 @@ class LatentScorer:
             }
 
     def cost(self, num_classes: int) -> Cost:
-        """Of the mean of a clip's latent and of the final classifier, whose weights are not counted: they come last."""
+        """Of the mean of a clip's latent and of the final classifier, whose later weights are not counted."""
         weight_ZD = self.model.clips.mean.weight
         return Cost(num_params(self.model), weight_ZD.numel() + num_classes * len(weight_ZD))
 

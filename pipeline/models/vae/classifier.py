@@ -1,7 +1,7 @@
 """The final classifier of CADA-VAE and SynSE: a linear map from latents to classes, trained on latents of their texts.
 
-Nothing of it depends on the order in which the classes are asked about: each class draws its noise and its first
-weights from the seed and its own number, and training takes the classes in ascending order.
+The order in which classes are given does not matter: each class draws its noise and first weights from the seed and its
+own id, and training takes the classes in ascending order.
 """
 
 # Shapes: K classes, S latents of each, P texts of a class, Z latent size.

@@ -14,7 +14,7 @@ from pipeline.models.vae.params import VaeParams
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Of the terms at one step; rebuilding counts 1."""
+    """Weights of the terms at one step; that of rebuilding is 1."""
 
     clip_kl: float
     text_kl: float
@@ -22,14 +22,14 @@ class LossWeights:
 
     @staticmethod
     def at(params: VaeParams, cycle: int, step: int) -> "LossWeights":
-        """Cycles, and steps of a cycle, from 0."""
+        """The weights at a step of a cycle, both from 0."""
         return LossWeights(params.clip_kl.at(cycle, step), params.text_kl.at(cycle, step), params.cross.at(step))
 
 
 def loss(
     model: CrossVae, x_ND: Tensor, texts: Sequence[Tensor], noises: Sequence[Tensor], weights: LossWeights
 ) -> Tensor:
-    """Of a batch: `texts` (N, T) are those of the clips' classes, `noises` those of the clips and then of each text.
+    """The loss of a batch: `texts` (N, T) are those of the clips' classes, `noises` of the clips and then of each text.
 
     Errors are means over all numbers; KL divergences sums over the latent and means over the clips.
     """

@@ -13,7 +13,7 @@ _GAIN = 0.5  # of the weights at the start, as in the released code
 
 
 class Vae(nn.Module):
-    """x_NX -> the mean and log variance of a latent, and back; `rectified`: what comes back is never below 0."""
+    """x_NX -> the mean and log variance of a latent, and back; with `rectified` no rebuilt number is below 0."""
 
     def __init__(self, size: int, latent_dim: int, *, rectified: bool) -> None:
         super().__init__()

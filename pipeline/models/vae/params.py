@@ -1,4 +1,4 @@
-"""How the autoencoders are trained, in cycles of steps, and how the final classifier is."""
+"""How the autoencoders are trained, in cycles of steps, and then the final classifier."""
 
 from pydantic import Field, model_validator
 
@@ -42,7 +42,7 @@ class CrossParams(Params):
 
 
 class ClassifierParams(Params):
-    """The final classifier, trained for the classes that are asked about."""
+    """The final classifier, trained for the classes to be told apart."""
 
     num_samples: int = Field(ge=1)  # text latents drawn for each class
     lr: float = Field(gt=0)
@@ -67,7 +67,7 @@ class VaeParams(MethodParams):
 
     @property
     def schedule(self) -> RoundSchedule:
-        """The cycles."""
+        """One round a cycle."""
         return RoundSchedule(self.cycles, self.steps, self.batch_size, lambda _: self.lr, weight_decay=0.0)
 
     @property
@@ -77,5 +77,5 @@ class VaeParams(MethodParams):
 
     @property
     def setting_name(self) -> str:
-        """They are cycles."""
+        """Settings are cycles."""
         return "cycle"

@@ -5,18 +5,10 @@ import pytest
 import torch
 
 from pipeline.models.methods import devise
-from pipeline.models.methods.shared import ClassTexts, Clips, unit
+from pipeline.models.methods.shared import ClassTexts, Clips
+from tests.models.methods import toy
 
-PARAMS = {
-    "text_type": "label",
-    "centre": "none",
-    "margin": 0.1,
-    "lr": 0.01,
-    "weight_decay": 0.0,
-    "batch_size": 4,
-    "epochs": 3,
-    "keep_every": 3,
-}
+PARAMS = {**toy.DESCENT, "text_type": "label", "centre": "none", "margin": 0.1}
 
 
 def test_the_map_standardises_and_ignores_what_was_constant_in_training():
@@ -41,25 +33,8 @@ def test_the_seed_decides_where_training_starts():
 
 @pytest.mark.parametrize(
     "changed",
-    [
-        {"text_type": "hands"},
-        {"centre": "seen"},
-        {"margin": 0.5},
-        {"lr": 0.02},
-        {"weight_decay": 0.5},
-        {"batch_size": 9},
-        {"epochs": 2},
-    ],
+    [{"text_type": "hands"}, {"centre": "seen"}, {"margin": 0.5}, *toy.DESCENT_CHANGED],
     ids=str,
 )
 def test_every_option_changes_the_scores(changed):
-    random = np.random.default_rng(1)
-    label_KT, hands_KT = (unit(random.normal(size=(4, 5)).astype(np.float32)) for _ in range(2))
-    texts = ClassTexts(tuple(range(4)), label_KT, None, {"hands": hands_KT})
-    clips = Clips(random.normal(size=(9, 6)).astype(np.float32), (0, 1, 2, 3, 0, 1, 2, 3, 0))
-
-    def scored(**params):
-        *_, candidate = devise.candidates(clips, texts, devise.Params.model_validate(params), 0)
-        return candidate.score(clips.features_ND, texts)
-
-    assert np.abs(scored(**PARAMS) - scored(**{**PARAMS, **changed})).max() > 1e-5
+    assert toy.change_of_scores(devise, PARAMS, changed) > 1e-5

@@ -12,7 +12,7 @@ from pipeline.models.methods.shared import Array, CandidateModel, ClassTexts, Cl
 
 N, D, K, T = 9, 6, 4, 5
 DESCENT = {"lr": 0.01, "weight_decay": 0.0, "batch_size": 4, "epochs": 3, "keep_every": 3}
-# What Descent offers, and a value of each that is not that of DESCENT.
+# The options of GradientParams, each with another value than in DESCENT.
 DESCENT_CHANGED: list[dict[str, object]] = [
     {"lr": 0.02},
     {"weight_decay": 0.5},

@@ -29,12 +29,12 @@ class Tables:
     @property
     def aliases(self) -> dict[str, list[list[str]]]:
         """The corpus's groups of names that mean the same."""
-        found: dict[str, list[list[str]]] = self.meta["aliases"]
-        return found
+        groups: dict[str, list[list[str]]] = self.meta["aliases"]
+        return groups
 
 
 @dataclass(frozen=True)
-class Told:
+class CaptionedGraph:
     """One graph: its row, its caption's row and the rows of its negatives."""
 
     row: GraphRow
@@ -70,13 +70,13 @@ def graphs(corpus: Tables) -> Iterator[SceneGraph]:
         yield from (from_json(row.graph) for row in rows if row.graph is not None)
 
 
-def pictures(corpus: Tables) -> Iterator[list[Told]]:
+def pictures(corpus: Tables) -> Iterator[list[CaptionedGraph]]:
     """Every picture with all that is told of it, the whole before its regions."""
-    for _, told in groupby(_joined(corpus), key=lambda one: one.row.image_id):
-        yield list(told)
+    for _, parts in groupby(_joined(corpus), key=lambda part: part.row.image_id):
+        yield list(parts)
 
 
-def _joined(corpus: Tables) -> Iterator[Told]:
+def _joined(corpus: Tables) -> Iterator[CaptionedGraph]:
     captions = (row for rows in tables.batches(corpus.captions, CAPTIONS) for row in rows)
     negatives = groupby((row for rows in tables.batches(corpus.negatives, NEGATIVES) for row in rows), key=_key)
     waiting = next(negatives, None)
@@ -91,7 +91,7 @@ def _joined(corpus: Tables) -> Iterator[Told]:
             if waiting is not None and waiting[0] == _key(row):
                 of_row = list(waiting[1])
                 waiting = next(negatives, None)
-            yield Told(row, from_json(row.graph), caption, of_row)
+            yield CaptionedGraph(row, from_json(row.graph), caption, of_row)
     if waiting is not None:
         raise DataError(f"{corpus.negatives}: negatives of {waiting[0]}, which has no graph; run `dvc repro negate`")
 
@@ -100,12 +100,12 @@ def _key(row: GraphRow | CaptionRow | NegativeRow) -> tuple[str, str]:
     return row.image_id, row.region
 
 
-def crop_of(told: Told, whole: Told) -> tuple[int, int, int, int] | None:
+def crop_of(part: CaptionedGraph, whole: CaptionedGraph) -> tuple[int, int, int, int] | None:
     """What of the picture file a row shows; crops are annotated in pixels of a size that the file may not have."""
-    box = told.row.crop_xywh
+    box = part.row.crop_xywh
     if box is None:
         return None
-    width, height = told.row.picture_width, told.row.picture_height
+    width, height = part.row.picture_width, part.row.picture_height
     assert width is not None, "pairs have pictures of a known size"
     assert height is not None
     left, wide = _side(box[0], box[2], whole.row.width, width)
@@ -113,19 +113,19 @@ def crop_of(told: Told, whole: Told) -> tuple[int, int, int, int] | None:
     return left, top, wide, high
 
 
-def _side(start: int, length: int, said: int | None, have: int) -> tuple[int, int]:
+def _side(start: int, length: int, annotated: int | None, have: int) -> tuple[int, int]:
     """First pixel and length along one side of `have` pixels, of which the annotation counts `said`."""
-    scale = have / said if said else 1.0
+    scale = have / annotated if annotated else 1.0
     first = min(round(start * scale), have - 1)
     return first, min(max(1, round(length * scale)), have - first)
 
 
-def action_boxes(told: Told) -> npt.NDArray[np.float32]:
+def action_boxes(part: CaptionedGraph) -> npt.NDArray[np.float32]:
     """The boxes (B, 4) of both ends of every action, each once, as shares of the row's picture; x1 y1 x2 y2.
 
     None where neither the annotation nor the picture has a size.
     """
-    graph, row = told.graph, told.row
+    graph, row = part.graph, part.row
     width, height = row.width or row.picture_width, row.height or row.picture_height
     if not width or not height:
         return np.zeros((0, 4), np.float32)
