@@ -16,7 +16,7 @@ NAMES = ["model_config"]  # pydantic reads it
 LIBRARY = "an attribute of a library's object, which the library reads"
 TEMPLATE = "templates of the report read it"
 # Their classes say what a file holds, field by field, whoever reads it.
-FIELDS_OF_FILES = {"pipeline/core/schemas.py", "pipeline/reporting/evidence.py"}
+FIELDS_OF_FILES = {"pipeline/core/schemas.py", "pipeline/graphs/scene.py", "pipeline/reporting/evidence.py"}
 ALIVE: dict[str, dict[str, str]] = {
     "pipeline/__init__.py": {"__getattr__": "Python calls it for names that are loaded when asked for"},
     "pipeline/core/dag.py": {"cmd": "tests of profiles and of dvc.yaml compare every stage's command with its options"},
@@ -44,6 +44,7 @@ ALIVE: dict[str, dict[str, str]] = {
     "pipeline/models/methods/tdsm.py": {"round_": "a parameter of every loss that `descend` is given"},
     "pipeline/models/rest/architectures.py": {"avgpool": "a module of torchvision's network"},
     "pipeline/reporting/charts.py": dict.fromkeys(("signed_bars", "swatch"), TEMPLATE),
+    "pipeline/graphs/scene.py": {"whole_xywh": "written into every graph, for whoever reads the table"},
     "pipeline/core/pages.py": dict.fromkeys(("alt", "reference"), TEMPLATE),
     "pipeline/reporting/ranking.py": {"num_left_out": TEMPLATE},
     "pipeline/reporting/scatter.py": {"swatch": TEMPLATE},

@@ -70,4 +70,4 @@ def _inline(value: Any) -> str:
     text: str = yaml.dump(
         [value], Dumper=_Dumper, default_flow_style=True, sort_keys=False, width=1 << 30, allow_unicode=True
     )
-    return text.rstrip("\n")[1:-1]
+    return text.removesuffix("\n")[1:-1]

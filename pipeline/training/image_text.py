@@ -137,5 +137,5 @@ def loss_of(objective: Objective) -> Callable[[nn.Module, Batch], tuple[Tensor, 
 
 
 def _drawn() -> np.random.Generator:
-    """Rng that follow torch's own random state, which the loop sets by seed, epoch and rank."""
+    """A generator that follows torch's own random state, which the loop sets by seed, epoch and rank."""
     return np.random.default_rng(int(torch.randint(2**62, ())))
