@@ -40,8 +40,8 @@ class Row(Params):
     Roles are given to the clips that have `modality`: the classes of a split are the same for all modalities, but not
     every clip need be filmed, and a role of a clip that a modality lacks could not be filled.
 
-    Random splits have `num_unseen` unseen classes. For published splits the number is checked, except for `source`; it is
-    null where the splits of a table differ (halves beside `full`).
+    Random splits have `num_unseen` unseen classes. For published splits the number is checked, except for `source`.
+    It is null where the splits of a table differ (halves beside `full`).
     """
 
     dataset: str
