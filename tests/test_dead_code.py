@@ -44,7 +44,6 @@ ALIVE: dict[str, dict[str, str]] = {
     "pipeline/models/methods/tdsm.py": {"round_": "a parameter of every loss that `descend` is given"},
     "pipeline/models/rest/architectures.py": {"avgpool": "a module of torchvision's network"},
     "pipeline/reporting/charts.py": dict.fromkeys(("signed_bars", "swatch"), TEMPLATE),
-    "pipeline/graphs/scene.py": {"whole_xywh": "written into every graph, for whoever reads the table"},
     "pipeline/core/pages.py": dict.fromkeys(("alt", "reference"), TEMPLATE),
     "pipeline/reporting/ranking.py": {"num_left_out": TEMPLATE},
     "pipeline/reporting/scatter.py": {"swatch": TEMPLATE},
