@@ -92,7 +92,7 @@ class Params(core_params.Params):
     def _drops_in_order(self) -> Self:
         if isinstance(self.schedule, Drops):
             epochs = self.schedule.after_epochs
-            if any(one >= next_one for one, next_one in pairwise([*epochs, self.num_epochs])):
+            if any(epoch >= next_epoch for epoch, next_epoch in pairwise([*epochs, self.num_epochs])):
                 raise ValueError("schedule.after_epochs do not rise, or do not all end before num_epochs")
         return self
 
@@ -199,7 +199,9 @@ class _Training:
     def __init__(self, module: nn.Module, data: Source, loss_fn: LossFn, params: Params, seed: int, what: str) -> None:
         self._data, self._params, self._seed, self._what = data, params, seed, what
         self.engine: Engine = engines.engine(params.devices, params.precision)
-        self.learner = Learner(module, _optimizer(module, params), loss_fn, self._course(), self.engine)
+        # No method of this object: with a cycle, weights and moments would outlive the training until Python looks.
+        plan = _plan(params, partial(_refuse, data, what, self.engine.rank))
+        self.learner = Learner(module, _optimizer(module, params), loss_fn, plan, self.engine)
         self._kept: unfinished.Kept | None = None
         self._num_rows, self._start = 0, time.perf_counter()
 
@@ -218,7 +220,7 @@ class _Training:
                 self._num_rows += num_rows
                 if self._kept is not None:
                     self._kept.after_step()
-                advance(self._told)
+                advance(self._progress)
 
             yield from self.learner.epochs(self._data, partial(readers.stream, 0), self._seed, after_step)
 
@@ -232,31 +234,32 @@ class _Training:
             "devices": self.engine.num_ranks,
         }
 
-    def _told(self) -> str:
+    def _progress(self) -> str:
         losses = ", ".join(f"{name} {value:.3f}" for name, value in self.learner.totals.local_means().items())
         rate = self._num_rows / (time.perf_counter() - self._start)
         epoch = min(self.learner.epoch + 1, self._params.num_epochs)
         return f"epoch {epoch}, {losses}, lr {self.learner.rate:.2e}, {rate:.0f} rows/s"
 
-    def _course(self) -> TrainingPlan:
-        params = self._params
-        return TrainingPlan(
-            num_epochs=params.num_epochs,
-            rate=lambda step, steps_in_epoch: params.optimizer.lr * rate(step, steps_in_epoch, params),
-            accumulate=params.accumulate,
-            clip_norm=params.clip_norm,
-            ema=params.ema,
-            refuse=self._refuse,
-        )
 
-    def _refuse(self, epoch: int, step: int, rows: Rows) -> NoReturn:
-        name = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in self._what)
-        file = CACHE / "faults" / f"{name}-{self.engine.rank}.json"
-        write_json(file, {"epoch": epoch, "step": step, "rows": self._data.names(rows)})
-        raise DataError(
-            f"{self._what}: the loss is not finite in epoch {epoch}, step {step}: lower optimizer.lr in params.yaml "
-            f"or check the rows listed in {file}"
-        )
+def _plan(params: Params, refuse: Callable[[int, int, Rows], NoReturn]) -> TrainingPlan:
+    return TrainingPlan(
+        num_epochs=params.num_epochs,
+        rate=lambda step, steps_in_epoch: params.optimizer.lr * rate(step, steps_in_epoch, params),
+        accumulate=params.accumulate,
+        clip_norm=params.clip_norm,
+        ema=params.ema,
+        refuse=refuse,
+    )
+
+
+def _refuse(data: Source, what: str, rank: int, epoch: int, step: int, rows: Rows) -> NoReturn:
+    name = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in what)
+    file = CACHE / "faults" / f"{name}-{rank}.json"
+    write_json(file, {"epoch": epoch, "step": step, "rows": data.names(rows)})
+    raise DataError(
+        f"{what}: the loss is not finite in epoch {epoch}, step {step}: lower optimizer.lr in params.yaml or check the "
+        f"rows listed in {file}"
+    )
 
 
 def measure(module: nn.Module, data: Source, loss_fn: LossFn, readers: Readers, engine: Engine) -> Metrics:
