@@ -204,6 +204,6 @@ def test_boxes_that_cannot_be_read_reject_the_boxes_alone(world):
 def test_an_encoder_without_a_map_is_refused_by_name(world, encoder, monkeypatch):
     prepare(world)
     monkeypatch.delattr(type(encoder), "places")
-    monkeypatch.setattr(type(encoder), "_found", lambda self, x: x.mean((2, 3, 4))[..., None])
+    monkeypatch.setattr(type(encoder), "_tokens", lambda self, x: x.mean((2, 3, 4))[..., None])
     with pytest.raises(ParamsError, match="regions: framecnn keeps no map of places"):
         regions_of(world)

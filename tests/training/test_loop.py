@@ -1,9 +1,7 @@
-import gc
 import json
 import math
 import subprocess
 import sys
-import weakref
 from pathlib import Path
 
 import numpy as np
@@ -242,18 +240,6 @@ def test_a_loss_that_is_not_finite_stops_at_its_step_and_leaves_the_names_of_its
     assert torch.equal(calls[-1], torch.from_numpy(data.arrays["x"][rows]))
     assert len(calls) == 6
     assert all(weight.isfinite().all() for weight in module.parameters())
-
-
-def test_a_finished_training_holds_no_memory():
-    """Weights and moments go with the last reference, and do not wait for the collector of cycles."""
-    train()  # what the first run imports leaves cycles behind
-    gc.collect()
-    gc.disable()
-    try:
-        modules = [weakref.ref(train()[0]) for _ in range(2)]
-    finally:
-        gc.enable()
-    assert [module() for module in modules] == [None, None]
 
 
 def test_a_held_out_loss_that_is_not_finite_is_refused():
