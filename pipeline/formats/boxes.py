@@ -5,7 +5,6 @@ Visual Genome. Other columns (a detector's score, say) may follow. The file of a
 first line.
 """
 
-import csv
 import re
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import numpy as np
 
 from pipeline.core.boxes import Boxes
 from pipeline.core.errors import FormatError
-from pipeline.core.outputs import whole
+from pipeline.core.outputs import write_csv
 from pipeline.formats import rows
 
 COLUMNS = ("frame", "label", "x", "y", "width", "height")
@@ -35,11 +34,12 @@ def read(path: Path) -> Boxes:
 def write(path: Path, boxes: Boxes) -> None:
     """Write the boxes of a recording."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with whole(path) as scratch, scratch.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for frame, label, (x0, y0, x1, y1) in zip(boxes.frame_K, boxes.labels, boxes.corners_K4, strict=True):
-            writer.writerow([frame, label, *(f"{value:g}" for value in (x0, y0, x1 - x0, y1 - y0))])
+    table = zip(boxes.frame_K, boxes.labels, boxes.corners_K4, strict=True)
+    lines = (
+        [frame, label, *(f"{value:g}" for value in (x0, y0, x1 - x0, y1 - y0))]
+        for frame, label, (x0, y0, x1, y1) in table
+    )
+    write_csv(path, COLUMNS, lines)
 
 
 def _box(path: Path, number: int, row: dict[str, str]) -> tuple[int, str, tuple[float, ...]]:
