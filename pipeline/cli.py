@@ -141,13 +141,15 @@ def encoder_import(
     from pipeline.commands import encoder
 
     table = Path("data/split") / f"{classes}-{split_table}.parquet" if split_table is not None else None
-    asked = encoder.ImportRequest(arch, stream or ["joint"], classes, layout, recipe, options or (), table, split, seed)
+    streams = stream or ["joint"]
+    request = encoder.ImportRequest(arch, streams, classes, layout, recipe, options or (), table, split, seed)
     name = "-".join([classes, arch, *(stream or ())])
-    found = encoder.take(files, asked, out or Path("data/raw/encoders") / name)
-    if None in found.meta["released"]["num_classes"]:
+    imported = encoder.take(files, request, out or Path("data/raw/encoders") / name)
+    if None in imported.meta["released"]["num_classes"]:
         say("there is no classifier in the weights, so that the number of their classes could not be checked")
-    say(f"{found.file}: taught {len(found.meta['training_classes'])} classes of {classes}; a row of extract for it:")
-    typer.echo(found.row)
+    num_classes = len(imported.meta["training_classes"])
+    say(f"{imported.file}: taught {num_classes} classes of {classes}; a row of extract for it:")
+    typer.echo(imported.row)
 
 
 @graph_app.command("show")
@@ -199,8 +201,8 @@ def audit_overlap(
     from pipeline.commands import overlap
 
     texts = overlap.text_encoder(encoder, model, num_threads=1)
-    found = overlap.overlap(source, targets, texts, threshold=threshold, published=published or (), out=out)
-    for line in overlap.lines(found):
+    audit = overlap.overlap(source, targets, texts, threshold=threshold, published=published or (), out=out)
+    for line in overlap.lines(audit):
         typer.echo(line)
 
 
@@ -225,8 +227,8 @@ def compose_classes(
     from pipeline.transfer.prototypes import Setting
 
     texts, setting = text_encoder(encoder, model, num_threads=1), Setting(k, rho, theta)
-    found = compose.compose(source, target, texts, setting, cap=cap, overlap=overlap, threshold=threshold)
-    for line in compose.lines(found):
+    composed = compose.compose(source, target, texts, setting, cap=cap, overlap=overlap, threshold=threshold)
+    for line in compose.lines(composed):
         typer.echo(line)
 
 
@@ -248,7 +250,7 @@ def compare_constraints(
         embeddings=Path("features/embed") / f"{chosen.embeddings}.zarr",
         split=Path("data/split") / f"{chosen.dataset}-{chosen.split_table}.parquet",
     )
-    found = constraints.constraints(
+    measured = constraints.constraints(
         chosen,
         params.load(Folds, "transfer.folds"),
         inputs,
@@ -256,7 +258,7 @@ def compare_constraints(
         clips=Path("data/ingest") / f"{chosen.dataset}.parquet",
         out=out,
     )
-    for line in constraints.lines(found):
+    for line in constraints.lines(measured):
         typer.echo(line)
 
 
@@ -275,8 +277,8 @@ def tell_captions_apart(
     from pipeline.commands import compositional
 
     texts = compositional.encoder(weights, seed)
-    found = compositional.measured(file, texts, images=images or file.parent, kind=kind, out=out)
-    for line in compositional.lines(found):
+    measured = compositional.measured(file, texts, images=images or file.parent, kind=kind, out=out)
+    for line in compositional.lines(measured):
         typer.echo(line)
 
 
@@ -342,8 +344,8 @@ def classify_files(
     failures: rows.Failures = []
     # All before any is printed: while a bar is shown, what is printed would go where the bar is.
     answers = list(classify.classify(recogniser, files, sense, labels, top=top, failures=failures))
-    told = [classify.as_json(recogniser, sense, answers, failures)] if json else classify.lines(answers)
-    for line in told:
+    lines = [classify.as_json(recogniser, sense, answers, failures)] if json else classify.lines(answers)
+    for line in lines:
         typer.echo(line)
     rows.check(failures)
 
@@ -386,8 +388,8 @@ def search_clips(
     from pipeline.commands import bound as rows
     from pipeline.commands import search
 
-    found = search.search(rows.opened(bound, split, seed), query, sense, among=among or None, top=top)
-    for line in [search.as_json(query, found)] if json else search.lines(found):
+    matches = search.search(rows.opened(bound, split, seed), query, sense, among=among or None, top=top)
+    for line in [search.as_json(query, matches)] if json else search.lines(matches):
         typer.echo(line)
 
 

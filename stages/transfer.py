@@ -23,11 +23,11 @@ def main(
     from pipeline.transfer.params import Folds
 
     chosen = params.row(transfer.Row, "transfer", row)
-    dealt = params.load(Folds, "transfer.folds")
+    folds = params.load(Folds, "transfer.folds")
     shown = params.load(page_of.PageParams, "transfer.page")
     inputs = Inputs(features=features, embeddings=embeddings, split=split)
     with runs.recorded("transfer", row):
-        transfer.transfer(row, chosen, dealt, shown, inputs, prompts=prompts, out=out)
+        transfer.transfer(row, chosen, folds, shown, inputs, prompts=prompts, out=out)
 
 
 if __name__ == "__main__":

@@ -70,8 +70,8 @@ def use(name: str, root: Path, *, force: bool) -> list[str]:
 
 def _is_edited(params_yaml: Path) -> bool:
     """Whether these are other bytes than were written: the third line on has the sum that the second says."""
-    _, told, body, *_ = [*params_yaml.read_bytes().split(b"\n", 2), b"", b""]
-    return told != f"{_SUM}{_digest(body)}".encode()
+    _, sum_line, body, *_ = [*params_yaml.read_bytes().split(b"\n", 2), b"", b""]
+    return sum_line != f"{_SUM}{_digest(body)}".encode()
 
 
 def _digest(body: bytes) -> str:

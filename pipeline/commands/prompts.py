@@ -27,6 +27,6 @@ def request(dataset: str, type_: str, *, classes: Path | None, out: Path) -> int
     names = [action.name for action in shared.classes(dataset, own=classes)]
     made = requests.requests(dataset, names, type_)
     with whole(out) as scratch:
-        lines = [json.dumps(vars(asked), ensure_ascii=False) + "\n" for asked in made]
+        lines = [json.dumps(vars(entry), ensure_ascii=False) + "\n" for entry in made]
         scratch.write_text("".join(lines), encoding="utf-8")
     return len(made)

@@ -87,10 +87,10 @@ class ClipCache:
         with path.open("rb") as file:
             while end + _PREFIX.size <= num_bytes:
                 file.seek(end)
-                found, header_bytes, data_bytes, _ = _PREFIX.unpack(file.read(_PREFIX.size))
+                entry_key, header_bytes, data_bytes, _ = _PREFIX.unpack(file.read(_PREFIX.size))
                 stop = end + _PREFIX.size + header_bytes + data_bytes
                 if stop > num_bytes:
                     break
-                self._places.setdefault(bucket, {})[found.hex()] = end
+                self._places.setdefault(bucket, {})[entry_key.hex()] = end
                 end = stop
         self._ends[bucket] = end

@@ -54,18 +54,18 @@ class Code:
         return value_digest(self.files(*modules))
 
     def _reached(self, modules: Iterable[str]) -> set[str]:
-        found: set[str] = set()
-        asked = list(modules)
-        for name in asked:
+        reached: set[str] = set()
+        roots = list(modules)
+        for name in roots:
             if not self._file(name).is_file():
                 raise ModuleNotFoundError(f"no module {name} below {self._root}")
-        todo = [package for name in asked for package in self._with_packages(name)]
+        todo = [package for name in roots for package in self._with_packages(name)]
         while todo:
             name = todo.pop()
-            if name not in found:
-                found.add(name)
+            if name not in reached:
+                reached.add(name)
                 todo += [near for imported in self._module(name).imports for near in self._with_packages(imported)]
-        return found
+        return reached
 
     def _module(self, name: str) -> "_Module":
         if name not in self._modules:
@@ -78,7 +78,7 @@ class Code:
         if parts[0] not in _PACKAGES:
             return []
         names = [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
-        return [each for each in names if self._file(each).is_file()]
+        return [package for package in names if self._file(package).is_file()]
 
     def _file(self, name: str) -> Path:
         path = self._root / name.replace(".", "/")
@@ -171,19 +171,19 @@ _WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionD
 
 def _plain(node: object) -> tuple[object, ...]:
     """A syntax tree as nested tuples, docstrings left out, and fields that hold nothing, which newer Pythons add."""
-    found: list[object] = [type(node).__name__]
+    parts: list[object] = [type(node).__name__]
     for name in node._fields:  # type: ignore[attr-defined]
         value = getattr(node, name, None)
         if isinstance(value, list):
-            value = [_plain(each) if isinstance(each, ast.AST) else each for each in _said(node, name, value)]
+            value = [_plain(v) if isinstance(v, ast.AST) else v for v in _without_docstring(node, name, value)]
         elif isinstance(value, ast.AST):
             value = _plain(value)
         if value not in (None, []) and name not in _SAYS_NOTHING:
-            found.append((name, value))
-    return tuple(found)
+            parts.append((name, value))
+    return tuple(parts)
 
 
-def _said(node: object, name: str, values: list[object]) -> list[object]:
+def _without_docstring(node: object, name: str, values: list[object]) -> list[object]:
     """The statements of a body without its docstring."""
     if name == "body" and isinstance(node, _WITH_DOCSTRING) and ast.get_docstring(node, clean=False) is not None:
         return values[1:]

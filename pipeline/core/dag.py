@@ -51,11 +51,11 @@ def out_paths(stage_body: Mapping[str, Any]) -> list[str]:
 
 def instances(dvc_yaml: Path, params: Mapping[str, Any]) -> list[Instance]:
     """All stage instances of dvc.yaml under these params, in the order written."""
-    found = []
+    resolved = []
     for name, stage in read_stages(dvc_yaml).items():
         rows = _look_up(params, stage["foreach"][2:-1]) if "foreach" in stage else {None: None}
-        found += [_resolve(name, key, item, body(stage), params) for key, item in rows.items()]
-    return found
+        resolved += [_resolve(name, key, item, body(stage), params) for key, item in rows.items()]
+    return resolved
 
 
 def _resolve(name: str, key: str | None, item: Any, stage: dict[str, Any], params: Mapping[str, Any]) -> Instance:

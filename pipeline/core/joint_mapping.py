@@ -76,9 +76,9 @@ def mapped(xyz_V3: npt.NDArray[Any], source: str, target: str) -> npt.NDArray[An
         return xyz_V3
     weights_WV = weights(source, target).astype(xyz_V3.dtype)
     absent = np.isnan(xyz_V3)
-    found = np.einsum("wv,...vc->...wc", weights_WV, np.where(absent, 0, xyz_V3))
+    xyz_W3 = np.einsum("wv,...vc->...wc", weights_WV, np.where(absent, 0, xyz_V3))
     made_of_absent = np.einsum("wv,...vc->...wc", weights_WV, absent.astype(xyz_V3.dtype)) > 0
-    return np.where(made_of_absent, np.asarray(np.nan, xyz_V3.dtype), found)
+    return np.where(made_of_absent, np.asarray(np.nan, xyz_V3.dtype), xyz_W3)
 
 
 def _sources(joint: str, have: tuple[str, ...], made_of: dict[str, tuple[str, ...]]) -> tuple[str, ...]:

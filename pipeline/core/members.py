@@ -19,10 +19,10 @@ def names(package: str) -> list[str]:
     top, *below = package.split(".")
     spec = importlib.util.find_spec(top)
     folders = [Path(folder, *below) for folder in (spec and spec.submodule_search_locations) or ()]
-    found = {path.stem for folder in folders if folder.is_dir() for path in folder.iterdir() if _is_member(path)}
+    stems = {path.stem for folder in folders if folder.is_dir() for path in folder.iterdir() if _is_member(path)}
     if not any((folder / "__init__.py").is_file() for folder in folders):
         raise ParamsError(f"there is no package '{package}'")
-    return sorted(found - NO_MEMBERS)
+    return sorted(stems - NO_MEMBERS)
 
 
 def load(package: str, name: str) -> ModuleType:

@@ -19,8 +19,8 @@ def check_file(path: Path, what: str) -> int:
         reason = error.strerror if isinstance(error, OSError) else error
         raise FormatError(f"{path}: cannot be read ({reason}); expected {what}") from None
     if not stat.S_ISREG(state.st_mode):
-        found = _KINDS.get(stat.S_IFMT(state.st_mode), "a device")
-        raise FormatError(f"{path}: {found}, expected {what} as a file; give the file itself")
+        kind = _KINDS.get(stat.S_IFMT(state.st_mode), "a device")
+        raise FormatError(f"{path}: {kind}, expected {what} as a file; give the file itself")
     return state.st_size
 
 
@@ -38,12 +38,12 @@ def content(path: Path, max_bytes: int, what: str) -> bytes:
     num_bytes = check_file(path, what)
     with opened(path, what) as file:
         try:
-            found = file.read(min(num_bytes, max_bytes) + 1)  # so much is set aside at once
+            data = file.read(min(num_bytes, max_bytes) + 1)  # so much is set aside at once
         except OSError as error:
             raise FormatError(f"{path}: cannot be read ({error.strerror}); expected {what}") from None
-    if len(found) > max_bytes:
+    if len(data) > max_bytes:
         raise FormatError(f"{path}: larger than {_size(max_bytes)}, not {what}; is it the right file?")
-    return found
+    return data
 
 
 def text(path: Path, max_bytes: int, what: str, encoding: str = "utf-8") -> str:

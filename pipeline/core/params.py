@@ -127,8 +127,8 @@ def _section(tree: dict[str, Any], section: str, file: Path) -> Any:
     node: Any = tree
     for key in section.split("."):
         if not isinstance(node, dict) or key not in node:
-            found = _keys(node) if isinstance(node, dict) else type(node).__name__
-            raise ParamsError(f"{file}: no section '{section}': '{key}' is missing; found {found}")
+            keys = _keys(node) if isinstance(node, dict) else type(node).__name__
+            raise ParamsError(f"{file}: no section '{section}': '{key}' is missing; found {keys}")
         node = node[key]
     return node
 

@@ -114,8 +114,8 @@ def _extract(row: Row) -> Tree:
     if not weights.startswith(_PRETRAINED):
         return {}
     encoder = row.other("pretrain", weights.removeprefix(_PRETRAINED))
-    found = _pick(encoder, "dataset", "split_table", "modality", "recipe", "encoder")
-    return found | {"weights": weights, "options": {}}
+    of_encoder = _pick(encoder, "dataset", "split_table", "modality", "recipe", "encoder")
+    return of_encoder | {"weights": weights, "options": {}}
 
 
 def _bind(row: Row) -> Tree:
@@ -194,15 +194,15 @@ def _pick(row: Tree, *keys: str) -> Tree:
     return {key: row[key] for key in keys if row.get(key) is not None}
 
 
-def filled(row: Tree, found: Tree) -> Tree:
+def filled(row: Tree, derived: Tree) -> Tree:
     """The row with what it lacks, also within those of its values that have keys themselves."""
-    inner = {key: filled(value, found[key]) for key, value in row.items() if _has_keys(value, found.get(key))}
-    return row | lacking(row, found) | inner
+    inner = {key: filled(value, derived[key]) for key, value in row.items() if _has_keys(value, derived.get(key))}
+    return row | lacking(row, derived) | inner
 
 
-def lacking(row: Tree, found: Tree) -> Tree:
-    """What was found and the row does not say itself."""
-    return {key: value for key, value in found.items() if key not in row}
+def lacking(row: Tree, derived: Tree) -> Tree:
+    """What the row does not say itself, of what is derived for it."""
+    return {key: value for key, value in derived.items() if key not in row}
 
 
 def _has_keys(*values: object) -> bool:

@@ -34,9 +34,9 @@ def expand(short: Mapping[str, Any], stages: Iterable[str], file: Path) -> Tree:
     rows = {stage: _mapping(tree[stage].get("rows", {}), f"{stage}.rows", file) for stage in stages}
     if "evaluate" in rows:
         rows["evaluate"] = _evaluated(rows, file)
-    for stage, found in rows.items():
+    for stage, of_stage in rows.items():
         defaults = _mapping(tree[stage].pop("defaults", {}), f"{stage}.defaults", file)
-        checked = {key: _mapping(row, f"{stage}.rows.{key}", file) for key, row in found.items()}
+        checked = {key: _mapping(row, f"{stage}.rows.{key}", file) for key, row in of_stage.items()}
         tree[stage]["rows"] = rows[stage] = {key: row | lacking(row, defaults) for key, row in checked.items()}
     for stage, rule in RULES.items():  # in the order of the stages: a rule finds the rows that it asks for complete
         for key, row in rows.get(stage, {}).items():

@@ -27,19 +27,19 @@ def track(items: Iterable[T], *, total: int, what: str) -> Iterator[T]:
 def live(total: int, what: str, done: int = 0, *, shown: bool = True) -> Iterator[Callable[[Callable[[], str]], None]]:
     """For loops that report more than a count: yields a function to call after each of `total` steps.
 
-    It is given a function that says how things are, which is called only when that is about to be shown.
+    That function takes another one, which gives the text to show and is called only when it is about to be shown.
     """
     if not shown:
         yield _nothing
     elif sys.stderr.isatty():
         with _bars() as bar:
             task = bar.add_task(what, total=total, completed=done)
-            yield lambda told: _move(bar, task, what, told)
+            yield lambda text_of: _move(bar, task, what, text_of)
     else:
         yield _Lines(total, what, done).after_step
 
 
-def _nothing(told: Callable[[], str]) -> None:
+def _nothing(text_of: Callable[[], str]) -> None:
     """What processes that do not speak call."""
 
 
@@ -50,12 +50,12 @@ class _Lines:
         self._total, self._what, self._done, self._first = total, what, done, done
         self._start = self._last = time.monotonic()
 
-    def after_step(self, told: Callable[[], str]) -> None:
+    def after_step(self, text_of: Callable[[], str]) -> None:
         self._done += 1
         now = time.monotonic()
         if now - self._last >= _SECONDS_BETWEEN_LINES and self._done < self._total:
             left = (self._total - self._done) * (now - self._start) / (self._done - self._first)
-            say(f"{self._what}: {self._done}/{self._total}, {told()}, {left:.0f} s left")
+            say(f"{self._what}: {self._done}/{self._total}, {text_of()}, {left:.0f} s left")
             self._last = now
 
 
@@ -77,12 +77,12 @@ def _bar(items: Iterable[T], total: int, what: str) -> Iterator[T]:
         yield from bar.track(items, total=total, description=what)
 
 
-def _move(bar: "Progress", task: "TaskID", what: str, told: Callable[[], str]) -> None:
-    """A step further; what is told is brought up to date a few times a second."""
+def _move(bar: "Progress", task: "TaskID", what: str, text_of: Callable[[], str]) -> None:
+    """A step further; the text is brought up to date a few times a second."""
     bar.update(task, advance=1)
     shown, now = bar.tasks[task].fields.get("shown", 0.0), time.monotonic()
     if now - shown >= _SECONDS_BETWEEN_LOOKS:
-        bar.update(task, description=f"{what}: {told()}", shown=now)
+        bar.update(task, description=f"{what}: {text_of()}", shown=now)
 
 
 def _lines(items: Iterable[T], total: int, what: str) -> Iterator[T]:

@@ -94,9 +94,9 @@ class RowReader:
 
     def _content(self, file: int, start: int, num_bytes: int) -> bytes:
         """Bytes whose checksum, which follows them, fits."""
-        found = os.pread(file, num_bytes + _CRC_BYTES, start) if start >= 0 else b""
-        content, checksum = found[:num_bytes], int.from_bytes(found[num_bytes:], "little")
-        if len(found) != num_bytes + _CRC_BYTES or google_crc32c.value(content) != checksum:
+        data = os.pread(file, num_bytes + _CRC_BYTES, start) if start >= 0 else b""
+        content, checksum = data[:num_bytes], int.from_bytes(data[num_bytes:], "little")
+        if len(data) != num_bytes + _CRC_BYTES or google_crc32c.value(content) != checksum:
             raise self._damaged("a checksum does not fit: bytes have changed")
         return content
 

@@ -220,7 +220,7 @@ class CaptionRow(msgspec.Struct, frozen=True, gc=False):
     region: str
     text: str  # the whole caption, however long
     clause_starts: Int32s  # first character of every clause
-    pieces: str  # which words say what, JSON (pipeline/text/telling.py)
+    pieces: str  # which words say what, JSON (pipeline/text/realisation.py)
     num_tokens: Int32
     clause_tokens: Int32s  # of every clause and the stop behind it
     piece_tokens: Spans  # the span of every piece

@@ -113,10 +113,10 @@ def read_texts(folder: Path, stage: str, provenance: Provenance) -> npt.NDArray[
 def _read_group(store: Store, name: str) -> Scores:
     attrs: dict[str, Any] = store.group_attrs(name)
     try:
-        about = Provenance(**attrs)
+        provenance = Provenance(**attrs)
     except TypeError as error:
         raise FormatError(f"{store.path}: group '{name}': {error}; rerun the stage that wrote it") from None
     arrays = store.arrays(name)
     gate = store.read(name, "gate") if "gate" in arrays else None
     explained = {kind.removeprefix(EXPLAIN): store.read(name, kind) for kind in arrays if kind.startswith(EXPLAIN)}
-    return Scores(about, store.ids(name), store.read(name, "scores"), gate, explained)
+    return Scores(provenance, store.ids(name), store.read(name, "scores"), gate, explained)

@@ -25,10 +25,10 @@ def sweep(
     seen_NK, unseen_NK = np.where(is_seen_K, long_NK, -np.inf), np.where(is_seen_K, -np.inf, long_NK)
     lead_U, place_N = np.unique(seen_NK.max(axis=1) - unseen_NK.max(axis=1), return_inverse=True)
     of_seen_N = is_seen_K[truth_N]
-    found = []
+    shares = []
     for best_NK, is_mine_N in ((seen_NK, of_seen_N), (unseen_NK, ~of_seen_N)):
         is_right_N = is_mine_N & (best_NK.argmax(axis=1) == truth_N)
         hits_U = np.bincount(place_N.ravel()[is_right_N], minlength=len(lead_U))
-        found.append(np.concatenate([[0], np.cumsum(hits_U)]) / is_mine_N.sum())
-    below_seen_P, unseen_P = found
+        shares.append(np.concatenate([[0], np.cumsum(hits_U)]) / is_mine_N.sum())
+    below_seen_P, unseen_P = shares
     return lead_U, below_seen_P[-1] - below_seen_P, unseen_P

@@ -38,13 +38,13 @@ def files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; link or copy the dataset there (docs/data.md)")
     root = folder.resolve()
-    found = []
+    paths = []
     for parent, folders, names in os.walk(folder, onerror=_refuse):
         for name in folders:
             if (Path(parent) / name).is_symlink():
                 raise DataError(f"{Path(parent) / name}: a link to a folder; only {folder} itself may be a link")
-        found += [_checked(Path(parent) / name, folder, root) for name in names]
-    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+        paths += [_checked(Path(parent) / name, folder, root) for name in names]
+    return sorted(paths, key=lambda path: path.relative_to(folder).as_posix())
 
 
 def scan(folder: Path) -> Iterator[StampedFile]:

@@ -129,10 +129,10 @@ def _header(path: Path, form: Format[Any]) -> dict[bytes, bytes]:
         raise FormatError(f"{path}: no such table; {remedy}") from None
     except (pa.ArrowInvalid, OSError) as error:
         raise FormatError(f"{path}: not a parquet table ({str(error).splitlines()[0]}); {remedy}") from None
-    found = (header.get(b"unseen.format", b"?").decode(), header.get(b"unseen.version", b"?").decode())
-    if found != (form.name, str(form.version)):
+    name, version = (header.get(b"unseen." + key, b"?").decode() for key in (b"format", b"version"))
+    if (name, version) != (form.name, str(form.version)):
         raise FormatError(
-            f"{path}: holds {found[0]!r} version {found[1]}, expected {form.name!r} version {form.version}; {remedy}"
+            f"{path}: holds {name!r} version {version}, expected {form.name!r} version {form.version}; {remedy}"
         )
     return dict(header)
 

@@ -104,20 +104,20 @@ def _grouped(measured: Sequence[_Measured], of: Callable[[Answers], object]) -> 
 
 def _of_run(measured: _Measured) -> Row:
     answers = measured.answers
-    return {**_about([answers]), "split": answers.split, "seed": answers.seed, **_figures([measured])}
+    return {**_question([answers]), "split": answers.split, "seed": answers.seed, **_figures([measured])}
 
 
 def _mean(group: Sequence[_Measured]) -> Row:
     answered = [measured.answers for measured in group]
     return {
-        **_about(answered),
+        **_question(answered),
         "runs": len({(answers.split, answers.seed) for answers in answered}),
         **_figures(group),
         **_over_runs(group),
     }
 
 
-def _about(answered: Sequence[Answers]) -> Row:
+def _question(answered: Sequence[Answers]) -> Row:
     """The senses, chance, and the numbers of queries (`n`) and `candidates`, which are means over runs and pairs."""
     queries, targets = ({getattr(answers, name) for answers in answered} for name in ("query", "target"))
     return {

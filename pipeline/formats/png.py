@@ -92,8 +92,8 @@ def _num_bytes(path: Path, header: bytes) -> int:
     if width * height > _MAX_PIXELS:
         raise FormatError(f"{path}: {width} x {height} pixels is more than this code reads")
     if colour != 0 or bits not in (8, 16):
-        found = _COLOURS.get(colour, f"colour type {colour}")
-        raise FormatError(f"{path}: a grey PNG of 8 or 16 bit was expected, found mode {found!r} of {bits} bit")
+        mode = _COLOURS.get(colour, f"colour type {colour}")
+        raise FormatError(f"{path}: a grey PNG of 8 or 16 bit was expected, found mode {mode!r} of {bits} bit")
     if not (width and height) or compression or filtering or interlace > 1:
         raise _PngError(f"{width} x {height} pixels, compression {compression}, {filtering}, {interlace}")
     passes = _PASSES if interlace else ((0, 0, 1, 1),)

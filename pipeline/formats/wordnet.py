@@ -31,15 +31,15 @@ class WordNet:
 
         Raises FormatError where a pointer does not lead to a synset of `data.noun`.
         """
-        found: set[str] = set()
+        all_names: set[str] = set()
         todo = list(self._offsets.get(word.lower().replace(" ", "_").encode(), ())[senses])
         known = set(todo)
         while todo and len(known) < _MAX_SYNSETS:
             names, broader = self._synset(todo.pop())
-            found.update(names)
+            all_names.update(names)
             todo += [offset for offset in broader if offset not in known]
             known.update(broader)
-        return frozenset(found)
+        return frozenset(all_names)
 
     def _synset(self, offset: int) -> tuple[list[str], list[int]]:
         """Names and broader synsets of one line of `data.noun`."""
@@ -64,7 +64,7 @@ class WordNet:
 
 def _offsets(path: Path, text: bytes) -> dict[bytes, tuple[int, ...]]:
     """Name -> its synsets, the commonest sense first."""
-    found: dict[bytes, tuple[int, ...]] = {}
+    offsets_of: dict[bytes, tuple[int, ...]] = {}
     for number, line in enumerate(text.split(b"\n"), 1):
         parts = line.split()
         if not parts or line.startswith(b" "):
@@ -76,5 +76,5 @@ def _offsets(path: Path, text: bytes) -> dict[bytes, tuple[int, ...]]:
                 raise ValueError
         except (ValueError, IndexError):
             raise FormatError(f"{path}, line {number}: expected a name with its synsets, as WordNet has them") from None
-        found[parts[0]] = offsets
-    return found
+        offsets_of[parts[0]] = offsets
+    return offsets_of

@@ -93,9 +93,9 @@ def _check(encoder: Encoder, tower: "VisionTransformer") -> None:
     }
     if params.sees == "changes":
         raise ParamsError("vit: an encoder that sees changes alone cannot start from a picture tower; set sees to both")
-    for name, (found, expected) in options.items():
-        if found != expected:
-            raise ParamsError(f"vit: {name} is {found}, that of the picture tower it starts from {expected}; set it so")
+    for name, (value, expected) in options.items():
+        if value != expected:
+            raise ParamsError(f"vit: {name} is {value}, that of the picture tower it starts from {expected}; set it so")
     if not isinstance(tower.ln_pre, nn.LayerNorm) or num_params(block) != num_params(encoder.blocks[0]):
         raise ParamsError("vit: this picture tower has no first norm, or blocks of other layers; start from another")
 

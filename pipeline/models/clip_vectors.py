@@ -44,7 +44,7 @@ class Encoded:
 
     features: store.Store
     group: str
-    saw: EncoderHistory
+    history: EncoderHistory
     weights_hash: str | None
 
     @property

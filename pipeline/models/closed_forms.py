@@ -83,13 +83,13 @@ class MeasuredScorer:
 
     def scores(self, features_ND: Array, texts: ClassTexts) -> Array:
         """Cosines of measured and told movements, (N, K)."""
-        return self.shown(features_ND) @ self.told(texts).T
+        return self.clip_vectors(features_ND) @ self.text_vectors(texts).T
 
-    def shown(self, features_ND: Array) -> Array:
+    def clip_vectors(self, features_ND: Array) -> Array:
         """Unit vectors (N, M) of the movements measured in clips."""
         return unit(_clipped((features_ND[:, : len(MEASURES)] - self.mean_M) * self.scale_M))
 
-    def told(self, texts: ClassTexts) -> Array:
+    def text_vectors(self, texts: ClassTexts) -> Array:
         """Unit vectors (K, M) of the movements that the texts of classes tell."""
         told_KM = texts.of_type(TOLD_MEASURES)
         is_told_K1 = np.any(np.hstack([told_KM, texts.further.get(MOVEMENT, told_KM)]), axis=1, keepdims=True)

@@ -166,8 +166,8 @@ def _encoded(joint: _Joint, seed: int) -> tuple[Encoded, Encoded]:
     learnt = encoded(features, joint.request.source.split, seed, joint.classes)
     scored = encoded(of_target, joint.request.source.split, seed, unseen, ", ".join(joint.splits))
     # Regressions to label vectors bear the hash of those vectors, so what was taught must agree too.
-    afar = scored.saw.elsewhere
-    agree = afar is None or set(afar.names) == joint.shared.names_taught(learnt)
+    elsewhere = scored.history.elsewhere
+    agree = elsewhere is None or set(elsewhere.names) == joint.shared.names_taught(learnt)
     if _made_by(learnt) is None or _made_by(learnt) != _made_by(scored) or not agree:
         raise DataError(
             f"{of_target.path}: group '{scored.group}' is not of the weights of {features.path}, group "
@@ -211,13 +211,13 @@ def _task(joint: _Joint, learnt: Encoded, scored: Encoded, seed: int) -> Task:
         seen_test_ids=[],
         seen_test_features_ND=scored.vectors([], reading),
         spaces=joint.splits,
-        encoder_classes=[*scored.saw.training_classes, *joint.shifted(learnt.saw.training_classes)],
-        training_clips=scored.saw.training_clips,
-        pairs=scored.saw.pairs,
-        paired_classes=[*scored.saw.paired_classes, *joint.shifted(learnt.saw.paired_classes)],
+        encoder_classes=[*scored.history.training_classes, *joint.shifted(learnt.history.training_classes)],
+        training_clips=scored.history.training_clips,
+        pairs=scored.history.pairs,
+        paired_classes=[*scored.history.paired_classes, *joint.shifted(learnt.history.paired_classes)],
         texts=_texts(joint, unseen, sorted([*fit, *val]), seed),
         num_missing=num_missing + num_unscored,
-        pretrained=learnt.saw.pretrained,
+        pretrained=learnt.history.pretrained,
         one_space=in_one_space(scored, joint.target.texts.store, seed),
         elsewhere=_elsewhere(joint, learnt, [*fit, *val]),
         tests=tests,
@@ -243,7 +243,7 @@ def _elsewhere(joint: _Joint, learnt: Encoded, classes: Sequence[int]) -> Elsewh
     kept |= {
         match.source for match in joint.shared.overlaps if match.class_id in classes
     }  # none, but where they are kept
-    third = [learnt.saw.elsewhere.source] if learnt.saw.elsewhere else []
+    third = [learnt.history.elsewhere.source] if learnt.history.elsewhere else []
     datasets = "+".join(sorted({joint.request.source.dataset, *third}))
     by_id = {joint.shift + class_id: name for class_id, name in joint.source.names.items()}
     return Elsewhere(datasets, names, by_id, sorted(kept))

@@ -47,8 +47,8 @@ class SharedClasses:
 
     def names_taught(self, learnt: Encoded) -> set[str]:
         """Names of the classes that the encoder was trained on, of the source and of any other dataset."""
-        afar = learnt.saw.elsewhere
-        return set(afar.names if afar else ()) | {self.names[c] for c in learnt.saw.training_classes}
+        elsewhere = learnt.history.elsewhere
+        return set(elsewhere.names if elsewhere else ()) | {self.names[c] for c in learnt.history.training_classes}
 
     def taught(self, learnt: Encoded) -> tuple[list[str], set[str]]:
         """The same names in order, and those of them that are classes of the target.

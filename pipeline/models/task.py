@@ -47,7 +47,7 @@ class Task:
     pretrained: str | None  # the weights of the web that the features' encoder began as; nobody knows what they saw
     one_space: bool  # features and texts may be compared: nothing says that they are of different weights
     elsewhere: Elsewhere | None = None
-    again: "Task | None" = None  # the same with features of an encoder that was trained on all seen classes
+    refitted: "Task | None" = None  # the same with features of an encoder that was trained on all seen classes
     tests: Mapping[str, list[int]] = field(default_factory=dict)  # of splits that are spaces: places in test_ids
     text_space: TextSpace | None = None  # among which texts the features lie, as their encoder says
 
@@ -73,8 +73,8 @@ class Task:
             self.texts.class_ids,
             dict(self.tests),
         ]
-        if self.again is not None:
-            classes.append(self.again.digest)
+        if self.refitted is not None:
+            classes.append(self.refitted.digest)
         if self.elsewhere is not None:
             classes.append([self.elsewhere.source, self.elsewhere.encoder_names, sorted(self.elsewhere.names.items())])
         return value_digest([self.split, self.seed, clips, classes, [array_digest(array) for array in arrays]])
@@ -110,7 +110,7 @@ class Task:
 
     def last(self, refit: str) -> "Task":
         """The task of the last training and of the scores: another where the encoder is trained again too."""
-        return self.again if refit == "both" and self.again is not None else self
+        return self.refitted if refit == "both" and self.refitted is not None else self
 
     def training(self, refit: str) -> Clips:
         """The clips of the last training."""
@@ -145,8 +145,8 @@ class Task:
 
         With `scored_together` those of a clip depend on the other test clips.
         """
-        afar, taught = self.elsewhere, self.source_classes(refit)
-        kept = sorted(set(afar.kept_overlap) & {*taught, *self._chosen_by}) if afar else []
+        elsewhere, taught = self.elsewhere, self.source_classes(refit)
+        kept = sorted(set(elsewhere.kept_overlap) & {*taught, *self._chosen_by}) if elsewhere else []
         return Provenance(
             split=space if space in self.tests else self.split,
             seed=self.seed,
@@ -161,7 +161,7 @@ class Task:
             pairs=self.pairs,
             paired_classes=sorted(set(self.paired_classes) - self._foreign),
             pretrained=self.pretrained,
-            source=afar.source if afar else None,
+            source=elsewhere.source if elsewhere else None,
             source_classes=sorted({*taught, *kept}),
             kept_overlap=kept,
             training_clips=self.training_clips,

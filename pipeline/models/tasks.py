@@ -104,7 +104,7 @@ def build_tasks(inputs: Inputs, request: TaskRequest) -> list[Task]:
             source = encoded(features, split, seed, joint.classes)
             task = _task(joint, _with_namesakes(source, opened.split, joint.classes))
             if refit is not None:
-                task = replace(task, again=_task(joint, _trained_again(refit, split, seed, joint.classes)))
+                task = replace(task, refitted=_task(joint, _trained_again(refit, split, seed, joint.classes)))
             tasks.append(task)
     return tasks
 
@@ -126,7 +126,7 @@ def _refit_features(features: store.Store, path: Path | None) -> store.Store | N
 def _trained_again(features: store.Store, split: str, seed: int, classes: Classes) -> Encoded:
     """The features of an encoder that was trained on all seen classes. DataError for one that was not."""
     source = encoded(features, split, seed, {"fit": [], "val": [], "unseen": classes["unseen"]})
-    missing = sorted({*classes["fit"], *classes["val"]} - set(source.saw.training_classes))
+    missing = sorted({*classes["fit"], *classes["val"]} - set(source.history.training_classes))
     if missing:
         raise DataError(
             f"{features.path}: the encoder of group '{source.group}' was not trained on the seen classes {missing} of "
@@ -141,13 +141,13 @@ def _is_needed(row: SplitRow, request: TaskRequest) -> bool:
 
 def _with_namesakes(source: Encoded, split: SplitTable, classes: Classes) -> Encoded:
     """Count val classes as trained on if the encoder was taught classes of another dataset with their name or words."""
-    if source.saw.elsewhere is None:
+    if source.history.elsewhere is None:
         return source
     names = split.meta["class_names"]
-    val, taught = {names[class_id]: class_id for class_id in classes["val"]}, source.saw.elsewhere.names
+    val, taught = {names[class_id]: class_id for class_id in classes["val"]}, source.history.elsewhere.names
     known = {*same_name(list(val), taught), *same_words(list(val), taught)}
-    training_classes = sorted({*source.saw.training_classes, *(val[name] for name in known)})
-    return replace(source, saw=replace(source.saw, training_classes=training_classes))
+    training_classes = sorted({*source.history.training_classes, *(val[name] for name in known)})
+    return replace(source, history=replace(source.history, training_classes=training_classes))
 
 
 def by_role(rows: Sequence[SplitRow], roles: Sequence[str], split: str) -> dict[str, list[SplitRow]]:
@@ -188,7 +188,7 @@ def _task(joint: _Joint, source: Encoded) -> Task:
         )
     every_class = sorted({*classes["fit"], *classes["val"], *classes["unseen"]})
     seen_test = rows_of.get("seen_test", [])
-    taught = source.saw.elsewhere
+    taught = source.history.elsewhere
     return Task(
         split=split,
         seed=joint.seed,
@@ -202,13 +202,13 @@ def _task(joint: _Joint, source: Encoded) -> Task:
         seen_test_ids=[row.clip_id for row in seen_test],
         seen_test_features_ND=source.vectors(seen_test, request.reading),
         spaces={space: sorted(classes["unseen"]) if space == "unseen" else every_class for space in request.spaces},
-        encoder_classes=source.saw.training_classes,
-        training_clips=source.saw.training_clips,
-        pairs=source.saw.pairs,
-        paired_classes=source.saw.paired_classes,
+        encoder_classes=source.history.training_classes,
+        training_clips=source.history.training_clips,
+        pairs=source.history.pairs,
+        paired_classes=source.history.paired_classes,
         texts=joint.texts.of(every_class, joint.seed),
         num_missing=num_missing,
-        pretrained=source.saw.pretrained,
+        pretrained=source.history.pretrained,
         one_space=in_one_space(source, joint.texts.store, joint.seed),
         elsewhere=Elsewhere(taught.source, taught.names, {}, taught.kept_overlap) if taught else None,
         text_space=source.text_space,

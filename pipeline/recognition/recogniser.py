@@ -16,7 +16,7 @@ from pipeline.recognition.labels import Labels
 from pipeline.recognition.rows import Row
 from pipeline.recognition.senses import Sense
 from pipeline.recognition.texts import Texts
-from pipeline.training.bound import About
+from pipeline.training.bound import BoundMetadata
 
 if TYPE_CHECKING:
     from pipeline.recognition.search import Match
@@ -39,7 +39,7 @@ class Recogniser:
 
     def __init__(self, row: Row) -> None:
         self.row = row
-        self._loaded: dict[str, tuple[Sense, About]] = {}
+        self._loaded: dict[str, tuple[Sense, BoundMetadata]] = {}
 
     @classmethod
     def load(cls, folder: Path | str, split: str | None = None, seed: int | None = None) -> "Recogniser":
@@ -60,7 +60,7 @@ class Recogniser:
             raise DataError(f"{files}: one clip, expected a list of clips; put it in brackets")
         loaded = self.sense(sense)
         vectors = [loaded.vector(Path(file)) for file in files]
-        return np.stack(vectors) if vectors else np.empty((0, self._about.dim), np.float32)
+        return np.stack(vectors) if vectors else np.empty((0, self._metadata.dim), np.float32)
 
     def texts(self, labels_: Labels) -> Array:
         """Unit vectors (K, D) of labels, each the mean direction of its prompts."""
@@ -71,7 +71,7 @@ class Recogniser:
         from pipeline.recognition import search  # imports zarr, which classify does without
 
         names = None if among is None else [self._name(name) for name in among]
-        return search.nearest(self.row, self._about.hub, query_D, names, top)
+        return search.nearest(self.row, self._metadata.hub, query_D, names, top)
 
     def iter_vectors(self, paths: Iterable[Path], sense: str) -> "Iterator[tuple[Path, Array | UnseenError]]":
         """Each clip with its vector, or with the error that explains why it has none."""
@@ -102,7 +102,7 @@ class Recogniser:
         if name in (*self.row.senses, HUB):
             return name
         modality_of = {sense: self._of(sense)[0].modality for sense in self.row.senses}
-        modality_of[HUB] = self._about.hub.modality
+        modality_of[HUB] = self._metadata.hub.modality
         of_modality = [sense for sense, modality in modality_of.items() if modality == name]
         if len(of_modality) != 1:
             senses_ = ", ".join(
@@ -112,23 +112,23 @@ class Recogniser:
             raise DataError(f"{self.row.folder}: {what} '{name}', there are {senses_}; name one of them")
         return of_modality[0]
 
-    def _of(self, name: str) -> tuple[Sense, About]:
+    def _of(self, name: str) -> tuple[Sense, BoundMetadata]:
         if name not in self._loaded:
             self._loaded[name] = senses.load(self.row, name)
         return self._loaded[name]
 
     @property
-    def _about(self) -> About:
+    def _metadata(self) -> BoundMetadata:
         """The metadata of any one sense; their hub is the same."""
         return self._of(next(iter(self._loaded), self.row.senses[0]))[1]
 
     @cached_property
     def _hub(self) -> Sense:
-        return senses.load_hub(self.row, self._about)
+        return senses.load_hub(self.row, self._metadata)
 
     @cached_property
     def _texts(self) -> Texts:
-        return texts.load(self.row, self._about.hub)
+        return texts.load(self.row, self._metadata.hub)
 
     @cached_property
     def _scale(self) -> float:

@@ -13,7 +13,7 @@ from pipeline.core.errors import DataError
 from pipeline.core.store import Store
 from pipeline.models.methods.shared import Array
 from pipeline.recognition.rows import Row
-from pipeline.training.bound import HubAbout
+from pipeline.training.bound import HubMetadata
 
 _BATCH = 4096  # clips at a time in float64
 
@@ -27,7 +27,7 @@ class Match:
     cosine: float
 
 
-def nearest(row: Row, hub: HubAbout, query_D: Array, senses: Sequence[str] | None, top: int) -> list[Match]:
+def nearest(row: Row, hub: HubMetadata, query_D: Array, senses: Sequence[str] | None, top: int) -> list[Match]:
     """The `top` clips of some senses (names in the row, or "hub"; None: all), nearest first, ties by sense and id.
 
     DataError for a sense without a store, listing those that have one, and for a query of another space.
@@ -51,7 +51,7 @@ def _store(row: Row, name: str) -> Path:
     return bound.vectors(row.folder, name)
 
 
-def _nearest_of(row: Row, hub: HubAbout, name: str, query_D: Array, top: int) -> list[Match]:
+def _nearest_of(row: Row, hub: HubMetadata, name: str, query_D: Array, top: int) -> list[Match]:
     """The nearest clips of one sense, ties by id."""
     store = Store(_store(row, name), "bind")
     group = _group(store, row.group, hub) if name == HUB else row.group
@@ -66,7 +66,7 @@ def _nearest_of(row: Row, hub: HubAbout, name: str, query_D: Array, top: int) ->
     return [Match(ids[place], name, float(cosine_N[place])) for place in order]
 
 
-def _group(store: Store, of_training: str, hub: HubAbout) -> str:
+def _group(store: Store, of_training: str, hub: HubMetadata) -> str:
     """The group of the hub's vectors; those of a frozen hub serve several trainings."""
     of_weights = [name for name in store.groups() if store.group_attrs(name)["weights_hash"] == hub.weights_hash]
     return of_training if of_training in store.groups() or not of_weights else of_weights[0]

@@ -27,7 +27,7 @@ from pipeline.recognition import files
 from pipeline.recognition.rows import Row
 from pipeline.training import bound as weights
 from pipeline.training import frozen
-from pipeline.training.bound import About, HubAbout
+from pipeline.training.bound import BoundMetadata, HubMetadata
 from pipeline.training.determinism import deterministic
 
 Array = npt.NDArray[np.float32]
@@ -88,14 +88,14 @@ class Sense:
         return replace(recording, layout=self.layout, xyz_MTV3=xyz_MTV3)
 
 
-def load(row: Row, name: str) -> tuple[Sense, About]:
+def load(row: Row, name: str) -> tuple[Sense, BoundMetadata]:
     """A sense of a row, by its name there, and its metadata."""
     file = bound.weights(row.folder, name, row.split, row.seed)
     module, metadata = _loaded(file)
     return _sense(name, metadata, metadata.dataset, module, file_digest(file)), metadata
 
 
-def load_hub(row: Row, metadata: About) -> Sense:
+def load_hub(row: Row, metadata: BoundMetadata) -> Sense:
     """The encoder that the senses of a row are bound to. DataError if its weights have changed since."""
     hub = metadata.hub
     if hub.learned:
@@ -107,7 +107,7 @@ def load_hub(row: Row, metadata: About) -> Sense:
     return _sense(HUB, hub, metadata.dataset, module, weights_hash)
 
 
-def _loaded(file: Path) -> tuple[torch.nn.Module, About]:
+def _loaded(file: Path) -> tuple[torch.nn.Module, BoundMetadata]:
     """An encoder from its weights. FormatError if these have other options than the encoder, as after an update."""
     try:
         return weights.load(file)
@@ -116,12 +116,12 @@ def _loaded(file: Path) -> tuple[torch.nn.Module, About]:
         raise FormatError(f"{file}: not of this version's encoder: {fault}; run `dvc repro bind`") from None
 
 
-def changed_weights(row: Row, hub: HubAbout) -> DataError:
+def changed_weights(row: Row, hub: HubMetadata) -> DataError:
     """The error for a hub whose weights have changed since its senses were bound to it."""
     return DataError(f"{hub.weights}: not the weights that {row.folder} was bound to; run `dvc repro bind`")
 
 
-def _frozen(row: Row, hub: HubAbout) -> tuple[torch.nn.Module, str]:
+def _frozen(row: Row, hub: HubMetadata) -> tuple[torch.nn.Module, str]:
     """A hub that was not trained along, and the digest of its weights."""
     path = row.checkout / hub.weights
     member = members.load(f"pipeline.modalities.{hub.modality}", hub.encoder)
@@ -136,7 +136,9 @@ def _frozen(row: Row, hub: HubAbout) -> tuple[torch.nn.Module, str]:
     return frozen.restored(file, state, metadata), hub.weights_hash
 
 
-def _sense(name: str, metadata: About | HubAbout, dataset: str, module: torch.nn.Module, weights_hash: str) -> Sense:
+def _sense(
+    name: str, metadata: BoundMetadata | HubMetadata, dataset: str, module: torch.nn.Module, weights_hash: str
+) -> Sense:
     sense: Modality = modalities.sense(metadata.modality)
     prepare = sense.prepare(metadata.recipe, metadata.recipe_options, f"recipe of '{name}'")
     crops = metadata.recipe_options.get("crop") == "skeleton"

@@ -14,7 +14,7 @@ from pipeline.models.text_encoders.clip import ClipTexts
 from pipeline.models.text_encoders.shared import encode_cached
 from pipeline.recognition.rows import Row
 from pipeline.recognition.senses import changed_weights
-from pipeline.training.bound import HubAbout
+from pipeline.training.bound import HubMetadata
 
 _CLIP = "clip"  # the only encoder, of any modality, with a text tower
 _NUM_THREADS = 1
@@ -43,7 +43,7 @@ class Texts:
         return clip.scale(self.path, self.seed)
 
 
-def load(row: Row, hub: HubAbout) -> Texts:
+def load(row: Row, hub: HubMetadata) -> Texts:
     """The text tower of a hub. DataError for a hub that is no CLIP, and for weights that have changed since bind."""
     if hub.encoder != _CLIP:
         raise DataError(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pipeline.core import pages
 from pipeline.reporting import histories
-from pipeline.training.method_rows import Learnt
+from pipeline.training.method_rows import MethodTraining
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class MethodFacts:
         return "the other folds" if self.selection == "folds" else "the fit classes"
 
 
-def page(key: str, facts: MethodFacts, trainings: Sequence[Learnt]) -> pages.Page:
+def page(key: str, facts: MethodFacts, trainings: Sequence[MethodTraining]) -> pages.Page:
     """The page of a row."""
     generalised = any(training.task.seen_test_ids for training in trainings)
     test = ["unseen test", *(["seen test"] if generalised else [])]
@@ -65,7 +65,7 @@ def page(key: str, facts: MethodFacts, trainings: Sequence[Learnt]) -> pages.Pag
     )
 
 
-def _calibrations(facts: MethodFacts, trainings: Sequence[Learnt]) -> pages.Table:
+def _calibrations(facts: MethodFacts, trainings: Sequence[MethodTraining]) -> pages.Table:
     """The constants subtracted from the scores of seen classes where both kinds are candidates."""
     rows: list[list[pages.Cell]] = []
     for training in trainings:
@@ -76,7 +76,7 @@ def _calibrations(facts: MethodFacts, trainings: Sequence[Learnt]) -> pages.Tabl
     return pages.Table(title="Seen classes beside unseen ones", header=header, rows=rows)
 
 
-def _text(facts: MethodFacts, trainings: Sequence[Learnt]) -> str:
+def _text(facts: MethodFacts, trainings: Sequence[MethodTraining]) -> str:
     text = f"Method {facts.method}, variant {facts.variant}, "
     if facts.trains:
         text += (
@@ -118,7 +118,7 @@ def _is_number(setting: str) -> bool:
     return True
 
 
-def _grid_search(facts: MethodFacts, trainings: Sequence[Learnt]) -> pages.Table:
+def _grid_search(facts: MethodFacts, trainings: Sequence[MethodTraining]) -> pages.Table:
     """A table in place of curves, for settings without an order."""
     rows: list[list[pages.Cell]] = [
         [training.task.split, training.task.seed, tried["setting"], tried["val_top1"], tried["loss"]]
@@ -129,7 +129,9 @@ def _grid_search(facts: MethodFacts, trainings: Sequence[Learnt]) -> pages.Table
     return pages.Table(title=f"Tried on {facts.stand_ins}", header=header, rows=rows)
 
 
-def _lines(title: str, y_label: str, column: str, setting_name: str, trainings: Sequence[Learnt]) -> pages.Lines:
+def _lines(
+    title: str, y_label: str, column: str, setting_name: str, trainings: Sequence[MethodTraining]
+) -> pages.Lines:
     series = [
         pages.Series(
             name=training.task.name,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pipeline.core import pages
 from pipeline.reporting import histories
-from pipeline.training.bound import About
+from pipeline.training.bound import BoundMetadata
 
 _OF = {
     "fit": "the clips that the split gives to training (role fit)",
@@ -28,7 +28,7 @@ class PairCounts:
 
 def page(
     key: str,
-    trainings: Sequence[About],
+    trainings: Sequence[BoundMetadata],
     counts: Sequence[PairCounts],
     class_names: Mapping[str, Sequence[str]],
     *,
@@ -57,7 +57,7 @@ def page(
     )
 
 
-def _text(training: About, *, labels: bool) -> list[str]:
+def _text(training: BoundMetadata, *, labels: bool) -> list[str]:
     hub = training.hub
     hub_says = "learns along, away from its texts, which stay as they are" if hub.learned else "stays as it is"
     labels_say = (
@@ -83,7 +83,7 @@ def _text(training: About, *, labels: bool) -> list[str]:
     ]
 
 
-def _senses(trainings: Sequence[About]) -> pages.Table:
+def _senses(trainings: Sequence[BoundMetadata]) -> pages.Table:
     header = ["sense", "split", "seed", "encoder", "epochs", "best epoch", "recall at 1", "of a guess", "temperature"]
     rows: list[list[pages.Cell]] = []
     for training in trainings:
@@ -115,7 +115,7 @@ def _pairs(counts: Sequence[PairCounts]) -> pages.Table:
     return pages.Table(title="Pairs", header=header, rows=rows)
 
 
-def _classes(training: About, class_names: Mapping[str, Sequence[str]]) -> pages.Table:
+def _classes(training: BoundMetadata, class_names: Mapping[str, Sequence[str]]) -> pages.Table:
     """The classes of the first training; for rows that pair all clips, with the number of unseen ones."""
     rows: list[list[pages.Cell]] = []
     for dataset, paired in training.paired.items():

@@ -151,25 +151,25 @@ def _key_of(id_: str) -> _Key:
 
 def _texts(path: Path, wanted: set[_Key]) -> dict[_Key, tuple[str, str]]:
     """Caption and false text."""
-    found = {}
+    texts = {}
     for rows in tables.batches(path, NEGATIVES.only(_Texts)):
         for row in rows:
-            named = (row.image_id, row.region, row.rule, row.index)
-            if named in wanted:
-                found[named] = (row.caption, row.text)
-    _check_found(path, sorted(wanted - found.keys()))
-    return found
+            key = (row.image_id, row.region, row.rule, row.index)
+            if key in wanted:
+                texts[key] = (row.caption, row.text)
+    _check_found(path, sorted(wanted - texts.keys()))
+    return texts
 
 
 def _places(path: Path, wanted: set[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, Sequence[int] | None]]:
     """Picture, relative to the source folder, and the part of it that a region is."""
-    found = {}
+    places = {}
     for rows in tables.batches(path, GRAPHS.only(_Picture)):
         for row in rows:
             if (row.image_id, row.region) in wanted and row.image is not None:
-                found[row.image_id, row.region] = (row.image, row.crop_xywh)
-    _check_found(path, sorted(wanted - found.keys()))
-    return found
+                places[row.image_id, row.region] = (row.image, row.crop_xywh)
+    _check_found(path, sorted(wanted - places.keys()))
+    return places
 
 
 def _check_found(path: Path, missing: Sequence[tuple[object, ...]]) -> None:

@@ -44,12 +44,12 @@ FIGURES = {
     "top1_unseen": _UNSEEN,
     "harmonic_mean": _HARMONIC,
     **{
-        name + way: f"{told}, {after}"
+        name + way: f"{figure}, {after}"
         for way, after in (
             ("_calibrated", "a number taken from the scores of seen classes"),
             ("_gated", "the side of each clip decided first"),
         )
-        for name, told in (("top1_seen", _SEEN), ("top1_unseen", _UNSEEN), ("harmonic_mean", _HARMONIC))
+        for name, figure in (("top1_seen", _SEEN), ("top1_unseen", _UNSEEN), ("harmonic_mean", _HARMONIC))
     },
     "ausuc": "area under the curve of seen and unseen accuracy",
     "macs": "multiply-accumulates of one clip, through the encoder where that is counted, else in the method",
@@ -211,9 +211,9 @@ def _is_ahead(cell: Cell, other: Cell) -> bool:
     return own_span is not None and other_span is not None and other_span[1] < own_span[0]
 
 
-def _span(one: Cell) -> Sequence[float] | None:
+def _span(cell: Cell) -> Sequence[float] | None:
     """The interval of a cell, None where it has no width."""
-    span = one.measured.ci95
+    span = cell.measured.ci95
     return span if span and span[0] < span[1] else None
 
 

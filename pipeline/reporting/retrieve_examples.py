@@ -44,7 +44,7 @@ class Answer:
 
     clip_id: str
     target: str
-    found: tuple[str, ...]
+    nearest: tuple[str, ...]
     rank: int
 
 
@@ -54,14 +54,14 @@ def query_sense(modalities: Mapping[str, str]) -> str:
     return [*skeletons, *modalities][0]
 
 
-def draw(galleries: Sequence[Gallery], most: int, random: np.random.Generator) -> list[Answer]:
-    """Random queries, at most `most` clips that all galleries have, with what each finds in each gallery."""
+def draw(galleries: Sequence[Gallery], max_queries: int, random: np.random.Generator) -> list[Answer]:
+    """Random queries, at most `max_queries` clips that all galleries have, with what each finds in each gallery."""
     common = sorted(set.intersection(*(set(gallery.ids) for gallery in galleries)))
-    chosen = [common[place] for place in random.permutation(len(common))[:most]]
-    return [_found(clip_id, gallery) for clip_id in chosen for gallery in galleries]
+    chosen = [common[place] for place in random.permutation(len(common))[:max_queries]]
+    return [_answer(clip_id, gallery) for clip_id in chosen for gallery in galleries]
 
 
-def _found(clip_id: str, gallery: Gallery) -> Answer:
+def _answer(clip_id: str, gallery: Gallery) -> Answer:
     place = gallery.ids.index(clip_id)
     ranked = retrieval.nearest(
         gallery.query_ND[place], gallery.target_ND, gallery.performance_N, place, len(gallery.ids)
@@ -112,7 +112,7 @@ class Pictures:
     def _sheet(self, clip_id: str, answers: Sequence[Answer]) -> Image.Image:
         text = f"query: {self._names[self._query]} of {_short(clip_id)}, {self._labels[clip_id]}"
         query = _labelled(self._strip(self._query, clip_id, _QUERY_FRAMES), text, _INK, framed=False)
-        panels = [[self._panel(answer, place) for place in range(len(answer.found))] for answer in answers]
+        panels = [[self._panel(answer, place) for place in range(len(answer.nearest))] for answer in answers]
         width = max(panel.width for row in panels for panel in row)
         rows = [query, *(_beside(row, width) for row in panels)]
         width = max(row.width for row in rows)
@@ -124,7 +124,7 @@ class Pictures:
         return sheet
 
     def _panel(self, answer: Answer, place: int) -> Image.Image:
-        clip_id, is_right = answer.found[place], answer.found[place] == answer.clip_id
+        clip_id, is_right = answer.nearest[place], answer.nearest[place] == answer.clip_id
         text = f"{self._names[answer.target]} {place + 1}: {'SAME CLIP, ' if is_right else ''}{self._labels[clip_id]}"
         return _labelled(
             self._strip(answer.target, clip_id, _FRAMES), text, _RIGHT if is_right else _INK, framed=is_right

@@ -73,7 +73,7 @@ def _names(dataset: str) -> list[str]:
     if not datasets.class_file(dataset).is_file():
         known = sorted(path.stem for path in datasets.class_file(dataset).parent.glob("*.csv"))
         raise DataError(f"audit: no class list of '{dataset}' comes with the project; those that do: {known}")
-    return [one.name for one in datasets.classes(dataset)]
+    return [action.name for action in datasets.classes(dataset)]
 
 
 def _checked(withheld: Mapping[str, Sequence[int]], lists: Mapping[str, Sequence[str]]) -> set[tuple[str, int]]:

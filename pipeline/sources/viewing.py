@@ -113,7 +113,7 @@ class ClipsRequest:
 
 
 @dataclass(frozen=True)
-class Saw:
+class WeightsHistory:
     """What is known of weights that made what is looked at."""
 
     training_classes: list[int]  # of the source
@@ -125,7 +125,7 @@ class Viewing(Protocol):
     """One dataset's clips that can be looked at."""
 
     @property
-    def saw(self) -> Saw:
+    def history(self) -> WeightsHistory:
         """Of whatever made them."""
 
     @property
@@ -158,7 +158,7 @@ class Filmed:
     window: Window
     test: Test
     reasons: Mapping[str, str]
-    saw: Saw
+    history: WeightsHistory
 
     @cached_property
     def ids(self) -> list[str]:
@@ -199,7 +199,7 @@ class Stored:
     store: Store
     tokens: Tokens
     test: Test
-    saw: Saw
+    history: WeightsHistory
     reasons: Mapping[str, str]
 
     @cached_property
@@ -259,7 +259,7 @@ def _filmed(dataset: str, place: Place, window: Window, test: Test, max_rejected
     rows = [row for row in tables.read(place.clips, CLIPS) if row.modality == MODALITY and row.reason is None]
     clips = {row.clip_id: row for row in rows}  # one a clip: the table is sorted by id
     videos, rejects = long_enough(Videos(dataset, place.path, clips), window, max_rejected)
-    return Filmed(videos, window, test, dict(rejects.rows), Saw([], [], None))
+    return Filmed(videos, window, test, dict(rejects.rows), WeightsHistory([], [], None))
 
 
 def _stored(dataset: str, place: Place, chosen: FromStore, test: Test, run: tuple[str, int]) -> Stored:
@@ -282,8 +282,8 @@ def _stored(dataset: str, place: Place, chosen: FromStore, test: Test, run: tupl
         raise LeakError(f"{path}: group '{group}' does not say what its encoder was trained on")
     classes = [class_id for class_id in attrs["training_classes"] if "training_names" not in attrs]
     names = attrs.get("training_names", [place.names[class_id] for class_id in classes])
-    saw = Saw(sorted(classes), sorted(names), attrs.get("pretrained"))
-    return Stored(store, Tokens(store, group, chosen.array, chosen.num_frames), test, saw, {})
+    history = WeightsHistory(sorted(classes), sorted(names), attrs.get("pretrained"))
+    return Stored(store, Tokens(store, group, chosen.array, chosen.num_frames), test, history, {})
 
 
 def _refuse_other_encoders(views: Mapping[str, Stored]) -> None:

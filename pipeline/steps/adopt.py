@@ -41,9 +41,10 @@ def adopt(row: Row, *, clips: Path, source: Path, out: Path) -> dict[str, int]:
         for split, lines in sorted(splits.items()):
             lines.sort(key=lambda line: line.clip_id)
             trained = sorted({line.class_id for line in lines if _part(line) == synse.TRAIN})
-            about = {"split": split, "seed": 0, "training_classes": trained, "adopted": True}
-            about |= {"encoder": row.encoder, "modality": modality, "training_clips": UNKNOWN_CLIPS}
-            writer.group(f"{split}-0", [line.clip_id for line in lines], about).put("pooled", _vectors(lines, source))
+            group_attrs: dict[str, object] = {"split": split, "seed": 0, "training_classes": trained, "adopted": True}
+            group_attrs |= {"encoder": row.encoder, "modality": modality, "training_clips": UNKNOWN_CLIPS}
+            group = writer.group(f"{split}-0", [line.clip_id for line in lines], group_attrs)
+            group.put("pooled", _vectors(lines, source))
     return {"clips": len(accepted), "splits": len(splits)}
 
 

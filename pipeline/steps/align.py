@@ -75,7 +75,7 @@ def align(
     plan = Plan(row.method, row.variant, settings, row.refit, compute.num_threads, row.num_folds, row.explained)
     parts = Parts("align", key, cache)
     with whole_folder(out) as scratch:
-        learnt, used = method_rows.learn(scratch, tasks, plan, _facts(key, row, inputs), parts)
+        trainings, used = method_rows.learn(scratch, tasks, plan, _facts(key, row, inputs), parts)
         page = page_of.MethodFacts(
             row.method,
             row.variant,
@@ -86,7 +86,7 @@ def align(
             settings.transductive,
             settings.remark,
         )
-        pages.write(scratch, page_of.page(key, page, learnt))
+        pages.write(scratch, page_of.page(key, page, trainings))
     parts.keep_only(used)
 
 

@@ -277,7 +277,7 @@ def _fused(work: _Work, senses: list[str], name: str, vectors: dict[str, dict[st
         group = f"{split}-{seed}"
         of_hub = group if work.row.hub.learns else work.hub.group(split, seed)
         parts = [vectors[sense][of_hub if sense == HUB else group] for sense in senses]
-        groups[group] = bound_vectors.joined(name, parts, split, seed)
+        groups[group] = bound_vectors.fused(name, parts, split, seed)
     return groups
 
 
@@ -295,7 +295,7 @@ def _counts(work: _Work) -> list[page_of.PairCounts]:
     ]
 
 
-def _history(metas: Sequence[bound.About]) -> Iterator[list[object]]:
+def _history(metas: Sequence[bound.BoundMetadata]) -> Iterator[list[object]]:
     for meta in metas:
         for row in meta.history:
             numbers = [f"{row[name]:.6f}" for name in bound_encoders.HISTORY]

@@ -145,8 +145,8 @@ def _composed(
         for task in track(joint.tasks, total=len(joint.tasks), what=f"{key}, transfers")
     ]
     transfer_files.write(scratch, composed, how, row.refit, attrs)
-    page_about = program_page.facts(key, how, row.source.embeddings)
-    page = program_page.page(scratch, page_about, settings.page, composed)
+    page_facts = program_page.facts(key, how, row.source.embeddings)
+    page = program_page.page(scratch, page_facts, settings.page, composed)
     beside = nearest_classes.table(composed[0], how, row.refit, joint.names)
     return page.model_copy(update={"tables": [*page.tables, *beside]})
 
@@ -166,7 +166,7 @@ def _learnt(
         raise ValueError(f"{facts.where}: the method {how.method} needs its hyper-parameters")
     threads = settings.compute.num_threads
     plan = Plan(how.method, how.variant, params, row.refit, threads, num_folds=None, explained=False)
-    learnt, used = method_rows.learn(scratch, joint.tasks, plan, facts, parts)
+    trainings, used = method_rows.learn(scratch, joint.tasks, plan, facts, parts)
     of_method = params.setting_name, params.trains, params.transductive, params.remark
-    about = method_page.MethodFacts(how.method, how.variant, row.refit, "val", *of_method)
-    return method_page.page(facts.key, about, learnt), used
+    page_facts = method_page.MethodFacts(how.method, how.variant, row.refit, "val", *of_method)
+    return method_page.page(facts.key, page_facts, trainings), used

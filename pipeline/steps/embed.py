@@ -86,11 +86,11 @@ def _put_movements(writer: store.StoreWriter, row: Row, by_type: Texts) -> None:
         raise ParamsError(f"embed.rows: movement: '{taken[0]}' is what its vectors are called; rename the type or mean")
     owners, rows = _rows_of_types("movement", row.movement, by_type)
     texts = {kind: list(by_type[kind].values()) for kind in row.movement}
-    joined = [
+    texts_of_owners = [
         [". ".join(texts[kind][text] for text in of[owner]) for kind, of in zip(row.movement, rows, strict=True)]
         for owner in owners
     ]
-    attribute_KA, told_KM = movement_vectors.of_classes(joined)
+    attribute_KA, told_KM = movement_vectors.of_classes(texts_of_owners)
     header = {"lexicon": movement_vectors.digest(), "of": row.movement}
     for name, vectors_KX, names in (
         (MOVEMENT, attribute_KA, movement_vectors.vocabulary()),

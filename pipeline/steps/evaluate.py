@@ -132,10 +132,10 @@ def _truth(inputs: Inputs, modality: str) -> _Truth:
         if of_clip := known.get(line.clip_id):
             clip = of_clip[0]
             leakage.check_role(line, clip.class_id, meta["splits"][line.split])
-            person = leakage.split_group(clip, meta["protocol"])
+            group = leakage.split_group(clip, meta["protocol"])
             contents = tuple(content for content in map(leakage.content, of_clip) if content)
             clips.setdefault(line.split, {})[line.clip_id] = Clip(
-                clip.class_id, line.role, person, clip.subject, contents
+                clip.class_id, line.role, group, clip.subject, contents
             )
     return _Truth(meta, names, clips, training)
 

@@ -61,7 +61,7 @@ def extract(row: Row, batches: Batches, *, key: str, arrays: Path, weights: Path
     clips = ClipArrays(arrays)
     sense = modalities.sense(row.modality)
     encoding.refuse_empty(sense.is_empty, clips, batches)
-    loads = frozen.encoders(_asked(row), weights, clips.store.attrs["layout"])
+    loads = frozen.encoders(_request(row), weights, clips.store.attrs["layout"])
     attrs = row.model_dump(include={"dataset", "modality", "encoder", "recipe"})
     if row.split_table is not None and "/" not in row.split_table:  # of another dataset, they fit any of this one
         attrs["split_table"] = row.split_table
@@ -70,14 +70,15 @@ def extract(row: Row, batches: Batches, *, key: str, arrays: Path, weights: Path
         attrs[prepared.BOX_LABELS] = clips.store.attrs[prepared.BOX_LABELS]
     with store.create(out, attrs) as writer:
         for load in track(loads.values(), total=len(loads), what=f"{key}: encoders"):
-            found = load()
+            frozen_encoder = load()
             masked = row.model_dump(include={"masked"}, exclude_none=True)
-            told = {**found.attrs, **masked, "weights_hash": found.weights_hash}
-            _put(writer.group(found.group, clips.ids, told), found.encoder, clips, boxes, row, batches)
+            group_attrs = {**frozen_encoder.attrs, **masked, "weights_hash": frozen_encoder.weights_hash}
+            group = writer.group(frozen_encoder.group, clips.ids, group_attrs)
+            _put(group, frozen_encoder.encoder, clips, boxes, row, batches)
     return {"clips": len(clips), "encoders": len(loads)}
 
 
-def _asked(row: Row) -> frozen.EncoderRequest:
+def _request(row: Row) -> frozen.EncoderRequest:
     return frozen.EncoderRequest(
         row.dataset, row.split_table, row.modality, row.recipe, row.encoder, row.options, where="extract.rows"
     )

@@ -101,9 +101,9 @@ def finetune(row: Row, running: loop.Running, inputs: Inputs, *, key: str, out: 
             parts.part(str(task.seed), _part_key(task), partial(_train, task=task, facts=facts), scratch)
             for task in tasks
         ]
-        abouts = [_said(scratch, seed) for seed in row.seeds]
-        _write_history(scratch / "history.csv", abouts)
-        pages.write(scratch, page_of.page(key, abouts, abouts[0]["counts"]))
+        metadata = [_metadata_of(scratch, seed) for seed in row.seeds]
+        _write_history(scratch / "history.csv", metadata)
+        pages.write(scratch, page_of.page(key, metadata, metadata[0]["counts"]))
     parts.keep_only(used)
     return facts
 
@@ -166,7 +166,7 @@ def _train(folder: Path, *, task: _Task, facts: dict[str, Any]) -> None:
             return
         with deterministic(seed, row.training.num_threads):
             heldout.write(heldout.file(folder, task.seed), clip, *left, data.picture, row.data.compositions.seed)
-        clips.save(folder / f"{task.seed}.safetensors", clip, _about(task, data, tuned))
+        clips.save(folder / f"{task.seed}.safetensors", clip, _metadata(task, data, tuned))
 
 
 def _data(task: _Task, clip: clips.Clip, readable: Path) -> pairs.Pairs:
@@ -182,7 +182,7 @@ def _data(task: _Task, clip: clips.Clip, readable: Path) -> pairs.Pairs:
     )
 
 
-def _about(task: _Task, data: pairs.Pairs, tuned: finetuning.Tuned) -> dict[str, Any]:
+def _metadata(task: _Task, data: pairs.Pairs, tuned: finetuning.Tuned) -> dict[str, Any]:
     """What the weights say of themselves: what they saw, and how they came about."""
     mixing = task.row.mixing
     kept = tuned.mixed[mixing.shares.index(tuned.share)] if mixing is not None else tuned.history[-1]
@@ -203,7 +203,7 @@ def _about(task: _Task, data: pairs.Pairs, tuned: finetuning.Tuned) -> dict[str,
 
 def _named_classes(task: _Task, data: pairs.Pairs) -> dict[str, list[int]]:
     """By dataset the classes that training texts name, the start's included; datasets that both were asked about."""
-    start = _said_of_start(task)
+    start = _start_metadata(task)
     if start is None:
         return data.named_classes
     before: dict[str, list[int]] = start["named_classes"]
@@ -214,12 +214,12 @@ def _named_classes(task: _Task, data: pairs.Pairs) -> dict[str, list[int]]:
     }
 
 
-def _said_of_start(task: _Task) -> dict[str, Any] | None:
+def _start_metadata(task: _Task) -> dict[str, Any] | None:
     """What the weights of another row say of themselves; None for a start file."""
-    return _said(task.inputs.start, task.seed) if task.inputs.start.is_dir() else None
+    return _metadata_of(task.inputs.start, task.seed) if task.inputs.start.is_dir() else None
 
 
-def _said(folder: Path, seed: int) -> dict[str, Any]:
+def _metadata_of(folder: Path, seed: int) -> dict[str, Any]:
     """What a row's weights say of themselves, without building their CLIP."""
     return checkpoint.load(open_clips.weights_of(folder, seed), made_by="finetune")[1]
 
@@ -231,7 +231,7 @@ def _kept_out(row: Row) -> dict[str, Any]:
 
 def _check_start(task: _Task) -> None:
     """Raise LeakError for a start that was trained on what this row holds out."""
-    start = _said_of_start(task)
+    start = _start_metadata(task)
     if start is None:
         return
     differing = [name for name, wanted in _kept_out(task.row).items() if start["kept_out"][name] != wanted]

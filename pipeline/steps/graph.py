@@ -114,20 +114,20 @@ class _Pictures:
         self._source = source
         self._last: tuple[str | None, tuple[bool, int | None, int | None]] = (None, (False, None, None))
 
-    def about(self, reading: Reading) -> tuple[bool, int | None, int | None]:
+    def look_up(self, reading: Reading) -> tuple[bool, int | None, int | None]:
         """Whether the picture is there, its width and height; one that cannot be read is a fault."""
         if reading.image is None or reading.image == self._last[0]:
             return self._last[1] if reading.image else (False, None, None)
-        found: tuple[bool, int | None, int | None] = (False, None, None)
+        picture: tuple[bool, int | None, int | None] = (False, None, None)
         path = self._source / reading.image
         if _is_there(path):
             try:
-                found = (True, *picture_size.read(path))
+                picture = (True, *picture_size.read(path))
             except FormatError:
-                found = (True, None, None)
+                picture = (True, None, None)
                 reading.faults.append(f"picture without a size: {reading.image}")
-        self._last = (reading.image, found)
-        return found
+        self._last = (reading.image, picture)
+        return picture
 
 
 def _is_there(path: Path) -> bool:
@@ -139,7 +139,7 @@ def _is_there(path: Path) -> bool:
 
 def _row(reading: Reading, row: AnyRow, pictures: _Pictures, lexicon: Lexicon) -> GraphRow:
     graph = reading.graph
-    there, picture_width, picture_height = pictures.about(reading)
+    there, picture_width, picture_height = pictures.look_up(reading)
     return GraphRow(
         image_id=reading.image_id,
         region=graph.region if graph else "",

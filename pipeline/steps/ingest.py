@@ -53,9 +53,9 @@ def ingest(checks: Checks, *, dataset: str, source: Path, out: Path) -> dict[str
 
 
 def _recordings(dataset: Dataset, source: Source, class_names: Sequence[str]) -> list[ClipRow]:
-    found = _clips_of(dataset, source)
+    clips = _clips_of(dataset, source)
     inspector = _Inspector(dataset, source, class_names)
-    rows = [inspector.row(clip) for clip in progress.track(found, total=len(found), what=f"{dataset.name}: clips")]
+    rows = [inspector.row(clip) for clip in progress.track(clips, total=len(clips), what=f"{dataset.name}: clips")]
     return compare_frames(compare_classes(rows), dataset.aligned)
 
 
@@ -71,12 +71,12 @@ def _vectors(dataset: Dataset, source: Source) -> list[ClipRow]:
 def _clips_of(dataset: Dataset, source: Source) -> list[Listed]:
     clips = listing.listed(dataset, source)
     if not clips:
-        told = dataset.annotations
-        lists = [file.path for file in source.stamped if told and told.files.search(file.path)]
+        annotations = dataset.annotations
+        lists = [file.path for file in source.stamped if annotations and annotations.files.search(file.path)]
         if lists:
             raise DataError(f"{source.folder}: {lists[0]} tells no clip; bring the released file and scan it again")
         patterns = ", ".join(
-            pattern.pattern for pattern in [*dataset.patterns.values(), *([told.files] if told else [])]
+            pattern.pattern for pattern in [*dataset.patterns.values(), *([annotations.files] if annotations else [])]
         )
         raise DataError(
             f"{source.folder}: none of {len(source.stamped)} files is named as those of {dataset.name} ({patterns}); "

@@ -64,13 +64,13 @@ def negate(
 
     with whole_folder(page) as folder:
         with tables.streamed(out, NEGATIVES) as table:
-            for graph_row, graph, truth, told in _joined(graphs, captions, lexicon):
-                caption, starts = told.fitted, told.fitted_clause_starts
-                scene = Scene(graph, caption, pieces_from_json(told.fitted_pieces), truth, words)
-                _count(samples, graph, told, max_tokens)
-                found = list(making.negatives(scene, starts, rules, params.negatives, counts, fits))
-                leak.add(scene, found, fits)
-                for made in found:
+            for graph_row, graph, truth, caption_row in _rows_with_truth(graphs, captions, lexicon):
+                caption, starts = caption_row.fitted, caption_row.fitted_clause_starts
+                scene = Scene(graph, caption, pieces_from_json(caption_row.fitted_pieces), truth, words)
+                _count(samples, graph, caption_row, max_tokens)
+                negatives = list(making.negatives(scene, starts, rules, params.negatives, counts, fits))
+                leak.add(scene, negatives, fits)
+                for made in negatives:
                     certain = shown_false(scene, made.edit)
                     samples.num_certain += certain
                     table.add(_row(graph, scene, made, clip, certain=certain))
@@ -98,7 +98,9 @@ def _counted(graphs: Path, statistics: Statistics) -> int:
     return num_images
 
 
-def _joined(graphs: Path, captions: Path, lexicon: Lexicon) -> Iterator[tuple[GraphRow, SceneGraph, Truth, CaptionRow]]:
+def _rows_with_truth(
+    graphs: Path, captions: Path, lexicon: Lexicon
+) -> Iterator[tuple[GraphRow, SceneGraph, Truth, CaptionRow]]:
     """Graph row, graph, truth of the whole image and caption row of every image and region.
 
     Both tables stand in the same order, an image before its regions.

@@ -145,18 +145,18 @@ def _check_boxed(row: Row, key: str) -> None:
 def _accepted(clips: Path, row: Row) -> list[Source]:
     """The clips of the row's modality that ingest accepted, in order of their ids, with what is decoded with them."""
     rows = [clip for clip in tables.read(clips, CLIPS) if clip.reason is None]
-    found = [clip for clip in rows if clip.modality == row.modality]
-    if not found:
+    accepted = [clip for clip in rows if clip.modality == row.modality]
+    if not accepted:
         raise DataError(f"{clips}: no accepted clip of modality '{row.modality}'; run `dvc repro ingest@{row.dataset}`")
     wanted = {"skeleton"} if row.options.get("crop") == "skeleton" else set()
     wanted |= {"boxes"} if row.boxes else set()
-    beside: dict[str, dict[str, ClipRow]] = {clip.clip_id: {} for clip in found}
+    beside: dict[str, dict[str, ClipRow]] = {clip.clip_id: {} for clip in accepted}
     for clip in rows:
         if clip.modality in wanted and clip.clip_id in beside:
             beside[clip.clip_id][clip.modality] = clip
     return [
         Source(decoding.key(clip, beside[clip.clip_id], row), clip, beside[clip.clip_id])
-        for clip in sorted(found, key=lambda clip: clip.clip_id)
+        for clip in sorted(accepted, key=lambda clip: clip.clip_id)
     ]
 
 

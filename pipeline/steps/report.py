@@ -27,11 +27,12 @@ def report(
 
     `dag` is the picture of the pipeline, SVG of our own that `unseen dag` draws; below `arrays` stand prepared clips.
     """
-    asked = params_file.load(Report, "report", params)
-    found = evidence.gather(evaluate, pages, clips, params, dag)
-    results = {result.name: result.rows for result in found.results}
-    tables = [result_tables.fill(name, table, results) for name, table in asked.tables.items()]
-    found = replace(found, shown=[*found.shown, *encoders.draw(found), *row_charts.draw(asked.charts, found)])
-    strips = page_strips.draw([shown.page for shown in found.all_shown], arrays)
+    layout = params_file.load(Report, "report", params)
+    gathered = evidence.gather(evaluate, pages, clips, params, dag)
+    results = {result.name: result.rows for result in gathered.results}
+    tables = [result_tables.fill(name, table, results) for name, table in layout.tables.items()]
+    charts = row_charts.draw(layout.charts, gathered)
+    gathered = replace(gathered, shown=[*gathered.shown, *encoders.draw(gathered), *charts])
+    strips = page_strips.draw([shown.page for shown in gathered.all_shown], arrays)
     with whole_folder(out) as folder:
-        site.write(folder, asked.title, found, dag.read_text(encoding="utf-8"), tables, strips)
+        site.write(folder, layout.title, gathered, dag.read_text(encoding="utf-8"), tables, strips)

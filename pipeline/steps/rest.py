@@ -265,7 +265,7 @@ def rest(row: Row, running: loop.Running, inputs: Inputs, *, key: str, out: Path
         return {}
     with whole_folder(out) as scratch:
         used = [part for run in runs for part in _trained(run, scratch)]
-        networks = [_told(run, scratch) for run in runs]
+        networks = [_seed_result(run, scratch) for run in runs]
         for name in row.datasets:
             used += _write_store(scratch / f"{name}.zarr", name, runs, scratch, networks[0].macs)
         page_of.write_history(scratch / "history.csv", networks)
@@ -328,9 +328,9 @@ def _write_store(path: Path, dataset: str, runs: Sequence[_Run], weights: Path, 
 
 def _attrs(run: _Run, dataset: str, file: Path) -> dict[str, Any]:
     """What a group's weights were taught; class ids are the source's, so a target's group has none."""
-    row, saw = run.row, run.view.saw
-    names = {*run.taught.names.values(), *saw.training_names, *run.views[dataset].saw.training_names}
-    class_ids = sorted({*run.taught.names, *saw.training_classes}) if dataset == row.source.dataset else []
+    row, history = run.row, run.view.history
+    names = {*run.taught.names.values(), *history.training_names, *run.views[dataset].history.training_names}
+    class_ids = sorted({*run.taught.names, *history.training_classes}) if dataset == row.source.dataset else []
     return {
         "seed": run.seed,
         "source": row.source.dataset,
@@ -346,7 +346,7 @@ def _attrs(run: _Run, dataset: str, file: Path) -> dict[str, Any]:
 
 def _training_clips(run: _Run) -> str:
     """What names the clips that the weights learnt from: known where these are all that the split allows, no others."""
-    others = run.taught.removed or run.view.saw.training_names
+    others = run.taught.removed or run.view.history.training_names
     return UNKNOWN_CLIPS if others else run.training_set.training_clips
 
 
@@ -355,10 +355,10 @@ def _pretrained(run: _Run) -> str | None:
     frames = run.row.frames
     if frames is not None and frames.weights is not None:
         return f"{frames.name} from {Path(frames.weights).name}"
-    return run.view.saw.pretrained
+    return run.view.history.pretrained
 
 
-def _told(run: _Run, folder: Path) -> page_of.SeedResult:
+def _seed_result(run: _Run, folder: Path) -> page_of.SeedResult:
     """What the page and the history say of a seed."""
     row, source = run.row, run.row.source
     warmup = None if run.warmup is None else checkpoint.load(run.parts.finish(*run.warmup) / WARMED, "rest")[1]

@@ -89,10 +89,10 @@ def split(row: Row, *, clips: Path, out: Path) -> None:
 
 def _left_out(name: str, subjects: LeaveOneOut) -> tuple[str, SubjectProtocol]:
     """The split whose classes are meant, and who trains and tests."""
-    found = _LEFT_OUT.fullmatch(name)
-    if not found:
+    match = _LEFT_OUT.fullmatch(name)
+    if not match:
         raise DataError("does not say which training subject tests; name it, as in 's0_out_3'")
-    return found["drawn"], subjects.without(int(found["subject"]))
+    return match["drawn"], subjects.without(int(match["subject"]))
 
 
 def _clips(

@@ -33,7 +33,7 @@ class Row(TransferParams):
     max_missing: float = Field(ge=0, lt=1)  # share of a split's clips that may have no features
 
 
-def transfer(key: str, row: Row, dealt: Folds, shown: PageParams, inputs: Inputs, *, prompts: Path, out: Path) -> None:
+def transfer(key: str, row: Row, folds: Folds, shown: PageParams, inputs: Inputs, *, prompts: Path, out: Path) -> None:
     """Write scores, programs, history and page of one row.
 
     Raises LeakError for features of an encoder that saw an unseen or val class, DataError for inputs that do not fit.
@@ -44,7 +44,7 @@ def transfer(key: str, row: Row, dealt: Folds, shown: PageParams, inputs: Inputs
     check_features(row, inputs.features)
     tasks = build_tasks(inputs, TaskRequest(row.dataset, row.split_table, row.splits, row.seeds, row.max_missing))
     transfers = [
-        recognised(task, row, row.refit, dealt, names)
+        recognised(task, row, row.refit, folds, names)
         for task in track(tasks, total=len(tasks), what=f"{key}, transfers")
     ]
     attrs = clip_vectors.encoder_attrs(inputs.features) | {

@@ -11,7 +11,7 @@ from pipeline.models import checkpoint
 from pipeline.models.bound import BoundEncoder
 
 
-class HubAbout(BaseModel):
+class HubMetadata(BaseModel):
     """What an encoder was bound to."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
@@ -28,7 +28,7 @@ class HubAbout(BaseModel):
     learned: bool  # it was trained along: then its weights lie beside the senses', as the sense `hub`
 
 
-class About(BaseModel):
+class BoundMetadata(BaseModel):
     """What it takes to rebuild a bound encoder, to prepare clips as it was trained, and to audit what it saw."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
@@ -52,21 +52,21 @@ class About(BaseModel):
     unseen_classes: list[int]
     pretrained: str | None  # weights of the web that any part began as
     temperature: float  # at the end of training
-    hub: HubAbout
+    hub: HubMetadata
     epoch: int
     history: list[dict[str, float]]
 
 
-def save(path: Path, module: BoundEncoder, meta: About) -> None:
+def save(path: Path, module: BoundEncoder, meta: BoundMetadata) -> None:
     """Write weights that `load` reads."""
     checkpoint.save(path, module, meta.model_dump())
 
 
-def load(path: Path) -> tuple[BoundEncoder, About]:
+def load(path: Path) -> tuple[BoundEncoder, BoundMetadata]:
     """The encoder at rest. FormatError for a file that bind did not write or whose weights do not fit."""
     state, metadata = checkpoint.load(path, made_by="bind")
     try:
-        meta = About.model_validate(metadata)
+        meta = BoundMetadata.model_validate(metadata)
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(map(str, fault["loc"]))

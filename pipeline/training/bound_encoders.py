@@ -197,11 +197,11 @@ def train(training: Training, folder: Path, running: loop.Running, resume: Path)
         facts.update(fitted.facts)
     for name in training.names:
         arm = module.arm(name)
-        meta = _about(training, name, arm.temperature, fitted)
+        meta = _metadata(training, name, arm.temperature, fitted)
         bound.save(places.weights(folder, name, training.split, training.seed), arm.bound, meta)
     if module.hub is not None:
         hub = _as_bound(cast(Encoder, module.hub))
-        meta = _about(training, HUB, module.arm(training.names[0]).temperature, fitted)
+        meta = _metadata(training, HUB, module.arm(training.names[0]).temperature, fitted)
         bound.save(places.weights(folder, HUB, training.split, training.seed), hub, meta)
 
 
@@ -242,13 +242,13 @@ def _as_bound(encoder: Encoder) -> BoundEncoder:
     return bound_hub
 
 
-def _about(training: Training, name: str, temperature: float, fitted: loop.Fitted) -> bound.About:
+def _metadata(training: Training, name: str, temperature: float, fitted: loop.Fitted) -> bound.BoundMetadata:
     """What the weights say of themselves; `name` is that of a sense, or the hub."""
-    plan, hub_meta = training.plan, _hub_about(training)
+    plan, hub_meta = training.plan, _hub_metadata(training)
     of_sense = hub_meta if name == HUB else plan.senses[name]
     history_of = training.names[0] if name == HUB else name
     hub = training.hub.encoder(training.group)
-    return bound.About(
+    return bound.BoundMetadata(
         sense=name,
         **{part: getattr(of_sense, part) for part in ("modality", "recipe", "encoder")},
         recipe_options=training.arrays.prepared[plan.dataset][name].attrs["options"],
@@ -272,9 +272,9 @@ def _about(training: Training, name: str, temperature: float, fitted: loop.Fitte
     )
 
 
-def _hub_about(training: Training) -> bound.HubAbout:
+def _hub_metadata(training: Training) -> bound.HubMetadata:
     plan, hub = training.plan.hub, training.hub.encoder(training.group)
-    return bound.HubAbout(
+    return bound.HubMetadata(
         **plan.model_dump(include={"modality", "recipe", "encoder", "options", "weights"}),
         recipe_options=training.arrays.prepared[training.plan.dataset][HUB].attrs["options"],
         layout=training.layout(HUB),

@@ -28,7 +28,7 @@ class Vectors:
     attrs: dict[str, Any]
 
 
-def of_bound(ids: list[str], unit_ND: Array, meta: bound.About) -> Vectors:
+def of_bound(ids: list[str], unit_ND: Array, meta: bound.BoundMetadata) -> Vectors:
     """The vectors of a bound encoder."""
     attrs = meta.model_dump(include={"split", "seed", "training_classes", "training_clips", "pairs", "pretrained"})
     return Vectors(
@@ -40,13 +40,13 @@ def of_bound(ids: list[str], unit_ND: Array, meta: bound.About) -> Vectors:
 
 def of_hub(ids: list[str], unit_ND: Array, hub: FrozenEncoder, pairs: str) -> Vectors:
     """The vectors of a hub at rest, which no pair has changed."""
-    told_by_weights = ("split", "seed", "training_classes", "training_clips")
-    attrs: dict[str, Any] = {name: hub.attrs[name] for name in told_by_weights if name in hub.attrs}
-    told = {"paired_classes": [], "pairs": pairs, "weights_hash": hub.weights_hash}
-    return Vectors(ids, unit_ND, {**attrs, **told, "pretrained": hub.attrs.get("pretrained")})
+    of_weights = ("split", "seed", "training_classes", "training_clips")
+    attrs: dict[str, Any] = {name: hub.attrs[name] for name in of_weights if name in hub.attrs}
+    attrs |= {"paired_classes": [], "pairs": pairs, "weights_hash": hub.weights_hash}
+    return Vectors(ids, unit_ND, {**attrs, "pretrained": hub.attrs.get("pretrained")})
 
 
-def joined(name: str, parts: Sequence[Vectors], split: str, seed: int) -> Vectors:
+def fused(name: str, parts: Sequence[Vectors], split: str, seed: int) -> Vectors:
     """The clips that all parts have: their vectors end to end, and the classes that any part has seen."""
     ids = sorted(set.intersection(*(set(part.ids) for part in parts)))
     if not ids:

@@ -78,7 +78,7 @@ def train(
         facts.update(fitted.facts)
     space = texts.space if texts is not None else None
     map_meta = {} if space is None else {text_space.KEY: space.model_dump()}
-    checkpoint.save(file, encoder, _about(plan, prepared, training_set, seed, fitted) | asdict(cost) | map_meta)
+    checkpoint.save(file, encoder, _metadata(plan, prepared, training_set, seed, fitted) | asdict(cost) | map_meta)
 
 
 def _whole_clip(prepared: Prepared) -> torch.Tensor:
@@ -96,7 +96,9 @@ def _variant(plan: Plan, layout: str, section: str) -> modalities.Augmentation |
     return sense.augment(plan.augment, layout, section)
 
 
-def _about(plan: Plan, prepared: Prepared, training_set: TrainingSet, seed: int, fitted: loop.Fitted) -> dict[str, Any]:
+def _metadata(
+    plan: Plan, prepared: Prepared, training_set: TrainingSet, seed: int, fitted: loop.Fitted
+) -> dict[str, Any]:
     """What extract needs to rebuild the encoder and to refuse it where it saw too much."""
     names = {"dataset", "split_table", "modality", "recipe", "encoder", "options", "classes", "augment", "text"}
     return {

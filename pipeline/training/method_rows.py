@@ -30,7 +30,7 @@ class Compute(Params):
 
 
 @dataclass(frozen=True)
-class Learnt:
+class MethodTraining:
     """One training: a line of loss and accuracy on val for every setting, and which of them was chosen."""
 
     task: Task
@@ -48,33 +48,33 @@ class RowFacts:
     key: str
     features: str  # whose clips are scored, as the row names them
     embeddings: str
-    about: dict[str, Any]  # attributes of the scores' store
-    costs: bool  # say there what the method takes for a clip, unless `about` says what the encoder does
+    attrs: dict[str, Any]  # of the scores' store
+    costs: bool  # say there what the method takes for a clip, unless `attrs` say what the encoder does
 
 
 def learn(
     folder: Path, tasks: Sequence[Task], plan: Plan, facts: RowFacts, parts: Parts
-) -> tuple[list[Learnt], list[Path]]:
+) -> tuple[list[MethodTraining], list[Path]]:
     """Leave scores, weights and history in a folder; the second list is of the parts that were used.
 
     Raises DataError for a method without a map between features and texts that are of different weights.
     """
     if not plan.settings.trains:
         _check_one_space(tasks, plan, facts)
-    used, learnt = [], []
+    used, trainings = [], []
     for task in track(tasks, total=len(tasks), what=f"{facts.key}, trainings"):
         make = partial(selection.learn, task, selection.method(plan.method), plan)
         part = folder / "parts" / task.name
         used.append(parts.part(task.name, plan.key(task), make, part))
         part_header = json.loads((part / "part.json").read_text())
-        learnt.append(
-            Learnt(
+        trainings.append(
+            MethodTraining(
                 task, part_header["history"], part_header["selected"], part_header["calibration"], part_header["cost"]
             )
         )
-    _assemble(folder, learnt, plan, facts)
+    _assemble(folder, trainings, plan, facts)
     remove(folder / "parts")
-    return learnt, used
+    return trainings, used
 
 
 def _check_one_space(tasks: Sequence[Task], plan: Plan, facts: RowFacts) -> None:
@@ -110,12 +110,12 @@ def _check_wording(where: str, task: Task, class_ids: Sequence[int], plan: Plan,
         )
 
 
-def _assemble(folder: Path, learnt: Sequence[Learnt], plan: Plan, facts: RowFacts) -> None:
+def _assemble(folder: Path, trainings: Sequence[MethodTraining], plan: Plan, facts: RowFacts) -> None:
     """Put the parts together."""
     (folder / "weights").mkdir()
-    cost = (learnt[0].cost or {}) if facts.costs else {}
-    with store.create(folder / scores.STORE, cost | facts.about) as writer:
-        for trained in learnt:
+    cost = (trainings[0].cost or {}) if facts.costs else {}
+    with store.create(folder / scores.STORE, cost | facts.attrs) as writer:
+        for trained in trainings:
             task, part = trained.task.last(plan.refit), folder / "parts" / trained.task.name
             for space in task.spaces:
                 provenance = task.provenance(
@@ -136,7 +136,7 @@ def _assemble(folder: Path, learnt: Sequence[Learnt], plan: Plan, facts: RowFact
             (part / selection.WEIGHTS).rename(folder / "weights" / f"{task.name}.safetensors")
     lines = (
         [trained.task.split, trained.task.seed, epoch["setting"], f"{epoch['loss']:.6f}", f"{epoch['val_top1']:.6f}"]
-        for trained in learnt
+        for trained in trainings
         for epoch in trained.history
     )
     write_csv(folder / "history.csv", HISTORY, lines)

@@ -59,17 +59,17 @@ def gathered(tensor: Tensor) -> Tensor:
     """
     if _alone or num_ranks() == 1:
         return tensor
-    joined: Tensor = _Joined.apply(tensor)
-    return joined
+    rows: Tensor = _Gathered.apply(tensor)
+    return rows
 
 
-class _Joined(torch.autograd.Function):
+class _Gathered(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, tensor: Tensor) -> Tensor:
         count = torch.tensor([len(tensor)], device=tensor.device)
         counts = [torch.empty_like(count) for _ in range(num_ranks())]
         distributed.all_gather(counts, count)
-        ctx.counts = [int(each) for each in counts]
+        ctx.counts = [int(of_rank) for of_rank in counts]
         padded = tensor.new_zeros(max(ctx.counts), *tensor.shape[1:])
         padded[: len(tensor)] = tensor
         parts = [torch.empty_like(padded) for _ in ctx.counts]

@@ -118,7 +118,13 @@ def warm_up(plan: Plan, clips: Clips, num_classes: int, task: Task, file: Path) 
 
 
 def learn(
-    plan: Plan, clips: Clips, rest_task: RestTask, task: Task, start: Path | None, file: Path, about: Mapping[str, Any]
+    plan: Plan,
+    clips: Clips,
+    rest_task: RestTask,
+    task: Task,
+    start: Path | None,
+    file: Path,
+    provenance: Mapping[str, Any],
 ) -> None:
     """Write the weights of the best epoch on held-out clips; the frame encoder begins as in the file `start`."""
     with _recorded(plan.training, task) as facts:
@@ -128,8 +134,8 @@ def learn(
             module.frames.load_state_dict(checkpoint.load(start, "rest")[0])
         fitted = _fit(module, clips, loss_of(plan, rest_task.vectors_KE), plan.training, task, watched(plan))
         facts.update(fitted.facts)
-    told = {
-        **about,
+    metadata = {
+        **provenance,
         **plan.model_dump(include={"frames", "model", "losses"}),
         "class_names": list(rest_task.class_names),
         "vocabulary": None if rest_task.vocabulary is None else rest_task.vocabulary.to_json(),
@@ -137,7 +143,7 @@ def learn(
         "epoch": fitted.epoch,
         "history": fitted.history,
     }
-    checkpoint.save(file, module, told)
+    checkpoint.save(file, module, metadata)
 
 
 def _fit(

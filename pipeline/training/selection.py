@@ -87,7 +87,7 @@ def learn(task: Task, member: Method, plan: Plan, folder: Path) -> None:
             for space, class_ids in task.spaces.items():
                 scored[space].append(candidate.score(last.tested(space)[1], last.texts.of(class_ids)))
             if place == selected:
-                checkpoint.save(folder / WEIGHTS, candidate.module, _about(last, plan, candidate.setting))
+                checkpoint.save(folder / WEIGHTS, candidate.module, _metadata(last, plan, candidate.setting))
                 cost = candidate.cost(len(_first(task))) if candidate.cost else None
                 if plan.explained:
                     _explain(last, candidate, folder)
@@ -196,7 +196,7 @@ def _parting(task: Task, candidate: CandidateModel) -> Parting:
     return Parting(generalised.calibration(scored), generalised.fit_gate(scored, min(generalised.NUM_BEST, fewest)))
 
 
-def _about(task: Task, plan: Plan, setting: str) -> dict[str, Any]:
+def _metadata(task: Task, plan: Plan, setting: str) -> dict[str, Any]:
     meta = {"method": plan.method, "variant": plan.variant, "params": plan.settings.model_dump(), "setting": setting}
     dims = {"feature_dim": task.test_features_ND.shape[-1], "text_dim": task.texts.label_KT.shape[1]}
     classes = task.training_classes(plan.refit)

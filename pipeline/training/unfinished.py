@@ -21,7 +21,7 @@ class Stateful(Protocol):
     def state(self) -> State:
         """Tensors, and what is JSON."""
 
-    def put_back(self, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
+    def put_back(self, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
         """Go on from a state."""
 
 

@@ -51,10 +51,10 @@ def settings(grid: Grid, constraints: Constraints, inference: Inference) -> list
     num_neighbours: list[int | None] = [*grid.num_neighbours] if first else [None]
     rho: list[int | None] = [*grid.rho] if others else [None]
     theta = grid.theta if others else [0.0]
-    tried = [Setting(*values) for values in product(num_neighbours, rho, theta)]
-    if not tried:
+    grid_settings = [Setting(*values) for values in product(num_neighbours, rho, theta)]
+    if not grid_settings:
         raise DataError(f"constraints {constraints!r} need values of K, rho and theta, the grid has an empty list")
-    return tried
+    return grid_settings
 
 
 def class_folds(class_ids: Sequence[int], num_folds: int, seed: int) -> list[list[int]]:

@@ -130,13 +130,13 @@ class TestFromFileToScores:
     def test_the_seen_classes_of_its_dataset_may_be_learnt_of_it_for_another(self, here):
         """A source of cross-dataset transfer: in its split no class is unseen."""
         found = encoded(extracted(imported()), "source", 0, {"fit": SEEN, "val": UNSEEN, "unseen": []})
-        assert (found.group, found.saw.training_classes) == ("all-0", list(range(60)))
+        assert (found.group, found.history.training_classes) == ("all-0", list(range(60)))
 
     def test_another_dataset_is_told_by_name_what_it_was_taught(self, here):
         features = extracted(imported(), dataset="pku_mmd")
-        saw = encoded(features, "s0", 0, {"fit": [], "val": [], "unseen": [0, 1]}).saw
-        assert (saw.elsewhere.source, saw.elsewhere.names) == ("ntu60", sorted(NAMES))
-        assert (saw.training_classes, saw.training_clips) == ([], None)
+        history = encoded(features, "s0", 0, {"fit": [], "val": [], "unseen": [0, 1]}).history
+        assert (history.elsewhere.source, history.elsewhere.names) == ("ntu60", sorted(NAMES))
+        assert (history.training_classes, history.training_clips) == ([], None)
 
     def test_who_was_taught_the_seen_classes_of_a_split_scores_its_unseen_ones(self, here):
         (scored,) = aligned(here, extracted(imported(*OF_SPLIT)))

@@ -28,8 +28,8 @@ def made(folder: Path, stage: str = "extract", **arrays: Array) -> Encoded:
         group = writer.group("s0-0", IDS, {})
         for name, values in arrays.items():
             group.put(name, values)
-    saw = EncoderHistory([], None, None, [], None, None)
-    return Encoded(clip_vectors.open_features(path), "s0-0", saw, None)
+    history = EncoderHistory([], None, None, [], None, None)
+    return Encoded(clip_vectors.open_features(path), "s0-0", history, None)
 
 
 def drawn(*shape: int) -> Array:

@@ -167,7 +167,7 @@ def test_features_of_an_encoder_that_saw_too_much_are_refused(world, classes, ro
 )
 def test_the_clips_that_an_encoder_was_taught_are_told(world, told, clips):
     found = store.Store(world({"s0-0": {**GROUP, **told}}).features, "extract")
-    assert encoded(found, "s0", 0, CLASSES).saw.training_clips == clips
+    assert encoded(found, "s0", 0, CLASSES).history.training_clips == clips
 
 
 def test_an_encoder_that_does_not_say_what_it_saw_is_refused(world):

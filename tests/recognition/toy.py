@@ -16,7 +16,7 @@ from pipeline.models.bound import BoundEncoder
 from pipeline.models.encoder import encoder_of
 from pipeline.models.methods.shared import unit
 from pipeline.training import bound as weights
-from pipeline.training.bound import About, HubAbout
+from pipeline.training.bound import BoundMetadata, HubMetadata
 from pipeline.training.determinism import deterministic
 from pipeline.training.encoding import Batches, encode
 
@@ -89,13 +89,13 @@ def write_recordings(checkout: Path) -> None:
                 video.write(path, frames, frames_per_second=10, codec=codec)
 
 
-def write_clip(checkout: Path) -> HubAbout:
+def write_clip(checkout: Path) -> HubMetadata:
     start = checkout / "start.json"
     start.write_text(json.dumps({"architecture": ARCHITECTURE, "pretrained": None, "checkpoint": None}))
     model = clip.start(start, 7)
     model.model.logit_scale.data.fill_(np.log(20.0))
     clip.save(checkout / "features/finetune/toy/0.safetensors", model, {"named_classes": {"demo": []}})
-    return HubAbout(
+    return HubMetadata(
         modality="video",
         recipe=HUB[0],
         recipe_options=HUB[1],
@@ -109,9 +109,9 @@ def write_clip(checkout: Path) -> HubAbout:
     )
 
 
-def about(name: str, modality: str, hub: HubAbout, seed: int = 0) -> About:
+def about(name: str, modality: str, hub: HubMetadata, seed: int = 0) -> BoundMetadata:
     recipe, recipe_options, encoder, options, layout = SENSES[modality]
-    return About(
+    return BoundMetadata(
         sense=name,
         modality=modality,
         recipe=recipe,
@@ -137,7 +137,7 @@ def about(name: str, modality: str, hub: HubAbout, seed: int = 0) -> About:
     )
 
 
-def write_sense(row: Path, told: About) -> BoundEncoder:
+def write_sense(row: Path, told: BoundMetadata) -> BoundEncoder:
     with deterministic(told.seed, 1):
         module = BoundEncoder(
             modalities.sense(told.modality).build(told.encoder, told.options, told.layout, "here"), DIM

@@ -101,8 +101,8 @@ def test_queries_are_clips_that_all_senses_have():
     assert [one.target for one in shown] == ["depth", "video"] * 2
     assert {one.clip_id for one in shown} == {"b", "c"}
     # The vector of row n stands in row n + 1 of the other sense: the wrong one is found first, a tie goes against us.
-    assert shown[0].found[0] != shown[0].clip_id
-    assert all(one.rank == one.found.index(one.clip_id) + 1 for one in shown)
+    assert shown[0].nearest[0] != shown[0].clip_id
+    assert all(one.rank == one.nearest.index(one.clip_id) + 1 for one in shown)
 
 
 def test_the_query_is_a_skeleton_where_there_is_one():

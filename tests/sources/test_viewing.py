@@ -15,7 +15,7 @@ from pipeline.sources.video_clips import Videos, Window
 from tests.core.table_rows import clip_row
 
 TEST = viewing.Test(num_clips=1, positions="even", crop="centre", batch_size=2)
-SAW = viewing.Saw([], [], None)
+HISTORY = viewing.WeightsHistory([], [], None)
 
 
 @pytest.fixture
@@ -23,13 +23,13 @@ def stored(tmp_path: Path) -> viewing.Stored:
     with store.create(tmp_path / "f.zarr", {"dataset": "d"}) as writer:
         writer.group("all", ["d/a", "d/b"]).put("pooled", np.eye(2, dtype=np.float32))
     found = Store(tmp_path / "f.zarr", "extract")
-    return viewing.Stored(found, Tokens(found, "all", "pooled", None), TEST, SAW, {})
+    return viewing.Stored(found, Tokens(found, "all", "pooled", None), TEST, HISTORY, {})
 
 
 def test_ids_are_sorted_once(stored: viewing.Stored) -> None:
     asked = {"num_frames": 2, "stride": 1, "short_side": 4, "crop": 4, "short": "repeat"}
     window = parse(Window, asked, "window")
-    filmed = viewing.Filmed(Videos("d", Path(), {"d/b": clip_row(), "d/a": clip_row()}), window, TEST, {}, SAW)
+    filmed = viewing.Filmed(Videos("d", Path(), {"d/b": clip_row(), "d/a": clip_row()}), window, TEST, {}, HISTORY)
     assert (filmed.ids, stored.ids) == (["d/a", "d/b"], ["d/a", "d/b"])
     assert filmed.ids is filmed.ids
     assert stored.ids is stored.ids
@@ -42,5 +42,5 @@ def test_a_store_is_hashed_once_however_many_parts_ask(stored: viewing.Stored, m
     assert one != other
     assert hashed == [stored.store.path]
     shutil.copytree(stored.store.path, stored.store.path.with_name("g.zarr"))
-    again = viewing.Stored(Store(stored.store.path.with_name("g.zarr"), "extract"), stored.tokens, TEST, SAW, {})
+    again = viewing.Stored(Store(stored.store.path.with_name("g.zarr"), "extract"), stored.tokens, TEST, HISTORY, {})
     assert again.decided_by(["d/a"]) == one

@@ -51,9 +51,9 @@ def test_both_chooses_with_the_first_encoder_and_scores_with_the_second(inputs, 
     assert (about.refit, about.selection, about.training_clips) == ("both", "validation", "both")
     assert about.training_classes == [*FIT, *VAL]
     (task,) = tasks.build_tasks(twice, ASKED)
-    assert np.abs(task.again.test_features_ND - task.test_features_ND @ TURN_DD).max() < 1e-5
-    candidates = ridge.candidates(task.again.training("both"), task.texts.of([*FIT, *VAL]), RIDGE, 0)
-    expected = [candidate.score(task.again.test_features_ND, task.texts.of(UNSEEN)) for candidate in candidates]
+    assert np.abs(task.refitted.test_features_ND - task.test_features_ND @ TURN_DD).max() < 1e-5
+    candidates = ridge.candidates(task.refitted.training("both"), task.texts.of([*FIT, *VAL]), RIDGE, 0)
+    expected = [candidate.score(task.refitted.test_features_ND, task.texts.of(UNSEEN)) for candidate in candidates]
     np.testing.assert_allclose(both.values, np.stack(expected, axis=1), atol=1e-6)
     assert np.abs(both.values - seen.values).max() > 1e-4
     assert top1(both) == 1

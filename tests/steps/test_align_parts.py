@@ -80,7 +80,7 @@ def test_a_part_rests_on_its_plan(inputs, plan):
         lambda t: replace(t, val_classes=t.val_classes[1:]),
         lambda t: replace(t, held_out=t.val),
         lambda t: replace(t, unseen=t.unseen[1:]),
-        lambda t: replace(t, again=t),
+        lambda t: replace(t, refitted=t),
         lambda t: replace(t, seed=1),
     ],
 )

@@ -377,7 +377,7 @@ class TestAnEncoderWithoutWeights:
         of_split = encoded(found, "s3", 7, {"fit": [0], "val": [1], "unseen": [2]})
         clips = of_split.clips([split_row(clip_id=IDS[2], class_id=1)], POOLED)
         assert (clips.measured, clips.class_ids, clips.features_ND.shape[0]) == (MEASURES, (1,), 1)
-        assert of_split.saw.training_classes == []
+        assert of_split.history.training_classes == []
 
     def test_options_that_it_does_not_know_are_refused(self, world):
         with pytest.raises(ParamsError, match=r"extract\.rows: options.*unknown key 'size'"):

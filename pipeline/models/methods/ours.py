@@ -54,7 +54,11 @@ class Ensemble:
     def explained(self, features_ND: Array, texts: ClassTexts) -> dict[str, Array]:
         """Unit vectors of the movements measured in clips and told by texts; empty without `measured`."""
         measured = [scorer for scorer in self.scorers.values() if isinstance(scorer, MeasuredScorer)]
-        return {"vectors": measured[0].shown(features_ND), "text_vectors": measured[0].told(texts)} if measured else {}
+        return (
+            {"vectors": measured[0].clip_vectors(features_ND), "text_vectors": measured[0].text_vectors(texts)}
+            if measured
+            else {}
+        )
 
     def cost(self, num_classes: int) -> Cost:
         """Of all scorers."""
