@@ -127,10 +127,10 @@ def test_regions_are_the_crops_that_say_most_and_differ(tmp_path):
     )
     with vg.opened(folder) as images:
         whole = corpus.reading(images, 7)
-        crops = list(corpus.regions(images, whole, RegionParams(most=5, min_inside=0.9, max_area=0.5)))
-        one = list(corpus.regions(images, whole, RegionParams(most=1, min_inside=0.9, max_area=0.5)))
-        all_ = list(corpus.regions(images, whole, RegionParams(most=5, min_inside=0.9, max_area=1.0)))
-        none = list(corpus.regions(images, whole, RegionParams(most=0, min_inside=0.9, max_area=0.5)))
+        crops = list(corpus.regions(images, whole, RegionParams(max_regions=5, min_inside=0.9, max_area=0.5)))
+        one = list(corpus.regions(images, whole, RegionParams(max_regions=1, min_inside=0.9, max_area=0.5)))
+        all_ = list(corpus.regions(images, whole, RegionParams(max_regions=5, min_inside=0.9, max_area=1.0)))
+        none = list(corpus.regions(images, whole, RegionParams(max_regions=0, min_inside=0.9, max_area=0.5)))
     assert [(c.graph.region, len(c.graph.relations), c.crop_xywh) for c in crops] == [
         ("10", 2, boxes[10]),
         ("12", 1, boxes[12]),
@@ -150,7 +150,7 @@ def test_a_region_has_its_phrase_and_its_boxes_in_the_whole_picture_too(tmp_path
     )
     with vg.opened(folder) as images:
         whole = corpus.reading(images, 7)
-        crops = list(corpus.regions(images, whole, RegionParams(most=5, min_inside=0.7, max_area=0.5)))
+        crops = list(corpus.regions(images, whole, RegionParams(max_regions=5, min_inside=0.7, max_area=0.5)))
     assert (whole.coco_id, whole.phrase) == (61512, None)
     assert [(c.coco_id, c.phrase) for c in crops] == [(61512, "a Dog on a mat.")]
     assert [(o.box_xywh, o.whole_xywh) for o in crops[0].graph.objects] == [

@@ -19,7 +19,7 @@ graph:
     vg:
       kind: visual_genome
       source: vg
-      regions: {most: 1, min_inside: 0.8, max_area: 0.5}
+      regions: {max_regions: 1, min_inside: 0.8, max_area: 0.5}
       parts: {val_share: 0.5, seed: 0}
       max_rejected: 0.0
     typo: {kind: visual_genome, source: vg, region: 1}

@@ -29,7 +29,7 @@ RULES = [
 
 
 def vg_row(**changes) -> VisualGenomeRow:
-    regions = RegionParams(most=2, min_inside=0.8, max_area=0.5)
+    regions = RegionParams(max_regions=2, min_inside=0.8, max_area=0.5)
     return VisualGenomeRow(
         **({"kind": "visual_genome", "source": "s", "regions": regions, "parts": PARTS, "max_rejected": 0.0} | changes)
     )

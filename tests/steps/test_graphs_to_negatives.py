@@ -294,7 +294,7 @@ def test_truncated_json_is_one_clear_line_and_no_half_table(worlds, tmp_path):
 def test_captions_of_other_graphs_are_refused(worlds, tmp_path):
     run(tmp_path, vg_row(), worlds / "vg")
     graph(
-        vg_row(regions=RegionParams(most=0, min_inside=0.8, max_area=0.5)),
+        vg_row(regions=RegionParams(max_regions=0, min_inside=0.8, max_area=0.5)),
         source=worlds / "vg",
         out=tmp_path / "graph.parquet",
     )
@@ -311,6 +311,6 @@ def test_the_real_excerpts_run_through(real_data, tmp_path):
         for file in (real_data / "visual-genome" / version).iterdir():
             (source / file.name).write_bytes(file.read_bytes())
         stamp.write(source, stamp.scan(source))
-        run(tmp_path, vg_row(regions=RegionParams(most=0, min_inside=0.8, max_area=0.5)), source)
+        run(tmp_path, vg_row(regions=RegionParams(max_regions=0, min_inside=0.8, max_area=0.5)), source)
         assert len(tables.read_table(tmp_path / "caption.parquet", CAPTIONS).to_pylist()) == 5
         assert len(tables.read_table(tmp_path / "negate.parquet", NEGATIVES).to_pylist()) >= 25

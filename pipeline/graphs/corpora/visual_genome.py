@@ -21,7 +21,7 @@ _MAX_ID = 1 << 53
 class RegionParams(BaseParams):
     """Which crops of an image become rows of their own."""
 
-    most: int = Field(ge=0)  # crops an image; 0 = none
+    max_regions: int = Field(ge=0)  # of an image; 0 = none
     min_inside: float = Field(gt=0, le=1)  # share of an object's box that must lie in the crop
     max_area: float = Field(gt=0, le=1)  # of a crop, as a share of the image: a crop of all of it shows nothing new
 
@@ -46,7 +46,7 @@ def reading(source: annotations.Annotations, image_id: int) -> Reading:
 
 def regions(source: annotations.Annotations, whole: Reading, params: RegionParams) -> Iterator[Reading]:
     """The crops of an image that say most: by number of relations, no two with the same objects, ties by region id."""
-    if whole.graph is None or not params.most:
+    if whole.graph is None or not params.max_regions:
         return
     try:
         described = source.read_regions(int(whole.image_id))
@@ -58,7 +58,7 @@ def regions(source: annotations.Annotations, whole: Reading, params: RegionParam
     crops = sorted(_crops(whole.graph, described, params), key=lambda crop: (-len(crop[0].relations), crop[1]))
     for part, number, box, phrase in crops:
         ids = tuple(thing.id for thing in part.objects)
-        if ids not in seen and len(chosen) < params.most:
+        if ids not in seen and len(chosen) < params.max_regions:
             seen.add(ids)
             chosen[str(number)] = replace(whole, graph=part, faults=[], crop_xywh=box, phrase=phrase or None)
     for name in sorted(chosen):
