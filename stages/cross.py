@@ -28,7 +28,7 @@ def main(
         method = params.load(selection.method(chosen.how.method).Params, section)
     compute = params.load(method_rows.Compute, "align.compute")
     folds, shown = params.load(Folds, "transfer.folds"), params.load(page_of.PageParams, "transfer.page")
-    both = [cross.Where(Inputs(*paths[:3]), paths[3]) for paths in (source, target)]
+    both = [cross.DatasetPaths(Inputs(*paths[:3]), paths[3]) for paths in (source, target)]
     with runs.recorded("cross", row):
         cross.cross(row, chosen, cross.Settings(method, compute, folds, shown), *both, out=out)
 

@@ -1,4 +1,4 @@
-"""What is a function of a word or phrase, kept: corpora repeat a few thousand words a million times."""
+"""A memo of results by word or phrase, of bounded size: corpora repeat a few thousand words a million times."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -6,11 +6,11 @@ from typing import TypeVar
 K = TypeVar("K")
 T = TypeVar("T")
 
-MAX_REMEMBERED = 1 << 18  # entries; a corpus of ever new words must not fill the memory
+MAX_REMEMBERED = 1 << 18  # entries; beyond, results are made but not kept
 
 
 class BoundedMemo(dict[K, T]):
-    """What was made of keys, made when first asked for; a dict, for a key met before then costs no Python call."""
+    """Key -> `make(key)`, made when the key is first looked up. A dict, so that a known key costs no call in Python."""
 
     def __init__(self, make: Callable[[K], T]) -> None:
         super().__init__()

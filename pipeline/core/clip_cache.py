@@ -1,4 +1,4 @@
-"""The side cache: what one sample became, by a key of all that decides it, packed into 256 files outside DVC.
+"""The clip cache: decoded clips by a key of all that decides them, packed into 256 files outside DVC.
 
 Entries are only ever appended, each with a checksum; a torn or damaged one is as if it had never been written.
 

@@ -100,7 +100,7 @@ class _Module:
 
     @cached_property
     def imports(self) -> list[str]:
-        """Names of modules, and of what is taken from modules: whether that is a module is for the asker to see."""
+        """Names of modules, and of what is taken from modules: whether that is a module, the caller must check."""
         names: list[str] = []
         for node in _run_nodes(self._tree):
             if isinstance(node, ast.Import):
@@ -111,7 +111,7 @@ class _Module:
 
     @cached_property
     def digests(self) -> dict[str, str]:
-        """By path; a file without code (a package that only says what it is for) has none."""
+        """By path; a file without code (a package with a docstring alone) has none."""
         tree = _plain(self._tree)
         code = hashlib.sha256(repr(tree).encode()).hexdigest()
         own = {self._relative(self._file): code} if len(tree) > 1 else {}

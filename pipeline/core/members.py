@@ -12,7 +12,7 @@ NO_MEMBERS = frozenset(("shared", "recipes"))
 
 
 def names(package: str) -> list[str]:
-    """The members of a package, e.g. names("pipeline.datasets"): its modules but NO_MEMBERS and private ones.
+    """The members of a package, e.g. names("pipeline.datasets"): its modules, except NO_MEMBERS and private ones.
 
     Nothing of the package is imported.
     """

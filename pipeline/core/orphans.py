@@ -1,4 +1,4 @@
-"""Helping processes end with the one that they help: a killed parent cannot end them, and they would go on for good."""
+"""Helper processes end with their parent: a killed parent cannot end them, and they would run on forever."""
 
 import os
 import threading

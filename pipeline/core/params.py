@@ -32,7 +32,7 @@ P = TypeVar("P", bound=BaseModel)
 
 
 class _OnceEach(SafeConstructor):
-    """Safe YAML that refuses a key said twice, where plain YAML lets the last one win."""
+    """Safe YAML that refuses a repeated key; plain YAML lets the last one win."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         where = f"{node.start_mark.name}: line {node.start_mark.line + 1}"
@@ -46,11 +46,11 @@ class _OnceEach(SafeConstructor):
 
 
 class _Loader(_OnceEach, yaml.SafeLoader):
-    """Reads anything, or ends in an error."""
+    """Slow, and safe with values nested to any depth."""
 
 
 class _QuickLoader(_OnceEach, yaml.CSafeLoader):
-    """Nine times as fast, and ends with the process where values stand tens of thousands deep in each other."""
+    """Nine times as fast, but crashes the process where values are nested tens of thousands deep."""
 
 
 def read(file: Path = PARAMS_FILE) -> dict[str, Any]:

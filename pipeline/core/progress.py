@@ -40,7 +40,7 @@ def live(total: int, what: str, done: int = 0, *, shown: bool = True) -> Iterato
 
 
 def _nothing(text_of: Callable[[], str]) -> None:
-    """What processes that do not speak call."""
+    """For processes that report nothing."""
 
 
 class _Lines:

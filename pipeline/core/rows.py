@@ -1,4 +1,4 @@
-"""Rows of a store's array in any order, straight from its shard files: memory holds what is asked for and no more.
+"""Rows of a store's array in any order, straight from its shard files: memory holds only the rows that are read.
 
 A file is read, not mapped, so that what was read counts nowhere but in the system's cache. Each chunk's checksum is
 checked when it is first touched. Layout of a shard (zarr 3, sharding codec, index at the end): chunks, each followed by

@@ -60,7 +60,7 @@ def _folded(key: Any, text: Any, depth: int) -> Iterator[str]:
 
 
 class _Dumper(yaml.CSafeDumper):
-    """Says a thing as often as it occurs: no names that stand for a value."""
+    """Writes a repeated value again each time, never as an alias."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - of PyYAML
         return True

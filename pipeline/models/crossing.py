@@ -23,7 +23,7 @@ from pipeline.models.clip_vectors import Encoded, Reading, encoded
 from pipeline.models.methods.shared import ClassTexts, Clips, text_group
 from pipeline.models.shared_classes import Names, SharedClasses, SharedParams, text_space_key
 from pipeline.models.stored_texts import StoredTexts
-from pipeline.models.task import Elsewhere, Task
+from pipeline.models.task import SourceDataset, Task
 from pipeline.models.tasks import Inputs, by_role, in_one_space, open_inputs
 
 ROLES = ("fit", "val")  # of the source's clips that are learnt from
@@ -49,7 +49,7 @@ class TargetParams(Params):
 
 
 @dataclass(frozen=True)
-class Side:
+class DatasetInputs:
     """Where a dataset's inputs stand, and the names of its classes."""
 
     inputs: Inputs
@@ -116,7 +116,7 @@ class _Joint:
         return [self.shift + class_id for class_id in class_ids]
 
 
-def crossed(source: Side, target: Side, request: CrossRequest) -> Crossing:
+def crossed(source: DatasetInputs, target: DatasetInputs, request: CrossRequest) -> Crossing:
     """Join both datasets by clip and class.
 
     Raises LeakError for an encoder that was taught classes of the target, DataError for inputs that do not fit.
@@ -138,7 +138,7 @@ def crossed(source: Side, target: Side, request: CrossRequest) -> Crossing:
     return Crossing(tasks, _told_apart(joint), shared.overlaps, sorted(left_out & names))
 
 
-def _open(side: Side, params: SourceParams | TargetParams, splits: Sequence[str]) -> _Opened:
+def _open(side: DatasetInputs, params: SourceParams | TargetParams, splits: Sequence[str]) -> _Opened:
     opened = open_inputs(side.inputs, params.dataset, params.split_table, splits)
     return _Opened(opened.features, opened.split, StoredTexts(opened.embeddings, side.names), side.names)
 
@@ -237,7 +237,7 @@ def _check_width(task: Task, joint: _Joint) -> None:
         )
 
 
-def _elsewhere(joint: _Joint, learnt: Encoded, classes: Sequence[int]) -> Elsewhere:
+def _elsewhere(joint: _Joint, learnt: Encoded, classes: Sequence[int]) -> SourceDataset:
     """What is learnt of the source; `classes` are those whose clips are at hand."""
     names, kept = joint.shared.taught(learnt)
     kept |= {
@@ -246,7 +246,7 @@ def _elsewhere(joint: _Joint, learnt: Encoded, classes: Sequence[int]) -> Elsewh
     third = [learnt.history.elsewhere.source] if learnt.history.elsewhere else []
     datasets = "+".join(sorted({joint.request.source.dataset, *third}))
     by_id = {joint.shift + class_id: name for class_id, name in joint.source.names.items()}
-    return Elsewhere(datasets, names, by_id, sorted(kept))
+    return SourceDataset(datasets, names, by_id, sorted(kept))
 
 
 def _source_rows(joint: _Joint, learnt: Encoded, classes: Sequence[int]) -> tuple[dict[str, list[SplitRow]], int]:

@@ -13,7 +13,7 @@ from pipeline.models.text_space import TextSpace
 
 
 @dataclass(frozen=True)
-class Elsewhere:
+class SourceDataset:
     """What a task learns from another dataset than the one whose clips are scored."""
 
     source: str  # that dataset; of several their names, joined by "+"
@@ -46,7 +46,7 @@ class Task:
     num_missing: int  # clips of these roles without features
     pretrained: str | None  # the weights of the web that the features' encoder began as; nobody knows what they saw
     one_space: bool  # features and texts may be compared: nothing says that they are of different weights
-    elsewhere: Elsewhere | None = None
+    elsewhere: SourceDataset | None = None
     refitted: "Task | None" = None  # the same with features of an encoder that was trained on all seen classes
     tests: Mapping[str, list[int]] = field(default_factory=dict)  # of splits that are spaces: places in test_ids
     text_space: TextSpace | None = None  # among which texts the features lie, as their encoder says

@@ -13,7 +13,7 @@ from pipeline.labels.overlap import same_name, same_words
 from pipeline.models.clip_vectors import POOLED, Encoded, Reading, encoded, open_features
 from pipeline.models.methods.shared import text_weights
 from pipeline.models.stored_texts import StoredTexts
-from pipeline.models.task import Elsewhere, Task
+from pipeline.models.task import SourceDataset, Task
 
 ROLES = ("fit", "val", "unseen_test")  # which every task uses
 OF_UNSEEN = ("unseen", "all")  # label spaces in which test clips of unseen classes are scored
@@ -210,7 +210,7 @@ def _task(joint: _Joint, source: Encoded) -> Task:
         num_missing=num_missing,
         pretrained=source.history.pretrained,
         one_space=in_one_space(source, joint.texts.store, joint.seed),
-        elsewhere=Elsewhere(taught.source, taught.names, {}, taught.kept_overlap) if taught else None,
+        elsewhere=SourceDataset(taught.source, taught.names, {}, taught.kept_overlap) if taught else None,
         text_space=source.text_space,
     )
 

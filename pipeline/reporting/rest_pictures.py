@@ -37,11 +37,11 @@ class ShownClip:
 
 
 def drawn(
-    view: viewing.Viewing, training_set: RestTrainingSet, class_names: Sequence[str], arrays: Path, seed: int
+    view: viewing.DatasetView, training_set: RestTrainingSet, class_names: Sequence[str], arrays: Path, seed: int
 ) -> list[ShownClip]:
     """A few of the held-out clips of a training; `arrays` is the folder that preprocess leaves."""
     prepared = None
-    if isinstance(view, viewing.Stored) and view.tokens.array == "regions":
+    if isinstance(view, viewing.StoredView) and view.tokens.array == "regions":
         attrs = view.store.attrs
         prepared = ClipArrays(arrays / attrs["dataset"] / f"{attrs['modality']}-{attrs['recipe']}.zarr")
     shown = []

@@ -40,6 +40,6 @@ def nearest(annotated: Sequence[int], frame: int) -> int:
 
 @lru_cache(maxsize=256)
 def _on_disk(folder: Path) -> list[tuple[int, Path]]:
-    """The frames of a video's folder by their numbers; other files are none."""
+    """The frames of a video's folder by their numbers; other files are ignored."""
     files = [path for path in folder.iterdir() if path.suffix.lower() in _ENDINGS and path.stem.isdecimal()]
     return sorted((int(path.stem), path) for path in files)

@@ -42,7 +42,7 @@ class VideoRow(msgspec.Struct, frozen=True, gc=False):
     boxes: Annotated[list[list[float]], pa.list_(pa.list_(pa.float32()))]
 
 
-class Gathering:
+class PairReader:
     """Reads the tables of corpora once: `training` gives the rows that train, the others are collected here.
 
     With `trains` false the same rows are read, but their texts do not count as training texts.
@@ -129,7 +129,7 @@ def ascending(video: VideoRow) -> VideoRow:
 
 
 def _unusable(part: CaptionedGraph) -> str | None:
-    """Why a graph cannot train or test anything, or None."""
+    """Why a graph can neither train nor test, or None."""
     if not part.row.has_picture:
         return "no picture"
     if part.row.picture_width is None:

@@ -1,4 +1,4 @@
-"""Clips with the words of their class's name, of which some are hidden, anew each time."""
+"""Clips with the words of their class's name, some of them hidden, drawn anew each time."""
 
 # Shapes: N clips, K classes, W words.
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ class Labelled(Source, Protocol):
 
     @property
     def ids(self) -> Sequence[str]:
-        """Of the clips."""
+        """The ids of the clips."""
 
 
 def numbered(num_clips: int, batch_size: int, seed: int, epoch: int, *, shuffled: bool) -> list[Rows]:
@@ -42,11 +42,11 @@ class HiddenWords:
 
     @property
     def ids(self) -> Sequence[str]:
-        """Of the clips."""
+        """The ids of the clips."""
         return self.clips.ids
 
     def steps(self, seed: int, epoch: int) -> list[Rows]:
-        """Those of the clips."""
+        """As for the clips."""
         return list(self.clips.steps(seed, epoch))
 
     def read(self, rows: Rows, seed: int) -> Arrays:

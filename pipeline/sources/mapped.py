@@ -25,15 +25,15 @@ def write(path: Path, row_type: type[Row], rows: Iterable[Row]) -> int:
     return num_rows
 
 
-class Mapped(Generic[Row]):
-    """The rows of such a file by their numbers. Pickled it is its path; the file is mapped where it is read."""
+class MappedRows(Generic[Row]):
+    """The rows of such a file by their numbers. Only its path is pickled; each process maps the file when it reads."""
 
     def __init__(self, path: Path, row_type: type[Row]) -> None:
         self.path, self.row_type = path, row_type
         self._mapped: tuple[list[pa.RecordBatch], list[int]] | None = None  # batches, and the row that each ends before
 
-    def __reduce__(self) -> tuple[type["Mapped[Row]"], tuple[Path, type[Row]]]:
-        return Mapped, (self.path, self.row_type)
+    def __reduce__(self) -> tuple[type["MappedRows[Row]"], tuple[Path, type[Row]]]:
+        return MappedRows, (self.path, self.row_type)
 
     def __len__(self) -> int:
         _, ends = self._open()

@@ -18,7 +18,7 @@ from pipeline.formats.pictures import Region
 from pipeline.sources import clips, schedule
 from pipeline.sources.cutting import Boxes, Centre, Random, Squash, cut, seen_boxes
 from pipeline.sources.graph_pairs import PairRow, VideoRow
-from pipeline.sources.mapped import Mapped
+from pipeline.sources.mapped import MappedRows
 from pipeline.sources.samples import Samples, Tokenize
 from pipeline.sources.schedule import Plan
 
@@ -26,7 +26,7 @@ Frames = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Shown:
+class Rendering:
     """How rows become arrays."""
 
     size: tuple[int, int]  # H, W
@@ -53,11 +53,11 @@ class Mixture:
     """A Source (core/batches.py): rows [0, P) are graph pairs, [P, 2 P) their clips, from 2 P on shard samples."""
 
     plan: Plan
-    pairs: Mapped[PairRow]
-    videos: Mapped[VideoRow]
+    pairs: MappedRows[PairRow]
+    videos: MappedRows[VideoRow]
     clip_pairs: Rows
     samples: Samples | None
-    shown: Shown
+    shown: Rendering
     tokenize: Tokenize
     _broken: dict[int, str] = field(default_factory=dict)
 

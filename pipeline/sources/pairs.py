@@ -21,9 +21,9 @@ from pipeline.graphs import parts
 from pipeline.sources import corpus_tables, mapped, samples, schedule
 from pipeline.sources.corpus_tables import Tables
 from pipeline.sources.cutting import Cut, at_rest
-from pipeline.sources.graph_pairs import Gathering, PairRow, VideoRow, ascending
-from pipeline.sources.mapped import Mapped
-from pipeline.sources.mixture import Mixture, Shown
+from pipeline.sources.graph_pairs import PairReader, PairRow, VideoRow, ascending
+from pipeline.sources.mapped import MappedRows
+from pipeline.sources.mixture import Mixture, Rendering
 from pipeline.sources.samples import Tokenize
 from pipeline.sources.schedule import Amounts
 from pipeline.sources.screening import Screen
@@ -65,7 +65,7 @@ class Params(BaseParams):
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """What `read` gives."""
+    """The pairs to train on, those held out, and what was left out of both."""
 
     train: Source
     heldout: list[GraphPair]  # part val, and pictures that show a held-out composition
@@ -139,7 +139,7 @@ def read(
     """
     corpora = [_opened(name, folders) for name in params.corpora]
     screen = Screen(params.audit, params.withheld, _held_out(params, folders))
-    gathering = Gathering(screen, only_certain=params.only_certain, trains=params.graphs_train)
+    gathering = PairReader(screen, only_certain=params.only_certain, trains=params.graphs_train)
     pairs, clip_pairs = _gathered(gathering, corpora, scratch, params)
     split = samples.read(folders.shards, screen, params.general, tokenize) if folders.shards is not None else None
     amounts = Amounts(
@@ -151,9 +151,11 @@ def read(
         texts_per_graph=Fraction(params.texts_per_graph).limit_denominator(1000),
         video_share=params.video_share,
     )
-    shown = Shown(size, params.crop, params.clip_frames, params.clip_stride, params.num_negatives, params.max_rejected)
+    shown = Rendering(
+        size, params.crop, params.clip_frames, params.clip_stride, params.num_negatives, params.max_rejected
+    )
     plan = schedule.plan(amounts)
-    videos = Mapped(scratch / _VIDEOS, VideoRow)
+    videos = MappedRows(scratch / _VIDEOS, VideoRow)
     train = Mixture(plan, pairs, videos, clip_pairs, split.train if split else None, shown, tokenize)
     counts = {
         "graph pairs that train": amounts.num_pairs,
@@ -202,8 +204,8 @@ def _held_out(params: Params, folders: Folders) -> HeldOut | None:
 
 
 def _gathered(
-    gathering: Gathering, corpora: Sequence[Tables], scratch: Path, params: Params
-) -> tuple[Mapped[PairRow], Rows]:
+    gathering: PairReader, corpora: Sequence[Tables], scratch: Path, params: Params
+) -> tuple[MappedRows[PairRow], Rows]:
     """The pairs that train, written where readers map them, and which of them can be shown as clips."""
     clip_pairs: list[int] = []
     num_with_negatives = 0
@@ -227,4 +229,4 @@ def _gathered(
             f"{names}: no training caption has a negative, num_negatives wants some; set it to 0 or run "
             "`dvc repro negate`"
         )
-    return Mapped(scratch / _PAIRS, PairRow), np.array(clip_pairs, np.int64)
+    return MappedRows(scratch / _PAIRS, PairRow), np.array(clip_pairs, np.int64)

@@ -18,7 +18,7 @@ from pipeline.core.seeds import generator
 
 @dataclass(frozen=True)
 class Amounts:
-    """How much there is, and how it is to be mixed."""
+    """The amounts of data, and how they are mixed."""
 
     num_pairs: int
     num_clips: int  # pairs that can be shown as clips
@@ -67,7 +67,7 @@ def _graphs_a_step(amounts: Amounts) -> Fraction:
 
 
 def _num_image_steps(amounts: Amounts, num_video_steps: int) -> int:
-    """How many all-image steps the pairs make that are not shown as clips."""
+    """The number of all-image steps made of the pairs that are not shown as clips."""
     return int((amounts.num_pairs - num_video_steps * amounts.clip_batch_size) / _graphs_a_step(amounts))
 
 

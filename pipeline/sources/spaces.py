@@ -19,7 +19,7 @@ _FUSED = bound.fused(Path(), "").stem
 
 @dataclass(frozen=True)
 class Run:
-    """One training: every sense has a group of vectors of it."""
+    """One training, of which every sense has a group of vectors."""
 
     split: str
     seed: int

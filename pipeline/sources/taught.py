@@ -1,4 +1,4 @@
-"""The classes of a source that may be taught, those that are a target's left out, and their vectors."""
+"""The classes of a source that may be taught, without those of a target, and their vectors."""
 
 # Shapes: K classes that are taught, E size of a class text.
 from collections.abc import Mapping, Sequence

@@ -53,7 +53,7 @@ class Window(Params):
         return self
 
 
-class Shown(Params):
+class ClipChoice(Params):
     """Which clips of a video are encoded, whose representations are averaged."""
 
     num_clips: int = Field(ge=1)
@@ -133,7 +133,7 @@ class ShownClips:
     videos: Videos
     ids: Sequence[str]
     window: Window
-    shown: Shown
+    shown: ClipChoice
     seed: int
     batch_size: int
 
@@ -155,7 +155,7 @@ class ShownClips:
         return clips_at(footage, self.window, places(self.shown, spare, generator(self.seed, "shown", clip_id)))
 
 
-def places(shown: Shown, spare: int, rng: np.random.Generator) -> list[Place]:
+def places(shown: ClipChoice, spare: int, rng: np.random.Generator) -> list[Place]:
     """The places of a video's clips; `spare` frames are left beside a window."""
     count = shown.num_clips
     firsts = rng.integers(spare + 1, size=count).tolist() if shown.positions == "random" else _even(count, spare)

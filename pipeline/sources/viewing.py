@@ -1,4 +1,4 @@
-"""What a network sees of one dataset: windows of its videos, or features of its clips that are stored."""
+"""What a network reads of one dataset: windows of its videos, or features of its clips that are stored."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,20 +18,20 @@ from pipeline.core.store import Store
 from pipeline.models.rest.frames import FrameParams
 from pipeline.sources.hidden_words import Labelled
 from pipeline.sources.stored_clips import Array, ShownTokens, StoredClips, Tokens
-from pipeline.sources.video_clips import MODALITY, Shown, ShownClips, VideoClips, Videos, Window, long_enough
+from pipeline.sources.video_clips import MODALITY, ClipChoice, ShownClips, VideoClips, Videos, Window, long_enough
 
 EXTRACTED = "extract/"  # where stored features lie below features/
 
 
 class DatasetParams(Params):
-    """A dataset whose clips are encoded: a target, whose classes may be left out of the source's."""
+    """A dataset whose clips are encoded: a target; its classes may be left out of the source's."""
 
     files: str | None  # folder of the recordings, as ingest was given it; null where features are stored
     embeddings: str  # a row of embed
 
 
 class SourceParams(DatasetParams):
-    """The dataset that is learnt from."""
+    """The dataset to learn from."""
 
     dataset: str
     split_table: str
@@ -63,8 +63,8 @@ class FromStore(Params):
 Input = Annotated[FromVideo | FromStore, Field(discriminator="kind")]
 
 
-class Test(Shown):
-    """The clips that stand for a recording, and how many recordings are encoded at once."""
+class Test(ClipChoice):
+    """Which clips of a recording are encoded, and how many recordings at once."""
 
     batch_size: int = Field(ge=1)
 
@@ -114,27 +114,27 @@ class ClipsRequest:
 
 @dataclass(frozen=True)
 class WeightsHistory:
-    """What is known of weights that made what is looked at."""
+    """What the weights that made stored features were trained on; empty for videos."""
 
     training_classes: list[int]  # of the source
     training_names: list[str]
     pretrained: str | None
 
 
-class Viewing(Protocol):
-    """One dataset's clips that can be looked at."""
+class DatasetView(Protocol):
+    """One dataset's clips as a network reads them."""
 
     @property
     def history(self) -> WeightsHistory:
-        """Of whatever made them."""
+        """Of the weights that made stored features."""
 
     @property
     def ids(self) -> list[str]:
-        """Sorted."""
+        """Ids of the clips, sorted."""
 
     @property
     def reasons(self) -> Mapping[str, str]:
-        """Why others cannot."""
+        """Why other clips cannot be read, by id."""
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -144,15 +144,15 @@ class Viewing(Protocol):
         """A source of labelled clips."""
 
     def shown(self, ids: Sequence[str], seed: int) -> Source:
-        """A source of all clips that stand for each recording, along axis 1."""
+        """A source of the chosen clips of each recording, along axis 1."""
 
     def decided_by(self, ids: Sequence[str]) -> str:
-        """Digest of what is looked at of some clips."""
+        """Digest of what a network reads of some clips."""
 
 
 @dataclass(frozen=True)
-class Filmed:
-    """Videos."""
+class VideoView:
+    """Windows of videos."""
 
     videos: Videos
     window: Window
@@ -162,12 +162,12 @@ class Filmed:
 
     @cached_property
     def ids(self) -> list[str]:
-        """Sorted."""
+        """Ids of the clips, sorted."""
         return sorted(self.videos.clips)
 
     @property
     def facts(self) -> dict[str, Any]:
-        """None: what there is to know stands in the params."""
+        """Empty: the params say it all."""
         return {}
 
     def training_set(self, request: ClipsRequest) -> Labelled:
@@ -182,7 +182,7 @@ class Filmed:
         return ShownClips(self._of(ids), ids, self.window, self.test, seed, self.test.batch_size)
 
     def decided_by(self, ids: Sequence[str]) -> str:
-        """Of the files' contents and of where clips lie in them."""
+        """Digest of the contents of the files and of the places of the clips in them."""
         clips = [self.videos.clips[clip_id] for clip_id in ids]
         files = [[clip.clip_id, clip.content_hash, clip.path, clip.num_frames] for clip in clips]
         return value_digest([self.videos.dataset, self.window.model_dump(), files])
@@ -193,7 +193,7 @@ class Filmed:
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredView:
     """Stored features."""
 
     store: Store
@@ -204,12 +204,12 @@ class Stored:
 
     @cached_property
     def ids(self) -> list[str]:
-        """Sorted."""
+        """Ids of the clips, sorted."""
         return list(self.tokens.place)
 
     @property
     def facts(self) -> dict[str, Any]:
-        """Of the tokens."""
+        """The size and the greatest number of the tokens."""
         return {"token_dim": self.tokens.dim, "max_tokens": self.tokens.max_tokens}
 
     def training_set(self, request: ClipsRequest) -> Labelled:
@@ -221,12 +221,12 @@ class Stored:
         return ShownTokens(self.tokens, ids, self.test.batch_size)
 
     def decided_by(self, ids: Sequence[str]) -> str:
-        """Of the whole store."""
+        """Digest of the whole store."""
         return value_digest([self._digest, self.tokens.group, list(ids)])
 
     @cached_property
     def _digest(self) -> str:
-        """Of gigabytes, and asked for by every part."""
+        """Computed once: the store may have gigabytes, and every part needs it."""
         return path_digest(self.store.path)
 
 
@@ -241,9 +241,9 @@ class Place:
 
 def opened(
     chosen: FromVideo | FromStore, test: Test, places: Mapping[str, Place], run: tuple[str, int], max_rejected: float
-) -> dict[str, Viewing]:
-    """What is looked at of each dataset: of stored features those of the encoder of a split and seed."""
-    views: dict[str, Viewing] = {}
+) -> dict[str, DatasetView]:
+    """The view of each dataset; stored features are those of the encoder of a split and seed."""
+    views: dict[str, DatasetView] = {}
     if isinstance(chosen, FromVideo):
         for dataset, place in places.items():
             views[dataset] = _filmed(dataset, place, chosen.window, test, max_rejected)
@@ -254,15 +254,15 @@ def opened(
     return views
 
 
-def _filmed(dataset: str, place: Place, window: Window, test: Test, max_rejected: float) -> Filmed:
-    """The accepted videos of a clips table, of which those that a window does not fit in may be rejected."""
+def _filmed(dataset: str, place: Place, window: Window, test: Test, max_rejected: float) -> VideoView:
+    """The accepted videos of a clips table; those shorter than a window may be rejected."""
     rows = [row for row in tables.read(place.clips, CLIPS) if row.modality == MODALITY and row.reason is None]
     clips = {row.clip_id: row for row in rows}  # one a clip: the table is sorted by id
     videos, rejects = long_enough(Videos(dataset, place.path, clips), window, max_rejected)
-    return Filmed(videos, window, test, dict(rejects.rows), WeightsHistory([], [], None))
+    return VideoView(videos, window, test, dict(rejects.rows), WeightsHistory([], [], None))
 
 
-def _stored(dataset: str, place: Place, chosen: FromStore, test: Test, run: tuple[str, int]) -> Stored:
+def _stored(dataset: str, place: Place, chosen: FromStore, test: Test, run: tuple[str, int]) -> StoredView:
     """The features of the encoder of a split and seed.
 
     Raises DataError for a store of another dataset or without that encoder, LeakError where it does not say what its
@@ -283,10 +283,10 @@ def _stored(dataset: str, place: Place, chosen: FromStore, test: Test, run: tupl
     classes = [class_id for class_id in attrs["training_classes"] if "training_names" not in attrs]
     names = attrs.get("training_names", [place.names[class_id] for class_id in classes])
     history = WeightsHistory(sorted(classes), sorted(names), attrs.get("pretrained"))
-    return Stored(store, Tokens(store, group, chosen.array, chosen.num_frames), test, history, {})
+    return StoredView(store, Tokens(store, group, chosen.array, chosen.num_frames), test, history, {})
 
 
-def _refuse_other_encoders(views: Mapping[str, Stored]) -> None:
+def _refuse_other_encoders(views: Mapping[str, StoredView]) -> None:
     """DataError where the stored features of datasets are not all of one encoder's weights and size."""
     made_by = {
         dataset: (view.store.group_attrs(view.tokens.group).get("weights_hash"), view.tokens.dim)

@@ -169,7 +169,7 @@ def _prepared(row: Row, batches: Batches, running: loop.Running, inputs: Inputs,
     trainings = []
     for names, split, seed in product(together, row.splits, row.seeds):
         recorded = [
-            paired.Recorded(
+            paired.RecordedClips(
                 dataset,
                 split_tables[dataset],
                 {name: arrays.prepared[dataset][name].place for name in (HUB, *names)},

@@ -32,7 +32,7 @@ class Bootstrap(Params):
 
 
 class Measure(Params):
-    """Section `compare.measure`: what is drawn to ask the questions."""
+    """Section `compare.measure`: the random draws behind the questions."""
 
     shuffles: int = Field(ge=1)  # times that every caption gets the picture of another image
     candidates: int = Field(ge=2)  # texts that a general picture is asked among
@@ -118,7 +118,7 @@ def _questions(first: HeldOut, graphs: Path) -> Questions:
 
 
 class _Frame(msgspec.Struct, frozen=True, gc=False):
-    """What is read of a graph: the video that its frame is of."""
+    """The columns that are read of a graph: the video of its frame."""
 
     image_id: str
     video: str | None
@@ -133,7 +133,7 @@ def _films(graphs: Path, images: set[str]) -> dict[str, str]:
 def _answers(
     row: str, seed: int, file: Path, first: HeldOut, first_file: Path, questions: Questions, measure: Measure
 ) -> Answers:
-    """What an encoder says of all questions; its vectors are forgotten with the end of this function."""
+    """The answers of an encoder to all questions; its vectors are freed when this function ends."""
     mine = heldout.read(file)
     _check_same(mine, first, file, first_file)
     true_N = compositional.cosines(mine.picture_PD, mine.picture_N, mine.text_TD, mine.caption_N)

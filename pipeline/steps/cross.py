@@ -18,7 +18,7 @@ from pipeline.core.progress import track
 from pipeline.core.resume import Parts
 from pipeline.core.runs import CACHE
 from pipeline.models import clip_vectors, crossing
-from pipeline.models.crossing import Crossing, Side, SourceParams, TargetParams
+from pipeline.models.crossing import Crossing, DatasetInputs, SourceParams, TargetParams
 from pipeline.models.methods.shared import MethodParams
 from pipeline.models.recognised import check_features, recognised
 from pipeline.models.shared_classes import SharedParams
@@ -85,20 +85,27 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Where:
+class DatasetPaths:
     """Where the inputs of one dataset stand."""
 
     inputs: Inputs
     prompts: Path
 
     @property
-    def side(self) -> Side:
+    def side(self) -> DatasetInputs:
         """With the names of the classes."""
-        return Side(self.inputs, class_names(self.prompts))
+        return DatasetInputs(self.inputs, class_names(self.prompts))
 
 
 def cross(
-    key: str, row: Row, settings: Settings, source: Where, target: Where, *, out: Path, cache: Path = CACHE
+    key: str,
+    row: Row,
+    settings: Settings,
+    source: DatasetPaths,
+    target: DatasetPaths,
+    *,
+    out: Path,
+    cache: Path = CACHE,
 ) -> None:
     """Write scores, history and page of one row; of a method also its weights, of the program also the programs.
 

@@ -41,7 +41,7 @@ class Row(Params):
 
     @model_validator(mode="after")
     def _own_table_is_named_alone(self) -> Self:
-        """Else its features would fit any table of the dataset: one whose test subjects the encoder has seen, too."""
+        """Else its features would fit any table of the dataset, even one whose test subjects trained the encoder."""
         if (self.split_table or "").startswith(f"{self.dataset}/"):
             raise ValueError(f"split_table: of {self.dataset} itself name the table alone")
         return self
@@ -87,7 +87,7 @@ def _request(row: Row) -> frozen.EncoderRequest:
 def _put(
     group: GroupWriter, encoder: Encoder, clips: ClipArrays, boxes: list[Boxes], row: Row, batches: Batches
 ) -> None:
-    """Everything that a row asks of one encoder."""
+    """All vectors that a row wants of one encoder."""
     if row.tokens:
         encoding.put_with_tokens(group, encoder, clips, batches)
     else:

@@ -182,8 +182,8 @@ def _data(task: _Task, clip: clips.Clip, readable: Path) -> pairs.Pairs:
     )
 
 
-def _metadata(task: _Task, data: pairs.Pairs, tuned: finetuning.Tuned) -> dict[str, Any]:
-    """What the weights say of themselves: what they saw, and how they came about."""
+def _metadata(task: _Task, data: pairs.Pairs, tuned: finetuning.TuningResult) -> dict[str, Any]:
+    """The metadata of the weights: what they were trained on, and how."""
     mixing = task.row.mixing
     kept = tuned.mixed[mixing.shares.index(tuned.share)] if mixing is not None else tuned.history[-1]
     return {
@@ -215,12 +215,12 @@ def _named_classes(task: _Task, data: pairs.Pairs) -> dict[str, list[int]]:
 
 
 def _start_metadata(task: _Task) -> dict[str, Any] | None:
-    """What the weights of another row say of themselves; None for a start file."""
+    """The metadata of another row's weights; None for a start file."""
     return _metadata_of(task.inputs.start, task.seed) if task.inputs.start.is_dir() else None
 
 
 def _metadata_of(folder: Path, seed: int) -> dict[str, Any]:
-    """What a row's weights say of themselves, without building their CLIP."""
+    """The metadata of a row's weights, without building their CLIP."""
     return checkpoint.load(open_clips.weights_of(folder, seed), made_by="finetune")[1]
 
 

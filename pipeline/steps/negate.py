@@ -83,12 +83,12 @@ def negate(
 
 
 def _digests(wordnet: str | None) -> dict[str, str]:
-    """What the files of WordNet are, for they are no dependency of the stage."""
+    """Digests of the files of WordNet, which are no dependency of the stage."""
     return {name: file_digest(Path(wordnet) / name) for name in WORDNET_FILES} if wordnet else {}
 
 
 def _counted(graphs: Path, statistics: Statistics) -> int:
-    """Count the words of whole images, for regions repeat what these say; returns the number of images."""
+    """Count the words of whole images, as regions repeat them; returns the number of images."""
     num_images = 0
     for rows in tables.batches(graphs, GRAPHS):
         for row in rows:

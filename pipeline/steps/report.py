@@ -23,7 +23,7 @@ class Report(Params):
 def report(
     *, evaluate: Path, pages: Sequence[Path], clips: Path, arrays: Path, params: Path, dag: Path, out: Path
 ) -> None:
-    """Write the report; what a profile does not make is not shown, what is broken is an error.
+    """Write the report; stages that a profile does not have are left out, broken inputs are errors.
 
     `dag` is the picture of the pipeline, SVG of our own that `unseen dag` draws; below `arrays` stand prepared clips.
     """

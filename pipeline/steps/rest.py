@@ -106,7 +106,7 @@ class _Run:
         return f"{self.name}.safetensors"
 
     @property
-    def view(self) -> viewing.Viewing:
+    def view(self) -> viewing.DatasetView:
         """Of the source."""
         return self.views[self.row.source.dataset]
 
@@ -123,7 +123,7 @@ class _Run:
         return {dataset: tables.read_meta(path, CLIPS)["class_names"] for dataset, path in clips.items()}
 
     @cached_property
-    def views(self) -> dict[str, viewing.Viewing]:
+    def views(self) -> dict[str, viewing.DatasetView]:
         """What is looked at of each dataset."""
         row = self.row
         places = {
@@ -345,13 +345,13 @@ def _attrs(run: _Run, dataset: str, file: Path) -> dict[str, Any]:
 
 
 def _training_clips(run: _Run) -> str:
-    """What names the clips that the weights learnt from: known where these are all that the split allows, no others."""
+    """The digest of the clips that trained the weights; known only if these are all that the split allows."""
     others = run.taught.removed or run.view.history.training_names
     return UNKNOWN_CLIPS if others else run.training_set.training_clips
 
 
 def _pretrained(run: _Run) -> str | None:
-    """The weights from elsewhere that the network began as, of which nobody knows what they saw."""
+    """The weights from elsewhere that the network started from; what they were trained on is unknown."""
     frames = run.row.frames
     if frames is not None and frames.weights is not None:
         return f"{frames.name} from {Path(frames.weights).name}"
@@ -359,7 +359,7 @@ def _pretrained(run: _Run) -> str | None:
 
 
 def _seed_result(run: _Run, folder: Path) -> page_of.SeedResult:
-    """What the page and the history say of a seed."""
+    """The figures of a seed for the page and the history."""
     row, source = run.row, run.row.source
     warmup = None if run.warmup is None else checkpoint.load(run.parts.finish(*run.warmup) / WARMED, "rest")[1]
     return page_of.SeedResult(
@@ -387,7 +387,7 @@ def _complexity(run: _Run, weights: Path) -> dict[str, int]:
 
 
 def _pictures(run: _Run, folder: Path) -> list[pages.Image]:
-    """Where the network of a seed looks in clips that it has not learnt from."""
+    """Pictures of the attention of a seed's network in clips that it was not trained on."""
     module, rest_task = rest_learning.loaded(run.row, run.rest_task, folder / run.file), run.rest_task
     if not isinstance(module, Rest) or not module.attends:
         return []

@@ -35,7 +35,7 @@ class Bootstrap(Params):
 
 
 class Row(Params):
-    """Which row of bind is asked, and the clips of which roles are queries and candidates."""
+    """The row of bind to measure, and the roles whose clips are queries and candidates."""
 
     bound: str  # row of bind
     dataset: str
@@ -176,7 +176,7 @@ def _gallery(ids: list[str], asking: _Vectors, asked: _Vectors, clips: _Clips, t
 
 
 def _pictures(space: Space, arrays: Path, query: str, clips: _Clips) -> Pictures:
-    """What draws the examples, from the arrays that the encoders of all senses were given."""
+    """Draws the examples from the arrays that the encoders of the senses read."""
     attrs = {name: space.attrs(name) for name in space.stores}
     stores = {
         name: arrays / f"{attrs_of_sense['modality']}-{attrs_of_sense['recipe']}.zarr"

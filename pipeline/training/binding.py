@@ -26,25 +26,25 @@ MAX_SCALE = 100.0  # of cosines, as CLIP bounds it: a learned temperature does n
 Batch = dict[str, Tensor]
 
 
-class Fixed(Params):
-    """A temperature that stays: the paper's 1.0 to .2."""
+class FixedTemperature(Params):
+    """A fixed temperature; the paper's are 1.0 to .2."""
 
     kind: Literal["fixed"]
     value: float = Field(gt=0)
 
 
-class Learned(Params):
+class LearnedTemperature(Params):
     """A temperature that is learned in log scale, as CLIP's."""
 
     kind: Literal["learned"]
     start: float = Field(ge=1 / MAX_SCALE)
 
 
-Temperature = Annotated[Fixed | Learned, Field(discriminator="kind")]
+Temperature = Annotated[FixedTemperature | LearnedTemperature, Field(discriminator="kind")]
 
 
 class Sense(Params):
-    """What is bound: an encoder of a modality, what it starts from and how it learns."""
+    """One sense: the encoder of a modality, its starting weights and how it learns."""
 
     modality: str
     recipe: str
@@ -56,23 +56,23 @@ class Sense(Params):
 
 
 class Arm(nn.Module):
-    """A sense on its way to the hub: its encoder and its temperature, kept as the log of what cosines are scaled by."""
+    """What is trained for a sense: its encoder, and its temperature as the log of the factor of cosines."""
 
-    def __init__(self, bound: BoundEncoder, temperature: Fixed | Learned) -> None:
+    def __init__(self, bound: BoundEncoder, temperature: FixedTemperature | LearnedTemperature) -> None:
         super().__init__()
         self.bound = bound
-        self.learned = isinstance(temperature, Learned)
-        begins = temperature.start if isinstance(temperature, Learned) else temperature.value
+        self.learned = isinstance(temperature, LearnedTemperature)
+        begins = temperature.start if isinstance(temperature, LearnedTemperature) else temperature.value
         self.log_scale = nn.Parameter(torch.tensor(-math.log(begins)), requires_grad=self.learned)
 
     @property
     def temperature(self) -> float:
-        """As it is now."""
+        """The current temperature."""
         return math.exp(-float(self.log_scale.detach()))
 
 
 class Binding(nn.Module):
-    """The arms of a training, and the hub where it learns, as one module: a call gives all that the loss needs."""
+    """The arms of a training, and the hub where it learns, as one module: a call gives what the loss needs."""
 
     def __init__(self, arms: Mapping[str, Arm], hub: nn.Module | None) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class Binding(nn.Module):
         self.hub = hub
 
     def arm(self, name: str) -> Arm:
-        """That of a sense."""
+        """The arm of a sense."""
         return cast(Arm, self.arms[self.names.index(name)])
 
     def forward(self, batch: Batch) -> Batch:
@@ -142,7 +142,7 @@ def loss_of(names: list[str]) -> Callable[[nn.Module, Batch], tuple[Tensor, Batc
 
 
 def left_out(key_NK: Tensor) -> Tensor:
-    """left_out_NN: which clips share a key, each with itself included."""
+    """left_out_NN: which clips share a key; each does with itself."""
     return (key_NK[:, None] == key_NK[None]).any(dim=2)
 
 
@@ -158,13 +158,13 @@ def batch_recall(hub_ND: Tensor, vector_ND: Tensor, left_out_NN: Tensor | None) 
 
 
 def learning(hub: nn.Module) -> nn.Module:
-    """A hub that was frozen, ready to learn: all of it, but of CLIP the picture tower alone."""
+    """A hub made trainable: all of it, or the picture tower alone if it is a CLIP."""
     clip = clip_of(hub)
     (hub if clip is None else clip.model.visual).requires_grad_(True)
     return hub.train()
 
 
 def clip_of(hub: nn.Module) -> Clip | None:
-    """The CLIP of an encoder that is one's picture tower."""
+    """The CLIP whose picture tower an encoder is, if it is one."""
     clip = getattr(hub, "clip", None)
     return clip if isinstance(clip, Clip) else None

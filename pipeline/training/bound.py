@@ -1,4 +1,4 @@
-"""Weights of bound encoders: what they say of themselves, and the encoder rebuilt from them."""
+"""Weights of bound encoders: their metadata, and the encoder rebuilt from them."""
 
 from pathlib import Path
 from typing import Any

@@ -31,7 +31,7 @@ HISTORY = ("loss", "recall", "chance", "temperature", "held_out_loss", "held_out
 
 
 class Plan(Params):
-    """What decides the encoders of a row beside split and seed."""
+    """What decides the encoders of a row, apart from split and seed."""
 
     dataset: str  # whose clips are encoded, and whose split table says who is who
     split_table: str
@@ -42,7 +42,7 @@ class Plan(Params):
 
 @dataclass(frozen=True)
 class Arrays:
-    """What is prepared of a row's clips, by dataset and then by sense or hub."""
+    """The prepared arrays of a row's clips, by dataset and then by sense or hub."""
 
     prepared: Mapping[str, Mapping[str, Prepared]]
     digests: Mapping[str, Mapping[str, str]]
@@ -58,7 +58,7 @@ class Training:
     split: str
     seed: int
     arrays: Arrays
-    recorded: Sequence[paired.Recorded]
+    recorded: Sequence[paired.RecordedClips]
     roles: Mapping[str, Sequence[int]]  # class ids of the split: fit, val, unseen
     class_names: paired_classes.Names
     hub: hub.Hub
@@ -67,17 +67,17 @@ class Training:
 
     @property
     def name(self) -> str:
-        """As of a part."""
+        """The name of its part."""
         return f"{'+'.join(self.names)}-{self.split}-{self.seed}"
 
     @property
     def unseen_classes(self) -> list[int]:
-        """Of the split."""
+        """The unseen classes of the split."""
         return sorted(self.roles["unseen"])
 
     @cached_property
     def pairs(self) -> paired.Pairs:
-        """Who is learnt from and who is held out."""
+        """The pairs to learn from and those held out."""
         return paired.pair(self.plan.pairs, self.recorded, self.split, self.seed)
 
     @cached_property
@@ -90,7 +90,7 @@ class Training:
 
     @cached_property
     def paired_classes(self) -> dict[str, list[int]]:
-        """By dataset the classes of the clips that are paired. LeakError for one that the split keeps back."""
+        """The classes of the paired clips, by dataset. LeakError for one that the split holds back."""
         own, clips = self.plan.dataset, [*self.pairs.training, *self.pairs.held_out]
         classes = paired_classes.paired_classes(clips, self.recorded, own, self.class_names)
         where = f"bind.rows.{self.key}.pairs: split '{self.split}'"
@@ -133,7 +133,7 @@ class Training:
 
     @property
     def group(self) -> str:
-        """Of the hub's encoder."""
+        """The group of the hub's encoder."""
         return self.hub.group(self.split, self.seed)
 
     def where(self, name: str) -> str:
@@ -141,7 +141,7 @@ class Training:
         return f"bind.rows.{self.key}.senses.{name}"
 
     def layout(self, name: str) -> str:
-        """Of a sense's clips, or the hub's."""
+        """The joint layout of a sense's clips, or the hub's."""
         layout: str = self.arrays.prepared[self.plan.dataset][name].attrs["layout"]
         return layout
 
@@ -206,7 +206,7 @@ def train(training: Training, folder: Path, running: loop.Running, resume: Path)
 
 
 def _sources(training: Training, batch_size: int) -> tuple[paired.PairedClips, paired.PairedClips]:
-    arrays: dict[str, dict[str, paired.Rowed]] = {}
+    arrays: dict[str, dict[str, paired.RowSource]] = {}
     for dataset, prepared in training.arrays.prepared.items():
         arrays[dataset] = {name: prepared[name].clips for name in (HUB, *training.names)}
         if not training.plan.hub.learns:
@@ -243,7 +243,7 @@ def _as_bound(encoder: Encoder) -> BoundEncoder:
 
 
 def _metadata(training: Training, name: str, temperature: float, fitted: loop.Fitted) -> bound.BoundMetadata:
-    """What the weights say of themselves; `name` is that of a sense, or the hub."""
+    """The metadata of the weights; `name` is that of a sense, or the hub."""
     plan, hub_meta = training.plan, _hub_metadata(training)
     of_sense = hub_meta if name == HUB else plan.senses[name]
     history_of = training.names[0] if name == HUB else name

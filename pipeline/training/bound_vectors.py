@@ -21,7 +21,7 @@ Array = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Vectors:
-    """One group of a store: unit_ND of sorted clips, and what the group says of itself."""
+    """One group of a store: unit_ND of sorted clips, and the attributes of the group."""
 
     ids: list[str]
     unit_ND: Array
@@ -39,7 +39,7 @@ def of_bound(ids: list[str], unit_ND: Array, meta: bound.BoundMetadata) -> Vecto
 
 
 def of_hub(ids: list[str], unit_ND: Array, hub: FrozenEncoder, pairs: str) -> Vectors:
-    """The vectors of a hub at rest, which no pair has changed."""
+    """The vectors of a frozen hub."""
     of_weights = ("split", "seed", "training_classes", "training_clips")
     attrs: dict[str, Any] = {name: hub.attrs[name] for name in of_weights if name in hub.attrs}
     attrs |= {"paired_classes": [], "pairs": pairs, "weights_hash": hub.weights_hash}
@@ -65,7 +65,7 @@ def fused(name: str, parts: Sequence[Vectors], split: str, seed: int) -> Vectors
 
 
 def write(path: Path, plan: Plan, senses: Sequence[str], groups: Mapping[str, Vectors]) -> None:
-    """Write a store; its attributes name what the senses are, joined by + where it holds several."""
+    """Write a store; its attributes name its senses, joined by + where there are several."""
     whose = [plan.hub if sense == HUB else plan.senses[sense] for sense in senses]
     attrs: dict[str, Any] = {"dataset": plan.dataset, "split_table": plan.split_table, "senses": list(senses)}
     for what in ("modality", "encoder", "recipe"):

@@ -1,4 +1,4 @@
-"""An encoder learns to tell its training classes apart, through linear layers that are thrown away.
+"""An encoder learns to tell its training classes apart, through linear layers that are then discarded.
 
 The networks of an encoder of streams learn side by side: each has a layer and a loss of its own, and the losses are
 added. As no weight is in two of them, each takes the steps that it would take alone from the same first weights, with
@@ -20,7 +20,7 @@ from pipeline.training.training_set import LabelledClips, Prepared, TrainingSet
 
 @dataclass(frozen=True)
 class Teaching:
-    """What is learnt from beside the clips and their classes."""
+    """What an encoder learns from, apart from clips and classes."""
 
     label_smoothing: float
     variant: Augmentation | None  # drawn of the clips to learn from, never of those held out
@@ -54,7 +54,7 @@ def train(
     seed: int,
     task: loop.Task,
 ) -> loop.Fitted:
-    """Leave in the encoder the weights of the epoch that knew most held-out clips; to be run within `deterministic`."""
+    """Train the encoder to the epoch that recognises most held-out clips; to be run within `deterministic`."""
 
     def clips(rows: list[int], labels: list[int], *, learnt: bool) -> LabelledClips:
         classes, variant = training_set.training_classes, teaching.variant if learnt else None
@@ -76,7 +76,7 @@ def train(
 
 
 def _learner(encoder: nn.Module, num_classes: int, teaching: Teaching) -> tuple[nn.Module, loop.LossFn]:
-    """The encoder with what it learns through, and the loss of a batch."""
+    """The encoder with the layers that it is trained through, and the loss of a batch."""
     if (texts := teaching.texts) is not None:
         return sentences.Reader(encoder, texts), sentences.loss_of(texts.params, teaching.label_smoothing)
 

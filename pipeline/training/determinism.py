@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 @contextmanager
 def deterministic(seed: int, num_threads: int) -> Iterator[None]:
-    """Fix the threads of NumPy and torch, seed torch and allow deterministic algorithms alone; then all is as before.
+    """Fix the threads of NumPy and torch, seed torch and allow deterministic algorithms only; then restore it all.
 
     The number of threads belongs to the result: it decides in which order sums are added. Where nothing has imported
     torch, a closed form is at work, and torch is left alone: to import it costs more than most closed forms.

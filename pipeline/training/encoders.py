@@ -21,7 +21,7 @@ from pipeline.training.training_set import Classes, Prepared, TrainingSet
 
 
 class Plan(Params):
-    """What decides an encoder beside its split, seed and arrays; `options` are the Params of the encoder's file."""
+    """What decides an encoder, apart from split, seed and arrays; `options` are the Params of the encoder's file."""
 
     dataset: str
     split_table: str
@@ -82,12 +82,12 @@ def train(
 
 
 def _whole_clip(prepared: Prepared) -> torch.Tensor:
-    """A clip in which everything is there, all bodies that the recipe keeps: what a clip costs at most."""
+    """A clip with all bodies that the recipe keeps, to measure the greatest cost of a clip."""
     return torch.ones(1, *np.shape(prepared.clips[:1])[1:])
 
 
 def _variant(plan: Plan, layout: str, section: str) -> modalities.Augmentation | None:
-    """What draws a clip's variants. ParamsError for a modality that has none, or whose params do not fit."""
+    """The function that augments clips. ParamsError for a modality that has none, or whose params do not fit."""
     if plan.augment is None:
         return None
     sense = modalities.sense(plan.modality)
@@ -99,7 +99,7 @@ def _variant(plan: Plan, layout: str, section: str) -> modalities.Augmentation |
 def _metadata(
     plan: Plan, prepared: Prepared, training_set: TrainingSet, seed: int, fitted: loop.Fitted
 ) -> dict[str, Any]:
-    """What extract needs to rebuild the encoder and to refuse it where it saw too much."""
+    """What extract needs to rebuild the encoder and to refuse it if it was trained on unseen classes."""
     names = {"dataset", "split_table", "modality", "recipe", "encoder", "options", "classes", "augment", "text"}
     return {
         **plan.model_dump(include=names),

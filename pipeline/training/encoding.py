@@ -1,4 +1,4 @@
-"""What a frozen encoder gives: vectors of clips, of their tokens, of hidden variants and of boxes."""
+"""Vectors by a frozen encoder: of clips, of their tokens, of variants with hidden parts and of boxes."""
 
 # Shapes: N clips, C channels, T frames, V joints, M bodies, H x W pixels, D feature size, K variants or boxes.
 from collections.abc import Callable, Iterator
@@ -45,7 +45,7 @@ class Masked(Params):
 
 
 def refuse_empty(is_empty: Callable[[Array], npt.NDArray[np.bool_]], clips: ClipArrays, batches: Batches) -> None:
-    """Raise DataError, naming the clip, if there is one in which nobody and nothing is."""
+    """Raise DataError, naming the clip, if one is empty."""
     for rows in _batches(clips, batches):
         empty_N = is_empty(clips[rows])
         if empty_N.any():

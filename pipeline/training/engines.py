@@ -1,4 +1,4 @@
-"""Where a module learns: in this process on the CPU, or through Fabric: a GPU, mixed precision, several devices.
+"""Where a module is trained: in this process on the CPU, or through Fabric: a GPU, mixed precision, several devices.
 
 Both give the same bytes where both can run (one device, CPU, "32"), which is what the tests and small worlds do: there
 Fabric, whose import costs two seconds, stays out.
@@ -24,7 +24,7 @@ Precision = Literal["32", "bf16-mixed"]
 
 
 def engine(devices: int, precision: Precision) -> Engine:
-    """The engine for as many devices as params ask for. Raises ParamsError where another number trains together."""
+    """The engine for the number of devices in params. Raises ParamsError where another number trains together."""
     if ranks.num_ranks() != devices:
         raise ParamsError(
             f"params.yaml asks for devices: {devices}, but {ranks.num_ranks()} processes train together; start "
@@ -66,7 +66,7 @@ class OnFabric:
         self.device: torch.device = self._fabric.device
 
     def set_up(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> nn.Module:
-        """Move the module, whose weights the optimiser goes on holding, and wrap it."""
+        """Move the module to the device, where the optimiser keeps its weights, and wrap it."""
         self._called, _ = self._fabric.setup(module, optimizer)
         called: nn.Module = self._called
         return called

@@ -36,7 +36,7 @@ class Mixing(Params):
 
 
 class Plan(Params):
-    """What decides the weights beside start, data and seed."""
+    """What decides the weights, apart from start, data and seed."""
 
     objective: Objective
     learns: lora.Params
@@ -46,7 +46,7 @@ class Plan(Params):
 
 
 @dataclass(frozen=True)
-class Tuned:
+class TuningResult:
     """What a training did: one row of metrics an epoch (0 = the start), and the share that is kept."""
 
     history: list[Measured]
@@ -75,7 +75,7 @@ def train(
     seed: int,
     what: str,
     resume: Path,
-) -> tuple[Tuned, dict[str, object]]:
+) -> tuple[TuningResult, dict[str, object]]:
     """Leave in the CLIP the weights that are kept; also returns how the training went, for the run log."""
     clip.to(own_device()).checkpoint_gradients(plan.checkpoint_gradients)
     with deterministic(seed, plan.training.num_threads):
@@ -100,7 +100,7 @@ def train(
         lora.merge(clip.to(own_device()).model)
         mixed, share = _mixed(clip, start, probe, plan.mixing, before)
     history = [{"epoch": 0, **before}, *fitted.history]
-    return Tuned(history, mixed, share), fitted.facts
+    return TuningResult(history, mixed, share), fitted.facts
 
 
 def _check_choice(mixing: Mixing | None, before: Measured) -> None:
@@ -114,7 +114,7 @@ def _check_choice(mixing: Mixing | None, before: Measured) -> None:
 def _mixed(
     clip: Clip, start: Mapping[str, Tensor], probe: Probe, mixing: Mixing | None, before: Measured
 ) -> tuple[list[Measured], float]:
-    """Put the share of the plan that validation chooses into the CLIP; what each would give, and the share."""
+    """Put the share that validation chooses into the CLIP; returns the figures of each share, and the chosen one."""
     if mixing is None:
         return [], 1.0
     tuned = copy.deepcopy(clip.state_dict())

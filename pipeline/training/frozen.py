@@ -1,4 +1,4 @@
-"""Frozen encoders, loaded from weights that say what they saw.
+"""Frozen encoders, loaded from weights whose metadata say what they were trained on.
 
 Their weights were trained on a split, were trained by others on all classes, or belong to no split, such as CLIP's.
 """
@@ -159,7 +159,7 @@ def _of_no_split(request: EncoderRequest, weights: Path) -> Loads:
 
 
 def is_weightless(request: EncoderRequest) -> bool:
-    """Whether an encoder learns nothing."""
+    """Whether an encoder has no weights to learn."""
     return isinstance(members.load(f"pipeline.modalities.{request.modality}", request.encoder), WeightlessMember)
 
 
@@ -191,7 +191,7 @@ def _named(meta: dict[str, Any], dataset: str, file: Path) -> list[int]:
 
 
 def check(metadata: dict[str, Any], file: Path, request: EncoderRequest, layout: str) -> EncoderMeta:
-    """The metadata of a file of weights. Refuses weights of another row, and such as saw an unseen class."""
+    """The metadata of a file of weights. Refuses weights of another row, and those trained on an unseen class."""
     try:
         meta = EncoderMeta.model_validate(metadata)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Vectors of what was held out of a training: pictures, captions, what is false of them, and the general pairs.
+"""Vectors of what was held out of a training: pictures, captions, false captions, and the general pairs.
 
 <row>/heldout-<seed>.zarr, one group each:
   pictures   a row for each picture that differs (id: the first pair that shows it): vectors (P, D)
@@ -197,7 +197,7 @@ def _read(encoder: ImageText, texts: Sequence[str]) -> Iterator[Vectors]:
 
 
 def _write_vectors(group: store.GroupWriter, parts: Iterator[Vectors], dim: int = 0) -> int:
-    """Write vectors as they come; their size, or that of no vectors at all, is returned."""
+    """Write vectors as they come; returns their size."""
     first = next(parts, np.empty((0, dim), np.float32))
     group.dense("vectors", first.shape[1:], np.float32).fill(chain([first], parts))
     return int(first.shape[1])

@@ -23,7 +23,7 @@ Array = npt.NDArray[np.float32]
 
 
 class Plan(Params):
-    """Whose vectors senses are bound to."""
+    """The encoder whose vectors senses are bound to."""
 
     modality: str
     recipe: str
@@ -66,13 +66,13 @@ class Hub:
         return chosen
 
     def encoder(self, group: str) -> FrozenEncoder:
-        """An encoder at rest, and what its weights say of themselves."""
+        """A frozen encoder, and the metadata of its weights."""
         if group not in self._encoders:
             self._encoders[group] = self._loads[group]()
         return self._encoders[group]
 
     def fresh(self, group: str) -> Encoder:
-        """The same encoder once more, to be changed."""
+        """Another copy of the encoder, to be trained."""
         return self._loads[group]().encoder
 
     def decided_by(self, dataset: str, group: str, arrays: str) -> dict[str, object]:

@@ -32,14 +32,14 @@ class Negatives(Params):
 
 
 class Reconstruction(Params):
-    """The decoder, what is hidden from it, and what it weighs in the loss."""
+    """The decoder, what is hidden from it, and its weight in the loss."""
 
     weight: float = Field(gt=0)
     autoencoder: mae.Params
 
 
 class Objective(Params):
-    """What is minimised."""
+    """The terms of the loss."""
 
     pooling: Pooling  # of the frames of a clip
     negatives: Negatives | None  # null: none, "GT" of Table II
@@ -47,7 +47,7 @@ class Objective(Params):
 
 
 class ImageTextModel(nn.Module):
-    """CLIP and the decoder as one module: a call gives all that the losses need, whatever process it runs in."""
+    """CLIP and the decoder as one module: a call gives everything that the losses need, in any process."""
 
     def __init__(self, clip: Clip, objective: Objective) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class ImageTextModel(nn.Module):
         return {**seen, **self._rebuilt(self.autoencoder, x_NTCHW, batch)}
 
     def _negatives(self, batch: Batch, text_ND: Tensor) -> Tensor:
-        """negative_NKD; only the false texts that there are go through the tower."""
+        """negative_NKD; padding does not go through the tower."""
         has_NK = batch["has_negative"]
         vector_MD = self.clip.texts(batch["negatives"][has_NK]) if bool(has_NK.any()) else text_ND[:0]
         negative_NKD = text_ND.new_zeros(*has_NK.shape, text_ND.shape[1])

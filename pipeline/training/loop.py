@@ -1,4 +1,4 @@
-"""The loop: rows of a source -> a trained module and what happened at each epoch.
+"""The loop: rows of a source -> a trained module and the metrics of each epoch.
 
     data = Memory({"x": x_NCTVM, "label": label_N}, batch_size=16)     # or any other Source
     def loss_fn(module, batch): ...                          # -> loss, {"accuracy": ...}, means over the batch
@@ -60,7 +60,7 @@ class Sgd(core_params.Params):
 
 
 class Drops(core_params.Params):
-    """The learning rate stays, and is multiplied by a factor after some epochs: the "multi-step" schedule."""
+    """The learning rate is constant, but multiplied by a factor after some epochs: the "multi-step" schedule."""
 
     after_epochs: list[Annotated[int, Field(ge=1)]] = Field(min_length=1)
     factor: float = Field(gt=0, lt=1)
@@ -98,7 +98,7 @@ class Params(core_params.Params):
 
 
 class Running(core_params.Params):
-    """How a training is run; it changes no byte of what is learnt."""
+    """How a training is run; the weights do not depend on it."""
 
     num_workers: int = Field(ge=0)  # processes that read batches ahead, for each device; 0 = the loop reads
     queue_length: int = Field(ge=1)  # batches that may lie ready
@@ -194,7 +194,7 @@ def fit(  # noqa: PLR0913 - what is trained, how, and by keyword what this train
 
 
 class _Training:
-    """One module on its way, with what surrounds the steps: progress, the file to resume from, figures for the log."""
+    """A module in training, with what surrounds the steps: progress, the file to resume from, figures for the log."""
 
     def __init__(self, module: nn.Module, data: Source, loss_fn: LossFn, params: Params, seed: int, what: str) -> None:
         self._data, self._params, self._seed, self._what = data, params, seed, what
@@ -202,16 +202,16 @@ class _Training:
         # No method of this object: with a cycle, weights and moments would outlive the training until Python looks.
         plan = _plan(params, partial(_refuse, data, what, self.engine.rank))
         self.learner = Learner(module, _optimizer(module, params), loss_fn, plan, self.engine)
-        self._kept: unfinished.Kept | None = None
+        self._kept: unfinished.ResumeFile | None = None
         self._num_rows, self._start = 0, time.perf_counter()
 
     def keep(self, file: Path | None, every: int | None, chosen: _Chosen) -> None:
-        """Go on from a file where there is one, and write it every so many steps."""
+        """Resume from a file if it exists, and write it every so many steps."""
         if file is not None:
-            self._kept = unfinished.Kept(file, every, self.learner, chosen)
+            self._kept = unfinished.ResumeFile(file, every, self.learner, chosen)
 
     def run(self, readers: Readers) -> Generator[Metrics]:
-        """The epochs."""
+        """Train, and yield the metrics of each epoch."""
         num_steps = len(self._data.steps(self._seed, 0))
         done = self.learner.epoch * num_steps + self.learner.step
         with live(self._params.num_epochs * num_steps, f"{self._what}, steps", done, shown=ranks.leads()) as advance:

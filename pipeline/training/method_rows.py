@@ -1,4 +1,4 @@
-"""A row of a method: every task of it learnt, each kept once it is finished, and what they leave in one folder."""
+"""A row of a method: every task is trained, each kept once it is finished, and their outputs put into one folder."""
 
 import json
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ class Compute(Params):
 
 @dataclass(frozen=True)
 class MethodTraining:
-    """One training: a line of loss and accuracy on val for every setting, and which of them was chosen."""
+    """The training of one task: loss and accuracy on val for every setting, and which setting was chosen."""
 
     task: Task
     history: list[dict[str, Any]]
@@ -42,7 +42,7 @@ class MethodTraining:
 
 @dataclass(frozen=True)
 class RowFacts:
-    """Whose row it is, for errors, logs and the scores."""
+    """What errors, logs and scores say of a row."""
 
     where: str  # the part of params.yaml that errors name
     key: str

@@ -28,8 +28,8 @@ Of = Literal["fit", "fit_and_val", "all"]
 ROLES: dict[Of, tuple[str, ...]] = {"fit": ("fit",), "fit_and_val": ("fit", "val")}
 
 
-class Further(Params):
-    """Another dataset that gives pairs."""
+class PairedDataset(Params):
+    """Another dataset whose clips are paired too."""
 
     dataset: str
     split_table: str | None  # null: all its clips
@@ -41,7 +41,7 @@ class Rules(Params):
     of: Of  # roles of the split; fit_and_val only for methods with `refit: both`; all, of any role, is transductive
     other_views: Literal["skip", "negative"]  # clips of one performance, seen by several cameras
     same_class: Literal["skip", "negative"]  # skip learns from labels
-    further: list[Further]
+    further: list[PairedDataset]
 
     @model_validator(mode="after")
     def _labels_of_training_clips_alone(self) -> Self:
@@ -57,8 +57,8 @@ class Rules(Params):
         return self
 
 
-class Rowed(Protocol):
-    """Rows by their places, read when they are asked for."""
+class RowSource(Protocol):
+    """Rows by their numbers, read when they are indexed."""
 
     def __getitem__(self, rows: list[int], /) -> npt.NDArray[Any]:
         """The rows, in the order asked for."""
@@ -73,7 +73,7 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordedClips:
     """The clips of one dataset: where the arrays of each sense and of the hub have them, and what they show."""
 
     dataset: str
@@ -84,7 +84,7 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Clip:
-    """One that is paired; `keys` are equal numbers where two clips are no negatives of each other."""
+    """A paired clip; `keys` are equal numbers where two clips are no negatives of each other."""
 
     dataset: str
     clip_id: str
@@ -93,7 +93,7 @@ class Clip:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Who is learnt from and who is held out."""
+    """The pairs to learn from and those held out."""
 
     training: list[Clip]
     held_out: list[Clip]
@@ -101,7 +101,7 @@ class Pairs:
 
     @property
     def counts(self) -> dict[str, int]:
-        """By dataset the number of pairs."""
+        """The number of pairs by dataset."""
         everyone = [*self.training, *self.held_out]
         return {dataset: sum(clip.dataset == dataset for clip in everyone) for dataset in self.wanted}
 
@@ -113,7 +113,7 @@ def read_events(clips: Path) -> dict[str, Event]:
 
 
 class ClipId(msgspec.Struct, frozen=True, gc=False):
-    """What is read of a split table where the clips alone matter."""
+    """The columns of a split table that are read where only its clips matter."""
 
     clip_id: str
 
@@ -123,7 +123,7 @@ def named(split_table: Path) -> set[str]:
     return {row.clip_id for some in tables.batches(split_table, SPLIT.only(ClipId)) for row in some}
 
 
-def pair(rules: Rules, recorded: Sequence[Recorded], split: str, seed: int) -> Pairs:
+def pair(rules: Rules, recorded: Sequence[RecordedClips], split: str, seed: int) -> Pairs:
     """Join hub and senses by id. Raises DataError where too few clips have both."""
     training: list[tuple[str, str]] = []
     held_out: list[tuple[str, str]] = []
@@ -151,7 +151,7 @@ def pair(rules: Rules, recorded: Sequence[Recorded], split: str, seed: int) -> P
     return Pairs(clips[: len(training)], clips[len(training) :], wanted)
 
 
-def _wanted(of: Of, recorded: Recorded, split: str, seed: int) -> tuple[set[str], Collection[str]]:
+def _wanted(of: Of, recorded: RecordedClips, split: str, seed: int) -> tuple[set[str], Collection[str]]:
     """The clips of a dataset that may be paired, and which of them are held out."""
     if recorded.split_table is None:
         return set(recorded.events), _drawn(recorded, set(recorded.events), seed)
@@ -164,7 +164,7 @@ def _wanted(of: Of, recorded: Recorded, split: str, seed: int) -> tuple[set[str]
     return set(chosen) & set(recorded.events), {clip_id for clip_id, held_out in chosen.items() if held_out}
 
 
-def labelled_clips(rules: Rules, recorded: Recorded, split: str) -> str | None:
+def labelled_clips(rules: Rules, recorded: RecordedClips, split: str) -> str | None:
     """The digest of the clips whose labels the rules read (core.roles.clips_digest); None where they read none.
 
     As for a classifier, these are all clips that the split table allows, even if a sense lacks some.
@@ -175,7 +175,7 @@ def labelled_clips(rules: Rules, recorded: Recorded, split: str) -> str | None:
     return roles.clips_digest(row.clip_id for row in rows if row.role in ROLES[rules.of])
 
 
-def _drawn(recorded: Recorded, allowed: set[str], seed: int) -> set[str]:
+def _drawn(recorded: RecordedClips, allowed: set[str], seed: int) -> set[str]:
     """A tenth of the performances that hub and senses have, at least one: those whose first clip's id hashes lowest."""
     first: dict[str, str] = {}
     for clip_id in sorted(allowed):
@@ -208,7 +208,9 @@ class PairedClips:
     """A source of pairs: `x/<name>` of every sense and of the hub, and `keys` (N, K) of each clip."""
 
     clips: list[Clip]
-    arrays: dict[str, dict[str, Rowed]]  # by dataset and name: a hub's are its vectors, or its clips where it learns
+    arrays: dict[
+        str, dict[str, RowSource]
+    ]  # by dataset and name: a hub's are its vectors, or its clips where it learns
     places: dict[str, Rows]  # by name: the row of each clip in its dataset's arrays
     batch_size: int
     shuffled: bool
@@ -245,8 +247,8 @@ class PairedClips:
 
 def source(
     clips: list[Clip],
-    recorded: Sequence[Recorded],
-    arrays: dict[str, dict[str, Rowed]],
+    recorded: Sequence[RecordedClips],
+    arrays: dict[str, dict[str, RowSource]],
     batch_size: int,
     *,
     shuffled: bool,

@@ -9,12 +9,14 @@ from collections.abc import Mapping, Sequence
 from pipeline.core.errors import LeakError
 from pipeline.core.scores import PAIRS_MAY_NOT_HOLD
 from pipeline.labels import overlap
-from pipeline.training.paired import Clip, Of, Recorded
+from pipeline.training.paired import Clip, Of, RecordedClips
 
 Names = Mapping[str, Sequence[str]]  # by dataset the names of its classes, in the order of their ids
 
 
-def paired_classes(clips: Sequence[Clip], recorded: Sequence[Recorded], own: str, names: Names) -> dict[str, list[int]]:
+def paired_classes(
+    clips: Sequence[Clip], recorded: Sequence[RecordedClips], own: str, names: Names
+) -> dict[str, list[int]]:
     """By dataset the classes of the clips; of `own` also those whose name a paired class of another dataset bears."""
     events = {recording.dataset: recording.events for recording in recorded}
     class_ids: dict[str, set[int]] = {dataset: set() for dataset in events}

@@ -1,4 +1,4 @@
-"""What a CLIP knows while it learns: captions told from what is false, and general pairs it should not forget."""
+"""What a CLIP knows during training: true captions against false ones, and general pairs that it should not forget."""
 
 # Shapes: N pairs, M false texts, G general pairs, D size of a vector.
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""The processes that train one module together, as torchrun starts them: who one is, and what the others hold.
+"""The processes that train one module together, as torchrun starts them: this one's rank, and the others' rows.
 
 Rank r takes rows[r::num_ranks] of every step. Rank 0 leads: it alone writes and speaks; the others compute along.
 """
@@ -20,12 +20,12 @@ def under_torchrun() -> bool:
 
 
 def rank() -> int:
-    """From 0; 0 for a single process."""
+    """The rank of this process, from 0."""
     return int(os.environ["RANK"]) if under_torchrun() else 0
 
 
 def local_rank() -> int:
-    """Of the processes on this machine, from 0."""
+    """The rank among the processes of this machine, from 0."""
     return int(os.environ["LOCAL_RANK"]) if under_torchrun() else 0
 
 
@@ -41,7 +41,7 @@ def leads() -> bool:
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """In the block `gathered` joins nothing: ranks measure different batches."""
+    """In the block `gathered` returns its argument: ranks measure different batches."""
     global _alone  # noqa: PLW0603 - a loss function is given no context
     before, _alone = _alone, True
     try:

@@ -1,4 +1,4 @@
-"""What a trained network makes of clips: of each recording the mean of the unit representations of its clips."""
+"""Representations of recordings by a trained network: the mean of the unit representations of their clips."""
 
 # Shapes: N recordings, K clips of each, D size of a representation.
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,22 +25,22 @@ BLOCK = 2048  # recordings whose representations are one part: what a killed run
 _FILE = "pooled.zarr"  # in the folder of a part
 
 
-class Represents(Protocol):
-    """A module with a representation of clips of which nothing else is known."""
+class Representer(Protocol):
+    """A module that represents clips without knowing their classes."""
 
     def represent(self, batch: dict[str, Tensor], /) -> Tensor:
         """visual_ND of a batch of clips."""
 
 
-class Shown(Protocol):
+class ClipsToEncode(Protocol):
     """The clips of a dataset."""
 
     @property
     def ids(self) -> list[str]:
-        """Sorted."""
+        """Ids of the clips, sorted."""
 
     def shown(self, ids: Sequence[str], seed: int, /) -> Source:
-        """A source of all clips that stand for each recording, along axis 1."""
+        """A source of the chosen clips of each recording, along axis 1."""
 
     def decided_by(self, ids: Sequence[str], /) -> str:
         """Digest of what is shown of some clips."""
@@ -48,7 +48,7 @@ class Shown(Protocol):
 
 @dataclass(frozen=True)
 class Task:
-    """How and by what name clips are encoded."""
+    """How clips are encoded, and the name of the part."""
 
     name: str  # of the parts
     decided_by: Mapping[str, object]  # code and weights
@@ -59,7 +59,7 @@ class Task:
     seed: int
 
 
-def finished(module: Represents, clips: Shown, task: Task) -> list[Path]:
+def finished(module: Representer, clips: ClipsToEncode, task: Task) -> list[Path]:
     """The folders of the parts that hold the representations of all clips, a block of recordings each."""
     folders = []
     for number, start in enumerate(range(0, len(clips.ids), BLOCK)):
@@ -83,7 +83,7 @@ def pooled(parts: Sequence[Path]) -> Floats:
 
 
 def represented(
-    module: Represents, data: Source, running: loop.Running, precision: engines.Precision, num_threads: int
+    module: Representer, data: Source, running: loop.Running, precision: engines.Precision, num_threads: int
 ) -> Floats:
     """pooled_ND: so the cosine of `pooled` with a vector is the mean of its clips' cosines, times one number a row.
 
@@ -98,7 +98,7 @@ def represented(
         return np.concatenate([_pooled(module, arrays, device) for arrays in readers.stream(0, requests)])
 
 
-def _pooled(module: Represents, arrays: Mapping[str, npt.NDArray[Any]], device: torch.device) -> Floats:
+def _pooled(module: Representer, arrays: Mapping[str, npt.NDArray[Any]], device: torch.device) -> Floats:
     num_clips = next(iter(arrays.values())).shape[1]
     batch = {name: torch.from_numpy(array).to(device).flatten(0, 1) for name, array in arrays.items()}
     visual_MD = module.represent(batch).float()
@@ -108,7 +108,7 @@ def _pooled(module: Represents, arrays: Mapping[str, npt.NDArray[Any]], device: 
 
 
 @contextmanager
-def _at_rest(module: Represents, device: torch.device, num_threads: int) -> Iterator[None]:
+def _at_rest(module: Representer, device: torch.device, num_threads: int) -> Iterator[None]:
     assert isinstance(module, nn.Module)
     with deterministic(0, num_threads), torch.inference_mode():
         module.to(device).eval()

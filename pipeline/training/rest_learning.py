@@ -36,7 +36,7 @@ Batch = dict[str, Tensor]
 
 
 class Plan(Params):
-    """What decides the weights beside the clips and the seed."""
+    """What decides the weights, apart from the clips and the seed."""
 
     frames: FrameParams | None  # null: tokens are stored
     model: ModelParams
@@ -87,7 +87,7 @@ class Clips:
 
 @dataclass(frozen=True)
 class RestTask:
-    """What one training learns from, beside its clips."""
+    """What one training learns from, apart from its clips."""
 
     class_names: Sequence[str]  # K, of the classes that are taught
     vectors_KE: npt.NDArray[np.float32]
@@ -108,7 +108,7 @@ class Task:
 
 
 def warm_up(plan: Plan, clips: Clips, num_classes: int, task: Task, file: Path) -> None:
-    """Write the frame encoder of the epoch that knew most held-out clips by the mean of their tokens."""
+    """Write the frame encoder of the epoch that recognised most held-out clips by the mean of their tokens."""
     assert plan.warmup is not None
     with _recorded(plan.warmup, task) as facts:
         classifier = _WarmUp(_frames(plan), num_classes)
@@ -165,7 +165,7 @@ def _fit(
 
 @contextmanager
 def _recorded(params: loop.Params, task: Task) -> Iterator[dict[str, object]]:
-    """A line of the run log, and the same draws whatever ran before."""
+    """Writes a line of the run log; the block's random draws do not depend on what ran before."""
     log = runs.recorded("training", task.what, writes=ranks.leads())
     with log as facts, deterministic(task.seed, params.num_threads):
         yield facts
@@ -192,7 +192,7 @@ def built(plan: Plan, rest_task: RestTask) -> Rest | E2E:
 
 
 def loaded(plan: Plan, rest_task: RestTask, file: Path) -> Rest | E2E:
-    """The network of a file of weights, at rest. Raises DataError for weights of another size."""
+    """The network of a file of weights, in eval mode. Raises DataError for weights of another size."""
     module = built(plan, rest_task)
     try:
         module.load_state_dict(checkpoint.load(file, "rest")[0])
@@ -202,7 +202,7 @@ def loaded(plan: Plan, rest_task: RestTask, file: Path) -> Rest | E2E:
 
 
 def watched(plan: Plan) -> str:
-    """What an epoch is chosen by."""
+    """The metric by which the epoch is chosen."""
     if plan.losses is None:
         return "cosine"
     return "accuracy" if plan.losses.cls else "word_accuracy"

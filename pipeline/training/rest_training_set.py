@@ -12,16 +12,16 @@ from pipeline.core.split_table import SplitTable
 from pipeline.training.training_set import ROLES, Classes, training_set_of
 
 
-class Viewed(Protocol):
-    """Clips that can be looked at, and why others cannot."""
+class ViewedClips(Protocol):
+    """The clips that can be read, and why others cannot."""
 
     @property
     def ids(self) -> list[str]:
-        """Sorted."""
+        """Ids of the clips, sorted."""
 
     @property
     def reasons(self) -> Mapping[str, str]:
-        """By clip id."""
+        """The reasons, by clip id."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,11 @@ def classes_of(table: SplitTable, split: str, classes: Classes) -> list[int]:
 
 
 def read(
-    table: SplitTable, split: str, classes: Classes, taught: Mapping[int, str], clips: Viewed, max_rejected: float
+    table: SplitTable, split: str, classes: Classes, taught: Mapping[int, str], clips: ViewedClips, max_rejected: float
 ) -> RestTrainingSet:
     """The clips of the taught classes.
 
-    Raises DataError where more than `max_rejected` of them cannot be looked at, and for a class of which none can.
+    Raises DataError where more than `max_rejected` of them cannot be read, and for a class without any.
     """
     wanted = [row for row in table.rows[split] if row.role in ROLES[classes] and row.class_id in taught]
     lost = _lost(clips, wanted, table.path, max_rejected)
@@ -69,8 +69,8 @@ def read(
     )
 
 
-def _lost(clips: Viewed, wanted: Sequence[SplitRow], split_table: Path, max_rejected: float) -> set[str]:
-    """Which of the wanted clips cannot be looked at."""
+def _lost(clips: ViewedClips, wanted: Sequence[SplitRow], split_table: Path, max_rejected: float) -> set[str]:
+    """The wanted clips that cannot be read, with the reasons."""
     viewed, rejects = set(clips.ids), Rejects(f"rest: clips of {split_table}")
     for row in wanted:
         if row.clip_id not in viewed:

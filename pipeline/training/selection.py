@@ -1,4 +1,4 @@
-"""A method is trained on fit, selected on val, trained once more as `refit` says, and asked about the test clips."""
+"""A method is trained on fit, selected on val, trained again as `refit` says, and scores the test clips."""
 
 # Shapes: N clips, S settings, K classes.
 from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ GATE = "gate.npy"
 
 
 def method(name: str) -> Method:
-    """A file of the methods' folder."""
+    """A method, by the name of its file."""
     return cast(Method, members.load(METHODS, name))
 
 
@@ -36,8 +36,8 @@ def reading(name: str) -> Reading:
 
 
 @dataclass(frozen=True)
-class Parting:
-    """How clips of seen and of unseen classes are told apart under one setting."""
+class Corrections:
+    """The corrections of the bias to seen classes under one setting."""
 
     calibration: float
     gate: Gate
@@ -45,7 +45,7 @@ class Parting:
 
 @dataclass(frozen=True)
 class Plan:
-    """What decides a training beside its task."""
+    """What decides a training, apart from its task."""
 
     method: str  # a file of pipeline/models/methods
     variant: str
@@ -71,7 +71,7 @@ class Plan:
 
 
 def learn(task: Task, member: Method, plan: Plan, folder: Path) -> None:
-    """Leave what is learnt of one task in a folder.
+    """Write what one task's training leaves into a folder.
 
     Scores (`<label space>.npy`, (N, S, K)), the gates of generalised scores, the selected weights and, in `part.json`,
     the history.
@@ -101,19 +101,19 @@ def learn(task: Task, member: Method, plan: Plan, folder: Path) -> None:
 
 
 def seed_of(task: Task) -> int:
-    """Of all that is drawn for a task."""
+    """The seed of everything drawn for a task."""
     return seeds.derived_seed(task.seed, "align", task.split)
 
 
-def _gate(task: Task, parting: list[Parting], scored: list[Array], folder: Path) -> None:
-    """Leave the probabilities that a clip is of an unseen class, (N, S)."""
+def _gate(task: Task, parting: list[Corrections], scored: list[Array], folder: Path) -> None:
+    """Write the probabilities that a clip is of an unseen class, (N, S)."""
     is_seen_K = ~np.isin(task.spaces["gzsl"], task.unseen)
     gates = [part.gate(score_NK, is_seen_K) for part, score_NK in zip(parting, scored, strict=True)]
     np.save(folder / GATE, np.stack(gates, axis=1), allow_pickle=False)
 
 
 def gate(folder: Path) -> Array | None:
-    """What `learn` has left of gates."""
+    """The probabilities that `learn` has written, if any."""
     return np.load(folder / GATE, allow_pickle=False) if (folder / GATE).is_file() else None
 
 
@@ -123,7 +123,7 @@ def _first(task: Task) -> list[int]:
 
 
 def _explain(task: Task, candidate: CandidateModel, folder: Path) -> None:
-    """Leave what lies behind the scores of the unseen clips among the unseen classes (`explain_<name>.npy`)."""
+    """Write the arrays that explain the scores of the unseen clips among the unseen classes (`explain_<name>.npy`)."""
     if candidate.explain is None or "unseen" not in task.spaces:
         return
     for name, rows in candidate.explain(task.tested("unseen")[1], task.texts.of(task.spaces["unseen"])).items():
@@ -131,17 +131,17 @@ def _explain(task: Task, candidate: CandidateModel, folder: Path) -> None:
 
 
 def explained(folder: Path) -> dict[str, Array]:
-    """What `learn` has left in a folder beside the scores, by name."""
+    """The explaining arrays that `learn` has written, by name."""
     files = sorted(folder.glob(f"{scores.EXPLAIN}*.npy"))
     return {file.stem.removeprefix(scores.EXPLAIN): np.load(file, allow_pickle=False) for file in files}
 
 
-def _grid_search(task: Task, member: Method, plan: Plan, seed: int) -> tuple[list[dict[str, Any]], list[Parting]]:
+def _grid_search(task: Task, member: Method, plan: Plan, seed: int) -> tuple[list[dict[str, Any]], list[Corrections]]:
     """For every setting loss and accuracy on clips of classes that stand in for unseen ones.
 
     Where test clips of seen classes are scored too, also how seen and unseen ones are parted.
     """
-    parting: list[Parting] = []
+    parting: list[Corrections] = []
     is_parted = "gzsl" in task.spaces
     if plan.num_folds is not None:
         folded = _by_folds(task, member, plan, seed)
@@ -185,15 +185,15 @@ def _hits(task: Task, candidate: CandidateModel, clips: Clips, class_ids: Sequen
     return hits
 
 
-def _parting(task: Task, candidate: CandidateModel) -> Parting:
-    """How a method that was trained on fit parts held-out clips of its classes from those of val classes."""
+def _parting(task: Task, candidate: CandidateModel) -> Corrections:
+    """How well a method trained on fit separates held-out clips of its classes from those of val classes."""
     fit = sorted({*task.fit.class_ids, *task.held_out.class_ids})
     texts = task.texts.of(sorted([*fit, *task.val_classes]))
     features_ND = np.concatenate([task.held_out.features_ND, task.val.features_ND])
     truth_N = texts.rows([*task.held_out.class_ids, *task.val.class_ids])
     scored = ScoredClips(candidate.score(features_ND, texts), np.isin(texts.class_ids, fit), truth_N)
     fewest = min(len(fit), len(task.val_classes), len(task.unseen))
-    return Parting(generalised.calibration(scored), generalised.fit_gate(scored, min(generalised.NUM_BEST, fewest)))
+    return Corrections(generalised.calibration(scored), generalised.fit_gate(scored, min(generalised.NUM_BEST, fewest)))
 
 
 def _metadata(task: Task, plan: Plan, setting: str) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def teaching_texts(params: Params, texts: StoredTexts, class_ids: Sequence[int],
 
 
 def _space(params: Params, store: Store, seed: int, dim: int) -> TextSpace:
-    """Of which texts the kept map must say that it leads to them."""
+    """The space of texts that a kept map leads to."""
     weights_hash = text_weights(store, seed)
     if weights_hash is None:
         raise DataError(

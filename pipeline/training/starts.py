@@ -1,4 +1,4 @@
-"""What a bound encoder begins as: weights drawn by its seed, those of a supervised training, or the hub's own tower."""
+"""The first weights of a bound encoder: drawn by its seed, those of a supervised training, or the hub's own tower."""
 
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ def file_of(sense: Sense, pretrained: Path, split: str, seed: int, where: str) -
 
 
 def meta_of(sense: Sense, file: Path, request: frozen.EncoderRequest, layout: str) -> frozen.EncoderMeta:
-    """The metadata of a start's weights. Refuses weights of another encoder and such as saw an unseen class."""
+    """The metadata of a start's weights. Refuses weights of another encoder and those trained on an unseen class."""
     meta = frozen.check(checkpoint.load(file)[1], file, request, layout)
     if meta.text_space is not None:
         raise DataError(
@@ -50,7 +50,7 @@ def meta_of(sense: Sense, file: Path, request: frozen.EncoderRequest, layout: st
 
 
 def fill(bound: BoundEncoder, sense: Sense, file: Path | None, hub: Any, where: str) -> None:
-    """Put the start's weights into a new encoder, ready to learn; the hub's tower also gives its projection."""
+    """Load the start's weights into a new encoder; the hub's tower also gives its projection."""
     encoder = bound.encoder
     if file is not None:
         learns = [(weight, weight.requires_grad) for weight in encoder.parameters()]

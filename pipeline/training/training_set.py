@@ -37,11 +37,11 @@ class TrainingSet:
 
 
 class Available(Protocol):
-    """Clips that can be learnt from, and those that are known to be unusable."""
+    """The clips to choose from, and those known to be unusable."""
 
     @property
     def path(self) -> Path:
-        """Where they stand."""
+        """Where the clips are stored, for messages."""
 
     @property
     def place(self) -> Mapping[str, int]:
@@ -49,7 +49,7 @@ class Available(Protocol):
 
     @property
     def rejected(self) -> Collection[str]:
-        """Clips that are left out."""
+        """The ids of unusable clips."""
 
 
 class Prepared:

@@ -1,4 +1,4 @@
-"""A training that is not finished: its state in one file, from which a killed run goes on to the same bytes.
+"""The state of an unfinished training in one file, from which a killed run goes on to the same bytes.
 
 Weights, optimiser, moving average, generators of random numbers, sums of the epoch and what was chosen so far: tensors
 in safetensors, the rest JSON in its metadata. The file is replaced at once, by rank 0 alone.
@@ -16,17 +16,17 @@ from pipeline.training import ranks
 
 
 class Stateful(Protocol):
-    """What goes on beside the learner."""
+    """State beside the learner's."""
 
     def state(self) -> State:
-        """Tensors, and what is JSON."""
+        """Tensors, and a JSON object."""
 
     def put_back(self, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
-        """Go on from a state."""
+        """Restore a state."""
 
 
-class Kept:
-    """The file of a learner and of what is chosen on the way; where it is there, both go on from it."""
+class ResumeFile:
+    """The file that holds the state of a learner and of the best epoch; if it exists, both resume from it."""
 
     def __init__(self, file: Path, every: int | None, learner: Learner, chosen: Stateful) -> None:
         self._file, self._every, self._learner, self._chosen = file, every, learner, chosen

@@ -52,7 +52,7 @@ def test_a_binding_step_against_a_step_of_the_classifier(benchmark: BenchmarkFix
     def epoch(*, bound: bool) -> float:
         with deterministic(0, 1):
             encoder = skeleton.build("stgcn", {"graph": "paper", "plan": "reduced", "dropout": 0.1}, "kinect20", "here")
-            temperature = binding.Learned(kind="learned", start=0.08)
+            temperature = binding.LearnedTemperature(kind="learned", start=0.08)
             module: torch.nn.Module = Classifier(encoder, NUM_CLASSES)
             loss_fn: loop.LossFn = classified
             if bound:

@@ -181,7 +181,7 @@ def test_the_weights_say_all_that_pretrain_would(here):
     training_set.training_clips, training_set.rows, training_set.held_out_rows = "", [], []
     plan = encoders.Plan.model_construct(**dict.fromkeys(encoders.Plan.model_fields))
     fitted, prepared = SimpleNamespace(epoch=0, history=[]), SimpleNamespace(attrs={"layout": "ntu25"})
-    assert set(about) - {"adopted", "released"} == set(encoders._about(plan, prepared, training_set, 0, fitted))
+    assert set(about) - {"adopted", "released"} == set(encoders._metadata(plan, prepared, training_set, 0, fitted))
     assert about["options"] == {"graph": "released", "plan": "reduced", "dropout": 0.5}
     assert about["training_names"] == [NAMES[class_id] for class_id in SEEN]
     assert (about["unseen_classes"], about["training_clips"], about["classes"]) == (UNSEEN, "unknown", "seen")

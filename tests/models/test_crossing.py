@@ -10,7 +10,7 @@ from pipeline.core.errors import DataError, LeakError
 from pipeline.core.params import parse
 from pipeline.models import crossing
 from pipeline.models.clip_vectors import POOLED, Reading
-from pipeline.models.crossing import Crossing, CrossRequest, Side
+from pipeline.models.crossing import Crossing, CrossRequest, DatasetInputs
 from tests.counting import count_reads, twice
 from tests.steps import crossed
 from tests.steps.crossed import PARK, TAUGHT, World
@@ -31,7 +31,7 @@ def asked(reading: Reading = POOLED, **changes: Any) -> CrossRequest:
 
 
 def joined(world: World, **changes: Any) -> Crossing:
-    sides = [Side(place.inputs, dict(enumerate(place.names))) for place in (world.yard, world.park)]
+    sides = [DatasetInputs(place.inputs, dict(enumerate(place.names))) for place in (world.yard, world.park)]
     return crossing.crossed(*sides, asked(**changes))
 
 

@@ -15,8 +15,8 @@ from pipeline.core.readers import Readers
 from pipeline.core.seeds import generator
 from pipeline.formats import video
 from pipeline.sources.video_clips import (
+    ClipChoice,
     Place,
-    Shown,
     ShownClips,
     VideoClips,
     Videos,
@@ -128,7 +128,7 @@ def test_reader_processes_give_the_same_bytes(videos: Videos) -> None:
 
 @pytest.mark.parametrize(("count", "firsts"), [(1, [6]), (2, [3, 9]), (4, [1, 4, 7, 10])])
 def test_even_places_are_the_middles_of_equal_parts(count: int, firsts: list[int]) -> None:
-    shown = Shown(num_clips=count, positions="even", crop="centre")
+    shown = ClipChoice(num_clips=count, positions="even", crop="centre")
     found = places(shown, 12, generator(0, "t"))
     assert [place.first for place in found] == firsts
     assert {(place.down, place.across) for place in found} == {(0.5, 0.5)}
@@ -136,7 +136,7 @@ def test_even_places_are_the_middles_of_equal_parts(count: int, firsts: list[int
 
 @pytest.mark.parametrize(("positions", "crop"), [("random", "centre"), ("even", "random")])
 def test_the_clips_of_a_video_are_those_of_its_places(videos: Videos, positions: Any, crop: Any) -> None:
-    shown = Shown(num_clips=3, positions=positions, crop=crop)
+    shown = ClipChoice(num_clips=3, positions=positions, crop=crop)
     data = ShownClips(videos, list(NUM_FRAMES), window(), shown, seed=7, batch_size=2)
     found = data.read(np.array([1]), seed=0)["x"]
     assert found.shape == (1, 3, 3, 3, 8, 8)

@@ -19,28 +19,32 @@ HISTORY = viewing.WeightsHistory([], [], None)
 
 
 @pytest.fixture
-def stored(tmp_path: Path) -> viewing.Stored:
+def stored(tmp_path: Path) -> viewing.StoredView:
     with store.create(tmp_path / "f.zarr", {"dataset": "d"}) as writer:
         writer.group("all", ["d/a", "d/b"]).put("pooled", np.eye(2, dtype=np.float32))
     found = Store(tmp_path / "f.zarr", "extract")
-    return viewing.Stored(found, Tokens(found, "all", "pooled", None), TEST, HISTORY, {})
+    return viewing.StoredView(found, Tokens(found, "all", "pooled", None), TEST, HISTORY, {})
 
 
-def test_ids_are_sorted_once(stored: viewing.Stored) -> None:
+def test_ids_are_sorted_once(stored: viewing.StoredView) -> None:
     asked = {"num_frames": 2, "stride": 1, "short_side": 4, "crop": 4, "short": "repeat"}
     window = parse(Window, asked, "window")
-    filmed = viewing.Filmed(Videos("d", Path(), {"d/b": clip_row(), "d/a": clip_row()}), window, TEST, {}, HISTORY)
+    filmed = viewing.VideoView(Videos("d", Path(), {"d/b": clip_row(), "d/a": clip_row()}), window, TEST, {}, HISTORY)
     assert (filmed.ids, stored.ids) == (["d/a", "d/b"], ["d/a", "d/b"])
     assert filmed.ids is filmed.ids
     assert stored.ids is stored.ids
 
 
-def test_a_store_is_hashed_once_however_many_parts_ask(stored: viewing.Stored, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_is_hashed_once_however_many_parts_ask(
+    stored: viewing.StoredView, monkeypatch: pytest.MonkeyPatch
+) -> None:
     hashed = []
     monkeypatch.setattr(viewing, "path_digest", lambda path: hashed.append(path) or hashing.path_digest(path))
     one, other = stored.decided_by(["d/a"]), stored.decided_by(["d/b"])
     assert one != other
     assert hashed == [stored.store.path]
     shutil.copytree(stored.store.path, stored.store.path.with_name("g.zarr"))
-    again = viewing.Stored(Store(stored.store.path.with_name("g.zarr"), "extract"), stored.tokens, TEST, HISTORY, {})
+    again = viewing.StoredView(
+        Store(stored.store.path.with_name("g.zarr"), "extract"), stored.tokens, TEST, HISTORY, {}
+    )
     assert again.decided_by(["d/a"]) == one

@@ -51,9 +51,9 @@ class Place:
         )
 
     @property
-    def where(self) -> cross.Where:
+    def where(self) -> cross.DatasetPaths:
         """As the step takes them."""
-        return cross.Where(self.inputs, self.prompts)
+        return cross.DatasetPaths(self.inputs, self.prompts)
 
     def class_id(self, clip_id: str) -> int:
         """Of a clip."""

@@ -92,7 +92,7 @@ class Data:
 
     @property
     def where(self):
-        return cross.Where(Inputs(self.root / "f.zarr", self.texts, self.split), self.prompts)
+        return cross.DatasetPaths(Inputs(self.root / "f.zarr", self.texts, self.split), self.prompts)
 
 
 @pytest.fixture

@@ -201,15 +201,15 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
 ) -> None:
     """The warm-up takes two steps, the joint training two an epoch: killed within, between and in the second epoch."""
     taken: list[str] = []
-    after_step = unfinished.Kept.after_step
+    after_step = unfinished.ResumeFile.after_step
 
-    def counted(kept: unfinished.Kept) -> None:
+    def counted(kept: unfinished.ResumeFile) -> None:
         after_step(kept)
         taken.append("step")
         if len(taken) == step:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(unfinished.Kept, "after_step", counted)
+    monkeypatch.setattr(unfinished.ResumeFile, "after_step", counted)
     with pytest.raises(KeyboardInterrupt):
         run(world, every=1)
     assert not (world / "out").exists()

@@ -15,7 +15,7 @@ from pipeline.core.params import parse
 from pipeline.models import checkpoint
 from pipeline.models.bound import BoundEncoder
 from pipeline.training import loop, ranks
-from pipeline.training.binding import Arm, Binding, Fixed, Learned, loss_of
+from pipeline.training.binding import Arm, Binding, FixedTemperature, LearnedTemperature, loss_of
 from tests.training.trainee import DEVICES, PARAMS
 
 CASES = {  # of seven clips, of which rank 0 has the even ones: keys, and whether the hub learns
@@ -57,7 +57,10 @@ def arrays(case: str) -> dict[str, np.ndarray]:
 
 def learner(case: str) -> Binding:
     torch.manual_seed(0)
-    temperatures = {"one": Learned(kind="learned", start=0.08), "two": Fixed(kind="fixed", value=0.8)}
+    temperatures = {
+        "one": LearnedTemperature(kind="learned", start=0.08),
+        "two": FixedTemperature(kind="fixed", value=0.8),
+    }
     channels = {"one": 4, "two": 2}
     arms = {name: Arm(BoundEncoder(Mean(channels[name]), 5), how) for name, how in temperatures.items()}
     return Binding(arms, Mean(3) if CASES[case][1] else None).double()

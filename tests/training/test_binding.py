@@ -9,7 +9,15 @@ import torch
 
 from pipeline.models import checkpoint
 from pipeline.models.bound import BoundEncoder
-from pipeline.training.binding import Arm, Binding, Fixed, Learned, batch_recall, left_out, loss_of
+from pipeline.training.binding import (
+    Arm,
+    Binding,
+    FixedTemperature,
+    LearnedTemperature,
+    batch_recall,
+    left_out,
+    loss_of,
+)
 from tests.training import joined_binding
 from tests.training.joined_binding import CASES, arrays, learner
 from tests.training.test_ranks import start
@@ -80,11 +88,11 @@ def test_a_learned_temperature_is_bounded_as_clips_and_can_leave_its_bound() -> 
 
 
 def test_a_fixed_temperature_may_be_any() -> None:
-    arm = Arm(BoundEncoder(joined_binding.Mean(2), 5), Fixed(kind="fixed", value=0.005))
+    arm = Arm(BoundEncoder(joined_binding.Mean(2), 5), FixedTemperature(kind="fixed", value=0.005))
     some = {"x/a": torch.ones(2, 2, 3), "x/hub": torch.eye(2, 5), "keys": torch.zeros(2, 0)}
     assert Binding({"a": arm}, None)(some)["scale/a"].item() == pytest.approx(200, rel=1e-5)
     assert (arm.temperature, arm.learned) == (pytest.approx(0.005), False)
-    assert Arm(arm.bound, Learned(kind="learned", start=0.08)).learned
+    assert Arm(arm.bound, LearnedTemperature(kind="learned", start=0.08)).learned
 
 
 def test_two_processes_bind_as_one_does(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from pipeline.core import split_table
 from pipeline.core.errors import DataError
 from pipeline.core.params import parse
-from pipeline.training.paired import Event, Recorded, Rules, pair, read_events, source
+from pipeline.training.paired import Event, RecordedClips, Rules, pair, read_events, source
 from tests.steps import binding
 from tests.steps.binding import HELD_OUT, IDS, LABELS
 
@@ -26,13 +26,13 @@ def split(tmp_path: Path) -> Path:
     return tmp_path / "data/split/toy-random.parquet"
 
 
-def recorded(split: Path | None, dataset: str = "toy", ids: list[str] = IDS) -> Recorded:
+def recorded(split: Path | None, dataset: str = "toy", ids: list[str] = IDS) -> RecordedClips:
     """Two views a performance; the hub has the clips in another order."""
     places = {clip_id: row for row, clip_id in enumerate(sorted(IDS))}
     hub = {clip_id: row for row, clip_id in enumerate(sorted(ids, reverse=True))}
     events = {clip_id: Event(clip_id[:-3], LABELS[clip_id]) for clip_id in IDS}
     table = None if split is None else split_table.read(split, ["s0", "s1"])
-    return Recorded(dataset, table, {"hub": hub, "skeleton": places}, events)
+    return RecordedClips(dataset, table, {"hub": hub, "skeleton": places}, events)
 
 
 def test_roles_say_who_is_paired(split: Path) -> None:
@@ -71,7 +71,7 @@ def test_who_is_held_out_is_drawn_by_ids_and_seed() -> None:
     assert len({tuple(ids) for ids in drawn.values()}) > 1
     other = recorded(None)
     renamed = {clip_id: Event(f"x{event.performance[::-1]}", 7) for clip_id, event in other.events.items()}
-    renamed_too = Recorded("toy", None, other.places, renamed)
+    renamed_too = RecordedClips("toy", None, other.places, renamed)
     assert [clip.clip_id for clip in pair(rules(of="all"), [renamed_too], "s0", 0).held_out] == drawn[0]
 
 
