@@ -44,13 +44,13 @@ def ranks(query_ND: Vectors, gallery_ND: Vectors, performance_N: Ints) -> tuple[
     return rank_N, num_candidates_N
 
 
-def nearest(query_D: Vectors, gallery_ND: Vectors, performance_N: Ints, right: int, most: int) -> list[int]:
+def nearest(query_D: Vectors, gallery_ND: Vectors, performance_N: Ints, right: int, num_nearest: int) -> list[int]:
     """The first clips that a query finds, best first, ranked as in `ranks`; equal ones in their order."""
     candidates = np.flatnonzero((performance_N != performance_N[right]) | (np.arange(len(gallery_ND)) == right))
     is_right = candidates == right
     cosine = gallery_ND[candidates].astype(np.float64) @ query_D.astype(np.float64) - TIE * is_right
     order = np.lexsort((candidates, is_right, -cosine))
-    return [int(place) for place in candidates[order[:most]]]
+    return [int(place) for place in candidates[order[:num_nearest]]]
 
 
 def chance(num_candidates_N: Ints, depth: int) -> float:

@@ -109,8 +109,8 @@ def _text_bytes(column: pa.ChunkedArray) -> int:
 
 def _check_size(path: Path, num_values: int, num_bytes: int = 0, what: str = _CLIPS) -> None:
     if num_values > _MAX_VALUES or num_bytes > _MAX_BYTES:
-        most = f"{_MAX_VALUES} values and {_MAX_BYTES >> 20} MiB"
-        raise FormatError(f"{path}: too large for {what}, at most {most} are read")
+        limits = f"{_MAX_VALUES} values and {_MAX_BYTES >> 20} MiB"
+        raise FormatError(f"{path}: too large for {what}, at most {limits} are read")
 
 
 def _check(path: Path, header: list[str], columns: tuple[str, ...]) -> None:

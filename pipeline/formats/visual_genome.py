@@ -185,7 +185,7 @@ class Image:
     mentioned: list[tuple[Described, str, Described]] = field(default_factory=list)
     merged: dict[int, int] = field(default_factory=dict)  # id that was merged away -> id that stayed
     data: ImageData = field(default_factory=ImageData)
-    one_id_an_object: bool = True  # false for v1.0, whose mentions are joined by name and box
+    one_id_per_object: bool = True  # false for v1.0, whose mentions are joined by name and box
 
 
 @contextmanager
@@ -268,7 +268,7 @@ class Annotations:
         attributed = self._decode("attributes", image_id, _ANY_ATTRIBUTES) or _AnyAttributes([])
         record = self._decode("objects", image_id, _ANY_OBJECTS) or _AnyObjects([])
         image = Image(image_id, [mention.described() for mention in record.objects])
-        image.one_id_an_object = all(mention.object_id is not None for mention in record.objects)
+        image.one_id_per_object = all(mention.object_id is not None for mention in record.objects)
         image.attributed = [mention.described() for mention in attributed.attributes]
         ends = [(r.subject.described(), r.predicate, r.object.described()) for r in relations.relationships]
         image.mentioned = ends

@@ -20,16 +20,16 @@ _INK, _EDGE, _MARK = (35, 35, 40), (120, 125, 135), (200, 60, 40)
 _NODE, _MARKED_NODE = (224, 234, 246), (250, 220, 205)
 
 
-def neighbourhood(graph: SceneGraph, start: Sequence[int], most: int) -> list[int]:
-    """The given objects and those nearest to them along relations, at most so many, ascending."""
+def neighbourhood(graph: SceneGraph, start: Sequence[int], max_nodes: int) -> list[int]:
+    """The given objects and those nearest to them along relations, at most `max_nodes`, ascending."""
     chosen = list(dict.fromkeys(start))
     for node in chosen:  # grows while it is walked: breadth first
         for edge in graph.relations:
             if node in (edge.subject, edge.object):
                 other = edge.object if node == edge.subject else edge.subject
-                if other not in chosen and len(chosen) < most:
+                if other not in chosen and len(chosen) < max_nodes:
                     chosen.append(other)
-    return sorted(chosen[:most])
+    return sorted(chosen[:max_nodes])
 
 
 def load_picture(path: Path, crop_xywh: Sequence[int] | None) -> "Image | None":

@@ -91,13 +91,13 @@ def spread(frames: Sequence[Any] | Pictures, num_shown: int = 3) -> list[int]:
     return sorted({int(place) for place in np.linspace(0, len(frames) - 1, num_shown).round()})
 
 
-def max_attended(share_K: Floats, most: int = MAX_REGIONS) -> list[int]:
+def max_attended(share_K: Floats, max_regions: int = MAX_REGIONS) -> list[int]:
     """Places of the regions with the most attention, the highest first; of equals the earlier.
 
     >>> max_attended(np.array([0.1, 0.4, 0.4, 0.1]), 2)
     [1, 2]
     """
-    return [int(place) for place in np.argsort(-share_K, kind="stable")[:most]]
+    return [int(place) for place in np.argsort(-share_K, kind="stable")[:max_regions]]
 
 
 def _regions(frame_HW3: Pictures, boxes_K4: Floats, share_K: Floats) -> Image.Image:

@@ -63,7 +63,7 @@ class Examples:
     """The questions whose answers changed, and a few of them to show; `negatives` are keys of the held-out vectors."""
 
     def __init__(
-        self, negatives: Sequence[str], start: Sequence[Answers], tuned: Sequence[Answers], most: int, seed: int
+        self, negatives: Sequence[str], start: Sequence[Answers], tuned: Sequence[Answers], max_examples: int, seed: int
     ) -> None:
         self._negatives = negatives
         first: dict[str, Answers] = {}
@@ -72,7 +72,7 @@ class Examples:
         before = {answers.seed: answers for answers in start}
         self._pairs = {row: (before.get(answers.seed, start[0]), answers) for row, answers in first.items()}
         self._chosen = [
-            example for row in self._pairs for turn in _TURNS for example in self._drawn(row, turn, most, seed)
+            example for row in self._pairs for turn in _TURNS for example in self._drawn(row, turn, max_examples, seed)
         ]
 
     def counts(self) -> list[dict[str, Any]]:
@@ -109,9 +109,9 @@ class Examples:
         (start, tuned), (before, after) = self._pairs[row], _TURNS[turn]
         return (start.won_M == before) & (tuned.won_M == after)
 
-    def _drawn(self, row: str, turn: str, most: int, seed: int) -> list[Example]:
+    def _drawn(self, row: str, turn: str, max_examples: int, seed: int) -> list[Example]:
         turned = np.flatnonzero(self._turned(row, turn))
-        chosen = generator(seed, "examples", row, turn).permutation(turned)[:most]
+        chosen = generator(seed, "examples", row, turn).permutation(turned)[:max_examples]
         return [Example(row, turn, int(place), f"{row}-{turn}-{number}.png") for number, place in enumerate(chosen, 1)]
 
     def _is_of(self, example: Example, corpus: str) -> bool:

@@ -72,8 +72,10 @@ def _mistakes(explained: Explained) -> list[tuple[tuple[int, int], list[int]]]:
     """Pairs (true column, answered column) with the rows of their clips, the most frequent first."""
     wrong = np.flatnonzero(explained.called != explained.truth_N).tolist()
     pairs = Counter((int(explained.truth_N[row]), int(explained.called[row])) for row in wrong)
-    most = sorted(pairs, key=lambda pair: (-pairs[pair], pair))[:_MAX_PAIRS]
-    return [(pair, [row for row in wrong if (explained.truth_N[row], explained.called[row]) == pair]) for pair in most]
+    commonest = sorted(pairs, key=lambda pair: (-pairs[pair], pair))[:_MAX_PAIRS]
+    return [
+        (pair, [row for row in wrong if (explained.truth_N[row], explained.called[row]) == pair]) for pair in commonest
+    ]
 
 
 def _read(texts: Store, group: str, class_ids: Sequence[int]) -> Movements:

@@ -54,10 +54,10 @@ class Explained:
         """Rows of all clips in a random order, another one for each purpose."""
         return generator(self.seed, "explained", purpose, self.split).permutation(len(self.clip_ids))
 
-    def drawn(self, purpose: str, most: int, columns: Sequence[int]) -> Places:
-        """Rows of at most so many clips of these classes, drawn at random for a purpose, ascending."""
+    def drawn(self, purpose: str, max_clips: int, columns: Sequence[int]) -> Places:
+        """Rows of at most `max_clips` clips of these classes, drawn at random for a purpose, ascending."""
         order = self.shuffled(purpose)
-        return np.sort(order[np.isin(self.truth_N[order], columns)][:most])
+        return np.sort(order[np.isin(self.truth_N[order], columns)][:max_clips])
 
 
 def read(folder: Path, scored: Sequence[LabelledScores], class_names: Mapping[int, str]) -> list[Explained]:

@@ -63,11 +63,11 @@ def unit(vectors: Floats) -> Floats:
     return vectors / np.where(lengths > 0, lengths, 1.0)
 
 
-def _columns(explained: Explained, most: int) -> list[int]:
+def _columns(explained: Explained, max_classes: int) -> list[int]:
     """Columns of a few classes with clips, drawn by the split alone, so that all rows of a split show the same."""
     order = generator(0, "explained", "classes", explained.split).permutation(len(explained.names)).tolist()
     with_clips = set(explained.truth_N.tolist())
-    return sorted([column for column in order if column in with_clips][:most])
+    return sorted([column for column in order if column in with_clips][:max_classes])
 
 
 def _series(explained: Explained, columns: Sequence[int], rows_N: Places, points_N2: Floats) -> list[pages.Dots]:

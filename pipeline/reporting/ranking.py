@@ -97,9 +97,9 @@ def table(rankings: Sequence[Ranking]) -> Iterator[list[object]]:
 
 def _ranking(panel: Panel, modality: str | None, inference: str, lines: list[Line], answers: Answers) -> Ranking:
     by = leads.figure(panel)
-    most = max(line.num_splits for line in lines)
+    num_splits = max(line.num_splits for line in lines)
     members = sorted(
-        (line for line in lines if line.num_splits == most),
+        (line for line in lines if line.num_splits == num_splits),
         key=lambda line: (-leads.value(line, panel), line.result, line.rows[0]["selection"]),
     )
     ahead = [0] * len(members)  # how many lines are certainly ahead of each, and behind it

@@ -82,7 +82,7 @@ def write(
         for rule, some in samples.of_rules()
         for number, sample in enumerate(some, 1)
     ]
-    most = facts["params"]["max_tokens"]
+    max_tokens = facts["params"]["max_tokens"]
     page = pages.Page(
         title=f"Captions and negatives of {row}",
         stage="negate",
@@ -93,7 +93,7 @@ def write(
             "A swap exchanges two phrases, and with them what stands beside them in the clause.",
             "The samples are random; what was changed is marked in the drawing.",
             f"{facts['num_cut_short']} of {facts['num_components']} components of graphs were cut short.",
-            f"{_share(facts['num_fitted'], facts['num_captions'])} of the captions have more than {most} tokens.",
+            f"{_share(facts['num_fitted'], facts['num_captions'])} of the captions have more than {max_tokens} tokens.",
             "They were fitted, and negatives are made of what is left.",
             f"Of {counts.made.total()} negatives the annotation itself shows {samples.num_certain} to be false.",
         ],

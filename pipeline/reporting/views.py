@@ -77,8 +77,8 @@ class Panel:
     @property
     def best(self) -> list[Line]:
         """The honest lines on the most splits: fewer splits may be the easy ones."""
-        most = max((line.num_splits for line in self.honest), default=0)
-        return [line for line in self.honest if line.num_splits == most]
+        num_splits = max((line.num_splits for line in self.honest), default=0)
+        return [line for line in self.honest if line.num_splits == num_splits]
 
     @property
     def over(self) -> Over:

@@ -197,8 +197,8 @@ def _region(crop: Sequence[int]) -> Region:
 
 def _padded(boxes: Sequence[Sequence[Boxes]]) -> Boxes:
     """Boxes of rows and frames (N, T, B, 4), B that of the fullest frame, at least 1; zeros where there is none."""
-    most = max(1, *(len(of_frame) for frames in boxes for of_frame in frames))
-    padded = np.zeros((len(boxes), len(boxes[0]), most, 4), np.float32)
+    max_boxes = max(1, *(len(of_frame) for frames in boxes for of_frame in frames))
+    padded = np.zeros((len(boxes), len(boxes[0]), max_boxes, 4), np.float32)
     for row, frames in enumerate(boxes):
         for place, of_frame in enumerate(frames):
             padded[row, place, : len(of_frame)] = of_frame

@@ -58,17 +58,17 @@ def plan(amounts: Amounts) -> Plan:
         )
     num_image_steps = _num_image_steps(amounts, num_video_steps) if amounts.video_share < 1 else 0
     if num_image_steps + num_video_steps == 0:
-        _check_enough(amounts.num_pairs, int(_graphs_a_step(amounts)), "graph pairs")
+        _check_enough(amounts.num_pairs, int(_graphs_per_step(amounts)), "graph pairs")
     return Plan(amounts, num_image_steps, num_video_steps)
 
 
-def _graphs_a_step(amounts: Amounts) -> Fraction:
+def _graphs_per_step(amounts: Amounts) -> Fraction:
     return Fraction(amounts.batch_size) / (1 + amounts.texts_per_graph)
 
 
 def _num_image_steps(amounts: Amounts, num_video_steps: int) -> int:
     """The number of all-image steps made of the pairs that are not shown as clips."""
-    return int((amounts.num_pairs - num_video_steps * amounts.clip_batch_size) / _graphs_a_step(amounts))
+    return int((amounts.num_pairs - num_video_steps * amounts.clip_batch_size) / _graphs_per_step(amounts))
 
 
 def _num_video_steps(amounts: Amounts) -> int:
@@ -76,8 +76,8 @@ def _num_video_steps(amounts: Amounts) -> int:
     share = Fraction(amounts.video_share).limit_denominator(1000)
     if share == 1:
         return amounts.num_clips // amounts.clip_batch_size
-    a_step = (1 - share) * _graphs_a_step(amounts) + share * amounts.clip_batch_size
-    fewest = int(share * amounts.num_pairs / a_step)
+    per_step = (1 - share) * _graphs_per_step(amounts) + share * amounts.clip_batch_size
+    fewest = int(share * amounts.num_pairs / per_step)
 
     def off(number: int) -> Fraction:
         return abs(share * (_num_image_steps(amounts, number) + number) - number)

@@ -161,7 +161,7 @@ def _part_key(pair: _Pair) -> dict[str, object]:
         "row": row.model_dump(exclude={"splits", "seeds", "taught_by"}),
         "seed": pair.seed,
         "arrays": pair.arrays_digest,
-        "lessons": vars(pair.training_set),
+        "training_set": vars(pair.training_set),
         "texts": None if texts is None else array_digest(texts.text_KT),
         "text_space": None if texts is None or texts.space is None else texts.space.model_dump(),
     }

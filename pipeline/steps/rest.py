@@ -216,9 +216,9 @@ class _Run:
         header["training_classes"] = list(self.taught.names)
         key = {
             **self._decided_by,
-            "about": header,
+            "header": header,
             **row.model_dump(include={"model", "losses", "training"}),
-            "lesson": [
+            "task": [
                 self.rest_task.class_names,
                 self.rest_task.token_dim,
                 self.rest_task.max_tokens,

@@ -53,7 +53,7 @@ def test_v12_joins_its_files_by_object_id(tmp_path):
     image = read(write(tmp_path, v12()))
     assert [(o.object_id, o.names, o.attributes) for o in image.objects] == [(1, ["dog"], ("brown",)), (2, ["mat"], ())]
     assert image.edges == [(1, "ON", 2)]
-    assert (image.data.width, image.data.height, image.one_id_an_object) == (80, 60, True)
+    assert (image.data.width, image.data.height, image.one_id_per_object) == (80, 60, True)
 
 
 def test_v10_keeps_every_mention_for_the_corpus_to_join(tmp_path):
@@ -61,7 +61,7 @@ def test_v10_keeps_every_mention_for_the_corpus_to_join(tmp_path):
     assert [(o.object_id, o.names) for o in image.objects] == [(11, ["dog"]), (12, ["mat"])]
     assert [(o.object_id, o.names, o.attributes) for o in image.attributed] == [(21, ["dog"], ("brown",))]
     assert [(s.object_id, p, o.object_id) for s, p, o in image.mentioned] == [(31, "on", 32)]
-    assert not image.one_id_an_object
+    assert not image.one_id_per_object
 
 
 def test_scene_graphs_stand_for_all_other_files(tmp_path):

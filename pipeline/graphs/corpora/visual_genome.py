@@ -140,7 +140,7 @@ def _ends(image: Image) -> Iterator[tuple[int, str, int]]:
     places = {_place(record): record.object_id for record in reversed(image.objects)}
 
     def number(mention: Described) -> int:
-        if mention.object_id in known and image.one_id_an_object:
+        if mention.object_id in known and image.one_id_per_object:
             return mention.object_id
         return places.get(_place(mention), mention.object_id)
 
@@ -159,7 +159,7 @@ def _attributes_by_mention(image: Image) -> dict[int | Place, list[str]]:
     """Attributes under the object's id, and for v1.0 under its name and box."""
     attributes: dict[int | Place, list[str]] = {}
     for mention in image.attributed:
-        key = mention.object_id if image.one_id_an_object else _place(mention)
+        key = mention.object_id if image.one_id_per_object else _place(mention)
         attributes.setdefault(key, []).extend(mention.attributes)
     return attributes
 

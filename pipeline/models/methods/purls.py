@@ -161,9 +161,9 @@ class PurlsScorer:
     def cost(self, num_classes: int) -> Cost:
         """Of a clip's keys, and of attention and network, for every class or once; queries are computed beforehand."""
         key, (num_texts, text_dim) = self.model.key, self.kind_ST.shape
-        macs_a_query = num_texts * self.num_tokens * (key.out_features + key.in_features)
-        macs_a_query += dense.macs(self.model.encoder)
-        macs = self.num_tokens * key.weight.numel() + (num_classes if self.by_class else 1) * macs_a_query
+        macs_per_query = num_texts * self.num_tokens * (key.out_features + key.in_features)
+        macs_per_query += dense.macs(self.model.encoder)
+        macs = self.num_tokens * key.weight.numel() + (num_classes if self.by_class else 1) * macs_per_query
         return Cost(dense.num_params(self.model), macs + num_classes * text_dim)
 
     def state_dict(self) -> dict[str, Any]:

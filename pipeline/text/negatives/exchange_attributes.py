@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from itertools import islice
 
-from pipeline.text.negatives.shared import MORE, TRIES_A_PLACE, Edit, Scene, Words
+from pipeline.text.negatives.shared import MORE, TRIES_PER_PLACE, Edit, Scene, Words
 from pipeline.text.rng import Rng
 from pipeline.text.truth import SAME, all_exclude
 
@@ -19,7 +19,7 @@ def propose(scene: Scene, rng: Rng) -> Iterator[Edit]:
         rivals = [rival for rival in of_kind[kind] if rival[0] != node and rival[1] != word]
         if not rivals or not scene.names_attribute(node, word):
             continue
-        for other, new, _ in islice(rng.order(rivals), TRIES_A_PLACE):
+        for other, new, _ in islice(rng.order(rivals), TRIES_PER_PLACE):
             if not scene.names_attribute(other, new):
                 continue
             words, reason = _judged(scene, (node, other), (word, new))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import islice
 
-from pipeline.text.negatives.shared import MORE, TRIES_A_PLACE, Edit, Scene
+from pipeline.text.negatives.shared import MORE, TRIES_PER_PLACE, Edit, Scene
 from pipeline.text.rng import Rng
 from pipeline.text.truth import SAME, all_exclude
 
@@ -17,7 +17,7 @@ def propose(scene: Scene, rng: Rng) -> Iterator[Edit]:
         value = scene.lexicon.attribute(word).value
         drawn = scene.pools.attributes(word, scene.thing(node), rng)
         others = (new for new in drawn if scene.lexicon.attribute(new).value != value)
-        for new in islice(others, TRIES_A_PLACE):
+        for new in islice(others, TRIES_PER_PLACE):
             reason = scene.truth.of_attribute(node, new)
             if reason is None and not all_exclude(recorded, new, scene.lexicon):
                 reason = SAME

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import islice
 
-from pipeline.text.negatives.shared import TRIES_A_PLACE, Edit, Scene
+from pipeline.text.negatives.shared import TRIES_PER_PLACE, Edit, Scene
 from pipeline.text.rng import Rng
 
 
@@ -20,7 +20,7 @@ def propose(scene: Scene, rng: Rng) -> Iterator[Edit]:
             continue
         drawn = scene.pools.predicates(scene.thing(edge.subject), scene.thing(edge.object), edge, rng)
         others = (word for word in drawn if scene.truth.contradicts(edge, word))
-        for word in islice(others, TRIES_A_PLACE):
+        for word in islice(others, TRIES_PER_PLACE):
             wording = scene.lexicon.wordings[word]
             reason = scene.truth.of_relation(edge.subject, word, edge.object)
             yield Edit("relation", ends, original.wording, wording, ((place, wording),), reason)

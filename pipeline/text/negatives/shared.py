@@ -22,7 +22,7 @@ from pipeline.text.truth import Truth
 
 Words = tuple[tuple[int, str], ...]  # index of a piece, its new text
 
-TRIES_A_PLACE = 4  # words drawn for one place before the next place is tried
+TRIES_PER_PLACE = 4  # words drawn for one place before the next place is tried
 MORE = "would change more than one thing"
 
 # attribute and noun -> the words before the noun
@@ -231,7 +231,7 @@ def replaced_nouns(scene: Scene, rng: Rng, side: str) -> Iterator[Edit]:
         predicate = scene.lexicon.predicate(piece.predicate).meaning
         where = NounPlace(side, predicate, scene.thing(other), original, thing.kind, scene.is_bound(node))
         others = (noun for noun in scene.pools.nouns(where, rng) if scene.lexicon.noun(noun).meaning != meaning)
-        for noun in islice(others, TRIES_A_PLACE):
+        for noun in islice(others, TRIES_PER_PLACE):
             reason = scene.truth.of_noun(noun)
             words = scene.renamed(node, noun) if reason is None else ()
             yield Edit("object", (node,), original, noun, words or (), MORE if words is None else reason)
