@@ -121,9 +121,9 @@ def _is_number(setting: str) -> bool:
 def _grid_search(facts: MethodFacts, trainings: Sequence[MethodTraining]) -> pages.Table:
     """A table in place of curves, for settings without an order."""
     rows: list[list[pages.Cell]] = [
-        [training.task.split, training.task.seed, tried["setting"], tried["val_top1"], tried["loss"]]
+        [training.task.split, training.task.seed, line["setting"], line["val_top1"], line["loss"]]
         for training in trainings
-        for tried in training.history
+        for line in training.history
     ]
     header = ["split", "seed", facts.setting_name, "val top-1", "loss on the training clips"]
     return pages.Table(title=f"Tried on {facts.stand_ins}", header=header, rows=rows)

@@ -86,7 +86,7 @@ def retrieve(key: str, row: Row, bootstrap: Bootstrap, inputs: Inputs, *, out: P
     """
     space = Space(inputs.bound, row.dataset, row.split_table)
     clips = _clips(inputs, row)
-    answers, examples = _asked(space, clips, row)
+    answers, examples = _all_answers(space, clips, row)
 
     def draw(subset: str, num_performances: int) -> clusters.Counts:
         random = generator(bootstrap.seed, "retrieve", subset)
@@ -116,23 +116,23 @@ def _clips(inputs: Inputs, row: Row) -> _Clips:
     return _Clips(dict(zip(known, numbers, strict=True)), labels, of_split)
 
 
-def _asked(space: Space, clips: _Clips, row: Row) -> tuple[list[Answers], list[tuple[Answers, Gallery]]]:
+def _all_answers(space: Space, clips: _Clips, row: Row) -> tuple[list[Answers], list[tuple[Answers, Gallery]]]:
     """All answers, and those of the first run that examples are drawn from, with their vectors."""
-    query = examples_of.query_sense({name: space.attrs(name)["modality"] for name in space.stores})
+    shown_query = examples_of.query_sense({name: space.attrs(name)["modality"] for name in space.stores})
     answers: list[Answers] = []
     of_examples: list[tuple[Answers, Gallery]] = []
     for run in space.runs:
         role_of = clips.roles.get(run.split, {})
-        held = {name: _test_vectors(space, name, run, role_of, clips) for name in space.stores}
-        for asking, asked in permutations(held, 2):
-            common = sorted(held[asking].rows.keys() & held[asked].rows.keys())
+        vectors = {name: _test_vectors(space, name, run, role_of, clips) for name in space.stores}
+        for query, target in permutations(vectors, 2):
+            common = sorted(vectors[query].rows.keys() & vectors[target].rows.keys())
             for subset, ids in _subsets(common, role_of, row):
-                _check_enough(ids, subset, asking, asked, run, space)
-                gallery = _gallery(ids, held[asking], held[asked], clips, asked)
+                _check_enough(ids, subset, query, target, run, space)
+                gallery = _gallery(ids, vectors[query], vectors[target], clips, target)
                 rank_N, num_N = retrieval.ranks(gallery.query_ND, gallery.target_ND, gallery.performance_N)
-                named = (asking, asked, subset, run.split, run.seed)
+                named = (query, target, subset, run.split, run.seed)
                 answers.append(Answers(*named, rank_N, num_N, gallery.performance_N))
-                if (run, asking, subset) == (space.runs[0], query, ALL):
+                if (run, query, subset) == (space.runs[0], shown_query, ALL):
                     of_examples.append((answers[-1], gallery))
     return answers, of_examples
 
@@ -155,23 +155,23 @@ def _subsets(common: list[str], role_of: Mapping[str, str], row: Row) -> Iterato
         yield role, [clip_id for clip_id in common if role_of[clip_id] == role]
 
 
-def _check_enough(ids: list[str], subset: str, asking: str, asked: str, run: Run, space: Space) -> None:
+def _check_enough(ids: list[str], subset: str, query: str, target: str, run: Run, space: Space) -> None:
     if len(ids) < _FEWEST:
         of_role = "" if subset == ALL else f" of role {subset}"
         raise DataError(
-            f"{space.stores[asking].path}: split '{run.split}': senses {asking} and {asked} have {len(ids)} test "
+            f"{space.stores[query].path}: split '{run.split}': senses {query} and {target} have {len(ids)} test "
             f"clips{of_role} in common, retrieval needs {_FEWEST}; name a split table whose test clips both have, or "
             "fewer roles"
         )
 
 
-def _gallery(ids: list[str], asking: _Vectors, asked: _Vectors, clips: _Clips, target: str) -> Gallery:
+def _gallery(ids: list[str], query_vectors: _Vectors, target_vectors: _Vectors, clips: _Clips, target: str) -> Gallery:
     return Gallery(
         target,
         ids,
         np.array([clips.performances[clip_id] for clip_id in ids], dtype=np.int64),
-        asking.x_ND[[asking.rows[clip_id] for clip_id in ids]],
-        asked.x_ND[[asked.rows[clip_id] for clip_id in ids]],
+        query_vectors.x_ND[[query_vectors.rows[clip_id] for clip_id in ids]],
+        target_vectors.x_ND[[target_vectors.rows[clip_id] for clip_id in ids]],
     )
 
 

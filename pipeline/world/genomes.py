@@ -54,7 +54,7 @@ def write_visual_genome(world: VisualGenomeWorld, folder: Path) -> Iterator[int]
         painted(made).save(folder / _picture(made))
         scenes.append(made)
         yield number
-    visual_genome.write(folder, "image_data", [_about(made) for made in scenes])
+    visual_genome.write(folder, "image_data", [_image_data(made) for made in scenes])
     visual_genome.write(folder, "objects", [_objects(made, with_attributes=False) for made in scenes])
     visual_genome.write(folder, "attributes", [_objects(made, with_attributes=True) for made in scenes])
     visual_genome.write(folder, "relationships", [_relationships(made) for made in scenes])
@@ -86,7 +86,7 @@ def _picture(made: Scene) -> str:
     return f"VG_100K/{made.number}.png"
 
 
-def _about(made: Scene) -> dict[str, object]:
+def _image_data(made: Scene) -> dict[str, object]:
     url = f"https://demo.invalid/{_picture(made)}"
     size = {"width": made.width, "height": made.height}
     return {"image_id": made.number, "url": url, **size, "coco_id": None, "flickr_id": None}
