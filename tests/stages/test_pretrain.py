@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import yaml
 
-from pipeline.core import store, tables
 from pipeline.core.errors import ParamsError
-from pipeline.core.schemas import SPLIT
 from pipeline.models import checkpoint
 from stages import pretrain
+from tests import toy
 
 COMPUTE = {"engine": "inline", "num_workers": 1}
 IDS = [f"toy/{clip}" for clip in range(4)]
 RUNNING = {"num_workers": 0, "queue_length": 2, "checkpoint_every": None}
+SGD = {"name": "sgd", "lr": 0.01, "weight_decay": 0.0, "momentum": 0.9}
 ROW = {
     "dataset": "toy",
     "split_table": "random",
@@ -32,20 +32,7 @@ ROW = {
     "augment": None,
     "taught_by": "data/ingest/toy.parquet",
     "text": None,
-    "training": {
-        "optimizer": {"name": "sgd", "lr": 0.01, "weight_decay": 0.0, "momentum": 0.9},
-        "schedule": "cosine",
-        "num_epochs": 1,
-        "warmup_epochs": 0,
-        "patience": 1,
-        "batch_size": 4,
-        "accumulate": 1,
-        "clip_norm": None,
-        "ema": None,
-        "precision": "32",
-        "num_threads": 1,
-        "devices": 1,
-    },
+    "training": {**toy.TRAINING, "optimizer": SGD, "num_epochs": 1, "patience": 1},
 }
 
 
@@ -53,8 +40,7 @@ def write_arrays(no_number=None):
     x = np.random.default_rng(0).normal(size=(4, 3, 4, 20, 1)).astype(np.float32)
     if no_number is not None:
         x[no_number] = np.nan
-    with store.create(Path("x.zarr"), {"layout": "kinect20", "rejected": []}) as writer:
-        writer.group("all", IDS).put("x", x)
+    toy.write_arrays(Path("x.zarr"), IDS, x)
 
 
 @pytest.fixture
@@ -62,12 +48,9 @@ def project(tmp_path, monkeypatch):
     """A checkout with arrays of four clips and a split."""
     monkeypatch.chdir(tmp_path)
     write_arrays()
-    rows = [
-        {"split": "s0", "clip_id": clip, "role": "fit", "class_id": i % 2, "held_out": i == 3}
-        for i, clip in enumerate(IDS)
-    ]
-    meta = {"class_names": ["a", "b", "c"], "splits": {"s0": {"fit": [0, 1], "val": [], "unseen": [2]}}}
-    tables.write(Path("s.parquet"), SPLIT, rows, meta)
+    splits = {"s0": {"fit": [0, 1], "val": [], "unseen": [2]}}
+    rows = toy.split_rows({clip: i % 2 for i, clip in enumerate(IDS)}, splits, held_out=[IDS[3]])
+    toy.write_split(Path("s.parquet"), rows, splits, class_names=["a", "b", "c"])
 
 
 def write_params(**changes):
