@@ -1,7 +1,6 @@
 """What the stage is told reaches the step, and a fault ends as one line and exit code 1."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -52,9 +51,3 @@ def test_a_row_of_bind_that_is_not_there_is_one_line_and_exit_code_one(
     assert line.startswith("error: ")
     assert line.endswith("bind has left no row of that name, only ['toy']; run `dvc repro bind@nothing`")
     assert not options["out"].exists()
-
-
-def test_the_stage_needs_no_torch() -> None:
-    code = "import sys, stages.retrieve; sys.exit('torch' in sys.modules)"
-    root = Path(retrieve.__file__).parents[1]
-    assert subprocess.run([sys.executable, "-c", code], cwd=root).returncode == 0
