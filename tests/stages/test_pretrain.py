@@ -1,8 +1,5 @@
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -88,32 +85,26 @@ def test_a_row_that_does_not_fit_is_refused(changes, fault, project):
         run(**changes)
 
 
-def run_command():
-    """The stage as dvc starts it."""
-    command = [sys.executable, "-m", "stages.pretrain", "--row", "k", "--arrays", "x.zarr", "--split", "s.parquet"]
-    command += ["--taught-by", "c.parquet"]
-    environment = os.environ | {"PYTHONPATH": str(Path(pretrain.__file__).parents[1])}
-    done = subprocess.run([*command, "--out", "w"], env=environment, capture_output=True, text=True)
-    return done.returncode, done.stderr
+OPTIONS = ["--row", "k", "--arrays", "x.zarr", "--split", "s.parquet", "--taught-by", "c.parquet", "--out", "w"]
 
 
-def test_a_row_on_two_devices_starts_both_and_one_of_them_writes(project):
+def test_a_row_on_two_devices_starts_both_and_one_of_them_writes(as_dvc, project):
     write_params(training={**ROW["training"], "devices": 2, "num_epochs": 2}, seeds=[3, 4])
-    code, told = run_command()
-    assert code == 0, told
+    done = as_dvc("pretrain", *OPTIONS)
+    assert done.returncode == 0, done.stderr
     about = checkpoint.load(Path("w/s0-3.safetensors"))[1]
     assert (about["training_classes"], len(about["history"])) == ([0, 1], 2)
     (line,) = Path(".cache/runs/pretrain.jsonl").read_text().splitlines()
     assert json.loads(line)["encoders"] == 2
-    assert [told.count(f"k s0-{seed}: epoch") for seed in (3, 4)] == [1, 1]
+    assert [done.stderr.count(f"k s0-{seed}: epoch") for seed in (3, 4)] == [1, 1]
 
 
-def test_what_fails_on_one_of_two_devices_is_one_line(project):
+def test_what_fails_on_one_of_two_devices_is_one_line(as_dvc, project):
     write_arrays(no_number=1)
     write_params(training={**ROW["training"], "devices": 2, "num_epochs": 3})
-    code, told = run_command()
-    assert code == 1, told
-    (line,) = told.strip().splitlines()
+    done = as_dvc("pretrain", *OPTIONS)
+    assert done.returncode == 1, done.stderr
+    (line,) = done.stderr.strip().splitlines()
     told = re.fullmatch(r"error: k s0-3: the loss is not finite in epoch 1, step 1: .* listed in (\S+)", line)
     assert "toy/1" in json.loads(Path(told[1]).read_text())["rows"]
 

@@ -97,7 +97,7 @@ def test_a_part_rests_on_the_code_that_makes_it_and_on_no_other(inputs, monkeypa
     asked, before = {}, part_key(inputs)
     monkeypatch.setattr(selection, "Code", Edited)
     assert part_key(inputs, replace(PLAN)) != before  # a plan of another run: one digests its code once
-    assert {"pipeline/training/selection.py", "pipeline/models/tasks.py", "pipeline/core/seeds.py"} <= set(asked)
+    assert {"pipeline/training/selection.py", "pipeline/models/task.py", "pipeline/core/seeds.py"} <= set(asked)
     others = {"pipeline/core/pages.py", "pipeline/steps/align.py", "pipeline/models/methods/dvta.py"}
     assert others & set(asked) == set()
 
