@@ -112,13 +112,6 @@ def test_the_picture_is_drawn_in_a_checkout_only(tmp_path: Path, monkeypatch: py
     assert list(tmp_path.iterdir()) == []
 
 
-def test_help_does_not_wait_for_heavy_imports() -> None:
-    heavy = "{'torch', 'zarr', 'pyarrow', 'numpy', 'pandas', 'sentence_transformers', 'matplotlib'}"
-    code = f"import sys, pipeline.cli; print(sorted({heavy} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-
-
 def test_a_dataset_that_is_not_there_is_one_line(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     done = subprocess.run(

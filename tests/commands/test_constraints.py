@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from pipeline.commands import constraints
-from pipeline.core import store, tables
 from pipeline.core.params import parse
-from pipeline.core.schemas import CLIPS, PROMPTS, SPLIT
 from pipeline.models.tasks import Inputs
 from pipeline.steps import transfer
 from pipeline.transfer.params import Folds
+from tests import toy
+from tests.core.table_rows import clip_row
 
 CLASSES = {"fit": [0, 1, 2, 4, 6, 8, 10, 11], "val": [3, 5, 9], "unseen": [7, 12]}
 ROW = {
@@ -36,12 +36,6 @@ ROW = {
 }
 
 
-def clip_row(id_: str, class_id: int) -> dict[str, object]:
-    none = dict.fromkeys(("subject", "camera", "setup", "replication", "reason"))
-    file = {"path": f"{id_}.x", "num_frames": 1, "num_bytes": 1, "content_hash": "0"}
-    return {"clip_id": id_, "modality": "skeleton", "class_id": class_id} | none | file
-
-
 @pytest.fixture(scope="module")
 def table(tmp_path_factory):
     folder = tmp_path_factory.mktemp("constraints")
@@ -50,42 +44,18 @@ def table(tmp_path_factory):
     text_KT = np.stack([np.cos(angle_K), np.sin(angle_K)], axis=1).astype(np.float32)
     ids = [f"toy/{c:02d}-{n}" for c in range(13) for n in range(3)]
     features_ND = np.repeat(text_KT @ random.normal(size=(2, 5)), 3, axis=0) + random.normal(0, 0.02, (39, 5))
-    about = {"dataset": "toy", "modality": "skeleton", "encoder": "e"}
-    with store.create(folder / "f.zarr", about) as writer:
-        for split in ("s0", "s1"):
-            group = {"split": split, "seed": 0, "training_classes": CLASSES["fit"]}
-            writer.group(f"{split}-0", ids, group).put("pooled", features_ND.astype(np.float32))
-    with store.create(folder / "t.zarr", {"dataset": "toy", "dim": 2}) as writer:
-        writer.group("label", [f"{c:04d}-00" for c in range(13)]).put("pooled", text_KT)
-    roles = {c: name.replace("unseen", "unseen_test") for name, members in CLASSES.items() for c in members}
-    lines = [
-        {
-            "split": split,
-            "clip_id": id_,
-            "role": roles[int(id_[4:6])],
-            "class_id": None if int(id_[4:6]) in CLASSES["unseen"] else int(id_[4:6]),
-            "held_out": False,
-        }
-        for id_ in ids
-        for split in ("s0", "s1")
-    ]
-    meta = {"dataset": "toy", "split_table": "random", "protocol": "none", "splits": {"s0": CLASSES, "s1": CLASSES}}
-    tables.write(folder / "split.parquet", SPLIT, lines, meta)
-    names = [
-        {
-            "class_id": c,
-            "class_name": f"class {c}",
-            "type": "label",
-            "index": 0,
-            "origin": "template",
-            "text": "x",
-        }
-        for c in range(13)
-    ]
-    tables.write(folder / "prompts.parquet", PROMPTS, names)
-    clips = [clip_row(id_, int(id_[4:6])) for id_ in ids]
+    splits = {"s0": CLASSES, "s1": CLASSES}
+    groups = {f"{split}-0": {"split": split, "seed": 0, "training_classes": CLASSES["fit"]} for split in splits}
+    toy.write_features(folder / "f.zarr", ids, features_ND, groups)
+    toy.write_texts(folder / "t.zarr", {"label": text_KT})
+    clips = {id_: int(id_[4:6]) for id_ in ids}
+    toy.write_split(folder / "split.parquet", toy.split_rows(clips, splits), splits, protocol="none")
+    names = [f"class {class_id}" for class_id in range(13)]
+    toy.write_prompts(folder / "prompts.parquet", names)
+    rows = [clip_row(clip_id=id_, class_id=class_id) for id_, class_id in clips.items()]
     unread = {"modality": "video", "class_id": -1, "reason": "unknown class: 'x'"}  # says nothing of the skeleton
-    tables.write(folder / "clips.parquet", CLIPS, [*clips, *(clip | unread for clip in clips)])
+    rows += [clip_row(clip_id=id_, **unread) for id_ in clips]
+    toy.write_clips(folder / "clips.parquet", rows, names)
     found = constraints.constraints(
         parse(transfer.Row, ROW, "x"),
         Folds(num_folds=3, seed=0),

@@ -13,11 +13,10 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.commands import encoder
-from pipeline.core import members, scores, store, tables
+from pipeline.core import members, scores, store
 from pipeline.core.errors import DataError, FormatError, LeakError, ParamsError
 from pipeline.core.hashing import file_digest
 from pipeline.core.params import parse
-from pipeline.core.schemas import SPLIT
 from pipeline.datasets.shared import classes, published_splits
 from pipeline.modalities import skeleton
 from pipeline.models import checkpoint
@@ -28,6 +27,7 @@ from pipeline.steps import align
 from pipeline.steps.extract import Row, extract
 from pipeline.training import encoders, method_rows
 from pipeline.training.encoding import Batches
+from tests import toy
 from tests.modalities.skeleton import test_shift_gcn_released as shift_gcn
 from tests.modalities.skeleton.test_stgcn_released import released_weights
 from tests.steps.aligning import ROW
@@ -46,12 +46,9 @@ def here(tmp_path, monkeypatch):
     """A checkout with a file of released weights of the reduced ST-GCN, and a split table."""
     monkeypatch.chdir(tmp_path)
     write(released_weights())
-    lines = [
-        {"split": "smie_1", "clip_id": id_, "role": role_of(id_), "class_id": known(id_), "held_out": False}
-        for id_ in IDS
-    ]
-    meta = {"dataset": "ntu60", "split_table": "smie", "class_names": NAMES, "splits": PARTS}
-    tables.write(tmp_path / "data/split/ntu60-smie.parquet", SPLIT, lines, meta)
+    rows = toy.split_rows({id_: int(id_[6:8]) for id_ in IDS}, PARTS)
+    meta = {"dataset": "ntu60", "split_table": "smie", "class_names": NAMES}
+    toy.write_split(tmp_path / "data/split/ntu60-smie.parquet", rows, PARTS, **meta)
     return tmp_path
 
 
@@ -86,10 +83,8 @@ def extracted(row, dataset="ntu60"):
     """The features that a printed row leaves."""
     (values,) = row.values()
     ids = [id_.replace("ntu60", dataset) for id_ in IDS]
-    attrs = {"dataset": dataset, "modality": "skeleton", "recipe": values["recipe"], "layout": "ntu25", "rejected": []}
-    with store.create(Path("x.zarr"), attrs) as writer:
-        x_NCTVM = np.random.default_rng(0).normal(size=(len(ids), 3, 4, 25, 1)).astype(np.float32)
-        writer.group("all", ids).put("x", x_NCTVM)
+    x_NCTVM = np.random.default_rng(0).normal(size=(len(ids), 3, 4, 25, 1)).astype(np.float32)
+    toy.write_arrays(Path("x.zarr"), ids, x_NCTVM, dataset=dataset, recipe=values["recipe"], layout="ntu25")
     parsed = parse(Row, values | {"dataset": dataset}, "row")
     batches = Batches(batch_size=32, num_threads=1)
     extract(parsed, batches, key="k", arrays=Path("x.zarr"), weights=Path(values["weights"]), out=Path("f.zarr"))
@@ -97,9 +92,7 @@ def extracted(row, dataset="ntu60"):
 
 
 def aligned(root, features):
-    with store.create(root / "t.zarr", {"dataset": "ntu60", "dim": 8}) as writer:
-        label_KT = np.random.default_rng(1).normal(size=(60, 8)).astype(np.float32)
-        writer.group("label", [f"{c:04d}-00" for c in range(60)]).put("pooled", label_KT)
+    toy.write_texts(root / "t.zarr", {"label": np.random.default_rng(1).normal(size=(60, 8))}, dataset="ntu60")
     whose = {"dataset": "ntu60", "split_table": "smie", "features": "extract/f.zarr", "embeddings": "t"}
     whose |= {"splits": ["smie_1"], "spaces": ["unseen"], "refit_features": "extract/f.zarr/zarr.json"}
     row = align.Row(**ROW.model_dump() | whose)

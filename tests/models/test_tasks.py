@@ -12,10 +12,10 @@ from pipeline.core.schemas import SPLIT
 from pipeline.models import tasks
 from pipeline.models.clip_vectors import Reading, encoded, segments
 from pipeline.models.tasks import Inputs, TaskRequest
+from tests import toy
 from tests.counting import count_reads, twice
 
 CLASSES = {"fit": [0, 3], "val": [1], "unseen": [2]}
-ROLE_OF_CLASS = {0: "fit", 3: "fit", 1: "val", 2: "unseen_test"}
 ASKED = TaskRequest(dataset="toy", split_table="random", splits=["s0"], seeds=[0], max_missing=0.0)
 
 
@@ -27,21 +27,15 @@ def vector(class_id, number):
     return [class_id, number, 1]
 
 
-def split_rows(split, seen_test):
+CLIPS = {clip_id(c, n): c for c in range(4) for n in range(3)}
+SPLITS = {"s0": CLASSES, "s1": CLASSES}
+
+
+def split_rows(seen_test):
     """Three clips a class; of each fit class one is held out; some are of a seen test subject."""
-    rows = [
-        {
-            "split": split,
-            "clip_id": clip_id(c, n),
-            "role": role,
-            "class_id": None if role == "unseen_test" else c,
-            "held_out": role == "fit" and n == 2,
-        }
-        for c, role in ROLE_OF_CLASS.items()
-        for n in range(3)
-    ]
-    seen = {"split": split, "role": "seen_test", "class_id": None, "held_out": False}
-    return [*rows, *({"clip_id": id_, **seen} for id_ in seen_test)]
+    roles = dict.fromkeys(seen_test, "seen_test")
+    held_out = [clip_id(c, 2) for c in range(4)]
+    return toy.split_rows({**CLIPS, **dict.fromkeys(seen_test, 0)}, SPLITS, roles=roles, held_out=held_out)
 
 
 GROUP = {"split": "s0", "seed": 0, "training_classes": [0, 3]}
@@ -52,7 +46,7 @@ def world(tmp_path):
     """Writes the three inputs; keywords change what is in them."""
 
     def write(groups=None, left_out=(), dataset="toy", dim=4, value=None, about=None, more=(), tokens=None):
-        ids = sorted({*(clip_id(c, n) for c in range(4) for n in range(3)), *more} - set(left_out))
+        ids = sorted({*CLIPS, *more} - set(left_out))
         numbers = [[int(part) for part in id_.removeprefix("toy/").split("-")] for id_ in ids]
         rows = np.array([vector(*pair) for pair in numbers], np.float32)
         if value is not None:
@@ -64,13 +58,9 @@ def world(tmp_path):
                 group.put("pooled", rows)
                 if tokens is not None:
                     group.put("tokens", rows[:, None, None] + tokens)
-        with store.create(tmp_path / "t.zarr", {"dataset": "toy", "dim": dim}) as writer:
-            writer.group("label", [f"{c:04d}-00" for c in range(4)]).put("pooled", np.eye(4, dtype=np.float32))
-        meta = {"dataset": "toy", "split_table": "random", "splits": {"s0": CLASSES, "s1": CLASSES}}
-        meta["class_names"] = ["sit", "kick ball", "wave", "clap"]
-        tables.write(
-            tmp_path / "s.parquet", SPLIT, [row for split in ("s0", "s1") for row in split_rows(split, more)], meta
-        )
+        toy.write_texts(tmp_path / "t.zarr", {"label": np.eye(4)}, dim=dim)
+        names = ["sit", "kick ball", "wave", "clap"]
+        toy.write_split(tmp_path / "s.parquet", split_rows(more), SPLITS, class_names=names)
         return Inputs(features=tmp_path / "f.zarr", embeddings=tmp_path / "t.zarr", split=tmp_path / "s.parquet")
 
     return write

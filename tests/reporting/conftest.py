@@ -20,6 +20,7 @@ from pipeline.evaluation import metrics
 from pipeline.evaluation import tables as figures
 from pipeline.reporting import dag
 from pipeline.steps.report import report
+from tests.core.table_rows import clip_row
 
 HERE = Path(__file__).parent
 # A red dot of one pixel.
@@ -97,16 +98,7 @@ class Inputs:
 
     def write_clips(self, dataset: str, reasons: list[str | None]) -> None:
         """A clips table, one clip a reason."""
-        blank = dict.fromkeys(("subject", "camera", "setup", "replication"))
-        rest = {
-            "modality": "skeleton",
-            "class_id": 0,
-            "path": "x",
-            "num_frames": 9,
-            "num_bytes": 9,
-            "content_hash": "0",
-        }
-        rows = [{"clip_id": f"{dataset}/{i}", "reason": r, **blank, **rest} for i, r in enumerate(reasons)]
+        rows = [clip_row(clip_id=f"{dataset}/{i}", reason=reason) for i, reason in enumerate(reasons)]
         tables.write(self.root / f"data/ingest/{dataset}.parquet", CLIPS, rows)
 
     def report(self, out: str = "report") -> dict[str, str]:

@@ -1,7 +1,5 @@
 """The page of a row that explains itself, from made-up scores whose figures are computed again here."""
 
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,13 +35,6 @@ def test_a_row_that_explains_nothing_leaves_nothing_and_draws_nothing(tmp_path: 
     (tmp_path / "row").mkdir()
     explained.write(tmp_path / "row", explained.EvaluatedRow("row", made.scores, METHOD, made.texts), made.told, NAMES)
     assert list((tmp_path / "row").iterdir()) == []
-
-
-def test_evaluate_starts_without_what_draws() -> None:
-    heavy = {"matplotlib", "sklearn", "PIL", "torch"}
-    code = f"import sys, pipeline.steps.evaluate; print(sorted({heavy} & set(sys.modules)))"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "[]"
 
 
 def test_the_same_arrays_are_the_same_bytes(tmp_path: Path) -> None:

@@ -1,12 +1,16 @@
-"""A world of three pictures, and the stages that turn it into scene graphs, captions and negatives."""
+"""Stages as they are started; and a world of three pictures for those that make graphs, captions and negatives."""
 
+import importlib
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from pipeline.core import command
 
 ROOT = Path(__file__).parents[2]
 PARAMS = """
@@ -63,15 +67,54 @@ OPTIONS = {
 }
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Callable[[str, str], subprocess.CompletedProcess[str]]:
-    """Runs a stage on a row of PARAMS in the test's folder."""
+@dataclass(frozen=True)
+class Done:
+    """How a stage ended."""
 
-    def run(stage: str, row: str) -> subprocess.CompletedProcess[str]:
-        (tmp_path / "params.yaml").write_text(PARAMS)
-        options = OPTIONS[stage] if stage == "synthesize" else ["--row", row, *OPTIONS[stage]]
+    returncode: int
+    stderr: str
+
+
+@pytest.fixture
+def as_dvc() -> Callable[..., Done]:
+    """Starts a stage with its options in a process of its own, in the working directory or in `folder`."""
+
+    def start(stage: str, *options: str, folder: Path | None = None) -> Done:
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-m", f"stages.{stage}", *options]
-        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        command_ = [sys.executable, "-m", f"stages.{stage}", *options]
+        done = subprocess.run(command_, cwd=folder, env=environment, capture_output=True, text=True)
+        return Done(done.returncode, done.stderr)
+
+    return start
+
+
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """Runs a stage with its options as its process would, but in this one, which has imported what it needs."""
+
+    def run(stage: str, *options: str) -> Done:
+        monkeypatch.setattr(sys, "argv", [stage, *options])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stopped:
+            command.run(importlib.import_module(f"stages.{stage}").main)
+        return Done(int(stopped.value.code or 0), capsys.readouterr().err)
+
+    return run
+
+
+@pytest.fixture
+def run(
+    as_dvc: Callable[..., Done],
+    in_process: Callable[..., Done],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., Done]:
+    """Runs a stage on a row of PARAMS in the test's folder: in this process, or as dvc does."""
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(PARAMS)
+
+    def run(stage: str, row: str, is_process: bool = False) -> Done:
+        options = OPTIONS[stage] if stage == "synthesize" else ["--row", row, *OPTIONS[stage]]
+        return (as_dvc if is_process else in_process)(stage, *options)
 
     return run

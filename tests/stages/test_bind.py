@@ -1,7 +1,5 @@
 import json
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +64,11 @@ def test_params_that_do_not_fit_are_refused(
         run(row, **section)
 
 
-def test_a_row_on_two_devices_starts_both_and_one_of_them_writes(project: Path) -> None:
+def test_a_row_on_two_devices_starts_both_and_one_of_them_writes(as_dvc: Callable[..., Any], project: Path) -> None:
     """The hub learns along: of its CLIP the towers that do not learn must not be waited for."""
     write_params(changed(ONE, hub__learns=True, senses__skeleton__training__devices=2))
     options = [word for name, folder in FOLDERS.items() for word in (f"--{name}", folder)]
-    environment = os.environ | {"PYTHONPATH": str(Path(bind.__file__).parents[1])}
-    command = [sys.executable, "-m", "stages.bind", "--row", "k", *options]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    done = as_dvc("bind", "--row", "k", *options)
     assert done.returncode == 0, done.stderr
     about = bound.load(Path("features/bind/k/skeleton/s0-0.safetensors"))[1]
     assert (about.hub.learned, len(about.history)) == (True, 2)

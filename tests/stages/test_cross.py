@@ -1,8 +1,5 @@
 """The cross stage: options in, a folder out, and a start without torch."""
 
-import subprocess
-import sys
-
 import pytest
 import yaml
 
@@ -59,8 +56,3 @@ def test_a_row_of_params_becomes_a_folder_of_scores(options, row, files):
 def test_a_row_or_variant_that_is_not_there_is_said(options, row, told):
     with pytest.raises(ParamsError, match=told):
         cross.main(row=row, **options)
-
-
-def test_help_starts_without_torch_and_without_the_solver():
-    code = "import sys, stages.cross; sys.exit(bool({'torch', 'ortools', 'matplotlib'} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -10,8 +10,10 @@ import yaml
 
 from pipeline.core import command, scores, store, tables
 from pipeline.core.errors import ParamsError
-from pipeline.core.schemas import CLIPS, PREDICTIONS, PROMPTS, SPLIT
+from pipeline.core.schemas import PREDICTIONS
 from stages import evaluate
+from tests import toy
+from tests.core.table_rows import clip_row
 
 METHOD = dict.fromkeys(("modality", "encoder", "method", "variant"), "skeleton") | {"embeddings": "toy-minilm"}
 CLIP_IDS = [f"toy/{number:02d}" for number in range(20)]
@@ -36,29 +38,13 @@ def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     monkeypatch.chdir(tmp_path)
     write_params()
     inputs = {name: tmp_path / name for name in ("scores", "clips", "split", "embeddings", "prompts")}
-    blank = dict.fromkeys(("subject", "camera", "setup", "replication", "reason"))
-    rest = {"modality": "skeleton", "path": "x", "num_frames": 9, "num_bytes": 9, "content_hash": "0"}
-    ids = {clip_id: 2 + number % 2 for number, clip_id in enumerate(CLIP_IDS)}
-    clips = [{"clip_id": i, "class_id": c, **blank, **rest} for i, c in ids.items()]
-    tables.write(inputs["clips"], CLIPS, clips, {"class_names": list("abcd")})
-    parts = {"s0": {"fit": [0], "val": [1], "unseen": [2, 3]}}
-    meta = {"dataset": "toy", "split_table": "random", "protocol": "xsub", "splits": parts}
-    roles = [{"split": "s0", "clip_id": i, "role": "unseen_test", "class_id": None, "held_out": False} for i in ids]
-    tables.write(inputs["split"], SPLIT, roles, meta)
-    names = [
-        {
-            "class_id": c,
-            "class_name": n,
-            "type": "label",
-            "index": 0,
-            "origin": "template",
-            "text": n,
-        }
-        for c, n in enumerate("abcd")
-    ]
-    tables.write(inputs["prompts"], PROMPTS, names)
-    with store.create(inputs["embeddings"], {}) as texts:
-        texts.group("label", [f"{c:04d}-00" for c in range(4)]).put("pooled", np.eye(4, dtype=np.float32))
+    clips = {clip_id: 2 + number % 2 for number, clip_id in enumerate(CLIP_IDS)}
+    rows = [clip_row(clip_id=clip_id, class_id=class_id) for clip_id, class_id in clips.items()]
+    toy.write_clips(inputs["clips"], rows, "abcd")
+    splits = {"s0": {"fit": [0], "val": [1], "unseen": [2, 3]}}
+    toy.write_split(inputs["split"], toy.split_rows(clips, splits), splits, protocol="xsub")
+    toy.write_prompts(inputs["prompts"], "abcd")
+    toy.write_texts(inputs["embeddings"], {"label": np.eye(4)})
     write_scores(inputs["scores"], [0, 1])
     return inputs | {
         "out": tmp_path / "toy.json",

@@ -10,6 +10,7 @@ from pipeline.core.errors import LeakError, ParamsError
 from pipeline.modalities import skeleton
 from pipeline.models import checkpoint
 from stages import extract
+from tests import toy
 
 WHOSE = {"dataset": "toy", "split_table": "random", "modality": "skeleton", "recipe": "dvta50", "encoder": "stgcn"}
 ROW = {**WHOSE, "weights": "features/pretrain/k", "options": {}, "tokens": False, "masked": None, "regions": False}
@@ -23,8 +24,7 @@ def project(tmp_path, monkeypatch):
     """A checkout with arrays of two clips and an encoder."""
     monkeypatch.chdir(tmp_path)
     x = np.random.default_rng(0).normal(size=(2, 3, 4, 20, 1)).astype(np.float32)
-    with store.create(Path("x.zarr"), {"layout": "kinect20", "rejected": []}) as writer:
-        writer.group("all", ["toy/a", "toy/b"]).put("x", x)
+    toy.write_arrays(Path("x.zarr"), ["toy/a", "toy/b"], x)
     save(training_classes=[0, 1])
 
 

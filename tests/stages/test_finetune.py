@@ -248,9 +248,3 @@ def test_a_loss_that_is_no_number_is_one_line_with_its_step_and_rows(
     assert (saved["epoch"], saved["step"]) == (1, 2)
     assert saved["rows"]
     assert all("|" in name or "/" in name for name in saved["rows"])
-
-
-def test_the_stage_starts_without_open_clip() -> None:
-    """Its import takes seconds, which a launcher of ranks and a wrong row need not pay."""
-    code = "import sys, stages.finetune; sys.exit('open_clip' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT).returncode == 0

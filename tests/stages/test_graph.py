@@ -1,6 +1,6 @@
 def test_the_stage_writes_the_graphs_of_its_row(run, tmp_path):
     assert run("synthesize", "vg").returncode == 0
-    done = run("graph", "vg")
+    done = run("graph", "vg", is_process=True)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "graph.parquet").is_file()
     assert (tmp_path / ".cache/runs/graph.jsonl").is_file()

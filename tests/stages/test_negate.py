@@ -1,6 +1,6 @@
 def test_the_stage_writes_the_negatives_and_the_page_of_its_row(run, tmp_path):
     for stage in ("synthesize", "graph", "caption", "negate"):
-        done = run(stage, "vg")
+        done = run(stage, "vg", is_process=stage == "negate")
         assert done.returncode == 0, done.stderr
     assert (tmp_path / "negate.parquet").is_file()
     assert sorted(path.name for path in (tmp_path / "page").iterdir()) == ["page.json", "swap_roles-1.png"]

@@ -1,23 +1,20 @@
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
-from pipeline.core import store, tables
 from pipeline.core.errors import ParamsError
-from pipeline.core.schemas import SPLIT
 from pipeline.models import checkpoint
 from stages import pretrain
+from tests import toy
 
 COMPUTE = {"engine": "inline", "num_workers": 1}
 IDS = [f"toy/{clip}" for clip in range(4)]
 RUNNING = {"num_workers": 0, "queue_length": 2, "checkpoint_every": None}
+SGD = {"name": "sgd", "lr": 0.01, "weight_decay": 0.0, "momentum": 0.9}
 ROW = {
     "dataset": "toy",
     "split_table": "random",
@@ -32,20 +29,7 @@ ROW = {
     "augment": None,
     "taught_by": "data/ingest/toy.parquet",
     "text": None,
-    "training": {
-        "optimizer": {"name": "sgd", "lr": 0.01, "weight_decay": 0.0, "momentum": 0.9},
-        "schedule": "cosine",
-        "num_epochs": 1,
-        "warmup_epochs": 0,
-        "patience": 1,
-        "batch_size": 4,
-        "accumulate": 1,
-        "clip_norm": None,
-        "ema": None,
-        "precision": "32",
-        "num_threads": 1,
-        "devices": 1,
-    },
+    "training": {**toy.TRAINING, "optimizer": SGD, "num_epochs": 1, "patience": 1},
 }
 
 
@@ -53,8 +37,7 @@ def write_arrays(no_number=None):
     x = np.random.default_rng(0).normal(size=(4, 3, 4, 20, 1)).astype(np.float32)
     if no_number is not None:
         x[no_number] = np.nan
-    with store.create(Path("x.zarr"), {"layout": "kinect20", "rejected": []}) as writer:
-        writer.group("all", IDS).put("x", x)
+    toy.write_arrays(Path("x.zarr"), IDS, x)
 
 
 @pytest.fixture
@@ -62,12 +45,9 @@ def project(tmp_path, monkeypatch):
     """A checkout with arrays of four clips and a split."""
     monkeypatch.chdir(tmp_path)
     write_arrays()
-    rows = [
-        {"split": "s0", "clip_id": clip, "role": "fit", "class_id": i % 2, "held_out": i == 3}
-        for i, clip in enumerate(IDS)
-    ]
-    meta = {"class_names": ["a", "b", "c"], "splits": {"s0": {"fit": [0, 1], "val": [], "unseen": [2]}}}
-    tables.write(Path("s.parquet"), SPLIT, rows, meta)
+    splits = {"s0": {"fit": [0, 1], "val": [], "unseen": [2]}}
+    rows = toy.split_rows({clip: i % 2 for i, clip in enumerate(IDS)}, splits, held_out=[IDS[3]])
+    toy.write_split(Path("s.parquet"), rows, splits, class_names=["a", "b", "c"])
 
 
 def write_params(**changes):
@@ -105,32 +85,26 @@ def test_a_row_that_does_not_fit_is_refused(changes, fault, project):
         run(**changes)
 
 
-def run_command():
-    """The stage as dvc starts it."""
-    command = [sys.executable, "-m", "stages.pretrain", "--row", "k", "--arrays", "x.zarr", "--split", "s.parquet"]
-    command += ["--taught-by", "c.parquet"]
-    environment = os.environ | {"PYTHONPATH": str(Path(pretrain.__file__).parents[1])}
-    done = subprocess.run([*command, "--out", "w"], env=environment, capture_output=True, text=True)
-    return done.returncode, done.stderr
+OPTIONS = ["--row", "k", "--arrays", "x.zarr", "--split", "s.parquet", "--taught-by", "c.parquet", "--out", "w"]
 
 
-def test_a_row_on_two_devices_starts_both_and_one_of_them_writes(project):
+def test_a_row_on_two_devices_starts_both_and_one_of_them_writes(as_dvc, project):
     write_params(training={**ROW["training"], "devices": 2, "num_epochs": 2}, seeds=[3, 4])
-    code, told = run_command()
-    assert code == 0, told
+    done = as_dvc("pretrain", *OPTIONS)
+    assert done.returncode == 0, done.stderr
     about = checkpoint.load(Path("w/s0-3.safetensors"))[1]
     assert (about["training_classes"], len(about["history"])) == ([0, 1], 2)
     (line,) = Path(".cache/runs/pretrain.jsonl").read_text().splitlines()
     assert json.loads(line)["encoders"] == 2
-    assert [told.count(f"k s0-{seed}: epoch") for seed in (3, 4)] == [1, 1]
+    assert [done.stderr.count(f"k s0-{seed}: epoch") for seed in (3, 4)] == [1, 1]
 
 
-def test_what_fails_on_one_of_two_devices_is_one_line(project):
+def test_what_fails_on_one_of_two_devices_is_one_line(as_dvc, project):
     write_arrays(no_number=1)
     write_params(training={**ROW["training"], "devices": 2, "num_epochs": 3})
-    code, told = run_command()
-    assert code == 1, told
-    (line,) = told.strip().splitlines()
+    done = as_dvc("pretrain", *OPTIONS)
+    assert done.returncode == 1, done.stderr
+    (line,) = done.stderr.strip().splitlines()
     told = re.fullmatch(r"error: k s0-3: the loss is not finite in epoch 1, step 1: .* listed in (\S+)", line)
     assert "toy/1" in json.loads(Path(told[1]).read_text())["rows"]
 

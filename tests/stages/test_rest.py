@@ -1,7 +1,5 @@
 import json
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,13 +48,7 @@ def run(row: dict[str, Any], **section: Any) -> None:
     rest.main(row="k", **{name: Path(folder) for name, folder in FOLDERS.items()})
 
 
-def run_command() -> tuple[int, str]:
-    """The stage as dvc starts it."""
-    options = [word for name, folder in FOLDERS.items() for word in (f"--{name}", folder)]
-    environment = os.environ | {"PYTHONPATH": str(Path(rest.__file__).parents[1])}
-    command = [sys.executable, "-m", "stages.rest", "--row", "k", *options]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    return done.returncode, done.stderr
+OPTIONS = ["--row", "k", *(word for name, folder in FOLDERS.items() for word in (f"--{name}", folder))]
 
 
 def test_a_row_becomes_a_folder_of_weights_and_representations(project: Path) -> None:
@@ -86,23 +78,23 @@ def test_params_that_do_not_fit_are_refused(
         run(changed(**changes), **section)
 
 
-def test_two_devices_learn_what_one_would_and_one_of_them_writes(project: Path) -> None:
+def test_two_devices_learn_what_one_would_and_one_of_them_writes(as_dvc: Callable[..., Any], project: Path) -> None:
     """Of stored tokens: normalisation over a batch, as in a CNN, is each device's own."""
     row = changed(changed(**STORED), training__optimizer=SLOW, training__batch_size=4)
     run(row)
     alone, about = checkpoint.load(Path("w/all-0.safetensors"))
     write_params(changed(row, training__devices=2))
-    code, told = run_command()
-    assert code == 0, told
+    done = as_dvc("rest", *OPTIONS)
+    assert done.returncode == 0, done.stderr
     together, both = checkpoint.load(Path("w/all-0.safetensors"))
     for name, weight in alone.items():
         torch.testing.assert_close(together[name], weight, rtol=1e-4, atol=1e-5)
     assert both["history"][1]["loss"] == pytest.approx(about["history"][1]["loss"], rel=1e-4)
-    assert told.count("is best, held-out accuracy") == 1
+    assert done.stderr.count("is best, held-out accuracy") == 1
 
 
-def test_what_fails_is_one_line(project: Path) -> None:
+def test_what_fails_is_one_line(in_process: Callable[..., Any], project: Path) -> None:
     write_params(changed(source__split="s1"))
-    code, told = run_command()
-    assert (code, len(told.strip().splitlines())) == (1, 1), told
-    assert told.startswith("error: split/demo-films.parquet: no split 's1'")
+    done = in_process("rest", *OPTIONS)
+    assert (done.returncode, len(done.stderr.strip().splitlines())) == (1, 1), done.stderr
+    assert done.stderr.startswith("error: split/demo-films.parquet: no split 's1'")

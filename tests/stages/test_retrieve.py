@@ -1,14 +1,14 @@
 """What the stage is told reaches the step, and a fault ends as one line and exit code 1."""
 
 import json
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from pipeline.core import command, pages
+from pipeline.core import pages
 from pipeline.core.errors import ParamsError
 from stages import retrieve
 from tests.steps import bound_rows
@@ -40,21 +40,13 @@ def test_a_row_that_is_not_in_params_is_refused(options: dict[str, Path]) -> Non
 
 
 def test_a_row_of_bind_that_is_not_there_is_one_line_and_exit_code_one(
-    options: dict[str, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    options: dict[str, Path], in_process: Callable[..., Any]
 ) -> None:
     options["bound"] = options["bound"].with_name("nothing")
     flags = [part for name, path in options.items() for part in (f"--{name}", str(path))]
-    monkeypatch.setattr(sys, "argv", ["retrieve", "--row", "demo", *flags])
-    with pytest.raises(SystemExit) as stopped:
-        command.run(retrieve.main)
-    assert stopped.value.code == 1
-    (line,) = capsys.readouterr().err.splitlines()
+    done = in_process("retrieve", "--row", "demo", *flags)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
     assert line.startswith("error: ")
     assert line.endswith("bind has left no row of that name, only ['toy']; run `dvc repro bind@nothing`")
     assert not options["out"].exists()
-
-
-def test_the_stage_needs_no_torch() -> None:
-    code = "import sys, stages.retrieve; sys.exit('torch' in sys.modules)"
-    root = Path(retrieve.__file__).parents[1]
-    assert subprocess.run([sys.executable, "-c", code], cwd=root).returncode == 0

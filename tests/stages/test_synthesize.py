@@ -1,9 +1,7 @@
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+import pytest
+
 PARAMS = """
 synthesize:
   compute: {engine: inline, num_workers: 1}
@@ -16,16 +14,18 @@ synthesize:
 """
 
 
-def run(folder: Path, world: str) -> subprocess.CompletedProcess[str]:
-    (folder / "params.yaml").write_text(PARAMS)
-    command = [sys.executable, "-m", "stages.synthesize", "--world", world, "--out", f"data/synthesize/{world}"]
-    command += ["--page", f"data/synthesize/pages/{world}"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+@pytest.fixture(autouse=True)
+def _project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(PARAMS)
 
 
-def test_the_stage_writes_the_world_of_its_row(tmp_path):
-    done = run(tmp_path, "tiny")
+def options(world: str) -> list[str]:
+    return ["--world", world, "--out", f"data/synthesize/{world}", "--page", f"data/synthesize/pages/{world}"]
+
+
+def test_the_stage_writes_the_world_of_its_row(as_dvc, tmp_path):
+    done = as_dvc("synthesize", *options("tiny"))
     assert done.returncode == 0, done.stderr
     assert [path.name for path in (tmp_path / "data/synthesize/tiny").iterdir()] == ["S001C001P001R001A001.skeleton"]
     assert (tmp_path / "data/synthesize/tiny.stamp").is_file()
@@ -33,8 +33,8 @@ def test_the_stage_writes_the_world_of_its_row(tmp_path):
     assert (tmp_path / ".cache/runs/synthesize.jsonl").is_file()
 
 
-def test_a_typo_in_a_row_is_one_clear_line(tmp_path):
-    done = run(tmp_path, "typo")
+def test_a_typo_in_a_row_is_one_clear_line(in_process):
+    done = in_process("synthesize", *options("typo"))
     assert done.returncode == 1
     assert done.stderr.startswith("error: params.yaml: section 'synthesize.rows.typo'")
     assert "unknown key 'bodies.seeds'" in done.stderr

@@ -1,16 +1,12 @@
 """The transfer stage: options in, a folder out, and a start without torch."""
 
-import subprocess
-import sys
-
-import numpy as np
 import pytest
 import yaml
 
-from pipeline.core import scores, store, tables
+from pipeline.core import scores
 from pipeline.core.errors import ParamsError
-from pipeline.core.schemas import PROMPTS, SPLIT
 from stages import transfer
+from tests import toy
 
 PARAMS = {
     "transfer": {
@@ -39,37 +35,14 @@ PARAMS = {
         },
     }
 }
-ROLE = {0: "fit", 1: "fit", 2: "val", 3: "unseen_test"}
 
 
 @pytest.fixture
 def options(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(PARAMS))
-    ids = [f"toy/{c}-{n}" for c in ROLE for n in range(2)]
-    with store.create(tmp_path / "f.zarr", {"dataset": "toy", "modality": "skeleton", "encoder": "stgcn"}) as writer:
-        group = writer.group("s0-0", ids, {"split": "s0", "seed": 0, "training_classes": [0, 1]})
-        group.put("pooled", np.random.default_rng(0).normal(size=(8, 3)).astype(np.float32))
-    with store.create(tmp_path / "t.zarr", {"dataset": "toy", "dim": 4}) as writer:
-        writer.group("label", [f"{c:04d}-00" for c in ROLE]).put("pooled", np.eye(4, dtype=np.float32))
-    lines = [
-        {"split": "s0", "clip_id": i, "role": role, "class_id": c if c < 3 else None, "held_out": False}
-        for (c, role), i in zip([pair for pair in ROLE.items() for _ in range(2)], ids, strict=True)
-    ]
-    meta = {"dataset": "toy", "split_table": "random", "splits": {"s0": {"fit": [0, 1], "val": [2], "unseen": [3]}}}
-    tables.write(tmp_path / "s.parquet", SPLIT, lines, meta)
-    names = [
-        {
-            "class_id": c,
-            "class_name": f"c{c}",
-            "type": "label",
-            "index": 0,
-            "origin": "template",
-            "text": "x",
-        }
-        for c in ROLE
-    ]
-    tables.write(tmp_path / "p.parquet", PROMPTS, names)
+    toy.write_task(tmp_path)
+    toy.write_prompts(tmp_path / "p.parquet", ["c0", "c1", "c2", "c3"])
     names = {"features": "f.zarr", "embeddings": "t.zarr", "split": "s.parquet", "prompts": "p.parquet", "out": "out"}
     return {name: tmp_path / file for name, file in names.items()}
 
@@ -88,8 +61,3 @@ def test_a_row_of_params_becomes_a_folder_of_scores(options):
 def test_a_row_that_is_not_there_is_said(options):
     with pytest.raises(ParamsError, match=r"has no row 'x'; found \['toy-skeleton-stgcn-prototypes'\]"):
         transfer.main(row="x", **options)
-
-
-def test_help_starts_without_torch_and_without_the_solver():
-    code = "import sys, stages.transfer; sys.exit(bool({'torch', 'ortools', 'matplotlib'} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

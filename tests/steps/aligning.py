@@ -13,6 +13,8 @@ from pipeline.models.methods.shared import unit
 from pipeline.models.tasks import Inputs
 from pipeline.steps import align
 from pipeline.training import method_rows
+from tests import toy
+from tests.core.table_rows import split_row
 
 FIT, VAL, UNSEEN = list(range(12)), [12, 13, 14], [15, 16, 17]
 CLASSES = {"fit": FIT, "val": VAL, "unseen": UNSEEN}
@@ -47,10 +49,6 @@ DEVISE = {
 }
 
 
-def role(class_id):
-    return next(name for name, ids in CLASSES.items() if class_id in ids).replace("unseen", "unseen_test")
-
-
 def written(folder):
     """The inputs of a row."""
     random = np.random.default_rng(0)
@@ -58,26 +56,12 @@ def written(folder):
     map_TD = random.normal(size=(6, 8))
     ids = [f"toy/{c:02d}-{n}" for c in range(18) for n in range(4)]
     features_ND = np.repeat(label_KT @ map_TD, 4, axis=0) + 0.2 * random.normal(size=(72, 8))
-    about = {"dataset": "toy", "modality": "skeleton", "encoder": "stgcn", "recipe": "r"}
-    with store.create(folder / "f.zarr", about) as writer:
-        group = {"split": "s0", "seed": 0, "training_classes": FIT}
-        writer.group("s0-0", ids, group).put("pooled", features_ND.astype(np.float32))
-    with store.create(folder / "t.zarr", {"dataset": "toy", "dim": 6}) as writer:
-        for kind, vectors in (("label", label_KT), ("context", context_KT)):
-            writer.group(kind, [f"{c:04d}-00" for c in range(18)]).put("pooled", vectors)
-    rows = [(id_, int(id_[4:6])) for id_ in ids]
-    lines = [
-        {
-            "split": "s0",
-            "clip_id": id_,
-            "role": role(c),
-            "class_id": None if c in UNSEEN else c,
-            "held_out": role(c) == "fit" and id_.endswith("-3"),
-        }
-        for id_, c in rows
-    ]
-    meta = {"dataset": "toy", "split_table": "random", "splits": {"s0": CLASSES}}
-    tables.write(folder / "s.parquet", SPLIT, lines, meta)
+    group = {"split": "s0", "seed": 0, "training_classes": FIT}
+    toy.write_features(folder / "f.zarr", ids, features_ND, {"s0-0": group})
+    toy.write_texts(folder / "t.zarr", {"label": label_KT, "context": context_KT})
+    held_out = [id_ for id_ in ids if id_.endswith("-3")]
+    rows = toy.split_rows({id_: int(id_[4:6]) for id_ in ids}, {"s0": CLASSES}, held_out=held_out)
+    toy.write_split(folder / "s.parquet", rows, {"s0": CLASSES})
     return Inputs(features=folder / "f.zarr", embeddings=folder / "t.zarr", split=folder / "s.parquet")
 
 
@@ -93,13 +77,8 @@ def generalised(inputs, folder):
     with store.create(folder / "f.zarr", features.attrs) as writer:
         group = writer.group("s0-0", sorted(ids), features.group_attrs("s0-0"))
         group.put("pooled", np.stack([vectors[id_] for id_ in sorted(ids)]))
-    lines = [{"split": "s0", "role": "seen_test", "class_id": None, "held_out": False, "clip_id": i} for i in SEEN_TEST]
-    tables.write(
-        folder / "s.parquet",
-        SPLIT,
-        [*tables.read_table(inputs.split, SPLIT).to_pylist(), *lines],
-        tables.read_meta(inputs.split, SPLIT),
-    )
+    rows = [*tables.read(inputs.split, SPLIT), *(split_row(clip_id=id_, role="seen_test") for id_ in SEEN_TEST)]
+    tables.write(folder / "s.parquet", SPLIT, rows, tables.read_meta(inputs.split, SPLIT))
     return replace(inputs, features=folder / "f.zarr", split=folder / "s.parquet")
 
 

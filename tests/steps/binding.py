@@ -7,16 +7,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from msgspec.structs import replace
 
-from pipeline.core import store, tables
 from pipeline.core.params import parse
-from pipeline.core.schemas import CLIPS, SPLIT
 from pipeline.modalities import skeleton
 from pipeline.models import checkpoint
 from pipeline.models import clip as clips
 from pipeline.steps import bind
 from pipeline.training import loop
 from pipeline.training.encoding import Batches
+from tests import toy
+from tests.core.table_rows import clip_row
 
 ARCHITECTURE = {
     "embed_dim": 4,
@@ -24,20 +25,6 @@ ARCHITECTURE = {
     "text_cfg": {"context_length": 77, "vocab_size": 49408, "layers": 1, "width": 8, "heads": 2},
 }
 OPTIONS = {"graph": "paper", "plan": "reduced", "dropout": 0.1}
-TRAINING: dict[str, Any] = {
-    "optimizer": {"name": "adam", "lr": 0.01, "weight_decay": 0.0, "fused": False},
-    "schedule": "cosine",
-    "num_epochs": 2,
-    "warmup_epochs": 0,
-    "patience": 2,
-    "batch_size": 4,
-    "accumulate": 1,
-    "clip_norm": None,
-    "ema": None,
-    "precision": "32",
-    "num_threads": 1,
-    "devices": 1,
-}
 SKELETON: dict[str, Any] = {
     "modality": "skeleton",
     "recipe": "dvta50",
@@ -45,7 +32,7 @@ SKELETON: dict[str, Any] = {
     "options": OPTIONS,
     "start": None,
     "temperature": {"kind": "fixed", "value": 0.2},
-    "training": TRAINING,
+    "training": toy.TRAINING,
 }
 DEPTH: dict[str, Any] = {
     **SKELETON,
@@ -111,55 +98,34 @@ def write_arrays(
     """Prepared clips of a sense; each clip's are its own whatever others there are. Those of `empty` hold nothing."""
     modality, recipe = name.split("-")
     layout, shape = SENSES[name]
-    about = {"dataset": dataset, "modality": modality, "recipe": recipe, "options": {"size": 1}, "layout": layout}
+    told = {"modality": modality, "recipe": recipe, "options": {"size": 1}, "layout": layout, **changes}
     x = [np.random.default_rng([seed, *clip_id.encode()]).normal(size=shape).astype(np.float32) for clip_id in ids]
     x = [np.zeros_like(each) if clip_id in empty else each for clip_id, each in zip(ids, x, strict=True)]
-    with store.create(folder / f"features/preprocess/{dataset}/{name}.zarr", {**about, "rejected": [], **changes}) as w:
-        w.group("all", ids).put("x", np.stack(x))
+    path = folder / f"features/preprocess/{dataset}/{name}.zarr"
+    toy.write_arrays(path, ids, np.stack(x), **{"dataset": dataset, **told})
 
 
 def write_clips(
     folder: Path, labels: dict[str, int], dataset: str = "toy", names: list[str] | None = None, **changes: Any
 ) -> None:
     """A clips table whose clips show two performances a class, each from two sides."""
-    rows = [
-        {
-            "clip_id": clip_id.replace("toy/", f"{dataset}/"),
-            "modality": modality,
-            "class_id": label,
-            "subject": 1 + number // 2 % 2,
-            "camera": number % 2,
-            "setup": None,
-            "replication": 1,
-            "path": "x",
-            "num_frames": 4,
-            "num_bytes": 1,
-            "content_hash": "0",
-            "reason": None,
-            **changes,
-        }
-        for number, (clip_id, label) in enumerate(labels.items())
-        for modality in ("depth", "skeleton", "video")
-    ]
-    names = names or [f"class {label}" if dataset == "toy" else f"{dataset} {label}" for label in range(8)]
-    tables.write(folder / f"data/ingest/{dataset}.parquet", CLIPS, rows, {"dataset": dataset, "class_names": names})
-
-
-def write_split(folder: Path, labels: dict[str, int], dataset: str = "toy", **changes: Any) -> None:
-    """The roles of clips, some of IDS; `labels` are what the table says of them, which decides none."""
     rows = []
-    for split, clip_id in ((split, clip_id) for split in ("s0", "s1") for clip_id in labels):
-        role = next(role for role, group in GROUPS.items() if LABELS[clip_id] in group)
-        row = {
-            "split": split,
-            "clip_id": clip_id.replace("toy/", f"{dataset}/"),
-            "role": "unseen_test" if role == "unseen" else role,
-            "class_id": labels[clip_id] if role != "unseen" else None,
-            "held_out": clip_id in HELD_OUT,
-        }
-        rows.append({**row, **changes.get(clip_id, {})})
-    meta = {"dataset": dataset, "split_table": "random", "splits": {"s0": GROUPS, "s1": GROUPS}}
-    tables.write(folder / f"data/split/{dataset}-random.parquet", SPLIT, rows, meta)
+    for number, (clip_id, label) in enumerate(labels.items()):
+        whose = {"clip_id": clip_id.replace("toy/", f"{dataset}/"), "class_id": label}
+        event = {"subject": 1 + number // 2 % 2, "camera": number % 2, "replication": 1, **changes}
+        rows += [clip_row(modality=modality, **whose, **event) for modality in ("depth", "skeleton", "video")]
+    names = names or [f"class {label}" if dataset == "toy" else f"{dataset} {label}" for label in range(8)]
+    toy.write_clips(folder / f"data/ingest/{dataset}.parquet", rows, names, dataset)
+
+
+def write_split(folder: Path, labels: dict[str, int], dataset: str = "toy") -> None:
+    """The roles of clips, some of IDS; `labels` are what the table says of them, which decides none."""
+    ids = {clip_id.replace("toy/", f"{dataset}/"): clip_id for clip_id in labels}
+    splits = {"s0": GROUPS, "s1": GROUPS}
+    held_out = [name for name, clip_id in ids.items() if clip_id in HELD_OUT]
+    rows = toy.split_rows({name: LABELS[clip_id] for name, clip_id in ids.items()}, splits, held_out=held_out)
+    rows = [row if row.class_id is None else replace(row, class_id=labels[ids[row.clip_id]]) for row in rows]
+    toy.write_split(folder / f"data/split/{dataset}-random.parquet", rows, splits, dataset=dataset)
 
 
 def write_clip(folder: Path, seed: int, named: dict[str, list[int]] | None = None) -> None:

@@ -8,9 +8,11 @@ import numpy as np
 
 from pipeline.core import bound, store, tables
 from pipeline.core.prepared import put
-from pipeline.core.schemas import CLIPS, SPLIT
+from pipeline.core.schemas import SPLIT
 from pipeline.core.seeds import generator
 from pipeline.steps.retrieve import Bootstrap, Inputs, Row, retrieve
+from tests import toy
+from tests.core.table_rows import clip_row, split_row
 
 DIM, SUBJECTS, CLASSES, CAMERAS = 24, 8, 4, 2
 UNSEEN = 3  # the class that nobody trains on
@@ -46,16 +48,11 @@ def write_tables(root: Path, splits: tuple[str, ...] = ("s0",)) -> None:
     clips = []
     for clip_id in EVERYBODY:
         subject, class_id, camera = _parts(clip_id)
-        told: dict[str, Any] = dict.fromkeys(CLIPS.schema.names)
-        told |= {"clip_id": clip_id, "class_id": class_id, "subject": subject, "camera": camera, "replication": 1}
-        told |= {"setup": 1, "path": clip_id, "num_frames": 6, "num_bytes": 1, "content_hash": ""}
-        clips += [told | {"modality": kind} for kind in ("depth", "skeleton", "video")]
-    names = [f"action {class_id}" for class_id in range(CLASSES)]
-    tables.write(root / "clips.parquet", CLIPS, clips, {"dataset": "toy", "class_names": names})
+        event = {"class_id": class_id, "subject": subject, "camera": camera, "replication": 1, "setup": 1}
+        clips += [clip_row(clip_id=clip_id, modality=kind, **event) for kind in ("depth", "skeleton", "video")]
+    toy.write_clips(root / "clips.parquet", clips, [f"action {class_id}" for class_id in range(CLASSES)])
     rows = [
-        {"split": split, "clip_id": clip_id, "role": role(clip_id, split), "class_id": None, "held_out": False}
-        for split in splits
-        for clip_id in EVERYBODY
+        split_row(split=split, clip_id=clip_id, role=role(clip_id, split)) for split in splits for clip_id in EVERYBODY
     ]
     tables.write(root / "films.parquet", SPLIT, rows)
 

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.core import store, tables
-from pipeline.core.schemas import CLIPS, PROMPTS, SPLIT
+from pipeline.core import store
 from pipeline.models.tasks import Inputs
 from pipeline.steps import cross
+from tests import toy
+from tests.core.table_rows import clip_row
 
 Array = npt.NDArray[np.float32]
 
@@ -64,11 +65,8 @@ class Place:
         map_TD = np.eye(2) if in_text_space else np.random.default_rng(0).normal(size=(2, 6))
         row_N = [self.class_id(clip_id) for clip_id in self.ids]
         noise_ND = np.random.default_rng(len(self.names)).normal(0, 0.01, (len(row_N), map_TD.shape[1]))
-        vectors_ND = (texts_of(self.names)[row_N] @ map_TD + noise_ND).astype(np.float32)
-        attrs = {"dataset": self.name, "modality": "skeleton", "encoder": "stgcn", "recipe": "r", **about}
-        with store.create(self.inputs.features, attrs) as writer:
-            for group, told in groups.items():
-                writer.group(group, self.ids, told).put("pooled", vectors_ND)
+        vectors_ND = texts_of(self.names)[row_N] @ map_TD + noise_ND
+        toy.write_features(self.inputs.features, self.ids, vectors_ND, groups, dataset=self.name, **about)
 
     def write_texts(
         self,
@@ -80,37 +78,23 @@ class Place:
         attrs = {"dataset": self.name, "dim": 2, "encoder": "arc", "weights_hash": "texts", **about}
         with store.create(self.inputs.embeddings, attrs) as writer:
             for kind in kinds:
-                ids = [f"{c:04d}-00" for c in range(len(self.names))]
+                ids = toy.text_ids(len(self.names))
                 writer.group(kind, ids).put("pooled", texts_of(self.names))
             for kind, told in (more or {}).items():
                 writer.group(kind, ids, told).put("pooled", np.ones((len(ids), 3), np.float32))
-        lines = [
-            {"class_id": c, "class_name": name, "type": "label", "index": 0, "origin": "template", "text": name}
-            for c, name in enumerate(self.names)
-        ]
-        tables.write(self.prompts, PROMPTS, lines, {"dataset": self.name})
+        toy.write_prompts(self.prompts, self.names, self.name)
 
     def write_split(self) -> None:
         """Of fit classes the last clip is held out."""
-        lines = []
-        for split, parts in self.parts.items():
-            role = {c: name for name, class_ids in parts.items() for c in class_ids}
-            for clip_id in self.ids:
-                found = role.get(self.class_id(clip_id), "unused").replace("unseen", "unseen_test")
-                told = self.class_id(clip_id) if found in ("fit", "val") else None
-                held_out = found == "fit" and clip_id.endswith("-3")
-                lines.append(
-                    {"split": split, "clip_id": clip_id, "role": found, "class_id": told, "held_out": held_out}
-                )
+        clips = {clip_id: self.class_id(clip_id) for clip_id in self.ids}
+        rows = toy.split_rows(clips, self.parts, held_out=[clip_id for clip_id in clips if clip_id.endswith("-3")])
         meta = {"dataset": self.name, "split_table": "t", "protocol": None, "class_names": self.names}
-        tables.write(self.inputs.split, SPLIT, lines, {**meta, "splits": self.parts})
+        toy.write_split(self.inputs.split, rows, self.parts, **meta)
 
     def write_clips(self) -> None:
         """What evaluate opens."""
-        blank = dict.fromkeys(("subject", "camera", "setup", "replication", "train_lists", "test_lists", "reason"))
-        rest = {"modality": "skeleton", "path": "x", "num_frames": 9, "num_bytes": 9, "content_hash": "0"}
-        lines = [{"clip_id": clip_id, "class_id": self.class_id(clip_id), **blank, **rest} for clip_id in self.ids]
-        tables.write(self.clips, CLIPS, lines, {"dataset": self.name, "class_names": self.names})
+        rows = [clip_row(clip_id=clip_id, class_id=self.class_id(clip_id)) for clip_id in self.ids]
+        toy.write_clips(self.clips, rows, self.names, self.name)
 
     def write(self, groups: dict[str, dict[str, Any]]) -> None:
         """Everything."""

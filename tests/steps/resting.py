@@ -5,15 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
-from pipeline.core import prepared, store, tables
+from pipeline.core import prepared, store
 from pipeline.core.hashing import file_digest
 from pipeline.core.params import parse
-from pipeline.core.schemas import CLIPS, SPLIT
+from pipeline.core.schemas import ClipRow
 from pipeline.core.store import Store
 from pipeline.formats import video
 from pipeline.steps import rest
 from pipeline.training import loop
+from tests import toy
+from tests.core.table_rows import clip_row
 
 NAMES = {
     "demo": ["wave left hand", "clap hands", "jump", "bow", "sitting down", "nod"],
@@ -22,20 +25,8 @@ NAMES = {
 NUM_CLIPS = {"demo": 6, "demo_gym": 2}  # of each class; of the source two are held out
 UNSEEN = 5  # class of the source
 NUM_FRAMES = 6
-TRAINING: dict[str, Any] = {
-    "optimizer": {"name": "adamw", "lr": 0.01, "weight_decay": 0.0, "fused": False},
-    "schedule": "cosine",
-    "num_epochs": 2,
-    "warmup_epochs": 0,
-    "patience": 2,
-    "batch_size": 5,
-    "accumulate": 1,
-    "clip_norm": None,
-    "ema": None,
-    "precision": "32",
-    "num_threads": 1,
-    "devices": 1,
-}
+ADAMW = {"name": "adamw", "lr": 0.01, "weight_decay": 0.0, "fused": False}
+TRAINING: dict[str, Any] = {**toy.TRAINING, "optimizer": ADAMW, "batch_size": 5}
 SGD = {"name": "sgd", "lr": 0.01, "weight_decay": 0.0001, "momentum": 0.9}
 ROW: dict[str, Any] = {
     "source": {"dataset": "demo", "split_table": "films", "split": "s0", "files": "films/demo", "embeddings": "demo-t"},
@@ -126,18 +117,16 @@ def made(root: Path) -> Path:
         _films(root, dataset)
         _texts(root, dataset)
         _features(root, dataset)
-    lines = []
-    for place, clip_id in enumerate(ids("demo")):
-        class_id, number = class_of(clip_id), place % NUM_CLIPS["demo"]
-        role = "unseen_test" if class_id == UNSEEN else "seen_test" if number == 5 else "fit" if class_id < 4 else "val"
-        known = class_id if role in ("fit", "val") else None
-        held_out = role in ("fit", "val") and is_held_out(clip_id)
-        lines.append({"split": "s0", "clip_id": clip_id, "role": role, "class_id": known, "held_out": held_out})
-    roles = {"fit": [0, 1, 2, 3], "val": [4], "unseen": [UNSEEN]}
-    (root / "split").mkdir()
-    tables.write(
-        root / "split" / "demo-films.parquet", SPLIT, lines, {"splits": {"s0": roles}, "class_names": NAMES["demo"]}
-    )
+    clips = {clip_id: class_of(clip_id) for clip_id in ids("demo")}
+    splits = {"s0": {"fit": [0, 1, 2, 3], "val": [4], "unseen": [UNSEEN]}}
+    last = (clip_id for place, clip_id in enumerate(clips) if place % NUM_CLIPS["demo"] == 5)
+    roles = {clip_id: "seen_test" for clip_id in last if clips[clip_id] != UNSEEN}
+    rows = [
+        replace(row, held_out=row.role in ("fit", "val") and is_held_out(row.clip_id))
+        for row in toy.split_rows(clips, splits, roles=roles)
+    ]
+    meta = {"dataset": "demo", "split_table": "films", "class_names": NAMES["demo"]}
+    toy.write_split(root / "split" / "demo-films.parquet", rows, splits, **meta)
     return root
 
 
@@ -151,23 +140,12 @@ def film(clip_id: str) -> np.ndarray:
     return rgb
 
 
-def clip_rows(root: Path, dataset: str) -> list[dict[str, Any]]:
-    empty = dict.fromkeys(["subject", "camera", "setup", "replication", "train_lists", "test_lists", "reason"])
+def clip_rows(root: Path, dataset: str) -> list[ClipRow]:
     rows = []
     for clip_id in ids(dataset):
-        file = root / "films" / clip_id
-        rows.append(
-            {
-                **empty,
-                "clip_id": clip_id,
-                "modality": "video",
-                "class_id": class_of(clip_id),
-                "path": f"{clip_id.split('/')[1]}.avi",
-                "num_frames": NUM_FRAMES,
-                "num_bytes": 1,
-                "content_hash": file_digest(file.with_suffix(".avi")),
-            }
-        )
+        file = (root / "films" / clip_id).with_suffix(".avi")
+        told = {"class_id": class_of(clip_id), "path": file.name, "content_hash": file_digest(file)}
+        rows.append(clip_row(clip_id=clip_id, modality="video", num_frames=NUM_FRAMES, **told))
     return rows
 
 
@@ -179,10 +157,8 @@ def _films(root: Path, dataset: str) -> None:
     write_clips(root, dataset, clip_rows(root, dataset))
 
 
-def write_clips(root: Path, dataset: str, rows: list[dict[str, Any]]) -> None:
-    (root / "ingest").mkdir(exist_ok=True)
-    meta = {"dataset": dataset, "class_names": NAMES[dataset]}
-    tables.write(root / "ingest" / f"{dataset}.parquet", CLIPS, rows, meta)
+def write_clips(root: Path, dataset: str, rows: list[ClipRow]) -> None:
+    toy.write_clips(root / "ingest" / f"{dataset}.parquet", rows, NAMES[dataset], dataset)
 
 
 def text(name: str) -> np.ndarray:
@@ -191,10 +167,9 @@ def text(name: str) -> np.ndarray:
 
 
 def _texts(root: Path, dataset: str) -> None:
-    about = {"dataset": dataset, "encoder": "tiny", "weights_hash": "t" * 8, "dim": 6}
-    with store.create(root / "embed" / f"{dataset}-t.zarr", about) as writer:
-        rows = [f"{class_id:04d}-00" for class_id in range(len(NAMES[dataset]))]
-        writer.group("label", rows).put("pooled", np.stack([text(name) for name in NAMES[dataset]]))
+    label_KT = np.stack([text(name) for name in NAMES[dataset]])
+    path = root / "embed" / f"{dataset}-t.zarr"
+    toy.write_texts(path, {"label": label_KT}, dataset=dataset, encoder="tiny", weights_hash="t" * 8)
 
 
 def _features(root: Path, dataset: str) -> None:

@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from pipeline.core import scores as scores_format
-from pipeline.core import store, tables
-from pipeline.core.schemas import CLIPS, PROMPTS, SPLIT
+from pipeline.core import store
 from pipeline.core.scores import Provenance, Scores
 from pipeline.steps.evaluate import Bootstrap, EvaluateRow, Inputs, evaluate
+from tests import toy
+from tests.core.table_rows import clip_row
 
 NAMES = ["sit", "stand", "wave", "clap"]
 METHOD = {
@@ -52,44 +54,26 @@ class World:
         self.write_scores()
 
     def write_clips(self, changes: dict[str, Any] | None = None) -> None:
-        blank = dict.fromkeys(("camera", "setup", "replication", "reason"))
-        rest = {"modality": "skeleton", "path": "x", "num_frames": 9, "num_bytes": 9}
         told = changes or {}
         rows = [
-            {"clip_id": i, "class_id": c, "subject": s, "content_hash": i, **blank, **rest, **told.get(i, {})}
+            clip_row(**({"clip_id": i, "class_id": c, "subject": s, "content_hash": i} | told.get(i, {})))
             for i, c, s in self.clips
         ]
-        tables.write(self.inputs.clips, CLIPS, rows, {"class_names": NAMES})
+        toy.write_clips(self.inputs.clips, rows, NAMES, "tiny")
 
     def write_split(self, parts: dict[str, list[int]], forged: dict[str, Any] | None = None, **changes: Any) -> None:
         forged = forged or {}
-        meta = {"dataset": "tiny", "split_table": "random", "protocol": "xsub", "splits": {"s0": parts}, **changes}
-        rows = [
-            {"split": "s0", "clip_id": i, "role": role, "class_id": c if role in ("fit", "val") else None}
-            | {"held_out": False}
-            | forged.get(i, {})
-            for i, c, s in self.clips
-            for role in [ROLES[c, s]]
-        ]
-        tables.write(self.inputs.split, SPLIT, rows, meta)
+        roles = {i: ROLES[c, s] for i, c, s in self.clips}
+        rows = toy.split_rows({i: c for i, c, _ in self.clips}, {"s0": PARTS}, roles=roles)
+        rows = [replace(row, **forged.get(row.clip_id, {})) for row in rows]
+        meta = {"dataset": "tiny", "protocol": "xsub", **changes}
+        toy.write_split(self.inputs.split, rows, {"s0": parts}, **meta)
 
     def write_texts(self, vectors: np.ndarray) -> None:
-        with store.create(self.inputs.embeddings, {"dataset": "tiny"}) as texts:
-            texts.group("label", [f"{c:04d}-00" for c in range(len(vectors))]).put("pooled", vectors)
+        toy.write_texts(self.inputs.embeddings, {"label": vectors}, dataset="tiny")
 
     def write_prompts(self, names: list[str]) -> None:
-        rows = [
-            {
-                "class_id": c,
-                "class_name": n,
-                "type": "label",
-                "index": 0,
-                "origin": "template",
-                "text": n,
-            }
-            for c, n in enumerate(names)
-        ]
-        tables.write(self.inputs.prompts, PROMPTS, rows)
+        toy.write_prompts(self.inputs.prompts, names, "tiny")
 
     def write_scores(self, values: Any = None, method: dict[str, str] = METHOD, **changes: Any) -> None:
         """Two settings: the first is right on clip 0 and 3, the second on all but clip 3."""

@@ -10,7 +10,7 @@ from pipeline.commands import raw
 from pipeline.core import stamp, store, tables
 from pipeline.core.errors import DataError, FormatError, LeakError
 from pipeline.core.roles import UNKNOWN_CLIPS
-from pipeline.core.schemas import CLIPS, PROMPTS, SPLIT
+from pipeline.core.schemas import CLIPS, SPLIT
 from pipeline.datasets import shared
 from pipeline.formats import synse
 from pipeline.models.methods import ridge
@@ -18,6 +18,7 @@ from pipeline.models.methods.shared import unit
 from pipeline.models.tasks import Inputs
 from pipeline.steps import adopt, align, evaluate, ingest, split
 from pipeline.training import method_rows
+from tests import toy
 
 NAME = "synse_ntu60"
 UNSEEN = [10, 11, 19, 26, 56]
@@ -222,21 +223,8 @@ def test_vectors_of_different_sizes_are_refused(world):
 
 
 def aligned(world, **changes):
-    with store.create(world.root / "t.zarr", {"dataset": NAME, "dim": 12}) as writer:
-        writer.group("label", [f"{c:04d}-00" for c in range(60)]).put("pooled", TEXTS_KT)
-    names = [known.name for known in shared.classes(NAME)]
-    lines = [
-        {
-            "class_id": c,
-            "class_name": n,
-            "type": "label",
-            "index": 0,
-            "origin": "template",
-            "text": n,
-        }
-        for c, n in enumerate(names)
-    ]
-    tables.write(world.root / "prompts.parquet", PROMPTS, lines)
+    toy.write_texts(world.root / "t.zarr", {"label": TEXTS_KT}, dataset=NAME)
+    toy.write_prompts(world.root / "prompts.parquet", [known.name for known in shared.classes(NAME)], NAME)
     row = align.Row(
         dataset=NAME,
         split_table="synse",

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.core import bound, pages, scores, store, tables
+from pipeline.core import bound, pages, scores, store
 from pipeline.core.errors import DataError, FormatError, LeakError
 from pipeline.core.params import parse
-from pipeline.core.schemas import SPLIT
 from pipeline.models.methods.shared import Array, MethodParams, unit
 from pipeline.models.tasks import Inputs
 from pipeline.steps import align
 from pipeline.training import method_rows, selection
+from tests import toy
 
 PARTS = {"fit": [0, 1, 2, 3, 4, 5], "val": [6, 7, 8], "unseen": [9, 10, 11]}
 ALL = [class_id for part in PARTS.values() for class_id in part]
@@ -64,8 +64,7 @@ class World:
             about = {**group, "weights_hash": "clip", "pretrained": None, **changes}
             vectors = np.concatenate([self.vectors[one] for one in senses], axis=1)[kept]
             writer.group("s0-0", [self.ids[place] for place in kept], about).put("pooled", vectors)
-        with store.create(self.root / "t.zarr", {"dataset": "toy", "dim": 6, "weights_hash": hash_}) as writer:
-            writer.group("label", [f"{c:04d}-00" for c in ALL]).put("pooled", self.texts)
+        toy.write_texts(self.root / "t.zarr", {"label": self.texts}, weights_hash=hash_)
         return Inputs(path, self.root / "t.zarr", self.root / "s.parquet")
 
     def align(self, inputs: Inputs, settings: dict[str, Any] = COSINE, **changed: Any) -> dict[str, scores.Scores]:
@@ -92,16 +91,11 @@ def world(tmp_path: Path) -> World:
         sense: unit((texts[class_ids] + noise * random.normal(size=(48, 6))).astype(np.float32))
         for sense, noise in NOISE.items()
     }
-    lines = []
-    for clip_id, class_id in zip(ids, class_ids, strict=True):
-        part = next(part for part, of in PARTS.items() if class_id in of)
-        test = "unseen_test" if part == "unseen" else "seen_test"
-        role = test if part == "unseen" or clip_id.endswith("3") else part
-        told = class_id if role == part else None
-        is_held_out = role == "fit" and clip_id.endswith("2")
-        lines.append({"split": "s0", "clip_id": clip_id, "role": role, "class_id": told, "held_out": is_held_out})
-    meta = {"dataset": "toy", "split_table": "films", "splits": {"s0": PARTS}}
-    tables.write(tmp_path / "s.parquet", SPLIT, lines, meta)
+    clips = dict(zip(ids, class_ids, strict=True))
+    tested = [clip_id for clip_id, c in clips.items() if clip_id.endswith("3") and c not in PARTS["unseen"]]
+    held_out = [clip_id for clip_id in ids if clip_id.endswith("2")]
+    rows = toy.split_rows(clips, {"s0": PARTS}, roles=dict.fromkeys(tested, "seen_test"), held_out=held_out)
+    toy.write_split(tmp_path / "s.parquet", rows, {"s0": PARTS}, split_table="films")
     return World(tmp_path, ids, vectors, texts)
 
 

@@ -10,10 +10,12 @@ import pytest
 
 from pipeline.core.errors import DataError, FormatError, LeakError, ParamsError
 from pipeline.core.params import parse
+from pipeline.core.store import Store
 from pipeline.modalities.depth import r2plus1d
 from pipeline.models import clip as clips
 from pipeline.steps import bind as step
 from pipeline.training import bound_encoders
+from tests import toy
 from tests.steps import binding
 from tests.steps.binding import DEPTH, IDS, LABELS, ONE, ROW, SKELETON, changed, run
 
@@ -213,11 +215,9 @@ def test_a_start_from_a_hub_that_is_no_clip(world: Path, monkeypatch) -> None:
 
 def test_an_empty_clip_is_named(world: Path) -> None:
     path = world / "features/preprocess/toy/skeleton-dvta50.zarr"
-    x = binding.store.Store(path, "").read("all", "x")
+    x = Store(path, "").read("all", "x")
     x[9] = 0
-    about = {"layout": "kinect20", "options": {}, "rejected": []}
-    with binding.store.create(path, about) as writer:
-        writer.group("all", IDS).put("x", x)
+    toy.write_arrays(path, IDS, x, options={})
     with pytest.raises(DataError, match=f"{IDS[9]}: empty"):
         run(world, ONE)
 

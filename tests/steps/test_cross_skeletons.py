@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 
 from pipeline.compute.shared import Compute
-from pipeline.core import store, tables
+from pipeline.core import store
 from pipeline.core.errors import LeakError
 from pipeline.core.params import parse
-from pipeline.core.schemas import CLIPS, PROMPTS
 from pipeline.models.tasks import Inputs
 from pipeline.reporting.transfer import PageParams
 from pipeline.steps import cross, evaluate, extract, pretrain, split
@@ -18,26 +17,15 @@ from pipeline.training import encoding, loop
 from pipeline.training.method_rows import Compute as Threads
 from pipeline.training.selection import method
 from pipeline.transfer.params import Folds
+from tests import toy
+from tests.core.table_rows import clip_row
 
 TAUGHT = ["hop", "walk", "bow", "kick", "wave", "clap", "sit", "turn"]
 OWN = ["nod", "greet", "waving", "spin"]  # "waving" is what the source calls "wave"
 JOINTS = {"hop": 0, "walk": 2, "bow": 4, "kick": 6, "wave": 8, "clap": 10, "sit": 12, "turn": 14}
 JOINTS |= {"nod": 5, "greet": 9, "waving": 8, "spin": 15}  # which joint moves most
-NO_FIELDS = dict.fromkeys(("camera", "setup", "replication", "train_lists", "test_lists", "reason"))
-TRAINING = {
-    "optimizer": {"name": "sgd", "lr": 0.05, "weight_decay": 0.0, "momentum": 0.9},
-    "schedule": "cosine",
-    "num_epochs": 2,
-    "warmup_epochs": 0,
-    "patience": 2,
-    "batch_size": 16,
-    "accumulate": 1,
-    "clip_norm": None,
-    "ema": None,
-    "precision": "32",
-    "num_threads": 1,
-    "devices": 1,
-}
+SGD = {"name": "sgd", "lr": 0.05, "weight_decay": 0.0, "momentum": 0.9}
+TRAINING = {**toy.TRAINING, "optimizer": SGD, "batch_size": 16}
 WHOSE = {"modality": "skeleton", "recipe": "dvta50", "encoder": "stgcn"}
 
 
@@ -51,22 +39,15 @@ class Data:
         self.texts, self.prompts = self.root / "texts.zarr", self.root / "prompts.parquet"
         ids = [f"{name}/{c}-{s}-{n}" for c in range(len(names)) for s in (1, 2) for n in (1, 2)]
         self.write_arrays(ids)
-        rest = {"modality": "skeleton", "path": "x", "num_frames": 8, "num_bytes": 9, "content_hash": "0"}
-        lines = []
+        rows = []
         for clip_id in ids:
-            class_id, subject, _ = clip_id.partition("/")[2].split("-")
-            told = {"clip_id": clip_id, "class_id": int(class_id), "subject": int(subject)}
-            lines.append({**NO_FIELDS, **rest, **told, "replication": int(clip_id[-1])})
-        tables.write(self.clips, CLIPS, lines, {"dataset": name, "class_names": names})
-        lines = [
-            {"class_id": c, "class_name": n, "type": "label", "index": 0, "origin": "template", "text": n}
-            for c, n in enumerate(names)
-        ]
-        tables.write(self.prompts, PROMPTS, lines, {"dataset": name})
-        with store.create(self.texts, {"dataset": name, "encoder": "arc", "weights_hash": "t", "dim": 2}) as writer:
-            angle_K = np.array([JOINTS[n] + 0.1 * (n in OWN) for n in names]) / 10
-            label_KT = np.stack([np.cos(angle_K), np.sin(angle_K)], axis=1).astype(np.float32)
-            writer.group("label", [f"{c:04d}-00" for c in range(len(names))]).put("pooled", label_KT)
+            class_id, subject, replication = map(int, clip_id.partition("/")[2].split("-"))
+            rows.append(clip_row(clip_id=clip_id, class_id=class_id, subject=subject, replication=replication))
+        toy.write_clips(self.clips, rows, names, name)
+        toy.write_prompts(self.prompts, names, name)
+        angle_K = np.array([JOINTS[n] + 0.1 * (n in OWN) for n in names]) / 10
+        label_KT = np.stack([np.cos(angle_K), np.sin(angle_K)], axis=1)
+        toy.write_texts(self.texts, {"label": label_KT}, dataset=name, encoder="arc", weights_hash="t")
 
     def write_arrays(self, ids):
         random = np.random.default_rng(len(ids))
@@ -74,9 +55,7 @@ class Data:
         for row, clip_id in enumerate(ids):
             name = self.names[int(clip_id.partition("/")[2].split("-")[0])]
             x_NCTVM[row, :, :, JOINTS[name], 0] += np.linspace(0, 2, 8)
-        attrs = {"dataset": self.name, "modality": "skeleton", "recipe": "dvta50", "layout": "kinect20", "rejected": []}
-        with store.create(self.root / "x.zarr", attrs) as writer:
-            writer.group("all", ids).put("x", x_NCTVM)
+        toy.write_arrays(self.root / "x.zarr", ids, x_NCTVM, dataset=self.name)
 
     def write_split(self, **row):
         whole = {"dataset": self.name, "name": "t", "modality": "skeleton", "num_unseen": None, **row}

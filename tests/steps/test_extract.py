@@ -13,6 +13,7 @@ from pipeline.models.clip_vectors import POOLED, encoded
 from pipeline.models.mapped import MappedEncoder
 from pipeline.steps.extract import Row, extract
 from pipeline.training.encoding import Batches, Masked, hidden
+from tests import toy
 from tests.core.table_rows import split_row
 
 OPTIONS = {"graph": "paper", "plan": "reduced", "dropout": 0.5}
@@ -43,9 +44,7 @@ def world(tmp_path):
 
 
 def prepare(world, x):
-    attrs = {"dataset": "toy", "modality": "skeleton", "recipe": "dvta50", "layout": "kinect20", "rejected": []}
-    with store.create(world / "x.zarr", attrs) as writer:
-        writer.group("all", IDS).put("x", x)
+    toy.write_arrays(world / "x.zarr", IDS, x)
 
 
 def weights(world, name="s0-0", without=(), **changes):

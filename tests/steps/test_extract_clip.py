@@ -9,7 +9,7 @@ import torch
 from pipeline.core import pages, scores, store, tables
 from pipeline.core.errors import DataError, LeakError, ParamsError
 from pipeline.core.params import parse
-from pipeline.core.schemas import PROMPTS, SPLIT
+from pipeline.core.schemas import PROMPTS
 from pipeline.models import clip, open_clips
 from pipeline.models.methods import cosine
 from pipeline.models.tasks import Inputs
@@ -17,6 +17,7 @@ from pipeline.steps import align, embed
 from pipeline.steps.extract import Row, extract
 from pipeline.training import method_rows
 from pipeline.training.encoding import Batches
+from tests import toy
 
 VISION = {"image_size": 16, "patch_size": 8, "layers": 1, "width": 16, "head_width": 8}
 TEXT = {"context_length": 77, "vocab_size": 49408, "layers": 1, "width": 8, "heads": 2}
@@ -40,9 +41,7 @@ BATCHES = Batches(batch_size=3, num_threads=1)
 @pytest.fixture
 def world(tmp_path):
     x = np.random.default_rng(0).normal(size=(8, 3, 2, 16, 16)).astype(np.float32)
-    attrs = {"dataset": "toy", "modality": "video", "recipe": "clip", "layout": "rgb", "rejected": []}
-    with store.create(tmp_path / "x.zarr", attrs) as writer:
-        writer.group("all", IDS).put("x", x)
+    toy.write_arrays(tmp_path / "x.zarr", IDS, x, modality="video", recipe="clip", layout="rgb")
     (tmp_path / "start.json").write_text(json.dumps({"architecture": SMALL, "pretrained": None, "checkpoint": None}))
     for seed in (0, 5):
         train(tmp_path, seed)
@@ -141,14 +140,8 @@ def recognise(world, weights):
     texts = embed.Row(dataset="toy", encoder="clip", weights=str(world / weights), model={}, means={}, movement=[])
     compute = embed.Compute(num_threads=1)
     embed.embed(texts, compute, prompts=world / "p.parquet", out=world / "t.zarr", cache=world / "cache")
-    roles = ("fit", "val", "unseen_test", "unseen_test")
-    rows = [
-        {"split": "s0", "clip_id": id_, "role": roles[c], "class_id": c if c < 2 else None, "held_out": False}
-        for id_ in IDS
-        for c in [int(id_[4])]
-    ]
     splits = {"s0": {"fit": [0], "val": [1], "unseen": [2, 3]}}
-    tables.write(world / "s.parquet", SPLIT, rows, {"dataset": "toy", "split_table": "random", "splits": splits})
+    toy.write_split(world / "s.parquet", toy.split_rows({id_: int(id_[4]) for id_ in IDS}, splits), splits)
     row = align.Row(
         dataset="toy",
         split_table="random",

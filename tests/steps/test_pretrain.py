@@ -4,19 +4,20 @@ import json
 import numpy as np
 import pytest
 import torch
+from msgspec.structs import replace
 
 from pipeline.compute.shared import Compute
-from pipeline.core import pages, store, tables
+from pipeline.core import pages
 from pipeline.core.errors import LeakError, ParamsError
 from pipeline.core.params import parse
 from pipeline.core.resume import CACHE
 from pipeline.core.roles import clips_digest
-from pipeline.core.schemas import SPLIT
 from pipeline.modalities import skeleton
 from pipeline.models import checkpoint, encoder_cost
 from pipeline.models.learning import Learner
 from pipeline.steps import pretrain as step
 from pipeline.training import loop
+from tests import toy
 
 ROW = {
     "dataset": "toy",
@@ -32,20 +33,7 @@ ROW = {
     "augment": None,
     "taught_by": "data/ingest/toy.parquet",
     "text": None,
-    "training": {
-        "optimizer": {"name": "adam", "lr": 0.005, "weight_decay": 0.0, "fused": False},
-        "schedule": "cosine",
-        "num_epochs": 2,
-        "warmup_epochs": 0,
-        "patience": 2,
-        "batch_size": 4,
-        "accumulate": 1,
-        "clip_norm": None,
-        "ema": None,
-        "precision": "32",
-        "num_threads": 1,
-        "devices": 1,
-    },
+    "training": {**toy.TRAINING, "optimizer": {"name": "adam", "lr": 0.005, "weight_decay": 0.0, "fused": False}},
 }
 RUNNING = loop.Running(num_workers=0, queue_length=2, checkpoint_every=1)
 
@@ -69,26 +57,21 @@ def left(tmp_path_factory):
 def make_world(tmp_path, rejected=()):
     """Ten clips of five classes: two fit, one val, two unseen (others in the second split)."""
     ids = [f"toy/{clip:02}" for clip in range(10)]
-    attrs = {"dataset": "toy", "modality": "skeleton", "recipe": "dvta50", "layout": "kinect20"}
-    with store.create(tmp_path / "x.zarr", {**attrs, "rejected": list(rejected)}) as writer:
-        x = np.random.default_rng(0).normal(size=(10, 3, 4, 20, 1)).astype(np.float32)
-        writer.group("all", ids).put("x", x)
+    x = np.random.default_rng(0).normal(size=(10, 3, 4, 20, 1)).astype(np.float32)
+    toy.write_arrays(tmp_path / "x.zarr", ids, x, rejected=list(rejected))
     write_split(tmp_path)
     return tmp_path
 
 
 def write_split(world, **changes):
     groups = {"s0": {"fit": [0, 1], "val": [2], "unseen": [3, 4]}, "s1": {"fit": [3, 4], "val": [2], "unseen": [0, 1]}}
-    rows = []
-    for name, group in groups.items():
-        for clip in range(10):
-            label = clip // 2
-            role = next(role for role, classes in group.items() if label in classes)
-            role = "unseen_test" if role == "unseen" else role
-            shown = label if role in ("fit", "val") else None
-            row = {"split": name, "clip_id": f"toy/{clip:02}", "role": role, "class_id": shown}
-            rows.append({**row, "held_out": role == "fit" and clip % 4 == 1, **changes.get(f"{name}_{clip}", {})})
-    tables.write(world / "split.parquet", SPLIT, rows, {"class_names": list("abcde"), "splits": groups})
+    clips = {f"toy/{clip:02}": clip // 2 for clip in range(10)}
+    held_out = [f"toy/{clip:02}" for clip in range(1, 10, 4)]
+    rows = [
+        replace(row, **changes.get(f"{row.split}_{int(row.clip_id[-2:])}", {}))
+        for row in toy.split_rows(clips, groups, held_out=held_out)
+    ]
+    toy.write_split(world / "split.parquet", rows, groups, class_names=list("abcde"))
 
 
 def run(world, out="w", engine="inline", running=RUNNING, **changes):
@@ -293,9 +276,7 @@ def write_texts(world, seed=0, unseen=(), hash_="texts"):
     vectors["other"] = vectors["other"][::-1].copy()
     for of_kind in vectors.values():
         of_kind[list(unseen)] += 1
-    with store.create(world / "texts.zarr", {"dataset": "toy", "dim": 6, "weights_hash": hash_}) as writer:
-        for kind, of_kind in vectors.items():
-            writer.group(kind, [f"{number:04d}-00" for number in range(5)]).put("pooled", of_kind)
+    toy.write_texts(world / "texts.zarr", vectors, weights_hash=hash_)
 
 
 def weights_of(folder):

@@ -35,5 +35,5 @@ def test_streams_are_trained_and_found_again(world):
 
 
 def test_streams_of_a_closed_formula_are_refused(world):
-    with pytest.raises(ParamsError, match="'kinematics' is none"):
+    with pytest.raises(ParamsError, match="encodes body by body, 'kinematics' does not"):
         run(world, encoder="streams", options={"encoder": "kinematics", "options": {}, "streams": ["bone"]})

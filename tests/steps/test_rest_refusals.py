@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from pipeline.core import store, tables
 from pipeline.core.errors import DataError, FormatError, LeakError, ParamsError
@@ -14,6 +15,7 @@ from pipeline.core.params import parse
 from pipeline.core.schemas import SPLIT
 from pipeline.models import checkpoint
 from pipeline.steps import rest
+from tests import toy
 from tests.steps import resting
 from tests.steps.resting import E2E, ROW, STORED, changed, clip_rows, run, write_clips
 
@@ -86,7 +88,7 @@ def test_a_video_shorter_than_a_clip_names_its_frames_and_those_needed(world: Pa
 
 def test_short_videos_of_targets_alone_are_left_out_where_that_is_allowed(world: Path) -> None:
     rows = clip_rows(world, "demo_gym")
-    rows[2]["num_frames"] = 2
+    rows[2] = replace(rows[2], num_frames=2)
     write_clips(world, "demo_gym", rows)
     folder = run(world, changed(input__window__short="reject", max_rejected=0.2))
     assert store.Store(folder / "demo_gym.zarr", "rest").ids("all-0") == [
@@ -97,7 +99,7 @@ def test_short_videos_of_targets_alone_are_left_out_where_that_is_allowed(world:
 
 
 def test_a_class_without_videos_is_named(world: Path) -> None:
-    rows = [row for row in clip_rows(world, "demo") if row["class_id"] != 3]
+    rows = [row for row in clip_rows(world, "demo") if row.class_id != 3]
     write_clips(world, "demo", rows)
     told = refused(world, changed(max_rejected=0.5))
     assert "class 3 'bow' has no video; bring videos of it" in told
@@ -173,10 +175,9 @@ def test_of_a_class_that_the_split_does_not_give_to_training_no_clip_is_learnt_f
 
 def texts(world: Path, **about: Any) -> None:
     """The texts of the target, by another encoder or of other classes."""
-    told = {"dataset": "demo_gym", "encoder": "tiny", "weights_hash": "t" * 8, "dim": 6, **about}
-    vectors = np.random.default_rng(0).normal(size=(3, 6)).astype(np.float32)
-    with store.create(world / "embed/demo_gym-t.zarr", told) as writer:
-        writer.group("label", ["0000-00", "0001-00", "0002-00"]).put("pooled", vectors)
+    told = {"dataset": "demo_gym", "encoder": "tiny", "weights_hash": "t" * 8, **about}
+    label_KT = np.random.default_rng(0).normal(size=(3, 6))
+    toy.write_texts(world / "embed/demo_gym-t.zarr", {"label": label_KT}, **told)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from PIL import Image
 from pipeline.core import bound, pages, tables
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.hashing import path_digest
-from pipeline.core.schemas import SPLIT
+from pipeline.core.schemas import CLIPS, SPLIT
 from pipeline.core.store import Store
 from pipeline.steps.retrieve import Row
 from tests.steps import bound_rows
@@ -271,10 +271,10 @@ def test_vectors_that_have_not_length_one_are_refused(root, value):
 
 def test_a_clip_that_no_table_knows_is_refused(root):
     rows = tables.read_table(root / "films.parquet", SPLIT).to_pylist()
-    clips = tables.read_table(root / "clips.parquet", bound_rows.CLIPS).to_pylist()
-    meta = tables.read_meta(root / "clips.parquet", bound_rows.CLIPS)
+    clips = tables.read_table(root / "clips.parquet", CLIPS).to_pylist()
+    meta = tables.read_meta(root / "clips.parquet", CLIPS)
     gone = next(row["clip_id"] for row in rows if row["role"] == "seen_test")
-    tables.write(root / "clips.parquet", bound_rows.CLIPS, [c for c in clips if c["clip_id"] != gone], meta)
+    tables.write(root / "clips.parquet", CLIPS, [c for c in clips if c["clip_id"] != gone], meta)
     with pytest.raises(DataError, match=f"clip {gone} is not in the table of clips"):
         retrieved(root)
 

@@ -8,10 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.core import hashing, pages, scores, store, tables
+from pipeline.core import hashing, pages, scores, store
 from pipeline.core.errors import DataError, LeakError, ParamsError
 from pipeline.core.params import parse
-from pipeline.core.schemas import PROMPTS, SPLIT
 from pipeline.models import recognised as by_program
 from pipeline.models.methods.shared import Clips
 from pipeline.models.recognised import Recognised
@@ -19,6 +18,7 @@ from pipeline.models.tasks import Inputs, TaskRequest, build_tasks
 from pipeline.reporting import transfer as report
 from pipeline.steps import transfer
 from pipeline.transfer.params import Folds
+from tests import toy
 
 UNSEEN, VAL = [3, 8, 13], [4, 9, 12]
 FIT = sorted(set(range(18)) - set(UNSEEN) - set(VAL))
@@ -46,10 +46,6 @@ ROW = {
 EXTRA = {"min_seen": 0, "max_seen": 1, "forbidden": [["class 3", "class 2"]], "required": [], "coverage": 0}
 
 
-def role(class_id: int) -> str:
-    return next(name for name, ids in CLASSES.items() if class_id in ids).replace("unseen", "unseen_test")
-
-
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("transfer")
@@ -60,33 +56,14 @@ def inputs(tmp_path_factory):
     label_KT, context_KT = (np.stack([np.cos(a), np.sin(a)], axis=1).astype(np.float32) for a in (angle_K, other_K))
     ids = [f"toy/{c:02d}-{n}" for c in range(18) for n in range(4)]
     features_ND = np.repeat(label_KT @ random.normal(size=(2, 6)), 4, axis=0) + random.normal(0, 0.02, (72, 6))
-    about = {"dataset": "toy", "modality": "skeleton", "encoder": "stgcn", "recipe": "r"}
-    with store.create(folder / "f.zarr", about) as writer:
-        group = {"split": "s0", "seed": 0, "training_classes": FIT}
-        writer.group("s0-0", ids, group).put("pooled", features_ND.astype(np.float32))
-    with store.create(folder / "t.zarr", {"dataset": "toy", "dim": 2}) as writer:
-        for kind, vectors in (("label", label_KT), ("context", context_KT), ("hands", context_KT[:, ::-1].copy())):
-            writer.group(kind, [f"{c:04d}-00" for c in range(18)]).put("pooled", vectors)
-    lines = []
-    for id_ in ids:
-        part = role(int(id_[4:6]))
-        label = None if part == "unseen_test" else int(id_[4:6])
-        lines.append({"split": "s0", "clip_id": id_, "role": part, "class_id": label, "held_out": False})
-    meta = {"dataset": "toy", "split_table": "random", "protocol": "none", "splits": {"s0": CLASSES}}
-    meta["class_names"] = [f"class {class_id}" for class_id in range(18)]
-    tables.write(folder / "split.parquet", SPLIT, lines, meta)
-    names = [
-        {
-            "class_id": c,
-            "class_name": f"class {c}",
-            "type": "label",
-            "index": 0,
-            "origin": "template",
-            "text": f"class {c}",
-        }
-        for c in range(18)
-    ]
-    tables.write(folder / "prompts.parquet", PROMPTS, names, {"dataset": "toy"})
+    group = {"split": "s0", "seed": 0, "training_classes": FIT}
+    toy.write_features(folder / "f.zarr", ids, features_ND, {"s0-0": group})
+    kinds = {"label": label_KT, "context": context_KT, "hands": context_KT[:, ::-1].copy()}
+    toy.write_texts(folder / "t.zarr", kinds)
+    rows = toy.split_rows({id_: int(id_[4:6]) for id_ in ids}, {"s0": CLASSES})
+    names = [f"class {class_id}" for class_id in range(18)]
+    toy.write_split(folder / "split.parquet", rows, {"s0": CLASSES}, protocol="none", class_names=names)
+    toy.write_prompts(folder / "prompts.parquet", names)
     return folder
 
 

@@ -10,6 +10,7 @@ from pipeline.core.errors import DataError
 from pipeline.models.mapped import MappedEncoder
 from pipeline.models.text_space import TextSpace
 from pipeline.training import sentences
+from tests import toy
 
 TEXTS = {
     "text_type": "context",
@@ -49,10 +50,7 @@ VECTORS = unit(np.random.default_rng(0).normal(size=(5, 4)) + 1).astype(np.float
 @pytest.fixture
 def embeddings(tmp_path):
     """Of five classes."""
-    ids = [f"{class_id:04d}-00" for class_id in range(5)]
-    with store.create(tmp_path / "t.zarr", {"dataset": "toy", "dim": 4}) as writer:
-        writer.group("label", ids).put("pooled", VECTORS[::-1])
-        writer.group("context", ids).put("pooled", VECTORS)
+    toy.write_texts(tmp_path / "t.zarr", {"label": VECTORS[::-1], "context": VECTORS})
     return tmp_path / "t.zarr"
 
 
@@ -212,10 +210,9 @@ def test_a_kept_map_names_the_texts_that_it_leads_to(tmp_path, embeddings):
     assert told(params(), embeddings, [1, 3]).space is None
     with pytest.raises(DataError, match=r"t\.zarr: does not say which weights made its vectors.*run `dvc repro embed`"):
         told(params(keep_map=True), embeddings, [1, 3])
-    ids = [f"{class_id:04d}-00" for class_id in range(5)]
     with store.create(tmp_path / "u.zarr", {"dataset": "toy", "dim": 4, "weights_hash": "of all"}) as writer:
         for group, about in (("label", {}), ("label@1", {"weights_hash": "of 1"})):
-            writer.group(group, ids, about).put("pooled", VECTORS)
+            writer.group(group, toy.text_ids(5), about).put("pooled", VECTORS)
     asked = params(keep_map=True, text_type="label+label")
     for seed, name in ((0, "of all"), (1, "of 1")):
         found = told(asked, tmp_path / "u.zarr", [1, 3], seed).space

@@ -5,11 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from pipeline.core import split_table, store, tables
+from pipeline.core import split_table
 from pipeline.core.batches import Memory
 from pipeline.core.errors import DataError, LeakError
-from pipeline.core.schemas import SPLIT
 from pipeline.training.training_set import ROLES, LabelledClips, Prepared, training_set_of
+from tests import toy
+from tests.core.table_rows import split_row
 
 GROUPS = {"s0": {"fit": [0, 1], "val": [2], "unseen": [3]}}
 # id: role, class as the split table tells it, held out
@@ -28,19 +29,16 @@ NAMES = ["jump", "run", "sit", "wave"]
 
 
 def prepared(folder, ids=tuple(CLIPS), rejected=()):
-    with store.create(folder / "x.zarr", {"rejected": [[i, "why"] for i in rejected]}) as writer:
-        rows = np.arange(len(ids), dtype=np.float32).reshape(-1, 1)
-        writer.group("all", sorted(ids)).put("x", rows)
+    x = np.arange(len(ids), dtype=np.float32).reshape(-1, 1)
+    toy.write_arrays(folder / "x.zarr", sorted(ids), x, rejected=[[i, "why"] for i in rejected])
     return Prepared(folder / "x.zarr")
 
 
 def split(folder, **changes):
     clips = {**CLIPS, **{f"d/{name}": value for name, value in changes.items()}}
-    rows = [
-        {"split": "s0", "clip_id": clip, "role": role, "class_id": label, "held_out": held_out}
-        for clip, (role, label, held_out) in clips.items()
-    ]
-    tables.write(folder / "s.parquet", SPLIT, rows, {"class_names": NAMES, "splits": GROUPS})
+    columns = ("role", "class_id", "held_out")
+    rows = [split_row(clip_id=clip, **dict(zip(columns, values, strict=True))) for clip, values in clips.items()]
+    toy.write_split(folder / "s.parquet", rows, GROUPS, class_names=NAMES)
     return split_table.read(folder / "s.parquet", list(GROUPS))
 
 

@@ -1,8 +1,6 @@
 """bind_supervised against the regression written out in float64; the suite of all methods is in tests/contracts."""
 
 # Shapes: N clips, D size of a sense's vector, K classes, T text size.
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -101,8 +99,3 @@ def test_features_that_are_no_whole_senses_are_refused(toy):
 def test_one_sense_twice_is_refused():
     with pytest.raises(ValidationError, match="both 'hub'; that is the method ridge"):
         bind_supervised.Params.model_validate({**PARAMS, "scores": "hub"})
-
-
-def test_it_starts_without_torch():
-    code = "import sys; import pipeline.models.methods.bind_supervised; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -1,8 +1,6 @@
 """Cosine against the plain formula; what every method must do is in tests/contracts/test_methods.py."""
 
 # Shapes: N clips, D feature size, K classes.
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -42,11 +40,6 @@ def test_features_of_another_space_are_refused_in_one_line():
     with pytest.raises(DataError, match=r"features of 5 numbers, class texts of 3: .* of the same CLIP") as caught:
         chosen(clips=wide)
     assert "\n" not in str(caught.value)
-
-
-def test_it_starts_without_torch():
-    code = "import sys; import pipeline.models.methods.cosine; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 SENSES = ("hub", "skeleton", "depth")

@@ -1,9 +1,6 @@
 """Ridge against NumPy's least squares in float64."""
 
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -108,13 +105,6 @@ def test_any_type_of_text_is_a_target_and_an_unknown_one_is_refused_with_those_t
 def test_a_grid_that_does_not_ascend_from_above_0_is_refused(lambdas):
     with pytest.raises(ValidationError):
         ridge.Params.model_validate({"text_type": "label", "centre": "none", "lambdas": lambdas})
-
-
-def test_a_closed_form_starts_without_torch():
-    code = "import sys, stages.align; from pipeline.training import selection; selection.method('ridge'); "
-    code += "import pipeline.steps.align, pipeline.steps.transfer; sys.exit('torch' in sys.modules)"
-    root = Path(ridge.__file__).parents[3]
-    assert subprocess.run([sys.executable, "-c", code], cwd=root).returncode == 0
 
 
 def test_a_constant_feature_says_nothing(toy):
