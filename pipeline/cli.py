@@ -31,7 +31,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-profile_app = typer.Typer(help="Choose a profile: a named file that says what the pipeline computes.", no_args_is_help=True)
+profile_app = typer.Typer(help="Choose a profile, a file that says what the pipeline computes.", no_args_is_help=True)
 raw_app = typer.Typer(help="Register datasets as their owners publish them, below data/raw/.", no_args_is_help=True)
 app.add_typer(profile_app, name="profile")
 app.add_typer(raw_app, name="raw")
