@@ -9,7 +9,7 @@ JOBS ?= 2
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export HF_HUB_OFFLINE := 1
 
-.PHONY: demo test bench docs fuzz clean
+.PHONY: demo test bench docs fuzz mutants clean
 
 demo: .venv/installed
 	dvc repro

@@ -31,7 +31,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-profile_app = typer.Typer(help="Choose a profile, a complete params file.", no_args_is_help=True)
+profile_app = typer.Typer(help="Choose a profile, a file that says what the pipeline computes.", no_args_is_help=True)
 raw_app = typer.Typer(help="Register datasets as their owners publish them, below data/raw/.", no_args_is_help=True)
 app.add_typer(profile_app, name="profile")
 app.add_typer(raw_app, name="raw")
@@ -55,7 +55,7 @@ def profile_list() -> None:
 
 @profile_app.command("show")
 def profile_show(name: Annotated[str, Profile]) -> None:
-    """Print the complete params file of a profile."""
+    """Print a profile in full, as `use` would write it to params.yaml."""
     from pipeline.commands import profile
 
     typer.echo(profile.text(name), nl=False)
@@ -70,7 +70,8 @@ def profile_use(
     from pipeline.commands import profile
 
     gone = profile.use(name, Path(), force=force)
-    say(f"params.yaml is now profile '{name}'" + (f"; removed outputs of {len(gone)} stages" if gone else ""))
+    removed = f"; removed the outputs of {len(gone)} rows that it lacks (DVC's cache keeps them)" if gone else ""
+    say(f"params.yaml is now profile '{name}'{removed}")
 
 
 @raw_app.command("scan")

@@ -269,11 +269,7 @@ TOLD = {
 
 def run(root: Path, *words: str) -> str:
     """Python with the copy's code, from its folder; what it printed."""
-    environment = os.environ | {
-        "PYTHONPATH": str(root),
-        "PYTHONPYCACHEPREFIX": f"{root}-compiled",
-        "OMP_NUM_THREADS": "1",
-    }
+    environment = os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, *words]
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{done.stdout[-6000:]}\n{done.stderr[-3000:]}"

@@ -13,8 +13,12 @@ from pipeline.core.outputs import remove, whole
 
 PROFILES = Path(__file__).parents[1] / "profiles"
 DVC_YAML = Path(__file__).parents[2] / "dvc.yaml"
-COLUMNS = ("data", "features", "reports")  # the only folders outputs are removed from
-_SUM = "# sha256 of the lines below: "  # by which an edit is seen
+_HEADER = """\
+# Profile {name}, written out in full by `unseen profile use`. Comments on its choices stand in the profile.
+# You may edit this file; `dvc repro` then runs what the edit affects. `unseen profile show {name} | diff - params.yaml`
+# shows your edits. To keep them, copy this file: the copy is a profile too (`unseen profile use COPY.yaml`).
+"""
+_SUM = "# sha256 of the other lines: "  # by which an edit is seen
 
 
 def names() -> list[str]:
@@ -28,23 +32,26 @@ def file(name: str) -> Path:
         return PROFILES / f"{name}.yaml"
     if Path(name).is_file():
         return Path(name)
-    raise ParamsError(f"no profile '{name}'; there are {names()}, and no file has this name")
+    instead = "this is a folder" if Path(name).is_dir() else "no file has this name"
+    raise ParamsError(f"no profile '{name}': {instead}; expected a file of your own, or one of {names()}")
 
 
 def tree(name: str, dvc_yaml: Path = DVC_YAML) -> dict[str, Any]:
     """A profile's complete params, as the stages of dvc.yaml read them.
 
-    Raises ParamsError for a profile that does not exist, and for one with a row that names a row which does not.
+    Raises ParamsError for a profile that does not exist, and for one whose rows do not fit each other and dvc.yaml.
     """
     stages = [stage for stage, entry in dag.read_stages(dvc_yaml).items() if "foreach" in entry]
-    return profiles.expand(params.read(file(name)), stages, file(name))
+    complete = profiles.expand(params.read(file(name)), stages, file(name))
+    dag.check(dag.instances(dvc_yaml, complete, file(name)), complete, file(name))
+    return complete
 
 
 def text(name: str, dvc_yaml: Path = DVC_YAML) -> str:
-    """A profile's complete params file, under a line that says which it is and one to tell edits by."""
-    body = yaml_text.sections(tree(name, dvc_yaml)).encode()
-    made = f"# Profile {Path(name).name} in full, as `unseen profile use` writes it; the comments stand in the profile."
-    return f"{made}\n{_SUM}{_digest(body)}\n{body.decode()}"
+    """A profile's complete params file, under lines that say what it is and one to tell edits by."""
+    header = _HEADER.format(name=Path(name).name if Path(name).is_absolute() else name)
+    body = yaml_text.sections(tree(name, dvc_yaml))
+    return f"{header}{_SUM}{_digest((header + body).encode())}\n{body}"
 
 
 def summary(name: str) -> str:
@@ -61,7 +68,10 @@ def use(name: str, root: Path, *, force: bool) -> list[str]:
     dvc_yaml, params_yaml = root / "dvc.yaml", root / params.PARAMS_FILE
     wanted = text(name, dvc_yaml)
     if params_yaml.is_file() and not force and _is_edited(params_yaml):
-        raise DataError(f"{params_yaml}: holds edits of yours; keep a copy, or overwrite them with --force")
+        raise DataError(
+            f"{params_yaml}: holds edits of yours; to keep them, copy it first (`cp {params_yaml} mine.yaml`; "
+            "`unseen profile use mine.yaml` leads back to them); then add --force, which overwrites it"
+        )
     gone = _remove_stale(root, dag.instances(dvc_yaml, tree(name, dvc_yaml)))
     with whole(params_yaml) as scratch:
         scratch.write_text(wanted, encoding="utf-8")
@@ -69,9 +79,10 @@ def use(name: str, root: Path, *, force: bool) -> list[str]:
 
 
 def _is_edited(params_yaml: Path) -> bool:
-    """Whether these are other bytes than were written: the third line on has the sum that the second says."""
-    _, sum_line, body, *_ = [*params_yaml.read_bytes().split(b"\n", 2), b"", b""]
-    return sum_line != f"{_SUM}{_digest(body)}".encode()
+    """Whether these are other bytes than were written: the sum in the header is of all other lines."""
+    header, _, rest = params_yaml.read_bytes().partition(_SUM.encode())
+    digest, _, body = rest.partition(b"\n")
+    return digest != _digest(header + body).encode()
 
 
 def _digest(body: bytes) -> str:
@@ -87,7 +98,7 @@ def _remove_stale(root: Path, kept: list[dag.Instance]) -> list[str]:
     kept_names = {instance.name for instance in kept}
     kept_outs = {out for instance in kept for out in instance.outs}
     for path in {out for entry in stages.values() for out in _outs(entry)} - kept_outs:
-        if Path(path).parts[0] in COLUMNS and ".." not in Path(path).parts:
+        if Path(path).parts[0] in dag.COLUMNS and ".." not in Path(path).parts:
             remove(root / path)
             _remove_empty(root / Path(path).parent, above=root / Path(*Path(path).parts[:2]))
     gone = sorted(set(stages) - kept_names)

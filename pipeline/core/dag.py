@@ -1,7 +1,7 @@
 """dvc.yaml as values: every stage instance with its command, dependencies, parameters and outputs resolved."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,9 @@ from typing import Any
 import yaml
 
 from pipeline.core.errors import ParamsError
+from pipeline.core.params import PARAMS_FILE
 
+COLUMNS = ("data", "features", "reports")  # the folders that stages write
 _HOLE = re.compile(r"\$\{([^}]+)\}")
 
 
@@ -49,20 +51,46 @@ def out_paths(stage_body: Mapping[str, Any]) -> list[str]:
     return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
 
 
-def instances(dvc_yaml: Path, params: Mapping[str, Any]) -> list[Instance]:
-    """All stage instances of dvc.yaml under these params, in the order written."""
+def instances(dvc_yaml: Path, params: Mapping[str, Any], file: Path = PARAMS_FILE) -> list[Instance]:
+    """All stage instances of dvc.yaml under these params, in the order written.
+
+    `file` is named in errors. Raises ParamsError for a value that dvc.yaml asks for and the params lack.
+    """
     resolved = []
     for name, stage in read_stages(dvc_yaml).items():
-        rows = _look_up(params, stage["foreach"][2:-1]) if "foreach" in stage else {None: None}
-        resolved += [_resolve(name, key, item, body(stage), params) for key, item in rows.items()]
+        rows = _look_up(params, stage["foreach"][2:-1], f"{file}:") if "foreach" in stage else {None: None}
+        resolved += [_resolve(name, key, item, body(stage), params, file) for key, item in rows.items()]
     return resolved
 
 
-def _resolve(name: str, key: str | None, item: Any, stage: dict[str, Any], params: Mapping[str, Any]) -> Instance:
+def check(resolved: Sequence[Instance], params: Mapping[str, Any], file: Path) -> None:
+    """Raise ParamsError for a setting that is missing, and for a row that reads what no row writes."""
+    outs = {out for instance in resolved for out in instance.outs}
+    holding = {str(folder) for out in outs for folder in Path(out).parents}
+    for instance in resolved:
+        for param in instance.params:
+            _look_up(params, param, f"{file}:")
+        for dep in instance.deps if instance.key is not None else ():
+            around = {str(folder) for folder in Path(dep).parents}
+            if _is_written_by_rows(dep) and not around & outs and dep not in outs | holding:
+                text = f"reads {dep}, which no row of {Path(dep).parts[1]} writes; add that row, or name another"
+                raise ParamsError(f"{file}: section '{instance.stage}.rows.{instance.key}' {text}")
+
+
+def _is_written_by_rows(dep: str) -> bool:
+    """Whether a path lies in a stage's folder. The folder itself stands for all rows, be there none."""
+    column, stage, *rest = *Path(dep).parts, "", ""
+    return column in COLUMNS and stage != "raw" and any(rest)
+
+
+def _resolve(
+    name: str, key: str | None, item: Any, stage: dict[str, Any], params: Mapping[str, Any], file: Path
+) -> Instance:
     scope = {**params, "key": key, "item": item}
+    where = f"{file}: section '{name}.rows.{key}':" if key is not None else f"{file}:"
 
     def fill(text: str) -> str:
-        return _HOLE.sub(lambda hole: str(_look_up(scope, hole[1])), text)
+        return _HOLE.sub(lambda hole: str(_look_up(scope, hole[1], where)), text)
 
     return Instance(
         stage=name,
@@ -74,10 +102,10 @@ def _resolve(name: str, key: str | None, item: Any, stage: dict[str, Any], param
     )
 
 
-def _look_up(tree: Mapping[str, Any], path: str) -> Any:
+def _look_up(tree: Mapping[str, Any], path: str, where: str) -> Any:
     node: Any = tree
     for part in path.split("."):
         if not isinstance(node, Mapping) or part not in node:
-            raise ParamsError(f"params.yaml: dvc.yaml asks for '{path}', but '{part}' is not there")
+            raise ParamsError(f"{where} key '{path.removeprefix('item.')}' is missing; dvc.yaml asks for it")
         node = node[part]
     return node

@@ -13,12 +13,14 @@ out, and the stage then says that it is missing. A complete tree is left as it i
 """
 
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from pipeline.core.profile_rules import RULES, Row, Rows, Tree, fault, filled, lacking
 
 SCORING = ("align", "transfer", "cross")  # whose rows `evaluate` measures
+WITHOUT_ROWS = "report"  # the one section that is not of rows
 _OURS = {"splits": None}  # what a column of our own figures leaves out: it is over all splits
 _DAMAGE = (AttributeError, LookupError, TypeError, ValueError)  # of a list or number where keys and values belong
 
@@ -26,10 +28,11 @@ _DAMAGE = (AttributeError, LookupError, TypeError, ValueError)  # of a list or n
 def expand(short: Mapping[str, Any], stages: Iterable[str], file: Path) -> Tree:
     """The complete tree of a profile, which itself is not changed.
 
-    `stages` are those with rows: each gets a section. `file` is named in errors. Raises ParamsError for a section or a
-    row of the wrong kind, and for a row that names a row which does not exist.
+    `stages` are those with rows: each gets a section. `file` is named in errors. Raises ParamsError for a section of no
+    stage, for a section or a row of the wrong kind, and for a row that names a row which does not exist.
     """
     tree: Tree = {stage: {} for stage in stages}
+    _check_sections(short, (*tree, WITHOUT_ROWS), file)
     tree |= {name: dict(_mapping(section, name, file)) for name, section in short.items()}
     rows = {stage: _mapping(tree[stage].get("rows", {}), f"{stage}.rows", file) for stage in stages}
     if "evaluate" in rows:
@@ -50,6 +53,17 @@ def expand(short: Mapping[str, Any], stages: Iterable[str], file: Path) -> Tree:
             name: _table(table, f"report.tables.{name}", file) for name, table in tables.items()
         }
     return tree
+
+
+def _check_sections(short: Mapping[str, Any], known: Iterable[str], file: Path) -> None:
+    """A misspelt section, `rows` or `defaults` would pass for one that the profile does not use."""
+    for name, section in short.items():
+        if name not in known:
+            raise fault(file, name, f"belongs to no stage; there are {sorted(known)}")
+        for key in map(str, section if isinstance(section, dict) else ()):
+            meant = get_close_matches(key, ("rows", "defaults"), cutoff=0.75)
+            if meant and key != meant[0]:
+                raise fault(file, name, f"has the key '{key}'; write '{meant[0]}'")
 
 
 def _evaluated(rows: Mapping[str, Rows], file: Path) -> Rows:

@@ -45,6 +45,27 @@ def test_an_edited_file_is_kept_unless_told(root: Path) -> None:
     assert (root / "params.yaml").read_text() == profile.text("two", root / "dvc.yaml")
 
 
+@pytest.mark.parametrize(("old", "new"), [("b: {}", "b: {model: x}"), ("# Profile", "# My notes\n# Profile")])
+def test_an_edit_anywhere_counts_and_the_message_says_how_to_keep_it(root: Path, old: str, new: str) -> None:
+    file, mine = root / "params.yaml", root / "mine.yaml"
+    file.write_text(file.read_text().replace(old, new, 1))
+    with pytest.raises(DataError, match=rf"`cp {file} mine.yaml`; `unseen profile use mine.yaml` leads back"):
+        profile.use("two", root, force=False)
+    mine.write_bytes(file.read_bytes())
+    edited = yaml.safe_load(file.read_bytes())
+    profile.use("two", root, force=True)
+    profile.use(str(mine), root, force=False)
+    assert yaml.safe_load(file.read_bytes()) == edited
+
+
+def test_a_misspelt_stage_removes_nothing(root: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("embd: {rows: {a: {}}}\n")
+    with pytest.raises(ParamsError, match=r"mine.yaml: section 'embd' belongs to no stage; there are \['embed', 'rep"):
+        profile.use(str(mine), root, force=False)
+    assert (root / "features" / "embed" / "a").is_dir()
+
+
 def test_a_profile_of_ones_own_is_a_file(root: Path, tmp_path: Path) -> None:
     mine = tmp_path / "mine.yaml"
     mine.write_text("embed: {defaults: {model: {}}, rows: {a: {}, d: {}}}\n")
@@ -99,8 +120,10 @@ def test_a_fresh_checkout_needs_no_lock(root: Path) -> None:
 
 
 def test_an_unknown_profile_lists_those_there_are(root: Path) -> None:
-    with pytest.raises(ParamsError, match=r"no profile 'three'; there are \['one', 'two'\]"):
+    with pytest.raises(ParamsError, match=r"no profile 'three': no file has this name; expected .*\['one', 'two'\]"):
         profile.use("three", root, force=False)
+    with pytest.raises(ParamsError, match=r"this is a folder; expected a file of your own, or one of"):
+        profile.use(str(root), root, force=False)
 
 
 def test_a_profile_opens_with_what_it_is_for(root: Path) -> None:

@@ -201,7 +201,17 @@ def test_a_row_that_does_not_fit_is_one_clear_line(section: str, rows: str, mess
         profiles.expand(tree, STAGES, FILE)
 
 
-@pytest.mark.parametrize(("section", "value"), [("align", 3), ("report", {"tables": {"first": {"rows": []}}})])
-def test_a_section_of_the_wrong_kind_is_one_clear_line(section: str, value: object) -> None:
-    with pytest.raises(ParamsError, match=f"mine.yaml: section '{section}"):
+@pytest.mark.parametrize(
+    ("section", "value", "message"),
+    [
+        ("align", 3, " should have keys and values, or be {}; found 3"),
+        ("compare", {"defaults": [1]}, ".defaults' should have keys and values"),
+        ("align", {"default": {}}, r" has the key 'default'; write 'defaults'"),
+        ("align", {"row": {}}, r" has the key 'row'; write 'rows'"),
+        ("allign", {"rows": {}}, r" belongs to no stage; there are \['adopt', 'align'"),
+        ("report", {"tables": {"first": {"rows": []}}}, r".tables.first' lacks a key"),
+    ],
+)
+def test_a_section_that_does_not_fit_is_one_clear_line(section: str, value: object, message: str) -> None:
+    with pytest.raises(ParamsError, match=rf"^mine\.yaml: section '{section}'?{message}"):
         profiles.expand(short() | {section: value}, STAGES, FILE)
