@@ -173,7 +173,7 @@ def test_in_the_real_excerpts_every_the_is_one(version, real_data):
 
 
 def excerpts(folder: Path) -> Iterator[SceneGraph]:
-    crops = RegionParams(most=20, min_inside=0.8, max_area=0.9)
+    crops = RegionParams(max_regions=20, min_inside=0.8, max_area=0.9)
     with visual_genome.opened(folder) as images:
         for whole in vg_corpus.readings(images):
             for made in (whole, *vg_corpus.regions(images, whole, crops)):
