@@ -133,6 +133,14 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a row of rest reads, in small (tests/steps/resting.py); copy it before changing it."""
+    from tests.steps import resting
+
+    return resting.made(tmp_path_factory.mktemp("films"))
+
+
 @pytest.fixture
 def checkout(finished: Checkout, tmp_path: Path) -> Checkout:
     """A copy of the finished checkout that a test may change."""

@@ -15,6 +15,7 @@ import yaml
 from scipy.io import savemat
 
 from pipeline.core import stamp, store
+from tests import toy
 
 ROOT = Path(__file__).parents[2]
 
@@ -144,20 +145,7 @@ class Encoder(nn.Module):
         return token_NDT.mean(dim=2), token_NDT.transpose(1, 2)
 ''',
 }
-TRAINING = {
-    "optimizer": {"name": "adam", "lr": 0.01, "weight_decay": 0.0, "fused": False},
-    "schedule": "cosine",
-    "num_epochs": 2,
-    "warmup_epochs": 0,
-    "patience": 2,
-    "batch_size": 8,
-    "accumulate": 1,
-    "clip_norm": None,
-    "ema": None,
-    "precision": "32",
-    "num_threads": 1,
-    "devices": 1,
-}
+TRAINING = {**toy.TRAINING, "batch_size": 8}
 
 # Run in the copy: every stage as its arrow calls it, but in one process.
 RUN = """

@@ -25,11 +25,6 @@ RUNNING = {"num_workers": 0, "queue_length": 2, "checkpoint_every": None}
 SLOW = {"name": "sgd", "lr": 0.01, "weight_decay": 0.0, "momentum": 0.9}
 
 
-@pytest.fixture(scope="module")
-def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return resting.made(tmp_path_factory.mktemp("films"))
-
-
 @pytest.fixture
 def project(films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout of its own, which is the working directory."""

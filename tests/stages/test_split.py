@@ -3,8 +3,10 @@ import yaml
 
 from pipeline.core import tables
 from pipeline.core.errors import ParamsError
-from pipeline.core.schemas import CLIPS, SPLIT
+from pipeline.core.schemas import SPLIT
 from stages import split
+from tests import toy
+from tests.core.table_rows import clip_row
 
 ROW = {"dataset": "utd_mhad", "name": "develop", "protocol": "xsub"}
 ROW |= {"modality": "skeleton", "num_unseen": 5, "splits": ["s100", "s101"]}
@@ -14,18 +16,12 @@ ROW |= {"modality": "skeleton", "num_unseen": 5, "splits": ["s100", "s101"]}
 def project(tmp_path, monkeypatch):
     """A checkout whose clips table has every class of UTD-MHAD by two training subjects and one other."""
     monkeypatch.chdir(tmp_path)
-    fixed = {
-        "modality": "skeleton",
-        "replication": 1,
-        "path": "x",
-        "num_frames": 1,
-        "num_bytes": 1,
-        "content_hash": "0",
-    }
-    clips = [
-        {"clip_id": f"utd_mhad/a{c}_s{s}", "class_id": c, "subject": s, **fixed} for c in range(27) for s in (1, 2, 3)
+    rows = [
+        clip_row(clip_id=f"utd_mhad/a{c}_s{s}", class_id=c, subject=s, replication=1)
+        for c in range(27)
+        for s in (1, 2, 3)
     ]
-    tables.write(tmp_path / "clips.parquet", CLIPS, clips, {"class_names": [f"class {c}" for c in range(27)]})
+    toy.write_clips(tmp_path / "clips.parquet", rows, [f"class {c}" for c in range(27)], "utd_mhad")
     return tmp_path
 
 

@@ -1,10 +1,12 @@
 """A source of films, a target of some more, and a row of rest over them, for the tests of step and stage."""
 
 import copy
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from msgspec.structs import replace
 
 from pipeline.core import prepared, store
@@ -128,6 +130,14 @@ def made(root: Path) -> Path:
     meta = {"dataset": "demo", "split_table": "films", "class_names": NAMES["demo"]}
     toy.write_split(root / "split" / "demo-films.parquet", rows, splits, **meta)
     return root
+
+
+def copied(films: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy that a test may change, which is the working directory; no code is looked up."""
+    monkeypatch.setattr(rest, "Code", AnyCode)
+    shutil.copytree(films, folder, dirs_exist_ok=True)
+    monkeypatch.chdir(folder)
+    return folder
 
 
 def film(clip_id: str) -> np.ndarray:

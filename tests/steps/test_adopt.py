@@ -19,6 +19,7 @@ from pipeline.models.tasks import Inputs
 from pipeline.steps import adopt, align, evaluate, ingest, split
 from pipeline.training import method_rows
 from tests import toy
+from tests.steps import aligning
 
 NAME = "synse_ntu60"
 UNSEEN = [10, 11, 19, 26, 56]
@@ -226,21 +227,15 @@ def aligned(world, **changes):
     toy.write_texts(world.root / "t.zarr", {"label": TEXTS_KT}, dataset=NAME)
     toy.write_prompts(world.root / "prompts.parquet", [known.name for known in shared.classes(NAME)], NAME)
     row = align.Row(
-        dataset=NAME,
-        split_table="synse",
-        features="adopt/synse_ntu60.zarr",
-        embeddings="synse_ntu60-minilm",
-        method="ridge",
-        variant="label",
-        splits=["synse_5"],
-        seeds=[0],
-        refit="seen",
-        max_missing=0.0,
-        spaces=["unseen", "all"],
-        explained=False,
-        selection="val",
-        num_folds=None,
-        refit_features="adopt/synse_ntu60.zarr/zarr.json",
+        **aligning.ROW.model_dump()
+        | {
+            "dataset": NAME,
+            "split_table": "synse",
+            "features": "adopt/synse_ntu60.zarr",
+            "embeddings": "synse_ntu60-minilm",
+            "splits": ["synse_5"],
+            "refit_features": "adopt/synse_ntu60.zarr/zarr.json",
+        }
     )
     inputs = Inputs(features=world.out, embeddings=world.root / "t.zarr", split=world.split)
     settings, out = ridge.Params(text_type="label", centre="none", lambdas=[0.1, 10.0]), world.root / "align"

@@ -49,16 +49,8 @@ def list_clips(world, names, **changes):
     rows = []
     for name in names:
         file = world / "raw" / f"{name}_skeleton.mat"
-        row = {
-            "clip_id": f"utd_mhad/{name}",
-            "modality": "skeleton",
-            "class_id": 0,
-            "path": file.name,
-            "num_frames": 5,
-            "num_bytes": file.stat().st_size,
-            "content_hash": file_digest(file),
-        }
-        rows.append({**row, **changes})
+        told = {"path": file.name, "num_bytes": file.stat().st_size, "content_hash": file_digest(file), **changes}
+        rows.append(clip_row(clip_id=f"utd_mhad/{name}", **told))
     tables.write(world / "clips.parquet", CLIPS, rows)
 
 

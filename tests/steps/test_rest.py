@@ -30,18 +30,10 @@ from tests.steps.resting import E2E, ROW, STORED, changed, group, run
 PICTURES = [f"attention-0-{number}.png" for number in (1, 2, 3, 4)]  # of clips that were held out
 
 
-@pytest.fixture(scope="module")
-def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return resting.made(tmp_path_factory.mktemp("films"))
-
-
 @pytest.fixture
 def world(films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy that a test may change, which is the working directory."""
-    monkeypatch.setattr(rest, "Code", resting.AnyCode)
-    shutil.copytree(films, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    return resting.copied(films, tmp_path, monkeypatch)
 
 
 @pytest.fixture(scope="module")

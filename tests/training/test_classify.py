@@ -9,22 +9,16 @@ from pipeline.core.params import parse
 from pipeline.training import classify, loop, sentences
 from pipeline.training.determinism import deterministic
 from pipeline.training.training_set import TrainingSet
+from tests import toy
 
 PARAMS = parse(
     loop.Params,
     {
+        **toy.TRAINING,
         "optimizer": {"name": "adam", "lr": 0.1, "weight_decay": 0.0, "fused": False},
-        "schedule": "cosine",
         "num_epochs": 15,
-        "warmup_epochs": 0,
         "patience": 15,
         "batch_size": 8,
-        "accumulate": 1,
-        "clip_norm": None,
-        "ema": None,
-        "precision": "32",
-        "num_threads": 1,
-        "devices": 1,
     },
     "training",
 )

@@ -17,24 +17,13 @@ from pipeline.core.readers import Readers
 from pipeline.models.learning import LocalEngine
 from pipeline.training import engines, loop
 from pipeline.training.determinism import deterministic
+from tests import toy
 
 
 def make_params(**changes):
-    values = {
-        "optimizer": {"name": "adam", "lr": 0.05, "weight_decay": 0.0, "fused": False},
-        "schedule": "cosine",
-        "num_epochs": 4,
-        "warmup_epochs": 1,
-        "patience": 4,
-        "batch_size": 8,
-        "accumulate": 1,
-        "clip_norm": None,
-        "ema": None,
-        "precision": "32",
-        "num_threads": 1,
-        "devices": 1,
-    }
-    return parse(loop.Params, {**values, **changes}, "training")
+    adam = {"name": "adam", "lr": 0.05, "weight_decay": 0.0, "fused": False}
+    values = {"optimizer": adam, "num_epochs": 4, "warmup_epochs": 1, "patience": 4, "batch_size": 8}
+    return parse(loop.Params, {**toy.TRAINING, **values, **changes}, "training")
 
 
 RUNNING = loop.Running(num_workers=0, queue_length=1, checkpoint_every=None)

@@ -11,6 +11,7 @@ from pipeline.core.params import parse
 from pipeline.modalities.skeleton import streams
 from pipeline.training import classify, loop
 from pipeline.training.determinism import deterministic
+from tests import toy
 
 TINY = JointLayout("tiny", ("a", "b", "c", "d"), ((1, 0), (2, 1), (3, 0)), 0, (1, 3))
 RUNNING = loop.Running(num_workers=0, queue_length=1, checkpoint_every=None)
@@ -25,14 +26,8 @@ def params(**changed):
         "warmup_epochs": 1,
         "patience": 3,
         "batch_size": 8,
-        "accumulate": 1,
-        "clip_norm": None,
-        "ema": None,
-        "precision": "32",
-        "num_threads": 1,
-        "devices": 1,
     }
-    return parse(loop.Params, {**values, **changed}, "training")
+    return parse(loop.Params, {**toy.TRAINING, **values, **changed}, "training")
 
 
 def data(num=20):
