@@ -2,6 +2,8 @@ import pytest
 
 from pipeline.text import clip_tokens, cutting
 
+CONTEXT = 77  # tokens that CLIP reads, start and end counted
+
 
 def words(text: str) -> int:
     return len(text.split())
@@ -36,8 +38,8 @@ def test_every_piece_of_a_long_paragraph_fits_clip_and_no_word_is_lost():
     sentence = "the person lifts the left arm, then the right one; both hands meet above the head and fall again"
     text = ". ".join(f"{sentence} {number} times" for number in range(40)) + " ".join(["swing"] * 200) + " " + "x1" * 99
     count = clip_tokens.tokens().count
-    pieces = cutting.split(text, clip_tokens.CONTEXT, count)
-    assert max(map(count, pieces)) <= clip_tokens.CONTEXT
+    pieces = cutting.split(text, CONTEXT, count)
+    assert max(map(count, pieces)) <= CONTEXT
     assert "".join(pieces).replace(" ", "") == text.replace(" ", "")
     told = [piece for piece in pieces if "swing" not in piece and "x1" not in piece]
     assert len(told) > 10
