@@ -1,11 +1,13 @@
 """The results of semantic transfer for one task: scores under every setting, and the programs behind them."""
 
 # Shapes: N clips, C classes.
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from pipeline.core.errors import DataError
 from pipeline.core.scores import Provenance
@@ -20,6 +22,16 @@ from pipeline.transfer.recognise import Inference, Knowledge, Scored
 from pipeline.transfer.relatedness import Floats, unit_rows
 
 Names = Mapping[int, str]  # of classes, by id
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Multiply matrices in one thread, whatever the environment says: the number decides in which order sums are added.
+
+    More than one would not pay, for the matrices are small.
+    """
+    with threadpool_limits(1, user_api="blas"):
+        yield
 
 
 @dataclass(frozen=True)
@@ -58,6 +70,7 @@ def check_features(request: TransferParams, features: Path) -> None:
         )
 
 
+@_one_thread()
 def recognised(task: Task, request: TransferParams, refit: str, folds_: Folds, names: Names) -> Recognised:
     """Select a setting on seen classes, then score the test clips with every setting of the grid."""
     settings = folds.settings(request.grid, request.constraints, request.inference)
@@ -75,6 +88,7 @@ def recognised(task: Task, request: TransferParams, refit: str, folds_: Folds, n
     return Recognised(task, trials, folds.best_trial(trials), values, scored)
 
 
+@_one_thread()
 def by_inference(
     result: Recognised, request: TransferParams, refit: str, names: Names, inference: Inference, places: Sequence[int]
 ) -> Floats:

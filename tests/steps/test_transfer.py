@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from pipeline.core import hashing, pages, scores, store
 from pipeline.core.errors import DataError, LeakError, ParamsError
@@ -17,6 +18,7 @@ from pipeline.models.recognised import Recognised
 from pipeline.models.tasks import Inputs, TaskRequest, build_tasks
 from pipeline.reporting import transfer as report
 from pipeline.steps import transfer
+from pipeline.transfer import recognise
 from pipeline.transfer.params import Folds
 from tests import toy
 
@@ -119,6 +121,20 @@ def test_classes_that_only_the_encoder_was_trained_on_are_told_too(inputs, tmp_p
     run(inputs, tmp_path / "out", refit="none")
     for scored in scores.read(tmp_path / "out", "transfer"):
         assert scored.provenance.training_classes == FIT
+
+
+def test_threads_that_the_environment_asks_for_change_no_sum(inputs, tmp_path, monkeypatch) -> None:
+    """Every product of matrices is made by one thread, so that all machines add in one order."""
+    threads, plain_choose = [], recognise.choose
+
+    def choose(*args, **keywords):
+        threads.extend(library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas")
+        return plain_choose(*args, **keywords)
+
+    monkeypatch.setattr(recognise, "choose", choose)
+    with threadpool_limits(2, user_api="blas"):
+        run(inputs, tmp_path / "out")
+    assert set(threads) == {1}
 
 
 def test_the_grid_and_its_scores_are_saved_and_the_best_is_selected(plain) -> None:
