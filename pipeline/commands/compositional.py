@@ -18,7 +18,7 @@ from pipeline.evaluation.comparison import ALL
 from pipeline.formats import caption_pairs
 from pipeline.formats.caption_pairs import Box, CaptionPair
 from pipeline.graphs import drawing
-from pipeline.reporting.formatting import plain_span
+from pipeline.reporting.formatting import percent, plain_span
 
 _RESAMPLES, _SHUFFLES, _SEED = 2000, 8, 0
 _AT_ONCE = 64  # pictures or texts
@@ -82,11 +82,11 @@ def lines(measured: Measured) -> Iterator[str]:
     width = max(len(line.rule) for line in measured.lines)
     yield f"{'rule':{width}}  questions  images  accuracy  95 % interval  text alone  95 % interval"
     for line in measured.lines:
-        alone = "-" if line.text_only is None else f"{100 * line.text_only:.1f}"
+        alone = "-" if line.text_only is None else percent(line.text_only)
         counts = f"{line.rule:{width}}  {line.n:9}  {line.num_images:6}"
-        right = f"{100 * line.accuracy:8.1f}  {plain_span(line.ci95):>13}"
+        right = f"{percent(line.accuracy):>8}  {plain_span(line.ci95):>13}"
         yield f"{counts}  {right}  {alone:>10}  {plain_span(line.text_only_ci95):>13}"
-    mean = f"{100 * measured.mean_of_rules:.1f}"
+    mean = percent(measured.mean_of_rules)
     yield f"mean of the rules: {mean}; a tie counts half; text alone: with the pictures of other questions"
     if measured.num_missing:
         yield f"{measured.num_missing} questions left out: their pictures are not there"

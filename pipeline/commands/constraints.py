@@ -17,7 +17,7 @@ from pipeline.evaluation import tables as evaluated
 from pipeline.models.recognised import recognised
 from pipeline.models.task import Task
 from pipeline.models.tasks import Inputs, TaskRequest, build_tasks, class_names
-from pipeline.reporting.formatting import plain_span
+from pipeline.reporting.formatting import percent, plain_span
 from pipeline.steps.transfer import Row
 from pipeline.transfer.folds import Constraints
 from pipeline.transfer.params import Folds
@@ -120,8 +120,8 @@ def lines(table: Sequence[Line]) -> Iterator[str]:
     """The lines of the table to print; accuracies in per cent."""
     yield f"{f'{table[0].num_splits} splits':22}  skewness  unused  top-1  95 % interval  top-5"
     for line in table:
-        top5 = "-" if line.top5 is None else f"{100 * line.top5:.1f}"
+        top5 = "-" if line.top5 is None else percent(line.top5)
         yield (
-            f"{line.variant:22} {line.skewness:9.3f} {line.never_predicted:7.2f} {100 * line.top1:6.1f} "
+            f"{line.variant:22} {line.skewness:9.3f} {line.never_predicted:7.2f} {percent(line.top1):>6} "
             f"{plain_span(line.top1_ci95):>14} {top5:>6}"
         )

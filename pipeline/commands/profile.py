@@ -49,9 +49,7 @@ def tree(name: str, dvc_yaml: Path = DVC_YAML) -> dict[str, Any]:
 
 def text(name: str, dvc_yaml: Path = DVC_YAML) -> str:
     """A profile's complete params file, under lines that say what it is and one to tell edits by."""
-    header = _HEADER.format(name=Path(name).name if Path(name).is_absolute() else name)
-    body = yaml_text.sections(tree(name, dvc_yaml))
-    return f"{header}{_SUM}{_digest((header + body).encode())}\n{body}"
+    return _text(name, tree(name, dvc_yaml))
 
 
 def summary(name: str) -> str:
@@ -66,16 +64,23 @@ def use(name: str, root: Path, *, force: bool) -> list[str]:
     params.yaml was edited and `force` is not set.
     """
     dvc_yaml, params_yaml = root / "dvc.yaml", root / params.PARAMS_FILE
-    wanted = text(name, dvc_yaml)
+    complete = tree(name, dvc_yaml)
+    wanted = _text(name, complete)  # before anything is removed
     if params_yaml.is_file() and not force and _is_edited(params_yaml):
         raise DataError(
             f"{params_yaml}: holds edits of yours; to keep them, copy it first (`cp {params_yaml} mine.yaml`; "
             "`unseen profile use mine.yaml` leads back to them); then add --force, which overwrites it"
         )
-    gone = _remove_stale(root, dag.instances(dvc_yaml, tree(name, dvc_yaml)))
+    gone = _remove_stale(root, dag.instances(dvc_yaml, complete))
     with whole(params_yaml) as scratch:
         scratch.write_text(wanted, encoding="utf-8")
     return gone
+
+
+def _text(name: str, complete: Mapping[str, Any]) -> str:
+    header = _HEADER.format(name=Path(name).name if Path(name).is_absolute() else name)
+    body = yaml_text.sections(complete)
+    return f"{header}{_SUM}{_digest((header + body).encode())}\n{body}"
 
 
 def _is_edited(params_yaml: Path) -> bool:

@@ -1,6 +1,6 @@
 """Plain values as YAML to read and edit: what fits into a line stands in one, and nothing is said by reference."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -8,7 +8,7 @@ import yaml
 WIDTH = 120
 
 
-def sections(tree: dict[str, Any]) -> str:
+def sections(tree: Mapping[str, Any]) -> str:
     """A tree of sections as text, an empty line between them. The same values give the same text."""
     return "\n".join("".join(f"{line}\n" for line in _section(name, tree[name])) for name in tree)
 

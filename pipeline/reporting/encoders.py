@@ -19,6 +19,7 @@ from pipeline.evaluation.leakage import FLAGS
 from pipeline.formats.rows import read_csv
 from pipeline.reporting import pretrain, views
 from pipeline.reporting.evidence import Evidence, StagePage
+from pipeline.reporting.formatting import percent, span
 from pipeline.reporting.views import Line, Panel
 
 STAGE, NAME = "encoders", "all"
@@ -166,7 +167,7 @@ def _question(panel: Panel) -> str:
     protocol = f", protocol {panel.protocol}" if panel.protocol else ""
     return (
         f"Top-1 among {panel.num_classes} unseen classes of {panel.dataset}, split table {panel.split_table}"
-        f"{protocol}, chance {100 * panel.chance:.1f} %"
+        f"{protocol}, chance {percent(panel.chance)} %"
     )
 
 
@@ -180,8 +181,7 @@ def _figure(line: Line) -> str:
     """Per cents with an interval (over splits the corrected one) and what the interval is over."""
     ci95, num_seeds = line.ci95_corrected or line.ci95, len({row["seed"] for row in line.rows})
     over = {"splits": f"{line.num_splits} splits", "seeds": f"{num_seeds} seeds", "cells": "1 split"}[line.over]
-    span = f"{100 * ci95[0]:.1f} – {100 * ci95[1]:.1f}, " if ci95 else ""
-    return f"{100 * line.value:.1f} ({span}{over})"
+    return f"{percent(line.value)} ({f'{span(ci95)}, ' if ci95 else ''}{over})"
 
 
 def _speed(line: dict[str, str]) -> Speed:

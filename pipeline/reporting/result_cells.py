@@ -10,6 +10,7 @@ from pipeline.core.errors import DataError
 from pipeline.core.params import Params
 from pipeline.evaluation import differences, metrics, tables
 from pipeline.evaluation.leakage import LEAKS
+from pipeline.reporting.formatting import percent
 
 Row = dict[str, Any]  # of reports/evaluate/<row>.json
 Results = Mapping[str, Sequence[Row]]  # by name of the row of evaluate
@@ -106,7 +107,7 @@ class Measured:
         >>> Measured(0.5417, None, "cells", 1, 1).shown, Measured(30.83e9, None, "cells", 1, 1, is_cost=True).shown
         ('54.2', '30.8 G')
         """
-        return _counted(self.value) if self.is_cost else f"{100 * self.value:.1f}"
+        return _counted(self.value) if self.is_cost else percent(self.value)
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,7 @@ def check_same_question(at: str, cells: Sequence[Cell]) -> None:
     for other in cells[1:]:
         questions = [
             f"'{cell.title}' is of {cell.dataset}, {cell.split_table}, {cell.num_classes} classes "
-            f"(chance {100 * metrics.chance(cell.num_classes):.1f} %)"
+            f"(chance {percent(metrics.chance(cell.num_classes))} %)"
             for cell in (first, other)
         ]
         if questions[0].partition("is of")[2] != questions[1].partition("is of")[2]:

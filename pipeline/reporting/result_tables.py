@@ -16,6 +16,7 @@ from pipeline.core.errors import ParamsError
 from pipeline.core.params import Params
 from pipeline.evaluation import metrics
 from pipeline.reporting import published, result_cells
+from pipeline.reporting.formatting import percent
 from pipeline.reporting.result_cells import Cell, CellRequest, Figure, Measured, Results, Space
 
 Heading = Annotated[list[str], Field(min_length=1, max_length=2)]  # what a group of columns shares comes first
@@ -232,7 +233,7 @@ def _ours(
 
 
 def _per_cent(chance: float) -> str:
-    return f"{100 * chance:.1f}" if chance >= 0.01 else f"{100 * chance:.2g}"
+    return percent(chance) if chance >= 0.01 else f"{100 * chance:.2g}"
 
 
 def _levels(heading: Sequence[str]) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from pipeline.core.params import Params
 from pipeline.core.schemas import PredictionRow
 from pipeline.reporting.evidence import Evidence, Result, StagePage
 from pipeline.reporting.explained_planes import PLANE
+from pipeline.reporting.formatting import percent
 from pipeline.reporting.histories import LOSS
 
 STAGE = "chart"
@@ -123,7 +124,7 @@ def _change(where: str, rows: Sequence[str], evidence: Evidence) -> dict[str, An
 
 def _bar(name: str, right: Sequence[tuple[bool, bool]]) -> pages.Bar:
     before, after = (sum(pair[place] for pair in right) / len(right) for place in (0, 1))
-    detail = f"{100 * before:.1f} to {100 * after:.1f}, {len(right)} clips"
+    detail = f"{percent(before)} to {percent(after)}, {len(right)} clips"
     return pages.Bar(name=name, value=after - before, detail=detail)
 
 

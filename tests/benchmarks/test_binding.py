@@ -13,21 +13,15 @@ from pipeline.models.bound import BoundEncoder
 from pipeline.training import binding, loop
 from pipeline.training.classify import Classifier
 from pipeline.training.determinism import deterministic
+from tests import toy
 
 NUM_CLIPS, BATCH, DIM, NUM_CLASSES = 128, 32, 512, 60
 PARAMS = {
+    **toy.TRAINING,
     "optimizer": {"name": "adamw", "lr": 0.001, "weight_decay": 0.0, "fused": False},
-    "schedule": "cosine",
     "num_epochs": 1,
-    "warmup_epochs": 0,
     "patience": 1,
     "batch_size": BATCH,
-    "accumulate": 1,
-    "clip_norm": None,
-    "ema": None,
-    "precision": "32",
-    "num_threads": 1,
-    "devices": 1,
 }
 RUNNING = loop.Running(num_workers=0, queue_length=1, checkpoint_every=None)
 
