@@ -27,7 +27,7 @@ RUNNING = loop.Running(num_workers=0, queue_length=1, checkpoint_every=None)
 
 
 def classified(module: torch.nn.Module, batch: loop.Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    logit_NK = module(batch["x/skeleton"])
+    (logit_NK,) = module(batch["x/skeleton"])  # of its one stream
     loss = torch.nn.functional.cross_entropy(logit_NK, batch["label"])
     return loss, {"accuracy": (logit_NK.argmax(1) == batch["label"]).float().mean()}
 
