@@ -19,6 +19,7 @@ from pipeline.models.rest.tokens import Vocabulary
 from pipeline.sources.hidden_words import HiddenWords
 from pipeline.sources.video_clips import VideoClips, Videos, Window
 from pipeline.training import rest_learning
+from tests.core.table_rows import clip_row
 from tests.steps import resting
 
 NUM_CLIPS, NUM_FRAMES, SIDE = 2, 8, 112
@@ -131,7 +132,10 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Videos:
         file = folder / f"{number:02}.mp4"
         frames = np.stack([room[at : at + height, at : at + width] for at in range(num_frames)])
         video.write(file, frames, frames_per_second=25, codec="libx264")
-        clips[f"demo/{number:02}"] = {"path": file.name, "num_frames": num_frames, "content_hash": file_digest(file)}
+        row = clip_row(
+            clip_id=f"demo/{number:02}", path=file.name, num_frames=num_frames, content_hash=file_digest(file)
+        )
+        clips[row.clip_id] = row
     return Videos("demo", folder, clips)
 
 
