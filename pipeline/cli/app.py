@@ -1,0 +1,21 @@
+"""The `unseen` command and its groups; the commands stand in the other files of this folder, by what they are about."""
+
+import typer
+
+app = typer.Typer(
+    help="Zero-shot action recognition: compare clips with texts, choose profiles, register data, inspect results. "
+    "The pipeline itself runs with `dvc repro`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+profile_app = typer.Typer(help="Choose a profile, a file that says what the pipeline computes.", no_args_is_help=True)
+raw_app = typer.Typer(help="Register datasets as their owners publish them, below data/raw/.", no_args_is_help=True)
+graph_app = typer.Typer(help="Look at scene graphs with their captions and false captions.", no_args_is_help=True)
+prompts_app = typer.Typer(help="Get texts of classes from a language model.", no_args_is_help=True)
+encoder_app = typer.Typer(help="Import encoders that others have trained.", no_args_is_help=True)
+app.add_typer(profile_app, name="profile")
+app.add_typer(raw_app, name="raw")
+app.add_typer(graph_app, name="graph")
+app.add_typer(prompts_app, name="prompts")
+app.add_typer(encoder_app, name="encoder")
