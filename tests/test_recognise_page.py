@@ -36,15 +36,19 @@ def test_the_commands_run(here):
 
 
 def test_the_python_runs_and_says_what_its_comments_do(here):
-    [code] = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+    first, *rest = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+    assert len([line for line in first.splitlines() if line]) == 5
     told = {}
-    exec(code, told)
+    for code in (first, *rest):
+        exec(code, told)
     [[(label, score, cosine), _]] = told["ranked"]
     assert label in ("drink water", "wave a hand")
     assert 0.5 <= score <= 1
     assert -1 <= cosine <= 1
     assert told["vectors"].shape == told["texts"].shape == (1, 6)
     assert [one.sense for one in told["found"]] == ["depth"] * 3
+    assert sum(told["counts"].values()) == len(told["folder"]) == 3
+    assert told["unusable"] == []
 
 
 @pytest.mark.parametrize("line", [line for line in LINES if line.endswith("# real data")])

@@ -78,12 +78,34 @@ def search_clips(
     split: Split = None,
     seed: Seed = None,
     top: Annotated[int, typer.Option(min=1, help="The number of clips to print.")] = 10,
+    index: Annotated[
+        bool, typer.Option("--index", help="Search through the indexes of `unseen index`: faster, may miss clips.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Find the clips of the pipeline, of any sense, that are most similar to a text or a file."""
     from pipeline.commands import bound as rows
     from pipeline.commands import search
 
-    matches = search.search(rows.opened(bound, split, seed), query, sense, among=among or None, top=top)
+    recogniser = rows.opened(bound, split, seed)
+    matches = search.search(recogniser, query, sense, among=among or None, top=top, index=index)
     for line in [search.as_json(query, matches)] if json else search.lines(matches):
+        typer.echo(line)
+
+
+@app.command("index")
+def index_clips(
+    bound: Bound = None,
+    split: Split = None,
+    seed: Seed = None,
+    min_clips: Annotated[
+        int, typer.Option(min=1, help="Leave senses of fewer clips to exact search, which is as fast there.")
+    ] = 50_000,
+    recall: Annotated[float, typer.Option(help="The share of the ten nearest clips that a search must find.")] = 0.95,
+) -> None:
+    """Index the clips of the pipeline for `unseen search --index`, and measure how many of the nearest it finds."""
+    from pipeline.commands import bound as rows
+    from pipeline.commands import index
+
+    for line in index.build(rows.opened(bound, split, seed), min_clips=min_clips, recall=recall):
         typer.echo(line)

@@ -19,7 +19,9 @@ from pipeline.recognition.texts import Texts
 from pipeline.training.bound import BoundMetadata
 
 if TYPE_CHECKING:
+    from pipeline.recognition.index import Index
     from pipeline.recognition.search import Match
+    from pipeline.recognition.stored import Stored
 
 
 class Ranked(NamedTuple):
@@ -66,12 +68,33 @@ class Recogniser:
         """Unit vectors (K, D) of labels, each the mean direction of its prompts."""
         return self._texts.vectors(labels.checked(labels_))
 
-    def search(self, query_D: Array, among: Sequence[str] | None = None, top: int = 10) -> "list[Match]":
-        """The pipeline's clips nearest to a vector of `embed` or `texts`, of the senses `among` or of all senses."""
+    def search(
+        self, query_D: Array, among: Sequence[str] | None = None, top: int = 10, *, index: bool = False
+    ) -> "list[Match]":
+        """The pipeline's clips nearest to a vector of `embed` or `texts`, of the senses `among` or of all senses.
+
+        With `index`, senses that `unseen index` has indexed are searched through it, the others exactly. DataError if
+        none of them has one.
+        """
         from pipeline.recognition import search  # imports zarr, which classify does without
 
-        names = None if among is None else [self._name(name) for name in among]
-        return search.nearest(self.row, self._metadata.hub, query_D, names, top)
+        return search.nearest(self.stored(among), query_D, top, self.indexes(among) if index else None)
+
+    def stored(self, among: "Sequence[str] | None" = None) -> "list[Stored]":
+        """The vectors that the pipeline keeps of the clips of some senses, or of all."""
+        from pipeline.recognition import stored
+
+        return stored.stored(self.row, self._metadata.hub, None if among is None else [*map(self._name, among)])
+
+    def indexes(self, among: "Sequence[str] | None" = None) -> "dict[str, Index]":
+        """The index of each sense that has one. DataError if none has, or one was built from other vectors."""
+        from pipeline.recognition import index
+
+        found = {sense.sense: index.opened(self.row, sense) for sense in self.stored(among)}
+        indexes = {name: each for name, each in found.items() if each is not None}
+        if not indexes:
+            raise DataError(f"{self.row.folder}: no index of {', '.join(found)}; run `unseen index`, or search exactly")
+        return indexes
 
     def iter_vectors(self, paths: Iterable[Path], sense: str) -> "Iterator[tuple[Path, Array | UnseenError]]":
         """Each clip with its vector, or with the error that explains why it has none."""

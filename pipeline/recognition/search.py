@@ -1,21 +1,19 @@
-"""The clips of all senses nearest to a vector, from the stores that bind wrote."""
+"""The clips of all senses nearest to a vector: exactly, or through an index that `unseen index` built."""
 
-# Shapes: N clips, D size of the hub's vectors.
-from collections.abc import Sequence
+# Shapes: N clips, M of them near the query, D size of the hub's vectors.
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
-from pipeline.core import bound
-from pipeline.core.bound import HUB
 from pipeline.core.errors import DataError
-from pipeline.core.store import Store
 from pipeline.models.methods.shared import Array
-from pipeline.recognition.rows import Row
-from pipeline.training.bound import HubMetadata
+from pipeline.recognition.index import Index
+from pipeline.recognition.stored import Stored
 
-_BATCH = 4096  # clips at a time in float64
+Places = npt.NDArray[np.int64]
+Cosines = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -27,46 +25,61 @@ class Match:
     cosine: float
 
 
-def nearest(row: Row, hub: HubMetadata, query_D: Array, senses: Sequence[str] | None, top: int) -> list[Match]:
-    """The `top` clips of some senses (names in the row, or "hub"; None: all), nearest first, ties by sense and id.
+def nearest(senses: Sequence[Stored], query_D: Array, top: int, indexes: dict[str, Index] | None = None) -> list[Match]:
+    """The `top` clips of some senses, nearest first, ties by sense and id.
 
-    DataError for a sense without a store, listing those that have one, and for a query of another space.
+    `indexes` names those of senses that have one: their clips may be missed, but the cosines of those found are exact.
+    DataError for a query of another space.
     """
-    matches = [match for name in _wanted(row, senses) for match in _nearest_of(row, hub, name, query_D, top)]
+    matches = [
+        match for sense in senses for match in _nearest_of(sense, query_D, top, (indexes or {}).get(sense.sense))
+    ]
     return sorted(matches, key=lambda match: (-match.cosine, match.sense, match.clip_id))[:top]
 
 
-def _wanted(row: Row, senses: Sequence[str] | None) -> list[str]:
-    stored = [name for name in (*row.senses, HUB) if _store(row, name).is_dir()]
-    unknown = [name for name in senses or () if name not in stored]
-    if unknown or not stored:
-        what = f"no vectors of '{unknown[0]}'" if unknown else "no vectors"
-        raise DataError(
-            f"{row.folder}: {what}, of senses there are {', '.join(stored) or 'none'}; run `dvc repro bind`"
-        )
-    return stored if senses is None else list(dict.fromkeys(senses))
+def exact(blocks: Iterable[tuple[int, Array]], query_D: Array, top: int) -> tuple[Places, Cosines]:
+    """The places and cosines of the `top` unit vectors nearest to a query, nearest first, ties by place.
+
+    `blocks` are (first place, vectors (N, D)) in order. Each block is screened in float32, and what may be among the
+    nearest is compared in float64, so that the answer is that of float64 throughout.
+    """
+    query, rough_query = query_D.astype(np.float64), query_D.astype(np.float32)
+    # A float32 sum of D products of a unit vector and the query is off by (D + 2) roundings of |query| at most.
+    error = (len(query) + 2) * float(np.finfo(np.float32).eps) * float(np.linalg.norm(query))
+    places, cosines = np.empty(0, np.int64), np.empty(0, np.float64)
+    for start, vector_ND in blocks:
+        near = _candidates(vector_ND @ rough_query, top, error, cosines)
+        places = np.concatenate([places, start + near])
+        cosines = np.concatenate([cosines, _cosines(vector_ND[near], query)])
+        order = np.lexsort((places, -cosines))[:top]
+        places, cosines = places[order], cosines[order]
+    return places, cosines
 
 
-def _store(row: Row, name: str) -> Path:
-    return bound.vectors(row.folder, name)
+def _candidates(rough_N: Array, top: int, error: float, cosines: Cosines) -> Places:
+    """Where a rough cosine is among the best of the block and of those before, but for errors of rounding."""
+    k = min(top, len(rough_N))
+    least = float(np.partition(rough_N, -k)[-k]) - 2 * error
+    if len(cosines) == top:
+        least = max(least, float(cosines[-1]) - error)
+    return np.flatnonzero(rough_N >= least)
 
 
-def _nearest_of(row: Row, hub: HubMetadata, name: str, query_D: Array, top: int) -> list[Match]:
-    """The nearest clips of one sense, ties by id."""
-    store = Store(_store(row, name), "bind")
-    group = _group(store, row.group, hub) if name == HUB else row.group
-    vector_ND = store.read(group, "pooled")
-    if vector_ND.shape[1:] != query_D.shape:
-        raise DataError(f"{store.path}: vectors of {vector_ND.shape[1]} numbers, the query has {len(query_D)}")
-    cosine_N, ids = np.empty(len(vector_ND)), store.ids(group)
-    for start in range(0, len(vector_ND), _BATCH):
-        batch = slice(start, start + _BATCH)
-        cosine_N[batch] = vector_ND[batch].astype(np.float64) @ query_D.astype(np.float64)
-    order = np.argsort(-cosine_N, kind="stable")[:top].tolist()
-    return [Match(ids[place], name, float(cosine_N[place])) for place in order]
+def _cosines(vector_MD: Array, query_D: Cosines) -> Cosines:
+    """In float64; the sum of a row does not depend on which rows stand beside it, as that of a BLAS may."""
+    cosine_M: Cosines = np.einsum("md,d->m", vector_MD.astype(np.float64), query_D)
+    return cosine_M
 
 
-def _group(store: Store, of_training: str, hub: HubMetadata) -> str:
-    """The group of the hub's vectors; those of a frozen hub serve several trainings."""
-    of_weights = [name for name in store.groups() if store.group_attrs(name)["weights_hash"] == hub.weights_hash]
-    return of_training if of_training in store.groups() or not of_weights else of_weights[0]
+def _nearest_of(sense: Stored, query_D: Array, top: int, index: Index | None) -> list[Match]:
+    dim = sense.reader.shape[1]
+    if query_D.shape != (dim,):
+        raise DataError(f"{sense.store.path}: vectors of {dim} numbers, the query has {len(query_D)}")
+    if index is None:
+        places, cosines = exact(sense.blocks(), query_D, top)
+    else:
+        found = np.sort(index.places(query_D, top))
+        cosines = _cosines(sense.rows(found.tolist()), query_D.astype(np.float64))
+        order = np.lexsort((found, -cosines))
+        places, cosines = found[order], cosines[order]
+    return [Match(sense.ids[place], sense.sense, float(cosine)) for place, cosine in zip(places, cosines, strict=True)]
