@@ -5,9 +5,9 @@ no name can pose as one, or a name that is ours. It can also send forms here: so
 """
 
 import ipaddress
+import re
 from collections.abc import Collection
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
@@ -21,6 +21,7 @@ _FIXED = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+))(?::[0-9]{1,5})?")  # address or name, and port
 _OURS = ("same-origin", "none")  # of Sec-Fetch-Site; none: typed by a person
 
 
@@ -59,11 +60,9 @@ class Guard:
         return None
 
     def _is_ours(self, host: str) -> bool:
+        found = _HOST.fullmatch(host)
+        name = (found[1] or found[2]).lower() if found else ""
         try:
-            name = urlsplit(f"//{host}").hostname
-            if name is None or name in self._names:
-                return name is not None
-            ipaddress.ip_address(name)
+            return name in self._names or ipaddress.ip_address(name) is not None
         except ValueError:
             return False
-        return True
