@@ -3,6 +3,7 @@
 import pytest
 
 from tests.serving.conftest import served
+from tests.serving.test_page import done
 
 pytestmark = pytest.mark.world
 
@@ -12,7 +13,7 @@ def test_the_page_answers_on_a_finished_checkout(checkout, page):
     with served(checkout.folder) as (_, address):
         page.set_default_timeout(180_000)
         page.goto(address)
-        page.wait_for_function("document.getElementById('status').textContent === 'Done.'")
+        done(page)
         page.fill("#labels", "drink water, wave a hand, sit down")
         page.set_input_files("#file", clip)
         page.wait_for_selector("#ranked:not([hidden])")
@@ -25,7 +26,7 @@ def test_the_page_answers_on_a_finished_checkout(checkout, page):
         page.fill("#words", "someone drinks water")
         page.click("#search .buttons button:first-child")
         page.wait_for_selector("#found li")
-        page.wait_for_function("document.getElementById('status').textContent === 'Done.'")
+        done(page)
         found = page.locator("#found li")
         assert found.count() == 12
         assert found.first.locator("canvas").count() == 1  # preprocess has left its arrays

@@ -1,6 +1,7 @@
 """The page in Chromium: what a person does with it, by mouse and by keyboard, wide and narrow, light and dark."""
 
 import re
+import time
 
 import pytest
 
@@ -19,8 +20,16 @@ def opened(page, address):
     return page
 
 
+def until(page, told, value=None):
+    """Wait for what a script says; the page's policy does not let playwright's own waiting put a script into it."""
+    deadline = time.monotonic() + SECONDS / 1000
+    while not page.evaluate(told, value):
+        assert time.monotonic() < deadline, told
+        page.wait_for_timeout(50)
+
+
 def done(page):
-    page.wait_for_function("document.getElementById('status').textContent === 'Done.'", timeout=SECONDS)
+    until(page, "document.getElementById('status').textContent === 'Done.'")
 
 
 def labels(page):
@@ -55,7 +64,7 @@ def test_a_skeleton_is_dropped_and_labels_are_ranked_beside_it_moving(opened, pl
     assert shares == sorted(shares, reverse=True)
     assert sum(shares) == pytest.approx(100, abs=0.3)
     before = pixels(opened)
-    opened.wait_for_function("before => document.getElementById('motion').toDataURL() !== before", arg=before)
+    until(opened, "before => document.getElementById('motion').toDataURL() !== before", before)
     opened.click("#pause")
     before = pixels(opened)
     opened.wait_for_timeout(400)
@@ -84,7 +93,7 @@ def test_words_find_clips_of_every_sense_and_one_of_them_is_taken(opened):
     assert findings(opened) == []
     opened.check("#among input[value=skeleton]")
     opened.click("#search .buttons button:first-child")
-    opened.wait_for_function("document.querySelectorAll('#found li').length === 3")
+    until(opened, "document.querySelectorAll('#found li').length === 3")
     done(opened)
     opened.click("#found li:first-child button")
     opened.wait_for_selector("#shown:not([hidden])")
@@ -92,7 +101,7 @@ def test_words_find_clips_of_every_sense_and_one_of_them_is_taken(opened):
     taken = opened.text_content("#name")
     assert taken in {f"demo/{name}" for name in NAMES}
     opened.click("#like")
-    opened.wait_for_function("document.getElementById('found-title').textContent.startsWith('Near to demo/')")
+    until(opened, "document.getElementById('found-title').textContent.startsWith('Near to demo/')")
     done(opened)
     assert opened.text_content("#found li:first-child span") == taken
     assert "cosine 1.000" in opened.text_content("#found li:first-child small")
@@ -105,7 +114,7 @@ def test_a_clip_of_the_pipeline_is_picked_by_keyboard_alone(opened):
     opened.keyboard.press("Tab")
     assert opened.evaluate("document.activeElement.id") == "clip"
     opened.keyboard.type("a002")
-    opened.wait_for_function("document.getElementById('clips').options.length === 1")
+    until(opened, "document.getElementById('clips').options.length === 1")
     opened.fill("#clip", opened.evaluate("document.getElementById('clips').options[0].value"))
     opened.keyboard.press("Enter")
     opened.wait_for_selector("#motion:not([hidden])")
@@ -124,7 +133,7 @@ def test_a_mistake_is_told_on_the_page_and_the_page_goes_on(browser, address, pl
     page.click("#like")
     assert page.text_content("#fault").startswith("choose a clip first")
     page.set_input_files("#file", tmp_path / "<img src=x>.skeleton")
-    page.wait_for_function("document.getElementById('fault').textContent.includes('.skeleton')")
+    until(page, "document.getElementById('fault').textContent.includes('.skeleton')")
     assert "<img src=x>.skeleton" in page.text_content("#fault")
     assert page.locator("main img").count() == 0
     assert findings(page) == []
@@ -132,7 +141,7 @@ def test_a_mistake_is_told_on_the_page_and_the_page_goes_on(browser, address, pl
     page.wait_for_selector("#shown:not([hidden])")
     assert page.text_content("#fault") == ""
     page.click("#rank button")
-    page.wait_for_function("document.getElementById('fault').textContent.startsWith('labels: no labels')")
+    until(page, "document.getElementById('fault').textContent.startsWith('labels: no labels')")
     context.close()
 
 
@@ -155,5 +164,5 @@ def test_nothing_is_cut_off_and_axe_finds_nothing(opened, place, scheme, width):
 def test_pictures_stand_still_for_those_who_ask_for_it(page, address):
     page.emulate_media(reduced_motion="reduce")
     page.goto(address)
-    page.wait_for_function("document.getElementById('pause').getAttribute('aria-pressed') === 'true'")
+    until(page, "document.getElementById('pause').getAttribute('aria-pressed') === 'true'")
     done(page)
