@@ -22,7 +22,7 @@ from pipeline.recognition.recogniser import Recogniser
 from pipeline.recognition.stored import Stored
 from pipeline.reporting import clip_strips
 
-_NUM_FRAMES, _HEIGHT, _NUM_COLOURS = 16, 144, 64
+_NUM_FRAMES, _HEIGHT, _NUM_COLOURS = 16, 240, 64
 _MAX_LISTED = 50
 
 Answer = dict[str, Any]

@@ -78,6 +78,8 @@ def test_frames_are_one_clip_and_the_sense_follows_their_names(opened, place):
     opened.wait_for_selector("#shown:not([hidden])")
     assert opened.text_content("#name") == "5 frames"
     assert opened.input_value("#sense") == "depth"
+    opened.fill("#clip", "A001")
+    until(opened, "document.getElementById('num-clips').textContent === '1 clips of depth have this in their name.'")
 
 
 def test_words_find_clips_of_every_sense_and_one_of_them_is_taken(opened):

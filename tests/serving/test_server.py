@@ -124,7 +124,7 @@ def test_what_is_wrong_is_said_before_anything_is_served(place, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         error = failed("--port", str(taken.getsockname()[1]))
     assert isinstance(error, DataError)
-    assert "in use; give another, --port 0 takes a free one" in str(error)
+    assert "already in use; give another, --port 0 takes a free one" in str(error)
     assert "--host 203.0.113.7" in str(failed("--host", "203.0.113.7", "--port", "0"))
     assert failed("--port", "70000").code == 2
 

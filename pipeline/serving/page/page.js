@@ -128,7 +128,9 @@
     }
   }
 
+  // The page after the sense has changed, by a person or by a file.
   function sensed() {
+    list().catch(() => {});
     const sense = senses.find((one) => one.name === of("sense").value);
     of("endings").textContent = sense ? `Read for this sense: ${sense.endings.join(", ")}` : "";
   }
@@ -200,7 +202,7 @@
     else during("", async () => { throw new Error("choose a clip first: drop a file, or take one of the pipeline"); });
   });
   of("pause").addEventListener("click", () => hold(!still));
-  of("sense").addEventListener("change", () => { sensed(); list().catch(() => {}); if (files.length) upload(of("sense").value); });
+  of("sense").addEventListener("change", () => { sensed(); if (files.length) upload(of("sense").value); });
   let typing = 0;
   of("clip").addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(() => list().catch(() => {}), 250); });
   of("file").addEventListener("change", (event) => given(event.target.files));
@@ -225,6 +227,5 @@
       return label;
     }));
     sensed();
-    await list();
   });
 }
