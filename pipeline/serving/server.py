@@ -70,10 +70,10 @@ def _listening(address: Address) -> socket.socket:
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         return socket.create_server((address.host, address.port), family=found[0][0], backlog=_MAX_CONNECTIONS)
     except OSError as error:
-        known = isinstance(error, socket.gaierror) or error.errno is None  # Python adds to the system's other messages
-        reason = str(error.strerror if known else os.strerror(error.errno)).lower()
+        of_system = error.errno is not None and not isinstance(error, socket.gaierror)
+        reason = os.strerror(error.errno or 0) if of_system else str(error)  # Python adds to the system's own message
         where = f"--host {address.host} --port {address.port}"
-        raise DataError(f"{where}: {reason}; give another, --port 0 takes a free one") from None
+        raise DataError(f"{where}: {reason.lower()}; give another, --port 0 takes a free one") from None
 
 
 def _opened(at: str) -> None:

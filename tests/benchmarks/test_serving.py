@@ -18,7 +18,7 @@ from tests.recognition.toy import files
 from tests.serving.conftest import body, served
 from tests.serving.test_hostile import SENSE_OF, damaged
 
-NUM_REQUESTS, NUM_MALFORMED, NUM_WARM = 100, 20, 20
+NUM_REQUESTS, NUM_WARM = 100, 20
 LABELS = "drink water, wave a hand, sit down"
 
 
@@ -62,7 +62,7 @@ def test_a_hundred_requests_and_damaged_files_between_them(
     benchmark: BenchmarkFixture, checkout: Path, tmp_path: Path
 ) -> None:
     clips = files(checkout, "skeleton")
-    sense_of = {target: sense for target, sense in SENSE_OF.items() if target != "thermal_png"}  # of pages with films
+    sense_of = {target: sense for target, sense in SENSE_OF.items() if target != "thermal_png"}  # the row has films
     with served(checkout, "--bound", "features/bind/demo-sgfa") as (process, address):
         asked = Asked(address, psutil.Process(process.pid))
         for _ in range(NUM_WARM):
@@ -78,8 +78,8 @@ def test_a_hundred_requests_and_damaged_files_between_them(
         between, statuses = asked.held_mib(), []
         for target, sense in sense_of.items():
             (tmp_path / target).mkdir()
-            for named in damaged(target, tmp_path / target):
-                statuses.append(asked.post("clip", body(sense, named))[0])
+            cases = damaged(target, tmp_path / target)
+            statuses += [asked.post("clip", body(sense, named))[0] for named in cases]
         asked.whole(clips[0])
         benchmark.extra_info |= {
             "seconds a request, median and worst": (
