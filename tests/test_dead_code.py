@@ -43,6 +43,7 @@ ALIVE: dict[str, dict[str, str]] = {
     "pipeline/models/encoder_cost.py": {"_should_skip_dynamo": "torch asks its dispatch modes for it"},
     "pipeline/models/methods/tdsm.py": {"round_": "a parameter of every loss that `descend` is given"},
     "pipeline/models/rest/architectures.py": {"avgpool": "a module of torchvision's network"},
+    "pipeline/recognition/__init__.py": {"__getattr__": "Python calls it for names that are loaded when asked for"},
     "pipeline/reporting/charts.py": dict.fromkeys(("signed_bars", "swatch"), TEMPLATE),
     "pipeline/core/pages.py": dict.fromkeys(("alt", "reference"), TEMPLATE),
     "pipeline/reporting/ranking.py": {"num_left_out": TEMPLATE},

@@ -109,3 +109,23 @@ def index_clips(
 
     for line in index.build(rows.opened(bound, split, seed), min_clips=min_clips, recall=recall):
         typer.echo(line)
+
+
+@app.command("serve")
+def serve_page(
+    bound: Bound = None,
+    split: Split = None,
+    seed: Seed = None,
+    host: Annotated[
+        str, typer.Option(help="The address to listen on. Any but the default can be reached by others.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 takes a free one.")] = 8765,
+    open_page: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = True,
+    max_mb: Annotated[int, typer.Option("--max-mb", min=1, help="The most megabytes of one clip.")] = 200,
+    max_seconds: Annotated[float, typer.Option(min=1, help="The most seconds for one answer.")] = 120,
+) -> None:
+    """Open a local page: drop a clip, type labels, see what fits; find clips by words or by a clip."""
+    from pipeline.commands import serve
+
+    of = serve.training(bound, split, seed)
+    serve.serve(of, serve.settings(max_mb, max_seconds), host, port, open_page=open_page)

@@ -25,10 +25,17 @@ def read(text: str) -> dict[str, list[str]]:
         return checked([label.strip() for label in text.split(",")], "--labels")
     if existing is None:
         raise FormatError(f"{text}: no such file; expected {_WHAT}")
-    lines = outside.text(file, _MAX_BYTES, _WHAT).splitlines()
-    labels = [_line(line, f"{file}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
-    _check([label for label, _ in labels], str(file))
-    return checked(dict(labels), str(file))
+    return _lines(outside.text(file, _MAX_BYTES, _WHAT), str(file))
+
+
+def typed(text: str) -> dict[str, list[str]]:
+    """The prompts of every label, from labels between commas or, where there are several lines, a line each.
+
+    No file is opened, whatever the text says. Raises as `read` does.
+    """
+    if "\n" in text.strip():
+        return _lines(text, "labels")
+    return checked([label.strip() for label in text.split(",")])
 
 
 def checked(labels: Labels, where: str = "labels") -> dict[str, list[str]]:
@@ -41,6 +48,13 @@ def checked(labels: Labels, where: str = "labels") -> dict[str, list[str]]:
         if isinstance(prompts, str) or not prompts or not all(prompt.strip() for prompt in prompts):
             raise DataError(f"{where}: label '{label}': expected a list of prompts, none of them empty")
     return {label: list(prompts) for label, prompts in prompts_of.items()}
+
+
+def _lines(text: str, where: str) -> dict[str, list[str]]:
+    lines = enumerate(text.splitlines(), 1)
+    labels = [_line(line, f"{where}, line {number}") for number, line in lines if line.strip()]
+    _check([label for label, _ in labels], where)
+    return checked(dict(labels), where)
 
 
 def _line(line: str, where: str) -> tuple[str, list[str]]:

@@ -96,6 +96,12 @@ class Recogniser:
             raise DataError(f"{self.row.folder}: no index of {', '.join(found)}; run `unseen index`, or search exactly")
         return indexes
 
+    def stored(self, among: "Sequence[str] | None" = None) -> "list[Stored]":
+        """The vectors that the pipeline keeps of the clips of some senses, or of all."""
+        from pipeline.recognition import stored
+
+        return stored.stored(self.row, self._metadata.hub, None if among is None else [*map(self._name, among)])
+
     def iter_vectors(self, paths: Iterable[Path], sense: str) -> "Iterator[tuple[Path, Array | UnseenError]]":
         """Each clip with its vector, or with the error that explains why it has none."""
         loaded = self.sense(sense)
@@ -124,8 +130,7 @@ class Recogniser:
     def _name(self, name: str) -> str:
         if name in (*self.row.senses, HUB):
             return name
-        modality_of = {sense: self._of(sense)[0].modality for sense in self.row.senses}
-        modality_of[HUB] = self._metadata.hub.modality
+        modality_of = self.modalities()
         of_modality = [sense for sense, modality in modality_of.items() if modality == name]
         if len(of_modality) != 1:
             senses_ = ", ".join(
@@ -134,6 +139,18 @@ class Recogniser:
             what = "several senses of" if of_modality else "no sense"
             raise DataError(f"{self.row.folder}: {what} '{name}', there are {senses_}; name one of them")
         return of_modality[0]
+
+    def modalities(self) -> dict[str, str]:
+        """The modality of every sense of the row, and of its hub."""
+        modality_of = {sense: self._of(sense)[0].modality for sense in self.row.senses}
+        return {**modality_of, HUB: self._metadata.hub.modality}
+
+    def arrays(self, name: str) -> Path:
+        """Where the pipeline keeps the prepared clips of a sense; they are there if its preprocess has run."""
+        in_row = self._name(name)
+        about = self._metadata.hub if in_row == HUB else self._of(in_row)[1]
+        store = f"{about.modality}-{about.recipe}.zarr"
+        return self.row.checkout / "features/preprocess" / self._metadata.dataset / store
 
     def _of(self, name: str) -> tuple[Sense, BoundMetadata]:
         if name not in self._loaded:

@@ -52,6 +52,10 @@ class Sense:
 
     def vector(self, path: Path) -> Array:
         """The unit vector (D) of one clip. DataError or FormatError, naming the clip, if it cannot be used."""
+        return self.encoded(self.prepared(path))
+
+    def prepared(self, path: Path) -> Array:
+        """What the encoder sees of one clip, x_CT. Raises as `vector` does."""
         if self.crops_to_skeleton:
             raise DataError(
                 f"{path}: '{self.name}' sees {self.modality} cropped to the skeleton of the same clip, which no file "
@@ -65,6 +69,10 @@ class Sense:
             raise type(error)(f"{path}: {error}") from None
         if self.is_empty(x_CT[None])[0]:
             raise DataError(f"{path}: empty: nobody and nothing is in it; give another clip")
+        return x_CT
+
+    def encoded(self, x_CT: Array) -> Array:
+        """The unit vector (D) of a prepared clip."""
         with deterministic(0, _NUM_THREADS), torch.inference_mode():
             vector_D = self.encoder(torch.from_numpy(x_CT[None])).numpy()[0]
         return unit(vector_D)

@@ -14,7 +14,7 @@ from pipeline.core.errors import DataError, FormatError
 from pipeline.formats import depth_png, mat, ntu_skeleton, video
 from pipeline.formats.shared import Skeleton
 from pipeline.models import checkpoint, clip
-from pipeline.recognition import Recogniser
+from pipeline.recognition import Recogniser, labels
 from pipeline.recognition import files as forms
 from pipeline.recognition.texts import softmax
 from pipeline.training import bound as weights
@@ -288,3 +288,35 @@ def test_a_recording_of_utd_mhad_is_classified_by_an_encoder_of_ntu(recogniser, 
 def test_depth_of_utd_mhad_goes_through_an_encoder_of_depth(recogniser, real_data):
     file = real_data / "utd-mhad/Depth/a10_s1_t1_depth.mat"
     assert np.linalg.norm(recogniser.embed([file], "depth")) == pytest.approx(1, abs=1e-6)
+
+
+def test_labels_that_are_typed_stand_between_commas_or_in_lines_and_are_never_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "labels.txt").write_text("secret")
+    assert labels.typed(" drink ,wave") == {"drink": ["drink"], "wave": ["wave"]}
+    assert labels.typed("drink: a, b | c\n\nwave") == {"drink": ["a, b", "c"], "wave": ["wave"]}
+    assert labels.typed("labels.txt\n") == {"labels.txt": ["labels.txt"]}
+    with pytest.raises(DataError, match="labels, line 2: no prompts behind the colon"):
+        labels.typed("a\nb:")
+
+
+def test_it_says_its_senses_and_where_their_prepared_clips_are(copy):
+    recogniser = Recogniser.load(copy / ROW)
+    assert recogniser.modalities() == {"depth": "depth", "skeleton": "skeleton", "thermal": "thermal", "hub": "video"}
+    folder = copy / "features/preprocess/demo"
+    assert recogniser.arrays("skeleton") == folder / "skeleton-dvta50.zarr"
+    assert recogniser.arrays("video") == folder / "video-clip.zarr"
+
+
+def test_what_an_encoder_sees_of_a_clip_gives_its_vector(copy, recogniser):
+    path = files(copy, "depth")[0]
+    sense = recogniser.sense("depth")
+    x_CT = sense.prepared(path)
+    assert x_CT.shape == (1, 4, 12, 16)
+    np.testing.assert_array_equal(sense.encoded(x_CT), sense.vector(path))
+
+
+def test_the_stored_vectors_of_a_sense_are_those_of_its_clips(copy, recogniser):
+    [stored] = recogniser.stored(["depth"])
+    assert stored.ids == [f"demo/{name}" for name in NAMES]
+    np.testing.assert_allclose(stored.rows([1])[0], recogniser.embed(files(copy, "depth")[1:2], "depth")[0], atol=1e-6)
