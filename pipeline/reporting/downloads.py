@@ -7,6 +7,7 @@ import base64
 import csv
 import io
 import json
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -33,6 +34,7 @@ _LATEX = {
     "\n": " ",
     "\r": " ",
 }
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")  # in a file's name
 PANEL_HEADER = (
     *QUESTION,
     *("row", "method", "detail", "leaks", "num_splits", "num_seeds", "chance", "top1", "low", "high"),
@@ -62,13 +64,14 @@ def links(
     body = [list(row) for row in rows]
     if len(set(header)) < len(header) or any(len(row) != len(header) for row in body):
         raise ValueError(f"{name}: a table has a name for each column, and a cell in each row; found {list(header)}")
+    stem = _UNSAFE.sub("-", name)
     texts = {
         "LaTeX": ("tex", "application/x-tex", latex(header, body, shares)),
         "CSV": ("csv", "text/csv", _csv(header, body)),
         "JSON": ("json", "application/json", _json(header, body)),
     }
     return [
-        Download(f"{name}.{ending}", label, _address(media, text), text)
+        Download(f"{stem}.{ending}", label, _address(media, text), text)
         for label, (ending, media, text) in texts.items()
     ]
 
