@@ -68,9 +68,9 @@ def write(folder: Path, title: str, evidence: Evidence, drawn: Drawn, plan: Plan
     panels = views.panels(evidence.results)
     ahead = leads.ahead(panels, evidence.results)
     ranked = ranking.rankings(panels, evidence.results)
-    compared = {"ahead": ahead, "ranked": ranked, "gaps": leads.gaps(panels, evidence.results)}
+    compared: dict[str, Any] = {"ahead": ahead, "ranked": ranked, "gaps": leads.gaps(panels, evidence.results)}
     picture = Markup(drawn.picture)  # noqa: S704 - drawn by dag.svg, which escapes
-    parts = compared | _summed_up(evidence, panels, compared) | {"evidence": evidence, "tables": tables}
+    parts: dict[str, Any] = compared | _summed_up(evidence, panels, compared) | {"evidence": evidence, "tables": tables}
     _page(site, folder, "index.html", **parts, picture=picture, questions=views.questions(evidence.results))
     for table in tables:
         _page(site, folder, table_file(table.name), "table.html", table=table)
