@@ -49,7 +49,7 @@ ALIVE: dict[str, dict[str, str]] = {
     "pipeline/reporting/audit.py": dict.fromkeys(("num_excepted", "num_open", "num_passed"), TEMPLATE),
     "pipeline/reporting/downloads.py": {"href": TEMPLATE},
     "pipeline/reporting/ranking.py": {"num_left_out": TEMPLATE},
-    "pipeline/reporting/verdict.py": dict.fromkeys(("num_methods", "standing"), TEMPLATE),
+    "pipeline/reporting/verdict.py": dict.fromkeys(("are_methods", "standing"), TEMPLATE),
     "pipeline/reporting/scatter.py": {"swatch": TEMPLATE},
     "pipeline/reporting/site.py": dict.fromkeys(("filters", "globals"), LIBRARY),
     "pipeline/reporting/views.py": {"tone": TEMPLATE},

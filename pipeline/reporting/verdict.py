@@ -38,6 +38,11 @@ class Verdict:
         return len(self.panel.best)
 
     @property
+    def are_methods(self) -> bool:
+        """Whether no method stands there twice, such as on several senses."""
+        return len({line.method for line in self.panel.best}) == self.num_methods
+
+    @property
     def num_seeds(self) -> int:
         """Seeds of the encoder behind the best figure."""
         return len({row["seed"] for row in self.best.rows})

@@ -20,7 +20,10 @@ stages:
   evaluate:
     foreach: ${evaluate.rows}
     do:
-      {cmd: x, deps: ["features/align/${key}"], params: ["evaluate.rows.${key}"], outs: ["reports/evaluate/${key}.json"]}
+      cmd: x
+      deps: ["features/align/${key}"]
+      params: ["evaluate.rows.${key}"]
+      outs: ["reports/evaluate/${key}.json"]
 """
 PARAMS = {"align": {"rows": {"a": {"lr": 0.1}}}, "evaluate": {"rows": {"a": {"seed": 0}}}}
 LOCK = {

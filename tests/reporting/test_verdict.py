@@ -136,12 +136,18 @@ def test_the_headline_is_the_question_of_unseen_classes_that_most_methods_answer
     assert headline is not None
     assert (headline.panel.dataset, headline.panel.space) == ("demo", "unseen")  # two methods; tiny has one
     inputs.write_result("tiny-more", method("tiny", "random", "devise"), ["s0", "s1", "s2"], NAMES, 0.3)
+    assert "the best of 2 methods" in sentence(inputs)
     headline = verdict.headline(verdicts(inputs))
     assert headline is not None
     assert headline.panel.dataset == "tiny"  # as many methods, on more splits
     index = text_of(inputs.report()["index.html"])
     assert index.index("tiny, random protocol xsub 4 candidates") < index.index("demo, random")
     assert verdict.headline([]) is None
+
+
+def test_a_method_on_two_senses_is_not_counted_as_two_methods(inputs: Inputs) -> None:
+    inputs.write_result("demo-depth", method("demo", "random", "ridge") | {"modality": "depth"}, ["s0"], NAMES, 0.1)
+    assert "the best of 3 combinations of method, encoder and sense is" in sentence(inputs)
 
 
 def test_every_panel_opens_with_its_own_verdict(html: dict[str, str]) -> None:
