@@ -15,12 +15,21 @@ def main(
     clips: Annotated[Path, Option(help="Folder of the clips tables.")],
     arrays: Annotated[Path, Option(help="Folder of the prepared arrays, from which pages' clips are drawn.")],
     params: Annotated[Path, Option(help="The params file, shown as it stands.")],
+    stages: Annotated[Path, Option(help="The stages, dvc.yaml, by which each figure's trail is found.")],
     dag: Annotated[Path, Option(help="The picture of the pipeline, SVG.")],
     out: Annotated[Path, Option(help="Folder of the report.")],
 ) -> None:
     """Draw all pages; the first to open is index.html."""
     with runs.recorded("report", "report"):
-        report(evaluate=evaluate, pages=pages, clips=clips, arrays=arrays, params=params, dag=dag, out=out)
+        inputs = {
+            "evaluate": evaluate,
+            "clips": clips,
+            "arrays": arrays,
+            "params": params,
+            "stages": stages,
+            "dag": dag,
+        }
+        report(pages=pages, **inputs, out=out)
 
 
 if __name__ == "__main__":

@@ -183,3 +183,14 @@ def print_table(
     else:
         for line in table.markdown(filled) if as_markdown else table.plain(filled):
             typer.echo(line)
+
+
+@app.command("trail")
+def print_trail(
+    row: Annotated[str, typer.Argument(help="A key of evaluate.rows in params.yaml.")],
+) -> None:
+    """Print where a figure comes from: commit, params, hashes of inputs and outputs, seconds of each stage."""
+    from pipeline.commands import trail
+
+    for line in trail.lines(trail.trail(row)):
+        typer.echo(line)

@@ -12,6 +12,7 @@ from pipeline.core.errors import ParamsError
 from pipeline.core.params import PARAMS_FILE
 
 COLUMNS = ("data", "features", "reports")  # the folders that stages write
+_CODE = "fingerprint"  # the stage whose outputs are digests of code
 _HOLE = re.compile(r"\$\{([^}]+)\}")
 
 
@@ -61,6 +62,45 @@ def instances(dvc_yaml: Path, params: Mapping[str, Any], file: Path = PARAMS_FIL
         rows = _look_up(params, stage["foreach"][2:-1], f"{file}:") if "foreach" in stage else {None: None}
         resolved += [_resolve(name, key, item, body(stage), params, file) for key, item in rows.items()]
     return resolved
+
+
+def upstream(resolved: Sequence[Instance], name: str, params: Mapping[str, Any]) -> list[Instance]:
+    """The instance of this name and all that it rests on, the last in dvc.yaml first; empty for an unknown name.
+
+    Of a folder that many rows write those are taken that the reader names in its params; the stage that digests the
+    code is left out, for everything rests on it.
+    """
+    waiting = [instance for instance in resolved if instance.name == name]
+    found = {instance.name for instance in waiting}
+    while waiting:
+        instance = waiting.pop()
+        words = _words([_look_up(params, path, "") for path in instance.params])
+        for other in resolved:
+            if other.name not in found and other.stage != _CODE and _is_read(other, instance, words):
+                found.add(other.name)
+                waiting.append(other)
+    return [instance for instance in reversed(resolved) if instance.name in found]
+
+
+def _is_read(other: Instance, reader: Instance, words: set[str]) -> bool:
+    """Whether a reader takes an output of another instance: the very one, what lies in it, or one of a folder's."""
+    for dep in reader.deps:
+        for out in other.outs:
+            if dep == out or dep.startswith(f"{out}/"):
+                return True
+            stem = Path(out).stem
+            if out.startswith(f"{dep}/") and ({other.key, stem} & words or {*stem.split("-")} <= words):
+                return True
+    return False
+
+
+def _words(node: Any) -> set[str]:
+    """Every text in a tree, keys included, and the last part of those that are paths."""
+    if isinstance(node, Mapping):
+        return set().union(*(_words(part) for pair in node.items() for part in pair))
+    if isinstance(node, list | tuple):
+        return set().union(*map(_words, node))
+    return {node, Path(node).stem} if isinstance(node, str) else set()
 
 
 def check(resolved: Sequence[Instance], params: Mapping[str, Any], file: Path) -> None:

@@ -1,9 +1,11 @@
-"""Sentences about what the weights behind a result were trained on, for figures that passed the leak audit."""
+"""The leak audit as pages show it: sentences about what the weights were trained on, and the recorded checks."""
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pipeline.core.roles import UNKNOWN_CLIPS
-from pipeline.reporting.evidence import Row
+from pipeline.reporting.evidence import Result, Row
 
 _BOUND = {"fit": "of fit classes alone", "fit_and_val": "of fit and val classes alone"}
 
@@ -82,3 +84,61 @@ def _paired(row: Row, rows: Sequence[Row]) -> str | None:
         f"Transductive: clips of {num} of the {row['num_unseen_classes']} unseen classes{split} took part in binding, "
         f"without their labels ({names}); to be compared with no inductive figure."
     )
+
+
+@dataclass(frozen=True)
+class CheckLine:
+    """A check over the rows of a result: what it compared in the first of them, and in how many it stands like this."""
+
+    name: str
+    compared: str
+    passed: bool | None
+    detail: str
+    num_rows: int
+    num_others: int  # of these rows, how many compared other numbers
+
+
+def checks(rows: Sequence[Row]) -> list[CheckLine]:
+    """Every check that evaluate has recorded, exceptions apart from what passed; in the order of the first row."""
+    names = dict.fromkeys(check["name"] for row in rows for check in row["checks"])
+    lines = []
+    for name in names:
+        found = [check for row in rows for check in row["checks"] if check["name"] == name]
+        for kind in dict.fromkeys((check["passed"], check["passed"] or check["detail"]) for check in found):
+            alike = [check for check in found if (check["passed"], check["passed"] or check["detail"]) == kind]
+            first = alike[0]
+            num_others = sum(check["compared"] != first["compared"] for check in alike)
+            lines.append(CheckLine(name, first["compared"], first["passed"], first["detail"], len(alike), num_others))
+    return lines
+
+
+@dataclass(frozen=True)
+class CheckCount:
+    """A check over all rows of a report: how many passed, and which results bear an exception."""
+
+    name: str
+    num_passed: int
+    num_open: int  # nothing to compare
+    num_excepted: int
+    excepted: list[str]  # names of results
+
+
+def overview(results: Sequence[Result]) -> list[CheckCount]:
+    """Every check with its numbers of rows, in the order of the first row."""
+    found: dict[str, list[tuple[str, bool | None]]] = {}
+    for result in results:
+        for row in result.rows:
+            for check in row["checks"]:
+                found.setdefault(check["name"], []).append((result.name, check["passed"]))
+    counts = []
+    for name, marks in found.items():
+        numbers = Counter(passed for _, passed in marks)
+        excepted = list(dict.fromkeys(result for result, passed in marks if passed is False))
+        counts.append(CheckCount(name, numbers[True], numbers[None], numbers[False], excepted))
+    return counts
+
+
+def num_clean(results: Sequence[Result]) -> tuple[int, int]:
+    """How many rows bear no exception, and how many rows there are."""
+    rows = [row for result in results for row in result.rows]
+    return sum(all(check["passed"] is not False for check in row["checks"]) for row in rows), len(rows)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.core import pages, tables
 from pipeline.core.errors import DataError, FormatError
@@ -50,6 +50,15 @@ class _Figures(BaseModel):
         leaks: list[str]
         mean_of_batches: float
 
+    class Check(BaseModel):
+        """A check of the leak audit."""
+
+        model_config = ConfigDict(extra="forbid", strict=True)
+        name: str
+        compared: str
+        passed: bool | None
+        detail: str
+
     class Line(Entry):
         """The further keys of rows."""
 
@@ -66,6 +75,7 @@ class _Figures(BaseModel):
         pretrained: str | None
         num_source_classes: int
         kept_overlap: list[str]
+        checks: "list[_Figures.Check]" = Field(min_length=1)
 
     rows: list[Line]
     summary: list[Entry]

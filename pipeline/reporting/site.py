@@ -5,6 +5,7 @@ import platform
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,24 @@ from pipeline.core.errors import DataError
 from pipeline.core.outputs import write_csv
 from pipeline.evaluation.generalised import WAYS
 from pipeline.evaluation.leakage import FLAGS, LEAKS, OPENERS
-from pipeline.reporting import audit, charts, formatting, leads, ranking, scatter, views
+from pipeline.reporting import (
+    audit,
+    charts,
+    citing,
+    downloads,
+    formatting,
+    leads,
+    ranking,
+    scatter,
+    trail,
+    verdict,
+    views,
+)
 from pipeline.reporting.evidence import Evidence, Result, StagePage
 from pipeline.reporting.page_strips import Strips
 from pipeline.reporting.result_tables import FilledTable
+from pipeline.reporting.trail import Plan
+from pipeline.reporting.views import Panel
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -37,30 +52,26 @@ _LIBRARIES = (
 )
 
 
-def write(
-    folder: Path, title: str, evidence: Evidence, picture: str, tables: Sequence[FilledTable], strips: Strips
-) -> None:
-    """Write the whole report into an empty folder.
+@dataclass(frozen=True)
+class Drawn:
+    """What was made for the pages: the pipeline as SVG (`dag.svg`), filled tables, and clips as far as possible."""
 
-    `picture` is the pipeline as SVG (`dag.svg`), `strips` are the clips that pages name, as far as they could be drawn.
-    """
-    site = _environment(title, evidence, tables, strips)
+    picture: str
+    tables: Sequence[FilledTable]
+    strips: Strips
+
+
+def write(folder: Path, title: str, evidence: Evidence, drawn: Drawn, plan: Plan) -> None:
+    """Write the whole report into an empty folder; `plan` is what the pipeline was asked to do."""
+    tables = drawn.tables
+    site = _environment(title, evidence, tables, drawn.strips)
     panels = views.panels(evidence.results)
     ahead = leads.ahead(panels, evidence.results)
     ranked = ranking.rankings(panels, evidence.results)
-    _page(
-        site,
-        folder,
-        "index.html",
-        evidence=evidence,
-        tables=tables,
-        panels=panels,
-        ahead=ahead,
-        ranked=ranked,
-        gaps=leads.gaps(panels, evidence.results),
-        questions=views.questions(evidence.results),
-        picture=Markup(picture),  # noqa: S704 - drawn by dag.svg, which escapes
-    )
+    compared: dict[str, Any] = {"ahead": ahead, "ranked": ranked, "gaps": leads.gaps(panels, evidence.results)}
+    picture = Markup(drawn.picture)  # noqa: S704 - drawn by dag.svg, which escapes
+    parts: dict[str, Any] = compared | _summed_up(evidence, panels, compared) | {"evidence": evidence, "tables": tables}
+    _page(site, folder, "index.html", **parts, picture=picture, questions=views.questions(evidence.results))
     for table in tables:
         _page(site, folder, table_file(table.name), "table.html", table=table)
     for result in evidence.results:
@@ -70,6 +81,8 @@ def write(
         parts = {"result": result, "panels": of_result, "breakdowns": breakdowns, "spaces": spaces}
         parts |= {
             "audited": audit.sentences(result.rows),
+            "checks": audit.checks(result.rows),
+            "trail": trail.steps(result.name, plan, evidence),
             "shown": result.explained,
             "images": _images(result.explained),
         }
@@ -82,6 +95,25 @@ def write(
     if ranked:
         write_csv(folder / "ranking.csv", ranking.HEADER, ranking.table(ranked))
     _write_plots(folder / "plots", evidence)
+
+
+def _summed_up(evidence: Evidence, panels: Sequence[Panel], compared: dict[str, Any]) -> dict[str, Any]:
+    """What the index says before its charts and after them: verdicts, audit, files to keep, and how to cite."""
+    verdicts = verdict.verdicts(panels, evidence.results)
+    headline = verdict.headline(verdicts)
+    if headline is not None:
+        panels = sorted(panels, key=lambda panel: panel is not headline.panel)  # its chart comes first
+    return {
+        "panels": panels,
+        "headline": headline,
+        "verdicts": {panels.index(one.panel): one for one in verdicts},
+        "checked": audit.overview(evidence.results),
+        "clean": audit.num_clean(evidence.results),
+        "ranking_files": downloads.links(ranking.HEADER, ranking.table(compared["ranked"]), "ranking"),
+        "lead_files": downloads.links(leads.HEADER, leads.table(compared["ahead"]), "differences"),
+        "gap_files": downloads.links(leads.HEADER, leads.table(compared["gaps"]), "gaps"),
+        "bibtex": citing.bibtex(evidence.results),
+    }
 
 
 def result_file(result: Result) -> str:
@@ -138,6 +170,7 @@ def _environment(title: str, evidence: Evidence, tables: Sequence[FilledTable], 
         "leaks": LEAKS,
         "flag_names": FLAGS,
         "openers": OPENERS,
+        "downloads_of": downloads.of_panel,
         "ways": WAYS,
         "result_file": result_file,
         "shown_file": shown_file,

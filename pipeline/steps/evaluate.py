@@ -16,7 +16,8 @@ from pipeline.core.schemas import CLIPS, PREDICTIONS, PROMPTS, SPLIT, ClipRow, P
 from pipeline.core.scores import Scores
 from pipeline.core.seeds import generator
 from pipeline.core.store import Store
-from pipeline.evaluation import generalised, leakage, metrics, tables
+from pipeline.evaluation import checks, generalised, leakage, metrics, tables
+from pipeline.evaluation.checks import Audited
 from pipeline.evaluation.leakage import Clip
 from pipeline.evaluation.tables import Row
 from pipeline.labels import overlap
@@ -62,6 +63,7 @@ class _Case:
     seen: list[int]  # classes of the split
     unseen: list[int]
     paired_unseen: list[str]  # names of unseen classes whose clips took part in binding
+    audited: Audited
 
     @property
     def truth(self) -> list[int]:
@@ -89,12 +91,12 @@ def evaluate(
     truth = _truth(inputs, method["modality"])
     _check_belong(row, method, truth.meta)
     method = {**method, "protocol": truth.meta["protocol"]}
-    _check_texts(inputs.embeddings, truth)
+    texts = _check_texts(inputs.embeddings, truth)
     rows: list[Row] = []
     lines: list[PredictionRow] = []
     cases: list[LabelledScores] = []
     for scored in scores_format.read(inputs.scores, stage):
-        case = _audited(scored, truth)
+        case = _audited(scored, truth, texts)
         cases.append(LabelledScores(scored, case.truth))
         for selection, setting in _selections(row, case):
             figures, predicted = _measured(method, bootstrap, case, selection, setting)
@@ -165,12 +167,15 @@ def _check_belong(row: EvaluateRow, method: Mapping[str, Any], split_meta: Mappi
         )
 
 
-def _check_texts(path: Path, truth: _Truth) -> None:
-    """Every prompt type must tell all classes apart, but for what is parsed of texts or a part of labels."""
+def _check_texts(path: Path, truth: _Truth) -> tuple[int, int]:
+    """Every prompt type must tell all classes apart, but for what is parsed of texts or a part of labels.
+
+    Returns how many were compared, and how many were not.
+    """
     store = Store(path, "embed")
-    for group in store.groups():
-        if group.partition("@")[0] in (*PARTS_OF_LABELS, MOVEMENT, TOLD_MEASURES):
-            continue
+    groups = store.groups()
+    compared = [group for group in groups if group.partition("@")[0] not in (*PARTS_OF_LABELS, MOVEMENT, TOLD_MEASURES)]
+    for group in compared:
         texts_ND = store.read(group, "pooled").astype(np.float64)
         texts_ND /= np.maximum(np.linalg.norm(texts_ND, axis=1, keepdims=True), 1e-12)
         class_N = np.array([int(text_id.split("-")[0]) for text_id in store.ids(group)])
@@ -180,9 +185,10 @@ def _check_texts(path: Path, truth: _Truth) -> None:
             raise DataError(f"{path}: group '{group}' has no text of classes {missing}; run `dvc repro embed`")
         vectors_KD = np.stack([texts_ND[class_N == class_id].mean(axis=0) for class_id in class_ids])
         leakage.check_texts(vectors_KD, class_ids, f"{path}: group '{group}'")
+    return len(compared), len(groups) - len(compared)
 
 
-def _audited(scored: Scores, truth: _Truth) -> _Case:
+def _audited(scored: Scores, truth: _Truth, texts: tuple[int, int]) -> _Case:
     """Scores with the labels of their clips, after the audit."""
     provenance = scored.provenance
     if provenance.split not in truth.meta["splits"]:
@@ -196,12 +202,15 @@ def _audited(scored: Scores, truth: _Truth) -> _Case:
     same = overlap.same_words(provenance.source_classes, unseen) | overlap.same_name(provenance.source_classes, unseen)
     leakage.check_source(provenance, same)
     clips = truth.clips.get(provenance.split, {})
-    leakage.check_training_clips(provenance, truth.training[provenance.split], parts)
+    training = truth.training[provenance.split]
+    leakage.check_training_clips(provenance, training, parts)
     leakage.check_clips(provenance, scored.clip_ids, clips)
     paired_unseen = [
         truth.class_names[class_id] for class_id in sorted({*provenance.paired_classes} & {*parts["unseen"]})
     ]
-    return _Case(scored, clips, [*parts["fit"], *parts["val"]], parts["unseen"], paired_unseen)
+    protocol, num_names = truth.meta["protocol"], len(truth.class_names)
+    audited = Audited(provenance, scored.clip_ids, clips, training, parts, protocol, num_names, texts)
+    return _Case(scored, clips, [*parts["fit"], *parts["val"]], parts["unseen"], paired_unseen, audited)
 
 
 def _check_settings(scored: Scores) -> None:
@@ -251,6 +260,7 @@ def _measured(
     figures["paired_unseen"], figures["kept_overlap"] = case.paired_unseen, provenance.kept_overlap
     if provenance.label_space == "gzsl":
         figures |= _generalised(case, setting, subjects, bootstrap)
+    figures["checks"] = checks.checks(case.audited, selection)
     guesses = metrics.predictions(scores_NK, provenance.class_ids).tolist()
     answers = zip(scored.clip_ids, subjects, case.truth, guesses, rank_N.tolist(), strict=True)
     run = (provenance.split, provenance.seed, selection, provenance.label_space)

@@ -21,6 +21,7 @@ from pipeline.evaluation import tables as figures
 from pipeline.reporting import dag
 from pipeline.steps.report import report
 from tests.core.table_rows import clip_row
+from tests.reporting.made_checks import checks
 
 HERE = Path(__file__).parent
 # A red dot of one pixel.
@@ -35,6 +36,7 @@ class Inputs:
     """A folder laid out as the stages leave it, and the report drawn from it."""
 
     root: Path
+    stages: Path = HERE / "small_dag.yaml"
 
     def write_result(
         self,
@@ -109,6 +111,7 @@ class Inputs:
             clips=self.root / "data/ingest",
             arrays=self.root / "features/preprocess",
             params=self.root / "params.yaml",
+            stages=self.stages,
             dag=self.root / "dag.svg",
             out=self.root / out,
         )
@@ -170,7 +173,7 @@ def _row(
         generator=generator(0, split),
     )
     row = figures.row(method, about, selection, "9", COUNTS)
-    row |= {"paired_unseen": [], "kept_overlap": []}
+    row |= {"paired_unseen": [], "kept_overlap": [], "checks": checks(selection, len(seen))}
     if space == "gzsl":
         row |= {"top1_seen": 0.7531, "top1_unseen": 0.1234, "harmonic_mean": 0.2121, "ausuc": 0.3456}
     key = {"split": split, "seed": 0, "selection": selection, "label_space": space}

@@ -4,6 +4,7 @@ from typing import Any
 
 from pipeline.core.params import parse
 from pipeline.reporting.result_tables import FilledTable, Table, fill
+from tests.reporting.made_checks import checks
 
 SKELETON = {"heading": ["demo", "skeleton"], "space": "unseen", "figure": "top1", "splits": None}
 ALL = {"row": "a", "space": "all", "figure": "top1", "splits": None, "oracle": False, "inference": None}
@@ -51,6 +52,7 @@ def row(top1: float, **changes: Any) -> dict[str, Any]:
         "mean_of_batches": top1 + 0.01,
         "class_mean": top1 / 2,
         "class_mean_ci95": [0.0, 1.0],
+        "checks": checks("validation"),
     }
     return plain | changes
 

@@ -131,6 +131,8 @@ def test_methods_stand_below_each_other_and_encoders_side_by_side(inputs: Inputs
     (inputs.root / "params.yaml").write_text(
         yaml.safe_dump(PARAMS | {"report": {"title": "T", "tables": {}, "charts": {}}})
     )
+    inputs.stages = inputs.root / "dvc.yaml"  # these params are of encoders alone
+    inputs.stages.write_text("stages: {}")
     text = inputs.report()["encoders-all.html"]
     assert "Encoders side by side" in text
     titles = [line for line in text.splitlines() if line.startswith("<h2>")]

@@ -17,6 +17,7 @@ def test_the_stage_leaves_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         clips=tmp_path / "ingest",
         arrays=tmp_path / "preprocess",
         params=HERE / "small_params.yaml",
+        stages=HERE / "small_dag.yaml",
         dag=picture,
         out=tmp_path / "report",
     )

@@ -19,6 +19,7 @@ def test_the_report_replaces_the_one_before(tmp_path: Path) -> None:
         clips=tmp_path / "ingest",
         arrays=tmp_path / "preprocess",
         params=HERE / "small_params.yaml",
+        stages=HERE / "small_dag.yaml",
         dag=picture,
         out=out,
     )
