@@ -17,6 +17,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from pipeline.core.near_names import hint
 from pipeline.core.profile_rules import RULES, Row, Rows, Tree, fault, filled, lacking
 
 SCORING = ("align", "transfer", "cross")  # whose rows `evaluate` measures
@@ -59,7 +60,7 @@ def _check_sections(short: Mapping[str, Any], known: Iterable[str], file: Path) 
     """A misspelt section, `rows` or `defaults` would pass for one that the profile does not use."""
     for name, section in short.items():
         if name not in known:
-            raise fault(file, name, f"belongs to no stage; there are {sorted(known)}")
+            raise fault(file, name, f"belongs to no stage; there are {sorted(known)}{hint(name, known)}")
         for key in map(str, section if isinstance(section, dict) else ()):
             meant = get_close_matches(key, ("rows", "defaults"), cutoff=0.75)
             if meant and key != meant[0]:
@@ -77,7 +78,7 @@ def _evaluated(rows: Mapping[str, Rows], file: Path) -> Rows:
     for key, row in rows["evaluate"].items():
         stated = _mapping(row, f"evaluate.rows.{key}", file)
         if key not in evaluated and "scores" not in stated:
-            text = f"names no row of {', '.join(SCORING)}; there are {sorted(evaluated)}"
+            text = f"names no row of {', '.join(SCORING)}; there are {sorted(evaluated)}{hint(key, evaluated)}"
             raise fault(file, f"evaluate.rows.{key}", text)
         evaluated[key] = evaluated.get(key, {}) | stated
     return evaluated

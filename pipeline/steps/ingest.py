@@ -71,6 +71,8 @@ def _vectors(dataset: Dataset, source: Source) -> list[ClipRow]:
 def _clips_of(dataset: Dataset, source: Source) -> list[Listed]:
     clips = listing.listed(dataset, source)
     if not clips:
+        if changed := stamp.what_changed(source.folder, source.stamped):
+            raise DataError(f"{source.folder}: no clip was found in what was scanned, and {changed}")
         annotations = dataset.annotations
         lists = [file.path for file in source.stamped if annotations and annotations.files.search(file.path)]
         if lists:
