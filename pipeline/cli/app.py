@@ -34,7 +34,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def before_every_command(
-    version: Annotated[
+    _version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print which code runs, and exit.")
     ] = False,
 ) -> None:
