@@ -44,8 +44,8 @@ def scan(dataset: str, folder: Path) -> Scan:
     else:
         near = hint(dataset, [*datasets, *corpora])
         raise ParamsError(
-            f"no dataset '{dataset}'{near}: the datasets are {datasets}, of scene graphs {corpora}; a folder of image-text "
-            f"shards may have any name, but there is no *.tar in {folder}"
+            f"no dataset '{dataset}'{near}: the datasets are {datasets}, of scene graphs {corpora}; a folder of "
+            f"image-text shards may have any name, but there is no *.tar in {folder}"
         )
     total = len(stamp.files(folder))
     if not total:
