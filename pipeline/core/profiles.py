@@ -17,6 +17,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from pipeline.core.errors import ParamsError
 from pipeline.core.near_names import hint
 from pipeline.core.profile_rules import RULES, Row, Rows, Tree, fault, filled, lacking
 
@@ -26,11 +27,14 @@ _OURS = {"splits": None}  # what a column of our own figures leaves out: it is o
 _DAMAGE = (AttributeError, LookupError, TypeError, ValueError)  # of a list or number where keys and values belong
 
 
-def expand(short: Mapping[str, Any], stages: Iterable[str], file: Path) -> Tree:
+def expand(
+    short: Mapping[str, Any], stages: Iterable[str], file: Path, found: list[ParamsError] | None = None
+) -> Tree:
     """The complete tree of a profile, which itself is not changed.
 
     `stages` are those with rows: each gets a section. `file` is named in errors. Raises ParamsError for a section of no
-    stage, for a section or a row of the wrong kind, and for a row that names a row which does not exist.
+    stage, for a section or a row of the wrong kind, and for a row that names a row which does not exist. With a list
+    `found` what is wrong with single rows is added to it instead, and they stay as far as they could be filled.
     """
     tree: Tree = {stage: {} for stage in stages}
     _check_sections(short, (*tree, WITHOUT_ROWS), file)
@@ -46,8 +50,12 @@ def expand(short: Mapping[str, Any], stages: Iterable[str], file: Path) -> Tree:
         for key, row in rows.get(stage, {}).items():
             try:
                 rows[stage][key] = filled(row, rule(Row(file, rows, stage, key)))
-            except _DAMAGE as error:
-                raise fault(file, f"{stage}.rows.{key}", f"has a value of the wrong kind: {error}") from None
+            except (*_DAMAGE, ParamsError) as error:
+                text = f"has a value of the wrong kind: {error}"
+                told = error if isinstance(error, ParamsError) else fault(file, f"{stage}.rows.{key}", text)
+                if found is None:
+                    raise told from None
+                found.append(told)
     if "tables" in tree.get("report", {}):
         tables = _mapping(tree["report"]["tables"], "report.tables", file)
         tree["report"]["tables"] = {
