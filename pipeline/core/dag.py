@@ -121,7 +121,7 @@ def _resolve(
 
 
 def look_up(tree: Mapping[str, Any], path: str, where: str) -> Any:
-    """The value at a path of keys joined by dots. Raises ParamsError, which `where` begins, for a key that is missing."""
+    """The value at a path of keys joined by dots; ParamsError, which `where` begins, for one that is missing."""
     node: Any = tree
     for part in path.split("."):
         if not isinstance(node, Mapping) or part not in node:

@@ -27,9 +27,7 @@ _OURS = {"splits": None}  # what a column of our own figures leaves out: it is o
 _DAMAGE = (AttributeError, LookupError, TypeError, ValueError)  # of a list or number where keys and values belong
 
 
-def expand(
-    short: Mapping[str, Any], stages: Iterable[str], file: Path, found: list[ParamsError] | None = None
-) -> Tree:
+def expand(short: Mapping[str, Any], stages: Iterable[str], file: Path, found: list[ParamsError] | None = None) -> Tree:
     """The complete tree of a profile, which itself is not changed.
 
     `stages` are those with rows: each gets a section. `file` is named in errors. Raises ParamsError for a section of no
