@@ -43,10 +43,10 @@ class State:
         if instance.name not in self._runs:
             self._runs[instance.name] = True  # of rows that read each other, which DVC refuses
             read = any(self._would_change(dep) for dep in instance.deps)
-            self._runs[instance.name] = read or not self.is_as_run(instance) or not self._is_there(instance)
+            self._runs[instance.name] = read or not (self._is_there(instance) and self._is_as_run(instance))
         return self._runs[instance.name]
 
-    def is_as_run(self, instance: Instance) -> bool:
+    def _is_as_run(self, instance: Instance) -> bool:
         """Whether its settings, code and files from outside are those of its last run."""
         entry = self._locked.get(instance.name)
         if not isinstance(entry, dict) or " ".join(str(entry.get("cmd")).split()) != " ".join(instance.cmd.split()):
@@ -90,7 +90,7 @@ class State:
         """MD5 of each digest of code by its name, as the stage fingerprint would write it now."""
         digests = next((each for each in self.instances if each.outs == (_DIGESTS,)), None)
         folder = self._root / _DIGESTS
-        if digests is not None and folder.is_dir() and self.is_as_run(digests):
+        if digests is not None and folder.is_dir() and self._is_as_run(digests):
             return {file.name: _md5(file) for file in folder.iterdir()}
         with tempfile.TemporaryDirectory() as scratch:
             fingerprint.fingerprint(out=Path(scratch) / "made")

@@ -87,6 +87,19 @@ def split(row: Row, *, clips: Path, out: Path) -> None:
     tables.write(out, SPLIT, rows, _meta(row, names, divided))
 
 
+def classes_of(row: Row, num_classes: int) -> dict[str, Classes]:
+    """The classes of every split of a row, which depend on no clip. Raises DataError as `split` does."""
+    parting = shared.load(row.dataset).subjects.get(row.protocol or "")
+    divided = {}
+    for name in row.splits:
+        try:
+            drawn = _left_out(name, parting)[0] if isinstance(parting, LeaveOneOut) else name
+            divided[name] = _classes(row, drawn, num_classes)
+        except DataError as error:
+            raise DataError(f"split.rows.{row.dataset}-{row.name}: split '{name}': {error}") from None
+    return divided
+
+
 def _left_out(name: str, subjects: LeaveOneOut) -> tuple[str, SubjectProtocol]:
     """The split whose classes are meant, and who trains and tests."""
     match = _LEFT_OUT.fullmatch(name)
