@@ -15,7 +15,7 @@ from pipeline.commands.plan_state import State
 from pipeline.core import dag, params, profiles
 from pipeline.core.dag import Instance
 from pipeline.core.errors import ParamsError
-from pipeline.core.profiles import Tree
+from pipeline.core.profile_rules import Tree
 
 _SECTION = re.compile(r"section '([^']+)'")
 _MINUTE, _HOUR = 60, 3600
@@ -115,21 +115,23 @@ def lines(made: Plan) -> Iterator[str]:
     if not made.todo:
         yield f"all {made.num_instances} stage instances are up to date; `dvc repro` would run nothing"
         return
-    stages = ", ".join(f"{stage} {number}" for stage, number in Counter(one.stage for one in made.todo).items())
-    yield f"to run: {len(made.todo)} of {made.num_instances} stage instances ({stages}); {num_done} are up to date"
+    yield f"to run: {len(made.todo)} of {made.num_instances} stage instances; {num_done} are up to date"
+    yield f"        {_stages(made.todo)}"
     yield from _time(made.todo, made.cost)
     yield from _disk(made)
 
 
 def _time(todo: Sequence[Instance], cost: Cost) -> Iterator[str]:
     """Seconds in words, and what they are the sum of."""
-    for seconds, source in ((cost.before, "as their last runs took"), (cost.tried, "from a few clips tried now")):
-        if seconds:
-            yield f"time: about {_duration(sum(seconds.values()))} for {_instances(len(seconds))}, {source}"
-    unknown = Counter(one.stage for one in todo if one.name not in {*cost.before, *cost.tried})
+    tried = "from a few clips tried now, training for all its epochs"
+    for seconds, source in ((cost.before, "as their last runs took"), (cost.tried, tried)):
+        known = [one for one in todo if one.name in seconds]
+        if known:
+            yield f"time: about {_duration(sum(seconds.values()))} for {_stages(known)}, {source}"
+    unknown = [one for one in todo if one.name not in {*cost.before, *cost.tried}]
     if unknown:
-        stages = ", ".join(f"{stage} {number}" for stage, number in unknown.items())
-        yield f"time: not known for {_instances(sum(unknown.values()))} that have not run here ({stages})"
+        which = _stages(unknown) if len(unknown) < len(todo) else "any of them"
+        yield f"time: not known for {which}, before a first run here"
 
 
 def _disk(made: Plan) -> Iterator[str]:
@@ -137,13 +139,14 @@ def _disk(made: Plan) -> Iterator[str]:
     num_bytes = made.cost.num_bytes
     if num_bytes:
         yield (
-            f"disk: about {_size(sum(num_bytes.values()))} for {_instances(len(num_bytes))} whose outputs are "
+            f"disk: about {_size(sum(num_bytes.values()))} for outputs of {len(num_bytes)} of them, the others are not "
             f"known; {_size(made.free_bytes)} are free"
         )
 
 
-def _instances(number: int) -> str:
-    return f"{number} stage instance{'s' * (number != 1)}"
+def _stages(instances: Sequence[Instance]) -> str:
+    """How many instances of each stage, as `extract 5, bind 1`."""
+    return ", ".join(f"{stage} {number}" for stage, number in Counter(one.stage for one in instances).items())
 
 
 def _duration(seconds: float) -> str:

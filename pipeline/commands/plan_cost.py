@@ -14,14 +14,15 @@ from pipeline.core import tables
 from pipeline.core.clip_cache import ClipCache
 from pipeline.core.dag import Instance
 from pipeline.core.errors import UnseenError
-from pipeline.core.profiles import Tree
+from pipeline.core.profile_rules import Tree
 from pipeline.core.runs import CACHE
 from pipeline.core.schemas import CLIPS
 from pipeline.sources import decoding
 from pipeline.sources.decoding import Block
 from pipeline.steps import preprocess
 
-_BATCH = 4  # clips of the training step that is tried
+_BATCH, _SLOW_BATCH = 16, 2  # clips of the training step that is tried, and where one clip takes longer than
+_SLOW_SECONDS = 0.25
 
 
 @dataclass
@@ -48,6 +49,7 @@ def cost(todo: Sequence[Instance], sizes: Mapping[str, int | None], tree: Tree, 
     """Estimate instances; `sizes` are those of the outputs of their last run. Only what has no earlier run is tried."""
     told = Cost(before=_before(todo, root / CACHE), num_bytes={name: size for name, size in sizes.items() if size})
     samples: dict[tuple[str, str, str], _Sample] = {}
+    steps: dict[str, float] = {}
     for instance in todo:
         known = instance.name in told.before
         if instance.stage == "ingest" and instance.key in found.datasets and not known:
@@ -58,7 +60,7 @@ def cost(todo: Sequence[Instance], sizes: Mapping[str, int | None], tree: Tree, 
             except UnseenError as error:
                 told.problems.append(f"preprocess.rows.{instance.key}: {error}")
         elif instance.stage == "pretrain" and instance.key and not known:
-            _learning(instance, tree, found, samples, told)
+            _learning(instance, tree, found, (samples, steps), told)
     return told
 
 
@@ -125,18 +127,27 @@ def _preparing(
 
 
 def _learning(
-    instance: Instance, tree: Tree, found: Found, samples: Mapping[tuple[str, str, str], _Sample], told: Cost
+    instance: Instance,
+    tree: Tree,
+    found: Found,
+    known: tuple[Mapping[tuple[str, str, str], _Sample], dict[str, float]],
+    told: Cost,
 ) -> None:
-    """Time one training step of a row, on clips of noise, and count the steps that it takes at most."""
-    row = tree["pretrain"]["rows"][instance.key]
+    """Time one training step of a row, on clips of noise, and count the clips that it learns from at most.
+
+    `known` are the samples of arrays, and the steps that were timed before: rows of the same encoder are many.
+    """
+    row, (samples, steps) = tree["pretrain"]["rows"][instance.key], known
     sample = samples.get((row["dataset"], row["modality"], row["recipe"]))
     table = f"{row['dataset']}-{row['split_table']}"
     counts = [found.num_clips[table, name] for name in row["splits"] if (table, name) in found.num_clips]
     if sample is None or not counts:
         return
     num_clips = sum(count["fit"] + (count["val"] if row["classes"] == "seen" else 0) for count in counts)
-    per_clip = _step(row, sample, f"pretrain.rows.{instance.key}.options")
-    told.tried[instance.name] = per_clip * num_clips * row["training"]["num_epochs"] * len(row["seeds"])
+    what = f"{sample.shape} {row['modality']} {row['encoder']} {row['options']} {row['training']['num_threads']}"
+    if what not in steps:
+        steps[what] = _step(row, sample, f"pretrain.rows.{instance.key}.options")
+    told.tried[instance.name] = steps[what] * num_clips * row["training"]["num_epochs"] * len(row["seeds"])
 
 
 def _step(row: Tree, sample: _Sample, section: str) -> float:
@@ -146,10 +157,15 @@ def _step(row: Tree, sample: _Sample, section: str) -> float:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.set_num_threads(row["training"]["num_threads"])
     module = modalities.sense(row["modality"]).build(row["encoder"], row["options"], sample.layout, section).to(device)
-    x_NCT = torch.randn(min(_BATCH, row["training"]["batch_size"]), *sample.shape, device=device)
-    for _ in range(2):  # the first one warms up
+
+    def seconds(num_clips: int) -> float:
+        x_NCT = torch.randn(num_clips, *sample.shape, device=device)
         start = time.perf_counter()
         module(x_NCT).square().mean().backward()
         if device.type == "cuda":
             torch.cuda.synchronize()
-    return (time.perf_counter() - start) / len(x_NCT)
+        return (time.perf_counter() - start) / num_clips
+
+    seconds(2)  # warms up; batch norm wants two clips
+    num_clips = _BATCH if seconds(2) < _SLOW_SECONDS else _SLOW_BATCH
+    return seconds(min(num_clips, row["training"]["batch_size"]))

@@ -14,7 +14,7 @@ from typing import Any
 
 from pipeline.core import params, stamp, tables
 from pipeline.core.errors import UnseenError
-from pipeline.core.profiles import Tree
+from pipeline.core.profile_rules import Tree
 from pipeline.core.schemas import CLIPS, SPLIT, ClipRow
 from pipeline.datasets import shared
 from pipeline.sources import listing

@@ -2,6 +2,7 @@
 
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -10,7 +11,7 @@ from pipeline.core import dag, members, params, stamp
 from pipeline.core.dag import Instance
 from pipeline.core.errors import UnseenError
 from pipeline.core.near_names import hint
-from pipeline.core.profiles import Tree
+from pipeline.core.profile_rules import Tree
 
 # What each stage's file in stages/ loads, by section. Those in the second block bring torch, which takes seconds.
 MODELS = {
@@ -68,7 +69,7 @@ def faults(tree: Tree, wanted: Callable[[str, str], bool], file: Path) -> Iterat
         if keys:
             model: type[BaseModel] = pkgutil.resolve_name(path)
             named = [f"{section}.{key}" for key in keys] if part == "rows" else [section]
-            yield from _told(lambda name, model=model: _parsed(tree, name, model, file), named)
+            yield from _told(partial(_parsed, tree, model, file), named)
     yield from _members(tree, wanted, file)
 
 
@@ -81,7 +82,7 @@ def _told(check: Callable[[str], object], sections: Iterable[str]) -> Iterator[s
             yield str(error)
 
 
-def _parsed(tree: Tree, section: str, model: type[BaseModel], file: Path) -> object:
+def _parsed(tree: Tree, model: type[BaseModel], file: Path, section: str) -> object:
     return params.parse(model, dag.look_up(tree, section, f"{file}: section '{section}':"), section, file)
 
 
