@@ -159,8 +159,13 @@ def absent_files(instances: Sequence[Instance], root: Path) -> Iterator[str]:
     for instance in instances:
         for dep in instance.deps:
             inside = any(Path(dep).is_relative_to(folder) and not (root / folder).is_dir() for folder in raw)
-            outside = dep.endswith(stamp.ENDING) or dag.is_written_by_rows(dep) or inside
-            if not outside and dep not in outs and not (root / dep).exists():
+            column, stage, *_ = *Path(dep).parts, ""
+            is_of_stage = column in dag.COLUMNS and stage != "raw"  # a folder of rows, if not what one of them writes
+            if (
+                not (inside or is_of_stage or dep.endswith(stamp.ENDING))
+                and dep not in outs
+                and not (root / dep).exists()
+            ):
                 naming.setdefault(dep, []).append(instance.name)
     for path, names in naming.items():
         near = hint(Path(path).name, _beside(root / path))

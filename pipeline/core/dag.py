@@ -90,12 +90,12 @@ def faults(resolved: Sequence[Instance], params: Mapping[str, Any], file: Path) 
                 yield error
         for dep in instance.deps if instance.key is not None else ():
             around = {str(folder) for folder in Path(dep).parents}
-            if is_written_by_rows(dep) and not around & outs and dep not in outs | holding:
+            if _is_written_by_rows(dep) and not around & outs and dep not in outs | holding:
                 text = f"reads {dep}, which no row of {Path(dep).parts[1]} writes; add that row, or name another"
                 yield ParamsError(f"{file}: section '{instance.stage}.rows.{instance.key}' {text}")
 
 
-def is_written_by_rows(dep: str) -> bool:
+def _is_written_by_rows(dep: str) -> bool:
     """Whether a path lies in a stage's folder. The folder itself stands for all rows, be there none."""
     column, stage, *rest = *Path(dep).parts, "", ""
     return column in COLUMNS and stage != "raw" and any(rest)
