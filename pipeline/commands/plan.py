@@ -40,21 +40,29 @@ def plan(name: str | None, root: Path) -> Plan:
 
     Writes nothing. Raises ParamsError where there is nothing to look at: no such file, not YAML, no sections of rows.
     """
-    file, tree, told = _read(name, root)
+    file, tree, broken_rows = _read(name, root)
+    told: list[ParamsError] = []
     instances = dag.instances(root / "dvc.yaml", tree, file, told)
     told += dag.faults(instances, tree, file)
     lock = root / "dvc.lock"
     locked: dict[str, Any] = profile.read_lock(lock).get("stages") or {} if lock.is_file() else {}
     state = State(instances, tree, locked, root)
     done = frozenset(instance.name for instance in instances if not state.runs(instance))
-    of_rows = list(plan_rows.faults(tree, lambda stage, key: f"{stage}@{key}" not in done, file))
+    # What a row lacks because it names a row that is not there is no second mistake.
+    broken = _sections(*map(str, broken_rows))
+    of_rows = [str(error) for error in broken_rows]
+    of_rows += plan_rows.faults(
+        tree, lambda stage, key: f"{stage}@{key}" not in done and f"{stage}.rows.{key}" not in broken, file
+    )
     of_rows += plan_rows.absent_splits(tree, file)
     of_rows += [str(error) for error in told if not _sections(str(error)) & _sections(*of_rows)]
-    sound = _without(tree, _sections(*of_rows))
+    faulty = _sections(*of_rows)
+    sound = _without(tree, faulty)
     found = plan_data.look(sound, root, done, file)
     sizes = {instance.name: state.locked_bytes(instance) for instance in state.to_run}
     cost = plan_cost.cost(state.to_run, sizes, sound, found, root) if not of_rows else Cost()
-    unscanned = [profile.how_to_scan(folder) for folder in profile.unscanned(instances, root)]
+    understood = [one for one in instances if f"{one.stage}.rows.{one.key}" not in faulty]
+    unscanned = [profile.how_to_scan(folder) for folder in profile.unscanned(understood, root)]
     of_files = [*plan_rows.absent_files(instances, root), *unscanned]
     return Plan(
         str(params.PARAMS_FILE) if name is None else f"profile '{name}'",

@@ -161,11 +161,8 @@ def absent_files(instances: Sequence[Instance], root: Path) -> Iterator[str]:
             inside = any(Path(dep).is_relative_to(folder) and not (root / folder).is_dir() for folder in raw)
             column, stage, *_ = *Path(dep).parts, ""
             is_of_stage = column in dag.COLUMNS and stage != "raw"  # a folder of rows, if not what one of them writes
-            if (
-                not (inside or is_of_stage or dep.endswith(stamp.ENDING))
-                and dep not in outs
-                and not (root / dep).exists()
-            ):
+            is_asked = not (inside or is_of_stage or dep.endswith(stamp.ENDING) or dep == str(params.PARAMS_FILE))
+            if is_asked and dep not in outs and not (root / dep).exists():
                 naming.setdefault(dep, []).append(instance.name)
     for path, names in naming.items():
         near = hint(Path(path).name, _beside(root / path))

@@ -47,15 +47,33 @@ PROFILE: dict[str, Any] = {
         "compute": {"engine": "inline", "num_workers": 1},
         "rows": {"utd_mhad-skeleton-dvta50": {"boxes": False, "options": {"num_frames": 4, "num_bodies": 1}}},
     },
+    "extract": {
+        "batches": {"batch_size": 8, "num_threads": 1},
+        "rows": {
+            "vectors": {
+                "dataset": "utd_mhad",
+                "split_table": None,
+                "modality": "skeleton",
+                "recipe": "dvta50",
+                "encoder": "kinematics",
+                "weights": "requirements.txt",
+                "options": {},
+                "tokens": False,
+                "masked": None,
+                "regions": False,
+            }
+        },
+    },
+    "evaluate": {"bootstrap": {"num_resamples": 10, "seed": 0}, "defaults": {"oracle_selection": False}, "rows": {}},
     "transfer": {
         "folds": {"num_folds": 5, "seed": 0},
         "page": {"num_clips": 10, "num_graphs": 1},
         "rows": {},
     },
 }
-ADOPTED = {  # a row that reads vectors of the dataset, so that no row brings torch
+COMPOSED = {  # a row of transfer
     "method": "prototypes",
-    "features": "adopt/vectors.zarr",
+    "features": "extract/vectors.zarr",
     "embeddings": "texts",
     "dataset": "utd_mhad",
     "split_table": "random",
