@@ -130,17 +130,17 @@ def test_a_number_that_is_not_finite_is_refused(tmp_path: Path, lr: str) -> None
         params.load(Optimizer, "a", tmp_path / "params.yaml")
 
 
-class Inner(Params):
+class Inner(params.Params):
     num_threads: int
 
 
-class Outer(Params):
+class Outer(params.Params):
     seeds: list[int]
     inner: Inner
 
 
 def test_a_mistyped_key_is_asked_about() -> None:
     with pytest.raises(ParamsError, match=r"unknown key 'inner\.num_thread' \(did you mean 'num_threads'\?\)"):
-        parse(Outer, {"seeds": [0], "inner": {"num_thread": 1}}, "a")
+        params.parse(Outer, {"seeds": [0], "inner": {"num_thread": 1}}, "a")
     with pytest.raises(ParamsError, match=r"unknown key 'seed' \(did you mean 'seeds'\?\)"):  # beside the right one
-        parse(Outer, {"seeds": [0], "seed": [1], "inner": {"num_threads": 1}}, "a")
+        params.parse(Outer, {"seeds": [0], "seed": [1], "inner": {"num_threads": 1}}, "a")
