@@ -114,6 +114,7 @@ def test_the_picture_is_drawn_in_a_checkout_only(tmp_path: Path, monkeypatch: py
 
 def test_a_dataset_that_is_not_there_is_one_line(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "dvc.yaml").touch()  # as in the folder of a checkout
     done = subprocess.run(
         [sys.executable, "-c", "from pipeline.cli import main; main()", "raw", "scan", "utd_mhad"],
         capture_output=True,

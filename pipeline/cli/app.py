@@ -1,6 +1,11 @@
 """The `unseen` command and its groups; the commands stand in the other files of this folder, by what they are about."""
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
+
+from pipeline.core import checkout
 
 app = typer.Typer(
     help="Zero-shot action recognition: compare clips with texts, choose profiles, register data, inspect results. "
@@ -19,3 +24,19 @@ app.add_typer(raw_app, name="raw")
 app.add_typer(graph_app, name="graph")
 app.add_typer(prompts_app, name="prompts")
 app.add_typer(encoder_app, name="encoder")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(checkout.described(Path()))
+        raise typer.Exit
+
+
+@app.callback()
+def before_every_command(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print which code runs, and exit.")
+    ] = False,
+) -> None:
+    """Refuse to run the code of one checkout in the folder of another."""
+    checkout.check(Path())

@@ -36,10 +36,14 @@ def profile_use(
 ) -> None:
     """Write a profile to params.yaml and remove outputs for which it has no rows."""
     from pipeline.commands import profile
+    from pipeline.core import checkout, dag, params
 
+    checkout.require(Path(), "params.yaml")
     gone = profile.use(name, Path(), force=force)
     removed = f"; removed the outputs of {len(gone)} rows that it lacks (DVC's cache keeps them)" if gone else ""
     say(f"params.yaml is now profile '{name}'{removed}")
+    for folder in profile.unscanned(dag.instances(Path("dvc.yaml"), params.read()), Path()):
+        say(f"before `dvc repro`: {profile.how_to_scan(folder)}")
 
 
 @raw_app.command("scan")
@@ -53,7 +57,9 @@ def raw_scan(
 ) -> None:
     """Hash every file in data/raw/DATASET and write the digests to data/raw/DATASET.stamp."""
     from pipeline.commands import raw
+    from pipeline.core import checkout
 
+    checkout.require(Path(), f"data/raw/{dataset}")
     raw.scan(dataset, Path("data/raw") / dataset)
 
 

@@ -11,7 +11,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from pipeline.core import members, progress, stamp
-from pipeline.core.errors import ParamsError
+from pipeline.core.errors import DataError, ParamsError
+from pipeline.core.near_names import hint
 from pipeline.datasets import shared
 from pipeline.sources import listing
 
@@ -28,7 +29,11 @@ class Scan:
 
 
 def scan(dataset: str, folder: Path) -> Scan:
-    """Write the stamp of a dataset's folder; unknown files are stamped too, and counted."""
+    """Write the stamp of a dataset's folder; unknown files are stamped too, and counted.
+
+    Raises ParamsError for a name of nothing, DataError for a folder that is not there or has no file: no stamp is
+    written then.
+    """
     datasets, corpora = members.names(DATASETS), members.names(CORPORA)
     if dataset in datasets:
         kind_of = _dataset(dataset)
@@ -37,11 +42,16 @@ def scan(dataset: str, folder: Path) -> Scan:
     elif any(folder.glob("*.tar")):
         kind_of = _matching(SHARDS)
     else:
+        near = hint(dataset, [*datasets, *corpora])
         raise ParamsError(
-            f"no dataset '{dataset}': the datasets are {datasets}, of scene graphs {corpora}; a folder of image-text "
-            f"shards may have any name, but there is no *.tar in {folder}"
+            f"no dataset '{dataset}'{near}: the datasets are {datasets}, of scene graphs {corpora}; a folder of "
+            f"image-text shards may have any name, but there is no *.tar in {folder}"
         )
     total = len(stamp.files(folder))
+    if not total:
+        raise DataError(
+            f"{folder}: an empty folder, so there is nothing to scan; link or copy the recordings there first"
+        )
     stamped = list(progress.track(stamp.scan(folder), total=total, what=f"{dataset}: files"))
     stamp.write(folder, stamped)
     kinds = {file.path: kind_of(file.path) for file in stamped}

@@ -1,7 +1,7 @@
 """dvc.yaml as values: every stage instance with its command, dependencies, parameters and outputs resolved."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,15 +52,24 @@ def out_paths(stage_body: Mapping[str, Any]) -> list[str]:
     return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
 
 
-def instances(dvc_yaml: Path, params: Mapping[str, Any], file: Path = PARAMS_FILE) -> list[Instance]:
+def instances(
+    dvc_yaml: Path, params: Mapping[str, Any], file: Path = PARAMS_FILE, found: list[ParamsError] | None = None
+) -> list[Instance]:
     """All stage instances of dvc.yaml under these params, in the order written.
 
-    `file` is named in errors. Raises ParamsError for a value that dvc.yaml asks for and the params lack.
+    `file` is named in errors. Raises ParamsError for a value that dvc.yaml asks for and the params lack. With a list
+    `found` it is added to that instead, and the row is left out.
     """
     resolved = []
     for name, stage in read_stages(dvc_yaml).items():
-        rows = _look_up(params, stage["foreach"][2:-1], f"{file}:") if "foreach" in stage else {None: None}
-        resolved += [_resolve(name, key, item, body(stage), params, file) for key, item in rows.items()]
+        rows = look_up(params, stage["foreach"][2:-1], f"{file}:") if "foreach" in stage else {None: None}
+        for key, item in rows.items():
+            try:
+                resolved.append(_resolve(name, key, item, body(stage), params, file))
+            except ParamsError as error:
+                if found is None:
+                    raise
+                found.append(error)
     return resolved
 
 
@@ -105,16 +114,25 @@ def _words(node: Any) -> set[str]:
 
 def check(resolved: Sequence[Instance], params: Mapping[str, Any], file: Path) -> None:
     """Raise ParamsError for a setting that is missing, and for a row that reads what no row writes."""
+    for fault in faults(resolved, params, file):
+        raise fault
+
+
+def faults(resolved: Sequence[Instance], params: Mapping[str, Any], file: Path) -> Iterator[ParamsError]:
+    """What `check` refuses, all of it."""
     outs = {out for instance in resolved for out in instance.outs}
     holding = {str(folder) for out in outs for folder in Path(out).parents}
     for instance in resolved:
         for param in instance.params:
-            _look_up(params, param, f"{file}:")
+            try:
+                look_up(params, param, f"{file}:")
+            except ParamsError as error:
+                yield error
         for dep in instance.deps if instance.key is not None else ():
             around = {str(folder) for folder in Path(dep).parents}
             if _is_written_by_rows(dep) and not around & outs and dep not in outs | holding:
                 text = f"reads {dep}, which no row of {Path(dep).parts[1]} writes; add that row, or name another"
-                raise ParamsError(f"{file}: section '{instance.stage}.rows.{instance.key}' {text}")
+                yield ParamsError(f"{file}: section '{instance.stage}.rows.{instance.key}' {text}")
 
 
 def _is_written_by_rows(dep: str) -> bool:
@@ -130,7 +148,7 @@ def _resolve(
     where = f"{file}: section '{name}.rows.{key}':" if key is not None else f"{file}:"
 
     def fill(text: str) -> str:
-        return _HOLE.sub(lambda hole: str(_look_up(scope, hole[1], where)), text)
+        return _HOLE.sub(lambda hole: str(look_up(scope, hole[1], where)), text)
 
     return Instance(
         stage=name,
@@ -142,7 +160,8 @@ def _resolve(
     )
 
 
-def _look_up(tree: Mapping[str, Any], path: str, where: str) -> Any:
+def look_up(tree: Mapping[str, Any], path: str, where: str) -> Any:
+    """The value at a path of keys joined by dots; ParamsError, which `where` begins, for one that is missing."""
     node: Any = tree
     for part in path.split("."):
         if not isinstance(node, Mapping) or part not in node:

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 from pipeline.core.errors import ParamsError
+from pipeline.core.near_names import hint
 
 # What stands in a folder beside its members: what they have in common, and what is of another kind.
 NO_MEMBERS = frozenset(("shared", "recipes"))
@@ -29,7 +30,9 @@ def load(package: str, name: str) -> ModuleType:
     """Import one member; a name that is none is a ParamsError that lists those there are."""
     if name not in names(package):
         kind = package.rsplit(".", 1)[-1]
-        raise ParamsError(f"no '{name}' in {package.replace('.', '/')}: the {kind} are {names(package)}")
+        raise ParamsError(
+            f"no '{name}' in {package.replace('.', '/')}{hint(name, names(package))}: the {kind} are {names(package)}"
+        )
     return importlib.import_module(f"{package}.{name}")
 
 

@@ -3,7 +3,7 @@
 import io
 import json
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ from yaml.constructor import SafeConstructor
 
 from pipeline.core import outside
 from pipeline.core.errors import FormatError, ParamsError
+from pipeline.core.near_names import hint
 
 PARAMS_FILE = Path("params.yaml")
 
@@ -108,7 +109,7 @@ def row(cls: type[P], stage: str, key: str, file: Path = PARAMS_FILE) -> P:
     if not isinstance(rows, dict):
         raise ParamsError(f"{file}: section '{stage}.rows': expected rows by name, found {type(rows).__name__}")
     if key not in rows:
-        raise ParamsError(f"{file}: section '{stage}.rows' has no row '{key}'; found {_keys(rows)}")
+        raise ParamsError(f"{file}: section '{stage}.rows' has no row '{key}'{hint(key, rows)}; found {_keys(rows)}")
     return parse(cls, rows[key], f"{stage}.rows.{key}", file)
 
 
@@ -117,7 +118,8 @@ def parse(cls: type[P], node: object, section: str, file: Path = PARAMS_FILE) ->
     try:
         return cls.model_validate_json(json.dumps(node, allow_nan=False))
     except ValidationError as error:
-        faults = "; ".join(_fault(fault) for fault in error.errors())
+        errors = error.errors()
+        faults = "; ".join(_fault(fault, _lacking(cls, fault, errors)) for fault in errors)
         raise ParamsError(f"{file}: section '{section}' does not fit {cls.__qualname__}: {faults}") from None
     except (TypeError, ValueError, RecursionError) as error:  # YAML reads 2026-01-31 as a date, and knows sets
         raise ParamsError(f"{file}: section '{section}': {error}; write it in quotes") from None
@@ -138,7 +140,15 @@ def _keys(node: dict[Any, Any]) -> list[str]:
     return sorted(map(str, node))
 
 
-def _fault(fault: Any) -> str:
+def _lacking(cls: type[BaseModel], fault: Any, errors: Sequence[Any]) -> list[str]:
+    """Keys that a mistyped one may stand for: those that are missing beside it, and all of the model itself."""
+    *parents, _ = fault["loc"] or ("",)
+    missing = [other["loc"][-1] for other in errors if other["type"] == "missing" and [*other["loc"][:-1]] == parents]
+    return missing + ([] if parents else [*cls.model_fields])
+
+
+def _fault(fault: Any, lacking: Sequence[str]) -> str:
     where = ".".join(str(part) for part in fault["loc"]) or "section"
-    words = {"missing": f"missing key '{where}'", "extra_forbidden": f"unknown key '{where}'"}
+    unknown = f"unknown key '{where}'{hint(fault['loc'][-1], lacking) if fault['loc'] else ''}"
+    words = {"missing": f"missing key '{where}'", "extra_forbidden": unknown}
     return words.get(fault["type"], f"key '{where}': {fault['msg']}, found {fault.get('input')!r}")

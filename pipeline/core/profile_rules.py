@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import ParamsError
+from pipeline.core.near_names import hint
 
 Tree = dict[str, Any]
 Rows = dict[str, Tree]
@@ -38,7 +39,9 @@ class Row:
         """The row that this one names. Raises ParamsError where it does not exist."""
         rows = self.rows.get(stage, {})
         if key not in rows:
-            raise self._error(f"names the row '{key}' of {stage}, which does not exist; there are {sorted(rows)}")
+            raise self._error(
+                f"names the row '{key}' of {stage}, which does not exist; there are {sorted(rows)}{hint(key, rows)}"
+            )
         return rows[str(key)]
 
     def features(self, path: object) -> Tree:

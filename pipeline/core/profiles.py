@@ -17,6 +17,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from pipeline.core.errors import ParamsError
+from pipeline.core.near_names import hint
 from pipeline.core.profile_rules import RULES, Row, Rows, Tree, fault, filled, lacking
 
 SCORING = ("align", "transfer", "cross")  # whose rows `evaluate` measures
@@ -25,11 +27,12 @@ _OURS = {"splits": None}  # what a column of our own figures leaves out: it is o
 _DAMAGE = (AttributeError, LookupError, TypeError, ValueError)  # of a list or number where keys and values belong
 
 
-def expand(short: Mapping[str, Any], stages: Iterable[str], file: Path) -> Tree:
+def expand(short: Mapping[str, Any], stages: Iterable[str], file: Path, found: list[ParamsError] | None = None) -> Tree:
     """The complete tree of a profile, which itself is not changed.
 
     `stages` are those with rows: each gets a section. `file` is named in errors. Raises ParamsError for a section of no
-    stage, for a section or a row of the wrong kind, and for a row that names a row which does not exist.
+    stage, for a section or a row of the wrong kind, and for a row that names a row which does not exist. With a list
+    `found` what is wrong with single rows is added to it instead, and they stay as far as they could be filled.
     """
     tree: Tree = {stage: {} for stage in stages}
     _check_sections(short, (*tree, WITHOUT_ROWS), file)
@@ -45,8 +48,12 @@ def expand(short: Mapping[str, Any], stages: Iterable[str], file: Path) -> Tree:
         for key, row in rows.get(stage, {}).items():
             try:
                 rows[stage][key] = filled(row, rule(Row(file, rows, stage, key)))
-            except _DAMAGE as error:
-                raise fault(file, f"{stage}.rows.{key}", f"has a value of the wrong kind: {error}") from None
+            except (*_DAMAGE, ParamsError) as error:
+                text = f"has a value of the wrong kind: {error}"
+                told = error if isinstance(error, ParamsError) else fault(file, f"{stage}.rows.{key}", text)
+                if found is None:
+                    raise told from None
+                found.append(told)
     if "tables" in tree.get("report", {}):
         tables = _mapping(tree["report"]["tables"], "report.tables", file)
         tree["report"]["tables"] = {
@@ -59,7 +66,7 @@ def _check_sections(short: Mapping[str, Any], known: Iterable[str], file: Path) 
     """A misspelt section, `rows` or `defaults` would pass for one that the profile does not use."""
     for name, section in short.items():
         if name not in known:
-            raise fault(file, name, f"belongs to no stage; there are {sorted(known)}")
+            raise fault(file, name, f"belongs to no stage; there are {sorted(known)}{hint(name, known)}")
         for key in map(str, section if isinstance(section, dict) else ()):
             meant = get_close_matches(key, ("rows", "defaults"), cutoff=0.75)
             if meant and key != meant[0]:
@@ -77,7 +84,7 @@ def _evaluated(rows: Mapping[str, Rows], file: Path) -> Rows:
     for key, row in rows["evaluate"].items():
         stated = _mapping(row, f"evaluate.rows.{key}", file)
         if key not in evaluated and "scores" not in stated:
-            text = f"names no row of {', '.join(SCORING)}; there are {sorted(evaluated)}"
+            text = f"names no row of {', '.join(SCORING)}; there are {sorted(evaluated)}{hint(key, evaluated)}"
             raise fault(file, f"evaluate.rows.{key}", text)
         evaluated[key] = evaluated.get(key, {}) | stated
     return evaluated

@@ -11,9 +11,13 @@ from pipeline.core.errors import DataError, FormatError
 from pipeline.core.hashing import file_digest
 from pipeline.core.outputs import whole
 
+ENDING = ".stamp"
 _BYTES = re.compile(r"[0-9]{1,18}")
 _MAX_BYTES = 4 << 30  # thirty million files
 _HEADER = "# unseen stamp, version 1: sha256, bytes, path"
+_UNSCANNED = "# not scanned yet"  # begins what `expect` writes
+_MADE = "synthesize"  # the folder of sources that a stage makes and stamps
+_FEW = 3  # files that a message names
 
 
 @dataclass(frozen=True, order=True)
@@ -27,7 +31,7 @@ class StampedFile:
 
 def stamp_path(folder: Path) -> Path:
     """Where the stamp of a folder stands: beside it, so that the folder itself is never written."""
-    return folder.with_name(folder.name + ".stamp")
+    return folder.with_name(folder.name + ENDING)
 
 
 def files(folder: Path) -> list[Path]:
@@ -36,7 +40,7 @@ def files(folder: Path) -> list[Path]:
     Raises DataError for a link that leads out of the folder, a link to a folder and a name that no stamp can hold.
     """
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; link or copy the dataset there (docs/data.md)")
+        raise DataError(f"{folder}: {missing(folder)}")
     root = folder.resolve()
     paths = []
     for parent, folders, names in os.walk(folder, onerror=_refuse):
@@ -53,6 +57,50 @@ def scan(folder: Path) -> Iterator[StampedFile]:
         yield StampedFile(path.relative_to(folder).as_posix(), path.stat().st_size, file_digest(path))
 
 
+def remedy(folder: Path) -> str:
+    """The command that stamps a folder."""
+    made = folder.parent.name == _MADE
+    return f"`dvc repro {_MADE}@{folder.name}`" if made else f"`unseen raw scan {folder.name}`"
+
+
+def is_scanned(folder: Path) -> bool:
+    """Whether a folder has a stamp that a scan has written."""
+    path = stamp_path(folder)
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return not file.read(len(_UNSCANNED)).startswith(_UNSCANNED.encode())
+
+
+def expect(folder: Path) -> None:
+    """Write, where there is no stamp, a file in its place which says that the folder has not been scanned.
+
+    DVC refuses to run a stage whose dependency is not there, and does not say what to do; with this file the stage
+    starts, and `read` says it.
+    """
+    if not stamp_path(folder).is_file():
+        with whole(stamp_path(folder)) as scratch:
+            scratch.write_text(f"{_UNSCANNED}: run {remedy(folder)}\n", encoding="utf-8")
+
+
+def what_changed(folder: Path, stamped: Iterable[StampedFile]) -> str | None:
+    """How a folder differs from its stamp by names and sizes, with up to three files of each kind; None if it does not.
+
+    Contents are not read: a file that has changed and kept its size passes here.
+    """
+    before = {file.path: file.num_bytes for file in stamped}
+    now = {path.relative_to(folder).as_posix(): path.stat().st_size for path in files(folder)}
+    kinds = {
+        "changed": [path for path in before if path in now and now[path] != before[path]],
+        "appeared": [path for path in now if path not in before],
+        "vanished": [path for path in before if path not in now],
+    }
+    told = [
+        f"{len(paths)} file{'s' * (len(paths) > 1)} {kind} ({_named(paths)})" for kind, paths in kinds.items() if paths
+    ]
+    return f"since its scan {', '.join(told)}; run {remedy(folder)}" if told else None
+
+
 def write(folder: Path, stamped: Iterable[StampedFile]) -> int:
     """Write the stamp beside a folder; returns the number of files."""
     lines = [f"{f.content_hash} {f.num_bytes} {f.path}" for f in sorted(stamped)]
@@ -63,27 +111,45 @@ def write(folder: Path, stamped: Iterable[StampedFile]) -> int:
 
 def digest(folder: Path) -> str:
     """SHA-256 of a folder's stamp: the same as long as the folder holds what it held."""
-    path = stamp_path(folder)
-    if not path.is_file():
-        raise DataError(f"{path}: no stamp; run `unseen raw scan {folder.name}`")
-    return file_digest(path)
+    _check_scanned(folder)
+    return file_digest(stamp_path(folder))
 
 
 def read(folder: Path) -> list[StampedFile]:
     """The files a folder held when it was stamped, sorted by path."""
+    _check_scanned(folder)
     path = stamp_path(folder)
-    if not path.is_file():
-        raise DataError(f"{path}: no stamp; run `unseen raw scan {folder.name}`")
     try:
         header, *lines = outside.content(path, _MAX_BYTES, "a stamp").decode().removesuffix("\n").split("\n")
     except UnicodeDecodeError:
         header, lines = "", []
     if header != _HEADER:
-        raise FormatError(f"{path}: first line should be {_HEADER!r}; run `unseen raw scan {folder.name}`")
+        raise FormatError(f"{path}: first line should be {_HEADER!r}; run {remedy(folder)}")
     stamped = [_parse(path, number, line) for number, line in enumerate(lines, 2)]
     if stamped != sorted({file.path: file for file in stamped}.values()):
-        raise FormatError(f"{path}: paths should be sorted and unique; run `unseen raw scan {folder.name}`")
+        raise FormatError(f"{path}: paths should be sorted and unique; run {remedy(folder)}")
     return stamped
+
+
+def _check_scanned(folder: Path) -> None:
+    path = stamp_path(folder)
+    if path.is_file() and not folder.is_dir() and not is_scanned(folder):
+        raise DataError(f"{folder}: {missing(folder)}, and run {remedy(folder)}")
+    if not is_scanned(folder):
+        raise DataError(f"{path}: no stamp; run {remedy(folder)}")
+
+
+def missing(folder: Path) -> str:
+    """Why there is no folder, and how to get one."""
+    if folder.is_symlink():
+        return f"no such folder: it is a link to {folder.readlink()}, which is not there; link it again (docs/data.md)"
+    kind = "a file, not a folder" if folder.exists() else "no such folder"
+    return f"{kind}; link or copy the dataset there (docs/data.md)"
+
+
+def _named(paths: list[str]) -> str:
+    """The first few paths."""
+    return ", ".join(sorted(paths)[:_FEW]) + (", ..." if len(paths) > _FEW else "")
 
 
 def _refuse(error: OSError) -> None:

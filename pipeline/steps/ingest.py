@@ -1,5 +1,6 @@
 """ingest: a stamp and its source folder -> one row per clip and modality, each read once and found good or not."""
 
+import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -52,6 +53,33 @@ def ingest(checks: Checks, *, dataset: str, source: Path, out: Path) -> dict[str
     return rejects.counts()
 
 
+def sampled(
+    dataset: str, source: Path, num_read: int
+) -> tuple[list[ClipRow], dict[str, list[ClipRow]], dict[str, float]]:
+    """The clips table as it would be were every recording good; by modality the rows of a few that are read.
+
+    So it takes seconds: of the files only lists and annotations are opened, and those few, spread over the folder.
+    Last the seconds that reading a clip of each modality took. Raises as `ingest` does for what it finds.
+    """
+    known = shared.load(dataset)
+    folder = Source(dataset, source, stamp.read(source))
+    names = [listed.name for listed in folder.classes()]
+    if known.vectors:
+        return _vectors(known, folder), {}, {}
+    clips = _clips_of(known, folder)
+    unread, reading = _Inspector(known, folder, names, reads=False), _Inspector(known, folder, names)
+    rows = compare_classes([unread.row(clip) for clip in clips])
+    read: dict[str, list[ClipRow]] = {}
+    seconds: dict[str, float] = {}
+    for modality in sorted({row.modality for row in rows}):
+        good = [clip for clip, row in zip(clips, rows, strict=True) if row.modality == modality and row.reason is None]
+        step = max(1, -(-len(good) // max(1, num_read)))
+        start = time.perf_counter()
+        read[modality] = [reading.row(clip) for clip in good[step // 2 :: step][:num_read]]
+        seconds[modality] = (time.perf_counter() - start) / max(1, len(read[modality]))
+    return rows, read, seconds
+
+
 def _recordings(dataset: Dataset, source: Source, class_names: Sequence[str]) -> list[ClipRow]:
     clips = _clips_of(dataset, source)
     inspector = _Inspector(dataset, source, class_names)
@@ -71,6 +99,8 @@ def _vectors(dataset: Dataset, source: Source) -> list[ClipRow]:
 def _clips_of(dataset: Dataset, source: Source) -> list[Listed]:
     clips = listing.listed(dataset, source)
     if not clips:
+        if changed := stamp.what_changed(source.folder, source.stamped):
+            raise DataError(f"{source.folder}: no clip was found in what was scanned, and {changed}")
         annotations = dataset.annotations
         lists = [file.path for file in source.stamped if annotations and annotations.files.search(file.path)]
         if lists:
@@ -133,8 +163,8 @@ def _missing_skeletons(dataset: Dataset, source: Source) -> set[str]:
 class _Inspector:
     """Makes the rows of one dataset; remembers what it has seen, so that duplicates are found."""
 
-    def __init__(self, dataset: Dataset, source: Source, class_names: Sequence[str]) -> None:
-        self.dataset = dataset
+    def __init__(self, dataset: Dataset, source: Source, class_names: Sequence[str], *, reads: bool = True) -> None:
+        self.dataset, self.reads = dataset, reads
         self.folder = source.folder
         self.missing = _missing_skeletons(dataset, source)
         self.num_classes = len(class_names)
@@ -199,6 +229,8 @@ class _Inspector:
         file, name = clip.file, clip.name
         if name.recording in self.missing:
             return "missing skeleton: listed so by the dataset's owners", 0
+        if not self.reads:
+            return self._seen_before(clip), 0
         whole = self.folder / segments.file_of(file.path)
         if changed := listing.what_changed(whole, file):
             return changed, 0

@@ -93,7 +93,7 @@ def preprocess(
     if row.boxes:
         _check_boxed(row, key)
         films.box_reader(row.modality, row.recipe, row.options, section)
-    work = _Work(row, section, _accepted(clips, row), source, out, ClipCache(cache))
+    work = _Work(row, section, accepted(clips, row), source, out, ClipCache(cache))
     missing = [clip for clip in work.clips if work.cached.header(clip.key) is None]
     _decode(work, missing, compute, key)
     try:
@@ -142,7 +142,7 @@ def _check_boxed(row: Row, key: str) -> None:
         )
 
 
-def _accepted(clips: Path, row: Row) -> list[Source]:
+def accepted(clips: Path, row: Row) -> list[Source]:
     """The clips of the row's modality that ingest accepted, in order of their ids, with what is decoded with them."""
     rows = [clip for clip in tables.read(clips, CLIPS) if clip.reason is None]
     accepted = [clip for clip in rows if clip.modality == row.modality]

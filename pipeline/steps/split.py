@@ -87,6 +87,19 @@ def split(row: Row, *, clips: Path, out: Path) -> None:
     tables.write(out, SPLIT, rows, _meta(row, names, divided))
 
 
+def classes_of(row: Row, num_classes: int) -> dict[str, Classes]:
+    """The classes of every split of a row, which depend on no clip. Raises DataError as `split` does."""
+    parting = shared.load(row.dataset).subjects.get(row.protocol or "")
+    divided = {}
+    for name in row.splits:
+        try:
+            drawn = _left_out(name, parting)[0] if isinstance(parting, LeaveOneOut) else name
+            divided[name] = _classes(row, drawn, num_classes)
+        except DataError as error:
+            raise DataError(f"split.rows.{row.dataset}-{row.name}: split '{name}': {error}") from None
+    return divided
+
+
 def _left_out(name: str, subjects: LeaveOneOut) -> tuple[str, SubjectProtocol]:
     """The split whose classes are meant, and who trains and tests."""
     match = _LEFT_OUT.fullmatch(name)
@@ -108,16 +121,23 @@ def _clips(
     elif isinstance(subjects, OwnList):
         trains = [_trains_by_list(row, protocol) for row in accepted]
         if not any(trains):
-            raise DataError(
-                f"{table}: no clip trains by the list '{protocol}'; put the file ({subjects.files.pattern}) into the "
-                f"source folder and scan it again"
-            )
+            raise DataError(f"{table}: no clip trains by the list '{protocol}'; {_remedy(trains, subjects)}")
     else:
         trains = [_trains_by_subject(row, subjects, table) for row in accepted]
     return [
         Clip(row.clip_id, row.class_id, is_train, roles.performance(row))
         for row, is_train in zip(accepted, trains, strict=True)
     ]
+
+
+def _remedy(trains: Sequence[bool | None], listed: OwnList) -> str:
+    """What to do where a list has no clip train: it says of clips that they test, or there is none."""
+    num_tests = sum(side is False for side in trains)
+    if num_tests:
+        return (
+            f"it has {num_tests} clips of this modality test and none train; name training clips in it and scan again"
+        )
+    return f"put the file ({listed.files.pattern}) into the source folder, or name training clips in it, and scan again"
 
 
 def _trains_by_list(row: ClipRow, protocol: str) -> bool | None:

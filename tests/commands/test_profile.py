@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from pipeline.commands import profile
+from pipeline.core import dag, params, stamp
 from pipeline.core.errors import DataError, FormatError, ParamsError
 from pipeline.models import open_clips
 from pipeline.steps import compare, finetune, retrieve
@@ -150,3 +151,24 @@ def test_rows_of_retrieve_ask_rows_of_bind_and_splits_that_there_are(name: str) 
     for row in (retrieve.Row.model_validate(row) for row in tree["retrieve"]["rows"].values()):
         assert row.bound in tree["bind"]["rows"]
         assert f"{row.dataset}-{row.split_table}" in tree["split"]["rows"]
+
+
+def test_a_source_that_nobody_has_scanned_is_told_to_the_stage_that_reads_it(root: Path) -> None:
+    stage = "do: {cmd: x, deps: ['${item.source}.stamp'], outs: ['data/ingest/${key}']}"
+    (root / "dvc.yaml").write_text(f"{DVC_YAML}  ingest:\n    foreach: ${{ingest.rows}}\n    {stage}\n")
+    mine = root.parent / "mine.yaml"
+    mine.write_text("ingest: {rows: {kitchen: {}, garden: {}}}\n")
+    (root / "data/raw/garden").mkdir(parents=True)
+    (root / "data/raw/garden/a").touch()
+    stamp.write(root / "data/raw/garden", stamp.scan(root / "data/raw/garden"))
+    profile.use(str(mine), root, force=False)
+    instances = dag.instances(root / "dvc.yaml", params.read(root / "params.yaml"))
+    assert profile.unscanned(instances, root) == [root / "data/raw/kitchen"]
+    with pytest.raises(DataError, match=r"raw/kitchen: no such folder; link .*, and run `unseen raw scan kitchen`"):
+        stamp.read(root / "data/raw/kitchen")
+    assert profile.how_to_scan(root / "data/raw/garden").endswith("not scanned yet; run `unseen raw scan garden`")
+
+
+def test_a_mistyped_profile_is_asked_about() -> None:
+    with pytest.raises(ParamsError, match=r"no profile 'utd_mhda' \(did you mean 'utd_mhad'\?\)"):
+        profile.file("utd_mhda")

@@ -1,5 +1,7 @@
 import pytest
+from typer.testing import CliRunner
 
+from pipeline.cli import app
 from pipeline.commands import raw
 from pipeline.core import stamp
 from pipeline.core.errors import DataError, ParamsError
@@ -91,3 +93,22 @@ def test_a_folder_of_shards_is_scanned_under_any_name(tmp_path, capsys):
 def test_a_name_of_nothing_with_no_shards_is_told_what_would_do(folder):
     with pytest.raises(ParamsError, match=r"no dataset 'laion'.*there is no \*\.tar in .*utd_mhad"):
         raw.scan("laion", folder)
+
+
+def test_an_empty_folder_is_refused_and_leaves_no_stamp(tmp_path):
+    (tmp_path / "utd_mhad" / "Skeleton").mkdir(parents=True)
+    with pytest.raises(DataError, match="utd_mhad: an empty folder, nothing to scan; link or copy the recordings"):
+        raw.scan("utd_mhad", tmp_path / "utd_mhad")
+    assert not list(tmp_path.glob("*.stamp"))
+
+
+def test_a_mistyped_dataset_is_asked_about(folder):
+    with pytest.raises(ParamsError, match=r"no dataset 'utd_mhda' \(did you mean 'utd_mhad'\?\): the datasets are"):
+        raw.scan("utd_mhda", folder)
+
+
+def test_a_scan_outside_of_a_checkout_says_where_to_go(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["raw", "scan", "utd_mhad"])
+    assert isinstance(done.exception, ParamsError)
+    assert str(done.exception).startswith("data/raw/utd_mhad: there is no dvc.yaml in ")

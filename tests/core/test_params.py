@@ -128,3 +128,19 @@ def test_a_number_that_is_not_finite_is_refused(tmp_path: Path, lr: str) -> None
     (tmp_path / "params.yaml").write_text(f"a: {{lr: {lr}, betas: [0.9, 0.95], name: adam}}")
     with pytest.raises(ParamsError, match="section 'a': Out of range float"):
         params.load(Optimizer, "a", tmp_path / "params.yaml")
+
+
+class Inner(params.Params):
+    num_threads: int
+
+
+class Outer(params.Params):
+    seeds: list[int]
+    inner: Inner
+
+
+def test_a_mistyped_key_is_asked_about() -> None:
+    with pytest.raises(ParamsError, match=r"unknown key 'inner\.num_thread' \(did you mean 'num_threads'\?\)"):
+        params.parse(Outer, {"seeds": [0], "inner": {"num_thread": 1}}, "a")
+    with pytest.raises(ParamsError, match=r"unknown key 'seed' \(did you mean 'seeds'\?\)"):  # beside the right one
+        params.parse(Outer, {"seeds": [0], "seed": [1], "inner": {"num_threads": 1}}, "a")

@@ -200,3 +200,43 @@ def test_the_digest_of_a_stamp_changes_with_the_files_and_wants_a_stamp(folder):
     (folder / "new").touch()
     stamp.write(folder, stamp.scan(folder))
     assert stamp.digest(folder) != before
+
+
+def test_a_folder_that_was_never_scanned_says_so_where_dvc_cannot(folder):
+    stamp.expect(folder)
+    assert not stamp.is_scanned(folder)
+    for reading in (stamp.read, stamp.digest):
+        with pytest.raises(DataError, match=r"set\.stamp: no stamp; run `unseen raw scan set`"):
+            reading(folder)
+    assert len(stamped(folder)) == 3
+    kept = stamp.stamp_path(folder).read_bytes()
+    stamp.expect(folder)
+    assert stamp.stamp_path(folder).read_bytes() == kept
+    assert stamp.is_scanned(folder)
+
+
+def test_a_folder_that_is_not_there_is_told_where_it_was_expected(tmp_path):
+    stamp.expect(tmp_path / "set")
+    with pytest.raises(DataError, match=r"set: no such folder; link or copy .*, and run `unseen raw scan set`"):
+        stamp.read(tmp_path / "set")
+    (tmp_path / "set").symlink_to("gone")
+    with pytest.raises(DataError, match="it is a link to gone, which is not there"):
+        stamp.read(tmp_path / "set")
+
+
+def test_what_a_stage_has_made_is_made_again_not_scanned(tmp_path):
+    with pytest.raises(DataError, match="no stamp; run `dvc repro synthesize@demo`"):
+        stamp.read(tmp_path / "synthesize" / "demo")
+
+
+def test_a_folder_differs_from_its_stamp_by_files_that_are_named(folder):
+    before = stamped(folder)
+    assert stamp.what_changed(folder, before) is None
+    (folder / "a.txt").write_bytes(b"longer")
+    (folder / "b.txt").unlink()
+    for number in range(4):
+        (folder / f"c{number}").touch()
+    assert stamp.what_changed(folder, before) == (
+        "since its scan 1 file changed (a.txt), 4 files appeared (c0, c1, c2, ...), 1 file vanished (b.txt); "
+        "run `unseen raw scan set`"
+    )

@@ -226,6 +226,14 @@ def test_a_list_that_no_clip_is_on_is_refused(tmp_path, monkeypatch):
         split_by_list(tmp_path, monkeypatch, bare)
 
 
+def test_a_list_on_which_all_clips_test_is_told_so(tmp_path, monkeypatch):
+    tests = [known | {"train_lists": None, "test_lists": ["official"]} for known in LISTED]
+    with pytest.raises(
+        DataError, match=rf"it lets {len(LISTED)} clips of this modality test; name training clips in it"
+    ):
+        split_by_list(tmp_path, monkeypatch, tests)
+
+
 def test_clips_of_a_subject_whose_performances_are_not_told_apart_are_held_out_together(tmp_path):
     views = [
         clip(c, s, r, clip_id=f"utd_mhad/{c}-{s}-{r}") | {"replication": None}

@@ -1,0 +1,40 @@
+"""What would run is what `dvc repro` then runs."""
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline.commands.plan_state import State
+from pipeline.core import dag, params
+from tests.commands.plans import ROOT
+
+
+def test_the_models_are_those_that_the_stages_load() -> None:
+    from pipeline.commands import plan_rows
+    from tests.test_profiles import MODELS
+
+    loaded = {section: model for models in MODELS.values() for section, model in models.items()}
+    named = {section: path.rpartition(".")[2] for section, path in plan_rows.MODELS.items()}
+    assert {section: model.__name__ for section, model in loaded.items()} == named
+
+
+@pytest.mark.world
+def test_the_plan_of_a_finished_checkout_is_what_dvc_says(checkout: Any) -> None:
+    def to_run() -> list[str]:
+        tree = params.read(checkout.folder / "params.yaml")
+        instances = dag.instances(checkout.folder / "dvc.yaml", tree)
+        return [one.name for one in State(instances, tree, checkout.stages(), checkout.folder).to_run]
+
+    assert to_run() == []
+    tree = yaml.safe_load((checkout.folder / "params.yaml").read_text())
+    row = next(iter(tree["align"]["rows"]))
+    checkout.edit_params({f"align/rows/{row}/max_missing": 0.5})
+    planned = to_run()
+    assert f"align@{row}" in planned
+    said = json.loads(checkout.run("dvc", "status", "--json"))
+    assert set(said) <= set(planned)
+    (checkout.folder / "reports/report/index.html").unlink()
+    assert set(checkout.ran("dvc", "repro", "--dry")) >= {f"align@{row}", "report"}
+    assert not (ROOT / "nowhere").exists()
