@@ -83,7 +83,7 @@ def upstream(resolved: Sequence[Instance], name: str, params: Mapping[str, Any])
     found = {instance.name for instance in waiting}
     while waiting:
         instance = waiting.pop()
-        words = _words([_look_up(params, path, "") for path in instance.params])
+        words = _words([look_up(params, path, "") for path in instance.params])
         for other in resolved:
             if other.name not in found and other.stage != _CODE and _is_read(other, instance, words):
                 found.add(other.name)

@@ -96,12 +96,6 @@ class Recogniser:
             raise DataError(f"{self.row.folder}: no index of {', '.join(found)}; run `unseen index`, or search exactly")
         return indexes
 
-    def stored(self, among: "Sequence[str] | None" = None) -> "list[Stored]":
-        """The vectors that the pipeline keeps of the clips of some senses, or of all."""
-        from pipeline.recognition import stored
-
-        return stored.stored(self.row, self._metadata.hub, None if among is None else [*map(self._name, among)])
-
     def iter_vectors(self, paths: Iterable[Path], sense: str) -> "Iterator[tuple[Path, Array | UnseenError]]":
         """Each clip with its vector, or with the error that explains why it has none."""
         loaded = self.sense(sense)
