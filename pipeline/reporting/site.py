@@ -16,7 +16,7 @@ from pipeline.core.errors import DataError
 from pipeline.core.outputs import write_csv
 from pipeline.evaluation.generalised import WAYS
 from pipeline.evaluation.leakage import FLAGS, LEAKS, OPENERS
-from pipeline.reporting import audit, charts, formatting, leads, ranking, scatter, views
+from pipeline.reporting import audit, charts, dag, formatting, leads, ranking, scatter, views
 from pipeline.reporting.evidence import Evidence, Result, StagePage
 from pipeline.reporting.page_strips import Strips
 from pipeline.reporting.result_tables import FilledTable
@@ -59,7 +59,7 @@ def write(
         ranked=ranked,
         gaps=leads.gaps(panels, evidence.results),
         questions=views.questions(evidence.results),
-        picture=Markup(picture),  # noqa: S704 - drawn by dag.svg, which escapes
+        picture=Markup(dag.linked(picture, _links(evidence))),  # noqa: S704 - drawn by dag.svg, which escapes
     )
     for table in tables:
         _page(site, folder, table_file(table.name), "table.html", table=table)
@@ -108,6 +108,14 @@ def versions() -> list[tuple[str, str]]:
         except metadata.PackageNotFoundError:
             rows.append((name, "not installed"))
     return rows
+
+
+def _links(evidence: Evidence) -> dict[str, str]:
+    """The page of each stage that shows something: its first, or its part of the index."""
+    links = {shown.stage: shown_file(shown) for shown in reversed(evidence.shown)}
+    if evidence.results:
+        links["evaluate"] = result_file(evidence.results[0])
+    return links | ({"ingest": "index.html#clips"} if evidence.clips else {}) | {"report": "index.html"}
 
 
 def _images(shown: StagePage | None) -> list[str]:
