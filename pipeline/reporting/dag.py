@@ -121,7 +121,8 @@ def linked(picture: str, links: Mapping[str, str]) -> str:
         return f'<a href="{escape(target, {chr(34): "&quot;"})}">{box[0]}</a>' if target else box[0]
 
     # What holds links is no image to a screen reader, which would read nothing in it.
-    return _BOX.sub(link, picture).replace(' role="img"', ' role="group"', 1)
+    page = _BOX.sub(link, picture)
+    return page if page == picture else page.replace(' role="img"', ' role="group"', 1)
 
 
 def _rows(boxes: Iterable[Stage], places: Mapping[str, tuple[int, int]]) -> tuple[list[float], list[float]]:

@@ -16,7 +16,7 @@ from pipeline.core.errors import DataError
 from pipeline.core.outputs import write_csv
 from pipeline.evaluation.generalised import WAYS
 from pipeline.evaluation.leakage import FLAGS, LEAKS, OPENERS
-from pipeline.reporting import audit, charts, dag, formatting, leads, ranking, scatter, views
+from pipeline.reporting import audit, bipartite, charts, dag, formatting, heat_maps, leads, ranking, scatter, views
 from pipeline.reporting.evidence import Evidence, Result, StagePage
 from pipeline.reporting.page_strips import Strips
 from pipeline.reporting.result_tables import FilledTable
@@ -141,6 +141,8 @@ def _environment(title: str, evidence: Evidence, tables: Sequence[FilledTable], 
         "title": title,
         "style": Markup(style),  # noqa: S704 - our own file
         "charts": charts,
+        "bipartite": bipartite,
+        "heat_maps": heat_maps,
         "scatter": scatter,
         "strips": defaultdict(str, {named: _encoded(image) for named, image in strips.items()}),
         "leaks": LEAKS,
