@@ -43,11 +43,12 @@ class Table(_Part):
 
 
 class Series(_Part):
-    """One line of a chart: as many y as x, at least one point, x ascending."""
+    """One line of a chart: as many y as x, at least one point, x ascending; `chosen` is the x that was kept, if any."""
 
     name: str
     x: list[float] = Field(min_length=1)
     y: list[float]
+    chosen: float | None = None
 
     @model_validator(mode="after")
     def _paired(self) -> "Series":
@@ -55,16 +56,19 @@ class Series(_Part):
             raise ValueError(f"{len(self.x)} x and {len(self.y)} y")
         if self.x != sorted(self.x):
             raise ValueError("x is not ascending")
+        if self.chosen is not None and self.chosen not in self.x:
+            raise ValueError(f"chosen is {self.chosen}, which is no x")
         return self
 
 
 class Lines(_Part):
-    """One chart of lines over a common x, e.g. the loss over the epochs."""
+    """One chart of lines over a common x, e.g. the loss over the epochs; `chance` is the y of guessing, if known."""
 
     title: str
     x_label: str
     y_label: str
     series: list[Series] = Field(min_length=1)
+    chance: float | None = None
 
 
 class Mark(_Part):
