@@ -89,7 +89,7 @@ def draw_regions(
     window = _around(np.clip(boxes_K4[np.concatenate(chosen)], 0, 1))
     inside_K4 = (boxes_K4 - window[[0, 1, 0, 1]]) / (window[2:] - window[:2])[[0, 1, 0, 1]]
     frames = [
-        _regions(_cut(frames_SHW3[place], window), inside_K4[of_frame], share_K[of_frame], place)
+        _regions(_cut(frames_SHW3[place], window), inside_K4[of_frame], share_K[of_frame], place + 1)
         for place, of_frame in zip(places, chosen, strict=True)
     ]
     side_by_side(frames, _GAP).save(path)
@@ -138,7 +138,7 @@ def _cut(frame_HW3: Pictures, window_4: Floats) -> Pictures:
     return frame_HW3[top:bottom, left:right]
 
 
-def _regions(frame_HW3: Pictures, boxes_K4: Floats, share_K: Floats, place: int) -> Image.Image:
+def _regions(frame_HW3: Pictures, boxes_K4: Floats, share_K: Floats, number: int) -> Image.Image:
     """The darkened frame with its most attended regions lit, the first of them fully."""
     picture = _scaled(frame_HW3, 2 * _HEIGHT)
     dark = Image.blend(picture, Image.new("RGB", picture.size, (0, 0, 0)), 0.6)
@@ -148,11 +148,11 @@ def _regions(frame_HW3: Pictures, boxes_K4: Floats, share_K: Floats, place: int)
         light = Image.blend(dark, picture, float(share_K[place] / max(share_K.max(), 1e-12)))
         dark.paste(light.crop(box), (box[0], box[1]))
     pen = ImageDraw.Draw(dark)
-    for number, box in reversed(list(enumerate(corners))):
-        pen.rectangle(box, outline=_OUTLINES[number % len(_OUTLINES)], width=2)
-    for number, (chosen_place, box) in enumerate(zip(chosen, corners, strict=True), 1):
-        _tag(pen, (box[0] + 4, box[1] + 2), f"{number}: {100 * share_K[chosen_place]:.0f} %")
-    _tag(pen, (3, dark.height - _LINE), f"frame {place + 1}")
+    for rank, box in reversed(list(enumerate(corners))):
+        pen.rectangle(box, outline=_OUTLINES[rank % len(_OUTLINES)], width=2)
+    for rank, (place, box) in enumerate(zip(chosen, corners, strict=True), 1):
+        _tag(pen, (box[0] + 4, box[1] + 2), f"{rank}: {100 * share_K[place]:.0f} %")
+    _tag(pen, (3, dark.height - _LINE), f"frame {number}")
     return dark
 
 

@@ -102,15 +102,19 @@ def test_frames_are_cut_to_where_something_moves_and_numbered(tmp_path: Path) ->
     assert (_pixels(tmp_path / "c.png") != _pixels(tmp_path / "b.png")).any()  # frames 1, 5, ...
 
 
-def test_regions_are_cut_out_together_with_their_rank_and_share(tmp_path: Path, frames_SHW3: np.ndarray) -> None:
+def test_regions_are_cut_out_together_with_their_rank_and_share(
+    tmp_path: Path, frames_SHW3: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     boxes_K4 = np.array([[0.4, 0.4, 0.5, 0.5], [0.5, 0.5, 0.6, 0.6]])
     frame_K = np.array([0, 3])
     window = attention._around(boxes_K4)
     assert np.allclose(window, [1 / 3, 1 / 3, 2 / 3, 2 / 3])
-    for name, share_K in (("a", [0.5, 0.5]), ("b", [0.4, 0.4])):
-        attention.draw_regions(tmp_path / f"{name}.png", frames_SHW3, frame_K, boxes_K4, np.array(share_K))
-    one, other = _pixels(tmp_path / "a.png"), _pixels(tmp_path / "b.png")
-    assert (one != other).any()  # the figure
+    words: list[str] = []
+    tag = attention._tag
+    monkeypatch.setattr(attention, "_tag", lambda pen, at, text: (words.append(text), tag(pen, at, text)))
+    attention.draw_regions(tmp_path / "a.png", frames_SHW3, frame_K, boxes_K4, np.array([0.5, 0.25]))
+    assert words == ["1: 50 %", "frame 1", "frame 3", "1: 25 %", "frame 4"]
+    one = _pixels(tmp_path / "a.png")
     lit = (one[:, : 2 * attention._HEIGHT] == 200).all(axis=-1)
     assert lit.mean() > 0.04  # of the whole frame it would be .01
 
