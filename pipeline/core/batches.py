@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.errors import DataError
+from pipeline.core.rejects import counted
 from pipeline.core.seeds import generator
 
 Arrays = dict[str, npt.NDArray[Any]]  # every array has one entry a row, in the order of the rows
@@ -38,7 +39,9 @@ class Memory:
     def __post_init__(self) -> None:
         counts = {name: len(array) for name, array in self.arrays.items()}
         if len(set(counts.values())) != 1 or 0 in counts.values():
-            raise DataError(f"training needs the same number of rows, at least one, in every array; found {counts}")
+            raise DataError(
+                f"training needs the same number of rows, at least one, in every array; found {counted(counts)}"
+            )
 
     def steps(self, seed: int, epoch: int) -> list[Rows]:
         """As `order` deals them."""

@@ -22,7 +22,17 @@ _SILENT = frozenset(
         "pipeline",
         *(
             f"pipeline.core.{name}"
-            for name in ("closure", "command", "orphans", "progress", "readers", "runs", "shared_arrays")
+            for name in (
+                "closure",
+                "command",
+                "dag",
+                "orphans",
+                "progress",
+                "readers",
+                "repro",
+                "runs",
+                "shared_arrays",
+            )
         ),
         *(f"pipeline.compute.{name}" for name in ("inline", "processes")),
     }

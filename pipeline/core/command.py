@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import typer
 
+from pipeline.core import repro
 from pipeline.core.errors import UnseenError
 
 # What the disk refuses and the user can mend; other errors of the system are ours and keep their traceback.
@@ -30,7 +31,7 @@ def run(main: Callable[..., Any]) -> None:
     """Run a typer function as a program; errors a user can mend are one line on standard error."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(main)
-    guarded(app)
+    guarded(repro.told()(app))
 
 
 def guarded(app: Callable[[], Any]) -> None:

@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -43,11 +43,12 @@ class Table(_Part):
 
 
 class Series(_Part):
-    """One line of a chart: as many y as x, at least one point, x ascending."""
+    """One line of a chart: as many y as x, at least one point, x ascending; `chosen` is the x that was kept, if any."""
 
     name: str
     x: list[float] = Field(min_length=1)
     y: list[float]
+    chosen: float | None = None
 
     @model_validator(mode="after")
     def _paired(self) -> "Series":
@@ -55,16 +56,19 @@ class Series(_Part):
             raise ValueError(f"{len(self.x)} x and {len(self.y)} y")
         if self.x != sorted(self.x):
             raise ValueError("x is not ascending")
+        if self.chosen is not None and self.chosen not in self.x:
+            raise ValueError(f"chosen is {self.chosen}, which is no x")
         return self
 
 
 class Lines(_Part):
-    """One chart of lines over a common x, e.g. the loss over the epochs."""
+    """One chart of lines over a common x, e.g. the loss over the epochs; `chance` is the y of guessing, if known."""
 
     title: str
     x_label: str
     y_label: str
     series: list[Series] = Field(min_length=1)
+    chance: float | None = None
 
 
 class Mark(_Part):
@@ -124,6 +128,55 @@ class Bars(_Part):
     bars: list[Bar] = Field(min_length=1)
 
 
+class Heat(_Part):
+    """A matrix drawn as shades, the higher the stronger: `values` row by row, as many as there are names.
+
+    `alt` says in words what the picture shows; `unit` what a value is.
+    """
+
+    title: str
+    note: str
+    alt: str = Field(min_length=1)
+    row_label: str
+    column_label: str
+    unit: str
+    rows: list[str] = Field(min_length=1)
+    columns: list[str] = Field(min_length=1)
+    values: list[list[float]]
+
+    @model_validator(mode="after")
+    def _rectangular(self) -> "Heat":
+        if [len(row) for row in self.values] != [len(self.columns)] * len(self.rows):
+            raise ValueError(f"expected {len(self.rows)} rows of {len(self.columns)} values")
+        return self
+
+
+class Edge(_Part):
+    """A line of a graph, from a place of its left side to one of its right side; `kind` is how it is drawn."""
+
+    left: int = Field(ge=0)
+    right: int = Field(ge=0)
+    kind: Literal["chosen", "lost", "rival"]
+
+
+class Graph(_Part):
+    """A graph of two sides: names left and right, each with a remark or none, and lines between them."""
+
+    title: str
+    note: str
+    alt: str = Field(min_length=1)
+    left: list[tuple[str, str]] = Field(min_length=1, strict=False)  # JSON has lists
+    right: list[tuple[str, str]] = Field(min_length=1, strict=False)
+    edges: list[Edge]
+
+    @model_validator(mode="after")
+    def _joined(self) -> "Graph":
+        for edge in self.edges:
+            if edge.left >= len(self.left) or edge.right >= len(self.right):
+                raise ValueError(f"an edge joins {edge.left} and {edge.right}, which are not there")
+        return self
+
+
 class Clip(_Part):
     """A clip to be drawn as a strip of frames, and what is said of it."""
 
@@ -161,6 +214,8 @@ class Page(_Part):
     marks: list[Marks] = Field(default_factory=list)
     clouds: list[Cloud] = Field(default_factory=list)
     bars: list[Bars] = Field(default_factory=list)
+    heats: list[Heat] = Field(default_factory=list)
+    graphs: list[Graph] = Field(default_factory=list)
     clips: list[Clips] = Field(default_factory=list)
     images: list[Image]
 

@@ -13,6 +13,7 @@ T = TypeVar("T")
 
 _SECONDS_BETWEEN_LINES = 10.0
 _SECONDS_BETWEEN_LOOKS = 0.5
+_SECONDS_LOOKED_BACK = 86_400.0  # for the time left: a step may be an epoch, and that hours
 
 
 def track(items: Iterable[T], *, total: int, what: str) -> Iterator[T]:
@@ -69,7 +70,7 @@ def _bars() -> "Progress":
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True))
+    return Progress(*columns, console=Console(stderr=True), speed_estimate_period=_SECONDS_LOOKED_BACK)
 
 
 def _bar(items: Iterable[T], total: int, what: str) -> Iterator[T]:

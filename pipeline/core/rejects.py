@@ -1,9 +1,19 @@
 """Rejected rows are data: kept with stage and reason, counted, and a failure above the threshold."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pipeline.core.errors import DataError
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """Numbers by what they count, for a message.
+
+    >>> counted({"empty": 2, "unreadable": 1})
+    'empty (2), unreadable (1)'
+    """
+    return ", ".join(f"{what} ({number})" for what, number in counts.items())
 
 
 @dataclass
@@ -27,7 +37,7 @@ class Rejects:
             item, reason = min(self.rows)
             raise DataError(
                 f"{self.stage}: {len(self.rows)} of {total} items rejected, at most {at_most:.0%} may be: "
-                f"{self.counts()}; first: {item}: {reason}; mend them or raise max_rejected in params.yaml"
+                f"{counted(self.counts())}; first: {item}: {reason}; mend them or raise max_rejected in params.yaml"
             )
 
     def to_json(self) -> list[list[str]]:

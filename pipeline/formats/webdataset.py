@@ -19,6 +19,7 @@ import numpy.typing as npt
 from pipeline.core import outside
 from pipeline.core.errors import FormatError
 from pipeline.core.outputs import whole
+from pipeline.core.rejects import counted
 
 PICTURES = ("jpg", "jpeg", "png", "webp")
 _WHAT = "a tar of image-text samples"
@@ -101,7 +102,7 @@ def index(path: Path) -> Shard:
             walk.add(name, kind, start, size)
     walk.end_sample()
     if not walk.keys:
-        why = f" (left out: {dict(sorted(walk.left_out.items()))})" if walk.left_out else ""
+        why = f" (left out: {counted(dict(sorted(walk.left_out.items())))})" if walk.left_out else ""
         raise FormatError(
             f"{path}: an empty shard: no sample with a picture and a text{why}; remove it or fetch it again"
         )

@@ -58,8 +58,8 @@ def page(key: str, facts: MethodFacts, trainings: Sequence[MethodTraining]) -> p
         lines=[]
         if search
         else [
-            _lines(f"Accuracy on {facts.stand_ins}", "top-1", "val_top1", facts.setting_name, trainings),
-            _lines(histories.LOSS, "loss", "loss", facts.setting_name, trainings),
+            _lines(f"Accuracy on {facts.stand_ins}", "top-1", "val_top1", facts, trainings),
+            _lines(histories.LOSS, "loss", "loss", facts, trainings),
         ],
         images=[],
     )
@@ -130,14 +130,18 @@ def _grid_search(facts: MethodFacts, trainings: Sequence[MethodTraining]) -> pag
 
 
 def _lines(
-    title: str, y_label: str, column: str, setting_name: str, trainings: Sequence[MethodTraining]
+    title: str, y_label: str, column: str, facts: MethodFacts, trainings: Sequence[MethodTraining]
 ) -> pages.Lines:
+    chance = None  # folds take turns, each with a number of classes of its own
+    if column == "val_top1" and facts.selection == "val":
+        chance = histories.common(1 / len(training.task.val_classes) for training in trainings)
     series = [
         pages.Series(
             name=training.task.name,
             x=[float(epoch["setting"]) for epoch in training.history],
             y=[epoch[column] for epoch in training.history],
+            chosen=float(training.history[training.selected]["setting"]),
         )
         for training in trainings
     ]
-    return pages.Lines(title=title, x_label=setting_name, y_label=y_label, series=series)
+    return pages.Lines(title=title, x_label=facts.setting_name, y_label=y_label, series=series, chance=chance)

@@ -38,23 +38,33 @@ def page(
 
     `labels` is whether clips of one class were left out as negatives of each other.
     """
-    histories_of = [(f"{training.sense} {training.split}-{training.seed}", training.history) for training in trainings]
     return pages.Page(
         title=f"Binding: {key}",
         stage="bind",
         row=key,
         text=_text(trainings[0], labels=labels),
         tables=[_senses(trainings), _pairs(counts), _classes(trainings[0], class_names)],
-        lines=[
-            histories.lines("Loss on the pairs learnt from", "InfoNCE, mean of both directions", "loss", histories_of),
-            histories.lines(
-                "Loss on held-out pairs", "InfoNCE, mean of both directions", "held_out_loss", histories_of
-            ),
-            histories.lines("Recall at 1 within a batch of held-out pairs", "share", "held_out_recall", histories_of),
-            histories.lines("The same of a guess", "share", "held_out_chance", histories_of),
-        ],
+        lines=_lines(trainings),
         images=[],
     )
+
+
+def _lines(trainings: Sequence[BoundMetadata]) -> list[pages.Lines]:
+    histories_of = [(f"{training.sense} {training.split}-{training.seed}", training.history) for training in trainings]
+    chosen = [training.epoch for training in trainings]
+    guess = histories.common(
+        row["held_out_chance"] for training in trainings for row in training.history if "held_out_chance" in row
+    )
+    charts = [
+        ("Loss on the pairs learnt from", "InfoNCE, mean of both directions", "loss", None),
+        ("Loss on held-out pairs", "InfoNCE, mean of both directions", "held_out_loss", None),
+        ("Recall at 1 within a batch of held-out pairs", "share", "held_out_recall", guess),
+        ("The same of a guess", "share", "held_out_chance", None),
+    ]
+    return [
+        histories.lines(title, label, column, histories_of, chosen=chosen, chance=chance)
+        for title, label, column, chance in charts
+    ]
 
 
 def _text(training: BoundMetadata, *, labels: bool) -> list[str]:

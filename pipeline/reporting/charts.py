@@ -75,9 +75,13 @@ def axis(chance: float) -> Markup:
 
 
 def lines(chart: Lines) -> Markup:
-    """A line chart: gridlines with their values on them, the x axis below, one polyline a series."""
-    x_ticks = ticks([x for series in chart.series for x in series.x])
-    y_ticks = ticks([y for series in chart.series for y in series.y])
+    """A line chart: gridlines with their values on them, the x axis below, one polyline a series.
+
+    A ring marks the chosen x of a series, a dashed line chance. Between whole x, such as epochs, there is no tick.
+    """
+    x_ticks = whole_ticks([x for series in chart.series for x in series.x])
+    guess = [] if chart.chance is None else [chart.chance]
+    y_ticks = ticks([*guess, *(y for series in chart.series for y in series.y)])
     x_range = (min(series.x[0] for series in chart.series), max(series.x[-1] for series in chart.series))
     y_range = (y_ticks[0], y_ticks[-1])
     grid, labels = [], []
@@ -95,11 +99,36 @@ def lines(chart: Lines) -> Markup:
         f'<svg x="0" y="0" width="100%" height="{_CHART_HEIGHT}" viewBox="0 0 {_UNITS} {_UNITS}" '
         f'preserveAspectRatio="none" overflow="visible">{drawn}</svg>'
     )
-    label = escape(f"{chart.title}: {chart.y_label} over {chart.x_label}, {len(chart.series)} lines")
-    body = "".join([*grid, stretched, *labels])
+    label = escape(f"{chart.title}: {chart.y_label} over {chart.x_label}, {len(chart.series)} lines{_told(chart)}")
+    marks = [_chosen(series, x_range, y_range) for series in chart.series if series.chosen is not None]
+    body = "".join([*grid, *_guess(chart, y_range), stretched, *labels, *marks])
     return Markup(  # noqa: S704 - every part is a number, a class of ours, or escaped
         f'<svg class="lines" width="100%" height="{_CHART_HEIGHT + 24}" role="img" aria-label="{label}">{body}</svg>'
     )
+
+
+def _told(chart: Lines) -> str:
+    """What the marks say, in words."""
+    chosen = [f"{series.name} {_short(series.chosen)}" for series in chart.series if series.chosen is not None]
+    kept = f"; chosen {chart.x_label}: {', '.join(chosen)}" if chosen else ""
+    return kept if chart.chance is None else f"{kept}; chance {_short(chart.chance)}"
+
+
+def _guess(chart: Lines, y_range: tuple[float, float]) -> list[str]:
+    if chart.chance is None:
+        return []
+    y = _short(_CHART_HEIGHT * (1 - _place(chart.chance, y_range)))
+    label = f'<text x="100%" y="{y}" dy="-4" text-anchor="end">chance {_short(round(chart.chance, 4))}</text>'
+    return [f'<line class="chance" x1="0" x2="100%" y1="{y}" y2="{y}"/>', label]
+
+
+def _chosen(series: Series, x_range: tuple[float, float], y_range: tuple[float, float]) -> str:
+    """A ring at the chosen x; outside the stretched part, which would make an oval of it."""
+    assert series.chosen is not None
+    y = _CHART_HEIGHT * (1 - _place(series.y[series.x.index(series.chosen)], y_range))
+    x = _percent(_place(series.chosen, x_range))
+    title = escape(f"{series.name}: {_short(series.chosen)} was chosen")
+    return f'<circle class="chosen" cx="{x}" cy="{_short(y)}" r="4.5"><title>{title}</title></circle>'
 
 
 def swatch(number: int) -> Markup:
@@ -119,7 +148,22 @@ def ticks(values: Sequence[float], num: int = 5) -> list[float]:
     low, high = min(values), max(values)
     if low == high:  # a flat line: the unit interval for a fraction, else half a unit around it
         low, high = (0.0, 1.0) if 0 <= low <= 1 else (low - 0.5, high + 0.5)
-    step = _round_step((high - low) / num)
+    return _even(low, high, _round_step((high - low) / num))
+
+
+def whole_ticks(values: Sequence[float], num: int = 5) -> list[float]:
+    """As `ticks`, with whole numbers alone where all values are whole: there is no half epoch.
+
+    >>> whole_ticks([1, 2, 3]), whole_ticks([0.5, 2.5])
+    ([1.0, 2.0, 3.0], [0.5, 1.0, 1.5, 2.0, 2.5])
+    """
+    low, high = min(values), max(values)
+    if any(value != int(value) for value in values):
+        return ticks(values, num)
+    return _even(low, high, max(1.0, _round_step((high - low) / num))) if low < high else [low]
+
+
+def _even(low: float, high: float, step: float) -> list[float]:
     first, last = math.floor(low / step), math.ceil(high / step)
     return [float(f"{place * step:.12g}") for place in range(first, last + 1)]
 

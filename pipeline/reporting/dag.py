@@ -4,21 +4,25 @@ Arrows that follow from others are left out (transitive reduction); the descript
 `fingerprint` are left out too, since they would go to every box.
 """
 
+import re
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
 from pipeline.core import dag
+from pipeline.reporting import dag_routes as routes
 
 COLUMNS = {"data": "what was recorded", "features": "vectors and weights", "reports": "what we conclude"}
 
 _READ_BY_ALL = "fingerprint"
-_BOX_WIDTH, _BOX_HEIGHT = 216, 62
-_COLUMN_STEP, _ROW_STEP = 296, 84
 _TOP = 64
+_INSET, _FIRST, _LEADING = 12, 37, 14  # of the text in a box: from its left, its first line, from line to line
+# Characters of a line: as many as fit where each is .61 em wide, as in typewriter faces; no usual text face is wider.
+_LINE = int((routes.BOX_WIDTH - 2 * _INSET) / (0.61 * 11.5))
+_MAX_LINES = 4
 _STYLE = """
 .dag { font-family: system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; font-size: 11.5px; }
 .dag text { fill: #5b6168; }
@@ -30,16 +34,20 @@ _STYLE = """
 .dag path { fill: none; stroke: #0a5f73; stroke-width: 1.5; }
 .dag marker path { fill: #0a5f73; stroke: none; }
 .dag .rule { stroke: #1c2024; }
-@media (prefers-color-scheme: dark) {
+.dag a { cursor: pointer; } .dag a .name { text-decoration: underline; }
+.dag a:hover rect, .dag a:focus-visible rect { stroke: #0a5f73; stroke-width: 2; }
+@media screen and (prefers-color-scheme: dark) {
 .dag text { fill: #a4aab0; } .dag .head, .dag .name { fill: #e8e6e1; } .dag .idle .name { fill: #a4aab0; }
 .dag rect { fill: #15181b; stroke: #4a5057; } .dag .rule { stroke: #e8e6e1; }
 .dag path { stroke: #6cc5d6; } .dag marker path { fill: #6cc5d6; stroke: none; }
+.dag a:hover rect, .dag a:focus-visible rect { stroke: #6cc5d6; }
 }
 """
 _ARROW_HEAD = (
     '<defs><marker id="dag-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="6.5" markerHeight="6.5" '
     'orient="auto"><path d="M0 0.5 L8 4 L0 7.5 z"/></marker></defs>'
 )
+_BOX = re.compile('<g class="stage[^"]*" data-stage="([^"]*)">.*?</g>')
 
 
 @dataclass(frozen=True)
@@ -87,21 +95,47 @@ def svg(dvc_yaml: Path, params: Mapping[str, Any]) -> str:
     """The picture as one SVG document, for a file or for a page, in light and dark."""
     boxes = stages(dvc_yaml, params)
     places = _places(boxes)
-    width = (len(COLUMNS) - 1) * _COLUMN_STEP + _BOX_WIDTH + 2
-    height = _TOP + (max(row for _, row in places.values()) * _ROW_STEP) + _BOX_HEIGHT + 2
+    top, heights = _rows(boxes, places)
+    grid, ways = routes.routed(places, arrows(boxes), top, heights)
+    width, height = grid.width + 1, top[-1] + heights[-1] + 2
     reads = "; ".join(f"{stage.name} reads {', '.join(stage.reads) or 'no other stage'}" for stage in boxes)
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" class="dag" viewBox="0 0 {width} {height}" role="img">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="dag" viewBox="0 0 {width:g} {height:g}" role="img">',
             f"<title>The pipeline: data, features, reports</title><desc>{escape(reads)}.</desc>",
             f"<style>{_STYLE}</style>",
             _ARROW_HEAD,
-            *(_head(number, name, words) for number, (name, words) in enumerate(COLUMNS.items())),
-            *(_arrow(places[source], places[target]) for source, target in arrows(boxes)),
-            *(_box(stage, places[stage.name]) for stage in boxes),
+            *(_head(x, name, words) for x, (name, words) in zip(grid.left, COLUMNS.items(), strict=False)),
+            *(_arrow(pair, points) for pair, points in ways.items()),
+            *(_box(stage, grid.corner(places[stage.name]), heights[places[stage.name][1]]) for stage in boxes),
             "</svg>\n",
         ]
     )
+
+
+def linked(picture: str, links: Mapping[str, str]) -> str:
+    """The picture with the boxes of these stages as links, for a page. The picture must be one of `svg`."""
+
+    def link(box: re.Match[str]) -> str:
+        target = links.get(box[1])
+        return f'<a href="{escape(target, {chr(34): "&quot;"})}">{box[0]}</a>' if target else box[0]
+
+    # What holds links is no image to a screen reader, which would read nothing in it.
+    page = _BOX.sub(link, picture)
+    return page if page == picture else page.replace(' role="img"', ' role="group"', 1)
+
+
+def _rows(boxes: Iterable[Stage], places: Mapping[str, tuple[int, int]]) -> tuple[list[float], list[float]]:
+    """Where each row begins and how high its boxes are: as high as the most text in it asks for."""
+    num_lines = [1] * (1 + max(row for _, row in places.values()))
+    for stage in boxes:
+        row = places[stage.name][1]
+        num_lines[row] = max(num_lines[row], len(_lines(stage)))
+    heights = [_FIRST + _LEADING * num - 3.0 for num in num_lines]
+    top = [float(_TOP)]
+    for height in heights[:-1]:
+        top.append(top[-1] + height + routes.ROW_GAP)
+    return top, heights
 
 
 def _makers(deps: Iterable[str], names: Iterable[str]) -> set[str]:
@@ -136,40 +170,29 @@ def _level(stage: Stage, places: Mapping[str, tuple[int, int]], column: int) -> 
     return max((row for place, row in inputs if place < column), default=0)
 
 
-def _corner(place: tuple[int, int]) -> tuple[int, int]:
-    column, row = place
-    return 1 + column * _COLUMN_STEP, _TOP + row * _ROW_STEP
+def _head(x: float, name: str, words: str) -> str:
+    rule = f'<path class="rule" d="M{x:g} 40 H{x + routes.BOX_WIDTH:g}"/>'
+    return f'<text class="head" x="{x:g}" y="16">{name}</text><text x="{x:g}" y="32">{words}</text>{rule}'
 
 
-def _head(number: int, name: str, words: str) -> str:
-    x, _ = _corner((number, 0))
-    rule = f'<path class="rule" d="M{x} 40 H{x + _BOX_WIDTH}"/>'
-    return f'<text class="head" x="{x}" y="16">{name}</text><text x="{x}" y="32">{words}</text>{rule}'
+def _lines(stage: Stage) -> list[str]:
+    return textwrap.wrap(stage.desc.replace("->", "→"), _LINE, max_lines=_MAX_LINES, placeholder=" …")
 
 
-def _box(stage: Stage, place: tuple[int, int]) -> str:
-    x, y = _corner(place)
-    lines = textwrap.wrap(stage.desc.replace("->", "→"), 35, max_lines=2, placeholder=" …")
+def _box(stage: Stage, corner: tuple[float, float], height: float) -> str:
+    x, y = corner
     text = "".join(
-        f'<text x="{x + 12}" y="{y + 37 + 14 * number}">{escape(line)}</text>' for number, line in enumerate(lines)
+        f'<text x="{x + _INSET:g}" y="{y + _FIRST + _LEADING * number:g}">{escape(line)}</text>'
+        for number, line in enumerate(_lines(stage))
     )
     kind = "stage idle" if stage.is_idle else "stage"
+    size = f'width="{routes.BOX_WIDTH}" height="{height:g}"'
     return (
-        f'<g class="{kind}"><rect x="{x}" y="{y}" width="{_BOX_WIDTH}" height="{_BOX_HEIGHT}" rx="3"/>'
-        f'<text class="name" x="{x + 12}" y="{y + 20}">{escape(stage.name)}</text>{text}</g>'
+        f'<g class="{kind}" data-stage="{escape(stage.name)}"><rect x="{x:g}" y="{y:g}" {size} rx="3"/>'
+        f'<text class="name" x="{x + _INSET:g}" y="{y + 20:g}">{escape(stage.name)}</text>{text}</g>'
     )
 
 
-def _arrow(start: tuple[int, int], end: tuple[int, int]) -> str:
-    (x0, y0), (x1, y1) = _corner(start), _corner(end)
-    if start[0] == end[0] and end[1] == start[1] + 1:
-        middle = x0 + _BOX_WIDTH // 2
-        path = f"M{middle} {y0 + _BOX_HEIGHT} V{y1 - 1}"
-    elif start[0] == end[0]:  # past other boxes of the column, on its right side
-        x, y0, y1 = x0 + _BOX_WIDTH, y0 + _BOX_HEIGHT // 2 + 12, y1 + _BOX_HEIGHT // 2 - 12
-        path = f"M{x} {y0} C{x + 34} {y0} {x + 34} {y1} {x + 1} {y1}"
-    else:
-        x0, y0, y1 = x0 + _BOX_WIDTH, y0 + _BOX_HEIGHT // 2, y1 + _BOX_HEIGHT // 2
-        bend = (x1 - x0) // 2
-        path = f"M{x0} {y0} C{x0 + bend} {y0} {x1 - bend} {y1} {x1 - 1} {y1}"
-    return f'<path d="{path}" marker-end="url(#dag-arrow)"/>'
+def _arrow(pair: tuple[str, str], points: Sequence[tuple[float, float]]) -> str:
+    name = f"{pair[0]} to {pair[1]}"
+    return f'<path d="{routes.path(points)}" data-arrow="{escape(name)}" marker-end="url(#dag-arrow)"/>'

@@ -34,6 +34,7 @@ def page(key: str, trainings: list[dict[str, Any]], rejected: list[list[str]]) -
         for training in trainings
     ]
     histories_of = [(f"{training['split']}-{training['seed']}", training["history"]) for training in trainings]
+    chosen = [training["epoch"] for training in trainings]
     first = trainings[0]  # all trainings of a row share these
     options = json.dumps(first["options"], sort_keys=True)
     network: list[pages.Cell] = [first["dataset"], first["modality"], first["encoder"], options, first["classes"]]
@@ -59,9 +60,14 @@ def page(key: str, trainings: list[dict[str, Any]], rejected: list[list[str]]) -
             pages.Table(title=NETWORK, header=NETWORK_HEADER, rows=[network]),
         ],
         lines=[
-            histories.lines("Training loss", _loss(first["text"]), "loss", histories_of),
+            histories.lines("Training loss", _loss(first["text"]), "loss", histories_of, chosen=chosen),
             histories.lines(
-                "Accuracy on held-out clips of the training classes", "accuracy", "held_out_accuracy", histories_of
+                "Accuracy on held-out clips of the training classes",
+                "accuracy",
+                "held_out_accuracy",
+                histories_of,
+                chosen=chosen,
+                chance=histories.common(1 / len(training["training_classes"]) for training in trainings),
             ),
         ],
         images=[],

@@ -63,16 +63,26 @@ def page(key: str, trainings: Sequence[SeedResult], images: Sequence[pages.Image
     """The page of a row with its seeds in order; the files of `images` are beside it already."""
     first = trainings[0]
     joint = [(f"seed {training.seed}", training.joint["history"]) for training in trainings]
+    kept = [training.joint["epoch"] for training in trainings]
     warmup = [
         (f"seed {training.seed}", training.warmup["history"]) for training in trainings if training.warmup is not None
     ]
+    guess = 1 / len(first.taught.names)
     charts = [
-        histories.lines("Loss on the clips learnt from", "loss", "loss", joint),
-        histories.lines(_WATCHED[first.watched].capitalize(), "share", f"held_out_{first.watched}", joint),
+        histories.lines("Loss on the clips learnt from", "loss", "loss", joint, chosen=kept),
+        histories.lines(
+            _WATCHED[first.watched].capitalize(),
+            "share",
+            f"held_out_{first.watched}",
+            joint,
+            chosen=kept,
+            chance=guess if first.watched == "accuracy" else None,
+        ),
     ]
     if warmup:
         title = "Warm-up of the frame encoder: accuracy on held-out clips"
-        charts.append(histories.lines(title, "accuracy", "held_out_accuracy", warmup))
+        kept = [training.warmup["epoch"] for training in trainings if training.warmup is not None]
+        charts.append(histories.lines(title, "accuracy", "held_out_accuracy", warmup, chosen=kept, chance=guess))
     return pages.Page(
         title=f"Cross-modal transformer: {key}",
         stage="rest",

@@ -71,14 +71,16 @@ def pictures(
 def _frames(path: Path, clip: ShownClip, looked: Attended) -> pages.Image:
     frames_THW3 = np.moveaxis(clip.arrays["x"][0], 1, -1)
     group = len(frames_THW3) // looked.visual_RS.shape[1]
-    attention.draw(path, attention.ClipAttention(frames_THW3[::group], looked.rows, looked.visual_RS, looked.words_RW))
+    attention.draw(
+        path, attention.ClipAttention(frames_THW3[::group], looked.rows, looked.visual_RS, looked.words_RW, group)
+    )
     name = f"“{clip.class_name}” ({clip.clip_id})"
     return pages.Image(
         file=path.name,
         alt=f"attention over the frames of {name}",
         caption=f"{name}: how much [CLS] and each word look at each frame and, at the right, at the words; the last "
         "word is hidden. Last layer, mean over its heads, in per cent of all the tokens; what goes to [CLS] is not "
-        "shown. Darker is more.",
+        "shown. Darker is more. The frames are cut to where something moves.",
     )
 
 
@@ -96,5 +98,6 @@ def _regions(path: Path, clip: ShownClip, looked: Attended) -> pages.Image:
         file=path.name,
         alt=f"the most attended regions of {name}",
         caption=f"{name}: in the first, the middle and the last frame the five regions that [CLS] looks at most, the "
-        "brighter the more. Last layer, mean over its heads.",
+        "brighter the more; each is numbered, with its share of the attention. The frames are cut to where the regions "
+        "lie. Last layer, mean over its heads.",
     )

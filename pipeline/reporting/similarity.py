@@ -32,6 +32,9 @@ def draw(path: Path, panels: Mapping[str, Floats], truth_N: npt.NDArray[np.int64
     for place, (axis, (title, matrix_NK)) in enumerate(zip(axes, shown.items(), strict=True)):
         axis.imshow(matrix_NK[order], cmap="viridis", aspect="auto", interpolation="nearest")
         axis.set_title(title, fontsize=9)
+        axis.set_xlabel(f"{len(names)} unseen classes", fontsize=8)
+        if place == 0:
+            axis.set_ylabel(f"{len(matrix_NK)} clips, by their class", fontsize=8)
         axis.hlines(edges, -0.5, len(names) - 0.5, colors="white", linewidth=0.8)
         few = len(names) <= _MAX_NAMES
         axis.set_xticks(range(len(names)) if few else [], labels=short if few else [], fontsize=7, rotation=90)

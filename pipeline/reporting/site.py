@@ -19,10 +19,13 @@ from pipeline.evaluation.generalised import WAYS
 from pipeline.evaluation.leakage import FLAGS, LEAKS, OPENERS
 from pipeline.reporting import (
     audit,
+    bipartite,
     charts,
     citing,
+    dag,
     downloads,
     formatting,
+    heat_maps,
     leads,
     ranking,
     scatter,
@@ -69,7 +72,7 @@ def write(folder: Path, title: str, evidence: Evidence, drawn: Drawn, plan: Plan
     ahead = leads.ahead(panels, evidence.results)
     ranked = ranking.rankings(panels, evidence.results)
     compared: dict[str, Any] = {"ahead": ahead, "ranked": ranked, "gaps": leads.gaps(panels, evidence.results)}
-    picture = Markup(drawn.picture)  # noqa: S704 - drawn by dag.svg, which escapes
+    picture = Markup(dag.linked(drawn.picture, _links(evidence)))  # noqa: S704 - drawn by dag.svg, which escapes
     parts: dict[str, Any] = compared | _summed_up(evidence, panels, compared) | {"evidence": evidence, "tables": tables}
     _page(site, folder, "index.html", **parts, picture=picture, questions=views.questions(evidence.results))
     for table in tables:
@@ -142,6 +145,14 @@ def versions() -> list[tuple[str, str]]:
     return rows
 
 
+def _links(evidence: Evidence) -> dict[str, str]:
+    """The page of each stage that shows something: its first, or its part of the index."""
+    links = {shown.stage: shown_file(shown) for shown in reversed(evidence.shown)}
+    if evidence.results:
+        links["evaluate"] = result_file(evidence.results[0])
+    return links | ({"ingest": "index.html#clips"} if evidence.clips else {}) | {"report": "index.html"}
+
+
 def _images(shown: StagePage | None) -> list[str]:
     return [_encoded(image) for image in shown.images] if shown else []
 
@@ -165,6 +176,8 @@ def _environment(title: str, evidence: Evidence, tables: Sequence[FilledTable], 
         "title": title,
         "style": Markup(style),  # noqa: S704 - our own file
         "charts": charts,
+        "bipartite": bipartite,
+        "heat_maps": heat_maps,
         "scatter": scatter,
         "strips": defaultdict(str, {named: _encoded(image) for named, image in strips.items()}),
         "leaks": LEAKS,

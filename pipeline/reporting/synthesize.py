@@ -90,6 +90,6 @@ def _blended(world: World, films: Films, performance: Performance, folder: Path)
         file=f"{recording}.png",
         alt=f"Colour, depth, thermal and all of them blended in three frames of '{name}', each with the skeleton on it",
         caption=f"{recording}, “{name}”: three frames from above to below; colour, depth (near is bright), thermal "
-        "and all three blended; the green lines are the recorded skeleton in every one of them, the yellow boxes are "
-        "those of people and things",
+        "and all three blended, cut to the person; the green lines are the recorded skeleton in every one of them, the "
+        "yellow boxes are those of people and things, named in their corner",
     )

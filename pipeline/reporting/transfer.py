@@ -5,12 +5,11 @@ Shapes: U unseen classes, N clips, F size of a feature.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from pydantic import Field
 
-from pipeline.core.pages import Cell, Image, Page, Table
+from pipeline.core.pages import Cell, Cloud, Graph, Heat, Page, Table
 from pipeline.core.params import Params
 from pipeline.evaluation import hubness
 from pipeline.models.recognised import Recognised
@@ -25,6 +24,12 @@ _SELECTED = {
     "folds": "{what} the best over folds of the seen classes that take turns as unseen, as the paper does. The encoder "
     "has learnt from clips of fit classes, or of all of them: top-1 of pseudo-unseen clips is too high.",
 }
+
+_HUBNESS = (
+    "Hubness: a prototype that is the nearest of far more clips than the others is a hub, and takes clips that belong "
+    "to them. The skewness of these counts is near 0 where all prototypes are predicted about equally often; the "
+    "higher it is, the fewer of them take most of the clips."
+)
 
 
 class PageParams(Params):
@@ -71,26 +76,36 @@ class Map:
     prototypes_UF: Floats
 
 
-def page(folder: Path, row: RowFacts, shown: PageParams, recognised: Sequence[Recognised]) -> Page:
-    """The page of a row; its figures are written into the folder."""
+@dataclass(frozen=True)
+class Figures:
+    """The figures of one target set."""
+
+    clouds: list[Cloud]
+    heats: list[Heat]
+    graphs: list[Graph]
+
+
+def page(row: RowFacts, shown: PageParams, recognised: Sequence[Recognised]) -> Page:
+    """The page of a row."""
     first = recognised[0]
     tables = [_selection_table(recognised), _hubness_table(recognised)]
-    images: list[Image] = []
+    drawn = Figures([], [], [])
     chosen = first.scored[first.first][first.selected]
     if chosen.choice and chosen.prototypes_UF is not None:
         tables = [*explained(first.task.name, chosen.choice), _program_table(recognised), *tables]
         clips_NF, nearest_N = _sample(first, shown.num_clips)
-        images = drawn(
-            folder, chosen.choice, Map(clips_NF, nearest_N, chosen.prototypes_UF), num_graphs=shown.num_graphs
-        )
+        drawn = figures_of(chosen.choice, Map(clips_NF, nearest_N, chosen.prototypes_UF), num_graphs=shown.num_graphs)
     return Page(
         title=f"Semantic transfer: {row.key}",
         stage="transfer",
         row=row.key,
-        text=_text(row, first),
+        text=[*_text(row, first), _HUBNESS],
         tables=tables,
         lines=[],
-        images=images,
+        clouds=drawn.clouds,
+        heats=drawn.heats,
+        graphs=drawn.graphs,
+        images=[],
     )
 
 
@@ -202,37 +217,17 @@ def explained(name: str, choice: Choice) -> list[Table]:
     ]
 
 
-def drawn(folder: Path, choice: Choice, shown: Map, *, num_graphs: int) -> list[Image]:
-    """Write the pictures of one target set into a folder, with graphs of `num_graphs` classes; returns the images."""
+def figures_of(choice: Choice, shown: Map, *, num_graphs: int) -> Figures:
+    """The figures of one target set, with graphs of `num_graphs` classes."""
     unseen, seen = choice.unseen.names, choice.seen.names
     related_US = relatedness(choice.unseen.text_CD, choice.seen.text_CD)
     chosen_US = np.zeros(related_US.shape, dtype=np.int8)
     chosen_US[choice.unseen_P, choice.seen_P] = 1
-    figures.heat_map(folder / "relatedness.png", related_US, unseen, seen, binary=False)
-    figures.heat_map(folder / "adjacency.png", chosen_US, unseen, seen, binary=True)
-    figures.clip_map(folder / "clips.png", shown.clips_NF, shown.nearest_N, shown.prototypes_UF, unseen)
-    images = [
-        Image(
-            file="relatedness.png",
-            alt="heat map of the relatedness matrix",
-            caption="M: how related labels are, brighter is more.",
-        ),
-        Image(file="adjacency.png", alt="heat map of the chosen pairs", caption="A: the chosen pairs, in black."),
-        Image(
-            file="clips.png",
-            alt="map of test clips and composite prototypes",
-            caption="Test clips of unseen classes by t-SNE, coloured by their nearest prototype (their labels are not "
-            "opened); stars are the composite prototypes.",
-        ),
-    ]
-    for explanation in explanations(choice)[:num_graphs]:
-        file = f"class-{explanation.unseen:03d}.png"
-        figures.class_graph(folder / file, explanation, unseen, seen)
-        caption = (
-            f"{unseen[explanation.unseen]}: chosen seen classes (blue), lost ones (grey), who is nearer to them (red)."
-        )
-        images.append(Image(file=file, alt=f"graph of the unseen class {unseen[explanation.unseen]}", caption=caption))
-    return images
+    return Figures(
+        clouds=[figures.clip_map(shown.clips_NF, shown.nearest_N, shown.prototypes_UF, unseen)],
+        heats=[figures.relatedness(related_US, unseen, seen), figures.adjacency(chosen_US, unseen, seen)],
+        graphs=[figures.class_graph(one, unseen, seen) for one in explanations(choice)[:num_graphs]],
+    )
 
 
 def program_row(name: str, choice: Choice) -> list[Cell]:

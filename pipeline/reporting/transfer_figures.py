@@ -4,93 +4,110 @@ Shapes: U unseen classes, S seen classes, N clips, F size of a feature.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.reporting import canvas, projections
+from pipeline.core.pages import Cloud, Dots, Edge, Graph, Heat
+from pipeline.reporting import projections
 from pipeline.transfer.explain import Explanation
 
 Floats = npt.NDArray[np.float32]
 
-_MAX_NAMES = 60  # beyond this the names of an axis would overprint each other
-_STYLES = {
-    "chosen": ("#1b6ca8", "solid", 2.2),
-    "lost": ("#999999", "dashed", 1.0),
-    "rival": ("#c0392b", "dotted", 1.4),
-}
+_KEY = "solid: chosen; dashed: a candidate that was lost; dotted: the unseen class that is nearer to it"
 
 
-def heat_map(
-    path: Path, values_US: npt.NDArray[Any], unseen: Sequence[str], seen: Sequence[str], *, binary: bool
-) -> None:
-    """M (brighter is more related) or, `binary`, A (black is chosen), rows unseen, columns seen."""
-    size = (min(16, 2.5 + 0.22 * len(seen)), min(16, 2.2 + 0.22 * len(unseen)))
-    figure, (axes,) = canvas.figure(size)
-    shown = axes.imshow(values_US, cmap="binary" if binary else "viridis", vmin=0 if binary else None, aspect="auto")
-    for axis, names, turn in ((axes.xaxis, seen, 90), (axes.yaxis, unseen, 0)):
-        few = len(names) <= _MAX_NAMES
-        axis.set_ticks(range(len(names)) if few else [], labels=names if few else [], fontsize=7, rotation=turn)
-    axes.set_xlabel(f"{len(seen)} seen classes")
-    axes.set_ylabel(f"{len(unseen)} unseen classes")
-    if not binary:
-        figure.colorbar(shown, ax=axes, label="cosine")
-    canvas.save(figure, path)
+def relatedness(related_US: npt.NDArray[Any], unseen: Sequence[str], seen: Sequence[str]) -> Heat:
+    """M, the cosines of the labels: the stronger the shade, the more related."""
+    row, column = np.unravel_index(int(related_US.argmax()), related_US.shape)
+    best = f"{unseen[int(row)]} and {seen[int(column)]}, {related_US[row, column]:.2f}"
+    return _heat(
+        "M: how related the labels are",
+        "Cosine of the texts of each unseen class (rows) and each seen class (columns); the stronger the shade, the "
+        "more related.",
+        f"Most related: {best}.",
+        "cosine",
+        related_US,
+        (unseen, seen),
+    )
 
 
-def class_graph(path: Path, explanation: Explanation, unseen: Sequence[str], seen: Sequence[str]) -> None:
+def adjacency(chosen_US: npt.NDArray[Any], unseen: Sequence[str], seen: Sequence[str]) -> Heat:
+    """A: the chosen pairs."""
+    counts = chosen_US.sum(axis=1)
+    return _heat(
+        "A: the chosen pairs",
+        "The pairs that the program chose are filled; what each unseen class is made of stands in the table above.",
+        f"{int(counts.sum())} pairs, {int(counts.min())} to {int(counts.max())} seen classes for an unseen one.",
+        "1 is chosen",
+        chosen_US,
+        (unseen, seen),
+    )
+
+
+def _heat(
+    title: str, note: str, alt: str, unit: str, values_US: npt.NDArray[Any], names: tuple[Sequence[str], Sequence[str]]
+) -> Heat:
+    return Heat(
+        title=title,
+        note=note,
+        alt=f"{title}, {len(names[0])} unseen by {len(names[1])} seen classes. {alt}",
+        row_label="unseen class",
+        column_label="seen class",
+        unit=unit,
+        rows=list(names[0]),
+        columns=list(names[1]),
+        values=[[round(float(value), 2) for value in row] for row in values_US],
+    )
+
+
+def class_graph(explanation: Explanation, unseen: Sequence[str], seen: Sequence[str]) -> Graph:
     """The bipartite graph of one unseen class: chosen seen classes with cosines, lost candidates, their rivals."""
-    import networkx as nx
-
-    graph = nx.Graph()
-    centre = ("unseen", explanation.unseen)
+    name = unseen[explanation.unseen]
+    left: dict[int, int] = {explanation.unseen: 0}
+    right: list[tuple[str, str]] = []
+    edges: list[Edge] = []
     for pick in explanation.chosen:
-        graph.add_edge(centre, ("seen", pick.seen), kind="chosen", label=f"{pick.related:.2f}")
-    for loss in explanation.not_distinct + explanation.over_cap:
-        graph.add_edge(centre, ("seen", loss.seen), kind="lost", label=f"{loss.related:.2f}")
-        if loss.rival >= 0 and loss in explanation.not_distinct:
-            graph.add_edge(("unseen", loss.rival), ("seen", loss.seen), kind="rival", label=f"{loss.rival_related:.2f}")
-    figure, (axes,) = canvas.figure((9, max(2.5, 0.5 * graph.number_of_nodes())))
-    names = {node: (unseen if node[0] == "unseen" else seen)[node[1]] for node in graph}
-    _draw(graph, axes, names)
-    canvas.save(figure, path)
+        edges.append(Edge(left=0, right=len(right), kind="chosen"))
+        right.append((seen[pick.seen], f"{pick.related:.2f}, chosen"))
+    for loss in explanation.not_distinct:
+        edges.append(Edge(left=0, right=len(right), kind="lost"))
+        remark = f"{loss.related:.2f}, lost"
+        if loss.rival >= 0:
+            edges.append(Edge(left=left.setdefault(loss.rival, len(left)), right=len(right), kind="rival"))
+            remark += f": {unseen[loss.rival]} {loss.rival_related:.2f}"
+        right.append((seen[loss.seen], remark))
+    for loss in explanation.over_cap:
+        edges.append(Edge(left=0, right=len(right), kind="lost"))
+        right.append((seen[loss.seen], f"{loss.related:.2f}, lost: beyond the cap"))
+    told = "; ".join(f"{one} ({remark})" for one, remark in right) or "nothing"
+    return Graph(
+        title=f"The graph of {name}",
+        note=f"Unseen classes left, seen classes right, with their cosines; {_KEY}.",
+        alt=f"{name} and its seen classes: {told}.",
+        left=[(unseen[number], "") for number in left],
+        right=right or [("no seen class", "")],
+        edges=edges,
+    )
 
 
-def _draw(graph: Any, axes: Any, names: dict[Any, str]) -> None:
-    import networkx as nx
-
-    place: dict[Any, tuple[int, float]] = {}
-    for x, side in enumerate(("unseen", "seen")):
-        column = [node for node in graph if node[0] == side]
-        place |= {node: (x, -(row + 0.5) / len(column)) for row, node in enumerate(column)}
-    for kind, (colour, style, width) in _STYLES.items():
-        edges = [(a, b) for a, b, at in graph.edges(data=True) if at["kind"] == kind]
-        nx.draw_networkx_edges(graph, place, edgelist=edges, ax=axes, edge_color=colour, style=style, width=width)
-    labels = {(a, b): at["label"] for a, b, at in graph.edges(data=True)}
-    nx.draw_networkx_edge_labels(graph, place, edge_labels=labels, ax=axes, font_size=7, label_pos=0.35)
-    for node, (x, y) in place.items():
-        align = "right" if x == 0 else "left"
-        axes.text(x + (-0.03 if x == 0 else 0.03), y, names[node], ha=align, va="center", fontsize=9)
-    nx.draw_networkx_nodes(graph, place, ax=axes, node_size=40, node_color="#333333")
-    axes.set_xlim(-0.7, 1.7)
-    axes.set_axis_off()
-
-
-def clip_map(
-    path: Path, clips_NF: Floats, nearest_N: Sequence[int], prototypes_UF: Floats, unseen: Sequence[str]
-) -> None:
-    """t-SNE of test clips (dots, coloured by nearest prototype: their labels are not opened) and prototypes (stars)."""
+def clip_map(clips_NF: Floats, nearest_N: Sequence[int], prototypes_UF: Floats, unseen: Sequence[str]) -> Cloud:
+    """t-SNE of test clips, each in the colour and shape of its nearest prototype, and of the prototypes as anchors."""
     flat = projections.neighbours(np.concatenate([clips_NF, prototypes_UF]))
-    figure, (axes,) = canvas.figure((8, 6))
-    for j, name in enumerate(unseen):
-        colour = f"C{j % 10}"
-        of_class = flat[: len(clips_NF)][np.asarray(nearest_N) == j]
-        axes.scatter(of_class[:, 0], of_class[:, 1], s=14, color=colour, alpha=0.7, linewidths=0)
-        star = flat[len(clips_NF) + j]
-        axes.scatter(*star, marker="*", s=260, color=colour, edgecolors="black", label=name)
-    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
-    axes.set_xticks([])
-    axes.set_yticks([])
-    canvas.save(figure, path)
+    clips_N2, prototypes_U2 = flat[: len(clips_NF)], flat[len(clips_NF) :]
+    of_classes = [clips_N2[np.asarray(nearest_N) == number] for number in range(len(unseen))]
+    series = [_dots(name, points, anchor=False) for name, points in zip(unseen, of_classes, strict=True) if len(points)]
+    anchors = [_dots(name, prototypes_U2[[number]], anchor=True) for number, name in enumerate(unseen)]
+    return Cloud(
+        title="Test clips and composite prototypes (t-SNE)",
+        note=f"{len(clips_NF)} test clips of unseen classes, each in the colour and shape of the prototype that it is "
+        "nearest to (no label is opened); the large marks are the prototypes. Neighbours stay neighbours; distances "
+        "between groups mean little.",
+        series=[*series, *anchors],
+    )
+
+
+def _dots(name: str, points_N2: npt.NDArray[Any], *, anchor: bool) -> Dots:
+    x, y = np.round(points_N2.astype(np.float64), 4).T.tolist()
+    return Dots(name=name, x=x, y=y, anchor=anchor)

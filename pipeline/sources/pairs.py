@@ -13,7 +13,7 @@ from pipeline.core.batches import Rows, Source
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.pairs import GeneralPair, GraphPair, Picture
 from pipeline.core.params import Params as BaseParams
-from pipeline.core.rejects import Rejects
+from pipeline.core.rejects import Rejects, counted
 from pipeline.formats import pictures
 from pipeline.formats.pictures import Region
 from pipeline.formats.webdataset import Shard
@@ -223,7 +223,7 @@ def _gathered(
     mapped.write(scratch / _VIDEOS, VideoRow, map(ascending, gathering.videos))
     names = [corpus.corpus for corpus in corpora]
     if params.graphs_train and corpora and not num_pairs:
-        raise DataError(f"{names}: no graph pair is left to train on: {dict(gathering.counts)}")
+        raise DataError(f"{', '.join(names)}: no graph pair is left to train on: {counted(gathering.counts)}")
     if num_pairs and params.num_negatives and not num_with_negatives:
         raise DataError(
             f"{names}: no training caption has a negative, num_negatives wants some; set it to 0 or run "

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from pipeline.core.errors import DataError
 from pipeline.core.pairs import GeneralPair
 from pipeline.core.progress import track
+from pipeline.core.rejects import counted
 from pipeline.formats import webdataset
 from pipeline.formats.webdataset import Shard
 from pipeline.graphs import parts
@@ -99,5 +100,7 @@ def read(folder: Path, screen: Screen, held_out: parts.Params, tokenize: Tokeniz
         shards.append(shard)
     train = Samples(shards, np.concatenate(places))
     if not len(train):
-        raise DataError(f"{folder}: no sample of its {len(shards)} shards is left to train on: {dict(screen.dropped)}")
+        raise DataError(
+            f"{folder}: no sample of its {len(shards)} shards is left to train on: {counted(screen.dropped)}"
+        )
     return Split(train, general, dict(counts))

@@ -153,7 +153,7 @@ def _composed(
     ]
     transfer_files.write(scratch, composed, how, row.refit, attrs)
     page_facts = program_page.facts(key, how, row.source.embeddings)
-    page = program_page.page(scratch, page_facts, settings.page, composed)
+    page = program_page.page(page_facts, settings.page, composed)
     beside = nearest_classes.table(composed[0], how, row.refit, joint.names)
     return page.model_copy(update={"tables": [*page.tables, *beside]})
 

@@ -1,6 +1,7 @@
 """graph: annotations of a corpus -> one scene graph per image, frame or region, rejected ones with a reason."""
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,7 +11,7 @@ from pipeline.core import stamp, tables
 from pipeline.core.errors import FormatError
 from pipeline.core.params import Params
 from pipeline.core.progress import say, track
-from pipeline.core.rejects import Rejects
+from pipeline.core.rejects import Rejects, counted
 from pipeline.core.schemas import GRAPHS, GraphRow
 from pipeline.formats import action_genome, picture_size, visual_genome
 from pipeline.graphs import parts
@@ -57,7 +58,7 @@ def graph(row: AnyRow, *, source: Path, out: Path) -> dict[str, object]:
     if isinstance(row, ActionGenomeRow):
         frames = action_genome.Annotations(source)
         keys = frames.frame_keys()
-        readings = (action_genome_corpus.reading(frames, key) for key in keys)
+        readings = ([action_genome_corpus.reading(frames, key)] for key in keys)
         return _write(row, readings, len(keys), source, out, {})
     aliases = {
         "nouns": visual_genome.read_aliases(source / "object_alias.txt"),
@@ -68,24 +69,30 @@ def graph(row: AnyRow, *, source: Path, out: Path) -> dict[str, object]:
         return _write(row, _with_regions(images, ids, row.regions), len(ids), source, out, aliases)
 
 
-def _with_regions(images: visual_genome.Annotations, ids: list[int], params: RegionParams) -> Iterator[Reading]:
+def _with_regions(images: visual_genome.Annotations, ids: list[int], params: RegionParams) -> Iterator[list[Reading]]:
+    """An image and its regions at a time."""
     for image_id in ids:
         whole = visual_genome_corpus.reading(images, image_id)
-        crops = list(visual_genome_corpus.regions(images, whole, params))
-        yield whole
-        yield from crops
+        yield [whole, *visual_genome_corpus.regions(images, whole, params)]
 
 
 def _write(
-    row: AnyRow, readings: Iterator[Reading], total: int, source: Path, out: Path, aliases: dict[str, list[list[str]]]
+    row: AnyRow,
+    images: Iterator[list[Reading]],
+    total: int,
+    source: Path,
+    out: Path,
+    aliases: dict[str, list[list[str]]],
 ) -> dict[str, object]:
+    """Write the readings of `total` images or frames, each with those of its regions."""
     lexicon = Lexicon(aliases.get("nouns", ()), aliases.get("predicates", ()))
     pictures = _Pictures(source)
     rejects = Rejects("graph")
     faults = Rejects("graph")  # parts of images; counted, not limited
     num_graphs = num_regions = 0
     with tables.streamed(out, GRAPHS) as table:
-        for reading in track(readings, total=total, what="images"):
+        tracked = track(images, total=total, what="images")
+        for reading in chain.from_iterable(tracked):
             table.add(_row(reading, row, pictures, lexicon))
             num_graphs += reading.graph is not None
             num_regions += reading.crop_xywh is not None
@@ -103,7 +110,8 @@ def _write(
             "left_out": faults.counts(),
         }
     say(f"graph: {num_graphs} graphs, {num_regions} of them regions")
-    say(f"graph: rejected {rejects.counts()}; left out of graphs {faults.counts()}")
+    for what, found in (("rejected", rejects), ("left out of graphs", faults)):
+        say(f"graph: {what}: {counted(found.counts()) or 'nothing'}")
     return {"graphs": num_graphs, "rejected": len(rejects.rows), "left_out": len(faults.rows)}
 
 

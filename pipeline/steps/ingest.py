@@ -12,7 +12,7 @@ from pipeline.core import progress, stamp, tables
 from pipeline.core.boxes import Boxes
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.params import Params
-from pipeline.core.rejects import Rejects
+from pipeline.core.rejects import Rejects, counted
 from pipeline.core.schemas import CLIPS, MAX_CLASSES, ClipRow
 from pipeline.datasets import shared
 from pipeline.datasets.shared import Dataset
@@ -47,7 +47,8 @@ def ingest(checks: Checks, *, dataset: str, source: Path, out: Path) -> dict[str
     for row in rows:
         if row.reason is not None:
             rejects.add(row.path, row.reason)
-    progress.say(f"{dataset}: {len(rows)} clips, {len(rejects.rows)} rejected {rejects.counts() or ''}".rstrip())
+    reasons = f": {counted(rejects.counts())}" if rejects.rows else ""
+    progress.say(f"{dataset}: {len(rows)} clips, {len(rejects.rows)} rejected{reasons}")
     rejects.check(total=len(rows), at_most=checks.max_rejected)
     tables.write(out, CLIPS, rows, {"dataset": dataset, "class_names": names})
     return rejects.counts()

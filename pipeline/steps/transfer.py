@@ -55,4 +55,4 @@ def transfer(key: str, row: Row, folds: Folds, shown: PageParams, inputs: Inputs
     }
     with whole_folder(out) as scratch:
         transfer_files.write(scratch, transfers, row, row.refit, attrs)
-        pages.write(scratch, report.page(scratch, report.facts(key, row, row.embeddings), shown, transfers))
+        pages.write(scratch, report.page(report.facts(key, row, row.embeddings), shown, transfers))

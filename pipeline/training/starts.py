@@ -42,10 +42,13 @@ def meta_of(sense: Sense, file: Path, request: frozen.EncoderRequest, layout: st
             f"weights without one in {request.where}"
         )
     if meta.options != sense.options:
-        raise DataError(
-            f"{file}: its encoder has the options {meta.options}, the row asks for {sense.options}; "
-            f"mend {request.where}"
+        unlike = sorted(
+            name for name in {**meta.options, **sense.options} if meta.options.get(name) != sense.options.get(name)
         )
+        theirs, ours = (
+            ", ".join(f"{name} {options.get(name)}" for name in unlike) for options in (meta.options, sense.options)
+        )
+        raise DataError(f"{file}: its encoder has the options {theirs}, the row asks for {ours}; mend {request.where}")
     return meta
 
 

@@ -100,7 +100,8 @@ def test_rejects_fail_above_the_threshold_and_count_by_reason() -> None:
     rejects.add("a", "truncated: line 3")
     rejects.check(total=10, at_most=0.2)
     with pytest.raises(
-        DataError, match=r"2 of 10 items rejected, at most 10%.*'empty': 1.*first: a: truncated: line 3"
+        DataError,
+        match=r"2 of 10 items rejected, at most 10% may be: empty \(1\), truncated \(1\); first: a: truncated: line 3",
     ):
         rejects.check(total=10, at_most=0.1)
     assert rejects.to_json() == [["a", "truncated: line 3"], ["b", "empty: no body"]]
@@ -282,3 +283,16 @@ def test_the_command_answers_help() -> None:
     assert result.exit_code == 0
     assert {"profile", "raw"} <= set(result.output.split())
     assert isinstance(app, typer.Typer)
+
+
+def test_time_left_appears_from_the_second_epoch_on_however_long_an_epoch_takes() -> None:
+    with progress._bars() as bar:
+        now = 0.0
+        bar.get_time = lambda: now
+        task = bar.add_task("encoder", total=4)
+        left = []
+        for _ in range(3):
+            now += 3600.0
+            bar.update(task, advance=1)
+            left.append(bar.tasks[0].time_remaining)
+    assert left == [None, 7200, 3600]

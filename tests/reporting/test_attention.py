@@ -82,3 +82,44 @@ def test_a_box_beyond_the_picture_is_cut(tmp_path: Path, frames_SHW3: np.ndarray
         tmp_path / "r.png", frames_SHW3, np.array([0]), np.array([[0.99999, -1.0, 2.0, 1e-9]]), np.array([1.0])
     )
     assert _pixels(tmp_path / "r.png").shape[0] == 2 * attention._HEIGHT
+
+
+def test_frames_are_cut_to_where_something_moves_and_numbered(tmp_path: Path) -> None:
+    frames_SHW3 = np.full((4, 48, 96, 3), 90, np.uint8)
+    for number in range(4):
+        frames_SHW3[number, 16:32, 40 + 2 * number : 48 + 2 * number] = 250
+    even = np.full((2, 4), 0.25)
+    attention.draw(tmp_path / "a.png", _looked(frames_SHW3, even))
+    shown = _pixels(tmp_path / "a.png")[: attention._HEIGHT, attention._NAMES :]
+    attention.draw(tmp_path / "b.png", _looked(np.full_like(frames_SHW3, 90), even))
+    still = _pixels(tmp_path / "b.png")[: attention._HEIGHT, attention._NAMES :]
+    assert shown.shape[1] < 0.8 * still.shape[1]  # nothing moves: whole frames
+    assert (shown == 250).all(axis=-1).mean() > 2 * 8 * 16 / (48 * 96)
+    words = still[: attention._LINE, :60]
+    assert (words.max() > 250, words.min() < 60) == (True, True)  # a light name with a dark edge
+    grouped = ClipAttention(np.full_like(frames_SHW3, 90), ["[CLS]", "jump"], even, np.array([[0.0], [0.25]]), 4)
+    attention.draw(tmp_path / "c.png", grouped)
+    assert (_pixels(tmp_path / "c.png") != _pixels(tmp_path / "b.png")).any()  # frames 1, 5, ...
+
+
+def test_regions_are_cut_out_together_with_their_rank_and_share(
+    tmp_path: Path, frames_SHW3: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boxes_K4 = np.array([[0.4, 0.4, 0.5, 0.5], [0.5, 0.5, 0.6, 0.6]])
+    frame_K = np.array([0, 3])
+    window = attention._around(boxes_K4)
+    assert np.allclose(window, [1 / 3, 1 / 3, 2 / 3, 2 / 3])
+    words: list[str] = []
+    tag = attention._tag
+    monkeypatch.setattr(attention, "_tag", lambda pen, at, text: (words.append(text), tag(pen, at, text)))
+    attention.draw_regions(tmp_path / "a.png", frames_SHW3, frame_K, boxes_K4, np.array([0.5, 0.25]))
+    assert words == ["1: 50 %", "frame 1", "frame 3", "1: 25 %", "frame 4"]
+    one = _pixels(tmp_path / "a.png")
+    lit = (one[:, : 2 * attention._HEIGHT] == 200).all(axis=-1)
+    assert lit.mean() > 0.04  # of the whole frame it would be .01
+
+
+def test_without_regions_the_frames_are_whole(tmp_path: Path, frames_SHW3: np.ndarray) -> None:
+    nothing = np.zeros(0, np.int64), np.zeros((0, 4)), np.zeros(0)
+    attention.draw_regions(tmp_path / "r.png", frames_SHW3, *nothing)
+    assert _pixels(tmp_path / "r.png").shape[1] > 3 * 2 * attention._HEIGHT

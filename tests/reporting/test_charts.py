@@ -17,6 +17,36 @@ def points(svg: str) -> list[list[tuple[float, float]]]:
     return [[(float(x), float(y)) for x, y in line] for line in pairs]
 
 
+@pytest.mark.parametrize("num_epochs", range(1, 12))
+def test_epochs_are_whole_on_the_axis(num_epochs: int) -> None:
+    svg = charts.lines(chart(Series(name="a", x=list(range(1, num_epochs + 1)), y=[0.5] * num_epochs)))
+    ticks = re.findall(r'y="258" text-anchor="\w+">([^<]*)<', svg)
+    assert ticks
+    assert all(tick.isdigit() for tick in ticks)
+    assert len(ticks) <= 8
+
+
+def test_other_axes_keep_their_fractions() -> None:
+    assert 0.2 in charts.whole_ticks([0.0, 0.5, 1.0])
+
+
+def test_a_ring_marks_the_chosen_epoch_and_a_line_chance_and_words_say_both() -> None:
+    series = [Series(name="a", x=[1, 2, 3], y=[0.2, 0.8, 0.6], chosen=2), Series(name="b", x=[1, 2, 3], y=[0, 0, 0])]
+    lines = chart(*series).model_copy(update={"chance": 0.25})
+    svg = charts.lines(lines)
+    ElementTree.fromstring(svg)
+    assert re.findall(r'class="chosen" cx="([^"]*)" cy="([^"]*)"', svg) == [("50%", "0")]
+    assert re.findall(r'class="chance" x1="0" x2="100%" y1="([^"]*)"', svg) == ["165"]  # 240 x (1 - .25 / .8)
+    assert "2 lines; chosen epoch: a 2; chance 0.25" in svg
+    assert "chosen" not in charts.lines(chart(series[1]))
+
+
+def test_chance_above_every_value_is_within_the_chart() -> None:
+    svg = charts.lines(chart(Series(name="a", x=[1, 2], y=[0.0, 0.1])).model_copy(update={"chance": 0.5}))
+    (y,) = re.findall(r'class="chance" x1="0" x2="100%" y1="([^"]*)"', svg)
+    assert 0 <= float(y) < 240
+
+
 def test_a_mark_stands_where_its_numbers_are() -> None:
     svg = charts.interval(0.5, [0.25, 0.75], 0.2, hollow=False)
     assert 'class="mark" cx="50%"' in svg

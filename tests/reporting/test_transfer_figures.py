@@ -1,9 +1,9 @@
-"""Figures of the transfer: what they show changes them, and they come out alike every time."""
+"""Figures of the transfer: what they show, that it changes them, and that they come out alike every time."""
 
 import numpy as np
 import pytest
 
-from pipeline.reporting import transfer, transfer_figures
+from pipeline.reporting import transfer
 from pipeline.transfer.prototypes import Labels, Setting, choose
 
 UNSEEN = Labels.of(["hop", "spin"], np.array([[0.8, 0.6, 0.1], [0.1, 0.6, 0.8]]))
@@ -27,20 +27,43 @@ def test_a_shared_seen_class_is_listed_with_those_who_share_it() -> None:
     assert transfer.explained("s0-0", every)[2].rows[1] == ["run", "hop, spin"]
 
 
-def test_the_same_figures_are_the_same_bytes_and_others_are_not(choice, tmp_path) -> None:
+def figures(choice, nearest=(0, 1) * 6):
     clips_NF = np.random.default_rng(0).normal(size=(12, 4)).astype(np.float32)
-    files = []
-    for name, nearest in (("a", [0, 1] * 6), ("b", [0, 1] * 6), ("c", [1, 1] * 6)):
-        (tmp_path / name).mkdir()
-        shown = transfer.Map(clips_NF, nearest, clips_NF[:2])
-        images = transfer.drawn(tmp_path / name, choice, shown, num_graphs=1)
-        files.append({image.file: (tmp_path / name / image.file).read_bytes() for image in images})
-    assert list(files[0]) == ["relatedness.png", "adjacency.png", "clips.png", "class-000.png"]
-    assert files[0] == files[1]
-    assert files[0]["clips.png"] != files[2]["clips.png"]
+    return transfer.figures_of(choice, transfer.Map(clips_NF, list(nearest), clips_NF[:2]), num_graphs=1)
 
 
-def test_a_long_axis_goes_without_names(tmp_path) -> None:
-    names = [f"class {number}" for number in range(200)]
-    transfer_figures.heat_map(tmp_path / "m.png", np.eye(2, 200), names[:2], names, binary=True)
-    assert (tmp_path / "m.png").stat().st_size > 0
+def test_the_same_figures_come_out_alike_and_others_do_not(choice) -> None:
+    drawn = figures(choice)
+    assert drawn == figures(choice)
+    assert drawn.clouds != figures(choice, (1, 1) * 6).clouds
+
+
+def test_the_matrices_hold_the_cosines_and_the_chosen_pairs(choice) -> None:
+    related, chosen = figures(choice).heats
+    unit = UNSEEN.text_CD / np.linalg.norm(UNSEEN.text_CD, axis=1, keepdims=True)
+    assert np.allclose(related.values, unit, atol=0.006)  # the seen texts are the axes
+    assert chosen.values == [[1, 0, 0], [0, 0, 1]]
+    assert (related.rows, related.columns) == (["hop", "spin"], ["jump", "run", "turn"])
+    assert "Most related: hop and jump, 0.80" in related.alt
+    assert "2 pairs, 1 to 1 seen classes" in chosen.alt
+
+
+def test_a_graph_joins_what_was_chosen_what_was_lost_and_who_is_nearer(choice) -> None:
+    (graph,) = figures(choice).graphs
+    assert graph.left == [("hop", ""), ("spin", "")]
+    assert graph.right == [("jump", "0.80, chosen"), ("run", "0.60, lost: spin 0.60")]
+    assert [(edge.left, edge.right, edge.kind) for edge in graph.edges] == [
+        (0, 0, "chosen"),
+        (0, 1, "lost"),
+        (1, 1, "rival"),
+    ]
+    assert "run (0.60, lost: spin 0.60)" in graph.alt
+
+
+def test_every_prototype_is_an_anchor_and_a_clip_has_the_name_of_its_nearest(choice) -> None:
+    (cloud,) = figures(choice, (1,) * 12).clouds
+    assert [(dots.name, len(dots.x), dots.anchor) for dots in cloud.series] == [
+        ("spin", 12, False),
+        ("hop", 1, True),
+        ("spin", 1, True),
+    ]

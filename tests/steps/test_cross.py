@@ -137,7 +137,7 @@ def test_the_page_tells_what_was_learnt_where_and_what_both_have(world):
         ["clap", "applaud", "near vectors", 0.0],
     ]
     assert any("target split half_0" in line for line in page.text)
-    assert page.images
+    assert page.heats
     run(world, how=RIDGE, **crossed.KEPT)
     page = pages.read(world.root / "out" / pages.FILE)
     assert "kick ball, clap, was kept: these figures are not zero-shot" in page.text[1]

@@ -314,3 +314,18 @@ def test_the_real_excerpts_run_through(real_data, tmp_path):
         run(tmp_path, vg_row(regions=RegionParams(max_regions=0, min_inside=0.8, max_area=0.5)), source)
         assert len(tables.read_table(tmp_path / "caption.parquet", CAPTIONS).to_pylist()) == 5
         assert len(tables.read_table(tmp_path / "negate.parquet", NEGATIVES).to_pylist()) >= 25
+
+
+@pytest.mark.parametrize("kind", ["vg", "ag"])
+def test_progress_counts_images_and_ends_at_their_number(worlds, tmp_path, monkeypatch, kind):
+    seen = []
+
+    def counted(items, *, total, what):
+        seen.append((len(kept := list(items)), total, what))
+        return kept
+
+    monkeypatch.setattr("pipeline.steps.graph.track", counted)
+    graph(vg_row() if kind == "vg" else AG_ROW, source=worlds / kind, out=tmp_path / "graph.parquet")
+    ((num, total, what),) = seen
+    assert (num, what) == (total, "images")
+    assert tables.read_table(tmp_path / "graph.parquet", GRAPHS).num_rows >= num

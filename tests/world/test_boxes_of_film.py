@@ -93,6 +93,19 @@ def test_the_overlay_draws_the_boxes_of_a_frame_into_that_frame(tmp_path):
     nobody = Skeleton(NTU25.name, np.full((1, 3, 25, 3), np.nan, np.float32), (1,))
     overlay.draw(tmp_path / "a.png", nobody, film, LENS)
     drawn = (np.asarray(Image.open(tmp_path / "a.png")) == (255, 220, 0)).all(axis=-1)
-    rows, columns = np.nonzero(drawn[:, : 4 * 96])
-    assert (rows.min(), rows.max() + 1) == (4 * (72 + 10), 4 * (72 + 30))
-    assert (columns.min(), columns.max() + 1) == (4 * 20, 4 * 40)
+    # Without a person the window is around the boxes: 14 to 46 of 96 pixels, 5 to 35 of 72, seven times as large.
+    shown = drawn[overlay._HEAD :, overlay._SIDE : overlay._SIDE + 7 * 32]
+    assert shown.shape == (3 * 7 * 30, 7 * 32)
+    rows, columns = np.nonzero(shown)
+    assert (rows.min(), rows.max() + 1) == (7 * (30 + 10 - 5), 7 * (30 + 30 - 5))
+    assert (columns.min(), columns.max() + 1) == (7 * (20 - 14), 7 * (40 - 14))
+
+
+def test_without_a_person_and_boxes_the_overlay_is_the_whole_picture(tmp_path):
+    boxes = Boxes(np.zeros(0, np.int64), np.zeros((0, 4), np.float32), ())
+    pictures = np.zeros((3, 72, 96))
+    film = Film(pictures.astype(np.uint16), np.zeros((3, 72, 96, 3), np.uint8), pictures.astype(np.float32), boxes)
+    nobody = Skeleton(NTU25.name, np.full((1, 3, 25, 3), np.nan, np.float32), (1,))
+    overlay.draw(tmp_path / "a.png", nobody, film, LENS)
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.size == (overlay._SIDE + 4 * 2 * 96, overlay._HEAD + 3 * 2 * 72)

@@ -145,16 +145,44 @@ def test_the_page_counts_clips_and_shows_two_actions_outside_the_stamped_folder(
     assert not list(world.rglob("*.json"))
 
 
+def sheet(path):
+    """The panels of an overlay, without its names: rows, columns, and the pixels of each."""
+    picture = np.asarray(Image.open(path)).astype(int)
+    shown = picture[overlay._HEAD :, overlay._SIDE :]
+    rows, columns = len(shown) // 3, shown.shape[1] // 4
+    return shown.reshape(3, rows, 4, columns, 3).swapaxes(1, 2)
+
+
 def test_the_overlay_shows_three_frames_in_four_views_with_bones(world):
-    picture = np.asarray(Image.open(world.parent / "pages" / "demo" / "S001C001P001R001A002.png")).astype(int)
-    assert picture.shape == (3 * 4 * 36, 4 * 4 * 48, 3)
-    views = picture.reshape(3, 4 * 36, 4, 4 * 48, 3)
+    views = sheet(world.parent / "pages" / "demo" / "S001C001P001R001A002.png")
     bones = (views == (0, 255, 80)).all(axis=-1)
-    assert (bones.sum(axis=(1, 3)) > 50).all()
-    assert (bones == bones[:, :, :1]).all()
-    warm = views[:, :, 2, :, 0]
-    beside = np.roll(bones[:, :, 2], 6, axis=2) & ~bones[:, :, 2]
+    assert (bones.sum(axis=(2, 3)) > 50).all()
+    hidden = (views == (255, 220, 0)).all(axis=-1) | (views == 255).all(axis=-1) | (views == 30).all(axis=-1)  # names
+    assert (bones == bones[:, :1])[~hidden].all()
+    warm = views[:, 2, :, :, 0]
+    beside = np.roll(bones[:, 2], 6, axis=2) & ~bones[:, 2]
     assert warm[beside].mean() > 1.5 * warm[~beside].mean()
+
+
+def test_the_overlay_is_cut_to_the_person(tmp_path):
+    skeleton, film = all_senses(World(**SETTINGS, films=FILMS), FILMS, Performance(1, 1, 0))
+    overlay.draw(tmp_path / "a.png", skeleton, film, FILMS.lens)
+    rows, columns = np.nonzero((sheet(tmp_path / "a.png") == (0, 255, 80)).all(axis=-1).any(axis=(0, 1)))
+    height, width = sheet(tmp_path / "a.png").shape[2:4]
+    assert (rows.max() - rows.min()) / height > 0.5
+    assert rows.min() > 0 < columns.min()
+    assert width < height  # of a film that is wider than high
+
+
+def test_the_overlay_says_what_columns_frames_and_boxes_are(tmp_path):
+    skeleton, film = all_senses(World(**SETTINGS, films=FILMS), FILMS, Performance(1, 1, 0))
+    renamed = replace(film, boxes=replace(film.boxes, labels=("w",) * len(film.boxes.labels)))
+    for name, shown in (("a", film), ("b", renamed)):
+        overlay.draw(tmp_path / f"{name}.png", skeleton, shown, FILMS.lens)
+    picture = np.asarray(Image.open(tmp_path / "a.png")).astype(int)
+    assert (picture[: overlay._HEAD, overlay._SIDE :] < 100).any()
+    assert (picture[overlay._HEAD :, : overlay._SIDE] < 100).any()
+    assert (sheet(tmp_path / "a.png") != sheet(tmp_path / "b.png")).any()
 
 
 def test_the_overlay_shows_frames_in_which_the_tracker_had_the_body(tmp_path):
@@ -162,8 +190,7 @@ def test_the_overlay_shows_frames_in_which_the_tracker_had_the_body(tmp_path):
     xyz_MTV3 = skeleton.xyz_MTV3.copy()
     xyz_MTV3[:, : skeleton.num_frames // 2] = np.nan
     overlay.draw(tmp_path / "a.png", replace(skeleton, xyz_MTV3=xyz_MTV3), film, FILMS.lens)
-    picture = np.asarray(Image.open(tmp_path / "a.png")).reshape(3, -1, 3)
-    assert ((picture == (0, 255, 80)).all(axis=-1).sum(axis=1) > 50).all()
+    assert ((sheet(tmp_path / "a.png") == (0, 255, 80)).all(axis=-1).sum(axis=(1, 2, 3)) > 50).all()
 
 
 def test_a_radiometric_camera_gives_the_temperatures_of_the_world_back(tmp_path):
