@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipeline.core.errors import DataError
 from pipeline.evaluation.leakage import FLAGS
-from pipeline.evaluation.metrics import Interval
+from pipeline.evaluation.intervals import Interval
 from pipeline.reporting import evidence, leads, views
 from pipeline.reporting.formatting import percent, points
 from pipeline.reporting.leads import Lead, PanelLeads
