@@ -16,7 +16,7 @@ from pipeline.core.errors import DataError
 from pipeline.core.outputs import write_csv
 from pipeline.evaluation.generalised import WAYS
 from pipeline.evaluation.leakage import FLAGS, LEAKS, OPENERS
-from pipeline.reporting import audit, charts, formatting, leads, ranking, scatter, views
+from pipeline.reporting import audit, charts, formatting, leads, matrix, ranking, scatter, views
 from pipeline.reporting.evidence import Evidence, Result, StagePage
 from pipeline.reporting.page_strips import Strips
 from pipeline.reporting.result_tables import FilledTable
@@ -59,6 +59,7 @@ def write(
         ranked=ranked,
         gaps=leads.gaps(panels, evidence.results),
         questions=views.questions(evidence.results),
+        matrices=matrix.matrices(panels),
         picture=Markup(picture),  # noqa: S704 - drawn by dag.svg, which escapes
     )
     for table in tables:
@@ -132,6 +133,7 @@ def _environment(title: str, evidence: Evidence, tables: Sequence[FilledTable], 
     site.globals |= {
         "title": title,
         "style": Markup(style),  # noqa: S704 - our own file
+        "script": Markup((_TEMPLATES / "sort.js").read_text(encoding="utf-8")),  # noqa: S704 - our own file
         "charts": charts,
         "scatter": scatter,
         "strips": defaultdict(str, {named: _encoded(image) for named, image in strips.items()}),
