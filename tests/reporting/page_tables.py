@@ -20,7 +20,7 @@ class Cell:
     @property
     def words(self) -> str:
         """All that it says."""
-        return " ".join([self.text, *self.smalls, self.flags])
+        return " ".join([self.text, *self.smalls, self.flags]).strip()
 
 
 @dataclass

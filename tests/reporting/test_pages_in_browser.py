@@ -1,6 +1,5 @@
 """The pages of a report in a browser: nothing that axe holds against them, tables that sort, phones, paper."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -169,8 +168,6 @@ def test_on_a_phone_the_names_of_rows_stay_while_the_rest_scrolls(report: Path, 
         assert after["x"] == pytest.approx(before["x"], abs=1)
         assert moved["x"] == pytest.approx(cell["x"] - 100, abs=1)
         assert after["x"] + after["width"] < 0.6 * PHONE["width"]
-        top = "([x, y]) => document.elementFromPoint(x, y).closest('th') !== null"  # nothing lies over the name
-        assert page.evaluate(top, [after["x"] + 5, after["y"] + after["height"] / 2 - page.evaluate("0")]) or True
         box.evaluate("box => box.scrollLeft = 0")
 
 
@@ -189,5 +186,3 @@ def test_on_paper_there_are_margins_and_no_controls_and_nothing_is_cut(report: P
     )
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wide <= 0
-    if shutil.which("pdftotext"):
-        assert page.pdf().startswith(b"%PDF")
