@@ -125,7 +125,10 @@ def _line(
 ) -> Line:
     value_S, resampled_BS = clusters.means(outcome_SM[:, chosen], cluster_M[chosen], drawn_BC)
     num_images = len(np.unique(cluster_M[chosen]))
-    intervals = [clusters.interval(resampled_B, num_images) for resampled_B in resampled_BS.T]
+    intervals = [
+        clusters.interval(resampled_B, num_images, float(value))
+        for value, resampled_B in zip(value_S, resampled_BS.T, strict=True)
+    ]
     alone = float(value_S[1]) if np.isfinite(value_S[1]) else None
     return Line(rule, int(chosen.sum()), num_images, float(value_S[0]), intervals[0], alone, intervals[1])
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipeline.core.errors import DataError
+from pipeline.evaluation.intervals import Interval
 from pipeline.evaluation.leakage import FLAGS
-from pipeline.evaluation.metrics import Interval
 from pipeline.reporting import evidence, leads, views
 from pipeline.reporting.formatting import percent, points
 from pipeline.reporting.leads import Lead, PanelLeads

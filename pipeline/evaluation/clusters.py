@@ -10,7 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.evaluation.metrics import Interval, percentiles
+from pipeline.evaluation import intervals
+from pipeline.evaluation.intervals import Interval
+from pipeline.evaluation.metrics import percentiles
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -53,10 +55,13 @@ def _blocks(num_rows: int, num_columns: int) -> list[slice]:
     return [slice(start, start + at_once) for start in range(0, num_rows, at_once)]
 
 
-def interval(resampled_B: Floats, num_clusters: int) -> Interval | None:
+def interval(resampled_B: Floats, num_clusters: int, share: float | None) -> Interval | None:
     """95 % percentile interval; None for fewer than two clusters, which do not show how clusters vary.
 
-    Resamples without any of the questions are left out.
+    Resamples without any of the questions are left out. Where `share`, of which they are resamples, is 0 or 1,
+    all of them are alike: the interval is Wilson's of so many clusters. It is None for what is no share.
     """
+    if share is not None and num_clusters and (known := intervals.exact(share, num_clusters)):
+        return known
     finite_b = resampled_B[np.isfinite(resampled_B)]
     return percentiles(finite_b) if num_clusters >= 2 and len(finite_b) else None

@@ -201,10 +201,11 @@ def _clusters(num: int, figure: _Figure, questions: Questions, drawn: Resamples)
 
 
 def _figure_of(name: str, prefix: str, value_S: Floats, resampled_BS: Floats, num_images: int) -> Row:
-    """Mean over seeds, its interval over images, and that over seeds."""
+    """Mean over seeds, its interval over images, and that over seeds; a difference is no share."""
+    share = None if prefix else float(value_S.mean())
     return {
         name: float(value_S.mean()),
-        f"{prefix}ci95": as_list(clusters.interval(resampled_BS.mean(axis=1), num_images)),
+        f"{prefix}ci95": as_list(clusters.interval(resampled_BS.mean(axis=1), num_images, share)),
         f"{prefix}seeds_ci95": as_list(interval_of_mean(value_S.tolist())),
     }
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.core.schemas import PredictionRow
 from pipeline.evaluation import intervals, metrics, tables
-from pipeline.evaluation.metrics import Interval
+from pipeline.evaluation.intervals import Interval
 
 Row = dict[str, Any]  # of reports/evaluate/<row>.json
 Answers = Sequence[PredictionRow]  # of reports/evaluate/<row>.parquet, of one question
@@ -103,7 +103,7 @@ def _over_cells(ours: _Clips, theirs: _Clips) -> Interval | None:
         return None
     mean = sum(map(sum, sums.values())) / num_clips
     squares = sum((sum(values) - len(values) * mean) ** 2 for values in sums.values())
-    return metrics.around(mean, squares * num_cells / (num_cells - 1) / num_clips**2, num_cells - 1)
+    return intervals.around(mean, squares * num_cells / (num_cells - 1) / num_clips**2, num_cells - 1)
 
 
 def _by_clip(answers: Answers) -> _Clips:

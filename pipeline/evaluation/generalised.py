@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from pipeline.core.errors import DataError
 from pipeline.core.stacking import sweep
-from pipeline.evaluation import metrics
+from pipeline.evaluation import intervals, metrics
+from pipeline.evaluation.intervals import Interval
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -79,33 +80,42 @@ def spans(
     *,
     num_resamples: int,
     generator: np.random.Generator,
-) -> dict[str, metrics.Interval]:
+) -> dict[str, Interval]:
     """95 % percentile bootstrap intervals of the triples over cells of subject and class, as in `metrics.accuracy`.
 
-    Resamples without clips of seen or of unseen classes are left out; without any left the result is empty. The area
-    has no interval, because its curve is not a sum over cells.
+    Resamples without clips of seen or of unseen classes are left out. Where all clips of a side are right, or none, the
+    share has Wilson's interval of so many cells. A harmonic mean of 0 or 1 then has that of the ends of both sides: it
+    grows with either. The area has no interval, because its curve is not a sum over cells.
     """
     cell_N = metrics.cells(scores.truth_N.tolist(), subject_N)
     sides = (scores.is_seen_N, ~scores.is_seen_N)
     counts_G = [np.bincount(cell_N, side) for side in sides]
     counts_G += [np.bincount(cell_N, side & is_right_N) for is_right_N in right.values() for side in sides]
+    counts_GX = np.stack(counts_G, axis=1).astype(np.int64)
     blocks = [
-        drawn_BH @ kinds_HX
-        for kinds_HX, drawn_BH in metrics.resampled_cells(
-            np.stack(counts_G, axis=1).astype(np.int64), num_resamples, generator
-        )
+        drawn_BH @ kinds_HX for kinds_HX, drawn_BH in metrics.resampled_cells(counts_GX, num_resamples, generator)
     ]
     drawn_BX = np.concatenate(blocks)
     drawn_BX = drawn_BX[(drawn_BX[:, :2] > 0).all(axis=1)]
-    intervals: dict[str, metrics.Interval] = {}
-    if not len(drawn_BX):
-        return intervals
+    found: dict[str, Interval] = {}
     for place, way in enumerate(right, start=1):
-        share_B2 = drawn_BX[:, 2 * place : 2 * place + 2] / drawn_BX[:, :2]
-        both_B = 2 * share_B2.prod(axis=1) / np.maximum(share_B2.sum(axis=1), _NOTHING)
-        values = (share_B2[:, 0], share_B2[:, 1], both_B)
-        intervals |= {name + way: metrics.percentiles(value_B) for name, value_B in zip(TRIPLE, values, strict=True)}
-    return intervals
+        columns = slice(2 * place, 2 * place + 2)
+        share_B2 = drawn_BX[:, columns] / drawn_BX[:, :2]
+        share_2 = counts_GX[:, columns].sum(axis=0) / counts_GX[:, :2].sum(axis=0)
+        ends = _triple(share_2, share_B2, (counts_GX[:, :2] > 0).sum(axis=0))
+        found |= {name + way: end for name, end in zip(TRIPLE, ends, strict=True) if end}
+    return found
+
+
+def _triple(share_2: Floats, share_B2: Floats, num_cells_2: npt.NDArray[np.int64]) -> list[Interval | None]:
+    """The intervals of both shares and of their harmonic mean; None where no resample has clips of both sides."""
+    both_B = 2 * share_B2.prod(axis=1) / np.maximum(share_B2.sum(axis=1), _NOTHING)
+    drawn = [metrics.percentiles(value_B) if len(value_B) else None for value_B in (*share_B2.T, both_B)]
+    known = [intervals.exact(share, num) for share, num in zip(share_2.tolist(), num_cells_2.tolist(), strict=True)]
+    seen, unseen, both = (exact or ends for exact, ends in zip((*known, None), drawn, strict=True))
+    if seen and unseen and metrics.harmonic_mean(*share_2) in (0.0, 1.0):
+        both = metrics.harmonic_mean(seen[0], unseen[0]), metrics.harmonic_mean(seen[1], unseen[1])
+    return [seen, unseen, both]
 
 
 def curve(scores: AllScores) -> tuple[Floats, Floats]:

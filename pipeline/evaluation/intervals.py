@@ -1,14 +1,67 @@
-"""Intervals of a mean over splits: one that allows for what splits share, and one over the seeds of training.
+"""Intervals of shares and of means over splits.
 
-Splits drawn from one set of classes share most of their training and much of their test, so their figures vary less
-than those of new data would: the plain interval over them is too narrow.
+Of a mean over splits there are two: one that allows for what splits share, and one over the seeds of training. Splits
+drawn from one set of classes share most of their training and much of their test, so their figures vary less than those
+of new data would: the plain interval over them is too narrow.
+
+Where all clips are right, or none, neither a bootstrap nor the spread of splits has a width; `wilson` has.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.evaluation.metrics import Interval, around
+Interval = tuple[float, float]
+
+COVERAGE = 0.95
+
+
+def wilson(num_right: float, num_clips: float) -> Interval:
+    """95 % interval of a share of independent clips (Wilson, 1927); it has a width at 0 and at 1 too.
+
+    The numbers need not be whole: clips that depend on one another count as fewer (`effective_number`). Raises
+    ValueError where there is no clip or more are right than there are.
+
+    >>> [round(end, 3) for end in wilson(20, 20)], [round(end, 3) for end in wilson(0, 5)]
+    ([0.839, 1.0], [0.0, 0.434])
+    """
+    if not 0 <= num_right <= num_clips or num_clips <= 0:
+        raise ValueError(
+            f"{num_right} of {num_clips} clips: expected at least one clip, and no more right than there are"
+        )
+    from scipy.special import ndtri  # .2 s to import, and only several figures need it
+
+    z2 = float(ndtri(0.5 + COVERAGE / 2)) ** 2
+    middle = (num_right + z2 / 2) / (num_clips + z2)
+    half = (z2 * (num_right * (1 - num_right / num_clips) + z2 / 4)) ** 0.5 / (num_clips + z2)
+    # At the ends one side is exact; rounding must not leave the share outside.
+    low = 0.0 if num_right == 0 else max(0.0, middle - half)
+    return low, 1.0 if num_right == num_clips else min(1.0, middle + half)
+
+
+def exact(share: float, num: float) -> Interval | None:
+    """Wilson's interval of a share of 0 or 1, in which no resample differs; None for any other share."""
+    return wilson(share * num, num) if share in (0.0, 1.0) else None
+
+
+def effective_number(num_of_class: Sequence[int]) -> float:
+    """So many independent cells tell a share as well as the mean of the shares of these classes does.
+
+    Where all have the same p, the mean over C classes of n_c cells has the variance p (1 - p) / C² times the sum of
+    1 / n_c. That is one of C² / sum(1 / n_c) cells: all of them where classes are even, fewer where they are not.
+
+    >>> effective_number([4, 4]), effective_number([1, 7])
+    (8.0, 3.5)
+    """
+    return len(num_of_class) ** 2 / sum(1 / num for num in num_of_class)
+
+
+def around(middle: float, variance: float, freedom: int) -> Interval:
+    """Student's 95 % interval of a mean, from its variance and the degrees of freedom of that variance."""
+    from scipy.special import stdtrit  # .2 s to import, and only several figures need it
+
+    half = float(stdtrit(freedom, 0.5 + COVERAGE / 2)) * variance**0.5
+    return middle - half, middle + half
 
 
 def corrected(values: Sequence[float], test_to_train: float) -> Interval | None:

@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.errors import DataError, FormatError
+from pipeline.evaluation import intervals
+from pipeline.evaluation.intervals import COVERAGE, Interval, around
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-Interval = tuple[float, float]
 
-COVERAGE = 0.95
 TOP = 5
 BATCH = 64  # clips; of the published means over batches
 _BLOCK_VALUES = 1 << 22  # numbers held at once
@@ -25,9 +25,9 @@ _BLOCK_VALUES = 1 << 22  # numbers held at once
 
 @dataclass(frozen=True)
 class Accuracy:
-    """The figures of one set of predictions, each with its percentile bootstrap interval over cells.
+    """The figures of one set of predictions, each with its interval over cells: bootstrap, at 0 and 1 Wilson's.
 
-    Intervals are None for a single cell. `top5` is None for five candidates or fewer, where it is always 1.
+    The bootstrap is None for a single cell. `top5` is None for five candidates or fewer, where it is always 1.
     """
 
     top1: float
@@ -144,7 +144,12 @@ def accuracy(
     A subject repeats an action in much the same way, so the clips of a cell are not independent: whole cells are drawn
     with replacement, as many as there are. A clip of an unknown subject is its own cell. A class that a resample misses
     is left out of that resample's class mean. The interval covers other subjects and other mixes of these classes, not
-    other classes. Raises DataError without clips.
+    other classes.
+
+    At 0 and 1 all resamples are alike, which is no certainty: the interval is Wilson's there, of as many right answers
+    as there are cells. That is the least that the clips tell: those of a cell count as one, for how much they differ
+    cannot be seen where all are right. A class mean counts `intervals.effective_number` cells. Raises DataError without
+    clips.
     """
     if not len(rank_N):
         raise DataError("no scored clips: the split's test clips and the scores have nothing in common")
@@ -153,36 +158,32 @@ def accuracy(
     if len(counts_G4) > 1:
         blocks = [_figures(*block) for block in resampled_cells(counts_G4, num_resamples, generator)]
         ends = [percentiles(np.concatenate(figure)) for figure in zip(*blocks, strict=True)]
-    top5 = top_five(rank_N, num_candidates)
+    top1, top5 = top_k(rank_N, 1), top_five(rank_N, num_candidates)
+    mean, num_effective = class_mean(rank_N, truth_N), intervals.effective_number(np.bincount(counts_G4[:, 0]).tolist())
     return Accuracy(
-        top1=top_k(rank_N, 1),
-        top1_ci95=ends[0],
+        top1=top1,
+        top1_ci95=intervals.exact(top1, len(counts_G4)) or ends[0],
         top5=top5,
-        top5_ci95=None if top5 is None else ends[1],
-        class_mean=class_mean(rank_N, truth_N),
-        class_mean_ci95=ends[2],
+        top5_ci95=None if top5 is None else intervals.exact(top5, len(counts_G4)) or ends[1],
+        class_mean=mean,
+        class_mean_ci95=intervals.exact(mean, num_effective) or ends[2],
         mean_of_batches=mean_of_batches(rank_N),
         num_cells=len(counts_G4),
     )
 
 
 def interval_over_splits(values: Sequence[float]) -> Interval | None:
-    """95 % Student t interval of the mean of independent splits, clipped to [0, 1]; None for fewer than two."""
-    return within_unit(interval_of_mean(values))
+    """95 % Student t interval of the mean of independent splits, clipped to [0, 1].
+
+    None for fewer than two, and where all are 0 or all are 1: shares at an end have no spread, which is no certainty.
+    """
+    return None if set(values) in ({0.0}, {1.0}) else within_unit(interval_of_mean(values))
 
 
 def interval_of_mean(values: Sequence[float]) -> Interval | None:
     """95 % Student t interval of the mean of independent figures, such as differences; None for fewer than two."""
     num = len(values)
     return around(float(np.mean(values)), float(np.var(values, ddof=1)) / num, num - 1) if num > 1 else None
-
-
-def around(middle: float, variance: float, freedom: int) -> Interval:
-    """Student's 95 % interval of a mean, from its variance and the degrees of freedom of that variance."""
-    from scipy.special import stdtrit  # .2 s to import, and only several figures need it
-
-    half = float(stdtrit(freedom, 0.5 + COVERAGE / 2)) * variance**0.5
-    return middle - half, middle + half
 
 
 def within_unit(interval: Interval | None) -> Interval | None:

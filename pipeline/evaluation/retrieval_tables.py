@@ -142,7 +142,9 @@ def _figures(group: Sequence[_Measured]) -> Row:
     row: Row = {"performances": num_performances}
     for name, value, resampled_B in zip(FIGURES, value_F, resampled_BF.T, strict=True):
         row[name] = float(value)
-        row[f"{name}_ci95"] = as_list(clusters.interval(resampled_B, num_performances))
+        row[f"{name}_ci95"] = as_list(
+            clusters.interval(resampled_B, num_performances, None if name == MEDIAN else float(value))
+        )
     return row
 
 

@@ -12,10 +12,11 @@ from pipeline.evaluation.generalised import AREA, TRIPLE, WAYS
 from pipeline.evaluation.metrics import Accuracy, as_list
 
 Row = dict[str, Any]
-Over = Literal["splits", "seeds", "cells"]
+Over = Literal["splits", "seeds", "cells", "exact"]
 
 FIGURES = ("top1", "top5", "class_mean")  # with an interval in every row
 BATCHES = "mean_of_batches"
+_ENDS = (0.0, 1.0)  # shares of which resamples, splits and seeds show no spread
 # Of rows over all test clips and classes alone; calibrated and gated where the method's stage chose how.
 GENERALISED = (*(name + way for way in WAYS for name in TRIPLE), AREA)
 _METHOD = ("dataset", "split_table", "protocol", "modality", "encoder", "method", "variant", "embeddings")
@@ -29,8 +30,9 @@ class Mean:
     """A figure over splits, the seeds of each averaged first, with its 95 % interval and what that is over.
 
     The interval is over splits where there are several, else over the seeds of the single split (which says nothing
-    about other classes), else over the cells of subject and class of the single row. `ci95_corrected` is the interval
-    over splits that allows for what they share.
+    about other classes), else over the cells of subject and class of the single row. Of a figure of 0 or 1 it is exact
+    (Wilson), as the row with most cells has it: other splits share clips with that one, other seeds all of them.
+    `ci95_corrected` is the interval over splits that allows for what they share.
     """
 
     value: float
@@ -116,6 +118,8 @@ def mean(rows: Sequence[Row], name: str) -> Mean:
     by_split = of_splits(rows, name)
     means = [float(np.mean(seeds)) for seeds in by_split]
     value, num_seeds = float(np.mean(means)), max(map(len, by_split))
+    if value in _ENDS:
+        return Mean(value, _narrowest(rows, name), None, "exact", len(means), num_seeds)
     if len(means) > 1:
         ratio = unseen_to_seen(rows)
         corrected = metrics.within_unit(intervals.corrected(means, ratio)) if ratio is not None else None
@@ -132,10 +136,12 @@ def rows_of(summary: Mapping[str, Any], rows: Sequence[Row]) -> list[Row]:
 def of_summary(summary: Mapping[str, Any], rows: Sequence[Row], name: str) -> Mean:
     """Top-1 or a figure of GENERALISED as the summary of these rows has it; equal to `mean` of them.
 
-    Summaries hold intervals over splits alone. That of a single split is its row's own, or over its seeds.
+    Summaries hold intervals of several splits alone. That of a single split is its row's own, or over its seeds.
     """
     is_top1 = name == "top1"
     value, num_splits, num_seeds = summary["mean" if is_top1 else name], summary["n"], summary["num_seeds"]
+    if value in _ENDS:
+        return Mean(value, _narrowest(rows, name), None, "exact", num_splits, num_seeds)
     if num_splits > 1:
         corrected = summary["ci95_corrected"] if is_top1 else None
         return Mean(value, summary["ci95" if is_top1 else f"{name}_ci95"], corrected, "splits", num_splits, num_seeds)
@@ -169,7 +175,8 @@ def _summary(rows: Sequence[Row]) -> Row:
         keys = ("mean", "ci95") if name == "top1" else (name, f"{name}_ci95")
         summary |= dict(zip(keys, (value, interval), strict=True))
     summary["ci95_corrected"] = as_list(mean(rows, "top1").ci95_corrected)
-    summary["ci95_seeds"] = as_list(metrics.within_unit(intervals.over_seeds(seeds)))
+    over_seeds = None if summary["mean"] in _ENDS else intervals.over_seeds(seeds)  # which would have no width
+    summary["ci95_seeds"] = as_list(metrics.within_unit(over_seeds))
     summary[BATCHES] = _mean_of_splits(rows, BATCHES)[0]
     for name in (name for name in GENERALISED if name in rows[0]):
         summary[name], summary[f"{name}_ci95"] = _mean_of_splits(rows, name)
@@ -183,9 +190,15 @@ def _within_split(rows: Sequence[Row], name: str) -> tuple[Over, Sequence[float]
     return "cells", rows[0].get(f"{name}_ci95")
 
 
+def _narrowest(rows: Sequence[Row], name: str) -> Sequence[float] | None:
+    """The interval of the row that has most cells; None for a figure without intervals."""
+    known: list[Sequence[float]] = [ci95 for row in rows if (ci95 := row.get(f"{name}_ci95"))]
+    return min(known, key=lambda ci95: ci95[1] - ci95[0], default=None)
+
+
 def _mean_of_splits(rows: Sequence[Row], name: str) -> tuple[float | None, list[float] | None]:
-    """The mean of a figure with its interval over splits; None for a figure that a row does not have, such as top-5."""
+    """The mean of a figure with its interval of several splits; None for one that rows do not have (top-5)."""
     if rows[0][name] is None:
         return None, None
     figure = mean(rows, name)
-    return figure.value, as_list(figure.ci95 if figure.over == "splits" else None)
+    return figure.value, as_list(figure.ci95 if figure.num_splits > 1 else None)

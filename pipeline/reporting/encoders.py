@@ -180,7 +180,9 @@ def _method(line: Line) -> str:
 def _figure(line: Line) -> str:
     """Per cents with an interval (over splits the corrected one) and what the interval is over."""
     ci95, num_seeds = line.ci95_corrected or line.ci95, len({row["seed"] for row in line.rows})
-    over = {"splits": f"{line.num_splits} splits", "seeds": f"{num_seeds} seeds", "cells": "1 split"}[line.over]
+    over = {"splits": f"{line.num_splits} splits", "seeds": f"{num_seeds} seeds", "cells": "1 split", "exact": "exact"}[
+        line.over
+    ]
     return f"{percent(line.value)} ({f'{span(ci95)}, ' if ci95 else ''}{over})"
 
 

@@ -86,7 +86,7 @@ class CellRequest(Params):
 
 @dataclass(frozen=True)
 class Measured:
-    """A figure of ours: the mean over splits, after that over the seeds of each; `over` says what the interval is over.
+    """A figure of ours: the mean over splits, after that over the seeds of each; `over` is the kind of interval.
 
     `ci95_corrected` is the interval over splits that allows for what they share. The value is a share, or a cost, which
     has neither intervals nor splits.
@@ -193,19 +193,26 @@ def best(cells: Sequence[Cell]) -> Cell | None:
     """The cell that is certainly ahead of all others; None without others or with intervals of different kinds.
 
     Over splits it must be ahead of each by a paired difference that is not noise. Over cells its interval must lie
-    above those of all others; an interval without width (all clips right or none) does not count. Over the seeds of a
-    single split no cell is ahead, since such intervals do not cover other clips.
+    above those of all others; an interval without width does not count. Over the seeds of a single split no cell is
+    ahead, since such intervals do not cover other clips.
     """
     comparable = [cell for cell in cells if not cell.remarks]
-    over = {cell.measured.over for cell in comparable}
+    over = {_drawn_over(cell) for cell in comparable}
     if len(comparable) < 2 or len(over) > 1 or over == {"seeds"}:
         return None
     highest = max(comparable, key=lambda cell: cell.measured.value)
     return highest if all(_is_ahead(highest, cell) for cell in comparable if cell is not highest) else None
 
 
+def _drawn_over(cell: Cell) -> tables.Over:
+    """What the interval is over, or would be if the figure were neither 0 nor 1."""
+    if cell.measured.num_splits > 1:
+        return "splits"
+    return "seeds" if cell.measured.num_seeds > 1 else "cells"
+
+
 def _is_ahead(cell: Cell, other: Cell) -> bool:
-    if cell.measured.over == "splits":
+    if _drawn_over(cell) == "splits":
         difference = differences.paired(cell.rows, other.rows, cell.figure)
         return difference is not None and difference.mean > 0 and difference.is_noise is False
     own_span, other_span = _span(cell), _span(other)

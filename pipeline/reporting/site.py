@@ -27,6 +27,7 @@ from pipeline.reporting import (
     formatting,
     heat_maps,
     leads,
+    matrix,
     ranking,
     scatter,
     trail,
@@ -73,6 +74,7 @@ def write(folder: Path, title: str, evidence: Evidence, drawn: Drawn, plan: Plan
     ranked = ranking.rankings(panels, evidence.results)
     compared: dict[str, Any] = {"ahead": ahead, "ranked": ranked, "gaps": leads.gaps(panels, evidence.results)}
     picture = Markup(dag.linked(drawn.picture, _links(evidence)))  # noqa: S704 - drawn by dag.svg, which escapes
+    compared |= {"matrices": matrix.matrices(panels)}
     parts: dict[str, Any] = compared | _summed_up(evidence, panels, compared) | {"evidence": evidence, "tables": tables}
     _page(site, folder, "index.html", **parts, picture=picture, questions=views.questions(evidence.results))
     for table in tables:
@@ -175,6 +177,7 @@ def _environment(title: str, evidence: Evidence, tables: Sequence[FilledTable], 
     site.globals |= {
         "title": title,
         "style": Markup(style),  # noqa: S704 - our own file
+        "script": Markup((_TEMPLATES / "sort.js").read_text(encoding="utf-8")),  # noqa: S704 - our own file
         "charts": charts,
         "bipartite": bipartite,
         "heat_maps": heat_maps,

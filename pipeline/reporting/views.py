@@ -1,16 +1,17 @@
 """The values that templates show: panels of methods side by side, per-class bars, confusions."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.core.schemas import PredictionRow
-from pipeline.evaluation import metrics, tables
+from pipeline.evaluation import intervals, metrics, tables
+from pipeline.evaluation.generalised import TRIPLE
 from pipeline.evaluation.tables import GENERALISED, Over
 from pipeline.reporting.evidence import Result, Row
 
 _Question = tuple[str, str, str, int]  # dataset, split table, label space, number of classes
-_Group = tuple[str, str, str | None, str, list[tuple[str, Row]]]
+_Group = tuple[str, str, str | None, str, list["Listed"]]
 
 _DETAILS = ("modality", "encoder", "variant", "embeddings", "refit", "source")
 QUESTION = ("dataset", "split_table", "protocol", "split", "label_space", "num_classes")
@@ -87,12 +88,26 @@ class Panel:
 
 
 @dataclass(frozen=True)
+class Listed:
+    """A summary of a result, with its figures and the intervals of whatever kind that they have."""
+
+    result: str
+    summary: Row
+    top1: tables.Mean
+    class_mean: tables.Mean
+    top5: tables.Mean | None  # None where it cannot be wrong
+    generalised: list[tables.Mean]  # seen, unseen and harmonic mean, where measured
+
+
+@dataclass(frozen=True)
 class ClassBar:
-    """Accuracy of one class."""
+    """Accuracy of one class, with Wilson's interval of as many clips as it has cells: a subject's count as one."""
 
     name: str
     value: float
+    ci95: intervals.Interval
     num_clips: int
+    num_cells: int
 
 
 @dataclass(frozen=True)
@@ -110,9 +125,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class Confusion:
-    """Rows are true classes, columns answers; a cell is (count and share, whether it is right), None for no clip."""
+    """Rows are true classes, columns answers; a cell is (count and share, whether it is right), None for no clip.
+
+    `seen` says of each column whether its class is one of training, in words; empty for an unseen class, and for all
+    where it is not known.
+    """
 
     names: list[str]
+    seen: list[str]
     rows: list[tuple[str, list[tuple[Cell | None, bool]]]]
 
 
@@ -143,21 +163,23 @@ def panels(results: Sequence[Result]) -> list[Panel]:
 
 
 def questions(results: Sequence[Result]) -> list[tuple[str, list[_Group]]]:
-    """By label space groups of (dataset, split table, protocol, candidates, [(result, summary)]) to compare.
+    """By label space groups of (dataset, split table, protocol, candidates, summaries) to compare.
 
     The best zero-shot summary of a group is first. Each question has a table of its own.
     """
-    groups: dict[_Question, list[tuple[str, Row]]] = {}
+    groups: dict[_Question, list[Listed]] = {}
     for result in results:
         for summary in result.summaries:
-            groups.setdefault(_question(summary), []).append((result.name, summary))
+            groups.setdefault(_question(summary), []).append(_listed(result, summary))
     num_alike = Counter(key[:3] for key in groups)
     by_space: dict[str, list[_Group]] = {}
     for key in sorted(groups, key=_order):
         dataset, split_table, space, num_classes = key
-        members = sorted(groups[key], key=lambda pair: (bool(pair[1]["leaks"]), -pair[1]["mean"]))
+        members = sorted(groups[key], key=lambda one: (bool(one.summary["leaks"]), -one.summary["mean"]))
         candidates = _candidates(space, num_classes if num_alike[key[:3]] > 1 else None)
-        by_space.setdefault(space, []).append((dataset, split_table, members[0][1]["protocol"], candidates, members))
+        by_space.setdefault(space, []).append(
+            (dataset, split_table, members[0].summary["protocol"], candidates, members)
+        )
     return list(by_space.items())
 
 
@@ -172,13 +194,12 @@ def breakdowns(result: Result) -> list[Breakdown]:
 
     Answers among different numbers of classes are kept apart, since their chance differs.
     """
-    made = []
+    made, unseen = [], _unseen(result)
     for space in _SPACES:
         by_number = answers(result, space)
         for num_classes, lines in by_number.items():
             candidates = _candidates(space, num_classes if len(by_number) > 1 else None)
-            counts = metrics.confusion([row.class_id for row in lines], [row.predicted for row in lines])
-            made.append(_breakdown(space, candidates, metrics.chance(num_classes), counts, result.class_names))
+            made.append(_breakdown(space, candidates, metrics.chance(num_classes), lines, result.class_names, unseen))
     return made
 
 
@@ -229,11 +250,25 @@ def _panel(group: Sequence[tuple[Result, Row]]) -> Panel:
     )
 
 
+def _listed(result: Result, summary: Row) -> Listed:
+    rows = tables.rows_of(summary, result.rows)
+    return Listed(
+        result=result.name,
+        summary=summary,
+        top1=tables.of_summary(summary, rows, "top1"),
+        class_mean=tables.mean(rows, "class_mean"),
+        top5=None if rows[0]["top5"] is None else tables.mean(rows, "top5"),
+        generalised=[tables.of_summary(summary, rows, name) for name in TRIPLE if name in summary],
+    )
+
+
 def _line(result: Result, summary: Row, varying: Sequence[str]) -> Line:
     """The figures are those of the summary, as evaluate has written them."""
     rows = tables.rows_of(summary, result.rows)
     top1 = tables.of_summary(summary, rows, "top1")
-    details = {key: summary[key] if key != "source" else f"learnt from {summary[key] or 'itself'}" for key in varying}
+    details = {key: summary[key] for key in varying}
+    details |= {"source": f"learnt from {summary['source'] or 'itself'}"} if "source" in varying else {}
+    details |= {"variant": f"variant {summary['variant']}"} if "variant" in varying else {}
     generalised = {key: tables.of_summary(summary, rows, key) for key in GENERALISED if key in summary}
     return Line(
         result=result.name,
@@ -252,28 +287,59 @@ def _line(result: Result, summary: Row, varying: Sequence[str]) -> Line:
     )
 
 
+def _unseen(result: Result) -> dict[str, set[int]]:
+    """The unseen classes of each split: those of all test clips of two label spaces. Left out where one has no clip."""
+    found: dict[str, set[int]] = {}
+    for row in result.predictions:
+        if row.label_space in ("unseen", "all"):
+            found.setdefault(row.split, set()).add(row.class_id)
+    numbers = {row["split"]: row["num_unseen_classes"] for row in result.rows}
+    return {split: class_ids for split, class_ids in found.items() if len(class_ids) == numbers[split]}
+
+
 def _breakdown(
-    space: str, candidates: str, chance: float, counts: dict[tuple[int, int], int], names: dict[int, str]
+    space: str,
+    candidates: str,
+    chance: float,
+    lines: Sequence[PredictionRow],
+    names: dict[int, str],
+    unseen: dict[str, set[int]],
 ) -> Breakdown:
-    totals: Counter[int] = Counter()
-    for (true, _), count in counts.items():
-        totals[true] += count
+    counts = metrics.confusion([row.class_id for row in lines], [row.predicted for row in lines])
+    totals = Counter(row.class_id for row in lines)
     cells = {pair: Cell(count, count / totals[pair[0]]) for pair, count in counts.items()}
-    nothing = Cell(0, 0.0)
-    bars = [ClassBar(names[c], cells.get((c, c), nothing).share, totals[c]) for c in sorted(totals)]
     wrong = sorted((pair for pair in cells if pair[0] != pair[1]), key=lambda pair: (-cells[pair].share, pair))
     mistakes = [(names[true], names[named], cells[true, named]) for true, named in wrong[:8]]
+    columns = sorted({class_id for pair in cells for class_id in pair})
+    splits = sorted({row.split for row in lines}) if space != "unseen" else []
     return Breakdown(
         space=space,
         candidates=candidates,
         chance=chance,
-        bars=sorted(bars, key=lambda bar: (-bar.value, bar.name)),
-        confusion=_confusion(cells, sorted(totals), names),
+        bars=sorted(_bars(lines, names), key=lambda bar: (-bar.value, bar.name)),
+        confusion=Confusion(
+            names=[names[column] for column in columns],
+            seen=[_seen(column, splits, unseen) for column in columns],
+            rows=[(names[t], [(cells.get((t, named)), t == named) for named in columns]) for t in sorted(totals)],
+        ),
         mistakes=mistakes,
     )
 
 
-def _confusion(cells: dict[tuple[int, int], Cell], true: Iterable[int], names: dict[int, str]) -> Confusion:
-    columns = sorted({class_id for pair in cells for class_id in pair})
-    rows = [(names[t], [(cells.get((t, named)), t == named) for named in columns]) for t in true]
-    return Confusion([names[column] for column in columns], rows)
+def _bars(lines: Sequence[PredictionRow], names: dict[int, str]) -> Iterator[ClassBar]:
+    """The cells of a class are its subjects; a clip of an unknown subject is its own. Splits and seeds repeat them."""
+    by_class: dict[int, list[PredictionRow]] = {}
+    for row in lines:
+        by_class.setdefault(row.class_id, []).append(row)
+    for class_id, rows in by_class.items():
+        share = sum(row.predicted == class_id for row in rows) / len(rows)
+        num_cells = len({row.clip_id if row.subject is None else row.subject for row in rows})
+        ci95 = intervals.wilson(share * num_cells, num_cells)
+        yield ClassBar(names[class_id], share, ci95, len(rows), num_cells)
+
+
+def _seen(class_id: int, splits: Sequence[str], unseen: dict[str, set[int]]) -> str:
+    if not set(splits) <= set(unseen):
+        return ""
+    num = sum(class_id not in unseen[split] for split in splits)
+    return "" if num == 0 else "seen" if num == len(splits) else f"seen in {num} of {len(splits)} splits"

@@ -12,6 +12,7 @@ from pipeline import cli
 from pipeline.commands import compositional
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.seeds import generator
+from pipeline.evaluation import intervals
 from pipeline.formats.caption_pairs import KINDS
 from pipeline.models import clip
 from tests.steps.comparisons import unit
@@ -66,7 +67,7 @@ def test_accuracy_by_rule_with_ties_as_halves(folder):
     found = measured(folder)
     far, same = found.lines[1:]
     assert [line.rule for line in found.lines] == ["all", "far", "same"]
-    assert (far.accuracy, far.ci95, far.n, far.num_images) == (1.0, (1.0, 1.0), NUM, NUM)
+    assert (far.accuracy, far.ci95, far.n, far.num_images) == (1.0, intervals.wilson(NUM, NUM), NUM, NUM)
     assert (same.accuracy, same.ci95) == (0.5, (0.5, 0.5))
     assert (found.lines[0].accuracy, found.mean_of_rules, found.lines[0].n) == (0.75, 0.75, 2 * NUM)
     assert found.num_missing == 0
@@ -151,7 +152,7 @@ def test_the_command_prints_a_table_and_writes_json(folder, monkeypatch, is_row)
     assert result.exit_code == 0, result.output
     assert asked == [(weights, 3)]
     rows = [line.split() for line in result.stdout.splitlines() if line.startswith(("all", "far", "same"))]
-    assert rows[1][:5] == ["far", "30", "30", "100.0", "100.0-100.0"]
+    assert rows[1][:5] == ["far", "30", "30", "100.0", "88.6-100.0"]
     written = json.loads((folder / "out.json").read_text())
     assert (written["file"], written["num_missing"], written["lines"][1]["accuracy"]) == ("asked.jsonl", 0, 1.0)
     assert CliRunner().invoke(cli.app, [*command, "--kind", "aro"]).exit_code == 1

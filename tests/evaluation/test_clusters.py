@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.core.seeds import generator
-from pipeline.evaluation import clusters, metrics
+from pipeline.evaluation import clusters, intervals, metrics
 
 
 def test_names_are_numbered_alike_where_they_are_alike():
@@ -54,7 +54,7 @@ def test_single_questions_give_the_interval_of_a_share():
     random = generator(2, "share")
     outcome_M = (np.arange(400) < 280).astype(np.float64)
     _, resampled_BS = clusters.means(outcome_M[None], np.arange(400), clusters.resamples(400, 4000, random))
-    low, high = clusters.interval(resampled_BS[:, 0], 400)
+    low, high = clusters.interval(resampled_BS[:, 0], 400, None)
     half = 1.96 * math.sqrt(0.7 * 0.3 / 400)
     assert (low, high) == pytest.approx((0.7 - half, 0.7 + half), abs=0.006)
 
@@ -77,13 +77,21 @@ def test_a_resample_without_the_question_is_left_out():
     _, resampled_BS = clusters.means(outcome_M, cluster_M, drawn)
     assert np.isnan(resampled_BS[0, 0])
     assert resampled_BS[1:, 0].tolist() == [1.0, 0.5]
-    low, high = clusters.interval(resampled_BS[:, 0], 2)
+    low, high = clusters.interval(resampled_BS[:, 0], 2, None)
     assert 0.5 <= low < high <= 1.0
 
 
 def test_one_picture_has_no_interval():
-    assert clusters.interval(np.array([0.5, 0.5]), 1) is None
-    assert clusters.interval(np.array([np.nan]), 5) is None
+    assert clusters.interval(np.array([0.5, 0.5]), 1, 0.5) is None
+    assert clusters.interval(np.array([np.nan]), 5, None) is None
+
+
+def test_a_share_of_all_or_of_nothing_is_no_certainty() -> None:
+    for share in (0.0, 1.0):
+        resampled_B = np.full(100, share)
+        assert clusters.interval(resampled_B, 12, share) == intervals.wilson(12 * share, 12)
+        assert clusters.interval(resampled_B, 12, None) == (share, share)  # a median rank of 1 is no share
+    assert clusters.interval(np.array([]), 0, 0.0) is None
 
 
 def test_the_interval_of_differences_may_lie_below_zero():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.core.errors import DataError
-from pipeline.evaluation import generalised
+from pipeline.evaluation import generalised, intervals
 from pipeline.evaluation.generalised import AllScores
 from pipeline.evaluation.metrics import harmonic_mean
 
@@ -126,12 +126,20 @@ def test_resamples_without_a_side_are_left_out_and_nothing_right_has_the_harmoni
     asked = AllScores.of((np.array(truth)[:, None] == 1) * (np.array(CLASS_IDS) == 1), truth, CLASS_IDS, UNSEEN)
     right = generalised.answers(asked, calibration=None, gate_N=None)
     found = generalised.spans(asked, right, [5, 5], num_resamples=50, generator=np.random.default_rng(0))
-    assert found == {"top1_seen": (1.0, 1.0), "top1_unseen": (0.0, 0.0), "harmonic_mean": (0.0, 0.0)}
+    one_cell = intervals.wilson(1, 1)[0]
+    assert found == {
+        "top1_seen": (one_cell, 1.0),
+        "top1_unseen": (0.0, 1 - one_cell),
+        "harmonic_mean": (0.0, pytest.approx(harmonic_mean(1.0, 1 - one_cell))),
+    }
 
 
 def test_where_no_resample_has_both_sides_there_are_no_intervals() -> None:
-    asked = AllScores.of(np.zeros((2, 5)), [1, 3], CLASS_IDS, UNSEEN)
+    seen, unseen = [c for c in CLASS_IDS if c not in UNSEEN][:2], sorted(UNSEEN)[:2]
+    truth = [*seen, *unseen]
+    given = np.array([seen[0], seen[0], unseen[0], unseen[0]])  # half of either side is right
+    asked = AllScores.of((given[:, None] == np.array(CLASS_IDS)) * 1.0, truth, CLASS_IDS, UNSEEN)
     right = generalised.answers(asked, calibration=None, gate_N=None)
-    seeds = [np.random.default_rng(seed) for seed in range(20)]
-    found = [generalised.spans(asked, right, [5, 5], num_resamples=1, generator=seed) for seed in seeds]
+    seeds = [np.random.default_rng(seed) for seed in range(40)]
+    found = [generalised.spans(asked, right, [5] * 4, num_resamples=1, generator=seed) for seed in seeds]
     assert {len(one) for one in found} == {0, 3}

@@ -9,7 +9,7 @@ from scipy.stats import binom
 
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.seeds import generator
-from pipeline.evaluation import metrics
+from pipeline.evaluation import intervals, metrics
 
 CLASS_IDS = [2, 5, 7, 11, 12, 20, 21]
 
@@ -169,6 +169,24 @@ def test_a_single_cell_tells_nothing_of_others() -> None:
     assert (found.top1, found.top1_ci95, found.top5_ci95, found.class_mean_ci95) == (0.5, None, None, None)
 
 
+@pytest.mark.parametrize("is_right", [True, False])
+def test_at_0_and_1_the_interval_is_wilsons_of_the_cells(is_right: bool) -> None:
+    """Nine clips in four cells: of class 0 two subjects with three clips each, of class 1 two with one and two."""
+    truth, subject = [0] * 6 + [1] * 3, [1, 1, 1, 2, 2, 2, 1, 2, 2]
+    found = measured(np.array([1 if is_right else 9] * 9), truth, subject)
+    ends = intervals.wilson(4 * is_right, 4)
+    assert (found.top1, found.num_cells) == (float(is_right), 4)
+    assert found.top1_ci95 == found.top5_ci95 == found.class_mean_ci95 == ends
+    without = measured(np.array([1 if is_right else 9] * 9), truth)
+    assert without.top1_ci95 == intervals.wilson(9 * is_right, 9)
+    fewer = without.class_mean_ci95  # classes of six clips and of three tell as much as eight, four of each
+    assert fewer == pytest.approx(intervals.wilson(8 * is_right, 8))
+
+
+def test_a_single_cell_that_is_right_tells_a_little_of_others() -> None:
+    assert measured(np.array([1, 1]), [0, 0], [5, 5]).top1_ci95 == intervals.wilson(1, 1)
+
+
 def test_among_five_candidates_the_best_five_cannot_be_wrong_and_are_not_told() -> None:
     for num, told in ((5, None), (6, 0.5)):
         found = metrics.accuracy(
@@ -278,3 +296,9 @@ def test_the_harmonic_mean(seen: float, unseen: float, wanted: float) -> None:
 
 def test_chance_is_one_guess_among_the_candidates() -> None:
     assert metrics.chance(5) == 0.2
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_splits_that_are_all_right_or_all_wrong_show_no_spread(share: float) -> None:
+    assert metrics.interval_over_splits([share] * 3) is None
+    assert metrics.interval_over_splits([share, share, 0.5]) is not None

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pipeline.core.scores import Provenance
-from pipeline.evaluation import generalised, tables
+from pipeline.evaluation import generalised, intervals, tables
 from pipeline.evaluation.metrics import Accuracy
 
 METHOD = {
@@ -186,3 +186,23 @@ def test_what_a_summary_says_is_the_mean_of_its_rows(splits: int, seeds: int) ->
         assert list(found.ci95 or []) == list(expected.ci95 or [])
         if name == "top1":
             assert list(found.ci95_corrected or []) == list(expected.ci95_corrected or [])
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+@pytest.mark.parametrize("runs", [[("s0", 0)], [("s0", 0), ("s0", 1)], [("s0", 0), ("s1", 0)]])
+def test_a_figure_of_0_or_1_has_the_exact_interval_of_the_row_with_most_cells(
+    share: float, runs: list[tuple[str, int]]
+) -> None:
+    rows = [
+        row(*run, share) | {"top1_ci95": list(intervals.wilson(share * num, num))}
+        for run, num in zip(runs, (8, 12), strict=False)
+    ]
+    most = 12 if len(runs) > 1 else 8
+    found = tables.mean(rows, "top1")
+    assert (found.over, found.ci95_corrected) == ("exact", None)
+    assert list(found.ci95 or ()) == list(intervals.wilson(share * most, most))
+    (summary,) = tables.summaries(rows)
+    assert tables.of_summary(summary, rows, "top1") == found
+    assert (summary["ci95_corrected"], summary["ci95_seeds"]) == (None, None)
+    assert summary["ci95"] == (found.ci95 if summary["n"] > 1 else None)
+    assert tables.mean([one | {"ausuc": share} for one in rows], "ausuc").ci95 is None  # no row has one
