@@ -4,7 +4,7 @@ import base64
 import platform
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from pipeline.evaluation.generalised import WAYS
 from pipeline.evaluation.leakage import FLAGS, LEAKS, OPENERS
 from pipeline.reporting import audit, charts, formatting, leads, ranking, scatter, views
 from pipeline.reporting.evidence import Evidence, Result, StagePage
+from pipeline.reporting.gallery import PER_CELL, PER_ROW, Gallery
 from pipeline.reporting.page_strips import Strips
 from pipeline.reporting.result_tables import FilledTable
 
@@ -38,11 +39,18 @@ _LIBRARIES = (
 
 
 def write(
-    folder: Path, title: str, evidence: Evidence, picture: str, tables: Sequence[FilledTable], strips: Strips
+    folder: Path,
+    title: str,
+    evidence: Evidence,
+    picture: str,
+    tables: Sequence[FilledTable],
+    strips: Strips,
+    galleries: Mapping[str, Gallery],
 ) -> None:
     """Write the whole report into an empty folder.
 
-    `picture` is the pipeline as SVG (`dag.svg`), `strips` are the clips that pages name, as far as they could be drawn.
+    `picture` is the pipeline as SVG (`dag.svg`), `strips` are the clips that pages name, as far as they could be drawn,
+    `galleries` those of results, by name.
     """
     site = _environment(title, evidence, tables, strips)
     panels = views.panels(evidence.results)
@@ -72,8 +80,11 @@ def write(
             "audited": audit.sentences(result.rows),
             "shown": result.explained,
             "images": _images(result.explained),
+            "gallery": galleries.get(result.name),
         }
         _page(site, folder, result_file(result), "result.html", **parts)
+    for gallery in galleries.values():
+        _page(site, folder, gallery_file(gallery.result), "gallery.html", gallery=gallery)
     for shown in evidence.shown:
         _page(site, folder, shown_file(shown), "page.html", shown=shown, images=_images(shown))
     _page(site, folder, "provenance.html", evidence=evidence, versions=versions())
@@ -87,6 +98,11 @@ def write(
 def result_file(result: Result) -> str:
     """The file name of an evaluate row's page."""
     return f"evaluate-{_safe(result.name)}.html"
+
+
+def gallery_file(name: str) -> str:
+    """The file name of an evaluate row's gallery."""
+    return f"gallery-{_safe(name)}.html"
 
 
 def table_file(name: str) -> str:
@@ -127,7 +143,7 @@ def _environment(title: str, evidence: Evidence, tables: Sequence[FilledTable], 
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    site.filters |= {name: getattr(formatting, name) for name in ("percent", "points", "span", "number")}
+    site.filters |= {name: getattr(formatting, name) for name in ("percent", "points", "span", "number", "margin")}
     style = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
     site.globals |= {
         "title": title,
@@ -140,6 +156,9 @@ def _environment(title: str, evidence: Evidence, tables: Sequence[FilledTable], 
         "openers": OPENERS,
         "ways": WAYS,
         "result_file": result_file,
+        "gallery_file": gallery_file,
+        "per_cell": PER_CELL,
+        "per_row": PER_ROW,
         "shown_file": shown_file,
         "table_file": table_file,
         "files": {result.name: result_file(result) for result in evidence.results},

@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline.core import params as params_file
 from pipeline.core.outputs import whole_folder
 from pipeline.core.params import Params
-from pipeline.reporting import encoders, evidence, page_strips, result_tables, row_charts, site
+from pipeline.reporting import encoders, evidence, gallery, page_strips, result_tables, row_charts, site
 from pipeline.reporting.result_tables import Table
 from pipeline.reporting.row_charts import Chart
 
@@ -34,5 +34,6 @@ def report(
     charts = row_charts.draw(layout.charts, gathered)
     gathered = replace(gathered, shown=[*gathered.shown, *encoders.draw(gathered), *charts])
     strips = page_strips.draw([shown.page for shown in gathered.all_shown], arrays)
+    galleries = gallery.gather(gathered.results, arrays)
     with whole_folder(out) as folder:
-        site.write(folder, layout.title, gathered, dag.read_text(encoding="utf-8"), tables, strips)
+        site.write(folder, layout.title, gathered, dag.read_text(encoding="utf-8"), tables, strips, galleries)
