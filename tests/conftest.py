@@ -13,6 +13,7 @@ import yaml
 from filelock import FileLock
 
 ROOT = Path(__file__).parents[1]
+pytest_plugins = ["tests.browser"]
 
 # One thread a process: the suite runs in several, and results must not depend on the machine's cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
