@@ -30,22 +30,25 @@ _PERCENTILES = (1.0, 99.0)
 
 def strip(x_CT: Floats, layout: str, *, num_frames: int, height: int) -> Image.Image:
     """Frames of a clip side by side, spread over its non-empty ones; `layout` is an attribute of its store."""
+    return side_by_side(frames(x_CT, layout, num_frames=num_frames, height=height), GAP)
+
+
+def frames(x_CT: Floats, layout: str, *, num_frames: int, height: int) -> list[Image.Image]:
+    """The same frames one by one; of a signal, which has no pictures, one map of all of it."""
     if layout in LAYOUTS:
         bodies = placed(x_CT[:, spread(x_CT, num_frames)], layout, height)
-        frames = [_frame(bodies, layout, height, frame) for frame in range(num_frames)]
-    elif x_CT.ndim == 4:
-        frames = [_fitted(frame, height) for frame in pictures(x_CT[:, spread(x_CT, num_frames)])]
-    else:
-        flat_RT = np.moveaxis(x_CT, 1, -1).reshape(-1, x_CT.shape[1])
-        frames = [Image.fromarray(_grey(flat_RT)).convert("RGB").resize((num_frames * height, height))]
-    return side_by_side(frames, GAP)
+        return [_frame(bodies, layout, height, frame) for frame in range(num_frames)]
+    if x_CT.ndim == 4:
+        return [fitted(frame, height) for frame in pictures(x_CT[:, spread(x_CT, num_frames)])]
+    flat_RT = np.moveaxis(x_CT, 1, -1).reshape(-1, x_CT.shape[1])
+    return [Image.fromarray(_grey(flat_RT)).convert("RGB").resize((num_frames * height, height))]
 
 
-def side_by_side(frames: Sequence[Image.Image], gap: int) -> Image.Image:
+def side_by_side(row: Sequence[Image.Image], gap: int) -> Image.Image:
     """Pictures of one height in a row, with so many pixels of paper between them."""
-    sheet = Image.new("RGB", (sum(frame.width + gap for frame in frames) - gap, frames[0].height), PAPER)
+    sheet = Image.new("RGB", (sum(frame.width + gap for frame in row) - gap, row[0].height), PAPER)
     left = 0
-    for frame in frames:
+    for frame in row:
         sheet.paste(frame, (left, 0))
         left += frame.width + gap
     return sheet
@@ -79,7 +82,8 @@ def _grey(x: Floats) -> npt.NDArray[np.uint8]:
     return np.asarray(np.round(255 * share), np.uint8)
 
 
-def _fitted(frame: npt.NDArray[np.uint8], height: int) -> Image.Image:
+def fitted(frame: npt.NDArray[np.uint8], height: int) -> Image.Image:
+    """A picture (H, W, 3) at this height."""
     picture = Image.fromarray(frame)
     width = max(1, round(height * picture.width / picture.height))
     return picture.resize((width, height), Image.Resampling.BILINEAR)
