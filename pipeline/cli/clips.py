@@ -12,7 +12,7 @@ from pipeline.cli.app import clip_app
 def clip_show(
     clip: Annotated[
         str,
-        typer.Argument(metavar="ID|FILE", help="A clip of data/ingest, as demo/S001C001P001R002A001, or a file."),
+        typer.Argument(metavar="ID|FILE", help="A clip of data/ingest, as demo/S001C001P001R001A001, or a file."),
     ],
     modality: Annotated[
         str | None, typer.Option(help="Needed where the clip has several modalities, or the file could be of several.")
