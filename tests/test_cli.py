@@ -26,6 +26,8 @@ from pipeline.core.errors import ParamsError
         ["classify"],
         ["embed"],
         ["search"],
+        ["clip"],
+        ["clip", "show"],
     ],
 )
 def test_help_is_there_for_every_command(command: list[str]) -> None:
@@ -42,6 +44,7 @@ def test_help_is_there_for_every_command(command: list[str]) -> None:
         ["graph", "show", "3"],
         ["compositional", "swap_obj.json", "--weights", "features/finetune/demo-gn"],
         ["embed", "a.skeleton", "--sense", "skeleton"],
+        ["clip", "show", "demo/a"],
     ],
 )
 def test_an_out_that_is_a_folder_is_refused_before_any_work(command: list[str], tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pyarrow as pa
 # Types of columns: what Python sees, and what the file holds. `X | None` is a column that may be empty.
 Int32 = Annotated[int, pa.int32()]
 Int64 = Annotated[int, pa.int64()]
+Float32 = Annotated[float, pa.float32()]
 Int32s = Annotated[Sequence[int], pa.list_(pa.int32())]
 Int64s = Annotated[Sequence[int], pa.list_(pa.int64())]
 Float32s = Annotated[Sequence[float], pa.list_(pa.float32())]
@@ -155,11 +156,14 @@ class PredictionRow(msgspec.Struct, frozen=True, gc=False):
     class_id: Int32  # the truth
     predicted: Int32  # class_id of the best score
     rank: Int32  # of the truth, from 1
+    # Score of the truth less the best score of another candidate, in the method's own unit: not negative where the
+    # answer is right, not positive where it is wrong; null where the truth is the only candidate.
+    margin: Float32 | None
 
 
 PREDICTIONS = Format(
     "predictions",
-    version=2,
+    version=3,
     key=("split", "seed", "selection", "label_space", "clip_id"),
     stage="evaluate",
     row=PredictionRow,

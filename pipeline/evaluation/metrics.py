@@ -61,6 +61,24 @@ def ranks(scores_NK: npt.NDArray[Any], truth_N: Sequence[int], class_ids_K: Sequ
     return rank_N
 
 
+def margins(scores_NK: npt.NDArray[Any], truth_N: Sequence[int], class_ids_K: Sequence[int]) -> list[float | None]:
+    """How far each clip's true class is ahead of the best other candidate; below zero, how far it is behind.
+
+    None where there is no other candidate.
+
+    >>> margins(np.array([[3.0, 1.0, 2.5]]), [4], [4, 5, 9])
+    [0.5]
+    """
+    if len(class_ids_K) == 1:
+        return [None] * len(truth_N)
+    scores = np.array(scores_NK, dtype=np.float64)  # a copy: the truth is struck out of it
+    rows_N, place_N = np.arange(len(truth_N)), np.searchsorted(class_ids_K, truth_N)
+    true_N = scores[rows_N, place_N]
+    scores[rows_N, place_N] = -np.inf
+    margin_N: list[float | None] = (true_N - scores.max(axis=1)).tolist()
+    return margin_N
+
+
 def predictions(scores_NK: npt.NDArray[Any], class_ids_K: Sequence[int]) -> Ints:
     """Class of the best score; among equals the smallest class id (`class_ids_K` ascends)."""
     class_N: Ints = np.asarray(class_ids_K, dtype=np.int64)[np.argmax(scores_NK, axis=1)]

@@ -19,6 +19,7 @@ from pipeline.core import outside
 from pipeline.core.errors import FormatError
 from pipeline.core.outputs import whole
 from pipeline.formats import segments
+from pipeline.formats.film_damage import Tally
 from pipeline.formats.shared import Footage, Indices, check_picture, check_same_size
 
 Frames = npt.NDArray[Any]
@@ -53,22 +54,38 @@ class VideoFacts:
 def facts(path: Path, stop: int | None = None) -> VideoFacts:
     """Decode and count, the whole file or its first `stop` frames.
 
-    Raises FormatError if it does not decode or has fewer than two frames.
+    Raises FormatError if it does not decode, has fewer than two frames or lacks frames that it should have
+    (formats.film_damage).
     """
-    num_frames, size = 0, None  # of the pictures: the header may say otherwise
+    size = None  # of the pictures: the header may say otherwise
     with _opened(path) as (container, stream):
-        for frame in container.decode(stream):
+        tally = Tally(container, stream)
+        for frame in _tallied(tally):
             _check_size(path, frame)
             size = size or (frame.height, frame.width)
             check_same_size(path, (frame.height, frame.width), size)
-            num_frames += 1
-            if num_frames == stop:
+            if tally.num_decoded == stop:
                 break
+        fault = tally.fault(is_whole=tally.num_decoded != stop)
         rate = stream.average_rate
         bits = _bits(stream)
-    if size is None or num_frames < _MIN_FRAMES:
-        raise FormatError(f"{path}: {num_frames} frames decode, a clip needs at least {_MIN_FRAMES}; replace the file")
-    return VideoFacts(num_frames, *size, float(rate) if rate else None, bits)
+    if fault is not None:
+        raise FormatError(f"{path}: {fault}: the film is cut short or damaged; replace the file")
+    if size is None or tally.num_decoded < _MIN_FRAMES:
+        raise FormatError(
+            f"{path}: {tally.num_decoded} frames decode, a clip needs at least {_MIN_FRAMES}; replace the file"
+        )
+    return VideoFacts(tally.num_decoded, *size, float(rate) if rate else None, bits)
+
+
+def _tallied(tally: Tally) -> Iterator[Any]:
+    """The frames of a film, each after the packets that it came from."""
+    for packet in tally.container.demux():
+        tally.packet(packet)
+        if packet.stream_index == tally.stream.index:
+            for frame in packet.decode():
+                tally.frame(frame)
+                yield frame
 
 
 def read(path: Path, indices: Indices, pixels: Pixels = "rgb24") -> Frames:
@@ -127,6 +144,11 @@ def _footage(path: Path, pixels: Pixels, layout: str) -> Footage:
         return len(segment.frames(recorded.num_frames, rate))
 
     return Footage(layout, count, lambda indices: read(file, [first + int(index) for index in indices], pixels))
+
+
+def rate(path: Path) -> float | None:
+    """Frames a second as the file says it, of a part that a path names too; None where it says nothing."""
+    return _rate(Path(segments.file_of(str(path))))
 
 
 def write(path: Path, frames: Frames, *, frames_per_second: int, codec: str) -> None:

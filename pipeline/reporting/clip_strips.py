@@ -7,6 +7,7 @@ become a map whose columns are the frames.
 
 # Shapes: C channels, T frames of the clip, F frames shown, V joints, M bodies, H x W pixels, 2 = x y.
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -29,21 +30,25 @@ _PERCENTILES = (1.0, 99.0)
 
 def strip(x_CT: Floats, layout: str, *, num_frames: int, height: int) -> Image.Image:
     """Frames of a clip side by side, spread over its non-empty ones; `layout` is an attribute of its store."""
+    return side_by_side(frames(x_CT, layout, num_frames=num_frames, height=height), GAP)
+
+
+def frames(x_CT: Floats, layout: str, *, num_frames: int, height: int) -> list[Image.Image]:
+    """The same frames one by one; of a signal, which has no pictures, one map of all of it."""
     if layout in LAYOUTS:
-        frames = _bodies(x_CT[:, _spread(x_CT, num_frames)], layout, height)
-    elif x_CT.ndim == 4:
-        frames = [_fitted(frame, height) for frame in pictures(x_CT[:, _spread(x_CT, num_frames)])]
-    else:
-        flat_RT = np.moveaxis(x_CT, 1, -1).reshape(-1, x_CT.shape[1])
-        frames = [Image.fromarray(_grey(flat_RT)).convert("RGB").resize((num_frames * height, height))]
-    return side_by_side(frames, GAP)
+        bodies = placed(x_CT[:, spread(x_CT, num_frames)], layout, height)
+        return [_frame(bodies, layout, height, frame) for frame in range(num_frames)]
+    if x_CT.ndim == 4:
+        return [fitted(frame, height) for frame in pictures(x_CT[:, spread(x_CT, num_frames)])]
+    flat_RT = np.moveaxis(x_CT, 1, -1).reshape(-1, x_CT.shape[1])
+    return [Image.fromarray(_grey(flat_RT)).convert("RGB").resize((num_frames * height, height))]
 
 
-def side_by_side(frames: Sequence[Image.Image], gap: int) -> Image.Image:
+def side_by_side(row: Sequence[Image.Image], gap: int) -> Image.Image:
     """Pictures of one height in a row, with so many pixels of paper between them."""
-    sheet = Image.new("RGB", (sum(frame.width + gap for frame in frames) - gap, frames[0].height), PAPER)
+    sheet = Image.new("RGB", (sum(frame.width + gap for frame in row) - gap, row[0].height), PAPER)
     left = 0
-    for frame in frames:
+    for frame in row:
         sheet.paste(frame, (left, 0))
         left += frame.width + gap
     return sheet
@@ -62,7 +67,8 @@ def pictures(x_CFHW: Floats) -> npt.NDArray[np.uint8]:
     return np.moveaxis(_grey(x_CFHW), 0, -1)
 
 
-def _spread(x_CT: Floats, num_frames: int) -> npt.NDArray[np.int64]:
+def spread(x_CT: Floats, num_frames: int) -> npt.NDArray[np.int64]:
+    """Indices of so many frames, spread over the clip without its empty end."""
     filled = max(1, num_nonempty_frames(x_CT))
     return frame_indices(filled, Sampling(num_frames=num_frames, stride=0, position=0.5))
 
@@ -76,14 +82,24 @@ def _grey(x: Floats) -> npt.NDArray[np.uint8]:
     return np.asarray(np.round(255 * share), np.uint8)
 
 
-def _fitted(frame: npt.NDArray[np.uint8], height: int) -> Image.Image:
+def fitted(frame: npt.NDArray[np.uint8], height: int) -> Image.Image:
+    """A picture (H, W, 3) at this height."""
     picture = Image.fromarray(frame)
     width = max(1, round(height * picture.width / picture.height))
     return picture.resize((width, height), Image.Resampling.BILINEAR)
 
 
-def _bodies(x_3FVM: Floats, layout: str, height: int) -> list[Image.Image]:
-    """Every frame at the same scale, so that a body that moves is seen to move."""
+@dataclass(frozen=True)
+class PlacedBodies:
+    """Joints in pixels of frames of one width, y downwards, and which of them are known."""
+
+    pixels_FMV2: Floats
+    known_FMV: npt.NDArray[np.bool_]
+    width: int
+
+
+def placed(x_3FVM: Floats, layout: str, height: int) -> PlacedBodies:
+    """Bodies from the front, every frame at the same scale, so that a body that moves is seen to move."""
     xy_FMV2 = x_3FVM[:2].transpose(1, 3, 2, 0).astype(np.float64)
     if not LAYOUTS[layout].planar:  # whose y points up
         xy_FMV2 = xy_FMV2 * (1, -1)
@@ -97,13 +113,12 @@ def _bodies(x_3FVM: Floats, layout: str, height: int) -> list[Image.Image]:
     width = max(1, round(0.75 * height))
     scale = (1 - 2 * _MARGIN) * min(width / max(high[0] - low[0], 1e-6), height / max(high[1] - low[1], 1e-6))
     pixels_FMV2 = (xy_FMV2 - (low + high) / 2) * scale + (width / 2, height / 2)
-    return [
-        _frame(xy_MV2, known_MV, layout, width, height) for xy_MV2, known_MV in zip(pixels_FMV2, known_FMV, strict=True)
-    ]
+    return PlacedBodies(pixels_FMV2, known_FMV, width)
 
 
-def _frame(xy_MV2: Floats, known_MV: npt.NDArray[np.bool_], layout: str, width: int, height: int) -> Image.Image:
-    picture = Image.new("RGB", (width, height), (244, 244, 240))
+def _frame(bodies: PlacedBodies, layout: str, height: int, frame: int) -> Image.Image:
+    picture = Image.new("RGB", (bodies.width, height), (244, 244, 240))
+    xy_MV2, known_MV = bodies.pixels_FMV2[frame], bodies.known_FMV[frame]
     pen = ImageDraw.Draw(picture)
     for body in reversed(range(len(xy_MV2))):  # the first one on top
         colour = _BODIES[min(body, len(_BODIES) - 1)]

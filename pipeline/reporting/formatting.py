@@ -24,6 +24,17 @@ def points(difference: float) -> str:
     return f"{100 * difference:+.1f}"
 
 
+def margin(difference: float | None) -> str:
+    """A difference of scores with its sign in three digits, a dash where there is none.
+
+    >>> margin(0.12345), margin(-3200.0), margin(0.0), margin(None)
+    ('+0.123', '-3.2e+03', '0', '–')
+    """
+    if difference is None:
+        return "–"
+    return f"{difference:+.3g}" if difference else "0"
+
+
 def span(ci95: Sequence[float] | None) -> str:
     """An interval as per cents, or a dash where there is none.
 

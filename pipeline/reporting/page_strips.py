@@ -26,7 +26,7 @@ def draw(shown: Iterable[Page], arrays: Path) -> Strips:
             clips_of.setdefault((part.dataset, part.modality), []).extend(clip.clip_id for clip in part.clips)
     drawn: dict[Named, bytes] = {}
     for (dataset, modality), clip_ids in clips_of.items():
-        clips = _clips(arrays / dataset, modality)
+        clips = prepared_clips(arrays / dataset, modality)
         place = {clip_id: row for row, clip_id in enumerate(clips.ids)} if clips else {}
         for clip_id in clip_ids:
             if clips and clip_id in place:
@@ -34,7 +34,7 @@ def draw(shown: Iterable[Page], arrays: Path) -> Strips:
     return drawn
 
 
-def _clips(folder: Path, modality: str) -> "ClipArrays | None":
+def prepared_clips(folder: Path, modality: str) -> "ClipArrays | None":
     """The first store of a modality; of several ("depth+skeleton") skeletons come first."""
     from pipeline.core.prepared import ClipArrays
 

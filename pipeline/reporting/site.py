@@ -4,7 +4,7 @@ import base64
 import platform
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -35,6 +35,7 @@ from pipeline.reporting import (
     views,
 )
 from pipeline.reporting.evidence import Evidence, Result, StagePage
+from pipeline.reporting.gallery import PER_CELL, PER_ROW, Gallery
 from pipeline.reporting.page_strips import Strips
 from pipeline.reporting.result_tables import FilledTable
 from pipeline.reporting.trail import Plan
@@ -58,11 +59,15 @@ _LIBRARIES = (
 
 @dataclass(frozen=True)
 class Drawn:
-    """What was made for the pages: the pipeline as SVG (`dag.svg`), filled tables, and clips as far as possible."""
+    """What was made for the pages: the pipeline as SVG (`dag.svg`), filled tables, and clips as far as possible.
+
+    `strips` are the clips that pages name, `galleries` those of results, by name.
+    """
 
     picture: str
     tables: Sequence[FilledTable]
     strips: Strips
+    galleries: Mapping[str, Gallery]
 
 
 def write(folder: Path, title: str, evidence: Evidence, drawn: Drawn, plan: Plan) -> None:
@@ -90,8 +95,11 @@ def write(folder: Path, title: str, evidence: Evidence, drawn: Drawn, plan: Plan
             "trail": trail.steps(result.name, plan, evidence),
             "shown": result.explained,
             "images": _images(result.explained),
+            "gallery": drawn.galleries.get(result.name),
         }
         _page(site, folder, result_file(result), "result.html", **parts)
+    for gallery in drawn.galleries.values():
+        _page(site, folder, gallery_file(gallery.result), "gallery.html", gallery=gallery)
     for shown in evidence.shown:
         _page(site, folder, shown_file(shown), "page.html", shown=shown, images=_images(shown))
     _page(site, folder, "provenance.html", evidence=evidence, versions=versions())
@@ -124,6 +132,11 @@ def _summed_up(evidence: Evidence, panels: Sequence[Panel], compared: dict[str, 
 def result_file(result: Result) -> str:
     """The file name of an evaluate row's page."""
     return f"evaluate-{_safe(result.name)}.html"
+
+
+def gallery_file(name: str) -> str:
+    """The file name of an evaluate row's gallery."""
+    return f"gallery-{_safe(name)}.html"
 
 
 def table_file(name: str) -> str:
@@ -172,7 +185,7 @@ def _environment(title: str, evidence: Evidence, tables: Sequence[FilledTable], 
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    site.filters |= {name: getattr(formatting, name) for name in ("percent", "points", "span", "number")}
+    site.filters |= {name: getattr(formatting, name) for name in ("percent", "points", "span", "number", "margin")}
     style = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
     site.globals |= {
         "title": title,
@@ -189,6 +202,9 @@ def _environment(title: str, evidence: Evidence, tables: Sequence[FilledTable], 
         "downloads_of": downloads.of_panel,
         "ways": WAYS,
         "result_file": result_file,
+        "gallery_file": gallery_file,
+        "per_cell": PER_CELL,
+        "per_row": PER_ROW,
         "shown_file": shown_file,
         "table_file": table_file,
         "files": {result.name: result_file(result) for result in evidence.results},

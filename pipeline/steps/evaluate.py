@@ -262,11 +262,12 @@ def _measured(
         figures |= _generalised(case, setting, subjects, bootstrap)
     figures["checks"] = checks.checks(case.audited, selection)
     guesses = metrics.predictions(scores_NK, provenance.class_ids).tolist()
-    answers = zip(scored.clip_ids, subjects, case.truth, guesses, rank_N.tolist(), strict=True)
+    margins = metrics.margins(scores_NK, case.truth, provenance.class_ids)
+    answers = zip(scored.clip_ids, subjects, case.truth, guesses, rank_N.tolist(), margins, strict=True)
     run = (provenance.split, provenance.seed, selection, provenance.label_space)
     return figures, [
-        PredictionRow(*run, clip_id=clip_id, subject=subject, class_id=class_id, predicted=predicted, rank=rank)
-        for clip_id, subject, class_id, predicted, rank in answers
+        PredictionRow(*run, clip_id, subject, class_id, predicted, rank, margin)
+        for clip_id, subject, class_id, predicted, rank, margin in answers
     ]
 
 

@@ -9,7 +9,7 @@ from pipeline.core import params as params_file
 from pipeline.core.hashing import file_digest
 from pipeline.core.outputs import whole_folder
 from pipeline.core.params import Params
-from pipeline.reporting import encoders, evidence, page_strips, result_tables, row_charts, site
+from pipeline.reporting import encoders, evidence, gallery, page_strips, result_tables, row_charts, site
 from pipeline.reporting.result_tables import Table
 from pipeline.reporting.row_charts import Chart
 from pipeline.reporting.site import Drawn
@@ -50,5 +50,7 @@ def report(
     digests = [*gathered.digests, (stages.name, file_digest(stages))]
     gathered = replace(gathered, shown=[*gathered.shown, *encoders.draw(gathered), *charts], digests=digests)
     strips = page_strips.draw([shown.page for shown in gathered.all_shown], arrays)
+    galleries = gallery.gather(gathered.results, arrays)
     with whole_folder(out) as folder:
-        site.write(folder, layout.title, gathered, Drawn(dag.read_text(encoding="utf-8"), tables, strips), plan)
+        drawn = Drawn(dag.read_text(encoding="utf-8"), tables, strips, galleries)
+        site.write(folder, layout.title, gathered, drawn, plan)

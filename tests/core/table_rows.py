@@ -25,6 +25,7 @@ _PREDICTION = {
     "class_id": 0,
     "predicted": 0,
     "rank": 1,
+    "margin": 0.5,
 }
 
 

@@ -34,6 +34,20 @@ def test_rank_and_prediction_agree_with_sorting(seed: int) -> None:
     assert metrics.predictions(scores, CLASS_IDS).tolist() == [ordered(row)[0] for row in scores]
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_margin_is_the_way_from_the_truth_to_the_best_other(seed: int) -> None:
+    scores, truth = case(seed)
+    found = metrics.margins(scores, truth, CLASS_IDS)
+    for row, t, rank, margin in zip(scores, truth, metrics.ranks(scores, truth, CLASS_IDS), found, strict=True):
+        others = [float(score) for score, c in zip(row, CLASS_IDS, strict=True) if c != t]
+        assert margin == float(row[CLASS_IDS.index(t)]) - max(others)
+        assert margin >= 0 if rank == 1 else margin <= 0
+
+
+def test_the_only_candidate_has_no_margin() -> None:
+    assert metrics.margins(np.array([[0.3], [0.1]]), [4, 4], [4]) == [None, None]
+
+
 def test_constant_scores_name_the_smallest_class_only() -> None:
     rank = metrics.ranks(np.zeros((len(CLASS_IDS), len(CLASS_IDS))), CLASS_IDS, CLASS_IDS)
     assert rank.tolist() == [1, 2, 3, 4, 5, 6, 7]

@@ -178,7 +178,15 @@ def _row(
         row |= {"top1_seen": 0.7531, "top1_unseen": 0.1234, "harmonic_mean": 0.2121, "ausuc": 0.3456}
     key = {"split": split, "seed": 0, "selection": selection, "label_space": space}
     lines = [
-        {**key, "clip_id": f"d/{i:03d}", "subject": subjects[i], "class_id": t, "predicted": g, "rank": int(r)}
+        {
+            **key,
+            "clip_id": f"d/{i:03d}",
+            "subject": subjects[i],
+            "class_id": t,
+            "predicted": g,
+            "rank": int(r),
+            "margin": 0.25 * (1 if t == g else -i),
+        }
         for i, (t, g, r) in enumerate(zip(truth, given, rank, strict=True))
     ]
     return row | figures.figures(accuracy), lines

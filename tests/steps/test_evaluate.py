@@ -51,16 +51,16 @@ def test_a_test_clip_that_the_modality_never_had_is_not_one_that_was_left_out(wo
     assert world.run()["rows"][0]["num_unscored"] == 1
 
 
-def test_predictions_are_kept_with_truth_rank_and_class_names(world: World) -> None:
+def test_predictions_are_kept_with_truth_rank_margin_and_class_names(world: World) -> None:
     world.run(ORACLE)
     lines = tables.read_table(world.root / "out.parquet", PREDICTIONS).to_pylist()
     oracle = [line for line in lines if line["selection"] == "oracle"]
     assert len(lines) == 8
-    assert [(line["subject"], line["class_id"], line["predicted"], line["rank"]) for line in oracle] == [
-        (2, 2, 2, 1),
-        (2, 2, 2, 1),
-        (2, 3, 3, 1),
-        (2, 3, 2, 2),
+    assert [tuple(line[key] for key in ("subject", "class_id", "predicted", "rank", "margin")) for line in oracle] == [
+        (2, 2, 2, 1, 1.0),
+        (2, 2, 2, 1, 1.0),
+        (2, 3, 3, 1, 1.0),
+        (2, 3, 2, 2, -1.0),
     ]
     meta = tables.read_meta(world.root / "out.parquet", PREDICTIONS)
     assert meta["class_names"] == {"0": "sit", "1": "stand", "2": "wave", "3": "clap"}
