@@ -30,7 +30,7 @@ class Scan:
 def scan(dataset: str, folder: Path) -> Scan:
     """Write the stamp of a dataset's folder; unknown files are stamped too, and counted."""
     datasets, corpora = members.names(DATASETS), members.names(CORPORA)
-    if dataset in datasets:
+    if dataset in datasets or shared.is_collection(dataset):
         kind_of = _dataset(dataset)
     elif dataset in corpora:
         kind_of = _matching(members.load(CORPORA, dataset).FILES)

@@ -1,6 +1,6 @@
 """Any recordings of the user's own: `manifest.csv` or `.parquet` lists the clips, `classes.csv` beside it the classes.
 
-For a second collection copy this file; its name is that of the collection's folder below data/raw.
+A dataset that has no file here and such a list below data/raw/<dataset> is read by this one under its own name.
 """
 
 from pipeline.datasets.shared import Annotations, Dataset, OwnList
