@@ -90,7 +90,8 @@ class Dataset:
     `recording` (which with the dataset's name makes the clip id), `class` (a number or a name), and of subject, camera,
     setup and replication those that the file names tell. `class_base` is the file names' number of class 0, `letters`
     the numbers that they write as letters. A recording whose pattern has no `class` is a clip, or several, only if
-    `annotations` say so. Of a modality in `folders` the recording is the folder that the matching files lie in;
+    `annotations` say so. Of a modality in `folders` the recording is the folder that the matching files lie in, unless
+    `recording` is a file's whole path;
     modalities in `aligned` have the same number of frames in every clip. `subjects` says by protocol who trains. Beside
     modalities there may be `boxes` of people and things; they lie in the pictures of the modalities in `boxed`.
 

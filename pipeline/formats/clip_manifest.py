@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from pipeline.core.errors import FormatError
-from pipeline.formats import kinetics_json, mat, ntu_skeleton, pkummd, rows, segments
-from pipeline.formats.shared import LabelledClip, Sides, Skeleton
+from pipeline.formats import depth_png, kinetics_json, mat, ntu_skeleton, pkummd, rows, segments
+from pipeline.formats.shared import Footage, LabelledClip, Sides, Skeleton
 
 COLUMNS = ("clip_id", "modality", "path", "label", "subject", "split")
 FILES = re.compile(r"^manifest\.(?:csv|parquet)$")
@@ -19,7 +19,7 @@ _VIDEO = re.compile(r"^(?P<recording>.+\.(?:avi|mkv|mov|mp4|webm))$")
 # By modality: what a file that a list may name looks like; it is called by its path.
 RECORDINGS = {
     "skeleton": re.compile(r"^(?P<recording>.+\.(?:json|mat|skeleton|txt))$"),
-    "depth": re.compile(r"^(?P<recording>.+)/M?Depth-\d{8}\.png$"),
+    "depth": re.compile(r"^(?P<recording>.+?)(?:/M?Depth-\d{8}\.png|(?<=\.mat))$"),  # a folder, or a file
     "video": _VIDEO,
     "thermal": _VIDEO,
     "boxes": re.compile(r"^(?!manifest\.csv$|classes\.csv$)(?P<recording>.+\.csv)$"),  # of the clip's video
@@ -65,6 +65,11 @@ def read_skeleton(path: Path) -> Skeleton:
     if ending not in _SKELETONS:
         raise FormatError(f"{path}: no skeleton format ends in '{ending}', only {sorted(_SKELETONS)}")
     return _SKELETONS[ending](path)
+
+
+def depth_footage(path: Path) -> Footage:
+    """Depth of a folder of pictures, or of a MATLAB file."""
+    return mat.depth_footage(path) if path.suffix == ".mat" else depth_png.footage(path)
 
 
 _Key = tuple[str, str]
