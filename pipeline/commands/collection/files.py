@@ -21,7 +21,7 @@ from pipeline.sources.listing import CLASS_FILE
 
 LISTS = ("manifest.csv", "manifest.parquet", CLASS_FILE, "layout.yaml")  # what tells of recordings, and is none
 _ORDER = ("skeleton", "depth", "video", "thermal")  # in which the senses of a file are tried
-_NUM_READ = 5  # files of a kind
+_NUM_READ = 16  # files of a kind
 _EMPTY_PICTURE = 0.6  # of a depth picture without reading: all but the body was cut away
 _MOVES_M = 1e-6
 

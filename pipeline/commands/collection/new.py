@@ -63,14 +63,8 @@ def new(name: str, folder: Path, root: Path, *, pattern: str | None, classes: st
 def _check(name: str, folder: Path, root: Path) -> None:
     if not shared.COLLECTION_NAME.fullmatch(name):
         raise ParamsError(f"'{name}' cannot name a dataset; expected small letters, digits and '_', such as my_kitchen")
-    taken = {
-        *members.names(shared.PACKAGE),
-        *members.names("pipeline.graphs.corpora"),
-        *profile.names(),
-        "params",
-        "dvc",
-    }
-    if name in taken:
+    ships = (*members.names(shared.PACKAGE), *members.names("pipeline.graphs.corpora"), *profile.names())
+    if name in (*ships, "params", "dvc"):  # params.yaml and dvc.yaml are no profiles
         raise ParamsError(f"'{name}' is the name of a dataset or profile that ships; choose another")
     if not (root / "dvc.yaml").is_file():
         raise ParamsError(f"{root / 'dvc.yaml'}: no such file; run this in the folder of the checkout")
