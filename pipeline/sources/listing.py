@@ -94,7 +94,8 @@ _Labelled = tuple[StampedFile, NamedFile, str, str | None]  # ..., name of the r
 def _recordings(dataset: Dataset, stamped: Sequence[StampedFile]) -> list[_Recording]:
     """Every file, or folder of files, that a pattern of the dataset knows."""
     named = [(file, name) for file in stamped for name in shared.named_files(dataset, file.path)]
-    single, parts = [], []
+    single: list[_Recording] = []
+    parts: list[_Recording] = []
     for file, name in named:
         is_part = name.modality in dataset.folders and name.recording != file.path
         (parts if is_part else single).append((file, name))

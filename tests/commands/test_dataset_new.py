@@ -269,13 +269,9 @@ def test_a_link_that_leads_out_is_refused(checkout, folder, tmp_path):
     assert "leads out of" in str(refused.exception)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_cannot_be_written_is_refused_with_the_way_out(checkout, folder):
-    folder.chmod(0o555)
-    try:
-        refused = typed("moves", folder, code=1)
-    finally:
-        folder.chmod(0o755)
+def test_a_folder_that_cannot_be_written_is_refused_with_the_way_out(checkout, folder, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path) != folder)  # root may write anywhere
+    refused = typed("moves", folder, code=1)
     assert "cannot be written, and manifest.csv and classes.csv must lie beside the recordings; copy" in str(
         refused.exception
     )
@@ -318,10 +314,8 @@ def test_few_clips_get_small_batches_and_more_epochs():
 
 
 @pytest.mark.parametrize(
-@pytest.mark.parametrize(
     ("num_classes", "neighbours", "top5"),
     [(7, "[3]", False), (27, "[3, 5, 10]", False), (60, "[3, 5, 10]", True)],
-)
 )
 def test_k_fits_the_classes_left_and_top5_stands_where_it_can_fail(num_classes, neighbours, top5):
     text = profile_text.written("moves", sizes(num_classes), {"skeleton": Facts()}, has_contexts=False)
