@@ -20,7 +20,7 @@ Checkout = Any  # of tests/conftest.py
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/data.md").read_text(encoding="utf-8")
 [PROFILE] = re.findall(r"```yaml\n(.*?)```", PAGE, flags=re.DOTALL)
-[COMMANDS] = re.findall(r"```bash\n(.*?)```", PAGE, flags=re.DOTALL)
+[COMMANDS] = re.findall(r"```bash\n(ln -s .*?)```", PAGE, flags=re.DOTALL)
 NUM_CLASSES = 12
 SIDES = ("train", "train", "train", "test")
 
