@@ -80,7 +80,7 @@ def test_a_folder_that_nobody_described_becomes_a_table(
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, folder / f"s{subject}.skeleton")
     told = checkout.run("unseen", "dataset", "new", "moves", "../unknown")
-    assert f"skeleton {len(recorded):>10}" in told
+    assert f"skeleton {len(recorded):>9}" in told
     short = checkout.folder / "moves.yaml"
     text = short.read_text(encoding="utf-8").replace("[s0, s1, s2]", "[s0]").replace("epochs: 60", "epochs: 10")
     short.write_text(re.sub(r"num_epochs: \d+", "num_epochs: 1", text), encoding="utf-8")

@@ -19,7 +19,8 @@ from pipeline.formats import segments
 from pipeline.formats.shared import Footage, Skeleton
 from pipeline.sources.listing import CLASS_FILE
 
-LISTS = ("manifest.csv", "manifest.parquet", CLASS_FILE, "layout.yaml")  # what tells of recordings, and is none
+LISTS = ("manifest.csv", "manifest.parquet", CLASS_FILE)  # of a collection, at its top
+_LAYOUT = "layout.yaml"  # of arrays, in any folder
 _ORDER = ("skeleton", "depth", "video", "thermal")  # in which the senses of a file are tried
 _NUM_READ = 16  # files of a kind
 _EMPTY_PICTURE = 0.6  # of a depth picture without reading: all but the body was cut away
@@ -97,7 +98,7 @@ def _places(folder: Path, dataset: shared.Dataset) -> list[str]:
         names = shared.named_files(dataset, path)
         parts = [name for name in names if name.modality in dataset.folders and name.recording != path]
         places.add(parts[0].recording if parts else path)
-    return sorted(places - set(LISTS))
+    return sorted(place for place in places if place not in LISTS and PurePosixPath(place).name != _LAYOUT)
 
 
 def _senses(path: str, dataset: shared.Dataset) -> tuple[str, ...]:
