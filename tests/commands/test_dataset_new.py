@@ -270,7 +270,9 @@ def test_a_link_that_leads_out_is_refused(checkout, folder, tmp_path):
 
 
 def test_a_folder_that_cannot_be_written_is_refused_with_the_way_out(checkout, folder, monkeypatch):
-    monkeypatch.setattr(os, "access", lambda path, _: Path(path) != folder)  # root may write anywhere
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: mode != os.W_OK or Path(path) != folder
+    )  # root may write anywhere
     refused = typed("moves", folder, code=1)
     assert "cannot be written, and manifest.csv and classes.csv must lie beside the recordings; copy" in str(
         refused.exception
@@ -337,5 +339,5 @@ def test_the_depth_recipe_follows_the_pictures(facts, told):
 
 def test_two_files_of_one_clip_keep_apart_by_their_paths():
     known = naming.detected(["wave/1_rgb", "wave/1", "sit/2"])
-    recordings = [lists.Recording(path, "video") for path in ("wave/1_rgb.mp4", "wave/1.avi", "sit/2.mp4")]
+    recordings = [lists.RecordedFile(path, "video") for path in ("wave/1_rgb.mp4", "wave/1.avi", "sit/2.mp4")]
     assert [row.clip_id for row in lists.clips(recordings, known)] == ["wave/1_rgb.mp4", "wave/1.avi", "sit/2"]

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from scipy.io import savemat
 
 from pipeline.commands import raw
 from pipeline.core import stamp, tables
@@ -237,6 +238,14 @@ class TestManifest:
     def test_a_row_that_cannot_be_used_is_rejected_with_its_reason(self, own, row, reason):
         self.write(own, "a,video,one.mp4,stir,1,train", row)
         assert reasons(own, "manifest") == {"a": None, "b": reason}
+
+    def test_depth_may_be_a_matlab_file(self, own):
+        depth_mm_HWT = np.random.default_rng(0).integers(500, 4000, (240, 320, 3)).astype(float)
+        savemat(own / "a_depth.mat", {"d_depth": depth_mm_HWT}, do_compression=True)
+        self.write(own, "a,depth,a_depth.mat,stir,1,train", "b,depth,depths/one,stir,1,train")
+        rows = ingested(own, "manifest")
+        found = {clip_id: (row["path"], row["num_frames"], row["reason"]) for clip_id, row in rows.items()}
+        assert found == {"a": ("a_depth.mat", 3, None), "b": ("depths/one", 4, None)}
 
     def test_a_subject_may_be_any_text(self, own):
         self.write(own, "a,video,one.mp4,stir,7,train", "b,video,two.mp4,stir,zoë b.,test")

@@ -28,7 +28,7 @@ _MOVES_M = 1e-6
 
 
 @dataclass(frozen=True)
-class Recording:
+class RecordedFile:
     """A file or folder below the collection's, and what it shows."""
 
     path: str
@@ -57,7 +57,7 @@ class Facts:
 class Survey:
     """The recordings by path, files that are none with the reason, and facts by modality."""
 
-    recordings: list[Recording]
+    recordings: list[RecordedFile]
     misfits: dict[str, str]
     facts: dict[str, Facts]
 
@@ -74,7 +74,7 @@ def survey(folder: Path) -> Survey:
         else:
             ending = PurePosixPath(path).suffix
             misfits[path] = f"'{ending}' is the ending of no format" if ending else "a name without an ending"
-    recordings: list[Recording] = []
+    recordings: list[RecordedFile] = []
     facts: dict[str, Facts] = defaultdict(Facts)
     for key in sorted(kinds):
         found, faults = _of_kind(folder, dict(kinds[key]), dataset, facts)
@@ -115,7 +115,7 @@ def _senses(path: str, dataset: shared.Dataset) -> tuple[str, ...]:
 
 def _of_kind(
     folder: Path, paths: Mapping[str, tuple[str, ...]], dataset: shared.Dataset, facts: dict[str, Facts]
-) -> tuple[list[Recording], dict[str, str]]:
+) -> tuple[list[RecordedFile], dict[str, str]]:
     """The recordings of files that look alike, and what is wrong with the others."""
     step = max(1, -(-len(paths) // _NUM_READ))
     some = list(paths)[::step]
@@ -124,7 +124,7 @@ def _of_kind(
         read |= {path: _read(folder, path, paths[path], dataset, facts) for path in paths if path not in read}
     else:
         read |= dict.fromkeys(paths, next(iter(read.values())))
-    found = [Recording(path, modality) for path, (modality, _) in read.items() if modality]
+    found = [RecordedFile(path, modality) for path, (modality, _) in read.items() if modality]
     return found, {path: reason for path, (modality, reason) in read.items() if not modality}
 
 

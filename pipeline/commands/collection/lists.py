@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.commands.collection import naming
-from pipeline.commands.collection.files import Recording
+from pipeline.commands.collection.files import RecordedFile
 from pipeline.commands.collection.naming import Naming
 from pipeline.core.errors import DataError
 from pipeline.datasets.shared import ActionClass
@@ -32,7 +32,7 @@ class Row:
     split: str
 
 
-def clips(recordings: Sequence[Recording], known: Naming) -> list[Row]:
+def clips(recordings: Sequence[RecordedFile], known: Naming) -> list[Row]:
     """A row for every recording that the naming knows, without `split` where no folder says it.
 
     A clip has the same id in all senses. Two recordings of one sense that would share an id have their paths as ids.
