@@ -97,6 +97,9 @@ def test_the_profile_is_found_by_its_name_and_has_rows_of_every_stage_to_the_rep
     chosen = params.parse(split.Row, tree["split"]["rows"]["moves-skeleton"], "x")
     assert (chosen.num_unseen, chosen.protocol, chosen.val_classes.min) == (2, "own", 2)
     assert tree["ingest"]["rows"]["moves"] == {"source": "data/raw/moves"}
+    cells = {row["title"]: set(row["cells"]) for row in tree["report"]["tables"]["moves"]["rows"]}
+    assert cells["skeleton, ridge"] == {"unseen", "all", "both"}
+    assert cells["skeleton, composed prototypes"] == {"unseen", "all"}
     assert profile.summary("moves").startswith("moves: skeleton; ")
 
 
