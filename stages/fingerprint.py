@@ -5,14 +5,15 @@ from typing import Annotated
 
 import typer
 
-from pipeline.core import command, runs
+from pipeline.core import command, params, runs
 from pipeline.steps.fingerprint import fingerprint
 
 
 def main(out: Annotated[Path, typer.Option(help="The folder of digests to write.")]) -> None:
     """Digest the code, so that a change of it reruns the stages it affects and no others."""
+    ingested = params.read()["ingest"]["rows"] if params.PARAMS_FILE.is_file() else {}
     with runs.recorded("fingerprint", "fingerprint") as facts:
-        facts.update(fingerprint(out=out))
+        facts.update(fingerprint(ingested, out=out))
 
 
 if __name__ == "__main__":

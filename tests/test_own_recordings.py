@@ -2,20 +2,25 @@
 
 import re
 import shlex
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import yaml
 
 from pipeline.core import dag
+from pipeline.datasets import shared
 from pipeline.formats import video
 from tests.field.test_field_profiles import repeated, typed
 
+Checkout = Any  # of tests/conftest.py
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/data.md").read_text(encoding="utf-8")
 [PROFILE] = re.findall(r"```yaml\n(.*?)```", PAGE, flags=re.DOTALL)
-[COMMANDS] = re.findall(r"```bash\n(.*?)```", PAGE, flags=re.DOTALL)
+[COMMANDS] = re.findall(r"```bash\n(ln -s .*?)```", PAGE, flags=re.DOTALL)
 NUM_CLASSES = 12
 SIDES = ("train", "train", "train", "test")
 
@@ -58,3 +63,31 @@ def test_films_of_a_users_own_become_a_report(tmp_path: Path, monkeypatch: pytes
             repeated(instance)
     assert Path("reports/evaluate/manifest-ridge.json").is_file()
     assert "My kitchen" in Path("reports/report/index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.world
+def test_a_folder_that_nobody_described_becomes_a_table(
+    new_checkout: Callable[[Path], Checkout], tmp_path: Path
+) -> None:
+    """Recordings of a tiny world in folders of classes; then the commands of the page, with one epoch and one split."""
+    (tmp_path / "checkout").mkdir()
+    checkout = new_checkout(tmp_path / "checkout")
+    checkout.run("dvc", "repro", "-s", "fingerprint", "synthesize@demo")
+    recorded = sorted((checkout.folder / "data/synthesize/demo").rglob("*.skeleton"))
+    for file in recorded:
+        label, subject = int(file.stem[-3:]) - 1, int(file.stem[9:12])
+        folder = tmp_path / "unknown" / shared.classes("demo")[label].name
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, folder / f"s{subject}.skeleton")
+    told = checkout.run("unseen", "dataset", "new", "moves", "../unknown")
+    assert f"skeleton {len(recorded):>9}" in told
+    short = checkout.folder / "moves.yaml"
+    text = short.read_text(encoding="utf-8").replace("[s0, s1, s2]", "[s0]").replace("epochs: 60", "epochs: 10")
+    short.write_text(re.sub(r"num_epochs: \d+", "num_epochs: 1", text), encoding="utf-8")
+    checkout.run("unseen", "profile", "use", "moves")
+    ran = checkout.ran("dvc", "repro")
+    assert {"ingest@moves", "evaluate@moves-skeleton-ours", "report"} <= ran
+    assert not [name for name in ran if "demo" in name]
+    assert "ours, no network" in checkout.run("unseen", "table", "moves")
+    assert "Zero-shot recognition of moves" in (checkout.folder / "reports/report/index.html").read_text("utf-8")
+    assert checkout.ran("dvc", "repro") == set()

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.app import encoder_app, profile_app, prompts_app, raw_app
+from pipeline.cli.app import dataset_app, encoder_app, profile_app, prompts_app, raw_app
 from pipeline.core.progress import say
 
 Profile = typer.Argument(help="A name that `unseen profile list` prints, or a file of your own.")
@@ -125,3 +125,24 @@ def encoder_import(
     num_classes = len(imported.meta["training_classes"])
     say(f"{imported.file}: taught {num_classes} classes of {classes}; a row of extract for it:")
     typer.echo(imported.row)
+
+
+@dataset_app.command("new")
+def dataset_new(
+    name: Annotated[str, typer.Argument(help="What to call the dataset: small letters, digits and '_'.")],
+    folder: Annotated[Path, typer.Argument(file_okay=False, help="The folder of the recordings.")],
+    pattern: Annotated[
+        str | None,
+        typer.Option(help="What names of files tell, without their ending, e.g. 'a{class}_s{subject}_t{take}'."),
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(help="The names of numbered classes: a CSV file (class_id,name,context), or a dataset's list."),
+    ] = None,
+) -> None:
+    """Write the lists of clips and classes and a profile for a folder of recordings; nothing is overwritten."""
+    from pipeline.commands.collection import new
+
+    for line in new.new(name, folder, Path(), pattern=pattern, classes=classes):
+        typer.echo(line)
+    say(f"next: `unseen profile use {name}`, then `dvc repro`")

@@ -28,11 +28,21 @@ def names() -> list[str]:
 
 
 def file(name: str) -> Path:
-    """Where a profile stands: a shipped one by its name, any other by its path. Raises ParamsError for neither."""
+    """Where a profile stands: a shipped one by its name, any other by its path or as NAME.yaml in this folder.
+
+    Raises ParamsError for neither, and for a name that is both.
+    """
+    beside = Path(f"{name}.yaml")
+    if name in names() and beside.is_file():
+        raise ParamsError(
+            f"'{name}' is a profile that ships and {beside} a file of yours; rename yours, or type {beside}"
+        )
     if name in names():
         return PROFILES / f"{name}.yaml"
     if Path(name).is_file():
         return Path(name)
+    if beside.is_file() and not Path(name).is_dir():
+        return beside
     instead = "this is a folder" if Path(name).is_dir() else "no file has this name"
     raise ParamsError(
         f"no profile '{name}'{hint(name, names())}: {instead}; expected a file of your own, or one of {names()}"

@@ -16,8 +16,8 @@ def request(dataset: str, type_: str, *, classes: Path | None, out: Path) -> int
     `classes` is the user's class list, for a dataset that ships none. Raises ParamsError for an unknown dataset or
     type, and for a class list that is missing or not needed.
     """
-    known = members.names("pipeline.datasets")
-    if dataset not in known:
+    known = members.names(shared.PACKAGE)
+    if dataset not in known and not shared.is_collection(dataset):
         raise ParamsError(f"no dataset '{dataset}': the datasets are {', '.join(known)}")
     ships = shared.class_file(dataset).is_file()
     if classes is None and not ships:

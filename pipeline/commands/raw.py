@@ -35,7 +35,7 @@ def scan(dataset: str, folder: Path) -> Scan:
     written then.
     """
     datasets, corpora = members.names(DATASETS), members.names(CORPORA)
-    if dataset in datasets:
+    if dataset in datasets or shared.is_collection(dataset):
         kind_of = _dataset(dataset)
     elif dataset in corpora:
         kind_of = _matching(members.load(CORPORA, dataset).FILES)

@@ -92,6 +92,12 @@ def _named(*keys: str) -> Callable[[Row], Tree]:
     return rule
 
 
+def _split(row: Row) -> Tree:
+    """A fifth of the seen classes, at least three, are val classes; a target has none (docs/protocols.md)."""
+    is_target = row.says("protocol") is None
+    return _named("dataset", "name")(row) | {"val_classes": None if is_target else {"share": 0.2, "min": 3}}
+
+
 def _ingested(*keys: str) -> Callable[[Row], Tree]:
     """Of rows named in the same way that read the recordings of a dataset."""
 
@@ -169,7 +175,7 @@ RULES: dict[str, Callable[[Row], Tree]] = {
     "graph": _recorded,
     "negate": _negate,
     "ingest": _recorded,
-    "split": _named("dataset", "name"),
+    "split": _split,
     "prompt": _named("dataset"),
     "preprocess": _ingested("dataset", "modality", "recipe"),
     "pretrain": _pretrain,

@@ -1,16 +1,19 @@
 """Who sees what: the classes and clips of one split. Pure functions; every draw comes from a named seed."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
 from pipeline.core.errors import DataError
 from pipeline.core.hashing import value_digest
+from pipeline.core.params import Params
 from pipeline.core.schemas import ClipRow
 
-_FEWEST_VAL_CLASSES = 3
 _FEWEST_FIT_CLASSES = 3
 # In place of a `clips_digest`: weights were trained on labels of clips that are not known.
 UNKNOWN_CLIPS = "unknown"
@@ -23,6 +26,17 @@ class Classes:
     fit: tuple[int, ...]
     val: tuple[int, ...]
     unseen: tuple[int, ...]
+
+
+class ValClasses(Params):
+    """How many of the seen classes are val classes: a share of them, rounded up, and at least `min`."""
+
+    share: Annotated[float, Field(gt=0, lt=1)]
+    min: Annotated[int, Field(ge=2)]  # among a single class every choice is right
+
+    def number(self, num_seen: int) -> int:
+        """The number of val classes of so many seen classes."""
+        return max(self.min, math.ceil(round(self.share * num_seen, 9)))
 
 
 @dataclass(frozen=True)
@@ -69,8 +83,10 @@ def draw_unseen(num_classes: int, num_unseen: int, rng: np.random.Generator) -> 
     return sorted(rng.choice(num_classes, size=num_unseen, replace=False).tolist())
 
 
-def split_seen_classes(num_classes: int, unseen: Sequence[int], rng: np.random.Generator) -> Classes:
-    """The seen classes divided into fit and val: val is a fifth of them, at least three.
+def split_seen_classes(
+    num_classes: int, unseen: Sequence[int], val_classes: ValClasses, rng: np.random.Generator
+) -> Classes:
+    """The seen classes divided into fit and val, whose number `val_classes` tells.
 
     Raises DataError for an unseen id that is none or is listed twice, and if fewer than three fit classes are left.
     """
@@ -80,11 +96,12 @@ def split_seen_classes(num_classes: int, unseen: Sequence[int], rng: np.random.G
     if len(set(unseen)) < len(unseen):
         raise DataError(f"an unseen class is listed twice: {sorted(unseen)}")
     seen = sorted(set(range(num_classes)) - set(unseen))
-    num_val = max(_FEWEST_VAL_CLASSES, -(-len(seen) // 5))
+    num_val = val_classes.number(len(seen))
     if len(seen) - num_val < _FEWEST_FIT_CLASSES:
         raise DataError(
             f"{len(seen)} seen of {num_classes} classes, {num_val} of them for validation, leave fewer than "
-            f"{_FEWEST_FIT_CLASSES} to train on; name fewer unseen classes"
+            f"{_FEWEST_FIT_CLASSES} to train on; name fewer unseen classes, or lower val_classes "
+            f"(share {val_classes.share:g}, min {val_classes.min})"
         )
     val = sorted(rng.choice(seen, size=num_val, replace=False).tolist())
     fit = sorted(set(seen) - set(val))

@@ -1,10 +1,10 @@
 """Any recordings of the user's own: `manifest.csv` or `.parquet` lists the clips, `classes.csv` beside it the classes.
 
-For a second collection copy this file; its name is that of the collection's folder below data/raw.
+A dataset that has no file here and such a list below data/raw/<dataset> is read by this one under its own name.
 """
 
 from pipeline.datasets.shared import Annotations, Dataset, OwnList
-from pipeline.formats import boxes, clip_manifest, depth_png, video
+from pipeline.formats import boxes, clip_manifest, video
 
 DATASET = Dataset(
     name="manifest",
@@ -18,7 +18,7 @@ DATASET = Dataset(
     annotations=Annotations(clip_manifest.FILES, clip_manifest.read_clips),
     readers={
         "skeleton": clip_manifest.read_skeleton,
-        "depth": depth_png.footage,
+        "depth": clip_manifest.depth_footage,
         "thermal": video.grey_footage,
         "video": video.footage,
         "boxes": boxes.read,

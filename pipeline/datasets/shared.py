@@ -3,13 +3,18 @@
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pipeline.core import members
-from pipeline.core.errors import DataError, FormatError
+from pipeline.core.errors import DataError, FormatError, ParamsError
 from pipeline.formats import rows
+
+PACKAGE = "pipeline.datasets"
+COLLECTION = "manifest"  # the member that reads every collection of a user's own
+COLLECTION_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")  # hyphens part the names of rows
+RAW = Path("data/raw")  # below the checkout, where stages run
 
 _HERE = Path(__file__).parent
 
@@ -85,7 +90,8 @@ class Dataset:
     `recording` (which with the dataset's name makes the clip id), `class` (a number or a name), and of subject, camera,
     setup and replication those that the file names tell. `class_base` is the file names' number of class 0, `letters`
     the numbers that they write as letters. A recording whose pattern has no `class` is a clip, or several, only if
-    `annotations` say so. Of a modality in `folders` the recording is the folder that the matching files lie in;
+    `annotations` say so. Of a modality in `folders` the recording is the folder that the matching files lie in, unless
+    `recording` is a file's whole path;
     modalities in `aligned` have the same number of frames in every clip. `subjects` says by protocol who trains. Beside
     modalities there may be `boxes` of people and things; they lie in the pictures of the modalities in `boxed`.
 
@@ -134,9 +140,31 @@ class ActionClass:
 
 
 def load(name: str) -> Dataset:
-    """The dataset of that name; ParamsError, with the names there are, if there is none."""
-    dataset: Dataset = members.load("pipeline.datasets", name).DATASET
-    return dataset
+    """The dataset of that name, or the user's collection; ParamsError, with the names there are, if there is none."""
+    member = member_of(name)
+    dataset: Dataset = members.load(PACKAGE, member).DATASET
+    return dataset if member == name else replace(dataset, name=name)
+
+
+def member_of(name: str) -> str:
+    """The file of this folder that reads a dataset: its own, or `manifest` of a user's collection.
+
+    Raises ParamsError, with the names there are, if it is neither.
+    """
+    known = members.names(PACKAGE)
+    if name in known or is_collection(name):
+        return name if name in known else COLLECTION
+    raise ParamsError(
+        f"no '{name}' in {PACKAGE.replace('.', '/')}: the datasets are {known}; a collection of your own has a "
+        f"{RAW / name}/manifest.csv, which `unseen dataset new {name} FOLDER` writes"
+    )
+
+
+def is_collection(name: str) -> bool:
+    """Whether data/raw/<name> is a collection of the user's own, which needs no file here: it brings a manifest."""
+    return bool(COLLECTION_NAME.fullmatch(name)) and any(
+        (RAW / name / f"manifest.{ending}").is_file() for ending in ("csv", "parquet")
+    )
 
 
 def named_file(dataset: Dataset, path: str) -> NamedFile | None:
@@ -164,12 +192,15 @@ def _number(dataset: Dataset, text: str | None) -> int | None:
 
 
 def read_classes(file: Path) -> list[ActionClass]:
-    """A class list; FormatError unless ids are 0, 1, 2, ... and every class has a name of one line."""
-    table = rows.read_csv(file, ("class_id", "name", "context"), "a class list")
+    """A class list; FormatError unless ids are 0, 1, 2, ... and every class has a name of one line.
+
+    A list without the column `context` describes no class.
+    """
+    table = rows.read_csv(file, ("class_id", "name"), "a class list")
     for class_id, row in enumerate(table):
         if row["class_id"] != str(class_id) or not row["name"] or not row["name"].isprintable():
             raise FormatError(f"{file}: expected class {class_id} with a name, found {row}")
-    return [ActionClass(class_id, row["name"], row["context"]) for class_id, row in enumerate(table)]
+    return [ActionClass(class_id, row["name"], row.get("context", "")) for class_id, row in enumerate(table)]
 
 
 def classes(name: str, own: Path | None = None) -> list[ActionClass]:

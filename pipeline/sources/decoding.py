@@ -85,7 +85,7 @@ def _part(clip: "ClipRow") -> str:
 def _extractor(dataset: str, modality: str, recipe: str) -> str:
     """Digest of the code between a file and its array."""
     recipes = f"pipeline.modalities.{modality}.recipes"
-    return Code().digest(__name__, f"pipeline.datasets.{dataset}", f"{recipes}.{recipe}")
+    return Code().digest(__name__, f"{datasets.PACKAGE}.{datasets.member_of(dataset)}", f"{recipes}.{recipe}")
 
 
 def decode(block: Block) -> int:

@@ -94,8 +94,12 @@ _Labelled = tuple[StampedFile, NamedFile, str, str | None]  # ..., name of the r
 def _recordings(dataset: Dataset, stamped: Sequence[StampedFile]) -> list[_Recording]:
     """Every file, or folder of files, that a pattern of the dataset knows."""
     named = [(file, name) for file in stamped for name in shared.named_files(dataset, file.path)]
-    single = [(file, name) for file, name in named if name.modality not in dataset.folders]
-    folders = {file.path.rpartition("/")[0]: name for file, name in named if name.modality in dataset.folders}
+    single: list[_Recording] = []
+    parts: list[_Recording] = []
+    for file, name in named:
+        is_part = name.modality in dataset.folders and name.recording != file.path
+        (parts if is_part else single).append((file, name))
+    folders = {file.path.rpartition("/")[0]: name for file, name in parts}
     return [*single, *((folder, folders[folder.path]) for folder in _folders(stamped, set(folders)))]
 
 

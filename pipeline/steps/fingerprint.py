@@ -29,16 +29,22 @@ _AS_A_WHOLE = {
 }
 
 
-def fingerprint(*, out: Path) -> dict[str, int]:
+_DATASETS, _COLLECTION = "pipeline.datasets", "manifest"  # which reads a dataset that has no file there
+
+
+def fingerprint(ingested: Iterable[str] = (), *, out: Path) -> dict[str, int]:
     """Write `<stage>.txt`, `<folder>.<member>.txt` and, of folders that are read whole, `<folder>.txt`.
 
-    Each has a line per file, its digest and its path.
+    Each has a line per file, its digest and its path. Of the `ingested` datasets those without a file, collections of
+    the user's own, have a digest too: that of the member which reads them.
     """
     code = Code()
     stages = {path.stem for path in (ROOT / "stages").glob("*.py")} - {"__init__", "fingerprint"}
     targets = {stage: [f"stages.{stage}"] for stage in sorted(stages)}
     for package in _each(_ONE_BY_ONE):
         targets |= {_short(f"{package}.{name}"): [f"{package}.{name}"] for name in members.names(package)}
+    own = set(ingested) - set(members.names(_DATASETS))
+    targets |= {f"datasets.{name}": [f"{_DATASETS}.{_COLLECTION}"] for name in sorted(own)}
     for whole, packages in _AS_A_WHOLE.items():
         targets[whole] = [f"{package}.{name}" for package in _each(packages) for name in members.names(package)]
     with whole_folder(out) as folder:

@@ -23,6 +23,7 @@ from pipeline.core.schemas import CLIPS
 from pipeline.core.seeds import derived_seed
 from pipeline.core.split_table import SplitTable
 from pipeline.core.store import create
+from pipeline.datasets import shared
 from pipeline.labels.overlap import OverlapParams
 from pipeline.models import checkpoint
 from pipeline.models.rest.model import Rest
@@ -277,7 +278,7 @@ def rest(row: Row, running: loop.Running, inputs: Inputs, *, key: str, out: Path
 def _code(row: Row) -> str:
     """Digest of the code that decides weights and representations: what this module draws by is in it."""
     code = Code()
-    datasets = [f"pipeline.datasets.{dataset}" for dataset in row.datasets]
+    datasets = [f"{shared.PACKAGE}.{shared.member_of(dataset)}" for dataset in row.datasets]
     sources = [f"pipeline.sources.{name}" for name in ("hidden_words", "taught", "viewing")]
     learning = [f"pipeline.training.{name}" for name in ("representing", "rest_learning", "rest_training_set")]
     return value_digest([code.files(*learning, *sources, *datasets), code.own(__name__)])

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.core import roles, tables
 from pipeline.core.errors import DataError
 from pipeline.core.params import Params
-from pipeline.core.roles import Classes, Clip
+from pipeline.core.roles import Classes, Clip, ValClasses
 from pipeline.core.schemas import CLIPS, SPLIT, ClipRow, SplitRow
 from pipeline.core.seeds import generator
 from pipeline.datasets import shared
@@ -42,6 +42,8 @@ class Row(Params):
 
     Random splits have `num_unseen` unseen classes. For published splits the number is checked, except for `source`.
     It is null where the splits of a table differ (halves beside `full`).
+
+    `val_classes` says how many of the seen classes are val classes; it is null where nobody trains, and only there.
     """
 
     dataset: str
@@ -49,7 +51,14 @@ class Row(Params):
     modality: str
     protocol: str | None
     num_unseen: Annotated[int, Field(ge=1)] | None
+    val_classes: ValClasses | None
     splits: Annotated[list[str], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _select_where_somebody_trains(self) -> "Row":
+        if (self.val_classes is None) != (self.protocol is None):
+            raise ValueError("val_classes is null where protocol is, of a target, and else such as share: 0.2, min: 3")
+        return self
 
 
 def split(row: Row, *, clips: Path, out: Path) -> None:
@@ -180,7 +189,7 @@ def _seed(name: str) -> int | None:
 
 
 def _classes(row: Row, name: str, num_classes: int) -> Classes:
-    if row.protocol is None:
+    if row.val_classes is None:
         return _target(row, name, num_classes)
     seed = _seed(name)
     if name == SOURCE:
@@ -196,7 +205,8 @@ def _classes(row: Row, name: str, num_classes: int) -> Classes:
         unseen = roles.draw_unseen(num_classes, row.num_unseen, generator(seed, "unseen", row.dataset, row.num_unseen))
     else:
         raise DataError(f"num_unseen is {row.num_unseen}, {row.dataset} has {num_classes} classes")
-    return roles.split_seen_classes(num_classes, unseen, generator(seed or 0, "val", row.dataset, name))
+    rng = generator(seed or 0, "val", row.dataset, name)
+    return roles.split_seen_classes(num_classes, unseen, row.val_classes, rng)
 
 
 def _target(row: Row, name: str, num_classes: int) -> Classes:

@@ -204,7 +204,7 @@ def data_params() -> dict[str, Any]:
     split = {"dataset": "utd_imu", "name": "random", "modality": "inertial", "protocol": "xsub", "num_unseen": 5}
     return {
         "ingest": {"checks": {"max_rejected": 0.0}, "rows": {"utd_imu": {"source": "data/raw/utd_imu"}}},
-        "split": {"rows": {"utd_imu-random": {**split, "splits": ["s0"]}}},
+        "split": {"rows": {"utd_imu-random": {**split, "splits": ["s0"], "val_classes": {"share": 0.2, "min": 3}}}},
         "preprocess": {
             "checks": {"max_rejected": 0.0},
             "compute": COMPUTE,

@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 
 from pipeline.core import roles
 from pipeline.core.errors import DataError
-from pipeline.core.roles import Classes, Clip
+from pipeline.core.roles import Classes, Clip, ValClasses
 from pipeline.core.schemas import ROLES, ClipRow
 from pipeline.core.seeds import generator
+
+FIFTH = ValClasses(share=0.2, min=3)
 
 
 def clips_of(num_classes, num_subjects, num_replications, num_cameras=1):
@@ -32,7 +34,7 @@ def worlds(draw):
     kept = draw(st.floats(0.6, 1.0))  # some recordings are missing
     mask = np.random.default_rng(seed).random(len(clips)) < kept
     unseen = roles.draw_unseen(num_classes, num_unseen, generator(seed, "unseen"))
-    classes = roles.split_seen_classes(num_classes, unseen, generator(seed, "val"))
+    classes = roles.split_seen_classes(num_classes, unseen, FIFTH, generator(seed, "val"))
     return num_classes, seed, classes, [clip for clip, keep in zip(clips, mask, strict=True) if keep]
 
 
@@ -162,7 +164,7 @@ def test_a_known_draw_stays_what_it_was():
     """Reported figures rest on these: a change here is a change of every random split."""
     unseen = roles.draw_unseen(27, 5, generator(0, "unseen", "utd_mhad", 5))
     assert unseen == [0, 1, 5, 9, 13]
-    assert roles.split_seen_classes(27, unseen, generator(0, "val", "utd_mhad", "s0")).val == (7, 8, 12, 14, 15)
+    assert roles.split_seen_classes(27, unseen, FIFTH, generator(0, "val", "utd_mhad", "s0")).val == (7, 8, 12, 14, 15)
 
 
 def test_ten_seeds_give_ten_splits():
@@ -182,18 +184,42 @@ def test_an_even_world_gives_an_exact_tenth():
 @pytest.mark.parametrize("unseen", [[-1], [10], [0, 10]])
 def test_unseen_ids_that_are_no_classes_are_refused(unseen):
     with pytest.raises(DataError, match=rf"unseen classes \[{unseen[-1]}\] are out of range: the classes are 0 to 9"):
-        roles.split_seen_classes(10, unseen, generator(0, "val"))
+        roles.split_seen_classes(10, unseen, FIFTH, generator(0, "val"))
 
 
 def test_an_unseen_id_that_comes_twice_is_refused():
     with pytest.raises(DataError, match="listed twice"):
-        roles.split_seen_classes(10, [3, 3], generator(0, "val"))
+        roles.split_seen_classes(10, [3, 3], FIFTH, generator(0, "val"))
 
 
 def test_too_few_seen_classes_are_refused():
-    assert len(roles.split_seen_classes(10, [0, 1, 2, 3], generator(0, "val")).fit) == 3
+    assert len(roles.split_seen_classes(10, [0, 1, 2, 3], FIFTH, generator(0, "val")).fit) == 3
     with pytest.raises(DataError, match="5 seen of 10 classes, 3 of them for validation, leave fewer than 3"):
-        roles.split_seen_classes(10, [0, 1, 2, 3, 4], generator(0, "val"))
+        roles.split_seen_classes(10, [0, 1, 2, 3, 4], FIFTH, generator(0, "val"))
+
+
+@pytest.mark.parametrize(
+    ("share", "least", "num_seen", "number"),
+    [
+        (0.2, 3, 7, 3),
+        (0.2, 2, 7, 2),
+        (0.2, 3, 15, 3),
+        (0.2, 3, 16, 4),
+        (0.2, 3, 22, 5),
+        (0.5, 2, 7, 4),
+        (0.3, 2, 10, 3),
+    ],
+)
+def test_val_classes_are_a_share_rounded_up_and_at_least_so_many(share, least, num_seen, number):
+    assert ValClasses(share=share, min=least).number(num_seen) == number
+
+
+def test_with_few_classes_fewer_val_classes_leave_more_to_fit():
+    unseen, rng = [0, 1], generator(0, "val")
+    assert len(roles.split_seen_classes(9, unseen, FIFTH, rng).fit) == 4
+    assert len(roles.split_seen_classes(9, unseen, ValClasses(share=0.2, min=2), rng).fit) == 5
+    with pytest.raises(DataError, match=r"fewer unseen classes, or lower val_classes \(share 0.9, min 2\)"):
+        roles.split_seen_classes(9, unseen, ValClasses(share=0.9, min=2), rng)
 
 
 @pytest.mark.parametrize(

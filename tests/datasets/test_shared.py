@@ -27,6 +27,32 @@ def test_a_dataset_that_is_not_there_is_refused_with_those_there_are():
         shared.load("ntu61")
 
 
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("kitchen", "no_list", "up"):
+        (tmp_path / "data/raw" / name).mkdir(parents=True)
+    (tmp_path / "data/raw/kitchen/manifest.csv").touch()
+    (tmp_path / "data/manifest.csv").touch()
+
+
+def test_a_collection_of_the_users_own_is_read_as_manifest_under_its_name(checkout):
+    kitchen, manifest = shared.load("kitchen"), shared.load("manifest")
+    assert (kitchen.name, shared.member_of("kitchen")) == ("kitchen", "manifest")
+    assert (kitchen.readers, kitchen.patterns, kitchen.annotations) == (
+        manifest.readers,
+        manifest.patterns,
+        manifest.annotations,
+    )
+    assert shared.member_of("ntu60") == "ntu60"
+
+
+@pytest.mark.parametrize("name", ["no_list", "gone", "..", "up/..", "Kitchen", "a-b", ""])
+def test_what_brings_no_manifest_is_no_collection(checkout, name):
+    with pytest.raises(ParamsError, match="a collection of your own has a data/raw/"):
+        shared.load(name)
+
+
 def test_a_file_name_tells_what_its_pattern_has_groups_for():
     some = dataset(
         skeleton=r"(?:^|/)(?P<recording>a(?P<class>\d+)_s(?P<subject>\d+))\.mat$",
@@ -43,7 +69,7 @@ def test_a_file_name_tells_what_its_pattern_has_groups_for():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("class_id,name\n0,wave\n", "expected the columns"),
+        ("class_id,context\n0,waves\n", "expected the columns"),
         ("class_id,name,context\n1,wave,\n", "expected class 0"),
         ("class_id,name,context\n0,wave,\n0,clap,\n", "expected class 1"),
         ("class_id,name,context\n0,,\n", "with a name"),

@@ -68,6 +68,15 @@ def test_the_stage_imports_none_of_what_it_reads(tmp_path: Path) -> None:
     assert subprocess.run(command, cwd=tmp_path, env=environment).returncode == 0
 
 
+def test_a_collection_stands_on_the_dataset_of_manifests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = "{demo: {source: data/raw/demo}, kitchen: {source: data/raw/kitchen}}"
+    Path("params.yaml").write_text(f"ingest: {{rows: {rows}}}\n")
+    fingerprint.main(out=Path("out"))
+    assert Path("out/datasets.kitchen.txt").read_text() == Path("out/datasets.manifest.txt").read_text()
+    assert Path("out/datasets.demo.txt").read_text() != Path("out/datasets.manifest.txt").read_text()
+
+
 def test_streams_stand_on_every_encoder_that_they_may_be_of(digests: dict[str, str]) -> None:
     for encoder in ("ctr_gcn", "shift_gcn", "stgcn", "streams"):
         assert f"skeleton/{encoder}.py" in digests["modalities.skeleton.streams"]

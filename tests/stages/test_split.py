@@ -10,6 +10,7 @@ from tests.core.table_rows import clip_row
 
 ROW = {"dataset": "utd_mhad", "name": "develop", "protocol": "xsub"}
 ROW |= {"modality": "skeleton", "num_unseen": 5, "splits": ["s100", "s101"]}
+ROW |= {"val_classes": {"share": 0.2, "min": 3}}
 
 
 @pytest.fixture

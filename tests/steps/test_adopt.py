@@ -9,7 +9,7 @@ import pytest
 from pipeline.commands import raw
 from pipeline.core import stamp, store, tables
 from pipeline.core.errors import DataError, FormatError, LeakError
-from pipeline.core.roles import UNKNOWN_CLIPS
+from pipeline.core.roles import UNKNOWN_CLIPS, ValClasses
 from pipeline.core.schemas import CLIPS, SPLIT
 from pipeline.datasets import shared
 from pipeline.formats import synse
@@ -29,7 +29,13 @@ TEXTS_KT = unit(RANDOM.normal(size=(60, 12)).astype(np.float32))
 MAP_TD = RANDOM.normal(size=(12, 16))
 ROW = adopt.Row(dataset=NAME, source="data/raw/synse_ntu60", encoder="shift_gcn")
 SPLIT_ROW = split.Row(
-    dataset=NAME, name="synse", modality="skeleton", protocol="files", num_unseen=5, splits=["synse_5"]
+    dataset=NAME,
+    name="synse",
+    modality="skeleton",
+    protocol="files",
+    num_unseen=5,
+    val_classes=ValClasses(share=0.2, min=3),
+    splits=["synse_5"],
 )
 
 

@@ -58,7 +58,9 @@ class Data:
         toy.write_arrays(self.root / "x.zarr", ids, x_NCTVM, dataset=self.name)
 
     def write_split(self, **row):
+        val_classes = {"share": 0.2, "min": 3} if row["protocol"] else None
         whole = {"dataset": self.name, "name": "t", "modality": "skeleton", "num_unseen": None, **row}
+        whole["val_classes"] = val_classes
         split.split(parse(split.Row, whole, "test"), clips=self.clips, out=self.split)
 
     def extract(self, weights, split_table, out="f.zarr"):

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from scipy.io import savemat
 
 from pipeline.commands import raw
 from pipeline.core import stamp, tables
@@ -230,7 +231,6 @@ class TestManifest:
             ("b,sound,two.mp4,stir,,", "unknown modality: 'sound' is none of boxes, depth, skeleton, thermal, video"),
             ("b,video,two.mp4,,,", "no label: the row names no class"),
             ("b,video,two.mp4,fry,,", "unknown class: 'fry' is none of the 2 of manifest"),
-            ("b,video,two.mp4,stir,anna,", "unknown subject: 'anna' is no whole number"),
             ("b,video,two.mp4,stir,,both", "unknown split: 'both' is neither train nor test nor empty"),
             ("b,skeleton,classes.csv,stir,,", "missing file: manifest.csv names it, the folder has no such skeleton"),
         ],
@@ -238,6 +238,37 @@ class TestManifest:
     def test_a_row_that_cannot_be_used_is_rejected_with_its_reason(self, own, row, reason):
         self.write(own, "a,video,one.mp4,stir,1,train", row)
         assert reasons(own, "manifest") == {"a": None, "b": reason}
+
+    def test_depth_may_be_a_matlab_file(self, own):
+        depth_mm_HWT = np.random.default_rng(0).integers(500, 4000, (240, 320, 3)).astype(float)
+        savemat(own / "a_depth.mat", {"d_depth": depth_mm_HWT}, do_compression=True)
+        self.write(own, "a,depth,a_depth.mat,stir,1,train", "b,depth,depths/one,stir,1,train")
+        rows = ingested(own, "manifest")
+        found = {clip_id: (row["path"], row["num_frames"], row["reason"]) for clip_id, row in rows.items()}
+        assert found == {"a": ("a_depth.mat", 3, None), "b": ("depths/one", 4, None)}
+
+    def test_a_subject_may_be_any_text(self, own):
+        self.write(own, "a,video,one.mp4,stir,7,train", "b,video,two.mp4,stir,zoë b.,test")
+        rows = ingested(own, "manifest")
+        assert {clip_id: (row["subject"], row["reason"]) for clip_id, row in rows.items()} == {
+            "a": (7, None),
+            "b": (8, None),
+        }
+
+    @pytest.mark.parametrize("rows", [("one.mp4", "two.mp4"), ("two.mp4", "one.mp4")])
+    def test_of_a_repeated_clip_the_later_row_is_rejected_whatever_its_path(self, own, rows):
+        first, later = rows
+        self.write(own, f"a,video,{first},stir,1,train", f"a,video,{later},stir,1,test")
+        found = ingested(own, "manifest")
+        assert found["a"]["path"] == first
+        assert (found["a"]["reason"], found["a"]["train_lists"]) == (None, ["own"])
+        reason = "repeated clip id: row 2 names 'a' in video, as row 1 does; give it another clip_id"
+        assert (found["a (row 2)"]["path"], found["a (row 2)"]["reason"]) == (later, reason)
+
+    def test_a_class_list_needs_no_context(self, own):
+        self.write(own, "a,video,one.mp4,stir,1,train")
+        (own / "classes.csv").write_text("class_id,name\n0,pour water\n1,stir\n")
+        assert reasons(own, "manifest") == {"a": None}
 
     def test_a_row_without_an_id_is_rejected_under_its_number(self, own):
         self.write(own, "a,video,one.mp4,stir,1,train", ",video,two.mp4,stir,,")
@@ -273,10 +304,6 @@ class TestManifest:
         parts = ["one.mp4#frames=0-2", "one.mp4#frames=0-2", "one.mp4#frames=0-3"]
         self.write(own, *(f"{name},video,{part},stir,," for name, part in zip("abc", parts, strict=True)))
         assert [reason is None for reason in reasons(own, "manifest").values()] == [True, False, True]
-
-    def test_two_files_for_one_clip_id_are_a_clip_and_a_duplicate(self, own):
-        self.write(own, "a,video,one.mp4,stir,1,train", "a,video,two.mp4,stir,,")
-        assert reasons(own, "manifest") == {"a": None, "two.mp4": "duplicate clip: one.mp4 is the same recording"}
 
     def test_parquet_with_numbers_and_gaps_says_the_same(self, own):
         self.write(own, "a,video,one.mp4,stir,1,train", "b,video,two.mp4,stir,,")

@@ -35,12 +35,13 @@ def clip(class_id, subject, replication, **columns):
     return row | columns
 
 
+FIFTH = {"share": 0.2, "min": 3}
 EVERY = [clip(c, s, r) for c in range(27) for s in range(1, 5) for r in (1, 2)]
 
 
 def row(**keys):
     base = {"dataset": "utd_mhad", "name": "random", "protocol": "xsub", "num_unseen": 5, "splits": ["s0"]}
-    base["modality"] = "skeleton"
+    base |= {"modality": "skeleton", "val_classes": FIFTH if keys.get("protocol", "xsub") else None}
     return params.parse(split.Row, base | keys, "split.rows.x")
 
 
@@ -298,6 +299,19 @@ def test_the_full_split_of_a_target_tests_every_clip(tmp_path):
 def test_halves_and_all_of_a_target_fit_one_table_where_no_number_is_asked_of_them(tmp_path):
     _, meta = target(tmp_path, num_unseen=None, splits=["half_0", "full"])
     assert {name: len(classes["unseen"]) for name, classes in meta["splits"].items()} == {"half_0": 13, "full": 27}
+
+
+def test_the_row_says_how_many_classes_to_select_on(tmp_path):
+    num_val = [
+        len(written(tmp_path, val_classes={"share": share, "min": 3})[1]["splits"]["s0"]["val"]) for share in (0.2, 0.4)
+    ]
+    assert num_val == [5, 9]
+
+
+@pytest.mark.parametrize("keys", [{"val_classes": None}, {"protocol": None, "val_classes": FIFTH}])
+def test_val_classes_are_of_those_who_train(keys):
+    with pytest.raises(ParamsError, match="val_classes is null where protocol is, of a target, and else such as"):
+        row(**keys)
 
 
 def test_a_draw_must_be_told_how_many_classes_are_unseen(tmp_path):
