@@ -4,7 +4,7 @@ For a second collection copy this file; its name is that of the collection's fol
 """
 
 from pipeline.datasets.shared import Annotations, Dataset, OwnList
-from pipeline.formats import boxes, clip_manifest, depth_png, video
+from pipeline.formats import boxes, clip_manifest, depth_png, skeletons, video
 
 DATASET = Dataset(
     name="manifest",
@@ -17,7 +17,7 @@ DATASET = Dataset(
     boxed=frozenset({"video"}),
     annotations=Annotations(clip_manifest.FILES, clip_manifest.read_clips),
     readers={
-        "skeleton": clip_manifest.read_skeleton,
+        "skeleton": skeletons.read,
         "depth": depth_png.footage,
         "thermal": video.grey_footage,
         "video": video.footage,

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from pipeline.core.joints import LAYOUTS
+from pipeline.core import joints
 from pipeline.core.sampling import Sampling, frame_indices, num_nonempty_frames
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -29,7 +29,7 @@ _PERCENTILES = (1.0, 99.0)
 
 def strip(x_CT: Floats, layout: str, *, num_frames: int, height: int) -> Image.Image:
     """Frames of a clip side by side, spread over its non-empty ones; `layout` is an attribute of its store."""
-    if layout in LAYOUTS:
+    if joints.is_layout(layout):
         frames = _bodies(x_CT[:, _spread(x_CT, num_frames)], layout, height)
     elif x_CT.ndim == 4:
         frames = [_fitted(frame, height) for frame in pictures(x_CT[:, _spread(x_CT, num_frames)])]
@@ -85,11 +85,11 @@ def _fitted(frame: npt.NDArray[np.uint8], height: int) -> Image.Image:
 def _bodies(x_3FVM: Floats, layout: str, height: int) -> list[Image.Image]:
     """Every frame at the same scale, so that a body that moves is seen to move."""
     xy_FMV2 = x_3FVM[:2].transpose(1, 3, 2, 0).astype(np.float64)
-    if not LAYOUTS[layout].planar:  # whose y points up
+    if not joints.find(layout).planar:  # whose y points up
         xy_FMV2 = xy_FMV2 * (1, -1)
     known_FMV = (x_3FVM != 0).any(axis=0).transpose(0, 2, 1)
     present_FM = known_FMV.any(axis=2)
-    known_FMV[:, :, LAYOUTS[layout].centre] |= (
+    known_FMV[:, :, joints.find(layout).centre] |= (
         present_FM  # recipes move the centre to the origin: those zeros are no gap
     )
     points = xy_FMV2[known_FMV] if known_FMV.any() else np.zeros((1, 2))
@@ -107,7 +107,7 @@ def _frame(xy_MV2: Floats, known_MV: npt.NDArray[np.bool_], layout: str, width: 
     pen = ImageDraw.Draw(picture)
     for body in reversed(range(len(xy_MV2))):  # the first one on top
         colour = _BODIES[min(body, len(_BODIES) - 1)]
-        for joint, parent in LAYOUTS[layout].edges:
+        for joint, parent in joints.find(layout).edges:
             if known_MV[body, joint] and known_MV[body, parent]:
                 pen.line([*xy_MV2[body, joint], *xy_MV2[body, parent]], fill=colour, width=2)
     return picture

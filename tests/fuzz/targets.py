@@ -33,6 +33,7 @@ from pipeline.formats import (
     png,
     png_folder,
     rows,
+    skeletons,
     synse,
     thermal_png,
     typed_json,
@@ -201,7 +202,7 @@ TARGETS = {
     "mat": Target(
         samples.mat_skeleton,
         readings.read_any_skeleton,
-        (mat.read_skeleton, mat.read_array, clip_manifest.read_skeleton),
+        (mat.read_skeleton, mat.read_array, skeletons.read),
         {".mat": evil.BYTES},
     ),
     "mat.depth": Target(
