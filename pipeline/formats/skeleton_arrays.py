@@ -205,24 +205,24 @@ def _bounded(file: Path, values_MTVC: Floats) -> Floats:
 
 
 def _skeleton(file: Path, values_MTVC: Floats, layout: Layout) -> Skeleton:
-    planar, num_places = layout.joints.planar, 2 if layout.joints.planar else 3
-    xyz_MTV3 = np.ones((*values_MTVC.shape[:3], 3), np.float64)  # of places in pictures without a score: certain
-    if planar and layout.has_confidence:
-        xyz_MTV3[...] = values_MTVC
-    else:
-        xyz_MTV3[..., :num_places] = values_MTVC[..., :num_places]
-    places = xyz_MTV3[..., :num_places]
-    absent_MT = (np.isnan(places) | (places == 0)).all(axis=(2, 3))
-    xyz_MTV3[absent_MT] = np.nan
     with np.errstate(over="ignore", invalid="ignore"):  # beyond float32 becomes infinite, which ingest rejects by name
-        if layout.metres is not None:
-            xyz_MTV3 *= layout.metres
+        xyz_MTV3 = _places(values_MTVC, layout)
         _check_size(file, xyz_MTV3, layout)
-        if layout.up != "y":
-            xyz_MTV3 = xyz_MTV3 @ ROTATIONS[layout.up].T
+        xyz_MTV3 = xyz_MTV3 if layout.up == "y" else xyz_MTV3 @ ROTATIONS[layout.up].T
         if layout.is_left_handed:
             xyz_MTV3[..., 2] *= -1
         return Skeleton(layout.joints.name, xyz_MTV3.astype(np.float32), tuple(range(len(xyz_MTV3))))
+
+
+def _places(values_MTVC: Floats, layout: Layout) -> npt.NDArray[np.float64]:
+    """xyz_MTV3 in metres, or x, y and score in a picture (1 where the file has none); NaN for whoever is absent."""
+    num_places = 2 if layout.joints.planar else 3
+    num_kept = 3 if layout.has_confidence else num_places  # of places in space the confidence is left out
+    xyz_MTV3 = np.ones((*values_MTVC.shape[:3], 3), np.float64)
+    xyz_MTV3[..., :num_kept] = values_MTVC[..., :num_kept]
+    places = xyz_MTV3[..., :num_places]
+    xyz_MTV3[(np.isnan(places) | (places == 0)).all(axis=(2, 3))] = np.nan
+    return xyz_MTV3 if layout.metres is None else xyz_MTV3 * layout.metres
 
 
 def _check_size(file: Path, xyz_MTV3: Floats, layout: Layout) -> None:

@@ -56,8 +56,8 @@ class Layout:
     "knee_right"). `metres` is the length of the unit, None of places in pictures.
     """
 
-    path: Path
     joints: JointLayout
+    path: Path
     labels: tuple[str, ...]
     unit: str
     metres: float | None
@@ -143,8 +143,8 @@ def _layout(path: Path, file: SkeletonLayout) -> Layout:
         raise DataError(f"columns: expected a name such as '{{joint}}_{{axis}}', found {file.columns[:40]!r}")
     metres = None if planar else METRES[file.unit] if isinstance(file.unit, str) else file.unit
     return Layout(
-        path,
         body,
+        path,
         labels,
         str(file.unit),
         metres,
