@@ -223,3 +223,5 @@ def _check_axes(text: str, axes: tuple[str, ...]) -> None:
             f"axes: found {text[:40]!r}; expected T (frames), V (joints) and C (coordinates) once each, M (people) if "
             "the array has them, in its order: 'T V C', 'M T V C', 'C T V M', or 'T VC' for a row of V x C numbers"
         )
+    if any({"T", "M"} <= set(axis) for axis in axes):
+        raise DataError(f"axes: {text[:40]!r}: T and M in one axis cannot be told apart; save them as two")

@@ -22,7 +22,7 @@ LABELS = ["Pelvis", "Neck", "LShoulder", "RShoulder", "right_wrist"]
 PARENTS = {"Neck": "Pelvis", "LShoulder": "Neck", "RShoulder": "Neck", "right_wrist": "RShoulder"}
 OWN = {"joints": LABELS, "parents": PARENTS, "unit": "m"}
 ORDERS = [" ".join(order) for letters in ("TVC", "MTVC") for order in itertools.permutations(letters)]
-FOLDED = ["T VC", "TVC", "M T VC", "TM VC", "MV T C", "C TVM"]
+FOLDED = ["T VC", "TVC", "M T VC", "MV T C", "C TVM"]
 METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001, 0.5: 0.5}
 
 

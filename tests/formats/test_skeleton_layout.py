@@ -127,6 +127,7 @@ def test_the_names_of_known_layouts_have_that_form(body: joints.JointLayout) -> 
         ({"centre": "chest"}, "no joint 'chest'"),
         ({"axes": "T V"}, r"axes: found 'T V'; expected T \(frames\)"),
         ({"axes": "T T V C"}, "axes: found"),
+        ({"axes": "TM VC"}, "T and M in one axis cannot be told apart"),
         ({"columns": "{joint}"}, "columns: expected a name such as"),
         ({"unit": "pixels", "up": "z"}, "`up` and `handed` are of places in space"),
         ({"up": "w"}, "key 'up'"),
