@@ -105,7 +105,7 @@ def _preparing(
     with tempfile.TemporaryDirectory() as scratch:
         table, cached = Path(scratch) / "clips.parquet", ClipCache(Path(scratch) / "samples")
         tables.write(table, CLIPS, read, {"dataset": row.dataset, "class_names": known.names})
-        clips = preprocess.accepted(table, row)
+        clips = preprocess.accepted(table, row, root / row.source)
         start = time.perf_counter()
         decoding.decode(Block(row, f"preprocess.rows.{instance.key}.options", root / row.source, cached.folder, clips))
         seconds = (time.perf_counter() - start) / len(clips)

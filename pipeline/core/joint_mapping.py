@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.core import joints
 from pipeline.core.errors import DataError
-from pipeline.core.joints import LAYOUTS
 
 # Where a layout lacks a joint of another, the mean of the joints named stands for it. Read: target joint <- sources.
 _MADE_OF: dict[str, dict[str, tuple[str, ...]]] = {
@@ -41,6 +41,11 @@ _MADE_OF: dict[str, dict[str, tuple[str, ...]]] = {
         **{f"{part}_{side}": (f"ankle_{side}",) for part in ("heel", "foot") for side in ("left", "right")},
     },
 }  # fmt: skip
+# Of a user's own layout: whatever stands for a joint in one of these.
+_IN_ANY: dict[str, tuple[str, ...]] = {}
+for _made_of in _MADE_OF.values():
+    for _joint, _stand_ins in _made_of.items():
+        _IN_ANY[_joint] = tuple(dict.fromkeys((*_IN_ANY.get(_joint, ()), *_stand_ins)))
 # What no single joint stands for but two together do, in any layout.
 _MIDDLES = {
     "neck": ("shoulder_left", "shoulder_right"), "spine_shoulder": ("shoulder_left", "shoulder_right"),
@@ -57,15 +62,16 @@ def weights(source: str, target: str) -> npt.NDArray[np.float64]:
     A joint of the same name is taken as it is; else the first joint that `_MADE_OF` names and the source has, else a
     middle. Raises DataError for layouts that do not exist and for a joint that nothing stands for.
     """
-    for name in (source, target):
-        if name not in LAYOUTS:
-            raise DataError(f"no joint layout '{name}'; there are {sorted(LAYOUTS)}")
-    have = LAYOUTS[source].names
-    weights_WV = np.zeros((LAYOUTS[target].num_joints, len(have)))
-    for row, joint in enumerate(LAYOUTS[target].names):
-        used = _sources(joint, have, _MADE_OF[target])
+    theirs, ours = joints.find(source), joints.find(target)
+    have = theirs.names
+    weights_WV = np.zeros((ours.num_joints, len(have)))
+    for row, joint in enumerate(ours.names):
+        used = _sources(joint, have, _MADE_OF.get(target, _IN_ANY))
         if not used:
-            raise DataError(f"layout '{source}' has nothing that stands for joint '{joint}' of '{target}'")
+            raise DataError(
+                f"{theirs.title} ({', '.join(have)}) has nothing that stands for joint '{joint}' of {ours.title}; "
+                "name the joint so in layout.yaml, if it is there under another name"
+            )
         weights_WV[row, [have.index(name) for name in used]] = 1 / len(used)
     return weights_WV
 

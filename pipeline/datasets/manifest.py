@@ -4,7 +4,7 @@ A dataset that has no file here and such a list below data/raw/<dataset> is read
 """
 
 from pipeline.datasets.shared import Annotations, Dataset, OwnList
-from pipeline.formats import boxes, clip_manifest, video
+from pipeline.formats import boxes, clip_manifest, skeletons, video
 
 DATASET = Dataset(
     name="manifest",
@@ -17,7 +17,7 @@ DATASET = Dataset(
     boxed=frozenset({"video"}),
     annotations=Annotations(clip_manifest.FILES, clip_manifest.read_clips),
     readers={
-        "skeleton": clip_manifest.read_skeleton,
+        "skeleton": skeletons.read,
         "depth": clip_manifest.depth_footage,
         "thermal": video.grey_footage,
         "video": video.footage,

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.schemas import PredictionRow
-from pipeline.evaluation.metrics import COVERAGE, Interval
+from pipeline.evaluation.intervals import COVERAGE, Interval
 
 _Shares = dict[str, float]  # of right answers over seeds, by clip id
 

@@ -6,30 +6,32 @@
 
 import re
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from pipeline.core.errors import FormatError
-from pipeline.formats import depth_png, kinetics_json, mat, ntu_skeleton, pkummd, rows, segments
-from pipeline.formats.shared import Footage, LabelledClip, Sides, Skeleton
+from pipeline.formats import depth_png, mat, rows, segments, skeletons
+from pipeline.formats.shared import Footage, LabelledClip, Sides
 
 COLUMNS = ("clip_id", "modality", "path", "label", "subject", "split")
 FILES = re.compile(r"^manifest\.(?:csv|parquet)$")
 
+_NOT_LISTS = r"(?!manifest\.csv$|classes\.csv$)"
 _VIDEO = re.compile(r"^(?P<recording>.+\.(?:avi|mkv|mov|mp4|webm))$")
 # By modality: what a file that a list may name looks like; it is called by its path.
 RECORDINGS = {
-    "skeleton": re.compile(r"^(?P<recording>.+\.(?:json|mat|skeleton|txt))$"),
+    "skeleton": re.compile(rf"^{_NOT_LISTS}(?P<recording>.+(?:{'|'.join(map(re.escape, skeletons.FORMATS))}))$"),
     "depth": re.compile(r"^(?P<recording>.+?)(?:/M?Depth-\d{8}\.png|(?<=\.mat))$"),  # a folder, or a file
     "video": _VIDEO,
     "thermal": _VIDEO,
-    "boxes": re.compile(r"^(?!manifest\.csv$|classes\.csv$)(?P<recording>.+\.csv)$"),  # of the clip's video
+    "boxes": re.compile(rf"^{_NOT_LISTS}(?P<recording>.+\.csv)$"),  # of the clip's video
 }
-
-_SKELETONS = {
-    ".json": kinetics_json.read_skeleton,
-    ".mat": mat.read_skeleton,
-    ".skeleton": ntu_skeleton.read,
-    ".txt": pkummd.read_part,
+_VIDEOS = ".avi, .mkv, .mov, .mp4 or .webm"
+_TOLD = {
+    "skeleton": f"a file that ends in {', '.join(skeletons.FORMATS)}",
+    "depth": "a folder of 16-bit pictures Depth-00000001.png, or a .mat as UTD-MHAD has it",
+    "thermal": _VIDEOS,
+    "video": _VIDEOS,
+    "boxes": "a table that ends in .csv",
 }
 
 
@@ -59,12 +61,12 @@ def read_sides(path: Path) -> Sides:
     return train, test
 
 
-def read_skeleton(path: Path) -> Skeleton:
-    """A skeleton in any format of this project, told by the ending of its file."""
-    ending = PurePosixPath(segments.file_of(str(path))).suffix
-    if ending not in _SKELETONS:
-        raise FormatError(f"{path}: no skeleton format ends in '{ending}', only {sorted(_SKELETONS)}")
-    return _SKELETONS[ending](path)
+def unfit(modality: str, path: Path) -> str:
+    """Why a file or folder that exists is no recording of a modality that a list may name."""
+    if modality == "skeleton" and path.is_file():
+        return skeletons.unfit(path)
+    what = f"'{path.suffix}' is no ending of one" if path.is_file() else "it is a folder that holds none"
+    return f"it is there, but not as a clip of {modality}: {what}; expected {_TOLD[modality]} (docs/formats.md)"
 
 
 def depth_footage(path: Path) -> Footage:

@@ -99,13 +99,16 @@ class _Text:
 
     def refusal(self, at: int, expected: str) -> FormatError:
         """The error for line `at`."""
-        shown = repr(self.line(at)[:40].decode("ascii").rstrip()) if at < len(self.ends) else "the end (truncated?)"
+        end = "the end (truncated?)" if self.data else "an empty file"
+        shown = repr(self.line(at)[:40].decode("ascii").rstrip()) if at < len(self.ends) else end
         return FormatError(f"{self.path}: line {at + 1}: expected {expected}; found {shown}")
 
     def count(self, at: int, what: str, max_count: int) -> int:
         """The whole number that line `at` should hold."""
         value = self.line(at).strip()
-        if not _is_count(value) or int(value) > max_count:
+        if not _is_count(value):
+            raise self.refusal(at, f"{what}, a whole number")
+        if int(value) > max_count:
             raise self.refusal(at, f"{what}, at most {max_count}")
         return int(value)
 

@@ -10,7 +10,6 @@ recognition", ICIP 2021, and the loader of its released code.
 
 # Shapes: N clips, D feature size.
 import hashlib
-import tokenize
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,21 +20,10 @@ import numpy.typing as npt
 
 from pipeline.core import outside
 from pipeline.core.errors import FormatError
+from pipeline.formats import npy
 
 TRAIN, UNSEEN_TEST, ALL_TEST = "train", "ztest", "gtest"
 LABELS = {TRAIN: "train_label", UNSEEN_TEST: "z_label", ALL_TEST: "g_label"}
-# What a damaged header can lead to; NumPy reads it as an expression of Python.
-_NUMPY_ERRORS = (
-    OSError,
-    ValueError,
-    TypeError,
-    OverflowError,
-    SyntaxError,
-    KeyError,
-    MemoryError,
-    RecursionError,
-    tokenize.TokenError,
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +73,7 @@ def _mapped(file: Path, kinds: str, *, ndim: int) -> npt.NDArray[Any]:
         ):  # a size beyond the numbers: the map does not fit it
             warnings.simplefilter("ignore", UserWarning)  # a header as Python 2 wrote it
             array = np.lib.format.open_memmap(file, mode="r")
-    except _NUMPY_ERRORS as error:
+    except npy.HEADER_ERRORS as error:
         what = " ".join(str(error).split()) or type(error).__name__
         raise FormatError(f"{file}: no readable .npy array ({what}); bring the released file") from None
     if array.ndim != ndim or array.dtype.kind not in kinds or not array.size:

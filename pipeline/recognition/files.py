@@ -8,11 +8,11 @@ from typing import Any
 from pipeline import modalities
 from pipeline.core.errors import DataError, FormatError
 from pipeline.datasets import shared, utd_mhad
-from pipeline.formats import annotations_pickle, clip_manifest, depth_png, mat, segments, thermal_png, video
+from pipeline.formats import annotations_pickle, depth_png, mat, segments, skeletons, thermal_png, video
 
 Reader = Callable[[Path], Any]  # -> Skeleton or Footage
 
-_read_skeleton = annotations_pickle.beside(clip_manifest.read_skeleton)
+_read_skeleton = annotations_pickle.beside(skeletons.read)
 _VIDEOS = (".avi", ".mkv", ".mov", ".mp4", ".webm")
 _FRAME = ".png"  # a folder that holds one is a clip
 
@@ -35,7 +35,7 @@ class Forms:
 
 FORMS = {
     "skeleton": Forms(
-        dict.fromkeys((".skeleton", ".mat", ".json", ".txt", ".pkl"), _read_skeleton),
+        dict.fromkeys((*skeletons.FORMATS, ".pkl"), _read_skeleton),
         unlisted=frozenset((".txt", ".pkl")),
     ),
     "depth": Forms({".mat": mat.depth_footage}, depth_png.footage),

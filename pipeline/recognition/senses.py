@@ -11,11 +11,10 @@ import numpy.typing as npt
 import torch
 
 from pipeline import modalities
-from pipeline.core import bound, joint_mapping, members
+from pipeline.core import bound, joint_mapping, joints, members
 from pipeline.core.bound import HUB
 from pipeline.core.errors import DataError, FormatError, ParamsError
 from pipeline.core.hashing import file_digest
-from pipeline.core.joints import LAYOUTS
 from pipeline.core.progress import say
 from pipeline.formats import segments
 from pipeline.formats.shared import Skeleton
@@ -83,15 +82,18 @@ class Sense:
             return recording
         if not isinstance(recording, Skeleton):
             raise DataError(f"{path}: pixels are {recording.layout}, the encoder of '{self.name}' knows {self.layout}")
-        if LAYOUTS[recording.layout].planar != LAYOUTS[self.layout].planar:
+        theirs, ours = joints.find(recording.layout), joints.find(self.layout)
+        if theirs.planar != ours.planar:
             raise DataError(
-                f"{path}: joints of {recording.layout}, the encoder of '{self.name}' knows {self.layout}: places in a "
+                f"{path}: joints of {theirs.title}, the encoder of '{self.name}' knows {ours.title}: places in a "
                 "picture do not stand for places in space; use weights that were bound to such joints"
             )
         if recording.layout not in self.mapped:
             self.mapped.add(recording.layout)
-            theirs, ours = LAYOUTS[recording.layout].num_joints, LAYOUTS[self.layout].num_joints
-            say(f"{path}: {theirs} joints ({recording.layout}) were mapped to the encoder's {ours} ({self.layout})")
+            say(
+                f"{path}: {theirs.num_joints} joints ({theirs.title}) were mapped to the encoder's {ours.num_joints} "
+                f"({ours.title})"
+            )
         xyz_MTV3 = joint_mapping.mapped(recording.xyz_MTV3, recording.layout, self.layout)
         return replace(recording, layout=self.layout, xyz_MTV3=xyz_MTV3)
 

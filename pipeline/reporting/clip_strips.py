@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from pipeline.core.joints import LAYOUTS
+from pipeline.core import joints
 from pipeline.core.sampling import Sampling, frame_indices, num_nonempty_frames
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -35,7 +35,7 @@ def strip(x_CT: Floats, layout: str, *, num_frames: int, height: int) -> Image.I
 
 def frames(x_CT: Floats, layout: str, *, num_frames: int, height: int) -> list[Image.Image]:
     """The same frames one by one; of a signal, which has no pictures, one map of all of it."""
-    if layout in LAYOUTS:
+    if joints.is_layout(layout):
         bodies = placed(x_CT[:, spread(x_CT, num_frames)], layout, height)
         return [_frame(bodies, layout, height, frame) for frame in range(num_frames)]
     if x_CT.ndim == 4:
@@ -101,11 +101,11 @@ class PlacedBodies:
 def placed(x_3FVM: Floats, layout: str, height: int) -> PlacedBodies:
     """Bodies from the front, every frame at the same scale, so that a body that moves is seen to move."""
     xy_FMV2 = x_3FVM[:2].transpose(1, 3, 2, 0).astype(np.float64)
-    if not LAYOUTS[layout].planar:  # whose y points up
+    if not joints.find(layout).planar:  # whose y points up
         xy_FMV2 = xy_FMV2 * (1, -1)
     known_FMV = (x_3FVM != 0).any(axis=0).transpose(0, 2, 1)
     present_FM = known_FMV.any(axis=2)
-    known_FMV[:, :, LAYOUTS[layout].centre] |= (
+    known_FMV[:, :, joints.find(layout).centre] |= (
         present_FM  # recipes move the centre to the origin: those zeros are no gap
     )
     points = xy_FMV2[known_FMV] if known_FMV.any() else np.zeros((1, 2))
@@ -122,7 +122,7 @@ def _frame(bodies: PlacedBodies, layout: str, height: int, frame: int) -> Image.
     pen = ImageDraw.Draw(picture)
     for body in reversed(range(len(xy_MV2))):  # the first one on top
         colour = _BODIES[min(body, len(_BODIES) - 1)]
-        for joint, parent in LAYOUTS[layout].edges:
+        for joint, parent in joints.find(layout).edges:
             if known_MV[body, joint] and known_MV[body, parent]:
                 pen.line([*xy_MV2[body, joint], *xy_MV2[body, parent]], fill=colour, width=2)
     return picture

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from pipeline.core.joints import LAYOUTS
+from pipeline.core import joints
 from pipeline.reporting.page_strips import Named, prepared_clips
 
 if TYPE_CHECKING:  # zarr and Pillow come in where a clip is drawn
@@ -52,7 +52,7 @@ def _drawn(clips: "ClipArrays", row: int) -> Drawn:
     from pipeline.reporting import clip_strips, skeleton_svg
 
     x_CT, layout = clips[[row]][0], clips.store.attrs["layout"]
-    if layout in LAYOUTS:
+    if joints.is_layout(layout):
         strip = skeleton_svg.strip(x_CT, layout, num_frames=_SKELETON_FRAMES)
         svg = Markup(strip.body)  # noqa: S704 - numbers and our own words alone
         return Drawn(svg, "", strip.width, strip.height, _SKELETON_FRAMES)

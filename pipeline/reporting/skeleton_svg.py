@@ -3,7 +3,7 @@
 # Shapes: T frames of the clip, F frames shown, V joints, M bodies, 3 = x y z, 2 = x y in pixels.
 from dataclasses import dataclass
 
-from pipeline.core.joints import LAYOUTS
+from pipeline.core import joints
 from pipeline.reporting import clip_strips
 from pipeline.reporting.clip_strips import Floats
 
@@ -29,7 +29,7 @@ def strip(x_3TVM: Floats, layout: str, *, num_frames: int) -> SkeletonStrip:
         for body in reversed(range(len(xy_MV2))):  # the first one on top
             bones = [
                 _bone(xy_MV2[body][joint], xy_MV2[body][parent], frame * step)
-                for joint, parent in LAYOUTS[layout].edges
+                for joint, parent in joints.find(layout).edges
                 if known_MV[body, joint] and known_MV[body, parent]
             ]
             if bones:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pipeline.core.seeds import generator
 from pipeline.evaluation import paired
-from pipeline.evaluation.metrics import Interval
+from pipeline.evaluation.intervals import Interval
 from pipeline.evaluation.paired import OnSameClips
 from pipeline.reporting import leads
 from pipeline.reporting.evidence import Result

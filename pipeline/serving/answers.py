@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.core import joints
 from pipeline.core.errors import DataError, UnseenError
-from pipeline.core.joints import LAYOUTS
 from pipeline.core.prepared import ClipArrays
 from pipeline.models.methods.shared import Array, unit
 from pipeline.recognition import files
@@ -130,7 +130,7 @@ def _vector(values: list[float], dim: int) -> Array:
 def _drawn(x_CT: Array, layout: str) -> Answer:
     """Frames side by side as PNG; a signal that is neither a skeleton nor a film is one picture."""
     strip = clip_strips.strip(x_CT, layout, num_frames=_NUM_FRAMES, height=_HEIGHT)
-    moves = layout in LAYOUTS or x_CT.ndim == 4
+    moves = joints.is_layout(layout) or x_CT.ndim == 4
     file = io.BytesIO()
     clip_strips.save(strip, file, num_colours=_NUM_COLOURS)
     frames = {"num_frames": _NUM_FRAMES if moves else 1, "gap": clip_strips.GAP}

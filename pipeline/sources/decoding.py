@@ -21,6 +21,7 @@ from pipeline.datasets import shared as datasets
 from pipeline.formats import segments
 from pipeline.formats.shared import Footage
 from pipeline.modalities import shared as films
+from pipeline.sources.layouts import Layouts
 from pipeline.sources.recordings import verified
 
 if TYPE_CHECKING:  # else an edit of any table's columns would decode every clip again
@@ -58,8 +59,9 @@ class Block:
     clips: list[Source]
 
 
-def key(clip: "ClipRow", beside: "Mapping[str, ClipRow]", row: Row) -> str:
+def key(clip: "ClipRow", beside: "Mapping[str, ClipRow]", row: Row, layouts: Layouts) -> str:
     """The cache key of a clip's array: a digest of all that decides the array, but not of its path."""
+    told = {other.modality: layouts.digest(other.modality, other.path) for other in (clip, *beside.values())}
     return value_digest(
         {
             "content": clip.content_hash,
@@ -67,6 +69,7 @@ def key(clip: "ClipRow", beside: "Mapping[str, ClipRow]", row: Row) -> str:
             "num_frames": clip.num_frames,
             "beside": {name: [other.content_hash, _part(other)] for name, other in beside.items()},
             "boxes": row.boxes,
+            "layouts": {modality: digest for modality, digest in told.items() if digest is not None},
             "extractor": _extractor(row.dataset, row.modality, row.recipe),
             "reader": [row.dataset, row.modality],
             "recipe": row.recipe,

@@ -3,7 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from functools import cached_property
+from pathlib import Path, PurePosixPath
 
 from pipeline.core import progress
 from pipeline.core.errors import DataError
@@ -11,7 +12,7 @@ from pipeline.core.hashing import known_digest, value_digest
 from pipeline.core.stamp import StampedFile
 from pipeline.datasets import shared
 from pipeline.datasets.shared import ActionClass, Dataset, NamedFile, OwnList
-from pipeline.formats import segments
+from pipeline.formats import clip_manifest, segments
 from pipeline.formats.shared import LabelledClip
 
 CLASS_FILE = "classes.csv"  # in the source folder, where the project ships no list
@@ -43,6 +44,12 @@ class Source:
         if changed := what_changed(path, file):
             raise DataError(f"{path}: {changed}; run `unseen raw scan {self.dataset}`")
         return path
+
+    @cached_property
+    def spelled(self) -> dict[str, str]:
+        """Every file, and every folder that holds one, by its name in small letters."""
+        folders = {parent.as_posix() for file in self.stamped for parent in PurePosixPath(file.path).parents}
+        return {_plain(path): path for path in sorted({file.path for file in self.stamped} | (folders - {"."}))}
 
     def classes(self) -> list[ActionClass]:
         """The dataset's class list: the one that ships, or the user's `classes.csv`."""
@@ -131,9 +138,9 @@ def _annotated(dataset: Dataset, source: Source, recordings: Sequence[_Recording
             foreign = 0
             for clip in dataset.annotations.read(source.verified(annotation)):
                 if not clip.inside:
-                    yield from _in_recordings(dataset, annotation, clip, by_name.get(clip.recording, []))
+                    yield from _in_recordings(dataset, source, annotation, clip, by_name.get(clip.recording, []))
                 elif known := shared.named_file(dataset, clip.recording):
-                    yield from _in_recordings(dataset, annotation, clip, [(annotation, known)])
+                    yield from _in_recordings(dataset, source, annotation, clip, [(annotation, known)])
                 else:
                     foreign += 1
             if foreign:
@@ -143,20 +150,38 @@ def _annotated(dataset: Dataset, source: Source, recordings: Sequence[_Recording
 
 
 def _in_recordings(
-    dataset: Dataset, annotation: StampedFile, clip: LabelledClip, recordings: Sequence[_Recording]
+    dataset: Dataset,
+    source: Source,
+    annotation: StampedFile,
+    clip: LabelledClip,
+    recordings: Sequence[_Recording],
 ) -> Iterator[_Labelled]:
     meant = [(file, name) for file, name in recordings if clip.modality in (None, name.modality)]
     fault: str | None = clip.fault
     if not meant:
         modality = clip.modality or next(iter(dataset.patterns))
         meant = [(StampedFile(clip.recording, 0, ""), NamedFile(modality, "", None, None, None, None, None))]
-        fault = fault or f"missing file: {annotation.path} names it, the folder has no such {modality}"
+        fault = fault or _absent(source, annotation, clip, modality)
     for file, name in meant:
         if fault is None and name.label not in (None, clip.label):
             fault = f"unknown class: its file name says {name.label}, {annotation.path} says {clip.label}"
         subject = name.subject if clip.subject is None else clip.subject
         whole = replace(name, recording=clip.name, label=clip.label, subject=subject)
         yield replace(file, path=file.path + clip.part), whole, clip.recording, fault
+
+
+def _absent(source: Source, annotation: StampedFile, clip: LabelledClip, modality: str) -> str:
+    """Why no recording of a modality has the name that an annotation file gives to one."""
+    there = source.spelled.get(_plain(clip.recording))
+    if there == clip.recording:
+        return f"unknown format: {clip_manifest.unfit(modality, source.folder / there)}"
+    hint = f", it has '{there}': write it so" if there else ""
+    return f"missing file: {annotation.path} names it, the folder has no such {modality}{hint}"
+
+
+def _plain(path: str) -> str:
+    """A path without what is easily mistyped."""
+    return PurePosixPath(path).as_posix().casefold()
 
 
 def _sides(dataset: Dataset, source: Source) -> dict[str, dict[str, str]]:

@@ -19,6 +19,7 @@ from pipeline.datasets.shared import Dataset
 from pipeline.formats import segments
 from pipeline.formats.class_names import spelling
 from pipeline.sources import listing, vectors
+from pipeline.sources.layouts import Layouts
 from pipeline.sources.listing import Listed, Source
 
 
@@ -167,6 +168,7 @@ class _Inspector:
     def __init__(self, dataset: Dataset, source: Source, class_names: Sequence[str], *, reads: bool = True) -> None:
         self.dataset, self.reads = dataset, reads
         self.folder = source.folder
+        self.layouts = Layouts(dataset.name, source.folder)
         self.missing = _missing_skeletons(dataset, source)
         self.num_classes = len(class_names)
         self.class_id = {spelling(name): class_id for class_id, name in enumerate(class_names)}
@@ -236,6 +238,7 @@ class _Inspector:
         if changed := listing.what_changed(whole, file):
             return changed, 0
         path = self.folder / file.path
+        self.layouts.digest(name.modality, file.path)  # that it is the one that was scanned
         try:
             recording = self.dataset.readers[name.modality](path)
             if isinstance(recording, Boxes):  # many clips may show nothing, or nothing that moves

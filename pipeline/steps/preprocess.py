@@ -30,6 +30,7 @@ from pipeline.datasets import shared as datasets
 from pipeline.modalities import shared as films
 from pipeline.sources import decoding
 from pipeline.sources.decoding import Block, Row, Source, decode
+from pipeline.sources.layouts import Layouts
 
 SAMPLES = CACHE / "samples"
 BLOCK_CLIPS = 32
@@ -93,7 +94,7 @@ def preprocess(
     if row.boxes:
         _check_boxed(row, key)
         films.box_reader(row.modality, row.recipe, row.options, section)
-    work = _Work(row, section, accepted(clips, row), source, out, ClipCache(cache))
+    work = _Work(row, section, accepted(clips, row, source), source, out, ClipCache(cache))
     missing = [clip for clip in work.clips if work.cached.header(clip.key) is None]
     _decode(work, missing, compute, key)
     try:
@@ -142,7 +143,7 @@ def _check_boxed(row: Row, key: str) -> None:
         )
 
 
-def accepted(clips: Path, row: Row) -> list[Source]:
+def accepted(clips: Path, row: Row, source: Path) -> list[Source]:
     """The clips of the row's modality that ingest accepted, in order of their ids, with what is decoded with them."""
     rows = [clip for clip in tables.read(clips, CLIPS) if clip.reason is None]
     accepted = [clip for clip in rows if clip.modality == row.modality]
@@ -154,8 +155,9 @@ def accepted(clips: Path, row: Row) -> list[Source]:
     for clip in rows:
         if clip.modality in wanted and clip.clip_id in beside:
             beside[clip.clip_id][clip.modality] = clip
+    layouts = Layouts(row.dataset, source)
     return [
-        Source(decoding.key(clip, beside[clip.clip_id], row), clip, beside[clip.clip_id])
+        Source(decoding.key(clip, beside[clip.clip_id], row, layouts), clip, beside[clip.clip_id])
         for clip in sorted(accepted, key=lambda clip: clip.clip_id)
     ]
 

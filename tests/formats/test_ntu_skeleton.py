@@ -213,6 +213,13 @@ def test_a_written_file_has_the_fields_of_the_format(tmp_path):
     assert lines[2 + 2 * 54 + 1] == "0"  # the third frame has no body
 
 
+def test_an_empty_file_is_called_empty(tmp_path):
+    """Its count is missing, not too great."""
+    (tmp_path / "a.skeleton").touch()
+    with pytest.raises(FormatError, match=r"expected the number of frames, a whole number; found an empty file$"):
+        ntu_skeleton.read(tmp_path / "a.skeleton")
+
+
 def test_a_million_frames_of_nobody_are_refused_at_once(tmp_path):
     with pytest.raises(FormatError, match="line 1: expected the number of frames, at most 894784"):
         read(tmp_path, b"1000000\n" + b"0\n" * 1_000_000)

@@ -31,6 +31,7 @@ from pipeline.formats import (
     png_folder,
     rows,
     segments,
+    skeletons,
     synse,
     typed_json,
     video,
@@ -279,7 +280,7 @@ def read_pku_labels(folder: Path) -> None:
 def read_any_skeleton(folder: Path) -> None:
     path = only(folder)
     skeleton(mat.read_skeleton(path), finite=False)
-    skeleton(clip_manifest.read_skeleton(path), finite=False)
+    skeleton(skeletons.read(path), finite=False)
     mat.read_array(path, "d_skel", "double", (20, 3, None), max_bytes=1 << 20)
 
 

@@ -33,6 +33,10 @@ from pipeline.formats import (
     png,
     png_folder,
     rows,
+    skeleton_arrays,
+    skeleton_csv,
+    skeleton_layout,
+    skeletons,
     synse,
     thermal_png,
     typed_json,
@@ -43,7 +47,7 @@ from pipeline.formats import (
     wordnet,
 )
 from pipeline.text import requests, sources
-from tests.fuzz import containers, evil, readings, samples
+from tests.fuzz import arrays, containers, evil, readings, samples
 from tests.fuzz.evil import Damage
 
 Reader = Callable[..., object]
@@ -201,7 +205,7 @@ TARGETS = {
     "mat": Target(
         samples.mat_skeleton,
         readings.read_any_skeleton,
-        (mat.read_skeleton, mat.read_array, clip_manifest.read_skeleton),
+        (mat.read_skeleton, mat.read_array, skeletons.read),
         {".mat": evil.BYTES},
     ),
     "mat.depth": Target(
@@ -210,6 +214,20 @@ TARGETS = {
         (mat.depth_footage,),
         {".mat": evil.BYTES},
     ),
+    "skeleton_arrays": Target(
+        arrays.npy, arrays.read_array, (skeleton_arrays.read, skeletons.read), {".npy": containers.NPY}
+    ),
+    "skeleton_arrays.npz": Target(arrays.npz, arrays.read_array, (skeleton_arrays.read,), {".npz": arrays.NPZ}),
+    "skeleton_arrays.json": Target(arrays.nested, arrays.read_array, (skeleton_arrays.read,), {".json": evil.JSON}),
+    "skeleton_csv": Target(arrays.long, arrays.read_array, (skeleton_csv.read,), {".csv": evil.TEXT}),
+    "skeleton_csv.wide": Target(arrays.wide, arrays.read_array, (skeleton_csv.read,), {".csv": evil.TEXT}),
+    "skeleton_layout": Target(
+        arrays.npy,
+        arrays.read_layout,
+        (skeleton_layout.declared, skeleton_layout.file_of),
+        {".yaml": containers.YAML},
+    ),
+    "skeletons.unfit": Target(arrays.unknown, arrays.read_unknown, (skeletons.unfit,), {".bvh": evil.BYTES}),
     "synse": Target(samples.vectors, readings.read_vectors, (synse.read,), {".npy": containers.NPY}),
     "word_vectors": Target(
         samples.word_text, readings.read_words, (word_vectors.read,), {".txt": evil.TEXT, ".gz": containers.GZIP}

@@ -18,6 +18,7 @@ from pipeline.formats.mat import read_skeleton
 from pipeline.modalities.skeleton.recipes import dvta50
 from pipeline.sources import decoding
 from pipeline.sources.decoding import Row, key
+from pipeline.sources.layouts import Layouts
 from pipeline.steps.preprocess import Checks, preprocess
 from tests.core.table_rows import clip_row
 
@@ -54,6 +55,7 @@ def list_clips(world, names, **changes):
     tables.write(world / "clips.parquet", CLIPS, rows)
 
 
+NO_LAYOUTS = Layouts("utd_mhad", Path("raw"))
 INLINE = Compute(engine="inline", num_workers=1)
 
 
@@ -187,15 +189,16 @@ CLIP = clip_row(content_hash="a", path="v.mp4", num_frames=5)
 )
 def test_whatever_decides_an_array_is_part_of_its_key(changes):
     whole, beside = parse(Row, ROW, "row"), {"skeleton": CLIP}
-    assert key(CLIP, {}, whole) == key(
-        replace(CLIP, clip_id="d/b"), {}, parse(Row, ROW | {"source": "elsewhere"}, "row")
+    assert key(CLIP, {}, whole, NO_LAYOUTS) == key(
+        replace(CLIP, clip_id="d/b"), {}, parse(Row, ROW | {"source": "elsewhere"}, "row"), NO_LAYOUTS
     )
-    others = [key(CLIP, {}, parse(Row, ROW | changes, "row")), key(CLIP, beside, whole)]
+    others = [key(CLIP, {}, parse(Row, ROW | changes, "row"), NO_LAYOUTS), key(CLIP, beside, whole, NO_LAYOUTS)]
     others += [
-        key(replace(CLIP, **{name: value}), {}, whole) for name, value in (("content_hash", "b"), ("num_frames", 6))
+        key(replace(CLIP, **{name: value}), {}, whole, NO_LAYOUTS)
+        for name, value in (("content_hash", "b"), ("num_frames", 6))
     ]
-    others += [key(replace(CLIP, path="v.mp4#frames=0-3"), {}, whole)]
-    assert len({key(CLIP, {}, whole), *others}) == 6
+    others += [key(replace(CLIP, path="v.mp4#frames=0-3"), {}, whole, NO_LAYOUTS)]
+    assert len({key(CLIP, {}, whole, NO_LAYOUTS), *others}) == 6
 
 
 def test_a_clip_rests_on_the_code_between_its_file_and_its_array_and_on_no_other(monkeypatch):
@@ -205,10 +208,10 @@ def test_a_clip_rests_on_the_code_between_its_file_and_its_array_and_on_no_other
             return {**files, "pipeline/modalities/skeleton/recipes/dvta50.py": "edited"}
 
     files, whole = {}, parse(Row, ROW, "row")
-    before = key(CLIP, {}, whole)
+    before = key(CLIP, {}, whole, NO_LAYOUTS)
     monkeypatch.setattr(decoding, "Code", Edited)
     decoding._extractor.cache_clear()
-    assert key(CLIP, {}, whole) != before
+    assert key(CLIP, {}, whole, NO_LAYOUTS) != before
     decoding._extractor.cache_clear()
     ran = {"formats/mat.py", "datasets/utd_mhad.py", "modalities/skeleton/recipes/dvta50.py"}
     assert {f"pipeline/{name}" for name in ran} <= set(files)

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.core import members, params
+from pipeline.core import joints, members, params
 from pipeline.core.errors import ParamsError
-from pipeline.core.joints import LAYOUTS
 from pipeline.formats.shared import Skeleton
 from pipeline.modalities import shared
 from pipeline.modalities.skeleton import _augmentation
@@ -36,10 +35,10 @@ def prepare(recipe: str, options: Mapping[str, Any], section: str) -> Callable[[
 
 def build(encoder: str, options: Mapping[str, Any], layout: str, section: str) -> "nn.Module":
     """A new encoder x_NCTVM -> feature_ND for a joint layout, drawn from torch's random state."""
-    if layout not in LAYOUTS:
-        raise ParamsError(f"no joint layout '{layout}'; there are {sorted(LAYOUTS)}")
+    if not joints.is_layout(layout):
+        raise ParamsError(f"no joint layout '{layout}'; there are {sorted(joints.LAYOUTS)}")
     member = members.load(__name__, encoder)
-    module: nn.Module = member.Encoder(params.parse(member.Params, dict(options), section), LAYOUTS[layout])
+    module: nn.Module = member.Encoder(params.parse(member.Params, dict(options), section), joints.find(layout))
     return module
 
 
@@ -47,7 +46,7 @@ def augment(
     options: Mapping[str, Any], layout: str, section: str
 ) -> Callable[[npt.NDArray[np.float32], np.random.Generator], npt.NDArray[np.float32]]:
     """The function that draws a variant of x_CTVM; `options` are the Params of `_augmentation`."""
-    if layout not in _augmentation.METRIC_LAYOUTS:
+    if not _augmentation.is_metric(layout):
         raise ParamsError(
             f"{section}: the joints of layout '{layout}' are places in a picture, augmentation needs places in metres "
             f"({', '.join(_augmentation.METRIC_LAYOUTS)}); set it to null"

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from pipeline.core import params
+from pipeline.core import joints, params
 
 Floats = npt.NDArray[np.float32]
 METRIC_LAYOUTS = ("ntu25", "kinect20")  # their joints are measured in metres, not estimated in a picture
@@ -23,6 +23,11 @@ class Params(params.Params):
     scale: float = Field(ge=0, lt=1)  # factors from 1 - scale to 1 + scale
     time_warp: float = Field(ge=0, lt=1)  # at most so much faster at one end of the clip, and slower at the other
     noise: float = Field(ge=0)  # standard deviation, in metres
+
+
+def is_metric(layout: str) -> bool:
+    """Whether the joints of a layout are in metres; those of an own layout are, unless they lie in pictures."""
+    return layout in METRIC_LAYOUTS or (layout not in joints.LAYOUTS and not joints.find(layout).planar)
 
 
 def augmented(x_CTVM: Floats, rng: np.random.Generator, params: Params) -> Floats:

@@ -11,14 +11,13 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from pipeline.core import params
+from pipeline.core import joints, params
 from pipeline.core.errors import DataError
-from pipeline.core.joints import LAYOUTS
 from pipeline.formats.shared import Skeleton
 
 Floats = npt.NDArray[np.float64]
 # The joint that becomes the origin, and the joint below it: the bone between them becomes z.
-_SPINES = {"ntu25": ("spine_mid", "spine_base"), "kinect20": ("spine", "hip_centre")}
+_SPINES = (("spine_mid", "spine_base"), ("spine", "hip_centre"))
 
 
 class Params(params.Params):
@@ -30,11 +29,13 @@ class Params(params.Params):
 
 def prepare(recording: Skeleton, params: Params) -> npt.NDArray[np.float32]:
     """x_CFVM; bodies that are absent from a frame are zero in it. Raises DataError for layouts without a spine."""
-    if recording.layout not in _SPINES:
-        raise DataError(f"layout {recording.layout}: the recipe turns a spine upright; only {sorted(_SPINES)} have one")
-    layout = LAYOUTS[recording.layout]
+    layout = joints.find(recording.layout)
+    spine = next((spine for spine in _SPINES if set(spine) <= set(layout.names)), None)
+    if spine is None or layout.planar:
+        wanted = " or ".join(" and ".join(names) for names in _SPINES)
+        raise DataError(f"layout {recording.layout}: the recipe turns a spine upright; expected joints {wanted}")
     xyz_MTV3 = _padded(_most_active(np.nan_to_num(recording.xyz_MTV3.astype(np.float64)), params), params.num_frames)
-    middle, base = (layout.names.index(name) for name in _SPINES[recording.layout])
+    middle, base = (layout.names.index(name) for name in spine)
     present = (xyz_MTV3 != 0).any(axis=-1, keepdims=True)
     xyz_MTV3 = np.where(present, xyz_MTV3 - xyz_MTV3[:1, :, middle, None], 0.0)
     right, left = layout.shoulders

@@ -11,16 +11,15 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from pipeline.core import params
+from pipeline.core import joints, params
 from pipeline.core.errors import DataError
-from pipeline.core.joints import LAYOUTS
 from pipeline.formats.shared import Skeleton
 
 Floats = npt.NDArray[np.float64]
 _SHORTEST_BODY = 12
 _WIDEST = 0.8  # a frame is valid if the joints' spread in x is at most this share of that in y
 _MAX_INVALID = 0.69754
-_ORIGINS = ("spine_mid", "spine", "neck", "nose")  # the first of these that a layout has
+_ORIGINS = ("spine_mid", "spine", "neck", "nose")  # the first of these that a layout has, else its centre
 
 
 class Params(params.Params):
@@ -41,8 +40,8 @@ def prepare(recording: Skeleton, params: Params) -> npt.NDArray[np.float32]:
     actors_MTV3 = np.zeros((params.num_bodies, *xyz_MTV3.shape[1:]))
     actors_MTV3[: len(order)] = xyz_MTV3[[body for _, body in order]]
     actors_MTV3 = actors_MTV3[:, actors_MTV3.any(axis=(0, 2, 3))]
-    names = LAYOUTS[recording.layout].names
-    origin = names.index(next(name for name in _ORIGINS if name in names))
+    layout = joints.find(recording.layout)
+    origin = next((layout.names.index(name) for name in _ORIGINS if name in layout.names), layout.centre)
     centre_3 = actors_MTV3[0, int(actors_MTV3[0].any(axis=(1, 2)).argmax()), origin]
     present = np.asarray(actors_MTV3.any(axis=(2, 3)))[..., None, None]
     moved = np.where(present, actors_MTV3 - centre_3, 0.0)

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from pipeline.core import params
+from pipeline.core import joints, params
 from pipeline.core.errors import DataError
-from pipeline.core.joints import LAYOUTS, JointLayout
+from pipeline.core.joints import JointLayout
 from pipeline.formats.shared import Skeleton
 
 Floats = npt.NDArray[np.float64]
@@ -36,7 +36,7 @@ def prepare(recording: Skeleton, params: Params) -> npt.NDArray[np.float32]:
     All bodies share one time line: the frames that show any of them. A body's gaps are interpolated; before its first
     and after its last frame it is zero. Raises DataError if no frame shows a whole body.
     """
-    layout = LAYOUTS[recording.layout]
+    layout = joints.find(recording.layout)
     xyz_MTV3 = recording.xyz_MTV3.astype(np.float64)
     valid_MT = np.isfinite(xyz_MTV3).all(axis=(2, 3)) & (xyz_MTV3 != 0).any(axis=(2, 3))
     chosen = _most_moving(xyz_MTV3, valid_MT, params.num_bodies)

@@ -13,28 +13,19 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, field_validator
 
-from pipeline.core import params
+from pipeline.core import joints, params
 from pipeline.core.errors import DataError
-from pipeline.core.joints import LAYOUTS, JointLayout
+from pipeline.core.joints import JointLayout
+from pipeline.core.upright import ROTATIONS, Up
 from pipeline.formats.shared import Skeleton
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
-Up = Literal["auto", "x", "-x", "y", "-y", "z", "-z"]
 
 _SHOWN = 0.5  # a body is in a frame that has this share of the joints which the body has in any frame
 _THROWN = 1.5  # trunks: no joint is so far off its path in a single frame, even at ten frames a second
 _OFTEN = 5.0  # times the median of its clip, as at few frames a second such jumps are normal
 _WIDTH = 1e-6  # shoulders, or hips, that are nearer to each other, seen from above, have no direction
-# Rotations that take an axis of the sensor onto +y.
-_UPRIGHT: dict[str, Floats] = {
-    "x": np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]),
-    "-x": np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]),
-    "y": np.eye(3),
-    "-y": np.diag([1.0, -1.0, -1.0]),
-    "z": np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]]),
-    "-z": np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]]),
-}
 
 
 class Params(params.Params):
@@ -47,7 +38,7 @@ class Params(params.Params):
     num_frames: int = Field(ge=2)
     num_bodies: int = Field(ge=1)
     smoothing: int = Field(ge=1)  # frames of the result over which each is averaged; 1: none
-    up: Up
+    up: Up | Literal["auto"]
 
     @field_validator("smoothing")
     @classmethod
@@ -63,7 +54,7 @@ def prepare(recording: Skeleton, params: Params) -> npt.NDArray[np.float32]:
     All share one time line, from the first to the last frame with any of them; a body is zero before its first and
     after its last frame. Raises DataError if no frame shows a body.
     """
-    layout = LAYOUTS[recording.layout]
+    layout = joints.find(recording.layout)
     xyz_MTV3 = recording.xyz_MTV3.astype(np.float64)
     present_MTV = np.isfinite(xyz_MTV3).all(axis=3)
     if layout.planar:
@@ -128,24 +119,37 @@ def _most_moving(xyz_MTV3: Floats, present_MTV: Flags, shown_MT: Flags) -> list[
     return [body for _, body in sorted(energies)]
 
 
-def _upright(held_FV3: Floats, layout: JointLayout, up: Up) -> Floats:
+def _upright(held_FV3: Floats, layout: JointLayout, up: str) -> Floats:
     """The rotation of the upward axis onto +y."""
     if up != "auto":
-        return _UPRIGHT[up]
+        return ROTATIONS[up]
     ankles_F3, hips_F3, shoulders_F3 = (_middle(held_FV3, layout, name) for name in ("ankle", "hip", "shoulder"))
     upwards_F3 = shoulders_F3 - np.where(np.isfinite(ankles_F3), ankles_F3, hips_F3)
     upwards_F3 = upwards_F3[np.isfinite(upwards_F3).all(axis=1)]
     if not len(upwards_F3):
-        return _UPRIGHT["-y" if layout.planar else "y"]
+        return ROTATIONS["-y" if layout.planar else "y"]
     upwards_3 = np.median(upwards_F3, axis=0)
     axis = 1 if layout.planar else max((1, 2, 0), key=lambda axis: abs(upwards_3[axis]))
-    return _UPRIGHT[("" if upwards_3[axis] > 0 else "-") + "xyz"[axis]]
+    return ROTATIONS[("" if upwards_3[axis] > 0 else "-") + "xyz"[axis]]
 
 
 def _middle(held_FV3: Floats, layout: JointLayout, joint: str) -> Floats:
     """The middle (F, 3) between the right and the left joint of a name; NaN where either is missing."""
-    right, left = (held_FV3[:, layout.names.index(f"{joint}_{side}")] for side in ("right", "left"))
+    right, left = _pair(held_FV3, layout, joint)
     return np.asarray((right + left) / 2)
+
+
+def _pair(held_FV3: Floats, layout: JointLayout, joint: str) -> tuple[Floats, Floats]:
+    """The right and the left joint (F, 3) of a name; NaN where the layout has no such joint."""
+    if joint == "shoulder":
+        right, left = layout.shoulders
+        return held_FV3[:, right], held_FV3[:, left]
+    lacks_F3 = np.full((len(held_FV3), 3), np.nan)
+    sides = [
+        held_FV3[:, layout.names.index(name)] if name in layout.names else lacks_F3
+        for name in (f"{joint}_right", f"{joint}_left")
+    ]
+    return sides[0], sides[1]
 
 
 def _facing(held_FV3: Floats, layout: JointLayout) -> Floats:
@@ -166,7 +170,7 @@ def _facing(held_FV3: Floats, layout: JointLayout) -> Floats:
 
 def _across(held_FV3: Floats, layout: JointLayout, joint: str) -> Floats:
     """The directions in x and z from the right joint to the left one, for the frames that have one."""
-    right, left = (held_FV3[:, layout.names.index(f"{joint}_{side}")] for side in ("right", "left"))
+    right, left = _pair(held_FV3, layout, joint)
     across_F2 = (left - right)[:, [0, 2]]
     width_F = np.linalg.norm(across_F2, axis=1)
     has_width_F = np.isfinite(width_F) & (np.nan_to_num(width_F) > _WIDTH)
