@@ -45,6 +45,7 @@ ALIVE: dict[str, dict[str, str]] = {
     "pipeline/models/rest/architectures.py": {"avgpool": "a module of torchvision's network"},
     "pipeline/reporting/charts.py": dict.fromkeys(("signed_bars", "swatch"), TEMPLATE),
     "pipeline/core/pages.py": dict.fromkeys(("alt", "reference"), TEMPLATE),
+    "pipeline/reporting/gallery.py": {"num_answers": TEMPLATE},
     "pipeline/reporting/ranking.py": {"num_left_out": TEMPLATE},
     "pipeline/reporting/scatter.py": {"swatch": TEMPLATE},
     "pipeline/reporting/site.py": dict.fromkeys(("filters", "globals"), LIBRARY),
