@@ -49,6 +49,7 @@ ALIVE: dict[str, dict[str, str]] = {
     "pipeline/evaluation/paired.py": {"is_partial": TEMPLATE},
     "pipeline/reporting/audit.py": dict.fromkeys(("num_excepted", "num_open", "num_passed"), TEMPLATE),
     "pipeline/reporting/downloads.py": {"href": TEMPLATE},
+    "pipeline/reporting/gallery.py": {"num_answers": TEMPLATE},
     "pipeline/reporting/heat_maps.py": {"heat_map": TEMPLATE},
     "pipeline/reporting/ranking.py": {"num_left_out": TEMPLATE},
     "pipeline/reporting/verdict.py": dict.fromkeys(("are_methods", "standing"), TEMPLATE),
