@@ -56,14 +56,14 @@ def _hue(number: int) -> str:
 
 
 def _shape(number: int, x: float, y: float, half: float) -> str:
-    """Circle, square, triangle and diamond in turn, one for each round of colours."""
+    """Circle, square, triangle and diamond in turn: neighbours differ by more than colour, and 24 names in both."""
     side = 2 * half
     return (
         f"M{_short(x - half)} {_short(y)}a{half} {half} 0 1 0 {side} 0a{half} {half} 0 1 0 -{side} 0z",
         f"M{_short(x - half)} {_short(y - half)}h{side}v{side}h-{side}z",
         f"M{_short(x)} {_short(y - half)}l{half} {side}h-{side}z",
         f"M{_short(x)} {_short(y - half)}l{half} {half}l-{half} {half}l-{half} -{half}z",
-    )[number // _NUM_HUES % 4]
+    )[(number + number // 12) % 4]
 
 
 def _short(value: float) -> str:

@@ -33,6 +33,11 @@ def test_names_beyond_the_colours_get_other_shapes() -> None:
     assert len(kinds) == 24
 
 
+def test_neighbours_in_the_legend_differ_in_shape_too() -> None:
+    paths = drawn(*(dots(f"n{number}", (number, 0)) for number in range(4)))
+    assert len({re.sub(r"[-\d.]+", "", path.get("d") or "") for path in paths}) == 4
+
+
 def test_one_point_stands_in_the_middle() -> None:
     (path,) = drawn(dots("a", (7, 7)))
     assert path.get("d", "").startswith("M316.8 210a")
