@@ -5,6 +5,7 @@ import itertools
 import json
 import struct
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,7 @@ LABELS = ["Pelvis", "Neck", "LShoulder", "RShoulder", "right_wrist"]
 PARENTS = {"Neck": "Pelvis", "LShoulder": "Neck", "RShoulder": "Neck", "right_wrist": "RShoulder"}
 OWN = {"joints": LABELS, "parents": PARENTS, "unit": "m"}
 ORDERS = [" ".join(order) for letters in ("TVC", "MTVC") for order in itertools.permutations(letters)]
-FOLDED = ["T VC", "TVC", "M T VC", "MV T C", "C TVM"]
+FOLDED = ["T VC", "TVC", "M T VC", "MV T C", "C TV", "MVC T"]
 METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001, 0.5: 0.5}
 
 
@@ -49,7 +50,8 @@ def saved(folder: Path, ending: str, array: npt.NDArray[np.float64], key: str = 
     if ending == ".npy":
         np.save(path, array)
     elif ending == ".npz":
-        np.savez_compressed(path, **{key: array, "label": np.array(3)})
+        arrays: dict[str, Any] = {key: array, "label": np.array(3)}
+        np.savez_compressed(path, **arrays)
     else:
         path.write_text(json.dumps({key: array.tolist(), "label": [1, "x"]}))
     return path
@@ -85,7 +87,7 @@ def test_an_array_is_read_as_it_was_meant(
 
 @pytest.mark.parametrize("dtype", ["<f2", ">f4", "<f8", "<i2", ">u4", "|i1"])
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_numbers_may_be_stored_in_any_way(tmp_path: Path, dtype: str, order: str) -> None:
+def test_numbers_may_be_stored_in_any_way(tmp_path: Path, dtype: str, order: Literal["C", "F"]) -> None:
     declare(tmp_path, **OWN | {"unit": "cm", "axes": "T V C"})
     array = np.random.default_rng(0).integers(0, 120, (4, 5, 3))
     np.save(tmp_path / "a.npy", np.asarray(array, dtype, order=order))
