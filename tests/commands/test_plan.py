@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 from pipeline.cli import app
 from pipeline.commands import plan, profile, raw
 from pipeline.core import stamp
-from pipeline.core.errors import ParamsError
+from pipeline.core.errors import DataError, ParamsError
+from pipeline.modalities.skeleton.recipes import dvta50
 from tests.commands import plans
 from tests.commands.plans import COMPOSED, SOURCE, planned, problems
 
@@ -139,15 +140,13 @@ def test_recordings_that_cannot_be_read_are_told(world: Path) -> None:
     assert "unreadable" in found
 
 
-def test_a_recipe_that_can_prepare_none_is_told(world: Path) -> None:
-    """A class of recordings that the recipe does not know, which no option of its row tells."""
-    row = {"boxes": False, "options": {"num_frames": 4, "num_bodies": 1}}
-    rows = {"preprocess/rows/utd_mhad-skeleton-agcn300": row}
-    [found] = problems(rows)
-    where = (
-        "preprocess.rows.utd_mhad-skeleton-agcn300: none of 3 clips that were tried can be prepared: layout kinect20"
-    )
-    assert found.startswith(where)
+def test_a_recipe_that_can_prepare_none_is_told(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise DataError("no valid frame: too dark")
+
+    monkeypatch.setattr(dvta50, "prepare", refuse)
+    where = "preprocess.rows.utd_mhad-skeleton-dvta50: none of 3 clips that were tried can be prepared"
+    assert problems() == [f"{where}: no valid frame: too dark"]
 
 
 def test_an_unseen_class_without_clips_is_told_and_few_clips_are_a_note(world: Path) -> None:
