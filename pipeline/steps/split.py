@@ -143,9 +143,7 @@ def _remedy(trains: Sequence[bool | None], listed: OwnList) -> str:
     """What to do where a list has no clip train: it says of clips that they test, or there is none."""
     num_tests = sum(side is False for side in trains)
     if num_tests:
-        return (
-            f"it has {num_tests} clips of this modality test and none train; name training clips in it and scan again"
-        )
+        return f"it lets {num_tests} clips of this modality test; name training clips in it too, and scan again"
     return f"put the file ({listed.files.pattern}) into the source folder, or name training clips in it, and scan again"
 
 

@@ -5,15 +5,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from scipy.io import savemat
 from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.commands import plan, profile, raw
 from pipeline.core import stamp
-from pipeline.core.errors import ParamsError
+from pipeline.core.errors import DataError, ParamsError
+from pipeline.modalities.skeleton.recipes import dvta50
 from tests.commands import plans
 from tests.commands.plans import COMPOSED, SOURCE, planned, problems
 
@@ -141,15 +140,13 @@ def test_recordings_that_cannot_be_read_are_told(world: Path) -> None:
     assert "unreadable" in found
 
 
-def test_a_recipe_that_can_prepare_none_is_told(world: Path) -> None:
-    for number, file in enumerate(sorted(SOURCE.iterdir())):
-        xyz = np.random.default_rng(number).normal(size=(20, 3, 5))
-        xyz[3] = 0.0  # a joint that no frame shows
-        savemat(file, {"d_skel": xyz})
-    raw.scan("utd_mhad", SOURCE)
-    [found] = problems()
-    assert found.startswith("preprocess.rows.utd_mhad-skeleton-dvta50: none of 3 clips that were tried can be prepared")
-    assert found.endswith("no valid frame: none of 5 shows all 20 joints of a body")
+def test_a_recipe_that_can_prepare_none_is_told(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise DataError("no valid frame: too dark")
+
+    monkeypatch.setattr(dvta50, "prepare", refuse)
+    where = "preprocess.rows.utd_mhad-skeleton-dvta50: none of 3 clips that were tried can be prepared"
+    assert problems() == [f"{where}: no valid frame: too dark"]
 
 
 def test_an_unseen_class_without_clips_is_told_and_few_clips_are_a_note(world: Path) -> None:

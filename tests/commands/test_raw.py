@@ -97,7 +97,7 @@ def test_a_name_of_nothing_with_no_shards_is_told_what_would_do(folder):
 
 def test_an_empty_folder_is_refused_and_leaves_no_stamp(tmp_path):
     (tmp_path / "utd_mhad" / "Skeleton").mkdir(parents=True)
-    with pytest.raises(DataError, match="utd_mhad: an empty folder, nothing to scan; link or copy the recordings"):
+    with pytest.raises(DataError, match="utd_mhad: an empty folder, so there is nothing to scan; link or copy"):
         raw.scan("utd_mhad", tmp_path / "utd_mhad")
     assert not list(tmp_path.glob("*.stamp"))
 

@@ -74,6 +74,26 @@ def test_files_of_other_names_are_no_clips(source):
     assert len(ingested(source, max_rejected=0.0)) == 3
 
 
+def test_a_folder_that_has_changed_since_its_scan_is_told_by_its_files(source):
+    for file in source.iterdir():
+        file.rename(source / f"old_{file.name}.txt")
+    stamp.write(source, stamp.scan(source))
+    write(source, "a1_s1_t1")
+    with pytest.raises(DataError, match=r"since its scan 1 file appeared \(a1_s1_t1_skeleton\.mat\); run `unseen raw"):
+        ingested(source, scan=False)
+
+
+def test_a_sample_reads_few_clips_and_lists_all(source):
+    (source / "a3_s1_t1_skeleton.mat").write_bytes(b"no recording")
+    stamp.write(source, stamp.scan(source))
+    rows, read, seconds = ingest.sampled("utd_mhad", source, 4)
+    assert [row.reason for row in rows] == [None] * 4
+    assert [row.reason is None for row in read["skeleton"]] == [True, True, True, False]
+    assert seconds["skeleton"] > 0
+    rows, read, _ = ingest.sampled("utd_mhad", source, 2)
+    assert (len(rows), len(read["skeleton"])) == (4, 2)
+
+
 def poke(value):
     def edit(xyz_V3T):
         xyz_V3T[3, 1, 2] = value
