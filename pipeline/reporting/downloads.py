@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from pipeline.reporting.formatting import number, percent
+from pipeline.reporting.result_tables import FilledTable, ShownCell
 from pipeline.reporting.views import QUESTION, Panel
 
 _LATEX = {
@@ -79,6 +80,30 @@ def of_panel(panel: Panel) -> list[Download]:
     """The lines of a panel as downloads, fractions with their intervals."""
     name = "-".join([panel.dataset, panel.split_table, panel.space, str(panel.num_classes)])
     return links(PANEL_HEADER, panel_rows(panel), name, PANEL_SHARES)
+
+
+def of_table(table: FilledTable) -> list[Download]:
+    """A result table as downloads: ours as fractions with their interval, a paper's figures as printed."""
+    header, shares, columns = ["row"], list[str](), []
+    for place, head in enumerate(table.heads):
+        name = ": ".join(part for part in (head.group, head.name) if part)
+        header += [name, f"{name} (low)", f"{name} (high)"]
+        column = [cells[place] for _, cells in table.lines]
+        if not any(cell and cell.measured and cell.measured.is_cost for cell in column):
+            shares += header[-3:]
+        columns.append([_figures(cell) for cell in column])
+    titles = [title for title, _ in table.lines]
+    rows = [[title, *sum(cells, ())] for title, *cells in zip(titles, *columns, strict=True)]
+    return links(header, rows, f"table-{table.name}", shares)
+
+
+def _figures(cell: ShownCell | None) -> tuple[object, ...]:
+    """Value, low and high of a cell."""
+    if cell is None:
+        return None, None, None
+    if cell.measured is None:
+        return (cell.printed.value if cell.printed else None), None, None
+    return cell.measured.value, *(cell.measured.ci95 or (None, None))
 
 
 def panel_rows(panel: Panel) -> list[list[object]]:

@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.reporting import downloads, ranking, views
 from pipeline.reporting.evidence import result
+from tests.reporting import made_tables
 
 HEADER = ["method", "top1", "splits", "note"]
 ROWS: list[list[object]] = [["r_1 & <b>", 0.54166666, 3, None], ["50 % #1\\{}~^$", 0.2, 1, 'say "a, b"\nc']]
@@ -80,3 +81,25 @@ def test_every_download_of_the_index_is_whole(html: dict[str, str]) -> None:
     by_name = {name: kept(href) for href, name in links}
     assert by_name["ranking.csv"].splitlines()[0] == ",".join(ranking.HEADER)
     assert all(isinstance(json.loads(text), list) for name, text in by_name.items() if name.endswith("json"))
+
+
+def test_a_result_table_is_kept_with_its_intervals_and_what_papers_print() -> None:
+    columns = {"skeleton": made_tables.SKELETON, "theirs": made_tables.NTU}
+    lines = [
+        {"title": "Ours", "cells": {"skeleton": "a"}, "published": None},
+        {"title": "Action-SGFA", "cells": {}, "published": "Action-SGFA"},
+    ]
+    table = made_tables.filled(
+        {"title": "Table I", "note": "", "columns": columns, "rows": lines}, {"a": [made_tables.row(0.5)]}
+    )
+    files = {one.label: one.text for one in downloads.of_table(table)}
+    ours, paper = json.loads(files["JSON"])
+    [printed] = [cell.printed for cell in table.lines[1][1] if cell]
+    assert printed is not None
+    name, other = "demo: skeleton", "NTU RGB+D 60: skeleton"
+    assert ours == {
+        "row": "Ours", name: 0.5, f"{name} (low)": 0.4, f"{name} (high)": 0.6,
+        other: None, f"{other} (low)": None, f"{other} (high)": None,
+    }  # fmt: skip
+    assert paper == dict.fromkeys(ours) | {"row": "Action-SGFA", other: printed.value}
+    assert r"Ours & 50.0 & 40.0 & 60.0 &" in files["LaTeX"]
