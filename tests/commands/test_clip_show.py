@@ -187,7 +187,7 @@ def test_a_rejected_clip_says_why(show: Show) -> None:
         ([f"demo/{NAME}"], "recorded as depth, skeleton, thermal and video; say which with --modality"),
         ([f"demo/{NAME}", "--modality", "smell"], "no smell of this clip, only depth, skeleton, thermal and video"),
         (["demo/S001C001P001R002A002", "--modality", "depth", "--row", "demo-thermal-display"], "prepares thermal of"),
-        ([f"demo/{NAME}", "--row", "demo-depth"], "has no row 'demo-depth'; found"),
+        ([f"demo/{NAME}", "--row", "demo-depth"], "has no row 'demo-depth' .did you mean 'demo-depth-metric'"),
         ([f"demo/{NAME[:-1]}7", "--modality", "depth"], f"did you mean .*demo/{NAME}"),
         ([NAME], f"did you mean demo/{NAME}?"),
         (["xyz"], "neither a file nor a clip of data/ingest/demo.parquet; ids look like demo/S001"),

@@ -23,7 +23,7 @@ class Run:
     split: str
     seed: int
     num_classes: int
-    test_to_train: float  # unseen classes to seen ones
+    test_to_train: float  # unseen classes to seen ones; infinite where none is seen
     unseen: frozenset[int]
     answers: tuple[PredictionRow, ...]
 
@@ -132,7 +132,7 @@ def kind(runs: Sequence[Run], name: str) -> str:
 def interval(runs: Sequence[Run], name: str, *, is_corrected: bool = False) -> Bounds | None:
     """The interval of the mean, of its kind; that corrected for what splits share is None of a single split."""
     is_over = kind(runs, name)
-    if is_corrected and is_over != "splits":
+    if is_corrected and (is_over != "splits" or math.inf in {run.test_to_train for run in runs}):
         return None
     if is_over == "exact":
         known = [ends for run in runs if (ends := run.interval(name)) is not None]

@@ -4,6 +4,7 @@ A figure that no rule here covers fails: a new column needs one. `TOLD` are thos
 """
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -68,7 +69,8 @@ class World:
                 unseen.setdefault(one.split, set()).add(one.class_id)
         for row in self.rows[name]:
             key = (row["split"], row["seed"], row["selection"], row["label_space"])
-            ratio = row["num_unseen_classes"] / row["num_seen_classes"]
+            num_seen = row["num_seen_classes"]
+            ratio = row["num_unseen_classes"] / num_seen if num_seen else math.inf
             of_run = tuple(groups[key])
             run = Run(row["split"], row["seed"], row["num_classes"], ratio, frozenset(unseen.get(key[0], ())), of_run)
             self.runs.setdefault((name, row["leaky"], row["label_space"]), []).append(run)
@@ -301,7 +303,11 @@ def gap(one: Sequence[Run], other: Sequence[Run]) -> str:
     """Whether one is ahead of another for certain, behind, or neither."""
     by_split, ratio = by_hand.difference(one, other, "top1")
     values = list(by_split.values())
-    ends = by_hand.student_interval(values, ratio) if len(values) > 1 else by_hand.over_cells(one, other)
+    ends = (
+        by_hand.student_interval(values, 0 if math.isinf(ratio) else ratio)
+        if len(values) > 1
+        else by_hand.over_cells(one, other)
+    )
     if ends is None or ends[1] - ends[0] < 1e-9:
         return "nobody knows"
     return "ahead" if ends[0] > 0 else "behind" if ends[1] < 0 else "noise"
@@ -332,7 +338,7 @@ def differences(checker: Checker, table: Table) -> None:
         checker.share(table, gain, sum(values) / len(values))
         plain = by_hand.student_interval(values, 0.0) if len(values) > 1 else by_hand.over_cells(one, other)
         checker.ends(table, spread, plain and ((plain[0], plain[0]), (plain[1], plain[1])))
-        wider = by_hand.student_interval(values, ratio) if len(values) > 1 else None
+        wider = by_hand.student_interval(values, ratio) if len(values) > 1 and not math.isinf(ratio) else None
         checker.ends(table, corrected, wider and ((wider[0], wider[0]), (wider[1], wider[1])))
         assert ahead.text == f"{sum(value > 0 for value in values)} of {len(values)}"
         checker._done(ahead)
