@@ -11,7 +11,7 @@ from pipeline.evaluation.paired import OnSameClips
 from pipeline.reporting import leads
 from pipeline.reporting.evidence import Result
 from pipeline.reporting.leads import Answers, Lead
-from pipeline.reporting.views import Line, Panel
+from pipeline.reporting.views import KINDS, Line, Panel
 
 Standing = Literal["ahead", "fragile", "noise", "behind", "unknown"]
 
@@ -108,9 +108,9 @@ def _verdict(panel: Panel, answers: Answers) -> Verdict:
     if runner_up is not None:
         lead = leads.lead(best, runner_up, by, answers)
         clips = _on_clips(best, runner_up, answers) if by == "top1" else None
-    over = {"splits": "over splits", "cells": "over cells of subject and class", "seeds": "over seeds"}[best.over]
+    over = best.over if by == "top1" else "splits" if best.num_splits > 1 else "seeds"  # the area has no other
     ends = None if ci95 is None else (ci95[0], ci95[1])
-    return Verdict(panel, best, leads.value(best, panel), ends, over, runner_up, lead, clips)
+    return Verdict(panel, best, leads.value(best, panel), ends, KINDS[over], runner_up, lead, clips)
 
 
 def _on_clips(best: Line, runner_up: Line, answers: Answers) -> OnSameClips | None:

@@ -53,6 +53,17 @@ def test_the_sentence_names_figure_interval_clips_classes_splits_seeds_and_chanc
     assert re.search(r"which is (within the noise|more than noise[^.]*)\.$", found)
 
 
+@pytest.mark.parametrize(
+    ("share", "ci95", "shown"), [(1.0, [0.875, 1.0], "87.5 to 100.0"), (0.0, [0, 0.1], "0.0 to 10.0")]
+)
+def test_a_best_of_all_or_none_has_its_exact_interval(
+    inputs: Inputs, share: float, ci95: list[float], shown: str
+) -> None:
+    for name in ("demo-skeleton-stgcn-ridge", "demo-skeleton-stgcn-dvta"):
+        inputs.change(name, top1=share, top1_ci95=ci95)
+    assert f"(95&#8239;% interval exact, by Wilson: {shown})" in sentence(inputs)
+
+
 def test_several_splits_and_seeds_are_counted(three_splits: Inputs) -> None:
     for name in (ONE, OTHER):
         rows = three_splits.rows(name)
