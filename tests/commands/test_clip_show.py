@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import yaml
 from PIL import Image
+from scipy.io import savemat
 from typer.testing import CliRunner
 
 from pipeline.cli import app
@@ -213,6 +214,24 @@ def test_outside_of_a_checkout_a_file_is_drawn_and_an_id_is_refused(
     assert "prepared" not in told
     with pytest.raises(UnseenError, match="no clips table in data/ingest that could know it"):
         show("demo/a")
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "shape", "told"),
+    [
+        ("a1_s1_t1_skeleton.mat", "d_skel", (20, 3, 4), "modality skeleton frames 4"),
+        ("a1_s1_t1_depth.mat", "d_depth", (6, 8, 4), "modality depth frames 4"),
+    ],
+)
+def test_a_name_of_utd_tells_the_modality(
+    show: Show, tmp_path: Path, name: str, key: str, shape: tuple[int, ...], told: str
+) -> None:
+    drawn = np.arange(1, np.prod(shape) + 1).reshape(shape)
+    savemat(tmp_path / name, {key: drawn.astype(np.uint16) if key == "d_depth" else drawn / 100})
+    assert told in show(str(tmp_path / name), "--out", str(tmp_path / "a.png"))
+    savemat(tmp_path / "other.mat", {key: drawn})
+    with pytest.raises(UnseenError, match=r"other\.mat: could be skeleton or depth; say which"):
+        show(str(tmp_path / "other.mat"))
 
 
 def test_a_changed_recording_is_told_and_its_prepared_array_still_drawn(show: Show, made: Path) -> None:
