@@ -89,14 +89,16 @@ def verdicts(panels: Sequence[Panel], results: Sequence[Result]) -> list[Verdict
 def headline(found: Sequence[Verdict]) -> Verdict | None:
     """The verdict that a report opens with.
 
-    That on unseen classes alone, if there is one; of several the one that most methods share, then over most splits,
-    then the first by name.
+    That on unseen classes alone, if there is one; of several the one with most test clips among those that several
+    methods answered, then by most methods, most splits, and the first by name.
     """
-    return min(
-        found,
-        key=lambda one: (_SPACES.index(one.panel.space), -len(one.panel.honest), -one.panel.num_splits),
-        default=None,
-    )
+
+    def order(one: Verdict) -> tuple[int, bool, int, int, int]:
+        panel = one.panel
+        num_methods = len(panel.honest)
+        return _SPACES.index(panel.space), num_methods < 2, -panel.num_clips, -num_methods, -panel.num_splits
+
+    return min(found, key=order, default=None)
 
 
 def _verdict(panel: Panel, answers: Answers) -> Verdict:
