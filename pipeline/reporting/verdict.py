@@ -48,6 +48,18 @@ class Verdict:
         return len({row["seed"] for row in self.best.rows})
 
     @property
+    def is_pretrained(self) -> bool:
+        """Whether the best began as weights of the web, of which nobody knows the classes."""
+        return any(row["pretrained"] for row in self.best.rows)
+
+    @property
+    def covers_chance(self) -> bool:
+        """Whether guessing may do as well; an area of seen and unseen accuracy is no share to compare it with."""
+        if self.ci95 is None or self.panel.space == "gzsl":
+            return False
+        return self.ci95[0] <= self.panel.chance <= self.ci95[1]
+
+    @property
     def num_clips(self) -> tuple[int, int]:
         """The fewest and the most test clips that the best answered on a split."""
         numbers = [row["num_clips"] for row in self.best.rows]
@@ -89,14 +101,20 @@ def verdicts(panels: Sequence[Panel], results: Sequence[Result]) -> list[Verdict
 def headline(found: Sequence[Verdict]) -> Verdict | None:
     """The verdict that a report opens with.
 
-    That on unseen classes alone, if there is one; of several the one that most methods share, then over most splits,
-    then the first by name.
+    That on unseen classes alone, if there is one; of several the one that most methods share (a method on two senses
+    is one), then over most splits, then with most combinations of method, encoder and sense, then the first by name.
     """
-    return min(
-        found,
-        key=lambda one: (_SPACES.index(one.panel.space), -len(one.panel.honest), -one.panel.num_splits),
-        default=None,
-    )
+
+    def order(one: Verdict) -> tuple[int, int, int, int]:
+        lines = one.panel.honest
+        return (
+            _SPACES.index(one.panel.space),
+            -len({line.method for line in lines}),
+            -one.panel.num_splits,
+            -len(lines),
+        )
+
+    return min(found, key=order, default=None)
 
 
 def _verdict(panel: Panel, answers: Answers) -> Verdict:
