@@ -48,6 +48,18 @@ class Verdict:
         return len({row["seed"] for row in self.best.rows})
 
     @property
+    def is_pretrained(self) -> bool:
+        """Whether the best began as weights of the web, of which nobody knows the classes."""
+        return any(row["pretrained"] for row in self.best.rows)
+
+    @property
+    def covers_chance(self) -> bool:
+        """Whether guessing may do as well; an area of seen and unseen accuracy is no share to compare it with."""
+        if self.ci95 is None or self.panel.space == "gzsl":
+            return False
+        return self.ci95[0] <= self.panel.chance <= self.ci95[1]
+
+    @property
     def num_clips(self) -> tuple[int, int]:
         """The fewest and the most test clips that the best answered on a split."""
         numbers = [row["num_clips"] for row in self.best.rows]
@@ -89,14 +101,18 @@ def verdicts(panels: Sequence[Panel], results: Sequence[Result]) -> list[Verdict
 def headline(found: Sequence[Verdict]) -> Verdict | None:
     """The verdict that a report opens with.
 
-    That on unseen classes alone, if there is one; of several the one with most test clips among those that several
-    methods answered, then by most methods, most splits, and the first by name.
+    That on unseen classes alone, if there is one; of several the one that most methods share (a method on two senses
+    is one), then over most splits, then with most combinations of method, encoder and sense, then the first by name.
     """
 
-    def order(one: Verdict) -> tuple[int, bool, int, int, int]:
-        panel = one.panel
-        num_methods = len(panel.honest)
-        return _SPACES.index(panel.space), num_methods < 2, -panel.num_clips, -num_methods, -panel.num_splits
+    def order(one: Verdict) -> tuple[int, int, int, int]:
+        lines = one.panel.honest
+        return (
+            _SPACES.index(one.panel.space),
+            -len({line.method for line in lines}),
+            -one.panel.num_splits,
+            -len(lines),
+        )
 
     return min(found, key=order, default=None)
 
