@@ -50,6 +50,7 @@ ALIVE: dict[str, dict[str, str]] = {
     "pipeline/reporting/downloads.py": {"href": TEMPLATE},
     "pipeline/reporting/gallery.py": {"num_answers": TEMPLATE},
     "pipeline/reporting/heat_maps.py": {"heat_map": TEMPLATE},
+    "pipeline/reporting/matrix.py": {"is_best": TEMPLATE},
     "pipeline/reporting/ranking.py": {"num_left_out": TEMPLATE},
     "pipeline/reporting/verdict.py": dict.fromkeys(("are_methods", "standing"), TEMPLATE),
     "pipeline/reporting/scatter.py": {"swatch": TEMPLATE},

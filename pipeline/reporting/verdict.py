@@ -11,7 +11,7 @@ from pipeline.evaluation.paired import OnSameClips
 from pipeline.reporting import leads
 from pipeline.reporting.evidence import Result
 from pipeline.reporting.leads import Answers, Lead
-from pipeline.reporting.views import Line, Panel
+from pipeline.reporting.views import KINDS, Line, Panel
 
 Standing = Literal["ahead", "fragile", "noise", "behind", "unknown"]
 
@@ -46,6 +46,18 @@ class Verdict:
     def num_seeds(self) -> int:
         """Seeds of the encoder behind the best figure."""
         return len({row["seed"] for row in self.best.rows})
+
+    @property
+    def is_pretrained(self) -> bool:
+        """Whether the best began as weights of the web, of which nobody knows the classes."""
+        return any(row["pretrained"] for row in self.best.rows)
+
+    @property
+    def covers_chance(self) -> bool:
+        """Whether guessing may do as well; an area of seen and unseen accuracy is no share to compare it with."""
+        if self.ci95 is None or self.panel.space == "gzsl":
+            return False
+        return self.ci95[0] <= self.panel.chance <= self.ci95[1]
 
     @property
     def num_clips(self) -> tuple[int, int]:
@@ -89,14 +101,20 @@ def verdicts(panels: Sequence[Panel], results: Sequence[Result]) -> list[Verdict
 def headline(found: Sequence[Verdict]) -> Verdict | None:
     """The verdict that a report opens with.
 
-    That on unseen classes alone, if there is one; of several the one that most methods share, then over most splits,
-    then the first by name.
+    That on unseen classes alone, if there is one; of several the one that most methods share (a method on two senses
+    is one), then over most splits, then with most combinations of method, encoder and sense, then the first by name.
     """
-    return min(
-        found,
-        key=lambda one: (_SPACES.index(one.panel.space), -len(one.panel.honest), -one.panel.num_splits),
-        default=None,
-    )
+
+    def order(one: Verdict) -> tuple[int, int, int, int]:
+        lines = one.panel.honest
+        return (
+            _SPACES.index(one.panel.space),
+            -len({line.method for line in lines}),
+            -one.panel.num_splits,
+            -len(lines),
+        )
+
+    return min(found, key=order, default=None)
 
 
 def _verdict(panel: Panel, answers: Answers) -> Verdict:
@@ -108,9 +126,9 @@ def _verdict(panel: Panel, answers: Answers) -> Verdict:
     if runner_up is not None:
         lead = leads.lead(best, runner_up, by, answers)
         clips = _on_clips(best, runner_up, answers) if by == "top1" else None
-    over = {"splits": "over splits", "cells": "over cells of subject and class", "seeds": "over seeds"}[best.over]
+    over = best.over if by == "top1" else "splits" if best.num_splits > 1 else "seeds"  # the area has no other
     ends = None if ci95 is None else (ci95[0], ci95[1])
-    return Verdict(panel, best, leads.value(best, panel), ends, over, runner_up, lead, clips)
+    return Verdict(panel, best, leads.value(best, panel), ends, KINDS[over], runner_up, lead, clips)
 
 
 def _on_clips(best: Line, runner_up: Line, answers: Answers) -> OnSameClips | None:

@@ -15,6 +15,12 @@ _Group = tuple[str, str, str | None, str, list["Listed"]]
 
 _DETAILS = ("modality", "encoder", "variant", "embeddings", "refit", "source")
 QUESTION = ("dataset", "split_table", "protocol", "split", "label_space", "num_classes")
+KINDS: dict[Over, str] = {  # of intervals, in words
+    "splits": "over splits",
+    "cells": "over cells of subject and class",
+    "seeds": "over seeds",
+    "exact": "exact, by Wilson",
+}
 _SPACES = {"unseen": "the unseen classes", "all": "all classes, seen and unseen", "gzsl": "all classes, for all clips"}
 
 

@@ -4,6 +4,7 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from statistics import fmean, variance
 
 from scipy.stats import norm
@@ -16,7 +17,7 @@ _SLACK = 0.0006  # of printed per cents, as a share
 Bounds = tuple[tuple[float, float], tuple[float, float]]  # between what the lower end may be, and the upper
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
     """The answers of one split and seed; `unseen` are the split's unseen classes."""
 
@@ -42,6 +43,9 @@ class Run:
 
     def interval(self, name: str) -> Bounds | None:
         """Where a bootstrap over cells may end; exactly Wilson's interval at 0 and 1."""
+        return _interval(self, name)
+
+    def _drawn(self, name: str) -> Bounds | None:
         value, cells = self.figure(name), self.cells
         if name == "harmonic_mean" and value in (0.0, 1.0):
             sides = [self.interval(f"top1_{side}") for side in ("seen", "unseen")]
@@ -74,6 +78,11 @@ class Run:
         if name in ("top1_seen", "top1_unseen"):
             return sum(count for c, count in counts.items() if (c in self.unseen) == (name == "top1_unseen"))
         return sum(counts.values())
+
+
+@cache  # a report shows the same interval in many places
+def _interval(run: Run, name: str) -> Bounds | None:
+    return run._drawn(name)
 
 
 def figure(name: str, answers: Sequence[PredictionRow], unseen: frozenset[int]) -> float:

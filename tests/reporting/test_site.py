@@ -3,6 +3,8 @@
 import base64
 import json
 import re
+from collections import Counter
+from collections.abc import Mapping
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -67,18 +69,44 @@ def test_there_is_an_index_two_pages_per_result_a_page_per_stage_and_provenance(
     }
 
 
-def test_every_page_is_well_formed_and_reachable_and_every_link_leads_somewhere(html: dict[str, str]) -> None:
-    found = {name: parsed(text) for name, text in html.items()}
+def astray(pages: Mapping[str, str]) -> list[str]:
+    """Links that lead nowhere, ids that stand twice in a page, and pages that nothing leads to."""
+    found = {name: parsed(text).tags for name, text in pages.items()}
+    ids = {name: Counter(attrs["id"] for _, attrs in tags if "id" in attrs) for name, tags in found.items()}
+    faults = [
+        f"{name}: id '{one}' stands {num} times" for name, of in ids.items() for one, num in of.items() if num > 1
+    ]
     linked = set()
-    for page in found.values():
-        for tag, attrs in page.tags:
-            if tag == "a" and "download" in attrs:
-                assert str(attrs["href"]).startswith("data:")
-            elif tag == "a":
-                file, _, anchor = str(attrs["href"]).partition("#")
-                assert not anchor or ("id", anchor) in {("id", a.get("id")) for _, a in found[file].tags}
-                linked.add(file)
-    assert linked == set(found)
+    for name, tags in found.items():
+        for href in (str(attrs["href"]) for tag, attrs in tags if tag == "a" and "download" not in attrs):
+            file, _, anchor = href.partition("#")
+            linked.add(file)
+            if file not in found or (anchor and anchor not in ids[file]):
+                faults.append(f"{name}: {href} leads nowhere")
+    return faults + [f"{name}: no page leads there" for name in found.keys() - linked]
+
+
+def test_every_page_is_well_formed_and_reachable_and_every_link_leads_somewhere(html: dict[str, str]) -> None:
+    assert not astray(html)
+    downloads = [a for text in html.values() for tag, a in parsed(text).tags if tag == "a" and "download" in a]
+    assert downloads
+    assert all(str(attrs["href"]).startswith("data:") for attrs in downloads)
+
+
+@pytest.mark.world
+def test_every_link_of_a_report_with_everything_leads_somewhere(finished: Any) -> None:
+    pages = {file.name: file.read_text() for file in (finished.folder / "reports/report").glob("*.html")}
+    assert any("gallery-" in text for text in pages.values())
+    assert not astray(pages)
+
+
+def test_links_that_lead_nowhere_are_found(html: dict[str, str]) -> None:
+    index = html["index.html"].replace("</main>", '<a href="gone.html">a</a><a href="#b" id="ranking">b</a></main>')
+    faults = astray({**html, "index.html": index, "lost.html": "<p></p>"})
+    nowhere = ["index.html: gone.html leads nowhere", "index.html: #b leads nowhere"]
+    assert sorted(faults) == sorted(
+        ["index.html: id 'ranking' stands 2 times", *nowhere, "lost.html: no page leads there"]
+    )
 
 
 def test_no_page_refers_to_anything_outside_itself(html: dict[str, str]) -> None:

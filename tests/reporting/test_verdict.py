@@ -49,8 +49,53 @@ def test_the_sentence_names_figure_interval_clips_classes_splits_seeds_and_chanc
     assert f"over cells of subject and class: {low} to {high}" in found
     assert "choosing among 4 classes that it was never trained on, where guessing gives 25.0" in found
     assert "on one split and with one encoder seed; the runner-up, " in found
-    assert "on the very same 48 clips (95" in found
+    assert "on the very same 48 clips (95&#8239;% interval over these clips: " in found
     assert re.search(r"which is (within the noise|more than noise[^.]*)\.$", found)
+
+
+@pytest.mark.parametrize(
+    ("share", "ci95", "shown"), [(1.0, [0.875, 1.0], "87.5 to 100.0"), (0.0, [0, 0.1], "0.0 to 10.0")]
+)
+def test_a_best_of_all_or_none_has_its_exact_interval(
+    inputs: Inputs, share: float, ci95: list[float], shown: str
+) -> None:
+    for name in ("demo-skeleton-stgcn-ridge", "demo-skeleton-stgcn-dvta"):
+        inputs.change(name, top1=share, top1_ci95=ci95)
+    assert f"(95&#8239;% interval exact, by Wilson: {shown})" in sentence(inputs)
+
+
+def test_an_interval_that_holds_chance_is_no_proof_and_the_sentence_says_so(inputs: Inputs) -> None:
+    told = "where guessing gives 25.0&#8239;%, which the interval does not leave out,"
+    for low, says in ((0.26, False), (0.25, True)):
+        for name in ("demo-skeleton-stgcn-ridge", "demo-skeleton-stgcn-dvta"):
+            inputs.change(name, top1=0.4, top1_ci95=[low, 0.6])
+        assert (told in sentence(inputs)) == says
+
+
+def test_nothing_is_claimed_of_what_weights_of_the_web_saw(inputs: Inputs) -> None:
+    assert "classes that it was never trained on" in sentence(inputs)
+    for name in ("demo-skeleton-stgcn-ridge", "demo-skeleton-stgcn-dvta"):
+        inputs.change(name, pretrained="open_clip ViT-B-32")
+    found = sentence(inputs)
+    assert "classes that nothing here taught it (its weights of the web may know them)" in found
+    assert "never trained" not in found
+
+
+def test_a_runner_up_with_as_many_right_is_level(inputs: Inputs) -> None:
+    folder = inputs.root / "reports/evaluate"
+    one, other = (folder / f"demo-skeleton-stgcn-{name}.parquet" for name in ("dvta", "ridge"))
+    other.write_bytes(one.read_bytes())
+    found = sentence(inputs)
+    assert "is level with it on the very same 48 clips (95&#8239;% interval over these clips: " in found
+    assert "0.0 points" not in found
+
+
+def test_an_area_of_one_split_has_no_interval_and_the_reason_is_right(inputs: Inputs) -> None:
+    for name in ("ridge", "dvta"):
+        inputs.write_result(f"demo-skeleton-stgcn-{name}", method("demo", "random", name), ["s0"], NAMES, 0.4, ["gzsl"])
+    index = text_of(inputs.report()["index.html"])
+    assert "34.6&#8239;% (which has no interval on one split and with one seed)" in index
+    assert "one cell" not in index
 
 
 def test_several_splits_and_seeds_are_counted(three_splits: Inputs) -> None:
@@ -131,7 +176,9 @@ def test_flagged_rows_take_no_part_and_nothing_is_claimed_without_another(inputs
     assert "every row bears a flag" in sentence(inputs)
 
 
-def test_the_headline_is_the_question_of_unseen_classes_that_most_methods_answered(inputs: Inputs) -> None:
+def test_the_headline_is_the_question_of_unseen_classes_that_most_methods_answered(
+    inputs: Inputs,
+) -> None:
     headline = verdict.headline(verdicts(inputs))
     assert headline is not None
     assert (headline.panel.dataset, headline.panel.space) == ("demo", "unseen")  # two methods; tiny has one
@@ -143,6 +190,16 @@ def test_the_headline_is_the_question_of_unseen_classes_that_most_methods_answer
     index = text_of(inputs.report()["index.html"])
     assert index.index("tiny, random protocol xsub 4 candidates") < index.index("demo, random")
     assert verdict.headline([]) is None
+
+
+def test_methods_outweigh_senses_in_the_choice_of_the_headline(inputs: Inputs) -> None:
+    for sense in ("depth", "thermal", "video"):
+        inputs.write_result(
+            f"tiny-{sense}", method("tiny", "random", "ridge") | {"modality": sense}, ["s0"], NAMES, 0.3
+        )
+    headline = verdict.headline(verdicts(inputs))
+    assert headline is not None
+    assert headline.panel.dataset == "demo"  # two methods; tiny has one on four senses
 
 
 def test_a_method_on_two_senses_is_not_counted_as_two_methods(inputs: Inputs) -> None:

@@ -15,7 +15,7 @@ from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.outputs import whole
 from pipeline.datasets import shared
 from pipeline.datasets.shared import ActionClass
-from pipeline.formats import skeleton_arrays
+from pipeline.formats import skeleton_arrays, skeleton_layout
 from pipeline.sources.listing import CLASS_FILE
 
 MANIFEST = files.LISTS[0]
@@ -181,7 +181,7 @@ def _say_who_lies(survey: Survey) -> None:
     ]
     if upward not in (None, "y") and arrays:
         progress.say(
-            f"skeleton: with {skeleton_arrays.FILE} as it is, bodies stand along {upward}, not y, as in {arrays[0]}: "
+            f"skeleton: with {skeleton_layout.FILE} as it is, bodies stand along {upward}, not y, as in {arrays[0]}: "
             "set `up` in it (docs/formats.md) and remove the profile before you type this again, unless people lie down"
         )
 
