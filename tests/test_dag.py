@@ -71,8 +71,10 @@ def test_every_path_a_stage_is_given_is_declared(instance: dag.Instance) -> None
         if word.split("/")[0] in COLUMNS or word.endswith((".yaml", ".csv", ".svg"))
     }
     declared = set(instance.deps) | set(instance.outs)
-    # A source folder is declared by its stamp.
-    missing = {path for path in given - declared if f"{path}.stamp" not in declared}
+    # A source folder is declared by its stamp. DVC takes dvc.yaml for no dependency; its picture is one, and
+    # test_the_committed_picture_is_what_dvc_yaml_says compares the two.
+    stands_for = {"dvc.yaml": "docs/dag.svg"}
+    missing = {path for path in given - declared if not declared & {f"{path}.stamp", stands_for.get(path)}}
     assert missing == set()
 
 

@@ -145,4 +145,4 @@ def dataset_new(
 
     for line in new.new(name, folder, Path(), pattern=pattern, classes=classes):
         typer.echo(line)
-    say(f"next: `unseen profile use {name}`, then `dvc repro`")
+    say(f"next: `unseen plan {name}` says what will run; `unseen profile use {name}` and `dvc repro` run it")

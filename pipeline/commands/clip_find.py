@@ -46,11 +46,13 @@ def known(clip_id: str, modality: str | None, ingest: Path = INGEST) -> Known:
 
 
 def modality_of_file(path: Path, modality: str | None) -> str:
-    """The modality of a file by its ending, or as asked. DataError where several or none fit."""
+    """The modality of a file by its ending and name, or as asked. DataError where several or none fit."""
     if modality is not None:
         return modality
     file = Path(segments.file_of(str(path)))
-    fitting = [name for name, forms in files.FORMS.items() if _fits(file, forms)]
+    fitting = [
+        name for name, forms in files.FORMS.items() if _fits(file, forms) and not files.is_of_another(file, name)
+    ]
     if len(fitting) == 1:
         return fitting[0]
     if fitting:

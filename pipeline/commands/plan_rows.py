@@ -12,6 +12,7 @@ from pipeline.core.dag import Instance
 from pipeline.core.errors import UnseenError
 from pipeline.core.near_names import hint
 from pipeline.core.profile_rules import Tree
+from pipeline.datasets import shared
 
 # What each stage's file in stages/ loads, by section. Those in the second block bring torch, which takes seconds.
 MODELS = {
@@ -58,7 +59,6 @@ MODELS = {
     "rest.rows": "pipeline.steps.rest.Row",
     "rest.running": "pipeline.training.loop.Running",
 }
-_DATASETS = "pipeline.datasets"
 
 
 def faults(tree: Tree, wanted: Callable[[str, str], bool], file: Path) -> Iterator[str]:
@@ -98,6 +98,9 @@ def _members(tree: Tree, wanted: Callable[[str, str], bool], file: Path) -> Iter
     ]
     for section, package, name, options in chosen:
         try:
+            if package == shared.PACKAGE:
+                shared.load(str(name))  # which knows collections of the user's own, too
+                continue
             member = members.load(package, str(name))
             if options is not None:
                 params.parse(member.Params, options, section, file)
@@ -109,7 +112,7 @@ def _chosen(stage: str, key: str, row: Tree) -> Iterator[tuple[str, str, object,
     """Section, package, name and options of the members that a row names; None where the options are not its own."""
     section, senses = f"{stage}.rows.{key}", f"pipeline.modalities.{row.get('modality')}"
     if stage == "ingest":
-        yield section, _DATASETS, key, None
+        yield section, shared.PACKAGE, key, None
     elif stage == "align":
         yield section, "pipeline.models.methods", row.get("method"), None
     elif stage == "embed":

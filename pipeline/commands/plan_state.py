@@ -93,7 +93,8 @@ class State:
         if digests is not None and folder.is_dir() and self._is_as_run(digests):
             return {file.name: _md5(file) for file in folder.iterdir()}
         with tempfile.TemporaryDirectory() as scratch:
-            fingerprint.fingerprint(out=Path(scratch) / "made")
+            ingested = self._tree.get("ingest", {}).get("rows", {})
+            fingerprint.fingerprint(ingested, out=Path(scratch) / "made")
             return {file.name: _md5(file) for file in (Path(scratch) / "made").iterdir()}
 
 

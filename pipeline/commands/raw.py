@@ -45,7 +45,8 @@ def scan(dataset: str, folder: Path) -> Scan:
         near = hint(dataset, [*datasets, *corpora])
         raise ParamsError(
             f"no dataset '{dataset}'{near}: the datasets are {datasets}, of scene graphs {corpora}; a folder of "
-            f"image-text shards may have any name, but there is no *.tar in {folder}"
+            f"image-text shards may have any name, but there is no *.tar in {folder}, and recordings of your own "
+            f"begin with `unseen dataset new {dataset} FOLDER`"
         )
     total = len(stamp.files(folder))
     if not total:

@@ -16,6 +16,7 @@ from pipeline.core.errors import FormatError, ParamsError
 from pipeline.core.near_names import hint
 
 PARAMS_FILE = Path("params.yaml")
+_REMEDY = "mend it, or run `unseen profile use demo --force`"
 
 _MAX_BYTES = 16 << 20
 _MAX_VALUES = 1_000_000
@@ -54,9 +55,9 @@ class _QuickLoader(_OnceEach, yaml.CSafeLoader):
     """Nine times as fast, but crashes the process where values are nested tens of thousands deep."""
 
 
-def read(file: Path = PARAMS_FILE) -> dict[str, Any]:
-    """The whole params file as plain values."""
-    text = _text(file)
+def read(file: Path = PARAMS_FILE, keys: str = "sections such as 'align:'", remedy: str = _REMEDY) -> dict[str, Any]:
+    """A whole YAML file of keys and values as plain values; `keys` and `remedy` are for messages."""
+    text = _text(file, remedy)
     stream = io.StringIO(text)
     stream.name = str(file)  # for YAML's messages
     try:
@@ -64,18 +65,19 @@ def read(file: Path = PARAMS_FILE) -> dict[str, Any]:
     except (yaml.YAMLError, *_DAMAGE) as error:
         raise ParamsError(f"{file}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(tree, dict):
-        raise ParamsError(f"{file}: expected sections such as 'align:', found {type(tree).__name__}")
+        found = "nothing" if tree is None else f"a {type(tree).__name__}"
+        raise ParamsError(f"{file}: expected {keys}, found {found}")
     _check_size(file, tree)
     return tree
 
 
-def _text(file: Path) -> str:
+def _text(file: Path, remedy: str) -> str:
     if not file.exists():
         raise ParamsError(f"{file}: no such file; in the folder of the checkout, run `unseen profile use demo`")
     try:
         return outside.text(file, _MAX_BYTES, "parameters in YAML")
     except FormatError as error:
-        raise ParamsError(f"{error}; mend it, or run `unseen profile use demo --force`") from None
+        raise ParamsError(f"{error}; {remedy}") from None
 
 
 def _is_flat(text: str) -> bool:
@@ -114,15 +116,16 @@ def row(cls: type[P], stage: str, key: str, file: Path = PARAMS_FILE) -> P:
 
 
 def parse(cls: type[P], node: object, section: str, file: Path = PARAMS_FILE) -> P:
-    """Validate plain values against a model; every fault of the section is listed in one line."""
+    """Validate plain values against a model; every fault of the section ("": the file) is listed in one line."""
+    where = f"{file}: section '{section}'" if section else f"{file}:"
     try:
         return cls.model_validate_json(json.dumps(node, allow_nan=False))
     except ValidationError as error:
         errors = error.errors()
         faults = "; ".join(_fault(fault, _lacking(cls, fault, errors)) for fault in errors)
-        raise ParamsError(f"{file}: section '{section}' does not fit {cls.__qualname__}: {faults}") from None
+        raise ParamsError(f"{where} does not fit {cls.__qualname__}: {faults}") from None
     except (TypeError, ValueError, RecursionError) as error:  # YAML reads 2026-01-31 as a date, and knows sets
-        raise ParamsError(f"{file}: section '{section}': {error}; write it in quotes") from None
+        raise ParamsError(f"{where.removesuffix(':')}: {error}; write it in quotes") from None
 
 
 def _section(tree: dict[str, Any], section: str, file: Path) -> Any:

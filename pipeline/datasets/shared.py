@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.core import members
 from pipeline.core.errors import DataError, FormatError, ParamsError
+from pipeline.core.near_names import hint
 from pipeline.formats import rows
 
 PACKAGE = "pipeline.datasets"
@@ -155,8 +156,8 @@ def member_of(name: str) -> str:
     if name in known or is_collection(name):
         return name if name in known else COLLECTION
     raise ParamsError(
-        f"no '{name}' in {PACKAGE.replace('.', '/')}: the datasets are {known}; a collection of your own has a "
-        f"{RAW / name}/manifest.csv, which `unseen dataset new {name} FOLDER` writes"
+        f"no '{name}' in {PACKAGE.replace('.', '/')}{hint(name, known)}: the datasets are {known}; a collection of "
+        f"your own has a {RAW / name}/manifest.csv, which `unseen dataset new {name} FOLDER` writes"
     )
 
 

@@ -15,7 +15,8 @@ from pipeline.formats.shared import Footage, LabelledClip, Sides
 COLUMNS = ("clip_id", "modality", "path", "label", "subject", "split")
 FILES = re.compile(r"^manifest\.(?:csv|parquet)$")
 
-_NOT_LISTS = r"(?!manifest\.csv$|classes\.csv$)"
+_LISTS = ("manifest.csv", "classes.csv")
+_NOT_LISTS = rf"(?!(?:{'|'.join(map(re.escape, _LISTS))})$)"
 _VIDEO = re.compile(r"^(?P<recording>.+\.(?:avi|mkv|mov|mp4|webm))$")
 # By modality: what a file that a list may name looks like; it is called by its path.
 RECORDINGS = {
@@ -63,6 +64,8 @@ def read_sides(path: Path) -> Sides:
 
 def unfit(modality: str, path: Path) -> str:
     """Why a file or folder that exists is no recording of a modality that a list may name."""
+    if path.name in _LISTS:
+        return f"{path.name} is a list of this folder and no recording; name the recording"
     if modality == "skeleton" and path.is_file():
         return skeletons.unfit(path)
     what = f"'{path.suffix}' is no ending of one" if path.is_file() else "it is a folder that holds none"

@@ -25,6 +25,7 @@ FILE = "layout.yaml"
 METRES: dict[str, float] = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 IN_PICTURES = ("pixels", "normalised")
 _LISTS = ("manifest.csv", "manifest.parquet")  # beside one of these is the root of a user's collection
+_KEYS, _REMEDY = "keys such as `joints:` and `unit:` (docs/formats.md)", "write it anew as docs/formats.md says"
 _MAX_UP = 16  # folders
 _SIDES = {"left": "left", "l": "left", "right": "right", "r": "right"}
 
@@ -119,7 +120,7 @@ def canonical(label: str) -> str:
 
 @lru_cache(maxsize=64)
 def _read_once(path: Path, _num_bytes: int, _changed_ns: int) -> Layout:
-    file = params.parse(SkeletonLayout, params.read(path), "layout", path)
+    file = params.parse(SkeletonLayout, params.read(path, _KEYS, _REMEDY), "", path)
     try:
         return _layout(path, file)
     except DataError as error:

@@ -98,7 +98,7 @@ def _below(folder: Path, modality: str) -> Iterable[Path]:
         if path.is_dir():
             if _is_clip(path, modality):
                 yield path
-        elif _is_listed(path, forms) and not _is_of_another(path, modality):
+        elif _is_listed(path, forms) and not is_of_another(path, modality):
             yield path
 
 
@@ -106,7 +106,7 @@ def _is_listed(path: Path, forms: Forms | None) -> bool:
     return forms is None or path.suffix.lower() in set(forms.files) - forms.unlisted
 
 
-def _is_of_another(path: Path, modality: str) -> bool:
+def is_of_another(path: Path, modality: str) -> bool:
     """Whether a name is UTD-MHAD's for another sense, as its files of all senses have the same ending."""
     named = shared.named_file(utd_mhad.DATASET, path.name)
     return named is not None and named.modality != modality

@@ -65,6 +65,10 @@ def test_a_hundred_requests_and_damaged_files_between_them(
     sense_of = {target: sense for target, sense in SENSE_OF.items() if target != "thermal_png"}  # the row has films
     with served(checkout, "--bound", "features/bind/demo-sgfa") as (process, address):
         asked = Asked(address, psutil.Process(process.pid))
+        for sense in ("depth", "thermal", "hub"):  # so that all encoders are loaded before memory is looked at
+            path = files(checkout, "video" if sense == "hub" else sense)[0]
+            frames = sorted(path.iterdir()) if path.is_dir() else [path]
+            asked.post("clip", body(sense, [(frame.name, frame.read_bytes()) for frame in frames]))
         for _ in range(NUM_WARM):
             asked.whole(clips[0])
         before, worker = asked.held_mib(), asked.process.children()

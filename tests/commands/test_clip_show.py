@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import yaml
 from PIL import Image
+from scipy.io import savemat
 from typer.testing import CliRunner
 
 from pipeline.cli import app
@@ -186,7 +187,7 @@ def test_a_rejected_clip_says_why(show: Show) -> None:
         ([f"demo/{NAME}"], "recorded as depth, skeleton, thermal and video; say which with --modality"),
         ([f"demo/{NAME}", "--modality", "smell"], "no smell of this clip, only depth, skeleton, thermal and video"),
         (["demo/S001C001P001R002A002", "--modality", "depth", "--row", "demo-thermal-display"], "prepares thermal of"),
-        ([f"demo/{NAME}", "--row", "demo-depth"], "has no row 'demo-depth'; found"),
+        ([f"demo/{NAME}", "--row", "demo-depth"], "has no row 'demo-depth' .did you mean 'demo-depth-metric'"),
         ([f"demo/{NAME[:-1]}7", "--modality", "depth"], f"did you mean .*demo/{NAME}"),
         ([NAME], f"did you mean demo/{NAME}?"),
         (["xyz"], "neither a file nor a clip of data/ingest/demo.parquet; ids look like demo/S001"),
@@ -213,6 +214,24 @@ def test_outside_of_a_checkout_a_file_is_drawn_and_an_id_is_refused(
     assert "prepared" not in told
     with pytest.raises(UnseenError, match="no clips table in data/ingest that could know it"):
         show("demo/a")
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "shape", "told"),
+    [
+        ("a1_s1_t1_skeleton.mat", "d_skel", (20, 3, 4), "modality skeleton frames 4"),
+        ("a1_s1_t1_depth.mat", "d_depth", (6, 8, 4), "modality depth frames 4"),
+    ],
+)
+def test_a_name_of_utd_tells_the_modality(
+    show: Show, tmp_path: Path, name: str, key: str, shape: tuple[int, ...], told: str
+) -> None:
+    drawn = np.arange(1, np.prod(shape) + 1).reshape(shape)
+    savemat(tmp_path / name, {key: drawn.astype(np.uint16) if key == "d_depth" else drawn / 100})
+    assert told in show(str(tmp_path / name), "--out", str(tmp_path / "a.png"))
+    savemat(tmp_path / "other.mat", {key: drawn})
+    with pytest.raises(UnseenError, match=r"other\.mat: could be skeleton or depth; say which"):
+        show(str(tmp_path / "other.mat"))
 
 
 def test_a_changed_recording_is_told_and_its_prepared_array_still_drawn(show: Show, made: Path) -> None:

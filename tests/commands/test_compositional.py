@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from pipeline import cli
+from pipeline.cli import app, results
 from pipeline.commands import compositional
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.seeds import generator
@@ -148,18 +148,18 @@ def test_the_command_prints_a_table_and_writes_json(folder, monkeypatch, is_row)
     monkeypatch.setattr(clip, "start", lambda path, seed: asked.append((path, seed)) or Encoder())
     options = ["--weights", str(weights), "--images", str(folder / "pictures"), "--out", str(folder / "out.json")]
     command = ["compositional", str(folder / "asked.jsonl"), *options, "--seed", "3"]
-    result = CliRunner().invoke(cli.app, command)
+    result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
     assert asked == [(weights, 3)]
     rows = [line.split() for line in result.stdout.splitlines() if line.startswith(("all", "far", "same"))]
     assert rows[1][:5] == ["far", "30", "30", "100.0", "88.6-100.0"]
     written = json.loads((folder / "out.json").read_text())
     assert (written["file"], written["num_missing"], written["lines"][1]["accuracy"]) == ("asked.jsonl", 0, 1.0)
-    assert CliRunner().invoke(cli.app, [*command, "--kind", "aro"]).exit_code == 1
+    assert CliRunner().invoke(app, [*command, "--kind", "aro"]).exit_code == 1
     beside = (folder / "asked.jsonl").rename(folder / "pictures/asked.jsonl")
-    again = CliRunner().invoke(cli.app, ["compositional", str(beside), "--weights", str(weights)])
+    again = CliRunner().invoke(app, ["compositional", str(beside), "--weights", str(weights)])
     assert again.stdout == result.stdout
 
 
 def test_the_command_knows_every_layout():
-    assert get_args(cli.Kind) == ("auto", *KINDS)
+    assert get_args(results.Kind) == ("auto", *KINDS)

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.commands import profile
+from pipeline.commands import plan, profile
 from pipeline.commands.collection import lists, naming, profile_text
 from pipeline.commands.collection.files import Facts
 from pipeline.core import params, stamp
@@ -101,6 +101,16 @@ def test_the_profile_is_found_by_its_name_and_has_rows_of_every_stage_to_the_rep
     assert cells["skeleton, ridge"] == {"unseen", "all", "both"}
     assert cells["skeleton, composed prototypes"] == {"unseen", "all"}
     assert profile.summary("moves").startswith("moves: skeleton; ")
+
+
+def test_the_plan_of_what_was_written_finds_no_problem(checkout, folder):
+    (checkout / "stages").symlink_to(ROOT / "stages")
+    (checkout / "docs").symlink_to(ROOT / "docs")
+    typed("moves", folder)
+    told = plan.plan("moves", Path())
+    assert told.problems == []
+    assert told.num_clips == {"moves": {"skeleton": 27}}
+    assert {"ingest@moves", "pretrain@moves-skeleton-stgcn"} <= set(told.cost.tried)
 
 
 def test_what_is_there_is_kept(checkout, folder):
@@ -258,6 +268,11 @@ def test_too_few_classes_are_refused(checkout, tmp_path):
     assert "6 classes with clips (folder per class), and 7 are the fewest" in str(refused.exception)
 
 
+def test_an_empty_folder_is_called_so(checkout, tmp_path):
+    (tmp_path / "none").mkdir()
+    assert "none: no file that could be a recording; name" in str(typed("moves", tmp_path / "none", code=1).exception)
+
+
 def test_a_folder_without_recordings_says_why_its_files_are_none(checkout, tmp_path):
     (tmp_path / "papers").mkdir()
     (tmp_path / "papers/a.pdf").touch()
@@ -316,6 +331,48 @@ def test_few_clips_get_small_batches_and_more_epochs():
     epochs = [one.num_epochs("skeleton") for one in fitted.values()]
     assert epochs == sorted(epochs, reverse=True)
     assert (epochs[0], epochs[-1]) == (30, 8)
+
+
+def standing(folder, layout):
+    """Arrays of 20 joints, z upwards: everyone stands; head, shoulders, hips and feet are at their heights."""
+    heights_V = np.array([1.7, 1.4, 1.2, 0.9, *[1.4] * 8, *[0.9, 0.5, 0.1, 0.0] * 2])
+    for label, name in enumerate(ACTIONS):
+        for subject in (1, 2):
+            xyz_TV3 = np.random.default_rng([label, subject]).normal(scale=0.02, size=(6, 20, 3))
+            xyz_TV3[..., 2] += heights_V
+            file = folder / name / f"s{subject}.npy"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            np.save(file, xyz_TV3)
+    (folder / "layout.yaml").write_text(f"joints: kinect20\nunit: m\naxes: T V C\n{layout}")
+
+
+def test_arrays_that_say_what_points_upwards_are_upright(checkout, tmp_path):
+    standing(tmp_path / "arrays", "up: z")
+    told = typed("moves", tmp_path / "arrays")
+    assert "up: y}" in Path("moves.yaml").read_text()
+    assert "bodies stand" not in told.stderr
+    assert {file.path for file in stamp.read(checkout / "data/raw/moves")} >= {"layout.yaml", "bow/s1.npy"}
+
+
+def test_arrays_whose_layout_makes_people_lie_are_told(checkout, tmp_path):
+    standing(tmp_path / "arrays", "")
+    told = typed("moves", tmp_path / "arrays").stderr
+    assert "up: auto}" in Path("moves.yaml").read_text()
+    assert "with layout.yaml as it is, bodies stand along z, not y, as in bow/s1.npy: set its `up`" in told
+
+
+@pytest.mark.parametrize(
+    ("layouts", "upwards", "told"),
+    [
+        ({"kinect20"}, ["y", "-z", "y", None], "up: y"),
+        ({"kinect20"}, ["-y", "-y", "y"], "up: auto"),
+        ({"kinect20"}, [None], "up: y"),
+        ({"openpose18"}, [None], "up: auto"),
+    ],
+)
+def test_what_points_upwards_is_what_most_bodies_show(layouts, upwards, told):
+    facts = {"skeleton": Facts(layouts=layouts, upwards=upwards)}
+    assert told in profile_text.written("moves", sizes(9), facts, has_contexts=False)
 
 
 @pytest.mark.parametrize(

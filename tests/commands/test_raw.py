@@ -53,7 +53,7 @@ def test_a_scan_of_a_foreign_folder_says_so(folder, capsys):
 
 
 def test_a_dataset_or_a_folder_that_is_not_there_leaves_no_stamp(folder):
-    with pytest.raises(ParamsError, match="the datasets are"):
+    with pytest.raises(ParamsError, match=r"the datasets are .* begin with `unseen dataset new utd FOLDER`"):
         raw.scan("utd", folder)
     with pytest.raises(DataError, match="no such folder"):
         raw.scan("utd_mhad", folder / "gone")

@@ -19,7 +19,7 @@ synthesize: {rows: {toy: {}, toy_vg: {}}}
 graph: {rows: {toy_vg: {}}}
 negate: {rows: {toy_vg: {}}}
 ingest: {rows: {toy: {}, gym: {}}}
-split: {rows: {toy-wide: {splits: [a, b]}, gym-targets: {splits: [half, full]}}}
+split: {rows: {toy-wide: {splits: [a, b], protocol: xsub}, gym-targets: {splits: [half, full]}}}
 prompt: {rows: {toy: {}}}
 embed: {rows: {toy-clip: {}, gym-clip: {}}}
 preprocess: {rows: {toy-video-small: {}}}
@@ -73,7 +73,11 @@ EXPECTED: dict[str, Any] = {
     "negate.rows.toy_vg.source": "data/synthesize/toy_vg",
     "adopt.rows.gym": {"dataset": "gym", "source": "data/raw/gym"},
     # what the name of a row says
-    "split.rows.toy-wide": {"splits": ["a", "b"], "dataset": "toy", "name": "wide"},
+    "split.rows.toy-wide": {
+        "splits": ["a", "b"], "protocol": "xsub", "dataset": "toy", "name": "wide",
+        "val_classes": {"share": 0.2, "min": 3},
+    },
+    "split.rows.gym-targets.val_classes": None,
     "prompt.rows.toy.dataset": "toy",
     "preprocess.rows.toy-video-small": {
         "dataset": "toy", "modality": "video", "recipe": "small", "source": "data/synthesize/toy",

@@ -109,7 +109,7 @@ def test_the_names_of_known_layouts_have_that_form(body: joints.JointLayout) -> 
     ("keys", "message"),
     [
         ({"unit": "metres"}, r"unit: found 'metres'; expected m, cm, mm or a number"),
-        ({"unit": 0}, r"section 'layout'.*unit"),
+        ({"unit": 0}, r"layout.yaml: does not fit SkeletonLayout: .*unit"),
         ({"joint": "x"}, "unknown key 'joint'"),
         ({"joints": "kinect"}, r"no known layout 'kinect', did you mean kinect20\?"),
         ({"joints": "ntu25"}, "parents: ntu25 has its bones already"),
@@ -137,3 +137,18 @@ def test_a_wrong_layout_is_told_with_its_key(tmp_path: Path, keys: dict[str, obj
     with pytest.raises(ParamsError, match=message) as error:
         declared(declare(tmp_path, **OWN | keys))
     assert str(error.value).startswith(str(tmp_path / "layout.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"- hip\n", r"expected keys such as `joints:` and `unit:` \(docs/formats.md\), found a list"),
+        (b"", "expected keys such as .* found nothing"),
+        (b"\xff\xfe", "not UTF-8 text .*; write it anew as docs/formats.md says$"),
+    ],
+)
+def test_a_file_that_is_no_layout_is_told_as_one(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "layout.yaml").write_bytes(content)
+    with pytest.raises(ParamsError, match=message) as error:
+        declared(tmp_path)
+    assert "profile use" not in str(error.value)

@@ -233,6 +233,11 @@ def read_depth(folder: Path) -> None:
     assert len(png_folder.frame_paths(folder / "clip", depth_png._NAMING)) == len(found)
 
 
+def read_depth_mat(folder: Path) -> None:
+    for read in (mat.depth_footage, clip_manifest.depth_footage):
+        footage(read(only(folder)), 240, 320)
+
+
 def read_grey(folder: Path) -> None:
     found = png.read_grey(only(folder))
     assert found.ndim == 2
@@ -312,6 +317,8 @@ def read_words(folder: Path) -> None:
 def read_film(folder: Path) -> None:
     for path in sorted(folder.iterdir()) if folder.is_dir() else [folder]:
         found = video.facts(path)
+        per_second = video.rate(path)
+        assert per_second is None or 0 < per_second < float("inf")
         first = list(range(min(2, found.num_frames)))
         assert video.read(path, first).shape == (len(first), found.height, found.width, 3)
         assert first

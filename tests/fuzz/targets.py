@@ -210,8 +210,8 @@ TARGETS = {
     ),
     "mat.depth": Target(
         samples.mat_depth,
-        lambda folder: readings.footage(mat.depth_footage(readings.only(folder)), 240, 320),
-        (mat.depth_footage,),
+        readings.read_depth_mat,
+        (mat.depth_footage, clip_manifest.depth_footage),
         {".mat": evil.BYTES},
     ),
     "skeleton_arrays": Target(
@@ -236,7 +236,7 @@ TARGETS = {
     "video": Target(
         samples.film,
         readings.read_film,
-        (video.facts, video.read, video.footage, video.grey_footage),
+        (video.facts, video.rate, video.read, video.footage, video.grey_footage),
         {".avi": evil.BYTES, ".mp4": evil.BYTES, ".mkv": evil.BYTES},
     ),
     "wordnet": Target(samples.wordnet, readings.read_wordnet, (wordnet.WordNet,), {".noun": evil.TEXT}),

@@ -144,7 +144,7 @@ def test_a_folder_is_its_clips_and_a_folder_of_frames_is_one(toy, recogniser):
     assert recogniser.clips([first.parent], "depth") == [first, second, third]
     assert recogniser.clips([second, first.parent], "depth") == [second, first, third]
     assert recogniser.clips([toy / "data"], "skeleton") == files(toy, "skeleton")
-    with pytest.raises(DataError, match=r"_ir: no clip of skeleton in this folder; one is \.skeleton, \.mat"):
+    with pytest.raises(DataError, match=r"_ir: no clip of skeleton in this folder; one is \.csv, \.json, \.mat"):
         recogniser.clips([files(toy, "thermal")[0].parent], "skeleton")
 
 
@@ -201,7 +201,7 @@ def depth_of_a_joint_file(folder):
 @pytest.mark.parametrize(
     ("sense", "make", "message"),
     [
-        ("skeleton", written("a.png", b"\x89PNG"), "ends in '.png'; a clip of skeleton is one of .skeleton, .mat"),
+        ("skeleton", written("a.png", b"\x89PNG"), "ends in '.png'; a clip of skeleton is one of .csv, .json, .mat"),
         ("skeleton", written("b.skeleton", b"\x89PNG\r\n"), "b.skeleton"),
         ("skeleton", written("empty.skeleton", b""), "empty.skeleton"),
         ("skeleton", in_the_picture, "people.json: joints of openpose18, the encoder of 'skeleton' knows ntu25"),

@@ -4,6 +4,7 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from statistics import fmean, variance
 
 from scipy.stats import norm
@@ -16,14 +17,14 @@ _SLACK = 0.0006  # of printed per cents, as a share
 Bounds = tuple[tuple[float, float], tuple[float, float]]  # between what the lower end may be, and the upper
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
     """The answers of one split and seed; `unseen` are the split's unseen classes."""
 
     split: str
     seed: int
     num_classes: int
-    test_to_train: float  # unseen classes to seen ones
+    test_to_train: float  # unseen classes to seen ones; infinite where none is seen
     unseen: frozenset[int]
     answers: tuple[PredictionRow, ...]
 
@@ -42,6 +43,9 @@ class Run:
 
     def interval(self, name: str) -> Bounds | None:
         """Where a bootstrap over cells may end; exactly Wilson's interval at 0 and 1."""
+        return _interval(self, name)
+
+    def _drawn(self, name: str) -> Bounds | None:
         value, cells = self.figure(name), self.cells
         if name == "harmonic_mean" and value in (0.0, 1.0):
             sides = [self.interval(f"top1_{side}") for side in ("seen", "unseen")]
@@ -74,6 +78,11 @@ class Run:
         if name in ("top1_seen", "top1_unseen"):
             return sum(count for c, count in counts.items() if (c in self.unseen) == (name == "top1_unseen"))
         return sum(counts.values())
+
+
+@cache  # a report shows the same interval in many places
+def _interval(run: Run, name: str) -> Bounds | None:
+    return run._drawn(name)
 
 
 def figure(name: str, answers: Sequence[PredictionRow], unseen: frozenset[int]) -> float:
@@ -132,7 +141,7 @@ def kind(runs: Sequence[Run], name: str) -> str:
 def interval(runs: Sequence[Run], name: str, *, is_corrected: bool = False) -> Bounds | None:
     """The interval of the mean, of its kind; that corrected for what splits share is None of a single split."""
     is_over = kind(runs, name)
-    if is_corrected and is_over != "splits":
+    if is_corrected and (is_over != "splits" or math.inf in {run.test_to_train for run in runs}):
         return None
     if is_over == "exact":
         known = [ends for run in runs if (ends := run.interval(name)) is not None]

@@ -176,7 +176,9 @@ def test_flagged_rows_take_no_part_and_nothing_is_claimed_without_another(inputs
     assert "every row bears a flag" in sentence(inputs)
 
 
-def test_the_headline_is_the_question_of_unseen_classes_that_most_methods_answered(inputs: Inputs) -> None:
+def test_the_headline_is_the_question_of_unseen_classes_that_most_methods_answered(
+    inputs: Inputs,
+) -> None:
     headline = verdict.headline(verdicts(inputs))
     assert headline is not None
     assert (headline.panel.dataset, headline.panel.space) == ("demo", "unseen")  # two methods; tiny has one

@@ -63,7 +63,7 @@ def head(files, **more):
         (head([["a.skeleton", 1]], path="/etc"), 400, "path: "),
         (head([["a.skeleton", 5]]) + b"1234", 400, "1 bytes are missing"),
         (head([["a.skeleton", 3]]) + b"1234", 400, "more bytes than its files"),
-        (head([["a.exe", 3]]) + b"123", 400, "'a.exe': a clip ends in .skeleton"),
+        (head([["a.exe", 3]]) + b"123", 400, "'a.exe': a clip ends in .csv, .json, .mat"),
         (head([["a", 0]]), 400, "'a': a clip ends in"),
         (head([["a.skeleton", 1], ["b.skeleton", 1]]) + b"12", 400, "'a.skeleton': of several files each is a frame"),
         (head([["Depth-00000001.png", 1], ["../Depth-00000002.png", 1]]) + b"12", 400, "each is a frame"),

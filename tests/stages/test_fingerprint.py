@@ -51,9 +51,9 @@ def test_a_dataset_stands_on_its_own_lists_and_formats(digests: dict[str, str]) 
 
 
 def test_all_package_data_stand_in_some_digest(digests: dict[str, str]) -> None:
-    """Profiles are read by the command line alone; start files and class texts are dependencies of rows by path."""
+    """The command line alone reads profiles and the served page; rows name start files and class texts by path."""
     listed = subprocess.run(["git", "ls-files", "pipeline"], cwd=ROOT, capture_output=True, text=True, check=True)
-    apart = (".py", "/profiles/", "/clips/", "/text/classes/")
+    apart = (".py", "/profiles/", "/serving/page/", "/clips/", "/text/classes/")
     data = {name for name in listed.stdout.split() if not any(part in name for part in apart)}
     named = {line.split("  ")[1] for text in digests.values() for line in text.splitlines()}
     assert sorted(data - named) == []

@@ -232,7 +232,10 @@ class TestManifest:
             ("b,video,two.mp4,,,", "no label: the row names no class"),
             ("b,video,two.mp4,fry,,", "unknown class: 'fry' is none of the 2 of manifest"),
             ("b,video,two.mp4,stir,,both", "unknown split: 'both' is neither train nor test nor empty"),
-            ("b,skeleton,classes.csv,stir,,", "missing file: manifest.csv names it, the folder has no such skeleton"),
+            (
+                "b,skeleton,classes.csv,stir,,",
+                "unknown format: classes.csv is a list of this folder and no recording; name the recording",
+            ),
         ],
     )
     def test_a_row_that_cannot_be_used_is_rejected_with_its_reason(self, own, row, reason):

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from pipeline.commands.collection import naming
-from pipeline.core import stamp
+from pipeline.core import joints, stamp
 from pipeline.core.errors import DataError, FormatError
+from pipeline.core.upright import Up
 from pipeline.datasets import shared
 from pipeline.formats import segments
 from pipeline.formats.shared import Footage, Skeleton
@@ -25,6 +26,8 @@ _ORDER = ("skeleton", "depth", "video", "thermal")  # in which the senses of a f
 _NUM_READ = 16  # files of a kind
 _EMPTY_PICTURE = 0.6  # of a depth picture without reading: all but the body was cut away
 _MOVES_M = 1e-6
+_AXES: tuple[Up, ...] = ("x", "y", "z")
+_DOWN: tuple[Up, ...] = ("-x", "-y", "-z")
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,15 @@ class Facts:
     num_bodies: int = 1
     size: tuple[int, int] | None = None
     is_masked: bool = False
-    is_upright: bool = True  # the format's own y points upwards
+    upwards: list[Up | None] = field(default_factory=list)  # of each skeleton: the axis that its body stands along
+
+    @property
+    def upward(self) -> Up | None:
+        """The axis along which the bodies of most skeletons stand, y where none tells; None of places in pictures."""
+        if any(joints.find(layout).planar for layout in self.layouts):
+            return None
+        told = Counter(up for up in self.upwards if up is not None)
+        return told.most_common(1)[0][0] if told else "y"
 
 
 @dataclass
@@ -80,13 +91,15 @@ def survey(folder: Path) -> Survey:
         found, faults = _of_kind(folder, dict(kinds[key]), dataset, facts)
         recordings += found
         misfits |= faults
+    if not (recordings or misfits):
+        raise DataError(f"{folder}: no file that could be a recording; name the folder that holds them")
     if not recordings:
         raise DataError(f"{folder}: none of {len(misfits)} files is a recording: {_shown(misfits)}")
     return Survey(sorted(recordings, key=lambda one: (one.path, one.modality)), misfits, dict(facts))
 
 
 def _shown(misfits: Mapping[str, str]) -> str:
-    path, reason = min(misfits.items(), default=("the folder", "is empty"))
+    path, reason = min(misfits.items())
     return f"{path}: {reason}"
 
 
@@ -141,22 +154,38 @@ def _read(
         except FormatError as error:
             faults.append(f"as {sense}: {segments.unplaced(str(error), folder / path)}")
         else:
-            _note(facts[sense], recording, path)
+            _note(facts[sense], recording)
             return sense, ""
     return "", "; ".join(faults)
 
 
-def _note(facts: Facts, recording: Any, path: str) -> None:
+def _note(facts: Facts, recording: Any) -> None:
     if isinstance(recording, Skeleton):
         facts.layouts.add(recording.layout)
         held = np.nan_to_num(recording.xyz_MTV3)
         moving = (np.ptp(held, axis=1) > _MOVES_M).any(axis=(1, 2))
         facts.num_bodies = max(facts.num_bodies, min(2, int(moving.sum())))
-        facts.is_upright &= PurePosixPath(path).suffix in (".mat", ".skeleton", ".txt")
+        facts.upwards.append(_upwards(recording))
     elif isinstance(recording, Footage):
         picture = recording.frames([0])[0]
         facts.size = (int(picture.shape[0]), int(picture.shape[1]))
         facts.is_masked |= recording.layout == "depth_mm" and float((picture == 0).mean()) > _EMPTY_PICTURE
+
+
+def _upwards(recording: Skeleton) -> Up | None:
+    """The axis nearest to the way from the hips to the shoulders, over all frames; None where no body shows it."""
+    layout = joints.find(recording.layout)
+    hips = [layout.names.index(name) for name in ("hip_right", "hip_left") if name in layout.names]
+    if layout.planar or len(hips) < 2:
+        return None
+    held = np.where(recording.xyz_MTV3 == 0, np.nan, recording.xyz_MTV3)
+    trunk_MT3 = held[:, :, list(layout.shoulders)].mean(axis=2) - held[:, :, hips].mean(axis=2)
+    trunks_B3 = trunk_MT3[np.isfinite(trunk_MT3).all(axis=2)]
+    if not len(trunks_B3):
+        return None
+    trunk_3 = np.median(trunks_B3, axis=0)
+    axis = int(np.argmax(np.abs(trunk_3)))
+    return _AXES[axis] if trunk_3[axis] > 0 else _DOWN[axis]
 
 
 def counted(misfits: Mapping[str, str]) -> list[tuple[int, str]]:

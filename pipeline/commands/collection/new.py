@@ -4,7 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pipeline.commands import profile
 from pipeline.commands.collection import files, lists, naming, profile_text
@@ -15,6 +15,7 @@ from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.outputs import whole
 from pipeline.datasets import shared
 from pipeline.datasets.shared import ActionClass
+from pipeline.formats import skeleton_arrays, skeleton_layout
 from pipeline.sources.listing import CLASS_FILE
 
 MANIFEST = files.LISTS[0]
@@ -51,6 +52,7 @@ def new(name: str, folder: Path, root: Path, *, pattern: str | None, classes: st
     sizes = profile_text.fitted(len(found.classes), {sense: _num_training(found.rows, sense) for sense in senses})
     has_contexts = all(known.context for known in found.classes)
     facts = {sense: found.survey.facts.get(sense, files.Facts()) for sense in senses}
+    _say_who_lies(found.survey)
     text = profile_text.written(name, sizes, facts, has_contexts=has_contexts)
     wanted = {MANIFEST: lists.manifest(found.rows), CLASS_FILE: lists.class_list(found.classes)}
     _write_lists(folder, wanted)
@@ -169,6 +171,19 @@ def _covered(found: Found) -> list[str]:
             "out the classes that lack them"
         )
     return covered
+
+
+def _say_who_lies(survey: Survey) -> None:
+    """Arrays are as their layout says; one that leaves out `up` may be why nobody stands."""
+    upward = survey.facts["skeleton"].upward if "skeleton" in survey.facts else None
+    arrays = [
+        one.path for one in survey.recordings if PurePosixPath(one.path).suffix.lower() in skeleton_arrays.ENDINGS
+    ]
+    if upward not in (None, "y") and arrays:
+        progress.say(
+            f"skeleton: with {skeleton_layout.FILE} as it is, bodies stand along {upward}, not y, as in {arrays[0]}: "
+            "set its `up` (docs/formats.md) and remove the profile before you type this again, unless people lie down"
+        )
 
 
 def _num_training(rows: Sequence[Row], sense: str) -> int:

@@ -97,7 +97,7 @@ def _methods(name: str, sense: str) -> dict[str, str]:
 
 def _arrays(name: str, sense: str, facts: Facts) -> str:
     if sense == "skeleton":
-        up = "y" if facts.is_upright else "auto"
+        up = "y" if facts.upward == "y" else "auto"
         return (
             f"    {name}-skeleton-dvta50: {{options: {{num_frames: 50, num_bodies: {facts.num_bodies}}}}}\n"
             f"    {name}-skeleton-whole50: {{options: {{num_frames: 50, num_bodies: 1, smoothing: 3, up: {up}}}}}"
