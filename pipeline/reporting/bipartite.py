@@ -25,10 +25,10 @@ def graph(chart: Graph) -> Markup:
     left = [_name(name, x0 - 10, y, "end") for name, y in zip(chart.left, places[0], strict=True)]
     right = [_name(name, x1 + 10, y, "start") for name, y in zip(chart.right, places[1], strict=True)]
     width = x1 + 20 + _EM * max(len(name) + len(remark) + 2 for name, remark in chart.right)
+    size = f'viewBox="0 0 {width:.0f} {height:g}" width="{width:.0f}" height="{height:g}"'  # paper may shrink it
     body = "".join([*lines, *dots, *left, *right])
     return Markup(  # noqa: S704 - numbers, classes of ours, or escaped
-        f'<svg class="bipartite" width="{width:.0f}" height="{height}" role="img" '
-        f'aria-label="{escape(chart.alt)}">{body}</svg>'
+        f'<svg class="bipartite" {size} role="img" aria-label="{escape(chart.alt)}">{body}</svg>'
     )
 
 

@@ -40,7 +40,8 @@ def heat_map(chart: Heat) -> Markup:
             for i, (value, level) in enumerate(zip(*row, strict=True))
         ]
     bottom = top + height * len(chart.rows)
-    size = f'width="{max(left + width * len(chart.columns), 260) + _LONGEST:.0f}" height="{bottom + _LEGEND:.0f}"'
+    across, down = round(max(left + width * len(chart.columns), 260) + _LONGEST), round(bottom + _LEGEND)
+    size = f'viewBox="0 0 {across} {down}" width="{across}" height="{down}"'  # the box lets paper shrink it
     parts.append(_legend(chart, left, bottom + 14))
     return Markup(  # noqa: S704 - numbers, classes of ours, or escaped
         f'<svg class="heat" {size} role="img" aria-label="{escape(chart.alt)}">{"".join(parts)}</svg>'

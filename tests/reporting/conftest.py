@@ -103,6 +103,12 @@ class Inputs:
         rows = [clip_row(clip_id=f"{dataset}/{i}", reason=reason) for i, reason in enumerate(reasons)]
         tables.write(self.root / f"data/ingest/{dataset}.parquet", CLIPS, rows)
 
+    def write_plan(self) -> None:
+        """The params, and the picture of the pipeline."""
+        (self.root / "params.yaml").write_bytes((HERE / "small_params.yaml").read_bytes())
+        picture = dag.svg(HERE / "small_dag.yaml", params.read(HERE / "small_params.yaml"))
+        (self.root / "dag.svg").write_text(picture)
+
     def report(self, out: str = "report") -> dict[str, str]:
         """Draw the report; its files as text, by name."""
         report(
@@ -199,8 +205,7 @@ def _world(root: Path) -> Inputs:
     made.write_result("tiny-skeleton-stgcn-ridge", method("tiny", "random", "ridge"), ["s0", "s1", "s2"], NAMES, 0.4)
     made.write_page("pretrain", "demo-skeleton-stgcn")
     made.write_clips("demo", [None, None, "no body: frame 3", "no body: frame 9", "empty file"])
-    (root / "params.yaml").write_bytes((HERE / "small_params.yaml").read_bytes())
-    (root / "dag.svg").write_text(dag.svg(HERE / "small_dag.yaml", params.read(HERE / "small_params.yaml")))
+    made.write_plan()
     return made
 
 

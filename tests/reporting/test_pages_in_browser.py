@@ -13,6 +13,7 @@ from tests.reporting.conftest import Inputs, method
 from tests.reporting.made_tables import SKELETON, asked
 
 DESKTOP, PHONE = {"width": 1300, "height": 900}, {"width": 360, "height": 740}
+PAPER = {"width": 680, "height": 960}  # of A4, less the margins
 LOOKS = [(DESKTOP, "light"), (DESKTOP, "dark"), (PHONE, "light"), (PHONE, "dark")]
 NAMES = ["sit down", "stand up", "raise both arms", "kick with the right leg", "bend & turn", "clap", "swing left arm"]
 LINES = [
@@ -126,7 +127,8 @@ def test_the_keyboard_sorts_too_and_one_column_alone_says_that_it_is_sorted(repo
 
 def test_groups_are_sorted_each_by_itself(report: Path, show: Any) -> None:
     page = show(report / "index.html")
-    table = page.locator("#measured ~ .wide table.sortable").first
+    page.get_by_text("All figures, with every interval").click()  # they are folded
+    table = page.locator("[aria-label^='All summaries'] table.sortable").first
     groups = table.locator("tr.group").all_inner_texts()
     assert len(groups) > 1
     members = "table => [...table.tBodies].map(part => [...part.rows].map(row => row.innerText).sort())"
@@ -171,8 +173,52 @@ def test_on_a_phone_the_names_of_rows_stay_while_the_rest_scrolls(report: Path, 
         box.evaluate("box => box.scrollLeft = 0")
 
 
+@pytest.mark.parametrize("name", ["index", "evaluate-demo-skeleton-stgcn-dvta"])
+def test_on_a_phone_the_names_of_rows_hide_no_cell_before_anything_scrolls(name: str, report: Path, show: Any) -> None:
+    page = show(report / f"{name}.html", PHONE)
+    covered = page.evaluate("""[...document.querySelectorAll(".wide tbody tr:not(.group)")].filter(row => {
+        const [one, two] = [...row.cells].map(cell => cell.getBoundingClientRect());
+        return two && two.width && one.right > two.left + 1;
+    }).length""")
+    assert covered == 0
+
+
+def test_on_paper_wide_figures_shrink(tmp_path: Path, show: Any) -> None:
+    made = Inputs(tmp_path)
+    made.write_result("demo-skeleton-stgcn-ridge", method("demo", "random", "ridge"), ["s0"], NAMES, 0.3)
+    made.write_plan()
+    names = [f"class number {number}" for number in range(40)]
+    heat = {"title": "M", "note": "", "alt": "M", "row_label": "unseen", "column_label": "seen", "unit": "cosine"}
+    heat |= {"rows": names[:2], "columns": names, "values": [[0.5] * 40, [0.25] * 40]}
+    right = [("a" * 60, "b" * 60)]
+    graph = {"title": "G", "note": "", "alt": "G", "left": [("one", "")], "right": right}
+    graph |= {"edges": [{"left": 0, "right": 0, "kind": "chosen"}]}
+    made.write_page("align", "demo-skeleton-stgcn-ridge", heats=[heat], graphs=[graph])
+    made.report()
+    page = show(tmp_path / "report/align-demo-skeleton-stgcn-ridge.html", PAPER)
+    widths = "[...document.querySelectorAll('svg.heat, svg.bipartite')].map(one => one.getBoundingClientRect().width)"
+    assert min(page.evaluate(widths)) > PAPER["width"]
+    page.emulate_media(media="print", color_scheme="light")
+    assert len(page.evaluate(widths)) == 2
+    assert max(page.evaluate(widths)) <= PAPER["width"]
+
+
+def test_on_paper_a_wide_confusion_matrix_is_whole(tmp_path: Path, show: Any) -> None:
+    made = Inputs(tmp_path)
+    names = [f"raise the left arm in manner {number}" for number in range(30)]
+    made.write_result(
+        "demo-skeleton-stgcn-ridge", method("demo", "random", "ridge"), ["s0", "s1"], names, 0.3, ["gzsl"]
+    )
+    made.write_plan()
+    made.report()
+    page = show(tmp_path / "report/evaluate-demo-skeleton-stgcn-ridge.html", PAPER)
+    page.emulate_media(media="print", color_scheme="light")
+    assert page.locator("table.confusion").last.locator("thead th").count() > 20
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+
+
 def test_on_paper_there_are_margins_and_no_controls_and_nothing_is_cut(report: Path, show: Any) -> None:
-    page = show(report / "index.html", {"width": 680, "height": 960})  # of A4, less the margins
+    page = show(report / "index.html", PAPER)
     page.emulate_media(media="print", color_scheme="light")
     assert page.locator("nav").is_hidden()
     margins = page.evaluate(
