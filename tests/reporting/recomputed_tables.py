@@ -312,7 +312,7 @@ RULES: list[tuple[Callable[[Table], bool], Callable[[Checker, Table], None]]] = 
     (lambda table: table.label.startswith("Ranking"), ranking),
     (lambda table: table.page == "index.html" and table.label.startswith(("Differences", "Own choice")), differences),
     (lambda table: table.label.startswith("Seen, unseen and harmonic mean"), generalised),
-    (lambda table: table.label == "Clips", clips),
+    (lambda table: table.page == "index.html" and table.label == "Clips", clips),
     (lambda table: table.page.startswith("table-"), result_table),
     (lambda table: "audit" in table.classes, as_told("audit")),
     (lambda table: table.page == "provenance.html", as_told("versions")),
