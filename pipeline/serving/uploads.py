@@ -106,8 +106,8 @@ def _places(sent: Sent, folder: Path) -> list[Path]:
         )
     place = _single(names[0], folder, endings())
     if place.suffix in _NEED_LAYOUT:
-        layout = skeleton_layout.FILE
-        raise RequestError(400, f"'{names[0]}': an array of joints; give its {layout} with it (docs/formats.md)")
+        with_it = f"give its {skeleton_layout.FILE} with it (docs/formats.md)"
+        raise RequestError(400, f"'{names[0]}': an array of joints; {with_it}")
     return [place]
 
 
