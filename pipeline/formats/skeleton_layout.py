@@ -24,7 +24,7 @@ from pipeline.core.upright import Up
 FILE = "layout.yaml"
 METRES: dict[str, float] = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 IN_PICTURES = ("pixels", "normalised")
-_LISTS = ("manifest.csv", "manifest.parquet")  # beside one of these is the root of a user's collection
+LISTS = ("manifest.csv", "manifest.parquet")  # beside one of these is the root of a user's collection
 _KEYS, _REMEDY = "keys such as `joints:` and `unit:` (docs/formats.md)", "write it anew as docs/formats.md says"
 _MAX_UP = 16  # folders
 _SIDES = {"left": "left", "l": "left", "right": "right", "r": "right"}
@@ -98,7 +98,7 @@ def file_of(path: Path) -> Path | None:
         if (folder / FILE).is_file():
             return folder / FILE
         has_stamp = bool(folder.name) and stamp.stamp_path(folder).is_file()
-        if has_stamp or any((folder / name).is_file() for name in _LISTS):
+        if has_stamp or any((folder / name).is_file() for name in LISTS):
             return None
     return None
 

@@ -4,6 +4,7 @@
 import base64
 import contextlib
 import io
+import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from functools import cache
@@ -21,6 +22,7 @@ from pipeline.recognition.labels import typed
 from pipeline.recognition.recogniser import Recogniser
 from pipeline.recognition.stored import Stored
 from pipeline.reporting import clip_strips
+from pipeline.serving import uploads
 
 _NUM_FRAMES, _HEIGHT, _NUM_COLOURS = 16, 240, 64
 _MAX_LISTED = 50
@@ -63,7 +65,8 @@ class Answers:
         for name, modality in self._recogniser.modalities().items():
             forms = files.FORMS.get(modality)
             endings = [*forms.files, *([".png"] if forms.folder else [])] if forms else []
-            senses.append({"name": name, "modality": modality, "endings": endings})
+            arrays = [ending for ending in uploads.with_layout() if ending in endings]
+            senses.append({"name": name, "modality": modality, "endings": endings, "arrays": arrays})
         return {"row": row.folder.name, "split": row.split, "seed": row.seed, "senses": senses}
 
     def _clip(self, sense: str, path: str, shown: str) -> Answer:
@@ -74,8 +77,8 @@ class Answers:
             with contextlib.redirect_stderr(said), self._bounded():
                 x_CT = loaded.prepared(Path(path))
         except UnseenError as error:
-            raise DataError(str(error).replace(path, shown)) from None
-        notes = said.getvalue().replace(path, shown).splitlines()
+            raise DataError(_told(error, path, shown)) from None
+        notes = _told(said.getvalue(), path, shown).splitlines()
         return {"vector": loaded.encoded(x_CT).tolist(), "motion": _drawn(x_CT, loaded.layout), "notes": notes}
 
     def _clips(self, sense: str, part: str) -> Answer:
@@ -117,6 +120,11 @@ class Answers:
             raise DataError("nothing to search for: type some words, or choose a clip")
         found = self._recogniser.search(query_D, list(among) or None, top)
         return {"found": [{"clip": one.clip_id, "sense": one.sense, "cosine": one.cosine} for one in found]}
+
+
+def _told(line: object, path: str, shown: str) -> str:
+    """A line about an upload: the clip by the name it was sent with, the layout beside it by its own."""
+    return str(line).replace(path, shown).replace(f"{Path(path).parent}{os.sep}", "")
 
 
 def _vector(values: list[float], dim: int) -> Array:

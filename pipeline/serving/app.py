@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from pipeline.formats import skeleton_layout
 from pipeline.serving import requests, uploads
 from pipeline.serving.errors import RequestError
 from pipeline.serving.guard import Guard
@@ -77,7 +78,7 @@ class Service:
         chunks = request.stream()
         with self._worker.place(), tempfile.TemporaryDirectory(dir=self._folder) as folder:
             try:
-                upload = await uploads.received(chunks, Path(folder), self._limits)
+                upload = await uploads.received(chunks, _closed(Path(folder)), self._limits)
             except RequestError:
                 await _drained(chunks)
                 raise
@@ -145,6 +146,14 @@ async def _sent(model: type[R], request: Request) -> R:
     except TimeoutError:
         raise RequestError(408, f"the request took more than {_SENT_SECONDS:g} s to arrive; send it again") from None
     return requests.parsed(model, bytes(body))
+
+
+def _closed(folder: Path) -> Path:
+    """An empty folder in which the search for an array's layout ends, so that no file outside of it is read."""
+    (folder / skeleton_layout.LISTS[0]).touch()
+    inside = folder / "sent"
+    inside.mkdir()
+    return inside
 
 
 async def _drained(chunks: AsyncIterator[bytes]) -> None:

@@ -1,15 +1,17 @@
 """Uploads: one line of JSON, then the bytes of each file, into a fresh folder, within bounds of size, number and time.
 
-No name that was sent becomes a path: of a single file its ending is kept, and frames are numbered anew in their form.
+No name that was sent becomes a path: of a single file its ending is kept, frames are numbered anew in their form, and
+the layout of an array keeps the name that its reader looks for.
 """
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from pipeline.formats import skeleton_layout
 from pipeline.recognition import files
 from pipeline.serving import requests
 from pipeline.serving.errors import RequestError
@@ -18,6 +20,7 @@ from pipeline.serving.requests import Sent
 _MAX_HEAD_BYTES = 1 << 20
 _FRAME = re.compile(r"(M?Depth|Thermal)-([0-9]{8})\.png")
 _CLIP = "clip"
+_NEED_LAYOUT = (".npy", ".npz", ".csv")  # and .json may
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,10 @@ async def _received(body: "_Body", folder: Path, limits: Limits) -> Upload:
         with path.open("xb") as file:
             await body.copy(file, size, name)
     await body.end()
-    single = len(paths) == 1 and paths[0].parent == folder
-    shown = Path(sent.files[0][0]).name if single else f"{len(paths)} frames"
-    return Upload(sent.sense, paths[0] if single else paths[0].parent, shown or _CLIP)
+    clip = next(place for place, path in enumerate(paths) if path.name != skeleton_layout.FILE)
+    single = paths[clip].parent == folder
+    shown = Path(sent.files[clip][0]).name if single else f"{len(paths)} frames"
+    return Upload(sent.sense, paths[clip] if single else paths[clip].parent, shown or _CLIP)
 
 
 def too_large(limits: Limits) -> RequestError:
@@ -71,13 +75,18 @@ def too_large(limits: Limits) -> RequestError:
     return RequestError(413, f"the clip is larger than {most}; give a smaller one, or start with a higher --max-mb")
 
 
+def with_layout() -> list[str]:
+    """The endings of files that may have a layout.yaml beside them."""
+    return [*_NEED_LAYOUT, ".json"]
+
+
 def endings() -> list[str]:
     """The endings that a single file may have, in the order of the senses."""
     return list(dict.fromkeys(ending for forms in files.FORMS.values() for ending in forms.files))
 
 
 def _places(sent: Sent, folder: Path) -> list[Path]:
-    """Where each file is written: `clip.<ending>`, or a folder `clip` of frames by form and number."""
+    """Where each file is written: `clip.<ending>`, with its layout, or a folder `clip` of frames by form and number."""
     names = [name for name, _ in sent.files]
     frames = [_FRAME.fullmatch(name) for name in names]
     if all(frames):
@@ -85,15 +94,29 @@ def _places(sent: Sent, folder: Path) -> list[Path]:
         if len(set(places)) < len(places):
             raise RequestError(400, "a frame was sent twice; send the frames of one clip")
         return places
+    if len(names) == 2 and names.count(skeleton_layout.FILE) == 1:
+        layout = folder / skeleton_layout.FILE
+        return [layout if name == layout.name else _single(name, folder, with_layout()) for name in names]
     if len(names) > 1:
         other = next(name for name, frame in zip(names, frames, strict=True) if not frame)
         raise RequestError(
-            400, f"'{other}': of several files each is a frame, Depth-00000001.png or Thermal-00000001.png and so on"
+            400,
+            f"'{other}': of several files each is a frame, Depth-00000001.png or Thermal-00000001.png and so on; an "
+            f"array comes with its {skeleton_layout.FILE} alone",
         )
-    ending = Path(names[0]).suffix.lower()
-    if ending not in endings():
-        raise RequestError(400, f"'{names[0]}': a clip ends in {', '.join(endings())}, or is several PNG frames")
-    return [folder / f"{_CLIP}{ending}"]
+    place = _single(names[0], folder, endings())
+    if place.suffix in _NEED_LAYOUT:
+        layout = skeleton_layout.FILE
+        raise RequestError(400, f"'{names[0]}': an array of joints; give its {layout} with it (docs/formats.md)")
+    return [place]
+
+
+def _single(name: str, folder: Path, taken: Sequence[str]) -> Path:
+    ending = Path(name).suffix.lower()
+    if ending not in taken:
+        beside = f" beside {skeleton_layout.FILE}" if taken == with_layout() else ""
+        raise RequestError(400, f"'{name}': a clip{beside} ends in {', '.join(taken)}, or is several PNG frames")
+    return folder / f"{_CLIP}{ending}"
 
 
 class _Body:

@@ -220,14 +220,14 @@ def test_outside_of_a_checkout_a_file_is_drawn_and_an_id_is_refused(
     ("name", "key", "shape", "told"),
     [
         ("a1_s1_t1_skeleton.mat", "d_skel", (20, 3, 4), "modality skeleton frames 4"),
-        ("a1_s1_t1_depth.mat", "d_depth", (6, 8, 4), "modality depth frames 4"),
+        ("a1_s1_t1_depth.mat", "d_depth", (240, 320, 2), "modality depth frames 2"),
     ],
 )
 def test_a_name_of_utd_tells_the_modality(
     show: Show, tmp_path: Path, name: str, key: str, shape: tuple[int, ...], told: str
 ) -> None:
-    drawn = np.arange(1, np.prod(shape) + 1).reshape(shape)
-    savemat(tmp_path / name, {key: drawn.astype(np.uint16) if key == "d_depth" else drawn / 100})
+    drawn = np.arange(np.prod(shape)).reshape(shape) % 1000 / (1 if key == "d_depth" else 1000)
+    savemat(tmp_path / name, {key: drawn})
     assert told in show(str(tmp_path / name), "--out", str(tmp_path / "a.png"))
     savemat(tmp_path / "other.mat", {key: drawn})
     with pytest.raises(UnseenError, match=r"other\.mat: could be skeleton or depth; say which"):

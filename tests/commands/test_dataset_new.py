@@ -358,7 +358,7 @@ def test_arrays_whose_layout_makes_people_lie_are_told(checkout, tmp_path):
     standing(tmp_path / "arrays", "")
     told = typed("moves", tmp_path / "arrays").stderr
     assert "up: auto}" in Path("moves.yaml").read_text()
-    assert "with layout.yaml as it is, bodies stand along z, not y, as in bow/s1.npy: set its `up`" in told
+    assert "with layout.yaml as it is, bodies stand along z, not y, as in bow/s1.npy: set `up` in it" in told
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,41 @@ def test_errors_name_the_file_as_it_was_sent_and_no_path_of_ours(client):
     assert "unseen-serve" not in told.text
 
 
+def array(shape=(8, 25, 3)):
+    """Bytes of a body of a metre or two that moves."""
+    file = io.BytesIO()
+    np.save(file, np.random.default_rng(0).uniform(-0.8, 0.8, size=shape))
+    return file.getvalue()
+
+
+LAYOUT = b"joints: ntu25\nunit: m\naxes: T V C\n"
+
+
+def test_an_array_is_read_by_the_layout_that_comes_with_it(client, place):
+    told = sent(client, "skeleton", [("layout.yaml", LAYOUT), ("mine.npy", array())]).json()
+    assert told["shown"] == "mine.npy"
+    folder = place / "arrays"
+    folder.mkdir()
+    (folder / "layout.yaml").write_bytes(LAYOUT)
+    (folder / "mine.npy").write_bytes(array())
+    expected = Recogniser.load(place / ROW).embed([folder / "mine.npy"], "skeleton")[0]
+    np.testing.assert_allclose(told["vector"], expected, atol=1e-6)
+    bad = sent(client, "skeleton", [("mine.npy", array((8, 24, 3))), ("layout.yaml", LAYOUT)])
+    assert "mine.npy" in bad.json()["error"]
+    wrong = sent(client, "skeleton", [("mine.npy", array()), ("layout.yaml", b"joints: nobody")])
+    assert wrong.json()["error"].startswith("layout.yaml: ")
+    assert "unseen-serve" not in bad.text + wrong.text
+
+
+def test_a_layout_outside_of_the_upload_is_not_read(place, tmp_path, monkeypatch):
+    (tmp_path / "layout.yaml").write_bytes(LAYOUT)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    content = json.dumps(np.load(io.BytesIO(array())).tolist()).encode()
+    with asking(place) as client:
+        assert "arrays need a layout.yaml" in sent(client, "skeleton", [("a.json", content)]).json()["error"]
+        assert sent(client, "skeleton", [("a.json", content), ("layout.yaml", LAYOUT)]).status_code == 200
+
+
 def test_joints_that_are_mapped_are_told_of_each_time(client):
     file = io.BytesIO()
     savemat(file, {"d_skel": np.random.default_rng(0).normal(size=(20, 3, 12))})

@@ -7,6 +7,7 @@ import pytest
 
 from tests.browser import findings
 from tests.recognition.toy import NAMES, files
+from tests.serving.test_app import LAYOUT, array
 
 SECONDS = 120_000  # milliseconds; the encoders load on a busy machine
 
@@ -80,6 +81,19 @@ def test_frames_are_one_clip_and_the_sense_follows_their_names(opened, place):
     assert opened.input_value("#sense") == "depth"
     opened.fill("#clip", "A001")
     until(opened, "document.getElementById('num-clips').textContent === '1 clips of depth have this in their name.'")
+
+
+def test_an_array_and_its_layout_are_one_clip_and_the_page_says_what_it_takes(opened, tmp_path):
+    opened.select_option("#sense", "skeleton")
+    told = opened.text_content("#endings")
+    assert told.startswith("Read for this sense: .json, .mat, .skeleton, .txt")
+    assert told.endswith("an array (.npy, .npz, .csv, .json) together with its layout.yaml.")
+    (tmp_path / "layout.yaml").write_bytes(LAYOUT)
+    (tmp_path / "mine.npy").write_bytes(array())
+    opened.set_input_files("#file", [tmp_path / "layout.yaml", tmp_path / "mine.npy"])
+    opened.wait_for_selector("#shown:not([hidden])")
+    assert opened.text_content("#name") == "mine.npy"
+    assert opened.input_value("#sense") == "skeleton"
 
 
 def test_words_find_clips_of_every_sense_and_one_of_them_is_taken(opened):

@@ -47,6 +47,14 @@ def test_frames_lie_in_a_folder_by_form_and_number(tmp_path):
     assert (upload.sense, upload.shown) == ("depth", "3 frames")
 
 
+@pytest.mark.parametrize("names", [("a.npy", "layout.yaml"), ("layout.yaml", "../a.NPY")])
+def test_an_array_lies_beside_the_layout_that_came_with_it(tmp_path, names):
+    upload = received(tmp_path, body("skeleton", [(name, name.encode()) for name in names]))
+    assert upload.path == tmp_path / "clip.npy"
+    assert (tmp_path / "layout.yaml").read_bytes() == b"layout.yaml"
+    assert upload.shown.lower() == "a.npy"
+
+
 def head(files, **more):
     return json.dumps({"sense": "depth", "files": files, **more}).encode() + b"\n"
 
@@ -64,6 +72,10 @@ def head(files, **more):
         (head([["a.skeleton", 5]]) + b"1234", 400, "1 bytes are missing"),
         (head([["a.skeleton", 3]]) + b"1234", 400, "more bytes than its files"),
         (head([["a.exe", 3]]) + b"123", 400, "'a.exe': a clip ends in .csv, .json, .mat"),
+        (head([["a.npy", 3]]) + b"123", 400, "'a.npy': an array of joints; give its layout.yaml with it"),
+        (head([["layout.yaml", 3]]) + b"123", 400, "'layout.yaml': a clip ends in .csv"),
+        (head([["layout.yaml", 1], ["layout.yaml", 1]]) + b"12", 400, "an array comes with its layout.yaml alone"),
+        (head([["a.mat", 1], ["layout.yaml", 1]]) + b"12", 400, "'a.mat': a clip beside layout.yaml ends in .npy"),
         (head([["a", 0]]), 400, "'a': a clip ends in"),
         (head([["a.skeleton", 1], ["b.skeleton", 1]]) + b"12", 400, "'a.skeleton': of several files each is a frame"),
         (head([["Depth-00000001.png", 1], ["../Depth-00000002.png", 1]]) + b"12", 400, "each is a frame"),

@@ -182,7 +182,7 @@ def _say_who_lies(survey: Survey) -> None:
     if upward not in (None, "y") and arrays:
         progress.say(
             f"skeleton: with {skeleton_layout.FILE} as it is, bodies stand along {upward}, not y, as in {arrays[0]}: "
-            "set its `up` (docs/formats.md) and remove the profile before you type this again, unless people lie down"
+            "set `up` in it (docs/formats.md) and remove the profile before you type this again, unless people lie down"
         )
 
 

@@ -92,8 +92,11 @@
     return (taking.find((sense) => hints[sense.modality]?.test(file.name)) ?? taking.find((sense) => sense.name === chosen) ?? taking[0])?.name ?? chosen;
   }
 
+  // Of an array and its layout, the array.
+  const clipOf = (list) => list.find((file) => file.name !== "layout.yaml") ?? list[0];
+
   function upload(sense) {
-    during(`Reading ${files.length === 1 ? files[0].name : `${files.length} frames`} …`, async (current) => {
+    during(`Reading ${files.length < 3 ? clipOf(files).name : `${files.length} frames`} …`, async (current) => {
       if (files.reduce((sum, file) => sum + file.size, 0) > maxBytes) throw new Error(`the clip is larger than ${maxBytes / 1e6} MB; give a smaller one, or start with a higher --max-mb`);
       const head = JSON.stringify({sense, files: files.map((file) => [file.name, file.size])});
       const told = await ask("api/clip", new Blob([head, "\n", ...files]));
@@ -104,7 +107,7 @@
   function given(list) {
     files = [...list].sort((one, other) => (one.name < other.name ? -1 : 1));
     if (!files.length) return;
-    of("sense").value = fitting(files[0]);
+    of("sense").value = fitting(clipOf(files));
     sensed();
     upload(of("sense").value);
   }
@@ -124,15 +127,23 @@
     for (;;) {  // some at a time, until there are no more
       const some = await new Promise((done, fail) => reader.readEntries(done, fail));
       if (!some.length) return found;
-      for (const entry of some.filter((one) => one.isFile)) found.push(await new Promise((done, fail) => entry.file(done, fail)));
+      for (const entry of some.filter((one) => one.isFile && !one.name.startsWith("."))) found.push(await new Promise((done, fail) => entry.file(done, fail)));
     }
+  }
+
+  // What is read for a sense, in words: files, frames, and arrays, which need their layout.
+  function taken(sense) {
+    const alone = sense.endings.filter((ending) => ending !== ".png" && (ending === ".json" || !sense.arrays.includes(ending)));
+    const more = sense.endings.includes(".png") ? ["a folder of PNG frames"] : [];
+    if (sense.arrays.length) more.push(`an array (${sense.arrays.join(", ")}) together with its layout.yaml`);
+    return [...alone, ...more].join(", ");
   }
 
   // The page after the sense has changed, by a person or by a file.
   function sensed() {
     list().catch(() => {});
     const sense = senses.find((one) => one.name === of("sense").value);
-    of("endings").textContent = sense ? `Read for this sense: ${sense.endings.join(", ")}` : "";
+    of("endings").textContent = sense ? `Read for this sense: ${taken(sense)}.` : "";
   }
 
   async function list() {
