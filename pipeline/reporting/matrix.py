@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from pipeline.reporting.views import Line, Panel
+from pipeline.reporting.views import Line, Panel, told
 
 # What may tell two lines of one method and modality apart, in the order in which it is named.
 _DETAILS = ("encoder", "variant", "embeddings", "inference", "refit", "selection", "source", "num_kept_overlap")
@@ -59,7 +59,7 @@ def _rows(of_method: Iterator[Line], modalities: Sequence[str]) -> Iterator[Matr
     telling = [key for key in _DETAILS if any(len({line.rows[0][key] for line in group}) > 1 for group in groups)]
     details: dict[str, list[Line]] = {}
     for line in lines:
-        details.setdefault(", ".join(_words(line, key) for key in telling), []).append(line)
+        details.setdefault(told(line.rows[0], telling), []).append(line)
     for detail, alike in details.items():
         if len({_modality(line) for line in alike}) == len(alike):
             yield _row(detail, alike, modalities)
@@ -70,15 +70,6 @@ def _rows(of_method: Iterator[Line], modalities: Sequence[str]) -> Iterator[Matr
 def _row(detail: str, lines: Sequence[Line], modalities: Sequence[str]) -> MatrixRow:
     of_modality = {_modality(line): line for line in lines}
     return MatrixRow(lines[0].method, detail, [of_modality.get(modality) for modality in modalities])
-
-
-def _words(line: Line, key: str) -> str:
-    value = line.rows[0][key]
-    if key == "source":
-        return f"learnt from {value or 'itself'}"
-    return {"variant": f"variant {value}", "refit": f"refit {value}", "num_kept_overlap": f"{value} classes kept"}.get(
-        key, str(value)
-    )
 
 
 def _modality(line: Line) -> str:

@@ -272,14 +272,11 @@ def _line(result: Result, summary: Row, varying: Sequence[str]) -> Line:
     """The figures are those of the summary, as evaluate has written them."""
     rows = tables.rows_of(summary, result.rows)
     top1 = tables.of_summary(summary, rows, "top1")
-    details = {key: summary[key] for key in varying}
-    details |= {"source": f"learnt from {summary['source'] or 'itself'}"} if "source" in varying else {}
-    details |= {"variant": f"variant {summary['variant']}"} if "variant" in varying else {}
     generalised = {key: tables.of_summary(summary, rows, key) for key in GENERALISED if key in summary}
     return Line(
         result=result.name,
         method=summary["method"],
-        detail=", ".join(map(str, details.values())),
+        detail=told(summary, varying),
         value=top1.value,
         ci95=top1.ci95,
         ci95_corrected=top1.ci95_corrected,
@@ -291,6 +288,17 @@ def _line(result: Result, summary: Row, varying: Sequence[str]) -> Line:
         generalised_ci95={key: figure.ci95 for key, figure in generalised.items()},
         rows=rows,
     )
+
+
+def told(row: Row, keys: Sequence[str]) -> str:
+    """What tells a row or summary from others, in words; `keys` are those that vary."""
+    words = {
+        "variant": "variant {}",
+        "refit": "refit {}",
+        "source": "learnt from {}",
+        "num_kept_overlap": "{} classes kept",
+    }
+    return ", ".join(words.get(key, "{}").format("itself" if row[key] is None else row[key]) for key in keys)
 
 
 def _unseen(result: Result) -> dict[str, set[int]]:

@@ -13,7 +13,7 @@ NAMES = {number: f"class {number}" for number in range(5)}
 def answer(split: str, space: str, class_id: int, predicted: int, subject: int | None, number: int) -> PredictionRow:
     rank = 1 if predicted == class_id else 2
     told = {"split": split, "seed": 0, "selection": "validation", "label_space": space, "clip_id": f"c{number}"}
-    return PredictionRow(**told, subject=subject, class_id=class_id, predicted=predicted, rank=rank)
+    return PredictionRow(**told, subject=subject, class_id=class_id, predicted=predicted, rank=rank, margin=None)
 
 
 def result(answers: list[PredictionRow], num_unseen: int = 2) -> Result:
@@ -56,3 +56,10 @@ def test_among_unseen_classes_no_column_is_marked_and_nothing_is_claimed_where_u
     answers = [answer("s0", "all", 0, 4, 1, 0)]  # of two unseen classes one has no clip
     assert views.breakdowns(result(answers))[0].confusion.seen == ["", ""]
     assert views.breakdowns(result(answers, num_unseen=1))[0].confusion.seen == ["", "seen"]
+
+
+def test_what_tells_lines_apart_is_said_in_words() -> None:
+    row = {"encoder": "stgcn", "variant": "all", "refit": "none", "source": None, "num_kept_overlap": 2}
+    assert views.told(row, list(row)) == "stgcn, variant all, refit none, learnt from itself, 2 classes kept"
+    assert views.told(row | {"source": "yard"}, ["source"]) == "learnt from yard"
+    assert views.told(row, []) == ""
