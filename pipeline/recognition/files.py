@@ -36,7 +36,7 @@ class Forms:
 FORMS = {
     "skeleton": Forms(
         dict.fromkeys((*skeletons.FORMATS, ".pkl"), _read_skeleton),
-        unlisted=frozenset((".txt", ".pkl")),
+        unlisted=frozenset((".csv", ".pkl", ".txt")),
     ),
     "depth": Forms({".mat": mat.depth_footage}, depth_png.footage),
     "thermal": Forms(dict.fromkeys(_VIDEOS, video.grey_footage), thermal_png.footage),

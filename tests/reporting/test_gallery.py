@@ -32,6 +32,7 @@ def result(cells: dict[tuple[int, int], int], splits: tuple[str, ...] = ("s0",),
     ]
     names = {class_id: f"class {class_id}" for pair in cells for class_id in pair}
     about = {"dataset": "toy", "modality": "skeleton", "label_space": "unseen", "num_classes": len(names)}
+    about["num_unseen_classes"] = len(names)
     return Result("toy", [about | {"split": split} for split in splits], [], lines, names, None)
 
 
@@ -171,8 +172,7 @@ def test_a_gallery_can_be_used_on_a_phone_by_light_and_dark(
     assert findings(page) == []
     page.goto(f"file://{tmp_path}/evaluate-{NAME}.html")
     page.locator(".confusion td a").first.click()
-    target = page.locator("h4:target")
-    assert target.is_visible()
+    page.locator("h4:target").wait_for(state="visible")
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     box = page.locator("svg.frames").first.bounding_box()
     assert box is not None
