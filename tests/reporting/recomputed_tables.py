@@ -265,6 +265,7 @@ def result_table(checker: Checker, table: Table) -> None:
             checker.told(cell, "cost")
         else:
             space, figure = TABLE[column]
+            space = "all" if table.heading.endswith("among all classes") else space
             name = result_of([cell])
             (num_classes,) = {run.num_classes for run in checker.world.runs[name, False, space]}
             runs = checker.world.of(name, False, space, num_classes)
