@@ -52,7 +52,9 @@ ALIVE: dict[str, dict[str, str]] = {
     "pipeline/reporting/heat_maps.py": {"heat_map": TEMPLATE},
     "pipeline/reporting/matrix.py": {"is_best": TEMPLATE},
     "pipeline/reporting/ranking.py": {"num_left_out": TEMPLATE},
-    "pipeline/reporting/verdict.py": dict.fromkeys(("are_methods", "standing"), TEMPLATE),
+    "pipeline/reporting/verdict.py": dict.fromkeys(
+        ("are_methods", "covers_chance", "is_pretrained", "standing"), TEMPLATE
+    ),
     "pipeline/reporting/scatter.py": {"swatch": TEMPLATE},
     "pipeline/reporting/site.py": dict.fromkeys(("filters", "globals"), LIBRARY),
     "pipeline/reporting/views.py": {"tone": TEMPLATE},
