@@ -8,7 +8,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ _STAGE = "DVC_STAGE"  # DVC tells a command the name of its stage
 _RANK = "TORCHELASTIC_RUN_ID"  # and of several processes of a stage, the one that has started them speaks
 _DVC_YAML = Path("dvc.yaml")
 _NUM_SLOWEST = 5
+_SHELLS = frozenset({"ash", "bash", "busybox", "dash", "fish", "ksh", "sh", "zsh"})
 
 
 @contextmanager
@@ -110,12 +111,26 @@ def _order() -> list[str]:
 
 
 def _noted(name: str, seconds: float) -> dict[str, float]:
-    """Seconds by stage of this run of DVC, this stage among them. DVC is the parent process."""
-    run, kept = os.getppid(), _kept("took")
+    """Seconds by stage of this run of DVC, this stage among them."""
+    run, kept = _dvc(), _kept("took")
     before = kept.get("seconds") if kept.get("of") == run else None
     took = {**(before if isinstance(before, dict) else {}), name: round(seconds, 3)}
     write_json(CACHE / "repro" / "took.json", {"of": run, "seconds": took})
     return took
+
+
+def _dvc() -> int:
+    """The process of DVC: this one's parent, or beyond the shell that DVC gave the command to.
+
+    Some shells become the command that they are given, others wait for it.
+    """
+    import psutil
+
+    for process in psutil.Process().parents():
+        with suppress(psutil.Error):
+            if process.name() not in _SHELLS:
+                return int(process.pid)
+    return os.getppid()
 
 
 def _kept(name: str) -> dict[str, Any]:

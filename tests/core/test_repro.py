@@ -88,6 +88,16 @@ def test_each_stage_says_its_place_and_what_it_took_and_the_last_the_slowest(kit
     assert re.fullmatch(r"4 stages ran, _ s in all; the slowest: (\S+ _ s(, )?){4}", lines[-1])
 
 
+def test_a_shell_that_waits_for_the_command_stands_for_no_run_of_its_own(
+    kitchen: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell = kitchen / "sh"
+    shell.write_text('#!/bin/sh\n/bin/sh -c "$2"\nexit $?\n')
+    shell.chmod(0o755)
+    monkeypatch.setenv("SHELL", str(shell))
+    assert reproduced()[-1].startswith("4 stages ran, ")
+
+
 def test_a_later_run_counts_its_own_stages_and_a_new_row_changes_the_places(kitchen: Path) -> None:
     reproduced()
     write_rows("soup", "stew", "tart")
