@@ -36,6 +36,7 @@ Entry = tuple[dict[str, Any], npt.NDArray[np.float32]]
 Header = tuple[bytes, int, int]  # JSON, its checksum with the key, the checksum of all
 
 ENDING = ".sqlite"
+BUSY_SECONDS = 3600  # so long may a stage need what another machine has written
 LEFT_SECONDS = 86_400  # a writer that has written nothing for so long is dead, on whatever machine it was
 _NAME = re.compile(r"\d{20}-(?P<host>[\w.-]+)-(?P<process>\d+)-[0-9a-f]{8}\.sqlite(\.partial)?", re.ASCII)
 _FORMAT = 0x554E5331  # stands in the head of every pack: a file of ours, of this layout
@@ -52,9 +53,10 @@ CREATE TABLE entries (number INTEGER PRIMARY KEY, key BLOB, header BLOB, header_
 
 
 class Pack:
-    """A pack while it is written."""
+    """A pack while it is written; it will appear as `path`."""
 
-    def __init__(self, file: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, file: sqlite3.Connection) -> None:
+        self.path = path
         self._file = file
         self.rows: list[tuple[int, bytes, bytes, int, int]] = []  # of the table of entries
 
@@ -107,10 +109,10 @@ class ArrayCache:
         name = f"{time.time_ns():020d}-{_host()}-{os.getpid()}-{secrets.token_hex(4)}{ENDING}"
         scratch = self.folder / (name + PARTIAL)
         try:
-            with _written(scratch) as pack:
+            with _written(scratch, self.folder / name) as pack:
                 yield pack
             if pack.rows:
-                scratch.replace(self.folder / name)
+                scratch.replace(pack.path)
         except sqlite3.Error as error:
             raise DataError(f"{self.folder}: a pack cannot be written: {error}; see whether the disk is full") from None
         finally:
@@ -175,17 +177,10 @@ class ArrayCache:
     def _entry(self, pack: str, number: int, key: bytes) -> Entry | None:
         attrs = self._attrs(pack, number, key)
         rows = self._select(pack, "SELECT array FROM arrays WHERE number=?", number)
-        _, header_crc, crc = self._header(pack, number)
-        if attrs is None or not rows or not isinstance(rows[0][0], bytes) or zlib.crc32(rows[0][0], header_crc) != crc:
-            return None
-        return attrs, np.frombuffer(rows[0][0], "<f4").reshape(attrs["shape"])
+        return _whole(attrs, rows[0][0], self._header(pack, number)) if attrs is not None and rows else None
 
     def _attrs(self, pack: str, number: int, key: bytes) -> dict[str, Any] | None:
-        header, header_crc, _ = self._header(pack, number)
-        if zlib.crc32(header, zlib.crc32(key)) != header_crc:
-            return None
-        attrs: dict[str, Any] = json.loads(header)
-        return attrs
+        return _checked(key, self._header(pack, number))
 
     def _header(self, pack: str, number: int) -> Header:
         """A header, unchecked. Those of a pack are read together: clips that were made together are used together."""
@@ -237,16 +232,64 @@ def packs(folder: Path) -> list[Path]:
     return [folder / name for name in sorted(names)]
 
 
+def num_entries(pack: Path) -> int | None:
+    """How many entries a pack holds, damaged ones among them; None of a file that is no pack, or damaged as such."""
+    try:
+        with closing(_opened(pack)) as file:
+            return int(file.execute("SELECT count(*) FROM entries").fetchone()[0])
+    except sqlite3.Error:
+        return None
+
+
+def entries(pack: Path) -> Iterator[tuple[str, Entry]]:
+    """All whole entries of a pack by key, one after the other."""
+    question = "SELECT key, header, header_crc, crc, array FROM entries JOIN arrays USING (number) ORDER BY number"
+    try:
+        with closing(_opened(pack)) as file:
+            for key, header, header_crc, crc, data in file.execute(question):
+                if isinstance(key, bytes) and isinstance(header, bytes):
+                    attrs = _checked(key, (header, header_crc, crc))
+                    entry = None if attrs is None else _whole(attrs, data, (header, header_crc, crc))
+                    if entry is not None:
+                        yield key.hex(), entry
+    except sqlite3.Error:  # what could be read was given
+        return
+
+
 def leftovers(folder: Path) -> list[Path]:
     """What killed writers have left in a folder. One of another machine is dead when it has been still for long."""
     return [path for path in sorted(folder.glob(f"*{ENDING}{PARTIAL}")) if not _is_growing(path)]
 
 
-def is_of_living(path: Path) -> bool:
-    """Whether a pack, finished or not, is of a process of this machine that still runs."""
+def is_name(name: str) -> bool:
+    """Whether a file has a name that a pack gets: whatever else lies in a folder is not ours to remove."""
+    return _NAME.fullmatch(name) is not None
+
+
+def may_be_in_use(path: Path) -> bool:
+    """Whether the stage that has written a finished pack may still run, and want it.
+
+    Of other machines nothing but the time is known.
+    """
     name = _NAME.fullmatch(path.name)
-    if name is None or name["host"] != _host():
-        return False
+    return name is not None and (_lives(name) if name["host"] == _host() else _is_younger(path, BUSY_SECONDS))
+
+
+def _is_growing(path: Path) -> bool:
+    name = _NAME.fullmatch(path.name)
+    return name is not None and _is_younger(path, LEFT_SECONDS) and (name["host"] != _host() or _lives(name))
+
+
+def _is_younger(path: Path, seconds: float) -> bool:
+    """Whether a file was written or used in the last seconds, or is gone and so of nobody's concern."""
+    try:
+        return time.time() - path.stat().st_mtime < seconds
+    except FileNotFoundError:
+        return True
+
+
+def _lives(name: re.Match[str]) -> bool:
+    """Whether the process of this machine that a name tells runs."""
     try:
         os.kill(int(name["process"]), 0)
     except ProcessLookupError:
@@ -256,13 +299,21 @@ def is_of_living(path: Path) -> bool:
     return True
 
 
-def _is_growing(path: Path) -> bool:
-    name = _NAME.fullmatch(path.name)
-    try:
-        is_recent = time.time() - path.stat().st_mtime < LEFT_SECONDS
-    except FileNotFoundError:  # finished meanwhile
-        return True
-    return name is not None and is_recent and (name["host"] != _host() or is_of_living(path))
+def _checked(key: bytes, header: Header) -> dict[str, Any] | None:
+    """What a header says, if it is whole and of this key."""
+    text, header_crc, _ = header
+    if zlib.crc32(text, zlib.crc32(key)) != header_crc:
+        return None
+    attrs: dict[str, Any] = json.loads(text)
+    return attrs
+
+
+def _whole(attrs: dict[str, Any], data: object, header: Header) -> Entry | None:
+    """The entry of a checked header, if its array is whole."""
+    _, header_crc, crc = header
+    if not isinstance(data, bytes) or zlib.crc32(data, header_crc) != crc:
+        return None
+    return attrs, np.frombuffer(data, "<f4").reshape(attrs["shape"])
 
 
 def _opened(path: Path) -> sqlite3.Connection:
@@ -278,12 +329,12 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 
 @contextmanager
-def _written(path: Path) -> Iterator[Pack]:
-    file = sqlite3.connect(f"file:{quote(str(path))}?mode=rwc&nolock=1", uri=True, isolation_level=None)
+def _written(scratch: Path, path: Path) -> Iterator[Pack]:
+    file = sqlite3.connect(f"file:{quote(str(scratch))}?mode=rwc&nolock=1", uri=True, isolation_level=None)
     with closing(file):
         file.executescript(_TABLES)
         file.execute("BEGIN")
-        pack = Pack(file)
+        pack = Pack(path, file)
         yield pack
         file.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", pack.rows)
         file.execute("COMMIT")
