@@ -34,6 +34,7 @@ from pipeline.training.frozen import EncoderRequest, FrozenEncoder
 Array = npt.NDArray[np.float32]
 Missing = dict[tuple[str, ...], list[int]]  # the rows that lack the same arrays, by the names of these
 
+CODE = ("pipeline.training.encoding", "pipeline.training.frozen")  # that, beside an encoder's own, decides vectors
 _BLOCK_BATCHES = 16  # of a task, which is what a kill costs at most
 _CANDIDATES = 8
 _LIBRARIES = ("torch", "numpy", "open_clip_torch")  # whose versions may change the last bits
@@ -215,8 +216,8 @@ class EncodedClips:
 
     def _witnesses(self) -> dict[int, str]:
         """A few clips whose vectors the cache has."""
-        keys = {row: self.key(row, "pooled") for row in range(len(self._clips.arrays))}
-        return {row: keys[row] for row in _spread([row for row, key in keys.items() if key in self._cached])}
+        known = [row for row in range(len(self._clips.arrays)) if self.key(row, "pooled") in self._cached]
+        return {row: self.key(row, "pooled") for row in _spread(known)}
 
     def _run(self, missing: Missing, witnesses: Mapping[int, str], compute: Compute, what: str) -> list[bool]:
         """Encode clips into the cache; returns of each block whether a vector of the cache was met to the bit."""
@@ -385,6 +386,4 @@ def _spread(rows: Sequence[int]) -> list[int]:
 @cache
 def _code(modality: str, encoder: str) -> str:
     """Digest of the code between a prepared clip and its vectors."""
-    return Code().digest(
-        "pipeline.training.encoding", "pipeline.training.frozen", f"pipeline.modalities.{modality}.{encoder}"
-    )
+    return Code().digest(*CODE, f"pipeline.modalities.{modality}.{encoder}")

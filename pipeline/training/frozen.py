@@ -123,9 +123,17 @@ def _of_splits(request: EncoderRequest, weights: Path, layout: str) -> Loads:
             attrs["training_clips"] = None
         if meta.text_space is not None:
             attrs[text_space.KEY] = meta.text_space.model_dump()
-        return FrozenEncoder(file.stem, lambda: encoder_of(restored(file, *checkpoint.load(file))), weights_hash, attrs)
+        return FrozenEncoder(file.stem, partial(_read, file, weights_hash), weights_hash, attrs)
 
     return {file.stem: partial(load, file) for file in files}
+
+
+def _read(file: Path, weights_hash: str) -> Encoder:
+    """The encoder of a file whose digest was taken before. Raises DataError if the file is another one by now."""
+    encoder = encoder_of(restored(file, *checkpoint.load(file)))
+    if file_digest(file) != weights_hash:
+        raise DataError(f"{file}: changed while it was read; run the stage again")
+    return encoder
 
 
 def restored(file: Path, state: dict[str, Tensor], metadata: Mapping[str, Any]) -> nn.Module:
