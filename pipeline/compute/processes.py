@@ -1,11 +1,13 @@
 """Runs tasks in worker processes on this machine, each started fresh, so that only the task reaches it."""
 
 import multiprocessing
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
+from pipeline.core import orphans
 from pipeline.core.errors import DataError
 
 T = TypeVar("T")
@@ -13,9 +15,13 @@ R = TypeVar("R")
 
 
 def run(work: Callable[[T], R], tasks: Sequence[T], num_workers: int) -> Iterator[R]:
-    """The results in the order of the tasks. Raises DataError if a worker is killed, and what a task raises."""
+    """The results in the order of the tasks. Raises DataError if a worker is killed, and what a task raises.
+
+    Workers end with this process, however it ends.
+    """
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(num_workers, max(1, len(tasks))), mp_context=context) as pool:
+    num_workers = min(num_workers, max(1, len(tasks)))
+    with ProcessPoolExecutor(num_workers, context, orphans.end_with, (os.getpid(),)) as pool:
         futures = [pool.submit(work, task) for task in tasks]
         try:
             for future in futures:
