@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.faults.world import ROW, Stage
+from tests.faults.world import Stage
 
 ROOT = Path(__file__).parents[2]
 WAYS = ("group", "parent")  # who is killed: the stage and all that it has started, or the stage alone
@@ -21,7 +21,7 @@ def start(folder: Path, stage: Stage) -> "subprocess.Popen[bytes]":
     scratch = folder / ".scratch"
     scratch.mkdir(exist_ok=True)
     env = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(scratch), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", f"stages.{stage.name}", "--row", ROW, *stage.options]
+    command = [sys.executable, "-m", f"stages.{stage.name}", *stage.options]
     with (folder / "said.txt").open("ab") as said:
         return subprocess.Popen(command, cwd=folder, env=env, stdout=said, stderr=said, start_new_session=True)
 

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.core import members
 from tests.faults import kills, world
 from tests.faults.world import STAGES, Stage
 
-ENGINES = ("inline", "processes")
+ENGINES = tuple(members.names("pipeline.compute"))
 _NUM_CLIPS, _NUM_ENCODERS = 256, 2
 _NUM_WORKERS = 2
 

@@ -8,18 +8,6 @@ import pytest
 from tests.faults import kills, world
 from tests.faults.world import STAGES
 
-NUM_CLIPS = 96  # three blocks
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("undisturbed").resolve()
-    world.make(folder, NUM_CLIPS, num_encoders=1)
-    world.use(folder, "inline", 1)
-    for stage in STAGES.values():
-        kills.finish(folder, stage)
-    return folder
-
 
 @pytest.fixture
 def project(undisturbed, tmp_path) -> Path:

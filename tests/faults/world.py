@@ -44,8 +44,12 @@ class Stage:
 
 
 STAGES = {
-    "preprocess": Stage("preprocess", ("--clips", str(CLIPS), "--source", str(SOURCE), "--out", str(ARRAYS)), ARRAYS),
-    "extract": Stage("extract", ("--arrays", str(ARRAYS), "--weights", str(WEIGHTS), "--out", str(VECTORS)), VECTORS),
+    "preprocess": Stage(
+        "preprocess", ("--row", ROW, "--clips", str(CLIPS), "--source", str(SOURCE), "--out", str(ARRAYS)), ARRAYS
+    ),
+    "extract": Stage(
+        "extract", ("--row", ROW, "--arrays", str(ARRAYS), "--weights", str(WEIGHTS), "--out", str(VECTORS)), VECTORS
+    ),
 }
 
 
@@ -76,12 +80,15 @@ def _save_encoder(path: Path, seed: int) -> None:
 
 def use(folder: Path, engine: str, num_workers: int) -> None:
     """Write params.yaml with this engine for both stages."""
-    compute = {"engine": engine, "num_workers": num_workers}
+    compute: dict[str, Any] = {"engine": engine, "num_workers": num_workers}
+    if engine == "dask":
+        compute["cluster"] = {"kind": "local"}
     arrays = {"dataset": DATASET, "source": str(SOURCE), "modality": "skeleton", "recipe": "dvta50", "boxes": False}
     arrays |= {"options": {"num_frames": NUM_FRAMES, "num_bodies": 1}}
     vectors = {**_WHOSE, "weights": str(WEIGHTS), "options": {}, "tokens": False, "masked": None, "regions": False}
     params: dict[str, Any] = {
         "preprocess": {"checks": {"max_rejected": 0.0}, "compute": compute, "rows": {ROW: arrays}},
+        "ingest": {"checks": {"max_rejected": 0.0}, "rows": {DATASET: {"source": str(SOURCE)}}},
         "extract": {
             "batches": {"batch_size": 8, "num_threads": 1},
             "compute": compute,
