@@ -29,6 +29,7 @@ _SILENT = frozenset(
                 "orphans",
                 "progress",
                 "readers",
+                "refusals",
                 "repro",
                 "runs",
                 "shared_arrays",
