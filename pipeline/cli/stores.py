@@ -42,3 +42,14 @@ def cache_prune(
     kinds = tuple(dict.fromkeys(kind or cache_prune.DEFAULT))
     for line in cache_prune.prune(cache_prune.Request(kinds, older_than, max_bytes, dry_run), runs.CACHE):
         typer.echo(line)
+
+
+@cache_app.command("seed")
+def cache_seed() -> None:
+    """Fill .cache from stores that `dvc pull` has brought, so that new clips cost no more than themselves."""
+    from pipeline.commands import cache_seed
+    from pipeline.core import checkout
+
+    checkout.require(Path(), "unseen cache seed")
+    for line in cache_seed.seed(Path()):
+        typer.echo(line)

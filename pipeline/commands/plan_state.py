@@ -77,11 +77,26 @@ class State:
             return False
         return any(self.runs(writer) for out, writer in self._writers.items() if _overlap(out, dep))
 
-    def _digest(self, dep: str) -> str | None:
-        """MD5 of a file or folder as DVC takes it; None of what a stage writes, "" of what is not there."""
+    def differing(self, instance: Instance) -> list[str] | None:
+        """The inputs and outputs that are not those of its last run, all hashed; None if settings or code are others.
+
+        Empty where the outputs are what its present settings and code make of the present inputs, though a stage
+        before it might run.
+        """
+        entry = self._locked.get(instance.name)
+        if not isinstance(entry, dict) or not self._is_as_run(instance):
+            return None
+        known = [*entry.get("deps", []), *entry.get("outs", [])]
+        return [each["path"] for each in known if self._digest(each["path"], is_read=True) != each.get("md5")]
+
+    def _digest(self, dep: str, *, is_read: bool = False) -> str | None:
+        """MD5 of a file or folder as DVC takes it; None of what a stage writes, "" of what is not there.
+
+        `is_read`: what a stage writes is hashed too.
+        """
         if dep.startswith(f"{_DIGESTS}/"):
             return self._of_code.get(Path(dep).name, "")
-        if any(_overlap(out, dep) for out in self._writers):
+        if not is_read and any(_overlap(out, dep) for out in self._writers):
             return None
         return _md5(self._root / dep)
 

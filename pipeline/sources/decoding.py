@@ -105,7 +105,7 @@ def decoded(block: Block) -> Iterator[tuple[str, dict[str, Any], npt.NDArray[np.
             x_CT = prepare(recording)
             header = {"layout": recording.layout, "num_nonempty_frames": num_nonempty_frames(x_CT)}
             if boxed is not None:
-                header["boxes"] = _box_rows(boxed(recording))
+                header["boxes"] = box_rows(boxed(recording))
         except (DataError, FormatError) as error:
             header, x_CT = {"reason": _reason(error, source, block)}, np.zeros(0, np.float32)
         yield source.key, header, x_CT
@@ -129,7 +129,7 @@ def _reason(error: UnseenError, source: Source, block: Block) -> str:
     return reason
 
 
-def _box_rows(boxes: Boxes) -> list[list[Any]]:
+def box_rows(boxes: Boxes) -> list[list[Any]]:
     """Boxes as JSON can hold them; `boxes_of` reads them."""
     rows = zip(boxes.frame_K.tolist(), boxes.corners_K4.tolist(), boxes.labels, strict=True)
     return [[frame, *corners, label] for frame, corners, label in rows]

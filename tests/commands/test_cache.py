@@ -7,7 +7,9 @@ import time
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from pipeline.cli import app
 from pipeline.commands import cache, cache_prune
 from pipeline.commands.cache_prune import Request
 from pipeline.core import array_cache
@@ -259,3 +261,59 @@ def test_an_unknown_kind_is_refused_and_nothing_goes(root, kind):
     with pytest.raises(ParamsError, match=r"no kind to prune; they are samples, encoded, texts, index, parts$"):
         said(root, kinds=("samples", kind))
     assert all(path.exists() for path in goes)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """As in the folder of a checkout."""
+    (tmp_path / "dvc.yaml").write_text("stages: {}")
+    (tmp_path / "params.yaml").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def typed(*words):
+    return CliRunner().invoke(app, ["cache", *words])
+
+
+def test_the_options_reach_the_cache(here):
+    paths = [pack(here / ".cache/samples", number, days=number, size=50_000) for number in (1, 2, 3)]
+    text = pack(here / ".cache/texts/a", 1, days=9)
+    size = str(int(2.5 * paths[0].stat().st_size)) + "B"
+    assert typed("info").output.splitlines() == list(cache.lines(here / ".cache"))
+    assert "would remove" in typed("prune", "--max-size", size, "--kind", "samples", "--dry-run").output
+    assert all(path.exists() for path in paths)
+    assert typed("prune", "--max-size", size, "--kind", "samples").exit_code == 0
+    assert not paths[2].exists()
+    assert typed("prune", "--older-than", "8.5").exit_code == 0
+    assert not text.exists()
+    assert cache.units("samples", here / ".cache")
+
+
+@pytest.mark.parametrize("command", ["info", "prune", "seed"])
+def test_outside_of_a_checkout_the_folder_is_named(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    error = typed(command).exception
+    assert isinstance(error, ParamsError)
+    assert str(error).startswith(f"unseen cache {command}: there is no dvc.yaml in {tmp_path}")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--kind", "clips"], "--kind clips: no kind to prune; they are samples, encoded, texts, index, parts"),
+        (["--max-size", "10"], "--max-size: a number and a unit of B, kB, MB, GB, TB are expected"),
+        (["--max-size", "-1GB"], "--max-size: a number and a unit of B, kB, MB, GB, TB are expected"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_one_line(here, words, message):
+    error = typed("prune", *words).exception
+    assert isinstance(error, ParamsError)
+    assert str(error).startswith(message)
+
+
+@pytest.mark.parametrize("days", ["-1", "soon"])
+def test_days_are_a_number(here, days):
+    result = typed("prune", "--older-than", days)
+    assert result.exit_code == 2
+    assert "Invalid value for '--older-than'" in result.output
