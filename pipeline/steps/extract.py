@@ -8,28 +8,33 @@ order of the ids. So only new and changed clips are encoded, and a killed run go
 """
 
 # Shapes: N clips, D feature size, K variants or boxes.
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from pipeline import modalities
 from pipeline.compute.shared import Compute
 from pipeline.core import prepared, store
 from pipeline.core.boxes import Boxes
-from pipeline.core.errors import ParamsError
+from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.params import Params
 from pipeline.core.prepared import ClipArrays
 from pipeline.core.runs import CACHE
-from pipeline.core.store import GroupWriter
+from pipeline.core.store import GroupWriter, Store
 from pipeline.training import encoded, frozen
 from pipeline.training.encoded import Clips, EncodedClips, LostError, Source, Wanted
 from pipeline.training.encoding import Batches, Masked
 from pipeline.training.frozen import FrozenEncoder
 
 ENCODED = CACHE / "encoded"
+Array = npt.NDArray[np.float32]
 
 
 class Row(Params):
@@ -100,6 +105,57 @@ def extract(
     return {"clips": len(work.clips.arrays), "encoders": len(work.loads), "encoded": num_encoded}
 
 
+def seed(
+    row: Row, batches: Batches, *, arrays: Path, weights: Path, features: Path, cache: Path = ENCODED
+) -> dict[str, int]:
+    """Fill the side cache from the store of a row that somebody has shared; returns how many arrays it got and had.
+
+    The caller knows, as from dvc.lock, that the store is of these arrays and weights and of the present code. A few
+    clips are encoded to see whether this machine gives the same bytes. Raises DataError where it does not, and where
+    the store is of another row or of other weights or clips: then nothing is kept of what that encoder gave.
+    """
+    work = _work(row, batches, Compute(engine="inline", num_workers=1), "", arrays, weights, cache)
+    found, clips, num_seeded, total = store.Store(features, "extract"), work.clips.arrays, 0, 0
+    _refuse_other(found.attrs == _attrs(work) and found.groups() == sorted(work.loads), features)
+    for name, load in work.loads.items():
+        frozen_encoder = load()
+        group_attrs = _group_attrs(row, frozen_encoder)
+        _refuse_other(found.group_attrs(name) == group_attrs and found.ids(name) == clips.ids, features)
+        vectors = _encoded(work, frozen_encoder, is_checked=False)
+        if not vectors.agrees(partial(_stored_row, found, name)):
+            raise DataError(
+                f"{features}: group '{name}': this machine encodes its clips with other last bits; they are not kept"
+            )
+        for array in _wanted(row).names:
+            num_seeded += vectors.take(array, _stored(found, name, array))
+            total += len(clips)
+    return {"seeded": num_seeded, "known": total - num_seeded}
+
+
+def _refuse_other(is_the_same: bool, features: Path) -> None:
+    if not is_the_same:
+        raise DataError(f"{features}: not what the row makes of these clips and weights; run `dvc repro extract`")
+
+
+def _stored_row(found: Store, group: str, place: int) -> Array:
+    """The vector of one clip."""
+    reader = found.reader(group, "pooled")
+    row_1D = np.empty((1, *reader.shape[1:]), np.float32)
+    reader.read([(place, row_1D)])
+    vector_D: Array = row_1D[0]
+    return vector_D
+
+
+def _stored(found: Store, group: str, name: str) -> Iterator[Array]:
+    """An array of each clip of a store, one in memory at a time."""
+    reader, is_ragged = found.reader(group, name), f"{name}.offsets" in found.arrays(group)
+    offsets = found.read(group, f"{name}.offsets").tolist() if is_ragged else range(reader.shape[0] + 1)
+    for start, end in pairwise(offsets):
+        rows = np.empty((end - start, *reader.shape[1:]), np.float32)
+        reader.read([(start, rows)])
+        yield rows if is_ragged else rows[0]
+
+
 def _work(row: Row, batches: Batches, compute: Compute, key: str, arrays: Path, weights: Path, cache: Path) -> _Work:
     clips = ClipArrays(arrays)
     boxes = _boxes(clips) if row.regions else []
@@ -140,8 +196,11 @@ def _encoded(work: _Work, frozen_encoder: FrozenEncoder, *, is_checked: bool) ->
     layout = work.clips.arrays.store.attrs["layout"]
     source = Source(_request(row), work.weights, layout, frozen_encoder.group, frozen_encoder.weights_hash)
     encoded.remember(source, frozen_encoder)
-    wanted = Wanted(row.tokens, row.masked, row.regions)
-    return EncodedClips(work.clips, source, wanted, work.batches, work.cache, is_checked=is_checked)
+    return EncodedClips(work.clips, source, _wanted(row), work.batches, work.cache, is_checked=is_checked)
+
+
+def _wanted(row: Row) -> Wanted:
+    return Wanted(row.tokens, row.masked, row.regions)
 
 
 def _request(row: Row) -> frozen.EncoderRequest:
@@ -153,8 +212,9 @@ def _request(row: Row) -> frozen.EncoderRequest:
 def _put(group: GroupWriter, vectors: EncodedClips, work: _Work) -> None:
     """All vectors that a row wants of one encoder; memory holds one shard."""
     row, clips = work.row, work.clips
-    beside = {"tokens": row.tokens, "masked": row.masked is not None}
-    for name in ("pooled", *(name for name, is_wanted in beside.items() if is_wanted)):
+    for name in _wanted(row).names:
+        if name == "regions":
+            continue
         array = group.dense(name, vectors.shape(name), np.float32)
         array.fill(of_clip[None] for of_clip in vectors.rows(name))
     if row.regions:

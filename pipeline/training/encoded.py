@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -175,20 +176,24 @@ class EncodedClips:
         """The shape of an array of the first clip."""
         return next(self.rows(name)).shape
 
-    def take(self, arrays: Mapping[str, Iterable[Array]]) -> None:
-        """Keep arrays that were computed before, by name, each one a clip."""
-        with self._cached.writing() as pack:
-            for name in self._wanted.names:
-                for row, array in enumerate(arrays[name]):
-                    pack.keep(self.key(row, name), {}, array)
+    def take(self, name: str, arrays: Iterable[Array]) -> int:
+        """Keep an array of each clip, in their order, that was computed before; returns how many the cache lacked."""
+        lacking = ((key, array) for row, array in enumerate(arrays) if (key := self.key(row, name)) not in self._cached)
+        num_kept = 0
+        while some := list(islice(lacking, self._batches.batch_size)):
+            with self._cached.writing() as pack:
+                for key, array in chain(some, islice(lacking, (_BLOCK_BATCHES - 1) * self._batches.batch_size)):
+                    pack.keep(key, {}, array)
+                    num_kept += 1
+        return num_kept
 
-    def agrees(self, pooled_ND: Array) -> bool:
+    def agrees(self, pooled: Callable[[int], Array]) -> bool:
         """Whether a few clips, encoded here and now, have the very bytes of vectors that were computed before."""
-        rows = _spread(range(len(pooled_ND)))
         encoder = _loaded(self._source)
+        read = self._read(_spread(range(len(self._clips.arrays))))
         with encoding.frozen(self._batches):
-            found = encoding.outputs(encoder, lambda x: (encoder(x),), self._read(rows), self._batches)
-            return all(pooled_D.numpy().tobytes() == pooled_ND[row].tobytes() for row, (pooled_D,) in found)
+            found = encoding.outputs(encoder, lambda x_NCT: (encoder(x_NCT),), read, self._batches)
+            return all(pooled_D.numpy().tobytes() == pooled(row).tobytes() for row, (pooled_D,) in found)
 
     def _read(self, rows: list[int]) -> Iterator[tuple[int, Array]]:
         return _read_rows(self._clips.arrays, rows, self._batches)

@@ -18,7 +18,7 @@ from pipeline.core.params import parse
 from pipeline.modalities import skeleton
 from pipeline.modalities.skeleton import stgcn
 from pipeline.models import checkpoint
-from pipeline.steps.extract import Row, extract
+from pipeline.steps.extract import Row, extract, seed
 from pipeline.training import encoded, frozen
 from pipeline.training.encoding import Batches
 from tests import toy
@@ -277,6 +277,54 @@ def _clips(world: World) -> encoded.EncodedClips:
         patch.setattr(encoded.EncodedClips, "complete", kept)
         world.run(masked=MASKED)
     return asked[0]
+
+
+class TestSeeding:
+    def seeded(self, world: World, **changes: Any) -> dict[str, int]:
+        shutil.rmtree(world.cache, ignore_errors=True)
+        return self.again(world, **changes)
+
+    def again(self, world: World, **changes: Any) -> dict[str, int]:
+        row, batches = parse(Row, {**ROW, **changes}, "row"), Batches(batch_size=4, num_threads=1)
+        where = {"arrays": world.root / "x.zarr", "weights": world.root / "w", "features": world.root / "f.zarr"}
+        return seed(row, batches, **where, cache=world.cache)
+
+    @pytest.mark.parametrize("wanted", [{}, ALL])
+    def test_a_pulled_store_stands_for_encoding(self, wanted: dict[str, Any], world: World) -> None:
+        world.run(**wanted)
+        num_arrays = 30 if wanted else 10
+        assert self.seeded(world, **wanted) == {"seeded": num_arrays, "known": 0}
+        assert self.again(world, **wanted) == {"seeded": 0, "known": num_arrays}
+        world.write(list(range(11)))
+        assert world.run(**wanted)["encoded"] == 1
+        assert world.digest == world.cold(**wanted)
+
+    @pytest.mark.parametrize("changes", [{"recipe": "other"}, {"masked": MASKED}, {"encoder": "shift_gcn"}])
+    def test_a_store_of_another_row_is_refused(self, changes: dict[str, Any], world: World) -> None:
+        world.run()
+        world.teach(**{key: value for key, value in changes.items() if key in WHOSE})
+        with pytest.raises(DataError, match="not what the row makes of these clips and weights; run"):
+            self.seeded(world, **changes)
+        assert not world.cache.exists()
+
+    def test_a_store_of_other_weights_or_clips_is_refused(self, world: World) -> None:
+        world.run()
+        world.write(list(range(9)))
+        with pytest.raises(DataError, match="not what the row makes of these clips"):
+            self.seeded(world)
+        world.write(list(range(10)))
+        world.teach(seed=1)
+        with pytest.raises(DataError, match="not what the row makes of these clips"):
+            self.seeded(world)
+        assert not world.cache.exists()
+
+    def test_vectors_that_this_machine_does_not_give_are_refused(self, world: World) -> None:
+        world.run()
+        world.x += np.float32(1e-3)
+        world.write(list(range(10)))
+        with pytest.raises(DataError, match="group 's0-0': this machine encodes its clips with other last bits"):
+            self.seeded(world)
+        assert not world.cache.exists()
 
 
 def test_weights_that_change_while_clips_are_encoded_are_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
