@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import accumulate, starmap
+from itertools import accumulate, islice, starmap
 from pathlib import Path
 from typing import Any, Generic
 
@@ -24,7 +24,9 @@ def write(path: Path, form: Format[Row], rows: Iterable[Row], meta: Mapping[str,
 
     Raises DataError for a duplicate key and for a value that does not fit its column.
     """
-    table = _table(path, form, [_columns(row) for row in rows]).sort_by([(name, "ascending") for name in form.key])
+    parts = list(_in_parts(path, form, rows)) or [form.schema.empty_table()]
+    table = pa.concat_tables(parts).combine_chunks().sort_by([(name, "ascending") for name in form.key])
+    del parts
     _check_unique(path, form, table)
     with whole(path) as scratch:
         pq.write_table(table.replace_schema_metadata(_header_of(form, meta or {})), scratch, compression="zstd")
@@ -122,6 +124,13 @@ def values(table: pa.Table | pa.RecordBatch, form: Format[Row]) -> list[Row]:
 def _columns(row: msgspec.Struct) -> dict[str, Any]:
     columns: dict[str, Any] = msgspec.to_builtins(row)
     return columns
+
+
+def _in_parts(path: Path, form: Format[Row], rows: Iterable[Row]) -> Iterator[pa.Table]:
+    """Some thousand rows at a time as a table: as Python objects all of them would take ten times as much."""
+    waiting = iter(rows)
+    while part := [_columns(row) for row in islice(waiting, _BATCH_ROWS)]:
+        yield _table(path, form, part)
 
 
 def _table(path: Path, form: Format[Any], rows: list[dict[str, Any]]) -> pa.Table:

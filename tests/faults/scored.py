@@ -12,7 +12,7 @@ from tests.faults.world import Stage
 ROW = "toy-skeleton-stgcn-ridge"
 _NAMES = ["drink", "wave", "sit", "fall"]
 _SMALL = Path(__file__).parents[1] / "reporting"
-_ALIGN = {
+ALIGN = {
     "dataset": "toy",
     "split_table": "random",
     "features": "extract/toy.zarr",
@@ -29,7 +29,7 @@ _ALIGN = {
     "num_folds": None,
     "refit_features": "extract/toy.zarr/zarr.json",
 }
-_EVALUATE = {
+EVALUATE = {
     "dataset": "toy",
     "split_table": "random",
     "scores": f"align/{ROW}",
@@ -40,9 +40,9 @@ _PARAMS = {
     "align": {
         "compute": {"num_threads": 1},
         "methods": {"ridge": {"label": {"text_type": "label", "centre": "none", "lambdas": [1.0]}}},
-        "rows": {ROW: _ALIGN},
+        "rows": {ROW: ALIGN},
     },
-    "evaluate": {"bootstrap": {"num_resamples": 20, "seed": 0}, "rows": {ROW: _EVALUATE}},
+    "evaluate": {"bootstrap": {"num_resamples": 20, "seed": 0}, "rows": {ROW: EVALUATE}},
 }
 
 
