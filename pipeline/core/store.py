@@ -21,6 +21,7 @@ import numpy.typing as npt
 import zarr
 from zarr.codecs import Crc32cCodec
 
+from pipeline.core import store_check
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.outputs import whole
 from pipeline.core.rows import RowReader
@@ -174,6 +175,14 @@ class _Loaded:
     group: str
     places: dict[str, int]  # the row of each id
     arrays: dict[str, Array]
+
+
+def verify(path: Path) -> list[str]:
+    """What is wrong with a store, one line each: files, checksums, shapes; empty where it is sound.
+
+    Reads all of it, in bounded memory and several threads.
+    """
+    return list(store_check.faults(path, VERSION))
 
 
 class Store:
