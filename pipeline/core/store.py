@@ -215,6 +215,11 @@ class Store:
         """Names of a group's arrays, sorted."""
         return sorted(self._group(group).array_keys())
 
+    def shapes(self, group: str) -> dict[str, tuple[tuple[int, ...], str]]:
+        """Shape and type of a group's arrays but the ids, by name; nothing of them is read."""
+        arrays = {name: array for name, array in self._group(group).arrays() if name != "ids"}
+        return {name: (tuple(array.shape), str(array.dtype)) for name, array in sorted(arrays.items())}
+
     def ids(self, group: str) -> list[str]:
         """The sorted ids of a group; row i of every array belongs to id i."""
         text = self.read(group, "ids").tobytes().decode()
