@@ -48,6 +48,7 @@ MODELS = {
     #
     "extract.rows": "pipeline.steps.extract.Row",
     "extract.batches": "pipeline.training.encoding.Batches",
+    "extract.compute": "pipeline.compute.shared.Compute",
     "pretrain.rows": "pipeline.steps.pretrain.Row",
     "pretrain.compute": "pipeline.compute.shared.Compute",
     "pretrain.running": "pipeline.training.loop.Running",
