@@ -39,15 +39,13 @@ def put(group: GroupWriter, shape: tuple[int, ...], held: Sequence[int], clips: 
 def put_boxes(group: GroupWriter, boxes: Iterable[Boxes], labels: Sequence[str]) -> None:
     """Write ragged `boxes` (K, 5), frame of x and corners x0 y0 x1 y1 in its picture, 0 to 1, and `box_labels` (K).
 
-    `boxes` is gone through several times, so that it need not lie in memory.
+    `boxes` is gone through several times, so that it need not lie in memory; the labels do.
     """
-    number, counts = {label: place for place, label in enumerate(labels)}, [len(some.labels) for some in boxes]
-    group.ragged(BOXES, counts, (5,), np.float32).fill(
+    number = {label: place for place, label in enumerate(labels)}
+    group.ragged(BOXES, [len(some.labels) for some in boxes], (5,), np.float32).fill(
         np.column_stack([some.frame_K, some.corners_K4]).astype(np.float32).reshape(-1, 5) for some in boxes
     )
-    group.ragged(BOX_LABELS, counts, (), np.int32).fill(
-        np.array([number[label] for label in some.labels], np.int32) for some in boxes
-    )
+    group.put_ragged(BOX_LABELS, [np.array([number[label] for label in some.labels], np.int32) for some in boxes])
 
 
 def read_boxes(store: Store, group: str) -> list[Boxes]:
