@@ -13,17 +13,18 @@ from pipeline.core.array_cache import ArrayCache
 from pipeline.core.dag import Instance
 from pipeline.core.errors import DataError, UnseenError
 from pipeline.core.prepared import ClipArrays
+from pipeline.core.profile_rules import Tree
 from pipeline.core.sampling import num_nonempty_frames
 from pipeline.formats import skeleton_layout
 from pipeline.sources import decoding
 from pipeline.sources.decoding import Row, Source
 from pipeline.steps import preprocess
 
-_INGESTED = "data/ingest/"
+_INGESTED, _PREPARED = "data/ingest/", "features/preprocess/"
 
 
 def seed(root: Path) -> Iterator[str]:
-    """Put the clips of every store of preprocess into the side cache, and say of each row what came of it.
+    """Put the clips of every store of preprocess and extract into the side cache, and say of each what came of it.
 
     A store that is not there, or that is not what the present code makes of the present settings and inputs, gives
     nothing, and a line says why.
@@ -32,18 +33,18 @@ def seed(root: Path) -> Iterator[str]:
     instances = dag.instances(root / "dvc.yaml", tree)
     lock = root / "dvc.lock"
     state = State(instances, tree, (profile.read_lock(lock).get("stages") or {}) if lock.is_file() else {}, root)
-    cached = ArrayCache(root / preprocess.SAMPLES)
     for instance in instances:
-        if instance.stage == "preprocess" and instance.key:
+        if instance.stage in _SEEDS and instance.key:
             try:
-                row = params.parse(Row, tree["preprocess"]["rows"][instance.key], f"preprocess.rows.{instance.key}")
-                yield f"{instance.name}: {_seed(instance, row, state, cached, root)}"
+                _check(instance, state, root)
+                num_seeded, num_known = _SEEDS[instance.stage](instance, tree, root)
+                yield f"{instance.name}: {num_seeded} entries seeded, {num_known} were there"
             except UnseenError as error:
                 yield f"{instance.name}: not seeded: {error}"
 
 
-def _seed(instance: Instance, row: Row, state: State, cached: ArrayCache, root: Path) -> str:
-    """Seed a row; what came of it in words. DataError where its store does not say what the cache would hold."""
+def _check(instance: Instance, state: State, root: Path) -> None:
+    """Raise DataError unless the store of an instance is what the present code makes of what is here."""
     (path,) = instance.outs
     if not (root / path).exists():
         raise DataError(f"{path} is not there; `dvc pull {path}` brings it, if somebody has pushed it")
@@ -55,15 +56,41 @@ def _seed(instance: Instance, row: Row, state: State, cached: ArrayCache, root: 
         )
     if differing:
         raise DataError(f"{differing[0]} is not what dvc.lock says; run `dvc pull {differing[0]}`")
-    source = root / row.source
+
+
+def _decoded(instance: Instance, tree: Tree, root: Path) -> tuple[int, int]:
+    """Seed a row of preprocess; returns how many clips the cache got and had."""
+    row = params.parse(Row, tree["preprocess"]["rows"][instance.key], f"preprocess.rows.{instance.key}")
+    source, cached = root / row.source, ArrayCache(root / preprocess.SAMPLES)
     for file in stamp.read(source):
         if Path(file.path).name == skeleton_layout.FILE and not (source / file.path).is_file():
             raise DataError(f"{source / file.path}: not there, and what its recordings mean is part of their keys")
-    clips = next(dep for dep in instance.deps if dep.startswith(_INGESTED))
-    sources = preprocess.accepted(root / clips, row, source)
+    sources = preprocess.accepted(root / _read(instance, _INGESTED), row, source)
     missing = [clip for clip in sources if clip.key not in cached]
-    _fill(cached, _Entries(root / path, row), missing)
-    return f"{len(missing)} clips seeded, {len(sources) - len(missing)} were there"
+    _fill(cached, _Entries(root / instance.outs[0], row), missing)
+    return len(missing), len(sources) - len(missing)
+
+
+def _encoded(instance: Instance, tree: Tree, root: Path) -> tuple[int, int]:
+    """Seed a row of extract; returns how many arrays the cache got and had."""
+    from pipeline.steps import extract  # torch, for those alone who have such a store
+    from pipeline.training.encoding import Batches
+
+    row = params.parse(extract.Row, tree["extract"]["rows"][instance.key], f"extract.rows.{instance.key}")
+    counts = extract.seed(
+        row,
+        params.parse(Batches, tree["extract"]["batches"], "extract.batches"),
+        arrays=root / _read(instance, _PREPARED),
+        weights=root / row.weights,
+        features=root / instance.outs[0],
+        cache=root / extract.ENCODED,
+    )
+    return counts["seeded"], counts["known"]
+
+
+def _read(instance: Instance, folder: str) -> str:
+    """What an instance reads of a folder of artefacts."""
+    return next(dep for dep in instance.deps if dep.startswith(folder))
 
 
 class _Entries:
@@ -97,3 +124,6 @@ def _fill(cached: ArrayCache, entries: _Entries, clips: list[Source]) -> None:
         with cached.writing() as pack:
             for clip in clips[start : start + preprocess.BLOCK_CLIPS]:
                 pack.keep(clip.key, *entries[clip.clip.clip_id])
+
+
+_SEEDS = {"preprocess": _decoded, "extract": _encoded}

@@ -119,7 +119,7 @@ def fresh(made, tmp_path, monkeypatch):
 
 
 def test_entries_are_those_that_decoding_writes(made, fresh):
-    assert list(cache_seed.seed(fresh)) == [f"{NAME}: 3 clips seeded, 0 were there"]
+    assert list(cache_seed.seed(fresh)) == [f"{NAME}: 3 entries seeded, 0 were there"]
     assert entries(fresh) == entries(made)
     assert len(entries(fresh)) == 3
 
@@ -134,7 +134,7 @@ def test_then_preprocess_decodes_nothing_and_writes_the_same_bytes(made, fresh):
 def test_what_is_there_is_not_written_again(fresh):
     list(cache_seed.seed(fresh))
     before = bytes_of(samples(fresh))
-    assert list(cache_seed.seed(fresh)) == [f"{NAME}: 0 clips seeded, 3 were there"]
+    assert list(cache_seed.seed(fresh)) == [f"{NAME}: 0 entries seeded, 3 were there"]
     assert bytes_of(samples(fresh)) == before
 
 
@@ -218,3 +218,33 @@ def test_boxes_come_back_to_the_last_bit(tmp_path):
         assert np.array_equal(array, x_CT)
     with ArrayCache(tmp_path / "cache").writing() as pack:
         pack.keep("0" * 64, found["a"][0], found["a"][1])
+
+
+def test_a_row_of_extract_is_seeded_from_its_arrays_and_weights(fresh, monkeypatch):
+    """What is then kept, `steps.extract.seed` decides and its tests say."""
+    from pipeline.steps import extract
+    from pipeline.training.encoding import Batches
+
+    row = dict.fromkeys(("split_table", "masked")) | {"dataset": "utd_mhad", "modality": "skeleton", "options": {}}
+    row |= {"recipe": "dvta50", "encoder": "kinematics", "weights": "any.txt", "tokens": False, "regions": False}
+    tree = yaml.safe_load((fresh / "params.yaml").read_text())
+    tree["extract"] = {"batches": {"batch_size": 4, "num_threads": 1}, "compute": {}, "rows": {"vectors": row}}
+    (fresh / "params.yaml").write_text(yaml.safe_dump(tree))
+    stages = yaml.safe_load((fresh / "dvc.yaml").read_text())["stages"]
+    stages["extract"] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["extract"]
+    (fresh / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
+    (fresh / "any.txt").write_text("any")
+    features = fresh / "features/extract/vectors.zarr"
+    features.mkdir(parents=True)
+    (features / "zarr.json").write_text("{}")
+    lock(fresh)
+    asked = []
+    monkeypatch.setattr(extract, "seed", lambda *a, **k: asked.append((a, k)) or {"seeded": 5, "known": 2})
+    assert "extract@vectors: 5 entries seeded, 2 were there" in cache_seed.seed(fresh)
+    expected = {"arrays": fresh / STORE, "weights": fresh / "any.txt", "features": features}
+    expected["cache"] = fresh / ".cache/encoded"
+    assert asked == [((parse(extract.Row, row, ""), Batches(batch_size=4, num_threads=1)), expected)]
+    (fresh / "any.txt").write_text("others")
+    (said,) = [line for line in cache_seed.seed(fresh) if line.startswith("extract")]
+    assert said.startswith("extract@vectors: not seeded: dvc.lock does not say that")
+    assert len(asked) == 1
