@@ -178,7 +178,7 @@ def _check(out: str, project: Project) -> None:
         raise DataError(f"{out}: dvc.lock does not say what it was made of; run `dvc repro {row}`")
     faults = [fault for fault in [project.has_other_bytes(out)] if fault] or list(output_faults(path, project))
     if faults:
-        more = f" (and {len(faults) - 1} more; `unseen features verify` says them)" if len(faults) > 1 else ""
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
         raise DataError(f"nothing is packed: {faults[0]}{more}")
 
 
