@@ -15,7 +15,7 @@ DASK = Compute(engine="dask", num_workers=2, cluster=Local(kind="local"))
 def made(root: Path, *what: object) -> dict[str, bytes]:
     root.mkdir()
     run(root, *what)
-    assert [path for path in root.rglob("*.partial*")] == []
+    assert list(root.rglob("*.partial*")) == []
     return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
