@@ -111,14 +111,25 @@ def slurm(cluster: Slurm, num_workers: int, folder: Path) -> Any:
         job_name="unseen",
         python=sys.executable,
         log_directory=str(folder.parent.absolute() / "logs"),
-        shared_temp_directory=str(folder.absolute()),
         scheduler_options={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
-        security=True,
+        security=_keys(folder),
         silence_logs=logging.CRITICAL,
     )
     num_jobs = -(-num_workers // cluster.cores)
     jobs.adapt(minimum_jobs=num_jobs, maximum_jobs=num_jobs)
     return jobs
+
+
+def _keys(folder: Path) -> Any:
+    """Keys made for the run, in files that the user alone can read: who has none can neither send nor get tasks."""
+    security = _library("distributed").Security
+    made, roles = security.temporary(), ("client", "scheduler", "worker")
+    paths = {"cert": folder.absolute() / "cert.pem", "key": folder.absolute() / "key.pem"}
+    for name, path in paths.items():
+        path.touch(mode=0o600)
+        path.write_text(getattr(made, f"tls_client_{name}"))
+    of_roles = {f"tls_{role}_{name}": str(path) for role in roles for name, path in paths.items()}
+    return security(require_encryption=True, tls_ca_file=str(paths["cert"]), **of_roles)
 
 
 def _environment() -> dict[str, str]:

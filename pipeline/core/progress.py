@@ -72,7 +72,8 @@ def _bars() -> "Progress":
 
     class Rate(ProgressColumn):
         def render(self, task: "Task") -> Text:
-            return Text(rate(task.finished_speed or task.speed or 0.0))
+            speed = task.finished_speed or task.speed
+            return Text(rate(speed) if speed else "")
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
     return Progress(*columns, console=Console(stderr=True), speed_estimate_period=_SECONDS_LOOKED_BACK)

@@ -58,6 +58,11 @@ class Block:
     cache: Path
     clips: list[Source]
 
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return f"clips {self.clips[0].clip.clip_id} to {self.clips[-1].clip.clip_id}"
+
 
 def key(clip: "ClipRow", beside: "Mapping[str, ClipRow]", row: Row, layouts: Layouts) -> str:
     """The cache key of a clip's array: a digest of all that decides the array, but not of its path."""
