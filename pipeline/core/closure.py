@@ -35,7 +35,10 @@ _SILENT = frozenset(
                 "shared_arrays",
             )
         ),
-        *(f"pipeline.compute.{name}" for name in ("inline", "processes")),
+        *(
+            f"pipeline.compute.{name}"
+            for name in ("_clusters", "_in_flight", "_same_place", "dask", "inline", "processes", "shared")
+        ),
     }
 )
 

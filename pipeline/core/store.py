@@ -22,6 +22,7 @@ import numpy.typing as npt
 import zarr
 from zarr.codecs import Crc32cCodec
 
+from pipeline.core import store_check
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.outputs import whole
 from pipeline.core.rows import RowReader
@@ -178,6 +179,14 @@ class _Loaded:
     arrays: dict[str, Array]
 
 
+def verify(path: Path) -> list[str]:
+    """What is wrong with a store, one line each: files, checksums, shapes; empty where it is sound.
+
+    Reads all of it, in bounded memory and several threads.
+    """
+    return list(store_check.faults(path, VERSION))
+
+
 class Store:
     """A finished store, opened for reading. `stage` is named in errors as the one to rerun."""
 
@@ -212,6 +221,11 @@ class Store:
         """Names of a group's arrays, sorted."""
         with self._described(f"{group}/*"):
             return sorted(self._group(group).array_keys())
+
+    def shapes(self, group: str) -> dict[str, tuple[tuple[int, ...], str]]:
+        """Shape and type of a group's arrays but the ids, by name; nothing of them is read."""
+        arrays = {name: array for name, array in self._group(group).arrays() if name != "ids"}
+        return {name: (tuple(array.shape), str(array.dtype)) for name, array in sorted(arrays.items())}
 
     def ids(self, group: str) -> list[str]:
         """The sorted ids of a group; row i of every array belongs to id i."""

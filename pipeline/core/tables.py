@@ -1,9 +1,9 @@
 """Parquet tables: written sorted, unique and alike on every run; read only where name and version fit."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice, starmap
+from itertools import accumulate, islice, starmap
 from pathlib import Path
 from typing import Any, Generic
 
@@ -79,16 +79,34 @@ def batches(path: Path, form: Format[Row]) -> Iterator[list[Row]]:
             yield values(batch, form)
 
 
+def part(path: Path, form: Format[Row], start: int, stop: int) -> list[Row]:
+    """The rows from number `start` up to `stop`, in key order; memory holds the row groups that they lie in."""
+    _header(path, form)
+    with pq.ParquetFile(path) as file:
+        sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+        ends = list(accumulate(sizes))
+        groups = [group for group, end in enumerate(ends) if end > start and end - sizes[group] < stop]
+        if not groups:
+            return []
+        before = ends[groups[0]] - sizes[groups[0]]
+        found = file.read_row_groups(groups, columns=form.schema.names)
+    return values(found.slice(start - before, stop - start), form)
+
+
 def read(path: Path, form: Format[Row]) -> list[Row]:
     """The rows of a table in key order; raises as `read_table`."""
     return values(read_table(path, form), form)
 
 
-def read_table(path: Path, form: Format[Any]) -> pa.Table:
-    """Read a table of this format and version, in key order; else a FormatError that names the stage to rerun."""
+def read_table(path: Path, form: Format[Any], columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a table of this format and version, in key order; else a FormatError that names the stage to rerun.
+
+    Of `columns` alone, in their order, where not all are wanted.
+    """
     _header(path, form)
+    schema = form.schema if columns is None else pa.schema([form.schema.field(name) for name in columns])
     with pq.ParquetFile(path) as file:  # `read_table` of pyarrow would import pandas: a fifth of a second a stage
-        return file.read(columns=form.schema.names).cast(form.schema)
+        return file.read(columns=schema.names).select(schema.names).cast(schema)
 
 
 def read_meta(path: Path, form: Format[Any]) -> dict[str, Any]:

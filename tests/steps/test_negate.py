@@ -8,14 +8,14 @@ from pipeline.core import pages, tables
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.schemas import CAPTIONS, GRAPHS, NEGATIVES
 from pipeline.graphs.scene import from_json
-from pipeline.reporting.leak import Leak
+from pipeline.reporting import leak as leaking
 from pipeline.steps.negate import negate
 from pipeline.text import pools
 from pipeline.text.captions import pieces_from_json
 from pipeline.text.lexicon import Lexicon
 from pipeline.text.negatives.shared import Scene
 from pipeline.text.truth import Truth
-from tests.steps.genomes import negating, run, vg_row
+from tests.steps.genomes import INLINE, negating, run, vg_row
 
 
 def leak_of(root: Path) -> list[list[pages.Cell]]:
@@ -68,12 +68,12 @@ def test_the_uniform_draws_too_give_no_text_that_is_not_read_whole(done):
         statistics.add(graph)
     words = pools.Pools(statistics, settings.pools)
     for most, expected in ((0, set()), (999, {"uniform"})):
-        leak = Leak(settings.negatives, settings.pools, statistics, 1.0)
+        leak = leaking.Leak(settings.negatives, settings.pools, statistics, 1.0)
         for graph, row in zip(made, told, strict=True):
             pieces = pieces_from_json(row["fitted_pieces"])
             scene = Scene(graph, row["fitted"], pieces, Truth(graph, lexicon), words)
             leak.add(scene, [], lambda text, most=most: len(text) <= most)
-        assert {row[1] for row in leak.table().rows} == expected
+        assert {row[1] for row in leaking.table(leak.take()).rows} == expected
 
 
 def test_a_region_names_nothing_that_its_image_shows_elsewhere(done):
@@ -102,7 +102,7 @@ def test_a_region_without_its_image_is_refused(worlds, tmp_path):
             table.meta = meta
     paths = {"graphs": tmp_path / "graph2.parquet", "captions": tmp_path / "caption2.parquet", "source": worlds / "vg"}
     with pytest.raises(DataError, match=f"a region without its image '{whole}'"):
-        negate(negating(), "demo", **paths, out=tmp_path / "negate2.parquet", page=tmp_path / "page2")
+        negate(negating(), INLINE, "demo", **paths, out=tmp_path / "negate2.parquet", page=tmp_path / "page2")
 
 
 def test_wordnet_is_used_where_it_is_named(worlds, tmp_path):
