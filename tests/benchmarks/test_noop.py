@@ -1,7 +1,7 @@
 """A `dvc repro` that has nothing to do, at the demo's instances: what DVC itself costs, and what this project adds.
 
-The baseline has as many stages, with as many inputs, outputs and params, but each a trivial command in a plain dvc.yaml.
-UNSEEN_DEMO names a checkout in which `dvc repro` of the demo has run; its files are only read.
+The baseline has as many stages, with as many outputs and inputs from outside, each a trivial command in a plain
+dvc.yaml. UNSEEN_DEMO names a checkout in which `dvc repro` of the demo has run.
 """
 
 import os
