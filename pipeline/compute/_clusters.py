@@ -29,6 +29,8 @@ _SETTINGS = {
     "distributed.nanny.pre-spawn-environ": ENVIRONMENT,
     "distributed.scheduler.allowed-failures": 1,  # a task that kills its worker is tried once more
     "distributed.scheduler.worker-saturation": 1.0,  # and a worker has no second one waiting, which would be suspected
+    "distributed.worker.profile.enabled": False,  # which looks at the worker a hundred times a second
+    "distributed.admin.tick.interval": "1s",
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
 }
@@ -134,6 +136,7 @@ def _keys(folder: Path) -> Any:
 
 def _environment() -> dict[str, str]:
     """What a job's workers find; they import the code that runs here, and are ended by SLURM, not paused by dask."""
-    memory = {f"DASK_DISTRIBUTED__WORKER__MEMORY__{name}": "False" for name in ("TARGET", "SPILL", "PAUSE")}
+    without = ("MEMORY__TARGET", "MEMORY__SPILL", "MEMORY__PAUSE", "PROFILE__ENABLED")
+    settings = {f"DASK_DISTRIBUTED__WORKER__{name}": "False" for name in without}
     paths = {"PYTHONPATH": os.environ["PYTHONPATH"]} if "PYTHONPATH" in os.environ else {}
-    return ENVIRONMENT | memory | paths
+    return ENVIRONMENT | settings | paths
