@@ -48,7 +48,8 @@ def opened(cluster: AnyCluster, num_workers: int, folder: Path) -> Iterator[Any]
     with ExitStack() as stack:
         stack.callback(log.setLevel, level)
         log.setLevel(logging.CRITICAL)  # what a user should know is told by exceptions
-        stack.enter_context(dask.config.set(_SETTINGS))
+        # Else the scheduler of this process would leave a folder in that of the system's temporary files.
+        stack.enter_context(dask.config.set(_SETTINGS | {"temporary-directory": str(folder.absolute())}))
         if isinstance(cluster, Scheduler):
             client = _connected(distributed, cluster.address)
         else:

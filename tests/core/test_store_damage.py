@@ -63,9 +63,12 @@ MISSING = "is missing or cut short"
         ("zarr.json", Path.unlink, read_whole, "no readable store there"),
     ],
 )
-def test_a_reader_says_which_file_is_damaged(name, damage, read, told, path):
+def test_a_reader_and_verify_say_which_file_is_damaged(name, damage, read, told, path):
     read(path)
+    assert store.verify(path) == []
     damage(path / name)
+    (fault,) = store.verify(path)
+    assert name in fault.replace("', shard '", "/")
     with pytest.raises(FormatError) as caught:
         read(path)
     assert str(caught.value).endswith(f"{told}; run `dvc repro extract`")

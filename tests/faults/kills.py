@@ -16,11 +16,12 @@ _SHARED = Path("/dev/shm")
 _SECONDS_TO_END = 15.0  # for workers to see that their parent is gone
 
 
-def start(folder: Path, stage: Stage) -> "subprocess.Popen[bytes]":
-    """A stage in a process group of its own, whose temporary files lie below `.scratch`."""
+def start(folder: Path, stage: Stage, code: Path | None = None) -> "subprocess.Popen[bytes]":
+    """A stage in a process group of its own, whose temporary files lie below `.scratch`; `code` comes before ours."""
     scratch = folder / ".scratch"
     scratch.mkdir(exist_ok=True)
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(scratch), "OMP_NUM_THREADS": "1"}
+    paths = os.pathsep.join(str(path) for path in (code, ROOT) if path is not None)
+    env = {**os.environ, "PYTHONPATH": paths, "TMPDIR": str(scratch), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", f"stages.{stage.name}", *stage.options]
     with (folder / "said.txt").open("ab") as said:
         return subprocess.Popen(command, cwd=folder, env=env, stdout=said, stderr=said, start_new_session=True)
@@ -34,17 +35,14 @@ def finish(folder: Path, stage: Stage) -> float:
     return time.monotonic() - began
 
 
-def survive(folder: Path, stage: Stage, way: str, due: Callable[[], bool]) -> bool:
-    """Kill a stage once it is due and run it again at once, as a user would; whether it still ran when it was due.
+def survive(folder: Path, stage: Stage, shared_before: set[str]) -> None:
+    """Run a stage again as soon as it has been killed, as a user would.
 
-    Raises AssertionError where the second run fails or anything but its output is left.
+    Raises AssertionError where it fails or anything but its output is left.
     """
-    shared_before = shared()
-    is_killed = kill(folder, stage, way, due)
     finish(folder, stage)
     left = leftovers(folder, shared_before)
     assert not left, f"left behind: {'; '.join(left)}"
-    return is_killed
 
 
 def kill(folder: Path, stage: Stage, way: str, due: Callable[[], bool]) -> bool:

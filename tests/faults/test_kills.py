@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import kills, world
+from pipeline.steps.preprocess import BLOCK_CLIPS
+from tests.faults import kills, workers, world
 from tests.faults.world import STAGES
 
 
@@ -27,5 +28,16 @@ def test_a_killed_stage_goes_on(name, engine, way, once, project, undisturbed):
     stage = STAGES[name]
     world.use(project, engine, 2)
     world.forget(project, stage)
-    assert kills.survive(project, stage, way, kills.once_there(project, once))
+    shared = kills.shared()
+    assert kills.kill(project, stage, way, kills.once_there(project, once))
+    kills.survive(project, stage, shared)
+    assert world.digest(project / stage.out) == world.digest(undisturbed / stage.out)
+
+
+def test_a_killed_worker_costs_its_block_alone(project, undisturbed):
+    """Of dask; where it is one of a pool of processes, the others' blocks too: `make faults`."""
+    stage = STAGES["preprocess"]
+    world.use(project, "dask", 2)
+    world.forget(project, stage)
+    assert 0 < workers.kill_one(project, stage) <= BLOCK_CLIPS
     assert world.digest(project / stage.out) == world.digest(undisturbed / stage.out)

@@ -109,4 +109,5 @@ def digest(store: Path) -> str:
 def forget(folder: Path, stage: Stage) -> None:
     """As if the stage had never run: its output, the caches and what a kill has left are gone."""
     shutil.rmtree(folder / stage.out.parent, ignore_errors=True)
-    shutil.rmtree(folder / ".cache", ignore_errors=True)
+    for kept in (".cache", ".scratch"):
+        shutil.rmtree(folder / kept, ignore_errors=True)
