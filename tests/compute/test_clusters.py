@@ -165,11 +165,11 @@ def test_jobs_of_slurm_do_the_tasks_and_a_lost_one_is_sent_again(place, monkeypa
 
 def test_folders_of_killed_runs_go_with_the_next(place):
     left = _same_place.RUNS / f"{_same_place.socket.gethostname()}-999999999"
-    other = _same_place.RUNS / "another-machine-1"
-    for folder in (left, other):
+    others = [_same_place.RUNS / "another-machine-1", left.with_name(left.name.replace("-9", "-2-9"))]
+    for folder in (left, *others):
         folder.mkdir(parents=True)
     with _same_place.run_folder() as mine:
         assert mine.is_dir()
         assert not left.exists()
-        assert other.exists()
+        assert all(folder.exists() for folder in others)
     assert not mine.exists()
