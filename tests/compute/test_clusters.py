@@ -83,6 +83,22 @@ def test_workers_of_a_scheduler_that_runs_already_do_the_tasks(place):
     assert list((place / ".cache" / "cluster").iterdir()) == []
 
 
+def test_a_lost_scheduler_is_one_line(place):
+    tasks = [Named(str(number), Path("traces"), seconds=0.5) for number in range(40)]
+    with started(place) as address:
+        results = run(dask(Scheduler(kind="scheduler", address=address)), traced, tasks)
+        assert next(results)[0] == "0"
+        port = int(address.rpartition(":")[2])
+        (scheduler,) = (
+            child
+            for child in psutil.Process().children()
+            if any(at.laddr.port == port and at.status == "LISTEN" for at in child.net_connections())
+        )
+        scheduler.kill()
+        with pytest.raises(DataError, match="^the dask scheduler was lost; what is finished is kept: start it and"):
+            list(results)
+
+
 def test_a_worker_in_another_folder_is_refused(place, tmp_path_factory):
     other = tmp_path_factory.mktemp("other")
     told = f"^the dask worker on .* runs in {other}, which is not the folder {place} of .*; start workers in the same"
