@@ -95,7 +95,7 @@ def test_a_lost_scheduler_is_one_line(place):
             if any(at.laddr.port == port and at.status == "LISTEN" for at in child.net_connections())
         )
         scheduler.kill()
-        with pytest.raises(DataError, match="^the dask scheduler was lost; what is finished is kept: start it and"):
+        with pytest.raises(DataError, match=r"^the dask scheduler was lost; what is finished is kept: start it and"):
             list(results)
 
 
@@ -140,6 +140,13 @@ def test_nothing_of_a_local_cluster_listens_beyond_this_machine(place):
     assert 8787 not in {address.port for address in listening}
     results.close()
     assert [at for at in me.net_connections() if at.status == "LISTEN"] == []
+
+
+def test_no_more_workers_are_started_than_there_are_tasks(place, monkeypatch):
+    started_here, asked = _clusters._local, []
+    monkeypatch.setattr(_clusters, "_local", lambda *all_: asked.append(all_[1]) or started_here(*all_))
+    list(run(dask(Local(kind="local"), num_workers=4), environment, [0]))
+    assert asked == [1]
 
 
 def test_the_job_of_slurm_asks_for_what_params_say(place):
