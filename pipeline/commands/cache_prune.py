@@ -117,12 +117,17 @@ def _batches(some: Sequence[Unit]) -> Iterator[list[Unit]]:
 
 
 def _join(folder: Path, batch: Sequence[Unit]) -> None:
-    """Write one pack of several, which then go: who reads meanwhile finds each entry in one or in the other."""
+    """Write one pack of several, which then go: who reads meanwhile finds each entry in one or in the other.
+
+    An entry that a pack beside them has replaced is left out: the new pack, being the latest, would bring it back.
+    """
     paths = sorted(unit.paths[0] for unit in batch)
-    with ArrayCache(folder).writing() as pack:
+    cached, names = ArrayCache(folder), {path.name for path in paths}
+    with cached.writing() as pack:
         for path in paths:
             for key, (attrs, array) in array_cache.entries(path):
-                pack.keep(key, attrs, array)
+                if cached.pack_of(key) in names:
+                    pack.keep(key, attrs, array)
     if pack.path.is_file():
         os.utime(pack.path, (batch[-1].used, batch[-1].used))
     for path in paths:

@@ -37,8 +37,9 @@ class Place:
 @contextmanager
 def run_folder() -> Iterator[Path]:
     """A folder for one run, relative to where it is started; it goes when the block ends, and those of killed runs."""
-    for folder in RUNS.glob(f"{socket.gethostname()}-*"):
-        if not _runs(folder.name.rsplit("-", 1)[-1]):
+    for folder in RUNS.glob("*-*"):
+        machine, _, pid = folder.name.rpartition("-")
+        if machine == socket.gethostname() and not _runs(pid):
             shutil.rmtree(folder, ignore_errors=True)
     folder = RUNS / f"{socket.gethostname()}-{os.getpid()}"
     folder.mkdir(parents=True, exist_ok=True)

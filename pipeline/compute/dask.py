@@ -28,16 +28,17 @@ def run(work: Callable[[T], R], tasks: Sequence[T], compute: Compute) -> Iterato
     assert compute.cluster is not None
     if not tasks:
         return
+    num_workers = min(compute.num_workers, len(tasks))
     with (
         _same_place.run_folder() as folder,
-        _clusters.opened(compute.cluster, compute.num_workers, folder) as client,
+        _clusters.opened(compute.cluster, num_workers, folder) as client,
     ):
         place = _same_place.place(folder)
 
         def submit(task: T) -> _Fetched:
             return _Fetched(client.submit(_same_place.do, place, _same_place.packed(work, task), pure=False))
 
-        for task, fetched in in_order(tasks, submit, partial(_wait, client), compute.num_workers):
+        for task, fetched in in_order(tasks, submit, partial(_wait, client), num_workers):
             yield _result(fetched, task)
 
 

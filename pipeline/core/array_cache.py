@@ -97,6 +97,13 @@ class ArrayCache:
             self._read_once()
             return _bytes_of(key) in self._index
 
+    def pack_of(self, key: str) -> str | None:
+        """The name of the pack whose entry of a key counts, whole or damaged; None where there is no entry."""
+        with self._lock:
+            self._read_once()
+            place = self._index.get(_bytes_of(key))
+            return None if place is None else self._names[place >> 32]
+
     @contextmanager
     def writing(self) -> Iterator[Pack]:
         """A new pack, which appears when the block ends; an error in the block leaves nothing of it.

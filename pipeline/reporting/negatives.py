@@ -41,6 +41,7 @@ class Words:
 
     aliases: str
     wordnet: str | None
+    digests: str  # of WordNet's files, as JSON: a worker that outlives a run reads them again where they have changed
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,8 @@ def hand_over(statistics: Statistics, making: Making, file: Path) -> str:
     counted = [list(counts.items()) for counts in (predicates, nouns, attributes)]
     with whole(file) as scratch:
         scratch.write_bytes(msgspec.msgpack.encode((counted, list(present.items()), num_graphs)))
-    how = [making.negatives.model_dump(), making.pools.model_dump(), making.words.aliases, making.words.wordnet]
+    words = [making.words.aliases, making.words.wordnet, making.words.digests]
+    how = [making.negatives.model_dump(), making.pools.model_dump(), words]
     rest = [making.kind, making.samples_per_rule, making.max_tokens, making.leak_share]
     return value_digest([file_digest(file), how, rest])
 

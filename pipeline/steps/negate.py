@@ -11,6 +11,7 @@ from pipeline.compute.shared import Compute, run
 from pipeline.core import tables
 from pipeline.core.hashing import file_digest
 from pipeline.core.outputs import PARTIAL, remove, whole_folder
+from pipeline.core.outside import check_file
 from pipeline.core.params import Params as BaseParams
 from pipeline.core.progress import say, track
 from pipeline.core.schemas import CAPTIONS, GRAPHS, NEGATIVES
@@ -43,7 +44,8 @@ def negate(
 ) -> dict[str, object]:
     """Write the negatives and the page; returns what the log should know."""
     corpus, facts = tables.read_meta(graphs, GRAPHS), tables.read_meta(captions, CAPTIONS)
-    words = Words(json.dumps(corpus["aliases"]), params.wordnet)
+    digests = _digests(params.wordnet)
+    words = Words(json.dumps(corpus["aliases"]), params.wordnet, json.dumps(digests))
     work = blocks(graphs)
     statistics = _counted(words, work, compute)
     making = Making(
@@ -68,7 +70,7 @@ def negate(
                     counts.merge(made.counts)
                     samples.merge(made.samples)
                     leak.merge(told, made.told)
-                table.meta = {"rules": counts.to_json(), "wordnet": _digests(params.wordnet)}
+                table.meta = {"rules": counts.to_json(), "wordnet": digests}
             sampling.write(folder, row, samples, counts, [leak.table(told)], facts, source)
     finally:
         remove(tallies)
@@ -87,5 +89,8 @@ def _counted(words: Words, work: Sequence[Block], compute: Compute) -> Statistic
 
 
 def _digests(wordnet: str | None) -> dict[str, str]:
-    """Digests of the files of WordNet, which are no dependency of the stage."""
-    return {name: file_digest(Path(wordnet) / name) for name in WORDNET_FILES} if wordnet else {}
+    """Digests of the files of WordNet, which are no dependency of the stage. FormatError where one is missing."""
+    paths = [Path(wordnet) / name for name in WORDNET_FILES] if wordnet else []
+    for path in paths:
+        check_file(path, "a file of WordNet")
+    return {path.name: file_digest(path) for path in paths}

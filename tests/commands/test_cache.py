@@ -255,6 +255,16 @@ def test_damage_is_not_joined_and_the_later_entry_counts(root):
     assert cached.load(key(1))[0] == {"number": 1, "shape": [3]}
 
 
+def test_an_entry_that_was_replaced_is_not_brought_back_by_a_joined_pack(root):
+    for number in (1, 2):
+        pack(root / "encoded", number)
+    pack(root / "encoded", 1, size=3, dead=False)  # of a stage that still runs, so it is not joined
+    assert said(root)[-1].startswith(f"{root / 'encoded'}: joined 2 packs into one, ")
+    cached = ArrayCache(root / "encoded")
+    assert cached.load(key(1))[0] == {"number": 1, "shape": [3]}
+    assert cached.load(key(2)) is not None
+
+
 @pytest.mark.parametrize("kind", ["sample", "runs", "", "../samples"])
 def test_an_unknown_kind_is_refused_and_nothing_goes(root, kind):
     goes = leftovers(root)

@@ -83,6 +83,22 @@ def test_workers_of_a_scheduler_that_runs_already_do_the_tasks(place):
     assert list((place / ".cache" / "cluster").iterdir()) == []
 
 
+def test_a_lost_scheduler_is_one_line(place):
+    tasks = [Named(str(number), Path("traces"), seconds=0.5) for number in range(40)]
+    with started(place) as address:
+        results = run(dask(Scheduler(kind="scheduler", address=address)), traced, tasks)
+        assert next(results)[0] == "0"
+        port = int(address.rpartition(":")[2])
+        (scheduler,) = (
+            child
+            for child in psutil.Process().children()
+            if any(at.laddr.port == port and at.status == "LISTEN" for at in child.net_connections())
+        )
+        scheduler.kill()
+        with pytest.raises(DataError, match=r"^the dask scheduler was lost; what is finished is kept: start it and"):
+            list(results)
+
+
 def test_a_worker_in_another_folder_is_refused(place, tmp_path_factory):
     other = tmp_path_factory.mktemp("other")
     told = f"^the dask worker on .* runs in {other}, which is not the folder {place} of .*; start workers in the same"
@@ -126,6 +142,13 @@ def test_nothing_of_a_local_cluster_listens_beyond_this_machine(place):
     assert [at for at in me.net_connections() if at.status == "LISTEN"] == []
 
 
+def test_no_more_workers_are_started_than_there_are_tasks(place, monkeypatch):
+    started_here, asked = _clusters._local, []
+    monkeypatch.setattr(_clusters, "_local", lambda *all_: asked.append(all_[1]) or started_here(*all_))
+    list(run(dask(Local(kind="local"), num_workers=4), environment, [0]))
+    assert asked == [1]
+
+
 def test_the_job_of_slurm_asks_for_what_params_say(place):
     (place / ".cache" / "cluster" / "here").mkdir(parents=True)
     cluster = _clusters.slurm(SLURM, 3, Path(".cache/cluster/here"))
@@ -165,11 +188,11 @@ def test_jobs_of_slurm_do_the_tasks_and_a_lost_one_is_sent_again(place, monkeypa
 
 def test_folders_of_killed_runs_go_with_the_next(place):
     left = _same_place.RUNS / f"{_same_place.socket.gethostname()}-999999999"
-    other = _same_place.RUNS / "another-machine-1"
-    for folder in (left, other):
+    others = [_same_place.RUNS / "another-machine-1", left.with_name(left.name.replace("-9", "-2-9"))]
+    for folder in (left, *others):
         folder.mkdir(parents=True)
     with _same_place.run_folder() as mine:
         assert mine.is_dir()
         assert not left.exists()
-        assert other.exists()
+        assert all(folder.exists() for folder in others)
     assert not mine.exists()

@@ -103,11 +103,12 @@ def test_a_full_cache_is_one_line_and_keeps_what_it_holds(undisturbed, tmp_path)
     project = Path(shutil.copytree(undisturbed, tmp_path / "project"))
     shutil.rmtree(project / ".cache")
     (project / ".cache").mkdir()
-    ran = run(project, STAGES["preprocess"], Path(".cache"), "64k")
+    ran = run(project, STAGES["preprocess"], Path(".cache"), "400k")  # one block of clips, and no second
     assert ran.returncode == 1, ran.stderr
     assert "Traceback" not in ran.stderr
     assert ran.stderr.splitlines()[-1].startswith("error: ")
     assert not [name for name in ran.files if ".partial" in name]
+    assert len([name for name in ran.files if name.startswith("samples/")]) == 1
 
 
 def test_a_full_disk_is_the_same_line_whichever_library_meets_it(tmp_path):
