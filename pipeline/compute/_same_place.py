@@ -3,6 +3,7 @@
 import os
 import pickle
 import platform
+import secrets
 import shutil
 import socket
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ class Place:
     machine: str
     folder: str  # where the client was started; for messages, as machines may know it by other names
     token: Path  # of the run's folder, relative to where client and workers were started
+    holds: str  # what is written there
     versions: tuple[tuple[str, str], ...]
 
 
@@ -62,8 +64,9 @@ def _runs(pid: str) -> bool:
 def place(folder: Path) -> Place:
     """The place of this process, whose run has this folder."""
     token = folder / _HERE
-    token.write_bytes(os.urandom(16))
-    return Place(socket.gethostname(), str(Path.cwd()), token, versions())
+    holds = secrets.token_hex(16)
+    token.write_text(holds, encoding="ascii")
+    return Place(socket.gethostname(), str(Path.cwd()), token, holds, versions())
 
 
 @cache
@@ -101,14 +104,15 @@ def _check(place: Place) -> None:
         raise DataError(
             f"{here} has {', '.join(other)}; start it from the same checkout and environment as on {place.machine}"
         )
-    if not _sees(place.token):
+    if not _sees(place.token, place.holds):
         raise DataError(
             f"{here} runs in {Path.cwd()}, which is not the folder {place.folder} of {place.machine}; "
             "start workers in the same folder, on a file system that all machines share"
         )
 
 
-def _sees(token: Path) -> bool:
-    with suppress(OSError):
+def _sees(token: Path, holds: str) -> bool:
+    with suppress(OSError, UnicodeError):
         list(token.parent.iterdir())  # a network file system may still remember that there was no such folder
-    return token.is_file()
+        return token.read_text(encoding="ascii") == holds
+    return False

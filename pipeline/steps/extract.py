@@ -98,11 +98,12 @@ def extract(
     says, or does not tell what it has seen; DataError, naming the clip, for one without a body.
     """
     work = _work(row, batches, compute, key, arrays, weights, cache)
+    nums_encoded: list[int] = []
     try:
-        num_encoded = _write(work, out, is_checked=False)
+        _write(work, out, nums_encoded, is_checked=False)
     except LostError:  # arrays are checked when they are read, not before
-        num_encoded = _write(work, out, is_checked=True)
-    return {"clips": len(work.clips.arrays), "encoders": len(work.loads), "encoded": num_encoded}
+        _write(work, out, nums_encoded, is_checked=True)
+    return {"clips": len(work.clips.arrays), "encoders": len(work.loads), "encoded": sum(nums_encoded)}
 
 
 def seed(
@@ -164,16 +165,15 @@ def _work(row: Row, batches: Batches, compute: Compute, key: str, arrays: Path, 
     return _Work(row, batches, compute, key, read, loads, weights, cache)
 
 
-def _write(work: _Work, out: Path, *, is_checked: bool) -> int:
-    """Write the store; returns how often an encoder had to be run on a clip."""
-    clips, num_encoded = work.clips.arrays, 0
+def _write(work: _Work, out: Path, nums_encoded: list[int], *, is_checked: bool) -> None:
+    """Write the store; adds of each encoder how often it had to be run on a clip."""
+    clips = work.clips.arrays
     with store.create(out, _attrs(work)) as writer:
         for name, load in work.loads.items():
             frozen_encoder = load()
             vectors = _encoded(work, frozen_encoder, is_checked=is_checked)
-            num_encoded += vectors.complete(work.compute, f"{work.key}: {name}")
+            nums_encoded.append(vectors.complete(work.compute, f"{work.key}: {name}"))
             _put(writer.group(name, clips.ids, _group_attrs(work.row, frozen_encoder)), vectors, work)
-    return num_encoded
 
 
 def _attrs(work: _Work) -> dict[str, Any]:

@@ -390,5 +390,6 @@ def _spread(rows: Sequence[int]) -> list[int]:
 
 @cache
 def _code(modality: str, encoder: str) -> str:
-    """Digest of the code between a prepared clip and its vectors."""
-    return Code().digest(*CODE, f"pipeline.modalities.{modality}.{encoder}")
+    """Digest of the code between a prepared clip and its vectors; of this file alone, for it also uses the cache."""
+    code = Code()
+    return value_digest([code.digest(*CODE, f"pipeline.modalities.{modality}.{encoder}"), code.own(__name__)])

@@ -175,11 +175,17 @@ def test_other_weights_code_libraries_or_threads_are_not_taken_for_these(
     assert world.run()["encoded"] == 10
 
 
-def test_the_code_of_a_key_is_that_of_encoding_and_of_the_encoder(world: World) -> None:
+def test_the_code_of_a_key_is_that_of_encoding_and_of_the_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     files = encoded.Code().files(*encoded.CODE, "pipeline.modalities.skeleton.stgcn")
     assert {f"pipeline/{name}.py" for name in ("training/encoding", "training/frozen", "models/mapped")} < set(files)
     assert {f"pipeline/modalities/skeleton/{name}.py" for name in ("stgcn", "_bodies", "__init__")} < set(files)
     assert not {f"pipeline/{name}.py" for name in ("core/store", "core/array_cache", "steps/extract")} & set(files)
+    before = encoded._code("skeleton", "stgcn")
+    own = encoded.Code.own
+    encoded._code.cache_clear()
+    monkeypatch.setattr(encoded.Code, "own", lambda code, name: {**own(code, name), name: "edited"})
+    assert encoded._code("skeleton", "stgcn") != before  # what shapes an entry, in this file, decides it too
+    encoded._code.cache_clear()
 
 
 def packs(world: World) -> list[Path]:
