@@ -45,7 +45,18 @@ def test_a_store_of_no_row_or_of_another_size_is_said(finished: Path) -> None:
 def test_a_store_that_cannot_be_opened_does_not_hide_the_others(finished: Path) -> None:
     (finished / made.TEXTS / "zarr.json").write_text("{")
     lines = run("features", "list")
-    assert any("no readable store there; run `dvc repro embed@demo-t`" in line for line in lines)
+    assert any(line.endswith("is cut short or changed; run `dvc repro embed@demo-t`") for line in lines)
+    assert any(line.startswith("preprocess/") for line in lines)
+
+
+def test_an_array_that_cannot_be_described_does_not_hide_the_others(finished: Path) -> None:
+    (finished / made.TEXTS / "label/pooled/zarr.json").write_text("{" + " " * 10)
+    lines = run("features", "list")
+    assert any("is missing or cut short; run `dvc repro embed@demo-t`" in line for line in lines)
+    file = finished / made.STORE / "s-0/pooled/zarr.json"
+    file.write_bytes(b"{" * file.stat().st_size)  # as long as its manifest says
+    lines = run("features", "list")
+    assert any("file 's-0/pooled/zarr.json' is cut short or changed; run `dvc repro extract" in line for line in lines)
     assert any(line.startswith("preprocess/") for line in lines)
 
 
