@@ -26,7 +26,7 @@ Licence = Annotated[
 ]
 Note = Annotated[str, typer.Option(help="What else its readers should know: papers, consent, contact.")]
 Force = Annotated[bool, typer.Option(help="Replace outputs that are there and differ.")]
-MaxGib = Annotated[float, typer.Option("--max-gib", min=0, help="Refuse packs whose files are larger together.")]
+MaxSize = Annotated[str, typer.Option(help="Refuse packs whose files are larger together.")]
 
 
 @features_app.command("list")
@@ -63,9 +63,9 @@ def features_export(names: Exported, out: Out, licence: Licence, note: Note = ""
 
 
 @features_app.command("import")
-def features_import(file: Pack, force: Force = False, max_gib: MaxGib = 64) -> None:
+def features_import(file: Pack, force: Force = False, max_size: MaxSize = "64GB") -> None:
     """Put the stores of a pack into their places, if all of it verifies."""
-    _import("features", file, force, max_gib)
+    _import("features", file, force, max_size)
 
 
 @weights_app.command("list")
@@ -102,9 +102,9 @@ def weights_export(names: Exported, out: Out, licence: Licence, note: Note = "")
 
 
 @weights_app.command("import")
-def weights_import(file: Pack, force: Force = False, max_gib: MaxGib = 64) -> None:
+def weights_import(file: Pack, force: Force = False, max_size: MaxSize = "64GB") -> None:
     """Put the weights of a pack into their places, if all of it verifies."""
-    _import("weights", file, force, max_gib)
+    _import("weights", file, force, max_size)
 
 
 def _print(lines: Iterable[str]) -> None:
@@ -131,10 +131,12 @@ def _export(kind: "Kind", names: list[str], out: Path, licence: str, note: str) 
     say(f"{out}: written; `unseen {kind} import {out.name}` puts it into another checkout")
 
 
-def _import(kind: "Kind", file: Path, force: bool, max_gib: float) -> None:
+def _import(kind: "Kind", file: Path, force: bool, max_size: str) -> None:
     from pipeline.commands.sharing import importing, project
+    from pipeline.core import sizes
 
-    done = importing.take(file, kind, project.read(Path()), force=force, max_bytes=int(max_gib * 2**30))
+    max_bytes = sizes.parse_size(max_size, "--max-size")
+    done = importing.take(file, kind, project.read(Path()), force=force, max_bytes=max_bytes)
     _print(importing.lines(done))
 
 

@@ -19,6 +19,7 @@ import msgspec
 from pipeline.core import outside
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.outputs import PARTIAL, whole
+from pipeline.core.sizes import size_text
 from pipeline.formats.typed_json import ERRORS
 
 VERSION = 1
@@ -150,8 +151,8 @@ def opened(path: Path, max_bytes: int) -> Iterator[Pack]:
         total = sum(each.size for each in manifest.files)
         if total > max_bytes:
             raise FormatError(
-                f"{path}: holds {total / 2**30:.1f} GiB, more than the {max_bytes / 2**30:g} GiB that are let in; "
-                "give --max-gib to take it all the same"
+                f"{path}: holds {size_text(total)}, more than the {size_text(max_bytes)} that are let in; "
+                "give a larger --max-size to take it all the same"
             )
         expected = _padded(len(content)) + sum(_padded(each.size) for each in manifest.files) + 2 * _BLOCK
         if num_bytes != expected:

@@ -14,13 +14,14 @@ import msgspec
 
 from pipeline.commands.sharing.checks import output_faults
 from pipeline.commands.sharing.locking import record
-from pipeline.commands.sharing.project import Project, printable, size
+from pipeline.commands.sharing.project import Project, printable
 from pipeline.core.dvc_hash import FOLDER, content_hash
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.hashing import file_digest
 from pipeline.core.outputs import PARTIAL, remove, whole_folder
 from pipeline.core.progress import track
 from pipeline.core.runs import CACHE
+from pipeline.core.sizes import size_text
 from pipeline.formats import pack
 from pipeline.formats.pack import Kind, Manifest, Pack, PackedFile, Tracked
 
@@ -125,7 +126,7 @@ def _check_space(root: Path, num_bytes: int) -> None:
     free = shutil.disk_usage(root).free
     if num_bytes > free:
         raise DataError(
-            f"{root}: {size(free)} are free, the pack needs {size(num_bytes)}; make room and run this again"
+            f"{root}: {size_text(free)} are free, the pack needs {size_text(num_bytes)}; make room and run this again"
         )
 
 

@@ -22,10 +22,10 @@ def run(*words: str, code: int = 0) -> list[str]:
 def test_every_store_is_listed_with_its_row_groups_and_arrays(finished: Path) -> None:
     lines = run("features", "list")
     assert [line for line in lines if not line.startswith(" ")] == [
-        "align/demo-net/scores  2.6 kB, align@demo-net, as large as in dvc.lock",
-        "embed/demo-t  2.4 kB, embed@demo-t, as large as in dvc.lock",
-        "extract/demo-net  2.7 kB, extract@demo-net, as large as in dvc.lock",
-        "preprocess/demo/skeleton-r  4.5 kB, preprocess@demo-skeleton-r, as large as in dvc.lock",
+        "align/demo-net/scores  3 kB, align@demo-net, as large as in dvc.lock",
+        "embed/demo-t  2 kB, embed@demo-t, as large as in dvc.lock",
+        "extract/demo-net  3 kB, extract@demo-net, as large as in dvc.lock",
+        "preprocess/demo/skeleton-r  4 kB, preprocess@demo-skeleton-r, as large as in dvc.lock",
     ]
     assert "  s-0  12 ids; pooled 12x3 float32" in lines
     assert "  clips  12 ids; array 60x3 float32, array.offsets 13 int64" in lines
