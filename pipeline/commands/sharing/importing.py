@@ -94,11 +94,19 @@ def _outs(file: Path, manifest: Manifest) -> dict[str, Tracked]:
         column, stage, *rest = path.split("/")
         if not pack.is_path(path) or not rest or stage not in _MAY_HOLD.get(column, ()):
             raise FormatError(f"{file}: '{path[:200]}' is no output that a pack may hold")
-        if any(other != path and other.startswith(f"{path}/") for other in outs):
-            raise FormatError(f"{file}: one output lies in another, '{path}'")
+        above = ("/".join([column, stage, *rest[:end]]) for end in range(1, len(rest)))
+        if inside := next((one for one in above if one in outs), None):
+            raise FormatError(f"{file}: one output lies in another, '{inside}'")
+    sizes: dict[str, list[int]] = {path: [] for path in outs}
     for packed in manifest.files:
-        if packed.path not in _CARDS and _out_of(packed.path, outs) is None:
+        if packed.path in _CARDS:
+            continue
+        if (holder := _out_of(packed.path, outs)) is None:
             raise FormatError(f"{file}: '{packed.path}' belongs to no row of the pack")
+        sizes[holder].append(packed.size)
+    for path, out in outs.items():
+        if (sum(sizes[path]), len(sizes[path])) != (out.size, 1 if out.nfiles is None else out.nfiles):
+            raise FormatError(f"{file}: '{path}' has other files or bytes in the pack than its row says")
     return outs
 
 

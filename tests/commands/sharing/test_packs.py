@@ -219,14 +219,19 @@ def test_rows_that_need_more_than_the_pack_are_named(finished: Path) -> None:
     assert manifest.lacking == {"align@demo-net": ["features/extract/other.zarr"]}
 
 
-def remade(file: Path, edit: Callable[[Manifest, dict[str, bytes]], Manifest]) -> Path:
-    """A pack whose manifest and files were changed by one who can compute hashes."""
+def remade(file: Path, edit: Callable[[Manifest, dict[str, bytes]], Manifest], *, sized: bool = True) -> Path:
+    """A pack whose manifest and files were changed by one who can compute hashes and, where `sized`, sizes."""
     contents: dict[str, bytes] = {}
     with pack.opened(file, 1 << 30) as opened:
         folder = file.parent / "unpacked"
         for each in opened.extract(lambda each: folder / each.path):
             contents[each.path] = (folder / each.path).read_bytes()
         manifest = edit(opened.manifest, contents)
+    if sized:
+        for path in [out.path for row in manifest.rows for out in row.outs]:
+            sizes = [len(content) for name, content in contents.items() if f"{name}/".startswith(f"{path}/")]
+            nfiles = None if path in contents else len(sizes)
+            manifest = rows(manifest, path, size=sum(sizes), nfiles=nfiles)
     manifest = msgspec.structs.replace(manifest, files=pack.listed(contents.items()))
     out = file.parent / "forged.pack"
     pack.write(out, manifest, lambda each: contents[each.path])
@@ -306,6 +311,28 @@ def test_a_forged_pack_is_refused_and_nothing_changes(
         take(forged, clone)
     assert files(clone) == before
     assert not list(clone.rglob("*.partial"))
+
+
+@pytest.mark.parametrize("changes", [{"size": 1}, {"size": 1 << 60}, {"nfiles": 1}])
+def test_sizes_that_are_not_those_of_the_files_never_reach_dvc_lock(
+    finished: Path, clone: Path, changes: dict[str, int]
+) -> None:
+    forged = remade(exported(finished), lambda manifest, _: rows(manifest, made.STORE, **changes), sized=False)
+    with pytest.raises(FormatError, match=r"'features/extract/demo-net.zarr' has other files or bytes"):
+        take(forged, clone)
+
+
+def test_a_row_that_stands_twice_is_refused(finished: Path, clone: Path) -> None:
+    twice = remade(exported(finished), lambda m, _: msgspec.structs.replace(m, rows=[*m.rows, m.rows[0]]))
+    with pytest.raises(FormatError, match=r"stands twice among the rows"):
+        take(twice, clone)
+
+
+@pytest.mark.parametrize("md5", ["", "../../x", "0" * 31])
+def test_a_hash_that_is_none_is_refused(finished: Path, clone: Path, md5: str) -> None:
+    forged = remade(exported(finished), lambda manifest, _: rows(manifest, made.STORE, md5=md5))
+    with pytest.raises(FormatError, match=r"'features/extract/demo-net.zarr': an MD5 as in dvc.lock"):
+        take(forged, clone)
 
 
 def test_a_command_that_a_pack_names_is_never_shown(finished: Path, clone: Path) -> None:
