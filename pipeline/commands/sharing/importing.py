@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from pipeline.commands.sharing.checks import output_faults
-from pipeline.commands.sharing.locking import record
+from pipeline.commands.sharing.locking import entry, record
 from pipeline.commands.sharing.project import Project, printable
 from pipeline.core.dvc_hash import FOLDER, content_hash
 from pipeline.core.errors import DataError, FormatError
@@ -57,12 +57,7 @@ def take(file: Path, kind: Kind, project: Project, *, force: bool, max_bytes: in
             raise DataError(f"{file}: a pack of {manifest.kind}; run `unseen {manifest.kind} import {file}`")
         outs = _outs(file, manifest)
         there = {path: _state(project.root / path, out) for path, out in outs.items()}
-        differing = [path for path, state in there.items() if state == "differs"]
-        if differing and not force:
-            raise DataError(
-                f"{differing[0]} is there and differs from the pack's{_more(differing)}; move it away, or give --force "
-                "to replace it"
-            )
+        _check_own([path for path, state in there.items() if state == "differs"], outs, project, force=force)
         wanted = [path for path, state in there.items() if state != "same"]
         _check_space(project.root, sum(outs[path].size for path in wanted))
         scratch = {path: _scratch(project.root / path) for path in wanted}
@@ -74,7 +69,7 @@ def take(file: Path, kind: Kind, project: Project, *, force: bool, max_bytes: in
         _verify(file, outs, scratch)
         (kept / pack.MANIFEST).write_bytes(msgspec.json.encode(manifest))
         _place({project.root / path: folder for path, folder in scratch.items()})
-    unlike = dict(_unlike(manifest, project))
+    unlike = dict(_unlike(manifest, project, force=force))
     rows = [row for row in manifest.rows if row.name not in unlike]
     evaluates = [row for row in manifest.evaluates if row in project.by_name]  # what it says else is never shown
     as_before = sorted(set(outs) - set(wanted))
@@ -124,6 +119,24 @@ def _state(path: Path, out: Tracked) -> str:
     if not path.exists() and not path.is_symlink():
         return "absent"
     return "same" if content_hash(path) == out.md5 else "differs"
+
+
+def _check_own(differing: Sequence[str], outs: Mapping[str, Tracked], project: Project, *, force: bool) -> None:
+    """Raise DataError where a pack would take the place of something else, on the disk or in dvc.lock alone."""
+    if force:
+        return
+    if differing:
+        raise DataError(
+            f"{differing[0]} is there and differs from the pack's{_more(differing)}; move it away, or give --force "
+            "to replace it"
+        )
+    recorded = {path: project.recorded_out(path) for path in outs}
+    others = [path for path, entry in recorded.items() if entry and entry.get("md5") != outs[path].md5]
+    if others:
+        raise DataError(
+            f"{others[0]}: dvc.lock has recorded other bytes than the pack's{_more(others)}; `dvc checkout` or "
+            "`dvc pull` may bring yours, --force replaces them"
+        )
 
 
 def _more(paths: Sequence[str]) -> str:
@@ -193,8 +206,8 @@ def _place(moves: Mapping[Path, Path]) -> None:
             remove(old)
 
 
-def _unlike(manifest: Manifest, project: Project) -> Iterator[tuple[str, str]]:
-    """Rows of a pack that this checkout has not, or has with other settings."""
+def _unlike(manifest: Manifest, project: Project, *, force: bool) -> Iterator[tuple[str, str]]:
+    """Rows of a pack that this checkout has not, has with other settings or, without `force`, made of other inputs."""
     for row in manifest.rows:
         instance = project.by_name.get(row.name)
         if instance is None:
@@ -205,6 +218,8 @@ def _unlike(manifest: Manifest, project: Project) -> Iterator[tuple[str, str]]:
             instance.outs
         ):
             yield row.name, "dvc.yaml has it read or write other files"
+        elif not force and (own := project.recorded(instance)) and own != entry(row):
+            yield row.name, "dvc.lock has the same outputs, made of other inputs or settings"
 
 
 def lines(done: Imported) -> Iterator[str]:
@@ -214,9 +229,10 @@ def lines(done: Imported) -> Iterator[str]:
     yield f"licence: {printable(done.manifest.licence)}"
     yield from [f"note: {printable(done.manifest.note)}"] if done.manifest.note else []
     yield from (
-        f"{row}: {how}; dvc.lock does not have it, `dvc repro` would make it anew" for row, how in done.unlike.items()
+        f"{row}: {how}; dvc.lock stays as it was, `dvc repro` may make it anew" for row, how in done.unlike.items()
     )
     if done.recorded:
         yield f"dvc.lock has {len(done.recorded)} rows of the pack: {', '.join(done.recorded)}"
+        yield "that they were made so is the word of who packed them; `dvc repro --force ROW` makes one anew"
     if done.evaluates:
         yield f"to compute the figures: dvc repro -s fingerprint {' '.join(done.evaluates)}"

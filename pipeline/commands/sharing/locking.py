@@ -24,8 +24,8 @@ def record(root: Path, rows: Sequence[PackedRow]) -> list[str]:
         lock.setdefault("schema", "2.0")
         stages = lock.setdefault("stages", {})
         for row in rows:
-            if stages.get(row.name) != (entry := _entry(row)):
-                stages[row.name] = entry
+            if stages.get(row.name) != (made := entry(row)):
+                stages[row.name] = made
     with Repo(str(root)) as repo, repo.lock:
         for row in rows:
             for stage in repo.stage.collect(row.name):
@@ -34,14 +34,14 @@ def record(root: Path, rows: Sequence[PackedRow]) -> list[str]:
     return [row.name for row in rows]
 
 
-def _entry(row: PackedRow) -> dict[str, Any]:
+def entry(row: PackedRow) -> dict[str, Any]:
     """A row as dvc.lock has it."""
-    entry: dict[str, Any] = {"cmd": row.cmd}
+    found: dict[str, Any] = {"cmd": row.cmd}
     if row.deps:
-        entry["deps"] = [_tracked(dep) for dep in row.deps]
+        found["deps"] = [_tracked(dep) for dep in row.deps]
     if row.params:
-        entry["params"] = {PARAMS_FILE.name: row.params}
-    return entry | {"outs": [_tracked(out) for out in row.outs]}
+        found["params"] = {PARAMS_FILE.name: row.params}
+    return found | {"outs": [_tracked(out) for out in row.outs]}
 
 
 def _tracked(each: Tracked) -> dict[str, Any]:

@@ -154,6 +154,36 @@ def test_a_row_of_other_settings_is_placed_and_not_taken_for_made(finished: Path
     assert "params.yaml has other settings for it" in "\n".join(importing.lines(done))
 
 
+def test_what_dvc_lock_alone_has_is_not_replaced_without_a_word(finished: Path, clone: Path) -> None:
+    """Own results that are recorded, but not checked out, as after `git clone`."""
+    file = exported(finished)
+    own = (finished / "dvc.lock").read_text().replace(content_hash(finished / made.STORE), "1" * 32 + ".dir")
+    (clone / "dvc.lock").write_text(own)
+    before = files(clone)
+    with pytest.raises(
+        DataError, match=r"demo-net.zarr: dvc.lock has recorded other bytes than the pack's; .* --force"
+    ):
+        take(file, clone)
+    assert files(clone) == before
+    assert "extract@demo-net" in take(file, clone, force=True).recorded
+    assert content_hash(finished / made.STORE) in (clone / "dvc.lock").read_text()
+
+
+def test_what_dvc_lock_says_of_the_same_outputs_stays(finished: Path, clone: Path) -> None:
+    """Else a pack could have `dvc repro` pass over what has to be made anew."""
+    file = exported(finished)
+    own = (finished / "dvc.lock").read_text().replace(content_hash(finished / made.NET), "1" * 32 + ".dir")
+    (clone / "dvc.lock").write_text(own)
+    done = take(file, clone)
+    assert done.unlike == {"extract@demo-net": "dvc.lock has the same outputs, made of other inputs or settings"}
+    assert made.STORE in done.placed
+    assert (clone / "dvc.lock").read_text() == own
+    told = "\n".join(importing.lines(done))
+    assert "the word of who packed them" in told
+    assert take(file, clone, force=True).unlike == {}
+    assert content_hash(finished / made.NET) in (clone / "dvc.lock").read_text()
+
+
 def test_a_folder_without_dvc_gets_the_files_alone(finished: Path, clone: Path) -> None:
     (clone / ".dvc/config").unlink()
     (clone / ".dvc").rmdir()
