@@ -6,7 +6,7 @@ checked like outputs of our own, and only then takes its place.
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,9 +77,10 @@ def take(file: Path, kind: Kind, project: Project, *, force: bool, max_bytes: in
 
 
 def kept(root: Path) -> Iterator[Manifest]:
-    """The manifests of the packs that were imported into a checkout."""
+    """The manifests of the packs that were imported into a checkout, but those that cannot be read (any more)."""
     for file in sorted((root / KEPT).glob(f"*/{pack.MANIFEST}")):
-        yield msgspec.json.decode(file.read_bytes(), type=Manifest)
+        with suppress(msgspec.DecodeError, OSError):
+            yield msgspec.json.decode(file.read_bytes(), type=Manifest)
 
 
 def _outs(file: Path, manifest: Manifest) -> dict[str, Tracked]:

@@ -154,8 +154,9 @@ def test_weights_under_another_name_or_without_metadata_are_refused(finished: Pa
     (line,) = rewritten(finished, name="s-1")
     assert "its name should be s-0.safetensors" in line
     (finished / made.NET / "s-1.safetensors").unlink()
-    (line,) = rewritten(finished, training_classes="all")
+    (line,) = rewritten(finished, training_classes=7)
     assert "should be lists of class ids" in line
+    assert "    classes seen: not said" in run("weights", "info", "pretrain")
     file = finished / made.NET / "s-0.safetensors"
     header = json.dumps({"x": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
     file.write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))

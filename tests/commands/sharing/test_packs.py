@@ -118,6 +118,8 @@ def test_weights_travel_with_their_card(finished: Path, clone: Path) -> None:
     os.chdir(clone)
     assert "imported from a pack under the licence: CC-BY-4.0" in run("weights", "info", "pretrain")
     assert run("weights", "verify") == ""
+    (kept / "manifest.json").write_text('{"format": "of another version"}')
+    assert "imported from a pack" not in run("weights", "info", "pretrain")
 
 
 def test_importing_twice_changes_nothing(finished: Path, clone: Path) -> None:
