@@ -234,6 +234,6 @@ def lines(done: Imported) -> Iterator[str]:
     )
     if done.recorded:
         yield f"dvc.lock has {len(done.recorded)} rows of the pack: {', '.join(done.recorded)}"
-        yield "that they were made so is the word of who packed them; `dvc repro --force ROW` makes one anew"
+        yield "that they were made as it says is the word of who packed them; `dvc repro --force ROW` makes one anew"
     if done.evaluates:
         yield f"to compute the figures: dvc repro -s fingerprint {' '.join(done.evaluates)}"

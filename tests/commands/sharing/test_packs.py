@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import yaml
+from dvc.repo import Repo
 from typer.testing import CliRunner
 
 from pipeline.cli import app
@@ -184,6 +185,16 @@ def test_what_dvc_lock_says_of_the_same_outputs_stays(finished: Path, clone: Pat
     assert "the word of who packed them" in told
     assert take(file, clone, force=True).unlike == {}
     assert content_hash(finished / made.NET) in (clone / "dvc.lock").read_text()
+
+
+def test_an_import_beside_another_command_of_dvc_says_what_is_left_to_do(finished: Path, clone: Path) -> None:
+    file = exported(finished)
+    told = r"outputs are in place, DVC could not record them: .* then run this again"
+    with Repo(str(clone)) as repo, repo.lock, pytest.raises(DataError, match=told):
+        take(file, clone)
+    done = take(file, clone)
+    assert done.placed == []
+    assert "extract@demo-net" in done.recorded
 
 
 def test_a_folder_without_dvc_gets_the_files_alone(finished: Path, clone: Path) -> None:
