@@ -1,5 +1,6 @@
 """Commands about what is kept: features and weights, to look at, check and share, and caches of this checkout."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -42,7 +43,7 @@ def features_info(name: Shown) -> None:
     """Print where a store comes from: attributes, groups, hashes, settings, commit; or what a pack holds."""
     from pipeline.commands.sharing import exporting, listing, project
 
-    if Path(name).is_file():
+    if os.path.isfile(name):  # noqa: PTH113 - that of Path fails for names too long for a file
         _print(exporting.read(Path(name)))
     else:
         _print(listing.about_stores([name], project.read(Path())))
@@ -81,7 +82,7 @@ def weights_info(name: Shown) -> None:
     """Print the card of weights: classes seen, data, split, settings, selection, hashes; or what a pack holds."""
     from pipeline.commands.sharing import exporting, listing, project
 
-    if Path(name).is_file():
+    if os.path.isfile(name):  # noqa: PTH113 - that of Path fails for names too long for a file
         _print(exporting.read(Path(name)))
     else:
         _print(listing.about_weights([name], project.read(Path())))

@@ -80,6 +80,9 @@ def test_info_of_a_store_that_was_changed_says_so(finished: Path) -> None:
 def test_a_wrong_name_is_answered_with_the_right_one(finished: Path) -> None:
     with pytest.raises(DataError, match=r"no features 'extract/demo-nte' .*did you mean 'extract/demo-net'\?.* list"):
         run("features", "info", "extract/demo-nte")
+    for kind in ("features", "weights"):
+        with pytest.raises(DataError, match=r"x' below features/"):
+            run(kind, "info", "x" * 300)  # longer than a file's name can be
 
 
 def test_outside_of_a_checkout_the_commands_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
