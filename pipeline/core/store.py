@@ -224,7 +224,9 @@ class Store:
 
     def shapes(self, group: str) -> dict[str, tuple[tuple[int, ...], str]]:
         """Shape and type of a group's arrays but the ids, by name; nothing of them is read."""
-        arrays = {name: array for name, array in self._group(group).arrays() if name != "ids"}
+        found = self._group(group)
+        with self._described(f"{group}/*"):
+            arrays = {name: array for name, array in found.arrays() if name != "ids"}
         return {name: (tuple(array.shape), str(array.dtype)) for name, array in sorted(arrays.items())}
 
     def ids(self, group: str) -> list[str]:

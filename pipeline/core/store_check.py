@@ -232,12 +232,16 @@ def _shard_faults(path: Path, array: _Array, shard: int) -> Iterator[str]:
             yield f"{where}: the checksum of its index does not fit"
             return
         index = np.frombuffer(os.pread(file.fileno(), num_bytes, first), "<u8").reshape(-1, 2)
+        claimed = 0
         for chunk in range(array.num_chunks(shard)):
             start, length = (int(value) for value in index[chunk])
             if start == length == _ABSENT:
                 yield f"{where}: chunk {chunk} is missing"
             elif length != array.chunk_bytes + _CRC_BYTES or start + length > first:
                 yield f"{where}: chunk {chunk} lies outside of it"
+            elif (claimed := claimed + length) > first:  # a small file would stand for any number of bytes
+                yield f"{where}: chunk {chunk} shares bytes with others"
+                return
             elif not _fits(file.fileno(), start, array.chunk_bytes):
                 yield f"{where}: the checksum of chunk {chunk} does not fit"
 

@@ -11,6 +11,7 @@ import re
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -19,17 +20,20 @@ import msgspec
 from pipeline.core import outside
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.outputs import PARTIAL, whole
+from pipeline.core.sizes import size_text
 from pipeline.formats.typed_json import ERRORS
 
 VERSION = 1
 WHAT = "a pack that `unseen features export` or `unseen weights export` has written"
 MANIFEST = "manifest.json"
-_MAX_MANIFEST_BYTES = 64 << 20
+_MAX_MANIFEST_BYTES = 16 << 20  # some 100,000 files
+_MAX_PARTS = 24  # of a path: a store of ours has 16 dimensions at most
 _MAX_FILE_BYTES = (8 << 30) - 1  # what a header of ustar can say
 _BLOCK = 512
 _READ_BYTES = 1 << 20
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=@,~-]{0,99}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 _KIND = "unseen pack"
 
 Kind = Literal["features", "weights"]
@@ -147,11 +151,12 @@ def opened(path: Path, max_bytes: int) -> Iterator[Pack]:
     with outside.opened(path, WHAT) as file:
         manifest, content = _read_manifest(path, file)
         _check_names(path, manifest.files)
+        _check_rows(path, manifest.rows)
         total = sum(each.size for each in manifest.files)
         if total > max_bytes:
             raise FormatError(
-                f"{path}: holds {total / 2**30:.1f} GiB, more than the {max_bytes / 2**30:g} GiB that are let in; "
-                "give --max-gib to take it all the same"
+                f"{path}: holds {size_text(total)}, more than the {size_text(max_bytes)} that are let in; "
+                "give a larger --max-size to take it all the same"
             )
         expected = _padded(len(content)) + sum(_padded(each.size) for each in manifest.files) + 2 * _BLOCK
         if num_bytes != expected:
@@ -175,6 +180,8 @@ def write(path: Path, manifest: Manifest, source: Callable[[PackedFile], Path | 
     except FormatError as error:
         raise DataError(str(error)) from None
     content = msgspec.json.format(msgspec.json.encode(manifest, order="deterministic"), indent=1) + b"\n"
+    if len(content) > _MAX_MANIFEST_BYTES:
+        raise DataError(f"{path}: {len(manifest.files)} files are more than one pack can list; make several packs")
     with whole(path) as scratch, scratch.open("wb") as out:
         _add(out, MANIFEST, io.BytesIO(content), len(content))
         for file in manifest.files:
@@ -257,9 +264,23 @@ def _check_names(path: Path, files: Sequence[PackedFile]) -> None:
         raise FormatError(f"{path}: '{min(both)}' is a file and a folder")
 
 
+def _check_rows(path: Path, rows: Sequence[PackedRow]) -> None:
+    """Raise FormatError for rows that dvc.lock could not have: one twice, an output of two, a hash that is none."""
+    names = [row.name for row in rows]
+    outs = [out.path for row in rows for out in row.outs]
+    for what in (names, outs):
+        if len(set(what)) < len(what):
+            twice = next(one for one, before in pairwise(sorted(what)) if one == before)
+            raise FormatError(f"{path}: '{twice[:200]}' stands twice among the rows of the manifest")
+    for each in (each for row in rows for each in (*row.deps, *row.outs)):
+        if not _MD5.fullmatch(each.md5) or each.size < 0 or (each.nfiles is not None and each.nfiles < 0):
+            raise FormatError(f"{path}: '{each.path[:200]}': an MD5 as in dvc.lock and a size are needed")
+
+
 def is_path(path: str) -> bool:
     """Whether a path is one that a pack may hold: relative, plain, of no folder above."""
-    return all(map(_is_name, path.split("/")))
+    parts = path.split("/", _MAX_PARTS)
+    return len(parts) <= _MAX_PARTS and all(map(_is_name, parts))
 
 
 def _is_name(part: str) -> bool:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import google_crc32c
 import numpy as np
 import pytest
 
@@ -191,3 +192,21 @@ def test_a_file_of_no_array_is_said_though_the_manifest_has_it(path: Path) -> No
     (path / "s-0/pooled/c/1/0").write_text("hidden")
     relist(path)
     assert store.verify(path) == [f"{path}: file 's-0/pooled/c/1/0' belongs to no array"]
+
+
+def test_chunks_that_share_their_bytes_are_refused(tmp_path: Path) -> None:
+    """Else the index of a small file could promise more ids than memory holds, each with a checksum that fits."""
+    path = tmp_path / "f.zarr"
+    with store.create(path, {}) as writer:
+        writer.group("all", [f"{number:05}" for number in range(600)]).put("pooled", np.zeros((600, 2), np.float32))
+    file = path / "all/pooled/c/0/0"
+    content = file.read_bytes()
+    chunk_bytes = store.CHUNK_ROWS * 8 + 4
+    num_chunks = (len(content) - 4) // (chunk_bytes + 16)
+    assert num_chunks == 3
+    entry = np.array([0, chunk_bytes], "<u8").tobytes()
+    index = entry * num_chunks
+    forged = content[:chunk_bytes] + index + google_crc32c.value(index).to_bytes(4, "little")
+    file.write_bytes(forged)
+    relist(path)
+    assert store.verify(path) == [f"{path}: array 'all/pooled', shard 'c/0/0': chunk 1 shares bytes with others"]

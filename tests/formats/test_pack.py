@@ -87,7 +87,21 @@ def test_a_pack_that_is_too_short_or_too_long_is_refused_unread(path: Path, chan
         read(path)
 
 
-BAD_NAMES = ["../x", "/etc/x", "a//b", "a/./b", "a/../b", ".hidden", "a\\b", "a b", "a\x00b", "C:x", "ä", "x" * 101]
+BAD_NAMES = [
+    "../x",
+    "/etc/x",
+    "a//b",
+    "a/./b",
+    "a/../b",
+    ".hidden",
+    "a\\b",
+    "a b",
+    "a\x00b",
+    "C:x",
+    "ä",
+    "x" * 101,
+    "/".join("x" * 25),
+]
 
 
 @pytest.mark.parametrize("name", [*BAD_NAMES, "", "a/", "a.partial", "a.partial/b", "__pycache__/x", pack.MANIFEST])
@@ -117,7 +131,10 @@ def entries(*names: str) -> list[PackedFile]:
         ([PackedFile("a", -1, "0" * 64)], r"a size from 0 to 8 GiB"),
         ([PackedFile("a", 8 << 30, "0" * 64)], r"a size from 0 to 8 GiB"),
         ([PackedFile("a", 1, "zz")], r"and a SHA-256 are needed"),
-        ([PackedFile("a", 3 << 20, "0" * 64)], r"holds 0.0 GiB, more than the 0.000976562 GiB .* --max-gib"),
+        (
+            [PackedFile("a", 3 << 20, "0" * 64)],
+            r"holds 3 MB, more than the 1 MB that are let in; give a larger --max-size",
+        ),
     ],
 )
 def test_manifests_that_could_mislead_are_refused(path: Path, files: list[PackedFile], message: str) -> None:
@@ -175,3 +192,14 @@ def test_a_file_that_changes_while_it_is_packed_is_refused(path: Path) -> None:
                 path, manifest, lambda each, other=content: other if each.path == NAME else packs.CONTENTS[each.path]
             )
     assert read(path) == packs.CONTENTS
+
+
+def test_more_files_than_a_manifest_can_list_are_refused_before_they_are_packed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = pack.read_manifest(path)
+    monkeypatch.setattr(pack, "_MAX_MANIFEST_BYTES", 100)
+    with pytest.raises(DataError, match=r"3 files are more than one pack can list; make several packs"):
+        pack.write(path.with_name("b.pack"), manifest, lambda each: b"")
+    with pytest.raises(FormatError, match=r"does not begin with manifest.json"):
+        pack.read_manifest(path)

@@ -7,11 +7,18 @@ from tests.sharing.conftest import Clone, check_second_clone
 
 
 def with_remote(first: Clone, folder: Path) -> None:
-    first.run("dvc", "remote", "add", "--default", "team", str(folder))
+    """What `dvc remote add --default team FOLDER` writes, without another process."""
+    with (first.folder / ".dvc/config").open("a") as config:
+        config.write(f"    remote = team\n['remote \"team\"']\n    url = {folder}\n")
 
 
 def test_a_second_clone_has_all_and_nothing_to_do(first: Clone, tmp_path: Path) -> None:
+    before = (first.folder / ".dvc/config").read_text()
+    first.run("dvc", "remote", "add", "--default", "team", str(tmp_path / "remote"))
+    added = (first.folder / ".dvc/config").read_text()
+    (first.folder / ".dvc/config").write_text(before)
     with_remote(first, tmp_path / "remote")
+    assert (first.folder / ".dvc/config").read_text() == added
     check_second_clone(first)
 
 

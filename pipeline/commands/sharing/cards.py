@@ -60,7 +60,7 @@ def lines(described: Mapping[str, Any], indent: str = "") -> Iterator[str]:
         facts = {
             "SHA-256": file["sha256"],
             "values": f"{file['num_values']} in {file['num_tensors']} tensors",
-            "classes seen": "not said" if seen is None else f"{len(seen)}: {_short(names or seen)}",
+            "classes seen": f"{len(seen)}: {_short(names or seen)}" if isinstance(seen, list) else "not said",
             "classes unseen": "not said" if file["classes_unseen"] is None else _short(file["classes_unseen"]),
             "selected": file["selection"],
             **{key: _short(value) for key, value in file["metadata"].items()},

@@ -14,13 +14,14 @@ from typing import Any
 from pipeline.commands.sharing import cards
 from pipeline.commands.sharing.checks import output_faults
 from pipeline.commands.sharing.listing import first_commit
-from pipeline.commands.sharing.project import Project, chosen, printable, size, stores, weights
+from pipeline.commands.sharing.project import Project, chosen, printable, stores, weights
 from pipeline.core import checkout, dag
 from pipeline.core.dag import Instance
 from pipeline.core.dvc_hash import files_below
 from pipeline.core.errors import DataError
 from pipeline.core.params import PARAMS_FILE
 from pipeline.core.progress import track
+from pipeline.core.sizes import size_text
 from pipeline.formats import pack
 from pipeline.formats.pack import Kind, Manifest, PackedRow, Tracked
 
@@ -90,7 +91,7 @@ def read(file: Path) -> Iterator[str]:
 def described(manifest: Manifest) -> Iterator[str]:
     """What a pack holds and rests on, line by line."""
     total = sum(file.size for file in manifest.files)
-    yield f"{manifest.kind}: {len(manifest.rows)} rows, {len(manifest.files)} files, {size(total)}"
+    yield f"{manifest.kind}: {len(manifest.rows)} rows, {len(manifest.files)} files, {size_text(total)}"
     yield f"licence: {manifest.licence}"
     yield from [f"note: {manifest.note}"] if manifest.note else []
     libraries = ", ".join(f"{name} {version}" for name, version in sorted(manifest.packed_by.libraries.items()))

@@ -6,21 +6,22 @@ checked like outputs of our own, and only then takes its place.
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from pipeline.commands.sharing.checks import output_faults
-from pipeline.commands.sharing.locking import record
-from pipeline.commands.sharing.project import Project, printable, size
+from pipeline.commands.sharing.locking import entry, record
+from pipeline.commands.sharing.project import Project, printable
 from pipeline.core.dvc_hash import FOLDER, content_hash
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.hashing import file_digest
 from pipeline.core.outputs import PARTIAL, remove, whole_folder
 from pipeline.core.progress import track
 from pipeline.core.runs import CACHE
+from pipeline.core.sizes import size_text
 from pipeline.formats import pack
 from pipeline.formats.pack import Kind, Manifest, Pack, PackedFile, Tracked
 
@@ -56,12 +57,7 @@ def take(file: Path, kind: Kind, project: Project, *, force: bool, max_bytes: in
             raise DataError(f"{file}: a pack of {manifest.kind}; run `unseen {manifest.kind} import {file}`")
         outs = _outs(file, manifest)
         there = {path: _state(project.root / path, out) for path, out in outs.items()}
-        differing = [path for path, state in there.items() if state == "differs"]
-        if differing and not force:
-            raise DataError(
-                f"{differing[0]} is there and differs from the pack's{_more(differing)}; move it away, or give --force "
-                "to replace it"
-            )
+        _check_own([path for path, state in there.items() if state == "differs"], outs, project, force=force)
         wanted = [path for path, state in there.items() if state != "same"]
         _check_space(project.root, sum(outs[path].size for path in wanted))
         scratch = {path: _scratch(project.root / path) for path in wanted}
@@ -73,7 +69,7 @@ def take(file: Path, kind: Kind, project: Project, *, force: bool, max_bytes: in
         _verify(file, outs, scratch)
         (kept / pack.MANIFEST).write_bytes(msgspec.json.encode(manifest))
         _place({project.root / path: folder for path, folder in scratch.items()})
-    unlike = dict(_unlike(manifest, project))
+    unlike = dict(_unlike(manifest, project, force=force))
     rows = [row for row in manifest.rows if row.name not in unlike]
     evaluates = [row for row in manifest.evaluates if row in project.by_name]  # what it says else is never shown
     as_before = sorted(set(outs) - set(wanted))
@@ -81,9 +77,10 @@ def take(file: Path, kind: Kind, project: Project, *, force: bool, max_bytes: in
 
 
 def kept(root: Path) -> Iterator[Manifest]:
-    """The manifests of the packs that were imported into a checkout."""
+    """The manifests of the packs that were imported into a checkout, but those that cannot be read (any more)."""
     for file in sorted((root / KEPT).glob(f"*/{pack.MANIFEST}")):
-        yield msgspec.json.decode(file.read_bytes(), type=Manifest)
+        with suppress(msgspec.DecodeError, OSError):
+            yield msgspec.json.decode(file.read_bytes(), type=Manifest)
 
 
 def _outs(file: Path, manifest: Manifest) -> dict[str, Tracked]:
@@ -93,11 +90,19 @@ def _outs(file: Path, manifest: Manifest) -> dict[str, Tracked]:
         column, stage, *rest = path.split("/")
         if not pack.is_path(path) or not rest or stage not in _MAY_HOLD.get(column, ()):
             raise FormatError(f"{file}: '{path[:200]}' is no output that a pack may hold")
-        if any(other != path and other.startswith(f"{path}/") for other in outs):
-            raise FormatError(f"{file}: one output lies in another, '{path}'")
+        above = ("/".join([column, stage, *rest[:end]]) for end in range(1, len(rest)))
+        if inside := next((one for one in above if one in outs), None):
+            raise FormatError(f"{file}: one output lies in another, '{inside}'")
+    sizes: dict[str, list[int]] = {path: [] for path in outs}
     for packed in manifest.files:
-        if packed.path not in _CARDS and _out_of(packed.path, outs) is None:
+        if packed.path in _CARDS:
+            continue
+        if (holder := _out_of(packed.path, outs)) is None:
             raise FormatError(f"{file}: '{packed.path}' belongs to no row of the pack")
+        sizes[holder].append(packed.size)
+    for path, out in outs.items():
+        if (sum(sizes[path]), len(sizes[path])) != (out.size, 1 if out.nfiles is None else out.nfiles):
+            raise FormatError(f"{file}: '{path}' has other files or bytes in the pack than its row says")
     return outs
 
 
@@ -117,6 +122,24 @@ def _state(path: Path, out: Tracked) -> str:
     return "same" if content_hash(path) == out.md5 else "differs"
 
 
+def _check_own(differing: Sequence[str], outs: Mapping[str, Tracked], project: Project, *, force: bool) -> None:
+    """Raise DataError where a pack would take the place of something else, on the disk or in dvc.lock alone."""
+    if force:
+        return
+    if differing:
+        raise DataError(
+            f"{differing[0]} is there and differs from the pack's{_more(differing)}; move it away, or give --force "
+            "to replace it"
+        )
+    recorded = {path: project.recorded_out(path) for path in outs}
+    others = [path for path, entry in recorded.items() if entry and entry.get("md5") != outs[path].md5]
+    if others:
+        raise DataError(
+            f"{others[0]}: dvc.lock has recorded other bytes than the pack's{_more(others)}; `dvc checkout` or "
+            "`dvc pull` may bring yours, --force replaces them"
+        )
+
+
 def _more(paths: Sequence[str]) -> str:
     return f" (and {len(paths) - 1} more)" if len(paths) > 1 else ""
 
@@ -125,7 +148,7 @@ def _check_space(root: Path, num_bytes: int) -> None:
     free = shutil.disk_usage(root).free
     if num_bytes > free:
         raise DataError(
-            f"{root}: {size(free)} are free, the pack needs {size(num_bytes)}; make room and run this again"
+            f"{root}: {size_text(free)} are free, the pack needs {size_text(num_bytes)}; make room and run this again"
         )
 
 
@@ -184,8 +207,8 @@ def _place(moves: Mapping[Path, Path]) -> None:
             remove(old)
 
 
-def _unlike(manifest: Manifest, project: Project) -> Iterator[tuple[str, str]]:
-    """Rows of a pack that this checkout has not, or has with other settings."""
+def _unlike(manifest: Manifest, project: Project, *, force: bool) -> Iterator[tuple[str, str]]:
+    """Rows of a pack that this checkout has not, has with other settings or, without `force`, made of other inputs."""
     for row in manifest.rows:
         instance = project.by_name.get(row.name)
         if instance is None:
@@ -196,6 +219,8 @@ def _unlike(manifest: Manifest, project: Project) -> Iterator[tuple[str, str]]:
             instance.outs
         ):
             yield row.name, "dvc.yaml has it read or write other files"
+        elif not force and (own := project.recorded(instance)) and own != entry(row):
+            yield row.name, "dvc.lock has the same outputs, made of other inputs or settings"
 
 
 def lines(done: Imported) -> Iterator[str]:
@@ -205,9 +230,10 @@ def lines(done: Imported) -> Iterator[str]:
     yield f"licence: {printable(done.manifest.licence)}"
     yield from [f"note: {printable(done.manifest.note)}"] if done.manifest.note else []
     yield from (
-        f"{row}: {how}; dvc.lock does not have it, `dvc repro` would make it anew" for row, how in done.unlike.items()
+        f"{row}: {how}; dvc.lock stays as it was, `dvc repro` may make it anew" for row, how in done.unlike.items()
     )
     if done.recorded:
         yield f"dvc.lock has {len(done.recorded)} rows of the pack: {', '.join(done.recorded)}"
+        yield "that they were made as it says is the word of who packed them; `dvc repro --force ROW` makes one anew"
     if done.evaluates:
         yield f"to compute the figures: dvc repro -s fingerprint {' '.join(done.evaluates)}"

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.commands.sharing import cards, checks, importing
-from pipeline.commands.sharing.project import Project, chosen, name_of, printable, size, stores, weights
+from pipeline.commands.sharing.project import Project, chosen, name_of, printable, stores, weights
 from pipeline.core.errors import UnseenError
 from pipeline.core.params import PARAMS_FILE
+from pipeline.core.sizes import size_text
 from pipeline.core.store import Store
 
 
@@ -39,7 +40,7 @@ def list_weights(project: Project) -> Iterator[str]:
                 continue
             seen = header.meta.get("training_classes")
             taught = f", taught {len(seen)} classes" if isinstance(seen, list) else ""
-            yield f"  {file.name}  {size(file.stat().st_size)}, {header.num_values} values{taught}"
+            yield f"  {file.name}  {size_text(file.stat().st_size)}, {header.num_values} values{taught}"
 
 
 def about_stores(asked: Sequence[str], project: Project) -> Iterator[str]:
@@ -116,7 +117,7 @@ def _stage(project: Project, path: str) -> str:
 
 
 def _size(folder: Path) -> str:
-    return size(sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()))
+    return size_text(sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()))
 
 
 def _arrays(store: Store, group: str) -> Iterator[str]:

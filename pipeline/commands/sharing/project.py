@@ -128,18 +128,6 @@ def chosen(asked: Sequence[str], known: Iterable[str], what: str) -> list[str]:
     return found
 
 
-def size(num_bytes: int) -> str:
-    """A number of bytes as people say it.
-
-    >>> size(999), size(1_345_027), size(64 << 30)
-    ('999 B', '1.3 MB', '68.7 GB')
-    """
-    amount, units = float(num_bytes), ["B", "kB", "MB", "GB"]
-    while amount >= 1000 and len(units) > 1:
-        amount, units = amount / 1000, units[1:]
-    return f"{num_bytes} B" if units[0] == "B" else f"{amount:.1f} {units[0]}"
-
-
 def printable(text: object) -> str:
     """Text of a file from outside as a terminal may show it."""
     line = " ".join(str(text).split())

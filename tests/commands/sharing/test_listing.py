@@ -22,10 +22,10 @@ def run(*words: str, code: int = 0) -> list[str]:
 def test_every_store_is_listed_with_its_row_groups_and_arrays(finished: Path) -> None:
     lines = run("features", "list")
     assert [line for line in lines if not line.startswith(" ")] == [
-        "align/demo-net/scores  2.6 kB, align@demo-net, as large as in dvc.lock",
-        "embed/demo-t  2.4 kB, embed@demo-t, as large as in dvc.lock",
-        "extract/demo-net  2.7 kB, extract@demo-net, as large as in dvc.lock",
-        "preprocess/demo/skeleton-r  4.5 kB, preprocess@demo-skeleton-r, as large as in dvc.lock",
+        "align/demo-net/scores  3 kB, align@demo-net, as large as in dvc.lock",
+        "embed/demo-t  2 kB, embed@demo-t, as large as in dvc.lock",
+        "extract/demo-net  3 kB, extract@demo-net, as large as in dvc.lock",
+        "preprocess/demo/skeleton-r  4 kB, preprocess@demo-skeleton-r, as large as in dvc.lock",
     ]
     assert "  s-0  12 ids; pooled 12x3 float32" in lines
     assert "  clips  12 ids; array 60x3 float32, array.offsets 13 int64" in lines
@@ -45,7 +45,18 @@ def test_a_store_of_no_row_or_of_another_size_is_said(finished: Path) -> None:
 def test_a_store_that_cannot_be_opened_does_not_hide_the_others(finished: Path) -> None:
     (finished / made.TEXTS / "zarr.json").write_text("{")
     lines = run("features", "list")
-    assert any("no readable store there; run `dvc repro embed@demo-t`" in line for line in lines)
+    assert any(line.endswith("is cut short or changed; run `dvc repro embed@demo-t`") for line in lines)
+    assert any(line.startswith("preprocess/") for line in lines)
+
+
+def test_an_array_that_cannot_be_described_does_not_hide_the_others(finished: Path) -> None:
+    (finished / made.TEXTS / "label/pooled/zarr.json").write_text("{" + " " * 10)
+    lines = run("features", "list")
+    assert any("is missing or cut short; run `dvc repro embed@demo-t`" in line for line in lines)
+    file = finished / made.STORE / "s-0/pooled/zarr.json"
+    file.write_bytes(b"{" * file.stat().st_size)  # as long as its manifest says
+    lines = run("features", "list")
+    assert any("file 's-0/pooled/zarr.json' is cut short or changed; run `dvc repro extract" in line for line in lines)
     assert any(line.startswith("preprocess/") for line in lines)
 
 
@@ -69,6 +80,9 @@ def test_info_of_a_store_that_was_changed_says_so(finished: Path) -> None:
 def test_a_wrong_name_is_answered_with_the_right_one(finished: Path) -> None:
     with pytest.raises(DataError, match=r"no features 'extract/demo-nte' .*did you mean 'extract/demo-net'\?.* list"):
         run("features", "info", "extract/demo-nte")
+    for kind in ("features", "weights"):
+        with pytest.raises(DataError, match=r"x' below features/"):
+            run(kind, "info", "x" * 300)  # longer than a file's name can be
 
 
 def test_outside_of_a_checkout_the_commands_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,8 +157,9 @@ def test_weights_under_another_name_or_without_metadata_are_refused(finished: Pa
     (line,) = rewritten(finished, name="s-1")
     assert "its name should be s-0.safetensors" in line
     (finished / made.NET / "s-1.safetensors").unlink()
-    (line,) = rewritten(finished, training_classes="all")
+    (line,) = rewritten(finished, training_classes=7)
     assert "should be lists of class ids" in line
+    assert "    classes seen: not said" in run("weights", "info", "pretrain")
     file = finished / made.NET / "s-0.safetensors"
     header = json.dumps({"x": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
     file.write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
