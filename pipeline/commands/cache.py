@@ -111,6 +111,11 @@ def _indexes(root: Path) -> list[tuple[Path, ...]]:
     return [(path, path.with_suffix(".json")) for path in root.rglob("*.faiss")]
 
 
+def _imported(root: Path) -> list[tuple[Path, ...]]:
+    """What is kept of imported packs: <digest>/manifest.json and cards."""
+    return [(path,) for path in root.glob("*") if path.is_dir() and not path.name.endswith(_UNFINISHED)]
+
+
 def _logs(root: Path) -> list[tuple[Path, ...]]:
     return [(path,) for path in root.glob("*.jsonl")]
 
@@ -143,6 +148,7 @@ KINDS = {
     "texts": Kind("vectors of texts", _packs, _entries),
     "parts": Kind("finished parts", _parts, _one),
     "index": Kind("search indexes", _indexes, _one),
+    "packs": Kind("licences and cards of imported packs", _imported, _one),
     "runs": Kind("run logs", _logs, _rows),
 }
 PACKED = ("samples", "encoded", "texts")

@@ -82,6 +82,7 @@ def test_every_kind_is_counted(root):
         put(root / "parts/align/row" / name / "weights.bin", "1234")
     put(root / "index/row/s0-0/video.faiss", "12345")
     put(root / "index/row/s0-0/video.json", "12345")
+    put(root / "packs/0123/manifest.json", "{}")
     put(root / "runs/align.jsonl", "{}\n{}\n")
     today = time.strftime("%Y-%m-%d", time.gmtime())
     found = {row[0]: row for row in table(root)}
@@ -92,8 +93,9 @@ def test_every_kind_is_counted(root):
     assert found["texts"][-1] == time.strftime("%Y-%m-%d", time.gmtime(time.time() - 2 * DAY))
     assert found["parts"][3:] == ["2", "8", "B", "2", today]
     assert found["index"][3:] == ["1", "10", "B", "2", today]
+    assert found["packs"][7:] == ["1", "2", "B", "1", today]
     assert found["runs"][3:] == ["2", "6", "B", "1", today]
-    assert list(found) == ["kind", "samples", "encoded", "texts", "parts", "index", "runs"]
+    assert list(found) == ["kind", "samples", "encoded", "texts", "parts", "index", "packs", "runs"]
 
 
 def leftovers(root):

@@ -13,6 +13,7 @@ from typing import Any
 
 from pipeline.commands.sharing import cards
 from pipeline.commands.sharing.checks import output_faults
+from pipeline.commands.sharing.importing import kept
 from pipeline.commands.sharing.listing import first_commit
 from pipeline.commands.sharing.project import Project, chosen, printable, stores, weights
 from pipeline.core import checkout, dag
@@ -66,6 +67,7 @@ def export(request: Request, out: Path, project: Project) -> Manifest:
     outs = [out_path for row in taken for out_path in row.outs]
     for out_path in track(outs, total=len(outs), what="checked"):
         _check(out_path, project)
+    _check_licence(request, rows, project)
     contents = _contents(outs, project) | _cards(request, project)
     manifest = pack.manifest(
         kind=request.kind,
@@ -81,6 +83,20 @@ def export(request: Request, out: Path, project: Project) -> Manifest:
     )
     pack.write(out, manifest, lambda file: contents[file.path])
     return manifest
+
+
+def _check_licence(request: Request, rows: Sequence[Instance], project: Project) -> None:
+    """Raise DataError where an output came in a pack under another licence: it is not ours to give another."""
+    licences = {
+        out.md5: manifest.licence for manifest in kept(project.root) for row in manifest.rows for out in row.outs
+    }
+    for out in (out for row in rows for out in _packed(row, project).outs):
+        licence = licences.get(out.md5, request.licence.strip())
+        if licence != request.licence.strip():
+            raise DataError(
+                f"{out.path} came in a pack under '{printable(licence)}': say --licence '{printable(licence)}', "
+                "or leave it out"
+            )
 
 
 def read(file: Path) -> Iterator[str]:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,15 @@ def test_importing_twice_changes_nothing(finished: Path, clone: Path) -> None:
     done = take(file, clone)
     assert (done.placed, set(done.as_before)) == ([], WANTED)
     assert files(clone) == before
+
+
+def test_what_came_under_a_licence_goes_on_under_it(finished: Path, clone: Path, tmp_path: Path) -> None:
+    take(exported(finished, "pretrain/demo-net", kind="weights"), clone, kind="weights")
+    again = partial(exporting.Request, "weights", ["pretrain/demo-net"], note="")
+    with pytest.raises(DataError, match=r"came in a pack under 'CC-BY-4.0': say --licence 'CC-BY-4.0', or leave it"):
+        exporting.export(again(licence="MIT"), tmp_path / "other.pack", project.read(clone))
+    assert not (tmp_path / "other.pack").exists()
+    exporting.export(again(licence="CC-BY-4.0"), tmp_path / "same.pack", project.read(clone))
 
 
 def test_what_is_there_and_differs_is_replaced_only_when_told(finished: Path, clone: Path) -> None:
