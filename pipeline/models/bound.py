@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from pipeline.models.encoder import SortingEncoder, encoder_of
+from pipeline.models.encoder import encoder_of
 
 
 class BoundEncoder(nn.Module):
@@ -19,10 +19,7 @@ class BoundEncoder(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.dim = dim
-        inner = encoder_of(encoder)
-        self.projection = nn.Linear(inner.dim, dim, bias=False)
-        if isinstance(inner, SortingEncoder):
-            self.kinds = inner.kinds
+        self.projection = nn.Linear(encoder_of(encoder).dim, dim, bias=False)
 
     @property
     def parts(self) -> Mapping[str, int]:

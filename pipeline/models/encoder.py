@@ -17,10 +17,6 @@ An encoder of several networks also has (`StreamedEncoder`):
 - `by_stream`: the vectors of each network; joined end to end they are the clip's.
 - `dims`: their sizes.
 
-An encoder that computes more for some clips than for others also has (`SortingEncoder`):
-
-- `kinds`: which clips it computes alike.
-
 A recipe of pictures, which prepares clips for encoders, has:
 
 - `view`: which part of a recorded picture it keeps.
@@ -75,17 +71,6 @@ class StreamedEncoder(Encoder, Protocol):
 
     def by_stream(self, x_NCT: Tensor, /) -> list[Tensor]:
         """The vectors of each network; joined along D they are feature_ND."""
-
-
-@runtime_checkable
-class SortingEncoder(Encoder, Protocol):
-    """An encoder that computes more for some clips than for others, such as one pass for each body of a clip.
-
-    The sizes of what it adds up then depend on all clips of a batch, and with them the last bits of every vector.
-    """
-
-    def kinds(self, x_NCT: Tensor, /) -> Tensor:
-        """kind_NK: clips with equal rows are of one kind; of a batch of one kind no vector depends on the others."""
 
 
 @runtime_checkable

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from pipeline.models import text_space
-from pipeline.models.encoder import PictureEncoder, SortingEncoder, encoder_of
+from pipeline.models.encoder import PictureEncoder, encoder_of
 
 
 class MappedEncoder(nn.Module):
@@ -24,8 +24,6 @@ class MappedEncoder(nn.Module):
         self.map = nn.Linear(inner.dim, dim)
         if isinstance(inner, PictureEncoder):
             self.places, self.stride = inner.places, inner.stride
-        if isinstance(inner, SortingEncoder):
-            self.kinds = inner.kinds
 
     def forward(self, x_NCT: Tensor) -> Tensor:
         """mapped_NT."""

@@ -1,7 +1,7 @@
 """What a frozen encoder gives for clips, from the side cache or computed: a block of clips at a time, in any process.
 
 An entry is named by all that decides it: the clip's array, the weights, the code, the libraries, and how batches are
-run. Batches are such that the other clips of one change nothing (`encoding.outputs`). So a new clip costs its own
+run. Each clip is encoded alone, so that no other changes its bytes (`encoding.outputs`). So a new clip costs its own
 encoding, a killed run goes on where it stopped, and warm and cold runs write the same bytes.
 """
 
@@ -12,11 +12,9 @@ from functools import cache
 from importlib.metadata import version
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor
 
 from pipeline.compute import shared as compute_engines
 from pipeline.compute.shared import Compute
@@ -128,7 +126,7 @@ class EncodedClips:
             "weights": source.weights_hash,
             "code": _code(source.request.modality, source.request.encoder),
             "libraries": {name: version(name) for name in _LIBRARIES},
-            "batches": batches.model_dump(),
+            "num_threads": batches.num_threads,
             "device": "cpu",
         }
         self._decided_by = value_digest(decided_by)
@@ -192,7 +190,7 @@ class EncodedClips:
         encoder = _loaded(self._source)
         read = self._read(_spread(range(len(self._clips.arrays))))
         with encoding.frozen(self._batches):
-            found = encoding.outputs(encoder, lambda x_NCT: (encoder(x_NCT),), read, self._batches)
+            found = encoding.outputs(lambda x_NCT: (encoder(x_NCT),), read)
             return all(pooled_D.numpy().tobytes() == pooled(row).tobytes() for row, (pooled_D,) in found)
 
     def _read(self, rows: list[int]) -> Iterator[tuple[int, Array]]:
@@ -303,7 +301,7 @@ class _Work:
         along = [] if witness is None else [(witness[0], True)]
         read = _read_rows(self._clips, [row for row, _ in along] + rows, self._block.batches)
         items = (((row, is_along), x_CT) for (row, is_along), (_, x_CT) in zip([*along, *asked], read, strict=True))
-        for (row, is_along), found in self._outputs(compute, items):
+        for (row, is_along), found in encoding.outputs(compute, items):
             if is_along and witness is not None:
                 agrees = found[0].numpy().tobytes() == witness[1].tobytes()
                 continue
@@ -323,7 +321,7 @@ class _Work:
             for row, x_CTVM in _read_rows(self._clips, self._rows, self._block.batches)
             for number, variant in enumerate(encoding.variants(x_CTVM, self._clips.ids[row], axis, masked))
         )
-        for (row, number), (pooled_D,) in self._outputs(lambda x_NCT: (encoder(x_NCT),), items):
+        for (row, number), (pooled_D,) in encoding.outputs(lambda x_NCT: (encoder(x_NCT),), items):
             known = waiting.setdefault(row, {})
             known[number] = pooled_D.numpy()
             if len(known) == masked.num_variants:
@@ -336,26 +334,19 @@ class _Work:
         assert isinstance(encoder, PictureEncoder)
         frames, height, width = self._clips[:1].shape[2:]
         items = _read_rows(self._clips, self._rows, self._block.batches)
-        for row, (places_DSGP,) in self._outputs(lambda x_NCT: (encoder.places(x_NCT),), items):
+        for row, (places_DSGP,) in encoding.outputs(lambda x_NCT: (encoder.places(x_NCT),), items):
             boxes = self._block.boxes[row]
             region_KD = encoding.region_means(encoder, places_DSGP, boxes, (frames, height, width))
             self._keep(pack, row, "regions", region_KD)
-
-    def _outputs(self, compute: Callable[[Tensor], Sequence[Tensor]], items: Iterable[tuple[Any, Array]]) -> Any:
-        return encoding.outputs(self._encoder, compute, items, self._block.batches)
 
     def _keep(self, pack: Pack, row: int, name: str, array: Array) -> None:
         pack.keep(self._block.keys[row][name], {}, array)
 
     def _witness(self) -> tuple[int, Array] | None:
-        """A clip of the cache, of the kind of the first clip if there is one, so that it takes the place of filling."""
+        """A clip of the cache."""
         cached = ArrayCache(self._block.cache)
-        known = {row: entry[1] for row, key in self._block.witnesses.items() if (entry := cached.load(key)) is not None}
-        if not known:
-            return None
-        kinds = {row: encoding.kind(self._encoder, self._clips[[row]][0]) for row in (*known, self._rows[0])}
-        row = next((row for row in known if kinds[row] == kinds[self._rows[0]]), next(iter(known)))
-        return row, known[row]
+        known = ((row, cached.load(key)) for row, key in self._block.witnesses.items())
+        return next(((row, entry[1]) for row, entry in known if entry is not None), None)
 
 
 def remember(source: Source, encoder: FrozenEncoder) -> None:

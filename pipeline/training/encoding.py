@@ -16,7 +16,7 @@ from pipeline.core.boxes import Boxes
 from pipeline.core.errors import DataError
 from pipeline.core.params import Params
 from pipeline.models import regions
-from pipeline.models.encoder import Encoder, PictureEncoder, SortingEncoder
+from pipeline.models.encoder import Encoder, PictureEncoder
 from pipeline.training.determinism import deterministic
 
 if TYPE_CHECKING:  # else an edit of how arrays are stored would encode every clip again
@@ -66,7 +66,7 @@ def encode(encoder: Encoder, clips: "ClipArrays", batches: Batches) -> Array:
     """pooled_ND of a frozen encoder in eval mode."""
     pooled_ND = np.empty((len(clips), encoder.dim), np.float32)
     with frozen(batches):
-        for row, (pooled_D,) in outputs(encoder, lambda x_NCT: (encoder(x_NCT),), _one_by_one(clips, batches), batches):
+        for row, (pooled_D,) in outputs(lambda x_NCT: (encoder(x_NCT),), _one_by_one(clips, batches)):
             pooled_ND[row] = pooled_D.numpy()
     return pooled_ND
 
@@ -77,44 +77,15 @@ def _one_by_one(clips: "ClipArrays", batches: Batches) -> Iterator[tuple[int, Ar
 
 
 def outputs(
-    encoder: Encoder,
-    compute: Callable[[Tensor], Sequence[Tensor]],
-    items: Iterable[tuple[T, Array]],
-    batches: Batches,
+    compute: Callable[[Tensor], Sequence[Tensor]], items: Iterable[tuple[T, Array]]
 ) -> Iterator[tuple[T, list[Tensor]]]:
-    """What `compute` gives for each clip: its rows of the tensors that it gives for a batch. To be run in `frozen`.
+    """What `compute` gives for each clip, which is named by any value. To be run in `frozen`.
 
-    A clip is named by any value; clips come out in the order in which batches fill up, not in that of `items`. Every
-    batch has the same number of clips, all of one of the encoder's kinds; the last ones are filled up with a clip of
-    theirs. So a clip's bytes depend neither on its place nor on the clips beside it.
+    Each clip is computed alone: of several at a time the last bits would depend on the clip's place among them, with
+    some processors and numbers of threads, and a vector that was kept could not stand beside a new one.
     """
-    waiting: dict[bytes, list[tuple[T, Tensor]]] = {}
     for name, x_CT in items:
-        x = torch.tensor(x_CT)  # a copy: what waits must not keep all that was read with it
-        batch = waiting.setdefault(kind(encoder, x_CT), [])
-        batch.append((name, x))
-        if len(batch) == batches.batch_size:
-            yield from _computed(compute, batch, batches)
-            batch.clear()
-    for batch in waiting.values():
-        if batch:
-            yield from _computed(compute, batch, batches)
-
-
-def kind(encoder: Encoder, x_CT: Array) -> bytes:
-    """Of which of the encoder's kinds a clip is."""
-    if not isinstance(encoder, SortingEncoder):
-        return b""
-    return encoder.kinds(torch.from_numpy(x_CT[None]))[0].numpy().tobytes()
-
-
-def _computed(
-    compute: Callable[[Tensor], Sequence[Tensor]], batch: list[tuple[T, Tensor]], batches: Batches
-) -> Iterator[tuple[T, list[Tensor]]]:
-    filled = batch + [batch[0]] * (batches.batch_size - len(batch))
-    tensors = compute(torch.stack([x for _, x in filled]))
-    for place, (name, _) in enumerate(batch):
-        yield name, [tensor[place] for tensor in tensors]
+        yield name, [tensor[0] for tensor in compute(torch.tensor(x_CT[None]))]  # aligned alike
 
 
 def variants(x_CTVM: Array, clip_id: str, axis: int, masked: Masked) -> Iterator[Array]:

@@ -118,7 +118,7 @@ def all_bytes(encoder, x, rows, batches):
         return [*tensors, encoder.places(x_NCT)] if isinstance(encoder, PictureEncoder) else tensors
 
     with frozen(batches):
-        found = dict(outputs(encoder, compute, ((row, x[row]) for row in rows), batches))
+        found = dict(outputs(compute, ((row, x[row]) for row in rows)))
     pooled_ND = encode(encoder, InMemory(x[list(rows)], [str(row) for row in rows]), batches)
     assert all(
         pooled_D.tobytes() == found[row][0].numpy().tobytes() for row, pooled_D in zip(rows, pooled_ND, strict=True)

@@ -38,10 +38,6 @@ class BodyEncoder(nn.Module):
         body_PDSV: Tensor = self.blocks(x_PCTV)
         return body_PDSV
 
-    def kinds(self, x_NCTVM: Tensor) -> Tensor:
-        """kind_NM: which of its bodies a clip has."""
-        return present(x_NCTVM)
-
     def forward(self, x_NCTVM: Tensor) -> Tensor:
         """feature_ND: the mean over frames and joints, then over the bodies present; 0 for a clip without a body."""
         return clip_feature(*self._encode(x_NCTVM))
@@ -83,13 +79,9 @@ class BodyEncoder(nn.Module):
 
 def bodies(x_NCTVM: Tensor) -> tuple[Tensor, Tensor]:
     """x_PCTV of the bodies present, clip by clip, and which those are (N, M)."""
-    present_NM = present(x_NCTVM)
-    return x_NCTVM.permute(0, 4, 1, 2, 3)[present_NM], present_NM
-
-
-def present(x_NCTVM: Tensor) -> Tensor:
-    """present_NM: a body is absent if all its numbers are 0."""
-    return (x_NCTVM.permute(0, 4, 1, 2, 3) != 0).flatten(2).any(2)
+    x_NMCTV = x_NCTVM.permute(0, 4, 1, 2, 3)
+    present_NM = (x_NMCTV != 0).flatten(2).any(2)
+    return x_NMCTV[present_NM], present_NM
 
 
 def pooled(body_PDSV: Tensor) -> Tensor:

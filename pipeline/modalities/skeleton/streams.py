@@ -20,7 +20,7 @@ from pipeline.core import members
 from pipeline.core import params as core_params
 from pipeline.core.errors import ParamsError
 from pipeline.core.joints import JointLayout
-from pipeline.modalities.skeleton._bodies import BodyEncoder, bodies, clip_feature, mean_body, present
+from pipeline.modalities.skeleton._bodies import BodyEncoder, bodies, clip_feature, mean_body
 
 Stream = Literal["joint", "bone", "joint_motion", "bone_motion"]
 
@@ -53,10 +53,6 @@ class Encoder(nn.Module):
         nearer = dict(layout.edges)
         parents = [nearer.get(joint, joint) for joint in range(layout.num_joints)]
         self.register_buffer("parent_V", torch.tensor(parents), persistent=False)
-
-    def kinds(self, x_NCTVM: Tensor) -> Tensor:
-        """kind_NM: which of its bodies a clip has."""
-        return present(x_NCTVM)
 
     def forward(self, x_NCTVM: Tensor) -> Tensor:
         """feature_ND; 0 for a clip without a body."""
