@@ -29,16 +29,12 @@ _SILENT = frozenset(
                 "orphans",
                 "progress",
                 "readers",
-                "refusals",
                 "repro",
                 "runs",
                 "shared_arrays",
             )
         ),
-        *(
-            f"pipeline.compute.{name}"
-            for name in ("_clusters", "_in_flight", "_same_place", "dask", "inline", "processes", "shared")
-        ),
+        *(f"pipeline.compute.{name}" for name in ("inline", "processes")),
     }
 )
 

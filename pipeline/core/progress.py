@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, Task, TaskID
+    from rich.progress import Progress, TaskID
 
 T = TypeVar("T")
 
@@ -67,15 +67,9 @@ def say(text: str) -> None:
 
 def _bars() -> "Progress":
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
-    from rich.text import Text
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    class Rate(ProgressColumn):
-        def render(self, task: "Task") -> Text:
-            speed = task.finished_speed or task.speed
-            return Text(rate(speed) if speed else "")
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=Console(stderr=True), speed_estimate_period=_SECONDS_LOOKED_BACK)
 
 
@@ -98,15 +92,6 @@ def _lines(items: Iterable[T], total: int, what: str) -> Iterator[T]:
         yield item
         now = time.monotonic()
         if now - last >= _SECONDS_BETWEEN_LINES and done < total:
-            a_second = done / (now - start)
-            say(f"{what}: {done}/{total}, {rate(a_second)}, {(total - done) / a_second:.0f} s left")
+            rate = done / (now - start)
+            say(f"{what}: {done}/{total}, {rate:.1f}/s, {(total - done) / rate:.0f} s left")
             last = now
-
-
-def rate(a_second: float) -> str:
-    """A speed in words; of slow items, such as blocks of clips, by the minute.
-
-    >>> rate(12.34), rate(0.05)
-    ('12.3/s', '3.0/min')
-    """
-    return f"{a_second:.1f}/s" if a_second >= 1 else f"{60 * a_second:.1f}/min"

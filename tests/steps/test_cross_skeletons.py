@@ -69,8 +69,7 @@ class Data:
         row |= {"tokens": False, "masked": None, "regions": False}
         batches = encoding.Batches(batch_size=16, num_threads=1)
         asked = parse(extract.Row, row, "test")
-        where = {"arrays": self.root / "x.zarr", "weights": weights, "out": self.root / out}
-        extract.extract(asked, batches, Compute(engine="inline", num_workers=1), key="k", **where)
+        extract.extract(asked, batches, key="k", arrays=self.root / "x.zarr", weights=weights, out=self.root / out)
 
     @property
     def where(self):
