@@ -126,10 +126,12 @@ def _dvc() -> int:
     """
     import psutil
 
-    for process in psutil.Process().parents():
-        with suppress(psutil.Error):
-            if process.name() not in _SHELLS:
-                return int(process.pid)
+    with suppress(psutil.Error):
+        parent = psutil.Process().parent()
+        while parent is not None and parent.name() in _SHELLS:
+            parent = parent.parent()
+        if parent is not None:
+            return int(parent.pid)
     return os.getppid()
 
 
