@@ -2,6 +2,7 @@
 # make test: install, then lint, format, types, import contracts and tests.
 # make docs: pages of the Python API, from its docstrings, in docs/api.
 # make mutants: small faults put into the modules that decide numbers; which of them no test notices.
+# make faults: stages killed at random moments, which must go on as if nothing had been.
 # make fuzz: minutes of damaged files for every reader of files from outside.
 PYTHON ?= python3
 BIN := .venv/bin
@@ -9,7 +10,7 @@ JOBS ?= 2
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export HF_HUB_OFFLINE := 1
 
-.PHONY: demo test bench docs fuzz mutants clean
+.PHONY: demo test bench docs faults fuzz mutants clean
 
 demo: .venv/installed
 	dvc repro
@@ -33,6 +34,11 @@ docs: .venv/installed-test
 fuzz: .venv/installed-test
 	python -m tests.fuzz.run
 
+# Kills of preprocess and extract: FAULTS_RUNS (20, of each stage with each engine), FAULTS_SEED (0), FAULTS_ENGINE and
+# FAULTS_STAGE (one of them, or all).
+faults: .venv/installed-test
+	python -m tests.faults.run
+
 # Faults in roles, leakage, metrics, program, store, losses, methods: MUTANTS (one of them, or all), MUTANTS_SAMPLE (faults
 # tried of each, 0 = all of them, which takes hours), MUTANTS_SEED (which).
 mutants: .venv/installed-test
@@ -47,6 +53,6 @@ clean:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
-.venv/installed-test: .venv/installed requirements-test.txt
+.venv/installed-test: .venv/installed requirements-test.txt requirements-cluster.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-test.txt
 	touch $@

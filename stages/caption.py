@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.compute.shared import Compute
 from pipeline.core import command, params, runs
 from pipeline.steps.caption import Params, caption
 
@@ -16,8 +17,9 @@ def main(
 ) -> None:
     """Tell the graphs of one corpus."""
     settings = params.row(Params, "caption", row)
+    compute = params.load(Compute, "caption.compute")
     with runs.recorded("caption", row) as facts:
-        facts.update(caption(settings, graphs=graphs, out=out))
+        facts.update(caption(settings, compute, graphs=graphs, out=out))
 
 
 if __name__ == "__main__":

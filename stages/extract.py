@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.compute.shared import Compute
 from pipeline.core import command, params, runs
 from pipeline.steps import extract
 from pipeline.training import encoding
@@ -21,8 +22,9 @@ def main(
     """Encode every clip with every encoder of the row."""
     chosen = params.row(extract.Row, "extract", row)
     batches = params.load(encoding.Batches, "extract.batches")
+    compute = params.load(Compute, "extract.compute")
     with runs.recorded("extract", row) as facts:
-        facts.update(extract.extract(chosen, batches, key=row, arrays=arrays, weights=weights, out=out))
+        facts.update(extract.extract(chosen, batches, compute, key=row, arrays=arrays, weights=weights, out=out))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.compute.shared import Compute
 from pipeline.core import command, params, runs
 from pipeline.steps.graph import Row, graph
 
@@ -16,8 +17,9 @@ def main(
 ) -> None:
     """Read one corpus as scene graphs."""
     settings = params.row(Row, "graph", row).root
+    compute = params.load(Compute, "graph.compute")
     with runs.recorded("graph", row) as facts:
-        facts.update(graph(settings, source=source, out=out))
+        facts.update(graph(settings, compute, source=source, out=out))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.compute.shared import Compute
 from pipeline.core import command, params, runs
 from pipeline.steps.negate import Params, negate
 
@@ -19,8 +20,11 @@ def main(
 ) -> None:
     """Make the captions of one corpus false."""
     settings = params.row(Params, "negate", row)
+    compute = params.load(Compute, "negate.compute")
     with runs.recorded("negate", row) as facts:
-        facts.update(negate(settings, row, graphs=graphs, captions=captions, source=source, out=out, page=page))
+        facts.update(
+            negate(settings, compute, row, graphs=graphs, captions=captions, source=source, out=out, page=page)
+        )
 
 
 if __name__ == "__main__":

@@ -28,6 +28,10 @@ from pipeline.core.errors import ParamsError
         ["search"],
         ["clip"],
         ["clip", "show"],
+        ["cache"],
+        ["cache", "info"],
+        ["cache", "prune"],
+        ["cache", "seed"],
     ],
 )
 def test_help_is_there_for_every_command(command: list[str]) -> None:

@@ -14,6 +14,7 @@ import yaml
 from typer.testing import CliRunner
 
 from pipeline.cli import app
+from pipeline.compute.shared import Compute
 from pipeline.core import checkout, members, params, profiles
 from tests.conftest import Checkout
 
@@ -148,6 +149,9 @@ def test_yaml_is_a_profile_or_sections_of_one(block: str) -> None:
         for method, variants in section.pop("methods", {}).items():
             for variant in variants.values():
                 params.parse(members.load("pipeline.models.methods", method).Params, variant, method)
+        if section.get("compute", {}).get("engine") is not None:  # engines have keys of their own
+            params.parse(Compute, section["compute"], stage)
+            section["compute"] = demo[stage]["compute"]
         if stage == "report":
             params.parse(step.Report, section, stage)
         else:

@@ -37,5 +37,5 @@ def test_no_strip_by_a_set_of_letters_where_a_prefix_is_meant(file: Path) -> Non
 
 
 def test_no_address_and_no_path_of_a_machine_among_the_pins() -> None:
-    for name in ("requirements.txt", "requirements-test.txt", "pyproject.toml"):
+    for name in ("requirements.txt", "requirements-cluster.txt", "requirements-test.txt", "pyproject.toml"):
         assert "://" not in (ROOT / name).read_text()

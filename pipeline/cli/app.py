@@ -21,6 +21,11 @@ graph_app = typer.Typer(help="Look at scene graphs with their captions and false
 prompts_app = typer.Typer(help="Get texts of classes from a language model.", no_args_is_help=True)
 encoder_app = typer.Typer(help="Import encoders that others have trained.", no_args_is_help=True)
 clip_app = typer.Typer(help="Look at one clip, of the pipeline or of your own.", no_args_is_help=True)
+cache_app = typer.Typer(help="Look after what a checkout may lose, in .cache.", no_args_is_help=True)
+features_app = typer.Typer(
+    help="List, check and share features: stores of vectors, scores and texts.", no_args_is_help=True
+)
+weights_app = typer.Typer(help="List, check and share trained weights.", no_args_is_help=True)
 app.add_typer(profile_app, name="profile")
 app.add_typer(raw_app, name="raw")
 app.add_typer(dataset_app, name="dataset")
@@ -28,6 +33,9 @@ app.add_typer(graph_app, name="graph")
 app.add_typer(prompts_app, name="prompts")
 app.add_typer(encoder_app, name="encoder")
 app.add_typer(clip_app, name="clip")
+app.add_typer(cache_app, name="cache")
+app.add_typer(features_app, name="features")
+app.add_typer(weights_app, name="weights")
 
 
 def _print_version(wanted: bool) -> None:

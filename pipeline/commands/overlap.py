@@ -15,7 +15,8 @@ from pipeline.formats.class_names import read_names, words
 from pipeline.labels import overlap as lists
 from pipeline.labels.overlap import Match
 from pipeline.models.text_encoders import shared as text_encoders
-from pipeline.models.text_encoders.shared import TextEncoder, Vectors, encode_cached
+from pipeline.models.text_encoders.shared import TextEncoder, Vectors
+from pipeline.models.text_vectors import encode_cached
 
 _OPTION = Path("--model")  # where a fault stands, in place of params.yaml
 

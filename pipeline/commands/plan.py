@@ -16,6 +16,7 @@ from pipeline.core import dag, params, profiles
 from pipeline.core.dag import Instance
 from pipeline.core.errors import ParamsError
 from pipeline.core.profile_rules import Tree
+from pipeline.core.sizes import size_text
 
 _SECTION = re.compile(r"section '([^']+)'")
 _MINUTE, _HOUR = 60, 3600
@@ -147,8 +148,8 @@ def _disk(made: Plan) -> Iterator[str]:
     num_bytes = made.cost.num_bytes
     if num_bytes:
         yield (
-            f"disk: about {_size(sum(num_bytes.values()))} for outputs of {len(num_bytes)} of them, the others are not "
-            f"known; {_size(made.free_bytes)} are free"
+            f"disk: about {size_text(sum(num_bytes.values()))} for outputs of {len(num_bytes)} of them, the others are "
+            f"not known; {size_text(made.free_bytes)} are free"
         )
 
 
@@ -161,11 +162,3 @@ def _duration(seconds: float) -> str:
     if seconds < _MINUTE:
         return f"{max(1, round(seconds))} s"
     return f"{round(seconds / _MINUTE)} min" if seconds < _HOUR else f"{seconds / _HOUR:.1f} h"
-
-
-def _size(num_bytes: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if num_bytes < 1000:
-            return f"{num_bytes:.0f} {unit}"
-        num_bytes /= 1000
-    return f"{num_bytes:.1f} GB"

@@ -11,13 +11,13 @@ from pathlib import Path
 from pipeline import modalities
 from pipeline.commands.plan_data import Found
 from pipeline.core import tables
-from pipeline.core.clip_cache import ClipCache
+from pipeline.core.array_cache import ArrayCache
 from pipeline.core.dag import Instance
 from pipeline.core.errors import UnseenError
 from pipeline.core.profile_rules import Tree
 from pipeline.core.runs import CACHE
 from pipeline.core.schemas import CLIPS
-from pipeline.sources import decoding
+from pipeline.sources import blocks, decoding
 from pipeline.sources.decoding import Block
 from pipeline.steps import preprocess
 
@@ -103,11 +103,11 @@ def _preparing(
     if known is None or known.rows is None or not any(clip.modality == row.modality for clip in read):
         return
     with tempfile.TemporaryDirectory() as scratch:
-        table, cached = Path(scratch) / "clips.parquet", ClipCache(Path(scratch) / "samples")
+        table, cached = Path(scratch) / "clips.parquet", ArrayCache(Path(scratch) / "samples")
         tables.write(table, CLIPS, read, {"dataset": row.dataset, "class_names": known.names})
         clips = preprocess.accepted(table, row, root / row.source)
         start = time.perf_counter()
-        decoding.decode(Block(row, f"preprocess.rows.{instance.key}.options", root / row.source, cached.folder, clips))
+        blocks.decode(Block(row, f"preprocess.rows.{instance.key}.options", root / row.source, cached.folder, clips))
         seconds = (time.perf_counter() - start) / len(clips)
         loaded = [made for clip in clips if (made := cached.load(clip.key)) is not None]
     good = [(header, x_CT) for header, x_CT in loaded if "reason" not in header]

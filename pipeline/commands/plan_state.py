@@ -3,8 +3,6 @@
 Outputs are not hashed, which takes DVC minutes where there are many: one that was edited by hand passes here.
 """
 
-import hashlib
-import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -13,13 +11,12 @@ from typing import Any
 
 from pipeline.core import dag
 from pipeline.core.dag import Instance
+from pipeline.core.dvc_hash import content_hash
 from pipeline.core.errors import ParamsError
 from pipeline.core.params import PARAMS_FILE
 from pipeline.steps import fingerprint
 
 _DIGESTS = "data/fingerprint"  # the output of the stage that all others depend on
-_BLOCK_BYTES = 1 << 20
-_IGNORED = ("__pycache__", ".gitkeep")  # and halves of outputs, as .dvcignore says
 
 
 class State:
@@ -77,13 +74,28 @@ class State:
             return False
         return any(self.runs(writer) for out, writer in self._writers.items() if _overlap(out, dep))
 
-    def _digest(self, dep: str) -> str | None:
-        """MD5 of a file or folder as DVC takes it; None of what a stage writes, "" of what is not there."""
+    def differing(self, instance: Instance) -> list[str] | None:
+        """The inputs and outputs that are not those of its last run, all hashed; None if settings or code are others.
+
+        Empty where the outputs are what its present settings and code make of the present inputs, though a stage
+        before it might run.
+        """
+        entry = self._locked.get(instance.name)
+        if not isinstance(entry, dict) or not self._is_as_run(instance):
+            return None
+        known = [*entry.get("deps", []), *entry.get("outs", [])]
+        return [each["path"] for each in known if self._digest(each["path"], is_read=True) != each.get("md5")]
+
+    def _digest(self, dep: str, *, is_read: bool = False) -> str | None:
+        """MD5 of a file or folder as DVC takes it; None of what a stage writes, "" of what is not there.
+
+        `is_read`: what a stage writes is hashed too.
+        """
         if dep.startswith(f"{_DIGESTS}/"):
             return self._of_code.get(Path(dep).name, "")
-        if any(_overlap(out, dep) for out in self._writers):
+        if not is_read and any(_overlap(out, dep) for out in self._writers):
             return None
-        return _md5(self._root / dep)
+        return content_hash(self._root / dep)
 
     @cached_property
     def _of_code(self) -> dict[str, str]:
@@ -91,33 +103,14 @@ class State:
         digests = next((each for each in self.instances if each.outs == (_DIGESTS,)), None)
         folder = self._root / _DIGESTS
         if digests is not None and folder.is_dir() and self._is_as_run(digests):
-            return {file.name: _md5(file) for file in folder.iterdir()}
+            return {file.name: content_hash(file) for file in folder.iterdir()}
         with tempfile.TemporaryDirectory() as scratch:
             ingested = self._tree.get("ingest", {}).get("rows", {})
             fingerprint.fingerprint(ingested, out=Path(scratch) / "made")
-            return {file.name: _md5(file) for file in (Path(scratch) / "made").iterdir()}
+            return {file.name: content_hash(file) for file in (Path(scratch) / "made").iterdir()}
 
 
 def _overlap(one: str, other: str) -> bool:
     """Whether one path is the other, or lies in it."""
     shorter, longer = sorted((one.split("/"), other.split("/")), key=len)
     return longer[: len(shorter)] == shorter
-
-
-def _md5(path: Path) -> str:
-    if path.is_file():
-        digest = hashlib.md5(usedforsecurity=False)
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK_BYTES):
-                digest.update(block)
-        return digest.hexdigest()
-    if not path.is_dir():
-        return ""
-    files = [file for file in path.rglob("*") if file.is_file() and not _is_ignored(file)]
-    listed = [{"md5": _md5(file), "relpath": file.relative_to(path).as_posix()} for file in files]
-    text = json.dumps(sorted(listed, key=lambda file: file["relpath"]), sort_keys=True)
-    return f"{hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()}.dir"
-
-
-def _is_ignored(file: Path) -> bool:
-    return file.name.endswith(".partial") or any(part in _IGNORED for part in file.parts)

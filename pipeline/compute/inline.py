@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
+from pipeline.compute.shared import Compute
+
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-def run(work: Callable[[T], R], tasks: Sequence[T], num_workers: int) -> Iterator[R]:  # noqa: ARG001 - one interface
+def run(work: Callable[[T], R], tasks: Sequence[T], compute: Compute) -> Iterator[R]:  # noqa: ARG001 - one interface
     """The results in the order of the tasks."""
-    return map(work, tasks)
+    yield from map(work, tasks)

@@ -40,11 +40,16 @@ def require(folder: Path, what: str) -> None:
 
 def described(folder: Path, package: Path = PACKAGE) -> str:
     """The version of the code that runs, its git commit where one is known, its place and Python's version."""
+    place = _relative(package.resolve().parent, folder.resolve())
+    return f"{described_code(package)} in {place}, Python {platform.python_version()}"
+
+
+def described_code(package: Path = PACKAGE) -> str:
+    """The version of the code that runs, and its git commit where one is known."""
     root = package.resolve().parent
     version = _project(root).get("version") or _installed()
     commit = _commit(root)
-    place = _relative(root, folder.resolve())
-    return f"{_NAME} {version}{f' ({commit})' if commit else ''} in {place}, Python {platform.python_version()}"
+    return f"{_NAME} {version}{f' ({commit})' if commit else ''}"
 
 
 def _relative(root: Path, here: Path) -> str:

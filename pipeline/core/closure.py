@@ -29,12 +29,16 @@ _SILENT = frozenset(
                 "orphans",
                 "progress",
                 "readers",
+                "refusals",
                 "repro",
                 "runs",
                 "shared_arrays",
             )
         ),
-        *(f"pipeline.compute.{name}" for name in ("inline", "processes")),
+        *(
+            f"pipeline.compute.{name}"
+            for name in ("_clusters", "_in_flight", "_same_place", "dask", "inline", "processes", "shared")
+        ),
     }
 )
 

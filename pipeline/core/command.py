@@ -1,6 +1,5 @@
 """How a stage runs as a command: options in, an UnseenError out as one line and exit code 1."""
 
-import errno
 import json
 import os
 import sys
@@ -10,20 +9,9 @@ from typing import Any, NoReturn
 
 import typer
 
-from pipeline.core import repro
+from pipeline.core import refusals, repro
 from pipeline.core.errors import UnseenError
 
-# What the disk refuses and the user can mend; other errors of the system are ours and keep their traceback.
-_REFUSED = {
-    errno.EACCES,
-    errno.EDQUOT,
-    errno.EEXIST,
-    errno.EISDIR,
-    errno.ENOSPC,
-    errno.ENOTDIR,
-    errno.EPERM,
-    errno.EROFS,
-}
 _LAUNCHER = "TORCHELASTIC_ERROR_FILE"  # where a process that torchrun's agent has started leaves its error
 
 
@@ -40,12 +28,10 @@ def guarded(app: Callable[[], Any]) -> None:
         app()
     except UnseenError as error:
         _stop(str(error))
-    except OSError as error:
-        if error.errno not in _REFUSED:
-            raise
-        _stop(f"{error.filename or 'the disk'}: {error.strerror}; give another path, or mend this one")
-    except RuntimeError as error:
-        if _LAUNCHER not in os.environ or "closed by peer" not in str(error):
+    except Exception as error:
+        if refused := refusals.line(error):
+            _stop(refused)
+        if _LAUNCHER not in os.environ or not isinstance(error, RuntimeError) or "closed by peer" not in str(error):
             raise
         raise SystemExit(1) from None  # another of the processes has gone, and says why
 

@@ -24,6 +24,8 @@ def remove(path: Path) -> None:
 def whole(path: Path) -> Iterator[Path]:
     """Yield a scratch path; after the block it replaces `path`. On an error `path` stays as it was.
 
+    An error of the disk that names no file, as where it is full, names `path`.
+
     Raises DataError where a file would take the place of a folder: whoever names a folder means a file in it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -33,7 +35,9 @@ def whole(path: Path) -> Iterator[Path]:
         yield scratch
         if scratch.is_file() and path.is_dir():
             raise DataError(f"{path}: a folder; give the path of the file to write")
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)
         remove(scratch)
         raise
     if scratch.is_dir() or path.is_dir():

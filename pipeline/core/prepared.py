@@ -36,11 +36,14 @@ def put(group: GroupWriter, shape: tuple[int, ...], held: Sequence[int], clips: 
         group.dense(ARRAY, shape, np.float32).fill(x_CT[None] for x_CT in clips)
 
 
-def put_boxes(group: GroupWriter, boxes: Sequence[Boxes], labels: Sequence[str]) -> None:
-    """Write ragged `boxes` (K, 5), frame of x and corners x0 y0 x1 y1 in its picture, 0 to 1, and `box_labels` (K)."""
+def put_boxes(group: GroupWriter, boxes: Iterable[Boxes], labels: Sequence[str]) -> None:
+    """Write ragged `boxes` (K, 5), frame of x and corners x0 y0 x1 y1 in its picture, 0 to 1, and `box_labels` (K).
+
+    `boxes` is gone through several times, so that it need not lie in memory; the labels do.
+    """
     number = {label: place for place, label in enumerate(labels)}
-    group.put_ragged(
-        BOXES, [np.column_stack([some.frame_K, some.corners_K4]).astype(np.float32).reshape(-1, 5) for some in boxes]
+    group.ragged(BOXES, [len(some.labels) for some in boxes], (5,), np.float32).fill(
+        np.column_stack([some.frame_K, some.corners_K4]).astype(np.float32).reshape(-1, 5) for some in boxes
     )
     group.put_ragged(BOX_LABELS, [np.array([number[label] for label in some.labels], np.int32) for some in boxes])
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress, Task, TaskID
 
 T = TypeVar("T")
 
@@ -67,9 +67,15 @@ def say(text: str) -> None:
 
 def _bars() -> "Progress":
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.text import Text
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    class Rate(ProgressColumn):
+        def render(self, task: "Task") -> Text:
+            speed = task.finished_speed or task.speed
+            return Text(rate(speed) if speed else "")
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
     return Progress(*columns, console=Console(stderr=True), speed_estimate_period=_SECONDS_LOOKED_BACK)
 
 
@@ -92,6 +98,15 @@ def _lines(items: Iterable[T], total: int, what: str) -> Iterator[T]:
         yield item
         now = time.monotonic()
         if now - last >= _SECONDS_BETWEEN_LINES and done < total:
-            rate = done / (now - start)
-            say(f"{what}: {done}/{total}, {rate:.1f}/s, {(total - done) / rate:.0f} s left")
+            a_second = done / (now - start)
+            say(f"{what}: {done}/{total}, {rate(a_second)}, {(total - done) / a_second:.0f} s left")
             last = now
+
+
+def rate(a_second: float) -> str:
+    """A speed in words; of slow items, such as blocks of clips, by the minute.
+
+    >>> rate(12.34), rate(0.05)
+    ('12.3/s', '3.0/min')
+    """
+    return f"{a_second:.1f}/s" if a_second >= 1 else f"{60 * a_second:.1f}/min"

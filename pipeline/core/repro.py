@@ -106,7 +106,7 @@ def _order() -> list[str]:
     names = order(
         {instance.name: instance.outs for instance in resolved}, {instance.name: instance.deps for instance in resolved}
     )
-    write_json(CACHE / "repro" / "order.json", {"of": key, "names": names})
+    _keep("order", {"of": key, "names": names})
     return names
 
 
@@ -115,7 +115,7 @@ def _noted(name: str, seconds: float) -> dict[str, float]:
     run, kept = _dvc(), _kept("took")
     before = kept.get("seconds") if kept.get("of") == run else None
     took = {**(before if isinstance(before, dict) else {}), name: round(seconds, 3)}
-    write_json(CACHE / "repro" / "took.json", {"of": run, "seconds": took})
+    _keep("took", {"of": run, "seconds": took})
     return took
 
 
@@ -133,6 +133,12 @@ def _dvc() -> int:
         if parent is not None:
             return int(parent.pid)
     return os.getppid()
+
+
+def _keep(name: str, value: dict[str, Any]) -> None:
+    """Write a file of .cache/repro; where the disk refuses it the stage has run all the same."""
+    with suppress(OSError):
+        write_json(CACHE / "repro" / f"{name}.json", value)
 
 
 def _kept(name: str) -> dict[str, Any]:

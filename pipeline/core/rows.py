@@ -65,40 +65,42 @@ class RowReader:
         file = self._opened(shard)
         start = int(self._starts[shard][place])
         if chunk not in self._checked:
-            self._content(file, start, self._chunk_rows * self._row_bytes)
+            self._content(shard, start, self._chunk_rows * self._row_bytes)
             self._checked.add(chunk)
         into: Any = rows.reshape(-1).view(np.uint8)
         if os.preadv(file, [into], start + offset * self._row_bytes) != rows.nbytes:
-            raise self._damaged("a shard is cut short")
+            raise self._damaged(shard, ": a shard is cut short")
 
     def _opened(self, shard: int) -> int:
         if shard not in self._files:
             if len(self._files) >= _MAX_SHARDS:
                 os.close(self._files.pop(next(iter(self._files))))
-            name = "/".join(["c", str(shard), *["0"] * (len(self.shape) - 1)])
             try:
-                self._files[shard] = os.open(self.folder / name, os.O_RDONLY)
+                self._files[shard] = os.open(self.folder / self._name(shard), os.O_RDONLY)
             except FileNotFoundError:
-                raise self._damaged(f"file '{name}' is missing") from None
+                raise self._damaged(shard, " is missing") from None
         if shard not in self._starts:
-            self._starts[shard] = self._index(self._files[shard])
+            self._starts[shard] = self._index(shard)
         return self._files[shard]
 
-    def _index(self, file: int) -> npt.NDArray[np.int64]:
-        num_bytes, size = 16 * self._chunks_in_shard, os.fstat(file).st_size
-        index = np.frombuffer(self._content(file, size - num_bytes - _CRC_BYTES, num_bytes), "<u8").reshape(-1, 2)
+    def _name(self, shard: int) -> str:
+        return "/".join(["c", str(shard), *["0"] * (len(self.shape) - 1)])
+
+    def _index(self, shard: int) -> npt.NDArray[np.int64]:
+        num_bytes, size = 16 * self._chunks_in_shard, os.fstat(self._files[shard]).st_size
+        index = np.frombuffer(self._content(shard, size - num_bytes - _CRC_BYTES, num_bytes), "<u8").reshape(-1, 2)
         there = index[:, 1] == self._chunk_rows * self._row_bytes + _CRC_BYTES
         if (index[there, 0] + index[there, 1] > size).any():
-            raise self._damaged("a chunk lies outside its shard")
+            raise self._damaged(shard, ": a chunk lies outside its shard")
         return np.where(there, index[:, 0], size).astype(np.int64)
 
-    def _content(self, file: int, start: int, num_bytes: int) -> bytes:
+    def _content(self, shard: int, start: int, num_bytes: int) -> bytes:
         """Bytes whose checksum, which follows them, fits."""
-        data = os.pread(file, num_bytes + _CRC_BYTES, start) if start >= 0 else b""
+        data = os.pread(self._files[shard], num_bytes + _CRC_BYTES, start) if start >= 0 else b""
         content, checksum = data[:num_bytes], int.from_bytes(data[num_bytes:], "little")
         if len(data) != num_bytes + _CRC_BYTES or google_crc32c.value(content) != checksum:
-            raise self._damaged("a checksum does not fit: bytes have changed")
+            raise self._damaged(shard, ": a checksum does not fit: bytes have changed")
         return content
 
-    def _damaged(self, what: str) -> FormatError:
-        return FormatError(f"{self.folder}: {what}; {self._remedy}")
+    def _damaged(self, shard: int, what: str) -> FormatError:
+        return FormatError(f"{self.folder}: file '{self._name(shard)}'{what}; {self._remedy}")

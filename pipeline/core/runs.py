@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pipeline.core.progress import say
+
 CACHE = Path(".cache")  # what a checkout may lose: the run log, finished parts, vectors of texts
 
 
@@ -29,7 +31,14 @@ def recorded(stage: str, row: str, root: Path = CACHE, *, writes: bool = True) -
         facts["seconds"] = round(time.perf_counter() - start, 3)
         facts["machine"] = platform.machine()
         if writes:
-            log = root / "runs" / f"{stage}.jsonl"
-            log.parent.mkdir(parents=True, exist_ok=True)
-            with log.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(facts, sort_keys=True, default=str) + "\n")
+            _append(root / "runs" / f"{stage}.jsonl", json.dumps(facts, sort_keys=True, default=str))
+
+
+def _append(log: Path, line: str) -> None:
+    """Add a line; where the disk refuses it, say so and go on, for the block has done what it was to do."""
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+    except OSError as error:
+        say(f"{log}: {error.strerror}; this run is not in the log")

@@ -9,6 +9,7 @@
   <group>/<array>.offsets   ragged rows: row i is <array>[offsets[i]:offsets[i + 1]]
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ import numpy.typing as npt
 import zarr
 from zarr.codecs import Crc32cCodec
 
+from pipeline.core import store_check
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.outputs import whole
 from pipeline.core.rows import RowReader
@@ -29,6 +31,7 @@ VERSION = 1
 CHUNK_ROWS = 256
 SHARD_BYTES = 64 << 20
 _MANIFEST = "manifest"
+_UNREADABLE = (ValueError, TypeError, LookupError, AttributeError)  # of zarr, for a damaged zarr.json
 
 Array = npt.NDArray[Any]
 
@@ -176,6 +179,14 @@ class _Loaded:
     arrays: dict[str, Array]
 
 
+def verify(path: Path) -> list[str]:
+    """What is wrong with a store, one line each: files, checksums, shapes; empty where it is sound.
+
+    Reads all of it, in bounded memory and several threads.
+    """
+    return list(store_check.faults(path, VERSION))
+
+
 class Store:
     """A finished store, opened for reading. `stage` is named in errors as the one to rerun."""
 
@@ -185,8 +196,11 @@ class Store:
         self._remedy = f"run `dvc repro {stage}`"
         try:
             self._root = zarr.open_group(path, mode="r")
-        except (FileNotFoundError, ValueError):
+        except FileNotFoundError:
             raise FormatError(f"{path}: no readable store there; {self._remedy}") from None
+        except _UNREADABLE:
+            told = "its manifest 'zarr.json' is cut short or changed"
+            raise FormatError(f"{path}: no readable store there: {told}; {self._remedy}") from None
         self._check_complete()
 
     @property
@@ -196,7 +210,8 @@ class Store:
 
     def groups(self) -> list[str]:
         """Names of the groups, sorted."""
-        return sorted(self._root.group_keys())
+        with self._described("*"):
+            return sorted(self._root.group_keys())
 
     def group_attrs(self, group: str) -> dict[str, Any]:
         """Provenance of one group."""
@@ -204,7 +219,15 @@ class Store:
 
     def arrays(self, group: str) -> list[str]:
         """Names of a group's arrays, sorted."""
-        return sorted(self._group(group).array_keys())
+        with self._described(f"{group}/*"):
+            return sorted(self._group(group).array_keys())
+
+    def shapes(self, group: str) -> dict[str, tuple[tuple[int, ...], str]]:
+        """Shape and type of a group's arrays but the ids, by name; nothing of them is read."""
+        found = self._group(group)
+        with self._described(f"{group}/*"):
+            arrays = {name: array for name, array in found.arrays() if name != "ids"}
+        return {name: (tuple(array.shape), str(array.dtype)) for name, array in sorted(arrays.items())}
 
     def ids(self, group: str) -> list[str]:
         """The sorted ids of a group; row i of every array belongs to id i."""
@@ -213,12 +236,11 @@ class Store:
 
     def read(self, group: str, name: str) -> Array:
         """A whole array, in memory. A flipped byte raises FormatError."""
-        arrays = self._group(group)
-        if name not in arrays:
-            raise FormatError(f"{self.path}: group '{group}' has no array '{name}'; {self._remedy}")
+        array = self._array(group, name)
         try:
-            return np.asarray(arrays[name][...])  # type: ignore[index]
-        except ValueError as error:  # zarr's checksum error
+            return np.asarray(array[...])
+        except ValueError as error:  # zarr's checksum error, which does not say where
+            self._say_where(group, name)
             raise FormatError(f"{self.path}: group '{group}', array '{name}': {error}; {self._remedy}") from None
 
     def read_ragged(self, group: str, name: str) -> list[Array]:
@@ -229,8 +251,7 @@ class Store:
 
     def reader(self, group: str, name: str) -> RowReader:
         """An array whose rows are read from disk when they are needed."""
-        if name not in self._group(group):
-            raise FormatError(f"{self.path}: group '{group}' has no array '{name}'; {self._remedy}")
+        self._array(group, name)
         return RowReader(self.path / group / name, self._remedy)
 
     def places(self, group: str) -> Mapping[str, int]:
@@ -259,8 +280,36 @@ class Store:
             self._loaded = _Loaded(group, {id_: row for row, id_ in enumerate(self.ids(group))}, {})
         return self._loaded
 
+    def _say_where(self, group: str, name: str) -> None:
+        """Raise FormatError, naming the file, for the first chunk of an array whose checksum does not fit."""
+        reader = self.reader(group, name)
+        num_rows = int(reader.shape[0])
+        for start in range(0, num_rows, CHUNK_ROWS):
+            reader.read([(start, np.empty((min(CHUNK_ROWS, num_rows - start), *reader.shape[1:]), reader.dtype))])
+
+    def _array(self, group: str, name: str) -> Any:
+        arrays = self._group(group)
+        with self._described(f"{group}/{name}"):
+            if name in arrays:
+                return arrays[name]
+        raise FormatError(f"{self.path}: group '{group}' has no array '{name}'; {self._remedy}")
+
+    @contextmanager
+    def _described(self, what: str) -> Iterator[None]:
+        """What zarr raises where the file that describes a group or an array is damaged becomes one line.
+
+        `what` is its folder in the store, or a pattern of several of which one is damaged.
+        """
+        try:
+            yield
+        except _UNREADABLE:
+            file = next(filter(_is_no_json, sorted(self.path.glob(f"{what}/zarr.json"))), Path(f"{what}/zarr.json"))
+            name = file.relative_to(self.path) if file.is_relative_to(self.path) else file
+            raise FormatError(f"{self.path}: file '{name}' is cut short or changed; {self._remedy}") from None
+
     def _group(self, name: str) -> zarr.Group:
-        group = self._root.get(name)
+        with self._described(name):
+            group = self._root.get(name)
         if not isinstance(group, zarr.Group):
             raise FormatError(f"{self.path}: no group '{name}', found {self.groups()}; {self._remedy}")
         return group
@@ -275,3 +324,11 @@ class Store:
             file = self.path / name
             if not file.is_file() or file.stat().st_size != size:
                 raise FormatError(f"{self.path}: file '{name}' is missing or cut short; {self._remedy}")
+
+
+def _is_no_json(file: Path) -> bool:
+    try:
+        json.loads(file.read_bytes())
+    except ValueError:
+        return True
+    return False

@@ -1,9 +1,9 @@
 """Parquet tables: written sorted, unique and alike on every run; read only where name and version fit."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import starmap
+from itertools import accumulate, islice, starmap
 from pathlib import Path
 from typing import Any, Generic
 
@@ -24,7 +24,9 @@ def write(path: Path, form: Format[Row], rows: Iterable[Row], meta: Mapping[str,
 
     Raises DataError for a duplicate key and for a value that does not fit its column.
     """
-    table = _table(path, form, [_columns(row) for row in rows]).sort_by([(name, "ascending") for name in form.key])
+    parts = list(_in_parts(path, form, rows)) or [form.schema.empty_table()]
+    table = pa.concat_tables(parts).combine_chunks().sort_by([(name, "ascending") for name in form.key])
+    del parts
     _check_unique(path, form, table)
     with whole(path) as scratch:
         pq.write_table(table.replace_schema_metadata(_header_of(form, meta or {})), scratch, compression="zstd")
@@ -77,16 +79,34 @@ def batches(path: Path, form: Format[Row]) -> Iterator[list[Row]]:
             yield values(batch, form)
 
 
+def part(path: Path, form: Format[Row], start: int, stop: int) -> list[Row]:
+    """The rows from number `start` up to `stop`, in key order; memory holds the row groups that they lie in."""
+    _header(path, form)
+    with pq.ParquetFile(path) as file:
+        sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+        ends = list(accumulate(sizes))
+        groups = [group for group, end in enumerate(ends) if end > start and end - sizes[group] < stop]
+        if not groups:
+            return []
+        before = ends[groups[0]] - sizes[groups[0]]
+        found = file.read_row_groups(groups, columns=form.schema.names)
+    return values(found.slice(start - before, stop - start), form)
+
+
 def read(path: Path, form: Format[Row]) -> list[Row]:
     """The rows of a table in key order; raises as `read_table`."""
     return values(read_table(path, form), form)
 
 
-def read_table(path: Path, form: Format[Any]) -> pa.Table:
-    """Read a table of this format and version, in key order; else a FormatError that names the stage to rerun."""
+def read_table(path: Path, form: Format[Any], columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a table of this format and version, in key order; else a FormatError that names the stage to rerun.
+
+    Of `columns` alone, in their order, where not all are wanted.
+    """
     _header(path, form)
+    schema = form.schema if columns is None else pa.schema([form.schema.field(name) for name in columns])
     with pq.ParquetFile(path) as file:  # `read_table` of pyarrow would import pandas: a fifth of a second a stage
-        return file.read(columns=form.schema.names).cast(form.schema)
+        return file.read(columns=schema.names).select(schema.names).cast(schema)
 
 
 def read_meta(path: Path, form: Format[Any]) -> dict[str, Any]:
@@ -104,6 +124,13 @@ def values(table: pa.Table | pa.RecordBatch, form: Format[Row]) -> list[Row]:
 def _columns(row: msgspec.Struct) -> dict[str, Any]:
     columns: dict[str, Any] = msgspec.to_builtins(row)
     return columns
+
+
+def _in_parts(path: Path, form: Format[Row], rows: Iterable[Row]) -> Iterator[pa.Table]:
+    """Some thousand rows at a time as a table: as Python objects all of them would take ten times as much."""
+    waiting = iter(rows)
+    while part := [_columns(row) for row in islice(waiting, _BATCH_ROWS)]:
+        yield _table(path, form, part)
 
 
 def _table(path: Path, form: Format[Any], rows: list[dict[str, Any]]) -> pa.Table:

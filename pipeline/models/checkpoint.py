@@ -1,7 +1,7 @@
 """Weights as safetensors. Metadata is one JSON text under the key "unseen", so that two runs write the same bytes."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,20 +39,35 @@ def _array(value: "npt.NDArray[Any] | Tensor") -> npt.NDArray[Any]:
 
 def load(path: Path, made_by: str = "pretrain") -> "tuple[dict[str, Tensor], dict[str, Any]]":
     """The state and metadata of a file; FormatError, naming the stage to run, for a file that `save` did not write."""
+    return _read(path, made_by, _tensors)
+
+
+def metadata(path: Path, made_by: str = "pretrain") -> dict[str, Any]:
+    """The metadata alone, the state not read; raises as `load` does."""
+    return _read(path, made_by, lambda _: {})[1]
+
+
+def _tensors(file: Any) -> "dict[str, Tensor]":
+    return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+
+
+def _read(
+    path: Path, made_by: str, state_of: "Callable[[Any], dict[str, Tensor]]"
+) -> "tuple[dict[str, Tensor], dict[str, Any]]":
     remedy = f"run `dvc repro {made_by}`"
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = json.loads((file.metadata() or {})[_KEY])
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            about = json.loads((file.metadata() or {})[_KEY])
+            state = state_of(file)
     except FileNotFoundError:
         raise FormatError(f"{path}: no such weights; {remedy}") from None
     except (SafetensorError, OSError) as error:
         raise FormatError(f"{path}: not safetensors ({' '.join(str(error).split())}); {remedy}") from None
     except (KeyError, ValueError):
         raise FormatError(f"{path}: weights without readable metadata '{_KEY}'; {remedy}") from None
-    if not isinstance(metadata, dict):
+    if not isinstance(about, dict):
         raise FormatError(f"{path}: metadata '{_KEY}' is no JSON object; {remedy}")
-    return state, metadata
+    return state, about
 
 
 def tensor(path: Path, name: str, made_by: str = "pretrain") -> "Tensor":

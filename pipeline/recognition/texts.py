@@ -11,7 +11,7 @@ from pipeline.core.runs import CACHE
 from pipeline.models import clip
 from pipeline.models.methods.shared import Array, class_vector
 from pipeline.models.text_encoders.clip import ClipTexts
-from pipeline.models.text_encoders.shared import encode_cached
+from pipeline.models.text_vectors import encode_cached
 from pipeline.recognition.rows import Row
 from pipeline.recognition.senses import changed_weights
 from pipeline.training.bound import HubMetadata

@@ -25,6 +25,9 @@ _HEADER = [
 ]
 
 
+Told = dict[tuple[str, str], tuple[Pairs, Pairs]]  # by rule and way of drawing: pairs of words, and of neighbours
+
+
 class Leak:
     """Collects captions and negatives of a share of the images; the choice of images does not depend on their order."""
 
@@ -37,7 +40,7 @@ class Leak:
         self._uniform = (
             Pools(statistics, drawn.model_copy(update={"draw": uniform})) if self._name != "uniform" else None
         )
-        self._pairs: dict[tuple[str, str], tuple[Pairs, Pairs]] = {}
+        self._pairs: Told = {}
 
     def add(self, scene: Scene, negatives: Iterable[Negative], fits: Callable[[str], bool]) -> None:
         """Add the negatives of a caption, and others drawn uniformly, if its image is in the share.
@@ -54,14 +57,10 @@ class Leak:
             drawn = negate.negatives(uniform, [0], self._rules, self._params, unused, fits)
             self._keep(uniform, "uniform", drawn)
 
-    def table(self) -> pages.Table:
-        """One line for each rule and way of drawing words."""
-        rows: list[list[pages.Cell]] = []
-        for (rule, name), (words, neighbours) in sorted(self._pairs.items()):
-            figures = (words.accuracy(), neighbours.accuracy())
-            tested = figures[0].num_tested if figures[0] else 0
-            rows.append([rule, name, tested, *(cell for figure in figures for cell in _cells(figure))])
-        return pages.Table(title="Told by the text alone (0.5 is no leak)", header=_HEADER, rows=rows)
+    def take(self) -> Told:
+        """What has been collected since it was last taken."""
+        taken, self._pairs = self._pairs, {}
+        return taken
 
     def _keep(self, scene: Scene, name: str, negatives: Iterable[Negative]) -> None:
         seed, image_id = self._params.seed, scene.graph.image_id
@@ -71,6 +70,26 @@ class Leak:
                 self._pairs[key] = (Pairs(seed, neighbours=False), Pairs(seed, neighbours=True))
             for pairs in self._pairs[key]:
                 pairs.add(image_id, scene.text, negative.text)
+
+
+def merge(told: Told, later: Told) -> None:
+    """Add what was collected of other images, which come after."""
+    for key, pairs in later.items():
+        if key in told:
+            for mine, others in zip(told[key], pairs, strict=True):
+                mine.merge(others)
+        else:
+            told[key] = pairs
+
+
+def table(told: Told) -> pages.Table:
+    """One line for each rule and way of drawing words."""
+    rows: list[list[pages.Cell]] = []
+    for (rule, name), (words, neighbours) in sorted(told.items()):
+        figures = (words.accuracy(), neighbours.accuracy())
+        tested = figures[0].num_tested if figures[0] else 0
+        rows.append([rule, name, tested, *(cell for figure in figures for cell in _cells(figure))])
+    return pages.Table(title="Told by the text alone (0.5 is no leak)", header=_HEADER, rows=rows)
 
 
 def _cells(figure: LeakAccuracy | None) -> tuple[float | None, ...]:

@@ -40,6 +40,15 @@ class Samples:
         """Count a graph or caption by a number of its parts, such as objects."""
         self.sizes.setdefault(counted, Counter())[number] += 1
 
+    def merge(self, later: "Samples") -> None:
+        """Take in what was chosen and counted of other graphs."""
+        for heap in later.chosen.values():
+            for entry in heap:
+                self.offer(entry[-1])
+        for counted, sizes in later.sizes.items():
+            self.sizes.setdefault(counted, Counter()).update(sizes)
+        self.num_certain += later.num_certain
+
     def offer(self, sample: Sample) -> None:
         """Keep the sample if its seed, a random number, is among the smallest of its rule."""
         heap = self.chosen.setdefault(sample.negative.rule, [])

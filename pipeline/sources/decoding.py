@@ -1,17 +1,17 @@
-"""Recordings -> arrays in the side cache, a block of clips at a time, in any process."""
+"""Recordings -> arrays, a block of clips at a time. What keeps them stands apart (blocks.py): it decides no array."""
 
 # Shapes: C channels, T frames and what follows them depend on the modality.
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline import modalities
 from pipeline.core.boxes import Boxes
-from pipeline.core.clip_cache import ClipCache
 from pipeline.core.closure import Code
 from pipeline.core.errors import DataError, FormatError, UnseenError
 from pipeline.core.hashing import value_digest
@@ -39,7 +39,7 @@ class Row(Params):
     boxes: bool  # also say where the arrays show the people and things that the dataset has boxes of
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # of a row there may be a million
 class Source:
     """One clip to decode: its cache key, its row and the rows of what is decoded with it, by modality."""
 
@@ -57,6 +57,11 @@ class Block:
     source: Path
     cache: Path
     clips: list[Source]
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return f"clips {self.clips[0].clip.clip_id} to {self.clips[-1].clip.clip_id}"
 
 
 def key(clip: "ClipRow", beside: "Mapping[str, ClipRow]", row: Row, layouts: Layouts) -> str:
@@ -91,13 +96,12 @@ def _extractor(dataset: str, modality: str, recipe: str) -> str:
     return Code().digest(__name__, f"{datasets.PACKAGE}.{datasets.member_of(dataset)}", f"{recipes}.{recipe}")
 
 
-def decode(block: Block) -> int:
-    """Put the clips of a block into the cache; a clip that cannot be used leaves its reason there."""
+def decoded(block: Block) -> Iterator[tuple[str, dict[str, Any], npt.NDArray[np.float32]]]:
+    """Key, header and array of each clip of a block; of a clip that cannot be used the reason, and an empty array."""
     row = block.row
     sense = modalities.sense(row.modality)
     read, prepare = sense.read(row.dataset), sense.prepare(row.recipe, row.options, block.section)
     boxed = films.box_reader(row.modality, row.recipe, row.options, block.section) if row.boxes else None
-    cached = ClipCache(block.cache)
     for source in block.clips:
         path = verified(block.source, source.clip, row.dataset)
         beside = {name: verified(block.source, other, row.dataset) for name, other in source.beside.items()}
@@ -106,11 +110,10 @@ def decode(block: Block) -> int:
             x_CT = prepare(recording)
             header = {"layout": recording.layout, "num_nonempty_frames": num_nonempty_frames(x_CT)}
             if boxed is not None:
-                header["boxes"] = _box_rows(boxed(recording))
-            cached.keep(source.key, header, x_CT)
+                header["boxes"] = box_rows(boxed(recording))
         except (DataError, FormatError) as error:
-            cached.keep(source.key, {"reason": _reason(error, source, block)}, np.zeros(0, np.float32))
-    return len(block.clips)
+            header, x_CT = {"reason": _reason(error, source, block)}, np.zeros(0, np.float32)
+        yield source.key, header, x_CT
 
 
 def _recording(recording: Any, clip: "ClipRow", dataset: str, beside: Mapping[str, Path]) -> Any:
@@ -131,7 +134,7 @@ def _reason(error: UnseenError, source: Source, block: Block) -> str:
     return reason
 
 
-def _box_rows(boxes: Boxes) -> list[list[Any]]:
+def box_rows(boxes: Boxes) -> list[list[Any]]:
     """Boxes as JSON can hold them; `boxes_of` reads them."""
     rows = zip(boxes.frame_K.tolist(), boxes.corners_K4.tolist(), boxes.labels, strict=True)
     return [[frame, *corners, label] for frame, corners, label in rows]

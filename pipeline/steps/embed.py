@@ -17,7 +17,8 @@ from pipeline.core.runs import CACHE
 from pipeline.core.schemas import PROMPTS
 from pipeline.models.methods.shared import LABEL_AND_CONTEXT, class_vector, seed_group
 from pipeline.models.text_encoders import shared as text_encoders
-from pipeline.models.text_encoders.shared import SplittingEncoder, TextEncoder, TrainedMember, Vectors, encode_cached
+from pipeline.models.text_encoders.shared import SplittingEncoder, TextEncoder, TrainedMember, Vectors
+from pipeline.models.text_vectors import encode_cached
 from pipeline.text import movement_vectors
 from pipeline.text.prompts import MOVEMENT, TOLD_MEASURES, TypeName
 

@@ -1,12 +1,16 @@
 """graph: annotations of a corpus -> one scene graph per image, frame or region, rejected ones with a reason."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, RootModel
 
+from pipeline.compute.shared import Compute, run
 from pipeline.core import stamp, tables
 from pipeline.core.errors import FormatError
 from pipeline.core.params import Params
@@ -23,6 +27,7 @@ from pipeline.graphs.scene import to_json
 from pipeline.text.actions import actions
 from pipeline.text.lexicon import Lexicon
 
+BLOCK_IMAGES = 256
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -52,59 +57,100 @@ class Row(RootModel[Annotated[AnyRow, Field(discriminator="kind")]]):
     """A row of params: the corpus that its `kind` says."""
 
 
-def graph(row: AnyRow, *, source: Path, out: Path) -> dict[str, object]:
+@dataclass(frozen=True)
+class _Task:
+    """A block of images or frames to read."""
+
+    row: AnyRow
+    source: Path
+    stamp: str
+    keys: Sequence[int | str]
+
+    @property
+    def name(self) -> str:
+        return f"{self.source}: images {self.keys[0]} to {self.keys[-1]}"
+
+
+def graph(row: AnyRow, compute: Compute, *, source: Path, out: Path) -> dict[str, object]:
     """Write the graphs of a corpus; returns what the log should know. The source must be stamped."""
     stamp.read(source)
-    if isinstance(row, ActionGenomeRow):
-        frames = action_genome.Annotations(source)
-        keys = frames.frame_keys()
-        readings = ([action_genome_corpus.reading(frames, key)] for key in keys)
-        return _write(row, readings, len(keys), source, out, {})
-    aliases = {
-        "nouns": visual_genome.read_aliases(source / "object_alias.txt"),
-        "predicates": visual_genome.read_aliases(source / "relationship_alias.txt"),
-    }
-    with visual_genome.opened(source) as images:
-        ids = images.image_ids()
-        return _write(row, _with_regions(images, ids, row.regions), len(ids), source, out, aliases)
+    stamped = stamp.digest(source)
+    corpus = _corpus(row.kind, source, stamped)
+    try:
+        keys = corpus.keys
+        blocks = [keys[start : start + BLOCK_IMAGES] for start in range(0, len(keys), BLOCK_IMAGES)]
+        tasks = [_Task(row, source, stamped, block) for block in blocks]
+        tracked = track(chain.from_iterable(run(compute, _graphs, tasks)), total=len(keys), what="images")
+        return _write(row, chain.from_iterable(tracked), len(keys), stamped, corpus.aliases, out)
+    finally:
+        corpus.files.close()
+        _corpus.cache_clear()
 
 
-def _with_regions(images: visual_genome.Annotations, ids: list[int], params: RegionParams) -> Iterator[list[Reading]]:
-    """An image and its regions at a time."""
-    for image_id in ids:
-        whole = visual_genome_corpus.reading(images, image_id)
-        yield [whole, *visual_genome_corpus.regions(images, whole, params)]
+def _graphs(task: _Task) -> list[list[GraphRow]]:
+    """For each image of a block its row and those of its regions, in any process."""
+    row, corpus = task.row, _corpus(task.row.kind, task.source, task.stamp)
+    readings = (corpus.readings(key, row) for key in task.keys)
+    return [[_row(one, row, corpus.pictures, corpus.lexicon) for one in of_image] for of_image in readings]
+
+
+class _Corpus:
+    """The files of a corpus, open or read."""
+
+    def __init__(self, kind: str, source: Path) -> None:
+        self.files = ExitStack()
+        self.aliases: dict[str, list[list[str]]] = {}  # groups of words that mean the same
+        self.keys: Sequence[Any]  # of images or frames, in the order of the table
+        self.readings: Callable[[Any, Any], list[Reading]]  # key and row -> an image with its regions, or a frame
+        if kind == "action_genome":
+            frames = action_genome.Annotations(source)
+            self.keys, self.readings = frames.frame_keys(), partial(_frame, frames)
+        else:
+            self.aliases["nouns"] = visual_genome.read_aliases(source / "object_alias.txt")
+            self.aliases["predicates"] = visual_genome.read_aliases(source / "relationship_alias.txt")
+            images = self.files.enter_context(visual_genome.opened(source))
+            self.keys, self.readings = images.image_ids(), partial(_with_regions, images)
+        self.pictures = _Pictures(source)
+        self.lexicon = Lexicon(self.aliases.get("nouns", ()), self.aliases.get("predicates", ()))
+
+
+@lru_cache(maxsize=1)
+def _corpus(kind: str, source: Path, _stamp: str) -> _Corpus:
+    """The one that a process has open, which costs seconds; files that were stamped anew are opened anew."""
+    return _Corpus(kind, source)
+
+
+def _frame(frames: action_genome.Annotations, key: str, _: ActionGenomeRow) -> list[Reading]:
+    return [action_genome_corpus.reading(frames, key)]
+
+
+def _with_regions(images: visual_genome.Annotations, image_id: int, row: VisualGenomeRow) -> list[Reading]:
+    """An image and its regions."""
+    whole = visual_genome_corpus.reading(images, image_id)
+    return [whole, *visual_genome_corpus.regions(images, whole, row.regions)]
 
 
 def _write(
-    row: AnyRow,
-    images: Iterator[list[Reading]],
-    total: int,
-    source: Path,
-    out: Path,
-    aliases: dict[str, list[list[str]]],
+    row: AnyRow, rows: Iterable[GraphRow], total: int, stamped: str, aliases: dict[str, list[list[str]]], out: Path
 ) -> dict[str, object]:
-    """Write the readings of `total` images or frames, each with those of its regions."""
-    lexicon = Lexicon(aliases.get("nouns", ()), aliases.get("predicates", ()))
-    pictures = _Pictures(source)
+    """Write the rows of `total` images or frames."""
     rejects = Rejects("graph")
     faults = Rejects("graph")  # parts of images; counted, not limited
     num_graphs = num_regions = 0
     with tables.streamed(out, GRAPHS) as table:
-        tracked = track(images, total=total, what="images")
-        for reading in chain.from_iterable(tracked):
-            table.add(_row(reading, row, pictures, lexicon))
-            num_graphs += reading.graph is not None
-            num_regions += reading.crop_xywh is not None
-            if reading.reason is not None:
-                rejects.add(reading.image_id, reading.reason)
-            for fault in reading.faults:
-                faults.add(reading.image_id, fault)
+        for made in rows:
+            table.add(made)
+            num_graphs += made.graph is not None
+            num_regions += made.crop_xywh is not None
+            if made.reason is not None:
+                rejects.add(made.image_id, made.reason)
+            for fault in made.faults:
+                faults.add(made.image_id, fault)
         rejects.check(total=total, at_most=row.max_rejected)
         table.meta = {
             "kind": row.kind,
             "source": row.source,
-            "stamp": stamp.digest(source),
+            "stamp": stamped,
             "aliases": aliases,
             "rejected": rejects.counts(),
             "left_out": faults.counts(),

@@ -1,41 +1,38 @@
 """negate: graphs and captions -> captions that are false of the graph by one edit each, and a page of samples."""
 
+import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import Field
 
+from pipeline.compute.shared import Compute, run
 from pipeline.core import tables
-from pipeline.core.errors import DataError
 from pipeline.core.hashing import file_digest
-from pipeline.core.outputs import whole_folder
+from pipeline.core.outputs import PARTIAL, remove, whole_folder
+from pipeline.core.outside import check_file
 from pipeline.core.params import Params as BaseParams
-from pipeline.core.progress import say
-from pipeline.core.schemas import CAPTIONS, GRAPHS, NEGATIVES, CaptionRow, GraphRow, NegativeRow
+from pipeline.core.progress import say, track
+from pipeline.core.schemas import CAPTIONS, GRAPHS, NEGATIVES
 from pipeline.formats.wordnet import FILES as WORDNET_FILES
-from pipeline.formats.wordnet import WordNet
-from pipeline.graphs.scene import SceneGraph, from_json
+from pipeline.graphs.blocks import Block, blocks
+from pipeline.reporting import leak, negatives
 from pipeline.reporting import samples as sampling
-from pipeline.reporting.leak import Leak
-from pipeline.reporting.samples import Sample, Samples
-from pipeline.text import certainty, pools
-from pipeline.text import negate as making
-from pipeline.text.captions import pieces_from_json
-from pipeline.text.clip_tokens import ClipTokens, tokens
-from pipeline.text.edits import spans
-from pipeline.text.lexicon import Lexicon, of_corpus
-from pipeline.text.negate import Counts, Negative
-from pipeline.text.negatives.shared import Scene
-from pipeline.text.pools import Pools, Statistics
-from pipeline.text.truth import Truth
+from pipeline.reporting.leak import Told
+from pipeline.reporting.negatives import Counting, Making, Negating, Words
+from pipeline.reporting.samples import Samples
+from pipeline.text import negate as text_negate
+from pipeline.text import pools
+from pipeline.text.negate import Counts
+from pipeline.text.pools import Statistics
 
 
 class Params(BaseParams):
     """How negatives are made, from which words, and how many the page shows."""
 
     source: str
-    negatives: making.Params
+    negatives: text_negate.Params
     pools: pools.Params
     wordnet: str | None  # a folder with WordNet's index.noun and data.noun; null = our own word lists alone
     leak_images: int = Field(ge=0)  # about so many are measured for the leak of their texts
@@ -43,113 +40,57 @@ class Params(BaseParams):
 
 
 def negate(
-    params: Params, row: str, *, graphs: Path, captions: Path, source: Path, out: Path, page: Path
+    params: Params, compute: Compute, row: str, *, graphs: Path, captions: Path, source: Path, out: Path, page: Path
 ) -> dict[str, object]:
     """Write the negatives and the page; returns what the log should know."""
-    wordnet = WordNet(Path(params.wordnet)) if params.wordnet else None
-    lexicon = of_corpus(tables.read_meta(graphs, GRAPHS), wordnet)
-    facts = tables.read_meta(captions, CAPTIONS)
-    max_tokens: int = facts["params"]["max_tokens"]
-    clip = tokens()
-    shown_false = certainty.judge(tables.read_meta(graphs, GRAPHS)["kind"])
-    statistics = Statistics(lexicon)
-    num_images = _counted(graphs, statistics)
-    words = Pools(statistics, params.pools)
-    rules = making.load(params.negatives)
-    counts, samples = Counts(Counter(), Counter()), Samples(params.samples_per_rule)
-    leak = Leak(params.negatives, params.pools, statistics, min(1.0, params.leak_images / max(1, num_images)))
-
-    def fits(text: str) -> bool:
-        return clip.count(text) <= max_tokens
-
-    with whole_folder(page) as folder:
-        with tables.streamed(out, NEGATIVES) as table:
-            for graph_row, graph, truth, caption_row in _rows_with_truth(graphs, captions, lexicon):
-                caption, starts = caption_row.fitted, caption_row.fitted_clause_starts
-                scene = Scene(graph, caption, pieces_from_json(caption_row.fitted_pieces), truth, words)
-                _count(samples, graph, caption_row, max_tokens)
-                negatives = list(making.negatives(scene, starts, rules, params.negatives, counts, fits))
-                leak.add(scene, negatives, fits)
-                for made in negatives:
-                    certain = shown_false(scene, made.edit)
-                    samples.num_certain += certain
-                    table.add(_row(graph, scene, made, clip, certain=certain))
-                    shown = sampling.excerpts(caption, made.text)
-                    samples.offer(Sample(graph, graph_row.image, graph_row.crop_xywh, caption, made, shown))
-            table.meta = {"rules": counts.to_json(), "wordnet": _digests(params.wordnet)}
-        sampling.write(folder, row, samples, counts, [leak.table()], facts, source)
+    corpus, facts = tables.read_meta(graphs, GRAPHS), tables.read_meta(captions, CAPTIONS)
+    digests = _digests(params.wordnet)
+    words = Words(json.dumps(corpus["aliases"]), params.wordnet, json.dumps(digests))
+    work = blocks(graphs)
+    statistics = _counted(words, work, compute)
+    making = Making(
+        corpus["kind"],
+        words,
+        params.negatives,
+        params.pools,
+        params.samples_per_rule,
+        facts["params"]["max_tokens"],
+        min(1.0, params.leak_images / max(1, statistics.num_graphs)),
+    )
+    counts, samples, told = Counts(Counter(), Counter()), Samples(params.samples_per_rule), Told()
+    tallies = out.with_name(f"{out.name}.words{PARTIAL}")  # where all machines of a cluster see it
+    try:
+        key = negatives.hand_over(statistics, making, tallies)
+        tasks = [Negating(making, tallies, key, captions, block) for block in work]
+        with whole_folder(page) as folder:
+            with tables.streamed(out, NEGATIVES) as table:
+                for made in track(run(compute, negatives.negated, tasks), total=len(tasks), what="blocks of captions"):
+                    for negative in made.rows:
+                        table.add(negative)
+                    counts.merge(made.counts)
+                    samples.merge(made.samples)
+                    leak.merge(told, made.told)
+                table.meta = {"rules": counts.to_json(), "wordnet": digests}
+            sampling.write(folder, row, samples, counts, [leak.table(told)], facts, source)
+    finally:
+        remove(tallies)
+        negatives.forget()
     say(f"negate: {counts.made.total()} negatives; {counts.dropped.total()} candidates dropped")
     return {"negatives": counts.made.total(), "dropped": counts.dropped.total()}
 
 
+def _counted(words: Words, work: Sequence[Block], compute: Compute) -> Statistics:
+    """The counts of a corpus, merged in the order of its images."""
+    statistics = Statistics(negatives.lexicon(words))
+    tasks = [Counting(words, block) for block in work]
+    for tallies in track(run(compute, negatives.tallied, tasks), total=len(tasks), what="blocks of graphs"):
+        statistics.merge(tallies)
+    return statistics
+
+
 def _digests(wordnet: str | None) -> dict[str, str]:
-    """Digests of the files of WordNet, which are no dependency of the stage."""
-    return {name: file_digest(Path(wordnet) / name) for name in WORDNET_FILES} if wordnet else {}
-
-
-def _counted(graphs: Path, statistics: Statistics) -> int:
-    """Count the words of whole images, as regions repeat them; returns the number of images."""
-    num_images = 0
-    for rows in tables.batches(graphs, GRAPHS):
-        for row in rows:
-            if row.graph is not None and not row.region:
-                statistics.add(from_json(row.graph))
-                num_images += 1
-    return num_images
-
-
-def _rows_with_truth(
-    graphs: Path, captions: Path, lexicon: Lexicon
-) -> Iterator[tuple[GraphRow, SceneGraph, Truth, CaptionRow]]:
-    """Graph row, graph, truth of the whole image and caption row of every image and region.
-
-    Both tables stand in the same order, an image before its regions.
-    """
-    captions_in_order = (row for rows in tables.batches(captions, CAPTIONS) for row in rows)
-    truth: Truth | None = None
-    for rows in tables.batches(graphs, GRAPHS):
-        for row in rows:
-            if row.graph is None:
-                continue
-            caption = next(captions_in_order, None)
-            if caption is None or (caption.image_id, caption.region) != (row.image_id, row.region):
-                raise DataError(f"{captions}: no caption of image {row.image_id!r}; run `dvc repro caption`")
-            graph = from_json(row.graph)
-            if not row.region:
-                truth = Truth(graph, lexicon)
-            elif truth is None or truth.graph.image_id != row.image_id:
-                raise DataError(f"{graphs}: a region without its image {row.image_id!r}; run `dvc repro graph`")
-            yield row, graph, truth, caption
-
-
-def _count(samples: Samples, graph: SceneGraph, caption: CaptionRow, max_tokens: int) -> None:
-    samples.count("objects", len(graph.objects))
-    samples.count("relations", len(graph.relations))
-    samples.count("relations in the caption", caption.num_said)
-    samples.count("clauses of the caption", len(caption.clause_starts))
-    samples.count("words of the caption", len(caption.text.split()))
-    samples.count("tokens of the caption", caption.num_tokens)
-    samples.count(f"tokens of the caption fitted to {max_tokens}", caption.fitted_tokens)
-    samples.count("relations in the fitted caption", caption.num_said_fitted)
-
-
-def _row(graph: SceneGraph, scene: Scene, made: Negative, clip: ClipTokens, *, certain: bool) -> NegativeRow:
-    before, after = spans(scene, made.edit)
-    return NegativeRow(
-        image_id=graph.image_id,
-        region=graph.region,
-        rule=made.rule,
-        index=made.index,
-        seed=made.seed,
-        caption=scene.text,
-        text=made.text,
-        certain=certain,
-        clause=made.clause,
-        place=made.edit.place,
-        objects=list(made.edit.objects),
-        original=made.edit.original,
-        new=made.edit.new,
-        num_tokens=clip.count(made.text),
-        caption_tokens=clip.spans(scene.text, before),
-        text_tokens=clip.spans(made.text, after),
-    )
+    """Digests of the files of WordNet, which are no dependency of the stage. FormatError where one is missing."""
+    paths = [Path(wordnet) / name for name in WORDNET_FILES] if wordnet else []
+    for path in paths:
+        check_file(path, "a file of WordNet")
+    return {path.name: file_digest(path) for path in paths}

@@ -1,14 +1,15 @@
 """preprocess: recordings -> model-ready arrays, decoded once; no learned weights, no split.
 
-Blocks of clips are decoded into the side cache (core.clip_cache), by any number of processes; the store is then
+Blocks of clips are decoded into the side cache (core.array_cache), by any number of processes; the store is then
 assembled from it in the order of the ids. So a killed run goes on where it stopped, a changed file costs one clip, and
 warm and cold runs write the same bytes.
 """
 
 # Shapes: N clips; C channels, T frames and what follows them depend on the modality.
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +19,8 @@ from pipeline import modalities
 from pipeline.compute import shared as compute_engines
 from pipeline.compute.shared import Compute
 from pipeline.core import prepared, store, tables
+from pipeline.core.array_cache import ArrayCache
 from pipeline.core.boxes import Boxes
-from pipeline.core.clip_cache import ClipCache
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.params import Params
 from pipeline.core.progress import track
@@ -29,7 +30,8 @@ from pipeline.core.schemas import CLIPS, ClipRow
 from pipeline.datasets import shared as datasets
 from pipeline.modalities import shared as films
 from pipeline.sources import decoding
-from pipeline.sources.decoding import Block, Row, Source, decode
+from pipeline.sources.blocks import decode
+from pipeline.sources.decoding import Block, Row, Source
 from pipeline.sources.layouts import Layouts
 
 SAMPLES = CACHE / "samples"
@@ -42,20 +44,22 @@ class Checks(Params):
     max_rejected: float = Field(ge=0, le=1)  # share of the clips that ingest accepted
 
 
-@dataclass(frozen=True)
-class _Outcome:
-    """What became of one clip: an array in the cache of this layout and shape, or a reason.
+class _LostError(DataError):
+    """The cache does not hold a clip that it has held before."""
 
-    After its first `num_nonempty_frames` the array is empty.
+
+@dataclass
+class _Kept:
+    """The clips of which there are arrays, and what of their headers the store needs; no boxes, which are many.
+
+    After its first `num_frames` an array is empty.
     """
 
-    clip_id: str
-    key: str
-    layout: str
-    shape: tuple[int, ...]
-    num_nonempty_frames: int
-    boxes: Boxes
-    reason: str | None
+    clips: list[Source] = field(default_factory=list)
+    num_frames: list[int] = field(default_factory=list)
+    shapes: set[tuple[int, ...]] = field(default_factory=set)
+    layouts: set[str] = field(default_factory=set)
+    labels: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class _Work:
     clips: list[Source]
     source: Path
     out: Path
-    cached: ClipCache
+    cached: ArrayCache
 
 
 def preprocess(
@@ -94,15 +98,13 @@ def preprocess(
     if row.boxes:
         _check_boxed(row, key)
         films.box_reader(row.modality, row.recipe, row.options, section)
-    work = _Work(row, section, accepted(clips, row, source), source, out, ClipCache(cache))
-    missing = [clip for clip in work.clips if work.cached.header(clip.key) is None]
+    work = _Work(row, section, accepted(clips, row, source), source, out, ArrayCache(cache))
+    missing = [clip for clip in work.clips if clip.key not in work.cached]
     _decode(work, missing, compute, key)
     try:
         counts = _assemble(work, checks, key)
-    except (DataError, LookupError, TypeError, ValueError):  # headers are checked with their arrays, not before
+    except _LostError:  # an entry is checked when it is read
         damaged = [clip for clip in work.clips if work.cached.load(clip.key) is None]
-        if not damaged:
-            raise
         _decode(work, damaged, compute, key)
         missing += damaged
         counts = _assemble(work, checks, key)
@@ -117,21 +119,27 @@ def _decode(work: _Work, clips: list[Source], compute: Compute, key: str) -> Non
     ]
     for _ in track(compute_engines.run(compute, decode, blocks), total=len(blocks), what=f"{key}: blocks of clips"):
         pass
+    work.cached.refresh()
 
 
 def _assemble(work: _Work, checks: Checks, key: str) -> dict[str, int]:
     """Write the store from the side cache, each array read once; returns how many clips it holds and were rejected."""
-    outcomes = [_outcome(work.cached, clip) for clip in work.clips]
-    rejects = Rejects("preprocess")
-    for outcome in outcomes:
-        if outcome.reason is not None:
-            rejects.add(outcome.clip_id, outcome.reason)
-    rejects.check(total=len(outcomes), at_most=checks.max_rejected)
-    accepted = [outcome for outcome in outcomes if outcome.reason is None]
-    if not accepted:
-        raise DataError(f"{key}: no clip is left; {outcomes[0].clip_id}: {outcomes[0].reason}")
-    _write(work, accepted, rejects)
-    return {"clips": len(accepted), "rejected": len(rejects.rows)}
+    kept, rejects = _Kept(), Rejects("preprocess")
+    for clip in work.clips:
+        header = _header(work.cached, clip)
+        if "reason" in header:
+            rejects.add(clip.clip.clip_id, header["reason"])
+            continue
+        kept.clips.append(clip)
+        kept.num_frames.append(header["num_nonempty_frames"])
+        kept.shapes.add(tuple(header["shape"]))
+        kept.layouts.add(header["layout"])
+        kept.labels.update(decoding.boxes_of(header).labels)
+    rejects.check(total=len(work.clips), at_most=checks.max_rejected)
+    if not kept.clips:
+        raise DataError(f"{key}: no clip is left; {': '.join(rejects.rows[0])}")
+    _write(work, kept, rejects)
+    return {"clips": len(kept.clips), "rejected": len(rejects.rows)}
 
 
 def _check_boxed(row: Row, key: str) -> None:
@@ -162,55 +170,57 @@ def accepted(clips: Path, row: Row, source: Path) -> list[Source]:
     ]
 
 
-def _outcome(cached: ClipCache, source: Source) -> _Outcome:
-    clip_id, header = source.clip.clip_id, cached.header(source.key)
-    if header is not None and "reason" in header:  # checked here, for nobody will read its array
-        header = None if (loaded := cached.load(source.key)) is None else loaded[0]
+def _header(cached: ArrayCache, source: Source) -> dict[str, Any]:
+    header = cached.header(source.key)
     if header is None:
-        raise _lost(cached, clip_id)
-    return _Outcome(
-        clip_id,
-        source.key,
-        header.get("layout", ""),
-        tuple(header["shape"]),
-        header.get("num_nonempty_frames", 0),
-        decoding.boxes_of(header),
-        header.get("reason"),
-    )
+        raise _lost(cached, source)
+    return header
 
 
-def _lost(cached: ClipCache, clip_id: str) -> DataError:
-    return DataError(f"{cached.folder}: the cached array of {clip_id} is gone or damaged; run the stage again")
+def _lost(cached: ArrayCache, source: Source) -> _LostError:
+    clip_id = source.clip.clip_id
+    return _LostError(f"{cached.folder}: the cached array of {clip_id} is gone or damaged; run the stage again")
 
 
-def _write(work: _Work, clips: list[_Outcome], rejects: Rejects) -> None:
+def _write(work: _Work, kept: _Kept, rejects: Rejects) -> None:
     row, out = work.row, work.out
-    shapes, layouts = {clip.shape for clip in clips}, {clip.layout for clip in clips}
-    if len(shapes) != 1 or len(layouts) != 1:
+    if len(kept.shapes) != 1 or len(kept.layouts) != 1:
         raise DataError(
-            f"{out}: clips of one row need one layout and shape, found layouts {sorted(layouts)}, "
-            f"shapes {sorted(shapes)}; give each its own row"
+            f"{out}: clips of one row need one layout and shape, found layouts {sorted(kept.layouts)}, "
+            f"shapes {sorted(kept.shapes)}; give each its own row"
         )
-    shape, num_frames = next(iter(shapes)), [clip.num_nonempty_frames for clip in clips]
+    shape = next(iter(kept.shapes))
     attrs = {
         **row.model_dump(include={"dataset", "modality", "recipe", "options"}),
-        "layout": next(iter(layouts)),
+        "layout": next(iter(kept.layouts)),
         "rejected": rejects.to_json(),
     }
-    if prepared.is_ragged(shape[1], num_frames):
+    if prepared.is_ragged(shape[1], kept.num_frames):
         attrs[prepared.PADDED_TO] = shape[1]
     if row.boxes:
-        attrs[prepared.BOX_LABELS] = sorted({label for clip in clips for label in clip.boxes.labels})
+        attrs[prepared.BOX_LABELS] = sorted(kept.labels)
     with store.create(out, attrs) as writer:
-        group = writer.group(prepared.GROUP, [clip.clip_id for clip in clips])
-        prepared.put(group, shape, num_frames, _arrays(clips, work.cached))
+        group = writer.group(prepared.GROUP, [clip.clip.clip_id for clip in kept.clips])
+        prepared.put(group, shape, kept.num_frames, _arrays(kept.clips, work.cached))
         if row.boxes:
-            prepared.put_boxes(group, [clip.boxes for clip in clips], attrs[prepared.BOX_LABELS])
+            prepared.put_boxes(group, _ClipBoxes(kept.clips, work.cached), attrs[prepared.BOX_LABELS])
 
 
-def _arrays(clips: list[_Outcome], cached: ClipCache) -> Iterator[npt.NDArray[np.float32]]:
+def _arrays(clips: list[Source], cached: ArrayCache) -> Iterator[npt.NDArray[np.float32]]:
     for clip in clips:
         loaded = cached.load(clip.key)
         if loaded is None:
-            raise _lost(cached, clip.clip_id)
+            raise _lost(cached, clip)
         yield loaded[1]
+
+
+@dataclass(frozen=True)
+class _ClipBoxes:
+    """The boxes of clips, read from the cache whenever they are gone through."""
+
+    clips: list[Source]
+    cached: ArrayCache
+
+    def __iter__(self) -> Iterator[Boxes]:
+        for clip in self.clips:
+            yield decoding.boxes_of(_header(self.cached, clip))

@@ -42,6 +42,11 @@ class Pairs:
         side = Rng(self._seed, "leak", image_id).below(2)
         self._pairs[side].append(_difference(caption, text, neighbours=self._neighbours))
 
+    def merge(self, later: "Pairs") -> None:
+        """Add the pairs of other images, which come after those here."""
+        for side, others in zip(self._pairs, later._pairs, strict=True):
+            side.extend(others)
+
     def accuracy(self) -> LeakAccuracy | None:
         """Train on one side, test on the other; None where a side has no pairs."""
         train, test = self._pairs

@@ -51,6 +51,11 @@ class Counts:
     made: Counter[str]
     dropped: Counter[tuple[str, str]]
 
+    def merge(self, other: "Counts") -> None:
+        """Add the counts of other captions."""
+        self.made.update(other.made)
+        self.dropped.update(other.dropped)
+
     def to_json(self) -> dict[str, dict[str, int]]:
         """Per rule the number made and the number dropped for each reason."""
         table: dict[str, dict[str, int]] = {}

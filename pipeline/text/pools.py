@@ -89,6 +89,29 @@ class Statistics:
         _count(self.nouns, nouns)
         _count(self.attributes, attributes)
 
+    def merge(self, later: "Tallies") -> None:
+        """Add the counts of graphs that come after those counted here."""
+        predicates, nouns, attributes, present, num_graphs = later
+        _merge(self.predicates, predicates)
+        _merge(self.nouns, nouns)
+        _merge(self.attributes, attributes)
+        _merge(self.present, present)
+        self.num_graphs += num_graphs
+
+    def tallies(self) -> "Tallies":
+        """All counts, without the words' meanings: what another process needs to have the same statistics."""
+        return (self.predicates, self.nouns, self.attributes, self.present, self.num_graphs)
+
+
+Tallies = tuple[Counts, Counts, Counts, Counter[str], int]
+
+
+def _merge(counts: Counter[K], later: Counter[K]) -> None:
+    """As if each key had been counted in the order in which it was first seen."""
+    for key, number in later.items():
+        if key in counts or len(counts) < _MAX_COUNTED:
+            counts[key] += number
+
 
 def _count(counts: Counter[K], keys: Collection[K]) -> None:
     if len(counts) + len(keys) <= _MAX_COUNTED:

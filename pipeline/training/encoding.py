@@ -1,25 +1,30 @@
 """Vectors by a frozen encoder: of clips, of their tokens, of variants with hidden parts and of boxes."""
 
 # Shapes: N clips, C channels, T frames, V joints, M bodies, H x W pixels, D feature size, K variants or boxes.
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from pydantic import Field
+from torch import Tensor
 
 from pipeline.core import seeds
 from pipeline.core.boxes import Boxes
 from pipeline.core.errors import DataError
 from pipeline.core.params import Params
-from pipeline.core.prepared import ClipArrays
-from pipeline.core.store import GroupWriter
 from pipeline.models import regions
 from pipeline.models.encoder import Encoder, PictureEncoder
 from pipeline.training.determinism import deterministic
 
+if TYPE_CHECKING:  # else an edit of how arrays are stored would encode every clip again
+    from pipeline.core.prepared import ClipArrays
+
 Array = npt.NDArray[np.float32]
+IsEmpty = Callable[[Array], npt.NDArray[np.bool_]]
+T = TypeVar("T")
 
 
 class Batches(Params):
@@ -44,68 +49,58 @@ class Masked(Params):
     seed: int
 
 
-def refuse_empty(is_empty: Callable[[Array], npt.NDArray[np.bool_]], clips: ClipArrays, batches: Batches) -> None:
+def refuse_empty(is_empty: IsEmpty, clips: "ClipArrays", batches: Batches) -> None:
     """Raise DataError, naming the clip, if one is empty."""
-    for rows in _batches(clips, batches):
-        empty_N = is_empty(clips[rows])
-        if empty_N.any():
-            clip = clips.ids[rows][int(empty_N.argmax())]
-            raise DataError(f"{clip}: empty: no body to encode; run `dvc repro preprocess`")
+    for rows in in_turn(clips, batches):
+        refuse_empty_batch(is_empty, clips.ids[rows], clips[rows])
 
 
-def encode(encoder: Encoder, clips: ClipArrays, batches: Batches) -> Array:
+def refuse_empty_batch(is_empty: IsEmpty, ids: Sequence[str], x_NCT: Array) -> None:
+    """Raise DataError, naming the clip, if one of some clips is empty."""
+    empty_N = is_empty(x_NCT)
+    if empty_N.any():
+        raise DataError(f"{ids[int(empty_N.argmax())]}: empty: no body to encode; run `dvc repro preprocess`")
+
+
+def encode(encoder: Encoder, clips: "ClipArrays", batches: Batches) -> Array:
     """pooled_ND of a frozen encoder in eval mode."""
-    with _frozen(batches):
-        return np.concatenate([encoder(torch.from_numpy(clips[rows])).numpy() for rows in _batches(clips, batches)])
+    pooled_ND = np.empty((len(clips), encoder.dim), np.float32)
+    with frozen(batches):
+        for row, (pooled_D,) in outputs(lambda x_NCT: (encoder(x_NCT),), _one_by_one(clips, batches)):
+            pooled_ND[row] = pooled_D.numpy()
+    return pooled_ND
 
 
-def put_with_tokens(group: GroupWriter, encoder: Encoder, clips: ClipArrays, batches: Batches) -> None:
-    """Write `pooled` and `tokens` (N, ..., D); of a large dataset the tokens need not fit in memory."""
-    pooled: list[Array] = []
-
-    def tokens() -> Iterator[Array]:
-        for rows in _batches(clips, batches):
-            pooled_ND, tokens_ND = encoder.with_tokens(torch.from_numpy(clips[rows]))
-            pooled.append(pooled_ND.numpy())
-            yield tokens_ND.numpy()
-
-    with _frozen(batches):
-        of_one = encoder.with_tokens(torch.from_numpy(clips[:1]))[1]
-        group.dense("tokens", of_one.shape[1:], np.float32).fill(tokens())
-    group.put("pooled", np.concatenate(pooled))
+def _one_by_one(clips: "ClipArrays", batches: Batches) -> Iterator[tuple[int, Array]]:
+    for rows in in_turn(clips, batches):
+        yield from enumerate(clips[rows], rows.start)
 
 
-def encode_masked(encoder: Encoder, clips: ClipArrays, masked: Masked, axis: int, batches: Batches) -> Array:
-    """masked_NKD: the vectors of K variants of each clip, with parts along an axis of x_NCTVM hidden."""
-    parts = []
-    for rows in _batches(clips, batches):
-        variants = [
-            hidden(x_CTVM, axis - 1, masked, seeds.generator(masked.seed, "masked", masked.part, clip_id, number))
-            for clip_id, x_CTVM in zip(clips.ids[rows], clips[rows], strict=True)
-            for number in range(masked.num_variants)
-        ]
-        vectors = []
-        with _frozen(batches):
-            for start in range(0, len(variants), batches.batch_size):
-                some = np.stack(variants[start : start + batches.batch_size])
-                vectors.append(encoder(torch.from_numpy(some)).numpy())
-        parts.append(np.concatenate(vectors).reshape(len(clips.ids[rows]), masked.num_variants, -1))
-    return np.concatenate(parts)
+def outputs(
+    compute: Callable[[Tensor], Sequence[Tensor]], items: Iterable[tuple[T, Array]]
+) -> Iterator[tuple[T, list[Tensor]]]:
+    """What `compute` gives for each clip, which is named by any value. To be run in `frozen`.
+
+    Each clip is computed alone: of several at a time the last bits would depend on the clip's place among them, with
+    some processors and numbers of threads, and a vector that was kept could not stand beside a new one.
+    """
+    for name, x_CT in items:
+        yield name, [tensor[0] for tensor in compute(torch.tensor(x_CT[None]))]  # aligned alike
 
 
-def encode_regions(encoder: PictureEncoder, clips: ClipArrays, boxes: list[Boxes], batches: Batches) -> list[Array]:
-    """regions_KD of each clip: the mean, over each of its boxes, of the encoder's map of the box's frame."""
-    vectors = []
-    with _frozen(batches):
-        for rows in _batches(clips, batches):
-            x_NCTHW = torch.from_numpy(clips[rows])
-            num_frames, height, width = x_NCTHW.shape[2:]
-            lattice = regions.Lattice((num_frames, height, width), encoder.stride)
-            for places_DSGP, boxes_of_clip in zip(encoder.places(x_NCTHW), boxes[rows], strict=True):
-                frame_K = torch.from_numpy(boxes_of_clip.frame_K)
-                corners_K4 = torch.from_numpy(boxes_of_clip.corners_K4)
-                vectors.append(regions.box_means(places_DSGP, frame_K, corners_K4, lattice).numpy())
-    return vectors
+def variants(x_CTVM: Array, clip_id: str, axis: int, masked: Masked) -> Iterator[Array]:
+    """K variants of a clip with parts along an axis of x_CTVM hidden."""
+    for number in range(masked.num_variants):
+        yield hidden(x_CTVM, axis, masked, seeds.generator(masked.seed, "masked", masked.part, clip_id, number))
+
+
+def region_means(encoder: PictureEncoder, places_DSGP: Tensor, boxes: Boxes, size: tuple[int, int, int]) -> Array:
+    """regions_KD of a clip of T x H x W: the mean, over each of its boxes, of the map of the box's frame."""
+    frame_K, corners_K4 = torch.from_numpy(boxes.frame_K), torch.from_numpy(boxes.corners_K4)
+    lattice = regions.Lattice(size, encoder.stride)
+    # A copy begins where memory is aligned alike for all places of the batch.
+    region_KD: Array = regions.box_means(places_DSGP.clone(), frame_K, corners_K4, lattice).numpy()
+    return region_KD
 
 
 def hidden(x_CTVM: Array, axis: int, masked: Masked, random: np.random.Generator) -> Array:
@@ -136,12 +131,13 @@ def motion(x_CTVM: Array, axis: int) -> npt.NDArray[np.float64]:
     return motion_S
 
 
-def _batches(clips: ClipArrays, batches: Batches) -> list[slice]:
-    """The rows of all clips, a batch at a time."""
+def in_turn(clips: "ClipArrays", batches: Batches) -> list[slice]:
+    """The rows of all clips, as many at a time as a batch has."""
     return [slice(start, start + batches.batch_size) for start in range(0, len(clips), batches.batch_size)]
 
 
 @contextmanager
-def _frozen(batches: Batches) -> Iterator[None]:
+def frozen(batches: Batches) -> Iterator[None]:
+    """A block in which encoders are run: the threads are those of `batches`, and no gradient is kept."""
     with deterministic(0, batches.num_threads), torch.inference_mode():
         yield

@@ -5,7 +5,7 @@ Their weights were trained on a split, were trained by others on all classes, or
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +65,20 @@ class EncoderMeta(BaseModel):
 
 @dataclass(frozen=True)
 class FrozenEncoder:
-    """One encoder, the group for its vectors, and the attributes of that group."""
+    """One encoder, the group for its vectors, and the attributes of that group.
+
+    What its weights may be used for is checked; they themselves are read when the encoder is first asked for.
+    """
 
     group: str
-    encoder: Encoder
+    make: Callable[[], Encoder]
     weights_hash: str
     attrs: dict[str, Any]
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """At rest."""
+        return self.make()
 
 
 ALL = "all"  # in place of a split: the encoder was trained on all classes
@@ -106,9 +114,8 @@ def _of_splits(request: EncoderRequest, weights: Path, layout: str) -> Loads:
         raise DataError(f"{weights}: no weights there; run `dvc repro pretrain@{weights.name}`")
 
     def load(file: Path) -> FrozenEncoder:
-        state, metadata = checkpoint.load(file)
-        meta = check(metadata, file, request, layout)
-        module = restored(file, state, metadata)
+        weights_hash = file_digest(file)
+        meta = check(checkpoint.metadata(file), file, request, layout)
         attrs = meta.model_dump(include={"split", "seed", "training_classes", "training_clips", "encoder", "modality"})
         attrs |= {"adopted": True} if meta.adopted else {}
         if meta.dataset != request.dataset:  # its class ids say nothing of those of the clips
@@ -116,9 +123,17 @@ def _of_splits(request: EncoderRequest, weights: Path, layout: str) -> Loads:
             attrs["training_clips"] = None
         if meta.text_space is not None:
             attrs[text_space.KEY] = meta.text_space.model_dump()
-        return FrozenEncoder(file.stem, encoder_of(module), file_digest(file), attrs)
+        return FrozenEncoder(file.stem, partial(_read, file, weights_hash), weights_hash, attrs)
 
     return {file.stem: partial(load, file) for file in files}
+
+
+def _read(file: Path, weights_hash: str) -> Encoder:
+    """The encoder of a file whose digest was taken before. Raises DataError if the file is another one by now."""
+    encoder = encoder_of(restored(file, *checkpoint.load(file)))
+    if file_digest(file) != weights_hash:
+        raise DataError(f"{file}: changed while it was read; run the stage again")
+    return encoder
 
 
 def restored(file: Path, state: dict[str, Tensor], metadata: Mapping[str, Any]) -> nn.Module:
@@ -151,7 +166,7 @@ def _of_no_split(request: EncoderRequest, weights: Path) -> Loads:
         attrs |= {"pretrained": meta["pretrained"]} if meta.get("pretrained") else {}
         attrs |= {"encoder": request.encoder, "modality": request.modality, "options": request.options}
         attrs["training_clips"] = None  # classes are named by texts, and no clip has a label
-        return FrozenEncoder(name, encoder_of(module), meta["weights_hash"], attrs)
+        return FrozenEncoder(name, lambda: encoder_of(module), meta["weights_hash"], attrs)
 
     seeds: Sequence[int | None] = member.seeds(weights) or [None]
     names = {"all" if seed is None else f"all-{seed}": seed for seed in seeds}
@@ -171,9 +186,10 @@ def _of_no_weights(request: EncoderRequest, layout: str) -> Loads:
         module = modalities.sense(request.modality).build(
             request.encoder, request.options, layout, f"{request.where}: options"
         )
+        weights_hash = value_digest([request.encoder, request.options, layout])
         attrs: dict[str, Any] = {"training_classes": [], "training_clips": None, "measured": list(member.MEASURED)}
         attrs |= {"encoder": request.encoder, "modality": request.modality, "options": request.options}
-        return FrozenEncoder("all", encoder_of(module), value_digest([request.encoder, request.options, layout]), attrs)
+        return FrozenEncoder("all", lambda: encoder_of(module), weights_hash, attrs)
 
     return {"all": load}
 

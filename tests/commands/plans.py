@@ -49,6 +49,7 @@ PROFILE: dict[str, Any] = {
     },
     "extract": {
         "batches": {"batch_size": 8, "num_threads": 1},
+        "compute": {"engine": "inline", "num_workers": 1},
         "rows": {
             "vectors": {
                 "dataset": "utd_mhad",

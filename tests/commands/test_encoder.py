@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.commands import encoder
+from pipeline.compute.shared import Compute
 from pipeline.core import members, scores, store
 from pipeline.core.errors import DataError, FormatError, LeakError, ParamsError
 from pipeline.core.hashing import file_digest
@@ -87,7 +88,8 @@ def extracted(row, dataset="ntu60"):
     toy.write_arrays(Path("x.zarr"), ids, x_NCTVM, dataset=dataset, recipe=values["recipe"], layout="ntu25")
     parsed = parse(Row, values | {"dataset": dataset}, "row")
     batches = Batches(batch_size=32, num_threads=1)
-    extract(parsed, batches, key="k", arrays=Path("x.zarr"), weights=Path(values["weights"]), out=Path("f.zarr"))
+    where = {"arrays": Path("x.zarr"), "weights": Path(values["weights"]), "out": Path("f.zarr")}
+    extract(parsed, batches, Compute(engine="inline", num_workers=1), key="k", **where)
     return store.Store(Path("f.zarr"), "extract")
 
 

@@ -7,9 +7,11 @@ import torch
 from pipeline.core import members
 from pipeline.core.errors import DataError
 from pipeline.models import checkpoint, encoder_cost
+from pipeline.models.bound import BoundEncoder
 from pipeline.models.encoder import Encoder, PictureEncoder, WeightlessMember, encoder_of
+from pipeline.models.mapped import MappedEncoder
 from pipeline.training.determinism import deterministic
-from pipeline.training.encoding import Batches, encode, refuse_empty
+from pipeline.training.encoding import Batches, encode, frozen, outputs, refuse_empty
 
 # Options of a small network, what it is built for, and the shape of a clip.
 VIT = {
@@ -108,6 +110,22 @@ def features(encoder, name, x, ids=IDS, batch_size=8):
     return encode(encoder, InMemory(x, ids), batches)
 
 
+def all_bytes(encoder, x, rows, batches):
+    """What an encoder gives for some clips, in this order: vector, tokens and, of pictures, the map; and `encode`'s."""
+
+    def compute(x_NCT):
+        tensors = [encoder(x_NCT), *encoder.with_tokens(x_NCT)]
+        return [*tensors, encoder.places(x_NCT)] if isinstance(encoder, PictureEncoder) else tensors
+
+    with frozen(batches):
+        found = dict(outputs(compute, ((row, x[row]) for row in rows)))
+    pooled_ND = encode(encoder, InMemory(x[list(rows)], [str(row) for row in rows]), batches)
+    assert all(
+        pooled_D.tobytes() == found[row][0].numpy().tobytes() for row, pooled_D in zip(rows, pooled_ND, strict=True)
+    )
+    return {row: [tensor.numpy().tobytes() for tensor in tensors] for row, tensors in found.items()}
+
+
 def restored(name, path, seed=0):
     checkpoint.save(path, build(name, seed), {})
     encoder = build(name, seed=99)
@@ -144,6 +162,20 @@ class TestEncoder:
         alone = np.concatenate([features(encoder, name, x[i : i + 1], IDS[i : i + 1]) for i in range(3)])
         assert np.allclose(alone, together, rtol=1e-5, atol=1e-6)
         assert not np.allclose(together[0], together[1], rtol=1e-3)
+
+    @pytest.mark.parametrize("num_threads", [1, 2])
+    def test_a_clips_bytes_are_the_same_at_every_place_and_beside_any_others(self, name, num_threads, tmp_path):
+        """So a vector that was kept can stand beside new ones, and one clip has one vector everywhere."""
+        encoder = restored(name, tmp_path / "w")
+        x = np.random.default_rng(0).normal(size=(7, *SAMPLES[name][2])).astype(np.float32)
+        x[::3, ..., 1] = 0  # of a skeleton the second body
+        batches = Batches(batch_size=3, num_threads=num_threads)
+        for wrapped in (encoder, BoundEncoder(MappedEncoder(encoder, 5), 4).eval()):
+            together = all_bytes(wrapped, x, range(7), batches)
+            assert all_bytes(wrapped, x, range(6, -1, -1), batches) == together
+            assert all_bytes(wrapped, x, [5, 0, 6, 2], batches) == {i: together[i] for i in (0, 2, 5, 6)}
+            for alone in (3, 4):
+                assert all_bytes(wrapped, x, [alone], batches) == {alone: together[alone]}
 
     def test_a_vector_is_the_mean_of_its_tokens(self, name, tmp_path):
         encoder, x = restored(name, tmp_path / "w"), clips(name)

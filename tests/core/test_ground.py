@@ -2,6 +2,8 @@
 
 import io
 import json
+import re
+import time
 from pathlib import Path
 
 import numpy as np
@@ -227,6 +229,18 @@ def test_a_terminal_gets_a_bar_with_what_is_told(monkeypatch: pytest.MonkeyPatch
             advance(lambda step=step: f"loss {step}")
     assert "encoder: loss 0" in terminal.getvalue()
     assert "4/4" in terminal.getvalue()
+
+
+def test_a_bar_tells_count_rate_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("COLUMNS", "100")
+    slow = (time.sleep(0.2) or item for item in "abc")
+    assert list(progress.track(slow, total=3, what="clips")) == ["a", "b", "c"]
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())
+    assert re.search(r"clips .*3/3 \d[\d.]*/s 0:00:00", plain)
+    assert [progress.rate(speed) for speed in (12.34, 1, 0.05)] == ["12.3/s", "1.0/s", "3.0/min"]
 
 
 def test_of_several_processes_each_leaves_its_error_for_who_has_started_them(

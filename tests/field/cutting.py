@@ -26,7 +26,7 @@ def cut(tree: Tree) -> Tree:
     less["report"] = tree["report"] | {"tables": {key: table for key, table in tables.items() if table}}
     less["align"]["methods"] = {method: shortened(of) for method, of in tree["align"]["methods"].items()}
     less["extract"]["batches"] = {"batch_size": 32, "num_threads": 1}
-    less["preprocess"]["compute"] = less["pretrain"]["compute"] = INLINE
+    less["preprocess"]["compute"] = less["pretrain"]["compute"] = less["extract"]["compute"] = INLINE
     less["pretrain"]["running"] = tree["pretrain"]["running"] | {"num_workers": 0}
     for stage in ("align", "embed"):
         less[stage]["compute"] = {"num_threads": 1}

@@ -26,6 +26,7 @@ from pipeline.formats import (
     mat,
     ntu_names,
     ntu_skeleton,
+    pack,
     picture_size,
     pictures,
     pkummd,
@@ -47,7 +48,7 @@ from pipeline.formats import (
     wordnet,
 )
 from pipeline.text import requests, sources
-from tests.fuzz import arrays, containers, evil, readings, samples
+from tests.fuzz import arrays, containers, evil, packs, readings, samples
 from tests.fuzz.evil import Damage
 
 Reader = Callable[..., object]
@@ -181,6 +182,7 @@ TARGETS = {
     "webdataset": Target(
         samples.shard, readings.read_shards, (webdataset.index, webdataset.shard_paths), {".tar": containers.TAR}
     ),
+    "pack": Target(packs.make, packs.read, (pack.opened, pack.read_manifest, pack.Pack), {".pack": packs.PACK}),
     "ntu_skeleton": Target(
         samples.ntu,
         lambda folder: readings.skeleton(ntu_skeleton.read(readings.only(folder)), finite=False),

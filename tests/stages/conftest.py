@@ -19,6 +19,7 @@ synthesize:
   rows:
     vg: {kind: visual_genome, seed: 0, images: 3, width: 96, height: 72}
 graph:
+  compute: {engine: inline, num_workers: 1}
   rows:
     vg:
       kind: visual_genome
@@ -28,10 +29,12 @@ graph:
       max_rejected: 0.0
     typo: {kind: visual_genome, source: vg, region: 1}
 caption:
+  compute: {engine: inline, num_workers: 1}
   rows:
     vg: {max_attributes: 2, max_matchings: 64, max_tokens: 77}
     typo: {max_attributes: many, max_matchings: 64, max_tokens: 77}
 negate:
+  compute: {engine: inline, num_workers: 1}
   rows:
     vg:
       source: vg

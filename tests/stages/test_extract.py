@@ -38,6 +38,7 @@ def save(training_classes):
 
 def run(batches=None, **changes):
     section = {"batches": batches or {"batch_size": 2, "num_threads": 1}, "rows": {"k": {**ROW, **changes}}}
+    section["compute"] = {"engine": "inline", "num_workers": 1}
     Path("params.yaml").write_text(yaml.safe_dump({"extract": section}))
     extract.main(row="k", arrays=Path("x.zarr"), weights=WEIGHTS.parent, out=OUT)
 

@@ -50,8 +50,10 @@ def negating(**changes) -> Params:
     return Params(**(usual | changes))
 
 
-def run(root: Path, row, source: Path, params: Params | None = None) -> None:
-    graph(row, source=source, out=root / "graph.parquet")
-    caption(TELL, graphs=root / "graph.parquet", out=root / "caption.parquet")
+def run(root: Path, row, source: Path, params: Params | None = None, compute: Compute = INLINE) -> None:
+    graph(row, compute, source=source, out=root / "graph.parquet")
+    caption(TELL, compute, graphs=root / "graph.parquet", out=root / "caption.parquet")
     paths = {"graphs": root / "graph.parquet", "captions": root / "caption.parquet"}
-    negate(params or negating(), "demo", **paths, source=source, out=root / "negate.parquet", page=root / "page")
+    negate(
+        params or negating(), compute, "demo", **paths, source=source, out=root / "negate.parquet", page=root / "page"
+    )

@@ -69,7 +69,8 @@ class Data:
         row |= {"tokens": False, "masked": None, "regions": False}
         batches = encoding.Batches(batch_size=16, num_threads=1)
         asked = parse(extract.Row, row, "test")
-        extract.extract(asked, batches, key="k", arrays=self.root / "x.zarr", weights=weights, out=self.root / out)
+        where = {"arrays": self.root / "x.zarr", "weights": weights, "out": self.root / out}
+        extract.extract(asked, batches, Compute(engine="inline", num_workers=1), key="k", **where)
 
     @property
     def where(self):

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.compute.shared import Compute
 from pipeline.core import store
 from pipeline.core.errors import DataError, FormatError, LeakError, ParamsError
 from pipeline.core.hashing import file_digest
@@ -57,13 +58,14 @@ def weights(world, name="s0-0", without=(), **changes):
 def run(world, batch_size=2, **changes):
     out = world / "f.zarr"
     row, batches = parse(Row, {**ROW, **changes}, "row"), Batches(batch_size=batch_size, num_threads=1)
-    facts = extract(row, batches, key="k", arrays=world / "x.zarr", weights=world / "w", out=out)
+    where = {"arrays": world / "x.zarr", "weights": world / "w", "out": out, "cache": world / "cache"}
+    facts = extract(row, batches, Compute(engine="inline", num_workers=1), key="k", **where)
     return facts, store.Store(out, "extract")
 
 
 def test_every_clip_gets_the_frozen_encoders_vector(world):
     facts, found = run(world)
-    assert facts == {"clips": 5, "encoders": 1}
+    assert facts == {"clips": 5, "encoders": 1, "encoded": 5}
     encoder = skeleton.build("stgcn", OPTIONS, "kinect20", "here")
     checkpoint.restore(encoder, checkpoint.load(world / "w/s0-0.safetensors")[0], world)
     expected = encoder(torch.from_numpy(store.Store(world / "x.zarr", "").read("all", "x")))
@@ -357,7 +359,7 @@ WITHOUT_WEIGHTS = {"encoder": "kinematics", "split_table": None, "weights": "req
 class TestAnEncoderWithoutWeights:
     def test_all_splits_share_its_vectors_which_knew_no_class(self, world):
         facts, found = run(world, **WITHOUT_WEIGHTS)
-        assert (facts, found.groups()) == ({"clips": 5, "encoders": 1}, ["all"])
+        assert (facts, found.groups()) == ({"clips": 5, "encoders": 1, "encoded": 5}, ["all"])
         about = found.group_attrs("all")
         told = {key: about[key] for key in ("training_classes", "training_clips", "measured", "encoder", "modality")}
         assert told == {

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.compute.shared import Compute
 from pipeline.core import pages, scores, store, tables
 from pipeline.core.errors import DataError, LeakError, ParamsError
 from pipeline.core.params import parse
@@ -57,14 +58,15 @@ def train(world, seed, named_classes=None, pretrained=None):
 
 def run(world, weights="row", **changes):
     row, out = parse(Row, {**ROW, **changes}, "row"), world / "f.zarr"
-    facts = extract(row, BATCHES, key="k", arrays=world / "x.zarr", weights=world / weights, out=out)
+    where = {"arrays": world / "x.zarr", "weights": world / weights, "out": out, "cache": world / "cache"}
+    facts = extract(row, BATCHES, Compute(engine="inline", num_workers=1), key="k", **where)
     return facts, store.Store(out, "extract")
 
 
 @pytest.mark.parametrize("pooling", ["mean_unit", "central"])
 def test_every_seed_of_a_row_gives_a_group(world, pooling):
     facts, found = run(world, options={"pooling": pooling})
-    assert facts == {"clips": 8, "encoders": 2}
+    assert facts == {"clips": 8, "encoders": 2, "encoded": 16}
     assert found.groups() == ["all-0", "all-5"]
     assert "split_table" not in found.attrs
     for seed, named in ((0, [0]), (5, [0, 1])):

@@ -20,7 +20,7 @@ from pipeline.steps.graph import graph
 from pipeline.steps.negate import negate
 from pipeline.text.captions import pieces_from_json
 from pipeline.text.clip_tokens import tokens
-from tests.steps.genomes import AG_ROW, RULES, TELL, VG, negating, run, vg_row
+from tests.steps.genomes import AG_ROW, INLINE, RULES, TELL, VG, negating, run, vg_row
 
 
 def test_every_graph_has_its_caption_and_negatives_by_id(done):
@@ -78,7 +78,7 @@ def test_a_picture_that_is_missing_or_says_another_size_is_told(worlds, tmp_path
     pictures[1].write_bytes(b"no picture")
     Image.new("RGB", (50, 40)).save(pictures[2])
     stamp.write(source, stamp.scan(source))
-    graph(vg_row(), source=source, out=tmp_path / "graph.parquet")
+    graph(vg_row(), INLINE, source=source, out=tmp_path / "graph.parquet")
     rows = [row for row in tables.read_table(tmp_path / "graph.parquet", GRAPHS).to_pylist() if not row["region"]]
     found = {row["image"]: (row["has_picture"], row["picture_width"], row["picture_height"]) for row in rows}
     named = [f"VG_100K/{picture.name}" for picture in pictures[:3]]
@@ -94,7 +94,7 @@ def test_a_picture_of_an_impossible_name_is_not_there(worlds, tmp_path):
     about[0]["url"] = f"https://demo.invalid/VG_100K/{'a' * 5000}.png"
     (source / "image_data.json").write_text(json.dumps(about))
     stamp.write(source, stamp.scan(source))
-    graph(vg_row(), source=source, out=tmp_path / "graph.parquet")
+    graph(vg_row(), INLINE, source=source, out=tmp_path / "graph.parquet")
     rows = tables.read_table(tmp_path / "graph.parquet", GRAPHS).to_pylist()
     assert {row["image_id"] for row in rows if not row["has_picture"]} == {str(about[0]["image_id"])}
 
@@ -121,7 +121,7 @@ def test_captions_are_fitted_to_the_tokens_asked_for(worlds, tmp_path):
     run(tmp_path, vg_row(), worlds / "vg")
     before = tables.read_table(tmp_path / "caption.parquet", CAPTIONS).to_pylist()
     few = TELL.model_copy(update={"max_tokens": 24})
-    caption(few, graphs=tmp_path / "graph.parquet", out=tmp_path / "few.parquet")
+    caption(few, INLINE, graphs=tmp_path / "graph.parquet", out=tmp_path / "few.parquet")
     after = tables.read_table(tmp_path / "few.parquet", CAPTIONS).to_pylist()
     assert [row["text"] for row in after] == [row["text"] for row in before]
     assert max(row["fitted_tokens"] for row in after) <= 24 < max(row["fitted_tokens"] for row in before)
@@ -191,7 +191,7 @@ def test_a_graph_table_says_where_its_pictures_are_and_changes_with_them(done, t
     picture = min(other.rglob("*.png"))
     picture.write_bytes(picture.read_bytes() + b" ")
     stamp.write(other, stamp.scan(other))
-    graph(vg_row() if kind == "vg" else AG_ROW, source=other, out=tmp_path / "graph.parquet")
+    graph(vg_row() if kind == "vg" else AG_ROW, INLINE, source=other, out=tmp_path / "graph.parquet")
     meta = tables.read_meta(tmp_path / "graph.parquet", GRAPHS)
     before = tables.read_meta(root / "graph.parquet", GRAPHS)
     assert meta["source"] == before["source"] == "s"
@@ -272,14 +272,14 @@ def test_a_rejected_image_is_a_row_with_a_reason_and_has_no_caption(worlds, tmp_
 
 def test_too_many_rejected_images_fail_the_stage_and_leave_no_table(worlds, tmp_path):
     with pytest.raises(DataError, match="1 of 12 items rejected"):
-        graph(vg_row(), source=bad(tmp_path / "bad", worlds), out=tmp_path / "graph.parquet")
+        graph(vg_row(), INLINE, source=bad(tmp_path / "bad", worlds), out=tmp_path / "graph.parquet")
     assert not (tmp_path / "graph.parquet").exists()
 
 
 def test_without_a_stamp_nothing_is_read(worlds, tmp_path):
     (tmp_path / "raw").symlink_to(worlds / "vg")
     with pytest.raises(DataError, match="unseen raw scan raw"):
-        graph(vg_row(), source=tmp_path / "raw", out=tmp_path / "graph.parquet")
+        graph(vg_row(), INLINE, source=tmp_path / "raw", out=tmp_path / "graph.parquet")
 
 
 def test_truncated_json_is_one_clear_line_and_no_half_table(worlds, tmp_path):
@@ -287,7 +287,7 @@ def test_truncated_json_is_one_clear_line_and_no_half_table(worlds, tmp_path):
     path = source / "relationships.json"
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(FormatError, match="expected a JSON list of images"):
-        graph(vg_row(), source=source, out=tmp_path / "graph.parquet")
+        graph(vg_row(), INLINE, source=source, out=tmp_path / "graph.parquet")
     assert not list(tmp_path.glob("graph*"))
 
 
@@ -295,13 +295,14 @@ def test_captions_of_other_graphs_are_refused(worlds, tmp_path):
     run(tmp_path, vg_row(), worlds / "vg")
     graph(
         vg_row(regions=RegionParams(max_regions=0, min_inside=0.8, max_area=0.5)),
+        INLINE,
         source=worlds / "vg",
         out=tmp_path / "graph.parquet",
     )
-    graph(AG_ROW, source=worlds / "ag", out=tmp_path / "other.parquet")
+    graph(AG_ROW, INLINE, source=worlds / "ag", out=tmp_path / "other.parquet")
     paths = {"graphs": tmp_path / "other.parquet", "captions": tmp_path / "caption.parquet", "source": worlds / "ag"}
     with pytest.raises(DataError, match="run `dvc repro caption`"):
-        negate(negating(), "demo", **paths, out=tmp_path / "negate.parquet", page=tmp_path / "page")
+        negate(negating(), INLINE, "demo", **paths, out=tmp_path / "negate.parquet", page=tmp_path / "page")
 
 
 def test_the_real_excerpts_run_through(real_data, tmp_path):
@@ -325,7 +326,7 @@ def test_progress_counts_images_and_ends_at_their_number(worlds, tmp_path, monke
         return kept
 
     monkeypatch.setattr("pipeline.steps.graph.track", counted)
-    graph(vg_row() if kind == "vg" else AG_ROW, source=worlds / kind, out=tmp_path / "graph.parquet")
+    graph(vg_row() if kind == "vg" else AG_ROW, INLINE, source=worlds / kind, out=tmp_path / "graph.parquet")
     ((num, total, what),) = seen
     assert (num, what) == (total, "images")
     assert tables.read_table(tmp_path / "graph.parquet", GRAPHS).num_rows >= num

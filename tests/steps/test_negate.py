@@ -8,14 +8,15 @@ from pipeline.core import pages, tables
 from pipeline.core.errors import DataError, FormatError
 from pipeline.core.schemas import CAPTIONS, GRAPHS, NEGATIVES
 from pipeline.graphs.scene import from_json
-from pipeline.reporting.leak import Leak
+from pipeline.reporting import leak as leaking
+from pipeline.reporting import negatives
 from pipeline.steps.negate import negate
 from pipeline.text import pools
 from pipeline.text.captions import pieces_from_json
 from pipeline.text.lexicon import Lexicon
 from pipeline.text.negatives.shared import Scene
 from pipeline.text.truth import Truth
-from tests.steps.genomes import negating, run, vg_row
+from tests.steps.genomes import INLINE, negating, run, vg_row
 
 
 def leak_of(root: Path) -> list[list[pages.Cell]]:
@@ -68,12 +69,12 @@ def test_the_uniform_draws_too_give_no_text_that_is_not_read_whole(done):
         statistics.add(graph)
     words = pools.Pools(statistics, settings.pools)
     for most, expected in ((0, set()), (999, {"uniform"})):
-        leak = Leak(settings.negatives, settings.pools, statistics, 1.0)
+        leak = leaking.Leak(settings.negatives, settings.pools, statistics, 1.0)
         for graph, row in zip(made, told, strict=True):
             pieces = pieces_from_json(row["fitted_pieces"])
             scene = Scene(graph, row["fitted"], pieces, Truth(graph, lexicon), words)
             leak.add(scene, [], lambda text, most=most: len(text) <= most)
-        assert {row[1] for row in leak.table().rows} == expected
+        assert {row[1] for row in leaking.table(leak.take()).rows} == expected
 
 
 def test_a_region_names_nothing_that_its_image_shows_elsewhere(done):
@@ -102,16 +103,22 @@ def test_a_region_without_its_image_is_refused(worlds, tmp_path):
             table.meta = meta
     paths = {"graphs": tmp_path / "graph2.parquet", "captions": tmp_path / "caption2.parquet", "source": worlds / "vg"}
     with pytest.raises(DataError, match=f"a region without its image '{whole}'"):
-        negate(negating(), "demo", **paths, out=tmp_path / "negate2.parquet", page=tmp_path / "page2")
+        negate(negating(), INLINE, "demo", **paths, out=tmp_path / "negate2.parquet", page=tmp_path / "page2")
+
+
+def wordnet_of(broader: str, folder: Path) -> Path:
+    """Files in which a hat is a kind of something."""
+    folder.mkdir(exist_ok=True)
+    hat = "00000000 06 n 01 hat 0 001 @ 00000052 n 0000 | worn\n"
+    thing = f"00000052 06 n 01 {broader} 0 000 | thrown\n"
+    (folder / "data.noun").write_text(hat.ljust(51) + "\n" * (52 - len(hat)) + thing)
+    (folder / "index.noun").write_text(f"{broader} n 1 0 1 0 00000052\nhat n 1 1 @ 1 0 00000000\n")
+    return folder
 
 
 def test_wordnet_is_used_where_it_is_named(worlds, tmp_path):
     """In this one a hat is a kind of ball, so that no hat is called a ball where there is one."""
-    folder = tmp_path / "wordnet"
-    folder.mkdir()
-    hat = "00000000 06 n 01 hat 0 001 @ 00000052 n 0000 | worn\n"
-    (folder / "data.noun").write_text(hat.ljust(51) + "\n" * (52 - len(hat)) + "00000052 06 n 01 ball 0 000 | thrown\n")
-    (folder / "index.noun").write_text("ball n 1 0 1 0 00000052\nhat n 1 1 @ 1 0 00000000\n")
+    folder = wordnet_of("ball", tmp_path / "wordnet")
     news = []
     for name, wordnet in (("without", None), ("with", str(folder))):
         (tmp_path / name).mkdir()
@@ -126,3 +133,20 @@ def test_wordnet_is_used_where_it_is_named(worlds, tmp_path):
     assert "ball" not in news[1]
     with pytest.raises(FormatError, match="expected a file of WordNet"):
         run(tmp_path / "with", vg_row(), worlds / "vg", negating(wordnet=str(tmp_path / "nowhere")))
+
+
+def test_a_worker_that_outlives_a_run_reads_a_changed_wordnet_again(worlds, tmp_path, monkeypatch):
+    wordnet = wordnet_of("ball", tmp_path / "wordnet")
+    made = []
+    for name, broader, outlives in (("before", "thing", True), ("after", "ball", True), ("fresh", "ball", False)):
+        (tmp_path / name).mkdir()
+        wordnet_of(broader, wordnet)
+        with monkeypatch.context() as patch:
+            if outlives:
+                patch.setattr(negatives, "forget", lambda: None)
+            else:
+                negatives.forget()
+            run(tmp_path / name, vg_row(), worlds / "vg", negating(wordnet=str(wordnet)))
+        made.append(tables.read_table(tmp_path / name / "negate.parquet", NEGATIVES).to_pylist())
+    assert made[1] == made[2]
+    assert made[0] != made[2]

@@ -8,7 +8,7 @@ from scipy.io import savemat
 
 from pipeline.compute.shared import Compute
 from pipeline.core import store, tables
-from pipeline.core.clip_cache import ClipCache
+from pipeline.core.array_cache import ArrayCache
 from pipeline.core.closure import Code
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.hashing import file_digest
@@ -235,12 +235,12 @@ def test_processes_write_the_bytes_of_one_process(world, tmp_path_factory, monke
 
 
 def test_each_array_is_loaded_once(world, monkeypatch):
-    loaded, load = Counter(), ClipCache.load
-    monkeypatch.setattr(ClipCache, "load", lambda self, key: loaded.update([key]) or load(self, key))
+    loaded, load = Counter(), ArrayCache.load
+    monkeypatch.setattr(ArrayCache, "load", lambda self, key: loaded.update([key]) or load(self, key))
     run(world)
-    assert sorted(loaded.values()) == [1, 1, 1]
+    assert sorted(loaded.values()) == [1, 1]  # the third clip has a reason, and no array
     run(world)
-    assert sorted(loaded.values()) == [2, 2, 2]
+    assert sorted(loaded.values()) == [2, 2]
 
 
 @pytest.mark.parametrize(
@@ -249,25 +249,48 @@ def test_each_array_is_loaded_once(world, monkeypatch):
 def test_a_damaged_header_is_decoded_again(world, what):
     run(world)
     first = bytes_of(world)
-    changed = 0
-    for pack in Path(".cache/samples").iterdir():
-        data = pack.read_bytes()
-        place = data.find(what)
-        if place >= 0:
-            last_but_one = place + len(what) - 2
-            pack.write_bytes(data[:last_but_one] + bytes([data[last_but_one] ^ 1]) + data[last_but_one + 1 :])
-            changed += 1
-    assert changed
-    assert run(world)[0] == {"clips": 2, "rejected": 1, "decoded": changed}
+    (pack,) = Path(".cache/samples").iterdir()
+    data = pack.read_bytes()
+    last_but_one = data.index(what) + len(what) - 2
+    pack.write_bytes(data[:last_but_one] + bytes([data[last_but_one] ^ 1]) + data[last_but_one + 1 :])
+    assert run(world)[0] == {"clips": 2, "rejected": 1, "decoded": 1}
     assert bytes_of(world) == first
 
 
-def test_a_damaged_cache_is_decoded_again(world):
+def test_a_damaged_array_is_decoded_again_and_its_neighbours_are_not(world):
     run(world)
     first = bytes_of(world)
-    for pack in Path(".cache/samples").iterdir():
-        data = bytearray(pack.read_bytes())
-        data[-1] ^= 1
-        pack.write_bytes(bytes(data))
-    assert run(world)[0]["decoded"] >= 1
+    (pack,) = Path(".cache/samples").iterdir()
+    array = np.ascontiguousarray(store.Store(world / "x.zarr", "preprocess").read("all", "x")[1]).tobytes()
+    data = pack.read_bytes()
+    place = data.index(array[:256])
+    pack.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+    assert run(world)[0]["decoded"] == 1
     assert bytes_of(world) == first
+    assert run(world)[0]["decoded"] == 0
+
+
+def test_a_cache_that_is_no_cache_is_decoded_again(world, capfd):
+    run(world)
+    first = bytes_of(world)
+    (pack,) = Path(".cache/samples").iterdir()
+    pack.write_bytes(b"of another version")
+    assert run(world)[0]["decoded"] == 3
+    assert bytes_of(world) == first
+    assert capfd.readouterr().err.count(f"{pack}: not read: file is not a database; what it held is made again") == 1
+
+
+def test_a_refused_file_costs_nothing_of_the_clips_before_it(world):
+    changed = world / "raw/a2_s1_t1_skeleton.mat"
+    good = changed.read_bytes()
+    changed.write_bytes(good + b"0")
+    with pytest.raises(DataError, match="the file has changed"):
+        run(world)
+    changed.write_bytes(good)
+    assert run(world)[0]["decoded"] == 1
+
+
+def test_the_code_of_the_cache_decides_no_array():
+    files = Code().files("pipeline.sources.decoding")
+    assert "pipeline/core/array_cache.py" not in files
+    assert "pipeline/core/array_cache.py" in Code().files("pipeline.steps.preprocess")

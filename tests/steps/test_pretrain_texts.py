@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.compute.shared import Compute
 from pipeline.core import pages, tables
 from pipeline.core.errors import ParamsError
 from pipeline.core.schemas import SPLIT
@@ -58,8 +59,9 @@ def test_from_weights_to_cosines_the_clips_lie_among_the_texts_that_taught(world
     run(world, splits=["s0"], **KEPT)
     whose = {key: ROW[key] for key in ("dataset", "split_table", "modality", "recipe", "encoder")}
     row = extract.Row(**whose, weights="w", options={}, tokens=False, masked=None, regions=False)
-    batches = Batches(batch_size=4, num_threads=1)
-    extract.extract(row, batches, key="k", arrays=world / "x.zarr", weights=world / "w", out=world / "f.zarr")
+    batches, inline = Batches(batch_size=4, num_threads=1), Compute(engine="inline", num_workers=1)
+    where = {"arrays": world / "x.zarr", "weights": world / "w", "out": world / "f.zarr", "cache": world / "cache"}
+    extract.extract(row, batches, inline, key="k", **where)
     table = world / "split.parquet"
     meta = {**tables.read_meta(table, SPLIT), "dataset": "toy", "split_table": "random"}
     tables.write(table, SPLIT, tables.read_table(table, SPLIT).to_pylist(), meta)

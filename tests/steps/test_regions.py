@@ -73,7 +73,8 @@ def weights(world, encoder):
 def regions_of(world, **changes):
     asked = {**WHOSE, "weights": "w", "options": {}, "tokens": False, "masked": None, "regions": True, **changes}
     row, batches = parse(extract.Row, asked, "row"), encoding.Batches(batch_size=2, num_threads=1)
-    extract.extract(row, batches, key="k", arrays=world / "x.zarr", weights=world / "w", out=world / "f.zarr")
+    where = {"arrays": world / "x.zarr", "weights": world / "w", "out": world / "f.zarr", "cache": world / "encoded"}
+    extract.extract(row, batches, Compute(engine="inline", num_workers=1), key="k", **where)
     return store.Store(world / "f.zarr", "extract")
 
 

@@ -299,6 +299,7 @@ pretrain:
 _EXTRACT = """\
 extract:
   batches: {batch_size: 32, num_threads: 2}
+  compute: {engine: inline, num_workers: 1}
   defaults:
     tokens: false
     masked: null

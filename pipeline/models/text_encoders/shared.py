@@ -1,10 +1,8 @@
-"""The contract of a text encoder, sentence-transformers, and a cache of vectors."""
+"""The contract of a text encoder, and sentence-transformers."""
 
 # Shapes: N texts, D numbers a vector.
-import hashlib
 import os
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -12,17 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.core import members, params
-from pipeline.core.closure import Code
 from pipeline.core.errors import DataError
-from pipeline.core.hashing import value_digest
-from pipeline.core.outputs import whole
-from pipeline.core.runs import CACHE
 
 Vectors = npt.NDArray[np.float32]
-
-# Libraries that vectors depend on. Another version starts an empty cache, so cached and new vectors agree.
-_LIBRARIES = ("open_clip_torch", "sentence-transformers", "tokenizers", "torch", "transformers")
-_DIGEST_BYTES = 32
 
 
 class TextEncoder(Protocol):
@@ -116,45 +106,3 @@ def _loaded(folder: Path, num_threads: int) -> Any:
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder}: not a sentence-transformers model: {' '.join(str(error).split())}") from None
-
-
-def encode_cached(encoder: TextEncoder, texts: Sequence[str], root: Path = CACHE) -> Vectors:
-    """Vectors (N, D) of texts: from the cache `root`/texts if an earlier run wrote them, else from the encoder."""
-    folder = root / "texts" / _cache_name(encoder)
-    known = {text: _cached(folder, text) for text in texts}
-    missing = [text for text, vector in known.items() if vector is None]
-    if missing:
-        for text, vector in zip(missing, encoder.encode(missing), strict=True):
-            _store(folder, text, vector)
-            known[text] = vector
-    return np.stack([vector for text in texts if (vector := known[text]) is not None])
-
-
-def _cache_name(encoder: TextEncoder) -> str:
-    """A name for all that a vector depends on beside its text: weights, libraries, and the encoder's code."""
-    module = type(encoder).__module__
-    code = Code().digest(module) if module.startswith("pipeline.") else module
-    facts = {"weights": encoder.weights_hash, "code": code, "num_threads": getattr(encoder, "num_threads", None)}
-    return value_digest({**facts, **{name: version(name) for name in _LIBRARIES}})[:32]
-
-
-def _entry(folder: Path, text: str) -> Path:
-    return folder / hashlib.sha256(text.encode()).hexdigest()
-
-
-def _store(folder: Path, text: str, vector: Vectors) -> None:
-    values = vector.astype("<f4").tobytes()
-    with whole(_entry(folder, text)) as scratch:
-        scratch.write_bytes(hashlib.sha256(values).digest() + values)
-
-
-def _cached(folder: Path, text: str) -> Vectors | None:
-    """A vector of an earlier run; None if there is none, or if its digest does not match."""
-    try:
-        content = _entry(folder, text).read_bytes()
-    except FileNotFoundError:
-        return None
-    digest, values = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
-    if hashlib.sha256(values).digest() != digest or not values:
-        return None
-    return np.frombuffer(values, dtype="<f4").astype(np.float32)

@@ -7,7 +7,8 @@ from pipeline.commands import overlap
 from pipeline.core.errors import DataError
 from pipeline.models import clip
 from pipeline.models.text_encoders import clip as member
-from pipeline.models.text_encoders.shared import SplittingEncoder, TrainedMember, encode_cached
+from pipeline.models.text_encoders.shared import SplittingEncoder, TrainedMember
+from pipeline.models.text_vectors import encode_cached
 
 VISION = {"image_size": 16, "patch_size": 8, "layers": 1, "width": 16, "head_width": 8}
 TEXT = {"context_length": 77, "vocab_size": 49408, "layers": 1, "width": 8, "heads": 2}

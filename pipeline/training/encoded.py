@@ -1,0 +1,386 @@
+"""What a frozen encoder gives for clips, from the side cache or computed: a block of clips at a time, in any process.
+
+An entry is named by all that decides it: the clip's array, the weights, the code, the libraries, and how batches are
+run. Each clip is encoded alone, so that no other changes its bytes (`encoding.outputs`). So a new clip costs its own
+encoding, a killed run goes on where it stopped, and warm and cold runs write the same bytes.
+"""
+
+# Shapes: N clips, C channels, T frames, D feature size, K variants or boxes.
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from itertools import chain, islice
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.compute import shared as compute_engines
+from pipeline.compute.shared import Compute
+from pipeline.core.array_cache import ArrayCache, Pack
+from pipeline.core.boxes import Boxes
+from pipeline.core.closure import Code
+from pipeline.core.errors import DataError, ParamsError
+from pipeline.core.hashing import array_digest, value_digest
+from pipeline.core.prepared import ClipArrays
+from pipeline.core.progress import say, track
+from pipeline.models.encoder import Encoder, PictureEncoder
+from pipeline.training import encoding, frozen
+from pipeline.training.encoding import Batches, IsEmpty, Masked
+from pipeline.training.frozen import EncoderRequest, FrozenEncoder
+
+Array = npt.NDArray[np.float32]
+Missing = dict[tuple[str, ...], list[int]]  # the rows that lack the same arrays, by the names of these
+
+CODE = ("pipeline.training.encoding", "pipeline.training.frozen")  # that, beside an encoder's own, decides vectors
+_BLOCK_BATCHES = 16  # of a task, which is what a kill costs at most
+_CANDIDATES = 8
+_LIBRARIES = ("torch", "numpy", "open_clip_torch")  # whose versions may change the last bits
+
+
+class LostError(DataError):
+    """An entry of the cache was there and is not, or is damaged."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is kept of each clip beside `pooled`."""
+
+    tokens: bool
+    masked: Masked | None
+    regions: bool
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The arrays of a group."""
+        beside = {"tokens": self.tokens, "masked": self.masked is not None, "regions": self.regions}
+        return ("pooled", *(name for name, is_wanted in beside.items() if is_wanted))
+
+
+@dataclass(frozen=True)
+class Source:
+    """An encoder as a fresh process can load it."""
+
+    request: EncoderRequest
+    weights: Path
+    layout: str
+    group: str
+    weights_hash: str
+
+
+@dataclass(frozen=True)
+class Block:
+    """One task: clips, by their rows, and the keys of the arrays that each lacks, by name; all lack the same."""
+
+    source: Source
+    arrays: Path
+    wanted: Wanted
+    boxes: Mapping[int, Boxes]
+    batches: Batches
+    cache: Path
+    keys: Mapping[int, Mapping[str, str]]
+    witnesses: Mapping[int, str]  # clips that the cache has: the keys of their `pooled`
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Prepared clips, with a digest (N, 64 hexadecimal digits) and the boxes of each."""
+
+    arrays: ClipArrays
+    digest_N: npt.NDArray[np.str_]
+    boxes: Sequence[Boxes]  # none where no regions are wanted
+
+
+def read(arrays: ClipArrays, boxes: Sequence[Boxes], is_empty: IsEmpty, batches: Batches) -> Clips:
+    """All clips, read once. Raises DataError, naming the clip, if one is empty."""
+    digest_N = np.empty(len(arrays), "S64")
+    for rows in encoding.in_turn(arrays, batches):
+        x_NCT = arrays[rows]
+        encoding.refuse_empty_batch(is_empty, arrays.ids[rows], x_NCT)
+        digest_N[rows] = [array_digest(x_CT) for x_CT in x_NCT]
+    return Clips(arrays, digest_N, boxes)
+
+
+class EncodedClips:
+    """What one encoder gives for clips.
+
+    `is_checked`: arrays are read to see whether the cache has them; else its list of keys says so.
+    """
+
+    def __init__(
+        self,
+        clips: Clips,
+        source: Source,
+        wanted: Wanted,
+        batches: Batches,
+        folder: Path,
+        *,
+        is_checked: bool,
+    ) -> None:
+        self._clips, self._source, self._wanted, self._batches = clips, source, wanted, batches
+        self._cached, self._is_checked = ArrayCache(folder), is_checked
+        decided_by = {
+            "encoder": [source.request.modality, source.request.encoder, source.request.options],
+            "layout": source.layout,
+            "weights": source.weights_hash,
+            "code": _code(source.request.modality, source.request.encoder),
+            "libraries": {name: version(name) for name in _LIBRARIES},
+            "num_threads": batches.num_threads,
+            "device": "cpu",
+        }
+        self._decided_by = value_digest(decided_by)
+
+    def key(self, row: int, name: str) -> str:
+        """The cache key of an array of a clip: a digest of all that decides it."""
+        clips, masked = self._clips, self._wanted.masked
+        told: dict[str, object] = {"encoder": self._decided_by, "name": name, "clip": clips.digest_N[row].decode()}
+        if name == "masked" and masked is not None:
+            told |= {"masked": masked.model_dump(), "clip_id": clips.arrays.ids[row]}
+        if name == "regions":
+            some = clips.boxes[row]
+            told["boxes"] = [array_digest(some.frame_K), array_digest(some.corners_K4)]
+        return value_digest(told)
+
+    def complete(self, compute: Compute, what: str) -> int:
+        """Compute what the cache lacks, and keep it there; returns how many clips had to be encoded.
+
+        One clip that the cache has is encoded along: if its vector differs by a bit, as that of another processor may,
+        what the cache had is computed as well.
+        """
+        missing = self._missing()
+        agree = self._run(missing, self._witnesses() if missing else {}, compute, what)
+        num_encoded = sum(map(len, missing.values()))
+        if not all(agree):
+            say(
+                f"{what}: the cache {self._cached.folder} holds vectors that differ from this machine's in the last "
+                "bits; they are computed again"
+            )
+            others = self._others(missing)
+            self._run(others, {}, compute, what)
+            num_encoded = len(self._clips.arrays)
+        return num_encoded
+
+    def rows(self, name: str) -> Iterator[Array]:
+        """An array of each clip, in the order of the clips, one in memory at a time. Raises LostError."""
+        for row, clip_id in enumerate(self._clips.arrays.ids):
+            entry = self._cached.load(self.key(row, name))
+            if entry is None:
+                folder = self._cached.folder
+                raise LostError(f"{folder}: what was encoded of {clip_id} is gone or damaged; run the stage again")
+            yield entry[1]
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of an array of the first clip."""
+        return next(self.rows(name)).shape
+
+    def take(self, name: str, arrays: Iterable[Array]) -> int:
+        """Keep an array of each clip, in their order, that was computed before; returns how many the cache lacked."""
+        lacking = ((key, array) for row, array in enumerate(arrays) if (key := self.key(row, name)) not in self._cached)
+        num_kept = 0
+        while some := list(islice(lacking, self._batches.batch_size)):
+            with self._cached.writing() as pack:
+                for key, array in chain(some, islice(lacking, (_BLOCK_BATCHES - 1) * self._batches.batch_size)):
+                    pack.keep(key, {}, array)
+                    num_kept += 1
+        return num_kept
+
+    def agrees(self, pooled: Callable[[int], Array]) -> bool:
+        """Whether a few clips, encoded here and now, have the very bytes of vectors that were computed before."""
+        encoder = _loaded(self._source)
+        read = self._read(_spread(range(len(self._clips.arrays))))
+        with encoding.frozen(self._batches):
+            found = encoding.outputs(lambda x_NCT: (encoder(x_NCT),), read)
+            return all(pooled_D.numpy().tobytes() == pooled(row).tobytes() for row, (pooled_D,) in found)
+
+    def _read(self, rows: list[int]) -> Iterator[tuple[int, Array]]:
+        return _read_rows(self._clips.arrays, rows, self._batches)
+
+    def _has(self, key: str) -> bool:
+        return self._cached.load(key) is not None if self._is_checked else key in self._cached
+
+    def _missing(self) -> Missing:
+        missing: Missing = {}
+        for row in range(len(self._clips.arrays)):
+            names = tuple(name for name in self._wanted.names if not self._has(self.key(row, name)))
+            if names:
+                missing.setdefault(names, []).append(row)
+        return missing
+
+    def _others(self, missing: Missing) -> Missing:
+        """All but what was missing."""
+        lacked = {row: names for names, rows in missing.items() for row in rows}
+        others: Missing = {}
+        for row in range(len(self._clips.arrays)):
+            names = tuple(name for name in self._wanted.names if name not in lacked.get(row, ()))
+            if names:
+                others.setdefault(names, []).append(row)
+        return others
+
+    def _witnesses(self) -> dict[int, str]:
+        """A few clips whose vectors the cache has."""
+        known = [row for row in range(len(self._clips.arrays)) if self.key(row, "pooled") in self._cached]
+        return {row: self.key(row, "pooled") for row in _spread(known)}
+
+    def _run(self, missing: Missing, witnesses: Mapping[int, str], compute: Compute, what: str) -> list[bool]:
+        """Encode clips into the cache; returns of each block whether a vector of the cache was met to the bit."""
+        blocks = [
+            self._block(names, rows, {} if number else witnesses)
+            for number, (names, rows) in enumerate(self._blocks(missing, compute))
+        ]
+        running = compute_engines.run(compute, encode, blocks)
+        agree = list(track(running, total=len(blocks), what=f"{what}: blocks of clips"))
+        self._cached.refresh()
+        return agree
+
+    def _blocks(self, missing: Missing, compute: Compute) -> Iterator[tuple[tuple[str, ...], list[int]]]:
+        """Whole batches, a few at a time and no more than all workers have to do."""
+        for names, rows in missing.items():
+            num_batches = -(-len(rows) // self._batches.batch_size)
+            size = min(_BLOCK_BATCHES, -(-num_batches // compute.num_workers)) * self._batches.batch_size
+            for start in range(0, len(rows), size):
+                yield names, rows[start : start + size]
+
+    def _block(self, names: tuple[str, ...], rows: list[int], witnesses: Mapping[int, str]) -> Block:
+        clips = self._clips
+        return Block(
+            self._source,
+            clips.arrays.store.path,
+            self._wanted,
+            {row: clips.boxes[row] for row in rows} if "regions" in names else {},
+            self._batches,
+            self._cached.folder,
+            {row: {name: self.key(row, name) for name in names} for row in rows},
+            witnesses,
+        )
+
+
+def encode(block: Block) -> bool:
+    """Put what the clips of a block lack into the cache; returns False if a vector there differs from what is computed.
+
+    Raises ParamsError for what the encoder cannot give.
+    """
+    work = _Work(block)
+    with encoding.frozen(block.batches), ArrayCache(block.cache).writing() as pack:
+        agrees = work.forward(pack)
+        if "masked" in work.names:
+            work.masked(pack)
+        if "regions" in work.names:
+            work.regions(pack)
+    return agrees
+
+
+class _Work:
+    """A block at work."""
+
+    def __init__(self, block: Block) -> None:
+        self._block, self._clips = block, ClipArrays(block.arrays)
+        self._rows = list(block.keys)
+        self.names = tuple(block.keys[self._rows[0]])
+        self._encoder = _loaded(block.source)
+        self._check()
+
+    def _check(self) -> None:
+        """Say what the encoder cannot give before it is run."""
+        request, masked, parts = self._block.source.request, self._block.wanted.masked, self._encoder.parts
+        if masked is not None and masked.part not in parts:
+            raise ParamsError(
+                f"{request.where}: masked: {request.encoder} knows no '{masked.part}' to hide, only {sorted(parts)}"
+            )
+        if self._block.wanted.regions and not isinstance(self._encoder, PictureEncoder):
+            raise ParamsError(f"{request.where}: regions: {request.encoder} keeps no map of places; set it to false")
+
+    def forward(self, pack: Pack) -> bool:
+        """Vectors and tokens; returns False if the vector of a clip that is encoded along is not that of the cache."""
+        encoder, agrees = self._encoder, True
+        names = [name for name in ("pooled", "tokens") if name in self.names]
+        compute = encoder.with_tokens if "tokens" in names else lambda x_NCT: (encoder(x_NCT),)
+        rows = self._rows if names else []
+        witness = self._witness()
+        asked = ((row, False) for row in rows)
+        along = [] if witness is None else [(witness[0], True)]
+        read = _read_rows(self._clips, [row for row, _ in along] + rows, self._block.batches)
+        items = (((row, is_along), x_CT) for (row, is_along), (_, x_CT) in zip([*along, *asked], read, strict=True))
+        for (row, is_along), found in encoding.outputs(compute, items):
+            if is_along and witness is not None:
+                agrees = found[0].numpy().tobytes() == witness[1].tobytes()
+                continue
+            for name, vectors in zip(("pooled", "tokens"), found, strict=False):
+                if name in names:
+                    self._keep(pack, row, name, vectors.numpy())
+        return agrees
+
+    def masked(self, pack: Pack) -> None:
+        """Vectors of variants; those of a clip may be of several batches."""
+        masked = self._block.wanted.masked
+        assert masked is not None
+        encoder, axis = self._encoder, self._encoder.parts[masked.part] - 1
+        waiting: dict[int, dict[int, Array]] = {}
+        items = (
+            ((row, number), variant)
+            for row, x_CTVM in _read_rows(self._clips, self._rows, self._block.batches)
+            for number, variant in enumerate(encoding.variants(x_CTVM, self._clips.ids[row], axis, masked))
+        )
+        for (row, number), (pooled_D,) in encoding.outputs(lambda x_NCT: (encoder(x_NCT),), items):
+            known = waiting.setdefault(row, {})
+            known[number] = pooled_D.numpy()
+            if len(known) == masked.num_variants:
+                self._keep(pack, row, "masked", np.stack([known[k] for k in range(masked.num_variants)]))
+                del waiting[row]
+
+    def regions(self, pack: Pack) -> None:
+        """Vectors of boxes."""
+        encoder = self._encoder
+        assert isinstance(encoder, PictureEncoder)
+        frames, height, width = self._clips[:1].shape[2:]
+        items = _read_rows(self._clips, self._rows, self._block.batches)
+        for row, (places_DSGP,) in encoding.outputs(lambda x_NCT: (encoder.places(x_NCT),), items):
+            boxes = self._block.boxes[row]
+            region_KD = encoding.region_means(encoder, places_DSGP, boxes, (frames, height, width))
+            self._keep(pack, row, "regions", region_KD)
+
+    def _keep(self, pack: Pack, row: int, name: str, array: Array) -> None:
+        pack.keep(self._block.keys[row][name], {}, array)
+
+    def _witness(self) -> tuple[int, Array] | None:
+        """A clip of the cache."""
+        cached = ArrayCache(self._block.cache)
+        known = ((row, cached.load(key)) for row, key in self._block.witnesses.items())
+        return next(((row, entry[1]) for row, entry in known if entry is not None), None)
+
+
+def remember(source: Source, encoder: FrozenEncoder) -> None:
+    """Keep an encoder for the blocks that this process encodes, in place of the one before."""
+    _LAST[:] = [(source, encoder)]
+
+
+_LAST: list[tuple[Source, FrozenEncoder]] = []
+
+
+def _loaded(source: Source) -> Encoder:
+    """The encoder of a source. Raises DataError if its weights have changed since the keys were made."""
+    if not _LAST or _LAST[0][0] != source:
+        remember(source, frozen.encoders(source.request, source.weights, source.layout)[source.group]())
+    known = _LAST[0][1]
+    if known.weights_hash != source.weights_hash:
+        raise DataError(f"{source.weights}: changed while clips were encoded; run the stage again")
+    return known.encoder
+
+
+def _read_rows(clips: ClipArrays, rows: list[int], batches: Batches) -> Iterator[tuple[int, Array]]:
+    """Clips by their rows, read as many at a time as a batch has."""
+    for start in range(0, len(rows), batches.batch_size):
+        some = rows[start : start + batches.batch_size]
+        yield from zip(some, clips[some], strict=True)
+
+
+def _spread(rows: Sequence[int]) -> list[int]:
+    """A few of some rows, far from each other."""
+    return list(rows[:: max(1, -(-len(rows) // _CANDIDATES))])
+
+
+@cache
+def _code(modality: str, encoder: str) -> str:
+    """Digest of the code between a prepared clip and its vectors; of this file alone, for it also uses the cache."""
+    code = Code()
+    return value_digest([code.digest(*CODE, f"pipeline.modalities.{modality}.{encoder}"), code.own(__name__)])
