@@ -1,7 +1,7 @@
 """What a frozen encoder gives for clips, from the side cache or computed: a block of clips at a time, in any process.
 
-An entry is named by all that decides it: the clip's array, the weights, the code, the libraries, and how batches are
-run. Each clip is encoded alone, so that no other changes its bytes (`encoding.outputs`). So a new clip costs its own
+An entry is named by all that decides it: the clip's array, the weights, the code, the libraries and the number of
+threads. Each clip is encoded alone, so that no other changes its bytes (`encoding.outputs`). So a new clip costs its own
 encoding, a killed run goes on where it stopped, and warm and cold runs write the same bytes.
 """
 
@@ -34,7 +34,7 @@ Array = npt.NDArray[np.float32]
 Missing = dict[tuple[str, ...], list[int]]  # the rows that lack the same arrays, by the names of these
 
 CODE = ("pipeline.training.encoding", "pipeline.training.frozen")  # that, beside an encoder's own, decides vectors
-_BLOCK_BATCHES = 16  # of a task, which is what a kill costs at most
+_BLOCK_READS = 16  # of `batch_size` clips each: a task, which is what a kill costs at most
 _CANDIDATES = 8
 _LIBRARIES = ("torch", "numpy", "open_clip_torch")  # whose versions may change the last bits
 
@@ -180,7 +180,7 @@ class EncodedClips:
         num_kept = 0
         while some := list(islice(lacking, self._batches.batch_size)):
             with self._cached.writing() as pack:
-                for key, array in chain(some, islice(lacking, (_BLOCK_BATCHES - 1) * self._batches.batch_size)):
+                for key, array in chain(some, islice(lacking, (_BLOCK_READS - 1) * self._batches.batch_size)):
                     pack.keep(key, {}, array)
                     num_kept += 1
         return num_kept
@@ -237,7 +237,7 @@ class EncodedClips:
         """Whole batches, a few at a time and no more than all workers have to do."""
         for names, rows in missing.items():
             num_batches = -(-len(rows) // self._batches.batch_size)
-            size = min(_BLOCK_BATCHES, -(-num_batches // compute.num_workers)) * self._batches.batch_size
+            size = min(_BLOCK_READS, -(-num_batches // compute.num_workers)) * self._batches.batch_size
             for start in range(0, len(rows), size):
                 yield names, rows[start : start + size]
 
@@ -311,22 +311,14 @@ class _Work:
         return agrees
 
     def masked(self, pack: Pack) -> None:
-        """Vectors of variants; those of a clip may be of several batches."""
+        """Vectors of variants."""
         masked = self._block.wanted.masked
         assert masked is not None
         encoder, axis = self._encoder, self._encoder.parts[masked.part] - 1
-        waiting: dict[int, dict[int, Array]] = {}
-        items = (
-            ((row, number), variant)
-            for row, x_CTVM in _read_rows(self._clips, self._rows, self._block.batches)
-            for number, variant in enumerate(encoding.variants(x_CTVM, self._clips.ids[row], axis, masked))
-        )
-        for (row, number), (pooled_D,) in encoding.outputs(lambda x_NCT: (encoder(x_NCT),), items):
-            known = waiting.setdefault(row, {})
-            known[number] = pooled_D.numpy()
-            if len(known) == masked.num_variants:
-                self._keep(pack, row, "masked", np.stack([known[k] for k in range(masked.num_variants)]))
-                del waiting[row]
+        for row, x_CTVM in _read_rows(self._clips, self._rows, self._block.batches):
+            hidden = enumerate(encoding.variants(x_CTVM, self._clips.ids[row], axis, masked))
+            found = encoding.outputs(lambda x_NCT: (encoder(x_NCT),), hidden)
+            self._keep(pack, row, "masked", np.stack([pooled_D.numpy() for _, (pooled_D,) in found]))
 
     def regions(self, pack: Pack) -> None:
         """Vectors of boxes."""
@@ -368,7 +360,7 @@ def _loaded(source: Source) -> Encoder:
 
 
 def _read_rows(clips: ClipArrays, rows: list[int], batches: Batches) -> Iterator[tuple[int, Array]]:
-    """Clips by their rows, read as many at a time as a batch has."""
+    """Clips by their rows, `batch_size` of them read at a time."""
     for start in range(0, len(rows), batches.batch_size):
         some = rows[start : start + batches.batch_size]
         yield from zip(some, clips[some], strict=True)

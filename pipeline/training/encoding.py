@@ -28,10 +28,10 @@ T = TypeVar("T")
 
 
 class Batches(Params):
-    """How encoders are run; a vector does not depend on it beyond the last bits (relative 1e-5)."""
+    """How encoders are run."""
 
-    batch_size: int = Field(ge=1)
-    num_threads: int = Field(ge=1)
+    batch_size: int = Field(ge=1)  # clips that are read at a time; each is computed alone
+    num_threads: int = Field(ge=1)  # of torch; another number may change the last bits
 
 
 class Masked(Params):
@@ -98,7 +98,7 @@ def region_means(encoder: PictureEncoder, places_DSGP: Tensor, boxes: Boxes, siz
     """regions_KD of a clip of T x H x W: the mean, over each of its boxes, of the map of the box's frame."""
     frame_K, corners_K4 = torch.from_numpy(boxes.frame_K), torch.from_numpy(boxes.corners_K4)
     lattice = regions.Lattice(size, encoder.stride)
-    # A copy begins where memory is aligned alike for all places of the batch.
+    # A copy begins where memory is aligned alike for every clip.
     region_KD: Array = regions.box_means(places_DSGP.clone(), frame_K, corners_K4, lattice).numpy()
     return region_KD
 
@@ -132,7 +132,7 @@ def motion(x_CTVM: Array, axis: int) -> npt.NDArray[np.float64]:
 
 
 def in_turn(clips: "ClipArrays", batches: Batches) -> list[slice]:
-    """The rows of all clips, as many at a time as a batch has."""
+    """The rows of all clips, as many at a time as are read."""
     return [slice(start, start + batches.batch_size) for start in range(0, len(clips), batches.batch_size)]
 
 

@@ -114,11 +114,13 @@ def test_a_warm_run_reads_no_weights(world: World, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("wanted", [{}, ALL])
-def test_a_new_clip_costs_one_batch_and_leaves_the_bytes_of_a_cold_run(wanted: dict[str, Any], world: World) -> None:
+def test_a_new_clip_costs_its_own_encoding_and_leaves_the_bytes_of_a_cold_run(
+    wanted: dict[str, Any], world: World
+) -> None:
     world.run(**wanted)
     world.write(list(range(11)))
     facts = world.run(**wanted)
-    assert (facts["encoded"], facts["runs"]) == (1, 2 if wanted else 1)  # three variants are a batch more
+    assert (facts["encoded"], facts["runs"]) == (1, 5 if wanted else 2)  # with a known clip, and three variants
     assert world.digest == world.cold(**wanted)
 
 
@@ -148,10 +150,14 @@ def test_what_is_asked_for_later_is_added(world: World) -> None:
     assert world.run()["runs"] == 0
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [{"batch_size": 3}, {"masked": {**MASKED, "seed": 1}}, {"masked": {**MASKED, "num_variants": 4}}],
-)
+def test_how_many_clips_are_read_at_a_time_changes_no_byte(world: World) -> None:
+    cold = world.cold(**ALL)
+    assert world.run(batch_size=3, **ALL)["encoded"] == 10
+    assert world.digest == cold
+    assert world.run(batch_size=5, **ALL)["encoded"] == 0
+
+
+@pytest.mark.parametrize("changed", [{"masked": {**MASKED, "seed": 1}}, {"masked": {**MASKED, "num_variants": 4}}])
 def test_what_decides_the_bytes_decides_the_key(changed: dict[str, Any], world: World) -> None:
     world.run(masked=MASKED)
     assert world.run(**{"masked": MASKED, **changed})["encoded"] == 10
@@ -201,7 +207,7 @@ def test_a_damaged_array_is_encoded_anew(world: World) -> None:
     data[place + 8] ^= 1
     pack.write_bytes(data)
     facts = world.run(**ALL)
-    assert (facts["encoded"], facts["runs"]) == (1, 2)  # a batch of variants, and one of a clip that is known
+    assert (facts["encoded"], facts["runs"]) == (1, 4)  # three variants, and a clip that is known
     assert world.digest == cold
     assert world.run(**ALL)["runs"] == 0
 
@@ -216,7 +222,7 @@ def test_a_pack_that_is_no_longer_one_is_encoded_anew(world: World, capfd: pytes
 
 
 def test_a_killed_run_goes_on_where_it_stopped(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoded, "_BLOCK_BATCHES", 1)
+    monkeypatch.setattr(encoded, "_BLOCK_READS", 1)
     cold, keep = world.cold(), array_cache.Pack.keep
     num_kept = 0
 
