@@ -17,8 +17,10 @@ AnyCluster = Local | Scheduler | Slurm
 _SECONDS_TO_ANSWER = "20s"
 _BYTES_KEPT = str(4 * 10**9)
 # glibc's memory allocator gives large blocks back to the system and takes them again, which costs a worker as much as
-# the work on its arrays; a worker is one thread, and as many run as there are cores.
+# the work on its arrays. It heeds the thresholds in the first arena alone, and dask runs tasks in a thread that would
+# have another. A worker is one thread, and as many run as there are cores.
 ENVIRONMENT = {
+    "MALLOC_ARENA_MAX": "1",
     "MALLOC_TRIM_THRESHOLD_": _BYTES_KEPT,
     "MALLOC_MMAP_THRESHOLD_": _BYTES_KEPT,
     "OMP_NUM_THREADS": "1",

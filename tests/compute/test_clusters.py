@@ -130,6 +130,7 @@ def test_nothing_of_a_local_cluster_listens_beyond_this_machine(place):
     results = run(dask(Local(kind="local")), environment, range(8))
     found = next(results)
     assert found["MALLOC_TRIM_THRESHOLD_"] == found["MALLOC_MMAP_THRESHOLD_"] == "4000000000"
+    assert found["MALLOC_ARENA_MAX"] == "1"
     assert found["OMP_NUM_THREADS"] == os.environ.get("OMP_NUM_THREADS", "1")  # what a user says wins
     me = psutil.Process()
     listening = [
