@@ -1,16 +1,17 @@
 """One run of the engine completes all encoders of a row, and what other processors computed is noticed."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from pipeline.compute.shared import Compute
 from pipeline.core.array_cache import ArrayCache, Pack
 from pipeline.models import checkpoint
-from pipeline.training import completing, encoded
+from pipeline.training import completing, encoded, encoding
 from tests.training.encoded_world import ALL, MASKED, World, made
 
 SPLITS = ("s0", "s1", "s2")
@@ -178,3 +179,57 @@ class TestVectorsOfAnotherProcessor:
 
     def test_where_nothing_is_new_they_serve(self, foreign: World) -> None:
         assert foreign.run(masked=MASKED)["runs"] == 0
+
+
+class TestEveryBlockHasAKnownClip:
+    """Blocks of two clips each; a cache of six."""
+
+    @pytest.fixture(autouse=True)
+    def _small(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(encoded, "BLOCK_READS", 1)
+        world.write(list(range(6)))
+        world.run()
+
+    def test_of_several_encoded_along_none_is_kept_or_counted(self, world: World) -> None:
+        world.write(list(range(12)))
+        facts = world.run(batch_size=2)
+        assert (facts["encoded"], facts["runs"]) == (6, 6 + 3)  # new ones, and one for each of three blocks
+        assert world.digest == world.cold()
+
+    def test_a_cache_of_which_a_part_is_foreign_is_noticed_by_a_later_block(
+        self, world: World, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        make_foreign(world, "s0-0", rows=[1])
+        world.write(list(range(12)))
+        capsys.readouterr()
+        assert world.run(batch_size=2)["encoded"] == 12
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "they are computed again" in line
+        assert world.digest == world.cold()
+
+    @pytest.mark.parametrize("is_other", [{2}, {1, 2}])
+    def test_a_worker_of_another_processor_is_noticed_and_said(
+        self, is_other: set[int], world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        encode, outputs, number = encoded.encode, encoding.outputs, 0
+
+        def shifted(*args: Any) -> Iterator[tuple[Any, list[torch.Tensor]]]:
+            for name, found in outputs(*args):
+                yield name, [torch.nextafter(tensor, torch.tensor(torch.inf)) for tensor in found]
+
+        def somewhere(block: encoded.Block) -> bool:
+            """Every third block, or two of three, on a machine of another kind."""
+            nonlocal number
+            number += 1
+            with pytest.MonkeyPatch.context() as patch:
+                if number % 3 in is_other:
+                    patch.setattr(encoding, "outputs", shifted)
+                return encode(block)
+
+        monkeypatch.setattr(encoded, "encode", somewhere)
+        world.write(list(range(12)))
+        assert world.run(batch_size=2)["encoded"] == 12
+        first, second = capsys.readouterr().err.splitlines()
+        assert "they are computed again" in first
+        assert second.startswith("k: s0-0: the workers differ from each other in the last bits")
+        assert f"choose workers of one kind, remove {world.cache} and run the stage again" in second
