@@ -20,6 +20,7 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -111,8 +112,7 @@ class ArrayCache:
         Raises DataError where SQLite cannot write.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        for path in leftovers(self.folder):
-            path.unlink(missing_ok=True)
+        _clean(self.folder.absolute())
         name = f"{time.time_ns():020d}-{_host()}-{os.getpid()}-{secrets.token_hex(4)}{ENDING}"
         scratch = self.folder / (name + PARTIAL)
         try:
@@ -266,6 +266,13 @@ def entries(pack: Path) -> Iterator[tuple[str, Entry]]:
 def leftovers(folder: Path) -> list[Path]:
     """What killed writers have left in a folder. One of another machine is dead when it has been still for long."""
     return [path for path in sorted(folder.glob(f"*{ENDING}{PARTIAL}")) if not _is_growing(path)]
+
+
+@cache
+def _clean(folder: Path) -> None:
+    """Remove leftovers, once in a process: to list a large folder for each pack would take minutes."""
+    for path in leftovers(folder):
+        path.unlink(missing_ok=True)
 
 
 def is_name(name: str) -> bool:
