@@ -171,19 +171,26 @@ def _work(row: Row, batches: Batches, compute: Compute, key: str, arrays: Path, 
 
 def _write(work: _Work, out: Path, nums_encoded: list[int], *, is_checked: bool) -> None:
     """Write the store; adds how often an encoder had to be run on a clip."""
-    several: dict[str, EncodedClips] = {}
-    group_attrs, cached = {}, ArrayCache(work.cache)
-    for name, load in work.loads.items():  # one in memory at a time, beside the first
+    cached = ArrayCache(work.cache)
+    several = _several(work, cached, is_checked=is_checked)
+    by_name = {name: vectors for name, (vectors, _) in several.items()}
+    nums_encoded.append(completing.complete(by_name, cached, work.batches, work.compute, work.key))
+    with store.create(out, _attrs(work)) as writer:
+        for name, (vectors, group_attrs) in several.items():
+            _put(writer.group(name, work.clips.arrays.ids, group_attrs), vectors, work)
+
+
+def _several(work: _Work, cached: ArrayCache, *, is_checked: bool) -> dict[str, tuple[EncodedClips, dict[str, Any]]]:
+    """What each encoder gives, and the attributes of its group. Of the encoders none but the first stays in memory."""
+    several: dict[str, tuple[EncodedClips, dict[str, Any]]] = {}
+    for name, load in work.loads.items():
         frozen_encoder = load()
         source = _source(work, frozen_encoder)
         if not several:
             encoded.remember(source, frozen_encoder)  # for its blocks come first
-        several[name] = EncodedClips(work.clips, source, _wanted(work.row), work.batches, cached, is_checked=is_checked)
-        group_attrs[name] = _group_attrs(work.row, frozen_encoder)
-    nums_encoded.append(completing.complete(several, cached, work.batches, work.compute, work.key))
-    with store.create(out, _attrs(work)) as writer:
-        for name, vectors in several.items():
-            _put(writer.group(name, work.clips.arrays.ids, group_attrs[name]), vectors, work)
+        vectors = EncodedClips(work.clips, source, _wanted(work.row), work.batches, cached, is_checked=is_checked)
+        several[name] = vectors, _group_attrs(work.row, frozen_encoder)
+    return several
 
 
 def _attrs(work: _Work) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """One run of the engine completes all encoders of a row, and what other processors computed is noticed."""
 
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import torch
 from pipeline.compute.shared import Compute
 from pipeline.core.array_cache import ArrayCache, Pack
 from pipeline.models import checkpoint
-from pipeline.training import completing, encoded, encoding
+from pipeline.steps import extract
+from pipeline.training import completing, encoded, encoding, frozen
 from tests.training.encoded_world import ALL, MASKED, World, made
 
 SPLITS = ("s0", "s1", "s2")
@@ -105,6 +107,27 @@ class TestOneRunForAllEncodersOfARow:
         monkeypatch.setattr(checkpoint, "load", counted)
         assert several.run(batch_size=2)["encoded"] == 30  # 5 blocks for each
         assert num_loads == 3
+
+    def test_of_all_encoders_the_first_alone_is_in_memory_when_the_run_begins(
+        self, several: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        source, complete = extract._source, completing.complete
+        seen: list[weakref.ref[frozen.FrozenEncoder]] = []
+        alive: list[str] = []
+
+        def met(work: Any, encoder: frozen.FrozenEncoder) -> encoded.Source:
+            seen.append(weakref.ref(encoder))
+            return source(work, encoder)
+
+        def begun(*args: Any) -> int:
+            alive.extend(encoder.group for ref in seen if (encoder := ref()) is not None)
+            return complete(*args)
+
+        monkeypatch.setattr(extract, "_source", met)
+        monkeypatch.setattr(completing, "complete", begun)
+        several.run()
+        assert len(seen) == 3
+        assert alive == ["s0-0"]
 
     def test_blocks_are_made_when_they_are_asked_for(self, several: World, monkeypatch: pytest.MonkeyPatch) -> None:
         """Else the keys of all clips and all encoders would lie in memory at once."""
