@@ -38,13 +38,13 @@ def units(kind: str, cache: Path) -> list[Unit]:
 
 
 def spent(cache: Path) -> list[Unit]:
-    """What serves nobody: of killed writers, of the formats of earlier versions, and packs that cannot be opened."""
+    """What serves nobody: of killed writers, of the formats of earlier versions, and packs that never can be opened."""
     found: list[Unit | None] = []
     for kind in PACKED:
         for folder in _folders(cache / kind):
             files = [path for path in folder.iterdir() if path.is_file() and _is_old(kind, path)]
-            unreadable = [path for path in _ours(folder) if array_cache.num_entries(path) is None]
-            found += [_unit(kind, (path,)) for path in sorted([*array_cache.leftovers(folder), *files, *unreadable])]
+            lost = [path for path in _ours(folder) if array_cache.is_lost(path)]
+            found += [_unit(kind, (path,)) for path in sorted([*array_cache.leftovers(folder), *files, *lost])]
     return [unit for unit in found if unit is not None]
 
 

@@ -96,6 +96,7 @@ def _size(some: Sequence[Unit]) -> str:
 def _joined(free: Sequence[Unit], dry_run: bool) -> Iterator[str]:
     """Join the small packs of each folder, those that were last used about the same time together."""
     small = [unit for unit in free if unit.kind in PACKED and unit.num_bytes < _SMALL_BYTES]
+    small = [unit for unit in small if array_cache.num_entries(unit.paths[0]) is not None]  # may be read now
     for folder, group in groupby(sorted(small, key=lambda unit: str(unit.folder)), key=lambda unit: unit.folder):
         for batch in _batches(list(group)):
             if not dry_run:
@@ -126,7 +127,7 @@ def _join(folder: Path, batch: Sequence[Unit]) -> None:
     with cached.writing() as pack:
         for path in paths:
             for key, (attrs, array) in array_cache.entries(path):
-                if cached.pack_of(key) in names:
+                if (cached.pack_of(key) or path.name) in names:  # none where it could not be read for the moment
                     pack.keep(key, attrs, array)
     if pack.path.is_file():
         os.utime(pack.path, (batch[-1].used, batch[-1].used))

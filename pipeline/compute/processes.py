@@ -8,6 +8,7 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from weakref import WeakKeyDictionary
 
 from pipeline.compute._in_flight import in_order
 from pipeline.compute.shared import Compute, name_of
@@ -32,7 +33,8 @@ def run(work: Callable[[T], R], tasks: Sequence[T], compute: Compute) -> Iterato
             try:
                 result: R = future.result()
             except BrokenProcessPool:
-                say("a worker process was killed (out of memory?); what it had begun is done again")
+                if workers.is_news(future):
+                    say("a worker process was killed (out of memory?); what it had begun is done again")
                 result = _again(other, work, task)
             yield result
 
@@ -54,6 +56,8 @@ class _Workers:
     def __init__(self, number: int) -> None:
         self._number = number
         self._pool: ProcessPoolExecutor | None = None
+        self._num_pools = self._num_told = 0
+        self._pool_of: WeakKeyDictionary[Future[Any], int] = WeakKeyDictionary()  # the pools are counted from 1
 
     def __enter__(self) -> Self:
         return self
@@ -64,16 +68,24 @@ class _Workers:
     def submit(self, work: Callable[[T], R], task: T) -> "Future[Any]":
         """Give a task to a worker."""
         try:
-            return self._ready().submit(work, task)
+            future = self._ready().submit(work, task)
         except BrokenProcessPool:
             self._close()
-            return self._ready().submit(work, task)
+            future = self._ready().submit(work, task)
+        self._pool_of[future] = self._num_pools
+        return future
+
+    def is_news(self, future: "Future[Any]") -> bool:
+        """Whether the pool of a future that it broke has not been asked about: it breaks all that are under way."""
+        told, self._num_told = self._num_told, max(self._num_told, self._pool_of[future])
+        return self._num_told > told
 
     def _ready(self) -> ProcessPoolExecutor:
         if self._pool is None:
             # Workers end with this process, however that ends.
             context = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(self._number, context, orphans.end_with, (os.getpid(),))
+            self._num_pools += 1
         return self._pool
 
     def _close(self) -> None:

@@ -20,6 +20,7 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -44,12 +45,17 @@ _HEADER_BYTES = 64 << 20  # of headers in memory
 _OPEN_PACKS = 8
 _ENTRY_BYTES = 200  # of Python objects around a header
 _KEY_DIGITS = 64
+_LASTING = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)  # ERROR: it has not our tables
 # Entries apart from arrays: keys and headers lie side by side in the file, and are read without the arrays.
 _TABLES = f"""
 PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA application_id={_FORMAT};
 CREATE TABLE arrays (number INTEGER PRIMARY KEY, array BLOB);
 CREATE TABLE entries (number INTEGER PRIMARY KEY, key BLOB, header BLOB, header_crc INTEGER, crc INTEGER);
 """
+
+
+class _ForeignError(sqlite3.DatabaseError):
+    """A database that is no pack of this layout."""
 
 
 class Pack:
@@ -111,8 +117,7 @@ class ArrayCache:
         Raises DataError where SQLite cannot write.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        for path in leftovers(self.folder):
-            path.unlink(missing_ok=True)
+        _clean(self.folder.absolute())
         name = f"{time.time_ns():020d}-{_host()}-{os.getpid()}-{secrets.token_hex(4)}{ENDING}"
         scratch = self.folder / (name + PARTIAL)
         try:
@@ -240,16 +245,33 @@ def packs(folder: Path) -> list[Path]:
 
 
 def num_entries(pack: Path) -> int | None:
-    """How many entries a pack holds, damaged ones among them; None of a file that is no pack, or damaged as such."""
+    """How many entries a pack holds, damaged ones among them; None of a file that cannot be read as a pack."""
+    counted = _counted(pack)
+    return counted if isinstance(counted, int) else None
+
+
+def is_lost(pack: Path) -> bool:
+    """Whether a file is no pack or damaged as such; not if it only cannot be read now, as another user may read it."""
+    counted = _counted(pack)
+    return isinstance(counted, sqlite3.Error) and _is_for_good(counted)
+
+
+def _counted(pack: Path) -> int | sqlite3.Error:
     try:
         with closing(_opened(pack)) as file:
             return int(file.execute("SELECT count(*) FROM entries").fetchone()[0])
-    except sqlite3.Error:
-        return None
+    except sqlite3.Error as error:
+        return error
+
+
+def _is_for_good(error: sqlite3.Error) -> bool:
+    """Whether a pack will fail like this ever again."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF  # of an extended code the primary one
+    return isinstance(error, _ForeignError) or code in _LASTING
 
 
 def entries(pack: Path) -> Iterator[tuple[str, Entry]]:
-    """All whole entries of a pack by key, one after the other."""
+    """All whole entries of a pack by key, one after the other. Raises DataError if it cannot be read now."""
     question = "SELECT key, header, header_crc, crc, array FROM entries JOIN arrays USING (number) ORDER BY number"
     try:
         with closing(_opened(pack)) as file:
@@ -259,13 +281,21 @@ def entries(pack: Path) -> Iterator[tuple[str, Entry]]:
                     entry = None if attrs is None else _whole(attrs, data, (header, header_crc, crc))
                     if entry is not None:
                         yield key.hex(), entry
-    except sqlite3.Error:  # what could be read was given
-        return
+    except sqlite3.Error as error:  # of a damaged pack, what could be read was given
+        if not _is_for_good(error):
+            raise DataError(f"{pack}: cannot be read: {error}; it stays as it is") from None
 
 
 def leftovers(folder: Path) -> list[Path]:
     """What killed writers have left in a folder. One of another machine is dead when it has been still for long."""
     return [path for path in sorted(folder.glob(f"*{ENDING}{PARTIAL}")) if not _is_growing(path)]
+
+
+@cache
+def _clean(folder: Path) -> None:
+    """Remove leftovers, once in a process: to list a large folder for each pack would take minutes."""
+    for path in leftovers(folder):
+        path.unlink(missing_ok=True)
 
 
 def is_name(name: str) -> bool:
@@ -328,7 +358,7 @@ def _opened(path: Path) -> sqlite3.Connection:
     file = sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True, check_same_thread=False)
     try:
         if file.execute("PRAGMA application_id").fetchone() != (_FORMAT,):
-            raise sqlite3.DatabaseError("not a pack of this version")
+            raise _ForeignError("not a pack of this version")
     except sqlite3.Error:
         file.close()
         raise

@@ -22,13 +22,14 @@ from pydantic import Field, model_validator
 from pipeline import modalities
 from pipeline.compute.shared import Compute
 from pipeline.core import prepared, store
+from pipeline.core.array_cache import ArrayCache
 from pipeline.core.boxes import Boxes
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.params import Params
 from pipeline.core.prepared import ClipArrays
 from pipeline.core.runs import CACHE
 from pipeline.core.store import GroupWriter, Store
-from pipeline.training import encoded, frozen
+from pipeline.training import completing, encoded, frozen
 from pipeline.training.encoded import Clips, EncodedClips, LostError, Source, Wanted
 from pipeline.training.encoding import Batches, Masked
 from pipeline.training.frozen import FrozenEncoder
@@ -117,12 +118,15 @@ def seed(
     """
     work = _work(row, batches, Compute(engine="inline", num_workers=1), "", arrays, weights, cache)
     found, clips, num_seeded, total = store.Store(features, "extract"), work.clips.arrays, 0, 0
+    cached = ArrayCache(cache)
     _refuse_other(found.attrs == _attrs(work) and found.groups() == sorted(work.loads), features)
     for name, load in work.loads.items():
         frozen_encoder = load()
         group_attrs = _group_attrs(row, frozen_encoder)
         _refuse_other(found.group_attrs(name) == group_attrs and found.ids(name) == clips.ids, features)
-        vectors = _encoded(work, frozen_encoder, is_checked=False)
+        source = _source(work, frozen_encoder)
+        encoded.remember(source, frozen_encoder)
+        vectors = EncodedClips(work.clips, source, _wanted(row), batches, cached, is_checked=False)
         if not vectors.agrees(partial(_stored_row, found, name)):
             raise DataError(
                 f"{features}: group '{name}': this machine encodes its clips with other last bits; they are not kept"
@@ -166,14 +170,27 @@ def _work(row: Row, batches: Batches, compute: Compute, key: str, arrays: Path, 
 
 
 def _write(work: _Work, out: Path, nums_encoded: list[int], *, is_checked: bool) -> None:
-    """Write the store; adds of each encoder how often it had to be run on a clip."""
-    clips = work.clips.arrays
+    """Write the store; adds how often an encoder had to be run on a clip."""
+    cached = ArrayCache(work.cache)
+    several = _several(work, cached, is_checked=is_checked)
+    by_name = {name: vectors for name, (vectors, _) in several.items()}
+    nums_encoded.append(completing.complete(by_name, cached, work.batches, work.compute, work.key))
     with store.create(out, _attrs(work)) as writer:
-        for name, load in work.loads.items():
-            frozen_encoder = load()
-            vectors = _encoded(work, frozen_encoder, is_checked=is_checked)
-            nums_encoded.append(vectors.complete(work.compute, f"{work.key}: {name}"))
-            _put(writer.group(name, clips.ids, _group_attrs(work.row, frozen_encoder)), vectors, work)
+        for name, (vectors, group_attrs) in several.items():
+            _put(writer.group(name, work.clips.arrays.ids, group_attrs), vectors, work)
+
+
+def _several(work: _Work, cached: ArrayCache, *, is_checked: bool) -> dict[str, tuple[EncodedClips, dict[str, Any]]]:
+    """What each encoder gives, and the attributes of its group. Of the encoders none but the first stays in memory."""
+    several: dict[str, tuple[EncodedClips, dict[str, Any]]] = {}
+    for name, load in work.loads.items():
+        frozen_encoder = load()
+        source = _source(work, frozen_encoder)
+        if not several:
+            encoded.remember(source, frozen_encoder)  # for its blocks come first
+        vectors = EncodedClips(work.clips, source, _wanted(work.row), work.batches, cached, is_checked=is_checked)
+        several[name] = vectors, _group_attrs(work.row, frozen_encoder)
+    return several
 
 
 def _attrs(work: _Work) -> dict[str, Any]:
@@ -191,12 +208,9 @@ def _group_attrs(row: Row, frozen_encoder: FrozenEncoder) -> dict[str, Any]:
     return {**frozen_encoder.attrs, **masked, "weights_hash": frozen_encoder.weights_hash}
 
 
-def _encoded(work: _Work, frozen_encoder: FrozenEncoder, *, is_checked: bool) -> EncodedClips:
-    row = work.row
+def _source(work: _Work, frozen_encoder: FrozenEncoder) -> Source:
     layout = work.clips.arrays.store.attrs["layout"]
-    source = Source(_request(row), work.weights, layout, frozen_encoder.group, frozen_encoder.weights_hash)
-    encoded.remember(source, frozen_encoder)
-    return EncodedClips(work.clips, source, _wanted(row), work.batches, work.cache, is_checked=is_checked)
+    return Source(_request(work.row), work.weights, layout, frozen_encoder.group, frozen_encoder.weights_hash)
 
 
 def _wanted(row: Row) -> Wanted:

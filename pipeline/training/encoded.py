@@ -1,8 +1,8 @@
 """What a frozen encoder gives for clips, from the side cache or computed: a block of clips at a time, in any process.
 
 An entry is named by all that decides it: the clip's array, the weights, the code, the libraries and the number of
-threads. Each clip is encoded alone, so that no other changes its bytes (`encoding.outputs`). So a new clip costs its own
-encoding, a killed run goes on where it stopped, and warm and cold runs write the same bytes.
+threads. Each clip is encoded alone, so that no other changes its bytes (`encoding.outputs`). So a new clip costs its
+own encoding, a killed run goes on where it stopped, and warm and cold runs write the same bytes.
 """
 
 # Shapes: N clips, C channels, T frames, D feature size, K variants or boxes.
@@ -16,25 +16,23 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.compute import shared as compute_engines
-from pipeline.compute.shared import Compute
 from pipeline.core.array_cache import ArrayCache, Pack
 from pipeline.core.boxes import Boxes
 from pipeline.core.closure import Code
 from pipeline.core.errors import DataError, ParamsError
 from pipeline.core.hashing import array_digest, value_digest
 from pipeline.core.prepared import ClipArrays
-from pipeline.core.progress import say, track
 from pipeline.models.encoder import Encoder, PictureEncoder
 from pipeline.training import encoding, frozen
 from pipeline.training.encoding import Batches, IsEmpty, Masked
 from pipeline.training.frozen import EncoderRequest, FrozenEncoder
 
 Array = npt.NDArray[np.float32]
-Missing = dict[tuple[str, ...], list[int]]  # the rows that lack the same arrays, by the names of these
+Lacks = npt.NDArray[np.uint8]  # (N,): which arrays each clip lacks, a bit for each of the names that are wanted
+Witness = tuple[int, str]  # a clip that the cache has: its row, and the digest of its vector
 
 CODE = ("pipeline.training.encoding", "pipeline.training.frozen")  # that, beside an encoder's own, decides vectors
-_BLOCK_READS = 16  # of `batch_size` clips each: a task, which is what a kill costs at most
+BLOCK_READS = 16  # of `batch_size` clips each: a task, which is what a kill costs at most
 _CANDIDATES = 8
 _LIBRARIES = ("torch", "numpy", "open_clip_torch")  # whose versions may change the last bits
 
@@ -80,7 +78,7 @@ class Block:
     batches: Batches
     cache: Path
     keys: Mapping[int, Mapping[str, str]]
-    witnesses: Mapping[int, str]  # clips that the cache has: the keys of their `pooled`
+    witness: Witness | None  # encoded along
 
 
 @dataclass(frozen=True)
@@ -114,12 +112,12 @@ class EncodedClips:
         source: Source,
         wanted: Wanted,
         batches: Batches,
-        folder: Path,
+        cached: ArrayCache,
         *,
         is_checked: bool,
     ) -> None:
         self._clips, self._source, self._wanted, self._batches = clips, source, wanted, batches
-        self._cached, self._is_checked = ArrayCache(folder), is_checked
+        self._cached, self._is_checked = cached, is_checked
         decided_by = {
             "encoder": [source.request.modality, source.request.encoder, source.request.options],
             "layout": source.layout,
@@ -142,24 +140,43 @@ class EncodedClips:
             told["boxes"] = [array_digest(some.frame_K), array_digest(some.corners_K4)]
         return value_digest(told)
 
-    def complete(self, compute: Compute, what: str) -> int:
-        """Compute what the cache lacks, and keep it there; returns how many clips had to be encoded.
+    def __len__(self) -> int:
+        """How many clips there are."""
+        return len(self._clips.arrays)
 
-        One clip that the cache has is encoded along: if its vector differs by a bit, as that of another processor may,
-        what the cache had is computed as well.
-        """
-        missing = self._missing()
-        agree = self._run(missing, self._witnesses() if missing else {}, compute, what)
-        num_encoded = sum(map(len, missing.values()))
-        if not all(agree):
-            say(
-                f"{what}: the cache {self._cached.folder} holds vectors that differ from this machine's in the last "
-                "bits; they are computed again"
-            )
-            others = self._others(missing)
-            self._run(others, {}, compute, what)
-            num_encoded = len(self._clips.arrays)
-        return num_encoded
+    def lacks(self) -> Lacks:
+        """What the cache has not of each clip."""
+        bits = [(name, self.bit(name)) for name in self._wanted.names]
+        lacks = (sum(bit for name, bit in bits if not self._has(self.key(row, name))) for row in range(len(self)))
+        return np.fromiter(lacks, np.uint8, len(self))
+
+    def bit(self, name: str) -> int:
+        """Which bit of what clips lack stands for an array."""
+        return 1 << self._wanted.names.index(name)
+
+    @property
+    def every(self) -> int:
+        """The bits of all arrays."""
+        return (1 << len(self._wanted.names)) - 1
+
+    def witnesses(self, rows: npt.NDArray[np.intp]) -> list[Witness]:
+        """A few of some clips whose vectors the cache has."""
+        found = ((row, self._cached.load(self.key(row, "pooled"))) for row in _spread(rows))
+        return [(row, array_digest(entry[1])) for row, entry in found if entry is not None]
+
+    def block(self, bits: int, rows: list[int], witness: Witness | None) -> Block:
+        """A task: clips which all lack the same arrays."""
+        clips, names = self._clips, [name for name in self._wanted.names if bits & self.bit(name)]
+        return Block(
+            self._source,
+            clips.arrays.store.path,
+            self._wanted,
+            {row: clips.boxes[row] for row in rows} if "regions" in names else {},
+            self._batches,
+            self._cached.folder,
+            {row: {name: self.key(row, name) for name in names} for row in rows},
+            witness,
+        )
 
     def rows(self, name: str) -> Iterator[Array]:
         """An array of each clip, in the order of the clips, one in memory at a time. Raises LostError."""
@@ -180,7 +197,7 @@ class EncodedClips:
         num_kept = 0
         while some := list(islice(lacking, self._batches.batch_size)):
             with self._cached.writing() as pack:
-                for key, array in chain(some, islice(lacking, (_BLOCK_READS - 1) * self._batches.batch_size)):
+                for key, array in chain(some, islice(lacking, (BLOCK_READS - 1) * self._batches.batch_size)):
                     pack.keep(key, {}, array)
                     num_kept += 1
         return num_kept
@@ -188,71 +205,13 @@ class EncodedClips:
     def agrees(self, pooled: Callable[[int], Array]) -> bool:
         """Whether a few clips, encoded here and now, have the very bytes of vectors that were computed before."""
         encoder = _loaded(self._source)
-        read = self._read(_spread(range(len(self._clips.arrays))))
+        read = _read_rows(self._clips.arrays, _spread(np.arange(len(self))), self._batches)
         with encoding.frozen(self._batches):
             found = encoding.outputs(lambda x_NCT: (encoder(x_NCT),), read)
             return all(pooled_D.numpy().tobytes() == pooled(row).tobytes() for row, (pooled_D,) in found)
 
-    def _read(self, rows: list[int]) -> Iterator[tuple[int, Array]]:
-        return _read_rows(self._clips.arrays, rows, self._batches)
-
     def _has(self, key: str) -> bool:
         return self._cached.load(key) is not None if self._is_checked else key in self._cached
-
-    def _missing(self) -> Missing:
-        missing: Missing = {}
-        for row in range(len(self._clips.arrays)):
-            names = tuple(name for name in self._wanted.names if not self._has(self.key(row, name)))
-            if names:
-                missing.setdefault(names, []).append(row)
-        return missing
-
-    def _others(self, missing: Missing) -> Missing:
-        """All but what was missing."""
-        lacked = {row: names for names, rows in missing.items() for row in rows}
-        others: Missing = {}
-        for row in range(len(self._clips.arrays)):
-            names = tuple(name for name in self._wanted.names if name not in lacked.get(row, ()))
-            if names:
-                others.setdefault(names, []).append(row)
-        return others
-
-    def _witnesses(self) -> dict[int, str]:
-        """A few clips whose vectors the cache has."""
-        known = [row for row in range(len(self._clips.arrays)) if self.key(row, "pooled") in self._cached]
-        return {row: self.key(row, "pooled") for row in _spread(known)}
-
-    def _run(self, missing: Missing, witnesses: Mapping[int, str], compute: Compute, what: str) -> list[bool]:
-        """Encode clips into the cache; returns of each block whether a vector of the cache was met to the bit."""
-        blocks = [
-            self._block(names, rows, {} if number else witnesses)
-            for number, (names, rows) in enumerate(self._blocks(missing, compute))
-        ]
-        running = compute_engines.run(compute, encode, blocks)
-        agree = list(track(running, total=len(blocks), what=f"{what}: blocks of clips"))
-        self._cached.refresh()
-        return agree
-
-    def _blocks(self, missing: Missing, compute: Compute) -> Iterator[tuple[tuple[str, ...], list[int]]]:
-        """Whole batches, a few at a time and no more than all workers have to do."""
-        for names, rows in missing.items():
-            num_batches = -(-len(rows) // self._batches.batch_size)
-            size = min(_BLOCK_READS, -(-num_batches // compute.num_workers)) * self._batches.batch_size
-            for start in range(0, len(rows), size):
-                yield names, rows[start : start + size]
-
-    def _block(self, names: tuple[str, ...], rows: list[int], witnesses: Mapping[int, str]) -> Block:
-        clips = self._clips
-        return Block(
-            self._source,
-            clips.arrays.store.path,
-            self._wanted,
-            {row: clips.boxes[row] for row in rows} if "regions" in names else {},
-            self._batches,
-            self._cached.folder,
-            {row: {name: self.key(row, name) for name in names} for row in rows},
-            witnesses,
-        )
 
 
 def encode(block: Block) -> bool:
@@ -296,14 +255,14 @@ class _Work:
         names = [name for name in ("pooled", "tokens") if name in self.names]
         compute = encoder.with_tokens if "tokens" in names else lambda x_NCT: (encoder(x_NCT),)
         rows = self._rows if names else []
-        witness = self._witness()
+        witness = self._block.witness
         asked = ((row, False) for row in rows)
         along = [] if witness is None else [(witness[0], True)]
         read = _read_rows(self._clips, [row for row, _ in along] + rows, self._block.batches)
         items = (((row, is_along), x_CT) for (row, is_along), (_, x_CT) in zip([*along, *asked], read, strict=True))
         for (row, is_along), found in encoding.outputs(compute, items):
             if is_along and witness is not None:
-                agrees = found[0].numpy().tobytes() == witness[1].tobytes()
+                agrees = array_digest(found[0].numpy()) == witness[1]
                 continue
             for name, vectors in zip(("pooled", "tokens"), found, strict=False):
                 if name in names:
@@ -334,12 +293,6 @@ class _Work:
     def _keep(self, pack: Pack, row: int, name: str, array: Array) -> None:
         pack.keep(self._block.keys[row][name], {}, array)
 
-    def _witness(self) -> tuple[int, Array] | None:
-        """A clip of the cache."""
-        cached = ArrayCache(self._block.cache)
-        known = ((row, cached.load(key)) for row, key in self._block.witnesses.items())
-        return next(((row, entry[1]) for row, entry in known if entry is not None), None)
-
 
 def remember(source: Source, encoder: FrozenEncoder) -> None:
     """Keep an encoder for the blocks that this process encodes, in place of the one before."""
@@ -352,11 +305,12 @@ _LAST: list[tuple[Source, FrozenEncoder]] = []
 def _loaded(source: Source) -> Encoder:
     """The encoder of a source. Raises DataError if its weights have changed since the keys were made."""
     if not _LAST or _LAST[0][0] != source:
-        remember(source, frozen.encoders(source.request, source.weights, source.layout)[source.group]())
-    known = _LAST[0][1]
-    if known.weights_hash != source.weights_hash:
+        load = frozen.encoders(source.request, source.weights, source.layout).get(source.group)
+        if load is not None:
+            remember(source, load())
+    if not _LAST or _LAST[0][0] != source or _LAST[0][1].weights_hash != source.weights_hash:
         raise DataError(f"{source.weights}: changed while clips were encoded; run the stage again")
-    return known.encoder
+    return _LAST[0][1].encoder
 
 
 def _read_rows(clips: ClipArrays, rows: list[int], batches: Batches) -> Iterator[tuple[int, Array]]:
@@ -366,9 +320,10 @@ def _read_rows(clips: ClipArrays, rows: list[int], batches: Batches) -> Iterator
         yield from zip(some, clips[some], strict=True)
 
 
-def _spread(rows: Sequence[int]) -> list[int]:
+def _spread(rows: npt.NDArray[np.intp]) -> list[int]:
     """A few of some rows, far from each other."""
-    return list(rows[:: max(1, -(-len(rows) // _CANDIDATES))])
+    some: list[int] = rows[:: max(1, -(-len(rows) // _CANDIDATES))].tolist()
+    return some
 
 
 @cache

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -63,7 +64,42 @@ def test_what_a_killed_worker_was_doing_is_done_again(engine, tmp_path, capfd):
     again = {name for name, number in times.items() if number > 1} - {"deadly"}
     assert len(again) <= (0 if engine == "dask" else 1)  # of the other worker
     told = "a worker process was killed (out of memory?); what it had begun is done again\n"
-    assert set(capfd.readouterr().err.splitlines(keepends=True)) == ({told} if engine == "processes" else set())
+    assert capfd.readouterr().err.splitlines(keepends=True) == ([told] if engine == "processes" else [])
+
+
+def test_every_killed_worker_is_told_once_however_many_tasks_it_takes_along(tmp_path, capfd):
+    names = ["a", "deadly", "b", "c", "d", "e", "f", "deadly 2", "g", "h", "i"]
+    tasks = [Named(name, tmp_path, seconds=0.5 if name in "abghi" else 0.0) for name in names]
+    assert list(run(compute("processes", 3), killed_once, tasks)) == names
+    assert all(len((tmp_path / name).read_text().splitlines()) == 2 for name in ("deadly", "deadly 2"))
+    assert len(capfd.readouterr().err.splitlines()) == 2
+
+
+class Lazy(Sequence):
+    """Tasks that are made when they are asked for."""
+
+    def __init__(self, folder, number):
+        self.folder, self.number, self.num_made = folder, number, 0
+
+    def __len__(self):
+        return self.number
+
+    def __getitem__(self, number):
+        if number >= self.number:
+            raise IndexError(number)
+        self.num_made += 1
+        return Named(str(number), self.folder)
+
+
+@EVERY
+def test_tasks_are_made_when_a_worker_is_free(engine, tmp_path):
+    """Else all tasks of a large job would lie in memory."""
+    tasks = Lazy(tmp_path, 30)
+    results = run(compute(engine), traced, tasks)
+    next(results)
+    assert tasks.num_made <= 8
+    assert [name for name, _ in results] == [str(number) for number in range(1, 30)]
+    assert tasks.num_made == 30
 
 
 @pytest.mark.parametrize("engine", PARALLEL)

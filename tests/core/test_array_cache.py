@@ -214,6 +214,28 @@ def test_only_what_a_dead_writer_left_is_removed(tmp_path):
     assert (tmp_path / "notes.txt").is_file()
 
 
+def test_a_folder_is_looked_through_for_leftovers_once_in_a_process(tmp_path, monkeypatch):
+    """To list a large one for each pack would take minutes."""
+    looked, leftovers = [], array_cache.leftovers
+    monkeypatch.setattr(array_cache, "leftovers", lambda folder: [looked.append(folder), *leftovers(folder)][1:])
+    one, two = tmp_path / "one", tmp_path / "two"
+    for folder in (one, two):
+        folder.mkdir()
+        leave(folder, "elsewhere", 7, array_cache.LEFT_SECONDS + 60)
+    cached = ArrayCache(one)
+    for number in range(3):
+        with cached.writing() as pack:
+            pack.keep(key(number), {}, full(number))
+    keep(one, (KEY, full(1)))
+    monkeypatch.chdir(tmp_path)
+    keep(Path("one"), (OTHER, full(1)))
+    assert looked == [one]
+    assert list(one.glob("*.partial")) == []
+    keep(two, (KEY, full(1)))
+    assert looked == [one, two]
+    assert list(two.glob("*.partial")) == []
+
+
 def test_every_flipped_byte_is_noticed_and_the_rest_stays(tmp_path):
     pack = keep(tmp_path, (KEY, full(1, 50)), (OTHER, full(2, 50)))
     data = pack.read_bytes()

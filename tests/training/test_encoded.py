@@ -5,94 +5,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
-import torch
 
+from pipeline.compute import shared as compute_engines
 from pipeline.compute.shared import Compute
-from pipeline.core import array_cache, store
-from pipeline.core.array_cache import ArrayCache
+from pipeline.core import array_cache
 from pipeline.core.errors import DataError, LeakError, ParamsError
-from pipeline.core.hashing import folder_digest
 from pipeline.core.params import parse
-from pipeline.modalities import skeleton
-from pipeline.modalities.skeleton import stgcn
 from pipeline.models import checkpoint
 from pipeline.steps.extract import Row, extract, seed
 from pipeline.training import encoded, frozen
 from pipeline.training.encoding import Batches
 from tests import toy
-
-OPTIONS = {"graph": "paper", "plan": "reduced", "dropout": 0.5}
-WHOSE = {"dataset": "toy", "split_table": "random", "modality": "skeleton", "recipe": "dvta50", "encoder": "stgcn"}
-ROW = {**WHOSE, "weights": "w", "options": {}, "tokens": False, "masked": None, "regions": False}
-MASKED = {"part": "joints", "moving": 0.0, "share": 0.3, "num_variants": 3, "seed": 0}
-ALL = {"tokens": True, "masked": MASKED}
-INLINE = Compute(engine="inline", num_workers=1)
-Floats = npt.NDArray[np.float32]
-
-
-class World:
-    """Clips, one encoder, a cache, and how often networks were run."""
-
-    def __init__(self, root: Path) -> None:
-        self.root, self.num_runs = root, 0
-        self.x = np.random.default_rng(0).normal(size=(12, 3, 4, 20, 2)).astype(np.float32)
-        self.x[[1, 2, 5, 8], ..., 1] = 0  # one body
-
-    @property
-    def cache(self) -> Path:
-        return self.root / "cache"
-
-    def write(self, rows: list[int]) -> None:
-        shutil.rmtree(self.root / "x.zarr", ignore_errors=True)
-        toy.write_arrays(self.root / "x.zarr", [f"toy/{row:02d}" for row in rows], self.x[rows])
-
-    def teach(self, seed: int = 0, **changes: Any) -> None:
-        torch.manual_seed(seed)
-        about = {**WHOSE, "options": OPTIONS, "layout": "kinect20", "split": "s0", "seed": 0, "training_classes": [0]}
-        about |= {"training_names": ["jump"], "unseen_classes": [3], "training_clips": "clips of fit", **changes}
-        checkpoint.save(self.root / "w/s0-0.safetensors", skeleton.build("stgcn", OPTIONS, "kinect20", ""), about)
-
-    def run(
-        self, batch_size: int = 4, compute: Compute = INLINE, cache: str = "cache", **changes: Any
-    ) -> dict[str, int]:
-        """What extract says, and how often the network was run."""
-        self.num_runs = 0
-        row, batches = parse(Row, {**ROW, **changes}, "row"), Batches(batch_size=batch_size, num_threads=1)
-        where = {"arrays": self.root / "x.zarr", "weights": self.root / "w", "out": self.root / "f.zarr"}
-        facts = extract(row, batches, compute, key="k", **where, cache=self.root / cache)
-        return {**facts, "runs": self.num_runs}
-
-    @property
-    def digest(self) -> str:
-        return folder_digest(self.root / "f.zarr")
-
-    def cold(self, **changes: Any) -> str:
-        """The digest of a store that no cache has helped to write."""
-        shutil.rmtree(self.root / "none", ignore_errors=True)
-        self.run(cache="none", **changes)
-        return self.digest
-
-    def array(self, name: str = "pooled") -> Floats:
-        found: Floats = store.Store(self.root / "f.zarr", "extract").read("s0-0", name)
-        return found
+from tests.training.encoded_world import ALL, INLINE, MASKED, ROW, WHOSE, World, made
 
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    world = World(tmp_path)
-    world.write(list(range(10)))
-    world.teach()
-    maps = stgcn.Encoder.maps
-
-    def counted(self: Any, x_PCTV: torch.Tensor) -> torch.Tensor:
-        world.num_runs += 1
-        found: torch.Tensor = maps(self, x_PCTV)
-        return found
-
-    monkeypatch.setattr(stgcn.Encoder, "maps", counted)
-    return world
+    return made(tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("wanted", [{}, ALL])
@@ -222,7 +152,7 @@ def test_a_pack_that_is_no_longer_one_is_encoded_anew(world: World, capfd: pytes
 
 
 def test_a_killed_run_goes_on_where_it_stopped(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoded, "_BLOCK_READS", 1)
+    monkeypatch.setattr(encoded, "BLOCK_READS", 1)
     cold, keep = world.cold(), array_cache.Pack.keep
     num_kept = 0
 
@@ -241,54 +171,6 @@ def test_a_killed_run_goes_on_where_it_stopped(world: World, monkeypatch: pytest
     assert world.run()["encoded"] == 6  # of two blocks of four clips one was finished
     assert world.digest == cold
     assert [path.suffix for path in world.cache.iterdir()] == [".sqlite"] * 3
-
-
-class TestVectorsOfAnotherProcessor:
-    @pytest.fixture
-    def foreign(self, world: World) -> World:
-        """A cache whose vectors differ from this machine's by the last bit of a number."""
-        world.run(masked=MASKED)
-        cache, clips = ArrayCache(world.cache), _clips(world)
-        entries = {name: [cache.load(clips.key(row, name)) for row in range(10)] for name in ("pooled", "masked")}
-        with cache.writing() as pack:
-            for name, found in entries.items():
-                for row, entry in enumerate(found):
-                    assert entry is not None
-                    pack.keep(clips.key(row, name), {}, np.nextafter(entry[1], np.float32(np.inf)))
-        return world
-
-    def test_they_are_not_mixed_with_new_ones_and_that_is_said(
-        self, foreign: World, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        foreign.write(list(range(12)))
-        assert foreign.run(masked=MASKED)["encoded"] == 12
-        (line,) = capsys.readouterr().err.splitlines()
-        assert "k: s0-0: the cache" in line
-        assert "holds vectors that differ from this machine's in the last bits; they are computed again" in line
-        assert foreign.digest == foreign.cold(masked=MASKED)
-        assert foreign.run(masked=MASKED)["runs"] == 0
-
-    def test_they_are_not_mixed_with_tokens_either(self, foreign: World) -> None:
-        assert foreign.run(**ALL)["encoded"] == 10
-        assert foreign.digest == foreign.cold(**ALL)
-
-    def test_where_nothing_is_new_they_serve(self, foreign: World) -> None:
-        assert foreign.run(masked=MASKED)["runs"] == 0
-
-
-def _clips(world: World) -> encoded.EncodedClips:
-    """What the cache is asked for."""
-    asked: list[encoded.EncodedClips] = []
-    complete = encoded.EncodedClips.complete
-
-    def kept(self: encoded.EncodedClips, compute: Compute, what: str) -> int:
-        asked.append(self)
-        return complete(self, compute, what)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(encoded.EncodedClips, "complete", kept)
-        world.run(masked=MASKED)
-    return asked[0]
 
 
 class TestSeeding:
@@ -352,13 +234,13 @@ def test_weights_that_change_while_clips_are_encoded_are_refused(world: World, m
 
 
 def test_a_worker_refuses_weights_that_have_changed_since(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = encoded.compute_engines.run
+    run = compute_engines.run
 
     def late(*args: Any) -> Any:
         world.teach(seed=1)
         return run(*args)
 
-    monkeypatch.setattr(encoded.compute_engines, "run", late)
+    monkeypatch.setattr(compute_engines, "run", late)
     with pytest.raises(DataError, match="w: changed while clips were encoded; run the stage again"):
         world.run(compute=Compute(engine="processes", num_workers=1))
 
