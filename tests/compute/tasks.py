@@ -16,14 +16,22 @@ class Named:
     name: str
     folder: Path
     seconds: float = 0.0
+    waits: bool = False
 
 
 def traced(task: Named) -> tuple[str, int]:
-    """Leave a trace of having run; returns the name and which process did it."""
+    """Leave a trace of having run; returns the name and which process did it. A task that waits waits for another."""
     with (task.folder / task.name).open("a") as file:
         file.write(f"{os.getpid()}\n")
     time.sleep(task.seconds)
+    end = time.monotonic() + 60
+    while task.waits and time.monotonic() < end and len(set(_pids(task.folder))) == 1:
+        time.sleep(0.01)
     return task.name, os.getpid()
+
+
+def _pids(folder: Path) -> list[str]:
+    return [line for path in folder.iterdir() for line in path.read_text().splitlines()]
 
 
 def killed_once(task: Named) -> str:

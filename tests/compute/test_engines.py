@@ -36,7 +36,7 @@ def test_there_is_an_engine_for_every_name_that_params_may_say():
 @EVERY
 def test_results_come_in_the_order_of_the_tasks(engine, tmp_path):
     assert list(run(compute(engine), abs, [])) == []
-    tasks = [Named(str(number), tmp_path, seconds=0.3 if number == 0 else 0.0) for number in range(9)]
+    tasks = [Named(str(number), tmp_path, waits=number == 0 and engine != "inline") for number in range(9)]
     done = list(run(compute(engine), traced, tasks))
     assert [name for name, _ in done] == [task.name for task in tasks]
     pids = {pid for _, pid in done}
