@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 from safetensors import SafetensorError, safe_open
 
-from pipeline.commands.sharing.project import STORE, WEIGHTS, Project, chosen, stores
+from pipeline.commands.sharing import placing
+from pipeline.commands.sharing.project import FEATURES, STORE, WEIGHTS, Project, chosen, stores
 from pipeline.commands.sharing.project import weights as known_weights
 from pipeline.core import outside, schemas, split_table, store, tables
 from pipeline.core.dvc_hash import files_below
@@ -113,6 +114,7 @@ def verify_stores(asked: Sequence[str], project: Project) -> Iterator[str]:
     paths = [known[name] for name in chosen(asked, known, "features")]
     for path in track(paths, total=len(paths), what="stores"):
         yield from store.verify(project.root / path)
+    yield from placing.leftovers(project.root / FEATURES)
     yield from _other_bytes(paths, project)
 
 
@@ -122,6 +124,7 @@ def verify_weights(asked: Sequence[str], project: Project) -> Iterator[str]:
     paths = [path for name in chosen(asked, known, "weights") for path in known[name]]
     for path in track(paths, total=len(paths), what="weights"):
         yield from weights_faults(project.root / path, project)
+    yield from placing.leftovers(project.root / FEATURES)
     yield from _other_bytes(paths, project)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from pipeline.commands.sharing import placing
 from pipeline.commands.sharing.checks import output_faults
 from pipeline.commands.sharing.locking import entry, record
 from pipeline.commands.sharing.project import Project, printable
@@ -49,13 +50,15 @@ def take(file: Path, kind: Kind, project: Project, *, force: bool, max_bytes: in
     """Put what a pack holds into a checkout.
 
     Raises FormatError for a pack that is damaged or holds what does not verify, and DataError where an output is there
-    and differs (without `force`) or the disk is too small. Nothing has changed then.
+    and differs (without `force`) or the disk is too small. Nothing has changed then, but that what a killed import had
+    left is put right.
     """
     with pack.opened(file, max_bytes) as opened, ExitStack() as cleaning:
         manifest = opened.manifest
         if manifest.kind != kind:
             raise DataError(f"{file}: a pack of {manifest.kind}; run `unseen {manifest.kind} import {file}`")
         outs = _outs(file, manifest)
+        placing.mend(project.root / path for path in outs)
         there = {path: _state(project.root / path, out) for path, out in outs.items()}
         _check_own([path for path, state in there.items() if state == "differs"], outs, project, force=force)
         wanted = [path for path, state in there.items() if state != "same"]
@@ -68,7 +71,7 @@ def take(file: Path, kind: Kind, project: Project, *, force: bool, max_bytes: in
         _extract(opened, outs, scratch, kept)
         _verify(file, outs, scratch)
         (kept / pack.MANIFEST).write_bytes(msgspec.json.encode(manifest))
-        _place({project.root / path: folder for path, folder in scratch.items()})
+        placing.place({project.root / path: folder for path, folder in scratch.items()})
     unlike = dict(_unlike(manifest, project, force=force))
     rows = [row for row in manifest.rows if row.name not in unlike]
     evaluates = [row for row in manifest.evaluates if row in project.by_name]  # what it says else is never shown
@@ -182,29 +185,6 @@ def _verify(file: Path, outs: Mapping[str, Tracked], scratch: Mapping[str, Path]
             raise FormatError(
                 f"{file}: refused, nothing was changed: {path} is not what its row has made (its MD5 differs)"
             )
-
-
-def _place(moves: Mapping[Path, Path]) -> None:
-    """Rename every scratch folder to its place; after an error all is as it was."""
-    done: list[tuple[Path, Path, Path | None]] = []
-    try:
-        for target, scratch in moves.items():
-            old = target.with_name(f"{target.name}.old{PARTIAL}") if target.exists() or target.is_symlink() else None
-            if old is not None:
-                remove(old)
-                target.rename(old)
-            done.append((target, scratch, old))
-            scratch.rename(target)
-    except BaseException:
-        for target, scratch, old in reversed(done):
-            if target.exists():
-                target.rename(scratch)
-            if old is not None:
-                old.rename(target)
-        raise
-    for _, _, old in done:
-        if old is not None:
-            remove(old)
 
 
 def _unlike(manifest: Manifest, project: Project, *, force: bool) -> Iterator[tuple[str, str]]:
