@@ -123,7 +123,8 @@ def _verify(kind: "Kind", names: list[str]) -> None:
     if others or not packs:
         verify = checks.verify_stores if kind == "features" else checks.verify_weights
         faults.append(verify(others, project.read(Path())))
-    _judge(chain.from_iterable(faults), "stores" if kind == "features" else kind)
+    stored = "stores" if kind == "features" else kind
+    _judge(chain.from_iterable(faults), "packs" if packs and not others else f"packs and {stored}" if packs else stored)
 
 
 def _judge(faults: Iterable[str], what: str) -> None:

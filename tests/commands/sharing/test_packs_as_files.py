@@ -4,7 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from pipeline.cli import app
 from pipeline.core.errors import DataError, UnseenError
 from tests.commands.sharing.exchange import exported, files, run
 from tests.commands.sharing.test_forged_packs import flipped, relabelled, remade
@@ -24,6 +26,16 @@ def test_a_pack_is_verified_where_it_lies(finished: Path, tmp_path: Path, kind: 
     assert "the pack is damaged, get it anew" in run(kind, "verify", file, code=1)
     file.write_bytes(content[:-1])
     assert "by its manifest" in run(kind, "verify", file, code=1)
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [([], "stores:"), (["extract"], "stores:"), (["PACK"], "packs:"), (["PACK", "extract"], "packs and")],
+)
+def test_what_was_found_sound_is_named(finished: Path, names: list[str], told: str) -> None:
+    file = str(exported(finished))
+    words = [file if name == "PACK" else name for name in names]
+    assert CliRunner().invoke(app, ["features", "verify", *words]).stderr.splitlines()[-1].startswith(told)
 
 
 def test_the_faults_of_a_forged_pack_are_all_told(finished: Path) -> None:
