@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,8 +14,11 @@ from pipeline.core.progress import say
 if TYPE_CHECKING:
     from pipeline.formats.pack import Kind
 
-Names = Annotated[
-    list[str] | None, typer.Argument(help="Names that `list` prints, or folders of them. Default: all there are.")
+Verified = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[NAME|FILE]...", help="Names that `list` prints, folders of them, or packs. Default: all there are."
+    ),
 ]
 Exported = Annotated[list[str], typer.Argument(help="Names that `list` prints, or folders of them.")]
 Shown = Annotated[
@@ -27,6 +31,7 @@ Licence = Annotated[
 ]
 Note = Annotated[str, typer.Option(help="What else its readers should know: papers, consent, contact.")]
 Force = Annotated[bool, typer.Option(help="Replace outputs that are there and differ.")]
+Overwrite = Annotated[bool, typer.Option("--force", help="Replace a file that is there and differs.")]
 MaxSize = Annotated[str, typer.Option(help="Refuse packs whose files are larger together.")]
 
 
@@ -50,17 +55,15 @@ def features_info(name: Shown) -> None:
 
 
 @features_app.command("verify")
-def features_verify(names: Names = None) -> None:
-    """Check stores: every file and checksum, ids, shapes, and the hash in dvc.lock. Exit code 1 if any is unsound."""
-    from pipeline.commands.sharing import checks, project
-
-    _judge(checks.verify_stores(names or [], project.read(Path())), "stores")
+def features_verify(names: Verified = None) -> None:
+    """Check stores: every file and checksum, ids, shapes, the hash in dvc.lock; or packs. Exit code 1 for faults."""
+    _verify("features", names or [])
 
 
 @features_app.command("export")
-def features_export(names: Exported, out: Out, licence: Licence, note: Note = "") -> None:
+def features_export(names: Exported, out: Out, licence: Licence, note: Note = "", force: Overwrite = False) -> None:
     """Pack stores, with the small tables from which figures can be computed without recordings."""
-    _export("features", names, out, licence, note)
+    _export("features", names, out, licence, note, force=force)
 
 
 @features_app.command("import")
@@ -89,17 +92,15 @@ def weights_info(name: Shown) -> None:
 
 
 @weights_app.command("verify")
-def weights_verify(names: Names = None) -> None:
-    """Check weights: whole files, metadata, no unseen class among those seen, and the hash in dvc.lock."""
-    from pipeline.commands.sharing import checks, project
-
-    _judge(checks.verify_weights(names or [], project.read(Path())), "weights")
+def weights_verify(names: Verified = None) -> None:
+    """Check weights: whole files, metadata, no unseen class among those seen, the hash in dvc.lock; or packs."""
+    _verify("weights", names or [])
 
 
 @weights_app.command("export")
-def weights_export(names: Exported, out: Out, licence: Licence, note: Note = "") -> None:
+def weights_export(names: Exported, out: Out, licence: Licence, note: Note = "", force: Overwrite = False) -> None:
     """Pack weights with their card, and the tables of clips and splits that they were trained by."""
-    _export("weights", names, out, licence, note)
+    _export("weights", names, out, licence, note, force=force)
 
 
 @weights_app.command("import")
@@ -113,6 +114,19 @@ def _print(lines: Iterable[str]) -> None:
         typer.echo(line)
 
 
+def _verify(kind: "Kind", names: list[str]) -> None:
+    from pipeline.commands.sharing import checks, importing, project
+
+    packs = [name for name in names if os.path.isfile(name)]  # noqa: PTH113 - that of Path fails for long names
+    others = [name for name in names if name not in packs]
+    faults = [importing.verify(Path(file), kind) for file in packs]
+    if others or not packs:
+        verify = checks.verify_stores if kind == "features" else checks.verify_weights
+        faults.append(verify(others, project.read(Path())))
+    stored = "stores" if kind == "features" else kind
+    _judge(chain.from_iterable(faults), "packs" if packs and not others else f"packs and {stored}" if packs else stored)
+
+
 def _judge(faults: Iterable[str], what: str) -> None:
     """Print a line a fault; exit with 1 if there are any."""
     num_faults = 0
@@ -124,10 +138,10 @@ def _judge(faults: Iterable[str], what: str) -> None:
     say(f"{what}: no faults")
 
 
-def _export(kind: "Kind", names: list[str], out: Path, licence: str, note: str) -> None:
+def _export(kind: "Kind", names: list[str], out: Path, licence: str, note: str, *, force: bool) -> None:
     from pipeline.commands.sharing import exporting, project
 
-    manifest = exporting.export(exporting.Request(kind, names, licence, note), out, project.read(Path()))
+    manifest = exporting.export(exporting.Request(kind, names, licence, note), out, project.read(Path()), force=force)
     _print(exporting.described(manifest))
     say(f"{out}: written; `unseen {kind} import {out.name}` puts it into another checkout")
 

@@ -1,7 +1,7 @@
 """What is wrong with a feature store: its files, checksums and shapes, told without trusting any of its bytes.
 
-Nothing is built before the bytes that it claims have been found. Memory holds a block of each shard that is being read,
-and of one group the ids and offsets.
+Nothing is built before the bytes that it claims have been found. Memory holds one file of metadata, of
+at most 16 MiB, and of each shard that is being read its index and a block.
 """
 
 import json
@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,10 @@ from pipeline.core.progress import track
 
 _CRC_BYTES = 4
 _BLOCK_BYTES = 1 << 20
-_MAX_JSON_BYTES = 256 << 20
+_MAX_JSON_BYTES = 16 << 20  # lists 200,000 files: 12 TB of full shards, and more files than a pack can hold
+_MAX_CHUNKS = 1 << 20  # in one shard: four times what a store of rows of one byte has
+_MAX_ID_BYTES = 1 << 16
+_MAX_TOLD = 1000  # missing files, or chunks of one shard
 _MAX_DIMENSIONS = 16
 _NUM_THREADS = 4
 _MANY_SHARDS = 32  # about 2 GiB: who checks so many may wait
@@ -78,7 +81,11 @@ def faults(path: Path, version: int) -> Iterator[str]:
     except FormatError as error:
         yield str(error)
         return
-    damaged = dict(_files(path, listed))
+    there = {file.relative_to(path).as_posix() for file in path.rglob("*") if not file.is_dir()}
+    if (num_missing := len(listed.keys() - there)) > _MAX_TOLD:
+        yield f"{path}: {num_missing} of the {len(listed)} files of its manifest are missing"
+        return
+    damaged = dict(_files(path, listed, there))
     yield from (f"{path}: {fault}" for fault in damaged.values())
     arrays = []
     for name in sorted(listed):
@@ -116,9 +123,8 @@ def _json(file: Path, what: str) -> dict[str, Any]:
     return tree
 
 
-def _files(path: Path, listed: dict[str, int]) -> Iterator[tuple[str, str]]:
+def _files(path: Path, listed: dict[str, int], there: set[str]) -> Iterator[tuple[str, str]]:
     """Files that are missing, of another size or too many, each with what is wrong."""
-    there = {file.relative_to(path).as_posix() for file in path.rglob("*") if not file.is_dir()}
     for name in sorted(there | set(listed)):
         if name not in there:
             yield name, f"file '{name}' is missing"
@@ -166,6 +172,8 @@ def _array(place: str, tree: dict[str, Any]) -> _Array:
     whole_rows = tuple(max(1, length) for length in shape[1:])
     if 0 in (*shards, *chunks) or shards[0] % chunks[0] or not shards[1:] == chunks[1:] == whole_rows:
         raise ValueError("other chunks")
+    if shards[0] // chunks[0] > _MAX_CHUNKS:
+        raise ValueError(f"more than {_MAX_CHUNKS} chunks in a shard")
     return _Array(place, shape, dtype.newbyteorder("<"), chunks[0], shards[0])
 
 
@@ -180,11 +188,13 @@ def _counts(values: Any) -> tuple[int, ...]:
 def _unexpected(path: Path, arrays: Iterable[_Array], listed: dict[str, int], damaged: dict[str, str]) -> Iterator[str]:
     """Shards that the manifest lacks, and files in it that are of no group and no array."""
     known = {"zarr.json"} | {name for name in listed if name.endswith("/zarr.json")}
+    left = len(listed)
     for array in arrays:
-        if array.num_shards > len(listed):
+        if array.num_shards > left:
             yield f"{path}: array '{array.place}' has {array.num_shards} shards, the manifest lists fewer files"
             damaged[f"{array.place}/zarr.json"] = "its shards"
             continue
+        left -= array.num_shards
         shards = [array.file(shard) for shard in range(array.num_shards)]
         known.update(shards)
         for name in shards:
@@ -204,7 +214,9 @@ def _checked(path: Path, arrays: list[_Array], listed: dict[str, int], damaged: 
     sound = [(array, shard) for array, shard in shards if array.file(shard) not in damaged]
     unsound = {array.place for array, shard in set(shards) - set(sound)}
     with ThreadPoolExecutor(_NUM_THREADS) as threads:
-        results: Iterable[list[str]] = threads.map(lambda each: list(_shard_faults(path, *each)), sound)
+        results: Iterable[list[str]] = threads.map(
+            lambda each: list(islice(_shard_faults(path, *each), _MAX_TOLD)), sound
+        )
         if len(sound) > _MANY_SHARDS:
             results = track(results, total=len(sound), what=f"{path.name}: shards")
         for (array, _), found in zip(sound, results, strict=True):
@@ -268,7 +280,7 @@ def _group_faults(path: Path, arrays: dict[str, _Array], unsound: set[str]) -> I
     if (ids.dtype, len(ids.shape)) != (np.dtype(np.uint8), 1):
         yield f"'ids' is no text: {ids.dtype} of shape {ids.shape}"
         return
-    num_ids, fault = _ids(_values(path, ids).tobytes())
+    num_ids, fault = _ids(_blocks(path, ids))
     if fault:
         yield fault
         return
@@ -281,14 +293,33 @@ def _group_faults(path: Path, arrays: dict[str, _Array], unsound: set[str]) -> I
             yield f"array '{name}' has {array.shape[0]} rows for {num_ids} ids"
 
 
-def _ids(text: bytes) -> tuple[int, str]:
-    """The number of ids and what is wrong with them."""
-    try:
-        ids = text.decode().split("\n") if text else []
-    except UnicodeDecodeError:
-        return 0, "'ids' is not UTF-8 text"
-    wrong = next((later for earlier, later in pairwise(ids) if earlier >= later), None)
-    return len(ids), f"ids are not sorted and unique: {wrong[:80]!r} is out of place" if wrong is not None else ""
+def _ids(blocks: Iterable[npt.NDArray[Any]]) -> tuple[int, str]:
+    """The number of ids and what is wrong with them, from the bytes of their text a block at a time."""
+    num_ids, last, rest = 0, "", b""
+    for block in blocks:
+        *ended, rest = (rest + block.tobytes()).split(b"\n")
+        if len(rest) > _MAX_ID_BYTES:
+            return num_ids, f"an id is longer than {_MAX_ID_BYTES >> 10} KiB"
+        num_ids, last, fault = _rising(ended, num_ids, last)
+        if fault:
+            return num_ids, fault
+    if not rest and not num_ids:
+        return 0, ""
+    num_ids, _, fault = _rising([rest], num_ids, last)
+    return num_ids, fault
+
+
+def _rising(ids: Iterable[bytes], num_ids: int, last: str) -> tuple[int, str, str]:
+    """The number of ids with those before, the last, and what is wrong: ids are sorted and none stands twice."""
+    for content in ids:
+        try:
+            text = content.decode()
+        except UnicodeDecodeError:
+            return num_ids, last, "'ids' is not UTF-8 text"
+        if num_ids and text <= last:
+            return num_ids, last, f"ids are not sorted and unique: {text[:80]!r} is out of place"
+        num_ids, last = num_ids + 1, text
+    return num_ids, last, ""
 
 
 def _offsets(path: Path, array: _Array, values: _Array | None, num_ids: int) -> str:
@@ -298,19 +329,29 @@ def _offsets(path: Path, array: _Array, values: _Array | None, num_ids: int) -> 
         return f"'{name}' has {array.shape} of {array.dtype}, expected {num_ids + 1} offsets of int64"
     if values is None:
         return f"'{name}' is of no array"
-    offsets = _values(path, array)
-    if offsets[0] != 0 or (np.diff(offsets) < 0).any() or offsets[-1] != values.shape[0]:
+    last = 0
+    for number, block in enumerate(_blocks(path, array)):
+        if (number == 0 and block[0] != 0) or block[0] < last or (block[1:] < block[:-1]).any():
+            last = -1
+            break
+        last = int(block[-1])
+    if last != values.shape[0]:
         return f"'{name}' does not rise from 0 to the {values.shape[0]} rows of its array"
     return ""
 
 
-def _values(path: Path, array: _Array) -> npt.NDArray[Any]:
-    """All values of an array of one dimension whose checksums fit."""
-    parts = []
+def _blocks(path: Path, array: _Array) -> Iterator[npt.NDArray[Any]]:
+    """The values of an array of one dimension whose checksums fit, a block at a time; no block is empty."""
+    left = array.shape[0]
     for shard in range(array.num_shards):
-        content = (path / array.file(shard)).read_bytes()
-        index = np.frombuffer(content[-16 * array.chunks_in_shard - _CRC_BYTES : -_CRC_BYTES], "<u8").reshape(-1, 2)
-        for start, length in index[: array.num_chunks(shard)].tolist():
-            parts.append(np.frombuffer(content[start : start + length - _CRC_BYTES], array.dtype))
-    values = np.concatenate(parts) if parts else np.empty(0, array.dtype)
-    return values[: array.shape[0]]
+        with (path / array.file(shard)).open("rb") as file:
+            num_bytes = 16 * array.chunks_in_shard
+            file.seek(-num_bytes - _CRC_BYTES, os.SEEK_END)
+            index = np.frombuffer(file.read(num_bytes), "<u8").reshape(-1, 2)
+            for start in index[: array.num_chunks(shard), 0].tolist():
+                for place in range(0, array.chunk_bytes, _BLOCK_BYTES):
+                    content = os.pread(file.fileno(), min(_BLOCK_BYTES, array.chunk_bytes - place), start + place)
+                    values = np.frombuffer(content, array.dtype)[:left]
+                    left -= len(values)
+                    if len(values):
+                        yield values

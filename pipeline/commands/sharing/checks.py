@@ -1,6 +1,7 @@
 """Whether stores, weights and tables are sound: what `verify` prints, and what packs are refused for."""
 
 import csv
+import io
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -8,18 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from safetensors import SafetensorError, safe_open
 
-from pipeline.commands.sharing.project import STORE, WEIGHTS, Project, chosen, stores
+from pipeline.commands.sharing import placing
+from pipeline.commands.sharing.project import FEATURES, STORE, WEIGHTS, Project, chosen, stores
 from pipeline.commands.sharing.project import weights as known_weights
 from pipeline.core import outside, schemas, split_table, store, tables
 from pipeline.core.dvc_hash import files_below
 from pipeline.core.errors import DataError, FormatError, UnseenError
 from pipeline.core.outputs import PARTIAL
 from pipeline.core.progress import track
+from pipeline.core.sizes import size_text
 
 _KEY = "unseen"  # of the metadata of our weights
-_MAX_TEXT_BYTES = 256 << 20
+_MAX_JSON_BYTES = 64 << 20  # programs of methods; looked through, not built
+_MAX_CSV_BYTES = 16 << 20  # histories: a row of empty values takes twenty times its bytes
+_MAX_HEADER_BYTES = 16 << 20  # of weights: built as JSON
 _TABLES: dict[str, schemas.Format[Any]] = {form.stage: form for form in (schemas.CLIPS, schemas.SPLIT, schemas.PROMPTS)}
 
 
@@ -34,7 +40,7 @@ class WeightsFile:
 
 def weights(file: Path) -> WeightsFile:
     """The header of a file of weights. Raises FormatError for one that this project did not write whole."""
-    outside.check_file(file, "weights as safetensors")
+    _check_header(file)
     try:
         with safe_open(file, framework="numpy") as opened:
             shapes = [opened.get_slice(name).get_shape() for name in opened.keys()]  # noqa: SIM118 - not a mapping
@@ -46,6 +52,17 @@ def weights(file: Path) -> WeightsFile:
     if not isinstance(meta, dict):
         raise FormatError(f"{file}: metadata '{_KEY}' is no JSON object")
     return WeightsFile(meta, len(shapes), sum(math.prod(shape) for shape in shapes))
+
+
+def _check_header(file: Path) -> None:
+    """Raise FormatError where the header of a file of weights would take much memory."""
+    with outside.opened(file, "weights as safetensors") as opened:
+        num_bytes = int.from_bytes(opened.read(8), "little")
+    if _MAX_HEADER_BYTES < num_bytes < file.stat().st_size:  # longer than its file: not safetensors
+        raise FormatError(
+            f"{file}: a header of {size_text(num_bytes)}, more than the {_MAX_HEADER_BYTES >> 20} MiB that weights "
+            "of this project may have"
+        )
 
 
 def weights_faults(file: Path, project: Project | None) -> Iterator[str]:
@@ -97,6 +114,7 @@ def verify_stores(asked: Sequence[str], project: Project) -> Iterator[str]:
     paths = [known[name] for name in chosen(asked, known, "features")]
     for path in track(paths, total=len(paths), what="stores"):
         yield from store.verify(project.root / path)
+    yield from placing.leftovers(project.root / FEATURES)
     yield from _other_bytes(paths, project)
 
 
@@ -106,6 +124,7 @@ def verify_weights(asked: Sequence[str], project: Project) -> Iterator[str]:
     paths = [path for name in chosen(asked, known, "weights") for path in known[name]]
     for path in track(paths, total=len(paths), what="weights"):
         yield from weights_faults(project.root / path, project)
+    yield from placing.leftovers(project.root / FEATURES)
     yield from _other_bytes(paths, project)
 
 
@@ -143,16 +162,16 @@ def _file_faults(file: Path, project: Project | None) -> Iterator[str]:
             _READERS[ending](file)
         except UnseenError as error:
             yield str(error)
-        except (csv.Error, ValueError, RecursionError) as error:
+        except (csv.Error, ValueError, RecursionError, msgspec.DecodeError) as error:
             yield f"{file}: not readable as {ending[1:]} ({error})"
 
 
 def _read_json(file: Path) -> None:
-    json.loads(outside.content(file, _MAX_TEXT_BYTES, "JSON"))
+    msgspec.json.decode(outside.content(file, _MAX_JSON_BYTES, "JSON"), type=msgspec.Raw)
 
 
 def _read_csv(file: Path) -> None:
-    for _ in csv.reader(outside.text(file, _MAX_TEXT_BYTES, "a table as CSV").splitlines()):
+    for _ in csv.reader(io.StringIO(outside.text(file, _MAX_CSV_BYTES, "a table as CSV"), newline="")):
         pass
 
 

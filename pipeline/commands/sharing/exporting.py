@@ -19,7 +19,7 @@ from pipeline.commands.sharing.project import Project, chosen, printable, stores
 from pipeline.core import checkout, dag
 from pipeline.core.dag import Instance
 from pipeline.core.dvc_hash import files_below
-from pipeline.core.errors import DataError
+from pipeline.core.errors import DataError, FormatError
 from pipeline.core.params import PARAMS_FILE
 from pipeline.core.progress import track
 from pipeline.core.sizes import size_text
@@ -52,11 +52,12 @@ class _Reach:
     lacking: dict[str, list[str]] = field(default_factory=dict)
 
 
-def export(request: Request, out: Path, project: Project) -> Manifest:
+def export(request: Request, out: Path, project: Project, *, force: bool = False) -> Manifest:
     """Write a pack, and say what is in it.
 
     Raises DataError for a name of no row, for what is not as dvc.lock has recorded it, for recordings, and for a
-    licence that says nothing; what does not verify is a DataError too, which names it.
+    licence that says nothing; what does not verify is a DataError too, which names it. So is a file at `out` with other
+    bytes than the pack's, unless `force` is given.
     """
     if not request.licence.strip():
         raise DataError("--licence: say who may use the pack: an SPDX identifier such as CC-BY-4.0, or a text")
@@ -81,8 +82,20 @@ def export(request: Request, out: Path, project: Project) -> Manifest:
         lacking=reach.lacking,
         files=pack.listed(contents.items()),
     )
-    pack.write(out, manifest, lambda file: contents[file.path])
+    if force or not out.exists():
+        pack.write(out, manifest, lambda file: contents[file.path])
+    elif not _is_already(out, manifest):
+        raise DataError(f"{out} is there and is not this pack; name another file, or give --force to replace it")
     return manifest
+
+
+def _is_already(out: Path, manifest: Manifest) -> bool:
+    """Whether a file is a sound pack with this manifest, and so with the bytes that would be written."""
+    try:
+        with pack.opened(out, max_bytes=1 << 62) as there:
+            return there.manifest == manifest and all(there.extract(lambda _: None))
+    except FormatError:
+        return False
 
 
 def _check_licence(request: Request, rows: Sequence[Instance], project: Project) -> None:

@@ -9,9 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 
+from pipeline.commands.sharing import placing
 from pipeline.commands.sharing.checks import output_faults
 from pipeline.commands.sharing.locking import entry, record
 from pipeline.commands.sharing.project import Project, printable
@@ -30,6 +32,7 @@ _MAY_HOLD = {
     "features": ("adopt", "align", "bind", "cross", "embed", "extract", "finetune", "pretrain", "rest", "transfer"),
     "data": ("ingest", "prompt", "split"),
 }
+_ANY_SIZE = 1 << 62  # the pack itself is as large
 KEPT = CACHE / "packs"  # the manifests of what was imported, and their cards
 
 
@@ -49,13 +52,14 @@ def take(file: Path, kind: Kind, project: Project, *, force: bool, max_bytes: in
     """Put what a pack holds into a checkout.
 
     Raises FormatError for a pack that is damaged or holds what does not verify, and DataError where an output is there
-    and differs (without `force`) or the disk is too small. Nothing has changed then.
+    and differs (without `force`) or the disk is too small. Nothing has changed then, but that what a killed import had
+    left is put right.
     """
     with pack.opened(file, max_bytes) as opened, ExitStack() as cleaning:
         manifest = opened.manifest
-        if manifest.kind != kind:
-            raise DataError(f"{file}: a pack of {manifest.kind}; run `unseen {manifest.kind} import {file}`")
+        _check_kind(file, manifest, kind, "import")
         outs = _outs(file, manifest)
+        placing.mend(project.root / path for path in outs)
         there = {path: _state(project.root / path, out) for path, out in outs.items()}
         _check_own([path for path, state in there.items() if state == "differs"], outs, project, force=force)
         wanted = [path for path, state in there.items() if state != "same"]
@@ -66,14 +70,40 @@ def take(file: Path, kind: Kind, project: Project, *, force: bool, max_bytes: in
             cleaning.callback(remove, folder)
         kept = cleaning.enter_context(whole_folder(project.root / KEPT / file_digest(file)[:16]))
         _extract(opened, outs, scratch, kept)
-        _verify(file, outs, scratch)
+        for path, folder in scratch.items():
+            if faults := _faults(path, outs[path], folder):
+                raise FormatError(f"{file}: refused, nothing was changed: {faults[0]}{_more(faults)}")
         (kept / pack.MANIFEST).write_bytes(msgspec.json.encode(manifest))
-        _place({project.root / path: folder for path, folder in scratch.items()})
+        placing.place({project.root / path: folder for path, folder in scratch.items()})
     unlike = dict(_unlike(manifest, project, force=force))
     rows = [row for row in manifest.rows if row.name not in unlike]
     evaluates = [row for row in manifest.evaluates if row in project.by_name]  # what it says else is never shown
     as_before = sorted(set(outs) - set(wanted))
     return Imported(manifest, wanted, as_before, record(project.root, rows), unlike, evaluates)
+
+
+def verify(file: Path, kind: Kind) -> Iterator[str]:
+    """What is wrong with a pack that need not be imported, one line each: all that `take` would refuse it for.
+
+    Raises DataError for a pack of the other kind, and where there is no room to unpack it.
+    """
+    try:
+        with pack.opened(file, _ANY_SIZE) as opened, TemporaryDirectory() as name:
+            folder = Path(name)
+            _check_kind(file, opened.manifest, kind, "verify")
+            outs = _outs(file, opened.manifest)
+            _check_space(folder, sum(out.size for out in outs.values()))
+            scratch = {path: folder / path for path in outs}
+            _extract(opened, outs, scratch, folder)
+            for path, place in scratch.items():
+                yield from (f"{file}: {text}" for text in _faults(path, outs[path], place))
+    except FormatError as error:
+        yield str(error)
+
+
+def _check_kind(file: Path, manifest: Manifest, kind: Kind, command: str) -> None:
+    if manifest.kind != kind:
+        raise DataError(f"{file}: a pack of {manifest.kind}; run `unseen {manifest.kind} {command} {file}`")
 
 
 def kept(root: Path) -> Iterator[Manifest]:
@@ -171,40 +201,12 @@ def _extract(opened: Pack, outs: Mapping[str, Tracked], scratch: Mapping[str, Pa
         pass
 
 
-def _verify(file: Path, outs: Mapping[str, Tracked], scratch: Mapping[str, Path]) -> None:
-    """Raise FormatError unless every output is sound, and the one that its row has made."""
-    for path, folder in scratch.items():
-        faults = list(output_faults(folder))
-        if faults:
-            text = faults[0].replace(str(folder), path)
-            raise FormatError(f"{file}: refused, nothing was changed: {text}{_more(faults)}")
-        if content_hash(folder) != outs[path].md5:
-            raise FormatError(
-                f"{file}: refused, nothing was changed: {path} is not what its row has made (its MD5 differs)"
-            )
-
-
-def _place(moves: Mapping[Path, Path]) -> None:
-    """Rename every scratch folder to its place; after an error all is as it was."""
-    done: list[tuple[Path, Path, Path | None]] = []
-    try:
-        for target, scratch in moves.items():
-            old = target.with_name(f"{target.name}.old{PARTIAL}") if target.exists() or target.is_symlink() else None
-            if old is not None:
-                remove(old)
-                target.rename(old)
-            done.append((target, scratch, old))
-            scratch.rename(target)
-    except BaseException:
-        for target, scratch, old in reversed(done):
-            if target.exists():
-                target.rename(scratch)
-            if old is not None:
-                old.rename(target)
-        raise
-    for _, _, old in done:
-        if old is not None:
-            remove(old)
+def _faults(path: str, out: Tracked, folder: Path) -> list[str]:
+    """What is wrong with an output that lies in a scratch folder: it is not sound, or not what its row has made."""
+    faults = [text.replace(str(folder), path) for text in output_faults(folder)]
+    if not faults and content_hash(folder) != out.md5:
+        return [f"{path} is not what its row has made (its MD5 differs)"]
+    return faults
 
 
 def _unlike(manifest: Manifest, project: Project, *, force: bool) -> Iterator[tuple[str, str]]:

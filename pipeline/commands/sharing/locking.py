@@ -1,11 +1,13 @@
 """What DVC is told of outputs that it has not made here: their rows in dvc.lock, and a copy in its cache."""
 
 import logging
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import DataError
+from pipeline.core.outputs import whole
 from pipeline.core.params import PARAMS_FILE
 from pipeline.formats.pack import PackedRow, Tracked
 
@@ -32,12 +34,16 @@ def _record(root: Path, rows: Sequence[PackedRow]) -> None:
     from dvc.repo import Repo
     from dvc.utils.serialize import modify_yaml
 
-    with Repo(str(root)) as repo, repo.lock, modify_yaml(str(root / "dvc.lock")) as lock:
-        lock.setdefault("schema", "2.0")
-        stages = lock.setdefault("stages", {})
-        for row in rows:
-            if stages.get(row.name) != (made := entry(row)):
-                stages[row.name] = made
+    file = root / "dvc.lock"
+    with Repo(str(root)) as repo, repo.lock, whole(file) as scratch:  # DVC would leave half a file where it is killed
+        if file.exists():
+            shutil.copyfile(file, scratch)
+        with modify_yaml(str(scratch)) as lock:
+            lock.setdefault("schema", "2.0")
+            stages = lock.setdefault("stages", {})
+            for row in rows:
+                if stages.get(row.name) != (made := entry(row)):
+                    stages[row.name] = made
     with Repo(str(root)) as repo, repo.lock:
         for row in rows:
             for stage in repo.stage.collect(row.name):

@@ -1,5 +1,6 @@
 """Packs whose maker can compute every hash: what `import` refuses all the same."""
 
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,6 +65,16 @@ def relabelled(manifest: Manifest, contents: dict[str, bytes]) -> Manifest:
     return manifest
 
 
+def swollen(name: str, content: bytes, times: int) -> Callable[[Manifest, dict[str, bytes]], Manifest]:
+    """A file of a few bytes again and again, which as values of Python would take twenty times as much."""
+    return with_file(name, b"[0" + content * times + b"]")
+
+
+def headed(name: str) -> Callable[[Manifest, dict[str, bytes]], Manifest]:
+    text = b'{"__metadata__": {"unseen": "[' + b"[]," * (6 << 20) + b'0]"}}'
+    return with_file(name, len(text).to_bytes(8, "little") + text)
+
+
 def moved(path: str) -> Callable[[Manifest, dict[str, bytes]], Manifest]:
     def edit(manifest: Manifest, contents: dict[str, bytes]) -> Manifest:
         for name in list(contents):
@@ -106,6 +117,29 @@ def test_a_forged_pack_is_refused_and_nothing_changes(
         take(forged, clone)
     assert files(clone) == before
     assert not list(clone.rglob("*.partial"))
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (swollen(f"{made.STORE}/zarr.json", b",[]", 8 << 20), r"demo-net.zarr/zarr.json: larger than 16 MiB"),
+        (swollen("data/prompt/pages/demo/x.json", b",[]", 24 << 20), r"x.json: larger than 64 MiB"),
+        (swollen("data/prompt/pages/demo/x.csv", b",ab", 8 << 20), r"x.csv: larger than 16 MiB"),
+        (headed("data/prompt/pages/demo/x.safetensors"), r"x.safetensors: a header of 19 MB, more than the 16 MiB"),
+        (swollen("data/prompt/pages/demo/x.json", b",[]", 10 << 20), r"demo is not what its row has made"),
+    ],
+)
+def test_what_would_take_much_memory_is_refused_or_never_built(
+    finished: Path, clone: Path, edit: Callable[[Manifest, dict[str, bytes]], Manifest], message: str
+) -> None:
+    forged = remade(exported(finished), edit)
+    tracemalloc.start()
+    try:
+        with pytest.raises(FormatError, match=message):
+            take(forged, clone)
+        assert tracemalloc.get_traced_memory()[1] < 150 << 20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("changes", [{"size": 1}, {"size": 1 << 60}, {"nfiles": 1}])
