@@ -83,7 +83,8 @@ def _in_shards(parts: Iterable[Array], shard_rows: int) -> Iterator[Array]:
             taken = shard_rows - num_waiting
             yield _joined([*waiting, rest[:taken]])
             waiting, num_waiting, rest = [], 0, rest[taken:]
-        waiting, num_waiting = [*waiting, rest], num_waiting + len(rest)
+        waiting.append(rest)
+        num_waiting += len(rest)
     if num_waiting:
         yield _joined(waiting)
 
