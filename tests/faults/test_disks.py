@@ -15,12 +15,13 @@ INGEST = Stage(
 )
 # Each library writes more than the disk holds; the line that a stage would end with is printed.
 LIBRARIES = """
-import shutil, sqlite3
+import logging, shutil, sqlite3
 from pathlib import Path
 import numpy as np, pyarrow as pa, pyarrow.parquet as pq, zarr
 from safetensors.numpy import save_file
 from pipeline.core import refusals
 from pipeline.core.outputs import whole
+logging.getLogger("asyncio").disabled = True  # zarr may leave writes under way, of which asyncio tells at the end
 array = np.random.default_rng(0).normal(size=100_000)
 held = Path("held")
 held.mkdir()

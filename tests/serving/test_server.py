@@ -83,6 +83,8 @@ def test_one_that_listens_elsewhere_says_so(place):
     with served(place, "--host", "0.0.0.0") as (process, address):
         assert address.startswith("http://0.0.0.0:")
         assert "can be reached from other machines" in process.stderr.readline()
+        with urllib.request.urlopen(address.replace("0.0.0.0", "127.0.0.1"), timeout=60) as answer:
+            assert answer.status == 200
 
 
 def test_the_time_of_an_answer_is_an_option(place):
