@@ -119,12 +119,12 @@ def _verify(kind: "Kind", names: list[str]) -> None:
 
     packs = [name for name in names if os.path.isfile(name)]  # noqa: PTH113 - that of Path fails for long names
     others = [name for name in names if name not in packs]
-    faults = [importing.verify(Path(file), kind) for file in packs]
+    faults, what = [importing.verify(Path(file), kind) for file in packs], ["packs"] * bool(packs)
     if others or not packs:
         verify = checks.verify_stores if kind == "features" else checks.verify_weights
         faults.append(verify(others, project.read(Path())))
-    stored = "stores" if kind == "features" else kind
-    _judge(chain.from_iterable(faults), "packs" if packs and not others else f"packs and {stored}" if packs else stored)
+        what.append("stores" if kind == "features" else kind)
+    _judge(chain.from_iterable(faults), " and ".join(what))
 
 
 def _judge(faults: Iterable[str], what: str) -> None:

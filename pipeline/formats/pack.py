@@ -145,15 +145,18 @@ _DAMAGED = "the pack is damaged, get it anew"
 
 
 @contextmanager
-def opened(path: Path, max_bytes: int) -> Iterator[Pack]:
-    """Open a pack. Raises FormatError for any other file, another version, and files of over `max_bytes` together."""
+def opened(path: Path, max_bytes: int | None = None) -> Iterator[Pack]:
+    """Open a pack. Raises FormatError for any other file, another version, and files of over `max_bytes` together.
+
+    None lets in any size.
+    """
     num_bytes = outside.check_file(path, WHAT)
     with outside.opened(path, WHAT) as file:
         manifest, content = _read_manifest(path, file)
         _check_names(path, manifest.files)
         _check_rows(path, manifest.rows)
         total = sum(each.size for each in manifest.files)
-        if total > max_bytes:
+        if max_bytes is not None and total > max_bytes:
             raise FormatError(
                 f"{path}: holds {size_text(total)}, more than the {size_text(max_bytes)} that are let in; "
                 "give a larger --max-size to take it all the same"
@@ -166,7 +169,7 @@ def opened(path: Path, max_bytes: int) -> Iterator[Pack]:
 
 def read_manifest(path: Path) -> Manifest:
     """The manifest of a pack. Raises FormatError for any other file."""
-    with opened(path, max_bytes=1 << 62) as pack:
+    with opened(path) as pack:
         return pack.manifest
 
 

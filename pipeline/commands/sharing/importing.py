@@ -32,7 +32,6 @@ _MAY_HOLD = {
     "features": ("adopt", "align", "bind", "cross", "embed", "extract", "finetune", "pretrain", "rest", "transfer"),
     "data": ("ingest", "prompt", "split"),
 }
-_ANY_SIZE = 1 << 62  # the pack itself is as large
 KEPT = CACHE / "packs"  # the manifests of what was imported, and their cards
 
 
@@ -88,7 +87,7 @@ def verify(file: Path, kind: Kind) -> Iterator[str]:
     Raises DataError for a pack of the other kind, and where there is no room to unpack it.
     """
     try:
-        with pack.opened(file, _ANY_SIZE) as opened, TemporaryDirectory() as name:
+        with pack.opened(file) as opened, TemporaryDirectory() as name:
             folder = Path(name)
             _check_kind(file, opened.manifest, kind, "verify")
             outs = _outs(file, opened.manifest)
